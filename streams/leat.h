@@ -1,0 +1,244 @@
+/* leat.h - the whole embedding API of libleat.
+ *
+ * A pipeline is stages joined by bounded edges. It is built from text, from words or stage by
+ * stage, runs on the caller's libuv loop or blocking, and has one outcome. The library prints
+ * nothing, never exits, keeps no global state and touches no signal disposition; a program that
+ * writes to pipes or sockets should ignore SIGPIPE.
+ */
+#ifndef LEAT_H
+#define LEAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEAT_VERSION "0.1.0"
+
+struct uv_loop_s;
+struct leat_stage_type;
+
+#if defined(__GNUC__)
+#define LEAT_API __attribute__((visibility("default")))
+#define LEAT_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define LEAT_API
+#define LEAT_PRINTF(f, a)
+#endif
+
+/* Error codes: code, number, exit status of the command, message. */
+#define LEAT_ERRORS(X)                                                                             \
+    X(EIO, -1, 1, "input/output error")                                                            \
+    X(ENOENT, -2, 1, "no such file")                                                               \
+    X(EEXIST, -3, 1, "output exists")                                                              \
+    X(EUSAGE, -4, 2, "usage error")                                                                \
+    X(ECORRUPT, -5, 3, "corrupt data")                                                             \
+    X(ETRUNCATED, -6, 3, "truncated data")                                                         \
+    X(ECHECKSUM, -7, 4, "checksum mismatch")                                                       \
+    X(ENETWORK, -8, 5, "network error")                                                            \
+    X(ECHILD, -9, 6, "child process failed")                                                       \
+    X(ELIMIT, -10, 7, "limit exceeded")                                                            \
+    X(EBATCH, -11, 8, "some of a batch failed")                                                    \
+    X(ETIMEDOUT, -12, 124, "timed out")                                                            \
+    X(ECANCELLED, -13, 130, "cancelled")                                                           \
+    X(EPIPE, -14, 141, "output closed")                                                            \
+    X(ENOMEM, -15, 1, "out of memory")                                                             \
+    X(ESTALL, -16, 1, "pipeline stalled")                                                          \
+    X(EINTERNAL, -17, 1, "internal error")                                                         \
+    X(EUNSUPPORTED, -18, 2, "not supported by this build")
+
+enum leat_error_code {
+#define X(name, number, status, text) LEAT_##name = number,
+    LEAT_ERRORS(X)
+#undef X
+};
+
+/* leat_strerror - the general message of a code; "success" for 0. Never NULL. */
+LEAT_API const char *leat_strerror(int code);
+/* leat_exit_status - the exit status that the command gives for a code (0 for 0). */
+LEAT_API int leat_exit_status(int code);
+/* leat_error_name - the code's name, such as "ECORRUPT". Never NULL. */
+LEAT_API const char *leat_error_name(int code);
+
+/* What went wrong, once: the root cause. */
+struct leat_error {
+    int code;            /* 0, or LEAT_E* */
+    int stage;           /* number of the stage from 1 as in `leat explain`, 0: no single stage */
+    char stage_name[32]; /* "" if no single stage */
+    bool has_offset;
+    uint64_t offset;   /* byte offset in the stage's input (a source's: in its output) */
+    char text[480];    /* what, where, what to do; one line, no newline */
+};
+
+/* leat_error_format - the command's line for an error: `STAGE (#3): what (byte N)`.
+ * Writes at most size bytes, the terminating NUL included. */
+LEAT_API void leat_error_format(const struct leat_error *error, char *buf, size_t size);
+
+/* --- the registry: which stages there are --------------------------------------------------- */
+
+struct leat_registry;
+
+/* leat_registry_new - a registry that holds the built-in stages. NULL: out of memory. */
+LEAT_API struct leat_registry *leat_registry_new(void);
+/* leat_registry_free - no pipeline made with it may be alive. NULL is fine. */
+LEAT_API void leat_registry_free(struct leat_registry *registry);
+/* leat_registry_add - add one's own stage type; `type` is borrowed and must outlive the registry.
+ * Returns 0, LEAT_EEXIST if the name is taken, LEAT_EUSAGE if the type is not sound, LEAT_ENOMEM. */
+LEAT_API int leat_registry_add(struct leat_registry *registry, const struct leat_stage_type *type);
+/* leat_registry_find - by name or alias; NULL if there is none. */
+LEAT_API const struct leat_stage_type *leat_registry_find(const struct leat_registry *registry,
+                                                          const char *name);
+LEAT_API size_t leat_registry_count(const struct leat_registry *registry);
+/* leat_registry_at - the i-th type, i < count, built-ins first, in the order of stages.def. */
+LEAT_API const struct leat_stage_type *leat_registry_at(const struct leat_registry *registry,
+                                                        size_t i);
+
+/* --- building ------------------------------------------------------------------------------- */
+
+enum leat_executor_kind {
+    LEAT_EXECUTOR_AUTO,   /* pool, or loop if threads is 1 */
+    LEAT_EXECUTOR_POOL,   /* worker threads of the pipeline's own */
+    LEAT_EXECUTOR_LOOP,   /* everything on the loop's thread */
+    LEAT_EXECUTOR_SEEDED, /* on the loop's thread, in an order drawn from `seed`: for tests */
+};
+
+struct leat_variable {
+    const char *name, *value;
+};
+
+/* How a pipeline is built and run. Zero means the default everywhere. */
+struct leat_settings {
+    unsigned threads;      /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
+    uint64_t memory;       /* limit in bytes; 0: 256 MiB */
+    size_t chunk;          /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the planner */
+    uint64_t record_max;   /* longest record (line) in bytes; 0: 16 MiB or a quarter of memory */
+    uint64_t timeout_ms;   /* 0: none */
+    enum leat_executor_kind executor;
+    uint64_t seed;         /* LEAT_EXECUTOR_SEEDED: the schedule, chunk and room sizes */
+    size_t room;           /* the most that leat_reserve offers at once; 0: no limit but the chunk */
+    bool fixed_default_io; /* do not add standard input and output at open ends (compose, tests) */
+    bool force;            /* as --force of every `write` */
+    const struct leat_variable *variables; /* for ${name} in text */
+    size_t n_variables;
+};
+
+#define LEAT_CHUNK_MAX ((size_t)1 << 20)
+#define LEAT_THREADS_MAX 256u
+#define LEAT_MEMORY_DEFAULT ((uint64_t)256 << 20)
+#define LEAT_MEMORY_MIN ((uint64_t)1 << 20)
+
+struct leat_pipeline;
+
+/* leat_pipeline_from_text - a pipeline from its text form, leat-syntax(5).
+ *
+ *   registry    borrowed; must outlive the pipeline
+ *   text        the pipeline; borrowed until return
+ *   settings    may be NULL; borrowed until return
+ *   ret_error   may be NULL; filled in on failure
+ *
+ * Returns 0 and the pipeline, to be freed with leat_pipeline_free; or LEAT_E*. No I/O happens. */
+LEAT_API int leat_pipeline_from_text(const struct leat_registry *registry, const char *text,
+                                     const struct leat_settings *settings,
+                                     struct leat_pipeline **ret_pipeline,
+                                     struct leat_error *ret_error);
+/* leat_pipeline_from_words - the same from words, which are never split again. */
+LEAT_API int leat_pipeline_from_words(const struct leat_registry *registry, size_t n_words,
+                                      const char *const *words,
+                                      const struct leat_settings *settings,
+                                      struct leat_pipeline **ret_pipeline,
+                                      struct leat_error *ret_error);
+
+/* The builder: stage by stage, for programs that would otherwise quote. */
+struct leat_builder;
+LEAT_API struct leat_builder *leat_builder_new(const struct leat_registry *registry);
+LEAT_API void leat_builder_free(struct leat_builder *builder);
+/* leat_builder_stage - append a stage with its arguments (NULL-terminated, without the name).
+ * Words such as ":" or "[" are ordinary arguments here. Returns 0 or LEAT_ENOMEM; a wrong
+ * option is reported by leat_builder_finish. */
+LEAT_API int leat_builder_stage(struct leat_builder *builder, const char *name,
+                                const char *const *args);
+/* leat_builder_branch_begin, _end - what is appended between them is a branch of the last stage.
+ * Return 0, LEAT_EUSAGE (nothing to branch from, or no branch open), LEAT_ENOMEM. */
+LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);
+LEAT_API int leat_builder_branch_end(struct leat_builder *builder);
+/* leat_builder_finish - the pipeline; the builder can be freed after. */
+LEAT_API int leat_builder_finish(struct leat_builder *builder,
+                                 const struct leat_settings *settings,
+                                 struct leat_pipeline **ret_pipeline,
+                                 struct leat_error *ret_error);
+
+/* leat_pipeline_free - NULL is fine; never while it runs. */
+LEAT_API void leat_pipeline_free(struct leat_pipeline *pipeline);
+
+/* --- running -------------------------------------------------------------------------------- */
+
+/* Called once on the loop's thread when the outcome is known and every handle, descriptor and
+ * thread of the run is gone. `error` is NULL on success; borrowed until the pipeline is freed.
+ * The pipeline may be freed from within. */
+typedef void (*leat_done_cb)(struct leat_pipeline *pipeline, const struct leat_error *error,
+                             void *arg);
+
+/* leat_pipeline_start - run on the caller's loop; returns at once.
+ * A pipeline runs once. Returns 0, or LEAT_E* and `done` is never called.
+ * Thread: the loop's. */
+LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_s *loop,
+                                 leat_done_cb done, void *arg);
+/* leat_pipeline_run - run to the end, blocking, on a loop of its own.
+ * Returns 0 or LEAT_E*; leat_pipeline_error has the rest. */
+LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
+/* leat_pipeline_cancel - stop, discard uncommitted outputs; the outcome is `code` with `text`
+ * (NULL: the general message), unless an outcome is there already. Not after `done`.
+ * Thread: any. */
+LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
+/* leat_pipeline_error - the root cause, or NULL. After `done`. */
+LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
+
+/* --- sight ---------------------------------------------------------------------------------- */
+
+struct leat_stage_stats {
+    const char *name;    /* borrowed from the pipeline */
+    const char *text;    /* the stage with its words, canonical */
+    int number;          /* from 1, as in messages */
+    int segment;         /* number of the segment that runs it, from 1 */
+    unsigned workers;    /* lanes that share its work, 1 if it is not split */
+    uint64_t bytes_in, bytes_out;
+    uint64_t busy_ns;    /* time inside its step function, all lanes added */
+    uint64_t wait_in_ns; /* its segment waited for input */
+    uint64_t wait_out_ns;/* its segment waited for room downstream */
+    uint64_t steps;
+};
+
+struct leat_stats {
+    size_t n_stages;
+    uint64_t elapsed_ns;
+    uint64_t source_pos, source_total; /* bytes; total 0: not known */
+    uint64_t memory_limit, memory_peak, memory_now; /* bytes, accounted */
+    bool finishing; /* all data moved; syncing and committing */
+};
+
+/* leat_pipeline_stats - a snapshot; allowed while it runs. Thread: any. */
+LEAT_API void leat_pipeline_stats(const struct leat_pipeline *pipeline, struct leat_stats *ret);
+/* leat_pipeline_stage_stats - of the i-th stage, i < n_stages. Thread: any. */
+LEAT_API void leat_pipeline_stage_stats(const struct leat_pipeline *pipeline, size_t i,
+                                        struct leat_stage_stats *ret);
+/* leat_pipeline_text - the canonical text; free() it. NULL: out of memory. */
+LEAT_API char *leat_pipeline_text(const struct leat_pipeline *pipeline);
+/* leat_pipeline_explain - stages, segments, threads, edges and the memory bound as lines of text;
+ * free() it. NULL: out of memory. */
+LEAT_API char *leat_pipeline_explain(const struct leat_pipeline *pipeline);
+
+/* --- sizes and durations as people write them ------------------------------------------------ */
+
+/* leat_parse_size - "64K", "10MB", "1.5G": K, M, G, T, P, E (also KiB…) are powers of 1024;
+ * kB/KB, MB, GB… of 1000. Returns 0, or LEAT_EUSAGE if it is no size or does not fit. */
+LEAT_API int leat_parse_size(const char *text, uint64_t *ret_bytes);
+/* leat_parse_duration - "500ms", "10s", "5m", "1h", "2d", or seconds: "1.5". In milliseconds. */
+LEAT_API int leat_parse_duration(const char *text, uint64_t *ret_ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

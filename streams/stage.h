@@ -1,0 +1,270 @@
+/* stage.h - the stage contract: all that the writer of a stage needs.
+ *
+ * A stage is zeroed state of a declared size, an options table, and a step function with cursors
+ * in and out. It never sees a thread, a loop or a lock, and it never logs. The engine calls at
+ * most one function of one instance at a time.
+ */
+#ifndef LEAT_STAGE_H
+#define LEAT_STAGE_H
+
+#include "leat.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct leat_stage;
+struct leat_out;
+
+/* What a step returns; negative: a code made by leat_fail. */
+enum leat_step {
+    LEAT_MORE = 0, /* wants more input, or more room */
+    LEAT_END = 1,  /* done for good; input that is left is dropped, upstream is told benignly */
+    LEAT_WAIT = 2, /* sources and sinks: after leat_wait_fd or leat_wait_ms */
+};
+
+/* The input cursor: one contiguous piece of the stream. The step advances pos. */
+struct leat_in {
+    const uint8_t *data;
+    size_t pos, len;   /* bytes; pos <= len */
+    bool end;          /* nothing follows data[len-1]; in a lane of a split: of this block */
+    uint64_t offset;   /* of data[0] in the stage's input */
+    /* Lanes of a split stage only: */
+    uint64_t block;          /* number of the block from 0 */
+    const uint8_t *history;  /* the last bytes before the block, at most leat_split.history */
+    size_t history_len;
+    void *engine;            /* not for stages */
+};
+
+/* leat_reserve - room to write into: contiguous, uninitialised, until the next call on `out`.
+ * Returns its size in bytes; 0: none now; return LEAT_MORE and be called again. */
+LEAT_API size_t leat_reserve(struct leat_out *out, uint8_t **ret_to);
+/* leat_commit - the first n bytes of the room last reserved are output; n may be 0. */
+LEAT_API void leat_commit(struct leat_out *out, size_t n);
+/* leat_write - reserve, copy and commit as much of n bytes as fits now; returns how much. */
+LEAT_API size_t leat_write(struct leat_out *out, const void *data, size_t n);
+/* leat_pass - the next n bytes of the input become output, by reference where that pays, and
+ * in->pos moves past them. n <= in->len - in->pos. Returns how many were passed: fewer than n
+ * when there is no more room now; then return LEAT_MORE. */
+LEAT_API size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n);
+/* leat_port - the i-th output of a junction, i < number of its outputs; 0 is the stream that goes
+ * on after the last bracket, branch b is port b + 1. An ordinary stage's only one is port 0. */
+LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
+
+/* leat_state - the zeroed state of the declared size. */
+LEAT_API void *leat_state(struct leat_stage *stage);
+/* leat_params - what the options table filled in; shared by all lanes, so read-only. */
+LEAT_API const void *leat_params(const struct leat_stage *stage);
+
+struct leat_strings {
+    size_t n;
+    const char *const *v; /* v[n] is NULL */
+};
+LEAT_API const struct leat_strings *leat_operands(const struct leat_stage *stage);
+
+/* leat_fail - record what happened and return `code`, to be returned from the callback at once.
+ * The byte offset is that of the input cursor; leat_fail_at states another one. The text is one
+ * line: what and what to do, without stage name and offset, which the engine adds. */
+LEAT_API int leat_fail(struct leat_stage *stage, int code, const char *format, ...)
+    LEAT_PRINTF(3, 4);
+LEAT_API int leat_fail_at(struct leat_stage *stage, int code, uint64_t offset, const char *format,
+                          ...) LEAT_PRINTF(4, 5);
+/* leat_fail_errno - the same for a failed system call; picks the code from err. */
+LEAT_API int leat_fail_errno(struct leat_stage *stage, int err, const char *format, ...)
+    LEAT_PRINTF(3, 4);
+
+/* leat_charge - count n bytes that a library holds for this stage (a window, a worker) against
+ * the pipeline's limit. Returns 0, or fails the stage with LEAT_ELIMIT and both figures.
+ * Whatever is charged when the stage closes is given back. */
+LEAT_API int leat_charge(struct leat_stage *stage, uint64_t bytes);
+LEAT_API void leat_uncharge(struct leat_stage *stage, uint64_t bytes);
+/* leat_memory_left - bytes that may still be charged. */
+LEAT_API uint64_t leat_memory_left(const struct leat_stage *stage);
+/* leat_alloc - zeroed, charged memory; NULL: recorded as the stage's failure (return LEAT_ENOMEM).
+ * Free it with leat_free before or in close. */
+LEAT_API void *leat_alloc(struct leat_stage *stage, size_t size);
+LEAT_API void leat_free(struct leat_stage *stage, void *memory);
+/* leat_threads - how many threads the pipeline runs on; for libraries with workers of their own. */
+LEAT_API unsigned leat_threads(const struct leat_stage *stage);
+/* leat_memory_limit - the pipeline's limit in bytes, for messages and for scaling tables. */
+LEAT_API uint64_t leat_memory_limit(const struct leat_stage *stage);
+/* leat_input_name - the file whose bytes these are, unchanged; "-" if there is no one such file. */
+LEAT_API const char *leat_input_name(const struct leat_stage *stage);
+/* leat_side - append to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
+ * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
+LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
+#define LEAT_SIDE_MAX ((size_t)1 << 16)
+/* leat_seekable - a source tells its position and total (0: not known), for progress and ETA. */
+LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
+
+/* leat_wait_fd - before returning LEAT_WAIT: be stepped again when fd is readable or writable. */
+LEAT_API void leat_wait_fd(struct leat_stage *stage, int fd, bool writable);
+/* leat_wait_ms - before returning LEAT_WAIT: be stepped again after that many milliseconds. */
+LEAT_API void leat_wait_ms(struct leat_stage *stage, uint64_t ms);
+
+/* --- the options table: parsing, help, manual and completion all come from it ----------------- */
+
+enum leat_opt_kind {
+    LEAT_OPT_FLAG = 1, /* int: `value` (1 if 0) when given */
+    LEAT_OPT_INT,      /* int64_t, min..max */
+    LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max */
+    LEAT_OPT_COUNT,    /* struct leat_count: as head -n: [+-]NUM[suffix] */
+    LEAT_OPT_DURATION, /* uint64_t milliseconds: leat_parse_duration */
+    LEAT_OPT_STRING,   /* const char * */
+    LEAT_OPT_LIST,     /* struct leat_strings: each time it is given, appended */
+    LEAT_OPT_ENUM,     /* int: index into `choices` */
+    LEAT_OPT_SIDE,     /* const char *: a file for leat_side, "-" for standard output */
+};
+
+struct leat_count {
+    char sign;       /* '+', '-', or 0: none was written */
+    uint64_t number;
+};
+
+/* One option. The table ends with an all-zero entry. */
+struct leat_option {
+    const char *name;    /* long name without dashes; NULL: only a short one */
+    char short_name;     /* 0: none; LEAT_DIGITS: a run of digits is the value (-9, -19) */
+    enum leat_opt_kind kind;
+    size_t offset;       /* offsetof in the params structure; several options may share one */
+    const char *metavar; /* "N", "SIZE", "FILE"; NULL for flags */
+    int64_t min, max;    /* LEAT_OPT_INT, _SIZE: the range; both 0: any that fits, not negative */
+    int64_t initial;     /* LEAT_OPT_INT, _FLAG, _SIZE, _ENUM, _DURATION: the default */
+    int value;           /* LEAT_OPT_FLAG */
+    const char *choices; /* LEAT_OPT_ENUM: "block|drop|spill" */
+    const char *text_default; /* LEAT_OPT_STRING: the default, or NULL */
+    bool value_optional; /* --name or --name=VALUE (never as a word of its own); alone: `value` */
+    const char *help;    /* one line, lower case, no full stop */
+};
+#define LEAT_DIGITS '#'
+
+/* --- the type --------------------------------------------------------------------------------- */
+
+enum leat_kind {
+    LEAT_SOURCE = 1, /* readable: no input */
+    LEAT_TRANSFORM,  /* one in, one out */
+    LEAT_SINK,       /* writable: no output */
+    LEAT_BY_PLACE,   /* the planner picks from by_place */
+};
+
+enum leat_nature {
+    LEAT_LIGHT = 0, /* runs with its neighbour */
+    LEAT_HEAVY,     /* worth a core of its own */
+    LEAT_SPLIT,     /* independent blocks: several lanes, order restored; `split` is set */
+};
+
+enum leat_framing {
+    LEAT_BYTES = 0,
+    LEAT_LINES, /* every piece of input is whole lines; only the stream's last may lack its LF */
+};
+
+enum leat_flags {
+    LEAT_PASS_THROUGH = 1,  /* its output is its input, unchanged (hash, count --to, pass) */
+    LEAT_WANTS_ALL = 2,     /* goes on to the end of its input though downstream has ended */
+    LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not for a terminal without --force */
+    LEAT_STREAMING = 8,     /* sinks: what was written is out, there is no commit */
+};
+
+enum leat_join {
+    LEAT_JOIN_HEAD,  /* before the first block; called also if there is no block at all */
+    LEAT_JOIN_BLOCK, /* after the output of a block; `result` is its result */
+    LEAT_JOIN_TAIL,  /* after the last */
+};
+
+/* How a SPLIT stage is split. The input is cut into blocks; each block goes to one of several
+ * instances ("lanes") of the stage, whose step sees in->end at the block's end and then returns
+ * LEAT_END; outputs are put together in the order of the blocks. The cuts never depend on the
+ * number of lanes. */
+struct leat_split {
+    size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
+    size_t history;     /* bytes before the block that a lane wants to see */
+    size_t result_size; /* bytes of result that a lane hands over per block, zeroed first */
+    /* cut - where does the current block end? Looks at data (what follows the bytes it has taken
+     * so far), sets *ret_take to how many of them belong to the block, 1..len, and returns 1 if
+     * the block ends there, 0 if it goes on, or fails. Keeps its place in the state of an
+     * instance of its own. NULL: by `block`, or at line ends. `end` is true at the end of the
+     * whole input; then what is left is a block of its own, whatever it returns. */
+    int (*cut)(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+               size_t *ret_take);
+    /* begin - a new block starts in this lane; may be NULL. The state is that of the last one. */
+    int (*begin)(struct leat_stage *stage, const struct leat_in *in);
+    /* join - runs in order, in an instance of its own; may write to out (header, trailer) and
+     * is called again with the same arguments while it returns LEAT_MORE (no room); LEAT_END:
+     * done. NULL: outputs are simply put together. */
+    int (*join)(struct leat_stage *stage, enum leat_join when, const void *result,
+                struct leat_out *out);
+};
+/* leat_result - in a lane: where this block's result goes. */
+LEAT_API void *leat_result(struct leat_stage *stage);
+
+struct leat_stage_type {
+    const char *name;     /* as in a pipeline */
+    const char *aliases;  /* more names, space separated, or NULL */
+    const char *summary;  /* one line, lower case, no full stop */
+    const char *operands; /* for help: "FILE…"; NULL: none are allowed */
+    size_t operands_min, operands_max;
+    bool operands_raw;    /* options end at the first operand (exec) */
+    const char *manual;   /* paragraphs for the manual page, plain text, blank line between */
+    const char *examples; /* pipelines, one a line; each is run by a test */
+    const char *missing;  /* NULL, or the Debian package that this build lacks for it */
+    enum leat_kind kind;
+    enum leat_nature nature;
+    enum leat_framing framing;
+    unsigned flags; /* enum leat_flags */
+    size_t params_size, state_size;
+    const struct leat_option *options; /* NULL: none */
+    unsigned branches_min, branches_max; /* junctions: how many [ … ] it takes */
+    const struct leat_split *split;
+
+    /* plan - may be NULL. Check params and operands once, when the pipeline is built: no I/O, no
+     * state. May call leat_plan_*. Fails with LEAT_EUSAGE, usually. */
+    int (*plan)(struct leat_stage *stage);
+    /* open - may be NULL. Get what step needs. On failure close is called all the same. */
+    int (*open)(struct leat_stage *stage);
+    /* step - consume, produce, or both. Given room, and input or end, it must consume, produce,
+     * end or fail. A source's input is always empty and never ends. */
+    int (*step)(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
+    /* close - may be NULL. Free what open got; exactly once, last, also after a failed open and
+     * instead of commit. A sink that was not committed undoes what it did. */
+    void (*close)(struct leat_stage *stage);
+
+    /* Sinks that commit. prepare: flush, sync, checked; after all of the pipeline ended well.
+     * commit: make it visible; after all have prepared. revert: undo a commit, as another
+     * one failed; then close follows. */
+    int (*prepare)(struct leat_stage *stage);
+    int (*commit)(struct leat_stage *stage);
+    void (*revert)(struct leat_stage *stage);
+
+    /* LEAT_BY_PLACE: what it is as the first, the last, and a middle stage. A middle one may be
+     * two: middle_in takes the input and middle_out gives the output, both on one shared state,
+     * that of middle_in (see leat_shared). */
+    const struct leat_stage_type *first, *last, *middle_in, *middle_out;
+};
+
+/* leat_shared - in middle_out: the state of its middle_in, which is opened first. */
+LEAT_API void *leat_shared(struct leat_stage *stage);
+
+/* For `plan` only: this instance, with these options, is of another nature than its type. */
+LEAT_API void leat_plan_nature(struct leat_stage *stage, enum leat_nature nature);
+LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing framing);
+/* leat_plan_delimiter - LEAT_LINES: what ends a record, '\n' if it is not called. */
+LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
+LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);
+LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t history);
+
+/* A stage whose library was not there at build time: it is listed, and says what is missing. */
+#define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \
+    const struct leat_stage_type leat_stage_##ident = {                                            \
+        .name = stage_name,                                                                        \
+        .summary = text,                                                                           \
+        .kind = LEAT_TRANSFORM,                                                                    \
+        .operands = "…",                                                                           \
+        .operands_max = SIZE_MAX,                                                                  \
+        .operands_raw = true,                                                                      \
+        .missing = package,                                                                        \
+    }
+
+#ifdef __cplusplus
+}
+#endif
+#endif
