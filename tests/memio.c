@@ -1,0 +1,312 @@
+/* memio.c - a source and a sink in memory: the two stage types, and the run around them. */
+#include "memio.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "stage.h"
+#include "test.h"
+
+#define GROW_MIN 4096u
+
+struct params {
+    int64_t at;
+};
+
+static const struct leat_option at_option[] = {
+    {.name = "at",
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct params, at),
+     .metavar = "N",
+     .max = INT64_MAX,
+     .help = "address of the struct memio"},
+    {0},
+};
+
+static struct memio *memio_of(const struct leat_stage *stage)
+{
+    const struct params *params = leat_params(stage);
+
+    return (struct memio *)(intptr_t)params->at; // NOLINT(performance-no-int-to-ptr)
+}
+
+long long memio_at(const struct memio *io)
+{
+    return (long long)(intptr_t)io;
+}
+
+/* What a fault asks for at this call. */
+enum turn { GO_ON, FAIL_NOW, WAIT_NOW, END_NOW };
+
+static enum turn take_turn(struct leat_stage *stage, const struct memio_fault *fault,
+                           uint64_t call)
+{
+    struct memio *io = memio_of(stage);
+
+    if (fault->cancel_at == call && io->pipeline)
+        leat_pipeline_cancel(io->pipeline, LEAT_ECANCELLED, NULL);
+    if (fault->fail_at == call)
+        return FAIL_NOW;
+    if (fault->end_at == call)
+        return END_NOW;
+    if (fault->wait_every && call % fault->wait_every == 0) {
+        leat_wait_ms(stage, 0);
+        return WAIT_NOW;
+    }
+    return GO_ON;
+}
+
+static int fail_planned(struct leat_stage *stage, int code, const char *where)
+{
+    return leat_fail(stage, code ? code : LEAT_EIO, "planned failure in %s", where);
+}
+
+static size_t draw(struct memio *io, size_t size, size_t most)
+{
+    if (size == MEMIO_RANDOM)
+        size = 1 + test_random(&io->random) % (most > 1 ? most : 1);
+    return size == 0 || size > most ? most : size;
+}
+
+static int source_open(struct leat_stage *stage)
+{
+    struct memio *io = memio_of(stage);
+
+    io->source_opens++;
+    return io->source.fail_open ? fail_planned(stage, io->source.fail_open, "open") : 0;
+}
+
+static int source_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct memio *io = memio_of(stage);
+    uint64_t total = io->in_len * (io->in_repeat ? io->in_repeat : 1);
+    size_t room, at, n;
+    uint8_t *to;
+
+    (void)in;
+    switch (take_turn(stage, &io->source, ++io->source_calls)) {
+    case FAIL_NOW:
+        return fail_planned(stage, io->source.fail_code, "the source");
+    case WAIT_NOW:
+        return LEAT_WAIT;
+    case END_NOW:
+        return LEAT_END;
+    case GO_ON:
+        break;
+    }
+    if (io->given == total)
+        return LEAT_END;
+    room = leat_reserve(out, &to);
+    at = (size_t)(io->given % io->in_len);
+    n = draw(io, io->piece, room < io->in_len - at ? room : io->in_len - at);
+    if (n) {
+        memcpy(to, (const uint8_t *)io->in + at, n);
+        leat_commit(out, n);
+        io->given += n;
+        leat_position(stage, io->given, total);
+    }
+    return io->given == total ? LEAT_END : LEAT_MORE;
+}
+
+static void source_close(struct leat_stage *stage)
+{
+    memio_of(stage)->source_closes++;
+}
+
+static const struct leat_stage_type source_type = {
+    .name = "memsource",
+    .summary = "bytes from memory",
+    .kind = LEAT_SOURCE,
+    .params_size = sizeof(struct params),
+    .options = at_option,
+    .open = source_open,
+    .step = source_step,
+    .close = source_close,
+};
+
+static int keep(struct leat_stage *stage, struct memio *io, const uint8_t *data, size_t n)
+{
+    if (!io->discard && io->out_len + n > io->out_size) {
+        size_t size = 2 * (io->out_len + n) + GROW_MIN;
+        uint8_t *more = realloc(io->out, size);
+
+        if (!more)
+            return leat_fail(stage, LEAT_ENOMEM, "out of memory");
+        io->out = more;
+        io->out_size = size;
+    }
+    if (!io->discard && n)
+        memcpy(io->out + io->out_len, data, n);
+    io->out_len += n;
+    return 0;
+}
+
+static int sink_open(struct leat_stage *stage)
+{
+    struct memio *io = memio_of(stage);
+
+    io->sink_opens++;
+    return io->sink.fail_open ? fail_planned(stage, io->sink.fail_open, "open") : 0;
+}
+
+static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct memio *io = memio_of(stage);
+    size_t n;
+    int r;
+
+    (void)out;
+    switch (take_turn(stage, &io->sink, ++io->sink_calls)) {
+    case FAIL_NOW:
+        return fail_planned(stage, io->sink.fail_code, "the sink");
+    case WAIT_NOW:
+        return LEAT_WAIT;
+    case END_NOW:
+        return LEAT_END;
+    case GO_ON:
+        break;
+    }
+    n = in->len > in->pos ? draw(io, io->gulp, in->len - in->pos) : 0;
+    r = keep(stage, io, n ? in->data + in->pos : NULL, n);
+    if (r < 0)
+        return r;
+    in->pos += n;
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static int sink_prepare(struct leat_stage *stage)
+{
+    struct memio *io = memio_of(stage);
+
+    io->prepares++;
+    return io->sink.fail_prepare ? fail_planned(stage, io->sink.fail_prepare, "prepare") : 0;
+}
+
+static int sink_commit(struct leat_stage *stage)
+{
+    struct memio *io = memio_of(stage);
+
+    io->commits++;
+    return io->sink.fail_commit ? fail_planned(stage, io->sink.fail_commit, "commit") : 0;
+}
+
+static void sink_revert(struct leat_stage *stage)
+{
+    memio_of(stage)->reverts++;
+}
+
+static void sink_close(struct leat_stage *stage)
+{
+    memio_of(stage)->sink_closes++;
+}
+
+static const struct leat_stage_type sink_type = {
+    .name = "memsink",
+    .summary = "bytes to memory",
+    .kind = LEAT_SINK,
+    .params_size = sizeof(struct params),
+    .options = at_option,
+    .open = sink_open,
+    .step = sink_step,
+    .close = sink_close,
+    .prepare = sink_prepare,
+    .commit = sink_commit,
+    .revert = sink_revert,
+};
+
+int memio_register(struct leat_registry *registry)
+{
+    int r = leat_registry_add(registry, &source_type);
+
+    return r < 0 ? r : leat_registry_add(registry, &sink_type);
+}
+
+static void clear(struct memio *io)
+{
+    memio_free(io);
+    io->source_calls = io->sink_calls = io->given = 0;
+    io->source_opens = io->source_closes = io->sink_opens = io->sink_closes = 0;
+    io->prepares = io->commits = io->reverts = 0;
+    io->random = io->seed;
+    io->pipeline = NULL;
+    memset(&io->error, 0, sizeof(io->error));
+    memset(&io->stats, 0, sizeof(io->stats));
+}
+
+/* What holds after every run, whatever happened in it. */
+static void check(const struct memio *io)
+{
+    ASSERT_EQ(io->source_opens, io->source_closes);
+    ASSERT_EQ(io->sink_opens, io->sink_closes);
+    ASSERT_LE(io->prepares, 1);
+    ASSERT_LE(io->commits, io->prepares);
+    if (io->code == 0) {
+        ASSERT_EQ(io->error.code, 0);
+        ASSERT_EQ(io->commits, io->sink_opens);
+        ASSERT_EQ(io->reverts, 0);
+    } else {
+        ASSERT_EQ(io->error.code, io->code);
+        ASSERT_LE(io->commits, io->reverts + (io->sink.fail_commit != 0));
+    }
+}
+
+static int build_and_run(struct memio *io, const char *text)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_settings settings = io->settings;
+    const struct leat_error *error;
+    int r = LEAT_ENOMEM;
+
+    settings.fixed_default_io = true;
+    if (registry)
+        r = memio_register(registry);
+    if (r == 0 && io->registered)
+        io->registered(registry, io->arg);
+    if (r < 0) {
+        io->error.code = r;
+        goto out;
+    }
+    r = leat_pipeline_from_text(registry, text, &settings, &io->pipeline, &io->error);
+    if (r < 0)
+        goto out;
+    r = leat_pipeline_run(io->pipeline);
+    leat_pipeline_stats(io->pipeline, &io->stats);
+    error = leat_pipeline_error(io->pipeline);
+    if (error)
+        io->error = *error;
+    ASSERT_EQ(r, error ? error->code : 0);
+out:
+    leat_pipeline_free(io->pipeline);
+    io->pipeline = NULL;
+    leat_registry_free(registry);
+    return r;
+}
+
+int memio_run_text(struct memio *io, const char *text)
+{
+    clear(io);
+    io->code = build_and_run(io, text);
+    check(io);
+    return io->code;
+}
+
+int memio_run(struct memio *io, const char *text)
+{
+    size_t size = (text ? strlen(text) : 0) + 128;
+    char *whole = malloc(size);
+    int r;
+
+    ASSERT_NOT_NULL(whole);
+    snprintf(whole, size, "memsource --at=%lld | %s%smemsink --at=%lld", memio_at(io),
+             text ? text : "", text && *text ? " | " : "", memio_at(io));
+    r = memio_run_text(io, whole);
+    free(whole);
+    return r;
+}
+
+void memio_free(struct memio *io)
+{
+    free(io->out);
+    io->out = NULL;
+    io->out_len = io->out_size = 0;
+}

@@ -1,0 +1,404 @@
+/* test.c - runs the tests of one program, each in a child process, and prints TAP. */
+#include "test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TESTS_MAX 1024
+#define EXIT_SKIPPED 77
+
+struct test {
+    const char *file, *name;
+    test_function function;
+};
+
+static struct test tests[TESTS_MAX];
+static size_t n_tests;
+
+/* Shared with the child, so that it outlives a crash there. */
+struct shared {
+    unsigned skipped;
+    char why[256];
+    char context[512];
+    char tmp[64];
+};
+static struct shared *shared;
+static bool forks = true;
+
+void test_register(const char *file, const char *name, test_function function)
+{
+    if (n_tests == TESTS_MAX)
+        abort();
+    tests[n_tests++] = (struct test){file, name, function};
+}
+
+static _Noreturn void leave(int status)
+{
+    fflush(stdout);
+    _exit(status);
+}
+
+void test_fail_at(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
+    printf("# %s:%d: ", file, line);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+    if (!forks)
+        abort();
+    leave(1);
+}
+
+void test_skip(unsigned n, const char *why)
+{
+    shared->skipped = n ? n : 1;
+    snprintf(shared->why, sizeof(shared->why), "%s", why);
+    leave(EXIT_SKIPPED);
+}
+
+void test_note(const char *format, ...)
+{
+    va_list args;
+
+    printf("# ");
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
+void test_context(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(shared->context, sizeof(shared->context), format, args);
+    va_end(args);
+}
+
+void test_context_clear(void)
+{
+    shared->context[0] = '\0';
+}
+
+static bool holds(const char *op, intmax_t a, intmax_t b)
+{
+    switch (op[0]) {
+    case '=':
+        return a == b;
+    case '!':
+        return a != b;
+    case '<':
+        return op[1] ? a <= b : a < b;
+    default:
+        return op[1] ? a >= b : a > b;
+    }
+}
+
+void test_assert_int(const char *file, int line, const char *op, const char *a_text,
+                     const char *b_text, intmax_t a, intmax_t b)
+{
+    if (!holds(op, a, b))
+        test_fail_at(file, line, "expected: %s %s %s, but: %jd and %jd", a_text, op, b_text, a, b);
+}
+
+void test_assert_str(const char *file, int line, const char *a_text, const char *a, const char *b)
+{
+    if (a == b || (a && b && strcmp(a, b) == 0))
+        return;
+    test_fail_at(file, line, "%s\n#   is:       %s%s%s\n#   expected: %s%s%s", a_text,
+                 a ? "\"" : "", a ? a : "NULL", a ? "\"" : "", b ? "\"" : "", b ? b : "NULL",
+                 b ? "\"" : "");
+}
+
+static void print_around(const char *what, const uint8_t *bytes, size_t n, size_t at)
+{
+    size_t from = at > 16 ? at - 16 : 0, i;
+
+    printf("#   %s", what);
+    for (i = from; i < n && i < at + 16; i++)
+        printf(i == at ? " [%02x]" : " %02x", bytes[i]);
+    printf("  \"");
+    for (i = from; i < n && i < at + 16; i++)
+        printf("%c", bytes[i] >= 32 && bytes[i] < 127 ? bytes[i] : '.');
+    printf("\"\n");
+}
+
+void test_assert_bytes(const char *file, int line, const char *a_text, const void *a, size_t n_a,
+                       const void *b, size_t n_b)
+{
+    const uint8_t *x = a, *y = b;
+    size_t n = n_a < n_b ? n_a : n_b, at = 0;
+
+    if (n_a == n_b && (n == 0 || memcmp(a, b, n) == 0))
+        return;
+    while (at < n && x[at] == y[at])
+        at++;
+    printf("# %s: %zu bytes, expected %zu; first difference at %zu\n", a_text, n_a, n_b, at);
+    print_around("is:      ", x, n_a, at);
+    print_around("expected:", y, n_b, at);
+    test_fail_at(file, line, "different bytes");
+}
+
+const char *test_data_dir(void)
+{
+    const char *path = getenv("LEAT_TEST_DATA");
+    struct stat st;
+
+    if (!path || !*path)
+        path = "../shared/data";
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
+}
+
+uint8_t *test_file_read(const char *path, size_t *ret_len)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *bytes = NULL;
+    size_t len = 0, size = 0;
+
+    if (!file)
+        return NULL;
+    do {
+        if (len + 1 >= size) {
+            uint8_t *more = realloc(bytes, size = size ? 2 * size : 65536);
+            if (!more)
+                test_fail_at(__FILE__, __LINE__, "out of memory for %s", path);
+            bytes = more;
+        }
+        len += fread(bytes + len, 1, size - len - 1, file);
+    } while (!feof(file) && !ferror(file));
+    bytes[len] = '\0';
+    if (ferror(file)) {
+        free(bytes);
+        bytes = NULL;
+    }
+    fclose(file);
+    if (bytes)
+        *ret_len = len;
+    return bytes;
+}
+
+uint8_t *test_data_read(const char *path, size_t *ret_len)
+{
+    const char *dir = test_data_dir();
+    char full[4096];
+    uint8_t *bytes;
+
+    if (!dir)
+        test_skip(1, "no test data: set LEAT_TEST_DATA");
+    snprintf(full, sizeof(full), "%s/%s", dir, path);
+    bytes = test_file_read(full, ret_len);
+    if (!bytes)
+        test_fail_at(__FILE__, __LINE__, "%s: %s", full, strerror(errno));
+    return bytes;
+}
+
+const char *test_tmp_dir(void)
+{
+    if (!shared->tmp[0]) {
+        snprintf(shared->tmp, sizeof(shared->tmp), "/tmp/leat-test-XXXXXX");
+        if (!mkdtemp(shared->tmp))
+            test_fail_at(__FILE__, __LINE__, "mkdtemp: %s", strerror(errno));
+    }
+    return shared->tmp;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
+static void remove_tmp_dir(void)
+{
+    if (shared->tmp[0] && nftw(shared->tmp, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        printf("# cannot remove %s\n", shared->tmp);
+    shared->tmp[0] = '\0';
+}
+
+uint64_t test_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static int count_entries(const char *path, int less)
+{
+    DIR *dir = opendir(path);
+    int n = 0;
+
+    if (!dir)
+        return -1;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n - less;
+}
+
+int test_fd_count(void)
+{
+    return count_entries("/proc/self/fd", 3); /* ".", ".." and the directory itself */
+}
+
+int test_thread_count(void)
+{
+    return count_entries("/proc/self/task", 2);
+}
+
+bool test_under_sanitizer(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
+}
+
+static void run_here(const struct test *test)
+{
+    int fds = test_fd_count();
+
+    test->function();
+    if (test_fd_count() != fds)
+        test_fail_at(test->file, 0, "descriptors: %d before the test, %d after", fds,
+                     test_fd_count());
+}
+
+static _Noreturn void run_child(const struct test *test)
+{
+    const char *bound = getenv("TEST_BOUND");
+
+    if (setpgid(0, 0) != 0)
+        leave(1);
+    signal(SIGALRM, SIG_DFL);
+    alarm(bound ? (unsigned)strtoul(bound, NULL, 10) : TEST_BOUND_S);
+    run_here(test);
+    fflush(stdout);
+    exit(0); /* not _exit: the leak sanitizer looks at the end */
+}
+
+/* Runs one test; returns the status as waitpid gives it. */
+static int run_forked(const struct test *test)
+{
+    int status = -1;
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        run_child(test);
+    if (pid < 0)
+        return -1;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    kill(-pid, SIGKILL); /* what a crashed test left running */
+    return status;
+}
+
+static const char *verdict(int status, char *buf, size_t size)
+{
+    if (status < 0)
+        return "cannot fork";
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        return "hung: stopped after its bound";
+    if (WIFSIGNALED(status))
+        snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
+    return buf;
+}
+
+static int run_one(const struct test *test, unsigned number)
+{
+    char buf[128];
+    int status;
+
+    memset(shared, 0, sizeof(*shared));
+    if (!forks) {
+        run_here(test);
+        status = 0;
+    } else {
+        status = run_forked(test);
+    }
+    remove_tmp_dir();
+    if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        printf("ok %u %s\n", number, test->name);
+        return 0;
+    }
+    if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED) {
+        printf("ok %u %s # SKIP %s\n", number, test->name, shared->why);
+        return 0;
+    }
+    if (shared->context[0])
+        printf("# in: %s\n", shared->context);
+    printf("not ok %u %s # %s\n", number, test->name, verdict(status, buf, sizeof(buf)));
+    return 1;
+}
+
+static bool chosen(const struct test *test, char **parts)
+{
+    if (!*parts)
+        return true;
+    for (; *parts; parts++)
+        if (strstr(test->name, *parts))
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned repeat = 1, number = 0, failed = 0, skipped = 0;
+    bool list = false;
+    int option;
+    size_t i;
+
+    while ((option = getopt(argc, argv, "lnr:")) != -1) {
+        if (option == 'l')
+            list = true;
+        else if (option == 'n')
+            forks = false;
+        else if (option == 'r')
+            repeat = (unsigned)strtoul(optarg, NULL, 10);
+        else
+            return 2;
+    }
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return 2;
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (; repeat; repeat--)
+        for (i = 0; i < n_tests; i++) {
+            if (!chosen(&tests[i], argv + optind))
+                continue;
+            if (list) {
+                printf("%s\n", tests[i].name);
+                continue;
+            }
+            failed += (unsigned)run_one(&tests[i], ++number);
+            skipped += shared->skipped;
+        }
+    if (!list)
+        printf("1..%u\n# %u failed, %u skipped\n", number, failed, skipped);
+    return failed ? 1 : 0;
+}
