@@ -74,7 +74,7 @@ OPTIONAL_REQUIRES += $$(if $$(filter 1,$$(HAVE_$1)),$$(if $$(findstring /,$2),,$
 endef
 
 # Targets that build nothing must work without the libraries.
-passive := clean help deps demo check format uninstall
+passive := clean help deps demo check format uninstall fuzz bench check-asan check-tsan asan tsan
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out $(passive),$(goals)),)
 $(foreach o,$(OPTIONAL),$(eval $(call add_optional,$(call first,$o),$(call second,$o),$(call third,$o))))
@@ -179,3 +179,130 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 $(BUILD)/bench-bin/%: $(BUILD)/obj/tests/bench/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- check, sanitizers, fuzzing, measuring ---------------------------------------------------------
+
+ROOT := $(CURDIR)
+# Sanitized builds of the tests; gcc has both.
+ASAN_BUILD := BUILD=build-asan SAN=address,undefined CFLAGS='-O1 -g'
+TSAN_BUILD := BUILD=build-tsan SAN=thread CFLAGS='-O1 -g'
+FUZZ_BUILD := BUILD=build-fuzz CC=clang SAN=fuzzer-no-link,address,undefined CFLAGS='-O1 -g'
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+FUZZ_SECONDS ?= 60
+export BENCH_DIR ?= $(ROOT)/build/bench
+
+.PHONY: check check-run asan tsan valgrind fuzz fuzzers fuzz-smoke bench benches lint lint-light format
+check: ## install what the tests need, build, run every test; last line: N passed, N failed, N skipped
+	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) @check
+	@$(MAKE) $(JOBS) --no-print-directory check-build
+	@tests/tools/run.sh build=$(BUILD) $(if $(filter 0,$(SANITIZERS)),,asan=build-asan tsan=build-tsan)
+
+.PHONY: check-build check-asan check-tsan check-plain
+SANITIZERS ?= 1
+check-build: check-plain $(if $(filter 0,$(SANITIZERS)),,check-asan check-tsan)
+check-plain: all tests fuzz-smoke
+check-asan:
+	@$(MAKE) --no-print-directory $(ASAN_BUILD) tests $(ASAN_EXTRA)
+check-tsan: check-asan
+	@$(MAKE) --no-print-directory $(TSAN_BUILD) tests
+
+asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer, the command too
+	@$(MAKE) $(JOBS) --no-print-directory $(ASAN_BUILD) all tests fuzz-smoke
+	@tests/tools/run.sh --all asan=build-asan
+
+tsan: ## every test under ThreadSanitizer, the command too
+	@$(MAKE) $(JOBS) --no-print-directory $(TSAN_BUILD) all tests
+	@tests/tools/run.sh --all tsan=build-tsan
+
+valgrind: all ## the main job under valgrind: no leak, no error
+	@tests/tools/valgrind.sh $(LEAT)
+
+# A fuzzer is tests/fuzz/fuzz_NAME.c; without libFuzzer, driver.c feeds it from a seed.
+fuzz-smoke: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-smoke/%,$(FUZZ_SRC))
+$(BUILD)/fuzz-smoke/%: $(BUILD)/obj/tests/fuzz/%.o $(call objects,$(FUZZ_AID)) \
+        $(BUILD)/obj/tests/memio.o $(BUILD)/obj/tests/test.o $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter-out %/tests/test.o %/tests/memio.o,$^) $(LIBS)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -pie $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+fuzzers: $(FUZZERS)
+fuzz: ## every fuzzer for FUZZ_SECONDS=60 each (clang with libFuzzer)
+	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) clang
+	@$(MAKE) $(JOBS) --no-print-directory $(FUZZ_BUILD) fuzzers
+	@tests/tools/fuzz.sh build-fuzz $(FUZZ_SECONDS)
+
+benches: $(BENCHES)
+bench: ## compare with the best other tools, in pairs; BENCH='gunzip copy' chooses
+	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) @bench
+	@$(MAKE) $(JOBS) --no-print-directory all benches
+	@tests/bench/run.sh $(BENCH)
+
+lint: all ## format, clang-tidy, cppcheck, mandoc, shellcheck, include rules, symbols, sizes
+	@tests/tools/deps.sh -- @lint
+	@tests/tools/run.sh lint=$(BUILD)
+lint-light: all ## the quick part of lint, which is in check
+	@tests/tools/run.sh lint-light=$(BUILD)
+format: ## let clang-format lay out every C file
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+demo: ## install what is missing, build, make a sample, run the main job and check it with zstd
+	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) gzip zstd
+	@$(MAKE) $(JOBS) --no-print-directory leat
+	@tests/tools/demo.sh ./leat
+
+deps: ## install the packages that the build needs (apt-get)
+	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES)
+
+# --- install --------------------------------------------------------------------------------------
+
+MAN_PAGES := $(wildcard man/*.[1-8]) $(STAGES_MAN)
+man_dir = $(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$1))
+SHARE := $(DESTDIR)$(PREFIX)/share
+COMPLETIONS := bash:$(SHARE)/bash-completion/completions/leat zsh:$(SHARE)/zsh/site-functions/_leat \
+    fish:$(SHARE)/fish/vendor_completions.d/leat.fish
+
+define PC_FILE
+prefix=$(PREFIX)
+libdir=$(LIBDIR)
+includedir=$(INCLUDEDIR)
+
+Name: leat
+Description: Stream processing in bounded memory: stages joined by backpressure
+Version: $(VERSION)
+Requires.private: $(strip $(required_names) $(OPTIONAL_REQUIRES))
+Libs: -L$${libdir} -lleat
+Libs.private: $(filter -lbz2,$(LIBS)) -pthread
+Cflags: -I$${includedir}
+endef
+export PC_FILE
+
+.PHONY: install uninstall demo
+install: all ## into PREFIX=/usr/local under DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 $(LEAT) $(DESTDIR)$(PREFIX)/bin/leat
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libleat.a
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION)
+	ln -sf libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libleat.so
+	install -m 644 streams/leat.h streams/stage.h $(DESTDIR)$(INCLUDEDIR)
+	printf '%s\n' "$$PC_FILE" >$(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
+	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
+	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
+	    $(LEAT) completion $(firstword $(subst :, ,$c)) >$(lastword $(subst :, ,$c)) &&) true
+
+uninstall: ## remove what install puts there
+	rm -f $(DESTDIR)$(PREFIX)/bin/leat $(DESTDIR)$(LIBDIR)/libleat.a $(DESTDIR)$(LIBDIR)/libleat.so \
+	    $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc \
+	    $(DESTDIR)$(INCLUDEDIR)/leat.h $(DESTDIR)$(INCLUDEDIR)/stage.h \
+	    $(foreach m,$(MAN_PAGES),$(call man_dir,$m)/$(notdir $m)) \
+	    $(foreach c,$(COMPLETIONS),$(lastword $(subst :, ,$c)))
+
+clean: ## remove everything that was built
+	rm -rf build build-asan build-tsan build-fuzz leat
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
+	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD SAN WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
+	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI = auto, 0 or 1'

@@ -38,8 +38,7 @@ long long memio_at(const struct memio *io)
 /* What a fault asks for at this call. */
 enum turn { GO_ON, FAIL_NOW, WAIT_NOW, END_NOW };
 
-static enum turn take_turn(struct leat_stage *stage, const struct memio_fault *fault,
-                           uint64_t call)
+static enum turn take_turn(struct leat_stage *stage, const struct memio_fault *fault, uint64_t call)
 {
     struct memio *io = memio_of(stage);
 

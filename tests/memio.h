@@ -32,27 +32,27 @@ struct memio_fault {
 
 struct memio {
     /* To be set by the test; all zero is fine. */
-    const void *in;      /* what the source gives; borrowed */
+    const void *in; /* what the source gives; borrowed */
     size_t in_len;
-    uint64_t in_repeat;  /* give it so many times in a row; 0: once */
-    size_t piece;        /* bytes of one step of the source; 0: as much as there is room */
-    size_t gulp;         /* bytes that the sink takes in one step; 0: all there is */
-    uint64_t seed;       /* for MEMIO_RANDOM */
-    bool discard;        /* the sink counts its bytes and does not keep them */
+    uint64_t in_repeat; /* give it so many times in a row; 0: once */
+    size_t piece;       /* bytes of one step of the source; 0: as much as there is room */
+    size_t gulp;        /* bytes that the sink takes in one step; 0: all there is */
+    uint64_t seed;      /* for MEMIO_RANDOM */
+    bool discard;       /* the sink counts its bytes and does not keep them */
     struct memio_fault source, sink;
     struct leat_settings settings;
     void (*registered)(struct leat_registry *registry, void *arg); /* add more stages here */
     void *arg;
 
     /* What happened. */
-    uint8_t *out;        /* what the sink took, out_len bytes; NULL if none; memio_free frees it */
-    size_t out_len;      /* counted also when discarded */
+    uint8_t *out;   /* what the sink took, out_len bytes; NULL if none; memio_free frees it */
+    size_t out_len; /* counted also when discarded */
     uint64_t source_calls, sink_calls;
     int source_opens, source_closes;
     int sink_opens, sink_closes, prepares, commits, reverts;
-    int code;            /* as memio_run returned it */
-    struct leat_error error;      /* code 0 if it went well */
-    struct leat_stats stats;      /* as after the run */
+    int code;                /* as memio_run returned it */
+    struct leat_error error; /* code 0 if it went well */
+    struct leat_stats stats; /* as after the run */
 
     struct leat_pipeline *pipeline; /* while it runs */
     size_t out_size;

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# includes.sh - who may include whom, and what the library may not call.
+# check: light
+. "$(dirname "$0")/tap.bash"
+
+# includes FILE... - "file:line: <name>" of every include.
+includes() {
+    grep -nHE '^[[:space:]]*#[[:space:]]*include' "$@" |
+        sed -E 's/^([^:]*:[0-9]+):[^"<]*["<]([^">]*)[">].*/\1: \2/'
+}
+
+codec='zlib\.h|zstd.*\.h|archive.*\.h|pcre2.*\.h|openssl/.*|xxhash\.h|isa-l.*|igzip_lib\.h|libdeflate\.h'
+codec+='|lz4.*\.h|lzma.*\.h|bzlib\.h|brotli/.*'
+
+tap 'cmd/ includes only leat.h, stage.h and uv.h of the project and its libraries' "$(
+    includes cmd/*.c cmd/*.h /dev/null | while read -r where name; do
+        case $name in
+        leat.h | stage.h | uv.h) ;;
+        *.h)
+            base=$(basename "$name")
+            [ "$name" = "$base" ] && [ -e "cmd/$name" ] && continue
+            if [ -n "$(find streams transforms -name "$base" -print -quit)" ] ||
+                grep -qE "^($codec)$" <<<"$name"; then
+                echo "$where $name"
+            fi
+            ;;
+        esac
+    done
+)"
+
+tap 'transforms/ includes no loop, no thread, no stdio, nothing of streams/ but stage.h' "$(
+    includes transforms/*/*.c transforms/*/*.h /dev/null | while read -r where name; do
+        room=$(dirname "${where%%:*}")
+        base=$(basename "$name")
+        case $name in
+        stage.h) continue ;;
+        uv.h | pthread.h | threads.h | leat.h | uv/* | sys/socket.h | sys/epoll.h) echo "$where $name" ;;
+        esac
+        [ -e "$room/$name" ] && continue
+        [ -z "$(find streams cmd transforms -path "*/$base" -print -quit)" ] || echo "$where $name"
+    done | grep -v '\.def$'
+)"
+
+tap 'a transform includes one codec library at most' "$(
+    for file in transforms/*/*.c; do
+        n=$(includes "$file" | sed 's/.*: //' | grep -E "^($codec)$" | sed -E 's/^(zstd|lz4|pcre2|archive|openssl|brotli|isa-l|lzma).*/\1/' |
+            sort -u | wc -l)
+        [ "$n" -le 1 ] || echo "$file includes $n codec libraries"
+    done
+)"
+
+tap 'streams/ includes no codec header and nothing of cmd/ or transforms/ but stages.def' "$(
+    includes streams/*.c streams/*.h streams/io/*.c streams/io/*.h /dev/null |
+        while read -r where name; do
+            if grep -qE "^($codec)$" <<<"$name"; then
+                echo "$where $name"
+            elif [[ $name == *cmd/* || ($name == *transforms/* && $name != *stages.def) ]]; then
+                echo "$where $name"
+            fi
+        done
+)"
+
+tap 'the library prints nothing, never exits, never sleeps, touches no signal disposition' "$(
+    grep -nE '(^|[^a-z_])(printf|fprintf|vfprintf|puts|fputs|putchar|perror|exit|_exit|abort|usleep|sleep|nanosleep|signal|sigaction|uv_queue_work)\(' \
+        streams/*.c streams/io/*.c transforms/*/*.c /dev/null |
+        grep -vE '^[^:]*:[0-9]+: *(/?\*|//)|/\* child \*/'
+)"
+
+tap 'every stage is registered, and every registered stage has its type' "$(
+    comm -3 <(grep -oE '^STAGE\([a-z0-9_]+' transforms/stages.def | sed 's/STAGE(//' | sort -u) \
+        <(grep -ohE '^(const struct leat_stage_type leat_stage_[a-z0-9_]+|LEAT_STAGE_MISSING\([a-z0-9_]+|[A-Z_]+_STAGE\([a-z0-9_]+)' \
+            streams/*.c streams/io/*.c transforms/*/*.c |
+            sed -E 's/.*(leat_stage_|\()//' | sort -u)
+)"
+
+tap 'no file says that something is left for later' "$(
+    grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/* streams/*.[ch] streams/io/*.[ch] \
+        transforms/*/*.[ch] tests/*.[ch] man/* Makefile README.md /dev/null |
+        grep -vE 'mkd?s?temp|XXXXXX'
+)"
+tap_done

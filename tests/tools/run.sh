@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# run.sh - run suites, two at a time, and add up their TAP: the last line of `make check`.
+#
+#   run.sh [--all] KIND=BUILD_DIR ...
+#
+# build       C tests, command-line tests, the quick part of lint
+# asan, tsan  the C tests of a sanitized build; with --all the command-line tests too
+# lint, lint-light   the checks in tests/lint
+#
+# A suite is a program that prints TAP; its output is kept in BUILD_DIR/log. One that fails
+# without a "not ok" line (a crash, a hang) counts as a failure of its own.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+
+SUITE_BOUND_S=${SUITE_BOUND_S:-900}
+export SUITE_BOUND_S
+
+# run_suite KIND BUILD SUITE - one suite into its log; its status into LOG.status.
+run_suite() {
+    local kind=$1 dir=$2 suite=$3 log status
+    log=$dir/log/$kind-$(basename "$suite").log
+    mkdir -p "$dir/log"
+    export LEAT="$PWD/$dir/leat" BUILD="$PWD/$dir" LEAT_BUILD_KIND="$kind"
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
+    export LSAN_OPTIONS=suppressions=$PWD/tests/tools/lsan.supp:print_suppressions=0
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/tools/tsan.supp
+    case $suite in
+    *.bats) timeout "$SUITE_BOUND_S" bats --tap "$suite" ;;
+    *) timeout "$SUITE_BOUND_S" "$suite" ;;
+    esac </dev/null >"$log" 2>&1
+    status=$?
+    echo "$status" >"$log.status"
+    if [ "$status" -ne 0 ] && ! grep -q '^not ok' "$log"; then
+        echo "not ok $suite # status $status" >>"$log"
+    fi
+    if grep -q '^not ok' "$log"; then
+        printf '%-44s FAILED\n' "$kind $suite"
+    else
+        printf '%-44s %s\n' "$kind $suite" "$(grep -c '^ok' "$log")"
+    fi
+}
+export -f run_suite
+
+suites() {
+    local kind=$1 dir=$2 file
+    case $kind in
+    lint) printf '%s\n' tests/lint/*.sh && return ;;
+    lint-light) grep -l '^# check: light' tests/lint/*.sh && return ;;
+    esac
+    for file in tests/test_*.c; do
+        echo "$dir/tests/$(basename "$file" .c)"
+    done
+    [ "$kind" != build ] || grep -l '^# check: light' tests/lint/*.sh
+    if [ "$kind" = build ] || [ "$all" = 1 ]; then
+        for file in tests/fuzz/fuzz_*.c; do
+            [ ! -e "$dir/fuzz-smoke" ] || echo "$dir/fuzz-smoke/$(basename "$file" .c)"
+        done
+        printf '%s\n' tests/cli/*.bats
+    fi
+}
+
+all=0
+if [ "${1:-}" = --all ]; then
+    all=1
+    shift
+fi
+shopt -s nullglob
+plan=$(mktemp)
+trap 'rm -f "$plan"' EXIT
+for pair in "$@"; do
+    rm -rf "${pair#*=}/log"
+    while read -r suite; do
+        printf '%s\n%s\n%s\n' "${pair%%=*}" "${pair#*=}" "$suite"
+    done < <(suites "${pair%%=*}" "${pair#*=}")
+done >"$plan"
+xargs -a "$plan" -d '\n' -n 3 -P "$(nproc 2>/dev/null || echo 2)" bash -c 'run_suite "$@"' run_suite
+
+logs=()
+for pair in "$@"; do
+    logs+=("${pair#*=}"/log/"${pair%%=*}"-*.log)
+done
+[ ${#logs[@]} -gt 0 ] || { echo '0 passed, 1 failed'; exit 1; }
+for log in "${logs[@]}"; do
+    if grep -q '^not ok' "$log"; then
+        printf '\n--- %s\n' "$log"
+        tail -n 60 "$log"
+    fi
+done
+grep -h '^ok.*# *[Ss][Kk][Ii][Pp]' "${logs[@]}" | sed -E 's/^ok [0-9]+ /skipped: /'
+skipped=$(cat "${logs[@]}" | grep -ciE '^ok.*# *skip')
+passed=$(($(cat "${logs[@]}" | grep -c '^ok') - skipped))
+failed=$(cat "${logs[@]}" | grep -c '^not ok')
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
