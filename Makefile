@@ -168,7 +168,7 @@ $(STAGES_MAN): $(LEAT)
 
 # Every allocation and thread start of the library can be made to fail in test_alloc.
 WRAPPED := malloc calloc realloc reallocarray posix_memalign aligned_alloc strdup strndup \
-           pthread_create open_memstream mmap
+           pthread_create mmap
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS := $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)

@@ -284,7 +284,11 @@ out:
 int memio_run_text(struct memio *io, const char *text)
 {
     clear(io);
+    if (io->around)
+        io->around(true);
     io->code = build_and_run(io, text);
+    if (io->around)
+        io->around(false);
     check(io);
     return io->code;
 }

@@ -43,6 +43,7 @@ struct memio {
     struct leat_settings settings;
     void (*registered)(struct leat_registry *registry, void *arg); /* add more stages here */
     void *arg;
+    void (*around)(bool begins); /* called before the first and after the last use of leat */
 
     /* What happened. */
     uint8_t *out;   /* what the sink took, out_len bytes; NULL if none; memio_free frees it */

@@ -12,12 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TESTS_MAX 1024
+#define TESTS_MAX 4096
 #define EXIT_SKIPPED 77
 
 struct test {
     const char *file, *name;
     test_function function;
+    const void *argument;
 };
 
 static struct test tests[TESTS_MAX];
@@ -32,12 +33,25 @@ struct shared {
 };
 static struct shared *shared;
 static bool forks = true;
+static const void *current_argument;
 
 void test_register(const char *file, const char *name, test_function function)
 {
     if (n_tests == TESTS_MAX)
         abort();
-    tests[n_tests++] = (struct test){file, name, function};
+    tests[n_tests++] = (struct test){file, name, function, NULL};
+}
+
+void test_register_with(const char *file, const char *name, test_function function,
+                        const void *argument)
+{
+    test_register(file, strdup(name), function);
+    tests[n_tests - 1].argument = argument;
+}
+
+const void *test_argument(void)
+{
+    return current_argument;
 }
 
 static _Noreturn void leave(int status)
@@ -277,6 +291,7 @@ static void run_here(const struct test *test)
 {
     int fds = test_fd_count();
 
+    current_argument = test->argument;
     test->function();
     if (test_fd_count() != fds)
         test_fail_at(test->file, 0, "descriptors: %d before the test, %d after", fds,

@@ -30,6 +30,12 @@ typedef void (*test_function)(void);
 /* test_register - what TEST calls; `name` and `file` are literals. */
 void test_register(const char *file, const char *name, test_function function);
 
+/* test_register_with - the same for a test that is one row of a table: `name` is copied, and the
+ * function finds the row with test_argument. Call it from a constructor. */
+void test_register_with(const char *file, const char *name, test_function function,
+                        const void *argument);
+const void *test_argument(void);
+
 /* test_fail_at - say what is wrong and end the test. */
 _Noreturn void test_fail_at(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

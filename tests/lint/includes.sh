@@ -75,7 +75,7 @@ tap 'every stage is registered, and every registered stage has its type' "$(
 
 tap 'no file says that something is left for later' "$(
     grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/* streams/*.[ch] streams/io/*.[ch] \
-        transforms/*/*.[ch] tests/*.[ch] man/* Makefile README.md /dev/null |
+        transforms/*/*.[ch] tests/*.[ch] man/* Makefile README* /dev/null |
         grep -vE 'mkd?s?temp|XXXXXX'
 )"
 tap_done

@@ -12,7 +12,7 @@ tap() {
     if [ -z "$2" ]; then
         echo "ok $tap_number $1"
     else
-        sed 's/^/# /' <<<"$2"
+        printf '# %s\n' "${2//$'\n'/$'\n'# }"
         echo "not ok $tap_number $1"
         tap_failed=1
     fi

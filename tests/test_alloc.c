@@ -1,0 +1,104 @@
+/* test_alloc.c - every registered stage: the n-th allocation fails, for every n.
+ *
+ * The program is linked with --wrap for the allocation functions and pthread_create, so that
+ * every call in libleat.a passes through here; what the codec libraries allocate inside is theirs.
+ * After each: success with the right bytes, or LEAT_ENOMEM; nothing committed, no file left, no
+ * thread, no descriptor. The sanitized build adds: no leak, no bad access.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "subjects.h"
+
+#define SIZE 1200u
+#define N_MAX 100000u
+
+static atomic_ulong calls;
+static atomic_ulong fails_at; /* 0: none */
+static atomic_bool armed;
+
+static bool fails(void)
+{
+    if (!atomic_load(&armed))
+        return false;
+    if (atomic_fetch_add(&calls, 1) + 1 != atomic_load(&fails_at))
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+/* The linker's names: __wrap_x is called for x, __real_x is x. */
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+#define WRAP(type, failure, name, parameters, arguments)                                           \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        return fails() ? (failure) : __real_##name arguments;                                      \
+    }
+
+WRAP(void *, NULL, malloc, (size_t size), (size))
+WRAP(void *, NULL, calloc, (size_t n, size_t size), (n, size))
+WRAP(void *, NULL, realloc, (void *p, size_t size), (p, size))
+WRAP(void *, NULL, reallocarray, (void *p, size_t n, size_t size), (p, n, size))
+WRAP(int, ENOMEM, posix_memalign, (void **ret, size_t align, size_t size), (ret, align, size))
+WRAP(void *, NULL, aligned_alloc, (size_t align, size_t size), (align, size))
+WRAP(char *, NULL, strdup, (const char *text), (text))
+WRAP(char *, NULL, strndup, (const char *text, size_t n), (text, n))
+WRAP(int, EAGAIN, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg),
+     (thread, attr, start, arg))
+WRAP(void *, MAP_FAILED, mmap, (void *p, size_t n, int prot, int flags, int fd, off_t at),
+     (p, n, prot, flags, fd, at))
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+
+static void arm(bool begins)
+{
+    atomic_store(&armed, begins);
+}
+
+static void sweep(const struct subject *subject, struct bytes in, unsigned threads)
+{
+    struct outcome reference = {0}, outcome;
+    unsigned long n;
+
+    for (n = 0; n < N_MAX; n++) {
+        struct memio io = {.around = arm, .settings = {.threads = threads, .chunk = 4096}};
+
+        test_context("%s, %u threads, allocation %lu", subject->text, threads, n);
+        atomic_store(&calls, 0);
+        atomic_store(&fails_at, n);
+        subject_run(subject, &io, in, &outcome);
+        if (n == 0) {
+            reference = outcome;
+            continue;
+        }
+        if (outcome.error.code != LEAT_ENOMEM)
+            outcome_assert_same(&outcome, &reference);
+        outcome_free(&outcome);
+        if (atomic_load(&calls) < n)
+            break;
+    }
+    ASSERT_GT(n, 10); /* the wrapping works */
+    ASSERT_LT(n, N_MAX);
+    outcome_free(&reference);
+}
+
+static void test_any_allocation_fails(void)
+{
+    const struct subject *subject = test_argument();
+    struct bytes in = subject_input(subject, SIZE);
+
+    sweep(subject, in, 1);
+    sweep(subject, in, 2);
+    free(in.data);
+}
+
+__attribute__((constructor)) static void register_all(void)
+{
+    subjects_register(__FILE__, "any_allocation_fails", test_any_allocation_fails);
+}

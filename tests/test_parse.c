@@ -1,0 +1,636 @@
+/* test_parse.c - the grammar: text and words to plans, plans to text, and what mistakes say. */
+
+#include <stdlib.h>
+
+#include "plan.h"
+#include "test.h"
+
+/* --- a registry with one stage of each kind -------------------------------------------------------- */
+
+static int idle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    (void)s;
+    (void)in;
+    (void)out;
+    return LEAT_END;
+}
+
+struct up_params {
+    int loud;
+    int64_t level;
+};
+
+static const struct leat_option up_options[] = {
+    {.name = "loud", .short_name = 'l', .kind = LEAT_OPT_FLAG, .help = "be loud"},
+    {.name = "level",
+     .short_name = 'n',
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct up_params, level),
+     .metavar = "N",
+     .min = 1,
+     .max = 9,
+     .initial = 6,
+     .help = "how much"},
+    {0},
+};
+
+static const struct leat_stage_type types[] = {
+    {.name = "t-from", .kind = LEAT_SOURCE, .operands = "FILE…", .operands_max = SIZE_MAX,
+     .step = idle_step},
+    {.name = "t-up", .aliases = "t-raise t-lift", .kind = LEAT_TRANSFORM, .operands = "WORD…",
+     .operands_max = SIZE_MAX, .params_size = sizeof(struct up_params), .options = up_options,
+     .step = idle_step},
+    {.name = "t-bare", .kind = LEAT_TRANSFORM, .step = idle_step},
+    {.name = "t-fan", .kind = LEAT_TRANSFORM, .operands = "WORD…", .operands_max = SIZE_MAX,
+     .operands_raw = true, .branches_min = 1, .branches_max = 3, .step = idle_step},
+    {.name = "t-join", .kind = LEAT_SOURCE, .branches_min = 1, .branches_max = 9,
+     .step = idle_step},
+    {.name = "t-to", .kind = LEAT_SINK, .operands = "FILE", .operands_max = 1, .step = idle_step},
+    {.name = "t-lost", .kind = LEAT_TRANSFORM, .missing = "libfound-dev", .step = idle_step},
+};
+
+static struct leat_registry *registry;
+static struct leat_plan *plan;
+static struct leat_error error;
+
+static void setup(void)
+{
+    registry = leat_registry_new();
+    ASSERT_NOT_NULL(registry);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        ASSERT_EQ(leat_registry_add(registry, &types[i]), 0);
+}
+
+static void teardown(void)
+{
+    leat_plan_free(plan);
+    plan = NULL;
+    leat_registry_free(registry);
+}
+
+static void parse_text_with(const char *text, const struct leat_variable *v, size_t n)
+{
+    int r = leat_plan_parse_text(registry, text, v, n, &plan, &error);
+
+    if (r < 0)
+        FAIL("%s: %s", text, error.text);
+}
+
+static void parse_text(const char *text)
+{
+    parse_text_with(text, NULL, 0);
+}
+
+/* Words until NULL. */
+static int parse_words(const char *const *words)
+{
+    size_t n = 0;
+
+    while (words[n])
+        n++;
+    return leat_plan_parse_words(registry, n, words, &plan, &error);
+}
+#define WORDS(...) parse_words((const char *const[]){__VA_ARGS__, NULL})
+
+static void assert_canonical(const char *expected)
+{
+    char *text = leat_plan_text(plan);
+
+    ASSERT_NOT_NULL(text);
+    ASSERT_STREQ(text, expected);
+    free(text);
+    leat_plan_free(plan);
+    plan = NULL;
+}
+
+/* --- the two forms ----------------------------------------------------------------------------------- */
+
+TEST(test_text_and_words_give_the_same_plan)
+{
+    setup();
+    parse_text("t-from a.gz | t-up -l : t-to 'b c'");
+    assert_canonical("t-from a.gz | t-up -l | t-to 'b c'");
+    ASSERT_EQ(WORDS("t-from", "a.gz", ":", "t-up", "-l", "|", "t-to", "b c"), 0);
+    assert_canonical("t-from a.gz | t-up -l | t-to 'b c'");
+    teardown();
+}
+
+TEST(test_words_are_never_split)
+{
+    setup();
+    ASSERT_EQ(WORDS("t-up", "a : t-up", "#x", "${y}", "a'b\"c", ""), 0);
+    ASSERT_EQ(plan->root.n, 1);
+    ASSERT_EQ(plan->root.nodes[0].args.n, 5);
+    ASSERT_STREQ(plan->root.nodes[0].args.v[0], "a : t-up");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[1], "#x");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[2], "${y}");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[3], "a'b\"c");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[4], "");
+    ASSERT_NULL(plan->root.nodes[0].args.v[5]);
+    teardown();
+}
+
+TEST(test_operators_count_only_as_words_of_their_own)
+{
+    setup();
+    parse_text("t-up a:b http://x|y [z] ::");
+    ASSERT_EQ(plan->root.n, 1);
+    assert_canonical("t-up a:b http://x|y [z] ::");
+    teardown();
+}
+
+TEST(test_escaped_operators_are_literal_in_both_forms)
+{
+    setup();
+    ASSERT_EQ(WORDS("t-up", "\\:", "\\|", "\\[", "\\]", "\\\\:", "\\x"), 0);
+    ASSERT_EQ(plan->root.n, 1);
+    ASSERT_STREQ(plan->root.nodes[0].args.v[0], ":");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[3], "]");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[4], "\\:");
+    ASSERT_STREQ(plan->root.nodes[0].args.v[5], "\\x");
+    assert_canonical("t-up ':' '|' '[' ']' '\\:' '\\x'");
+    parse_text("t-up \\: \\| \\[ ']' '\\:' \\\\x ''\\|");
+    assert_canonical("t-up ':' '|' '[' ']' '\\:' '\\x' '|'");
+    teardown();
+}
+
+TEST(test_quoting_is_that_of_a_shell)
+{
+    setup();
+    parse_text("t-up 'a b' \"c d\" e\\ f 'g'\"h\"i 'j\\k' \"l\\m\\\"\\\\\\$\" '' a#b $x foo$");
+    {
+        static const char *const want[] = {"a b", "c d", "e f",  "ghi", "j\\k", "l\\m\"\\$",
+                                           "",    "a#b", "$x",   "foo$"};
+        const struct leat_strings *args = &plan->root.nodes[0].args;
+
+        ASSERT_EQ(args->n, sizeof want / sizeof *want);
+        for (size_t i = 0; i < args->n; i++)
+            ASSERT_STREQ(args->v[i], want[i]);
+    }
+    teardown();
+}
+
+TEST(test_comments_reach_to_the_end_of_their_line)
+{
+    setup();
+    parse_text("#!/usr/bin/env -S leat -f\n# a job\nt-from x # the input | t-lost\n  t-up -l #\n");
+    assert_canonical("t-from x | t-up -l");
+    teardown();
+}
+
+TEST(test_newlines_join_and_never_make_empty_stages)
+{
+    setup();
+    parse_text("\n\n t-from x\n\n\n t-up |\n t-up\n: t-up -l \\\n 7\r\n\r\n t-fan a\n[\n t-up\n t-bare\n"
+               "]\n\n[ t-bare ]\n t-to y\n\n");
+    assert_canonical("t-from x | t-up | t-up | t-up -l 7 | t-fan a [ t-up | t-bare ] [ t-bare ] | "
+                     "t-to y");
+    teardown();
+}
+
+TEST(test_a_backslash_at_the_line_end_joins_lines)
+{
+    setup();
+    parse_text("t-up a\\\nb c \\\r\n d \"e\\\nf\" 'g\\\nh'");
+    assert_canonical("t-up ab c d ef 'g\\\nh'");
+    teardown();
+}
+
+TEST(test_branches_nest_and_stages_are_numbered_depth_first)
+{
+    setup();
+    parse_text("t-from x : t-fan [ t-up : t-fan [ t-to a ] : t-bare ] [ t-to b ] : t-to c");
+    ASSERT_EQ(plan->root.n, 3);
+    {
+        const struct leat_node *fan = &plan->root.nodes[1];
+
+        ASSERT_EQ(fan->n_branches, 2);
+        ASSERT_EQ(fan->number, 2);
+        ASSERT_EQ(fan->branches[0].n, 3);
+        ASSERT_EQ(fan->branches[0].nodes[1].number, 4);
+        ASSERT_EQ(fan->branches[0].nodes[1].branches[0].nodes[0].number, 5);
+        ASSERT_EQ(fan->branches[0].nodes[2].number, 6);
+        ASSERT_EQ(fan->branches[1].nodes[0].number, 7);
+        ASSERT_EQ(plan->root.nodes[2].number, 8);
+    }
+    assert_canonical("t-from x | t-fan [ t-up | t-fan [ t-to a ] | t-bare ] [ t-to b ] | t-to c");
+    teardown();
+}
+
+TEST(test_an_alias_is_written_as_the_name)
+{
+    setup();
+    parse_text("t-lift a : t-raise b");
+    assert_canonical("t-up a | t-up b");
+    teardown();
+}
+
+TEST(test_a_dash_is_standard_input_or_output_by_its_place)
+{
+    setup();
+    parse_text("- : t-up : -");
+    assert_canonical("read - | t-up | write -");
+    parse_text("-");
+    assert_canonical("read -");
+    parse_text("t-fan [ - ] [ t-up : - ]");
+    assert_canonical("t-fan [ write - ] [ t-up | write - ]");
+    parse_text("t-join [ - ] [ - : t-up ]");
+    assert_canonical("t-join [ read - ] [ read - | t-up ]");
+    teardown();
+}
+
+TEST(test_options_reach_the_params)
+{
+    const struct up_params *params;
+
+    setup();
+    parse_text("t-up : t-up -ln3 x -- -y");
+    params = plan->root.nodes[0].params;
+    ASSERT_EQ(params->level, 6);
+    ASSERT_EQ(params->loud, 0);
+    params = plan->root.nodes[1].params;
+    ASSERT_EQ(params->level, 3);
+    ASSERT_EQ(params->loud, 1);
+    ASSERT_EQ(plan->root.nodes[1].operands.n, 2);
+    ASSERT_STREQ(plan->root.nodes[1].operands.v[1], "-y");
+    teardown();
+}
+
+/* --- variables --------------------------------------------------------------------------------------- */
+
+static const struct leat_variable variables[] = {
+    {"day", "monday"}, {"file", "a b | c"}, {"op", "|"}, {"none", ""}, {"ref", "${day}"},
+    {"day", "2026-11-22"}, {"stage", "t-up"}, {"dash", "-l"},
+};
+#define N_VARIABLES (sizeof variables / sizeof *variables)
+
+TEST(test_variables_are_literal_and_never_split)
+{
+    setup();
+    parse_text_with("t-up ${file} x-${day}.gz \"${file}!\" '${day}' \\${day} ${op} ${none} "
+                    "a${none}b ${ref}",
+                    variables, N_VARIABLES);
+    {
+        static const char *const want[] = {"a b | c", "x-2026-11-22.gz", "a b | c!", "${day}",
+                                           "${day}",  "|",               "",         "ab",
+                                           "${day}"};
+        const struct leat_strings *args = &plan->root.nodes[0].args;
+
+        ASSERT_EQ(plan->root.n, 1);
+        ASSERT_EQ(args->n, sizeof want / sizeof *want);
+        for (size_t i = 0; i < args->n; i++)
+            ASSERT_STREQ(args->v[i], want[i]);
+    }
+    teardown();
+}
+
+TEST(test_a_variable_may_name_a_stage_or_an_option)
+{
+    setup();
+    parse_text_with("${stage} ${dash}", variables, N_VARIABLES);
+    assert_canonical("t-up -l");
+    teardown();
+}
+
+/* --- mistakes ---------------------------------------------------------------------------------------- */
+
+struct mistake {
+    const char *text;
+    int code;
+    int stage;          /* 0: none */
+    int64_t offset;     /* -1: none */
+    const char *says;   /* part of the message */
+};
+
+static const struct mistake mistakes[] = {
+    {"", LEAT_EUSAGE, 0, -1, "empty"},
+    {" \n # nothing \n", LEAT_EUSAGE, 0, -1, "empty"},
+    {": t-up", LEAT_EUSAGE, 0, 0, "a stage is missing before"},
+    {"t-up :", LEAT_EUSAGE, 0, 5, "a stage is missing after the last"},
+    {"t-up : | t-up", LEAT_EUSAGE, 0, 7, "a stage is missing before"},
+    {"t-up |\n| t-up", LEAT_EUSAGE, 0, 7, "a stage is missing before"},
+    {"t-upp", LEAT_EUSAGE, 1, 0, "did you mean t-up?"},
+    {"t-from x : t-lfit", LEAT_EUSAGE, 2, 11, "did you mean t-lift?"},
+    {"qqqqqq", LEAT_EUSAGE, 1, 0, "unknown stage"},
+    {"t-up|t-up", LEAT_EUSAGE, 1, 0, "need spaces around"},
+    {"t-up | ''", LEAT_EUSAGE, 2, 7, "name is empty"},
+    {"big.log.xyz : t-up", LEAT_EUSAGE, 1, 0, "read big.log.xyz"},
+    {"t-up : out/zzz.qqq", LEAT_EUSAGE, 2, 7, "write out/zzz.qqq"},
+    {"-n 5 : t-up", LEAT_EUSAGE, 1, 0, "options come after"},
+    {"t-up --leval=3", LEAT_EUSAGE, 1, 5, "did you mean --level?"},
+    {"t-from a : t-up x -n 12", LEAT_EUSAGE, 2, 21, "from 1 to 9"},
+    {"t-up -n", LEAT_EUSAGE, 1, 5, "needs a value: N"},
+    {"t-bare x", LEAT_EUSAGE, 1, 7, "takes no operands"},
+    {"t-bare > x", LEAT_EUSAGE, 1, 7, "write FILE"},
+    {"t-bare < x", LEAT_EUSAGE, 1, 7, "read FILE"},
+    {"t-bare t-up", LEAT_EUSAGE, 1, 7, "joined by"},
+    {"t-to a b", LEAT_EUSAGE, 1, 7, "one too many"},
+    {"t-bare [t-up]", LEAT_EUSAGE, 1, 7, "need spaces around"},
+    {"t-fan", LEAT_EUSAGE, 1, 0, "needs 1 or more branches"},
+    {"t-fan [ t-up ] [ t-up ] [ t-up ] [ t-up ]", LEAT_EUSAGE, 1, 6, "at most 3 branches"},
+    {"t-up [ t-bare ]", LEAT_EUSAGE, 1, 5, "takes no branches"},
+    {"t-fan [ ]", LEAT_EUSAGE, 0, 8, "a branch [ ] is empty"},
+    {"t-fan [ t-up : ]", LEAT_EUSAGE, 0, 15, "a stage is missing before ']'"},
+    {"t-fan [ t-up", LEAT_EUSAGE, 0, 6, "'[' is not closed"},
+    {"t-fan [", LEAT_EUSAGE, 0, 6, "'[' is not closed"},
+    {"t-fan [ t-up ] ]", LEAT_EUSAGE, 0, 15, "']' without a '['"},
+    {"t-up ]", LEAT_EUSAGE, 0, 5, "']' without a '['"},
+    {"] t-up", LEAT_EUSAGE, 0, 0, "']' without a '['"},
+    {"[ t-up ]", LEAT_EUSAGE, 0, 0, "comes after a stage that takes branches"},
+    {"t-fan [ t-up ] t-up", LEAT_EUSAGE, 0, 15, "missing between ']' and 't-up'"},
+    {"t-up : t-from x", LEAT_EUSAGE, 2, 7, "only be the first"},
+    {"t-to x : t-up", LEAT_EUSAGE, 1, 0, "only be the last"},
+    {"t-up : - : t-up", LEAT_EUSAGE, 2, 7, "first or the last"},
+    {"- x : t-up", LEAT_EUSAGE, 1, 0, "takes no words"},
+    {"t-fan [ - : t-up ]", LEAT_EUSAGE, 2, 8, "first or the last"},
+    {"t-lost --whatever", LEAT_EUNSUPPORTED, 1, 0, "libfound-dev"},
+    {"t-up 'abc", LEAT_EUSAGE, 0, 5, "quote ' is not closed"},
+    {"t-up x\"abc\\\"", LEAT_EUSAGE, 0, 6, "quote \" is not closed"},
+    {"t-up \\", LEAT_EUSAGE, 0, 5, "backslash at the end"},
+    {"t-up a${nope}", LEAT_EUSAGE, 0, 6, "'nope' is not set"},
+    {"t-up \"${nope}\"", LEAT_EUSAGE, 0, 6, "'nope' is not set"},
+    {"t-up ${", LEAT_EUSAGE, 0, 5, "without '}'"},
+    {"t-up ${x\n}", LEAT_EUSAGE, 0, 5, "without '}'"},
+    {"t-up ${}", LEAT_EUSAGE, 0, 5, "no name"},
+};
+
+TEST(test_mistakes_say_what_and_where)
+{
+    setup();
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        const struct mistake *m = &mistakes[i];
+
+        test_context("text: %s", m->text);
+        memset(&error, 0xa5, sizeof error);
+        ASSERT_EQ(leat_plan_parse_text(registry, m->text, variables, N_VARIABLES, &plan, &error),
+                  m->code);
+        ASSERT_EQ(error.code, m->code);
+        ASSERT_STR_HAS(error.text, m->says);
+        ASSERT_EQ(error.stage, m->stage);
+        ASSERT_EQ(error.has_offset, m->offset >= 0);
+        if (m->offset >= 0)
+            ASSERT_EQ(error.offset, m->offset);
+        ASSERT_NULL(strchr(error.text, '\n'));
+        /* ret_error may be NULL */
+        ASSERT_EQ(leat_plan_parse_text(registry, m->text, variables, N_VARIABLES, &plan, NULL),
+                  m->code);
+    }
+    teardown();
+}
+
+TEST(test_a_mistake_in_words_gives_the_number_of_the_word)
+{
+    setup();
+    ASSERT_EQ(WORDS("t-up", ":", "t-up", "-n", "x"), LEAT_EUSAGE);
+    ASSERT(!error.has_offset);
+    ASSERT_EQ(error.offset, 5);
+    ASSERT_EQ(error.stage, 2);
+    ASSERT_STREQ(error.stage_name, "t-up");
+    ASSERT_STR_HAS(error.text, "(word 5)");
+    teardown();
+}
+
+TEST(test_messages_never_carry_control_characters)
+{
+    setup();
+    ASSERT_EQ(WORDS("t-bare", "a\x1b[2Jb\nc\xff\xc2\x9bk\xe2\x82"), LEAT_EUSAGE);
+    for (const char *p = error.text; *p; p++)
+        ASSERT((unsigned char)*p >= 0x20);
+    ASSERT_STR_HAS(error.text, "a\\x1b[2Jb\\nc\\xff\\xc2\\x9bk\\xe2\\x82");
+    ASSERT_EQ(WORDS("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
+                    "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"),
+              LEAT_EUSAGE);
+    ASSERT_EQ(strlen(error.stage_name), 30);
+    teardown();
+}
+
+/* --- limits ------------------------------------------------------------------------------------------ */
+
+/* `text` n times. */
+static char *repeat(const char *text, size_t n)
+{
+    size_t len = strlen(text);
+    char *all = malloc(n * len + 1);
+
+    ASSERT_NOT_NULL(all);
+    for (size_t i = 0; i < n; i++)
+        memcpy(all + i * len, text, len);
+    all[n * len] = '\0';
+    return all;
+}
+
+static void assert_text_code(char *text, int code)
+{
+    int r = leat_plan_parse_text(registry, text, NULL, 0, &plan, &error);
+
+    test_note("%s", r < 0 ? error.text : "fits");
+    ASSERT_EQ(r, code);
+    leat_plan_free(plan);
+    plan = NULL;
+    free(text);
+}
+
+TEST(test_limits_are_kept_and_reached)
+{
+    setup();
+    assert_text_code(repeat("t-bare\n", LEAT_PLAN_STAGES_MAX), 0);
+    assert_text_code(repeat("t-bare\n", LEAT_PLAN_STAGES_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("t-fan [ ", LEAT_PLAN_DEPTH_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("#", LEAT_PLAN_TEXT_MAX), LEAT_EUSAGE);
+    assert_text_code(repeat("#", LEAT_PLAN_TEXT_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("t-up ", LEAT_PLAN_WORDS_MAX), 0);
+    assert_text_code(repeat("t-up ", LEAT_PLAN_WORDS_MAX + 1), LEAT_ELIMIT);
+    teardown();
+}
+
+TEST(test_brackets_nest_to_the_limit)
+{
+    char *open, *close, *text;
+
+    setup();
+    open = repeat("t-fan [ ", LEAT_PLAN_DEPTH_MAX);
+    close = repeat(" ]", LEAT_PLAN_DEPTH_MAX);
+    text = malloc(strlen(open) + strlen(close) + 8);
+    ASSERT_NOT_NULL(text);
+    strcpy(text, open);
+    strcat(text, "t-bare");
+    strcat(text, close);
+    assert_text_code(text, 0);
+    free(open);
+    free(close);
+    teardown();
+}
+
+TEST(test_variables_cannot_make_text_without_end)
+{
+    char *value, *text;
+
+    setup();
+    value = repeat("v", 100000);
+    text = repeat("${v}", 1000);
+    ASSERT_EQ(leat_plan_parse_text(registry, text, &(struct leat_variable){"v", value}, 1, &plan,
+                                   &error),
+              LEAT_ELIMIT);
+    free(value);
+    free(text);
+    teardown();
+}
+
+/* --- tokens: the builder's way ------------------------------------------------------------------------ */
+
+TEST(test_tokens_are_literal_words)
+{
+    static const struct leat_token tokens[] = {
+        {.kind = LEAT_TOKEN_WORD, .word = "t-fan"}, {.kind = LEAT_TOKEN_WORD, .word = ":"},
+        {.kind = LEAT_TOKEN_WORD, .word = "["},     {.kind = LEAT_TOKEN_OPEN},
+        {.kind = LEAT_TOKEN_WORD, .word = "t-up"},  {.kind = LEAT_TOKEN_WORD, .word = "\\|"},
+        {.kind = LEAT_TOKEN_CLOSE},
+    };
+
+    setup();
+    ASSERT_EQ(leat_plan_from_tokens(registry, tokens, 7, &plan, &error), 0);
+    assert_canonical("t-fan ':' '[' [ t-up '\\|' ]");
+    ASSERT_EQ(leat_plan_from_tokens(registry, NULL, 0, &plan, &error), LEAT_EUSAGE);
+    ASSERT_EQ(leat_plan_from_tokens(registry, tokens + 6, 1, &plan, &error), LEAT_EUSAGE);
+    ASSERT(!error.has_offset);
+    teardown();
+}
+
+/* --- round trip ------------------------------------------------------------------------------------- */
+
+static const char *const pieces[] = {
+    "",   " ",  "\t", "\n", "\r", "\r\n", "'",  "\"", "\\", "\\\n", ":",  "|",    "[",    "]",
+    "#",  "$",  "{",  "}",  "${", "${x}", "a",  "b",  "-",  "--",   "é",  "漢",   "\xff", "\x01",
+    "\\:", "=", ";",  "*",  "~",  "`",    "\v", "\f", "\x7f", "0",  "😀", "\xc3", "%s",   "t-up",
+};
+
+static char *random_word(uint64_t *seed)
+{
+    char *word = calloc(1, 64);
+    size_t n = test_random(seed) % 6;
+
+    ASSERT_NOT_NULL(word);
+    for (size_t i = 0; i < n; i++) {
+        if (test_random(seed) % 4 == 0) {
+            char c = (char)(1 + test_random(seed) % 255);
+
+            strncat(word, &c, 1);
+        } else {
+            strcat(word, pieces[test_random(seed) % (sizeof pieces / sizeof *pieces)]);
+        }
+    }
+    return word;
+}
+
+#define ROUND_WORDS 40u
+
+/* A stage, sometimes with branches; raw operands, so that every word is fine. */
+static void random_chain(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth)
+{
+    size_t stages = 1 + test_random(seed) % 3;
+
+    for (size_t s = 0; s < stages && *n + 12 < ROUND_WORDS; s++) {
+        size_t args = test_random(seed) % 5, branches = 1 + test_random(seed) % 2;
+
+        if (s > 0)
+            tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_JOIN};
+        if (depth == 3 || test_random(seed) % 2) {
+            tokens[(*n)++] = (struct leat_token){.word = strdup("t-up")};
+            tokens[(*n)++] = (struct leat_token){.word = strdup("--")};
+            branches = 0;
+        } else {
+            tokens[(*n)++] = (struct leat_token){.word = strdup("t-fan")};
+            tokens[(*n)++] = (struct leat_token){.word = strdup("--")};
+        }
+        for (size_t i = 0; i < args && *n + 12 < ROUND_WORDS; i++)
+            tokens[(*n)++] = (struct leat_token){.word = random_word(seed)};
+        for (size_t i = 0; i < branches; i++) {
+            tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_OPEN};
+            if (*n + 12 < ROUND_WORDS)
+                random_chain(seed, tokens, n, depth + 1);
+            else
+                tokens[(*n)++] = (struct leat_token){.word = strdup("t-bare")};
+            tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_CLOSE};
+        }
+    }
+}
+
+static void assert_same_chain(const struct leat_chain *a, const struct leat_chain *b)
+{
+    ASSERT_EQ(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++) {
+        const struct leat_node *x = &a->nodes[i], *y = &b->nodes[i];
+
+        ASSERT(x->type == y->type);
+        ASSERT_EQ(x->number, y->number);
+        ASSERT_EQ(x->args.n, y->args.n);
+        for (size_t j = 0; j < x->args.n; j++)
+            ASSERT_STREQ(x->args.v[j], y->args.v[j]);
+        ASSERT_EQ(x->n_branches, y->n_branches);
+        for (size_t j = 0; j < x->n_branches; j++)
+            assert_same_chain(&x->branches[j], &y->branches[j]);
+    }
+}
+
+/* The words that the command line would have for these tokens. */
+static char *as_word(const struct leat_token *t)
+{
+    static const char *const signs[] = {
+        [LEAT_TOKEN_JOIN] = ":", [LEAT_TOKEN_OPEN] = "[", [LEAT_TOKEN_CLOSE] = "]"};
+    const char *word = t->kind == LEAT_TOKEN_WORD ? t->word : signs[t->kind];
+    size_t backslashes = strspn(word, "\\");
+    const char *rest = word + backslashes;
+    char *escaped = calloc(1, strlen(word) + 2);
+
+    ASSERT_NOT_NULL(escaped);
+    if (t->kind == LEAT_TOKEN_WORD && *rest && strchr(":|[]", *rest) && !rest[1])
+        strcpy(escaped, "\\");
+    return strcat(escaped, word);
+}
+
+static void round_trip(uint64_t seed)
+{
+    struct leat_token tokens[2 * ROUND_WORDS];
+    const char *words[2 * ROUND_WORDS];
+    struct leat_plan *from_words = NULL, *from_text = NULL;
+    char *text, *again;
+    size_t n = 0;
+
+    random_chain(&seed, tokens, &n, 0);
+    ASSERT_LE(n, 2 * ROUND_WORDS);
+    for (size_t i = 0; i < n; i++)
+        words[i] = as_word(&tokens[i]);
+    ASSERT_EQ(leat_plan_from_tokens(registry, tokens, n, &plan, &error), 0);
+    ASSERT_EQ(leat_plan_parse_words(registry, n, words, &from_words, &error), 0);
+    assert_same_chain(&plan->root, &from_words->root);
+    text = leat_plan_text(plan);
+    ASSERT_NOT_NULL(text);
+    test_context("canonical: %s", text);
+    ASSERT_EQ(leat_plan_parse_text(registry, text, NULL, 0, &from_text, &error), 0);
+    assert_same_chain(&plan->root, &from_text->root);
+    again = leat_plan_text(from_text);
+    ASSERT_STREQ(again, text);
+    for (size_t i = 0; i < n; i++) {
+        free((void *)(uintptr_t)words[i]);
+        if (tokens[i].kind == LEAT_TOKEN_WORD)
+            free((void *)(uintptr_t)tokens[i].word);
+    }
+    free(text);
+    free(again);
+    leat_plan_free(from_words);
+    leat_plan_free(from_text);
+    leat_plan_free(plan);
+    plan = NULL;
+}
+
+TEST(test_words_to_text_to_words_is_the_same)
+{
+    unsigned rounds = test_under_sanitizer() ? 3000 : 20000;
+
+    setup();
+    for (uint64_t seed = 1; seed <= rounds; seed++) {
+        test_context("seed %u", (unsigned)seed);
+        round_trip(seed);
+    }
+    teardown();
+}
