@@ -1,0 +1,312 @@
+/* test_embed.c - what an embedding program does: registry, builder, words, its own stage type. */
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "leat.h"
+#include "memio.h"
+#include "stage.h"
+#include "test.h"
+
+/* --- a stage of one's own, as in libleat(3) ------------------------------------------------------ */
+
+struct shout_params {
+    int64_t times;
+    int low;
+};
+
+struct shout {
+    bool opened;
+    uint64_t count;
+};
+
+static int opened, closed;
+
+static const struct leat_option shout_options[] = {
+    {.name = "times",
+     .short_name = 'n',
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct shout_params, times),
+     .metavar = "N",
+     .min = 1,
+     .max = 9,
+     .initial = 1,
+     .help = "how loud"},
+    {.name = "low",
+     .short_name = 'l',
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct shout_params, low),
+     .help = "lower case instead"},
+    {0},
+};
+
+static int shout_open(struct leat_stage *stage)
+{
+    struct shout *shout = leat_state(stage);
+
+    ASSERT(!shout->opened); /* zeroed */
+    shout->opened = true;
+    opened++;
+    return 0;
+}
+
+static int shout_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    const struct shout_params *params = leat_params(stage);
+    struct shout *shout = leat_state(stage);
+    uint8_t *to;
+    size_t room = leat_reserve(out, &to), n = 0;
+
+    while (in->pos < in->len && n < room) {
+        int c = in->data[in->pos++];
+
+        to[n++] = (uint8_t)(params->low ? tolower(c) : toupper(c));
+        shout->count++;
+    }
+    leat_commit(out, n);
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static void shout_close(struct leat_stage *stage)
+{
+    (void)stage;
+    closed++;
+}
+
+static const struct leat_stage_type shout_type = {
+    .name = "shout",
+    .summary = "letters to upper case",
+    .kind = LEAT_TRANSFORM,
+    .options = shout_options,
+    .params_size = sizeof(struct shout_params),
+    .state_size = sizeof(struct shout),
+    .open = shout_open,
+    .step = shout_step,
+    .close = shout_close,
+};
+
+static void add_shout(struct leat_registry *registry, void *arg)
+{
+    (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &shout_type), 0);
+}
+
+TEST(test_a_stage_of_ones_own_works_as_a_built_in_one)
+{
+    struct memio io = {.in = "A leat is a channel.", .in_len = 20, .registered = add_shout};
+
+    ASSERT_EQ(memio_run(&io, "gzip : gunzip : shout"), 0);
+    ASSERT_BYTES_EQ(io.out, io.out_len, "A LEAT IS A CHANNEL.", 20);
+    ASSERT_EQ(memio_run(&io, "shout : shout --low -n 9"), 0);
+    ASSERT_BYTES_EQ(io.out, io.out_len, "a leat is a channel.", 20);
+    ASSERT_EQ(opened, 3);
+    ASSERT_EQ(closed, 3);
+    ASSERT_EQ(memio_run(&io, "shout --times=10"), LEAT_EUSAGE);
+    ASSERT_STR_HAS(io.error.text, "times");
+    ASSERT_EQ(memio_run(&io, "shout --loud"), LEAT_EUSAGE);
+    ASSERT_EQ(opened, 3);
+    memio_free(&io);
+}
+
+TEST(test_the_registry_refuses_what_is_not_sound)
+{
+    struct leat_stage_type bad = shout_type;
+    struct leat_registry *registry = leat_registry_new();
+    size_t count;
+
+    ASSERT_NOT_NULL(registry);
+    count = leat_registry_count(registry);
+    ASSERT_GT(count, 20);
+    ASSERT_NULL(leat_registry_find(registry, "shout"));
+    ASSERT_EQ(leat_registry_add(registry, &shout_type), 0);
+    ASSERT(leat_registry_find(registry, "shout") == &shout_type);
+    ASSERT(leat_registry_at(registry, count) == &shout_type);
+    ASSERT_EQ(leat_registry_add(registry, &shout_type), LEAT_EEXIST);
+    bad.name = "gzip";
+    ASSERT_EQ(leat_registry_add(registry, &bad), LEAT_EEXIST);
+    bad.name = "quiet";
+    bad.step = NULL;
+    ASSERT_EQ(leat_registry_add(registry, &bad), LEAT_EUSAGE);
+    bad = shout_type;
+    bad.name = NULL;
+    ASSERT_EQ(leat_registry_add(registry, &bad), LEAT_EUSAGE);
+    ASSERT_EQ(leat_registry_count(registry), count + 1);
+    leat_registry_free(registry);
+}
+
+TEST(test_two_registries_know_nothing_of_each_other)
+{
+    struct leat_registry *a = leat_registry_new(), *b = leat_registry_new();
+
+    ASSERT_NOT_NULL(a);
+    ASSERT_NOT_NULL(b);
+    ASSERT_EQ(leat_registry_add(a, &shout_type), 0);
+    ASSERT_NULL(leat_registry_find(b, "shout"));
+    leat_registry_free(a);
+    leat_registry_free(b);
+    leat_registry_free(NULL);
+}
+
+/* --- three ways to build --------------------------------------------------------------------------- */
+
+static struct leat_registry *registry_with_ends(void)
+{
+    struct leat_registry *registry = leat_registry_new();
+
+    ASSERT_NOT_NULL(registry);
+    ASSERT_EQ(memio_register(registry), 0);
+    return registry;
+}
+
+TEST(test_text_words_and_builder_give_the_same_pipeline)
+{
+    struct memio io = {.in = "a b\na : b\n", .in_len = 10};
+    struct leat_settings settings = {.fixed_default_io = true};
+    struct leat_registry *registry = registry_with_ends();
+    struct leat_pipeline *pipeline[3];
+    struct leat_builder *builder = leat_builder_new(registry);
+    char at[64], text[256];
+    char *canonical[3];
+    size_t i;
+
+    snprintf(at, sizeof(at), "--at=%lld", memio_at(&io));
+    snprintf(text, sizeof(text), "memsource %s | grep -F -v 'a : b' | memsink %s", at, at);
+    {
+        const char *words[] = {"memsource", at,      ":", "grep",    "-F",
+                               "-v",        "a : b", "|", "memsink", at};
+        const char *const one[] = {at, NULL}, *const two[] = {"-F", "-v", "a : b", NULL};
+
+        ASSERT_EQ(leat_pipeline_from_text(registry, text, &settings, &pipeline[0], NULL), 0);
+        ASSERT_EQ(leat_pipeline_from_words(registry, 10, words, &settings, &pipeline[1], NULL), 0);
+        ASSERT_NOT_NULL(builder);
+        ASSERT_EQ(leat_builder_stage(builder, "memsource", one), 0);
+        ASSERT_EQ(leat_builder_stage(builder, "grep", two), 0);
+        ASSERT_EQ(leat_builder_stage(builder, "memsink", one), 0);
+        ASSERT_EQ(leat_builder_finish(builder, &settings, &pipeline[2], NULL), 0);
+        leat_builder_free(builder);
+    }
+    for (i = 0; i < 3; i++) {
+        canonical[i] = leat_pipeline_text(pipeline[i]);
+        ASSERT_STREQ(canonical[i], canonical[0]);
+        ASSERT_EQ(leat_pipeline_run(pipeline[i]), 0);
+        ASSERT_NULL(leat_pipeline_error(pipeline[i]));
+        leat_pipeline_free(pipeline[i]);
+    }
+    ASSERT_BYTES_EQ(io.out, io.out_len, "a b\na b\na b\n", 12);
+    for (i = 0; i < 3; i++)
+        free(canonical[i]);
+    memio_free(&io);
+    leat_registry_free(registry);
+}
+
+TEST(test_the_builder_takes_any_word_as_an_argument)
+{
+    struct memio io = {.in = "x\n[\n:\n", .in_len = 6};
+    struct leat_settings settings = {.fixed_default_io = true};
+    struct leat_registry *registry = registry_with_ends();
+    struct leat_builder *builder = leat_builder_new(registry);
+    struct leat_pipeline *pipeline = NULL;
+    struct leat_error error;
+    char at[64];
+    const char *const end[] = {at, NULL}, *const colon[] = {"-F", ":", NULL};
+
+    snprintf(at, sizeof(at), "--at=%lld", memio_at(&io));
+    ASSERT_EQ(leat_builder_stage(builder, "memsource", end), 0);
+    ASSERT_EQ(leat_builder_stage(builder, "grep", colon), 0);
+    ASSERT_EQ(leat_builder_stage(builder, "memsink", end), 0);
+    ASSERT_EQ(leat_builder_finish(builder, &settings, &pipeline, &error), 0);
+    leat_builder_free(builder);
+    ASSERT_EQ(leat_pipeline_run(pipeline), 0);
+    ASSERT_BYTES_EQ(io.out, io.out_len, ":\n", 2);
+    leat_pipeline_free(pipeline);
+    memio_free(&io);
+    leat_registry_free(registry);
+}
+
+TEST(test_a_wrong_stage_is_an_error_that_says_what_was_meant)
+{
+    struct leat_registry *registry = registry_with_ends();
+    struct leat_pipeline *pipeline = NULL;
+    struct leat_error error = {0};
+
+    ASSERT_EQ(leat_pipeline_from_text(registry, "read a | gunzp | null", NULL, &pipeline, &error),
+              LEAT_EUSAGE);
+    ASSERT_NULL(pipeline);
+    ASSERT_EQ(error.code, LEAT_EUSAGE);
+    ASSERT_STR_HAS(error.text, "gunzp");
+    ASSERT_STR_HAS(error.text, "gunzip");
+    leat_registry_free(registry);
+}
+
+TEST(test_branches_of_the_builder_must_be_closed)
+{
+    struct leat_registry *registry = registry_with_ends();
+    struct leat_builder *builder = leat_builder_new(registry);
+
+    ASSERT_EQ(leat_builder_branch_begin(builder), LEAT_EUSAGE);
+    ASSERT_EQ(leat_builder_branch_end(builder), LEAT_EUSAGE);
+    leat_builder_free(builder);
+    leat_builder_free(NULL);
+    leat_registry_free(registry);
+}
+
+/* --- small things ----------------------------------------------------------------------------------- */
+
+TEST(test_every_code_has_a_name_a_message_and_a_status)
+{
+    int code;
+
+    for (code = LEAT_EUNSUPPORTED; code < 0; code++) {
+        ASSERT_EQ(leat_error_name(code)[0], 'E');
+        ASSERT_GT(strlen(leat_strerror(code)), 5);
+        ASSERT_GT(leat_exit_status(code), 0);
+    }
+    ASSERT_EQ(leat_exit_status(0), 0);
+    ASSERT_STREQ(leat_strerror(0), "success");
+    ASSERT_EQ(leat_exit_status(LEAT_ECORRUPT), 3);
+    ASSERT_EQ(leat_exit_status(LEAT_EPIPE), 141);
+    ASSERT_NOT_NULL(leat_strerror(-12345));
+    ASSERT_NOT_NULL(leat_error_name(12345));
+}
+
+TEST(test_an_error_line_fits_any_buffer)
+{
+    struct leat_error error = {.code = LEAT_EIO, .stage = 2, .has_offset = true, .offset = 77};
+    char line[700], small[9];
+    size_t n;
+
+    snprintf(error.stage_name, sizeof(error.stage_name), "read");
+    snprintf(error.text, sizeof(error.text), "cannot read it");
+    leat_error_format(&error, line, sizeof(line));
+    ASSERT_STR_HAS(line, "read (#2): cannot read it");
+    ASSERT_STR_HAS(line, "77");
+    for (n = 1; n < sizeof(small); n++) {
+        memset(small, '!', sizeof(small));
+        leat_error_format(&error, small, n);
+        ASSERT_EQ(strnlen(small, n), n - 1);
+        ASSERT_EQ(small[n], '!');
+    }
+}
+
+TEST(test_the_text_and_the_explanation_of_a_pipeline)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_pipeline *pipeline = NULL;
+    char *text, *explain;
+
+    ASSERT_EQ(leat_pipeline_from_text(registry,
+                                      "read  'a b'.gz :gunzip\n grep -v \"x y\" # comment\n|null",
+                                      NULL, &pipeline, NULL),
+              LEAT_EUSAGE); /* `:gunzip` is one word */
+    ASSERT_EQ(leat_pipeline_from_text(registry,
+                                      "read  'a b'.gz : gunzip\n grep -v \"x y\" # comment\n null",
+                                      NULL, &pipeline, NULL),
+              0);
+    text = leat_pipeline_text(pipeline);
+    ASSERT_STREQ(text, "read 'a b.gz' | gunzip | grep -v 'x y' | null");
+    explain = leat_pipeline_explain(pipeline);
+    ASSERT_STR_HAS(explain, "gunzip");
+    free(text);
+    free(explain);
+    leat_pipeline_free(pipeline);
+    leat_registry_free(registry);
+}
