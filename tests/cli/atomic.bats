@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# atomic.bats - all or nothing: after any failure no output, or the old one, and no temporary.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    log_lines 30000 >log
+    gzip -k log
+}
+
+# fails STATUS STAGE... - `leat STAGE... : write out` and two outputs more end with STATUS, first
+# where there is no output, then where there is an old one; both times nothing has changed.
+fails() {
+    local want=$1 before
+    shift
+    before=$(find . -mindepth 1 -printf '%P ' | sort)
+    run leat "$@" : sha256 --to=sum : count --to=lines : write out
+    is "$want"
+    [ "$before" = "$(find . -mindepth 1 -printf '%P ' | sort)" ] || { ls -la; return 1; }
+    echo old | tee out sum >lines
+    run leat "$@" : sha256 --to=sum : count --to=lines : write --force out
+    is "$want"
+    [ "$(cat out sum lines)" = $'old\nold\nold' ] || { head -c 300 out sum lines; return 1; }
+    rm out sum lines
+    [ "$before" = "$(find . -mindepth 1 -printf '%P ' | sort)" ] || { ls -la; return 1; }
+}
+
+@test "success commits all outputs" {
+    leat read log.gz : gunzip : sha256 --to=sum : count -l --to=lines : write out
+    same log out
+    cut -d' ' -f1 sum | cmp - <(sha256sum <log | cut -d' ' -f1)
+    grep -qw 30000 lines
+    only log log.gz out sum lines
+}
+
+@test "truncated gzip" {
+    local size keep
+    size=$(stat -c %s log.gz)
+    for keep in 1 5 10 18 1000 $((size / 2)) $((size - 9)) $((size - 8)) $((size - 1)); do
+        head -c "$keep" log.gz >cut.gz
+        fails 3 read cut.gz : gunzip
+    done
+}
+
+@test "a corrupt byte in the middle" {
+    local size
+    size=$(stat -c %s log.gz)
+    cp log.gz bad.gz
+    printf '\377\377\377\377' | dd of=bad.gz bs=1 seek=$((size / 2)) conv=notrunc status=none
+    run leat read bad.gz : gunzip : write out
+    [ "$status" = 3 ] || [ "$status" = 4 ]
+    fails "$status" read bad.gz : gunzip
+}
+
+@test "a wrong checksum at the end" {
+    local size
+    size=$(stat -c %s log.gz)
+    cp log.gz bad.gz
+    printf '\0\0\0\0' | dd of=bad.gz bs=1 seek=$((size - 8)) conv=notrunc status=none
+    fails 4 read bad.gz : gunzip
+}
+
+@test "truncated and corrupt zstd" {
+    leat read log : zstd : write log.zst
+    head -c -5 log.zst >cut.zst
+    fails 3 read cut.zst : unzstd
+    cp log.zst bad.zst
+    printf '\377\377\377\377' | dd of=bad.zst bs=1 seek=20000 conv=notrunc status=none
+    run leat read bad.zst : unzstd : null
+    [ "$status" = 3 ] || [ "$status" = 4 ]
+    fails "$status" read bad.zst : unzstd
+}
+
+@test "exec false first, in the middle and last" {
+    fails 6 exec false
+    fails 6 read log : exec false
+    fails 6 read log : exec false : gzip
+    fails 6 read log : gzip : exec false : gunzip
+    run -6 leat read log : sha256 --to=sum : exec false
+    only log log.gz
+}
+
+@test "exec that gives all its output and then fails" {
+    fails 6 exec sh -c 'cat log; exit 3'
+    fails 6 read log : exec sh -c 'cat; exit 3'
+    fails 6 read log : exec sh -c 'cat; kill -TERM $$'
+    run -6 leat read log : sha256 --to=sum : exec sh -c 'cat >/dev/null; exit 1'
+    only log log.gz
+}
+
+@test "a full disk" {
+    [ "$(id -u)" = 0 ] || skip 'not root: cannot mount a small tmpfs'
+    mkdir small
+    mount -t tmpfs -o size=256k tmpfs small 2>/dev/null || skip 'mount is refused here'
+    run leat read log : write small/out
+    local code=$status
+    find small -mindepth 1 >left
+    echo old >small/out
+    run leat read log : write --force small/out
+    local second=$status old
+    old=$(cat small/out)
+    find small -mindepth 1 >>left
+    umount small
+    [ "$code" = 1 ]
+    [ "$second" = 1 ]
+    has 'write (#2)'
+    [ "$old" = old ]
+    [ "$(cat left)" = small/out ]
+}
+
+@test "a full device elsewhere takes the other outputs back" {
+    run -1 leat read log : sha256 --to=sum : write /dev/full
+    only log log.gz
+}
+
+@test "a file size limit" {
+    run bash -c 'ulimit -f 64; trap "" XFSZ; exec "$LEAT" read log : write out'
+    is 1
+    only log log.gz
+}
+
+@test "a read error in the middle" {
+    fails 1 read log /proc/self/mem
+}
+
+@test "a missing second file" {
+    fails 1 read log missing
+}
+
+@test "an output that cannot be created" {
+    run -1 leat read log : sha256 --to=no/such/sum : write out
+    only log log.gz
+    run -1 leat read log : sha256 --to=sum : write no/such/out
+    only log log.gz
+}
+
+@test "an output that exists stops the pipeline before anything is read" {
+    echo old >out
+    run -1 leat read log : sha256 --to=sum : write out
+    [ "$(cat out)" = old ]
+    only log log.gz out
+}
+
+@test "the input as its own output" {
+    cp log.gz same.gz
+    leat read same.gz : gunzip : gzip -9 : write --force same.gz
+    gzip -dc same.gz | cmp - log
+    only log log.gz same.gz
+}

@@ -1,0 +1,279 @@
+#!/usr/bin/env bats
+# io.bats - read, write, exec and the standard streams, on files, pipes, FIFOs and devices.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    log_lines 5000 >log
+}
+
+# --- read -----------------------------------------------------------------------------------------
+
+@test "read gives several files one after the other" {
+    printf a >a
+    printf b >b
+    : >empty
+    leat read a b empty a : write out
+    [ "$(cat out)" = aba ]
+    printf c | leat read a - b : write out2
+    [ "$(cat out2)" = acb ]
+}
+
+@test "read --offset and --length give that part" {
+    leat read --offset=1000 --length=5000 log : write part
+    cmp part <(tail -c +1001 log | head -c 5000)
+    leat read --offset=1000 log : write rest
+    cmp rest <(tail -c +1001 log)
+    leat read --length=0 log : write none
+    [ ! -s none ]
+    leat read --offset=1K --length=1K log : write k
+    cmp k <(tail -c +1025 log | head -c 1024)
+}
+
+@test "read --offset works on a pipe" {
+    cat log | leat read --offset=100 --length=1000 - : write part
+    cmp part <(tail -c +101 log | head -c 1000)
+}
+
+@test "read beyond the end gives nothing or says so, and never hangs" {
+    run leat read --offset=100M log : write out
+    [ "$status" -le 1 ]
+    [ ! -s out ]
+}
+
+@test "read of a directory is an error" {
+    mkdir dir
+    run -1 leat read dir : write out
+    has dir
+    only log dir
+}
+
+@test "read takes files without a size, as in /proc" {
+    leat read /proc/self/status : write out
+    grep -q '^Pid:' out
+}
+
+@test "read of a FIFO reads to its end" {
+    mkfifo fifo
+    cat log >fifo &
+    leat read fifo : write out
+    same log out
+    wait
+}
+
+@test "read on a file that another descriptor shares leaves the position after what it read" {
+    exec 8<log
+    leat read --length=100 - : write part <&8
+    cmp part <(head -c 100 log)
+    exec 8<&-
+}
+
+# --- write ----------------------------------------------------------------------------------------
+
+@test "write does not replace a file without --force" {
+    echo old >out
+    run -1 leat read log : write out
+    has out
+    has force
+    [ "$(cat out)" = old ]
+    leat read log : write --force out
+    same log out
+    only log out
+}
+
+@test "a new file has the mode that the umask leaves" {
+    umask 027
+    leat read log : write out
+    [ "$(stat -c %a out)" = 640 ]
+}
+
+@test "a replaced file keeps its mode" {
+    echo old >out
+    chmod 604 out
+    leat read log : write --force out
+    [ "$(stat -c %a out)" = 604 ]
+    same log out
+}
+
+@test "a replaced file keeps its owner" {
+    [ "$(id -u)" = 0 ] || skip 'not root'
+    echo old >out
+    chown 12345:23456 out
+    leat read log : write --force out
+    [ "$(stat -c %u:%g out)" = 12345:23456 ]
+}
+
+@test "write through a symbolic link keeps the link" {
+    mkdir dir
+    echo old >dir/target
+    ln -s dir/target link
+    leat read log : write --force link
+    [ -L link ]
+    same log dir/target
+    only log dir dir/target link
+}
+
+@test "write --append adds to what is there" {
+    echo first >out
+    leat read log : write --append out
+    cmp out <(echo first; cat log)
+    leat read log : write --append new
+    same log new
+}
+
+@test "write --append leaves the old contents when the pipeline fails" {
+    echo first >out
+    run -3 leat read log : gunzip : write --append out
+    [ "$(cat out)" = first ]
+    (log_lines 50000; echo garbage) | gzip | head -c -100 >bad.gz
+    run -3 leat read bad.gz : gunzip : write --append out
+    [ "$(cat out)" = first ]
+}
+
+@test "write --no-sync writes the same" {
+    leat read log : write --no-sync out
+    same log out
+}
+
+@test "write --keep-partial keeps what there is after a failure" {
+    log_lines 50000 >big
+    gzip -c big | head -c 200000 >bad.gz
+    [ "$(stat -c %s bad.gz)" = 200000 ]
+    run -3 leat read bad.gz : gunzip : write --keep-partial out
+    [ "$(find . -name '*out*' -size +0 | wc -l)" = 1 ]
+    local part
+    part=$(find . -name '*out*')
+    cmp "$part" <(head -c "$(stat -c %s "$part")" big)
+}
+
+@test "write streams to a FIFO, to a device and to /dev/stdout" {
+    mkfifo fifo
+    cat fifo >copy &
+    leat read log : write fifo
+    wait
+    same log copy
+    leat read log : write /dev/null
+    [ -c /dev/null ]
+    leat read log : write /dev/stdout | cmp - log
+    leat read log : write /dev/stdout >file
+    same log file
+    leat read log : write - | cmp - log
+}
+
+@test "write to a full device is an error" {
+    run -1 leat read log : write /dev/full
+    has 'write (#2)'
+    run -1 bash -c '"$LEAT" read log >/dev/full'
+}
+
+@test "write into a directory that is not there is an error" {
+    run -1 leat read log : write no/such/out
+    has no/such
+    mkdir dir
+    run -1 leat read log : write --force dir
+}
+
+@test "standard output that appends is appended to" {
+    echo first >out
+    leat read log >>out
+    cmp out <(echo first; cat log)
+}
+
+@test "standard output in the middle of a file goes on there" {
+    { echo first; leat read log; echo last; } >out
+    cmp out <(echo first; cat log; echo last)
+}
+
+@test "standard input in the middle of a file goes on there" {
+    { head -c 0; dd bs=100 count=1 status=none of=first; leat write rest; } <log
+    cmp rest <(tail -c +101 log)
+}
+
+# --- exec -----------------------------------------------------------------------------------------
+
+@test "exec is a readable, a writable and a transform" {
+    leat exec cat log : write a
+    same log a
+    leat read log : exec sh -c 'cat >b'
+    same log b
+    leat read log : exec tr a-z A-Z : write c
+    cmp c <(tr '[:lower:]' '[:upper:]' <log)
+}
+
+@test "exec moves both directions at once" {
+    local _
+    for _ in 1 2 3 4 5 6 7 8; do cat log; done >big
+    leat read big : exec cat : exec cat : exec cat : write out
+    same big out
+}
+
+@test "the words of exec are not split or expanded again" {
+    leat exec printf '%s|' 'a b' '$HOME' '*' : write out
+    [ "$(cat out)" = 'a b|$HOME|*|' ]
+}
+
+@test "the standard error of exec passes through" {
+    leat read log : exec sh -c 'echo hello >&2; cat' 2>err >out
+    [ "$(cat err)" = hello ]
+    same log out
+}
+
+@test "exec that stops reading early and succeeds is success" {
+    leat read log : exec head -n 1 : write out
+    cmp out <(head -n 1 log)
+    leat zero : exec head -c 5 : write five
+    [ "$(stat -c %s five)" = 5 ]
+}
+
+@test "exec gets no descriptor of ours" {
+    leat read log : exec sh -c 'cat >/dev/null; ls /proc/self/fd' : write out
+    run cat out
+    [ "$(grep -c . out)" -le 4 ]
+}
+
+# --- descriptors ----------------------------------------------------------------------------------
+
+# flags_of FD - the octal flags of a descriptor of this shell.
+flags_of() {
+    awk '/^flags:/ { print $2 }' "/proc/$BASHPID/fdinfo/$1"
+}
+
+# blocking FD - O_NONBLOCK (04000) is not set.
+blocking() {
+    local flags
+    flags=$(flags_of "$1")
+    [ $((0$flags & 04000)) -eq 0 ]
+}
+
+@test "no O_NONBLOCK is left on inherited pipes" {
+    mkfifo in out
+    exec 7<>in 8<>out
+    blocking 7
+    head -c 1000 log >in
+    leat read --length=1000 - : head -c 500 : write - <&7 >&8
+    blocking 7
+    blocking 8
+    run leat gunzip <log >&8
+    blocking 8
+    "$LEAT" gzip <&7 >&8 2>/dev/null &
+    wait_for settled $!
+    kill -9 $!
+    wait $! || true
+    blocking 7
+    blocking 8
+    exec 7>&- 8>&-
+}
+
+@test "standard input and output may be a socket or a terminal" {
+    needs script
+    run -0 bash -c 'script -qec "\"$LEAT\" read log : count -l" /dev/null </dev/null'
+    has 5000
+}
+
+@test "compressed data is not sprayed on a terminal" {
+    needs script
+    run script -qec "$LEAT read log : gzip" /dev/null </dev/null
+    is 2
+    has force
+}

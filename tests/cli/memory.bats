@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# memory.bats - peak memory of the whole process under --memory=32M: at most 64 MiB, whatever comes.
+
+load common
+
+PEAK_KIB=65536
+GROWTH_KIB=2048
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    sanitized && skip 'a sanitizer has its own memory'
+    [ -x /usr/bin/time ] || skip 'GNU time is not installed'
+}
+
+# peak ARG... - run leat under --memory=32M; its peak in KiB is $kib. It must succeed and fit.
+peak() {
+    timeout -s KILL 300 /usr/bin/time -f '%M' -o kib "$LEAT" --memory=32M "$@"
+    kib=$(tail -n 1 kib)
+    echo "peak $kib KiB: $*"
+    [ "$kib" -le "$PEAK_KIB" ]
+}
+
+# bomb MIB - a gzip file of that many MiB of zeros, a thousandth of the size.
+bomb() {
+    local i
+    [ -e member.gz ] || head -c 64M /dev/zero | gzip -9n >member.gz
+    for ((i = 0; i < $1; i += 64)); do cat member.gz; done
+}
+
+@test "8 GiB of zeros from a gzip bomb, and no more than for a tenth of it" {
+    bomb 832 >small.gz
+    bomb 8192 >large.gz
+    peak read small.gz : gunzip : count -c : write small
+    local small=$kib
+    peak read large.gz : gunzip : count -c : write large
+    grep -qw $((8192 << 20)) large
+    [ "$kib" -le $((small + GROWTH_KIB)) ]
+}
+
+@test "a bomb of one member through a parallel line stage" {
+    head -c 1G /dev/zero | tr '\0' '\n' | gzip -1n >lines.gz
+    peak --threads=4 read lines.gz : gunzip : grep -c x : write n
+    [ "$(cat n)" = 0 ]
+}
+
+@test "10 GiB passed through, and no more than for 1 GiB" {
+    peak zero : head -c 1G : pass : null
+    local small=$kib
+    peak zero : head -c 10G : pass : null
+    [ "$kib" -le $((small + GROWTH_KIB)) ]
+}
+
+@test "compressors fit, with as many threads as asked for" {
+    log_lines 200000 >log
+    local _
+    for _ in 1 2 3 4 5 6 7 8; do cat log; done >big
+    local job
+    for job in 'gzip -1' 'gzip -6' 'zstd -3' 'zstd -9' 'deflate' 'zlib'; do
+        # shellcheck disable=SC2086
+        peak --threads=8 read big : $job : null
+    done
+}
+
+@test "a sink that stalls" {
+    mkfifo fifo
+    exec 8<>fifo
+    "$LEAT" --memory=32M zero : pass : write fifo &
+    local pid=$!
+    wait_for settled "$pid"
+    kib=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")
+    kill -TERM "$pid"
+    wait_for gone "$pid"
+    echo "peak $kib KiB"
+    [ "$kib" -le "$PEAK_KIB" ]
+}
+
+@test "an exec that never reads" {
+    "$LEAT" --memory=32M zero : exec sleep 1000 : null &
+    local pid=$!
+    wait_for settled "$pid"
+    kib=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")
+    kill -TERM "$pid"
+    wait_for gone "$pid"
+    echo "peak $kib KiB"
+    [ "$kib" -le "$PEAK_KIB" ]
+}
+
+@test "an exec that gives more than anyone takes" {
+    mkfifo fifo
+    exec 8<>fifo
+    "$LEAT" --memory=32M exec cat /dev/zero : pass : write fifo &
+    local pid=$!
+    wait_for settled "$pid"
+    kib=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")
+    kill -TERM "$pid"
+    wait_for gone "$pid"
+    [ "$kib" -le "$PEAK_KIB" ]
+}

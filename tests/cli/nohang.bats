@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# nohang.bats - what would wait for ever in a careless design ends, in any number of threads.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    log_lines 100000 >log
+    gzip -1 -k log
+}
+
+# each_threads CMD - a bash command with $LEAT, for 1, 2 and 4 threads (LEAT has the option).
+each_threads() {
+    local threads
+    for threads in 1 2 4; do
+        THREADS=--threads=$threads run -"$1" timeout -s KILL "$BOUND_S" bash -c "$2"
+    done
+}
+
+@test "yes into head" {
+    each_threads 0 'yes | "$LEAT" $THREADS head -n 1'
+    [ "$output" = y ]
+    each_threads 0 'yes | "$LEAT" $THREADS gzip : gunzip : zstd : unzstd : head -n 1'
+    [ "$output" = y ]
+}
+
+@test "a reader that takes one byte" {
+    each_threads 141 '"$LEAT" $THREADS read log.gz : gunzip | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
+    each_threads 141 '"$LEAT" $THREADS zero : gzip -1 | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
+}
+
+@test "closed standard input" {
+    each_threads 1 '"$LEAT" $THREADS gzip <&- >/dev/null'
+    each_threads 1 '"$LEAT" $THREADS read - : write out <&-'
+    [ ! -e out ]
+}
+
+@test "closed standard output" {
+    each_threads 1 '"$LEAT" $THREADS read log >&-'
+    each_threads 0 '"$LEAT" $THREADS read log : null >&-'
+    each_threads 0 '"$LEAT" $THREADS read log : write --force out >&- 2>&- <&-'
+    same log out
+}
+
+@test "standard streams that are closed do not become files of ours" {
+    each_threads 6 '"$LEAT" $THREADS read log : exec sh -c "echo noise >&2; exit 1" : write --force out 2>&-'
+    [ ! -e out ]
+}
+
+@test "exec that never reads, and ends" {
+    each_threads 0 '"$LEAT" $THREADS zero : exec true : null'
+    each_threads 6 '"$LEAT" $THREADS zero : exec false : null'
+    each_threads 0 '"$LEAT" $THREADS zero : exec true'
+}
+
+@test "exec that closes its input and goes on writing" {
+    each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "exec <&-; cat log" : write --force out'
+    same log out
+}
+
+@test "exec that closes its output and goes on reading" {
+    each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "exec >&-; cat >copy" : write --force out'
+    [ ! -s out ]
+    same log copy
+}
+
+@test "exec whose child keeps the pipe open" {
+    each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \$! >>pids; cat" : write --force out'
+    same log out
+    xargs kill <pids
+}
+
+@test "exec that waits for all its input before it writes" {
+    each_threads 0 '"$LEAT" $THREADS read log : exec sort -r : exec sort : write --force out'
+    sort log | cmp - out
+}
+
+@test "a chain of many stages" {
+    local chain='' _
+    for _ in 1 2 3 4 5 6 7 8; do chain+=': gzip -1 : gunzip : zstd -1 : unzstd : exec cat '; done
+    CHAIN=$chain each_threads 0 '"$LEAT" $THREADS read log $CHAIN : write --force out'
+    same log out
+}
+
+@test "an empty input through everything" {
+    : >empty
+    each_threads 0 '"$LEAT" $THREADS read empty : gzip : gunzip : grep x : exec cat : sha256 --to=- : null'
+}
+
+@test "an output that is unread and then closed" {
+    mkfifo fifo
+    exec 8<>fifo
+    "$LEAT" zero : gzip -1 : write fifo 2>err &
+    local pid=$! code=0
+    wait_for settled "$pid"
+    # The last reader goes away.
+    exec 8>&-
+    wait_for gone "$pid"
+    wait "$pid" || code=$?
+    [ "$code" -ne 0 ]
+    [ "$code" -ne 137 ]
+}
+
+@test "a branch that nobody reads" {
+    has_stage tee
+    each_threads 0 '"$LEAT" $THREADS read log : tee [ head -n 1 : write --force one ] : write --force out'
+    same log out
+    cmp one <(head -n 1 log)
+}

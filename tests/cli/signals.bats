@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# signals.bats - SIGINT, SIGTERM, SIGHUP, kill -9 and SIGUSR1 while data flows.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    mkdir work
+    mkfifo feed
+    exec 9<>feed
+    log_lines 3000 >log
+}
+
+# start ARG... - leat in the background on an input that does not end; its pid is $pid.
+# A shell gives its background jobs an ignored SIGINT; leat is to get the default.
+start() {
+    (cd work && exec env --default-signal=INT,TERM,HUP,PIPE "$LEAT" "$@") 2>err >out &
+    pid=$!
+    head -c 60000 log >feed
+}
+
+# temporary - there is a file in work.
+temporary() {
+    [ -n "$(find work -type f)" ]
+}
+
+# ends_with STATUS - leat ends, with this status.
+ends_with() {
+    local status=0
+    wait_for gone "$pid"
+    wait "$pid" || status=$?
+    [ "$status" = "$1" ] || {
+        echo "status $status, expected $1"
+        cat err
+        return 1
+    }
+}
+
+# aborted SIGNAL STATUS - the signal ends it so, and nothing is left.
+aborted() {
+    start read ../feed : sha256 --to=sum : write result
+    wait_for temporary
+    wait_for settled "$pid"
+    kill -"$1" "$pid"
+    ends_with "$2"
+    [ -z "$(ls -A work)" ]
+}
+
+@test "SIGINT aborts: status 130, no output, no temporary" {
+    aborted INT 130
+}
+
+@test "SIGTERM aborts: status 143, no output, no temporary" {
+    aborted TERM 143
+}
+
+@test "SIGHUP aborts: status 129, no output, no temporary" {
+    aborted HUP 129
+}
+
+@test "a signal leaves the old output" {
+    echo old >work/result
+    start read ../feed : write --force result
+    wait_for settled "$pid"
+    kill -TERM "$pid"
+    ends_with 143
+    [ "$(cat work/result)" = old ]
+    [ "$(ls -A work)" = result ]
+}
+
+@test "kill -9 leaves the old output and at most one temporary" {
+    echo old >work/result
+    start read ../feed : write --force result
+    wait_for settled "$pid"
+    kill -9 "$pid"
+    ends_with 137
+    [ "$(cat work/result)" = old ]
+    [ "$(find work -type f | wc -l)" -le 2 ]
+    # What a later run does is not disturbed by it.
+    leat read log : write --force work/result
+    same log work/result
+}
+
+@test "a signal ends a pipeline whose exec does not end" {
+    start read ../feed : exec sleep 1000 : write result
+    wait_for settled "$pid"
+    kill -TERM "$pid"
+    ends_with 143
+    [ -z "$(ls -A work)" ]
+    run pgrep -P "$pid"
+    [ -z "$output" ]
+}
+
+@test "a signal ends a pipeline whose output nobody reads" {
+    mkfifo sink
+    exec 8<>sink
+    start read /dev/zero : write ../sink
+    wait_for settled "$pid"
+    kill -INT "$pid"
+    ends_with 130
+    exec 8>&-
+}
+
+@test "two signals are as one" {
+    start read ../feed : gzip : write result
+    wait_for settled "$pid"
+    kill -INT "$pid"
+    kill -INT "$pid" 2>/dev/null || true
+    ends_with 130
+    [ -z "$(ls -A work)" ]
+}
+
+@test "SIGUSR1 prints one status line and goes on" {
+    start read ../feed : gzip : write result
+    wait_for settled "$pid"
+    [ ! -s err ]
+    kill -USR1 "$pid"
+    wait_for test -s err
+    [ "$(wc -l <err)" = 1 ]
+    kill -TERM "$pid"
+    ends_with 143
+}
+
+@test "a signal that the parent ignores stays ignored" {
+    (cd work && trap '' INT && exec "$LEAT" read ../feed : write result) 2>err &
+    pid=$!
+    head -c 60000 log >feed
+    wait_for settled "$pid"
+    kill -INT "$pid"
+    wait_for settled "$pid"
+    kill -0 "$pid"
+    kill -TERM "$pid"
+    ends_with 143
+}
