@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# run.sh - every figure that leat promises, against the best other tool, in pairs: run.sh [NAME...]
+#
+#   BENCH_DIR    where the inputs are made and kept (build/bench)
+#   BENCH_MB     their size in MB (600)
+#   BENCH_PAIRS  pairs of runs (7)
+#
+# Before a pair is timed, the outputs of both sides are compared. Inputs are in the page cache.
+# Prints a table; its rows are kept in BENCH_DIR/results.md. Status 1 if a target is missed.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+
+ROOT=$PWD
+BENCH_DIR=${BENCH_DIR:-$ROOT/build/bench}
+MB=${BENCH_MB:-600}
+PAIRS=${BENCH_PAIRS:-7}
+BIN=$ROOT/build/bench-bin
+L=$ROOT/build/leat
+missed=0
+mkdir -p "$BENCH_DIR"
+cd "$BENCH_DIR" || exit 2
+
+# --- inputs ---------------------------------------------------------------------------------------
+
+# make_input FILE COMMAND - once; complete or not there at all.
+make_input() {
+    [ -s "$1" ] && return
+    echo "making $1" >&2
+    bash -o pipefail -c "$2" >"$1.part" && mv "$1.part" "$1"
+}
+
+inputs() {
+    make_input big.log "'$BIN/generate' $MB"
+    make_input big.log.gz 'gzip -6 -n <big.log'
+    make_input big.log.zst 'zstd -q -3 -T2 <big.log'
+    # Binaries and text of this system: not the same on every machine, but real.
+    make_input big.tar "{ tar --sort=name --owner=0 --group=0 -C / -cf - usr/bin usr/lib usr/share \
+        2>/dev/null || true; } | head -c ${MB}000000"
+    make_input big.tar.gz 'gzip -6 -n <big.tar'
+    cat big.log big.log.gz big.log.zst big.tar big.tar.gz >/dev/null
+}
+
+# --- rows -----------------------------------------------------------------------------------------
+
+# same_output A B - both commands print the same bytes.
+same_output() {
+    local a b
+    a=$(bash -o pipefail -c "$1" | sha256sum)
+    b=$(bash -o pipefail -c "$2" | sha256sum)
+    [ "$a" = "$b" ] || echo "DIFFERENT OUTPUT: $1 -- $2" >&2
+    [ "$a" = "$b" ]
+}
+
+# pair NAME TARGET OURS PEER [CHECK-OURS CHECK-PEER] - one row; what is checked prints the same
+# bytes (by default what is timed does, with /dev/null taken away).
+pair() {
+    local name=$1 target=$2 ours=$3 peer=$4
+    local check_ours=${5-${3%>/dev/null}} check_peer=${6-${4%>/dev/null}}
+    if ! same_output "$check_ours" "$check_peer"; then
+        missed=1
+        return
+    fi
+    "$BIN/compare" "$name" "$target" "$PAIRS" "$ours" "$peer" | tee -a results.md
+    [ "${PIPESTATUS[0]}" = 0 ] || missed=1
+}
+
+bench_copy() {
+    pair 'copy file to file: cat' 1.0 "$L read big.log : write --no-sync --force a" \
+        'cat big.log >b' "$L read big.log : write --no-sync --force a; cat a" 'cat big.log >b; cat b'
+    pair 'copy file to file: pv' 1.0 "$L read big.log : write --no-sync --force a" \
+        'pv -q big.log >b' 'cat a' 'cat b'
+    pair 'copy file to pipe: cat' 1.0 "$L read big.log | cat >/dev/null" 'cat big.log | cat >/dev/null'
+    pair 'copy file to pipe: pv' 1.0 "$L read big.log | cat >/dev/null" 'pv -q big.log | cat >/dev/null'
+    pair 'copy with sync: dd conv=fsync' 1.0 "$L read big.log : write --force a" \
+        'dd if=big.log of=b bs=256K conv=fsync status=none' 'cat a' 'cat b'
+    rm -f a b
+}
+
+bench_gunzip() {
+    local f
+    for f in big.log big.tar; do
+        pair "gunzip : null, $f: pigz -dc" 2.0 "$L read $f.gz : gunzip : null" \
+            "pigz -dc $f.gz >/dev/null" "$L read $f.gz : gunzip" "pigz -dc $f.gz"
+        pair "gunzip : null, $f: igzip -dc" 1.0 "$L read $f.gz : gunzip : null" \
+            "igzip -dc $f.gz >/dev/null" "$L read $f.gz : gunzip" "igzip -dc $f.gz"
+    done
+}
+
+bench_recode() {
+    pair 'gunzip : zstd -3: pigz -dc | zstd -3 -T2' 1.3 \
+        "$L read big.log.gz : gunzip : zstd -3 : write --no-sync --force a" \
+        'pigz -dc big.log.gz | zstd -q -3 -T2 >b' 'zstd -dcq a' 'zstd -dcq b'
+    rm -f a b
+}
+
+bench_zstd() {
+    local f
+    for f in big.log big.tar; do
+        pair "zstd -3 : write, $f: zstd -3 -T2" 1.0 \
+            "$L read $f : zstd -3 : write --no-sync --force a" "zstd -q -3 -T2 -f $f -o b" \
+            "$L read $f : zstd -3 : write --no-sync --force a; zstd -dcq a" "cat $f"
+        stat -c '  %n: %s bytes' a b
+    done
+    pair 'unzstd : null: zstd -dc' 1.0 "$L read big.log.zst : unzstd : null" \
+        'zstd -dcq -T2 big.log.zst >/dev/null' "$L read big.log.zst : unzstd" 'zstd -dcq big.log.zst'
+    rm -f a b
+}
+
+bench_grep() {
+    local what
+    for what in '-F timeout' '-F -v DEBUG' '-E [Ee]rror|status=500.*us=8[0-9]{3}' '-c INFO' \
+        '-E trace=[0-9a-f]*dead'; do
+        local options=${what% *} pattern=${what##* }
+        pair "grep $what, 1 thread: GNU grep" 1.5 \
+            "$L --threads=1 read big.log : grep $options '$pattern' | cat >/dev/null" \
+            "LC_ALL=C grep $options '$pattern' big.log | cat >/dev/null" \
+            "$L --threads=1 read big.log : grep $options '$pattern'" "LC_ALL=C grep $options '$pattern' big.log"
+        local rg_options=${options//-E/-e}
+        pair "grep $what, 2 threads: ripgrep" 1.0 \
+            "$L --threads=2 read big.log : grep $options '$pattern' | cat >/dev/null" \
+            "rg --no-config --no-unicode -j2 $rg_options '$pattern' big.log | cat >/dev/null" \
+            "$L --threads=2 read big.log : grep $options '$pattern'" \
+            "rg --no-config --no-unicode -j2 $rg_options '$pattern' big.log"
+    done
+}
+
+bench_start() {
+    # 100 starts each: one is too short to time.
+    pair 'start to exit, 100 times: bsdtar --version' 0.83 \
+        "for i in {1..100}; do $L pass </dev/null >/dev/null; done" \
+        'for i in {1..100}; do bsdtar --version >/dev/null; done' true true
+}
+
+bench_node() {
+    pair 'gunzip : grep -v -F : gzip -1 : write: Node stream.pipeline' 3.0 \
+        "$L read big.log.gz : gunzip : grep -v -F DEBUG : gzip -1 : write --no-sync --force a" \
+        "node '$ROOT/tests/bench/node_pipeline.js' big.log.gz DEBUG b" \
+        "$L read big.log.gz : gunzip : grep -v -F DEBUG : gzip -1 : write --no-sync --force a; gzip -dc a" \
+        "node '$ROOT/tests/bench/node_pipeline.js' big.log.gz DEBUG b; gzip -dc b"
+    stat -c '  %n: %s bytes' a b
+    rm -f a b
+}
+
+bench_main() {
+    pair 'the main job: gzip -dc | grep -v | zstd -3' 1.0 \
+        "$L read big.log.gz : gunzip : grep -v DEBUG : zstd -3 : write --no-sync --force a" \
+        'gzip -dc big.log.gz | LC_ALL=C grep -v DEBUG | zstd -q -3 >b' 'zstd -dcq a' 'zstd -dcq b'
+    pair 'the main job: igzip -dc | rg -v | zstd -3 -T2' 1.0 \
+        "$L read big.log.gz : gunzip : grep -v DEBUG : zstd -3 : write --no-sync --force a" \
+        'igzip -dc big.log.gz | rg --no-unicode -v DEBUG | zstd -q -3 -T2 >b' 'zstd -dcq a' 'zstd -dcq b'
+    rm -f a b
+}
+
+bench_engine() {
+    "$BIN/engine" | tee -a results.md
+    [ "${PIPESTATUS[0]}" = 0 ] || missed=1
+}
+
+# --- all of it ------------------------------------------------------------------------------------
+
+machine() {
+    echo "$(nproc) processors, $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), Linux $(uname -r)"
+    echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
+}
+
+all=(copy gunzip recode zstd grep start node main engine)
+names=("$@")
+[ $# -gt 0 ] || names=("${all[@]}")
+inputs
+{
+    machine
+    echo
+    echo "| job: peer | leat s | peer s | times faster | target | leat CPU s | peer CPU s | leat peak MiB | peer peak MiB | met |"
+    echo "|---|---|---|---|---|---|---|---|---|---|"
+} | tee results.md
+for name in "${names[@]}"; do
+    if ! declare -F "bench_$name" >/dev/null; then
+        echo "no bench $name; there are: ${all[*]}" >&2
+        exit 2
+    fi
+    "bench_$name"
+done
+exit "$missed"
