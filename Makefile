@@ -100,6 +100,10 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNI
             -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE)
 ALL_LDFLAGS := -pthread -Wl,--as-needed $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
+# say - one short line for a command, or the command itself with V=1.
+V ?=
+say = $(if $(V),,@printf '  %-3s  %s\n' $1 '$2';)
+
 # --- files ----------------------------------------------------------------------------------------
 
 CMD_SRC  := $(sort $(wildcard cmd/*.c))
@@ -138,7 +142,7 @@ $(BUILD)/flags $(BUILD)/sources: ;
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/tests/%.o: EXTRA_CFLAGS := -Itests
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(TEST_AID) \
@@ -146,15 +150,15 @@ $(BUILD)/obj/tests/%.o: EXTRA_CFLAGS := -Itests
 
 $(STATIC): $(LIB_OBJ) $(BUILD)/sources
 	@rm -f $@
-	$(AR) rcs $@ $(LIB_OBJ)
+	$(call say,AR,$@)$(AR) rcs $@ $(LIB_OBJ)
 
 $(SHARED): $(LIB_OBJ) $(BUILD)/sources
-	$(CC) -shared -Wl,-soname,$(@F) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl,-z,defs) \
+	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl,-z,defs) \
 	    $(ALL_LDFLAGS) -o $@ $(LIB_OBJ) $(LIBS)
-	ln -sf $(@F) $(BUILD)/libleat.so
+	@ln -sf $(@F) $(BUILD)/libleat.so
 
 $(LEAT): $(CMD_OBJ) $(STATIC) $(BUILD)/sources
-	$(CC) -pie $(ALL_LDFLAGS) -o $@ $(CMD_OBJ) $(STATIC) $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(CMD_OBJ) $(STATIC) $(LIBS)
 
 .PHONY: leat
 leat: $(LEAT)
@@ -162,7 +166,7 @@ leat: $(LEAT)
 
 $(STAGES_MAN): $(LEAT)
 	@mkdir -p $(@D)
-	$(LEAT) man stages >$@.new && mv -f $@.new $@
+	$(call say,MAN,$@)$(LEAT) man stages >$@.new && mv -f $@.new $@
 
 # --- tests ----------------------------------------------------------------------------------------
 
@@ -173,12 +177,12 @@ $(BUILD)/tests/test_alloc: TEST_LDFLAGS := $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS)
 .PRECIOUS: $(BUILD)/obj/%.o
 
 $(BUILD)/bench-bin/%: $(BUILD)/obj/tests/bench/%.o $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- check, sanitizers, fuzzing, measuring ---------------------------------------------------------
 
@@ -222,10 +226,10 @@ fuzz-smoke: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-smoke/%,$(FUZZ_SRC))
 $(BUILD)/fuzz-smoke/%: $(BUILD)/obj/tests/fuzz/%.o $(call objects,$(FUZZ_AID)) \
         $(BUILD)/obj/tests/memio.o $(BUILD)/obj/tests/test.o $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter-out %/tests/test.o %/tests/memio.o,$^) $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter-out %/tests/test.o %/tests/memio.o,$^) $(LIBS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -pie $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 fuzzers: $(FUZZERS)
 fuzz: ## every fuzzer for FUZZ_SECONDS=60 each (clang with libFuzzer)
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) clang
@@ -304,5 +308,5 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
 	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD SAN WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
+	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
 	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI = auto, 0 or 1'
