@@ -96,7 +96,7 @@ fortify  := $(if $(SAN)$(filter -O0 -Og,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY
 HARDEN   := -fstack-protector-strong -fstack-clash-protection $(fortify)
 HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNINGS) $(HARDEN) \
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DZLIB_CONST -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNINGS) $(HARDEN) \
             -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE)
 ALL_LDFLAGS := -pthread -Wl,--as-needed $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
 
@@ -223,10 +223,9 @@ valgrind: all ## the main job under valgrind: no leak, no error
 
 # A fuzzer is tests/fuzz/fuzz_NAME.c; without libFuzzer, driver.c feeds it from a seed.
 fuzz-smoke: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-smoke/%,$(FUZZ_SRC))
-$(BUILD)/fuzz-smoke/%: $(BUILD)/obj/tests/fuzz/%.o $(call objects,$(FUZZ_AID)) \
-        $(BUILD)/obj/tests/memio.o $(BUILD)/obj/tests/test.o $(STATIC)
+$(BUILD)/fuzz-smoke/%: $(BUILD)/obj/tests/fuzz/%.o $(call objects,$(FUZZ_AID)) $(STATIC)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter-out %/tests/test.o %/tests/memio.o,$^) $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
