@@ -162,7 +162,12 @@ enum leat_flags {
     LEAT_PASS_THROUGH = 1,  /* its output is its input, unchanged (hash, count --to, pass) */
     LEAT_WANTS_ALL = 2,     /* goes on to the end of its input though downstream has ended */
     LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not for a terminal without --force */
-    LEAT_STREAMING = 8,     /* sinks: what was written is out, there is no commit */
+    LEAT_OPENS_LAST = 8,    /* opened after all others (exec): no side effect of a failed start */
+};
+
+enum leat_stop {
+    LEAT_STOP_DONE,
+    LEAT_STOP_ABORT,
 };
 
 enum leat_join {
@@ -174,7 +179,8 @@ enum leat_join {
 /* How a SPLIT stage is split. The input is cut into blocks; each block goes to one of several
  * instances ("lanes") of the stage, whose step sees in->end at the block's end and then returns
  * LEAT_END; outputs are put together in the order of the blocks. The cuts never depend on the
- * number of lanes. */
+ * number of lanes. cut and join run in instances of their own, which are not opened (their state
+ * starts zeroed) but are closed. */
 struct leat_split {
     size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
     size_t history;     /* bytes before the block that a lane wants to see */
@@ -227,6 +233,12 @@ struct leat_stage_type {
     /* close - may be NULL. Free what open got; exactly once, last, also after a failed open and
      * instead of commit. A sink that was not committed undoes what it did. */
     void (*close)(struct leat_stage *stage);
+
+    /* stop - may be NULL. Downstream wants no more (LEAT_STOP_DONE), or all is being given up
+     * (LEAT_STOP_ABORT). Without it the stage is simply closed; with it, step goes on being
+     * called, with no input and no room, until it returns LEAT_END or fails: a child process
+     * must be waited for. It may be called twice, the second time to abort. */
+    void (*stop)(struct leat_stage *stage, enum leat_stop why);
 
     /* Sinks that commit. prepare: flush, sync, checked; after all of the pipeline ended well.
      * commit: make it visible; after all have prepared. revert: undo a commit, as another

@@ -1,0 +1,236 @@
+/* chunk.c - reference-counted blocks and the bounded pool.
+ *
+ * Chunks of the pool's own size are kept for reuse: malloc costs 3 us when the thread that frees is
+ * not the one that allocated. A free one counts as used until another size needs its memory, so
+ * `used` is what the process really holds. Data is a mapping's worth and page aligned where it is
+ * large, so that reads from the page cache copy whole pages.
+ */
+
+#include "chunk.h"
+
+#include <stdlib.h>
+
+#define ALIGN_LARGE 4096u
+#define ALIGN_SMALL 64u
+#define LARGE ((size_t)65536)
+
+int leat_pool_init(struct leat_pool *pool, uint64_t limit, size_t chunk_size)
+{
+    *pool = (struct leat_pool){.limit = limit, .chunk_size = chunk_size};
+    return pthread_mutex_init(&pool->lock, NULL) ? LEAT_ENOMEM : 0;
+}
+
+static void chunk_free(struct leat_chunk *c)
+{
+    free(c->data);
+    free(c);
+}
+
+/* Under the lock. Counts n more bytes, giving free chunks back to the system if they would not fit
+ * otherwise; false: they cannot fit. */
+static bool take_room(struct leat_pool *pool, uint64_t n)
+{
+    uint64_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
+
+    while (pool->free_chunks && (n > pool->limit || used > pool->limit - n)) {
+        struct leat_chunk *c = pool->free_chunks;
+
+        pool->free_chunks = c->next;
+        used -= c->cap;
+        chunk_free(c);
+    }
+    if (n <= pool->limit && used <= pool->limit - n) {
+        used += n;
+        atomic_store_explicit(&pool->used, used, memory_order_relaxed);
+        if (used > atomic_load_explicit(&pool->peak, memory_order_relaxed))
+            atomic_store_explicit(&pool->peak, used, memory_order_relaxed);
+        return true;
+    }
+    atomic_store_explicit(&pool->used, used, memory_order_relaxed);
+    return false;
+}
+
+/* Under the lock. What is reserved for chunks is not for charges. */
+static bool take_charge(struct leat_pool *pool, uint64_t n)
+{
+    uint64_t room = pool->limit - pool->reserved;
+
+    if (n > room || pool->charged > room - n || !take_room(pool, n))
+        return false;
+    pool->charged += n;
+    return true;
+}
+
+/* Under the lock. */
+static void give_back(struct leat_pool *pool, uint64_t n)
+{
+    uint64_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
+
+    atomic_store_explicit(&pool->used, used - n, memory_order_relaxed);
+}
+
+/* Under the lock: a waiter's wake takes no lock that is held while the pool's is taken. */
+static void wake_waiters(struct leat_pool *pool)
+{
+    while (pool->waiters) {
+        struct leat_pool_waiter *w = pool->waiters;
+
+        pool->waiters = w->next;
+        w->listed = false;
+        w->wake(w);
+    }
+}
+
+uint64_t leat_pool_done(struct leat_pool *pool)
+{
+    uint64_t left = pool->chunks_out;
+
+    while (pool->free_chunks) {
+        struct leat_chunk *c = pool->free_chunks;
+
+        pool->free_chunks = c->next;
+        chunk_free(c);
+    }
+    pthread_mutex_destroy(&pool->lock);
+    return left;
+}
+
+static struct leat_chunk *chunk_new(struct leat_pool *pool, size_t size, bool own)
+{
+    struct leat_chunk *c = malloc(sizeof *c);
+    size_t align = size >= LARGE ? ALIGN_LARGE : ALIGN_SMALL;
+    void *data = NULL;
+
+    if (!c || posix_memalign(&data, align, size)) {
+        free(c);
+        return NULL;
+    }
+    *c = (struct leat_chunk){.cap = size, .own = own, .pool = pool, .data = data};
+    return c;
+}
+
+int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_chunk)
+{
+    struct leat_chunk *c = NULL;
+    bool own = size == 0, fits = true;
+
+    pthread_mutex_lock(&pool->lock);
+    if (own && pool->free_chunks) {
+        c = pool->free_chunks;
+        pool->free_chunks = c->next;
+    } else {
+        fits = own ? take_room(pool, pool->chunk_size) : take_charge(pool, size);
+    }
+    if (fits)
+        pool->chunks_out++;
+    pthread_mutex_unlock(&pool->lock);
+    if (!fits)
+        return LEAT_ELIMIT;
+    if (!c)
+        c = chunk_new(pool, own ? pool->chunk_size : size, own);
+    if (!c) {
+        pthread_mutex_lock(&pool->lock);
+        pool->chunks_out--;
+        give_back(pool, own ? pool->chunk_size : size);
+        pool->charged -= own ? 0 : size;
+        pthread_mutex_unlock(&pool->lock);
+        return LEAT_ENOMEM;
+    }
+    atomic_store_explicit(&c->refs, 1, memory_order_relaxed);
+    c->next = NULL;
+    *ret_chunk = c;
+    return 0;
+}
+
+bool leat_pool_wait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
+{
+    uint64_t used;
+    bool room;
+
+    pthread_mutex_lock(&pool->lock);
+    used = atomic_load_explicit(&pool->used, memory_order_relaxed);
+    room = pool->free_chunks || used + pool->chunk_size <= pool->limit;
+    if (!room && !waiter->listed) {
+        waiter->listed = true;
+        waiter->next = pool->waiters;
+        pool->waiters = waiter;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return !room;
+}
+
+void leat_pool_unwait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
+{
+    struct leat_pool_waiter **p = &pool->waiters;
+
+    pthread_mutex_lock(&pool->lock);
+    while (*p && *p != waiter)
+        p = &(*p)->next;
+    if (*p)
+        *p = waiter->next;
+    waiter->listed = false;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void leat_pool_reserve(struct leat_pool *pool, uint64_t n)
+{
+    pool->reserved = n < pool->limit ? n : pool->limit;
+}
+
+bool leat_pool_charge(struct leat_pool *pool, uint64_t n)
+{
+    bool fits;
+
+    pthread_mutex_lock(&pool->lock);
+    fits = take_charge(pool, n);
+    pthread_mutex_unlock(&pool->lock);
+    return fits;
+}
+
+uint64_t leat_pool_left(struct leat_pool *pool)
+{
+    uint64_t left;
+
+    pthread_mutex_lock(&pool->lock);
+    left = pool->limit - pool->reserved - pool->charged;
+    pthread_mutex_unlock(&pool->lock);
+    return left;
+}
+
+void leat_pool_uncharge(struct leat_pool *pool, uint64_t n)
+{
+    pthread_mutex_lock(&pool->lock);
+    give_back(pool, n);
+    pool->charged -= n;
+    wake_waiters(pool);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+struct leat_chunk *leat_chunk_ref(struct leat_chunk *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void leat_chunk_unref(struct leat_chunk *c)
+{
+    struct leat_pool *pool;
+
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    pool = c->pool;
+    pthread_mutex_lock(&pool->lock);
+    pool->chunks_out--;
+    if (c->own) {
+        c->next = pool->free_chunks;
+        pool->free_chunks = c;
+        c = NULL;
+    } else {
+        give_back(pool, c->cap);
+        pool->charged -= c->cap;
+    }
+    wake_waiters(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (c)
+        chunk_free(c);
+}

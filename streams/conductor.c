@@ -1,0 +1,222 @@
+/* conductor.c - opens every stage, and when all segments have ended commits all outputs or none.
+ *
+ * It is an actor like a segment: opening and syncing may block, and the loop must not. Commit is in
+ * two steps: all prepare (flush, sync, checked), and only then does any commit; should one commit
+ * fail, those before it are reverted.
+ */
+
+#include "io/outfile.h"
+#include "pipeline.h"
+#include "split.h"
+
+static int open_stage(struct leat_pipeline *p, struct leat_stage *s)
+{
+    int r = leat_stage_open(s);
+
+    if (r < 0)
+        leat_pipeline_report(p, &s->failure);
+    return r;
+}
+
+/* Stages that have effects beyond the pipeline are opened when all else is known to be there. */
+static int open_stages(struct leat_pipeline *p, bool last)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+
+        for (size_t j = 0; j < seg->n; j++) {
+            struct leat_stage *s = seg->slots[j].stage;
+            bool is_last = (s->type->flags & LEAT_OPENS_LAST) != 0;
+            int r = is_last == last ? open_stage(p, s) : 0;
+
+            if (r < 0)
+                return r;
+        }
+        if (!last && seg->cut)
+            seg->cut->stage->open_called = true;
+        if (!last && seg->join)
+            seg->join->stage->open_called = true;
+    }
+    return 0;
+}
+
+static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_segments; i++)
+        for (size_t j = 0; j < p->segments[i]->n; j++)
+            if (p->segments[i]->slots[j].stage->info == info)
+                return p->segments[i]->slots[j].stage;
+    return NULL;
+}
+
+static int open_sides(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        const char *path = leat_stage_side_path(p->infos[i].node);
+        struct leat_stage *s = path ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_outfile_options options = {.force = p->settings.force};
+        int r;
+
+        if (!s)
+            continue;
+        r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
+        if (r < 0) {
+            leat_pipeline_report(p, &s->failure);
+            return r;
+        }
+    }
+    return 0;
+}
+
+static bool phase_open(struct leat_pipeline *p)
+{
+    int r = open_stages(p, false);
+
+    if (r == 0)
+        r = open_sides(p);
+    if (r == 0 && !leat_pipeline_aborted(p))
+        r = open_stages(p, true);
+    if (r < 0 || leat_pipeline_aborted(p)) {
+        atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+        return true;
+    }
+    atomic_store(&p->live, (unsigned)p->n_segments);
+    atomic_store(&p->phase, LEAT_PHASE_RUN);
+    leat_pipeline_wake_all(p);
+    return false;
+}
+
+/* --- commit ------------------------------------------------------------------------------------ */
+
+/* One action over all that commit, in order; stops at the first that fails. */
+static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
+                           int (*side_fn)(struct leat_stage *, struct leat_side_output *))
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
+        int r = s ? side_fn(s, &p->infos[i].side) : 0;
+
+        if (r < 0) {
+            leat_pipeline_report(p, &s->failure);
+            return r;
+        }
+    }
+    for (size_t i = 0; i < p->n_segments; i++) {
+        for (size_t j = 0; j < p->segments[i]->n; j++) {
+            struct leat_stage *s = p->segments[i]->slots[j].stage;
+            int r = s->type->commit ? stage_fn(s) : 0;
+
+            if (r < 0) {
+                if (!s->failure.code)
+                    leat_fail(s, r, "%s", leat_strerror(r));
+                leat_pipeline_report(p, &s->failure);
+                return r;
+            }
+        }
+    }
+    return 0;
+}
+
+static int prepare_stage(struct leat_stage *s)
+{
+    return s->type->prepare ? s->type->prepare(s) : 0;
+}
+
+static int prepare_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    return leat_outfile_finish(s, side->file, side->data, side->n);
+}
+
+static int commit_stage(struct leat_stage *s)
+{
+    int r = s->type->commit(s);
+
+    s->committed = r == 0;
+    return r;
+}
+
+static int commit_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    return leat_outfile_commit(s, side->file);
+}
+
+static void revert_all(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++)
+        for (size_t j = 0; j < p->segments[i]->n; j++) {
+            struct leat_stage *s = p->segments[i]->slots[j].stage;
+
+            if (s->committed && s->type->revert)
+                s->type->revert(s);
+        }
+    for (size_t i = 0; i < p->n_infos; i++)
+        leat_outfile_revert(p->infos[i].side.file);
+}
+
+/* After this a cancel comes too late; false: one came before. */
+static bool begin_commit(struct leat_pipeline *p)
+{
+    bool good;
+
+    pthread_mutex_lock(&p->lock);
+    good = !p->error.code && !leat_pipeline_aborted(p);
+    p->committing = good;
+    pthread_mutex_unlock(&p->lock);
+    return good;
+}
+
+static bool phase_finish(struct leat_pipeline *p)
+{
+    bool good;
+
+    atomic_store(&p->finishing, true);
+    pthread_mutex_lock(&p->lock);
+    good = !p->error.code && !leat_pipeline_aborted(p);
+    pthread_mutex_unlock(&p->lock);
+    if (good && for_each_commit(p, prepare_stage, prepare_side) == 0 && begin_commit(p) &&
+        for_each_commit(p, commit_stage, commit_side) < 0)
+        revert_all(p);
+    atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+    return true;
+}
+
+static void phase_close(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+
+        for (size_t j = 0; j < seg->n; j++)
+            leat_stage_close(seg->slots[j].stage);
+        if (seg->cut)
+            leat_stage_close(seg->cut->stage);
+        if (seg->join)
+            leat_stage_close(seg->join->stage);
+    }
+    for (size_t i = 0; i < p->n_infos; i++)
+        leat_outfile_close(p->infos[i].side.file);
+    atomic_store(&p->phase, LEAT_PHASE_DONE);
+    uv_async_send(&p->on.async);
+}
+
+bool leat_conductor_run(struct leat_actor *actor)
+{
+    struct leat_pipeline *p =
+        (struct leat_pipeline *)((char *)actor - offsetof(struct leat_pipeline, conductor));
+
+    switch (atomic_load(&p->phase)) {
+    case LEAT_PHASE_OPEN:
+        return phase_open(p);
+    case LEAT_PHASE_RUN:
+        if (atomic_load(&p->live) > 0)
+            return false;
+        atomic_store(&p->phase, LEAT_PHASE_FINISH);
+        return true;
+    case LEAT_PHASE_FINISH:
+        return phase_finish(p);
+    case LEAT_PHASE_CLOSE:
+        phase_close(p);
+        return false;
+    default:
+        return false;
+    }
+}

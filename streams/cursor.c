@@ -1,0 +1,191 @@
+/* cursor.c - reserve, commit and pass: how a step gives output, copied or by reference.
+ *
+ * A step may fill one chunk's worth before it must return, so that the next stage runs while the
+ * data is in the cache. The rest of a chunk that was handed on half full is filled later: it is a
+ * range nobody else has.
+ */
+
+#include "cursor.h"
+
+#include <string.h>
+
+/* A chunk with less room than this is let go, where chunks are large. */
+#define FILL_MIN ((size_t)4096)
+
+void leat_queue_push(struct leat_queue *q, struct leat_slice slice)
+{
+    if (q->n > 0) {
+        struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_QUEUE_SLICES];
+
+        if (last->chunk == slice.chunk && last->off + last->len == slice.off) {
+            last->len += slice.len;
+            leat_chunk_unref(slice.chunk);
+            return;
+        }
+    }
+    q->v[(q->head + q->n) % LEAT_QUEUE_SLICES] = slice;
+    q->n++;
+}
+
+void leat_queue_pop(struct leat_queue *q)
+{
+    q->head = (q->head + 1) % LEAT_QUEUE_SLICES;
+    q->n--;
+}
+
+void leat_queue_clear(struct leat_queue *q)
+{
+    while (q->n > 0) {
+        leat_chunk_unref(leat_queue_head(q)->chunk);
+        leat_queue_pop(q);
+    }
+}
+
+void leat_out_init(struct leat_out *out, struct leat_queue *to, struct leat_pool *pool,
+                   size_t room_max)
+{
+    *out = (struct leat_out){.to = to, .pool = pool, .room_max = room_max};
+}
+
+void leat_out_done(struct leat_out *out)
+{
+    leat_chunk_unref(out->fill);
+    out->fill = NULL;
+}
+
+/* What is committed becomes a slice. The queue keeps one place free for this. */
+static void flush(struct leat_out *out)
+{
+    if (out->at == out->from)
+        return;
+    leat_queue_push(out->to, (struct leat_slice){.chunk = leat_chunk_ref(out->fill),
+                                                 .off = out->from,
+                                                 .len = out->at - out->from});
+    out->from = out->at;
+}
+
+void leat_out_begin(struct leat_out *out)
+{
+    out->step_bytes = 0;
+    out->offered = 0;
+    out->full = out->starved = false;
+}
+
+void leat_out_end(struct leat_out *out)
+{
+    flush(out);
+}
+
+/* May one more slice be queued and the place for flush still be free? */
+static bool queue_has_room(const struct leat_out *out)
+{
+    return out->to && out->to->n + 2 <= LEAT_QUEUE_SLICES;
+}
+
+static bool new_fill(struct leat_out *out)
+{
+    struct leat_chunk *c;
+    int r;
+
+    if (out->fill) {
+        flush(out);
+        leat_chunk_unref(out->fill);
+        out->fill = NULL;
+    }
+    out->from = out->at = 0;
+    if (!queue_has_room(out))
+        return false;
+    r = leat_pool_get(out->pool, 0, &c);
+    if (r < 0) {
+        out->starved = r == LEAT_ELIMIT;
+        out->nomem = r == LEAT_ENOMEM;
+        return false;
+    }
+    out->fill = c;
+    return true;
+}
+
+size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
+{
+    size_t cap = out->pool->chunk_size, room;
+
+    *ret_to = NULL;
+    out->offered = 0;
+    if (!queue_has_room(out) || out->step_bytes >= cap ||
+        (out->room_max && out->step_bytes >= out->room_max)) {
+        out->full = true;
+        return 0;
+    }
+    room = out->fill ? cap - out->at : 0;
+    if (room == 0 || (room < FILL_MIN && cap >= 8 * FILL_MIN)) {
+        if (!new_fill(out)) {
+            out->full = true;
+            return 0;
+        }
+        room = cap;
+    }
+    if (out->room_max && room > out->room_max - out->step_bytes)
+        room = out->room_max - out->step_bytes;
+    *ret_to = out->fill->data + out->at;
+    out->offered = room;
+    return room;
+}
+
+void leat_commit(struct leat_out *out, size_t n)
+{
+    out->at += n;
+    out->step_bytes += n;
+    out->total += n;
+    if (n == out->offered)
+        out->full = true;
+    out->offered = 0;
+}
+
+size_t leat_write(struct leat_out *out, const void *data, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        uint8_t *to;
+        size_t room = leat_reserve(out, &to);
+
+        if (room == 0)
+            break;
+        if (room > n - done)
+            room = n - done;
+        memcpy(to, (const uint8_t *)data + done, room);
+        leat_commit(out, room);
+        done += room;
+    }
+    if (done == n)
+        out->full = false;
+    return done;
+}
+
+size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n)
+{
+    struct leat_chunk *chunk = in->engine;
+
+    if (n < LEAT_PASS_MIN || !chunk || out->room_max) {
+        n = leat_write(out, in->data + in->pos, n);
+    } else {
+        flush(out);
+        if (!queue_has_room(out)) {
+            out->full = true;
+            return 0;
+        }
+        leat_queue_push(out->to,
+                        (struct leat_slice){.chunk = leat_chunk_ref(chunk),
+                                            .off = (size_t)(in->data + in->pos - chunk->data),
+                                            .len = n});
+        out->step_bytes += n;
+        out->total += n;
+    }
+    in->pos += n;
+    return n;
+}
+
+struct leat_out *leat_port(struct leat_out *out, size_t i)
+{
+    return i == 0 || i >= out->n_ports ? out : &out->ports[i];
+}

@@ -1,0 +1,56 @@
+/* cursor.h - what a step writes through, and the short queue of slices that it writes to.
+ *
+ * Inside a segment a stage's output goes straight into the queue of the next stage; the queue is
+ * emptied before the stage runs again, so it is short and needs no lock.
+ */
+#ifndef LEAT_CURSOR_H
+#define LEAT_CURSOR_H
+
+#include "chunk.h"
+#include "stage.h"
+
+#define LEAT_QUEUE_SLICES 64u
+/* A range smaller than this is copied, so that it does not keep a whole chunk alive. */
+#define LEAT_PASS_MIN ((size_t)4096)
+
+struct leat_queue {
+    struct leat_slice v[LEAT_QUEUE_SLICES];
+    unsigned head, n;
+};
+
+static inline struct leat_slice *leat_queue_head(struct leat_queue *q)
+{
+    return q->n ? &q->v[q->head] : NULL;
+}
+
+/* leat_queue_push - takes the slice. The queue has room: n < LEAT_QUEUE_SLICES. A slice that
+ * continues the last one joins it. */
+void leat_queue_push(struct leat_queue *q, struct leat_slice slice);
+/* leat_queue_pop - drops the head, which the caller has moved from or unreferenced. */
+void leat_queue_pop(struct leat_queue *q);
+void leat_queue_clear(struct leat_queue *q);
+
+struct leat_out {
+    struct leat_queue *to;
+    struct leat_pool *pool;
+    struct leat_chunk *fill;  /* the chunk being filled, or NULL */
+    size_t from, at;          /* [from, at) of it is committed and not in the queue yet */
+    size_t offered;           /* by the last reserve */
+    size_t room_max;          /* settings.room; 0: no limit */
+    size_t step_bytes;        /* produced in this step */
+    uint64_t total;           /* produced since the start */
+    bool full;                /* the step ran out of room: it may have more */
+    bool starved;             /* the pool is at its limit */
+    bool nomem;
+    struct leat_out *ports;   /* of a junction, or NULL */
+    size_t n_ports;
+};
+
+void leat_out_init(struct leat_out *out, struct leat_queue *to, struct leat_pool *pool,
+                   size_t room_max);
+void leat_out_done(struct leat_out *out);
+/* leat_out_begin, _end - around each step; _end puts what was committed into the queue. */
+void leat_out_begin(struct leat_out *out);
+void leat_out_end(struct leat_out *out);
+
+#endif

@@ -1,0 +1,94 @@
+/* edge.h - one bounded queue between two segments: backpressure, drain, and how either side ends.
+ *
+ * One segment writes, one reads. The bound counts the memory that queued slices keep alive, not
+ * their lengths. Both ends are level-triggered: who asks late still learns.
+ */
+#ifndef LEAT_EDGE_H
+#define LEAT_EDGE_H
+
+#include "chunk.h"
+#include "executor.h"
+
+#define LEAT_EDGE_ITEMS 256u
+
+/* One block of a split stage, on its way from the cutter through a lane to the joiner. */
+struct leat_block {
+    uint64_t index;
+    uint64_t offset;          /* of its first byte in the stage's input */
+    struct leat_slice history; /* chunk NULL: none */
+    max_align_t result[];
+};
+
+/* A slice, or a mark (chunk NULL), or both. */
+struct leat_item {
+    struct leat_slice slice;
+    struct leat_block *begin; /* the slice is the first of this block */
+    struct leat_block *end;   /* the block ends after the slice */
+};
+
+enum leat_edge_state {
+    LEAT_EDGE_OPEN,
+    LEAT_EDGE_EOF,    /* all was written */
+    LEAT_EDGE_FAILED, /* the writer failed: what is queued is good, there is no end */
+};
+
+enum leat_reason {
+    LEAT_REASON_NONE,
+    LEAT_REASON_DONE,    /* downstream has all it wants: benign */
+    LEAT_REASON_FAILED,  /* downstream failed */
+};
+
+struct leat_edge_entry {
+    struct leat_item item;
+    uint64_t charge;
+};
+
+struct leat_edge {
+    pthread_mutex_t lock;
+    /* All below under the lock. */
+    struct leat_edge_entry ring[LEAT_EDGE_ITEMS];
+    unsigned head, n;
+    uint64_t charge;      /* bytes that the queued and the slice in flight keep alive */
+    uint64_t inflight;    /* the part of charge that the reader holds */
+    uint64_t high, low;   /* water marks, bytes */
+    enum leat_edge_state state;
+    enum leat_reason reason;
+    bool want_drain;      /* a write was refused; the writer is woken once */
+    bool reader_waits;
+    bool carries_ends;    /* from a lane: the mark of a block's end owns the block */
+    /* Fixed while it runs. */
+    struct leat_executor *executor;
+    struct leat_actor *reader, *writer;
+    /* A lane's, set before it finishes as FAILED: what the joiner reports in its turn. */
+    const struct leat_error *error;
+    /* For sight. */
+    _Atomic uint64_t filled;
+    _Atomic uint64_t refusals;
+};
+
+#define LEAT_FULL 3
+#define LEAT_EMPTY 4
+
+int leat_edge_init(struct leat_edge *edge, struct leat_executor *executor, uint64_t high);
+/* leat_edge_done - drops what is queued. Neither side runs. */
+void leat_edge_done(struct leat_edge *edge);
+
+/* leat_edge_write - offer one item; taken only on success.
+ * Returns 0; LEAT_FULL: refused, the writer is woken once when the queue has drained to the low
+ * mark; LEAT_ECANCELLED: the reader is gone, leat_edge_reason says why.
+ * Thread: the one that runs the writer's segment. */
+int leat_edge_write(struct leat_edge *edge, const struct leat_item *item);
+/* leat_edge_finish - no more will be written. */
+void leat_edge_finish(struct leat_edge *edge, enum leat_edge_state state);
+/* leat_edge_read - take one item; the one taken before is no longer in flight.
+ * Returns 0; LEAT_EMPTY: the reader will be woken; LEAT_END: EOF; LEAT_ECANCELLED: it failed.
+ * Thread: the one that runs the reader's segment. */
+int leat_edge_read(struct leat_edge *edge, struct leat_item *ret_item);
+/* leat_edge_cancel - the reader wants no more; queued slices are dropped. The first reason
+ * stays, but a failure replaces a benign one. */
+void leat_edge_cancel(struct leat_edge *edge, enum leat_reason reason);
+enum leat_reason leat_edge_reason(struct leat_edge *edge);
+
+void leat_block_free(struct leat_block *block); /* NULL is fine */
+
+#endif

@@ -1,0 +1,64 @@
+/* error.c - the error table and the one line that tells an error. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "leat.h"
+
+static const struct error_entry {
+    int code, status;
+    const char *name, *text;
+} errors[] = {
+#define X(name, number, status, text) {number, status, #name, text},
+    LEAT_ERRORS(X)
+#undef X
+};
+
+static const struct error_entry *find(int code)
+{
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (errors[i].code == code)
+            return &errors[i];
+    return NULL;
+}
+
+const char *leat_strerror(int code)
+{
+    const struct error_entry *e = find(code);
+
+    if (code >= 0)
+        return "success";
+    return e ? e->text : "unknown error";
+}
+
+const char *leat_error_name(int code)
+{
+    const struct error_entry *e = find(code);
+
+    if (code >= 0)
+        return "OK";
+    return e ? e->name : "UNKNOWN";
+}
+
+int leat_exit_status(int code)
+{
+    const struct error_entry *e = find(code);
+
+    if (code >= 0)
+        return 0;
+    return e ? e->status : 1;
+}
+
+void leat_error_format(const struct leat_error *error, char *buf, size_t size)
+{
+    char stage[64] = "", where[48] = "";
+
+    if (error->stage_name[0] && error->stage > 0)
+        snprintf(stage, sizeof stage, "%s (#%d): ", error->stage_name, error->stage);
+    else if (error->stage_name[0])
+        snprintf(stage, sizeof stage, "%s: ", error->stage_name);
+    if (error->has_offset)
+        snprintf(where, sizeof where, " (byte %" PRIu64 ")", error->offset);
+    snprintf(buf, size, "%s%s%s", stage,
+             error->text[0] ? error->text : leat_strerror(error->code), where);
+}

@@ -1,0 +1,238 @@
+/* executor.c - the pool of workers, and the two that run on the loop's thread.
+ *
+ * Workers are started as they are needed and sleep on a condition; nobody spins. The run queue is
+ * one, first in first out: a handoff is noise beside the work on a chunk.
+ */
+
+#include "executor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+enum actor_state {
+    ACTOR_IDLE,
+    ACTOR_QUEUED,
+    ACTOR_RUNNING,
+    ACTOR_NOTIFIED, /* running, and woken meanwhile */
+};
+
+#define SEED_MIX 0x9e3779b97f4a7c15u
+
+int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
+                       uint64_t seed)
+{
+    *ex = (struct leat_executor){.kind = kind, .threads_max = threads, .random = seed ^ SEED_MIX};
+    if (kind == LEAT_EXECUTOR_POOL) {
+        ex->threads = calloc(threads, sizeof *ex->threads);
+        if (!ex->threads)
+            return LEAT_ENOMEM;
+    }
+    if (pthread_mutex_init(&ex->lock, NULL)) {
+        free(ex->threads);
+        return LEAT_ENOMEM;
+    }
+    if (pthread_cond_init(&ex->ready, NULL)) {
+        pthread_mutex_destroy(&ex->lock);
+        free(ex->threads);
+        return LEAT_ENOMEM;
+    }
+    return 0;
+}
+
+void leat_executor_done(struct leat_executor *ex)
+{
+    pthread_cond_destroy(&ex->ready);
+    pthread_mutex_destroy(&ex->lock);
+    free(ex->threads);
+}
+
+/* Under the lock. */
+static void push(struct leat_executor *ex, struct leat_actor *a)
+{
+    a->next = NULL;
+    if (ex->tail)
+        ex->tail->next = a;
+    else
+        ex->head = a;
+    ex->tail = a;
+    ex->queued++;
+}
+
+/* Under the lock; the queue is not empty. */
+static struct leat_actor *pop(struct leat_executor *ex)
+{
+    struct leat_actor **p = &ex->head, *a, *before = NULL;
+
+    if (ex->kind == LEAT_EXECUTOR_SEEDED) {
+        uint64_t skip = leat_random(&ex->random) % ex->queued;
+
+        while (skip-- > 0) {
+            before = *p;
+            p = &before->next;
+        }
+    }
+    a = *p;
+    *p = a->next;
+    if (ex->tail == a)
+        ex->tail = before;
+    ex->queued--;
+    return a;
+}
+
+uint64_t leat_random(uint64_t *state)
+{
+    uint64_t z = *state += SEED_MIX; /* splitmix64, Steele et al. 2014 */
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Runs it once, without the lock; true: it must be queued again. */
+static bool run_actor(struct leat_actor *a)
+{
+    int running = ACTOR_RUNNING;
+
+    atomic_store_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
+    if (a->run(a)) {
+        atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
+        return true;
+    }
+    if (atomic_compare_exchange_strong(&a->state, &running, ACTOR_IDLE))
+        return false;
+    atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
+    return true;
+}
+
+static void *worker(void *arg)
+{
+    struct leat_executor *ex = arg;
+
+    pthread_mutex_lock(&ex->lock);
+    for (;;) {
+        struct leat_actor *a;
+        bool again, quiet;
+
+        while (ex->queued == 0 && !ex->stop) {
+            ex->idle++;
+            pthread_cond_wait(&ex->ready, &ex->lock);
+            ex->idle--;
+        }
+        if (ex->queued == 0)
+            break;
+        a = pop(ex);
+        ex->running++;
+        pthread_mutex_unlock(&ex->lock);
+        again = run_actor(a);
+        pthread_mutex_lock(&ex->lock);
+        ex->running--;
+        if (again)
+            push(ex, a);
+        quiet = ex->queued == 0 && ex->running == 0;
+        if (quiet && ex->on_idle) {
+            pthread_mutex_unlock(&ex->lock);
+            ex->on_idle(ex);
+            pthread_mutex_lock(&ex->lock);
+        }
+    }
+    pthread_mutex_unlock(&ex->lock);
+    return NULL;
+}
+
+/* Under the lock. Signals are for the program's own threads. */
+static int add_worker(struct leat_executor *ex)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(&ex->threads[ex->threads_n], NULL, worker, ex);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r)
+        return LEAT_ENOMEM;
+    ex->threads_n++;
+    return 0;
+}
+
+int leat_executor_start(struct leat_executor *ex)
+{
+    int r = 0;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return 0;
+    pthread_mutex_lock(&ex->lock);
+    if (ex->threads_n == 0)
+        r = add_worker(ex);
+    pthread_mutex_unlock(&ex->lock);
+    return r;
+}
+
+void leat_executor_stop(struct leat_executor *ex)
+{
+    pthread_mutex_lock(&ex->lock);
+    ex->stop = true;
+    pthread_cond_broadcast(&ex->ready);
+    pthread_mutex_unlock(&ex->lock);
+    for (unsigned i = 0; i < ex->threads_n; i++)
+        pthread_join(ex->threads[i], NULL);
+    ex->threads_n = 0;
+}
+
+static void enqueue(struct leat_executor *ex, struct leat_actor *a)
+{
+    bool kick = false;
+
+    pthread_mutex_lock(&ex->lock);
+    push(ex, a);
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        kick = ex->queued == 1;
+    else if (ex->idle > 0)
+        pthread_cond_signal(&ex->ready);
+    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
+        (void)add_worker(ex); /* without it there is one worker less, and all goes on */
+    pthread_mutex_unlock(&ex->lock);
+    if (kick && ex->kick)
+        ex->kick(ex);
+}
+
+void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
+{
+    int s = atomic_load_explicit(&a->state, memory_order_seq_cst);
+
+    for (;;) {
+        if (s == ACTOR_IDLE) {
+            if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_QUEUED)) {
+                enqueue(ex, a);
+                return;
+            }
+        } else if (s == ACTOR_RUNNING) {
+            if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_NOTIFIED))
+                return;
+        } else {
+            return;
+        }
+    }
+}
+
+bool leat_executor_step(struct leat_executor *ex)
+{
+    struct leat_actor *a = NULL;
+    bool more;
+
+    pthread_mutex_lock(&ex->lock);
+    if (ex->queued > 0)
+        a = pop(ex);
+    pthread_mutex_unlock(&ex->lock);
+    if (!a)
+        return false;
+    if (run_actor(a)) {
+        pthread_mutex_lock(&ex->lock);
+        push(ex, a);
+        pthread_mutex_unlock(&ex->lock);
+    }
+    pthread_mutex_lock(&ex->lock);
+    more = ex->queued > 0;
+    pthread_mutex_unlock(&ex->lock);
+    return more;
+}

@@ -1,0 +1,57 @@
+/* executor.h - who runs what.
+ *
+ * An actor is run by at most one thread at a time, after it was woken, and is woken as often as
+ * anyone likes. Three executors: a pool of worker threads; the loop's own thread; and the loop's
+ * own thread in an order drawn from a seed.
+ */
+#ifndef LEAT_EXECUTOR_H
+#define LEAT_EXECUTOR_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "leat.h"
+
+struct leat_executor;
+
+struct leat_actor {
+    /* run - do a bounded amount of work; true: there is more, run me again. */
+    bool (*run)(struct leat_actor *actor);
+    struct leat_actor *next; /* in the run queue */
+    atomic_int state;        /* enum actor_state of executor.c */
+};
+
+struct leat_executor {
+    enum leat_executor_kind kind;
+    pthread_mutex_t lock;
+    pthread_cond_t ready;
+    struct leat_actor *head, *tail; /* under the lock: the run queue */
+    unsigned queued;                /* under the lock */
+    unsigned threads_max, threads_n;
+    unsigned idle;                  /* under the lock: workers waiting */
+    unsigned running;               /* under the lock: actors being run */
+    bool stop;                      /* under the lock */
+    pthread_t *threads;
+    uint64_t random;                /* seeded: the state */
+    /* kick - loop and seeded: the queue is no longer empty (on the loop's thread). */
+    void (*kick)(struct leat_executor *executor);
+    /* idle_cb - pool: nothing is queued and nothing runs. Called under no lock, by a worker. */
+    void (*on_idle)(struct leat_executor *executor);
+    void *owner;
+};
+
+int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
+                       uint64_t seed);
+/* leat_executor_stop - pool: join all workers; the run queue is empty. */
+void leat_executor_stop(struct leat_executor *ex);
+void leat_executor_done(struct leat_executor *ex);
+/* leat_executor_grow - pool: start the first worker. Returns 0 or LEAT_ENOMEM. */
+int leat_executor_start(struct leat_executor *ex);
+/* leat_actor_wake - run it soon. Pool: any thread. Loop and seeded: the loop's. */
+void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
+/* leat_executor_step - loop and seeded: run one actor; true: more are queued. */
+bool leat_executor_step(struct leat_executor *ex);
+/* leat_random - the next number of the seeded executor's sequence. */
+uint64_t leat_random(uint64_t *state);
+
+#endif

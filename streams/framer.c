@@ -1,0 +1,135 @@
+/* framer.c - whole records out of arbitrary slices.
+ *
+ * What ends inside a slice is handed on by reference; only the piece of a record at a slice's end
+ * is copied, to be joined with its rest. The small chunk for that goes on being filled with the
+ * starts of later records, so that it is not pinned once for every few bytes.
+ */
+
+#include "framer.h"
+
+#include <string.h>
+
+#define CARRY_SIZE ((size_t)16384)
+
+void leat_framer_init(struct leat_framer *f, struct leat_pool *pool, uint8_t delimiter,
+                      uint64_t record_max)
+{
+    *f = (struct leat_framer){.pool = pool, .delimiter = delimiter, .record_max = record_max};
+}
+
+void leat_framer_done(struct leat_framer *f)
+{
+    leat_chunk_unref(f->carry);
+    f->carry = NULL;
+    f->from = f->at = 0;
+}
+
+/* Room for n more bytes of the record that is being carried. */
+static int carry_room(struct leat_framer *f, size_t n)
+{
+    size_t held = f->at - f->from, size = CARRY_SIZE;
+    struct leat_chunk *c;
+    int r;
+
+    if (held + n > f->record_max) {
+        f->too_long_at = f->offset - held;
+        return LEAT_ELIMIT;
+    }
+    if (f->carry && f->carry->cap - f->at >= n)
+        return 0;
+    while (size < held + n)
+        size *= 2;
+    r = leat_pool_get(f->pool, size, &c);
+    if (r < 0) {
+        f->too_long_at = f->offset - held;
+        return r;
+    }
+    if (held > 0)
+        memcpy(c->data, f->carry->data + f->from, held);
+    leat_chunk_unref(f->carry);
+    f->carry = c;
+    f->from = 0;
+    f->at = held;
+    return 0;
+}
+
+static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n)
+{
+    int r = carry_room(f, n);
+
+    if (r < 0)
+        return r;
+    memcpy(f->carry->data + f->at, data, n);
+    f->at += n;
+    return 0;
+}
+
+static void carry_push(struct leat_framer *f, struct leat_queue *framed)
+{
+    leat_queue_push(framed, (struct leat_slice){.chunk = leat_chunk_ref(f->carry),
+                                                .off = f->from,
+                                                .len = f->at - f->from});
+    f->from = f->at;
+}
+
+/* The first n bytes of the head of raw are dealt with. */
+static void advance(struct leat_framer *f, struct leat_queue *raw, size_t n)
+{
+    struct leat_slice *s = leat_queue_head(raw);
+
+    s->off += n;
+    s->len -= n;
+    f->offset += n;
+    if (s->len == 0) {
+        leat_chunk_unref(s->chunk);
+        leat_queue_pop(raw);
+    }
+}
+
+/* One move: finish the carried record, or hand on whole records, or carry a piece. */
+static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue *framed)
+{
+    struct leat_slice *s = leat_queue_head(raw);
+    const uint8_t *data = leat_slice_data(s), *end;
+    size_t n = s->len;
+    int r;
+
+    if (!leat_framer_empty(f)) {
+        end = memchr(data, f->delimiter, n);
+        if (end)
+            n = (size_t)(end - data) + 1;
+        r = carry_add(f, data, n);
+        if (r < 0)
+            return r;
+        if (end)
+            carry_push(f, framed);
+        advance(f, raw, n);
+        return 0;
+    }
+    end = memrchr(data, f->delimiter, n);
+    if (!end) {
+        r = carry_add(f, data, n);
+        if (r == 0)
+            advance(f, raw, n);
+        return r;
+    }
+    n = (size_t)(end - data) + 1;
+    leat_queue_push(framed,
+                    (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = n});
+    advance(f, raw, n);
+    return 0;
+}
+
+int leat_framer_feed(struct leat_framer *f, struct leat_queue *raw, bool ended,
+                     struct leat_queue *framed)
+{
+    while (raw->n > 0 && framed->n + 2 <= LEAT_QUEUE_SLICES) {
+        int r = move(f, raw, framed);
+
+        if (r < 0)
+            return r;
+    }
+    if (ended && raw->n == 0 && !leat_framer_empty(f) && framed->n < LEAT_QUEUE_SLICES)
+        carry_push(f, framed);
+    return 0;
+}

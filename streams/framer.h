@@ -1,0 +1,34 @@
+/* framer.h - cuts slices at record ends, so that no stage ever joins pieces. */
+#ifndef LEAT_FRAMER_H
+#define LEAT_FRAMER_H
+
+#include "cursor.h"
+
+struct leat_framer {
+    struct leat_pool *pool;
+    uint8_t delimiter;
+    uint64_t record_max;       /* bytes */
+    struct leat_chunk *carry;  /* the start of a record: [from, at) of it */
+    size_t from, at;
+    uint64_t offset;           /* of the head of the raw queue in the stream */
+    uint64_t too_long_at;      /* offset of the record that was refused */
+};
+
+void leat_framer_init(struct leat_framer *framer, struct leat_pool *pool, uint8_t delimiter,
+                      uint64_t record_max);
+void leat_framer_done(struct leat_framer *framer);
+/* leat_framer_feed - move what can be moved from raw to framed.
+ *
+ *   ended   nothing follows what is in raw: the last record may lack its delimiter
+ *
+ * Returns 0; LEAT_ELIMIT: a record is longer than record_max (too_long_at says where) or does not
+ * fit the memory limit; LEAT_ENOMEM. */
+int leat_framer_feed(struct leat_framer *framer, struct leat_queue *raw, bool ended,
+                     struct leat_queue *framed);
+/* leat_framer_empty - is no start of a record held back? */
+static inline bool leat_framer_empty(const struct leat_framer *framer)
+{
+    return framer->at == framer->from;
+}
+
+#endif

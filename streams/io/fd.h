@@ -1,0 +1,41 @@
+/* fd.h - a descriptor that can be read or written without blocking and without changing what others
+ * see of it.
+ *
+ * O_NONBLOCK belongs to the open file, which the shell and other programs share; so an inherited
+ * pipe or terminal is opened anew, a socket is told per call, and what can be neither is polled.
+ */
+#ifndef LEAT_FD_H
+#define LEAT_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum leat_fd_mode {
+    LEAT_FD_FILE,     /* regular files and devices that never make one wait */
+    LEAT_FD_NONBLOCK, /* O_NONBLOCK is set, and it is ours alone */
+    LEAT_FD_SOCKET,   /* MSG_DONTWAIT */
+    LEAT_FD_POLLED,   /* asked before each call; writes of at most PIPE_BUF */
+};
+
+struct leat_fd {
+    int fd; /* -1: none */
+    enum leat_fd_mode mode;
+    bool own;       /* to be closed */
+    bool is_pipe;
+    bool is_regular;
+};
+
+/* leat_fd_adopt - use an inherited descriptor. Returns 0 or -errno. */
+int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable);
+/* leat_fd_own - take a descriptor that was just opened (or an end of our own pipe). Returns 0 or
+ * -errno, and then it is closed. */
+int leat_fd_own(struct leat_fd *fd, int opened);
+/* leat_fd_read, leat_fd_write - as read(2), write(2), but -errno; -EAGAIN: wait. */
+ssize_t leat_fd_read(struct leat_fd *fd, void *buf, size_t n);
+ssize_t leat_fd_write(struct leat_fd *fd, const void *buf, size_t n);
+/* leat_fd_close - returns 0 or -errno of close(2). */
+int leat_fd_close(struct leat_fd *fd);
+
+#endif

@@ -1,0 +1,19 @@
+/* io.h - what the endpoints of streams/io show one another, for transfer.c and the planner. */
+#ifndef LEAT_IO_H
+#define LEAT_IO_H
+
+#include "../stage_impl.h"
+#include "fd.h"
+#include "outfile.h"
+
+extern const struct leat_stage_type leat_stage_read;
+extern const struct leat_stage_type leat_stage_write;
+
+/* leat_read_current - the descriptor being read and how many bytes may still be taken from it
+ * (UINT64_MAX: to its end); NULL: none is open, take a step. */
+struct leat_fd *leat_read_current(struct leat_stage *stage, uint64_t *ret_left);
+/* leat_read_moved - n bytes were moved; 0: the current file is at its end. */
+void leat_read_moved(struct leat_stage *stage, uint64_t n);
+struct leat_outfile *leat_write_file(struct leat_stage *stage);
+
+#endif

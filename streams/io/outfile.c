@@ -1,0 +1,421 @@
+/* outfile.c - temporary, sync, rename, and the way back. */
+
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../stage_impl.h"
+
+#define WRITEBACK ((uint64_t)8 << 20) /* start writing to disk every so often */
+#define FIFO_RETRY_MS 20u             /* a FIFO that nobody reads yet */
+#define TEMP_TRIES 100
+
+enum outfile_kind {
+    OUTFILE_REPLACE, /* temporary, then rename */
+    OUTFILE_APPEND,
+    OUTFILE_STREAM,  /* pipe, device, socket, standard output */
+};
+
+struct leat_outfile {
+    struct leat_fd fd;
+    enum outfile_kind kind;
+    struct leat_outfile_options options;
+    const char *shown;      /* the path as the user wrote it */
+    char *path, *temp;      /* symbolic links resolved */
+    bool target_existed;
+    bool have_temp;         /* there is a file of that name which is ours to remove */
+    bool have_old;          /* the temporary name holds what was replaced */
+    bool committed;
+    bool fifo_pending;      /* not open yet: nobody reads it */
+    uint64_t size_before;   /* append */
+    uint64_t written, flushed;
+    const void *late;       /* side output to a stream: written at commit */
+    size_t late_n;
+};
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static int inherited_number(const char *path)
+{
+    char *end;
+    long n;
+
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return 1;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return 2;
+    if (strncmp(path, "/dev/fd/", 8) != 0 && strncmp(path, "/proc/self/fd/", 14) != 0)
+        return -1;
+    path = strrchr(path, '/') + 1;
+    n = strtol(path, &end, 10);
+    return *path && !*end && n >= 0 && n <= INT_MAX ? (int)n : -1;
+}
+
+static int open_stream(struct leat_stage *s, struct leat_outfile *f)
+{
+    int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), r;
+
+    if (fd < 0 && errno == ENXIO) {
+        f->fifo_pending = true;
+        return 0;
+    }
+    f->fifo_pending = false;
+    if (fd < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    r = leat_fd_own(&f->fd, fd);
+    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
+}
+
+static int open_append(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
+{
+    int fd = open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666), r;
+
+    if (fd < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    f->size_before = f->target_existed ? (uint64_t)st->st_size : 0;
+    r = leat_fd_own(&f->fd, fd);
+    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
+}
+
+/* A name beside the target that nobody guesses or shares. */
+static int make_temp(struct leat_outfile *f)
+{
+    const char *slash = strrchr(f->path, '/');
+    int dir = slash ? (int)(slash - f->path) + 1 : 0;
+    uint64_t random = leat_now_ns() ^ ((uint64_t)getpid() << 32) ^ (uint64_t)(uintptr_t)f;
+
+    for (int i = 0; i < TEMP_TRIES; i++) {
+        int fd;
+
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        free(f->temp);
+        if (asprintf(&f->temp, "%.*s.%.200s.leat-%08" PRIx32, dir, f->path, f->path + dir,
+                     (uint32_t)(random >> 32)) < 0) {
+            f->temp = NULL;
+            return -ENOMEM;
+        }
+        fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd < 0 ? -errno : fd;
+    }
+    return -EEXIST;
+}
+
+static int open_temp(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
+{
+    int fd = make_temp(f), r;
+
+    if (fd < 0)
+        return leat_fail_errno(s, -fd, "cannot create a temporary file for %s", f->shown);
+    f->have_temp = true;
+    if (f->target_existed) {
+        /* The mode is the replaced file's; so is its owner, where we may say so. */
+        if (fchown(fd, st->st_uid, st->st_gid) < 0)
+            (void)fchown(fd, (uid_t)-1, st->st_gid) /* not ours to give: as cp and sed do */;
+        if (fchmod(fd, st->st_mode & 07777) < 0) {
+            r = errno;
+            close(fd);
+            return leat_fail_errno(s, r, "cannot set the mode of %s", f->temp);
+        }
+    }
+    r = leat_fd_own(&f->fd, fd);
+    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
+}
+
+/* The file that a path means, through symbolic links; one that points nowhere is its target. */
+static char *resolve(const char *path)
+{
+    char *real = realpath(path, NULL), link[PATH_MAX];
+    ssize_t n;
+
+    if (real || errno != ENOENT)
+        return real;
+    n = readlink(path, link, sizeof link - 1);
+    if (n <= 0)
+        return strdup(path);
+    link[n] = '\0';
+    if (link[0] != '/' && strrchr(path, '/')) {
+        if (asprintf(&real, "%.*s%s", (int)(strrchr(path, '/') - path) + 1, path, link) < 0)
+            return NULL;
+        return real;
+    }
+    return strdup(link);
+}
+
+static int open_path(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct stat st = {0};
+
+    f->path = resolve(f->shown);
+    if (!f->path)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    f->target_existed = stat(f->path, &st) == 0;
+    if (f->target_existed && S_ISDIR(st.st_mode))
+        return leat_fail(s, LEAT_EIO, "%s: is a directory", f->shown);
+    if (f->target_existed && !S_ISREG(st.st_mode)) {
+        f->kind = OUTFILE_STREAM;
+        return open_stream(s, f);
+    }
+    if (f->options.append) {
+        f->kind = OUTFILE_APPEND;
+        return open_append(s, f, &st);
+    }
+    if (f->target_existed && !f->options.force)
+        return leat_fail(s, LEAT_EEXIST, "%s: exists; use --force to replace it", f->shown);
+    f->kind = OUTFILE_REPLACE;
+    return open_temp(s, f, &st);
+}
+
+int leat_outfile_open(struct leat_stage *s, const char *path,
+                      const struct leat_outfile_options *options, struct leat_outfile **ret_file)
+{
+    struct leat_outfile *f = calloc(1, sizeof *f);
+    int inherited = inherited_number(path), r;
+
+    if (!f)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    *ret_file = f;
+    f->options = *options;
+    f->options.force = f->options.force || leat_stage_forced(s);
+    f->shown = path;
+    f->fd.fd = -1;
+    if (inherited < 0)
+        return open_path(s, f);
+    f->kind = OUTFILE_STREAM;
+    r = leat_fd_adopt(&f->fd, inherited, true);
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", inherited == 1 ? "standard output" : path);
+    if (s->info->input_binary && isatty(inherited) && !f->options.force)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "compressed data is not written to a terminal; redirect it or use --force");
+    return 0;
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+/* Writeback starts while the stream is still being made, so that the last sync has little to do. */
+void leat_outfile_wrote(struct leat_outfile *f, uint64_t n)
+{
+    f->written += n;
+    if (f->options.no_sync || !f->fd.is_regular || f->written - f->flushed < WRITEBACK)
+        return;
+    if (f->kind == OUTFILE_REPLACE) /* a hint: fsync is what counts */
+        (void)sync_file_range(f->fd.fd, (off_t)f->flushed, (off_t)(f->written - f->flushed),
+                              SYNC_FILE_RANGE_WRITE);
+    f->flushed = f->written;
+}
+
+ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const void *data, size_t n)
+{
+    ssize_t r;
+
+    if (f->fifo_pending) {
+        int e = open_stream(s, f);
+
+        if (e < 0)
+            return e;
+        if (f->fifo_pending) {
+            leat_wait_ms(s, FIFO_RETRY_MS);
+            return 0;
+        }
+    }
+    if (n == 0)
+        return 0;
+    r = leat_fd_write(&f->fd, data, n);
+    if (r == -EAGAIN) {
+        leat_wait_fd(s, f->fd.fd, true);
+        return 0;
+    }
+    if (r < 0)
+        return leat_fail_errno(s, (int)-r, "%s", f->shown);
+    leat_outfile_wrote(f, (uint64_t)r);
+    return r;
+}
+
+struct leat_fd *leat_outfile_fd(struct leat_outfile *f)
+{
+    return f->fifo_pending ? NULL : &f->fd;
+}
+
+/* Standard output that is a file may be on a disk that is full or gone: ask. */
+static int sync_file(struct leat_stage *s, struct leat_outfile *f)
+{
+    if (!f->options.no_sync && f->fd.is_regular && f->kind != OUTFILE_STREAM &&
+        fsync(f->fd.fd) < 0)
+        return leat_fail_errno(s, errno, "cannot sync %s", f->shown);
+    return 0;
+}
+
+int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r = sync_file(s, f);
+
+    if (r < 0 || f->kind == OUTFILE_APPEND) /* kept open, to cut it back if another fails */
+        return r;
+    if (f->late_n > 0)
+        return 0;
+    r = leat_fd_close(&f->fd);
+    return r < 0 ? leat_fail_errno(s, -r, "cannot close %s", f->shown) : 0;
+}
+
+static int write_all(struct leat_stage *s, struct leat_outfile *f, const uint8_t *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t r = leat_fd_write(&f->fd, data, n);
+
+        if (r == -EAGAIN) {
+            struct pollfd p = {.fd = f->fd.fd, .events = POLLOUT};
+
+            (void)poll(&p, 1, -1);
+            continue;
+        }
+        if (r < 0)
+            return leat_fail_errno(s, (int)-r, "%s", f->shown);
+        data += r;
+        n -= (size_t)r;
+    }
+    return 0;
+}
+
+int leat_outfile_finish(struct leat_stage *s, struct leat_outfile *f, const void *data, size_t n)
+{
+    int r;
+
+    if (f->kind == OUTFILE_STREAM) {
+        f->late = data;
+        f->late_n = n;
+        return 0;
+    }
+    r = write_all(s, f, data, n);
+    return r < 0 ? r : leat_outfile_prepare(s, f);
+}
+
+/* --- commit ------------------------------------------------------------------------------------ */
+
+static int sync_directory(struct leat_outfile *f)
+{
+    const char *slash = strrchr(f->path, '/');
+    char *dir = slash ? strndup(f->path, (size_t)(slash - f->path) + 1) : strdup(".");
+    int fd, r = 0;
+
+    if (!dir)
+        return -ENOMEM;
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(dir);
+    if (fd < 0)
+        return -errno;
+    if (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP) /* not every file system can */
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+/* Puts the temporary in place; what was there, if anything, is under the temporary name then. */
+static int swap_in(struct leat_outfile *f)
+{
+    if (f->target_existed || f->options.force) {
+        if (renameat2(AT_FDCWD, f->temp, AT_FDCWD, f->path, RENAME_EXCHANGE) == 0) {
+            f->have_old = true;
+            return 0;
+        }
+        if (errno != ENOENT && errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+            return -errno;
+        f->have_temp = rename(f->temp, f->path) < 0;
+        return f->have_temp ? -errno : 0;
+    }
+    if (renameat2(AT_FDCWD, f->temp, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0) {
+        f->have_temp = false;
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    if (link(f->temp, f->path) < 0) /* fails if something appeared there meanwhile */
+        return -errno;
+    f->have_temp = unlink(f->temp) < 0;
+    return 0;
+}
+
+int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r;
+
+    if (f->kind == OUTFILE_STREAM)
+        return f->late_n > 0 ? write_all(s, f, f->late, f->late_n) : 0;
+    if (f->kind == OUTFILE_APPEND) {
+        f->committed = true;
+        return 0;
+    }
+    r = swap_in(f);
+    if (r < 0)
+        return leat_fail_errno(s, -r, "cannot rename %s to %s", f->temp, f->shown);
+    f->committed = true;
+    if (!f->options.no_sync) {
+        r = sync_directory(f);
+        if (r < 0)
+            return leat_fail_errno(s, -r, "cannot sync the directory of %s", f->shown);
+    }
+    return 0;
+}
+
+void leat_outfile_revert(struct leat_outfile *f)
+{
+    if (!f || !f->committed)
+        return;
+    f->committed = false;
+    if (f->kind != OUTFILE_REPLACE)
+        return;
+    if (f->have_old) {
+        f->have_old = renameat2(AT_FDCWD, f->temp, AT_FDCWD, f->path, RENAME_EXCHANGE) < 0;
+        f->committed = f->have_old;
+    } else if (!f->target_existed) {
+        (void)unlink(f->path); /* nothing was there before */
+    }
+}
+
+static void give_up_temp(struct leat_outfile *f)
+{
+    char *partial;
+
+    if (f->options.keep_partial && !f->committed && f->written > 0 &&
+        asprintf(&partial, "%s.partial", f->path) >= 0) {
+        if (rename(f->temp, partial) == 0)
+            f->have_temp = false;
+        free(partial);
+    }
+    if (f->have_temp)
+        (void)unlink(f->temp); /* of a commit: what was replaced */
+    f->have_temp = false;
+}
+
+void leat_outfile_close(struct leat_outfile *f)
+{
+    if (!f)
+        return;
+    if (f->kind == OUTFILE_APPEND && !f->committed && f->fd.fd >= 0) {
+        if (!f->target_existed && !f->options.keep_partial)
+            (void)unlink(f->path);
+        else if (!f->options.keep_partial)
+            (void)!ftruncate(f->fd.fd, (off_t)f->size_before); /* as far as it can be undone */
+    }
+    (void)leat_fd_close(&f->fd); /* of a commit: prepare has closed it and checked */
+    if (f->have_temp && f->temp)
+        give_up_temp(f);
+}
+
+void leat_outfile_free(struct leat_outfile *f)
+{
+    if (!f)
+        return;
+    free(f->path);
+    free(f->temp);
+    free(f);
+}

@@ -1,0 +1,42 @@
+/* outfile.h - an output file that appears whole or not at all.
+ *
+ * A regular file is written under a temporary name in the same directory, synced, and renamed; what
+ * it replaces is kept under the temporary name until all outputs of the pipeline are in place, so
+ * that a late failure can be undone. Pipes, devices and standard output are written as they are.
+ */
+#ifndef LEAT_OUTFILE_H
+#define LEAT_OUTFILE_H
+
+#include "../stage.h"
+#include "fd.h"
+
+struct leat_outfile;
+
+struct leat_outfile_options {
+    bool force, append, no_sync, keep_partial;
+};
+
+/* leat_outfile_open - `path` is borrowed until close; "-" is standard output. The file is
+ * returned also on failure, if it was allocated. Errors go to the stage. */
+int leat_outfile_open(struct leat_stage *stage, const char *path,
+                      const struct leat_outfile_options *options, struct leat_outfile **ret_file);
+/* leat_outfile_write - returns bytes written, 0: wait was asked of the stage (return LEAT_WAIT), or
+ * LEAT_E*. */
+ssize_t leat_outfile_write(struct leat_stage *stage, struct leat_outfile *file, const void *data,
+                           size_t n);
+/* leat_outfile_prepare - everything is on disk (unless no_sync), and close(2) said so. */
+int leat_outfile_prepare(struct leat_stage *stage, struct leat_outfile *file);
+/* leat_outfile_finish - write all of data, then prepare. For small side outputs: may block; a
+ * streaming one is written at commit. `data` is borrowed until close. */
+int leat_outfile_finish(struct leat_stage *stage, struct leat_outfile *file, const void *data,
+                        size_t n);
+int leat_outfile_commit(struct leat_stage *stage, struct leat_outfile *file);
+void leat_outfile_revert(struct leat_outfile *file); /* NULL is fine, here and below */
+/* leat_outfile_close - without a commit: leave everything as it was. */
+void leat_outfile_close(struct leat_outfile *file);
+void leat_outfile_free(struct leat_outfile *file);
+/* For transfer.c: where bytes go, and to say that n went there. */
+struct leat_fd *leat_outfile_fd(struct leat_outfile *file);
+void leat_outfile_wrote(struct leat_outfile *file, uint64_t n);
+
+#endif

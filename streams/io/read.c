@@ -1,0 +1,263 @@
+/* read.c - the readable: files one after another, or standard input. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io.h"
+
+struct read_params {
+    uint64_t offset, length;
+};
+
+struct read_state {
+    struct leat_fd fd;
+    size_t next;           /* operand to open next */
+    const char *name;      /* of the current one */
+    uint64_t skip;         /* bytes still to be skipped: what cannot seek is read over */
+    uint64_t left;         /* bytes still wanted, of all files */
+    uint64_t pos, total;   /* of all files; total 0: not known */
+    bool wait_first;       /* a FIFO: end of file before the first writer is no end */
+};
+
+static const char *const stdin_name[] = {"-", NULL};
+
+static const struct leat_strings *files_of(struct leat_stage *s)
+{
+    static const struct leat_strings standard_input = {1, stdin_name};
+    const struct leat_strings *files = leat_operands(s);
+
+    return files->n > 0 ? files : &standard_input;
+}
+
+static const char *shown(const char *name)
+{
+    return strcmp(name, "-") == 0 ? "standard input" : name;
+}
+
+/* All files are looked at before the first byte moves, so that a missing one is known at once. */
+static int measure(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+    const struct leat_strings *files = files_of(s);
+    const struct read_params *params = leat_params(s);
+    bool known = true;
+
+    for (size_t i = 0; i < files->n; i++) {
+        struct stat info;
+        bool standard = strcmp(files->v[i], "-") == 0;
+        int r = standard ? fstat(STDIN_FILENO, &info) : stat(files->v[i], &info);
+
+        if (r < 0 || (!standard && access(files->v[i], R_OK) < 0))
+            return leat_fail_errno(s, errno, "%s", shown(files->v[i]));
+        if (S_ISDIR(info.st_mode))
+            return leat_fail(s, LEAT_EIO, "%s: is a directory", shown(files->v[i]));
+        if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode))
+            known = false;
+        st->total += S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+    }
+    if (params->offset > 0)
+        st->total = st->total > params->offset ? st->total - params->offset : 0;
+    if (st->total > st->left)
+        st->total = st->left;
+    if (!known)
+        st->total = 0;
+    return 0;
+}
+
+static int read_open(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+    const struct read_params *params = leat_params(s);
+    int r;
+
+    st->fd.fd = -1;
+    st->skip = params->offset;
+    st->left = params->length;
+    r = measure(s);
+    if (r == 0)
+        leat_position(s, 0, st->total);
+    return r;
+}
+
+/* Seek over what is to be skipped, as far as this file goes. */
+static void skip_by_seek(struct read_state *st)
+{
+    struct stat info;
+    off_t at;
+    uint64_t here;
+
+    if (st->skip == 0 || !st->fd.is_regular || fstat(st->fd.fd, &info) < 0)
+        return;
+    at = lseek(st->fd.fd, 0, SEEK_CUR);
+    if (at < 0 || at >= info.st_size)
+        return;
+    here = (uint64_t)(info.st_size - at);
+    if (here > st->skip)
+        here = st->skip;
+    if (lseek(st->fd.fd, (off_t)here, SEEK_CUR) >= 0)
+        st->skip -= here;
+}
+
+static int open_next(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+    const char *name = files_of(s)->v[st->next++];
+    struct stat info;
+    int fd, r;
+
+    st->name = name;
+    if (strcmp(name, "-") == 0) {
+        r = leat_fd_adopt(&st->fd, STDIN_FILENO, false);
+    } else {
+        fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+            return leat_fail_errno(s, errno, "%s", name);
+        st->wait_first = fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
+        r = leat_fd_own(&st->fd, fd);
+    }
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", shown(name));
+    if (st->fd.is_regular)
+        (void)posix_fadvise(st->fd.fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint */
+    skip_by_seek(st);
+    return 0;
+}
+
+static int close_current(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+    int r = leat_fd_close(&st->fd);
+
+    return r < 0 ? leat_fail_errno(s, -r, "%s", shown(st->name)) : 0;
+}
+
+void leat_read_moved(struct leat_stage *s, uint64_t n)
+{
+    struct read_state *st = leat_state(s);
+
+    if (n == 0) {
+        (void)leat_fd_close(&st->fd); /* was only read */
+        return;
+    }
+    st->pos += n;
+    st->left -= n;
+    leat_position(s, st->pos, st->total);
+}
+
+struct leat_fd *leat_read_current(struct leat_stage *s, uint64_t *ret_left)
+{
+    struct read_state *st = leat_state(s);
+
+    if (st->fd.fd < 0 || st->skip > 0 || st->wait_first || st->left == 0)
+        return NULL;
+    *ret_left = st->left;
+    return &st->fd;
+}
+
+/* What was read may be what is to be skipped. */
+static size_t drop_skipped(struct read_state *st, uint8_t *to, size_t n)
+{
+    size_t drop = st->skip < n ? (size_t)st->skip : n;
+
+    if (drop == 0)
+        return n;
+    memmove(to, to + drop, n - drop);
+    st->skip -= drop;
+    return n - drop;
+}
+
+static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct read_state *st = leat_state(s);
+    size_t room, got;
+    uint8_t *to;
+    ssize_t n;
+    int r;
+
+    (void)in;
+    if (st->left == 0)
+        return LEAT_END;
+    if (st->fd.fd < 0) {
+        if (st->next >= files_of(s)->n)
+            return LEAT_END;
+        r = open_next(s);
+        if (r < 0)
+            return r;
+    }
+    if (st->wait_first) {
+        st->wait_first = false;
+        leat_wait_fd(s, st->fd.fd, false);
+        return LEAT_WAIT;
+    }
+    room = leat_reserve(out, &to);
+    if (room == 0)
+        return LEAT_MORE;
+    if (st->skip == 0 && room > st->left)
+        room = (size_t)st->left;
+    n = leat_fd_read(&st->fd, to, room);
+    if (n == -EAGAIN) {
+        leat_commit(out, 0);
+        leat_wait_fd(s, st->fd.fd, false);
+        return LEAT_WAIT;
+    }
+    if (n < 0)
+        return leat_fail_errno(s, (int)-n, "%s", shown(st->name));
+    if (n == 0) {
+        leat_commit(out, 0);
+        r = close_current(s);
+        return r < 0 ? r : st->next >= files_of(s)->n ? LEAT_END : read_step(s, in, out);
+    }
+    got = drop_skipped(st, to, (size_t)n);
+    if (got > st->left)
+        got = (size_t)st->left;
+    leat_commit(out, got);
+    if (got > 0)
+        leat_read_moved(s, got);
+    return got > 0 ? LEAT_MORE : read_step(s, in, out);
+}
+
+static void read_close(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+
+    (void)leat_fd_close(&st->fd); /* was only read */
+}
+
+static const struct leat_option read_options[] = {
+    {.name = "offset",
+     .kind = LEAT_OPT_SIZE,
+     .offset = offsetof(struct read_params, offset),
+     .metavar = "SIZE",
+     .help = "start this many bytes into the files, taken as one stream"},
+    {.name = "length",
+     .kind = LEAT_OPT_SIZE,
+     .offset = offsetof(struct read_params, length),
+     .metavar = "SIZE",
+     .initial = INT64_MAX,
+     .help = "stop after this many bytes"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_read = {
+    .name = "read",
+    .summary = "read files, one after another, or standard input",
+    .operands = "FILE…",
+    .operands_max = SIZE_MAX,
+    .manual = "Reads each FILE in turn; - is standard input, which is also what is read if there is "
+              "no FILE. All files are looked at before the first byte moves, so a missing one fails "
+              "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come.\n\n"
+              "The position in the files is what progress and the time left are computed from, so "
+              "they are right whatever the stages after it do.",
+    .examples = "read big.log : head -n 3\n"
+                "read --offset=10 --length=20 big.log : count -c",
+    .kind = LEAT_SOURCE,
+    .params_size = sizeof(struct read_params),
+    .state_size = sizeof(struct read_state),
+    .options = read_options,
+    .open = read_open,
+    .step = read_step,
+    .close = read_close,
+};

@@ -1,0 +1,105 @@
+/* transfer.c - moving bytes from a file or pipe to a file or pipe inside the kernel.
+ *
+ * For `read … : write …` with nothing between. copy_file_range between files, splice where a pipe is
+ * on either side; whatever the kernel refuses goes on through chunks, from the same position.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "../pipeline.h"
+#include "io.h"
+
+#define TRANSFER_MAX ((size_t)1 << 20) /* of one turn, so that a cancel is noticed */
+
+/* What refuses is asked no more; the bytes it did not take are still in the source. */
+static bool is_refusal(int err)
+{
+    return err == EINVAL || err == EXDEV || err == ENOSYS || err == EOPNOTSUPP || err == EBADF ||
+           err == EPERM || err == ETXTBSY || err == EOVERFLOW;
+}
+
+static ssize_t move(struct leat_fd *from, struct leat_fd *to, size_t n)
+{
+    ssize_t r;
+
+    do {
+        if (from->is_regular && to->is_regular)
+            r = copy_file_range(from->fd, NULL, to->fd, NULL, n, 0);
+        else
+            r = splice(from->fd, NULL, to->fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+static bool ready(int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+
+    return poll(&p, 1, 0) > 0;
+}
+
+static int wait_for(struct leat_segment *seg, size_t i, int fd, bool writable)
+{
+    struct leat_slot *s = &seg->slots[i];
+    int r = leat_wait_arm(&seg->pipeline->waits, &s->stage->wait, fd, writable, 0);
+
+    if (r < 0) {
+        leat_fail_errno(s->stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    s->waiting = true;
+    return leat_segment_park(seg, i == 0 ? LEAT_PARK_IN : LEAT_PARK_OUT);
+}
+
+static void moved(struct leat_segment *seg, uint64_t n, uint64_t ns)
+{
+    struct leat_stage_info *from = seg->slots[0].stage->info, *to = seg->slots[1].stage->info;
+
+    leat_read_moved(seg->slots[0].stage, n);
+    leat_outfile_wrote(leat_write_file(seg->slots[1].stage), n);
+    atomic_fetch_add_explicit(&from->bytes_out, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&to->bytes_in, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&to->busy_ns, ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&to->steps, 1, memory_order_relaxed);
+}
+
+int leat_transfer_turn(struct leat_segment *seg)
+{
+    uint64_t left = 0, start = leat_now_ns();
+    struct leat_fd *from = leat_read_current(seg->slots[0].stage, &left);
+    struct leat_fd *to = leat_outfile_fd(leat_write_file(seg->slots[1].stage));
+    ssize_t n;
+
+    if (seg->slots[0].done || seg->slots[1].done || seg->slots[0].stopping)
+        return LEAT_EUNSUPPORTED;
+    if (seg->slots[0].waiting || seg->slots[1].waiting)
+        return leat_segment_park(seg, LEAT_PARK_IN);
+    if (!from || !to || seg->slots[1].in.n > 0)
+        return LEAT_TURN_STEP;
+    if (!((from->is_regular && to->is_regular) || from->is_pipe || to->is_pipe) ||
+        from->mode == LEAT_FD_POLLED || to->mode == LEAT_FD_POLLED)
+        return LEAT_TURN_STEP;
+    n = move(from, to, left < TRANSFER_MAX ? (size_t)left : TRANSFER_MAX);
+    if (n > 0) {
+        moved(seg, (uint64_t)n, leat_now_ns() - start);
+        return LEAT_TURN_WENT;
+    }
+    if (n == -EAGAIN) {
+        if (from->mode == LEAT_FD_NONBLOCK && !ready(from->fd, POLLIN))
+            return wait_for(seg, 0, from->fd, false);
+        if (to->mode == LEAT_FD_NONBLOCK && !ready(to->fd, POLLOUT))
+            return wait_for(seg, 1, to->fd, true);
+        return LEAT_TURN_WENT;
+    }
+    if (n == 0) /* the end, or a file such as those of /proc: a read tells */
+        return LEAT_TURN_STEP;
+    if (is_refusal((int)-n))
+        return LEAT_EUNSUPPORTED;
+    leat_fail_errno(seg->slots[1].stage, (int)-n, "%s", "cannot copy");
+    leat_segment_fail(seg, 1);
+    return LEAT_TURN_WENT;
+}

@@ -1,0 +1,140 @@
+/* write.c - the writable: a file that appears when all has succeeded, or a stream. */
+
+#include "io.h"
+
+struct write_params {
+    int force, append, no_sync, keep_partial;
+};
+
+struct write_state {
+    struct leat_outfile *file;
+};
+
+static const char *path_of(struct leat_stage *s)
+{
+    const struct leat_strings *o = leat_operands(s);
+
+    return o->n > 0 ? o->v[0] : "-";
+}
+
+static int write_open(struct leat_stage *s)
+{
+    const struct write_params *p = leat_params(s);
+    struct write_state *st = leat_state(s);
+    struct leat_outfile_options options = {.force = p->force != 0,
+                                           .append = p->append != 0,
+                                           .no_sync = p->no_sync != 0,
+                                           .keep_partial = p->keep_partial != 0};
+
+    return leat_outfile_open(s, path_of(s), &options, &st->file);
+}
+
+struct leat_outfile *leat_write_file(struct leat_stage *s)
+{
+    struct write_state *st = leat_state(s);
+
+    return st->file;
+}
+
+static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct write_state *st = leat_state(s);
+
+    (void)out;
+    while (in->pos < in->len) {
+        ssize_t n = leat_outfile_write(s, st->file, in->data + in->pos, in->len - in->pos);
+
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return LEAT_WAIT;
+        in->pos += (size_t)n;
+    }
+    if (!in->end)
+        return LEAT_MORE;
+    /* A FIFO that nobody has opened for reading yet is waited for even if there is nothing. */
+    if (!leat_outfile_fd(st->file)) {
+        ssize_t n = leat_outfile_write(s, st->file, "", 0);
+
+        if (n < 0)
+            return (int)n;
+        if (!leat_outfile_fd(st->file))
+            return LEAT_WAIT;
+    }
+    return LEAT_END;
+}
+
+static int write_prepare(struct leat_stage *s)
+{
+    return leat_outfile_prepare(s, leat_write_file(s));
+}
+
+static int write_commit(struct leat_stage *s)
+{
+    return leat_outfile_commit(s, leat_write_file(s));
+}
+
+static void write_revert(struct leat_stage *s)
+{
+    leat_outfile_revert(leat_write_file(s));
+}
+
+static void write_close(struct leat_stage *s)
+{
+    struct write_state *st = leat_state(s);
+
+    leat_outfile_close(st->file);
+    leat_outfile_free(st->file);
+    st->file = NULL;
+}
+
+static const struct leat_option write_options[] = {
+    {.name = "force",
+     .short_name = 'f',
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, force),
+     .help = "replace a file that exists; write compressed data to a terminal"},
+    {.name = "append",
+     .short_name = 'a',
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, append),
+     .help = "add to the end; on failure the file is cut back to what it was"},
+    {.name = "no-sync",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, no_sync),
+     .help = "do not wait until the data is on disk"},
+    {.name = "keep-partial",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, keep_partial),
+     .help = "on failure keep what was written as FILE.partial"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_write = {
+    .name = "write",
+    .summary = "write a file that appears only when the whole pipeline has succeeded",
+    .operands = "FILE",
+    .operands_max = 1,
+    .manual =
+        "Writes to a temporary file in the same directory, syncs it, and renames it to FILE when "
+        "every stage of the pipeline has ended well. On any failure, SIGINT or SIGTERM the "
+        "temporary is removed, and a FILE that was there stays as it was. A FILE that exists is "
+        "not replaced without --force; its mode is kept, and its owner where that is allowed; "
+        "through a symbolic link, what it points to is replaced.\n\n"
+        "A FIFO, a device or a socket, /dev/stdout, and - or no FILE (standard output) are written "
+        "as the data comes; there is nothing to commit. --append writes to FILE itself: kill -9 "
+        "can leave a part of the addition.",
+    .examples = "read big.log : gzip : write --force big.copy.gz\n"
+                "read big.log : grep ERROR : write --append errors.txt",
+    .kind = LEAT_SINK,
+    .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct write_params),
+    .state_size = sizeof(struct write_state),
+    .options = write_options,
+    .open = write_open,
+    .step = write_step,
+    .close = write_close,
+    .prepare = write_prepare,
+    .commit = write_commit,
+    .revert = write_revert,
+};

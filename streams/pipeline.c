@@ -1,0 +1,392 @@
+/* pipeline.c - the life of a pipeline on its loop: start, outcome, cancel, end. */
+
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/outfile.h"
+#include "split.h"
+
+#define RECORD_MAX_DEFAULT ((uint64_t)16 << 20)
+
+static void fill_defaults(struct leat_settings *s)
+{
+    long cpus;
+
+    if (s->threads == 0) {
+        cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        s->threads = cpus > 0 ? (unsigned)cpus : 1;
+    }
+    if (s->threads > LEAT_THREADS_MAX)
+        s->threads = LEAT_THREADS_MAX;
+    if (s->memory == 0)
+        s->memory = LEAT_MEMORY_DEFAULT;
+    if (s->memory < LEAT_MEMORY_MIN)
+        s->memory = LEAT_MEMORY_MIN;
+    if (s->chunk > LEAT_CHUNK_MAX)
+        s->chunk = LEAT_CHUNK_MAX;
+    if (s->record_max == 0)
+        s->record_max = s->memory / 4 < RECORD_MAX_DEFAULT ? s->memory / 4 : RECORD_MAX_DEFAULT;
+    if (s->executor == LEAT_EXECUTOR_AUTO)
+        s->executor = s->threads == 1 ? LEAT_EXECUTOR_LOOP : LEAT_EXECUTOR_POOL;
+}
+
+/* Takes the plan, also on failure. */
+static int pipeline_new(const struct leat_registry *registry, struct leat_plan *plan,
+                        const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
+                        struct leat_error *ret_error)
+{
+    struct leat_pipeline *p = calloc(1, sizeof *p);
+    int r = LEAT_ENOMEM;
+
+    if (!p) {
+        leat_plan_free(plan);
+        *ret_error = (struct leat_error){.code = LEAT_ENOMEM};
+        return LEAT_ENOMEM;
+    }
+    p->registry = registry;
+    p->plan = plan;
+    if (settings)
+        p->settings = *settings;
+    p->settings.variables = NULL;
+    p->settings.n_variables = 0;
+    fill_defaults(&p->settings);
+    p->conductor.run = leat_conductor_run;
+    p->waits.epoll_fd = -1;
+    if (pthread_mutex_init(&p->lock, NULL) == 0) {
+        r = leat_planner_build(p, ret_error);
+        if (r == 0) {
+            *ret_pipeline = p;
+            return 0;
+        }
+    }
+    if (!ret_error->code)
+        *ret_error = (struct leat_error){.code = r};
+    leat_pipeline_free(p);
+    return r;
+}
+
+int leat_pipeline_from_text(const struct leat_registry *registry, const char *text,
+                            const struct leat_settings *settings,
+                            struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    struct leat_error error = {0};
+    struct leat_plan *plan = NULL;
+    int r = leat_plan_parse_text(registry, text, settings ? settings->variables : NULL,
+                                 settings ? settings->n_variables : 0, &plan, &error);
+
+    if (r == 0)
+        r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
+    if (r < 0 && ret_error)
+        *ret_error = error;
+    return r;
+}
+
+int leat_pipeline_from_words(const struct leat_registry *registry, size_t n_words,
+                             const char *const *words, const struct leat_settings *settings,
+                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    struct leat_error error = {0};
+    struct leat_plan *plan = NULL;
+    int r = leat_plan_parse_words(registry, n_words, words, &plan, &error);
+
+    if (r == 0)
+        r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
+    if (r < 0 && ret_error)
+        *ret_error = error;
+    return r;
+}
+
+int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
+                            const struct leat_settings *settings,
+                            struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    struct leat_error error = {0};
+    int r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
+
+    if (r < 0 && ret_error)
+        *ret_error = error;
+    return r;
+}
+
+void leat_pipeline_free(struct leat_pipeline *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n_segments; i++)
+        leat_segment_free(p->segments[i]);
+    for (size_t i = 0; i < p->n_edges; i++) {
+        leat_edge_done(p->edges[i]);
+        free(p->edges[i]);
+    }
+    for (size_t i = 0; i < p->n_infos; i++) {
+        leat_outfile_free(p->infos[i].side.file);
+        free(p->infos[i].side.data);
+        free(p->infos[i].text);
+    }
+    free(p->segments);
+    free(p->edges);
+    free(p->infos);
+    if (p->pool_ready)
+        (void)leat_pool_done(&p->pool);
+    leat_plan_free(p->plan);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+/* --- outcome ----------------------------------------------------------------------------------- */
+
+/* A consequence never displaces a cause; a cause displaces a consequence. */
+static bool is_consequence(int code)
+{
+    return code == LEAT_EPIPE || code == LEAT_ECANCELLED;
+}
+
+void leat_pipeline_report(struct leat_pipeline *p, const struct leat_error *error)
+{
+    pthread_mutex_lock(&p->lock);
+    if (!p->error.code || (!p->cancelled && is_consequence(p->error.code) &&
+                           !is_consequence(error->code)))
+        p->error = *error;
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool leat_pipeline_aborted(struct leat_pipeline *p)
+{
+    return atomic_load_explicit(&p->aborted, memory_order_acquire);
+}
+
+void leat_pipeline_wake_all(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++)
+        leat_actor_wake(&p->executor, &p->segments[i]->actor);
+}
+
+void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *segment)
+{
+    for (size_t i = 0; i < segment->n; i++)
+        if (!segment->slots[i].stage->type->commit)
+            leat_stage_close(segment->slots[i].stage);
+    if (atomic_fetch_sub(&p->live, 1) == 1)
+        leat_actor_wake(&p->executor, &p->conductor);
+}
+
+void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
+{
+    bool running;
+
+    pthread_mutex_lock(&p->lock);
+    running = p->running && !p->committing;
+    if (running) {
+        if (!p->error.code) {
+            p->cancelled = true;
+            p->error = (struct leat_error){.code = code};
+            snprintf(p->error.text, sizeof p->error.text, "%s",
+                     text ? text : leat_strerror(code));
+        }
+        atomic_store_explicit(&p->aborted, true, memory_order_release);
+        uv_async_send(&p->on.async);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)
+{
+    return p->error.code ? &p->error : NULL;
+}
+
+/* --- stall ------------------------------------------------------------------------------------- */
+
+static void dump(const struct leat_pipeline *p, char *buf, size_t size)
+{
+    static const char *const parked[] = {"idle", "waits for input", "waits for room",
+                                         "waits for memory"};
+    size_t at = (size_t)snprintf(buf, size, "nothing can go on, which is a fault of leat:");
+
+    for (size_t i = 0; i < p->n_segments && at < size; i++) {
+        const struct leat_segment *s = p->segments[i];
+
+        at += (size_t)snprintf(buf + at, size - at, " segment %d (%s) %s;", s->number,
+                               s->n ? s->slots[s->n - 1].stage->info->name : "",
+                               s->finished ? "ended" : parked[s->parked]);
+    }
+}
+
+/* Nothing runs, nothing is queued: is anything waited for? */
+static void check_stall(struct leat_executor *ex)
+{
+    struct leat_pipeline *p = ex->owner;
+    struct leat_error error = {.code = LEAT_ESTALL};
+
+    if (atomic_load(&p->phase) != LEAT_PHASE_RUN || atomic_load(&p->live) == 0 ||
+        atomic_load(&p->waits.armed) > 0 || leat_pipeline_aborted(p))
+        return;
+    dump(p, error.text, sizeof error.text);
+    leat_pipeline_report(p, &error);
+    atomic_store_explicit(&p->aborted, true, memory_order_release);
+    uv_async_send(&p->on.async);
+}
+
+/* --- on the loop ------------------------------------------------------------------------------- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct leat_pipeline *p = handle->data;
+    const struct leat_error *error;
+
+    if (--p->on.open > 0)
+        return;
+    leat_waits_done(&p->waits);
+    leat_executor_done(&p->executor);
+    atomic_store(&p->ended_ns, leat_now_ns());
+    error = leat_pipeline_error(p);
+    if (p->done)
+        p->done(p, error, p->done_arg);
+}
+
+static void close_handles(struct leat_pipeline *p)
+{
+    p->on.closing = true;
+    uv_close((uv_handle_t *)&p->on.async, on_closed);
+    uv_close((uv_handle_t *)&p->on.poll, on_closed);
+    uv_close((uv_handle_t *)&p->on.timer, on_closed);
+    uv_close((uv_handle_t *)&p->on.idle, on_closed);
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct leat_pipeline *p = async->data;
+
+    if (p->on.closing)
+        return;
+    if (atomic_load(&p->phase) == LEAT_PHASE_DONE) {
+        pthread_mutex_lock(&p->lock);
+        p->running = false; /* from here on a cancel is too late */
+        pthread_mutex_unlock(&p->lock);
+        leat_executor_stop(&p->executor);
+        close_handles(p);
+        return;
+    }
+    if (leat_pipeline_aborted(p) && !p->on.woken && atomic_load(&p->phase) == LEAT_PHASE_RUN) {
+        p->on.woken = true;
+        leat_pipeline_wake_all(p);
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct leat_pipeline *p = poll->data;
+
+    (void)status;
+    (void)events;
+    leat_waits_fire(&p->waits);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct leat_pipeline *p = timer->data;
+    char text[96];
+
+    snprintf(text, sizeof text, "timed out after %.3g s",
+             (double)p->settings.timeout_ms / 1000.0);
+    leat_pipeline_cancel(p, LEAT_ETIMEDOUT, text);
+}
+
+/* One actor a turn of the loop, so that signals and timers have theirs. */
+static void on_idle(uv_idle_t *idle)
+{
+    struct leat_pipeline *p = idle->data;
+
+    if (leat_executor_step(&p->executor))
+        return;
+    uv_idle_stop(idle);
+    p->on.idling = false;
+    check_stall(&p->executor);
+}
+
+static void kick(struct leat_executor *ex)
+{
+    struct leat_pipeline *p = ex->owner;
+
+    if (!p->on.idling && uv_idle_start(&p->on.idle, on_idle) == 0)
+        p->on.idling = true;
+}
+
+static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
+{
+    p->on.loop = loop;
+    p->on.async.data = p->on.poll.data = p->on.timer.data = p->on.idle.data = p;
+    if (uv_poll_init(loop, &p->on.poll, p->waits.epoll_fd) < 0)
+        return LEAT_EIO;
+    if (uv_async_init(loop, &p->on.async, on_async) < 0) {
+        /* The poll handle is not active; it must be closed all the same. */
+        p->on.open = 1;
+        uv_close((uv_handle_t *)&p->on.poll, NULL);
+        return LEAT_EIO;
+    }
+    uv_timer_init(loop, &p->on.timer); /* these two cannot fail */
+    uv_idle_init(loop, &p->on.idle);
+    p->on.open = 4;
+    return 0;
+}
+
+int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
+                        void *arg)
+{
+    int r;
+
+    if (atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+        return LEAT_EUSAGE;
+    r = leat_executor_init(&p->executor, p->settings.executor, p->settings.threads,
+                           p->settings.seed);
+    if (r < 0)
+        return r;
+    p->executor.owner = p;
+    p->executor.kick = kick;
+    p->executor.on_idle = check_stall;
+    if (leat_waits_init(&p->waits, &p->executor) < 0) {
+        leat_executor_done(&p->executor);
+        return LEAT_EIO;
+    }
+    r = leat_executor_start(&p->executor);
+    if (r == 0)
+        r = init_handles(p, loop);
+    if (r < 0) {
+        leat_executor_stop(&p->executor);
+        leat_waits_done(&p->waits);
+        leat_executor_done(&p->executor);
+        return r;
+    }
+    p->done = done;
+    p->done_arg = arg;
+    atomic_store(&p->started_ns, leat_now_ns());
+    atomic_store(&p->phase, LEAT_PHASE_OPEN);
+    p->running = true;
+    (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);
+    if (p->settings.timeout_ms > 0)
+        (void)uv_timer_start(&p->on.timer, on_timer, p->settings.timeout_ms, 0);
+    leat_actor_wake(&p->executor, &p->conductor);
+    return 0;
+}
+
+int leat_pipeline_run(struct leat_pipeline *p)
+{
+    uv_loop_t *loop = malloc(sizeof *loop);
+    int r;
+
+    if (!loop)
+        return LEAT_ENOMEM;
+    if (uv_loop_init(loop) < 0) {
+        free(loop);
+        return LEAT_ENOMEM;
+    }
+    r = leat_pipeline_start(p, loop, NULL, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(loop) < 0 && r == 0)
+        r = LEAT_EINTERNAL;
+    free(loop);
+    return r < 0 ? r : p->error.code;
+}

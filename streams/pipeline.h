@@ -1,0 +1,87 @@
+/* pipeline.h - a pipeline that is built: its graph, its limits, its outcome. */
+#ifndef LEAT_PIPELINE_H
+#define LEAT_PIPELINE_H
+
+#include <uv.h>
+
+#include "edge.h"
+#include "executor.h"
+#include "plan.h"
+#include "segment.h"
+#include "stage_impl.h"
+#include "wait.h"
+
+enum leat_phase {
+    LEAT_PHASE_BUILT,
+    LEAT_PHASE_OPEN,
+    LEAT_PHASE_RUN,
+    LEAT_PHASE_FINISH, /* prepare, then commit */
+    LEAT_PHASE_CLOSE,
+    LEAT_PHASE_DONE,
+};
+
+/* Handles on the loop; closed before `done` is called. */
+struct leat_on_loop {
+    uv_loop_t *loop;
+    uv_async_t async;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    uv_idle_t idle;
+    unsigned open; /* handles not yet closed */
+    bool closing, idling, woken;
+};
+
+struct leat_pipeline {
+    const struct leat_registry *registry;
+    struct leat_settings settings; /* defaults filled in */
+    struct leat_plan *plan;
+    struct leat_node implied[2];   /* default standard input and output */
+    struct leat_stage_info *infos;
+    size_t n_infos;
+    struct leat_segment **segments;
+    size_t n_segments, room_segments;
+    struct leat_edge **edges;
+    size_t n_edges, room_edges;
+    uint64_t bound;                /* bytes reserved for chunks */
+    struct leat_pool pool;
+    bool pool_ready;
+    struct leat_executor executor;
+    struct leat_waits waits;
+
+    pthread_mutex_t lock;
+    /* Under the lock. */
+    struct leat_error error;
+    bool cancelled; /* the error is the caller's, and stays */
+    bool committing;
+    bool running;
+
+    atomic_bool aborted;
+    atomic_bool finishing;
+    atomic_uint live;  /* segments not finished */
+    atomic_int phase;  /* enum leat_phase */
+    struct leat_actor conductor;
+    struct leat_on_loop on;
+    leat_done_cb done;
+    void *done_arg;
+    _Atomic uint64_t started_ns, ended_ns;
+};
+
+/* leat_pipeline_report - an error of a stage: kept if it is the root cause. Thread: any. */
+void leat_pipeline_report(struct leat_pipeline *pipeline, const struct leat_error *error);
+/* leat_pipeline_from_plan - takes the plan, also on failure. */
+int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
+                            const struct leat_settings *settings,
+                            struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
+bool leat_pipeline_aborted(struct leat_pipeline *pipeline);
+void leat_pipeline_segment_done(struct leat_pipeline *pipeline, struct leat_segment *segment);
+/* leat_pipeline_wake_all - run every segment: something they all must notice. */
+void leat_pipeline_wake_all(struct leat_pipeline *pipeline);
+
+/* conductor.c: opens all, waits for the segments, commits or aborts, closes all. An actor, so that
+ * none of it blocks the loop. */
+bool leat_conductor_run(struct leat_actor *actor);
+
+/* planner.c: plan -> segments and edges, within the memory limit. */
+int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_error);
+
+#endif

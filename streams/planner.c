@@ -1,0 +1,521 @@
+/* planner.c - from the plan to segments and edges, within the memory limit.
+ *
+ * Adjacent stages share a segment until one of them is worth a core of its own. A split stage is a
+ * cutter at the end of one segment, lanes, and a joiner at the start of the next. The sizes of
+ * chunks and edges are chosen last, so that their sum is known and reserved before anything runs.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/io.h"
+#include "pipeline.h"
+#include "split.h"
+
+#define CHUNK_BEST ((size_t)262144)
+#define CHUNK_LEAST ((size_t)4096)
+#define MARK_CHUNKS 4u   /* high-water mark of an edge, in chunks, if memory allows */
+#define SLOT_CHUNKS 2u   /* a stage's output: being filled, and being used up */
+#define JOIN_CHUNKS 1u
+#define LANE_SHARE 4u    /* lanes take at most this part of the limit */
+
+struct planner {
+    struct leat_pipeline *p;
+    struct leat_error *error;
+    struct leat_segment *cur;
+    bool cur_heavy;
+    int numbers;
+    size_t infos_room;
+    const char *name; /* the file whose bytes flow here, or "-" */
+    bool binary;
+};
+
+/* A stage between a joiner and a cutter, which have no stage of their own to stand beside. */
+static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    (void)s;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+static const struct leat_stage_type relay = {
+    .name = "relay",
+    .kind = LEAT_TRANSFORM,
+    .step = relay_step,
+};
+static const struct leat_node relay_node = {.type = &relay};
+
+/* --- pieces ------------------------------------------------------------------------------------- */
+
+static int no_memory(struct planner *pl)
+{
+    *pl->error = (struct leat_error){.code = LEAT_ENOMEM, .text = "out of memory"};
+    return LEAT_ENOMEM;
+}
+
+static struct leat_segment *new_segment(struct planner *pl, int number)
+{
+    struct leat_pipeline *p = pl->p;
+    struct leat_segment *seg;
+
+    if (p->n_segments == p->room_segments) {
+        size_t room = p->room_segments ? 2 * p->room_segments : 8;
+        struct leat_segment **more = realloc(p->segments, room * sizeof(*more));
+
+        if (!more)
+            return NULL;
+        p->segments = more;
+        p->room_segments = room;
+    }
+    seg = leat_segment_new(p, number);
+    if (seg)
+        p->segments[p->n_segments++] = seg;
+    return seg;
+}
+
+static struct leat_edge *new_edge(struct planner *pl)
+{
+    struct leat_pipeline *p = pl->p;
+    struct leat_edge *e;
+
+    if (p->n_edges == p->room_edges) {
+        size_t room = p->room_edges ? 2 * p->room_edges : 8;
+        struct leat_edge **more = realloc(p->edges, room * sizeof(*more));
+
+        if (!more)
+            return NULL;
+        p->edges = more;
+        p->room_edges = room;
+    }
+    e = malloc(sizeof *e);
+    if (!e || leat_edge_init(e, &p->executor, 0) < 0) {
+        free(e);
+        return NULL;
+    }
+    p->edges[p->n_edges++] = e;
+    return e;
+}
+
+static struct leat_stage_info *new_info(struct planner *pl, const struct leat_node *node,
+                                        const struct leat_stage_type *type)
+{
+    struct leat_stage_info *info = &pl->p->infos[pl->p->n_infos];
+
+    info->node = node;
+    info->type = type;
+    info->name = node->type->name;
+    info->number = node->number;
+    info->nature = type->nature;
+    info->framing = type->framing;
+    info->delimiter = '\n';
+    info->flags = type->flags;
+    info->block = type->split ? type->split->block : 0;
+    info->history = type->split ? type->split->history : 0;
+    info->workers = 1;
+    info->input_name = pl->name;
+    info->input_binary = pl->binary;
+    info->hidden = type == &relay;
+    info->text = leat_node_text(node);
+    if (!info->text)
+        return NULL;
+    pl->p->n_infos++;
+    return info;
+}
+
+/* Adds an instance to a segment. NULL: out of memory. */
+static struct leat_stage *add_stage(struct planner *pl, struct leat_segment *seg,
+                                    struct leat_stage_info *info)
+{
+    struct leat_stage *s = leat_stage_new(pl->p, info);
+
+    if (!s || leat_segment_add(seg, s) < 0)
+        return NULL;
+    info->segment = seg->number;
+    return s;
+}
+
+static int begin_segment(struct planner *pl)
+{
+    pl->cur = new_segment(pl, ++pl->numbers);
+    pl->cur_heavy = false;
+    return pl->cur ? 0 : no_memory(pl);
+}
+
+/* From here on another segment goes on, through an edge. */
+static int cut_segment(struct planner *pl)
+{
+    struct leat_segment *from = pl->cur;
+    struct leat_edge *e = new_edge(pl);
+    int r;
+
+    if (!e)
+        return no_memory(pl);
+    r = begin_segment(pl);
+    if (r < 0)
+        return r;
+    from->outlet = LEAT_OUTLET_EDGE;
+    from->out_edge = e;
+    pl->cur->inlet = LEAT_INLET_EDGE;
+    pl->cur->in_edge = e;
+    e->writer = &from->actor;
+    e->reader = &pl->cur->actor;
+    return 0;
+}
+
+/* --- split stages -------------------------------------------------------------------------------- */
+
+/* As many lanes as threads, if the memory for their blocks is there. */
+static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    uint64_t block = info->block > 0 ? info->block : CHUNK_BEST;
+    uint64_t most = p->settings.memory / LANE_SHARE / (2 * block + 4 * CHUNK_LEAST);
+    unsigned n = p->settings.threads;
+
+    if (most < n)
+        n = most > 0 ? (unsigned)most : 1;
+    return n;
+}
+
+static int add_lane(struct planner *pl, struct leat_segment *from, struct leat_segment *to,
+                    struct leat_stage_info *info, unsigned i)
+{
+    struct leat_segment *lane = new_segment(pl, pl->numbers);
+    struct leat_edge *in = new_edge(pl), *out = new_edge(pl);
+
+    if (!lane || !in || !out || !add_stage(pl, lane, info))
+        return no_memory(pl);
+    lane->inlet = LEAT_INLET_LANE;
+    lane->outlet = LEAT_OUTLET_LANE;
+    lane->in_edge = in;
+    lane->out_edge = out;
+    in->writer = &from->actor;
+    in->reader = &lane->actor;
+    out->writer = &lane->actor;
+    out->reader = &to->actor;
+    out->carries_ends = true;
+    from->cut->lanes[i] = in;
+    to->join->lanes[i] = out;
+    return 0;
+}
+
+static int add_split(struct planner *pl, struct leat_stage_info *info)
+{
+    struct leat_segment *from, *to;
+    unsigned n = lanes_for(pl->p, info);
+    int lane_number, r = 0;
+
+    if (pl->cur->n == 0) {
+        struct leat_stage_info *ri = new_info(pl, &relay_node, &relay);
+
+        if (!ri || !add_stage(pl, pl->cur, ri))
+            return no_memory(pl);
+    }
+    from = pl->cur;
+    lane_number = ++pl->numbers;
+    to = new_segment(pl, lane_number + 1);
+    if (!to)
+        return no_memory(pl);
+    from->cut = leat_split_new(pl->p, info, n, true);
+    to->join = leat_split_new(pl->p, info, n, false);
+    if (!from->cut || !to->join)
+        return no_memory(pl);
+    from->outlet = LEAT_OUTLET_CUT;
+    to->inlet = LEAT_INLET_JOIN;
+    info->workers = n;
+    for (unsigned i = 0; i < n && r == 0; i++)
+        r = add_lane(pl, from, to, info, i);
+    pl->numbers = lane_number + 1;
+    pl->cur = to;
+    pl->cur_heavy = false;
+    return r;
+}
+
+/* --- one node ------------------------------------------------------------------------------------ */
+
+static const struct leat_stage_type *by_place(const struct leat_stage_type *type, bool first,
+                                              bool last)
+{
+    if (type->kind != LEAT_BY_PLACE)
+        return type;
+    return first ? type->first : last ? type->last : type->middle_in;
+}
+
+static int fail_node(struct planner *pl, const struct leat_node *node, const char *text)
+{
+    *pl->error = (struct leat_error){.code = LEAT_EUSAGE, .stage = node->number};
+    snprintf(pl->error->stage_name, sizeof pl->error->stage_name, "%s", node->type->name);
+    snprintf(pl->error->text, sizeof pl->error->text, "%s", text);
+    return LEAT_EUSAGE;
+}
+
+/* Lets the type look at its options before its place is chosen. */
+static int plan_node(struct planner *pl, struct leat_stage_info *info)
+{
+    struct leat_stage *s = leat_stage_new(pl->p, info);
+    int r;
+
+    if (!s)
+        return no_memory(pl);
+    r = leat_stage_plan(s);
+    if (r < 0) {
+        if (!s->failure.code)
+            leat_fail(s, r, "%s", leat_strerror(r));
+        *pl->error = s->failure;
+    }
+    leat_stage_free(s);
+    return r;
+}
+
+/* What the stages after this one will see. */
+static void carry_on(struct planner *pl, const struct leat_stage_info *info)
+{
+    const struct leat_strings *files = &info->node->operands;
+
+    if (info->type == &leat_stage_read) {
+        pl->name = files->n == 1 ? files->v[0] : "-";
+        pl->binary = false;
+    } else if (!(info->flags & LEAT_PASS_THROUGH)) {
+        pl->name = "-";
+        pl->binary = (info->flags & LEAT_NO_STDOUT_TTY) != 0;
+    }
+}
+
+static bool is_copy(const struct planner *pl, const struct leat_stage_info *info)
+{
+    const struct leat_settings *s = &pl->p->settings;
+
+    return info->type == &leat_stage_write && pl->cur->n == 1 &&
+           pl->cur->slots[0].stage->type == &leat_stage_read && s->chunk == 0 && s->room == 0 &&
+           s->executor != LEAT_EXECUTOR_SEEDED;
+}
+
+static int place_stage(struct planner *pl, struct leat_stage_info *info)
+{
+    bool parallel = pl->p->settings.threads > 1;
+    bool heavy = info->nature == LEAT_HEAVY;
+    int r = 0;
+
+    if (info->type->kind == LEAT_SOURCE) {
+        r = begin_segment(pl);
+    } else if (is_copy(pl, info)) {
+        pl->cur->transfer = true;
+    } else if (parallel && heavy &&
+               (pl->cur_heavy || (info->type->kind == LEAT_SINK && pl->cur->n > 0))) {
+        r = cut_segment(pl);
+    }
+    if (r < 0)
+        return r;
+    if (!add_stage(pl, pl->cur, info))
+        return no_memory(pl);
+    pl->cur_heavy = pl->cur_heavy || heavy;
+    return 0;
+}
+
+/* The other half of a middle stage begins a segment of its own. */
+static int place_second_half(struct planner *pl, const struct leat_node *node)
+{
+    struct leat_stage *first = pl->cur->slots[pl->cur->n - 1].stage, *s;
+    struct leat_stage_info *info = new_info(pl, node, node->type->middle_out);
+
+    if (!info)
+        return no_memory(pl);
+    if (begin_segment(pl) < 0)
+        return LEAT_ENOMEM;
+    s = add_stage(pl, pl->cur, info);
+    if (!s)
+        return no_memory(pl);
+    s->shared = first;
+    return 0;
+}
+
+static int add_node(struct planner *pl, const struct leat_node *node, bool first, bool last)
+{
+    const struct leat_stage_type *type = by_place(node->type, first, last);
+    struct leat_stage_info *info;
+    int r;
+
+    if (!type)
+        return fail_node(pl, node, "cannot stand here");
+    if (type->kind == LEAT_SOURCE && !first)
+        return fail_node(pl, node, "is a readable; it can only come first");
+    if (type->kind != LEAT_SOURCE && first)
+        return fail_node(pl, node, "needs an input before it");
+    if (type->kind == LEAT_SINK && !last && node->type->kind != LEAT_BY_PLACE)
+        return fail_node(pl, node, "is a writable; it can only come last");
+    if (type->kind != LEAT_SINK && last)
+        return fail_node(pl, node, "needs an output after it");
+    info = new_info(pl, node, type);
+    if (!info)
+        return no_memory(pl);
+    r = plan_node(pl, info);
+    if (r < 0)
+        return r;
+    r = info->nature == LEAT_SPLIT ? add_split(pl, info) : place_stage(pl, info);
+    if (r == 0 && type == node->type->middle_in && node->type->middle_out)
+        r = place_second_half(pl, node);
+    carry_on(pl, info);
+    return r;
+}
+
+/* --- open ends ----------------------------------------------------------------------------------- */
+
+static int imply(struct planner *pl, struct leat_node *node, const struct leat_stage_type *type)
+{
+    static const struct leat_strings none;
+    void *params = leat_arena_alloc(pl->p->plan->arena, type->params_size);
+
+    if (!params)
+        return no_memory(pl);
+    *node = (struct leat_node){.type = type, .params = params, .implied = true};
+    return leat_options_parse(type, pl->p->plan->arena, &none, params, &node->operands, pl->error);
+}
+
+static bool starts_itself(const struct leat_stage_type *type)
+{
+    return type->kind == LEAT_SOURCE || (type->kind == LEAT_BY_PLACE && type->first);
+}
+
+static bool ends_itself(const struct leat_stage_type *type)
+{
+    return type->kind == LEAT_SINK || (type->kind == LEAT_BY_PLACE && type->last);
+}
+
+static int add_chain(struct planner *pl)
+{
+    struct leat_pipeline *p = pl->p;
+    const struct leat_chain *c = &p->plan->root;
+    bool fixed = p->settings.fixed_default_io;
+    bool before = c->n == 0 || (!fixed && !starts_itself(c->nodes[0].type));
+    bool after = c->n == 0 || (!fixed && (!ends_itself(c->nodes[c->n - 1].type) ||
+                                          (c->n == 1 && !before)));
+    int r = 0;
+
+    if (c->n == 1 && c->nodes[0].type->kind == LEAT_SINK)
+        after = false;
+    if (before) {
+        r = imply(pl, &p->implied[0], &leat_stage_read);
+        if (r == 0)
+            r = add_node(pl, &p->implied[0], true, false);
+    }
+    for (size_t i = 0; i < c->n && r == 0; i++)
+        r = add_node(pl, &c->nodes[i], i == 0 && !before, i + 1 == c->n && !after);
+    if (after && r == 0) {
+        r = imply(pl, &p->implied[1], &leat_stage_write);
+        if (r == 0)
+            r = add_node(pl, &p->implied[1], false, true);
+    }
+    return r;
+}
+
+/* --- sizes --------------------------------------------------------------------------------------- */
+
+/* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. */
+static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,
+                        unsigned chunks)
+{
+    uint64_t mark = (uint64_t)chunk * chunks;
+
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        if ((seg->in_edge == e && seg->inlet == LEAT_INLET_LANE) ||
+            (seg->out_edge == e && seg->outlet == LEAT_OUTLET_LANE)) {
+            uint64_t block = seg->slots[0].stage->info->block + (uint64_t)chunk;
+
+            return block > mark ? block : mark;
+        }
+    }
+    return mark;
+}
+
+/* Bytes of chunks that can be alive at once. */
+static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned chunks)
+{
+    uint64_t bound = 0;
+
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        bound += (uint64_t)chunk * SLOT_CHUNKS * seg->n;
+        bound += seg->join ? (uint64_t)chunk * JOIN_CHUNKS : 0;
+    }
+    for (size_t i = 0; i < p->n_edges; i++)
+        bound += mark_of(p, p->edges[i], chunk, chunks) + chunk;
+    return bound;
+}
+
+static int choose_sizes(struct planner *pl)
+{
+    struct leat_pipeline *p = pl->p;
+    size_t chunk = p->settings.chunk ? p->settings.chunk : CHUNK_BEST;
+    unsigned chunks = MARK_CHUNKS;
+    int r;
+
+    while (bound_of(p, chunk, chunks) > p->settings.memory / 2) {
+        if (chunks > 1)
+            chunks /= 2;
+        else if (p->settings.chunk == 0 && chunk > CHUNK_LEAST)
+            chunk /= 2;
+        else
+            break;
+    }
+    p->bound = bound_of(p, chunk, chunks);
+    if (p->bound > p->settings.memory) {
+        *pl->error = (struct leat_error){.code = LEAT_ELIMIT};
+        snprintf(pl->error->text, sizeof pl->error->text,
+                 "the pipeline needs at least %" PRIu64 " bytes of memory and the limit is %" PRIu64
+                 "; raise --memory",
+                 p->bound, p->settings.memory);
+        return LEAT_ELIMIT;
+    }
+    for (size_t i = 0; i < p->n_edges; i++) {
+        p->edges[i]->high = mark_of(p, p->edges[i], chunk, chunks);
+        p->edges[i]->low = p->edges[i]->high / 2;
+    }
+    p->settings.chunk = chunk;
+    r = leat_pool_init(&p->pool, p->settings.memory, chunk);
+    if (r < 0)
+        return no_memory(pl);
+    p->pool_ready = true;
+    leat_pool_reserve(&p->pool, p->bound);
+    return 0;
+}
+
+static int connect_all(struct planner *pl)
+{
+    struct leat_pipeline *p = pl->p;
+
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+        struct leat_slot *s = seg->slots;
+
+        if (leat_segment_ready(seg) < 0)
+            return no_memory(pl);
+        if (seg->join)
+            leat_out_init(&seg->join->out, s->framer ? &s->raw : &s->in, &p->pool,
+                          p->settings.room);
+    }
+    return 0;
+}
+
+int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
+{
+    struct planner pl = {.p = p, .error = ret_error, .name = "-"};
+    int r;
+
+    /* A node is at most two stages, and a relay before it. */
+    pl.infos_room = 3 * (p->plan->root.n + 2);
+    p->infos = calloc(pl.infos_room, sizeof *p->infos);
+    if (!p->infos)
+        return no_memory(&pl);
+    r = add_chain(&pl);
+    if (r == 0)
+        r = choose_sizes(&pl);
+    if (r == 0)
+        r = connect_all(&pl);
+    return r;
+}

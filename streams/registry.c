@@ -1,0 +1,121 @@
+/* registry.c - the stages there are: the built-in ones and those a program adds.
+ *
+ * The built-ins come from transforms/stages.def; this is the only place of the engine that knows
+ * their names, and it knows nothing else of them.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "stage.h"
+
+#define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
+#include "../transforms/stages.def"
+#undef STAGE
+
+static const struct leat_stage_type *const builtins[] = {
+#define STAGE(ident) &leat_stage_##ident,
+#include "../transforms/stages.def"
+#undef STAGE
+};
+#define N_BUILTINS (sizeof builtins / sizeof *builtins)
+
+struct leat_registry {
+    const struct leat_stage_type **types;
+    size_t n, room;
+};
+
+struct leat_registry *leat_registry_new(void)
+{
+    struct leat_registry *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->room = N_BUILTINS + 8;
+    r->types = calloc(r->room, sizeof *r->types);
+    if (!r->types) {
+        free(r);
+        return NULL;
+    }
+    memcpy(r->types, builtins, sizeof builtins);
+    r->n = N_BUILTINS;
+    return r;
+}
+
+void leat_registry_free(struct leat_registry *r)
+{
+    if (!r)
+        return;
+    free(r->types);
+    free(r);
+}
+
+/* A type that the engine could not run is refused when it is added, not when it is used. */
+static bool sound(const struct leat_stage_type *type)
+{
+    if (!type->name || !*type->name || strpbrk(type->name, " \t\n:|[]"))
+        return false;
+    if (type->kind == LEAT_BY_PLACE)
+        return type->first || type->last || type->middle_in;
+    if (type->kind != LEAT_SOURCE && type->kind != LEAT_TRANSFORM && type->kind != LEAT_SINK)
+        return false;
+    if (type->nature == LEAT_SPLIT && (!type->split || type->kind != LEAT_TRANSFORM))
+        return false;
+    return type->step != NULL;
+}
+
+int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *type)
+{
+    if (!sound(type))
+        return LEAT_EUSAGE;
+    if (leat_registry_find(r, type->name))
+        return LEAT_EEXIST;
+    if (r->n == r->room) {
+        const struct leat_stage_type **more =
+            realloc(r->types, 2 * r->room * sizeof *r->types);
+
+        if (!more)
+            return LEAT_ENOMEM;
+        r->types = more;
+        r->room *= 2;
+    }
+    r->types[r->n++] = type;
+    return 0;
+}
+
+static bool has_alias(const struct leat_stage_type *type, const char *name)
+{
+    size_t len = strlen(name);
+    const char *p = type->aliases;
+
+    while (p && *p) {
+        size_t n = strcspn(p, " ");
+
+        if (n == len && memcmp(p, name, n) == 0)
+            return true;
+        p += n;
+        p += strspn(p, " ");
+    }
+    return false;
+}
+
+const struct leat_stage_type *leat_registry_find(const struct leat_registry *r, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->types[i]->name, name) == 0)
+            return r->types[i];
+    for (size_t i = 0; i < r->n; i++)
+        if (has_alias(r->types[i], name))
+            return r->types[i];
+    return NULL;
+}
+
+size_t leat_registry_count(const struct leat_registry *r)
+{
+    return r->n;
+}
+
+const struct leat_stage_type *leat_registry_at(const struct leat_registry *r, size_t i)
+{
+    return r->types[i];
+}

@@ -1,0 +1,102 @@
+/* segment.h - adjacent stages that run together, one thread at a time.
+ *
+ * A segment is an inlet (where slices come from), a row of stages, and an outlet (where they go).
+ * It runs its most downstream stage that can go on, so that a chunk is used while it is in the
+ * cache and no queue inside it grows.
+ */
+#ifndef LEAT_SEGMENT_H
+#define LEAT_SEGMENT_H
+
+#include "edge.h"
+#include "framer.h"
+#include "stage_impl.h"
+
+enum leat_flow {
+    LEAT_FLOW_OPEN,
+    LEAT_FLOW_ENDED,
+    LEAT_FLOW_FAILED, /* upstream failed: what came is good, there is no end */
+};
+
+/* A stage in its place, with the input that waits for it. */
+struct leat_slot {
+    struct leat_stage *stage;
+    struct leat_queue in;
+    struct leat_queue raw;        /* framed stages: not yet cut at record ends */
+    struct leat_framer *framer;   /* or NULL */
+    struct leat_out out;
+    enum leat_flow flow;          /* of the input */
+    uint64_t offset;              /* of the head of `in` in the stage's input */
+    bool done, waiting, more, stopping, discard;
+    bool failed;                  /* it failed, or its input did */
+    unsigned idle;                /* steps in a row without progress */
+};
+
+struct leat_split_run;
+
+enum leat_inlet_kind {
+    LEAT_INLET_NONE,  /* the first stage is a source */
+    LEAT_INLET_EDGE,
+    LEAT_INLET_LANE,  /* an edge that carries blocks */
+    LEAT_INLET_JOIN,  /* the lanes of a split stage, in order */
+};
+
+enum leat_outlet_kind {
+    LEAT_OUTLET_NONE, /* the last stage is a sink */
+    LEAT_OUTLET_EDGE,
+    LEAT_OUTLET_LANE, /* an edge that carries the outputs of blocks */
+    LEAT_OUTLET_CUT,  /* to the lanes of a split stage */
+};
+
+struct leat_segment {
+    struct leat_actor actor; /* first: the executor's view */
+    struct leat_pipeline *pipeline;
+    int number;
+    struct leat_slot *slots;
+    size_t n, room;
+    enum leat_inlet_kind inlet;
+    enum leat_outlet_kind outlet;
+    struct leat_edge *in_edge, *out_edge;
+    struct leat_split_run *join, *cut;
+    enum leat_flow in_flow;      /* what the inlet has said */
+    bool in_cancelled;
+    struct leat_queue last;      /* output of the last stage, not yet taken by the outlet */
+    enum leat_flow out_flow;     /* what the outlet was told */
+    bool out_gone;               /* the outlet's reader is gone */
+    struct leat_queue dump;      /* what nobody wants */
+    /* A lane's current block. */
+    struct leat_block *block, *ended_block;
+    bool block_end_seen;
+    /* An error of a lane, for the joiner to report in order. */
+    struct leat_error lane_error;
+    struct leat_pool_waiter memory;
+    bool finished;
+    bool transfer; /* read -> write without looking: streams/io/transfer.c */
+    uint64_t parked_at;
+    enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
+};
+
+/* What one turn of a segment came to. */
+enum leat_turn {
+    LEAT_TURN_WENT,  /* something was done */
+    LEAT_TURN_PARK,  /* nothing can be; somebody will wake it */
+    LEAT_TURN_STEP,  /* transfer.c: this turn needs a step */
+};
+
+struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number);
+void leat_segment_free(struct leat_segment *segment);
+/* leat_segment_add - append a stage; taken also on failure. Returns 0 or LEAT_ENOMEM. */
+int leat_segment_add(struct leat_segment *segment, struct leat_stage *stage);
+/* leat_segment_ready - after all was added: connect the stages. Returns 0 or LEAT_ENOMEM. */
+int leat_segment_ready(struct leat_segment *segment);
+/* leat_segment_give_up - nobody downstream of stage i wants more: end it and all before it. */
+void leat_segment_give_up(struct leat_segment *segment, size_t i, enum leat_stop why);
+/* leat_segment_fail - its i-th stage failed (its failure says how). */
+void leat_segment_fail(struct leat_segment *segment, size_t i);
+/* leat_segment_park - note why nothing can be done, for the statistics. */
+enum leat_turn leat_segment_park(struct leat_segment *segment, int why);
+
+/* transfer.c: one turn of a segment that only moves bytes from a file to a file or pipe.
+ * Returns a turn, or LEAT_EUNSUPPORTED: not for these descriptors; go on with steps. */
+int leat_transfer_turn(struct leat_segment *segment);
+
+#endif

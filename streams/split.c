@@ -1,0 +1,326 @@
+/* split.c - cutting a stream into blocks for several lanes, and joining what they make of them.
+ *
+ * The cuts depend on the bytes alone, never on timing or on the number of lanes, so neither does
+ * the output. An error in a lane waits for its turn too: the first one in the stream is reported.
+ */
+
+#include "split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline.h"
+
+/* Lines: a block ends with the slice that reaches this. */
+#define LINES_BLOCK ((size_t)65536)
+
+struct leat_split_run *leat_split_new(struct leat_pipeline *p, struct leat_stage_info *info,
+                                      unsigned n, bool cutter)
+{
+    struct leat_split_run *run = calloc(1, sizeof *run);
+
+    if (!run)
+        return NULL;
+    run->info = info;
+    run->pool = &p->pool;
+    run->n = n;
+    run->lanes = calloc(n, sizeof *run->lanes);
+    run->stage = leat_stage_new(p, info);
+    if (cutter && info->framing == LEAT_LINES) {
+        run->framer = calloc(1, sizeof *run->framer);
+        if (run->framer)
+            leat_framer_init(run->framer, run->pool, info->delimiter, p->settings.record_max);
+    }
+    if (cutter && info->history > 0)
+        run->history = malloc(info->history);
+    if (!run->lanes || !run->stage || (cutter && info->framing == LEAT_LINES && !run->framer) ||
+        (cutter && info->history > 0 && !run->history)) {
+        leat_split_free(run);
+        return NULL;
+    }
+    return run;
+}
+
+void leat_split_free(struct leat_split_run *run)
+{
+    if (!run)
+        return;
+    if (run->framer)
+        leat_framer_done(run->framer);
+    free(run->framer);
+    leat_queue_clear(&run->framed);
+    if (!run->block_sent)
+        leat_block_free(run->block);
+    leat_block_free(run->joined);
+    leat_out_done(&run->out);
+    leat_stage_free(run->stage);
+    free(run->history);
+    free(run->lanes);
+    free(run);
+}
+
+void leat_split_cancel(struct leat_split_run *run, enum leat_reason reason)
+{
+    for (unsigned i = 0; i < run->n; i++)
+        leat_edge_cancel(run->lanes[i], reason);
+}
+
+/* --- the cutter -------------------------------------------------------------------------------- */
+
+static int block_new(struct leat_split_run *run)
+{
+    size_t size = sizeof(struct leat_block) + run->info->type->split->result_size;
+    struct leat_block *b = calloc(1, size);
+    int r;
+
+    if (!b)
+        return leat_fail(run->stage, LEAT_ENOMEM, "out of memory");
+    b->index = run->index;
+    b->offset = run->offset;
+    if (run->history_len > 0) {
+        r = leat_pool_get(run->pool, run->history_len, &b->history.chunk);
+        if (r < 0) {
+            free(b);
+            return leat_fail(run->stage, r, "no memory for a block's history; raise --memory");
+        }
+        memcpy(b->history.chunk->data, run->history, run->history_len);
+        b->history.len = run->history_len;
+    }
+    run->block = b;
+    run->block_sent = false;
+    run->block_bytes = 0;
+    return 0;
+}
+
+static void history_add(struct leat_split_run *run, const uint8_t *data, size_t n)
+{
+    size_t max = run->info->history, keep;
+
+    if (max == 0)
+        return;
+    if (n >= max) {
+        memcpy(run->history, data + n - max, max);
+        run->history_len = max;
+        return;
+    }
+    keep = run->history_len < max - n ? run->history_len : max - n;
+    memmove(run->history, run->history + run->history_len - keep, keep);
+    memcpy(run->history + keep, data, n);
+    run->history_len = keep + n;
+}
+
+/* How much of the head slice belongs to the block, and does it end there? */
+static int ask_cut(struct leat_split_run *run, const struct leat_slice *s, bool end)
+{
+    const struct leat_split *split = run->info->type->split;
+    int r;
+
+    if (split->cut) {
+        run->cut_take = s->len;
+        r = split->cut(run->stage, leat_slice_data(s), s->len, end, &run->cut_take);
+        if (r < 0)
+            return r;
+        run->cut_ends = r > 0;
+    } else if (run->framer || run->info->block == 0) {
+        run->cut_take = s->len;
+        run->cut_ends = run->block_bytes + s->len >= LINES_BLOCK;
+    } else {
+        size_t left = run->info->block - run->block_bytes;
+
+        run->cut_take = s->len < left ? s->len : left;
+        run->cut_ends = run->cut_take == left;
+    }
+    run->cut_known = true;
+    return 0;
+}
+
+static void block_sent_whole(struct leat_split_run *run)
+{
+    run->block = NULL;
+    run->block_sent = false;
+    run->index++;
+    run->at = (run->at + 1) % run->n;
+}
+
+/* Sends the next piece of the head slice. Returns as leat_cut_flush. */
+static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end)
+{
+    struct leat_slice *s = leat_queue_head(q);
+    struct leat_item item = {0};
+    size_t take;
+    int r = 0;
+
+    if (!run->block)
+        r = block_new(run);
+    if (r == 0 && !run->cut_known)
+        r = ask_cut(run, s, end);
+    if (r < 0)
+        return r;
+    take = run->cut_take;
+    item.slice = (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
+    item.begin = run->block_sent ? NULL : run->block;
+    item.end = run->cut_ends ? run->block : NULL;
+    r = leat_edge_write(run->lanes[run->at], &item);
+    if (r != 0) {
+        leat_chunk_unref(item.slice.chunk);
+        return r;
+    }
+    run->block_sent = true;
+    run->cut_known = false;
+    run->block_bytes += take;
+    run->offset += take;
+    history_add(run, leat_slice_data(s), take);
+    s->off += take;
+    s->len -= take;
+    if (s->len == 0) {
+        leat_chunk_unref(s->chunk);
+        leat_queue_pop(q);
+    }
+    if (run->cut_ends)
+        block_sent_whole(run);
+    return 0;
+}
+
+static int fail_cut(struct leat_segment *seg, int code)
+{
+    struct leat_split_run *run = seg->cut;
+
+    if (!run->stage->failure.code && run->framer && code == LEAT_ELIMIT)
+        leat_fail_at(run->stage, code, run->framer->too_long_at,
+                     "a record (line) is longer than the limit of %llu bytes, or than memory allows",
+                     (unsigned long long)run->framer->record_max);
+    else if (!run->stage->failure.code)
+        leat_fail(run->stage, code, "%s", leat_strerror(code));
+    leat_pipeline_report(seg->pipeline, &run->stage->failure);
+    return code;
+}
+
+int leat_cut_flush(struct leat_segment *seg)
+{
+    struct leat_split_run *run = seg->cut;
+    const struct leat_slot *last = &seg->slots[seg->n - 1];
+    bool ended = last->done && !last->failed;
+    struct leat_queue *q = run->framer ? &run->framed : &seg->last;
+    int r;
+
+    for (;;) {
+        if (run->framer && q->n == 0) {
+            r = leat_framer_feed(run->framer, &seg->last, ended, q);
+            if (r < 0)
+                return fail_cut(seg, r);
+        }
+        if (q->n == 0)
+            break;
+        r = send_piece(run, q, ended && q->n == 1 && seg->last.n <= (run->framer ? 0u : 1u));
+        if (r < 0 && r != LEAT_ECANCELLED)
+            return fail_cut(seg, r);
+        if (r != 0)
+            return r;
+    }
+    if (ended && run->block && run->block_sent) {
+        struct leat_item item = {.end = run->block};
+
+        r = leat_edge_write(run->lanes[run->at], &item);
+        if (r != 0)
+            return r;
+        block_sent_whole(run);
+    }
+    return 0;
+}
+
+int leat_cut_finish(struct leat_segment *seg, enum leat_edge_state state)
+{
+    for (unsigned i = 0; i < seg->cut->n; i++)
+        leat_edge_finish(seg->cut->lanes[i], state);
+    return 0;
+}
+
+/* --- the joiner -------------------------------------------------------------------------------- */
+
+/* One call of the stage's join. Returns 1: it is through; 0: call again; LEAT_FULL: no memory. */
+static int call_join(struct leat_segment *seg, enum leat_join when, const void *result)
+{
+    struct leat_split_run *run = seg->join;
+    const struct leat_split *split = run->info->type->split;
+    int r;
+
+    if (!split->join)
+        return 1;
+    leat_out_begin(&run->out);
+    r = split->join(run->stage, when, result, &run->out);
+    leat_out_end(&run->out);
+    atomic_fetch_add_explicit(&run->info->bytes_out, run->out.step_bytes, memory_order_relaxed);
+    if (r == LEAT_END)
+        return 1;
+    if (r == LEAT_MORE && run->out.nomem)
+        r = leat_fail(run->stage, LEAT_ENOMEM, "out of memory");
+    else if (r == LEAT_MORE && run->out.step_bytes == 0 && !run->out.full)
+        r = leat_fail(run->stage, LEAT_EINTERNAL, "joining made no progress");
+    if (r < 0) {
+        if (!run->stage->failure.code)
+            leat_fail(run->stage, r, "%s", leat_strerror(r));
+        seg->lane_error = run->stage->failure;
+        return r;
+    }
+    return run->out.starved && run->out.step_bytes == 0 ? LEAT_FULL : 0;
+}
+
+static int read_lane(struct leat_segment *seg)
+{
+    struct leat_split_run *run = seg->join;
+    struct leat_edge *lane = run->lanes[run->at];
+    struct leat_item item = {0};
+    int r = leat_edge_read(lane, &item);
+
+    if (r == LEAT_END) {
+        run->phase = JOIN_TAIL;
+        return 0;
+    }
+    if (r == LEAT_ECANCELLED && lane->error) {
+        seg->lane_error = *lane->error;
+        return seg->lane_error.code;
+    }
+    if (r != 0)
+        return r;
+    if (item.slice.chunk)
+        leat_queue_push(run->out.to, item.slice);
+    if (item.end) {
+        run->joined = item.end;
+        run->phase = JOIN_BLOCK;
+    }
+    return 0;
+}
+
+int leat_join_read(struct leat_segment *seg)
+{
+    struct leat_split_run *run = seg->join;
+    int r;
+
+    switch (run->phase) {
+    case JOIN_HEAD:
+        r = call_join(seg, LEAT_JOIN_HEAD, NULL);
+        if (r == 1)
+            run->phase = JOIN_READ;
+        break;
+    case JOIN_READ:
+        return read_lane(seg);
+    case JOIN_BLOCK:
+        r = call_join(seg, LEAT_JOIN_BLOCK, run->joined->result);
+        if (r == 1) {
+            leat_block_free(run->joined);
+            run->joined = NULL;
+            run->at = (run->at + 1) % run->n;
+            run->phase = JOIN_READ;
+        }
+        break;
+    case JOIN_TAIL:
+        r = call_join(seg, LEAT_JOIN_TAIL, NULL);
+        if (r == 1)
+            run->phase = JOIN_DONE;
+        break;
+    case JOIN_DONE:
+    default:
+        return LEAT_END;
+    }
+    return r == 1 ? 0 : r;
+}

@@ -1,0 +1,55 @@
+/* split.h - a split stage's two ends: the cutter, which deals blocks out to the lanes, and the
+ * joiner, which puts their outputs together in order.
+ *
+ * Block i goes to lane i mod n, through an edge of its own, and comes back the same way: order
+ * needs no numbers, and each lane is bounded by its edges.
+ */
+#ifndef LEAT_SPLIT_H
+#define LEAT_SPLIT_H
+
+#include "segment.h"
+
+struct leat_split_run {
+    struct leat_stage_info *info;
+    struct leat_pool *pool;
+    struct leat_edge **lanes; /* n of them: to the lanes (cutter), from them (joiner) */
+    unsigned n;
+    unsigned at;              /* the lane of the current block */
+    struct leat_stage *stage; /* instance for cut() or join(), or NULL */
+
+    /* Cutter. */
+    struct leat_framer *framer;
+    struct leat_queue framed;
+    struct leat_block *block; /* the current one; NULL: none has begun */
+    bool block_sent;          /* its begin is with the lane, which owns it now */
+    size_t block_bytes;
+    uint64_t index, offset;
+    uint8_t *history;         /* the last history_len bytes of the stream */
+    size_t history_len;
+    bool cut_known;           /* what belongs to the block was asked, and not sent yet */
+    size_t cut_take;
+    bool cut_ends;
+
+    /* Joiner. */
+    struct leat_out out;
+    struct leat_block *joined; /* its result is being joined */
+    enum { JOIN_HEAD, JOIN_READ, JOIN_BLOCK, JOIN_TAIL, JOIN_DONE } phase;
+};
+
+/* leat_cut_flush - outlet: deal out what is in segment->last.
+ * Returns 0: all gone; LEAT_FULL: the writer will be woken; LEAT_ECANCELLED: the reader is gone;
+ * or an error, in run->stage->failure or for the segment's last stage. */
+int leat_cut_flush(struct leat_segment *segment);
+/* leat_cut_finish - tell the lanes that nothing follows; after flush returned 0. */
+int leat_cut_finish(struct leat_segment *segment, enum leat_edge_state state);
+/* leat_join_read - inlet: fill slot 0 of the segment.
+ * Returns 0; LEAT_EMPTY; LEAT_END; LEAT_ECANCELLED (upstream failed); or an error of a lane or of
+ * the join, in segment->lane_error. */
+int leat_join_read(struct leat_segment *segment);
+void leat_split_cancel(struct leat_split_run *run, enum leat_reason reason);
+
+struct leat_split_run *leat_split_new(struct leat_pipeline *pipeline, struct leat_stage_info *info,
+                                      unsigned n, bool cutter);
+void leat_split_free(struct leat_split_run *run);
+
+#endif

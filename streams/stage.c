@@ -1,0 +1,333 @@
+/* stage.c - what a stage may ask of the engine: its options, memory, errors, and to wait. */
+
+#include "stage_impl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/outfile.h"
+#include "pipeline.h"
+
+uint64_t leat_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info)
+{
+    struct leat_stage *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->pipeline = pipeline;
+    s->info = info;
+    s->type = info->type;
+    s->wait_fd = -1;
+    leat_wait_init(&s->wait, NULL);
+    if (s->type->state_size > 0) {
+        s->state = calloc(1, s->type->state_size);
+        if (!s->state) {
+            free(s);
+            return NULL;
+        }
+    }
+    return s;
+}
+
+void leat_stage_free(struct leat_stage *s)
+{
+    if (!s)
+        return;
+    leat_wait_done(&s->wait);
+    free(s->state);
+    free(s);
+}
+
+int leat_stage_plan(struct leat_stage *s)
+{
+    int r = 0;
+
+    s->planning = true;
+    if (s->type->plan)
+        r = s->type->plan(s);
+    s->planning = false;
+    return r;
+}
+
+int leat_stage_open(struct leat_stage *s)
+{
+    int r = 0;
+
+    s->open_called = true;
+    if (s->type->open)
+        r = s->type->open(s);
+    if (r < 0 && !s->failure.code)
+        leat_fail(s, r, "%s", leat_strerror(r));
+    return r;
+}
+
+void leat_stage_close(struct leat_stage *s)
+{
+    if (s->closed)
+        return;
+    s->closed = true;
+    leat_wait_clear(&s->pipeline->waits, &s->wait);
+    if (s->open_called && s->type->close)
+        s->type->close(s);
+    if (s->charged > 0)
+        leat_pool_uncharge(&s->pipeline->pool, s->charged);
+    s->charged = 0;
+}
+
+bool leat_stage_forced(const struct leat_stage *s)
+{
+    return s->pipeline->settings.force;
+}
+
+const char *leat_stage_side_path(const struct leat_node *node)
+{
+    const struct leat_option *o = node->type->options;
+
+    for (; o && (o->name || o->short_name); o++)
+        if (o->kind == LEAT_OPT_SIDE)
+            return *(const char *const *)((const char *)node->params + o->offset);
+    return NULL;
+}
+
+void *leat_state(struct leat_stage *s)
+{
+    return s->state;
+}
+
+void *leat_shared(struct leat_stage *s)
+{
+    return s->shared ? s->shared->state : NULL;
+}
+
+void *leat_result(struct leat_stage *s)
+{
+    return s->result;
+}
+
+const void *leat_params(const struct leat_stage *s)
+{
+    return s->info->node->params;
+}
+
+const struct leat_strings *leat_operands(const struct leat_stage *s)
+{
+    return &s->info->node->operands;
+}
+
+unsigned leat_threads(const struct leat_stage *s)
+{
+    return s->pipeline->settings.threads;
+}
+
+uint64_t leat_memory_limit(const struct leat_stage *s)
+{
+    return s->pipeline->settings.memory;
+}
+
+const char *leat_input_name(const struct leat_stage *s)
+{
+    return s->info->input_name;
+}
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t offset,
+                   const char *format, va_list args)
+{
+    struct leat_error *e = &s->failure;
+
+    *e = (struct leat_error){.code = code, .stage = s->info->number};
+    snprintf(e->stage_name, sizeof e->stage_name, "%s", s->info->name);
+    vsnprintf(e->text, sizeof e->text, format, args);
+    for (char *p = e->text; *p; p++)
+        if (*p == '\n')
+            *p = ' ';
+    e->has_offset = has_offset;
+    e->offset = offset;
+}
+
+int leat_fail(struct leat_stage *s, int code, const char *format, ...)
+{
+    bool data = code == LEAT_ECORRUPT || code == LEAT_ETRUNCATED || code == LEAT_ELIMIT;
+    va_list args;
+
+    va_start(args, format);
+    fail_v(s, code, s->in && data, s->in ? s->in->offset + s->in->pos : 0, format, args);
+    va_end(args);
+    return code;
+}
+
+int leat_fail_at(struct leat_stage *s, int code, uint64_t offset, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail_v(s, code, true, offset, format, args);
+    va_end(args);
+    return code;
+}
+
+int leat_fail_errno(struct leat_stage *s, int err, const char *format, ...)
+{
+    char text[256];
+    int code = err == ENOENT   ? LEAT_ENOENT
+               : err == EEXIST ? LEAT_EEXIST
+               : err == EPIPE  ? LEAT_EPIPE
+               : err == ENOMEM ? LEAT_ENOMEM
+                               : LEAT_EIO;
+    const char *reason = strerrordesc_np(err);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+int leat_charge(struct leat_stage *s, uint64_t bytes)
+{
+    struct leat_pool *pool = &s->pipeline->pool;
+
+    if (leat_pool_charge(pool, bytes)) {
+        s->charged += bytes;
+        return 0;
+    }
+    return leat_fail(s, LEAT_ELIMIT,
+                     "needs %" PRIu64 " bytes of memory and %" PRIu64 " are left of the limit of "
+                     "%" PRIu64 "; raise --memory",
+                     bytes, leat_pool_left(pool), pool->limit);
+}
+
+void leat_uncharge(struct leat_stage *s, uint64_t bytes)
+{
+    if (bytes > s->charged)
+        bytes = s->charged;
+    s->charged -= bytes;
+    leat_pool_uncharge(&s->pipeline->pool, bytes);
+}
+
+uint64_t leat_memory_left(const struct leat_stage *s)
+{
+    return leat_pool_left(&s->pipeline->pool);
+}
+
+/* The size stands before what is given out, at the alignment of malloc. */
+union alloc_head {
+    size_t size;
+    max_align_t align;
+};
+
+void *leat_alloc(struct leat_stage *s, size_t size)
+{
+    union alloc_head *h;
+
+    if (size > SIZE_MAX - sizeof *h) {
+        leat_fail(s, LEAT_ENOMEM, "out of memory");
+        return NULL;
+    }
+    if (leat_charge(s, sizeof *h + size) < 0)
+        return NULL;
+    h = calloc(1, sizeof *h + size);
+    if (!h) {
+        leat_uncharge(s, sizeof *h + size);
+        leat_fail(s, LEAT_ENOMEM, "out of memory (%zu bytes)", size);
+        return NULL;
+    }
+    h->size = size;
+    return h + 1;
+}
+
+void leat_free(struct leat_stage *s, void *memory)
+{
+    union alloc_head *h = memory;
+
+    if (!h)
+        return;
+    h--;
+    leat_uncharge(s, sizeof *h + h->size);
+    free(h);
+}
+
+/* --- side output, position, waiting ------------------------------------------------------------ */
+
+int leat_side(struct leat_stage *s, const void *data, size_t n)
+{
+    struct leat_side_output *side = &s->info->side;
+    uint8_t *more;
+
+    if (n > LEAT_SIDE_MAX - side->n)
+        return leat_fail(s, LEAT_ELIMIT, "more than %zu bytes of side output", LEAT_SIDE_MAX);
+    more = realloc(side->data, side->n + n + 1);
+    if (!more)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    side->data = more;
+    memcpy(side->data + side->n, data, n);
+    side->n += n;
+    return 0;
+}
+
+void leat_position(struct leat_stage *s, uint64_t pos, uint64_t total)
+{
+    atomic_store_explicit(&s->info->pos, pos, memory_order_relaxed);
+    atomic_store_explicit(&s->info->total, total, memory_order_relaxed);
+}
+
+void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
+{
+    s->wait_fd = fd;
+    s->wait_writable = writable;
+}
+
+void leat_wait_ms(struct leat_stage *s, uint64_t ms)
+{
+    s->wait_ms = ms > 0 ? ms : 1;
+}
+
+/* --- for plan callbacks ------------------------------------------------------------------------ */
+
+void leat_plan_nature(struct leat_stage *s, enum leat_nature nature)
+{
+    if (s->planning && (nature != LEAT_SPLIT || s->type->split))
+        s->info->nature = nature;
+}
+
+void leat_plan_framing(struct leat_stage *s, enum leat_framing framing)
+{
+    if (s->planning)
+        s->info->framing = framing;
+}
+
+void leat_plan_delimiter(struct leat_stage *s, uint8_t delimiter)
+{
+    if (s->planning)
+        s->info->delimiter = delimiter;
+}
+
+void leat_plan_flags(struct leat_stage *s, unsigned flags)
+{
+    if (s->planning)
+        s->info->flags = flags;
+}
+
+void leat_plan_block(struct leat_stage *s, size_t block, size_t history)
+{
+    if (!s->planning)
+        return;
+    s->info->block = block;
+    s->info->history = history;
+}

@@ -1,0 +1,74 @@
+/* stage_impl.h - the engine's side of a stage: one instance, and what its lanes share. */
+#ifndef LEAT_STAGE_IMPL_H
+#define LEAT_STAGE_IMPL_H
+
+#include "cursor.h"
+#include "plan.h"
+#include "wait.h"
+
+struct leat_pipeline;
+struct leat_segment;
+struct leat_outfile;
+
+/* What an option of kind LEAT_OPT_SIDE collects, until the pipeline commits. */
+struct leat_side_output {
+    struct leat_outfile *file;
+    uint8_t *data;
+    size_t n;
+};
+
+/* One stage of the plan: what all instances of it share. Fixed while it runs, but the counters. */
+struct leat_stage_info {
+    const struct leat_node *node;
+    const struct leat_stage_type *type; /* of a duplex: the half that this is */
+    const char *name;
+    char *text;
+    int number;
+    enum leat_nature nature;
+    enum leat_framing framing;
+    uint8_t delimiter;
+    unsigned flags;
+    size_t block, history;
+    const char *input_name;
+    bool input_binary; /* its input is compressed: not for a terminal */
+    struct leat_side_output side;
+    int segment;
+    unsigned workers;
+    bool hidden; /* the engine's own, not of the plan */
+    /* Counters: written by the lanes, read by anyone. */
+    _Atomic uint64_t bytes_in, bytes_out, busy_ns, wait_in_ns, wait_out_ns, steps;
+    _Atomic uint64_t pos, total; /* a source's */
+};
+
+struct leat_stage {
+    struct leat_pipeline *pipeline;
+    struct leat_stage_info *info;
+    const struct leat_stage_type *type;
+    struct leat_segment *segment; /* NULL: a cutter or joiner */
+    struct leat_stage *shared;    /* middle_out: its middle_in */
+    void *state;
+    void *result; /* a lane's, of the current block */
+    bool open_called, closed, committed, planning;
+    uint64_t charged;
+    const struct leat_in *in; /* during a step: for the offset of an error */
+    struct leat_error failure;
+    int wait_fd;
+    bool wait_writable;
+    uint64_t wait_ms;
+    struct leat_wait wait;
+};
+
+/* leat_stage_new - an instance with zeroed state. NULL: out of memory. */
+struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info);
+void leat_stage_free(struct leat_stage *stage); /* closed, or never opened */
+int leat_stage_open(struct leat_stage *stage);
+void leat_stage_close(struct leat_stage *stage); /* at most once has an effect */
+/* leat_stage_plan - calls the type's plan, with what it may change. */
+int leat_stage_plan(struct leat_stage *stage);
+/* leat_stage_forced - does settings.force stand? */
+bool leat_stage_forced(const struct leat_stage *stage);
+const char *leat_stage_side_path(const struct leat_node *node);
+
+uint64_t leat_now_ns(void);
+
+#endif

@@ -1,0 +1,126 @@
+/* wait.c - one epoll set for all that a pipeline waits for.
+ *
+ * libuv's own poll handles must be armed on the loop's thread and set O_NONBLOCK on what they are
+ * given; a descriptor inherited from a shell must not be changed so. Hence an epoll set of our own,
+ * one-shot, which the loop polls as a single descriptor.
+ */
+
+#include "wait.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define FIRE_MAX 64
+
+enum wait_state {
+    WAIT_NONE,
+    WAIT_ARMED,
+    WAIT_FIRED,
+};
+
+int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
+{
+    *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
+    return w->epoll_fd < 0 ? -errno : 0;
+}
+
+void leat_waits_done(struct leat_waits *w)
+{
+    if (w->epoll_fd >= 0)
+        close(w->epoll_fd);
+    w->epoll_fd = -1;
+}
+
+/* The count goes down after the wake, so that nobody sees neither. */
+static void fire(struct leat_waits *w, struct leat_wait *wait)
+{
+    int armed = WAIT_ARMED;
+
+    if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
+        return;
+    leat_actor_wake(w->executor, wait->actor);
+    atomic_fetch_sub(&w->armed, 1);
+}
+
+void leat_waits_fire(struct leat_waits *w)
+{
+    struct epoll_event ready[FIRE_MAX];
+    int n = epoll_wait(w->epoll_fd, ready, FIRE_MAX, 0);
+
+    for (int i = 0; i < n; i++)
+        fire(w, ready[i].data.ptr);
+}
+
+void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor)
+{
+    *wait = (struct leat_wait){.actor = actor, .fd = -1, .timer_fd = -1};
+}
+
+void leat_wait_done(struct leat_wait *wait)
+{
+    if (wait->timer_fd >= 0)
+        close(wait->timer_fd);
+    wait->timer_fd = -1;
+}
+
+static int watch(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t events)
+{
+    struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.ptr = wait};
+
+    if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) == 0)
+        return 0;
+    if (errno == ENOENT && epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
+        return 0;
+    return -errno;
+}
+
+static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
+{
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000),
+                                           .tv_nsec = (long)(ms % 1000) * 1000000}};
+
+    if (wait->timer_fd < 0)
+        wait->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (wait->timer_fd < 0 || timerfd_settime(wait->timer_fd, 0, &when, NULL) < 0)
+        return -errno;
+    return watch(w, wait, wait->timer_fd, EPOLLIN);
+}
+
+int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable, uint64_t ms)
+{
+    int r = 0;
+
+    atomic_fetch_add(&w->armed, 1);
+    atomic_store(&wait->state, WAIT_ARMED);
+    if (ms > 0)
+        r = watch_time(w, wait, ms);
+    if (r == 0 && fd >= 0) {
+        wait->fd = fd;
+        r = watch(w, wait, fd, writable ? EPOLLOUT : EPOLLIN);
+        if (r == -EPERM) { /* a file or device that is always ready */
+            fire(w, wait);
+            r = 0;
+        }
+    }
+    if (r < 0)
+        leat_wait_clear(w, wait);
+    return r;
+}
+
+void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
+{
+    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
+        atomic_fetch_sub(&w->armed, 1);
+    if (wait->fd >= 0)
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, wait->fd, NULL); /* gone already: as good */
+    wait->fd = -1;
+}
+
+bool leat_wait_fired(struct leat_wait *wait)
+{
+    int fired = WAIT_FIRED;
+
+    return atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE);
+}

@@ -1,0 +1,44 @@
+/* wait.h - waiting for descriptors and time, without a thread and without touching O_NONBLOCK.
+ *
+ * One epoll set a pipeline, itself polled by the loop. Arming is one system call from whichever
+ * thread runs the stage; the loop's thread only wakes actors.
+ */
+#ifndef LEAT_WAIT_H
+#define LEAT_WAIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "executor.h"
+
+struct leat_waits {
+    int epoll_fd;
+    atomic_uint armed; /* waits that will wake somebody */
+    struct leat_executor *executor;
+};
+
+struct leat_wait {
+    struct leat_actor *actor;
+    atomic_int state;
+    int fd;       /* in the epoll set, or -1 */
+    int timer_fd; /* made when first needed, or -1 */
+};
+
+int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor);
+void leat_waits_done(struct leat_waits *waits);
+/* leat_waits_fire - wake whoever is ready. Thread: the loop's. */
+void leat_waits_fire(struct leat_waits *waits);
+
+void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor);
+void leat_wait_done(struct leat_wait *wait);
+/* leat_wait_arm - wake the actor once when fd (-1: none) is ready or ms (0: none) have passed.
+ * Returns 0 or -errno. Thread: the actor's. */
+int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, int fd, bool writable,
+                  uint64_t ms);
+/* leat_wait_clear - no longer wait; also before the descriptor is closed. Thread: the actor's. */
+void leat_wait_clear(struct leat_waits *waits, struct leat_wait *wait);
+/* leat_wait_fired - was it woken by what it waited for? Thread: the actor's. */
+bool leat_wait_fired(struct leat_wait *wait);
+
+#endif
