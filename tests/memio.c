@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "pipeline.h"
 #include "stage.h"
 #include "test.h"
 
@@ -230,6 +231,7 @@ static void clear(struct memio *io)
     io->pipeline = NULL;
     memset(&io->error, 0, sizeof(io->error));
     memset(&io->stats, 0, sizeof(io->stats));
+    io->chunks_left = io->charged_left = 0;
 }
 
 /* What holds after every run, whatever happened in it. */
@@ -239,6 +241,8 @@ static void check(const struct memio *io)
     ASSERT_EQ(io->sink_opens, io->sink_closes);
     ASSERT_LE(io->prepares, 1);
     ASSERT_LE(io->commits, io->prepares);
+    ASSERT_EQ(io->chunks_left, 0);
+    ASSERT_EQ(io->charged_left, 0);
     if (io->code == 0) {
         ASSERT_EQ(io->error.code, 0);
         ASSERT_EQ(io->commits, io->sink_opens);
@@ -270,6 +274,8 @@ static int build_and_run(struct memio *io, const char *text)
         goto out;
     r = leat_pipeline_run(io->pipeline);
     leat_pipeline_stats(io->pipeline, &io->stats);
+    io->chunks_left = io->pipeline->pool.chunks_out;
+    io->charged_left = io->pipeline->pool.charged;
     error = leat_pipeline_error(io->pipeline);
     if (error)
         io->error = *error;

@@ -192,7 +192,6 @@ TEST(test_a_bomb_stays_within_the_limit)
         ASSERT_EQ(memio_run(&io, "gunzip"), 0);
         ASSERT_EQ(io.out_len, total);
         ASSERT_LE(io.stats.memory_peak, io.settings.memory);
-        ASSERT_EQ(io.stats.memory_now, 0);
         /* A sink that moves nothing on every second call makes all the others wait. */
         io.sink.wait_every = 2;
         ASSERT_EQ(memio_run(&io, "gunzip : head -c 20M"), 0);
