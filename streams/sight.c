@@ -1,6 +1,7 @@
 /* sight.c - a pipeline seen from outside: its counters while it runs, and what it would do. */
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,75 +65,117 @@ char *leat_pipeline_text(const struct leat_pipeline *p)
     return leat_plan_text(p->plan);
 }
 
-static void explain_segment(FILE *f, const struct leat_pipeline *p, const struct leat_segment *seg,
-                            unsigned lanes)
+/* --- explain ------------------------------------------------------------------------------------ */
+
+/* Text that grows; after a failed allocation it stays as it is and `bad` tells. */
+struct text {
+    char *data;
+    size_t n, room;
+    bool bad;
+};
+
+static void LEAT_PRINTF(2, 3) add(struct text *t, const char *format, ...)
 {
-    fprintf(f, "  segment %d", seg->number);
-    if (lanes > 1)
-        fprintf(f, " x %u", lanes);
-    fprintf(f, ": ");
-    if (seg->join)
-        fprintf(f, "join %s%s", seg->join->info->name, seg->n ? ", " : "");
-    for (size_t i = 0; i < seg->n; i++)
-        fprintf(f, "%s%s", i ? ", " : "", seg->slots[i].stage->info->name);
-    if (seg->transfer)
-        fprintf(f, " (moved by the kernel)");
-    if (seg->cut)
-        fprintf(f, ", cut for %s", seg->cut->info->name);
-    if (seg->out_edge)
-        fprintf(f, " -> edge of %" PRIu64 " bytes", seg->out_edge->high);
-    else if (seg->cut)
-        fprintf(f, " -> %u edges of %" PRIu64 " bytes", seg->cut->n, seg->cut->lanes[0]->high);
-    fprintf(f, "\n");
-    (void)p;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0 || t->bad) {
+        t->bad = true;
+        return;
+    }
+    if (t->n + (size_t)n + 1 > t->room) {
+        size_t room = 2 * (t->room + (size_t)n + 1);
+        char *more = realloc(t->data, room);
+
+        t->bad = !more;
+        if (!more)
+            return;
+        t->data = more;
+        t->room = room;
+    }
+    va_start(args, format);
+    vsnprintf(t->data + t->n, t->room - t->n, format, args);
+    va_end(args);
+    t->n += (size_t)n;
 }
 
-char *leat_pipeline_explain(const struct leat_pipeline *p)
+static void explain_stages(struct text *t, const struct leat_pipeline *p)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    bool bad;
-
-    if (!f)
-        return NULL;
-    fprintf(f, "stages:\n");
+    add(t, "stages:\n");
     for (size_t i = 0; i < p->n_infos; i++) {
         const struct leat_stage_info *info = &p->infos[i];
+        bool source = info->type->kind == LEAT_SOURCE;
 
         if (info->hidden)
             continue;
         if (info->number > 0)
-            fprintf(f, "  #%d %s", info->number, info->text);
+            add(t, "  #%d %s", info->number, info->text);
         else
-            fprintf(f, "  -  %s", info->type->kind == LEAT_SOURCE ? "standard input"
-                                                                   : "standard output");
+            add(t, "  -  standard %s", source ? "input" : "output");
         if (info->workers > 1)
-            fprintf(f, " (%u lanes)", info->workers);
-        fprintf(f, "\n");
+            add(t, " (%u lanes)", info->workers);
+        add(t, "\n");
     }
-    fprintf(f, "segments:\n");
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_segment *seg = p->segments[i];
-        unsigned lanes = 1;
+}
 
-        while (seg->inlet == LEAT_INLET_LANE && i + 1 < p->n_segments &&
-               p->segments[i + 1]->number == seg->number) {
-            lanes++;
-            i++;
-        }
-        explain_segment(f, p, seg, lanes);
+static void explain_segment(struct text *t, const struct leat_segment *seg, unsigned lanes)
+{
+    add(t, "  segment %d", seg->number);
+    if (lanes > 1)
+        add(t, " x %u", lanes);
+    add(t, ": ");
+    if (seg->join)
+        add(t, "join %s%s", seg->join->info->name, seg->n ? ", " : "");
+    for (size_t i = 0; i < seg->n; i++)
+        add(t, "%s%s", i ? ", " : "", seg->slots[i].stage->info->name);
+    if (seg->transfer)
+        add(t, " (moved by the kernel)");
+    if (seg->cut)
+        add(t, ", cut for %s", seg->cut->info->name);
+    if (seg->out_edge)
+        add(t, " -> edge of %" PRIu64 " bytes", seg->out_edge->high);
+    else if (seg->cut)
+        add(t, " -> %u edges of %" PRIu64 " bytes", seg->cut->n, seg->cut->lanes[0]->high);
+    add(t, "\n");
+}
+
+/* Segments by their numbers; the lanes of a split stage share one. */
+static void explain_segments(struct text *t, const struct leat_pipeline *p)
+{
+    add(t, "segments:\n");
+    for (int number = 1;; number++) {
+        const struct leat_segment *seg = NULL;
+        unsigned lanes = 0;
+
+        for (size_t i = 0; i < p->n_segments; i++)
+            if (p->segments[i]->number == number) {
+                seg = p->segments[i];
+                lanes++;
+            }
+        if (!seg)
+            return;
+        explain_segment(t, seg, lanes);
     }
-    fprintf(f, "threads: %u%s\n", p->settings.threads,
-            p->settings.executor == LEAT_EXECUTOR_LOOP ? ", on the loop" : "");
-    fprintf(f,
-            "memory: %" PRIu64 " bytes at most; %" PRIu64 " reserved for chunks of %zu, the rest for "
-            "codecs\n",
-            p->settings.memory, p->bound, p->settings.chunk);
-    bad = ferror(f) != 0;
-    if (fclose(f) != 0 || bad) {
-        free(text);
+}
+
+char *leat_pipeline_explain(const struct leat_pipeline *p)
+{
+    struct text t = {0};
+
+    explain_stages(&t, p);
+    explain_segments(&t, p);
+    add(&t, "threads: %u%s\n", p->settings.threads,
+        p->settings.executor == LEAT_EXECUTOR_LOOP ? ", all on the loop" : "");
+    add(&t,
+        "memory: %" PRIu64 " bytes at most; %" PRIu64 " reserved for chunks of %zu, the rest for "
+        "codecs\n",
+        p->settings.memory, p->bound, p->settings.chunk);
+    if (t.bad) {
+        free(t.data);
         return NULL;
     }
-    return text;
+    return t.data;
 }
