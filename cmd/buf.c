@@ -1,0 +1,104 @@
+/* buf.c - text that grows, and JSON strings in it. */
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+void buf_free(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){.n = 0};
+}
+
+static bool make_room(struct buf *b, size_t n)
+{
+    size_t room = 2 * b->room + n + 128;
+    char *more;
+
+    if (b->failed)
+        return false;
+    if (b->room - b->n > n)
+        return true;
+    more = realloc(b->data, room);
+    if (!more) {
+        b->failed = true;
+        return false;
+    }
+    b->data = more;
+    b->room = room;
+    return true;
+}
+
+void buf_bytes(struct buf *b, const char *data, size_t n)
+{
+    if (!make_room(b, n))
+        return;
+    memcpy(b->data + b->n, data, n);
+    b->n += n;
+    b->data[b->n] = '\0';
+}
+
+void buf_add(struct buf *b, const char *format, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vsnprintf(NULL, 0, format, ap);
+    va_end(ap);
+    if (n < 0 || !make_room(b, (size_t)n))
+        return;
+    va_start(ap, format);
+    vsnprintf(b->data + b->n, (size_t)n + 1, format, ap);
+    va_end(ap);
+    b->n += (size_t)n;
+}
+
+void buf_fill(struct buf *b, char c, size_t n)
+{
+    while (n-- > 0)
+        buf_bytes(b, &c, 1);
+}
+
+/* Bytes of the valid UTF-8 character at p (no surrogate, not overlong), 0 if it is none. */
+static size_t utf8_len(const unsigned char *p)
+{
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
+               : p[0] < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+void buf_json(struct buf *b, const char *text)
+{
+    buf_bytes(b, "\"", 1);
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        size_t n = utf8_len(p);
+
+        if (n == 0)
+            buf_add(b, "\\ufffd");
+        else if (*p == '"' || *p == '\\')
+            buf_add(b, "\\%c", *p);
+        else if (*p == '\n')
+            buf_add(b, "\\n");
+        else if (*p < 0x20 || *p == 0x7f)
+            buf_add(b, "\\u%04x", *p);
+        else
+            buf_bytes(b, (const char *)p, n);
+        p += n ? n : 1;
+    }
+    buf_bytes(b, "\"", 1);
+}
+
+const char *buf_text(const struct buf *b)
+{
+    return b->failed || !b->data ? "" : b->data;
+}

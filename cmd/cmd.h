@@ -1,0 +1,240 @@
+/* cmd.h - what the files of the command share. They know the library by leat.h alone, and
+ * stage.h where options tables are read. Only here is anything printed.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdio.h>
+
+#include "leat.h"
+#include "stage.h"
+
+/* --- buf.c: text that grows; a failed allocation is seen once, at the end ---------------------- */
+
+struct buf {
+    char *data; /* NUL-terminated once something was added */
+    size_t n, room;
+    bool failed;
+};
+
+void buf_free(struct buf *buf);
+void buf_bytes(struct buf *buf, const char *data, size_t n);
+void buf_add(struct buf *buf, const char *format, ...) LEAT_PRINTF(2, 3);
+void buf_fill(struct buf *buf, char c, size_t n);
+/* buf_json - a string with its quotes; what is not UTF-8 becomes U+FFFD. */
+void buf_json(struct buf *buf, const char *text);
+/* buf_text - what is in it; "" if nothing is, or if it failed. */
+const char *buf_text(const struct buf *buf);
+
+/* --- term.c: terminals, widths, layout -------------------------------------------------------- */
+
+#define TERM_WIDTH_DEFAULT 80u
+#define TERM_WIDTH_MIN 20u
+#define TERM_WIDTH_TEXT 100u /* longer lines of prose are hard to read */
+
+enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct term {
+    int fd;
+    bool tty, color, utf8;
+};
+
+void term_init(struct term *term, int fd, enum color_when when);
+/* term_width - columns now; $COLUMNS or 80 if it is no terminal. */
+unsigned term_width(const struct term *term);
+/* term_columns - columns that n bytes of UTF-8 take, a character each. */
+size_t term_columns(const char *text, size_t n);
+/* term_wrap - words of text[0..n) in lines of at most `width` columns, all but the first
+ * indented; the first starts in column `at`. Ends with a newline. */
+void term_wrap(struct buf *buf, const char *text, size_t n, size_t at, size_t indent, size_t width);
+
+/* Escape sequences, or nothing. */
+#define TERM_BOLD "1"
+#define TERM_RED "1;31"
+#define TERM_GREEN "32"
+#define TERM_DIM "2"
+void term_color(struct buf *buf, bool color, const char *code);
+void term_plain(struct buf *buf, bool color);
+
+#define HUMAN_MAX 24u
+struct human {
+    char text[HUMAN_MAX];
+};
+struct human human_bytes(uint64_t bytes);         /* "1.2 GiB" */
+struct human human_bytes_short(uint64_t bytes);   /* "1.2G" */
+struct human human_time(uint64_t ns);             /* "0:04", "1:02:03", "3d04h" */
+struct human human_seconds(uint64_t ns);          /* "0.042 s", "12.3 s" */
+
+/* out_write - text to standard output, all of it. Returns an exit status. */
+int out_write(const struct buf *buf);
+
+/* --- config.c: the global options --------------------------------------------------------------- */
+
+enum progress_kind {
+    PROGRESS_AUTO,
+    PROGRESS_BAR,
+    PROGRESS_PLAIN,
+    PROGRESS_JSON,
+    PROGRESS_NONE,
+};
+enum stats_kind { STATS_NONE, STATS_TABLE, STATS_JSON };
+
+struct config {
+    struct leat_settings settings;
+    struct leat_variable *variables;
+    char **variable_names; /* owned, as many as variables */
+    const char *file;      /* -f */
+    enum progress_kind progress;
+    enum stats_kind stats;
+    enum color_when color;
+    bool json, quiet, help, version;
+    struct term err; /* standard error */
+};
+
+/* The table that getopt, the help, the completion and the manual page of the options come from. */
+struct global_option {
+    const char *name;
+    char short_name;     /* 0: none */
+    const char *metavar; /* NULL: takes no value */
+    bool value_optional;
+    const char *choices; /* "a|b|c", or NULL */
+    const char *help;
+};
+extern const struct global_option global_options[];
+extern const size_t n_global_options;
+
+void config_init(struct config *config);
+void config_done(struct config *config);
+/* config_parse - options of argv up to the first operand; may be called again for the rest.
+ *
+ * Returns the index of the first operand (argc: none), or -1 after saying what is wrong. */
+int config_parse(struct config *config, int argc, char **argv);
+/* config_is_global - whether a word such as --stats=json is one of them. */
+bool config_is_global(const char *word);
+
+/* --- message.c: what goes to standard error ----------------------------------------------------- */
+
+/* The text a pipeline came from, to point into; zero: from words. */
+struct origin {
+    const char *name; /* the file, or NULL: the command line */
+    const char *text;
+};
+
+/* message_error - `origin` may be NULL; `status` is the exit status that follows. */
+void message_error(const struct config *config, const struct leat_error *error,
+                   const struct origin *origin, int status);
+/* message_fail - an error of the command's own; returns the exit status of code. */
+int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
+/* message_write - bytes to standard error in one write; failure is nobody's to hear. */
+void message_write(const struct buf *buf);
+
+/* --- job.c: the pipeline from words, text or a file --------------------------------------------- */
+
+struct job {
+    struct leat_registry *registry;
+    struct leat_pipeline *pipeline;
+    char *text; /* of -f */
+};
+
+/* job_open - build, or say what is wrong. Returns an exit status; job_close in any case. */
+int job_open(struct job *job, const struct config *config, int n_words, char **words);
+void job_close(struct job *job);
+
+/* --- run.c -------------------------------------------------------------------------------------- */
+
+/* run_job - run to the end, with signals, progress and report. Returns an exit status; does not
+ * return if the process ends by a signal. */
+int run_job(const struct config *config, struct job *job);
+/* die_by - end as the signal would have ended us. */
+_Noreturn void die_by(int signal_number);
+
+/* --- meter.c: rate and time left, from positions ------------------------------------------------ */
+
+struct meter {
+    bool started;
+    uint64_t last_ns, last_pos;
+    double bytes[2], seconds[2]; /* decaying sums: fast for the rate, slow for the time left */
+};
+
+/* meter_add - the position at a time; both never fall. */
+void meter_add(struct meter *meter, uint64_t now_ns, uint64_t pos);
+double meter_rate(const struct meter *meter); /* bytes a second, lately */
+/* meter_left_ns - until `left` bytes have passed; UINT64_MAX: cannot be said. */
+uint64_t meter_left_ns(const struct meter *meter, uint64_t left);
+
+/* --- progress.c --------------------------------------------------------------------------------- */
+
+struct progress {
+    enum progress_kind kind;
+    const struct config *config;
+    const struct leat_pipeline *pipeline;
+    struct meter meter;
+    bool drawn; /* a line is on the terminal, without a newline */
+};
+
+/* progress_init - chooses for PROGRESS_AUTO. */
+void progress_init(struct progress *progress, const struct config *config,
+                   const struct leat_pipeline *pipeline);
+/* progress_interval_ms, progress_delay_ms - when to call progress_tick; 0: never. */
+unsigned progress_interval_ms(const struct progress *progress);
+unsigned progress_delay_ms(const struct progress *progress);
+void progress_tick(struct progress *progress);
+/* progress_status - one line, now, whatever the kind (SIGUSR1). */
+void progress_status(struct progress *progress);
+/* progress_end - nothing of it stays on a terminal. */
+void progress_end(struct progress *progress);
+
+/* What a line of progress is made of; progress_line has no side effects. */
+struct progress_view {
+    uint64_t pos, total, elapsed_ns, left_ns; /* total 0, left_ns UINT64_MAX: not known */
+    uint64_t rate, out;                       /* bytes a second; bytes that went out */
+    const char *slowest;                      /* NULL: not known */
+    unsigned slowest_percent;
+    bool finishing;
+};
+void progress_line(struct buf *buf, const struct progress_view *view, unsigned width, bool utf8,
+                   bool color);
+
+/* --- report.c: --stats, and which stage holds the rest back ------------------------------------- */
+
+struct bottleneck {
+    struct leat_stage_stats stage;
+    unsigned percent;   /* of the time that its workers had */
+    bool by_waiting;    /* nobody is busy: it is this end that is waited for */
+    bool found;
+};
+
+void report_bottleneck(const struct leat_pipeline *pipeline, struct bottleneck *ret);
+void report_stats(const struct config *config, const struct job *job, bool failed);
+
+/* --- subcommands; each returns an exit status ---------------------------------------------------- */
+
+int help_usage(const struct config *config);                          /* --help */
+int help_main(const struct config *config, int argc, char **argv);    /* leat help */
+int stages_main(const struct config *config, int argc, char **argv);  /* leat stages */
+int explain_main(const struct config *config, int argc, char **argv); /* leat explain */
+int completion_main(const struct config *config, int argc, char **argv);
+int man_main(const struct config *config, int argc, char **argv); /* leat man stages */
+
+/* The subcommands, in the order of the help. */
+struct subcommand {
+    const char *name, *operands, *help;
+    int (*main)(const struct config *config, int argc, char **argv);
+};
+extern const struct subcommand subcommands[];
+extern const size_t n_subcommands;
+
+/* --- table.c: how an option of a stage is shown -------------------------------------------------- */
+
+bool option_is_last(const struct leat_option *option);
+/* option_label - "-n, --lines=COUNT". */
+void option_label(struct buf *buf, const struct leat_option *option);
+/* option_notes - "(1 to 19, default 3)" with a space before it, or nothing. */
+void option_notes(struct buf *buf, const struct leat_option *option);
+/* stage_synopsis - "grep [options] PATTERN [ … ]". */
+void stage_synopsis(struct buf *buf, const struct leat_stage_type *type);
+const char *stage_kind(const struct leat_stage_type *type);
+/* each_choice - the next of "a|b|c": its length; moves *at behind it; 0: no more. */
+size_t each_choice(const char **at, const char **ret_choice);
+
+#endif

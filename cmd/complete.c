@@ -1,0 +1,443 @@
+/* complete.c - leat completion SHELL: a script for bash, zsh or fish, from the tables.
+ *
+ * All three follow the same small state machine over the words so far: at the start, wanting a
+ * stage (after : | [), or inside a stage, whose options are then offered, and files.
+ */
+
+#include <string.h>
+
+#include "cmd.h"
+
+/* Text in '…' of a shell. */
+static void add_quoted(struct buf *b, const char *text, const char *quote_escape)
+{
+    for (; *text; text++) {
+        if (*text == '\'')
+            buf_add(b, "%s", quote_escape);
+        else
+            buf_bytes(b, text, 1);
+    }
+}
+
+/* Names with alias names, each called with the type. */
+static void each_name(struct buf *b, const struct leat_registry *registry,
+                      void (*add)(struct buf *b, const struct leat_stage_type *t, const char *name,
+                                  size_t n))
+{
+    for (size_t i = 0; i < leat_registry_count(registry); i++) {
+        const struct leat_stage_type *t = leat_registry_at(registry, i);
+
+        if (t->missing)
+            continue;
+        add(b, t, t->name, strlen(t->name));
+        for (const char *p = t->aliases ? t->aliases : ""; *p;) {
+            size_t n = strcspn(p, " ");
+
+            add(b, t, p, n);
+            p += n;
+            p += strspn(p, " ");
+        }
+    }
+}
+
+static bool wants_equals(const struct leat_option *o)
+{
+    return o->kind != LEAT_OPT_FLAG && !o->value_optional;
+}
+
+/* --- bash ---------------------------------------------------------------------------------------- */
+
+static void bash_name(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    (void)t;
+    buf_add(b, " %.*s", (int)n, name);
+}
+
+static void bash_options(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    const struct leat_option *o = t->options;
+
+    if (!o || option_is_last(o))
+        return;
+    buf_add(b, "    %.*s) echo '", (int)n, name);
+    for (; !option_is_last(o); o++) {
+        if (o->name)
+            buf_add(b, "--%s%s ", o->name, wants_equals(o) ? "=" : "");
+        else if (o->short_name != LEAT_DIGITS)
+            buf_add(b, "-%c ", o->short_name);
+    }
+    buf_add(b, "' ;;\n");
+}
+
+static void bash_choices(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    const struct leat_option *o = t->options;
+
+    for (; o && !option_is_last(o); o++) {
+        const char *at = o->choices, *one;
+        size_t len;
+
+        if (!o->choices || !o->name)
+            continue;
+        buf_add(b, "    %.*s--%s) echo '", (int)n, name, o->name);
+        while ((len = each_choice(&at, &one)) > 0)
+            buf_add(b, "%.*s ", (int)len, one);
+        buf_add(b, "' ;;\n");
+    }
+}
+
+static void bash_globals(struct buf *b)
+{
+    buf_add(b, "_leat_globals='");
+    for (size_t i = 0; i < n_global_options; i++)
+        buf_add(b, "--%s%s ", global_options[i].name,
+                global_options[i].metavar && !global_options[i].value_optional ? "=" : "");
+    buf_add(b, "'\n_leat_subcommands='");
+    for (size_t i = 0; i < n_subcommands; i++)
+        buf_add(b, "%s ", subcommands[i].name);
+    buf_add(b, "'\n");
+}
+
+static void bash_global_choices(struct buf *b)
+{
+    for (size_t i = 0; i < n_global_options; i++) {
+        const char *at = global_options[i].choices, *one;
+        size_t len;
+
+        if (!at)
+            continue;
+        buf_add(b, "    --%s) echo '", global_options[i].name);
+        while ((len = each_choice(&at, &one)) > 0)
+            buf_add(b, "%.*s ", (int)len, one);
+        buf_add(b, "' ;;\n");
+    }
+}
+
+static const char bash_body[] =
+    "# Words are split at blanks alone: COMP_WORDS would break at : and = as well.\n"
+    "_leat() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} cur= stage= state=start word value= prefix name\n"
+    "    local -a words\n"
+    "    COMPREPLY=()\n"
+    "    read -ra words <<<\"$line\"\n"
+    "    [[ $line == *[[:blank:]] ]] || cur=${words[-1]}\n"
+    "    [[ -z $cur ]] || unset 'words[-1]'\n"
+    "    for word in \"${words[@]:1}\"; do\n"
+    "        if [[ -n $value ]]; then value=; continue; fi\n"
+    "        case $state:$word in\n"
+    "        start:-f | start:--file | start:-j | start:--threads | start:--set | start:--memory | \\\n"
+    "            start:--timeout | start:--progress | start:--color) value=1 ;;\n"
+    "        start:-*) ;;\n"
+    "        start:help | start:completion | start:man | start:stages) state=$word ;;\n"
+    "        start:explain) ;;\n"
+    "        *::|*:\\||*:\\[|*:\\'\\|\\'|*:\\\\\\|) state=stage ;;\n"
+    "        *:\\]) state=after ;;\n"
+    "        start:*|stage:*) state=words stage=$word ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    name=${cur%%=*}\n"
+    "    case $state in\n"
+    "    start)\n"
+    "        if [[ -n $value ]]; then\n"
+    "            compopt -o filenames\n"
+    "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+    "        elif [[ $cur == --file=* ]]; then\n"
+    "            compopt -o filenames\n"
+    "            mapfile -t COMPREPLY < <(compgen -f -- \"${cur#*=}\")\n"
+    "            return\n"
+    "        elif [[ $cur == --*=* ]]; then\n"
+    "            mapfile -t COMPREPLY < <(compgen -P \"$name=\" -W \"$(_leat_choices \"$name\")\" "
+    "-- \"${cur#*=}\")\n"
+    "        elif [[ $cur == -* ]]; then\n"
+    "            mapfile -t COMPREPLY < <(compgen -W \"$_leat_globals\" -- \"$cur\")\n"
+    "        else\n"
+    "            mapfile -t COMPREPLY < <(compgen -W \"$_leat_stages $_leat_subcommands\" "
+    "-- \"$cur\")\n"
+    "        fi ;;\n"
+    "    stage|help) mapfile -t COMPREPLY < <(compgen -W \"$_leat_stages\" -- \"$cur\") ;;\n"
+    "    completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- \"$cur\") ;;\n"
+    "    man) mapfile -t COMPREPLY < <(compgen -W stages -- \"$cur\") ;;\n"
+    "    stages) mapfile -t COMPREPLY < <(compgen -W --json -- \"$cur\") ;;\n"
+    "    after) mapfile -t COMPREPLY < <(compgen -W ': [' -- \"$cur\") ;;\n"
+    "    words)\n"
+    "        if [[ $cur == --*=* && -n $(_leat_choices \"$stage$name\") ]]; then\n"
+    "            mapfile -t COMPREPLY < <(compgen -P \"$name=\" "
+    "-W \"$(_leat_choices \"$stage$name\")\" -- \"${cur#*=}\")\n"
+    "        elif [[ $cur == --*=* ]]; then\n"
+    "            compopt -o filenames\n"
+    "            mapfile -t COMPREPLY < <(compgen -f -- \"${cur#*=}\")\n"
+    "            return\n"
+    "        elif [[ $cur == -* ]]; then\n"
+    "            mapfile -t COMPREPLY < <(compgen -W \"$(_leat_options \"$stage\")\" -- \"$cur\")\n"
+    "        else\n"
+    "            compopt -o filenames\n"
+    "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+    "        fi ;;\n"
+    "    esac\n"
+    "    # bash replaces only what follows the last : or = of the word.\n"
+    "    prefix=${cur%\"${cur##*[=:]}\"}\n"
+    "    [[ -z $prefix ]] || COMPREPLY=(\"${COMPREPLY[@]#\"$prefix\"}\")\n"
+    "    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi\n"
+    "}\n"
+    "complete -F _leat leat\n";
+
+static void bash_script(struct buf *b, const struct leat_registry *registry)
+{
+    buf_add(b, "# bash completion for leat, made by: leat completion bash\n");
+    bash_globals(b);
+    buf_add(b, "_leat_stages='");
+    each_name(b, registry, bash_name);
+    buf_add(b, "'\n_leat_options() {\n    case $1 in\n");
+    each_name(b, registry, bash_options);
+    buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
+    bash_global_choices(b);
+    each_name(b, registry, bash_choices);
+    buf_add(b, "    esac\n}\n%s", bash_body);
+}
+
+/* --- zsh ----------------------------------------------------------------------------------------- */
+
+static void zsh_text(struct buf *b, const char *text)
+{
+    add_quoted(b, text ? text : "", "'\\''");
+}
+
+static void zsh_name(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    buf_add(b, "    '%.*s:", (int)n, name);
+    zsh_text(b, t->summary);
+    buf_add(b, "'\n");
+}
+
+static void zsh_options(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    const struct leat_option *o = t->options;
+
+    if (!o || option_is_last(o))
+        return;
+    buf_add(b, "    (%.*s) options=(\n", (int)n, name);
+    for (; !option_is_last(o); o++) {
+        if (!o->name && o->short_name == LEAT_DIGITS)
+            continue;
+        if (o->name)
+            buf_add(b, "        '--%s%s:", o->name, wants_equals(o) ? "=" : "");
+        else
+            buf_add(b, "        '-%c:", o->short_name);
+        zsh_text(b, o->help);
+        buf_add(b, "'\n");
+    }
+    buf_add(b, "    ) ;;\n");
+}
+
+static const char zsh_body[] =
+    "    for ((i = 2; i < CURRENT; i++)); do\n"
+    "        word=${words[i]}\n"
+    "        if [[ -n $value ]]; then value=; continue; fi\n"
+    "        case $state:$word in\n"
+    "        (start:-[fj]|start:--(file|threads|set|memory|timeout|progress|color)) value=1 ;;\n"
+    "        (start:-*|start:explain) ;;\n"
+    "        (start:help|start:completion|start:man|start:stages) state=$word ;;\n"
+    "        (*::|*:\\||*:\\[|*:\\\\\\||*:\\\\\\[|*:\\'\\|\\'|*:\\'\\[\\') state=stage ;;\n"
+    "        (*:\\]|*:\\\\\\]|*:\\'\\]\\') state=after ;;\n"
+    "        (start:*|stage:*) state=words stage=$word ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    case $state in\n"
+    "    (start)\n"
+    "        if [[ -n $value || $PREFIX == --file=* ]]; then\n"
+    "            compset -P '*='\n"
+    "            _files\n"
+    "        elif [[ $PREFIX == -* ]]; then\n"
+    "            _describe -o option globals -S ''\n"
+    "        else\n"
+    "            _describe stage stages -- subcommands\n"
+    "        fi ;;\n"
+    "    (stage|help) _describe stage stages ;;\n"
+    "    (completion) compadd bash zsh fish ;;\n"
+    "    (man) compadd stages ;;\n"
+    "    (stages) compadd -- --json ;;\n"
+    "    (after) compadd -- : '[' ;;\n"
+    "    (words)\n"
+    "        _leat_options\n"
+    "        if [[ $PREFIX == --*=* ]]; then\n"
+    "            compset -P '*='\n"
+    "            _files\n"
+    "        elif [[ $PREFIX == -* ]]; then\n"
+    "            _describe -o option options -S ''\n"
+    "        else\n"
+    "            _files\n"
+    "        fi ;;\n"
+    "    esac\n"
+    "}\n"
+    "if [[ $funcstack[1] == _leat ]]; then _leat \"$@\"; else compdef _leat leat; fi\n";
+
+static void zsh_script(struct buf *b, const struct leat_registry *registry)
+{
+    buf_add(b, "#compdef leat\n# zsh completion for leat, made by: leat completion zsh\n");
+    buf_add(b, "_leat_options() {\n    options=()\n    case $stage in\n");
+    each_name(b, registry, zsh_options);
+    buf_add(b, "    esac\n}\n_leat() {\n    local i word value= stage= state=start\n"
+               "    local -a options stages globals subcommands\n    stages=(\n");
+    each_name(b, registry, zsh_name);
+    buf_add(b, "    )\n    globals=(\n");
+    for (size_t i = 0; i < n_global_options; i++) {
+        const struct global_option *o = &global_options[i];
+
+        buf_add(b, "    '--%s%s:", o->name, o->metavar && !o->value_optional ? "=" : "");
+        zsh_text(b, o->help);
+        buf_add(b, "'\n");
+    }
+    buf_add(b, "    )\n    subcommands=(\n");
+    for (size_t i = 0; i < n_subcommands; i++) {
+        buf_add(b, "    '%s:", subcommands[i].name);
+        zsh_text(b, subcommands[i].help);
+        buf_add(b, "'\n");
+    }
+    buf_add(b, "    )\n%s", zsh_body);
+}
+
+/* --- fish ---------------------------------------------------------------------------------------- */
+
+static void fish_text(struct buf *b, const char *text)
+{
+    add_quoted(b, text ? text : "", "\\'");
+}
+
+static void fish_name(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    buf_add(b, "complete -c leat -f -n '__leat_at start stage help' -a %.*s -d '", (int)n, name);
+    fish_text(b, t->summary);
+    buf_add(b, "'\n");
+}
+
+static void fish_options(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
+{
+    const struct leat_option *o = t->options;
+
+    for (; o && !option_is_last(o); o++) {
+        const char *at = o->choices, *one;
+        size_t len;
+
+        if (!o->name && o->short_name == LEAT_DIGITS)
+            continue;
+        buf_add(b, "complete -c leat -n '__leat_in %.*s'", (int)n, name);
+        if (o->short_name && o->short_name != LEAT_DIGITS)
+            buf_add(b, " -s %c", o->short_name);
+        if (o->name)
+            buf_add(b, " -l %s", o->name);
+        if (wants_equals(o))
+            buf_add(b, at ? " -x" : " -r");
+        if (at) {
+            buf_add(b, " -a '");
+            while ((len = each_choice(&at, &one)) > 0)
+                buf_add(b, "%.*s ", (int)len, one);
+            buf_add(b, "'");
+        }
+        buf_add(b, " -d '");
+        fish_text(b, o->help);
+        buf_add(b, "'\n");
+    }
+}
+
+static const char fish_head[] =
+    "# fish completion for leat, made by: leat completion fish\n"
+    "function __leat_state\n"
+    "    set -l state start\n"
+    "    set -l value\n"
+    "    for word in (commandline -opc)[2..-1]\n"
+    "        if test -n \"$value\"\n"
+    "            set value\n"
+    "            continue\n"
+    "        end\n"
+    "        switch \"$state $word\"\n"
+    "            case 'start -f' 'start --file' 'start -j' 'start --threads' 'start --set' \\\n"
+    "                    'start --memory' 'start --timeout' 'start --progress' 'start --color'\n"
+    "                set value 1\n"
+    "            case 'start -*' 'start explain'\n"
+    "            case 'start help' 'start completion' 'start man' 'start stages'\n"
+    "                set state $word\n"
+    "            case '* :' '* |' '* ['\n"
+    "                set state stage\n"
+    "            case '* ]'\n"
+    "                set state after\n"
+    "            case 'start *' 'stage *'\n"
+    "                set state words $word\n"
+    "        end\n"
+    "    end\n"
+    "    test -z \"$value\"; or set state value\n"
+    "    printf '%s\\n' $state\n"
+    "end\n"
+    "function __leat_at\n"
+    "    contains -- (__leat_state)[1] $argv\n"
+    "end\n"
+    "function __leat_in\n"
+    "    set -l state (__leat_state)\n"
+    "    test \"$state[1]\" = words -a \"$state[2]\" = $argv[1]\n"
+    "end\n"
+    "complete -c leat -f -n '__leat_at completion' -a 'bash zsh fish'\n"
+    "complete -c leat -f -n '__leat_at man' -a stages\n"
+    "complete -c leat -f -n '__leat_at after' -a ': ['\n";
+
+static void fish_globals(struct buf *b)
+{
+    for (size_t i = 0; i < n_global_options; i++) {
+        const struct global_option *o = &global_options[i];
+        const char *at = o->choices, *one;
+        size_t len;
+
+        buf_add(b, "complete -c leat -n '__leat_at start' -l %s", o->name);
+        if (o->short_name)
+            buf_add(b, " -s %c", o->short_name);
+        if (o->metavar && !o->value_optional)
+            buf_add(b, at ? " -x" : " -r");
+        if (at) {
+            buf_add(b, " -a '");
+            while ((len = each_choice(&at, &one)) > 0)
+                buf_add(b, "%.*s ", (int)len, one);
+            buf_add(b, "'");
+        }
+        buf_add(b, " -d '");
+        fish_text(b, o->help);
+        buf_add(b, "'\n");
+    }
+    for (size_t i = 0; i < n_subcommands; i++) {
+        buf_add(b, "complete -c leat -f -n '__leat_at start' -a %s -d '", subcommands[i].name);
+        fish_text(b, subcommands[i].help);
+        buf_add(b, "'\n");
+    }
+}
+
+static void fish_script(struct buf *b, const struct leat_registry *registry)
+{
+    buf_add(b, "%s", fish_head);
+    fish_globals(b);
+    each_name(b, registry, fish_name);
+    each_name(b, registry, fish_options);
+}
+
+/* ------------------------------------------------------------------------------------------------- */
+
+int completion_main(const struct config *c, int argc, char **argv)
+{
+    static const struct {
+        const char *shell;
+        void (*script)(struct buf *b, const struct leat_registry *registry);
+    } shells[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+    struct leat_registry *registry;
+    struct buf out = {.n = 0};
+    size_t i = 0, n = sizeof shells / sizeof *shells;
+    int status;
+
+    while (argc == 1 && i < n && strcmp(shells[i].shell, argv[0]) != 0)
+        i++;
+    if (argc != 1 || i == n)
+        return message_fail(c, LEAT_EUSAGE, "completion for which shell? bash, zsh or fish");
+    registry = leat_registry_new();
+    if (!registry)
+        return message_fail(c, LEAT_ENOMEM, "out of memory");
+    shells[i].script(&out, registry);
+    leat_registry_free(registry);
+    status = out_write(&out);
+    buf_free(&out);
+    return status;
+}

@@ -1,0 +1,336 @@
+/* config.c - the global options: one table, from which getopt, help and completion come. */
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+enum {
+    OPT_HELP,
+    OPT_VERSION,
+    OPT_FILE,
+    OPT_SET,
+    OPT_THREADS,
+    OPT_MEMORY,
+    OPT_TIMEOUT,
+    OPT_FORCE,
+    OPT_STATS,
+    OPT_JSON,
+    OPT_PROGRESS,
+    OPT_COLOR,
+    OPT_QUIET,
+    OPT_RECORD_MAX,
+    OPT_CHUNK,
+    OPT_SEED,
+    N_OPTIONS,
+};
+
+const struct global_option global_options[] = {
+    [OPT_HELP] = {.name = "help", .short_name = 'h', .help = "this help"},
+    [OPT_VERSION] = {.name = "version", .short_name = 'V', .help = "the version"},
+    [OPT_FILE] = {.name = "file",
+                  .short_name = 'f',
+                  .metavar = "FILE",
+                  .help = "read the pipeline from FILE, - is standard input"},
+    [OPT_SET] = {.name = "set",
+                 .metavar = "NAME=VALUE",
+                 .help = "what ${NAME} stands for in pipeline text; may be repeated"},
+    [OPT_THREADS] = {.name = "threads",
+                     .short_name = 'j',
+                     .metavar = "N",
+                     .help = "worker threads, 1 to 256; default: as many as processors"},
+    [OPT_MEMORY] = {.name = "memory",
+                    .metavar = "SIZE",
+                    .help = "limit of memory, such as 64M; default: 256M"},
+    [OPT_TIMEOUT] = {.name = "timeout",
+                     .metavar = "TIME",
+                     .help = "give up after TIME, such as 90s or 1.5h"},
+    [OPT_FORCE] = {.name = "force",
+                   .help = "replace existing files; write compressed data to a terminal"},
+    [OPT_STATS] = {.name = "stats",
+                   .metavar = "FORM",
+                   .value_optional = true,
+                   .choices = "table|json",
+                   .help = "at the end, what each stage did and which one held the rest back"},
+    [OPT_JSON] = {.name = "json", .help = "errors, statistics and progress as JSON lines"},
+    [OPT_PROGRESS] = {.name = "progress",
+                      .metavar = "KIND",
+                      .choices = "auto|bar|plain|json|none",
+                      .help = "how to show progress on standard error; auto: a bar on a terminal"},
+    [OPT_COLOR] = {.name = "color",
+                   .metavar = "WHEN",
+                   .choices = "auto|always|never",
+                   .help = "whether to use colours; auto: on a terminal, unless NO_COLOR is set"},
+    [OPT_QUIET] = {.name = "quiet", .short_name = 'q', .help = "no progress; errors only"},
+    [OPT_RECORD_MAX] = {.name = "record-max",
+                        .metavar = "SIZE",
+                        .help = "the longest line allowed; default: 16M, or less if memory is less"},
+    [OPT_CHUNK] = {.name = "chunk",
+                   .metavar = "SIZE",
+                   .help = "bytes that move at a time, 1 to 1M; for measuring"},
+    [OPT_SEED] = {.name = "seed",
+                  .metavar = "N",
+                  .help = "run in an order drawn from N, on one thread; for repeating a test"},
+};
+const size_t n_global_options = N_OPTIONS;
+
+void config_init(struct config *c)
+{
+    *c = (struct config){.progress = PROGRESS_AUTO};
+    term_init(&c->err, 2, COLOR_AUTO);
+}
+
+void config_done(struct config *c)
+{
+    for (size_t i = 0; i < c->settings.n_variables; i++)
+        free(c->variable_names[i]);
+    free(c->variable_names);
+    free(c->variables);
+}
+
+bool config_is_global(const char *word)
+{
+    size_t len = strcspn(word, "=");
+
+    if (strncmp(word, "--", 2) != 0)
+        return false;
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (strlen(global_options[i].name) == len - 2 &&
+            strncmp(global_options[i].name, word + 2, len - 2) == 0)
+            return true;
+    return false;
+}
+
+/* --- values ------------------------------------------------------------------------------------ */
+
+static int bad_value(const struct config *c, int id, const char *value, const char *wanted)
+{
+    (void)message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is not %s", global_options[id].name, value,
+                       wanted);
+    return -1;
+}
+
+/* The index of value among the option's choices; a beginning that only one has is enough. */
+static int choice(const struct config *c, int id, const char *value)
+{
+    const char *at = global_options[id].choices, *one;
+    int found = -1, matches = 0;
+    size_t n;
+
+    for (int i = 0; (n = each_choice(&at, &one)) > 0; i++) {
+        if (strncmp(one, value, strlen(value)) == 0 && *value) {
+            found = i;
+            matches++;
+            if (strlen(value) == n)
+                return i;
+        }
+    }
+    if (matches == 1)
+        return found;
+    return bad_value(c, id, value, global_options[id].choices);
+}
+
+static int set_variable(struct config *c, const char *value)
+{
+    const char *equals = strchr(value, '=');
+    size_t n = c->settings.n_variables;
+    struct leat_variable *variables;
+    char **names;
+
+    if (!equals || equals == value || memchr(value, '}', (size_t)(equals - value)))
+        return bad_value(c, OPT_SET, value, "NAME=VALUE");
+    variables = realloc(c->variables, (n + 1) * sizeof *variables);
+    if (variables)
+        c->variables = variables;
+    names = realloc(c->variable_names, (n + 1) * sizeof *names);
+    if (names)
+        c->variable_names = names;
+    if (variables && names)
+        names[n] = strndup(value, (size_t)(equals - value));
+    if (!variables || !names || !names[n]) {
+        (void)message_fail(c, LEAT_ENOMEM, "out of memory");
+        return -1;
+    }
+    variables[n] = (struct leat_variable){.name = names[n], .value = equals + 1};
+    c->settings.variables = variables;
+    c->settings.n_variables = n + 1;
+    return 0;
+}
+
+/* A size from min to max. */
+static int size_value(const struct config *c, int id, const char *value, uint64_t min, uint64_t max,
+                      const char *wanted, uint64_t *ret)
+{
+    uint64_t v;
+
+    if (leat_parse_size(value, &v) < 0 || v < min || v > max)
+        return bad_value(c, id, value, wanted);
+    *ret = v;
+    return 0;
+}
+
+static int number_value(const struct config *c, int id, const char *value, uint64_t max,
+                        const char *wanted, uint64_t *ret)
+{
+    if (value[strspn(value, "0123456789")] != '\0')
+        return bad_value(c, id, value, wanted);
+    return size_value(c, id, value, 0, max, wanted, ret);
+}
+
+/* --- one option -------------------------------------------------------------------------------- */
+
+static int set_limit(struct config *c, int id, const char *value)
+{
+    struct leat_settings *s = &c->settings;
+    uint64_t v = 0;
+    int r = 0;
+
+    switch (id) {
+    case OPT_THREADS:
+        r = number_value(c, id, value, LEAT_THREADS_MAX, "a number from 1 to 256, or 0 for all", &v);
+        s->threads = (unsigned)v;
+        return r;
+    case OPT_MEMORY:
+        return size_value(c, id, value, LEAT_MEMORY_MIN, UINT64_MAX, "a size of 1M or more",
+                          &s->memory);
+    case OPT_RECORD_MAX:
+        return size_value(c, id, value, 1, UINT64_MAX, "a size such as 64M", &s->record_max);
+    case OPT_CHUNK:
+        r = size_value(c, id, value, 1, LEAT_CHUNK_MAX, "a size from 1 to 1M", &v);
+        s->chunk = (size_t)v;
+        return r;
+    case OPT_SEED:
+        s->executor = LEAT_EXECUTOR_SEEDED;
+        return number_value(c, id, value, UINT64_MAX, "a number", &s->seed);
+    default:
+        if (leat_parse_duration(value, &s->timeout_ms) < 0 || s->timeout_ms == 0)
+            return bad_value(c, id, value, "a duration such as 90s or 1.5h");
+        return 0;
+    }
+}
+
+static int set_form(struct config *c, int id, const char *value)
+{
+    int i = value ? choice(c, id, value) : 0;
+
+    if (i < 0)
+        return i;
+    if (id == OPT_STATS)
+        c->stats = i == 0 ? STATS_TABLE : STATS_JSON;
+    else if (id == OPT_PROGRESS)
+        c->progress = (enum progress_kind)i;
+    else
+        c->color = (enum color_when)i;
+    if (id == OPT_COLOR)
+        term_init(&c->err, 2, c->color);
+    return 0;
+}
+
+static int set_option(struct config *c, int id, const char *value)
+{
+    switch (id) {
+    case OPT_HELP:
+        c->help = true;
+        return 0;
+    case OPT_VERSION:
+        c->version = true;
+        return 0;
+    case OPT_FILE:
+        c->file = value;
+        return 0;
+    case OPT_SET:
+        return set_variable(c, value);
+    case OPT_FORCE:
+        c->settings.force = true;
+        return 0;
+    case OPT_JSON:
+        c->json = true;
+        return 0;
+    case OPT_QUIET:
+        c->quiet = true;
+        return 0;
+    case OPT_STATS:
+    case OPT_PROGRESS:
+    case OPT_COLOR:
+        return set_form(c, id, value);
+    default:
+        return set_limit(c, id, value);
+    }
+}
+
+/* --- getopt ------------------------------------------------------------------------------------ */
+
+#define LONG_FIRST 256 /* what getopt_long returns for the first of the table */
+
+struct getopt_tables {
+    struct option long_options[N_OPTIONS + 1];
+    char short_options[2 + 2 * N_OPTIONS + 1];
+};
+
+static void make_tables(struct getopt_tables *t)
+{
+    char *s = t->short_options;
+
+    *s++ = '+'; /* the first operand ends the global options */
+    *s++ = ':';
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const struct global_option *o = &global_options[i];
+        int has = !o->metavar ? no_argument
+                  : o->value_optional ? optional_argument : required_argument;
+
+        t->long_options[i] = (struct option){o->name, has, NULL, LONG_FIRST + i};
+        if (o->short_name) {
+            *s++ = o->short_name;
+            if (o->metavar)
+                *s++ = ':';
+        }
+    }
+    t->long_options[N_OPTIONS] = (struct option){NULL, 0, NULL, 0};
+    *s = '\0';
+}
+
+static int id_of(int c)
+{
+    if (c >= LONG_FIRST)
+        return c - LONG_FIRST;
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (global_options[i].short_name == c)
+            return i;
+    return -1;
+}
+
+static int bad_option(const struct config *c, int problem, char **argv)
+{
+    const char *word = argv[optind - 1];
+    char name[8];
+
+    if (optopt > 0 && optopt < LONG_FIRST) {
+        snprintf(name, sizeof name, "-%c", optopt);
+        word = name;
+    }
+    if (problem == ':')
+        (void)message_fail(c, LEAT_EUSAGE, "option %s needs a value", word);
+    else if (optopt >= LONG_FIRST)
+        (void)message_fail(c, LEAT_EUSAGE, "option %s takes no value", word);
+    else
+        (void)message_fail(c, LEAT_EUSAGE, "unknown option %s; `leat --help` lists them", word);
+    return -1;
+}
+
+int config_parse(struct config *c, int argc, char **argv)
+{
+    struct getopt_tables tables;
+    int found, r = 0;
+
+    make_tables(&tables);
+    opterr = 0;
+    optind = 0; /* glibc: start over */
+    while (r == 0 && (found = getopt_long(argc, argv, tables.short_options, tables.long_options,
+                                          NULL)) != -1) {
+        if (found == '?' || found == ':')
+            return bad_option(c, found, argv);
+        r = set_option(c, id_of(found), optarg);
+    }
+    return r < 0 ? -1 : optind;
+}

@@ -1,0 +1,128 @@
+/* main.c - the command: global options, then a pipeline or a subcommand, then an exit status. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+const struct subcommand subcommands[] = {
+    {"help", "[STAGE...]", "this help, or that of a stage", help_main},
+    {"stages", "", "the stages there are; with --json, as data", stages_main},
+    {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main},
+    {"completion", "SHELL", "completion for bash, zsh or fish", completion_main},
+    {"man", "stages", "the manual page leat-stages(7), from the tables", man_main},
+};
+const size_t n_subcommands = sizeof subcommands / sizeof *subcommands;
+
+/* If 0, 1 or 2 is closed, the next file opened would take its place and be read or written by
+ * mistake. What is put there fails when it is used, as the closed one would. */
+static bool guard_standard_fds(void)
+{
+    static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        if (open("/dev/null", wrong_way[fd]) != fd)
+            return false;
+    }
+    return true;
+}
+
+static int print_version(void)
+{
+    struct buf out = {.n = 0};
+    int status;
+
+    buf_add(&out, "leat %s\n", LEAT_VERSION);
+    status = out_write(&out);
+    buf_free(&out);
+    return status;
+}
+
+static int short_usage(const struct config *c)
+{
+    if (c->json)
+        return message_fail(c, LEAT_EUSAGE, "there is no pipeline");
+    fputs("usage: leat [options] STAGE [: STAGE]...\n"
+          "       leat [options] 'STAGE | STAGE ...'\n"
+          "       leat [options] -f FILE\n"
+          "for example: leat read big.log.gz : gunzip : grep -v DEBUG : zstd : write out.zst\n"
+          "`leat help` says more, `leat help STAGE` all about a stage.\n",
+          stderr);
+    return leat_exit_status(LEAT_EUSAGE);
+}
+
+static const struct subcommand *find_subcommand(const char *name)
+{
+    for (size_t i = 0; i < n_subcommands; i++)
+        if (strcmp(subcommands[i].name, name) == 0)
+            return &subcommands[i];
+    return NULL;
+}
+
+/* Global options are allowed after the name of a subcommand as well. */
+static int run_subcommand(struct config *c, const struct subcommand *sub, int argc, char **argv)
+{
+    int first = config_parse(c, argc, argv);
+
+    if (first < 0)
+        return leat_exit_status(LEAT_EUSAGE);
+    if (c->help)
+        return help_usage(c);
+    return sub->main(c, argc - first, argv + first);
+}
+
+static int run_pipeline(const struct config *c, int n_words, char **words)
+{
+    struct job job = {.text = NULL};
+    int status;
+
+    if (n_words == 2 && (strcmp(words[1], "--help") == 0)) /* leat STAGE --help */
+        return help_main(c, 1, words);
+    status = job_open(&job, c, n_words, words);
+    if (status == 0)
+        status = run_job(c, &job);
+    job_close(&job);
+    return status;
+}
+
+static int dispatch(struct config *c, int argc, char **argv)
+{
+    const struct subcommand *sub = NULL;
+    int first = config_parse(c, argc, argv);
+
+    if (first < 0)
+        return leat_exit_status(LEAT_EUSAGE);
+    if (c->help)
+        return help_usage(c);
+    if (c->version)
+        return print_version();
+    if (first < argc && !c->file)
+        sub = find_subcommand(argv[first]);
+    if (sub)
+        return run_subcommand(c, sub, argc - first, argv + first);
+    if (first == argc && !c->file)
+        return short_usage(c);
+    return run_pipeline(c, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    int status;
+
+    if (!guard_standard_fds())
+        return 1;
+    (void)setlocale(LC_CTYPE, "");
+    (void)signal(SIGPIPE, SIG_IGN);
+    config_init(&config);
+    status = dispatch(&config, argc, argv);
+    config_done(&config);
+    return status;
+}

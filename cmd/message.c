@@ -1,0 +1,157 @@
+/* message.c - errors on standard error: a line for people, or JSON for programs. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+void message_write(const struct buf *b)
+{
+    const char *data = buf_text(b);
+    size_t n = strlen(data);
+
+    while (n > 0) {
+        ssize_t wrote = write(STDERR_FILENO, data, n);
+
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return;
+        data += wrote;
+        n -= (size_t)wrote;
+    }
+}
+
+/* --- where in the text --------------------------------------------------------------------------- */
+
+struct place {
+    size_t line, column; /* from 1; the column counts characters */
+    const char *start;   /* of the line */
+    size_t len, at;      /* of the line, and bytes before the place */
+};
+
+static struct place find_place(const char *text, uint64_t offset)
+{
+    struct place p = {.line = 1, .start = text};
+    size_t n = strnlen(text, offset < SIZE_MAX ? (size_t)offset : SIZE_MAX);
+
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\n') {
+            p.line++;
+            p.start = text + i + 1;
+        }
+    }
+    p.at = (size_t)(text + n - p.start);
+    p.len = strcspn(p.start, "\n");
+    p.column = term_columns(p.start, p.at) + 1;
+    return p;
+}
+
+/* The line with a caret under the place, cut to fit. */
+static void add_excerpt(struct buf *b, const struct config *c, const struct place *p)
+{
+    size_t width = term_width(&c->err) - 5, from = 0, len = p->len;
+
+    if (p->len > width && p->at > width * 2 / 3)
+        from = p->at - width * 2 / 3;
+    while (from > 0 && from < p->at && (p->start[from] & 0xc0) == 0x80)
+        from++;
+    if (len - from > width)
+        len = from + width;
+    while (len > p->at && len < p->len && (p->start[len] & 0xc0) == 0x80)
+        len--;
+    buf_fill(b, ' ', 4);
+    for (size_t i = from; i < len; i++) {
+        unsigned char byte = (unsigned char)p->start[i];
+
+        buf_fill(b, byte < 0x20 || byte == 0x7f ? ' ' : (char)byte, 1);
+    }
+    buf_add(b, "\n");
+    buf_fill(b, ' ', 4 + term_columns(p->start + from, p->at - from));
+    term_color(b, c->err.color, TERM_GREEN);
+    buf_add(b, "^");
+    term_plain(b, c->err.color);
+    buf_add(b, "\n");
+}
+
+/* --- the message ------------------------------------------------------------------------------- */
+
+static void add_json(struct buf *b, const struct leat_error *e, const struct origin *origin,
+                     int status)
+{
+    buf_add(b, "{\"type\":\"error\",\"code\":");
+    buf_json(b, leat_error_name(e->code));
+    buf_add(b, ",\"exit\":%d,\"stage\":", status);
+    if (e->stage > 0)
+        buf_add(b, "%d", e->stage);
+    else
+        buf_add(b, "null");
+    buf_add(b, ",\"name\":");
+    if (e->stage_name[0])
+        buf_json(b, e->stage_name);
+    else
+        buf_add(b, "null");
+    buf_add(b, ",\"offset\":");
+    if (e->has_offset)
+        buf_add(b, "%" PRIu64, e->offset);
+    else
+        buf_add(b, "null");
+    if (origin && origin->name) {
+        buf_add(b, ",\"file\":");
+        buf_json(b, origin->name);
+    }
+    buf_add(b, ",\"text\":");
+    buf_json(b, e->text[0] ? e->text : leat_strerror(e->code));
+    buf_add(b, "}\n");
+}
+
+static void add_text(struct buf *b, const struct config *c, const struct leat_error *e,
+                     const struct origin *origin)
+{
+    bool in_text = origin && origin->text && e->has_offset;
+    struct place place = {.line = 0};
+    char line[1024];
+
+    if (in_text)
+        place = find_place(origin->text, e->offset);
+    leat_error_format(e, line, sizeof line);
+    term_color(b, c->err.color, TERM_RED);
+    buf_add(b, "leat:");
+    term_plain(b, c->err.color);
+    buf_add(b, " ");
+    if (in_text && origin->name)
+        buf_add(b, "%s:%zu:%zu: ", origin->name, place.line, place.column);
+    else if (origin && origin->name)
+        buf_add(b, "%s: ", origin->name);
+    buf_add(b, "%s\n", line);
+    if (in_text)
+        add_excerpt(b, c, &place);
+}
+
+void message_error(const struct config *c, const struct leat_error *e, const struct origin *origin,
+                   int status)
+{
+    struct buf b = {.n = 0};
+
+    if (c->json)
+        add_json(&b, e, origin, status);
+    else
+        add_text(&b, c, e, origin);
+    message_write(&b);
+    buf_free(&b);
+}
+
+int message_fail(const struct config *c, int code, const char *format, ...)
+{
+    struct leat_error e = {.code = code};
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(e.text, sizeof e.text, format, ap);
+    va_end(ap);
+    message_error(c, &e, NULL, leat_exit_status(code));
+    return leat_exit_status(code);
+}

@@ -1,0 +1,174 @@
+/* run.c - a pipeline on a loop: signals, progress, outcome, exit status.
+ *
+ * The first SIGINT, SIGTERM or SIGHUP cancels the pipeline, which removes what was not committed;
+ * then we end by that signal, so that a shell's loop stops too. One more, a second after the
+ * first, ends us at once: by then something hangs.
+ */
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "cmd.h"
+
+#define GRACE_MS 1000u
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+#define N_SIGNALS (sizeof signals / sizeof *signals)
+
+struct run {
+    const struct config *config;
+    struct leat_pipeline *pipeline;
+    uv_loop_t loop;
+    uv_signal_t watches[N_SIGNALS];
+    uv_timer_t tick, grace;
+    struct progress progress;
+    int signal; /* that cancelled us, or 0 */
+    uint64_t signal_ms;
+};
+
+_Noreturn void die_by(int number)
+{
+    sigset_t set;
+
+    (void)signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(number);
+    _exit(128 + number);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* The pipeline has none of its own left on the loop. */
+static void on_done(struct leat_pipeline *pipeline, const struct leat_error *error, void *arg)
+{
+    struct run *run = arg;
+
+    (void)pipeline;
+    (void)error;
+    uv_walk(&run->loop, close_handle, NULL);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+
+    die_by(run->signal);
+}
+
+static void on_signal(uv_signal_t *watch, int number)
+{
+    struct run *run = watch->data;
+    uint64_t since;
+    char text[64];
+
+    if (number == SIGUSR1) {
+        progress_status(&run->progress);
+        return;
+    }
+    if (run->signal == 0) {
+        run->signal = number;
+        run->signal_ms = uv_now(&run->loop);
+        snprintf(text, sizeof text, "stopped by %s",
+                 number == SIGINT ? "SIGINT" : number == SIGHUP ? "SIGHUP" : "SIGTERM");
+        leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
+        return;
+    }
+    since = uv_now(&run->loop) - run->signal_ms;
+    run->signal = number;
+    if (uv_timer_start(&run->grace, on_grace, since < GRACE_MS ? GRACE_MS - since : 0, 0) < 0)
+        die_by(number);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+
+    progress_tick(&run->progress);
+}
+
+/* What was ignored when we were started stays so: nohup, or a shell's background job. */
+static bool is_ignored(int number)
+{
+    struct sigaction old;
+
+    return sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+}
+
+static int start_handles(struct run *run)
+{
+    unsigned interval = progress_interval_ms(&run->progress);
+    int r = uv_timer_init(&run->loop, &run->tick);
+
+    run->tick.data = run->grace.data = run;
+    if (r == 0)
+        r = uv_timer_init(&run->loop, &run->grace);
+    if (r == 0 && interval > 0)
+        r = uv_timer_start(&run->tick, on_tick, progress_delay_ms(&run->progress), interval);
+    for (size_t i = 0; i < N_SIGNALS && r == 0; i++) {
+        if (is_ignored(signals[i]))
+            continue;
+        r = uv_signal_init(&run->loop, &run->watches[i]);
+        run->watches[i].data = run;
+        if (r == 0)
+            r = uv_signal_start(&run->watches[i], on_signal, signals[i]);
+    }
+    return r;
+}
+
+/* Say how it ended. Returns the exit status, or ends by the signal that it ended by. */
+static int finish(struct run *run, const struct job *job, int started)
+{
+    const struct leat_error *error = leat_pipeline_error(job->pipeline);
+    struct leat_error own = {.code = started};
+    int status, number = 0;
+
+    progress_end(&run->progress);
+    if (!error && started < 0)
+        error = &own;
+    report_stats(run->config, job, error != NULL);
+    if (!error)
+        return 0;
+    status = leat_exit_status(error->code);
+    if (error->code == LEAT_EPIPE)
+        number = SIGPIPE; /* whoever read us has gone: nothing to say */
+    else if (error->code == LEAT_ECANCELLED && run->signal > 0)
+        number = run->signal;
+    if (number > 0)
+        status = 128 + number;
+    if (number != SIGPIPE && !(number > 0 && run->config->quiet))
+        message_error(run->config, error, NULL, status);
+    if (number > 0)
+        die_by(number);
+    return status;
+}
+
+int run_job(const struct config *c, struct job *job)
+{
+    struct run run = {.config = c, .pipeline = job->pipeline};
+    int r = uv_loop_init(&run.loop), started = 0;
+
+    if (r < 0)
+        return message_fail(c, LEAT_EIO, "cannot make an event loop: %s", uv_strerror(r));
+    progress_init(&run.progress, c, job->pipeline);
+    r = start_handles(&run);
+    if (r == 0)
+        started = leat_pipeline_start(job->pipeline, &run.loop, on_done, &run);
+    if (r < 0 || started < 0)
+        uv_walk(&run.loop, close_handle, NULL);
+    (void)uv_run(&run.loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&run.loop);
+    if (r < 0)
+        return message_fail(c, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
+    return finish(&run, job, started);
+}
