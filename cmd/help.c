@@ -362,6 +362,8 @@ int stages_main(const struct config *c, int argc, char **argv)
         }
         buf_add(&p.out, "\n]\n");
     } else {
+        if (!p.term.tty) /* for programs: a line each */
+            p.width = SIZE_MAX;
         add_stages(&p, registry);
     }
     leat_registry_free(registry);

@@ -36,10 +36,6 @@ static void add_roff(struct buf *b, const char *text, size_t n)
             buf_add(b, "\\(aq");
         else if (text[i] == '`')
             buf_add(b, "\\(ga");
-        else if (text[i] == '^')
-            buf_add(b, "\\(ha");
-        else if (text[i] == '~')
-            buf_add(b, "\\(ti");
         else if (text[i] == '"')
             buf_add(b, "\\(dq");
         else
