@@ -14,7 +14,7 @@ static int open_stage(struct leat_pipeline *p, struct leat_stage *s)
     int r = leat_stage_open(s);
 
     if (r < 0)
-        leat_pipeline_report(p, &s->failure);
+        leat_pipeline_report(p, NULL, &s->failure);
     return r;
 }
 
@@ -61,7 +61,7 @@ static int open_sides(struct leat_pipeline *p)
             continue;
         r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
         if (r < 0) {
-            leat_pipeline_report(p, &s->failure);
+            leat_pipeline_report(p, NULL, &s->failure);
             return r;
         }
     }
@@ -94,22 +94,22 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
-        int r = s ? side_fn(s, &p->infos[i].side) : 0;
+        int r = s && s->ended ? side_fn(s, &p->infos[i].side) : 0;
 
         if (r < 0) {
-            leat_pipeline_report(p, &s->failure);
+            leat_pipeline_report(p, NULL, &s->failure);
             return r;
         }
     }
     for (size_t i = 0; i < p->n_segments; i++) {
         for (size_t j = 0; j < p->segments[i]->n; j++) {
             struct leat_stage *s = p->segments[i]->slots[j].stage;
-            int r = s->type->commit ? stage_fn(s) : 0;
+            int r = s->type->commit && s->ended ? stage_fn(s) : 0;
 
             if (r < 0) {
                 if (!s->failure.code)
                     leat_fail(s, r, "%s", leat_strerror(r));
-                leat_pipeline_report(p, &s->failure);
+                leat_pipeline_report(p, NULL, &s->failure);
                 return r;
             }
         }
@@ -165,6 +165,17 @@ static bool begin_commit(struct leat_pipeline *p)
     return good;
 }
 
+/* The others have their outputs; that a branch has not is told all the same. */
+static void report_detached(struct leat_pipeline *p)
+{
+    struct leat_error error = p->detached;
+
+    if (!error.code)
+        return;
+    error.code = LEAT_EBATCH;
+    leat_pipeline_report(p, NULL, &error);
+}
+
 static bool phase_finish(struct leat_pipeline *p)
 {
     bool good;
@@ -176,6 +187,8 @@ static bool phase_finish(struct leat_pipeline *p)
     if (good && for_each_commit(p, prepare_stage, prepare_side) == 0 && begin_commit(p) &&
         for_each_commit(p, commit_stage, commit_side) < 0)
         revert_all(p);
+    if (good)
+        report_detached(p);
     atomic_store(&p->phase, LEAT_PHASE_CLOSE);
     return true;
 }

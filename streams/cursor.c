@@ -162,25 +162,70 @@ size_t leat_write(struct leat_out *out, const void *data, size_t n)
     return done;
 }
 
+static void push_ref(struct leat_out *out, struct leat_chunk *chunk, size_t off, size_t n)
+{
+    flush(out);
+    leat_queue_push(out->to,
+                    (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = n});
+    out->step_bytes += n;
+    out->total += n;
+}
+
+static bool by_reference(const struct leat_out *out, const struct leat_in *in, size_t n)
+{
+    return n >= LEAT_PASS_MIN && in->engine && !out->room_max;
+}
+
+static size_t offset_in(const struct leat_in *in, const struct leat_chunk *chunk)
+{
+    return (size_t)(in->data + in->pos - chunk->data);
+}
+
 size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n)
 {
     struct leat_chunk *chunk = in->engine;
 
-    if (n < LEAT_PASS_MIN || !chunk || out->room_max) {
+    if (!by_reference(out, in, n)) {
         n = leat_write(out, in->data + in->pos, n);
+    } else if (queue_has_room(out)) {
+        push_ref(out, chunk, offset_in(in, chunk), n);
     } else {
-        flush(out);
-        if (!queue_has_room(out)) {
+        out->full = true;
+        n = 0;
+    }
+    in->pos += n;
+    return n;
+}
+
+/* A small piece is copied once, into the first port's chunk; the others get a reference to that, so
+ * that nothing can fail between two ports. */
+size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
+{
+    struct leat_chunk *chunk = in->engine;
+    size_t off;
+    uint8_t *to;
+
+    for (size_t i = 0; i < (out->n_ports ? out->n_ports : 1); i++)
+        if (!queue_has_room(leat_port(out, i))) {
             out->full = true;
             return 0;
         }
-        leat_queue_push(out->to,
-                        (struct leat_slice){.chunk = leat_chunk_ref(chunk),
-                                            .off = (size_t)(in->data + in->pos - chunk->data),
-                                            .len = n});
-        out->step_bytes += n;
-        out->total += n;
+    if (by_reference(out, in, n)) {
+        off = offset_in(in, chunk);
+        push_ref(out, chunk, off, n);
+    } else {
+        size_t room = leat_reserve(out, &to);
+
+        n = n < room ? n : room;
+        if (n == 0)
+            return 0;
+        memcpy(to, in->data + in->pos, n);
+        chunk = out->fill;
+        off = out->at;
+        leat_commit(out, n);
     }
+    for (size_t i = 1; i < out->n_ports; i++)
+        push_ref(&out->ports[i], chunk, off, n);
     in->pos += n;
     return n;
 }

@@ -145,12 +145,17 @@ static bool is_consequence(int code)
     return code == LEAT_EPIPE || code == LEAT_ECANCELLED;
 }
 
-void leat_pipeline_report(struct leat_pipeline *p, const struct leat_error *error)
+void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info *info,
+                          const struct leat_error *error)
 {
     pthread_mutex_lock(&p->lock);
-    if (!p->error.code || (!p->cancelled && is_consequence(p->error.code) &&
-                           !is_consequence(error->code)))
+    if (info && info->detached) {
+        if (!p->detached.code)
+            p->detached = *error;
+    } else if (!p->error.code || (!p->cancelled && is_consequence(p->error.code) &&
+                                  !is_consequence(error->code))) {
         p->error = *error;
+    }
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -225,7 +230,7 @@ static void check_stall(struct leat_executor *ex)
         atomic_load(&p->waits.armed) > 0 || leat_pipeline_aborted(p))
         return;
     dump(p, error.text, sizeof error.text);
-    leat_pipeline_report(p, &error);
+    leat_pipeline_report(p, NULL, &error);
     atomic_store_explicit(&p->aborted, true, memory_order_release);
     uv_async_send(&p->on.async);
 }

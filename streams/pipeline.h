@@ -35,7 +35,6 @@ struct leat_pipeline {
     const struct leat_registry *registry;
     struct leat_settings settings; /* defaults filled in */
     struct leat_plan *plan;
-    struct leat_node implied[2];   /* default standard input and output */
     struct leat_stage_info *infos;
     size_t n_infos;
     struct leat_segment **segments;
@@ -51,6 +50,7 @@ struct leat_pipeline {
     pthread_mutex_t lock;
     /* Under the lock. */
     struct leat_error error;
+    struct leat_error detached; /* of a branch that does not stop the others */
     bool cancelled; /* the error is the caller's, and stays */
     bool committing;
     bool running;
@@ -66,8 +66,10 @@ struct leat_pipeline {
     _Atomic uint64_t started_ns, ended_ns;
 };
 
-/* leat_pipeline_report - an error of a stage: kept if it is the root cause. Thread: any. */
-void leat_pipeline_report(struct leat_pipeline *pipeline, const struct leat_error *error);
+/* leat_pipeline_report - an error of a stage (info; NULL: of none): kept if it is the root cause, or
+ * if it is the first of a detached branch. Thread: any. */
+void leat_pipeline_report(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
+                          const struct leat_error *error);
 /* leat_pipeline_from_plan - takes the plan, also on failure. */
 int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
                             const struct leat_settings *settings,

@@ -389,8 +389,8 @@ static int build_chain(struct build *b, struct leat_chain *chain, const struct l
 {
     size_t n = count_stages(b);
     struct place place = {
-        .may_read = !parent || parent->type->kind == LEAT_SOURCE,
-        .may_write = !parent || parent->type->kind != LEAT_SOURCE,
+        .may_read = !parent || parent->type->kind == LEAT_FAN_IN,
+        .may_write = !parent || parent->type->kind != LEAT_FAN_IN,
     };
 
     chain->nodes = leat_arena_alloc(b->arena, n * sizeof *chain->nodes);

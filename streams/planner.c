@@ -28,6 +28,7 @@ struct planner {
     bool cur_heavy;
     int numbers;
     size_t infos_room;
+    bool detached;    /* in a branch whose errors are not the pipeline's */
     const char *name; /* the file whose bytes flow here, or "-" */
     bool binary;
 };
@@ -50,6 +51,8 @@ static const struct leat_stage_type relay = {
 static const struct leat_node relay_node = {.type = &relay};
 
 /* --- pieces ------------------------------------------------------------------------------------- */
+
+static int add_chain(struct planner *pl, const struct leat_chain *c, bool starts, bool ends);
 
 static int no_memory(struct planner *pl)
 {
@@ -119,6 +122,7 @@ static struct leat_stage_info *new_info(struct planner *pl, const struct leat_no
     info->input_name = pl->name;
     info->input_binary = pl->binary;
     info->hidden = type == &relay;
+    info->detached = pl->detached;
     info->text = leat_node_text(node);
     if (!info->text)
         return NULL;
@@ -145,6 +149,16 @@ static int begin_segment(struct planner *pl)
     return pl->cur ? 0 : no_memory(pl);
 }
 
+static int join_segments(struct planner *pl, struct leat_segment *from, struct leat_segment *to,
+                         struct leat_edge *e)
+{
+    from->outlet = LEAT_OUTLET_EDGE;
+    to->inlet = LEAT_INLET_EDGE;
+    if (leat_segment_add_output(from, e) < 0 || leat_segment_add_input(to, e) < 0)
+        return no_memory(pl);
+    return 0;
+}
+
 /* From here on another segment goes on, through an edge. */
 static int cut_segment(struct planner *pl)
 {
@@ -157,16 +171,21 @@ static int cut_segment(struct planner *pl)
     r = begin_segment(pl);
     if (r < 0)
         return r;
-    from->outlet = LEAT_OUTLET_EDGE;
-    from->out_edge = e;
-    pl->cur->inlet = LEAT_INLET_EDGE;
-    pl->cur->in_edge = e;
-    e->writer = &from->actor;
-    e->reader = &pl->cur->actor;
-    return 0;
+    return join_segments(pl, from, pl->cur, e);
 }
 
 /* --- split stages -------------------------------------------------------------------------------- */
+
+/* An outlet stands behind a stage; where a joiner has none behind it, a relay. */
+static int need_stage(struct planner *pl)
+{
+    struct leat_stage_info *info;
+
+    if (pl->cur->n > 0)
+        return 0;
+    info = new_info(pl, &relay_node, &relay);
+    return info && add_stage(pl, pl->cur, info) ? 0 : no_memory(pl);
+}
 
 /* As many lanes as threads, if the memory for their blocks is there. */
 static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
@@ -188,13 +207,11 @@ static int add_lane(struct planner *pl, struct leat_segment *from, struct leat_s
 
     if (!lane || !in || !out || !add_stage(pl, lane, info))
         return no_memory(pl);
+    if (leat_segment_add_input(lane, in) < 0 || leat_segment_add_output(lane, out) < 0)
+        return no_memory(pl);
     lane->inlet = LEAT_INLET_LANE;
     lane->outlet = LEAT_OUTLET_LANE;
-    lane->in_edge = in;
-    lane->out_edge = out;
     in->writer = &from->actor;
-    in->reader = &lane->actor;
-    out->writer = &lane->actor;
     out->reader = &to->actor;
     out->carries_ends = true;
     from->cut->lanes[i] = in;
@@ -206,14 +223,11 @@ static int add_split(struct planner *pl, struct leat_stage_info *info)
 {
     struct leat_segment *from, *to;
     unsigned n = lanes_for(pl->p, info);
-    int lane_number, r = 0;
+    int lane_number, r;
 
-    if (pl->cur->n == 0) {
-        struct leat_stage_info *ri = new_info(pl, &relay_node, &relay);
-
-        if (!ri || !add_stage(pl, pl->cur, ri))
-            return no_memory(pl);
-    }
+    r = need_stage(pl);
+    if (r < 0)
+        return r;
     from = pl->cur;
     lane_number = ++pl->numbers;
     to = new_segment(pl, lane_number + 1);
@@ -332,6 +346,83 @@ static int place_second_half(struct planner *pl, const struct leat_node *node)
     return 0;
 }
 
+/* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
+static int add_branches(struct planner *pl, const struct leat_node *node, unsigned flags)
+{
+    struct leat_segment *from = pl->cur;
+    const char *name = pl->name;
+    bool binary = pl->binary, detached = pl->detached;
+    int r = cut_segment(pl);
+    struct leat_segment *on = pl->cur;
+
+    for (size_t i = 0; i < node->n_branches && r == 0; i++) {
+        struct leat_edge *e = new_edge(pl);
+
+        pl->name = name;
+        pl->binary = binary;
+        pl->detached = detached || (flags & LEAT_DETACHES);
+        if (!e)
+            return no_memory(pl);
+        r = begin_segment(pl);
+        if (r == 0)
+            r = join_segments(pl, from, pl->cur, e);
+        if (r == 0)
+            r = add_chain(pl, &node->branches[i], false, true);
+    }
+    pl->cur = on;
+    pl->cur_heavy = false;
+    pl->name = name;
+    pl->binary = binary;
+    pl->detached = detached;
+    return r;
+}
+
+/* The branches of a fan-in, each with an open end; then a segment that reads them. */
+static int add_inputs(struct planner *pl, const struct leat_node *node)
+{
+    struct leat_edge **ends = calloc(node->n_branches, sizeof(*ends));
+    int r = ends ? 0 : no_memory(pl);
+
+    for (size_t i = 0; i < node->n_branches && r == 0; i++) {
+        r = add_chain(pl, &node->branches[i], true, false);
+        if (r == 0)
+            r = need_stage(pl);
+        if (r == 0)
+            ends[i] = new_edge(pl);
+        if (r == 0 && (!ends[i] || leat_segment_add_output(pl->cur, ends[i]) < 0))
+            r = no_memory(pl);
+        if (r == 0)
+            pl->cur->outlet = LEAT_OUTLET_EDGE;
+    }
+    if (r == 0)
+        r = begin_segment(pl);
+    for (size_t i = 0; i < node->n_branches && r == 0; i++)
+        if (leat_segment_add_input(pl->cur, ends[i]) < 0)
+            r = no_memory(pl);
+    if (r == 0)
+        pl->cur->inlet = LEAT_INLET_CONCAT;
+    pl->name = "-";
+    free(ends);
+    return r;
+}
+
+/* The stage itself is an ordinary one behind the edges; the inlet gives it their streams in turn. */
+static int add_fan_in(struct planner *pl, const struct leat_node *node, bool first)
+{
+    struct leat_stage_info *info;
+    int r;
+
+    if (!first)
+        return fail_node(pl, node, "can only come first: its inputs are its branches");
+    r = add_inputs(pl, node);
+    if (r < 0)
+        return r;
+    info = new_info(pl, node, node->type);
+    if (!info || !add_stage(pl, pl->cur, info))
+        return no_memory(pl);
+    return plan_node(pl, info);
+}
+
 static int add_node(struct planner *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_type *type = by_place(node->type, first, last);
@@ -340,6 +431,8 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
 
     if (!type)
         return fail_node(pl, node, "cannot stand here");
+    if (type->kind == LEAT_FAN_IN)
+        return add_fan_in(pl, node, first);
     if (type->kind == LEAT_SOURCE && !first)
         return fail_node(pl, node, "is a readable; it can only come first");
     if (type->kind != LEAT_SOURCE && first)
@@ -358,25 +451,32 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);
     carry_on(pl, info);
+    if (r == 0 && node->n_branches > 0)
+        r = add_branches(pl, node, info->flags);
     return r;
 }
 
 /* --- open ends ----------------------------------------------------------------------------------- */
 
-static int imply(struct planner *pl, struct leat_node *node, const struct leat_stage_type *type)
+static int imply(struct planner *pl, const struct leat_stage_type *type, bool first)
 {
     static const struct leat_strings none;
-    void *params = leat_arena_alloc(pl->p->plan->arena, type->params_size);
+    struct leat_arena *arena = pl->p->plan->arena;
+    struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
+    void *params = leat_arena_alloc(arena, type->params_size);
+    int r;
 
-    if (!params)
+    if (!node || !params)
         return no_memory(pl);
     *node = (struct leat_node){.type = type, .params = params, .implied = true};
-    return leat_options_parse(type, pl->p->plan->arena, &none, params, &node->operands, pl->error);
+    r = leat_options_parse(type, arena, &none, params, &node->operands, pl->error);
+    return r < 0 ? r : add_node(pl, node, first, !first);
 }
 
 static bool starts_itself(const struct leat_stage_type *type)
 {
-    return type->kind == LEAT_SOURCE || (type->kind == LEAT_BY_PLACE && type->first);
+    return type->kind == LEAT_SOURCE || type->kind == LEAT_FAN_IN ||
+           (type->kind == LEAT_BY_PLACE && type->first);
 }
 
 static bool ends_itself(const struct leat_stage_type *type)
@@ -384,31 +484,38 @@ static bool ends_itself(const struct leat_stage_type *type)
     return type->kind == LEAT_SINK || (type->kind == LEAT_BY_PLACE && type->last);
 }
 
-static int add_chain(struct planner *pl)
+/* One chain into the current segment, or (starts) from a source of its own.
+ *
+ *   starts  nothing comes before: a readable, or standard input
+ *   ends    nothing comes after: a writable, or standard output; else its end stays open */
+static int add_chain(struct planner *pl, const struct leat_chain *c, bool starts, bool ends)
 {
-    struct leat_pipeline *p = pl->p;
-    const struct leat_chain *c = &p->plan->root;
-    bool fixed = p->settings.fixed_default_io;
-    bool before = c->n == 0 || (!fixed && !starts_itself(c->nodes[0].type));
-    bool after = c->n == 0 || (!fixed && (!ends_itself(c->nodes[c->n - 1].type) ||
-                                          (c->n == 1 && !before)));
+    bool fixed = pl->p->settings.fixed_default_io;
+    bool before = starts && (c->n == 0 || (!fixed && !starts_itself(c->nodes[0].type)));
+    bool after = ends && (c->n == 0 || (!fixed && !ends_itself(c->nodes[c->n - 1].type)));
     int r = 0;
 
-    if (c->n == 1 && c->nodes[0].type->kind == LEAT_SINK)
-        after = false;
-    if (before) {
-        r = imply(pl, &p->implied[0], &leat_stage_read);
-        if (r == 0)
-            r = add_node(pl, &p->implied[0], true, false);
-    }
+    /* `exec CMD` alone is a source: its output is what is seen. */
+    if (ends && !fixed && !before && starts && c->n == 1 && c->nodes[0].type->kind != LEAT_SINK)
+        after = true;
+    if (before)
+        r = imply(pl, &leat_stage_read, true);
     for (size_t i = 0; i < c->n && r == 0; i++)
-        r = add_node(pl, &c->nodes[i], i == 0 && !before, i + 1 == c->n && !after);
-    if (after && r == 0) {
-        r = imply(pl, &p->implied[1], &leat_stage_write);
-        if (r == 0)
-            r = add_node(pl, &p->implied[1], false, true);
-    }
+        r = add_node(pl, &c->nodes[i], starts && i == 0 && !before,
+                     ends && i + 1 == c->n && !after);
+    if (after && r == 0)
+        r = imply(pl, &leat_stage_write, false);
     return r;
+}
+
+static size_t count_nodes(const struct leat_chain *c)
+{
+    size_t n = c->n + 2; /* and its implied ends */
+
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t k = 0; k < c->nodes[i].n_branches; k++)
+            n += count_nodes(&c->nodes[i].branches[k]);
+    return n;
 }
 
 /* --- sizes --------------------------------------------------------------------------------------- */
@@ -422,8 +529,8 @@ static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        if ((seg->in_edge == e && seg->inlet == LEAT_INLET_LANE) ||
-            (seg->out_edge == e && seg->outlet == LEAT_OUTLET_LANE)) {
+        if (seg->inlet == LEAT_INLET_LANE &&
+            (seg->in_edges[0] == e || seg->ports[0].edge == e)) {
             uint64_t block = seg->slots[0].stage->info->block + (uint64_t)chunk;
 
             return block > mark ? block : mark;
@@ -440,7 +547,7 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        bound += (uint64_t)chunk * SLOT_CHUNKS * seg->n;
+        bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->n_ports);
         bound += seg->join ? (uint64_t)chunk * JOIN_CHUNKS : 0;
     }
     for (size_t i = 0; i < p->n_edges; i++)
@@ -507,12 +614,12 @@ int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
     struct planner pl = {.p = p, .error = ret_error, .name = "-"};
     int r;
 
-    /* A node is at most two stages, and a relay before it. */
-    pl.infos_room = 3 * (p->plan->root.n + 2);
+    /* A node is at most two stages, and a relay before or behind it. */
+    pl.infos_room = 3 * count_nodes(&p->plan->root);
     p->infos = calloc(pl.infos_room, sizeof *p->infos);
     if (!p->infos)
         return no_memory(&pl);
-    r = add_chain(&pl);
+    r = add_chain(&pl, &p->plan->root, true, true);
     if (r == 0)
         r = choose_sizes(&pl);
     if (r == 0)

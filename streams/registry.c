@@ -57,7 +57,7 @@ static bool sound(const struct leat_stage_type *type)
         return false;
     if (type->kind == LEAT_BY_PLACE)
         return type->first || type->last || type->middle_in;
-    if (type->kind != LEAT_SOURCE && type->kind != LEAT_TRANSFORM && type->kind != LEAT_SINK)
+    if (type->kind < LEAT_SOURCE || type->kind > LEAT_FAN_IN)
         return false;
     if (type->nature == LEAT_SPLIT && (!type->split || type->kind != LEAT_TRANSFORM))
         return false;

@@ -37,7 +37,26 @@ struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number
     seg->pipeline = pipeline;
     seg->number = number;
     seg->memory.wake = memory_wake;
+    seg->ports = calloc(1, sizeof *seg->ports);
+    if (!seg->ports) {
+        free(seg);
+        return NULL;
+    }
     return seg;
+}
+
+static void clear_ports(struct leat_segment *seg)
+{
+    leat_queue_clear(&seg->ports[0].last);
+    for (size_t k = 1; k < seg->n_ports; k++)
+        leat_queue_clear(&seg->ports[k].last);
+}
+
+static void slot_out_done(struct leat_slot *s)
+{
+    leat_out_done(&s->out);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_done(&s->out.ports[k]);
 }
 
 void leat_segment_free(struct leat_segment *seg)
@@ -49,20 +68,63 @@ void leat_segment_free(struct leat_segment *seg)
 
         leat_queue_clear(&s->in);
         leat_queue_clear(&s->raw);
-        leat_out_done(&s->out);
+        slot_out_done(s);
+        free(s->out.ports);
         if (s->framer)
             leat_framer_done(s->framer);
         free(s->framer);
         leat_stage_free(s->stage);
     }
-    leat_queue_clear(&seg->last);
+    clear_ports(seg);
     leat_queue_clear(&seg->dump);
     leat_split_free(seg->join);
     leat_split_free(seg->cut);
     leat_block_free(seg->block);
     leat_block_free(seg->ended_block);
     free(seg->slots);
+    free(seg->ports);
+    free(seg->in_edges);
     free(seg);
+}
+
+int leat_segment_add_input(struct leat_segment *seg, struct leat_edge *edge)
+{
+    struct leat_edge **more = realloc(seg->in_edges, (seg->n_in_edges + 1) * sizeof(*more));
+
+    if (!more)
+        return LEAT_ENOMEM;
+    seg->in_edges = more;
+    seg->in_edges[seg->n_in_edges++] = edge;
+    edge->reader = &seg->actor;
+    return 0;
+}
+
+int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
+{
+    struct leat_port_end *more = realloc(seg->ports, (seg->n_ports + 1) * sizeof *more);
+
+    if (!more)
+        return LEAT_ENOMEM;
+    seg->ports = more;
+    seg->ports[seg->n_ports++] = (struct leat_port_end){.edge = edge};
+    edge->writer = &seg->actor;
+    return 0;
+}
+
+/* A junction's ports, each into a queue of its own. */
+static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
+{
+    struct leat_pipeline *p = seg->pipeline;
+
+    if (seg->n_ports < 2)
+        return 0;
+    s->out.ports = calloc(seg->n_ports, sizeof *s->out.ports);
+    if (!s->out.ports)
+        return LEAT_ENOMEM;
+    s->out.n_ports = seg->n_ports;
+    for (size_t k = 1; k < seg->n_ports; k++)
+        leat_out_init(&s->out.ports[k], &seg->ports[k].last, &p->pool, p->settings.room);
+    return 0;
 }
 
 int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
@@ -104,8 +166,10 @@ int leat_segment_ready(struct leat_segment *seg)
         if (next)
             to = next->stage->info->framing == LEAT_LINES && !lane ? &next->raw : &next->in;
         else if (seg->outlet != LEAT_OUTLET_NONE)
-            to = &seg->last;
+            to = &seg->ports[0].last;
         leat_out_init(&s->out, to, &p->pool, p->settings.room);
+        if (!next && ready_ports(seg, s) < 0)
+            return LEAT_ENOMEM;
     }
     return 0;
 }
@@ -122,9 +186,9 @@ enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
 static void cancel_inlet(struct leat_segment *seg, enum leat_reason reason)
 {
     seg->in_cancelled = true;
-    if (seg->inlet == LEAT_INLET_EDGE || seg->inlet == LEAT_INLET_LANE)
-        leat_edge_cancel(seg->in_edge, reason);
-    else if (seg->inlet == LEAT_INLET_JOIN)
+    for (size_t k = 0; k < seg->n_in_edges; k++)
+        leat_edge_cancel(seg->in_edges[k], reason);
+    if (seg->inlet == LEAT_INLET_JOIN)
         leat_split_cancel(seg->join, reason);
 }
 
@@ -189,7 +253,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
     if (seg->outlet == LEAT_OUTLET_LANE)
         seg->lane_error = s->stage->failure; /* the joiner reports it, in order */
     else
-        leat_pipeline_report(seg->pipeline, &s->stage->failure);
+        leat_pipeline_report(seg->pipeline, s->stage->info, &s->stage->failure);
     slot_done(seg, s, true);
     leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
 }
@@ -202,7 +266,7 @@ static void abort_all(struct leat_segment *seg)
             slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
     if (!seg->in_cancelled)
         cancel_inlet(seg, LEAT_REASON_FAILED);
-    leat_queue_clear(&seg->last);
+    clear_ports(seg);
     seg->out_gone = true;
 }
 
@@ -226,10 +290,10 @@ static void finish_outlet(struct leat_segment *seg)
 
     seg->out_flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
     if (seg->outlet == LEAT_OUTLET_LANE && seg->lane_error.code)
-        seg->out_edge->error = &seg->lane_error;
-    if (seg->outlet == LEAT_OUTLET_EDGE || seg->outlet == LEAT_OUTLET_LANE)
-        leat_edge_finish(seg->out_edge, state);
-    else if (seg->outlet == LEAT_OUTLET_CUT)
+        seg->ports[0].edge->error = &seg->lane_error;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_edge_finish(seg->ports[k].edge, state);
+    if (seg->outlet == LEAT_OUTLET_CUT)
         (void)leat_cut_finish(seg, state);
 }
 
@@ -240,7 +304,7 @@ static void finish(struct leat_segment *seg)
     if (!seg->in_cancelled && seg->inlet != LEAT_INLET_NONE)
         cancel_inlet(seg, LEAT_REASON_DONE);
     for (size_t i = 0; i < seg->n; i++)
-        leat_out_done(&seg->slots[i].out);
+        slot_out_done(&seg->slots[i]);
     if (seg->join)
         leat_out_done(&seg->join->out);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
@@ -250,56 +314,109 @@ static void finish(struct leat_segment *seg)
 
 /* --- output ------------------------------------------------------------------------------------ */
 
-static int flush_edge(struct leat_segment *seg)
+/* The reader of a port is gone. A detached branch that failed is like one that has enough. */
+static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
 {
+    enum leat_reason reason = leat_edge_reason(port->edge);
+    unsigned flags = seg->slots[seg->n - 1].stage->info->flags;
+    struct leat_out *out = &seg->slots[seg->n - 1].out;
+
+    port->gone = true;
+    leat_queue_clear(&port->last);
+    leat_port(out, (size_t)(port - seg->ports))->to = &seg->dump;
+    if (reason == LEAT_REASON_FAILED && !(flags & LEAT_DETACHES))
+        seg->out_failed = true;
+}
+
+/* Returns 0: all was taken, or nobody wants it; LEAT_FULL. */
+static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
+{
+    bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
     struct leat_slice *s;
 
-    while ((s = leat_queue_head(&seg->last))) {
+    while (!port->gone && (s = leat_queue_head(&port->last))) {
         struct leat_item item = {.slice = *s};
-        int r = leat_edge_write(seg->out_edge, &item);
+        int r = leat_edge_write(port->edge, &item);
 
-        if (r != 0)
-            return r;
-        leat_queue_pop(&seg->last);
+        if (r == LEAT_FULL && drops && port != &seg->ports[0]) {
+            port->dropped += s->len;
+            leat_chunk_unref(s->chunk);
+        } else if (r == LEAT_FULL) {
+            return LEAT_FULL;
+        } else if (r != 0) {
+            port_gone(seg, port);
+            return 0;
+        }
+        leat_queue_pop(&port->last);
     }
-    if (seg->ended_block) {
+    if (seg->ended_block && !port->gone) {
         struct leat_item item = {.end = seg->ended_block};
-        int r = leat_edge_write(seg->out_edge, &item);
+        int r = leat_edge_write(port->edge, &item);
 
-        if (r != 0)
+        if (r == LEAT_FULL)
             return r;
-        seg->ended_block = NULL;
+        if (r == 0)
+            seg->ended_block = NULL;
+        else
+            port_gone(seg, port);
     }
     return 0;
+}
+
+/* Every port gets what it can take, whatever the others do. Returns 0 or LEAT_FULL. */
+static int flush_ports(struct leat_segment *seg)
+{
+    int r = 0;
+
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (flush_port(seg, &seg->ports[k]) == LEAT_FULL)
+            r = LEAT_FULL;
+    return r;
+}
+
+static bool all_gone(const struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (!seg->ports[k].gone)
+            return false;
+    return seg->n_ports > 0;
+}
+
+/* Downstream wants no more, or has failed: nothing before it is needed. */
+static enum leat_turn outlet_gone(struct leat_segment *seg, bool failed)
+{
+    seg->out_gone = true;
+    clear_ports(seg);
+    leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
+    return LEAT_TURN_WENT;
+}
+
+static int cut_turn(struct leat_segment *seg)
+{
+    int r = leat_cut_flush(seg);
+
+    if (r == 0)
+        return -1;
+    if (r == LEAT_FULL)
+        return leat_segment_park(seg, LEAT_PARK_OUT);
+    /* Any other error is of the cutter, which has reported it. */
+    return outlet_gone(seg, r != LEAT_ECANCELLED || leat_edge_reason(seg->cut->lanes[seg->cut->at]) !=
+                                                        LEAT_REASON_DONE);
 }
 
 /* Returns a turn, or -1 when there was nothing to hand over. */
 static int outlet_turn(struct leat_segment *seg)
 {
-    enum leat_reason reason;
     int r;
 
     if (seg->out_gone || seg->outlet == LEAT_OUTLET_NONE)
         return -1;
     if (seg->outlet == LEAT_OUTLET_CUT)
-        r = leat_cut_flush(seg);
-    else
-        r = flush_edge(seg);
-    if (r == 0)
-        return -1;
-    if (r == LEAT_FULL)
-        return leat_segment_park(seg, LEAT_PARK_OUT);
-    seg->out_gone = true;
-    leat_queue_clear(&seg->last);
-    if (r != LEAT_ECANCELLED) { /* the cutter failed, and has reported it */
-        leat_segment_give_up(seg, seg->n, LEAT_STOP_ABORT);
-        return LEAT_TURN_WENT;
-    }
-    reason = seg->outlet == LEAT_OUTLET_CUT ? leat_edge_reason(seg->cut->lanes[seg->cut->at])
-                                            : leat_edge_reason(seg->out_edge);
-    leat_segment_give_up(seg, seg->n,
-                         reason == LEAT_REASON_DONE ? LEAT_STOP_DONE : LEAT_STOP_ABORT);
-    return LEAT_TURN_WENT;
+        return cut_turn(seg);
+    r = flush_ports(seg);
+    if (seg->out_failed || all_gone(seg))
+        return outlet_gone(seg, seg->out_failed);
+    return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;
 }
 
 /* Has downstream gone while there is nothing to write? Then it is not found out by writing. */
@@ -309,18 +426,19 @@ static bool outlet_cancelled(struct leat_segment *seg)
         return false;
     if (seg->outlet == LEAT_OUTLET_CUT)
         return leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_NONE;
-    return leat_edge_reason(seg->out_edge) != LEAT_REASON_NONE;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (!seg->ports[k].gone && leat_edge_reason(seg->ports[k].edge) != LEAT_REASON_NONE)
+            port_gone(seg, &seg->ports[k]);
+    return seg->out_failed || all_gone(seg);
 }
 
 static void outlet_notice(struct leat_segment *seg)
 {
-    struct leat_edge *e =
-        seg->outlet == LEAT_OUTLET_CUT ? seg->cut->lanes[seg->cut->at] : seg->out_edge;
-    bool benign = leat_edge_reason(e) == LEAT_REASON_DONE;
+    bool failed = seg->out_failed;
 
-    seg->out_gone = true;
-    leat_queue_clear(&seg->last);
-    leat_segment_give_up(seg, seg->n, benign ? LEAT_STOP_DONE : LEAT_STOP_ABORT);
+    if (seg->outlet == LEAT_OUTLET_CUT)
+        failed = leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_DONE;
+    outlet_gone(seg, failed);
 }
 
 /* --- input ------------------------------------------------------------------------------------- */
@@ -352,8 +470,12 @@ static int read_edge(struct leat_segment *seg)
 {
     struct leat_slot *s = &seg->slots[0];
     struct leat_item item = {0};
-    int r = leat_edge_read(seg->in_edge, &item);
+    int r = leat_edge_read(seg->in_edges[seg->in_at], &item);
 
+    if (r == LEAT_END && seg->in_at + 1 < seg->n_in_edges) {
+        seg->in_at++; /* concat: the next one's turn */
+        return 0;
+    }
     if (r != 0)
         return r;
     if (item.slice.chunk)
@@ -386,7 +508,7 @@ static enum leat_turn inlet_turn(struct leat_segment *seg)
     if (r == LEAT_ECANCELLED)
         return LEAT_TURN_WENT;
     if (seg->inlet == LEAT_INLET_JOIN) {
-        leat_pipeline_report(seg->pipeline, &seg->lane_error);
+        leat_pipeline_report(seg->pipeline, seg->join->info, &seg->lane_error);
         cancel_inlet(seg, LEAT_REASON_FAILED);
     } else {
         leat_segment_fail(seg, 0);
@@ -431,7 +553,10 @@ static bool output_taken(const struct leat_segment *seg, size_t i)
 {
     if (i + 1 < seg->n)
         return seg->slots[i + 1].in.n == 0 && seg->slots[i + 1].raw.n == 0;
-    return seg->last.n == 0 && !seg->ended_block;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (seg->ports[k].last.n > 0)
+            return false;
+    return seg->ports[0].last.n == 0 && !seg->ended_block;
 }
 
 static bool runnable(const struct leat_segment *seg, size_t i)
@@ -471,6 +596,7 @@ static void step_ended(struct leat_segment *seg, size_t i)
         s->more = false;
         return;
     }
+    s->stage->ended = !failed;
     slot_done(seg, s, failed);
     leat_segment_give_up(seg, i, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
 }
@@ -525,6 +651,8 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
         return LEAT_TURN_WENT;
     }
     s->more = s->out.full || s->stopping;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        s->more = s->more || s->out.ports[k].full;
     if (s->out.starved && !progress) {
         leat_segment_park(seg, LEAT_PARK_MEMORY);
         return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
@@ -584,6 +712,31 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
     }
 }
 
+static void slot_out_begin(struct leat_slot *s)
+{
+    leat_out_begin(&s->out);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_begin(&s->out.ports[k]);
+}
+
+/* Returns the bytes that the step gave, over all ports. */
+static size_t slot_out_end(struct leat_slot *s)
+{
+    size_t produced;
+
+    leat_out_end(&s->out);
+    produced = s->out.step_bytes;
+    for (size_t k = 1; k < s->out.n_ports; k++) {
+        struct leat_out *port = &s->out.ports[k];
+
+        leat_out_end(port);
+        produced += port->step_bytes;
+        s->out.starved = s->out.starved || port->starved;
+        s->out.nomem = s->out.nomem || port->nomem;
+    }
+    return produced;
+}
+
 static enum leat_turn run_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -594,16 +747,14 @@ static enum leat_turn run_step(struct leat_segment *seg, size_t i)
     int r;
 
     fill_in(seg, i, &in);
-    leat_out_begin(&s->out);
+    slot_out_begin(s);
     stage->in = &in;
     r = stage->type->step(stage, &in, &s->out);
     stage->in = NULL;
-    leat_out_end(&s->out);
-    produced = s->out.step_bytes;
+    produced = slot_out_end(s);
     consume(s, in.pos);
     count_step(stage->info, in.pos, produced, leat_now_ns() - start);
-    if (s->discard)
-        leat_queue_clear(&seg->dump);
+    leat_queue_clear(&seg->dump);
     if (r < 0) {
         if (!stage->failure.code)
             leat_fail(stage, r, "%s", leat_strerror(r));
@@ -740,7 +891,7 @@ static bool segment_run(struct leat_actor *actor)
     for (int i = 0; i < TURNS; i++) {
         enum leat_turn t = LEAT_TURN_WENT;
 
-        if (all_done(seg) && (seg->out_gone || (seg->last.n == 0 && !seg->ended_block)) &&
+        if (all_done(seg) && (seg->out_gone || output_taken(seg, seg->n - 1)) &&
             (seg->outlet != LEAT_OUTLET_CUT || seg->out_gone || outlet_turn(seg) == -1)) {
             finish(seg);
             return false;

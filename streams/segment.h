@@ -33,16 +33,25 @@ struct leat_slot {
 
 struct leat_split_run;
 
+/* One way out of a segment. A junction has several; every other outlet is ports[0]. */
+struct leat_port_end {
+    struct leat_queue last;  /* output of the last stage, not yet taken by the outlet */
+    struct leat_edge *edge;  /* or NULL: a cutter takes it */
+    bool gone;               /* its reader wants no more */
+    uint64_t dropped;        /* bytes, under LEAT_DROPS */
+};
+
 enum leat_inlet_kind {
     LEAT_INLET_NONE,  /* the first stage is a source */
     LEAT_INLET_EDGE,
     LEAT_INLET_LANE,  /* an edge that carries blocks */
     LEAT_INLET_JOIN,  /* the lanes of a split stage, in order */
+    LEAT_INLET_CONCAT, /* several edges, one after another */
 };
 
 enum leat_outlet_kind {
     LEAT_OUTLET_NONE, /* the last stage is a sink */
-    LEAT_OUTLET_EDGE,
+    LEAT_OUTLET_EDGE, /* one edge, or one for each port of a junction */
     LEAT_OUTLET_LANE, /* an edge that carries the outputs of blocks */
     LEAT_OUTLET_CUT,  /* to the lanes of a split stage */
 };
@@ -55,13 +64,16 @@ struct leat_segment {
     size_t n, room;
     enum leat_inlet_kind inlet;
     enum leat_outlet_kind outlet;
-    struct leat_edge *in_edge, *out_edge;
+    struct leat_edge **in_edges; /* concat: n_in_edges of them; else in_edges[0] */
+    size_t n_in_edges, in_at;
+    struct leat_port_end *ports;
+    size_t n_ports;
     struct leat_split_run *join, *cut;
     enum leat_flow in_flow;      /* what the inlet has said */
     bool in_cancelled;
-    struct leat_queue last;      /* output of the last stage, not yet taken by the outlet */
     enum leat_flow out_flow;     /* what the outlet was told */
-    bool out_gone;               /* the outlet's reader is gone */
+    bool out_gone;               /* nobody reads what it gives */
+    bool out_failed;             /* a branch failed, and that counts */
     struct leat_queue dump;      /* what nobody wants */
     /* A lane's current block. */
     struct leat_block *block, *ended_block;
@@ -86,6 +98,9 @@ struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number
 void leat_segment_free(struct leat_segment *segment);
 /* leat_segment_add - append a stage; taken also on failure. Returns 0 or LEAT_ENOMEM. */
 int leat_segment_add(struct leat_segment *segment, struct leat_stage *stage);
+/* leat_segment_add_input, _add_output - one more edge. Return 0 or LEAT_ENOMEM. */
+int leat_segment_add_input(struct leat_segment *segment, struct leat_edge *edge);
+int leat_segment_add_output(struct leat_segment *segment, struct leat_edge *edge);
 /* leat_segment_ready - after all was added: connect the stages. Returns 0 or LEAT_ENOMEM. */
 int leat_segment_ready(struct leat_segment *segment);
 /* leat_segment_give_up - nobody downstream of stage i wants more: end it and all before it. */

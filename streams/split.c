@@ -191,7 +191,7 @@ static int fail_cut(struct leat_segment *seg, int code)
                      (unsigned long long)run->framer->record_max);
     else if (!run->stage->failure.code)
         leat_fail(run->stage, code, "%s", leat_strerror(code));
-    leat_pipeline_report(seg->pipeline, &run->stage->failure);
+    leat_pipeline_report(seg->pipeline, run->info, &run->stage->failure);
     return code;
 }
 
@@ -200,18 +200,18 @@ int leat_cut_flush(struct leat_segment *seg)
     struct leat_split_run *run = seg->cut;
     const struct leat_slot *last = &seg->slots[seg->n - 1];
     bool ended = last->done && !last->failed;
-    struct leat_queue *q = run->framer ? &run->framed : &seg->last;
+    struct leat_queue *q = run->framer ? &run->framed : &seg->ports[0].last;
     int r;
 
     for (;;) {
         if (run->framer && q->n == 0) {
-            r = leat_framer_feed(run->framer, &seg->last, ended, q);
+            r = leat_framer_feed(run->framer, &seg->ports[0].last, ended, q);
             if (r < 0)
                 return fail_cut(seg, r);
         }
         if (q->n == 0)
             break;
-        r = send_piece(run, q, ended && q->n == 1 && seg->last.n <= (run->framer ? 0u : 1u));
+        r = send_piece(run, q, ended && q->n == 1 && seg->ports[0].last.n <= (run->framer ? 0u : 1u));
         if (r < 0 && r != LEAT_ECANCELLED)
             return fail_cut(seg, r);
         if (r != 0)

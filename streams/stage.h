@@ -47,6 +47,8 @@ LEAT_API size_t leat_write(struct leat_out *out, const void *data, size_t n);
  * in->pos moves past them. n <= in->len - in->pos. Returns how many were passed: fewer than n
  * when there is no more room now; then return LEAT_MORE. */
 LEAT_API size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n);
+/* leat_pass_all - as leat_pass, to every port of a junction that is still read. */
+LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n);
 /* leat_port - the i-th output of a junction, i < number of its outputs; 0 is the stream that goes
  * on after the last bracket, branch b is port b + 1. An ordinary stage's only one is port 0. */
 LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
@@ -144,6 +146,7 @@ enum leat_kind {
     LEAT_SOURCE = 1, /* readable: no input */
     LEAT_TRANSFORM,  /* one in, one out */
     LEAT_SINK,       /* writable: no output */
+    LEAT_FAN_IN,     /* its branches, one after another, are its input */
     LEAT_BY_PLACE,   /* the planner picks from by_place */
 };
 
@@ -162,6 +165,8 @@ enum leat_flags {
     LEAT_PASS_THROUGH = 1,  /* its output is its input, unchanged (hash, count --to, pass) */
     LEAT_WANTS_ALL = 2,     /* goes on to the end of its input though downstream has ended */
     LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not for a terminal without --force */
+    LEAT_DROPS = 16,        /* junctions: a branch that is too slow loses data */
+    LEAT_DETACHES = 32,     /* junctions: a branch that fails leaves the others running */
     LEAT_OPENS_LAST = 8,    /* opened after all others (exec): no side effect of a failed start */
 };
 

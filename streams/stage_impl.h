@@ -34,7 +34,8 @@ struct leat_stage_info {
     struct leat_side_output side;
     int segment;
     unsigned workers;
-    bool hidden; /* the engine's own, not of the plan */
+    bool hidden;   /* the engine's own, not of the plan */
+    bool detached; /* its errors are not the pipeline's: tee --on-error=detach */
     /* Counters: written by the lanes, read by anyone. */
     _Atomic uint64_t bytes_in, bytes_out, busy_ns, wait_in_ns, wait_out_ns, steps;
     _Atomic uint64_t pos, total; /* a source's */
@@ -48,7 +49,9 @@ struct leat_stage {
     struct leat_stage *shared;    /* middle_out: its middle_in */
     void *state;
     void *result; /* a lane's, of the current block */
-    bool open_called, closed, committed, planning;
+    bool open_called, closed, planning;
+    bool ended;     /* it said LEAT_END: a sink may commit */
+    bool committed;
     uint64_t charged;
     const struct leat_in *in; /* during a step: for the offset of an error */
     struct leat_error failure;

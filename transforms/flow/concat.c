@@ -1,0 +1,29 @@
+/* concat.c - several pipelines, one after another, as one stream. */
+
+#include "stage.h"
+
+extern const struct leat_stage_type leat_stage_concat;
+
+#define BRANCHES_MAX 64u
+
+static int concat_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    (void)s;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+const struct leat_stage_type leat_stage_concat = {
+    .name = "concat",
+    .summary = "join pipelines end to end",
+    .manual = "Each bracket is a pipeline that begins with a readable; their streams follow one "
+              "another. All of them run from the start, each as far as its buffers go, so the next "
+              "one is ready when its turn comes. If any fails, the whole pipeline fails.",
+    .examples = "concat [ read words.txt ] [ read big.log : head -n 1 ] : count -l",
+    .kind = LEAT_FAN_IN,
+    .branches_min = 1,
+    .branches_max = BRANCHES_MAX,
+    .step = concat_step,
+};
