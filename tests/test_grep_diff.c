@@ -1,0 +1,440 @@
+/* test_grep_diff.c - grep against GNU grep, byte for byte.
+ *
+ * Pairs of a pattern with options and a text are drawn from a seed; both tools get them, and must
+ * give the same bytes, or both refuse the pattern. Each pair also draws its pieces, chunk, room and
+ * threads. LEAT_GREP_PAIRS and LEAT_GREP_SEED ask for more or others.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "memio.h"
+#include "test.h"
+
+#define PAIRS 1000u
+#define PROCESSES 4u /* tests that share the pairs */
+#define ARGS_MAX 16
+#define TEXT_MAX 4096u
+
+extern char **environ;
+
+struct buffer {
+    char *data;
+    size_t len, room;
+};
+
+static void add(struct buffer *b, const void *data, size_t n)
+{
+    if (n > b->room - b->len) {
+        b->room = 2 * (b->room + n);
+        b->data = realloc(b->data, b->room);
+        ASSERT_NOT_NULL(b->data);
+    }
+    memcpy(b->data + b->len, data, n);
+    b->len += n;
+}
+
+static void add_text(struct buffer *b, const char *text)
+{
+    add(b, text, strlen(text));
+}
+
+/* --- drawing ----------------------------------------------------------------------------------- */
+
+static unsigned draw(uint64_t *random, unsigned n)
+{
+    return (unsigned)(test_random(random) >> 33) % n;
+}
+
+static const char *pick(uint64_t *random, const char *const *from, size_t n)
+{
+    return from[draw(random, (unsigned)n)];
+}
+#define PICK(random, from) pick(random, from, sizeof(from) / sizeof *(from))
+
+static const char *const plain[] = {"a", "b",  "ab",  "A",   "0", "1", "_",
+                                    "-", "ba", "a.b", "b b", "#", ","};
+static const char *const common[] = {
+    "a",
+    "b",
+    "ab",
+    "A",
+    "0",
+    "_",
+    "-",
+    " ",
+    ".",
+    ".*",
+    "a*",
+    "b*",
+    "[ab]",
+    "[^a]",
+    "[a-c]*",
+    "[[:digit:]]",
+    "[^[:space:]]",
+    "[[:upper:]]",
+    "[]a]",
+    "[^]a]",
+    "[a-]",
+    "\\w",
+    "\\W",
+    "\\s",
+    "\\S",
+    "\\<",
+    "\\>",
+    "\\b",
+    "\\B",
+    "^",
+    "$",
+    "\\.",
+    "\\*",
+    "\\\\",
+    "[\\]",
+    "[[.-.]]",
+    "[[=a=]]",
+    "\\`",
+    "\\'",
+    "*",
+    "[[:alnum:]_]*",
+    "[b-a]",
+    "[[:foo:]]",
+    "[a",
+    "[:a:]",
+    "\\/",
+    "\xff",
+    "\xc3\xa9",
+    "[\xa0-\xff]",
+    "[+--]",
+};
+static const char *const basic[] = {
+    "\\(a\\)",
+    "\\(ab\\|b\\)",
+    "\\(a\\|ab\\)*",
+    "a\\|b",
+    "\\|",
+    "a\\{2\\}",
+    "b\\{1,\\}",
+    "a\\{,2\\}",
+    "[ab]\\{1,2\\}",
+    "a\\+",
+    "b\\?",
+    "\\(",
+    "\\)",
+    "\\{",
+    "{",
+    "}",
+    "+",
+    "?",
+    "|",
+    "(",
+    ")",
+    "\\(a\\)\\1",
+    "\\([ab]\\)\\1",
+    "\\(b*\\)a\\1",
+    "\\1",
+    "\\(^a\\)",
+    "\\(b$\\)",
+    "**",
+    "^*",
+    "\\}",
+    "$a",
+    "a^",
+    "\\(*a\\)",
+    "\\(ab*\\)*",
+    "\\+",
+    "\\?",
+    "\\{1\\}",
+};
+static const char *const extended[] = {
+    "(a)",       "(ab|b)",     "(a|ab)*", "a|b",    "|",    "a{2}", "b{1,}", "a{,2}", "[ab]{1,2}",
+    "a+",        "b?",         "(",       ")",      "{",    "}",    "a{1",   "a{x}",  "(a)\\1",
+    "([ab])\\1", "(b*)a\\1",   "\\1",     "(^a)",   "(b$)", "a**",  "^*",    "()",    "(|a)",
+    "a+?",       "b*+",        "{1}",     "+",      "?",    "\\(",  "\\)",   "\\{",   "\\|",
+    "\\+",       "(a|b)(c|b)", "(a*)+",   "(ab?)*", "a$b",  "x^a",
+};
+static const char *const perl[] = {
+    "a",      "b",       "ab",  "[ab]",  "[^a]",        "a+",    "b*?",    "(?:a|b)",
+    "(a)\\1", "\\d",     "\\s", "\\w+",  "\\bab",       "a$",    "^b",     "(?=a)",
+    "(?!b)",  "(?<=a)b", ".",   "a{2}",  "[[:alpha:]]", "a++",   "\\W",    "b|a",
+    "\\x41",  "A",       "0",   "(?i)a", " ",           "a\\Kb", "[\\d_]", "\\S",
+};
+
+/* The pieces of a text's lines; what patterns are made of, and some others. */
+static const char *const words[] = {
+    "a", "b", "ab",  "ba",  "aa", "bb", "A", "AB",   "0",        "1",    "10", "_", "-", " ",   ".",
+    "*", "c", "x",   "\t",  "\\", "(",  ")", "{",    "}",        "{1}",  "+",  "?", "|", "^",   "$",
+    "[", "]", "a.b", "b b", "#",  ",",  "/", "\xff", "\xc3\xa9", "\xa0", "\r", "",  "B", "foo", ":",
+};
+
+static void draw_pattern(uint64_t *random, char syntax, struct buffer *b)
+{
+    unsigned n = draw(random, 12) == 0 ? 0 : 1 + draw(random, draw(random, 3) ? 3 : 7);
+
+    for (; n > 0; n--) {
+        if (syntax == 'F')
+            add_text(b, PICK(random, plain));
+        else if (syntax == 'P')
+            add_text(b, PICK(random, perl));
+        else if (draw(random, 5) < 3)
+            add_text(b, PICK(random, common));
+        else if (syntax == 'E')
+            add_text(b, PICK(random, extended));
+        else
+            add_text(b, PICK(random, basic));
+    }
+    if (syntax != 'P' && draw(random, 20) == 0) {
+        add_text(b, "\n");
+        add_text(b, PICK(random, plain));
+    }
+    add(b, "", 1);
+}
+
+static void draw_text(uint64_t *random, char end, struct buffer *b)
+{
+    unsigned n = draw(random, 30);
+
+    for (; n > 0; n--) {
+        for (unsigned k = draw(random, draw(random, 6) ? 6 : 40); k > 0; k--)
+            add_text(b, PICK(random, words));
+        if (draw(random, 40) == 0)
+            add(b, end ? "" : "\n", 1);
+        if (n > 1 || draw(random, 4))
+            add(b, &end, 1);
+    }
+}
+
+/* --- a pair ------------------------------------------------------------------------------------ */
+
+struct pair {
+    char *args[ARGS_MAX]; /* without the command's name */
+    size_t n_args;
+    struct buffer text;
+};
+
+static void add_arg(struct pair *p, const char *arg)
+{
+    ASSERT_LT(p->n_args, ARGS_MAX - 1);
+    p->args[p->n_args] = strdup(arg);
+    ASSERT_NOT_NULL(p->args[p->n_args]);
+    p->n_args++;
+}
+
+static void draw_options(uint64_t *random, char syntax, struct pair *p, bool *ret_nul)
+{
+    static const char *const often[] = {"-v", "-i", "-w", "-x", "-c", "-n", "-o"};
+    const char by_name[] = {'-', syntax, '\0'};
+    char number[16];
+
+    add_arg(p, by_name);
+    for (size_t i = 0; i < sizeof often / sizeof *often; i++)
+        if (draw(random, 4) == 0)
+            add_arg(p, often[i]);
+    if (draw(random, 8) == 0) {
+        snprintf(number, sizeof number, "-m%u", draw(random, 4));
+        add_arg(p, number);
+    }
+    *ret_nul = draw(random, 12) == 0;
+    if (*ret_nul)
+        add_arg(p, "-z");
+}
+
+static void draw_pair(uint64_t seed, struct pair *p)
+{
+    uint64_t random = seed * 2654435761u + 1;
+    char syntax = "GGGEEEEFFP"[draw(&random, 10)];
+    unsigned patterns = syntax != 'P' && draw(&random, 8) == 0 ? 2 : 1;
+    bool nul;
+
+    draw_options(&random, syntax, p, &nul);
+    for (; patterns > 0; patterns--) {
+        struct buffer b = {0};
+
+        draw_pattern(&random, syntax, &b);
+        add_arg(p, "-e");
+        add_arg(p, b.data);
+        free(b.data);
+    }
+    draw_text(&random, nul ? '\0' : '\n', &p->text);
+}
+
+static void pair_free(struct pair *p)
+{
+    for (size_t i = 0; i < p->n_args; i++)
+        free(p->args[i]);
+    free(p->text.data);
+}
+
+/* What a person would type to repeat it. */
+static char *quoted(const struct pair *p)
+{
+    struct buffer b = {0};
+
+    for (size_t i = 0; i < p->n_args; i++) {
+        add_text(&b, " '");
+        for (const char *c = p->args[i]; *c; c++) {
+            if (*c == '\'')
+                add_text(&b, "'\\''");
+            else
+                add(&b, c, 1);
+        }
+        add_text(&b, "'");
+    }
+    add(&b, "", 1);
+    return b.data;
+}
+
+/* --- the other grep ---------------------------------------------------------------------------- */
+
+static char *const grep_environment[] = {(char[]){"LC_ALL=C"},
+                                         (char[]){"PATH=/usr/local/bin:/usr/bin:/bin"}, NULL};
+
+static void read_all(int fd, struct buffer *b)
+{
+    char part[65536];
+    ssize_t n;
+
+    while ((n = read(fd, part, sizeof part)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        ASSERT_GT(n, 0);
+        add(b, part, (size_t)n);
+    }
+}
+
+/* Runs GNU grep on a file; returns its exit status. */
+static int gnu_grep(char *const *args, size_t n_args, const char *file, struct buffer *out)
+{
+    char *argv[ARGS_MAX + 4] = {(char[]){"grep"}, (char[]){"-a"}};
+    posix_spawn_file_actions_t actions;
+    int pipes[2], status;
+    pid_t pid;
+
+    for (size_t i = 0; i < n_args; i++)
+        argv[2 + i] = args[i];
+    ASSERT_EQ(pipe2(pipes, O_CLOEXEC), 0);
+    ASSERT_EQ(posix_spawn_file_actions_init(&actions), 0);
+    posix_spawn_file_actions_addopen(&actions, 0, file, O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    ASSERT_EQ(posix_spawnp(&pid, "grep", &actions, NULL, argv, grep_environment), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(pipes[1]);
+    read_all(pipes[0], out);
+    close(pipes[0]);
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    ASSERT(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void need_gnu_grep(unsigned n)
+{
+    char *args[] = {(char[]){"--version"}};
+    struct buffer out = {0};
+
+    if (gnu_grep(args, 1, "/dev/null", &out) != 0 || !memmem(out.data, out.len, "GNU grep", 8))
+        SKIP(n, "GNU grep is not installed");
+    add(&out, "", 1);
+    out.data[strcspn(out.data, "\n")] = '\0';
+    test_note("against %s", out.data);
+    free(out.data);
+}
+
+static const char *write_text(const void *data, size_t n)
+{
+    static char path[512];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/text", test_tmp_dir());
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(write(fd, data, n), (ssize_t)n);
+    ASSERT_EQ(close(fd), 0);
+    return path;
+}
+
+/* --- comparing --------------------------------------------------------------------------------- */
+
+static void draw_run(uint64_t seed, struct memio *io)
+{
+    static const size_t chunks[] = {0, 1, 7, 64, 4095, 65536};
+    uint64_t random = seed + 77;
+
+    io->piece = draw(&random, 3) ? MEMIO_RANDOM : 0;
+    io->seed = seed;
+    io->settings.chunk = chunks[draw(&random, 6)];
+    io->settings.room = draw(&random, 3) ? 0 : 1 + draw(&random, 3);
+    io->settings.threads = 1 + draw(&random, 4);
+    io->settings.executor = draw(&random, 4) ? LEAT_EXECUTOR_SEEDED : LEAT_EXECUTOR_AUTO;
+    io->settings.seed = seed;
+}
+
+static void compare(struct pair *p, struct memio *io, const char *file)
+{
+    char *options = quoted(p), *text;
+    struct buffer gnu = {0};
+    int status, r;
+
+    test_context("printf TEXT | LC_ALL=C grep -a%s; TEXT is %s", options, file);
+    status = gnu_grep(p->args, p->n_args, file, &gnu);
+    ASSERT_NE(asprintf(&text, "grep%s", options), -1);
+    r = memio_run(io, text);
+    if (status > 1) {
+        ASSERT_EQ(r, LEAT_EUSAGE);
+    } else {
+        if (r < 0)
+            FAIL("%s", io->error.text);
+        ASSERT_BYTES_EQ(io->out, io->out_len, gnu.data, gnu.len);
+    }
+    free(text);
+    free(options);
+    free(gnu.data);
+}
+
+static unsigned env_number(const char *name, unsigned otherwise)
+{
+    const char *value = getenv(name);
+
+    return value ? (unsigned)strtoul(value, NULL, 10) : otherwise;
+}
+
+static void run_pairs(unsigned part)
+{
+    unsigned pairs = env_number("LEAT_GREP_PAIRS", PAIRS), base = env_number("LEAT_GREP_SEED", 1);
+
+    need_gnu_grep(pairs / PROCESSES);
+    for (unsigned i = part; i < pairs; i += PROCESSES) {
+        struct memio io = {0};
+        struct pair p = {.n_args = 0};
+
+        draw_pair(base + i, &p);
+        io.in = p.text.data;
+        io.in_len = p.text.len;
+        draw_run(base + i, &io);
+        compare(&p, &io, write_text(p.text.data ? p.text.data : "", p.text.len));
+        memio_free(&io);
+        pair_free(&p);
+    }
+}
+
+TEST(test_agrees_with_gnu_grep_on_the_first_quarter_of_the_pairs)
+{
+    run_pairs(0);
+}
+
+TEST(test_agrees_with_gnu_grep_on_the_second_quarter_of_the_pairs)
+{
+    run_pairs(1);
+}
+
+TEST(test_agrees_with_gnu_grep_on_the_third_quarter_of_the_pairs)
+{
+    run_pairs(2);
+}
+
+TEST(test_agrees_with_gnu_grep_on_the_last_quarter_of_the_pairs)
+{
+    run_pairs(3);
+}

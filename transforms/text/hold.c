@@ -1,0 +1,67 @@
+/* hold.c - a queue of bytes in one growing block.
+ *
+ * What was dropped at the front is made use of by moving the rest down, once at least half of the
+ * block is free; so a byte is moved about once, and the block is at most twice what is held.
+ * Growing makes a new block beside the old one: at that moment both count.
+ */
+
+#include "hold.h"
+
+#include <string.h>
+
+#define SIZE_FIRST ((size_t)64 << 10)
+
+static int grow(struct leat_stage *s, struct leat_hold *h, size_t need)
+{
+    size_t len = leat_hold_len(h), size = h->size ? h->size : SIZE_FIRST;
+    uint8_t *data;
+
+    while (size < need && size <= SIZE_MAX / 2)
+        size *= 2;
+    /* Near the limit of memory, take no more than is needed. */
+    if (size > leat_memory_left(s) && need < size)
+        size = need;
+    data = leat_alloc(s, size);
+    if (!data)
+        return LEAT_ENOMEM;
+    if (len > 0)
+        memcpy(data, leat_hold_bytes(h), len);
+    leat_free(s, h->data);
+    *h = (struct leat_hold){.data = data, .to = len, .size = size};
+    return 0;
+}
+
+int leat_hold_add(struct leat_stage *s, struct leat_hold *h, const uint8_t *data, size_t n)
+{
+    size_t len = leat_hold_len(h);
+    int r;
+
+    if (n == 0)
+        return 0;
+    if (n > h->size - h->to && h->size / 2 >= len && n <= h->size - len) {
+        memmove(h->data, leat_hold_bytes(h), len);
+        h->from = 0;
+        h->to = len;
+    }
+    if (n > h->size - h->to) {
+        r = grow(s, h, len + n);
+        if (r < 0)
+            return r;
+    }
+    memcpy(h->data + h->to, data, n);
+    h->to += n;
+    return 0;
+}
+
+void leat_hold_drop(struct leat_hold *h, size_t n)
+{
+    h->from += n;
+    if (h->from == h->to)
+        h->from = h->to = 0;
+}
+
+void leat_hold_done(struct leat_stage *s, struct leat_hold *h)
+{
+    leat_free(s, h->data);
+    *h = (struct leat_hold){.size = 0};
+}

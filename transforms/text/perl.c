@@ -1,0 +1,73 @@
+/* perl.c - a look at a Perl pattern: may it be matched against many lines at once?
+ *
+ * On a whole buffer `[^x]` or `\s` may run over a newline, a possessive run then cannot come back,
+ * and a look-ahead sees the next line. So only what is known to be safe is let through: ordinary
+ * characters, groups, alternatives, repetitions, `.`, and sets that cannot hold a newline.
+ */
+
+#include "perl.h"
+
+#include <string.h>
+
+static bool is_punctuation(char c)
+{
+    return c && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", c);
+}
+
+/* From behind `[`; returns where it ends, or NULL if it may hold a newline. */
+static const char *skip_set(const char *p)
+{
+    if (*p == '^' || *p == ']')
+        return NULL;
+    for (; *p != ']'; p++) {
+        if (*p == '\\') {
+            p++;
+            if (*p != 'd' && *p != 'w' && !is_punctuation(*p))
+                return NULL;
+        } else if ((unsigned char)*p < ' ' || (*p == '[' && strchr(":.=", p[1]))) {
+            return NULL;
+        }
+    }
+    return p + 1;
+}
+
+bool leat_perl_is_line_safe(const char *p)
+{
+    bool after_repeat = false;
+
+    while (*p) {
+        char c = *p++;
+        bool repeat = false;
+
+        switch (c) {
+        case '\\':
+            if (!is_punctuation(*p) && (!*p || !strchr("dwbB", *p)))
+                return false;
+            p++;
+            break;
+        case '[':
+            p = skip_set(p);
+            if (!p)
+                return false;
+            break;
+        case '(':
+            if (*p == '*' || (*p == '?' && p[1] != ':'))
+                return false;
+            p += *p == '?' ? 2 : 0;
+            break;
+        case '*':
+        case '+':
+        case '?':
+        case '}':
+            if (c == '+' && after_repeat)
+                return false;
+            repeat = true;
+            break;
+        default:
+            if ((unsigned char)c < ' ')
+                return false;
+        }
+        after_repeat = repeat;
+    }
+    return true;
+}

@@ -1,0 +1,124 @@
+/* regex.h - POSIX regular expressions, as GNU grep reads them, turned into what PCRE2 reads.
+ *
+ * A pattern becomes a tree of nodes over sets of bytes (the C locale: a character is a byte), and
+ * the tree becomes the text of a PCRE2 pattern that selects the same lines. The tree also tells
+ * which fixed string every match must contain, so that a fast search can skip most of the data.
+ * The sets never hold the byte that ends a record, so no match can cross one.
+ */
+#ifndef LEAT_TEXT_REGEX_H
+#define LEAT_TEXT_REGEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEAT_REGEX_DEPTH_MAX 200u             /* of nested groups and stacked repetitions */
+#define LEAT_REGEX_REPEAT_MAX 32767           /* RE_DUP_MAX of GNU */
+#define LEAT_REGEX_TEXT_MAX ((size_t)8 << 20) /* bytes of the PCRE2 pattern */
+#define LEAT_REGEX_NONE UINT32_MAX            /* no such node */
+
+enum leat_regex_syntax {
+    LEAT_REGEX_BASIC,
+    LEAT_REGEX_EXTENDED,
+    LEAT_REGEX_FIXED,
+};
+
+enum leat_regex_kind {
+    LEAT_REGEX_EMPTY,
+    LEAT_REGEX_BYTE,
+    LEAT_REGEX_SET,
+    LEAT_REGEX_ASSERT,
+    LEAT_REGEX_GROUP,  /* one child */
+    LEAT_REGEX_REPEAT, /* one child */
+    LEAT_REGEX_CAT,    /* children in order */
+    LEAT_REGEX_ALT,    /* children */
+    LEAT_REGEX_BACKREF,
+};
+
+enum leat_regex_assert {
+    LEAT_REGEX_LINE_START,
+    LEAT_REGEX_LINE_END,
+    LEAT_REGEX_WORD_START,
+    LEAT_REGEX_WORD_END,
+    LEAT_REGEX_WORD_EDGE,
+    LEAT_REGEX_NO_WORD_EDGE,
+};
+
+struct leat_regex_set {
+    uint64_t bits[4];
+};
+
+struct leat_regex_node {
+    enum leat_regex_kind kind;
+    uint32_t child, next; /* first child; next sibling; LEAT_REGEX_NONE: none */
+    union {
+        uint8_t byte;
+        uint32_t set; /* index into sets */
+        enum leat_regex_assert assertion;
+        uint32_t group; /* GROUP, BACKREF: number from 1, over all patterns */
+        struct {
+            int min, max; /* max -1: no limit */
+        } repeat;
+    } u;
+};
+
+struct leat_regex_options {
+    enum leat_regex_syntax syntax;
+    bool fold;   /* ASCII letters match in either case */
+    bool word;   /* a match must not touch a word character on either side (-w) */
+    bool line;   /* a match must be the whole line (-x); goes before word */
+    bool exact;  /* the extent of a match matters, not only the line (-o) */
+    uint8_t eol; /* what ends a record */
+};
+
+struct leat_regex {
+    struct leat_regex_options options;
+    struct leat_regex_node *nodes;
+    size_t n_nodes, room_nodes;
+    struct leat_regex_set *sets;
+    size_t n_sets, room_sets;
+    uint32_t root; /* an ALT of the patterns */
+    uint32_t last; /* of its children */
+    uint32_t n_groups;
+    bool has_backref;
+    const char *why; /* after a failure */
+};
+
+static inline bool leat_regex_set_has(const struct leat_regex_set *set, unsigned byte)
+{
+    return set->bits[byte >> 6] >> (byte & 63) & 1;
+}
+
+/* leat_regex_init, _done - an expression that has no pattern yet matches nothing. */
+int leat_regex_init(struct leat_regex *regex, const struct leat_regex_options *options);
+void leat_regex_done(struct leat_regex *regex);
+
+/* leat_regex_add - one more pattern to match, of len bytes without a newline.
+ *
+ * Returns 0; LEAT_EUSAGE, and regex->why says what is wrong with it; LEAT_ENOMEM. */
+int leat_regex_add(struct leat_regex *regex, const char *pattern, size_t len);
+
+/* leat_regex_text - the PCRE2 pattern; free() it.
+ *
+ *   callout   add a numbered callout at the very end, where all that can match is tried
+ *
+ * Returns 0, LEAT_ENOMEM, or LEAT_EUSAGE with regex->why: longer than LEAT_REGEX_TEXT_MAX. */
+int leat_regex_text(struct leat_regex *regex, bool callout, char **ret_text, size_t *ret_len);
+
+/* leat_regex_required - the best fixed string that every match contains; free() it.
+ *
+ *   ret_bytes   NULL if there is none worth a search; lower case if letters are folded
+ *   ret_whole   matching the string is all there is to the pattern
+ *
+ * Returns 0 or LEAT_ENOMEM. */
+int leat_regex_required(const struct leat_regex *regex, uint8_t **ret_bytes, size_t *ret_len,
+                        bool *ret_whole);
+
+/* leat_regex_is_empty - does it match every line (one of its patterns is the empty string)? */
+bool leat_regex_is_empty(const struct leat_regex *regex);
+
+/* leat_regex_is_greedy - is the first match that a backtracking search finds at a place also the
+ * longest one there? */
+bool leat_regex_is_greedy(const struct leat_regex *regex);
+
+#endif

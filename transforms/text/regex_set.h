@@ -1,0 +1,43 @@
+/* regex_set.h - sets of bytes: bracket expressions and character classes in the C locale. */
+#ifndef LEAT_TEXT_REGEX_SET_H
+#define LEAT_TEXT_REGEX_SET_H
+
+#include "regex.h"
+
+static inline void leat_regex_set_insert(struct leat_regex_set *set, unsigned byte)
+{
+    set->bits[byte >> 6] |= (uint64_t)1 << (byte & 63);
+}
+
+static inline void leat_regex_set_remove(struct leat_regex_set *set, unsigned byte)
+{
+    set->bits[byte >> 6] &= ~((uint64_t)1 << (byte & 63));
+}
+
+static inline void leat_regex_set_invert(struct leat_regex_set *set)
+{
+    for (int i = 0; i < 4; i++)
+        set->bits[i] = ~set->bits[i];
+}
+
+/* leat_regex_set_class - add the bytes of [:name:]; false if there is no such class. */
+bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t len, bool fold);
+
+/* leat_regex_set_parse - a bracket expression, from behind its `[`.
+ *
+ *   fold      letters match in either case
+ *   ret_why   what is wrong with it, on failure
+ *
+ * Returns where it ends, behind its `]`, or NULL. */
+const char *leat_regex_set_parse(struct leat_regex_set *set, const char *at, const char *end,
+                                 bool fold, const char **ret_why);
+
+/* leat_regex_set_only - the only byte of a set (or letter, of either case, if letters are folded);
+ * -1 if there are several or none. */
+int leat_regex_set_only(const struct leat_regex_set *set, bool fold);
+
+/* leat_regex_set_add - keep a set in the expression. Returns 0 or LEAT_ENOMEM. */
+int leat_regex_set_add(struct leat_regex *regex, const struct leat_regex_set *set,
+                       uint32_t *ret_index);
+
+#endif

@@ -1,0 +1,206 @@
+/* regex_text.c - a tree to the text of a PCRE2 pattern that finds the same lines.
+ *
+ * Everything that is no letter or digit is written as a number, so nothing in the text can be
+ * taken for an operator. A set is written as its ranges; it does not hold the record's end.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "regex.h"
+#include "stage.h"
+
+struct text {
+    const struct leat_regex *regex;
+    char *bytes;
+    size_t len, room;
+    int error;
+};
+
+static void put_bytes(struct text *t, const char *bytes, size_t n)
+{
+    if (t->error)
+        return;
+    if (n > t->room - t->len) {
+        size_t room = 2 * (t->room + n);
+        char *more;
+
+        if (room > LEAT_REGEX_TEXT_MAX) {
+            t->error = LEAT_EUSAGE;
+            return;
+        }
+        more = realloc(t->bytes, room);
+        if (!more) {
+            t->error = LEAT_ENOMEM;
+            return;
+        }
+        t->bytes = more;
+        t->room = room;
+    }
+    memcpy(t->bytes + t->len, bytes, n);
+    t->len += n;
+}
+
+static void put(struct text *t, const char *string)
+{
+    put_bytes(t, string, strlen(string));
+}
+
+static void put_byte(struct text *t, unsigned c)
+{
+    char code[8];
+
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
+        code[0] = (char)c;
+        put_bytes(t, code, 1);
+    } else {
+        snprintf(code, sizeof code, "\\x%02x", c & 0xff);
+        put(t, code);
+    }
+}
+
+/* How many runs of bytes that are in the set, or that are not. */
+static unsigned count_runs(const struct leat_regex_set *set, bool in)
+{
+    unsigned n = 0;
+
+    for (unsigned c = 0; c < 256; c++)
+        n += leat_regex_set_has(set, c) == in && (c == 0 || leat_regex_set_has(set, c - 1) != in);
+    return n;
+}
+
+static void put_set(struct text *t, const struct leat_regex_set *set)
+{
+    unsigned in_runs = count_runs(set, true), out_runs = count_runs(set, false);
+    bool in = in_runs <= out_runs;
+
+    if (in_runs == 0) {
+        put(t, "(?!)");
+        return;
+    }
+    put(t, in ? "[" : "[^");
+    for (unsigned c = 0; c < 256; c++) {
+        unsigned from = c;
+
+        if (leat_regex_set_has(set, c) != in)
+            continue;
+        while (c < 255 && leat_regex_set_has(set, c + 1) == in)
+            c++;
+        put_byte(t, from);
+        if (c > from) {
+            put(t, "-");
+            put_byte(t, c);
+        }
+    }
+    put(t, "]");
+}
+
+static void put_assert(struct text *t, enum leat_regex_assert assertion)
+{
+    static const char *const texts[] = {
+        [LEAT_REGEX_LINE_START] = "^",          [LEAT_REGEX_LINE_END] = "$",
+        [LEAT_REGEX_WORD_START] = "\\b(?=\\w)", [LEAT_REGEX_WORD_END] = "\\b(?<=\\w)",
+        [LEAT_REGEX_WORD_EDGE] = "\\b",         [LEAT_REGEX_NO_WORD_EDGE] = "\\B",
+    };
+
+    put(t, texts[assertion]);
+}
+
+static void put_node(struct text *t, uint32_t index);
+
+static void put_children(struct text *t, uint32_t child, const char *between)
+{
+    bool first = true;
+
+    for (; child != LEAT_REGEX_NONE; child = t->regex->nodes[child].next) {
+        if (!first)
+            put(t, between);
+        put_node(t, child);
+        first = false;
+    }
+}
+
+static void put_repeat(struct text *t, const struct leat_regex_node *n)
+{
+    enum leat_regex_kind kind = t->regex->nodes[n->child].kind;
+    int min = n->u.repeat.min, max = n->u.repeat.max;
+    bool bare = kind == LEAT_REGEX_BYTE || kind == LEAT_REGEX_GROUP || kind == LEAT_REGEX_BACKREF;
+    char count[32];
+
+    if (!bare)
+        put(t, "(?:");
+    put_node(t, n->child);
+    if (!bare)
+        put(t, ")");
+    if (max < 0 && min <= 1)
+        snprintf(count, sizeof count, "%s", min ? "+" : "*");
+    else if (max < 0)
+        snprintf(count, sizeof count, "{%d,}", min);
+    else if (min == 0 && max == 1)
+        snprintf(count, sizeof count, "?");
+    else
+        snprintf(count, sizeof count, "{%d,%d}", min, max);
+    put(t, count);
+}
+
+/* Recursion is bounded by LEAT_REGEX_DEPTH_MAX, which the parser enforces. */
+static void put_node(struct text *t, uint32_t index)
+{
+    const struct leat_regex_node *n = &t->regex->nodes[index];
+    char number[24];
+
+    switch (n->kind) {
+    case LEAT_REGEX_EMPTY:
+        break;
+    case LEAT_REGEX_BYTE:
+        put_byte(t, n->u.byte);
+        break;
+    case LEAT_REGEX_SET:
+        put_set(t, &t->regex->sets[n->u.set]);
+        break;
+    case LEAT_REGEX_ASSERT:
+        put_assert(t, n->u.assertion);
+        break;
+    case LEAT_REGEX_GROUP:
+        put(t, t->regex->has_backref ? "(" : "(?:");
+        put_node(t, n->child);
+        put(t, ")");
+        break;
+    case LEAT_REGEX_REPEAT:
+        put_repeat(t, n);
+        break;
+    case LEAT_REGEX_CAT:
+        put_children(t, n->child, "");
+        break;
+    case LEAT_REGEX_ALT:
+        put_children(t, n->child, "|");
+        break;
+    case LEAT_REGEX_BACKREF:
+        snprintf(number, sizeof number, "\\g{%u}", n->u.group);
+        put(t, number);
+        break;
+    }
+}
+
+int leat_regex_text(struct leat_regex *re, bool callout, char **ret_text, size_t *ret_len)
+{
+    struct text t = {.regex = re};
+    bool line = re->options.line, word = re->options.word && !line;
+
+    put(&t, line ? "^(?:" : word ? "(?<!\\w)(?:" : "(?:");
+    if (re->nodes[re->root].child == LEAT_REGEX_NONE)
+        put(&t, "(?!)");
+    put_node(&t, re->root);
+    put(&t, line ? ")$" : word ? ")(?!\\w)" : ")");
+    if (callout)
+        put(&t, "(?C1)");
+    if (t.error) {
+        free(t.bytes);
+        re->why = "the pattern is too long";
+        return t.error;
+    }
+    *ret_text = t.bytes;
+    *ret_len = t.len;
+    return 0;
+}

@@ -1,0 +1,202 @@
+/* tail.c - passes on the last lines or bytes, or all from a given one on.
+ *
+ * The last part is held (hold.h) and given out at the end. Of lines, one more line end than asked
+ * for is looked for, as it is not known yet whether the data goes on behind the last one.
+ */
+
+#include <stddef.h>
+
+#include "hold.h"
+#include "scan.h"
+#include "stage.h"
+
+#define NOT_GIVEN UINT64_MAX
+
+struct tail_params {
+    struct leat_count lines, bytes;
+    int zero;
+};
+
+struct tail {
+    bool begun, is_bytes, from_there;
+    uint8_t end;    /* of a line */
+    uint64_t count; /* last ones: how many; from there: how many to skip, still */
+    struct leat_hold hold;
+    uint64_t held_lines; /* line ends in hold */
+    bool ended;          /* the input did; the held part is being given out */
+};
+
+static int tail_plan(struct leat_stage *s)
+{
+    const struct tail_params *p = leat_params(s);
+
+    if (p->lines.number != NOT_GIVEN && p->bytes.number != NOT_GIVEN)
+        return leat_fail(s, LEAT_EUSAGE, "only one of -n and -c can be given");
+    return 0;
+}
+
+static void begin(struct leat_stage *s)
+{
+    const struct tail_params *p = leat_params(s);
+    struct tail *t = leat_state(s);
+    struct leat_count count = {.number = 10};
+
+    if (p->lines.number != NOT_GIVEN)
+        count = p->lines;
+    t->is_bytes = p->bytes.number != NOT_GIVEN;
+    if (t->is_bytes)
+        count = p->bytes;
+    t->from_there = count.sign == '+';
+    t->count = count.number;
+    if (t->from_there && t->count > 0)
+        t->count--;
+    t->end = p->zero ? '\0' : '\n';
+    t->begun = true;
+}
+
+static int step_from_there(struct tail *t, struct leat_in *in, struct leat_out *out)
+{
+    size_t left = in->len - in->pos, skip = 0;
+
+    if (t->count > 0 && t->is_bytes) {
+        skip = t->count < left ? (size_t)t->count : left;
+        t->count -= skip;
+    } else if (t->count > 0) {
+        skip = leat_scan_skip(in->data + in->pos, left, t->end, &t->count);
+    }
+    in->pos += skip;
+    if (in->pos < in->len)
+        leat_pass(out, in, in->len - in->pos);
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+/* How much of the front of the input cannot be among the last bytes; the same in hold is dropped. */
+static size_t drop_bytes(struct tail *t, size_t left)
+{
+    size_t held = leat_hold_len(&t->hold);
+
+    if (t->count < left) {
+        leat_hold_drop(&t->hold, held);
+        return left - (size_t)t->count;
+    }
+    if (held + left > t->count)
+        leat_hold_drop(&t->hold, held + left - (size_t)t->count);
+    return 0;
+}
+
+static size_t drop_lines(struct tail *t, const uint8_t *data, size_t left)
+{
+    uint64_t lines = leat_scan_count(data, left, t->end), keep = t->count, surplus;
+    size_t held = leat_hold_len(&t->hold);
+
+    if (lines > keep) {
+        leat_hold_drop(&t->hold, held);
+        t->held_lines = keep;
+        surplus = keep + 1;
+        return leat_scan_skip_back(data, left, t->end, &surplus);
+    }
+    t->held_lines += lines;
+    if (t->held_lines > keep) {
+        surplus = t->held_lines - keep;
+        t->held_lines = keep;
+        leat_hold_drop(&t->hold, leat_scan_skip(leat_hold_bytes(&t->hold), held, t->end, &surplus));
+    }
+    return 0;
+}
+
+static int absorb(struct leat_stage *s, struct leat_in *in)
+{
+    struct tail *t = leat_state(s);
+    const uint8_t *data = in->data + in->pos;
+    size_t left = in->len - in->pos, skip;
+    int r;
+
+    if (left == 0)
+        return 0;
+    skip = t->is_bytes ? drop_bytes(t, left) : drop_lines(t, data, left);
+    r = leat_hold_add(s, &t->hold, data + skip, left - skip);
+    if (r < 0)
+        return r;
+    in->pos = in->len;
+    return 0;
+}
+
+/* A last line without its end is one of the lines: then there is one too many. */
+static void finish(struct tail *t)
+{
+    const uint8_t *held = leat_hold_bytes(&t->hold);
+    size_t len = leat_hold_len(&t->hold);
+    uint64_t one = 1;
+
+    t->ended = true;
+    if (t->is_bytes || len == 0 || held[len - 1] == t->end)
+        return;
+    if (t->count == 0)
+        leat_hold_drop(&t->hold, len);
+    else if (t->held_lines == t->count)
+        leat_hold_drop(&t->hold, leat_scan_skip(held, len, t->end, &one));
+}
+
+static int tail_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct tail *t = leat_state(s);
+    int r;
+
+    if (!t->begun)
+        begin(s);
+    if (t->from_there)
+        return step_from_there(t, in, out);
+    if (!t->ended) {
+        r = absorb(s, in);
+        if (r < 0)
+            return r;
+        if (!in->end)
+            return LEAT_MORE;
+        finish(t);
+    }
+    leat_hold_drop(&t->hold, leat_write(out, leat_hold_bytes(&t->hold), leat_hold_len(&t->hold)));
+    return leat_hold_len(&t->hold) > 0 ? LEAT_MORE : LEAT_END;
+}
+
+static void tail_close(struct leat_stage *s)
+{
+    struct tail *t = leat_state(s);
+
+    leat_hold_done(s, &t->hold);
+}
+
+#define AT(field) offsetof(struct tail_params, field)
+static const struct leat_option tail_options[] = {
+    {"lines", 'n', LEAT_OPT_COUNT, AT(lines), .metavar = "[+]N", .initial = -1,
+     .help = "the last N lines (10 if not given); +N: all from line N on"},
+    {"bytes", 'c', LEAT_OPT_COUNT, AT(bytes), .metavar = "[+]N", .initial = -1,
+     .help = "the last N bytes; +N: all from byte N on"},
+    {NULL, LEAT_DIGITS, LEAT_OPT_COUNT, AT(lines), .metavar = "N", .initial = -1,
+     .help = "the same as -n N"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_tail = {
+    .name = "tail",
+    .summary = "pass on the last lines or bytes",
+    .manual =
+        "Passes on the last 10 lines, or as many lines or bytes as asked for, when the input has "
+        "ended. Only what may be among them is held in memory; if it does not fit the memory "
+        "limit, that is an error. N may have a suffix: K, M, G are powers of 1024, kB, MB, GB of "
+        "1000, b is 512.\n"
+        "\n"
+        "With a plus before N, all from the N-th line or byte on is passed on, at once and "
+        "without a copy; the first one is number 1.",
+    .examples = "tail -n 3\n"
+                "tail -n +2\n"
+                "tail -c 100",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_LIGHT,
+    .params_size = sizeof(struct tail_params),
+    .state_size = sizeof(struct tail),
+    .options = tail_options,
+    .plan = tail_plan,
+    .step = tail_step,
+    .close = tail_close,
+};
