@@ -850,11 +850,15 @@ static enum leat_turn turn(struct leat_segment *seg)
     r = outlet_turn(seg);
     if (r >= 0)
         return (enum leat_turn)r;
+    if (all_done(seg))
+        return LEAT_TURN_WENT; /* what was left has just been handed over */
     for (size_t i = seg->n; i-- > 0;)
         if (runnable(seg, i))
             return slot_turn(seg, i);
     if (wants_input(seg))
         return inlet_turn(seg);
+    if (all_done(seg) && output_taken(seg, seg->n - 1))
+        return LEAT_TURN_WENT; /* the last of the output has just gone */
     return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
 }
 
