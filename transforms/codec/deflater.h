@@ -1,0 +1,56 @@
+/* deflater.h - raw deflate encoding of one piece of a stream, by whichever library is best at a
+ * level.
+ *
+ * Pieces are compressed independently, so that several workers can share a stream, and join into
+ * one deflate stream: every piece but the last ends on a byte boundary with an empty stored block
+ * (00 00 FF FF) and has no final bit.
+ */
+#ifndef LEAT_CODEC_DEFLATER_H
+#define LEAT_CODEC_DEFLATER_H
+
+#include "stage.h"
+
+#define LEAT_DEFLATE_WINDOW ((size_t)32768)
+#define LEAT_DEFLATE_LEVEL_MAX 12
+#define LEAT_DEFLATE_LEVEL_DEFAULT 6
+/* What an empty stored block takes after a piece, at most: three bits, alignment, four bytes. */
+#define LEAT_DEFLATE_MARK_MAX 5u
+
+struct leat_piece {
+    const uint8_t *data;
+    size_t len;             /* bytes, at least 1 */
+    const uint8_t *history; /* what came before it, NULL if nothing or not wanted */
+    size_t history_len;     /* at most LEAT_DEFLATE_WINDOW */
+    bool last;              /* of the stream: it is to have the final bit */
+};
+
+/* One library. */
+struct leat_deflater_ops {
+    int (*open)(struct leat_stage *stage, int level, void **ret_lib);
+    /* bound - room enough for any piece of n bytes. */
+    size_t (*bound)(void *lib, size_t n);
+    /* run - compress a piece. Returns 0, or fails the stage. The same piece gives the same bytes
+     * whatever was compressed before. */
+    int (*run)(struct leat_stage *stage, void *lib, const struct leat_piece *piece, uint8_t *to,
+               size_t room, size_t *ret_made);
+    void (*close)(struct leat_stage *stage, void *lib);
+};
+
+/* The open members are NULL if this build lacks the library. */
+extern const struct leat_deflater_ops leat_deflater_zlib;
+extern const struct leat_deflater_ops leat_deflater_isal;
+extern const struct leat_deflater_ops leat_deflater_libdeflate;
+
+/* What is done at a level. */
+struct leat_deflater_choice {
+    const struct leat_deflater_ops *ops;
+    int level;      /* the library's */
+    size_t block;   /* bytes of a piece */
+    size_t history; /* bytes that it wants to see before a piece */
+};
+
+/* leat_deflater_choose - the choice for a level, 0 to LEAT_DEFLATE_LEVEL_MAX; of zlib alone if
+ * `zlib_only`. ops is NULL: this build has no library for that level. */
+struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only);
+
+#endif

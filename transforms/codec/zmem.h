@@ -1,0 +1,30 @@
+/* zmem.h - zlib's memory comes from the stage, so that it counts against the pipeline's limit. */
+#ifndef LEAT_CODEC_ZMEM_H
+#define LEAT_CODEC_ZMEM_H
+
+#ifndef ZLIB_CONST
+#define ZLIB_CONST /* next_in points to const */
+#endif
+#include <zlib.h>
+
+#include "stage.h"
+
+static inline void *leat_zmem_alloc(void *stage, unsigned items, unsigned size)
+{
+    return leat_alloc(stage, (size_t)items * size);
+}
+
+static inline void leat_zmem_free(void *stage, void *memory)
+{
+    leat_free(stage, memory);
+}
+
+/* leat_zmem_set - before the stream is set up. */
+static inline void leat_zmem_set(z_stream *z, struct leat_stage *stage)
+{
+    z->zalloc = leat_zmem_alloc;
+    z->zfree = leat_zmem_free;
+    z->opaque = stage;
+}
+
+#endif

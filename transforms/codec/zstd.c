@@ -1,0 +1,268 @@
+/* zstd.c - zstd (RFC 8878): one frame, by libzstd and its own workers.
+ *
+ * The bytes that come out depend on the options and the memory limit alone. Jobs are of a fixed
+ * size whatever the number of workers. libzstd looks at how much comes with the call that ends
+ * the frame, and whether a job was started before it: so the last byte of what has come is always
+ * held back, and the frame ends with exactly that byte.
+ */
+
+#include <zstd.h>
+
+#include "stage.h"
+#include "zstd_memory.h"
+
+#define LEVEL_DEFAULT 3
+#define LEVEL_MAX_USUAL 19
+#define FAST_MAX 131072
+#define LONG_LOG_MIN 10
+#define LONG_LOG_MAX 31
+#define LONG_LOG_DEFAULT 27
+
+struct zstd_params {
+    int64_t level, fast, long_log;
+    int ultra, no_check;
+};
+
+struct zstd_state {
+    ZSTD_CCtx *context;
+    bool held;          /* a byte of the input is held back */
+    uint8_t held_byte;
+};
+
+static const struct leat_option options[] = {
+    {.name = "level",
+     .short_name = LEAT_DIGITS,
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct zstd_params, level),
+     .metavar = "N",
+     .min = 1,
+     .max = LEAT_ZSTD_LEVEL_MAX,
+     .initial = LEVEL_DEFAULT,
+     .help = "from 1 (fast) to 19, and to 22 with --ultra"},
+    {.name = "fast",
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct zstd_params, fast),
+     .metavar = "N",
+     .min = 1,
+     .max = FAST_MAX,
+     .value = 1,
+     .value_optional = true,
+     .help = "faster than level 1, by N steps (1 if it is not given)"},
+    {.name = "ultra",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct zstd_params, ultra),
+     .help = "allow levels 20 to 22, which need much memory on both sides"},
+    {.name = "long",
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct zstd_params, long_log),
+     .metavar = "N",
+     .min = LONG_LOG_MIN,
+     .max = LONG_LOG_MAX,
+     .value = LONG_LOG_DEFAULT,
+     .value_optional = true,
+     .help = "match at long distance, in a window of 2^N bytes (27 if it is not given)"},
+    {.name = "no-check",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct zstd_params, no_check),
+     .help = "leave the checksum out"},
+    {0},
+};
+
+static int level_of(const struct zstd_params *params)
+{
+    return params->fast ? (int)-params->fast : (int)params->level;
+}
+
+static int zstd_plan(struct leat_stage *stage)
+{
+    const struct zstd_params *params = leat_params(stage);
+    ZSTD_bounds window = ZSTD_cParam_getBounds(ZSTD_c_windowLog);
+
+    if (params->level > LEVEL_MAX_USUAL && !params->ultra)
+        return leat_fail(stage, LEAT_EUSAGE, "level %d needs --ultra", (int)params->level);
+    if (params->long_log > window.upperBound)
+        return leat_fail(stage, LEAT_EUSAGE, "--long=%d: this machine has at most %d",
+                         (int)params->long_log, window.upperBound);
+    return 0;
+}
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static int fail_zstd(struct leat_stage *stage, size_t code)
+{
+    return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(code));
+}
+
+/* Counts the memory of as many workers as there are threads, or of as many as fit.
+ * Returns how many, 0: not even one. */
+static unsigned charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job)
+{
+    for (unsigned n = leat_threads(stage); n > 0; n--) {
+        uint64_t need = leat_zstd_memory_need(level, long_log, n, job);
+
+        if (need <= leat_memory_left(stage) && leat_charge(stage, need) == 0)
+            return n;
+    }
+    return 0;
+}
+
+/* Sets libzstd's workers if there are to be any: a static libzstd may have none. */
+static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
+{
+    struct leat_zstd_plan plan =
+        leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
+    unsigned n = 0;
+
+    if (plan.workers && ZSTD_cParam_getBounds(ZSTD_c_nbWorkers).upperBound > 0)
+        n = charge_workers(stage, level, long_log, plan.job);
+    if (n > 0) {
+        size_t r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_nbWorkers, (int)n);
+
+        if (!ZSTD_isError(r))
+            r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_jobSize, (int)plan.job);
+        return ZSTD_isError(r) ? fail_zstd(stage, r) : 0;
+    }
+    return leat_charge(stage, leat_zstd_memory_need(level, long_log, 0, 0));
+}
+
+static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
+{
+    const struct zstd_params *params = leat_params(stage);
+    const struct {
+        ZSTD_cParameter name;
+        int value;
+    } values[] = {
+        {ZSTD_c_compressionLevel, level},
+        {ZSTD_c_checksumFlag, !params->no_check},
+        {ZSTD_c_enableLongDistanceMatching, long_log > 0},
+        {ZSTD_c_windowLog, long_log}, /* 0: the level's own */
+    };
+
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        size_t r = ZSTD_CCtx_setParameter(z->context, values[i].name, values[i].value);
+
+        if (ZSTD_isError(r))
+            return fail_zstd(stage, r);
+    }
+    return 0;
+}
+
+static int zstd_open(struct leat_stage *stage)
+{
+    const struct zstd_params *params = leat_params(stage);
+    struct zstd_state *z = leat_state(stage);
+    int level = level_of(params), long_log = (int)params->long_log, r;
+    ZSTD_inBuffer nothing = {&z->held_byte, 0, 0};
+    ZSTD_outBuffer nowhere = {&z->held_byte, 0, 0};
+    size_t code;
+
+    z->context = ZSTD_createCCtx();
+    if (!z->context)
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
+    r = set_parameters(stage, z, level, long_log);
+    if (r == 0)
+        r = set_workers(stage, z, level, long_log);
+    if (r < 0)
+        return r;
+    /* Begin the frame now: a first call that also ends it would be told the length. */
+    code = ZSTD_compressStream2(z->context, &nowhere, &nothing, ZSTD_e_continue);
+    if (ZSTD_isError(code))
+        return leat_fail(stage, LEAT_ENOMEM, "libzstd: %s", ZSTD_getErrorName(code));
+    return 0;
+}
+
+static void zstd_close(struct leat_stage *stage)
+{
+    struct zstd_state *z = leat_state(stage);
+
+    ZSTD_freeCCtx(z->context);
+}
+
+/* --- stepping ---------------------------------------------------------------------------------- */
+
+/* Compresses n bytes into the room there is. Returns LEAT_END: all of them were taken, and if
+ * `how` is ZSTD_e_end the frame is complete; LEAT_MORE: not yet, or no room; or < 0. */
+static int feed(struct leat_stage *stage, const uint8_t *data, size_t n, ZSTD_EndDirective how,
+                struct leat_out *out, size_t *ret_taken)
+{
+    struct zstd_state *z = leat_state(stage);
+    ZSTD_inBuffer from = {data, n, 0};
+    ZSTD_outBuffer to = {.pos = 0};
+    uint8_t *room;
+    size_t left;
+
+    *ret_taken = 0;
+    to.size = leat_reserve(out, &room);
+    to.dst = room;
+    if (to.size == 0)
+        return LEAT_MORE;
+    left = ZSTD_compressStream2(z->context, &to, &from, how);
+    *ret_taken = from.pos;
+    leat_commit(out, to.pos);
+    if (ZSTD_isError(left))
+        return fail_zstd(stage, left);
+    return from.pos == n && (how != ZSTD_e_end || left == 0) ? LEAT_END : LEAT_MORE;
+}
+
+/* Feeds the byte that was held back, if any. Returns as feed. */
+static int feed_held(struct leat_stage *stage, ZSTD_EndDirective how, struct leat_out *out)
+{
+    struct zstd_state *z = leat_state(stage);
+    size_t taken;
+    int r = feed(stage, &z->held_byte, z->held, how, out, &taken);
+
+    if (taken > 0)
+        z->held = false;
+    return r;
+}
+
+static int zstd_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct zstd_state *z = leat_state(stage);
+
+    while (in->pos < in->len) {
+        size_t n = in->len - in->pos - 1, taken = 0;
+        int r = LEAT_END;
+
+        if (z->held)
+            r = feed_held(stage, ZSTD_e_continue, out);
+        if (r == LEAT_END && n > 0)
+            r = feed(stage, in->data + in->pos, n, ZSTD_e_continue, out, &taken);
+        in->pos += taken;
+        if (r < 0)
+            return r;
+        if (r == LEAT_END) {
+            z->held_byte = in->data[in->pos++];
+            z->held = true;
+        } else if (taken == 0) {
+            return LEAT_MORE; /* no room */
+        }
+    }
+    return in->end ? feed_held(stage, ZSTD_e_end, out) : LEAT_MORE;
+}
+
+const struct leat_stage_type leat_stage_zstd = {
+    .name = "zstd",
+    .summary = "compress to zstd (.zst)",
+    .manual =
+        "The output is one frame with a checksum. libzstd's workers compress, as many as there are "
+        "threads; the bytes are the same whatever their number.\n\n"
+        "Memory: two workers need about 10 MiB at level 1, 70 at 3, 180 at 10 and 450 at 19. "
+        "Where two would take more than three quarters of --memory, the jobs that are given to "
+        "them are made smaller, and the output a little larger; where that does not help (at "
+        "level 19 with less than 320M), one thread compresses without jobs. So the bytes may "
+        "depend on --memory. Where other stages hold so much that not one worker fits in what is "
+        "left, one thread compresses as well.",
+    .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
+                "zero -n 1M : zstd --fast=3 --long : count -c",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_HEAVY,
+    .flags = LEAT_NO_STDOUT_TTY,
+    .params_size = sizeof(struct zstd_params),
+    .state_size = sizeof(struct zstd_state),
+    .options = options,
+    .plan = zstd_plan,
+    .open = zstd_open,
+    .step = zstd_step,
+    .close = zstd_close,
+};

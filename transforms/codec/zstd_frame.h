@@ -1,0 +1,33 @@
+/* zstd_frame.h - reads the header of a zstd frame (RFC 8878), so that its window can be counted
+ * before the library allocates it. */
+#ifndef LEAT_CODEC_ZSTD_FRAME_H
+#define LEAT_CODEC_ZSTD_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEAT_ZSTD_MAGIC 0xfd2fb528u
+#define LEAT_ZSTD_MAGIC_LEN 4u
+#define LEAT_ZSTD_HEADER_MAX 18u
+
+enum leat_zstd_kind {
+    LEAT_ZSTD_NONE,  /* no frame of zstd */
+    LEAT_ZSTD_FRAME,
+    LEAT_ZSTD_SKIPPABLE,
+};
+
+struct leat_zstd_frame {
+    enum leat_zstd_kind kind;
+    uint64_t window;  /* bytes that the decoder must keep */
+    uint64_t content; /* bytes decoded; UINT64_MAX: not stated. Of a skippable one: its length */
+    uint32_t dictionary; /* 0: none, or not stated */
+    bool reserved;    /* the reserved bit is set: not decodable */
+};
+
+/* leat_zstd_frame_need - how many bytes of the header are needed, of which the first n are there;
+ * never more than LEAT_ZSTD_HEADER_MAX. With so many or more, leat_zstd_frame_parse can read it. */
+size_t leat_zstd_frame_need(const uint8_t *data, size_t n);
+void leat_zstd_frame_parse(const uint8_t *data, struct leat_zstd_frame *ret_frame);
+
+#endif

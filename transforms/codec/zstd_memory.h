@@ -1,0 +1,33 @@
+/* zstd_memory.h - what zstd compression needs of memory, and how it is fitted into a limit.
+ *
+ * libzstd's own estimates are not part of its stable interface, and there is none for workers, so
+ * the figures are here; a test compares them with what the library reports to hold.
+ */
+#ifndef LEAT_CODEC_ZSTD_MEMORY_H
+#define LEAT_CODEC_ZSTD_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LEAT_ZSTD_LEVEL_MAX 22
+
+struct leat_zstd_plan {
+    bool workers;     /* in jobs, for libzstd's workers; else in the calling thread */
+    uint64_t job;     /* bytes of input in a job, if workers */
+};
+
+/* leat_zstd_memory_plan - how to compress at a level within a limit.
+ *
+ *   level       negative to LEAT_ZSTD_LEVEL_MAX
+ *   long_log    window logarithm of --long, or 0
+ *   limit       bytes that the whole pipeline may use
+ *
+ * Depends on nothing else, as the bytes that come out depend on it: not on the number of threads
+ * and not on what other stages hold. */
+struct leat_zstd_plan leat_zstd_memory_plan(int level, int long_log, uint64_t limit);
+
+/* leat_zstd_memory_need - bytes that libzstd holds; `workers` 0: compressing in the calling
+ * thread. */
+uint64_t leat_zstd_memory_need(int level, int long_log, unsigned workers, uint64_t job);
+
+#endif
