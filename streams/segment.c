@@ -850,8 +850,6 @@ static enum leat_turn turn(struct leat_segment *seg)
     r = outlet_turn(seg);
     if (r >= 0)
         return (enum leat_turn)r;
-    if (all_done(seg))
-        return LEAT_TURN_WENT; /* what was left has just been handed over */
     for (size_t i = seg->n; i-- > 0;)
         if (runnable(seg, i))
             return slot_turn(seg, i);
