@@ -310,7 +310,7 @@ static bool is_copy(const struct planner *pl, const struct leat_stage_info *info
 static int place_stage(struct planner *pl, struct leat_stage_info *info)
 {
     bool parallel = pl->p->settings.threads > 1;
-    bool heavy = info->nature == LEAT_HEAVY;
+    bool heavy = info->nature == LEAT_HEAVY || info->nature == LEAT_BLOCKING;
     int r = 0;
 
     if (info->type->kind == LEAT_SOURCE) {

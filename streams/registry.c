@@ -61,6 +61,8 @@ static bool sound(const struct leat_stage_type *type)
         return false;
     if (type->nature == LEAT_SPLIT && (!type->split || type->kind != LEAT_TRANSFORM))
         return false;
+    if (type->nature == LEAT_BLOCKING)
+        return type->run != NULL && type->kind == LEAT_TRANSFORM;
     return type->step != NULL;
 }
 

@@ -749,7 +749,7 @@ static enum leat_turn run_step(struct leat_segment *seg, size_t i)
     fill_in(seg, i, &in);
     slot_out_begin(s);
     stage->in = &in;
-    r = stage->type->step(stage, &in, &s->out);
+    r = leat_stage_step(stage, &in, &s->out);
     stage->in = NULL;
     produced = slot_out_end(s);
     consume(s, in.pos);

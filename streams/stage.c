@@ -74,11 +74,18 @@ int leat_stage_open(struct leat_stage *s)
     return r;
 }
 
+int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
+}
+
 void leat_stage_close(struct leat_stage *s)
 {
     if (s->closed)
         return;
     s->closed = true;
+    leat_blocking_end(s->blocking);
+    s->blocking = NULL;
     leat_wait_clear(&s->pipeline->waits, &s->wait);
     if (s->open_called && s->type->close)
         s->type->close(s);

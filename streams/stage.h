@@ -154,6 +154,7 @@ enum leat_nature {
     LEAT_LIGHT = 0, /* runs with its neighbour */
     LEAT_HEAVY,     /* worth a core of its own */
     LEAT_SPLIT,     /* independent blocks: several lanes, order restored; `split` is set */
+    LEAT_BLOCKING,  /* a library that pulls: `run` in a thread of its own, instead of `step` */
 };
 
 enum leat_framing {
@@ -208,6 +209,16 @@ struct leat_split {
 /* leat_result - in a lane: where this block's result goes. */
 LEAT_API void *leat_result(struct leat_stage *stage);
 
+/* For `run` of a LEAT_BLOCKING stage. It has a thread, but never runs beside the engine's calls of
+ * the same instance: either it runs, or a step of the stage is over and it waits here.
+ *
+ * leat_pull - the next piece of input, valid until the next call. Returns 1; 0 at the end of the
+ *   input; LEAT_ECANCELLED: the stage is being closed, return at once.
+ * leat_push - write all of n bytes, however long that takes. Returns 0 or LEAT_ECANCELLED. */
+struct leat_blocking;
+LEAT_API int leat_pull(struct leat_blocking *blocking, const uint8_t **ret_data, size_t *ret_len);
+LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t n);
+
 struct leat_stage_type {
     const char *name;     /* as in a pipeline */
     const char *aliases;  /* more names, space separated, or NULL */
@@ -235,6 +246,9 @@ struct leat_stage_type {
     /* step - consume, produce, or both. Given room, and input or end, it must consume, produce,
      * end or fail. A source's input is always empty and never ends. */
     int (*step)(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
+    /* run - LEAT_BLOCKING, instead of step: from the first byte to the last, with leat_pull and
+     * leat_push. Returns LEAT_END, or fails; after LEAT_ECANCELLED of a call it returns that. */
+    int (*run)(struct leat_stage *stage, struct leat_blocking *blocking);
     /* close - may be NULL. Free what open got; exactly once, last, also after a failed open and
      * instead of commit. A sink that was not committed undoes what it did. */
     void (*close)(struct leat_stage *stage);

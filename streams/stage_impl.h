@@ -59,6 +59,7 @@ struct leat_stage {
     bool wait_writable;
     uint64_t wait_ms;
     struct leat_wait wait;
+    struct leat_blocking *blocking; /* LEAT_BLOCKING, once it has begun */
 };
 
 /* leat_stage_new - an instance with zeroed state. NULL: out of memory. */
@@ -68,6 +69,11 @@ int leat_stage_open(struct leat_stage *stage);
 void leat_stage_close(struct leat_stage *stage); /* at most once has an effect */
 /* leat_stage_plan - calls the type's plan, with what it may change. */
 int leat_stage_plan(struct leat_stage *stage);
+/* leat_stage_step - one step; of a LEAT_BLOCKING stage, its thread's turn. */
+int leat_stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
+/* blocking.c: the step of a stage that has a thread; and its end, which waits for the thread. */
+int leat_blocking_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
+void leat_blocking_end(struct leat_blocking *blocking); /* NULL is fine */
 /* leat_stage_forced - does settings.force stand? */
 bool leat_stage_forced(const struct leat_stage *stage);
 const char *leat_stage_side_path(const struct leat_node *node);

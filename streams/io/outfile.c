@@ -186,14 +186,14 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
     *ret_file = f;
     f->options = *options;
     f->options.force = f->options.force || leat_stage_forced(s);
-    f->shown = path;
+    f->shown = strcmp(path, "-") == 0 ? "standard output" : path;
     f->fd.fd = -1;
     if (inherited < 0)
         return open_path(s, f);
     f->kind = OUTFILE_STREAM;
     r = leat_fd_adopt(&f->fd, inherited, true);
     if (r < 0)
-        return leat_fail_errno(s, -r, "%s", inherited == 1 ? "standard output" : path);
+        return leat_fail_errno(s, -r, "%s", f->shown);
     if (s->info->input_binary && isatty(inherited) && !f->options.force)
         return leat_fail(s, LEAT_EUSAGE,
                          "compressed data is not written to a terminal; redirect it or use --force");
