@@ -146,6 +146,7 @@ const char *stage_kind(const struct leat_stage_type *t)
         return "missing";
     switch (t->kind) {
     case LEAT_SOURCE:
+    case LEAT_FAN_IN:
         return "readable";
     case LEAT_SINK:
         return "writable";
