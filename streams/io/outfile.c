@@ -118,9 +118,13 @@ static int open_temp(struct leat_stage *s, struct leat_outfile *f, const struct 
         return leat_fail_errno(s, -fd, "cannot create a temporary file for %s", f->shown);
     f->have_temp = true;
     if (f->target_existed) {
-        /* The mode is the replaced file's; so is its owner, where we may say so. */
-        if (fchown(fd, st->st_uid, st->st_gid) < 0)
-            (void)fchown(fd, (uid_t)-1, st->st_gid) /* not ours to give: as cp and sed do */;
+        /* The mode is the replaced file's; so are its owner and group, where we may say so. */
+        if (fchown(fd, st->st_uid, st->st_gid) < 0 && fchown(fd, (uid_t)-1, st->st_gid) < 0 &&
+            errno != EPERM) {
+            r = errno;
+            close(fd);
+            return leat_fail_errno(s, r, "cannot set the owner of %s", f->temp);
+        }
         if (fchmod(fd, st->st_mode & 07777) < 0) {
             r = errno;
             close(fd);
