@@ -181,11 +181,11 @@ void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *se
 
 void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
 {
-    bool running;
+    bool early;
 
     pthread_mutex_lock(&p->lock);
-    running = p->running && !p->committing;
-    if (running) {
+    early = atomic_load(&p->phase) == LEAT_PHASE_BUILT;
+    if ((early || p->running) && !p->committing) {
         if (!p->error.code) {
             p->cancelled = true;
             p->error = (struct leat_error){.code = code};
@@ -193,7 +193,8 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
                      text ? text : leat_strerror(code));
         }
         atomic_store_explicit(&p->aborted, true, memory_order_release);
-        uv_async_send(&p->on.async);
+        if (p->running)
+            uv_async_send(&p->on.async);
     }
     pthread_mutex_unlock(&p->lock);
 }
@@ -338,6 +339,18 @@ static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
     return 0;
 }
 
+/* The run did not begin; leat_pipeline_error tells why as well. */
+static int not_started(struct leat_pipeline *p, int code)
+{
+    pthread_mutex_lock(&p->lock);
+    if (!p->error.code) {
+        p->error = (struct leat_error){.code = code};
+        snprintf(p->error.text, sizeof p->error.text, "cannot start: %s", leat_strerror(code));
+    }
+    pthread_mutex_unlock(&p->lock);
+    return code;
+}
+
 int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
                         void *arg)
 {
@@ -348,13 +361,13 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     r = leat_executor_init(&p->executor, p->settings.executor, p->settings.threads,
                            p->settings.seed);
     if (r < 0)
-        return r;
+        return not_started(p, r);
     p->executor.owner = p;
     p->executor.kick = kick;
     p->executor.on_idle = check_stall;
     if (leat_waits_init(&p->waits, &p->executor) < 0) {
         leat_executor_done(&p->executor);
-        return LEAT_EIO;
+        return not_started(p, LEAT_EIO);
     }
     r = leat_executor_start(&p->executor);
     if (r == 0)
@@ -363,13 +376,15 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         leat_executor_stop(&p->executor);
         leat_waits_done(&p->waits);
         leat_executor_done(&p->executor);
-        return r;
+        return not_started(p, r);
     }
     p->done = done;
     p->done_arg = arg;
     atomic_store(&p->started_ns, leat_now_ns());
+    pthread_mutex_lock(&p->lock);
     atomic_store(&p->phase, LEAT_PHASE_OPEN);
     p->running = true;
+    pthread_mutex_unlock(&p->lock);
     (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);
     if (p->settings.timeout_ms > 0)
         (void)uv_timer_start(&p->on.timer, on_timer, p->settings.timeout_ms, 0);
@@ -383,10 +398,10 @@ int leat_pipeline_run(struct leat_pipeline *p)
     int r;
 
     if (!loop)
-        return LEAT_ENOMEM;
+        return not_started(p, LEAT_ENOMEM);
     if (uv_loop_init(loop) < 0) {
         free(loop);
-        return LEAT_ENOMEM;
+        return not_started(p, LEAT_ENOMEM);
     }
     r = leat_pipeline_start(p, loop, NULL, NULL);
     uv_run(loop, UV_RUN_DEFAULT);

@@ -364,8 +364,10 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
     f->committed = true;
     if (!f->options.no_sync) {
         r = sync_directory(f);
-        if (r < 0)
+        if (r < 0) {
+            leat_outfile_revert(f);
             return leat_fail_errno(s, -r, "cannot sync the directory of %s", f->shown);
+        }
     }
     return 0;
 }
