@@ -173,7 +173,9 @@ $(STAGES_MAN): $(LEAT)
 # Every allocation and thread start of the library can be made to fail in test_alloc.
 WRAPPED := malloc calloc realloc reallocarray posix_memalign aligned_alloc strdup strndup \
            pthread_create mmap
-$(BUILD)/tests/test_alloc: TEST_LDFLAGS := $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
+# memio.c looks at what the pool says when it ends.
+TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
+$(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)

@@ -25,7 +25,7 @@ struct memio_fault {
     uint64_t fail_at;    /* fail with fail_code */
     int fail_code;       /* 0: LEAT_EIO */
     uint64_t cancel_at;  /* leat_pipeline_cancel(memio.pipeline, LEAT_ECANCELLED), then go on */
-    uint64_t wait_every; /* each k-th call moves nothing and waits for a timer of 0 ms */
+    uint64_t wait_every; /* each k-th call moves nothing and waits (for what is ready) */
     uint64_t end_at;     /* end for good, with or without more to come */
     int fail_open, fail_prepare, fail_commit; /* fail there, with this code */
 };
@@ -60,6 +60,7 @@ struct memio {
     struct leat_pipeline *pipeline; /* while it runs */
     size_t out_size;
     uint64_t random, given;
+    int source_fd, sink_fd;
 };
 
 /* memio_register - add the types `memsource` and `memsink`. Returns 0 or LEAT_E*. */

@@ -187,6 +187,7 @@ TEST(test_text_words_and_builder_give_the_same_pipeline)
     for (i = 0; i < 3; i++) {
         canonical[i] = leat_pipeline_text(pipeline[i]);
         ASSERT_STREQ(canonical[i], canonical[0]);
+        io.given = 0;
         ASSERT_EQ(leat_pipeline_run(pipeline[i]), 0);
         ASSERT_NULL(leat_pipeline_error(pipeline[i]));
         leat_pipeline_free(pipeline[i]);
@@ -227,13 +228,15 @@ TEST(test_a_wrong_stage_is_an_error_that_says_what_was_meant)
     struct leat_registry *registry = registry_with_ends();
     struct leat_pipeline *pipeline = NULL;
     struct leat_error error = {0};
+    char line[600];
 
     ASSERT_EQ(leat_pipeline_from_text(registry, "read a | gunzp | null", NULL, &pipeline, &error),
               LEAT_EUSAGE);
     ASSERT_NULL(pipeline);
     ASSERT_EQ(error.code, LEAT_EUSAGE);
-    ASSERT_STR_HAS(error.text, "gunzp");
-    ASSERT_STR_HAS(error.text, "gunzip");
+    leat_error_format(&error, line, sizeof(line));
+    ASSERT_STR_HAS(line, "gunzp");
+    ASSERT_STR_HAS(line, "gunzip");
     leat_registry_free(registry);
 }
 

@@ -307,7 +307,7 @@ TEST(test_a_stage_that_makes_no_progress_is_named)
 
     for (i = 0; i < N_EXECUTORS; i++) {
         io.settings.executor = executors[i];
-        ASSERT_EQ(memio_run(&io, "pass : idle : pass"), LEAT_ESTALL);
+        ASSERT_EQ(memio_run(&io, "pass : idle : pass"), LEAT_EINTERNAL);
         ASSERT_STREQ(io.error.stage_name, "idle");
         ASSERT_EQ(io.error.stage, 3);
     }
