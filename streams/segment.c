@@ -307,6 +307,8 @@ static void finish(struct leat_segment *seg)
         slot_out_done(&seg->slots[i]);
     if (seg->join)
         leat_out_done(&seg->join->out);
+    if (seg->cut)
+        leat_cut_done(seg->cut);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
     seg->finished = true;
     leat_pipeline_segment_done(seg->pipeline, seg);

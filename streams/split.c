@@ -235,6 +235,13 @@ int leat_cut_finish(struct leat_segment *seg, enum leat_edge_state state)
     return 0;
 }
 
+void leat_cut_done(struct leat_split_run *run)
+{
+    leat_queue_clear(&run->framed);
+    if (run->framer)
+        leat_framer_done(run->framer);
+}
+
 /* --- the joiner -------------------------------------------------------------------------------- */
 
 /* One call of the stage's join. Returns 1: it is through; 0: call again; LEAT_FULL: no memory. */

@@ -42,6 +42,8 @@ struct leat_split_run {
 int leat_cut_flush(struct leat_segment *segment);
 /* leat_cut_finish - tell the lanes that nothing follows; after flush returned 0. */
 int leat_cut_finish(struct leat_segment *segment, enum leat_edge_state state);
+/* leat_cut_done - give back the chunks that the cutter holds; nothing is dealt out any more. */
+void leat_cut_done(struct leat_split_run *run);
 /* leat_join_read - inlet: fill slot 0 of the segment.
  * Returns 0; LEAT_EMPTY; LEAT_END; LEAT_ECANCELLED (upstream failed); or an error of a lane or of
  * the join, in segment->lane_error. */
