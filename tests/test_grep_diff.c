@@ -149,11 +149,11 @@ static const char *const basic[] = {
     "\\{1\\}",
 };
 static const char *const extended[] = {
-    "(a)",       "(ab|b)",     "(a|ab)*", "a|b",    "|",    "a{2}", "b{1,}", "a{,2}", "[ab]{1,2}",
-    "a+",        "b?",         "(",       ")",      "{",    "}",    "a{1",   "a{x}",  "(a)\\1",
-    "([ab])\\1", "(b*)a\\1",   "\\1",     "(^a)",   "(b$)", "a**",  "^*",    "()",    "(|a)",
-    "a+?",       "b*+",        "{1}",     "+",      "?",    "\\(",  "\\)",   "\\{",   "\\|",
-    "\\+",       "(a|b)(c|b)", "(a*)+",   "(ab?)*", "a$b",  "x^a",
+    "(a)",       "(ab|b)",   "(a|ab)*", "a|b",        "|",     "a{2}",   "b{1,}", "a{,2}",
+    "[ab]{1,2}", "a+",       "b?",      "(",          "}",     "a{1",    "a{x}",  "(a)\\1",
+    "([ab])\\1", "(b*)a\\1", "\\1",     "(^a)",       "(b$)",  "a**",    "^*",    "()",
+    "(|a)",      "a+?",      "b*+",     "{1}",        "+",     "?",      "\\(",   "\\)",
+    "\\{",       "\\|",      "\\+",     "(a|b)(c|b)", "(a*)+", "(ab?)*", "a$b",   "x^a",
 };
 static const char *const perl[] = {
     "a",      "b",       "ab",  "[ab]",  "[^a]",        "a+",    "b*?",    "(?:a|b)",
@@ -168,6 +168,23 @@ static const char *const words[] = {
     "*", "c", "x",   "\t",  "\\", "(",  ")", "{",    "}",        "{1}",  "+",  "?", "|", "^",   "$",
     "[", "]", "a.b", "b b", "#",  ",",  "/", "\xff", "\xc3\xa9", "\xa0", "\r", "",  "B", "foo", ":",
 };
+
+/* With -w and -o together GNU grep looks for shorter matches in a wrong place, so there the
+ * patterns are of word characters only, for which no shorter match can be right. */
+static const char *const wordy[] = {"a", "b", "ab", "A", "0", "1", "_", "ba", "foo"};
+static const char *const wordy_sets[] = {"[ab]", "a*",    "[[:alnum:]]*", "\\w",
+                                         "\\w*", "[a-c]", "[[:digit:]]"};
+
+static void draw_words(uint64_t *random, char syntax, struct buffer *b)
+{
+    for (unsigned n = 1 + draw(random, 4); n > 0; n--) {
+        if (syntax == 'F' || draw(random, 2))
+            add_text(b, PICK(random, wordy));
+        else
+            add_text(b, PICK(random, wordy_sets));
+    }
+    add(b, "", 1);
+}
 
 static void draw_pattern(uint64_t *random, char syntax, struct buffer *b)
 {
@@ -222,23 +239,29 @@ static void add_arg(struct pair *p, const char *arg)
     p->n_args++;
 }
 
-static void draw_options(uint64_t *random, char syntax, struct pair *p, bool *ret_nul)
+/* Returns whether -w and -o are among them; then -x is not: GNU grep would give empty matches. */
+static bool draw_options(uint64_t *random, char syntax, struct pair *p, bool *ret_nul)
 {
-    static const char *const often[] = {"-v", "-i", "-w", "-x", "-c", "-n", "-o"};
-    const char by_name[] = {'-', syntax, '\0'};
-    char number[16];
+    static const char often[] = "viwocnx";
+    char option[16] = {'-', syntax};
+    unsigned drawn = 0;
 
-    add_arg(p, by_name);
-    for (size_t i = 0; i < sizeof often / sizeof *often; i++)
-        if (draw(random, 4) == 0)
-            add_arg(p, often[i]);
+    add_arg(p, option);
+    for (unsigned i = 0; often[i]; i++) {
+        if (draw(random, 4) || (often[i] == 'x' && (drawn & 12) == 12))
+            continue;
+        option[1] = often[i];
+        drawn |= 1u << i;
+        add_arg(p, option);
+    }
     if (draw(random, 8) == 0) {
-        snprintf(number, sizeof number, "-m%u", draw(random, 4));
-        add_arg(p, number);
+        snprintf(option, sizeof option, "-m%u", 1 + draw(random, 4));
+        add_arg(p, option);
     }
     *ret_nul = draw(random, 12) == 0;
     if (*ret_nul)
         add_arg(p, "-z");
+    return (drawn & 12) == 12;
 }
 
 static void draw_pair(uint64_t seed, struct pair *p)
@@ -246,13 +269,15 @@ static void draw_pair(uint64_t seed, struct pair *p)
     uint64_t random = seed * 2654435761u + 1;
     char syntax = "GGGEEEEFFP"[draw(&random, 10)];
     unsigned patterns = syntax != 'P' && draw(&random, 8) == 0 ? 2 : 1;
-    bool nul;
+    bool nul, words_only = draw_options(&random, syntax, p, &nul);
 
-    draw_options(&random, syntax, p, &nul);
     for (; patterns > 0; patterns--) {
         struct buffer b = {0};
 
-        draw_pattern(&random, syntax, &b);
+        if (words_only && syntax != 'P')
+            draw_words(&random, syntax, &b);
+        else
+            draw_pattern(&random, syntax, &b);
         add_arg(p, "-e");
         add_arg(p, b.data);
         free(b.data);

@@ -124,7 +124,7 @@ static int grep_plan(struct leat_stage *s)
     if (r < 0)
         return r;
     leat_plan_delimiter(s, record_end(p));
-    if (p->max_count >= 0 || (p->line_number && !p->count))
+    if (p->max_count >= 0 || (p->line_number && !p->count) || selects_nothing(s, p))
         leat_plan_nature(s, LEAT_HEAVY);
     return 0;
 }
@@ -191,7 +191,8 @@ static int find_ranges(struct leat_stage *s, const struct leat_in *in)
     return r;
 }
 
-/* The range at the cursor; NULL if it is used up. */
+/* The range at the cursor; NULL if it is used up. It may reach beyond the input of this step, as a
+ * later one may see less of the input than the one that searched. */
 static size_t *current_range(struct grep *g)
 {
     if (g->is_gap && g->gap == 0)
@@ -224,21 +225,16 @@ static void put_end(struct grep *g, uint8_t end)
     g->text_at = 0;
 }
 
-/* Passes on some of n bytes; n is lowered. Returns false if there was no room for all. */
-static bool pass(struct leat_in *in, struct leat_out *out, size_t *n)
-{
-    size_t done = leat_pass(out, in, *n);
-
-    *n -= done;
-    return *n == 0;
-}
-
 /* A selected line begins at the cursor. */
 static void begin_line(struct grep *g, const struct grep_params *p, const struct leat_in *in,
                        size_t range)
 {
-    const uint8_t *at = in->data + in->pos, *end = memchr(at, record_end(p), range);
+    size_t left = in->len - in->pos;
+    const uint8_t *at = in->data + in->pos, *end;
 
+    if (range > left)
+        range = left;
+    end = memchr(at, record_end(p), range);
     g->in_line = true;
     g->line_left = end ? (size_t)(end - at) + 1 : range;
     g->line_len = g->line_left - (end != NULL);
@@ -317,15 +313,16 @@ static int write_line(struct leat_stage *s, struct leat_in *in, struct leat_out 
     const struct grep_params *p = leat_params(s);
     struct grep *g = leat_state(s);
     size_t before;
-    int r;
+    int r = 0;
 
     if (!g->in_line)
         begin_line(g, p, in, *range);
     before = g->line_left;
     if (p->only_matching) {
         r = write_parts(s, in, out);
-    } else {
-        r = flush_text(g, out) && pass(in, out, &g->line_left);
+    } else if (flush_text(g, out)) {
+        g->line_left -= leat_pass(out, in, g->line_left);
+        r = g->line_left == 0;
     }
     if (r < 0)
         return r;
@@ -341,55 +338,64 @@ static int write_line(struct leat_stage *s, struct leat_in *in, struct leat_out 
 }
 
 /* -c: the lines of a selected range are counted, to the limit of -m. */
-static void count_range(struct grep *g, const struct grep_params *p, struct leat_in *in,
-                        size_t *range)
+static void count_range(struct grep *g, const struct grep_params *p, const struct leat_in *in,
+                        size_t n)
 {
     const uint8_t *at = in->data + in->pos;
 
-    g->selected += leat_scan_count(at, *range, record_end(p));
-    g->selected += *range > 0 && at[*range - 1] != record_end(p);
+    g->selected += leat_scan_count(at, n, record_end(p));
+    g->selected += at[n - 1] != record_end(p);
     if (p->max_count >= 0 && g->selected >= (uint64_t)p->max_count) {
         g->selected = (uint64_t)p->max_count;
         g->done = true;
     }
-    in->pos += *range;
-    *range = 0;
 }
 
-/* A whole selected range at once. */
-static bool pass_range(struct grep *g, const struct grep_params *p, struct leat_in *in,
-                       struct leat_out *out, size_t *range)
+/* Moves on by n bytes that give no output. */
+static void skip(struct leat_in *in, size_t *range, size_t n)
 {
-    bool last_lacks_end = in->data[in->pos + *range - 1] != record_end(p);
+    in->pos += n;
+    *range -= n;
+}
 
-    if (!pass(in, out, range))
+/* Many selected lines at once, n bytes. Returns false if there was no room for all. */
+static bool pass_lines(struct grep *g, const struct grep_params *p, struct leat_in *in,
+                       struct leat_out *out, size_t *range, size_t n)
+{
+    bool last_lacks_end = in->data[in->pos + n - 1] != record_end(p);
+    size_t done = leat_pass(out, in, n);
+
+    *range -= done;
+    if (done < n)
         return false;
     if (last_lacks_end)
         put_end(g, record_end(p));
     return true;
 }
 
-/* Deals with the range at the cursor. Returns 1 when it is used up, 0: no room, or an error. */
+/* Deals with the range at the cursor, as far as the input goes. Returns 1 when that is used up,
+ * 0: no room, or an error. */
 static int use_range(struct leat_stage *s, struct leat_in *in, struct leat_out *out, size_t *range)
 {
     const struct grep_params *p = leat_params(s);
     struct grep *g = leat_state(s);
+    size_t left = in->len - in->pos, n = *range < left ? *range : left;
     int r = 1;
 
     if (g->is_gap != (p->invert != 0)) {
         if (p->line_number)
-            g->lines += leat_scan_count(in->data + in->pos, *range, record_end(p));
-        in->pos += *range;
-        *range = 0;
+            g->lines += leat_scan_count(in->data + in->pos, n, record_end(p));
+        skip(in, range, n);
         return 1;
     }
     if (p->count) {
-        count_range(g, p, in, range);
+        count_range(g, p, in, n);
+        skip(in, range, n);
         return 1;
     }
     if (!p->line_number && !p->only_matching && p->max_count < 0)
-        return pass_range(g, p, in, out, range);
-    while (*range > 0 && !g->done && r > 0) {
+        return pass_lines(g, p, in, out, range, n);
+    while (in->pos<in->len && * range> 0 && !g->done && r > 0) {
         r = write_line(s, in, out, range);
         if (r > 0 && !flush_text(g, out))
             return 0;
@@ -404,10 +410,9 @@ static int finish(struct leat_stage *s, struct leat_out *out)
 {
     const struct grep_params *p = leat_params(s);
     struct grep *g = leat_state(s);
+    uint64_t *result = leat_result(s);
 
-    if (p->count && p->max_count < 0) {
-        uint64_t *result = leat_result(s);
-
+    if (result) {
         *result += g->selected;
         g->selected = 0;
         return LEAT_END;

@@ -22,12 +22,11 @@ struct head {
     bool begun, is_bytes, all_but;
     uint8_t end;    /* of a line */
     uint64_t count; /* first ones: still to come; all but: to hold back */
-    size_t to_pass; /* first ones: bytes at the cursor that belong to them */
+    size_t to_pass; /* first ones: bytes from the cursor on that belong to them */
 
     struct leat_hold hold;
     uint64_t held_lines;       /* line ends in hold */
-    bool decided;              /* the next two hold for the input at the cursor */
-    size_t from_hold, from_in; /* bytes to give out */
+    size_t from_hold, from_in; /* bytes to give out, of what is held and then of the input */
 };
 
 static int head_plan(struct leat_stage *s)
@@ -70,7 +69,9 @@ static int step_first(struct head *h, struct leat_in *in, struct leat_out *out)
             h->to_pass = leat_scan_skip(in->data + in->pos, left, h->end, &h->count);
         }
     }
-    h->to_pass -= leat_pass(out, in, h->to_pass);
+    if (left > h->to_pass)
+        left = h->to_pass;
+    h->to_pass -= leat_pass(out, in, left);
     if (h->to_pass > 0)
         return LEAT_MORE;
     if (h->count == 0 || (in->end && in->pos == in->len))
@@ -121,35 +122,38 @@ static bool give_out(struct head *h, struct leat_in *in, struct leat_out *out)
         leat_hold_drop(&h->hold, n);
         h->from_hold -= n;
     }
-    if (h->from_hold == 0 && h->from_in > 0)
-        h->from_in -= leat_pass(out, in, h->from_in);
+    if (h->from_hold == 0 && h->from_in > 0) {
+        size_t left = in->len - in->pos;
+
+        h->from_in -= leat_pass(out, in, h->from_in < left ? h->from_in : left);
+    }
     return h->from_hold == 0 && h->from_in == 0;
 }
 
 static int step_all_but(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct head *h = leat_state(s);
-    const uint8_t *data = in->data + in->pos;
-    size_t left = in->len - in->pos;
+    size_t left;
     int r;
 
-    if (left == 0 && !h->decided)
-        return in->end ? LEAT_END : LEAT_MORE;
-    if (!h->decided && h->is_bytes)
-        decide_bytes(h, left);
-    else if (!h->decided)
-        decide_lines(h, data, left);
-    h->decided = true;
-    if (!give_out(h, in, out))
-        return LEAT_MORE;
-    h->decided = false;
+    for (;;) {
+        left = in->len - in->pos;
+        if (h->from_hold == 0 && h->from_in == 0 && left > 0) {
+            if (h->is_bytes)
+                decide_bytes(h, left);
+            else
+                decide_lines(h, in->data + in->pos, left);
+        }
+        if (h->from_hold == 0 && h->from_in == 0)
+            break;
+        if (!give_out(h, in, out))
+            return LEAT_MORE;
+    }
     if (in->end) /* what is left is the last part */
         return LEAT_END;
-    data = in->data + in->pos;
-    left = in->len - in->pos;
     if (!h->is_bytes)
-        h->held_lines += leat_scan_count(data, left, h->end);
-    r = leat_hold_add(s, &h->hold, data, left);
+        h->held_lines += leat_scan_count(in->data + in->pos, left, h->end);
+    r = leat_hold_add(s, &h->hold, in->data + in->pos, left);
     if (r < 0)
         return r;
     in->pos = in->len;

@@ -108,6 +108,20 @@ static int add_patterns(struct leat_regex *re, const struct leat_strings *patter
     return 0;
 }
 
+/* One back-reference puts all patterns into the hands of GNU's other matcher. */
+static int add_all_patterns(struct leat_regex *re, const struct leat_strings *patterns)
+{
+    struct leat_regex_options strict = re->options;
+    int r = add_patterns(re, patterns);
+
+    if (r < 0 || !re->has_backref || strict.strict)
+        return r;
+    strict.strict = true;
+    leat_regex_done(re);
+    r = leat_regex_init(re, &strict);
+    return r < 0 ? r : add_patterns(re, patterns);
+}
+
 static int compile(struct leat_matcher *m, const char *text, size_t len, uint32_t flags,
                    pcre2_code **ret_code, char *why, size_t why_size)
 {
@@ -216,7 +230,7 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re,
     uint32_t flags = PCRE2_MULTILINE | PCRE2_NEVER_UTF | (m->options.fold ? PCRE2_CASELESS : 0);
     char *text;
     size_t len;
-    int r = add_patterns(re, patterns);
+    int r = add_all_patterns(re, patterns);
 
     if (r == 0) {
         m->everything = leat_regex_is_empty(re) && !m->options.parts;
@@ -281,7 +295,7 @@ static int build(struct leat_matcher *m, const struct leat_strings *patterns, ch
         .fold = m->options.fold,
         .word = m->options.word,
         .line = m->options.line,
-        .exact = m->options.parts,
+        .strict = m->options.parts,
         .eol = m->options.eol,
     };
     struct leat_regex re;

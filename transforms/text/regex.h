@@ -67,7 +67,7 @@ struct leat_regex_options {
     bool fold;   /* ASCII letters match in either case */
     bool word;   /* a match must not touch a word character on either side (-w) */
     bool line;   /* a match must be the whole line (-x); goes before word */
-    bool exact;  /* the extent of a match matters, not only the line (-o) */
+    bool strict; /* read repetitions of assertions as the matcher of back-references does */
     uint8_t eol; /* what ends a record */
 };
 

@@ -35,8 +35,7 @@ struct parse {
     unsigned open;         /* groups that are open */
     unsigned depth;
     uint32_t group_base; /* groups of the patterns before */
-    uint32_t done[10];   /* done[i]: group i of this pattern is complete, so \i may stand */
-    bool saw_backref;
+    unsigned done;       /* bit i: group i of this pattern is complete, so \i may stand */
 };
 
 static int parse_branches(struct parse *p, uint32_t *ret);
@@ -226,12 +225,12 @@ static int lex_backref(struct parse *p, char c)
 {
     unsigned n = (unsigned)(c - '0');
 
-    if (!p->done[n])
+    if (!(p->done >> n & 1))
         return wrong(p, "invalid back reference");
-    p->atom = (struct leat_regex_node){.kind = LEAT_REGEX_BACKREF, .u.group = p->done[n]};
+    p->atom = (struct leat_regex_node){.kind = LEAT_REGEX_BACKREF, .u.group = p->group_base + n};
     p->token = TOKEN_ATOM;
     p->at_start = false;
-    p->saw_backref = true;
+    p->regex->has_backref = true;
     return 0;
 }
 
@@ -373,7 +372,7 @@ static int parse_group(struct parse *p, uint32_t *ret)
     p->open--;
     p->depth--;
     if (local < 10)
-        p->done[local] = number;
+        p->done |= 1u << local;
     r = node_simple(re, LEAT_REGEX_GROUP, child, ret);
     if (r < 0)
         return r;
@@ -381,16 +380,21 @@ static int parse_group(struct parse *p, uint32_t *ret)
     return lex(p);
 }
 
+static int node_atom(struct parse *p, uint32_t *ret)
+{
+    p->atom.child = p->atom.next = LEAT_REGEX_NONE;
+    return node_new(p->regex, &p->atom, ret);
+}
+
 /* In the strict reading a repetition that has nothing to repeat is dropped, of an interval only
  * the brace; in a basic expression it is an ordinary character. */
 static int parse_stray_repeat(struct parse *p, uint32_t *ret)
 {
     p->at = p->behind_op;
-    if (p->basic) {
-        atom_byte(p, (char)p->op);
-        return node_new(p->regex, &p->atom, ret);
-    }
-    return 0;
+    if (!p->basic)
+        return 0;
+    atom_byte(p, (char)p->op);
+    return node_atom(p, ret);
 }
 
 static int parse_atom(struct parse *p, uint32_t *ret)
@@ -409,8 +413,7 @@ static int parse_atom(struct parse *p, uint32_t *ret)
         return parse_group(p, ret);
     if (p->token != TOKEN_ATOM)
         return node_simple(p->regex, LEAT_REGEX_EMPTY, LEAT_REGEX_NONE, ret);
-    p->atom.child = p->atom.next = LEAT_REGEX_NONE;
-    r = node_new(p->regex, &p->atom, ret);
+    r = node_atom(p, ret);
     return r < 0 ? r : lex(p);
 }
 
@@ -482,6 +485,7 @@ static int parse_branch(struct parse *p, uint32_t *ret)
 static int parse_branches(struct parse *p, uint32_t *ret)
 {
     struct leat_regex *re = p->regex;
+    unsigned done = p->done, done_in_any;
     uint32_t last, branch;
     int r = parse_branch(p, &last);
 
@@ -490,28 +494,31 @@ static int parse_branches(struct parse *p, uint32_t *ret)
     *ret = last;
     if (p->token != TOKEN_OR)
         return 0;
+    done_in_any = p->done;
     r = node_simple(re, LEAT_REGEX_ALT, last, ret);
     while (r == 0 && p->token == TOKEN_OR) {
+        p->done = done; /* a branch cannot refer to groups in the ones before it */
         r = lex(p);
         if (r == 0)
             r = parse_branch(p, &branch);
         if (r < 0)
             return r;
+        done_in_any |= p->done;
+        p->done = done_in_any;
         re->nodes[last].next = branch;
         last = branch;
     }
     return r;
 }
 
-static int parse_regex(struct leat_regex *re, const char *pattern, size_t len, bool strict,
-                       bool *ret_backref, uint32_t *ret)
+static int parse_regex(struct leat_regex *re, const char *pattern, size_t len, uint32_t *ret)
 {
     struct parse p = {
         .regex = re,
         .at = pattern,
         .end = pattern + len,
         .basic = re->options.syntax == LEAT_REGEX_BASIC,
-        .strict = strict,
+        .strict = re->options.strict,
         .at_start = true,
         .line_start_next = true,
         .group_base = re->n_groups,
@@ -522,7 +529,6 @@ static int parse_regex(struct leat_regex *re, const char *pattern, size_t len, b
         r = parse_branches(&p, ret);
     if (r == 0 && p.token != TOKEN_END)
         r = wrong(&p, "unmatched ) or \\)");
-    *ret_backref = p.saw_backref;
     return r;
 }
 
@@ -560,26 +566,16 @@ void leat_regex_done(struct leat_regex *re)
 
 int leat_regex_add(struct leat_regex *re, const char *pattern, size_t len)
 {
-    size_t n_nodes = re->n_nodes, n_sets = re->n_sets;
-    uint32_t n_groups = re->n_groups, tree;
-    bool backref = false;
+    uint32_t tree;
     int r;
 
     re->why = NULL;
-    if (re->options.syntax == LEAT_REGEX_FIXED) {
+    if (re->options.syntax == LEAT_REGEX_FIXED)
         r = parse_fixed(re, pattern, len, &tree);
-    } else {
-        r = parse_regex(re, pattern, len, re->options.exact, &backref, &tree);
-        if (r == 0 && backref && !re->options.exact) {
-            re->n_nodes = n_nodes;
-            re->n_sets = n_sets;
-            re->n_groups = n_groups;
-            r = parse_regex(re, pattern, len, true, &backref, &tree);
-        }
-    }
+    else
+        r = parse_regex(re, pattern, len, &tree);
     if (r < 0)
         return r;
-    re->has_backref |= backref;
     if (re->last == LEAT_REGEX_NONE)
         re->nodes[re->root].child = tree;
     else

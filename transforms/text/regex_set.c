@@ -114,6 +114,13 @@ static bool read_element(struct bracket *b, bool hyphen)
     return true;
 }
 
+/* Of a range's ends. GNU compares upper-case letters where case does not matter, and then takes the
+ * range as it is written, which may be empty. */
+static unsigned order(const struct bracket *b, unsigned c)
+{
+    return b->fold && c >= 'a' && c <= 'z' ? c - 0x20 : c;
+}
+
 /* An element, or a range of them. */
 static bool read_item(struct bracket *b, bool first, bool *ret_plain)
 {
@@ -130,7 +137,7 @@ static bool read_item(struct bracket *b, bool first, bool *ret_plain)
         if (!read_element(b, true))
             return false;
         to = b->byte;
-        if (b->is_class || to < from)
+        if (b->is_class || order(b, to) < order(b, from))
             return wrong(b, bad_range);
     } else if (b->is_class) {
         return true;
