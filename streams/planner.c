@@ -194,6 +194,8 @@ static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage
     uint64_t most = p->settings.memory / LANE_SHARE / (2 * block + 4 * CHUNK_LEAST);
     unsigned n = p->settings.threads;
 
+    if (info->lanes_max > 0 && info->lanes_max < n)
+        n = info->lanes_max;
     if (most < n)
         n = most > 0 ? (unsigned)most : 1;
     return n;

@@ -338,3 +338,9 @@ void leat_plan_block(struct leat_stage *s, size_t block, size_t history)
     s->info->block = block;
     s->info->history = history;
 }
+
+void leat_plan_lanes(struct leat_stage *s, unsigned most)
+{
+    if (s->planning)
+        s->info->lanes_max = most > 0 ? most : 1;
+}

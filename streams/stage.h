@@ -282,6 +282,9 @@ LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing fram
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);
 LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t history);
+/* leat_plan_lanes - a split stage: no more lanes than this, at least 1. For stages whose lanes hold
+ * so much that as many as there are threads may not fit in leat_memory_limit. */
+LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
 
 /* A stage whose library was not there at build time: it is listed, and says what is missing. */
 #define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \

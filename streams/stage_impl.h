@@ -29,6 +29,7 @@ struct leat_stage_info {
     uint8_t delimiter;
     unsigned flags;
     size_t block, history;
+    unsigned lanes_max; /* 0: as many as there are threads */
     const char *input_name;
     bool input_binary; /* its input is compressed: not for a terminal */
     struct leat_side_output side;
