@@ -78,7 +78,7 @@ each_threads() {
 @test "a chain of many stages" {
     local chain='' _
     for _ in 1 2 3 4 5 6 7 8; do chain+=': gzip -1 : gunzip : zstd -1 : unzstd : exec cat '; done
-    CHAIN=$chain each_threads 0 '"$LEAT" $THREADS read log $CHAIN : write --force out'
+    CHAIN=$chain each_threads 0 '"$LEAT" $THREADS --memory=1G read log $CHAIN : write --force out'
     same log out
 }
 
@@ -90,7 +90,7 @@ each_threads() {
 @test "an output that is unread and then closed" {
     mkfifo fifo
     exec 8<>fifo
-    "$LEAT" zero : gzip -1 : write fifo 2>err &
+    "$LEAT" zero : gzip -1 : write fifo 2>err 8>&- &
     local pid=$! code=0
     wait_for settled "$pid"
     # The last reader goes away.

@@ -41,7 +41,7 @@ setup() {
 }
 
 @test "a pipeline from a file, with variables" {
-    printf '%s\n' '# nightly' 'read ${in}.gz' 'gunzip' "grep -v '\${what}'" 'write ${in}.out' >job.leat
+    printf '%s\n' '# nightly' 'read ${in}.gz' 'gunzip' 'grep -v ${what}' 'write ${in}.out' >job.leat
     run -0 leat -f job.leat --set in=log --set what=DEBUG
     same log.out <(grep -v DEBUG log)
 }
