@@ -19,6 +19,10 @@
 
 #define SCRATCH ((size_t)65536)
 #define LEVEL_NEAR_OPTIMAL 10
+/* Less than this libdeflate stores at most levels; zlib does better, in a window of 512 bytes. */
+#define TINY 64u
+#define TINY_WINDOW_LOG 9
+#define TINY_MEM_LEVEL 1
 
 /* What libdeflate allocates for a compressor, rounded up (1.14: 204800, 671744, 9011200). */
 #define HOLDS_FASTEST ((uint64_t)256 << 10)
@@ -85,8 +89,8 @@ static size_t libdeflate_bound(void *v, size_t n)
 }
 
 /* Inflates what was made, compares it with the piece and finds the last block.
- * Returns false if it is not the piece. */
-static bool verify(struct libdeflate *lib, const struct leat_piece *piece, const uint8_t *made,
+ * Returns 1, 0 if it is not the piece, or LEAT_ENOMEM. */
+static int verify(struct libdeflate *lib, const struct leat_piece *piece, const uint8_t *made,
                    size_t n, struct last_block *ret)
 {
     z_stream *z = &lib->z;
@@ -95,7 +99,7 @@ static bool verify(struct libdeflate *lib, const struct leat_piece *piece, const
 
     *ret = (struct last_block){.header = 0};
     if (inflateReset(z) != Z_OK)
-        return false;
+        return 0;
     z->next_in = made;
     z->avail_in = (uInt)n;
     do {
@@ -105,10 +109,12 @@ static bool verify(struct libdeflate *lib, const struct leat_piece *piece, const
         z->avail_out = SCRATCH;
         r = inflate(z, Z_BLOCK);
         got = SCRATCH - z->avail_out;
+        if (r == Z_MEM_ERROR)
+            return LEAT_ENOMEM;
         if (r != Z_OK && r != Z_STREAM_END)
-            return false;
+            return 0;
         if (got > piece->len - done || memcmp(lib->scratch, piece->data + done, got) != 0)
-            return false;
+            return 0;
         done += got;
         if (z->data_type & 128) { /* at the end of a block */
             uint64_t at = (uint64_t)(n - z->avail_in) * 8 - (unsigned)(z->data_type & 7);
@@ -142,18 +148,44 @@ static size_t open_end(uint8_t *made, const struct last_block *last)
     return n + sizeof stored;
 }
 
+static int run_tiny(struct leat_stage *stage, const struct leat_piece *piece, uint8_t *to,
+                    size_t room, size_t *ret_made)
+{
+    z_stream z = {.next_in = piece->data, .avail_in = (uInt)piece->len};
+    int r;
+
+    leat_zmem_set(&z, stage);
+    r = deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, -TINY_WINDOW_LOG, TINY_MEM_LEVEL,
+                     Z_DEFAULT_STRATEGY);
+    if (r != Z_OK)
+        return LEAT_ENOMEM;
+    z.next_out = to;
+    z.avail_out = (uInt)room;
+    r = deflate(&z, Z_FINISH);
+    *ret_made = z.total_out;
+    deflateEnd(&z);
+    return r == Z_STREAM_END ? 0
+                             : leat_fail(stage, LEAT_EINTERNAL, "zlib did not finish a piece (%d)", r);
+}
+
 static int libdeflate_run(struct leat_stage *stage, void *v, const struct leat_piece *piece,
                           uint8_t *to, size_t room, size_t *ret_made)
 {
     struct libdeflate *lib = v;
     struct last_block last;
     size_t n;
+    int r;
 
+    if (piece->last && piece->len < TINY)
+        return run_tiny(stage, piece, to, room, ret_made);
     n = libdeflate_deflate_compress(lib->compressor, piece->data, piece->len, to,
                                     room - LEAT_DEFLATE_MARK_MAX);
     if (n == 0)
         return leat_fail(stage, LEAT_EINTERNAL, "libdeflate did not finish a piece");
-    if (!verify(lib, piece, to, n, &last))
+    r = verify(lib, piece, to, n, &last);
+    if (r < 0)
+        return r;
+    if (r == 0)
         return leat_fail(stage, LEAT_EINTERNAL,
                          "what was compressed does not decompress to the input; "
                          "is the memory of this machine faulty?");

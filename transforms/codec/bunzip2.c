@@ -1,0 +1,158 @@
+/* bunzip2.c - bzip2 streams, one after another, to what is in them. */
+
+#include "decoder.h"
+
+#if HAVE_BZ2
+
+#include <bzlib.h>
+
+struct bunzip2 {
+    bz_stream bz;
+    bool begun;     /* libbz2 is in a stream */
+    bool had;       /* a stream is over */
+};
+
+static void *alloc(void *stage, int items, int size)
+{
+    return leat_alloc(stage, (size_t)items * (size_t)size);
+}
+
+static void release(void *stage, void *memory)
+{
+    leat_free(stage, memory);
+}
+
+static int bunzip2_open(struct leat_stage *stage, void *state)
+{
+    (void)stage;
+    (void)state;
+    return 0;
+}
+
+static void bunzip2_close(struct leat_stage *stage, void *state)
+{
+    struct bunzip2 *b = state;
+
+    (void)stage;
+    if (b->begun)
+        BZ2_bzDecompressEnd(&b->bz);
+    b->begun = false;
+}
+
+static int begin(struct leat_stage *stage, struct bunzip2 *b)
+{
+    int r;
+
+    b->bz = (bz_stream){.bzalloc = alloc, .bzfree = release, .opaque = stage};
+    r = BZ2_bzDecompressInit(&b->bz, 0, 0);
+    if (r != BZ_OK)
+        return r == BZ_MEM_ERROR ? LEAT_ENOMEM
+                                 : leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
+    b->begun = true;
+    return 0;
+}
+
+static int fail_bz2(struct leat_stage *stage, const struct bunzip2 *b, int code)
+{
+    switch (code) {
+    case BZ_MEM_ERROR:
+        return LEAT_ENOMEM; /* leat_alloc has said it */
+    case BZ_DATA_ERROR_MAGIC:
+        return leat_fail(stage, LEAT_ECORRUPT,
+                         b->had ? "trailing garbage after the bzip2 stream"
+                                : "not in bzip2 format");
+    case BZ_DATA_ERROR:
+        return leat_fail(stage, LEAT_ECORRUPT, "invalid bzip2 data, or its CRC does not match");
+    default:
+        return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", code);
+    }
+}
+
+static int bunzip2_step(struct leat_stage *stage, void *state, struct leat_in *in,
+                        struct leat_out *out)
+{
+    struct bunzip2 *b = state;
+
+    for (;;) {
+        size_t n, left = in->len - in->pos;
+        uint8_t *room;
+        int r;
+
+        if (left == 0 && in->end && b->had && !b->begun)
+            return LEAT_END;
+        if (!b->begun) {
+            if (left == 0 && !in->end)
+                return LEAT_MORE;
+            r = begin(stage, b);
+            if (r < 0)
+                return r;
+        }
+        n = leat_reserve(out, &room);
+        if (n == 0)
+            return LEAT_MORE;
+        b->bz.next_in = (char *)(uintptr_t)(in->data + in->pos); /* it is only read */
+        b->bz.avail_in = (unsigned)left;
+        b->bz.next_out = (char *)room;
+        b->bz.avail_out = (unsigned)n;
+        r = BZ2_bzDecompress(&b->bz);
+        in->pos += left - b->bz.avail_in;
+        leat_commit(out, n - b->bz.avail_out);
+        if (r == BZ_STREAM_END) {
+            bunzip2_close(stage, b);
+            b->had = true;
+            continue;
+        }
+        if (r != BZ_OK)
+            return fail_bz2(stage, b, r);
+        if (b->bz.avail_out == 0 || in->pos < in->len)
+            continue;
+        if (in->end)
+            return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in a bzip2 stream");
+        return LEAT_MORE;
+    }
+}
+
+const struct leat_decoder leat_decoder_bzip2 = {
+    .name = "bzip2",
+    .state_size = sizeof(struct bunzip2),
+    .open = bunzip2_open,
+    .step = bunzip2_step,
+    .close = bunzip2_close,
+};
+
+/* --- the stage --------------------------------------------------------------------------------- */
+
+static int stage_open(struct leat_stage *stage)
+{
+    return bunzip2_open(stage, leat_state(stage));
+}
+
+static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    return bunzip2_step(stage, leat_state(stage), in, out);
+}
+
+static void stage_close(struct leat_stage *stage)
+{
+    bunzip2_close(stage, leat_state(stage));
+}
+
+const struct leat_stage_type leat_stage_bunzip2 = {
+    .name = "bunzip2",
+    .summary = "decompress bzip2 (.bz2)",
+    .manual = "Reads any number of streams, one after the other. Truncation, anything else after "
+              "the last stream, and a CRC that does not match are errors.",
+    .examples = "read big.log : bzip2 : bunzip2 : count -l",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_HEAVY,
+    .state_size = sizeof(struct bunzip2),
+    .open = stage_open,
+    .step = stage_step,
+    .close = stage_close,
+};
+
+#else
+
+LEAT_STAGE_MISSING(bunzip2, "bunzip2", "decompress bzip2 (.bz2)", "libbz2-dev");
+
+#endif

@@ -1,0 +1,184 @@
+/* bzip2.c - bzip2: independent streams of one block each, which every reader takes as one file.
+ *
+ * The lanes compress with libbz2 as the bytes come; nothing is held but what the library holds.
+ */
+
+#include <string.h>
+
+#include "stage.h"
+
+#if HAVE_BZ2
+
+#include <bzlib.h>
+
+#define LEVEL_DEFAULT 9
+#define LEVEL_BYTES ((size_t)100000) /* of input in a block, for each level */
+
+struct bzip2_params {
+    int64_t level;
+};
+
+struct bzip2 {
+    bz_stream bz;
+    bool begun; /* libbz2 holds memory */
+    /* The join's. */
+    bool made;        /* there was a block */
+    size_t empty_pos; /* bytes written of the stream for empty input */
+};
+
+static int level_of(const struct leat_stage *stage)
+{
+    return (int)((const struct bzip2_params *)leat_params(stage))->level;
+}
+
+static int bzip2_plan(struct leat_stage *stage)
+{
+    leat_plan_block(stage, LEVEL_BYTES * (size_t)level_of(stage), 0);
+    return 0;
+}
+
+static void *alloc(void *stage, int items, int size)
+{
+    return leat_alloc(stage, (size_t)items * (size_t)size);
+}
+
+static void release(void *stage, void *memory)
+{
+    leat_free(stage, memory);
+}
+
+static int begin(struct leat_stage *stage, const struct leat_in *in)
+{
+    struct bzip2 *b = leat_state(stage);
+    int r;
+
+    (void)in;
+    b->bz = (bz_stream){.bzalloc = alloc, .bzfree = release, .opaque = stage};
+    r = BZ2_bzCompressInit(&b->bz, level_of(stage), 0, 0);
+    if (r == BZ_MEM_ERROR)
+        return LEAT_ENOMEM; /* leat_alloc has said it */
+    if (r != BZ_OK)
+        return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
+    b->begun = true;
+    return 0;
+}
+
+static void bzip2_close(struct leat_stage *stage)
+{
+    struct bzip2 *b = leat_state(stage);
+
+    if (b->begun)
+        BZ2_bzCompressEnd(&b->bz);
+    b->begun = false;
+}
+
+/* libbz2 does not change what it reads, but does not say so. */
+static char *unconst(const uint8_t *data)
+{
+    return (char *)(uintptr_t)data;
+}
+
+static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct bzip2 *b = leat_state(stage);
+    int r;
+
+    for (;;) {
+        uint8_t *room;
+        size_t n = leat_reserve(out, &room), left = in->len - in->pos;
+
+        if (n == 0)
+            return LEAT_MORE;
+        b->bz.next_in = unconst(in->data + in->pos);
+        b->bz.avail_in = (unsigned)left;
+        b->bz.next_out = (char *)room;
+        b->bz.avail_out = (unsigned)n;
+        r = BZ2_bzCompress(&b->bz, in->end ? BZ_FINISH : BZ_RUN);
+        in->pos += left - b->bz.avail_in;
+        leat_commit(out, n - b->bz.avail_out);
+        if (r == BZ_STREAM_END) {
+            bzip2_close(stage);
+            return LEAT_END;
+        }
+        if (r < 0)
+            return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
+        if (!in->end && in->pos == in->len && b->bz.avail_out > 0)
+            return LEAT_MORE;
+    }
+}
+
+/* No block at all: a stream without one. */
+static int join(struct leat_stage *stage, enum leat_join when, const void *result,
+                struct leat_out *out)
+{
+    static const uint8_t magic_and_crc[] = {0x17, 0x72, 0x45, 0x38, 0x50, 0x90, 0, 0, 0, 0};
+    uint8_t empty[4 + sizeof magic_and_crc] = {'B', 'Z', 'h', (uint8_t)('0' + level_of(stage))};
+    struct bzip2 *b = leat_state(stage);
+
+    (void)result;
+    if (when == LEAT_JOIN_BLOCK)
+        b->made = true;
+    if (when != LEAT_JOIN_TAIL || b->made)
+        return LEAT_END;
+    memcpy(empty + 4, magic_and_crc, sizeof magic_and_crc);
+    b->empty_pos += leat_write(out, empty + b->empty_pos, sizeof empty - b->empty_pos);
+    return b->empty_pos < sizeof empty ? LEAT_MORE : LEAT_END;
+}
+
+static const struct leat_option options[] = {
+    {.name = "level",
+     .short_name = LEAT_DIGITS,
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct bzip2_params, level),
+     .metavar = "N",
+     .min = 1,
+     .max = 9,
+     .initial = LEVEL_DEFAULT,
+     .help = "blocks of N times 100,000 bytes, 1 to 9"},
+    {.name = "fast",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct bzip2_params, level),
+     .value = 1,
+     .initial = LEVEL_DEFAULT,
+     .help = "the same as -1"},
+    {.name = "best",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct bzip2_params, level),
+     .value = 9,
+     .initial = LEVEL_DEFAULT,
+     .help = "the same as -9"},
+    {0},
+};
+
+static const struct leat_split split = {
+    .begin = begin,
+    .join = join,
+};
+
+const struct leat_stage_type leat_stage_bzip2 = {
+    .name = "bzip2",
+    .summary = "compress to bzip2 (.bz2)",
+    .manual =
+        "The input is cut into blocks of the level's size, 900,000 bytes if none is given, and each "
+        "becomes a bzip2 stream of its own, as pbzip2 does it. Every reader of bzip2 takes them as "
+        "one file. The bytes are the same whatever the number of threads. Each worker holds 8 MiB "
+        "at level 9.",
+    .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
+                "zero -n 1M : bzip2 --fast : count -c",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_SPLIT,
+    .flags = LEAT_NO_STDOUT_TTY,
+    .params_size = sizeof(struct bzip2_params),
+    .state_size = sizeof(struct bzip2),
+    .options = options,
+    .split = &split,
+    .plan = bzip2_plan,
+    .step = bzip2_step,
+    .close = bzip2_close,
+};
+
+#else
+
+LEAT_STAGE_MISSING(bzip2, "bzip2", "compress to bzip2 (.bz2)", "libbz2-dev");
+
+#endif
