@@ -4,6 +4,10 @@
 
 #include "cursor.h"
 
+/* What is said of a record that is refused; takes an unsigned long long, the limit in bytes. */
+#define LEAT_RECORD_TOO_LONG                                                                            \
+    "a record (line) is longer than the limit of %llu bytes, or than memory allows"
+
 struct leat_framer {
     struct leat_pool *pool;
     uint8_t delimiter;

@@ -402,7 +402,7 @@ static int add_inputs(struct planner *pl, const struct leat_node *node)
         if (leat_segment_add_input(pl->cur, ends[i]) < 0)
             r = no_memory(pl);
     if (r == 0)
-        pl->cur->inlet = LEAT_INLET_CONCAT;
+        pl->cur->inlet = node->type->flags & LEAT_PORTS_IN ? LEAT_INLET_PORTS : LEAT_INLET_CONCAT;
     pl->name = "-";
     free(ends);
     return r;
@@ -420,9 +420,10 @@ static int add_fan_in(struct planner *pl, const struct leat_node *node, bool fir
     if (r < 0)
         return r;
     info = new_info(pl, node, node->type);
-    if (!info || !add_stage(pl, pl->cur, info))
+    if (!info)
         return no_memory(pl);
-    return plan_node(pl, info);
+    r = plan_node(pl, info);
+    return r < 0 ? r : add_stage(pl, pl->cur, info) ? 0 : no_memory(pl);
 }
 
 static int add_node(struct planner *pl, const struct leat_node *node, bool first, bool last)

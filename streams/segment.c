@@ -77,6 +77,7 @@ void leat_segment_free(struct leat_segment *seg)
     }
     clear_ports(seg);
     leat_queue_clear(&seg->dump);
+    leat_inputs_free(seg->inputs);
     leat_split_free(seg->join);
     leat_split_free(seg->cut);
     leat_block_free(seg->block);
@@ -152,12 +153,17 @@ int leat_segment_ready(struct leat_segment *seg)
     struct leat_pipeline *p = seg->pipeline;
     bool lane = seg->inlet == LEAT_INLET_LANE;
 
+    if (seg->inlet == LEAT_INLET_PORTS) {
+        seg->inputs = leat_inputs_new(seg);
+        if (!seg->inputs)
+            return LEAT_ENOMEM;
+    }
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i], *next = i + 1 < seg->n ? s + 1 : NULL;
         struct leat_stage_info *info = s->stage->info;
         struct leat_queue *to = NULL;
 
-        if (info->framing == LEAT_LINES && !lane) { /* a lane's input is cut already */
+        if (info->framing == LEAT_LINES && !lane && (i > 0 || !seg->inputs)) {
             s->framer = calloc(1, sizeof *s->framer);
             if (!s->framer)
                 return LEAT_ENOMEM;
@@ -203,6 +209,8 @@ static void slot_drop_input(struct leat_slot *s)
 /* The stage is through; what it waits for, it no longer waits for. */
 static void slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 {
+    if (seg->inputs && s == &seg->slots[0])
+        leat_inputs_drop(seg->inputs);
     s->done = true;
     s->failed = failed;
     s->more = s->stopping = s->waiting = false;
@@ -489,10 +497,36 @@ static int read_edge(struct leat_segment *seg)
     return r;
 }
 
+static int read_inputs(struct leat_segment *seg)
+{
+    struct leat_stage *stage = seg->slots[0].stage;
+    uint64_t at = 0;
+    int r = leat_inputs_read(seg, &at);
+
+    if (r == LEAT_ELIMIT)
+        leat_fail_at(stage, r, at, LEAT_RECORD_TOO_LONG,
+                     (unsigned long long)seg->pipeline->settings.record_max);
+    else if (r < 0 && r != LEAT_ECANCELLED)
+        leat_fail(stage, r, "%s", leat_strerror(r));
+    return r;
+}
+
+static int read_inlet(struct leat_segment *seg)
+{
+    switch (seg->inlet) {
+    case LEAT_INLET_JOIN:
+        return leat_join_read(seg);
+    case LEAT_INLET_PORTS:
+        return read_inputs(seg);
+    default:
+        return read_edge(seg);
+    }
+}
+
 /* What the inlet's answer means for the segment. */
 static enum leat_turn inlet_turn(struct leat_segment *seg)
 {
-    int r = seg->inlet == LEAT_INLET_JOIN ? leat_join_read(seg) : read_edge(seg);
+    int r = read_inlet(seg);
 
     if (r == 0)
         return LEAT_TURN_WENT;
@@ -523,8 +557,7 @@ static void fail_record(struct leat_segment *seg, size_t i, int code)
     struct leat_slot *s = &seg->slots[i];
 
     if (code == LEAT_ELIMIT)
-        leat_fail_at(s->stage, code, s->framer->too_long_at,
-                     "a record (line) is longer than the limit of %llu bytes, or than memory allows",
+        leat_fail_at(s->stage, code, s->framer->too_long_at, LEAT_RECORD_TOO_LONG,
                      (unsigned long long)s->framer->record_max);
     else
         leat_fail(s->stage, code, "%s", leat_strerror(code));
@@ -571,6 +604,8 @@ static bool runnable(const struct leat_segment *seg, size_t i)
         return true;
     if (!output_taken(seg, i) && !s->discard)
         return false;
+    if (seg->inputs && i == 0)
+        return leat_inputs_ready(seg->inputs) || flow_into(seg, 0) == LEAT_FLOW_FAILED;
     if (s->more || s->in.n > 0 || s->raw.n > 0)
         return lane_block_open(seg);
     if (i == 0 && seg->inlet == LEAT_INLET_NONE)
@@ -705,6 +740,8 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
         in->end = in->end && in->len == head->len;
         in->engine = head->chunk;
     }
+    if (seg->inputs && i == 0)
+        leat_inputs_show(seg->inputs, in);
     if (seg->block && i == 0) {
         in->block = seg->block->index;
         if (seg->block->history.chunk) {
@@ -745,7 +782,7 @@ static enum leat_turn run_step(struct leat_segment *seg, size_t i)
     struct leat_stage *stage = s->stage;
     struct leat_in in;
     uint64_t start = leat_now_ns();
-    size_t produced;
+    size_t produced, used;
     int r;
 
     fill_in(seg, i, &in);
@@ -755,7 +792,8 @@ static enum leat_turn run_step(struct leat_segment *seg, size_t i)
     stage->in = NULL;
     produced = slot_out_end(s);
     consume(s, in.pos);
-    count_step(stage->info, in.pos, produced, leat_now_ns() - start);
+    used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
+    count_step(stage->info, used, produced, leat_now_ns() - start);
     leat_queue_clear(&seg->dump);
     if (r < 0) {
         if (!stage->failure.code)
@@ -769,7 +807,7 @@ static enum leat_turn run_step(struct leat_segment *seg, size_t i)
     }
     if (r == LEAT_WAIT)
         return step_waits(seg, i);
-    return check_progress(seg, i, in.pos > 0 || produced > 0);
+    return check_progress(seg, i, used > 0 || produced > 0);
 }
 
 /* --- a turn ------------------------------------------------------------------------------------ */
@@ -792,7 +830,7 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
         if (s->in.n == 0 && had)
             return LEAT_TURN_WENT;
     }
-    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && !s->more) {
+    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (seg->inputs && i == 0))) {
         slot_stop(seg, s, LEAT_STOP_ABORT);
         return LEAT_TURN_WENT;
     }

@@ -47,6 +47,7 @@ enum leat_inlet_kind {
     LEAT_INLET_LANE,  /* an edge that carries blocks */
     LEAT_INLET_JOIN,  /* the lanes of a split stage, in order */
     LEAT_INLET_CONCAT, /* several edges, one after another */
+    LEAT_INLET_PORTS,  /* several edges at once, for a stage that sees each by itself */
 };
 
 enum leat_outlet_kind {
@@ -55,6 +56,8 @@ enum leat_outlet_kind {
     LEAT_OUTLET_LANE, /* an edge that carries the outputs of blocks */
     LEAT_OUTLET_CUT,  /* to the lanes of a split stage */
 };
+
+struct leat_inputs;
 
 struct leat_segment {
     struct leat_actor actor; /* first: the executor's view */
@@ -66,6 +69,7 @@ struct leat_segment {
     enum leat_outlet_kind outlet;
     struct leat_edge **in_edges; /* concat: n_in_edges of them; else in_edges[0] */
     size_t n_in_edges, in_at;
+    struct leat_inputs *inputs;  /* LEAT_INLET_PORTS */
     struct leat_port_end *ports;
     size_t n_ports;
     struct leat_split_run *join, *cut;
@@ -109,6 +113,20 @@ void leat_segment_give_up(struct leat_segment *segment, size_t i, enum leat_stop
 void leat_segment_fail(struct leat_segment *segment, size_t i);
 /* leat_segment_park - note why nothing can be done, for the statistics. */
 enum leat_turn leat_segment_park(struct leat_segment *segment, int why);
+
+/* inputs.c: the branches of a fan-in whose stage sees each by itself. */
+struct leat_inputs *leat_inputs_new(struct leat_segment *segment);
+void leat_inputs_free(struct leat_inputs *inputs); /* NULL is fine */
+/* leat_inputs_ready - has every branch input for the stage, or is at its end? */
+bool leat_inputs_ready(const struct leat_inputs *inputs);
+/* leat_inputs_read - take what is missing. Returns 0; LEAT_EMPTY; LEAT_ECANCELLED: a branch failed;
+ * or an error, with the offset of a record that is too long in *ret_at. */
+int leat_inputs_read(struct leat_segment *segment, uint64_t *ret_at);
+/* leat_inputs_show, _take - before and after a step: fill in in->ports, use up what it used.
+ * _take returns the bytes. */
+void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in);
+size_t leat_inputs_take(struct leat_inputs *inputs);
+void leat_inputs_drop(struct leat_inputs *inputs);
 
 /* transfer.c: one turn of a segment that only moves bytes from a file to a file or pipe.
  * Returns a turn, or LEAT_EUNSUPPORTED: not for these descriptors; go on with steps. */

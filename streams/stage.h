@@ -33,6 +33,9 @@ struct leat_in {
     uint64_t block;          /* number of the block from 0 */
     const uint8_t *history;  /* the last bytes before the block, at most leat_split.history */
     size_t history_len;
+    /* Fan-in of LEAT_PORTS_IN only: an input for each branch, by itself. */
+    struct leat_in *ports;
+    size_t n_ports;
     void *engine;            /* not for stages */
 };
 
@@ -168,6 +171,8 @@ enum leat_flags {
     LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not for a terminal without --force */
     LEAT_DROPS = 16,        /* junctions: a branch that is too slow loses data */
     LEAT_DETACHES = 32,     /* junctions: a branch that fails leaves the others running */
+    LEAT_PORTS_IN = 64,     /* fan-in: step sees each branch by itself, in->ports, when every one
+                             * has input or is at its end */
     LEAT_OPENS_LAST = 8,    /* opened after all others (exec): no side effect of a failed start */
 };
 

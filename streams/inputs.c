@@ -1,0 +1,163 @@
+/* inputs.c - several branches as the inputs of one stage: merge, paste.
+ *
+ * The stage runs when each branch has something for it or is at its end, so it can always choose;
+ * each branch is bounded by its own edge.
+ */
+
+#include <stdlib.h>
+
+#include "pipeline.h"
+
+struct input {
+    struct leat_edge *edge;
+    struct leat_queue in, raw;
+    struct leat_framer framer;
+    bool framed, ended;
+    uint64_t offset; /* of the head of `in` in the branch */
+};
+
+struct leat_inputs {
+    struct input *v;
+    struct leat_in *shown; /* what the step sees, one each */
+    size_t n;
+};
+
+struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
+{
+    const struct leat_stage_info *info = seg->slots[0].stage->info;
+    struct leat_inputs *inputs = calloc(1, sizeof *inputs);
+
+    if (!inputs)
+        return NULL;
+    inputs->n = seg->n_in_edges;
+    inputs->v = calloc(inputs->n, sizeof *inputs->v);
+    inputs->shown = calloc(inputs->n, sizeof *inputs->shown);
+    if (!inputs->v || !inputs->shown) {
+        free(inputs->v);
+        free(inputs->shown);
+        free(inputs);
+        return NULL;
+    }
+    for (size_t i = 0; i < inputs->n; i++) {
+        inputs->v[i].edge = seg->in_edges[i];
+        inputs->v[i].framed = info->framing == LEAT_LINES;
+        leat_framer_init(&inputs->v[i].framer, &seg->pipeline->pool, info->delimiter,
+                         seg->pipeline->settings.record_max);
+    }
+    return inputs;
+}
+
+void leat_inputs_drop(struct leat_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->n; i++) {
+        leat_queue_clear(&inputs->v[i].in);
+        leat_queue_clear(&inputs->v[i].raw);
+        leat_framer_done(&inputs->v[i].framer);
+    }
+}
+
+void leat_inputs_free(struct leat_inputs *inputs)
+{
+    if (!inputs)
+        return;
+    leat_inputs_drop(inputs);
+    free(inputs->v);
+    free(inputs->shown);
+    free(inputs);
+}
+
+static bool at_end(const struct input *v)
+{
+    return v->ended && v->in.n == 0 && v->raw.n == 0 && leat_framer_empty(&v->framer);
+}
+
+bool leat_inputs_ready(const struct leat_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->n; i++)
+        if (inputs->v[i].in.n == 0 && !at_end(&inputs->v[i]))
+            return false;
+    return true;
+}
+
+/* One branch that has nothing for the stage. Returns as leat_inputs_read. */
+static int read_one(struct input *v)
+{
+    struct leat_item item = {0};
+    int r = 0;
+
+    if (v->raw.n == 0 && !v->ended) {
+        r = leat_edge_read(v->edge, &item);
+        if (r == LEAT_END) {
+            v->ended = true;
+            r = 0;
+        } else if (r == 0 && item.slice.chunk) {
+            leat_queue_push(v->framed ? &v->raw : &v->in, item.slice);
+        }
+    }
+    if (r == 0 && v->framed)
+        r = leat_framer_feed(&v->framer, &v->raw, v->ended, &v->in);
+    return r;
+}
+
+int leat_inputs_read(struct leat_segment *seg, uint64_t *ret_at)
+{
+    struct leat_inputs *inputs = seg->inputs;
+    int result = LEAT_EMPTY;
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        struct input *v = &inputs->v[i];
+        int r = v->in.n > 0 || at_end(v) ? LEAT_EMPTY : read_one(v);
+
+        if (r < 0) {
+            *ret_at = v->framer.too_long_at;
+            return r;
+        }
+        if (r == 0)
+            result = 0;
+    }
+    return result;
+}
+
+void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in)
+{
+    static const uint8_t nothing[1];
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        struct input *v = &inputs->v[i];
+        struct leat_slice *head = leat_queue_head(&v->in);
+
+        inputs->shown[i] = (struct leat_in){.data = nothing, .end = at_end(v), .offset = v->offset};
+        if (!head)
+            continue;
+        inputs->shown[i].data = leat_slice_data(head);
+        inputs->shown[i].len = head->len;
+        inputs->shown[i].engine = head->chunk;
+        inputs->shown[i].end = v->ended && v->in.n == 1 && v->raw.n == 0 &&
+                               leat_framer_empty(&v->framer);
+    }
+    in->ports = inputs->shown;
+    in->n_ports = inputs->n;
+}
+
+size_t leat_inputs_take(struct leat_inputs *inputs)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        struct input *v = &inputs->v[i];
+        struct leat_slice *head = leat_queue_head(&v->in);
+        size_t n = inputs->shown[i].pos;
+
+        if (!head || n == 0)
+            continue;
+        total += n;
+        v->offset += n;
+        head->off += n;
+        head->len -= n;
+        if (head->len == 0) {
+            leat_chunk_unref(head->chunk);
+            leat_queue_pop(&v->in);
+        }
+    }
+    return total;
+}
