@@ -128,7 +128,7 @@ static void *worker(void *arg)
         ex->running--;
         if (again)
             push(ex, a);
-        quiet = ex->queued == 0 && ex->running == 0;
+        quiet = ex->queued == 0 && ex->running == 0 && (!ex->armed || atomic_load(ex->armed) == 0);
         if (quiet && ex->on_idle) {
             pthread_mutex_unlock(&ex->lock);
             ex->on_idle(ex);

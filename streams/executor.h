@@ -35,8 +35,12 @@ struct leat_executor {
     uint64_t random;                /* seeded: the state */
     /* kick - loop and seeded: the queue is no longer empty (on the loop's thread). */
     void (*kick)(struct leat_executor *executor);
-    /* idle_cb - pool: nothing is queued and nothing runs. Called under no lock, by a worker. */
+    /* idle_cb - pool: nothing is queued, nothing runs and nothing is armed. Called under no lock,
+     * by a worker. */
     void (*on_idle)(struct leat_executor *executor);
+    /* How much is waited for outside; NULL: nothing ever is. It is read under the lock: who counts
+     * down wakes an actor first, so queue and count are never both seen empty for nothing. */
+    atomic_uint *armed;
     void *owner;
 };
 

@@ -369,6 +369,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         leat_executor_done(&p->executor);
         return not_started(p, LEAT_EIO);
     }
+    p->executor.armed = &p->waits.armed;
     r = leat_executor_start(&p->executor);
     if (r == 0)
         r = init_handles(p, loop);
