@@ -107,7 +107,7 @@ void test_context_clear(void)
     shared->context[0] = '\0';
 }
 
-static bool holds(const char *op, intmax_t a, intmax_t b)
+static bool holds(const char *op, test_int a, test_int b)
 {
     switch (op[0]) {
     case '=':
@@ -121,11 +121,24 @@ static bool holds(const char *op, intmax_t a, intmax_t b)
     }
 }
 
-void test_assert_int(const char *file, int line, const char *op, const char *a_text,
-                     const char *b_text, intmax_t a, intmax_t b)
+static void print_int(char *to, size_t size, test_int value)
 {
-    if (!holds(op, a, b))
-        test_fail_at(file, line, "expected: %s %s %s, but: %jd and %jd", a_text, op, b_text, a, b);
+    if (value > INTMAX_MAX)
+        snprintf(to, size, "%ju", (uintmax_t)value);
+    else
+        snprintf(to, size, "%jd", (intmax_t)value);
+}
+
+void test_assert_int(const char *file, int line, const char *op, const char *a_text,
+                     const char *b_text, test_int a, test_int b)
+{
+    char is[48], other[48];
+
+    if (holds(op, a, b))
+        return;
+    print_int(is, sizeof(is), a);
+    print_int(other, sizeof(other), b);
+    test_fail_at(file, line, "expected: %s %s %s, but: %s and %s", a_text, op, b_text, is, other);
 }
 
 void test_assert_str(const char *file, int line, const char *a_text, const char *a, const char *b)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 typedef void (*test_function)(void);
+typedef __int128 test_int; /* holds every int64_t and every uint64_t */
 
 /* Seconds that one test may take before it counts as hung; TEST_BOUND in the environment wins. */
 #define TEST_BOUND_S 120u
@@ -49,7 +50,7 @@ void test_context(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void test_context_clear(void);
 
 void test_assert_int(const char *file, int line, const char *op, const char *a_text,
-                     const char *b_text, intmax_t a, intmax_t b);
+                     const char *b_text, test_int a, test_int b);
 void test_assert_str(const char *file, int line, const char *a_text, const char *a, const char *b);
 void test_assert_bytes(const char *file, int line, const char *a_text, const void *a, size_t n_a,
                        const void *b, size_t n_b);
@@ -60,7 +61,7 @@ void test_assert_bytes(const char *file, int line, const char *a_text, const voi
             test_fail_at(__FILE__, __LINE__, "expected: %s", #condition);                          \
     } while (0)
 #define ASSERT_INT_(op, a, b)                                                                      \
-    test_assert_int(__FILE__, __LINE__, op, #a, #b, (intmax_t)(a), (intmax_t)(b))
+    test_assert_int(__FILE__, __LINE__, op, #a, #b, (test_int)(a), (test_int)(b))
 #define ASSERT_EQ(a, b) ASSERT_INT_("==", a, b)
 #define ASSERT_NE(a, b) ASSERT_INT_("!=", a, b)
 #define ASSERT_LT(a, b) ASSERT_INT_("<", a, b)
