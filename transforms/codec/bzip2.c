@@ -93,7 +93,8 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
         b->bz.avail_in = (unsigned)left;
         b->bz.next_out = (char *)room;
         b->bz.avail_out = (unsigned)n;
-        r = BZ2_bzCompress(&b->bz, in->end ? BZ_FINISH : BZ_RUN);
+        /* All of the input must be in before the end is said: pieces may differ from step to step. */
+        r = BZ2_bzCompress(&b->bz, left == 0 && in->end ? BZ_FINISH : BZ_RUN);
         in->pos += left - b->bz.avail_in;
         leat_commit(out, n - b->bz.avail_out);
         if (r == BZ_STREAM_END) {
@@ -103,7 +104,7 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
         if (r < 0)
             return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
         if (!in->end && in->pos == in->len && b->bz.avail_out > 0)
-            return LEAT_MORE;
+            return LEAT_MORE; /* libbz2 gives nothing before the block is full or ends */
     }
 }
 

@@ -10,6 +10,11 @@
 
 #define PIECE_LARGE ((size_t)1 << 20)
 #define PIECE_SMALL ((size_t)1 << 18)
+#define PIECE_LEAST ((size_t)1 << 15)
+/* A piece is at most this part of the memory limit: a lane holds two, and there are several. */
+#define LIMIT_PIECES 16u
+/* With less than this there is room for zlib only. */
+#define LIMIT_ZLIB ((uint64_t)4 << 20)
 
 static bool has(const struct leat_deflater_ops *ops)
 {
@@ -24,10 +29,12 @@ static int libdeflate_level(int level)
     return levels[level];
 }
 
-struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only)
+struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only, uint64_t limit)
 {
     struct leat_deflater_choice c = {.ops = NULL};
 
+    if (limit < LIMIT_ZLIB && level <= 9)
+        zlib_only = true;
     if (level == 1 && !zlib_only && has(&leat_deflater_isal))
         c = (struct leat_deflater_choice){.ops = &leat_deflater_isal,
                                           .level = 2,
@@ -42,5 +49,7 @@ struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only)
                                           .level = level,
                                           .block = PIECE_SMALL,
                                           .history = level > 0 ? LEAT_DEFLATE_WINDOW : 0};
+    while (c.block > PIECE_LEAST && c.block > limit / LIMIT_PIECES)
+        c.block /= 2;
     return c;
 }

@@ -49,8 +49,8 @@ struct leat_deflater_choice {
     size_t history; /* bytes that it wants to see before a piece */
 };
 
-/* leat_deflater_choose - the choice for a level, 0 to LEAT_DEFLATE_LEVEL_MAX; of zlib alone if
- * `zlib_only`. ops is NULL: this build has no library for that level. */
-struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only);
+/* leat_deflater_choose - the choice for a level, 0 to LEAT_DEFLATE_LEVEL_MAX, under a memory limit;
+ * of zlib alone if `zlib_only`. ops is NULL: this build has no library for that level. */
+struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only, uint64_t limit);
 
 #endif

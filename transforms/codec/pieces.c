@@ -18,7 +18,7 @@ static int level_of(const struct leat_stage *stage)
 
 static struct leat_deflater_choice choice_of(const struct leat_stage *stage)
 {
-    return leat_deflater_choose(level_of(stage), backend_of(stage) != 0);
+    return leat_deflater_choose(level_of(stage), backend_of(stage) != 0, leat_memory_limit(stage));
 }
 
 const struct leat_option leat_pieces_options[] = {

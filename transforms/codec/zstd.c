@@ -97,10 +97,12 @@ static int fail_zstd(struct leat_stage *stage, size_t code)
  * Returns how many, 0: not even one. */
 static unsigned charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job)
 {
+    uint64_t part = leat_zstd_memory_part(leat_memory_limit(stage));
+
     for (unsigned n = leat_threads(stage); n > 0; n--) {
         uint64_t need = leat_zstd_memory_need(level, long_log, n, job);
 
-        if (need <= leat_memory_left(stage) && leat_charge(stage, need) == 0)
+        if (need <= part && need <= leat_memory_left(stage) && leat_charge(stage, need) == 0)
             return n;
     }
     return 0;
@@ -247,12 +249,12 @@ const struct leat_stage_type leat_stage_zstd = {
     .manual =
         "The output is one frame with a checksum. libzstd's workers compress, as many as there are "
         "threads; the bytes are the same whatever their number.\n\n"
-        "Memory: two workers need about 10 MiB at level 1, 70 at 3, 180 at 10 and 450 at 19. "
-        "Where two would take more than three quarters of --memory, the jobs that are given to "
-        "them are made smaller, and the output a little larger; where that does not help (at "
-        "level 19 with less than 320M), one thread compresses without jobs. So the bytes may "
-        "depend on --memory. Where other stages hold so much that not one worker fits in what is "
-        "left, one thread compresses as well.",
+        "Memory: two workers need about 18 MiB at level 1, 70 at 3, 180 at 10 and 400 at 19. They "
+        "may take what leaves 64 MiB of --memory to other stages, or half of it if that is less. "
+        "Where two do not fit, the jobs that are given to them are made smaller, and the output a "
+        "little larger; where that does not help (at level 19 with less than 300M), one thread "
+        "compresses without jobs. So the bytes may depend on --memory. Where other stages hold so "
+        "much that not one worker fits in what is left, one thread compresses as well.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .kind = LEAT_TRANSFORM,

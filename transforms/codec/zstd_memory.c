@@ -11,9 +11,8 @@
 #define JOB_MOST ((uint64_t)1 << 29) /* libzstd's own limit on 32-bit machines */
 #define JOB_WINDOWS 4u   /* windows in a job, as libzstd has it */
 #define JOBS_QUEUED 3u   /* being filled, its overlap, and one to spare */
-/* A plan for workers is one in which two of them take no more than this part of the limit. */
-#define PART_NUMERATOR 3u
-#define PART_DENOMINATOR 4u
+/* What is left to the other stages, or half of the limit if that is less. */
+#define OTHERS (64 * MIB)
 
 /* For a level: its window, and what its tables and buffers take (KiB), for input of any length. */
 static const struct {
@@ -35,6 +34,14 @@ static size_t row(int level)
 static uint64_t window_of(int level)
 {
     return (uint64_t)1 << levels[row(level)].window_log;
+}
+
+/* What a job sees again of the one before it, at most: libzstd makes no job smaller. */
+static uint64_t overlap_of(int level)
+{
+    unsigned part = level >= 19 ? 1 : level >= 16 ? 2 : 4;
+
+    return window_of(level) / part;
 }
 
 /* The tables of long-distance matching: an entry of 8 bytes for 128 of the window, and buckets. */
@@ -61,10 +68,15 @@ uint64_t leat_zstd_memory_need(int level, int long_log, unsigned workers, uint64
     return input + output + workers * tables + long_tables(long_log);
 }
 
+uint64_t leat_zstd_memory_part(uint64_t limit)
+{
+    return limit < 2 * OTHERS ? limit / 2 : limit - OTHERS;
+}
+
 struct leat_zstd_plan leat_zstd_memory_plan(int level, int long_log, uint64_t limit)
 {
-    uint64_t least = window_of(level), job = JOB_WINDOWS * least;
-    uint64_t part = limit / PART_DENOMINATOR * PART_NUMERATOR;
+    uint64_t job = JOB_WINDOWS * window_of(level), least = overlap_of(level);
+    uint64_t part = leat_zstd_memory_part(limit);
 
     if (least < JOB_LEAST)
         least = JOB_LEAST;

@@ -1,0 +1,78 @@
+/* lzma_aid.h - liblzma behind the contract of a step, for all the stages that use it. */
+#ifndef LEAT_CODEC_LZMA_AID_H
+#define LEAT_CODEC_LZMA_AID_H
+
+#include <lzma.h>
+
+#include "stage.h"
+
+#define LEAT_LZMA_LEVEL_MAX 9
+
+/* What the encoders have in common. */
+struct leat_lzma_params {
+    int64_t level;
+    int extreme;
+};
+
+/* The options that come first in their tables, each of which is such a structure or begins so. */
+#define LEAT_LZMA_OPTIONS(initial_level)                                                           \
+    {.name = "level",                                                                              \
+     .short_name = LEAT_DIGITS,                                                                    \
+     .kind = LEAT_OPT_INT,                                                                         \
+     .offset = offsetof(struct leat_lzma_params, level),                                           \
+     .metavar = "N",                                                                               \
+     .min = 0,                                                                                     \
+     .max = LEAT_LZMA_LEVEL_MAX,                                                                   \
+     .initial = initial_level,                                                                     \
+     .help = "from 0 (fastest) to 9 (smallest, and by far the most memory)"},                      \
+        {.name = "fast",                                                                           \
+         .kind = LEAT_OPT_FLAG,                                                                    \
+         .offset = offsetof(struct leat_lzma_params, level),                                       \
+         .value = -1,                                                                              \
+         .initial = initial_level,                                                                 \
+         .help = "the same as -0"},                                                                \
+        {.name = "best",                                                                           \
+         .kind = LEAT_OPT_FLAG,                                                                    \
+         .offset = offsetof(struct leat_lzma_params, level),                                       \
+         .value = LEAT_LZMA_LEVEL_MAX,                                                             \
+         .initial = initial_level,                                                                 \
+         .help = "the same as -9"},                                                                \
+    {                                                                                              \
+        .name = "extreme", .short_name = 'e', .kind = LEAT_OPT_FLAG,                               \
+        .offset = offsetof(struct leat_lzma_params, extreme),                                      \
+        .help = "a little smaller, and much slower"                                                \
+    }
+
+/* leat_lzma_level - the level of `params`, 0 to LEAT_LZMA_LEVEL_MAX. */
+unsigned leat_lzma_level(const struct leat_lzma_params *params);
+/* leat_lzma_preset - the encoder's options for these params; fails the stage if liblzma lacks it. */
+int leat_lzma_preset(struct leat_stage *stage, const struct leat_lzma_params *params,
+                     lzma_options_lzma *ret_options);
+
+/* An instance of the library for a stage. Zeroed, closing it is fine. */
+struct leat_lzma {
+    lzma_stream strm;
+    lzma_allocator allocator;
+};
+
+/* leat_lzma_init - make strm ready to be given to one of liblzma's encoders or decoders. What it
+ * allocates is charged to the stage. Not for those that have threads: they leave strm.allocator
+ * NULL and charge by themselves. */
+void leat_lzma_init(struct leat_lzma *lzma, struct leat_stage *stage);
+void leat_lzma_close(struct leat_lzma *lzma);
+
+/* leat_lzma_fail - fail the stage for what liblzma returned; `what` is the format's name. */
+int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what);
+
+/* leat_lzma_run - code from the input to the output.
+ *
+ *   raise   called on LZMA_MEMLIMIT_ERROR; returns 0 to go on, or fails; may be NULL
+ *
+ * Returns LEAT_END  the library has ended the stream; input may be left.
+ *         LEAT_MORE  wants more input, or more room.
+ *         < 0       failed; truncated, if the input is over. */
+int leat_lzma_run(struct leat_lzma *lzma, struct leat_stage *stage, const char *what,
+                  int (*raise)(struct leat_stage *stage, void *state), void *state,
+                  struct leat_in *in, struct leat_out *out);
+
+#endif

@@ -1,0 +1,147 @@
+/* unxz.c - xz streams, with padding between them, to what is in them.
+ *
+ * liblzma's threaded decoder: blocks that state their sizes are decoded in parallel, as far as
+ * memory allows. What it may use is charged before it is told of it, and more as a stream needs it.
+ */
+
+#include "decoder.h"
+
+#if HAVE_LZMA
+
+#include "lzma_aid.h"
+
+#define FORMAT "xz"
+/* Two blocks of xz -6 -T, compressed and not, take less than this for a thread. */
+#define THREAD_BYTES ((uint64_t)64 << 20)
+/* Of what other stages have left. */
+#define PART_NUMERATOR 3u
+#define PART_DENOMINATOR 4u
+
+struct unxz {
+    struct leat_lzma lzma;
+    bool opened;
+    uint64_t charged; /* bytes: liblzma's limit */
+};
+
+/* Not in `open`: then it would take the memory that stages yet to be opened need. */
+static int start(struct leat_stage *stage, struct unxz *x)
+{
+    unsigned threads = leat_threads(stage);
+    uint64_t part = leat_memory_left(stage) / PART_DENOMINATOR * PART_NUMERATOR;
+    uint64_t wanted = threads > 1 ? threads * THREAD_BYTES : 1;
+    lzma_mt mt = {
+        .flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK,
+        .threads = threads,
+    };
+    lzma_ret r;
+
+    x->lzma.strm = (lzma_stream)LZMA_STREAM_INIT;
+    x->charged = wanted < part ? wanted : part;
+    if (leat_charge(stage, x->charged) < 0)
+        return LEAT_ELIMIT;
+    mt.memlimit_threading = mt.memlimit_stop = x->charged > 0 ? x->charged : 1;
+    r = lzma_stream_decoder_mt(&x->lzma.strm, &mt);
+    if (r == LZMA_MEM_ERROR)
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for liblzma");
+    if (r != LZMA_OK)
+        return leat_lzma_fail(stage, r, FORMAT);
+    x->opened = true;
+    return 0;
+}
+
+/* The stream needs more than liblzma may use. */
+static int raise_limit(struct leat_stage *stage, void *state)
+{
+    struct unxz *x = state;
+    uint64_t need = lzma_memusage(&x->lzma.strm);
+
+    if (need <= x->charged)
+        return leat_fail(stage, LEAT_EINTERNAL, "liblzma: limit reached at %llu bytes",
+                         (unsigned long long)need);
+    if (need - x->charged > leat_memory_left(stage))
+        return leat_fail(stage, LEAT_ELIMIT,
+                         "needs %llu bytes of memory to decode, and %llu are left of the limit of "
+                         "%llu; raise --memory",
+                         (unsigned long long)need,
+                         (unsigned long long)(leat_memory_left(stage) + x->charged),
+                         (unsigned long long)leat_memory_limit(stage));
+    if (leat_charge(stage, need - x->charged) < 0)
+        return LEAT_ELIMIT;
+    x->charged = need;
+    if (lzma_memlimit_set(&x->lzma.strm, need) != LZMA_OK)
+        return leat_fail(stage, LEAT_EINTERNAL, "liblzma does not take a limit of %llu bytes",
+                         (unsigned long long)need);
+    return 0;
+}
+
+static int unxz_open(struct leat_stage *stage, void *state)
+{
+    (void)stage;
+    (void)state;
+    return 0;
+}
+
+static int unxz_step(struct leat_stage *stage, void *state, struct leat_in *in,
+                     struct leat_out *out)
+{
+    struct unxz *x = state;
+    int r = x->opened ? 0 : start(stage, x);
+
+    if (r < 0)
+        return r;
+    r = leat_lzma_run(&x->lzma, stage, FORMAT, raise_limit, x, in, out);
+    return r == LEAT_ENOMEM ? leat_fail(stage, r, "out of memory for liblzma") : r;
+}
+
+static void unxz_close(struct leat_stage *stage, void *state)
+{
+    struct unxz *x = state;
+
+    leat_lzma_close(&x->lzma);
+    leat_uncharge(stage, x->charged);
+}
+
+const struct leat_decoder leat_decoder_xz = {
+    .name = FORMAT,
+    .state_size = sizeof(struct unxz),
+    .open = unxz_open,
+    .step = unxz_step,
+    .close = unxz_close,
+};
+
+/* --- the stage --------------------------------------------------------------------------------- */
+
+static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    return unxz_step(stage, leat_state(stage), in, out);
+}
+
+static void stage_close(struct leat_stage *stage)
+{
+    unxz_close(stage, leat_state(stage));
+}
+
+const struct leat_stage_type leat_stage_unxz = {
+    .name = "unxz",
+    .summary = "decompress xz (.xz)",
+    .manual =
+        "Reads any number of streams, one after the other, with padding of zeros in multiples of "
+        "four bytes between them. Truncation, anything else after the last stream, and a check "
+        "that does not match are errors, and so is a kind of check that liblzma cannot verify. A "
+        "stream without a check may be damaged unnoticed.\n\n"
+        "Blocks that state their sizes, as those of our xz and of xz -T do, are decoded in parallel "
+        "by as many threads as fit in the memory that the other stages leave. A stream that needs "
+        "more than that for one thread fails with both figures.",
+    .examples = "read big.log : xz : unxz : count -l",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_HEAVY,
+    .state_size = sizeof(struct unxz),
+    .step = stage_step,
+    .close = stage_close,
+};
+
+#else
+
+LEAT_STAGE_MISSING(unxz, "unxz", "decompress xz (.xz)", "liblzma-dev");
+
+#endif
