@@ -33,16 +33,16 @@ void leat_queue_clear(struct leat_queue *q);
 struct leat_out {
     struct leat_queue *to;
     struct leat_pool *pool;
-    struct leat_chunk *fill;  /* the chunk being filled, or NULL */
-    size_t from, at;          /* [from, at) of it is committed and not in the queue yet */
-    size_t offered;           /* by the last reserve */
-    size_t room_max;          /* settings.room; 0: no limit */
-    size_t step_bytes;        /* produced in this step */
-    uint64_t total;           /* produced since the start */
-    bool full;                /* the step ran out of room: it may have more */
-    bool starved;             /* the pool is at its limit */
+    struct leat_chunk *fill; /* the chunk being filled, or NULL */
+    size_t from, at;         /* [from, at) of it is committed and not in the queue yet */
+    size_t offered;          /* by the last reserve */
+    size_t room_max;         /* settings.room; 0: no limit */
+    size_t step_bytes;       /* produced in this step */
+    uint64_t total;          /* produced since the start */
+    bool full;               /* the step ran out of room: it may have more */
+    bool starved;            /* the pool is at its limit */
     bool nomem;
-    struct leat_out *ports;   /* of a junction, or NULL */
+    struct leat_out *ports; /* of a junction, or NULL */
     size_t n_ports;
 };
 

@@ -14,7 +14,7 @@
 /* One block of a split stage, on its way from the cutter through a lane to the joiner. */
 struct leat_block {
     uint64_t index;
-    uint64_t offset;          /* of its first byte in the stage's input */
+    uint64_t offset;           /* of its first byte in the stage's input */
     struct leat_slice history; /* chunk NULL: none */
     max_align_t result[];
 };
@@ -34,8 +34,8 @@ enum leat_edge_state {
 
 enum leat_reason {
     LEAT_REASON_NONE,
-    LEAT_REASON_DONE,    /* downstream has all it wants: benign */
-    LEAT_REASON_FAILED,  /* downstream failed */
+    LEAT_REASON_DONE,   /* downstream has all it wants: benign */
+    LEAT_REASON_FAILED, /* downstream failed */
 };
 
 struct leat_edge_entry {
@@ -48,14 +48,14 @@ struct leat_edge {
     /* All below under the lock. */
     struct leat_edge_entry ring[LEAT_EDGE_ITEMS];
     unsigned head, n;
-    uint64_t charge;      /* bytes that the queued and the slice in flight keep alive */
-    uint64_t inflight;    /* the part of charge that the reader holds */
-    uint64_t high, low;   /* water marks, bytes */
+    uint64_t charge;    /* bytes that the queued and the slice in flight keep alive */
+    uint64_t inflight;  /* the part of charge that the reader holds */
+    uint64_t high, low; /* water marks, bytes */
     enum leat_edge_state state;
     enum leat_reason reason;
-    bool want_drain;      /* a write was refused; the writer is woken once */
+    bool want_drain; /* a write was refused; the writer is woken once */
     bool reader_waits;
-    bool carries_ends;    /* from a lane: the mark of a block's end owns the block */
+    bool carries_ends; /* from a lane: the mark of a block's end owns the block */
     /* Fixed while it runs. */
     struct leat_executor *executor;
     struct leat_actor *reader, *writer;

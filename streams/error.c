@@ -59,6 +59,6 @@ void leat_error_format(const struct leat_error *error, char *buf, size_t size)
         snprintf(stage, sizeof stage, "%s: ", error->stage_name);
     if (error->has_offset)
         snprintf(where, sizeof where, " (byte %" PRIu64 ")", error->offset);
-    snprintf(buf, size, "%s%s%s", stage,
-             error->text[0] ? error->text : leat_strerror(error->code), where);
+    snprintf(buf, size, "%s%s%s", stage, error->text[0] ? error->text : leat_strerror(error->code),
+             where);
 }

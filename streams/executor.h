@@ -28,11 +28,11 @@ struct leat_executor {
     struct leat_actor *head, *tail; /* under the lock: the run queue */
     unsigned queued;                /* under the lock */
     unsigned threads_max, threads_n;
-    unsigned idle;                  /* under the lock: workers waiting */
-    unsigned running;               /* under the lock: actors being run */
-    bool stop;                      /* under the lock */
+    unsigned idle;    /* under the lock: workers waiting */
+    unsigned running; /* under the lock: actors being run */
+    bool stop;        /* under the lock */
     pthread_t *threads;
-    uint64_t random;                /* seeded: the state */
+    uint64_t random; /* seeded: the state */
     /* kick - loop and seeded: the queue is no longer empty (on the loop's thread). */
     void (*kick)(struct leat_executor *executor);
     /* idle_cb - pool: nothing is queued, nothing runs and nothing is armed. Called under no lock,

@@ -114,8 +114,8 @@ static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue
         return r;
     }
     n = (size_t)(end - data) + 1;
-    leat_queue_push(framed,
-                    (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = n});
+    leat_queue_push(
+        framed, (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = n});
     advance(f, raw, n);
     return 0;
 }

@@ -5,17 +5,17 @@
 #include "cursor.h"
 
 /* What is said of a record that is refused; takes an unsigned long long, the limit in bytes. */
-#define LEAT_RECORD_TOO_LONG                                                                            \
+#define LEAT_RECORD_TOO_LONG                                                                       \
     "a record (line) is longer than the limit of %llu bytes, or than memory allows"
 
 struct leat_framer {
     struct leat_pool *pool;
     uint8_t delimiter;
-    uint64_t record_max;       /* bytes */
-    struct leat_chunk *carry;  /* the start of a record: [from, at) of it */
+    uint64_t record_max;      /* bytes */
+    struct leat_chunk *carry; /* the start of a record: [from, at) of it */
     size_t from, at;
-    uint64_t offset;           /* of the head of the raw queue in the stream */
-    uint64_t too_long_at;      /* offset of the record that was refused */
+    uint64_t offset;      /* of the head of the raw queue in the stream */
+    uint64_t too_long_at; /* offset of the record that was refused */
 };
 
 void leat_framer_init(struct leat_framer *framer, struct leat_pool *pool, uint8_t delimiter,

@@ -132,8 +132,8 @@ void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in)
         inputs->shown[i].data = leat_slice_data(head);
         inputs->shown[i].len = head->len;
         inputs->shown[i].engine = head->chunk;
-        inputs->shown[i].end = v->ended && v->in.n == 1 && v->raw.n == 0 &&
-                               leat_framer_empty(&v->framer);
+        inputs->shown[i].end =
+            v->ended && v->in.n == 1 && v->raw.n == 0 && leat_framer_empty(&v->framer);
     }
     in->ports = inputs->shown;
     in->n_ports = inputs->n;

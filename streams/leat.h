@@ -69,8 +69,8 @@ struct leat_error {
     int stage;           /* number of the stage from 1 as in `leat explain`, 0: no single stage */
     char stage_name[32]; /* "" if no single stage */
     bool has_offset;
-    uint64_t offset;   /* byte offset in the stage's input (a source's: in its output) */
-    char text[480];    /* what, where, what to do; one line, no newline */
+    uint64_t offset; /* byte offset in the stage's input (a source's: in its output) */
+    char text[480];  /* what, where, what to do; one line, no newline */
 };
 
 /* leat_error_format - the command's line for an error: `STAGE (#3): what (byte N)`.
@@ -111,14 +111,14 @@ struct leat_variable {
 
 /* How a pipeline is built and run. Zero means the default everywhere. */
 struct leat_settings {
-    unsigned threads;      /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
-    uint64_t memory;       /* limit in bytes; 0: 256 MiB */
-    size_t chunk;          /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the planner */
-    uint64_t record_max;   /* longest record (line) in bytes; 0: 16 MiB or a quarter of memory */
-    uint64_t timeout_ms;   /* 0: none */
+    unsigned threads;    /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
+    uint64_t memory;     /* limit in bytes; 0: 256 MiB */
+    size_t chunk;        /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the planner */
+    uint64_t record_max; /* longest record (line) in bytes; 0: 16 MiB or a quarter of memory */
+    uint64_t timeout_ms; /* 0: none */
     enum leat_executor_kind executor;
-    uint64_t seed;         /* LEAT_EXECUTOR_SEEDED: the schedule, chunk and room sizes */
-    size_t room;           /* the most that leat_reserve offers at once; 0: no limit but the chunk */
+    uint64_t seed; /* LEAT_EXECUTOR_SEEDED: the schedule, chunk and room sizes */
+    size_t room;   /* the most that leat_reserve offers at once; 0: no limit but the chunk */
     bool fixed_default_io; /* do not add standard input and output at open ends (compose, tests) */
     bool force;            /* as --force of every `write` */
     const struct leat_variable *variables; /* for ${name} in text */
@@ -165,10 +165,8 @@ LEAT_API int leat_builder_stage(struct leat_builder *builder, const char *name,
 LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);
 LEAT_API int leat_builder_branch_end(struct leat_builder *builder);
 /* leat_builder_finish - the pipeline; the builder can be freed after. */
-LEAT_API int leat_builder_finish(struct leat_builder *builder,
-                                 const struct leat_settings *settings,
-                                 struct leat_pipeline **ret_pipeline,
-                                 struct leat_error *ret_error);
+LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat_settings *settings,
+                                 struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 
 /* leat_pipeline_free - NULL is fine; never while it runs. */
 LEAT_API void leat_pipeline_free(struct leat_pipeline *pipeline);
@@ -199,24 +197,24 @@ LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline
 /* --- sight ---------------------------------------------------------------------------------- */
 
 struct leat_stage_stats {
-    const char *name;    /* borrowed from the pipeline */
-    const char *text;    /* the stage with its words, canonical */
-    int number;          /* from 1, as in messages */
-    int segment;         /* number of the segment that runs it, from 1 */
-    unsigned workers;    /* lanes that share its work, 1 if it is not split */
+    const char *name; /* borrowed from the pipeline */
+    const char *text; /* the stage with its words, canonical */
+    int number;       /* from 1, as in messages */
+    int segment;      /* number of the segment that runs it, from 1 */
+    unsigned workers; /* lanes that share its work, 1 if it is not split */
     uint64_t bytes_in, bytes_out;
-    uint64_t busy_ns;    /* time inside its step function, all lanes added */
-    uint64_t wait_in_ns; /* its segment waited for input */
-    uint64_t wait_out_ns;/* its segment waited for room downstream */
+    uint64_t busy_ns;     /* time inside its step function, all lanes added */
+    uint64_t wait_in_ns;  /* its segment waited for input */
+    uint64_t wait_out_ns; /* its segment waited for room downstream */
     uint64_t steps;
 };
 
 struct leat_stats {
     size_t n_stages;
     uint64_t elapsed_ns;
-    uint64_t source_pos, source_total; /* bytes; total 0: not known */
+    uint64_t source_pos, source_total;              /* bytes; total 0: not known */
     uint64_t memory_limit, memory_peak, memory_now; /* bytes, accounted */
-    bool finishing; /* all data moved; syncing and committing */
+    bool finishing;                                 /* all data moved; syncing and committing */
 };
 
 /* leat_pipeline_stats - a snapshot; allowed while it runs. Thread: any. */

@@ -486,9 +486,9 @@ static int parse_short(struct parse *p, const char *word)
         int r;
 
         if (!o) {
-            leat_error_set(p->error, LEAT_EUSAGE, "unknown option '-%s'%s%s%s",
-                           leat_shown(at).text, at > word + 1 ? " in '" : "",
-                           at > word + 1 ? leat_shown(word).text : "", at > word + 1 ? "'" : "");
+            leat_error_set(p->error, LEAT_EUSAGE, "unknown option '-%s'%s%s%s", leat_shown(at).text,
+                           at > word + 1 ? " in '" : "", at > word + 1 ? leat_shown(word).text : "",
+                           at > word + 1 ? "'" : "");
             return fail_here(p, LEAT_EUSAGE);
         }
         if (o->short_name == LEAT_DIGITS) {

@@ -150,8 +150,8 @@ static void begin_word(struct lexer *x)
 static int join_lines(struct lexer *x, enum leat_token_kind next)
 {
     struct leat_token token = {.kind = LEAT_TOKEN_JOIN, .has_offset = true, .where = x->word_at};
-    enum leat_token_kind last = x->tokens.n > 0 ? x->tokens.v[x->tokens.n - 1].kind
-                                                : LEAT_TOKEN_JOIN;
+    enum leat_token_kind last =
+        x->tokens.n > 0 ? x->tokens.v[x->tokens.n - 1].kind : LEAT_TOKEN_JOIN;
     bool after_stage = last == LEAT_TOKEN_WORD || last == LEAT_TOKEN_CLOSE;
 
     if (!x->newline || !after_stage || next != LEAT_TOKEN_WORD)
@@ -167,8 +167,8 @@ static int end_word(struct lexer *x)
     if (!x->in_word)
         return 0;
     x->in_word = false;
-    token.kind = x->quoted ? LEAT_TOKEN_WORD
-                           : operator_kind(x->words + x->word_start, x->n - x->word_start);
+    token.kind =
+        x->quoted ? LEAT_TOKEN_WORD : operator_kind(x->words + x->word_start, x->n - x->word_start);
     r = join_lines(x, token.kind);
     x->newline = false;
     if (r == 0)
@@ -189,9 +189,10 @@ static int expand(struct lexer *x)
     char shown[64];
 
     if (name[len] != '}' || len == 0 || len >= sizeof shown) {
-        leat_error_set(x->error, LEAT_EUSAGE, name[len] != '}' ? "'${' without '}'"
-                                              : len == 0       ? "'${}' has no name"
-                                                               : "the name in '${…}' is too long");
+        leat_error_set(x->error, LEAT_EUSAGE,
+                       name[len] != '}' ? "'${' without '}'"
+                       : len == 0       ? "'${}' has no name"
+                                        : "the name in '${…}' is too long");
         leat_error_add(x->error, "; for a literal dollar write \\$");
         return fail_text(x, at, LEAT_EUSAGE);
     }
@@ -229,7 +230,8 @@ static int escaped(struct lexer *x, bool in_quotes)
         return 0;
     }
     if (*next == '\0') {
-        leat_error_set(x->error, LEAT_EUSAGE, "a backslash at the end; for a literal one write \\\\");
+        leat_error_set(x->error, LEAT_EUSAGE,
+                       "a backslash at the end; for a literal one write \\\\");
         return fail_text(x, x->at, LEAT_EUSAGE);
     }
     begin_word(x);

@@ -152,8 +152,8 @@ void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info 
     if (info && info->detached) {
         if (!p->detached.code)
             p->detached = *error;
-    } else if (!p->error.code || (!p->cancelled && is_consequence(p->error.code) &&
-                                  !is_consequence(error->code))) {
+    } else if (!p->error.code ||
+               (!p->cancelled && is_consequence(p->error.code) && !is_consequence(error->code))) {
         p->error = *error;
     }
     pthread_mutex_unlock(&p->lock);
@@ -189,8 +189,7 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
         if (!p->error.code) {
             p->cancelled = true;
             p->error = (struct leat_error){.code = code};
-            snprintf(p->error.text, sizeof p->error.text, "%s",
-                     text ? text : leat_strerror(code));
+            snprintf(p->error.text, sizeof p->error.text, "%s", text ? text : leat_strerror(code));
         }
         atomic_store_explicit(&p->aborted, true, memory_order_release);
         if (p->running)
@@ -296,8 +295,7 @@ static void on_timer(uv_timer_t *timer)
     struct leat_pipeline *p = timer->data;
     char text[96];
 
-    snprintf(text, sizeof text, "timed out after %.3g s",
-             (double)p->settings.timeout_ms / 1000.0);
+    snprintf(text, sizeof text, "timed out after %.3g s", (double)p->settings.timeout_ms / 1000.0);
     leat_pipeline_cancel(p, LEAT_ETIMEDOUT, text);
 }
 

@@ -41,7 +41,7 @@ struct leat_pipeline {
     size_t n_segments, room_segments;
     struct leat_edge **edges;
     size_t n_edges, room_edges;
-    uint64_t bound;                /* bytes reserved for chunks */
+    uint64_t bound; /* bytes reserved for chunks */
     struct leat_pool pool;
     bool pool_ready;
     struct leat_executor executor;
@@ -51,14 +51,14 @@ struct leat_pipeline {
     /* Under the lock. */
     struct leat_error error;
     struct leat_error detached; /* of a branch that does not stop the others */
-    bool cancelled; /* the error is the caller's, and stays */
+    bool cancelled;             /* the error is the caller's, and stays */
     bool committing;
     bool running;
 
     atomic_bool aborted;
     atomic_bool finishing;
-    atomic_uint live;  /* segments not finished */
-    atomic_int phase;  /* enum leat_phase */
+    atomic_uint live; /* segments not finished */
+    atomic_int phase; /* enum leat_phase */
     struct leat_actor conductor;
     struct leat_on_loop on;
     leat_done_cb done;

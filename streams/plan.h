@@ -10,7 +10,7 @@
 
 /* Limits of the grammar. */
 #define LEAT_PLAN_STAGES_MAX 1024u
-#define LEAT_PLAN_DEPTH_MAX 32u        /* of nested brackets */
+#define LEAT_PLAN_DEPTH_MAX 32u /* of nested brackets */
 #define LEAT_PLAN_TEXT_MAX ((size_t)1 << 20)
 #define LEAT_PLAN_WORDS_MAX 65536u
 
@@ -19,13 +19,13 @@ struct leat_chain;
 /* One stage as written. */
 struct leat_node {
     const struct leat_stage_type *type;
-    struct leat_strings args;     /* its words after the name, as written, unquoted */
-    void *params;                 /* type->params_size bytes, filled in; NULL if that is 0 */
+    struct leat_strings args; /* its words after the name, as written, unquoted */
+    void *params;             /* type->params_size bytes, filled in; NULL if that is 0 */
     struct leat_strings operands;
-    struct leat_chain *branches;  /* n_branches of them */
+    struct leat_chain *branches; /* n_branches of them */
     size_t n_branches;
-    bool implied;                 /* the default standard input or output, not written */
-    int number;                   /* from 1, depth first, implied ones left out (0) */
+    bool implied; /* the default standard input or output, not written */
+    int number;   /* from 1, depth first, implied ones left out (0) */
 };
 
 /* Stages in a row, joined. */
@@ -49,9 +49,9 @@ enum leat_token_kind {
 
 struct leat_token {
     enum leat_token_kind kind;
-    const char *word;   /* LEAT_TOKEN_WORD, else NULL */
-    bool has_offset;    /* `where` is a byte offset in the text */
-    uint64_t where;     /* otherwise the number of the word from 1, 0: neither */
+    const char *word; /* LEAT_TOKEN_WORD, else NULL */
+    bool has_offset;  /* `where` is a byte offset in the text */
+    uint64_t where;   /* otherwise the number of the word from 1, 0: neither */
 };
 
 /* leat_plan_from_tokens - the plan of a token list; the builder's way in.

@@ -191,8 +191,9 @@ static int dash_stage(struct build *b, struct leat_node *node, const struct leat
 
     if (node->args.n > 0 || !(first || last)) {
         leat_error_set(b->error, LEAT_EUSAGE,
-                       node->args.n > 0 ? "takes no words of its own"
-                                        : "standard input or output is the first or the last stage");
+                       node->args.n > 0
+                           ? "takes no words of its own"
+                           : "standard input or output is the first or the last stage");
         return fail_stage(b, "-", node->number, token, LEAT_EUSAGE);
     }
     node->args.n = 1;

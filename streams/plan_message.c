@@ -70,8 +70,8 @@ struct leat_shown leat_shown(const char *word)
             p += len;
         } else {
             const char *name = *p == '\n' ? "\\n" : *p == '\t' ? "\\t" : *p == '\r' ? "\\r" : NULL;
-            int wrote = name ? snprintf(s.text + n, 5, "%s", name)
-                             : snprintf(s.text + n, 5, "\\x%02x", *p);
+            int wrote =
+                name ? snprintf(s.text + n, 5, "%s", name) : snprintf(s.text + n, 5, "\\x%02x", *p);
 
             n += wrote > 0 ? (size_t)wrote : 0;
             p++;

@@ -16,10 +16,10 @@
 
 #define CHUNK_BEST ((size_t)262144)
 #define CHUNK_LEAST ((size_t)4096)
-#define MARK_CHUNKS 4u   /* high-water mark of an edge, in chunks, if memory allows */
-#define SLOT_CHUNKS 2u   /* a stage's output: being filled, and being used up */
+#define MARK_CHUNKS 4u /* high-water mark of an edge, in chunks, if memory allows */
+#define SLOT_CHUNKS 2u /* a stage's output: being filled, and being used up */
 #define JOIN_CHUNKS 1u
-#define LANE_SHARE 4u    /* lanes take at most this part of the limit */
+#define LANE_SHARE 4u /* lanes take at most this part of the limit */
 
 struct planner {
     struct leat_pipeline *p;
@@ -532,8 +532,7 @@ static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        if (seg->inlet == LEAT_INLET_LANE &&
-            (seg->in_edges[0] == e || seg->ports[0].edge == e)) {
+        if (seg->inlet == LEAT_INLET_LANE && (seg->in_edges[0] == e || seg->ports[0].edge == e)) {
             uint64_t block = seg->slots[0].stage->info->block + (uint64_t)chunk;
 
             return block > mark ? block : mark;

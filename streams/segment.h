@@ -21,31 +21,31 @@ enum leat_flow {
 struct leat_slot {
     struct leat_stage *stage;
     struct leat_queue in;
-    struct leat_queue raw;        /* framed stages: not yet cut at record ends */
-    struct leat_framer *framer;   /* or NULL */
+    struct leat_queue raw;      /* framed stages: not yet cut at record ends */
+    struct leat_framer *framer; /* or NULL */
     struct leat_out out;
-    enum leat_flow flow;          /* of the input */
-    uint64_t offset;              /* of the head of `in` in the stage's input */
+    enum leat_flow flow; /* of the input */
+    uint64_t offset;     /* of the head of `in` in the stage's input */
     bool done, waiting, more, stopping, discard;
-    bool failed;                  /* it failed, or its input did */
-    unsigned idle;                /* steps in a row without progress */
+    bool failed;   /* it failed, or its input did */
+    unsigned idle; /* steps in a row without progress */
 };
 
 struct leat_split_run;
 
 /* One way out of a segment. A junction has several; every other outlet is ports[0]. */
 struct leat_port_end {
-    struct leat_queue last;  /* output of the last stage, not yet taken by the outlet */
-    struct leat_edge *edge;  /* or NULL: a cutter takes it */
-    bool gone;               /* its reader wants no more */
-    uint64_t dropped;        /* bytes, under LEAT_DROPS */
+    struct leat_queue last; /* output of the last stage, not yet taken by the outlet */
+    struct leat_edge *edge; /* or NULL: a cutter takes it */
+    bool gone;              /* its reader wants no more */
+    uint64_t dropped;       /* bytes, under LEAT_DROPS */
 };
 
 enum leat_inlet_kind {
-    LEAT_INLET_NONE,  /* the first stage is a source */
+    LEAT_INLET_NONE, /* the first stage is a source */
     LEAT_INLET_EDGE,
-    LEAT_INLET_LANE,  /* an edge that carries blocks */
-    LEAT_INLET_JOIN,  /* the lanes of a split stage, in order */
+    LEAT_INLET_LANE,   /* an edge that carries blocks */
+    LEAT_INLET_JOIN,   /* the lanes of a split stage, in order */
     LEAT_INLET_CONCAT, /* several edges, one after another */
     LEAT_INLET_PORTS,  /* several edges at once, for a stage that sees each by itself */
 };
@@ -69,16 +69,16 @@ struct leat_segment {
     enum leat_outlet_kind outlet;
     struct leat_edge **in_edges; /* concat: n_in_edges of them; else in_edges[0] */
     size_t n_in_edges, in_at;
-    struct leat_inputs *inputs;  /* LEAT_INLET_PORTS */
+    struct leat_inputs *inputs; /* LEAT_INLET_PORTS */
     struct leat_port_end *ports;
     size_t n_ports;
     struct leat_split_run *join, *cut;
-    enum leat_flow in_flow;      /* what the inlet has said */
+    enum leat_flow in_flow; /* what the inlet has said */
     bool in_cancelled;
-    enum leat_flow out_flow;     /* what the outlet was told */
-    bool out_gone;               /* nobody reads what it gives */
-    bool out_failed;             /* a branch failed, and that counts */
-    struct leat_queue dump;      /* what nobody wants */
+    enum leat_flow out_flow; /* what the outlet was told */
+    bool out_gone;           /* nobody reads what it gives */
+    bool out_failed;         /* a branch failed, and that counts */
+    struct leat_queue dump;  /* what nobody wants */
     /* A lane's current block. */
     struct leat_block *block, *ended_block;
     bool block_end_seen;
@@ -93,9 +93,9 @@ struct leat_segment {
 
 /* What one turn of a segment came to. */
 enum leat_turn {
-    LEAT_TURN_WENT,  /* something was done */
-    LEAT_TURN_PARK,  /* nothing can be; somebody will wake it */
-    LEAT_TURN_STEP,  /* transfer.c: this turn needs a step */
+    LEAT_TURN_WENT, /* something was done */
+    LEAT_TURN_PARK, /* nothing can be; somebody will wake it */
+    LEAT_TURN_STEP, /* transfer.c: this turn needs a step */
 };
 
 struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number);

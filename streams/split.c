@@ -210,7 +210,8 @@ int leat_cut_flush(struct leat_segment *seg)
         }
         if (q->n == 0)
             break;
-        r = send_piece(run, q, ended && q->n == 1 && seg->ports[0].last.n <= (run->framer ? 0u : 1u));
+        r = send_piece(run, q,
+                       ended && q->n == 1 && seg->ports[0].last.n <= (run->framer ? 0u : 1u));
         if (r < 0 && r != LEAT_ECANCELLED)
             return fail_cut(seg, r);
         if (r != 0)

@@ -24,9 +24,9 @@ struct leat_split_run {
     bool block_sent;          /* its begin is with the lane, which owns it now */
     size_t block_bytes;
     uint64_t index, offset;
-    uint8_t *history;         /* the last history_len bytes of the stream */
+    uint8_t *history; /* the last history_len bytes of the stream */
     size_t history_len;
-    bool cut_known;           /* what belongs to the block was asked, and not sent yet */
+    bool cut_known; /* what belongs to the block was asked, and not sent yet */
     size_t cut_take;
     bool cut_ends;
 

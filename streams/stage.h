@@ -26,17 +26,17 @@ enum leat_step {
 /* The input cursor: one contiguous piece of the stream. The step advances pos. */
 struct leat_in {
     const uint8_t *data;
-    size_t pos, len;   /* bytes; pos <= len */
-    bool end;          /* nothing follows data[len-1]; in a lane of a split: of this block */
-    uint64_t offset;   /* of data[0] in the stage's input */
+    size_t pos, len; /* bytes; pos <= len */
+    bool end;        /* nothing follows data[len-1]; in a lane of a split: of this block */
+    uint64_t offset; /* of data[0] in the stage's input */
     /* Lanes of a split stage only: */
-    uint64_t block;          /* number of the block from 0 */
-    const uint8_t *history;  /* the last bytes before the block, at most leat_split.history */
+    uint64_t block;         /* number of the block from 0 */
+    const uint8_t *history; /* the last bytes before the block, at most leat_split.history */
     size_t history_len;
     /* Fan-in of LEAT_PORTS_IN only: an input for each branch, by itself. */
     struct leat_in *ports;
     size_t n_ports;
-    void *engine;            /* not for stages */
+    void *engine; /* not for stages */
 };
 
 /* leat_reserve - room to write into: contiguous, uninitialised, until the next call on `out`.
@@ -122,14 +122,14 @@ enum leat_opt_kind {
 };
 
 struct leat_count {
-    char sign;       /* '+', '-', or 0: none was written */
+    char sign; /* '+', '-', or 0: none was written */
     uint64_t number;
 };
 
 /* One option. The table ends with an all-zero entry. */
 struct leat_option {
-    const char *name;    /* long name without dashes; NULL: only a short one */
-    char short_name;     /* 0: none; LEAT_DIGITS: a run of digits is the value (-9, -19) */
+    const char *name; /* long name without dashes; NULL: only a short one */
+    char short_name;  /* 0: none; LEAT_DIGITS: a run of digits is the value (-9, -19) */
     enum leat_opt_kind kind;
     size_t offset;       /* offsetof in the params structure; several options may share one */
     const char *metavar; /* "N", "SIZE", "FILE"; NULL for flags */
@@ -239,7 +239,7 @@ struct leat_stage_type {
     enum leat_framing framing;
     unsigned flags; /* enum leat_flags */
     size_t params_size, state_size;
-    const struct leat_option *options; /* NULL: none */
+    const struct leat_option *options;   /* NULL: none */
     unsigned branches_min, branches_max; /* junctions: how many [ … ] it takes */
     const struct leat_split *split;
 

@@ -51,7 +51,7 @@ struct leat_stage {
     void *state;
     void *result; /* a lane's, of the current block */
     bool open_called, closed, planning;
-    bool ended;     /* it said LEAT_END: a sink may commit */
+    bool ended; /* it said LEAT_END: a sink may commit */
     bool committed;
     uint64_t charged;
     const struct leat_in *in; /* during a step: for the offset of an error */

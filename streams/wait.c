@@ -78,8 +78,8 @@ static int watch(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t 
 
 static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000),
-                                           .tv_nsec = (long)(ms % 1000) * 1000000}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000}};
 
     if (wait->timer_fd < 0)
         wait->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -22,7 +22,7 @@ enum leat_fd_mode {
 struct leat_fd {
     int fd; /* -1: none */
     enum leat_fd_mode mode;
-    bool own;       /* to be closed */
+    bool own; /* to be closed */
     bool is_pipe;
     bool is_regular;
 };

@@ -22,23 +22,23 @@
 enum outfile_kind {
     OUTFILE_REPLACE, /* temporary, then rename */
     OUTFILE_APPEND,
-    OUTFILE_STREAM,  /* pipe, device, socket, standard output */
+    OUTFILE_STREAM, /* pipe, device, socket, standard output */
 };
 
 struct leat_outfile {
     struct leat_fd fd;
     enum outfile_kind kind;
     struct leat_outfile_options options;
-    const char *shown;      /* the path as the user wrote it */
-    char *path, *temp;      /* symbolic links resolved */
+    const char *shown; /* the path as the user wrote it */
+    char *path, *temp; /* symbolic links resolved */
     bool target_existed;
-    bool have_temp;         /* there is a file of that name which is ours to remove */
-    bool have_old;          /* the temporary name holds what was replaced */
+    bool have_temp; /* there is a file of that name which is ours to remove */
+    bool have_old;  /* the temporary name holds what was replaced */
     bool committed;
-    bool fifo_pending;      /* not open yet: nobody reads it */
-    uint64_t size_before;   /* append */
+    bool fifo_pending;    /* not open yet: nobody reads it */
+    uint64_t size_before; /* append */
     uint64_t written, flushed;
-    const void *late;       /* side output to a stream: written at commit */
+    const void *late; /* side output to a stream: written at commit */
     size_t late_n;
 };
 
@@ -199,8 +199,9 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
     if (s->info->input_binary && isatty(inherited) && !f->options.force)
-        return leat_fail(s, LEAT_EUSAGE,
-                         "compressed data is not written to a terminal; redirect it or use --force");
+        return leat_fail(
+            s, LEAT_EUSAGE,
+            "compressed data is not written to a terminal; redirect it or use --force");
     return 0;
 }
 
@@ -253,8 +254,7 @@ struct leat_fd *leat_outfile_fd(struct leat_outfile *f)
 /* Standard output that is a file may be on a disk that is full or gone: ask. */
 static int sync_file(struct leat_stage *s, struct leat_outfile *f)
 {
-    if (!f->options.no_sync && f->fd.is_regular && f->kind != OUTFILE_STREAM &&
-        fsync(f->fd.fd) < 0)
+    if (!f->options.no_sync && f->fd.is_regular && f->kind != OUTFILE_STREAM && fsync(f->fd.fd) < 0)
         return leat_fail_errno(s, errno, "cannot sync %s", f->shown);
     return 0;
 }

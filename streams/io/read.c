@@ -14,12 +14,12 @@ struct read_params {
 
 struct read_state {
     struct leat_fd fd;
-    size_t next;           /* operand to open next */
-    const char *name;      /* of the current one */
-    uint64_t skip;         /* bytes still to be skipped: what cannot seek is read over */
-    uint64_t left;         /* bytes still wanted, of all files */
-    uint64_t pos, total;   /* of all files; total 0: not known */
-    bool wait_first;       /* a FIFO: end of file before the first writer is no end */
+    size_t next;         /* operand to open next */
+    const char *name;    /* of the current one */
+    uint64_t skip;       /* bytes still to be skipped: what cannot seek is read over */
+    uint64_t left;       /* bytes still wanted, of all files */
+    uint64_t pos, total; /* of all files; total 0: not known */
+    bool wait_first;     /* a FIFO: end of file before the first writer is no end */
 };
 
 static const char *const stdin_name[] = {"-", NULL};
@@ -246,11 +246,12 @@ const struct leat_stage_type leat_stage_read = {
     .summary = "read files, one after another, or standard input",
     .operands = "FILE…",
     .operands_max = SIZE_MAX,
-    .manual = "Reads each FILE in turn; - is standard input, which is also what is read if there is "
-              "no FILE. All files are looked at before the first byte moves, so a missing one fails "
-              "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come.\n\n"
-              "The position in the files is what progress and the time left are computed from, so "
-              "they are right whatever the stages after it do.",
+    .manual =
+        "Reads each FILE in turn; - is standard input, which is also what is read if there is "
+        "no FILE. All files are looked at before the first byte moves, so a missing one fails "
+        "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come.\n\n"
+        "The position in the files is what progress and the time left are computed from, so "
+        "they are right whatever the stages after it do.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,

@@ -1,0 +1,249 @@
+/* segment_ends.c - the two ends of a segment: where its slices come from and where they go. */
+
+#include "segment_impl.h"
+
+#include "pipeline.h"
+#include "split.h"
+
+/* --- output ------------------------------------------------------------------------------------ */
+
+/* The reader of a port is gone. A detached branch that failed is like one that has enough. */
+static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
+{
+    enum leat_reason reason = leat_edge_reason(port->edge);
+    unsigned flags = seg->slots[seg->n - 1].stage->info->flags;
+    struct leat_out *out = &seg->slots[seg->n - 1].out;
+
+    port->gone = true;
+    leat_queue_clear(&port->last);
+    leat_port(out, (size_t)(port - seg->ports))->to = &seg->dump;
+    if (reason == LEAT_REASON_FAILED && !(flags & LEAT_DETACHES))
+        seg->out_failed = true;
+}
+
+/* Returns 0: all was taken, or nobody wants it; LEAT_FULL. */
+static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
+{
+    bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
+    struct leat_slice *s;
+
+    while (!port->gone && (s = leat_queue_head(&port->last))) {
+        struct leat_item item = {.slice = *s};
+        int r = leat_edge_write(port->edge, &item);
+
+        if (r == LEAT_FULL && drops && port != &seg->ports[0]) {
+            port->dropped += s->len;
+            leat_chunk_unref(s->chunk);
+        } else if (r == LEAT_FULL) {
+            return LEAT_FULL;
+        } else if (r != 0) {
+            port_gone(seg, port);
+            return 0;
+        }
+        leat_queue_pop(&port->last);
+    }
+    if (seg->ended_block && !port->gone) {
+        struct leat_item item = {.end = seg->ended_block};
+        int r = leat_edge_write(port->edge, &item);
+
+        if (r == LEAT_FULL)
+            return r;
+        if (r == 0)
+            seg->ended_block = NULL;
+        else
+            port_gone(seg, port);
+    }
+    return 0;
+}
+
+/* Every port gets what it can take, whatever the others do. Returns 0 or LEAT_FULL. */
+static int flush_ports(struct leat_segment *seg)
+{
+    int r = 0;
+
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (flush_port(seg, &seg->ports[k]) == LEAT_FULL)
+            r = LEAT_FULL;
+    return r;
+}
+
+static bool all_gone(const struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (!seg->ports[k].gone)
+            return false;
+    return seg->n_ports > 0;
+}
+
+/* Downstream wants no more, or has failed: nothing before it is needed. */
+static enum leat_turn outlet_gone(struct leat_segment *seg, bool failed)
+{
+    seg->out_gone = true;
+    leat_segment_clear_ports(seg);
+    leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
+    return LEAT_TURN_WENT;
+}
+
+static int cut_turn(struct leat_segment *seg)
+{
+    int r = leat_cut_flush(seg);
+
+    if (r == 0)
+        return -1;
+    if (r == LEAT_FULL)
+        return leat_segment_park(seg, LEAT_PARK_OUT);
+    /* Any other error is of the cutter, which has reported it. */
+    return outlet_gone(seg,
+                       r != LEAT_ECANCELLED ||
+                           leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_DONE);
+}
+
+/* Returns a turn, or -1 when there was nothing to hand over. */
+int leat_outlet_turn(struct leat_segment *seg)
+{
+    int r;
+
+    if (seg->out_gone || seg->outlet == LEAT_OUTLET_NONE)
+        return -1;
+    if (seg->outlet == LEAT_OUTLET_CUT)
+        return cut_turn(seg);
+    r = flush_ports(seg);
+    if (seg->out_failed || all_gone(seg))
+        return outlet_gone(seg, seg->out_failed);
+    return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;
+}
+
+/* Has downstream gone while there is nothing to write? Then it is not found out by writing. */
+bool leat_outlet_cancelled(struct leat_segment *seg)
+{
+    if (seg->out_gone || seg->outlet == LEAT_OUTLET_NONE)
+        return false;
+    if (seg->outlet == LEAT_OUTLET_CUT)
+        return leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_NONE;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (!seg->ports[k].gone && leat_edge_reason(seg->ports[k].edge) != LEAT_REASON_NONE)
+            port_gone(seg, &seg->ports[k]);
+    return seg->out_failed || all_gone(seg);
+}
+
+void leat_outlet_notice(struct leat_segment *seg)
+{
+    bool failed = seg->out_failed;
+
+    if (seg->outlet == LEAT_OUTLET_CUT)
+        failed = leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_DONE;
+    outlet_gone(seg, failed);
+}
+
+/* --- input ------------------------------------------------------------------------------------- */
+
+static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct leat_block *block)
+{
+    struct leat_stage *stage = s->stage;
+    const struct leat_split *split = stage->type->split;
+    struct leat_in in = {.block = block->index, .offset = block->offset};
+    int r = 0;
+
+    seg->block = block;
+    seg->block_end_seen = false;
+    s->offset = block->offset;
+    stage->result = block->result;
+    if (block->history.chunk) {
+        in.history = leat_slice_data(&block->history);
+        in.history_len = block->history.len;
+    }
+    if (split->begin) {
+        r = split->begin(stage, &in);
+        if (r < 0 && !stage->failure.code)
+            leat_fail(stage, r, "%s", leat_strerror(r));
+    }
+    return r;
+}
+
+static int read_edge(struct leat_segment *seg)
+{
+    struct leat_slot *s = &seg->slots[0];
+    struct leat_item item = {0};
+    int r = leat_edge_read(seg->in_edges[seg->in_at], &item);
+
+    if (r == LEAT_END && seg->in_at + 1 < seg->n_in_edges) {
+        seg->in_at++; /* concat: the next one's turn */
+        return 0;
+    }
+    if (r != 0)
+        return r;
+    if (item.slice.chunk)
+        leat_queue_push(s->framer ? &s->raw : &s->in, item.slice);
+    if (item.begin)
+        r = begin_block(seg, s, item.begin);
+    if (item.end)
+        seg->block_end_seen = true;
+    return r;
+}
+
+static int read_inputs(struct leat_segment *seg)
+{
+    struct leat_stage *stage = seg->slots[0].stage;
+    uint64_t at = 0;
+    int r = leat_inputs_read(seg, &at);
+
+    if (r == LEAT_ELIMIT)
+        leat_fail_at(stage, r, at, LEAT_RECORD_TOO_LONG,
+                     (unsigned long long)seg->pipeline->settings.record_max);
+    else if (r < 0 && r != LEAT_ECANCELLED)
+        leat_fail(stage, r, "%s", leat_strerror(r));
+    return r;
+}
+
+static int read_inlet(struct leat_segment *seg)
+{
+    switch (seg->inlet) {
+    case LEAT_INLET_JOIN:
+        return leat_join_read(seg);
+    case LEAT_INLET_PORTS:
+        return read_inputs(seg);
+    default:
+        return read_edge(seg);
+    }
+}
+
+/* What the inlet's answer means for the segment. */
+enum leat_turn leat_inlet_turn(struct leat_segment *seg)
+{
+    int r = read_inlet(seg);
+
+    if (r == 0)
+        return LEAT_TURN_WENT;
+    if (r == LEAT_EMPTY)
+        return leat_segment_park(seg, LEAT_PARK_IN);
+    if (r == LEAT_FULL) {
+        leat_segment_park(seg, LEAT_PARK_MEMORY);
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+    }
+    if (r == LEAT_END) {
+        seg->in_flow = LEAT_FLOW_ENDED;
+        return LEAT_TURN_WENT;
+    }
+    seg->in_flow = LEAT_FLOW_FAILED;
+    if (r == LEAT_ECANCELLED)
+        return LEAT_TURN_WENT;
+    if (seg->inlet == LEAT_INLET_JOIN) {
+        leat_pipeline_report(seg->pipeline, seg->join->info, &seg->lane_error);
+        leat_inlet_cancel(seg, LEAT_REASON_FAILED);
+    } else {
+        leat_segment_fail(seg, 0);
+    }
+    return LEAT_TURN_WENT;
+}
+
+void leat_inlet_fail_record(struct leat_segment *seg, size_t i, int code)
+{
+    struct leat_slot *s = &seg->slots[i];
+
+    if (code == LEAT_ELIMIT)
+        leat_fail_at(s->stage, code, s->framer->too_long_at, LEAT_RECORD_TOO_LONG,
+                     (unsigned long long)s->framer->record_max);
+    else
+        leat_fail(s->stage, code, "%s", leat_strerror(code));
+    leat_segment_fail(seg, i);
+}

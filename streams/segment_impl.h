@@ -1,0 +1,44 @@
+/* segment_impl.h - what the files of a segment share: segment.c builds and ends it, segment_ends.c
+ * is its inlet and outlet, segment_step.c one step, segment_run.c the order of steps. */
+#ifndef LEAT_SEGMENT_IMPL_H
+#define LEAT_SEGMENT_IMPL_H
+
+#include "segment.h"
+
+/* segment_run.c - the actor's run: some turns, then others have theirs. */
+bool leat_segment_run(struct leat_actor *actor);
+
+/* segment.c - drop what the ports hold. */
+void leat_segment_clear_ports(struct leat_segment *seg);
+/* leat_slot_out_done - give back the chunks that a stage was filling. */
+void leat_slot_out_done(struct leat_slot *s);
+/* leat_slot_done - the stage is through; what it waits for, it no longer waits for. */
+void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed);
+/* leat_slot_stop - its output is not wanted: done, or stopping if its type has stop. */
+void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why);
+/* leat_segment_abort - everything is being given up: SIGINT, a time limit, a stall. */
+void leat_segment_abort(struct leat_segment *seg);
+/* leat_segment_flow_into - the flow that stage i's input has come to. */
+enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i);
+/* leat_segment_finish - all stages are done and all output is gone: tell both sides. */
+void leat_segment_finish(struct leat_segment *seg);
+
+/* segment_ends.c - hand over what the last stage gave. Returns a turn, or -1: there was nothing. */
+int leat_outlet_turn(struct leat_segment *seg);
+/* leat_outlet_cancelled - has downstream gone while there is nothing to write? Then it is not found
+ * out by writing; leat_outlet_notice acts on it. */
+bool leat_outlet_cancelled(struct leat_segment *seg);
+void leat_outlet_notice(struct leat_segment *seg);
+/* leat_inlet_turn - take input. */
+enum leat_turn leat_inlet_turn(struct leat_segment *seg);
+/* leat_inlet_fail_record - stage i's framer refused a record. */
+void leat_inlet_fail_record(struct leat_segment *seg, size_t i, int code);
+/* leat_inlet_cancel - no input is wanted any more. */
+void leat_inlet_cancel(struct leat_segment *seg, enum leat_reason reason);
+
+/* segment_step.c - a stage may run when the one after it has used up what it got. */
+bool leat_segment_output_taken(const struct leat_segment *seg, size_t i);
+bool leat_slot_runnable(const struct leat_segment *seg, size_t i);
+enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i);
+
+#endif

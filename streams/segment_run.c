@@ -1,0 +1,154 @@
+/* segment_run.c - the scheduler inside a segment: what is done next.
+ *
+ * Order of a turn: hand over what the last stage gave; else run the most downstream stage that has
+ * something to do; else take input. A stage runs only when the one after it has used up what it
+ * got, so at most one chunk's worth lies between two stages.
+ */
+
+#include "segment_impl.h"
+
+#include "pipeline.h"
+
+#define TURNS 64 /* of one run, before others have theirs */
+
+static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    enum leat_flow flow = leat_segment_flow_into(seg, i);
+
+    if (s->stopping)
+        return leat_slot_step(seg, i);
+    if (s->framer && s->in.n == 0 && !s->more) {
+        bool had = s->raw.n > 0;
+        int r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
+
+        if (r < 0) {
+            leat_inlet_fail_record(seg, i, r);
+            return LEAT_TURN_WENT;
+        }
+        if (s->in.n == 0 && had)
+            return LEAT_TURN_WENT;
+    }
+    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (seg->inputs && i == 0))) {
+        leat_slot_stop(seg, s, LEAT_STOP_ABORT);
+        return LEAT_TURN_WENT;
+    }
+    /* In a lane the end of the input comes between blocks. */
+    if (flow == LEAT_FLOW_ENDED && seg->inlet == LEAT_INLET_LANE && i == 0 && !seg->block) {
+        leat_slot_done(seg, s, false);
+        return LEAT_TURN_WENT;
+    }
+    return leat_slot_step(seg, i);
+}
+
+static bool all_done(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (!seg->slots[i].done)
+            return false;
+    return seg->n > 0 || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled;
+}
+
+static void wake_waiting(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (seg->slots[i].waiting && leat_wait_fired(&seg->slots[i].stage->wait))
+            seg->slots[i].waiting = false;
+}
+
+static bool any_waiting(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (seg->slots[i].waiting)
+            return true;
+    return false;
+}
+
+/* Wants the first stage more from the inlet now? */
+static bool wants_input(const struct leat_segment *seg)
+{
+    const struct leat_slot *s = &seg->slots[0];
+
+    if (seg->inlet == LEAT_INLET_NONE || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled)
+        return false;
+    if (s->done || s->stopping || s->waiting || s->in.n > 0 || s->raw.n > 0)
+        return false;
+    if (seg->inlet == LEAT_INLET_LANE && seg->block && seg->block_end_seen)
+        return false;
+    return leat_segment_output_taken(seg, 0) || s->discard;
+}
+
+static enum leat_turn turn(struct leat_segment *seg)
+{
+    int r;
+
+    if (leat_outlet_cancelled(seg)) {
+        leat_outlet_notice(seg);
+        return LEAT_TURN_WENT;
+    }
+    r = leat_outlet_turn(seg);
+    if (r >= 0)
+        return (enum leat_turn)r;
+    for (size_t i = seg->n; i-- > 0;)
+        if (leat_slot_runnable(seg, i))
+            return slot_turn(seg, i);
+    if (wants_input(seg))
+        return leat_inlet_turn(seg);
+    if (all_done(seg) && leat_segment_output_taken(seg, seg->n - 1))
+        return LEAT_TURN_WENT; /* the last of the output has just gone */
+    return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
+}
+
+/* Time spent parked is charged to the stages of the segment, by what was missing. */
+static void account_parked(struct leat_segment *seg)
+{
+    uint64_t now, ns;
+
+    if (seg->parked_at == 0)
+        return;
+    now = leat_now_ns();
+    ns = now - seg->parked_at;
+    seg->parked_at = 0;
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_stage_info *info = seg->slots[i].stage->info;
+        bool out = seg->parked == LEAT_PARK_OUT ||
+                   (seg->parked == LEAT_PARK_IN && i + 1 < seg->n && seg->slots[i + 1].waiting);
+
+        atomic_fetch_add_explicit(out ? &info->wait_out_ns : &info->wait_in_ns, ns,
+                                  memory_order_relaxed);
+    }
+}
+
+bool leat_segment_run(struct leat_actor *actor)
+{
+    struct leat_segment *seg = (struct leat_segment *)actor;
+
+    if (seg->finished)
+        return false;
+    account_parked(seg);
+    wake_waiting(seg);
+    if (leat_pipeline_aborted(seg->pipeline))
+        leat_segment_abort(seg);
+    for (int i = 0; i < TURNS; i++) {
+        enum leat_turn t = LEAT_TURN_WENT;
+
+        if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
+            (seg->outlet != LEAT_OUTLET_CUT || seg->out_gone || leat_outlet_turn(seg) == -1)) {
+            leat_segment_finish(seg);
+            return false;
+        }
+        if (seg->transfer) {
+            int r = leat_transfer_turn(seg);
+
+            seg->transfer = r != LEAT_EUNSUPPORTED;
+            t = r < 0 ? LEAT_TURN_STEP : (enum leat_turn)r;
+        }
+        if (!seg->transfer || t == LEAT_TURN_STEP)
+            t = turn(seg);
+        if (t == LEAT_TURN_PARK) {
+            seg->parked_at = leat_now_ns();
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,254 @@
+/* segment_step.c - one step of one stage: when it may run, what it sees, and what came of it. */
+
+#include "segment_impl.h"
+
+#include <string.h>
+
+#include "pipeline.h"
+
+#define IDLE_MAX 2u /* steps without progress before it is an error */
+
+static bool lane_block_open(const struct leat_segment *seg)
+{
+    return seg->inlet != LEAT_INLET_LANE || seg->block;
+}
+
+/* Is this everything that the stage will see (in a lane: of this block)? */
+static bool at_end(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->in.n > 1 || s->raw.n > 0 || (s->framer && !leat_framer_empty(s->framer)))
+        return false;
+    if (seg->inlet == LEAT_INLET_LANE && i == 0)
+        return seg->block && seg->block_end_seen;
+    return leat_segment_flow_into(seg, i) == LEAT_FLOW_ENDED;
+}
+
+/* A stage may run when the one after it has used up what it got. */
+bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
+{
+    if (i + 1 < seg->n)
+        return seg->slots[i + 1].in.n == 0 && seg->slots[i + 1].raw.n == 0;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (seg->ports[k].last.n > 0)
+            return false;
+    return seg->ports[0].last.n == 0 && !seg->ended_block;
+}
+
+bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->done || s->waiting)
+        return false;
+    if (s->stopping)
+        return true;
+    if (!leat_segment_output_taken(seg, i) && !s->discard)
+        return false;
+    if (seg->inputs && i == 0)
+        return leat_inputs_ready(seg->inputs) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
+    if (s->more || s->in.n > 0 || s->raw.n > 0)
+        return lane_block_open(seg);
+    if (i == 0 && seg->inlet == LEAT_INLET_NONE)
+        return true;
+    if (seg->inlet == LEAT_INLET_LANE && i == 0)
+        return (seg->block && seg->block_end_seen) ||
+               leat_segment_flow_into(seg, 0) != LEAT_FLOW_OPEN;
+    return leat_segment_flow_into(seg, i) != LEAT_FLOW_OPEN;
+}
+
+/* The stage says END: of the block in a lane, else of itself. */
+static void step_ended(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    bool failed = s->stopping && s->failed;
+
+    if (seg->inlet == LEAT_INLET_LANE && i == 0 && seg->block) {
+        if (!seg->block_end_seen || s->in.n > 0) { /* its rest is not wanted */
+            leat_fail(s->stage, LEAT_EINTERNAL, "ended before the end of its block");
+            leat_segment_fail(seg, i);
+            return;
+        }
+        seg->ended_block = seg->block;
+        seg->block = NULL;
+        s->stage->result = NULL;
+        s->more = false;
+        return;
+    }
+    s->stage->ended = !failed;
+    leat_slot_done(seg, s, failed);
+    leat_segment_give_up(seg, i, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
+}
+
+static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (stage->wait_fd < 0 && stage->wait_ms == 0) {
+        leat_fail(stage, LEAT_EINTERNAL, "waits for nothing");
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    s->waiting = true;
+    r = leat_wait_arm(&seg->pipeline->waits, &stage->wait, stage->wait_fd, stage->wait_writable,
+                      stage->wait_ms);
+    stage->wait_fd = -1;
+    stage->wait_ms = 0;
+    if (r < 0) {
+        s->waiting = false;
+        leat_fail_errno(stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+    }
+    return LEAT_TURN_WENT;
+}
+
+/* Consume n bytes from the head of the slot's input. */
+static void consume(struct leat_slot *s, size_t n)
+{
+    struct leat_slice *head = leat_queue_head(&s->in);
+
+    if (!head || (n == 0 && head->len > 0))
+        return;
+    s->offset += n;
+    head->off += n;
+    head->len -= n;
+    if (head->len == 0) {
+        leat_chunk_unref(head->chunk);
+        leat_queue_pop(&s->in);
+    }
+}
+
+static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool progress)
+{
+    struct leat_slot *s = &seg->slots[i];
+
+    if (s->out.nomem) {
+        leat_fail(s->stage, LEAT_ENOMEM, "out of memory");
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    s->more = s->out.full || s->stopping;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        s->more = s->more || s->out.ports[k].full;
+    if (s->out.starved && !progress) {
+        leat_segment_park(seg, LEAT_PARK_MEMORY);
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+    }
+    s->idle = progress ? 0 : s->idle + 1;
+    if (s->idle >= IDLE_MAX) {
+        leat_fail(s->stage, LEAT_EINTERNAL, "made no progress twice in a row");
+        leat_segment_fail(seg, i);
+    }
+    return LEAT_TURN_WENT;
+}
+
+/* Tests draw the size of input pieces from the schedule's seed; records stay whole. */
+static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info,
+                    const uint8_t *data, size_t len)
+{
+    struct leat_executor *ex = &seg->pipeline->executor;
+    const uint8_t *end;
+    size_t n;
+
+    if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
+        return len;
+    n = 1 + leat_random(&ex->random) % len;
+    if (info->framing != LEAT_LINES)
+        return n;
+    end = memchr(data + n - 1, info->delimiter, len - (n - 1));
+    return end ? (size_t)(end - data) + 1 : len;
+}
+
+static void count_step(struct leat_stage_info *info, size_t consumed, size_t produced, uint64_t ns)
+{
+    atomic_fetch_add_explicit(&info->bytes_in, consumed, memory_order_relaxed);
+    atomic_fetch_add_explicit(&info->bytes_out, produced, memory_order_relaxed);
+    atomic_fetch_add_explicit(&info->busy_ns, ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&info->steps, 1, memory_order_relaxed);
+}
+
+static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
+{
+    static const uint8_t nothing[1];
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_slice *head = leat_queue_head(&s->in);
+
+    *in = (struct leat_in){.data = nothing, .end = at_end(seg, i), .offset = s->offset};
+    if (head) {
+        in->data = leat_slice_data(head);
+        in->len = piece(seg, s->stage->info, in->data, head->len);
+        in->end = in->end && in->len == head->len;
+        in->engine = head->chunk;
+    }
+    if (seg->inputs && i == 0)
+        leat_inputs_show(seg->inputs, in);
+    if (seg->block && i == 0) {
+        in->block = seg->block->index;
+        if (seg->block->history.chunk) {
+            in->history = leat_slice_data(&seg->block->history);
+            in->history_len = seg->block->history.len;
+        }
+    }
+}
+
+static void slot_out_begin(struct leat_slot *s)
+{
+    leat_out_begin(&s->out);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_begin(&s->out.ports[k]);
+}
+
+/* Returns the bytes that the step gave, over all ports. */
+static size_t slot_out_end(struct leat_slot *s)
+{
+    size_t produced;
+
+    leat_out_end(&s->out);
+    produced = s->out.step_bytes;
+    for (size_t k = 1; k < s->out.n_ports; k++) {
+        struct leat_out *port = &s->out.ports[k];
+
+        leat_out_end(port);
+        produced += port->step_bytes;
+        s->out.starved = s->out.starved || port->starved;
+        s->out.nomem = s->out.nomem || port->nomem;
+    }
+    return produced;
+}
+
+enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    struct leat_in in;
+    uint64_t start = leat_now_ns();
+    size_t produced, used;
+    int r;
+
+    fill_in(seg, i, &in);
+    slot_out_begin(s);
+    stage->in = &in;
+    r = leat_stage_step(stage, &in, &s->out);
+    stage->in = NULL;
+    produced = slot_out_end(s);
+    consume(s, in.pos);
+    used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
+    count_step(stage->info, used, produced, leat_now_ns() - start);
+    leat_queue_clear(&seg->dump);
+    if (r < 0) {
+        if (!stage->failure.code)
+            leat_fail(stage, r, "%s", leat_strerror(r));
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_END) {
+        step_ended(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_WAIT)
+        return step_waits(seg, i);
+    return check_progress(seg, i, used > 0 || produced > 0);
+}
