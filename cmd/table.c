@@ -106,8 +106,8 @@ static bool add_default(struct buf *b, const struct leat_option *o, const char *
         buf_add(b, "%sdefault %.*s", separator, (int)n, one);
         return true;
     }
-    if (o->initial == 0 || o->kind == LEAT_OPT_FLAG)
-        return false;
+    if (o->initial == 0 || o->initial == INT64_MAX || o->kind == LEAT_OPT_FLAG)
+        return false; /* the largest number there is: no limit */
     buf_add(b, "%sdefault ", separator);
     add_figure(b, o, o->initial);
     return true;

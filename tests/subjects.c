@@ -99,6 +99,12 @@ static const struct subject table[] = {
     {.stage = "crc32", .text = "crc32 --to=@SIDE@"},
     {.stage = "xxh64", .text = "xxh64 --to=@SIDE@"},
     /* flow, and rows of stages */
+    {.stage = "require", .text = "require --min-bytes=1"},
+    {.stage = "require", .text = "require --max-lines=20", .expect = LEAT_ELIMIT},
+    {.stage = "require", .text = "require --max-bytes=1000", .expect = LEAT_ELIMIT},
+    {.stage = "require", .text = "require --min-bytes=1G : head -n 1", .expect = LEAT_ETRUNCATED},
+    {.stage = "require", .text = "require --min-lines=3 --match 'ERROR worker-\\d+'"},
+    {.stage = "require", .text = "require --match DEBUG --match nowhere", .expect = LEAT_ECORRUPT},
     {.stage = "pass", .text = "pass"},
     {.stage = "pass", .text = "pass : pass : pass"},
     {.stage = "pass", .text = "gzip : pass : gunzip : grep -v DEBUG : zstd : unzstd"},

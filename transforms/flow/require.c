@@ -1,0 +1,290 @@
+/* require.c - the stream goes on unchanged, and the pipeline fails if it is not as it has to be.
+ *
+ * Too much is found out at once, and too little at the end: before anything is committed. A last
+ * line without its end counts as a line, as for head and grep -c.
+ */
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "pattern.h"
+#include "stage.h"
+
+extern const struct leat_stage_type leat_stage_require;
+
+#define NO_LIMIT INT64_MAX
+
+struct require_params {
+    uint64_t bytes_min, bytes_max;
+    int64_t lines_min, lines_max;
+    struct leat_strings match;
+    int ignore_case, literal, zero;
+};
+
+struct require {
+    uint64_t bytes, lines;         /* passed on so far */
+    bool in_line;                  /* the last byte was not the end of a line */
+    size_t looked;                 /* bytes of the input, from its start, that were matched */
+    struct leat_pattern **missing; /* those that no line has matched so far */
+    const char **texts;
+    size_t n_missing;
+};
+
+static unsigned pattern_flags(const struct require_params *p)
+{
+    return (p->literal ? LEAT_PATTERN_LITERAL : 0u) |
+           (p->ignore_case ? LEAT_PATTERN_IGNORE_CASE : 0u);
+}
+
+static uint8_t line_end(const struct require_params *p)
+{
+    return p->zero ? '\0' : '\n';
+}
+
+static int require_plan(struct leat_stage *s)
+{
+    const struct require_params *p = leat_params(s);
+
+    if (p->bytes_min > p->bytes_max)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--min-bytes=%" PRIu64 " is more than --max-bytes=%" PRIu64, p->bytes_min,
+                         p->bytes_max);
+    if (p->lines_min > p->lines_max)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--min-lines=%" PRId64 " is more than --max-lines=%" PRId64, p->lines_min,
+                         p->lines_max);
+    for (size_t i = 0; i < p->match.n; i++) {
+        int r = leat_pattern_check(s, p->match.v[i], pattern_flags(p));
+
+        if (r < 0)
+            return r;
+    }
+    if (p->match.n > 0) {
+        leat_plan_framing(s, LEAT_LINES);
+        leat_plan_delimiter(s, line_end(p));
+    }
+    return 0;
+}
+
+static int require_open(struct leat_stage *s)
+{
+    const struct require_params *p = leat_params(s);
+    struct require *q = leat_state(s);
+
+    if (p->match.n == 0)
+        return 0;
+    q->missing = leat_alloc(s, p->match.n * sizeof(*q->missing));
+    q->texts = leat_alloc(s, p->match.n * sizeof(*q->texts));
+    if (!q->missing || !q->texts)
+        return LEAT_ENOMEM;
+    for (size_t i = 0; i < p->match.n; i++) {
+        int r = leat_pattern_new(s, p->match.v[i], pattern_flags(p), &q->missing[i]);
+
+        if (r < 0)
+            return r;
+        q->texts[i] = p->match.v[i];
+        q->n_missing++;
+    }
+    return 0;
+}
+
+static void require_close(struct leat_stage *s)
+{
+    struct require *q = leat_state(s);
+
+    for (size_t i = 0; i < q->n_missing; i++)
+        leat_pattern_free(q->missing[i]);
+    q->n_missing = 0;
+    leat_free(s, q->missing);
+    leat_free(s, q->texts);
+    q->missing = NULL;
+    q->texts = NULL;
+}
+
+/* --- patterns ---------------------------------------------------------------------------------- */
+
+/* One line without its end. Patterns that it matches are no longer missing. */
+static int match_line(struct require *q, const uint8_t *line, size_t n)
+{
+    size_t i = 0;
+
+    while (i < q->n_missing) {
+        int r = leat_pattern_match(q->missing[i], line, n);
+
+        if (r < 0)
+            return r;
+        if (r == 0) {
+            i++;
+            continue;
+        }
+        leat_pattern_free(q->missing[i]);
+        q->n_missing--;
+        memmove(&q->missing[i], &q->missing[i + 1], (q->n_missing - i) * sizeof(*q->missing));
+        memmove(&q->texts[i], &q->texts[i + 1], (q->n_missing - i) * sizeof(*q->texts));
+    }
+    return 0;
+}
+
+/* All lines of a new input. What of it is passed on later is not looked at again. */
+static int match_lines(struct require *q, const struct leat_in *in, uint8_t end)
+{
+    while (q->looked < in->len && q->n_missing > 0) {
+        const uint8_t *line = in->data + q->looked;
+        const uint8_t *at = memchr(line, end, in->len - q->looked);
+        size_t n = at ? (size_t)(at - line) : in->len - q->looked;
+        int r = match_line(q, line, n);
+
+        if (r < 0)
+            return r;
+        q->looked += n + (at != NULL);
+    }
+    return 0;
+}
+
+/* --- counts ------------------------------------------------------------------------------------ */
+
+/* How many of n bytes may go on, so that there are at most lines_max lines; counts the lines.
+ * A line counts from its first byte. */
+static size_t within_lines(struct require *q, const uint8_t *data, size_t n, uint64_t lines_max,
+                           uint8_t end)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        const uint8_t *hit;
+
+        if (!q->in_line && q->lines == lines_max)
+            return at;
+        q->lines += !q->in_line;
+        q->in_line = true;
+        hit = memchr(data + at, end, n - at);
+        if (!hit)
+            return n;
+        q->in_line = false;
+        at = (size_t)(hit - data) + 1;
+    }
+    return n;
+}
+
+static bool counts_lines(const struct require_params *p)
+{
+    return p->lines_min > 0 || p->lines_max < NO_LIMIT;
+}
+
+static int too_little(struct leat_stage *s)
+{
+    const struct require_params *p = leat_params(s);
+    struct require *q = leat_state(s);
+
+    if (q->bytes < p->bytes_min)
+        return leat_fail(s, LEAT_ETRUNCATED,
+                         "the stream has %" PRIu64 " bytes, --min-bytes is %" PRIu64, q->bytes,
+                         p->bytes_min);
+    if (q->lines < (uint64_t)p->lines_min)
+        return leat_fail(s, LEAT_ETRUNCATED,
+                         "the stream has %" PRIu64 " lines, --min-lines is %" PRId64, q->lines,
+                         p->lines_min);
+    if (q->n_missing > 0)
+        return leat_fail(s, LEAT_ECORRUPT, "no line matches '%s' (--match)", q->texts[0]);
+    return LEAT_END;
+}
+
+/* The next piece that is allowed goes on. Returns how much; 0 too if the next byte is too much. */
+static size_t pass_allowed(const struct require_params *p, struct require *q, struct leat_in *in,
+                           struct leat_out *out)
+{
+    size_t n = in->len - in->pos;
+    const uint8_t *data = in->data + in->pos;
+    struct require before = *q;
+
+    if (n > p->bytes_max - q->bytes)
+        n = (size_t)(p->bytes_max - q->bytes);
+    if (counts_lines(p))
+        n = within_lines(q, data, n, (uint64_t)p->lines_max, line_end(p));
+    if (n > 0) {
+        size_t passed = leat_pass(out, in, n);
+
+        if (passed < n && counts_lines(p)) { /* the rest is counted when it goes */
+            *q = before;
+            within_lines(q, data, passed, (uint64_t)p->lines_max, line_end(p));
+        }
+        q->bytes += passed;
+        return passed;
+    }
+    return 0;
+}
+
+static int too_much(struct leat_stage *s)
+{
+    const struct require_params *p = leat_params(s);
+    struct require *q = leat_state(s);
+
+    if (q->bytes == p->bytes_max)
+        return leat_fail(s, LEAT_ELIMIT,
+                         "the stream has at least %" PRIu64 " bytes, --max-bytes is %" PRIu64,
+                         q->bytes + 1, p->bytes_max);
+    return leat_fail(s, LEAT_ELIMIT,
+                     "the stream has at least %" PRIu64 " lines, --max-lines is %" PRId64,
+                     q->lines + 1, p->lines_max);
+}
+
+static int require_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct require_params *p = leat_params(s);
+    struct require *q = leat_state(s);
+    int r = match_lines(q, in, line_end(p));
+
+    if (r < 0)
+        return r;
+    (void)pass_allowed(p, q, in, out);
+    q->looked = q->looked > in->pos ? q->looked - in->pos : 0; /* the next input starts there */
+    if (in->pos == in->len)
+        return in->end ? too_little(s) : LEAT_MORE;
+    if (q->bytes == p->bytes_max || (!q->in_line && q->lines == (uint64_t)p->lines_max))
+        return too_much(s);
+    return LEAT_MORE;
+}
+
+#define AT(field) offsetof(struct require_params, field)
+static const struct leat_option require_options[] = {
+    {"min-bytes", 0, LEAT_OPT_SIZE, AT(bytes_min), .metavar = "SIZE",
+     .help = "fail if the stream is shorter"},
+    {"max-bytes", 0, LEAT_OPT_SIZE, AT(bytes_max), .metavar = "SIZE", .initial = NO_LIMIT,
+     .help = "fail as soon as the stream is longer"},
+    {"min-lines", 0, LEAT_OPT_INT, AT(lines_min), .metavar = "N", .max = NO_LIMIT,
+     .help = "fail if there are fewer lines"},
+    {"max-lines", 0, LEAT_OPT_INT, AT(lines_max), .metavar = "N", .max = NO_LIMIT,
+     .initial = NO_LIMIT, .help = "fail as soon as there are more lines"},
+    {"match", 0, LEAT_OPT_LIST, AT(match), .metavar = "RE",
+     .help = "fail if no line matches; each time it is given, one more"},
+    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match gives strings"},
+    {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case), .help = "--match ignores case"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_require = {
+    .name = "require",
+    .summary = "fail unless the stream is as it has to be",
+    .manual =
+        "The stream goes on unchanged. If it is not as the options say, the pipeline fails and no "
+        "output appears: a nightly job whose source came empty does not replace yesterday's "
+        "file.\n\n"
+        "Too many bytes or lines are an error at once, with exit status 7 (a limit is exceeded). "
+        "Too few of them, or a pattern that no line matched, are an error at the end of the "
+        "stream, with exit status 3 (truncated or corrupt data). The whole stream counts, also "
+        "what a later stage such as head does not want. A last line without its newline is a "
+        "line.\n\n"
+        "A pattern is a Perl regular expression of bytes; it is looked for in each line by itself.",
+    .examples = "read words.txt : require --min-lines=1 --max-bytes=1G : null",
+    .kind = LEAT_TRANSFORM,
+    .flags = LEAT_PASS_THROUGH | LEAT_WANTS_ALL,
+    .params_size = sizeof(struct require_params),
+    .state_size = sizeof(struct require),
+    .options = require_options,
+    .plan = require_plan,
+    .open = require_open,
+    .step = require_step,
+    .close = require_close,
+};
