@@ -292,7 +292,7 @@ static int take_branches(struct build *b, struct leat_node *node, const struct l
 static int check_place(struct build *b, const struct leat_node *node,
                        const struct leat_token *token, struct place place)
 {
-    if (node->type->kind == LEAT_SOURCE && !place.first)
+    if ((node->type->kind == LEAT_SOURCE || node->type->kind == LEAT_FAN_IN) && !place.first)
         leat_error_set(b->error, LEAT_EUSAGE,
                        "is a readable: it takes no input and can only be the first stage");
     else if (node->type->kind == LEAT_SINK && !place.last)

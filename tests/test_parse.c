@@ -43,7 +43,7 @@ static const struct leat_stage_type types[] = {
     {.name = "t-bare", .kind = LEAT_TRANSFORM, .step = idle_step},
     {.name = "t-fan", .kind = LEAT_TRANSFORM, .operands = "WORD…", .operands_max = SIZE_MAX,
      .operands_raw = true, .branches_min = 1, .branches_max = 3, .step = idle_step},
-    {.name = "t-join", .kind = LEAT_SOURCE, .branches_min = 1, .branches_max = 9,
+    {.name = "t-join", .kind = LEAT_FAN_IN, .branches_min = 1, .branches_max = 9,
      .step = idle_step},
     {.name = "t-to", .kind = LEAT_SINK, .operands = "FILE", .operands_max = 1, .step = idle_step},
     {.name = "t-lost", .kind = LEAT_TRANSFORM, .missing = "libfound-dev", .step = idle_step},

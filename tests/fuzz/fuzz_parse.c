@@ -48,7 +48,7 @@ static const struct leat_stage_type types[] = {
      .operands_max = SIZE_MAX, .params_size = sizeof(struct params), .options = options},
     {.name = "t", .kind = LEAT_TRANSFORM, .branches_min = 1, .branches_max = 4, .operands = "X",
      .operands_max = SIZE_MAX, .operands_raw = true},
-    {.name = "j", .kind = LEAT_SOURCE, .branches_min = 1, .branches_max = 4},
+    {.name = "j", .kind = LEAT_FAN_IN, .branches_min = 1, .branches_max = 4},
     {.name = "no", .kind = LEAT_TRANSFORM, .missing = "it"},
 };
 #define N_TYPES (sizeof types / sizeof *types)
