@@ -99,6 +99,9 @@ static const struct subject table[] = {
     {.stage = "crc32", .text = "crc32 --to=@SIDE@"},
     {.stage = "xxh64", .text = "xxh64 --to=@SIDE@"},
     /* flow, and rows of stages */
+    {.stage = "limit", .text = "limit --rate=1G/s"},
+    {.stage = "limit", .text = "limit --rate=1G/s --burst=300K --bytes=2K --lines=1000"},
+    {.stage = "limit", .text = "limit --lines=20"},
     {.stage = "require", .text = "require --min-bytes=1"},
     {.stage = "require", .text = "require --max-lines=20", .expect = LEAT_ELIMIT},
     {.stage = "require", .text = "require --max-bytes=1000", .expect = LEAT_ELIMIT},

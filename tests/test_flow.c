@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "../transforms/flow/bucket.h"
 #include "memio.h"
 #include "test.h"
 
@@ -101,4 +102,94 @@ TEST(test_a_pattern_that_costs_too_much_is_an_error_and_no_hang)
     ASSERT_EQ(memio_run(&io, "require --match '(a+)+(a+)+(a+)+$(?<=b)'"), LEAT_ELIMIT);
     ASSERT_STR_HAS(io.error.text, "steps");
     free(line);
+}
+
+/* --- limit ------------------------------------------------------------------------------------- */
+
+TEST(test_a_limit_ends_the_stream_and_that_is_success)
+{
+    gives("limit --bytes=5", "one\ntwo\n", 0, "one\nt");
+    gives("limit --bytes=0", "one\ntwo\n", 0, "");
+    gives("limit --bytes=100", "one\ntwo\n", 0, "one\ntwo\n");
+    gives("limit --lines=1", "one\ntwo\n", 0, "one\n");
+    gives("limit --lines=2", "one\ntwo", 0, "one\ntwo");
+    gives("limit --lines=0", "one\ntwo\n", 0, "");
+    gives("limit --lines=2 --bytes=6 --rate=1M", "one\ntwo\n", 0, "one\ntw");
+    gives("limit", "one\ntwo\n", 0, "one\ntwo\n");
+}
+
+TEST(test_a_limit_ends_an_endless_source)
+{
+    struct memio io = {.in = "abc\n", .in_len = 4, .in_repeat = UINT64_MAX / 8};
+
+    ASSERT_EQ(memio_run(&io, "limit --lines=100000"), 0);
+    ASSERT_EQ(io.out_len, 400000);
+    memio_free(&io);
+}
+
+TEST(test_wrong_options_of_limit_are_usage_errors)
+{
+    gives("limit --rate=fast", "", LEAT_EUSAGE, NULL);
+    gives("limit --rate=0/s", "", LEAT_EUSAGE, NULL);
+    gives("limit --rate=/s", "", LEAT_EUSAGE, NULL);
+    gives("limit --burst=1K", "", LEAT_EUSAGE, NULL);
+}
+
+/* A hundred virtual seconds of a reader that takes all it may, late by a random time. */
+TEST(test_a_bucket_keeps_its_rate_over_any_time)
+{
+    static const uint64_t rates[] = {1, 7, 1000, 1234567, (uint64_t)40 << 30};
+    uint64_t random = 1, i;
+
+    for (i = 0; i < 5; i++) {
+        struct leat_bucket b = {.rate = rates[i], .burst = rates[i] / 10 + 4};
+        uint64_t now = 5000000000u, start = now, sent = 0, n;
+
+        if (b.burst > LEAT_BUCKET_BURST_MAX)
+            b.burst = LEAT_BUCKET_BURST_MAX;
+        while (now - start < 100 * LEAT_BUCKET_PARTS) {
+            n = leat_bucket_room(&b, now);
+            ASSERT_LE(n, b.burst);
+            leat_bucket_take(&b, n);
+            sent += n;
+            ASSERT_LE(sent, b.burst + (test_int)(now - start) * b.rate / LEAT_BUCKET_PARTS);
+            n = b.burst / 4 ? b.burst / 4 : 1;
+            now += leat_bucket_wait_ms(&b, n) * 1000000;
+            ASSERT_GE(leat_bucket_room(&b, now), n);
+            now += test_random(&random) % 5000000;
+        }
+        test_context("rate %ju, sent %ju", (uintmax_t)rates[i], (uintmax_t)sent);
+        ASSERT_GE(sent, (test_int)b.rate * 99);
+    }
+}
+
+TEST(test_a_pause_is_caught_up_by_one_burst_only)
+{
+    struct leat_bucket b = {.rate = 1000, .burst = 50};
+
+    ASSERT_EQ(leat_bucket_room(&b, 1), 50);
+    leat_bucket_take(&b, 50);
+    ASSERT_EQ(leat_bucket_room(&b, 1), 0);
+    ASSERT_EQ(leat_bucket_wait_ms(&b, 50), 50);
+    ASSERT_EQ(leat_bucket_wait_ms(&b, 1), 1);
+    ASSERT_EQ(leat_bucket_room(&b, 1 + 49999999), 49);
+    ASSERT_EQ(leat_bucket_room(&b, 1 + 50000000), 50);
+    ASSERT_EQ(leat_bucket_room(&b, UINT64_MAX), 50);
+    ASSERT_EQ(leat_bucket_room(&b, 7), 50); /* a clock that goes back */
+}
+
+/* It can only be too slow on a busy machine, never too fast: that is what is asked. */
+TEST(test_a_rate_is_kept)
+{
+    struct memio io = {.in = "0123456789", .in_len = 10, .in_repeat = 1000};
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        io.settings.executor = (enum leat_executor_kind[]){LEAT_EXECUTOR_LOOP, LEAT_EXECUTOR_POOL,
+                                                           LEAT_EXECUTOR_SEEDED}[i];
+        ASSERT_EQ(memio_run(&io, "limit --rate=100KB/s --burst=1000"), 0);
+        ASSERT_EQ(io.out_len, 10000);
+        ASSERT_GE(io.stats.elapsed_ns, 90000000);
+        memio_free(&io);
+    }
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lines.h"
 #include "pattern.h"
 #include "stage.h"
 
@@ -23,8 +24,8 @@ struct require_params {
 };
 
 struct require {
-    uint64_t bytes, lines;         /* passed on so far */
-    bool in_line;                  /* the last byte was not the end of a line */
+    uint64_t bytes; /* passed on so far */
+    struct leat_lines lines;
     size_t looked;                 /* bytes of the input, from its start, that were matched */
     struct leat_pattern **missing; /* those that no line has matched so far */
     const char **texts;
@@ -144,29 +145,6 @@ static int match_lines(struct require *q, const struct leat_in *in, uint8_t end)
 
 /* --- counts ------------------------------------------------------------------------------------ */
 
-/* How many of n bytes may go on, so that there are at most lines_max lines; counts the lines.
- * A line counts from its first byte. */
-static size_t within_lines(struct require *q, const uint8_t *data, size_t n, uint64_t lines_max,
-                           uint8_t end)
-{
-    size_t at = 0;
-
-    while (at < n) {
-        const uint8_t *hit;
-
-        if (!q->in_line && q->lines == lines_max)
-            return at;
-        q->lines += !q->in_line;
-        q->in_line = true;
-        hit = memchr(data + at, end, n - at);
-        if (!hit)
-            return n;
-        q->in_line = false;
-        at = (size_t)(hit - data) + 1;
-    }
-    return n;
-}
-
 static bool counts_lines(const struct require_params *p)
 {
     return p->lines_min > 0 || p->lines_max < NO_LIMIT;
@@ -181,10 +159,10 @@ static int too_little(struct leat_stage *s)
         return leat_fail(s, LEAT_ETRUNCATED,
                          "the stream has %" PRIu64 " bytes, --min-bytes is %" PRIu64, q->bytes,
                          p->bytes_min);
-    if (q->lines < (uint64_t)p->lines_min)
+    if (q->lines.lines < (uint64_t)p->lines_min)
         return leat_fail(s, LEAT_ETRUNCATED,
-                         "the stream has %" PRIu64 " lines, --min-lines is %" PRId64, q->lines,
-                         p->lines_min);
+                         "the stream has %" PRIu64 " lines, --min-lines is %" PRId64,
+                         q->lines.lines, p->lines_min);
     if (q->n_missing > 0)
         return leat_fail(s, LEAT_ECORRUPT, "no line matches '%s' (--match)", q->texts[0]);
     return LEAT_END;
@@ -196,18 +174,18 @@ static size_t pass_allowed(const struct require_params *p, struct require *q, st
 {
     size_t n = in->len - in->pos;
     const uint8_t *data = in->data + in->pos;
-    struct require before = *q;
+    struct leat_lines before = q->lines;
 
     if (n > p->bytes_max - q->bytes)
         n = (size_t)(p->bytes_max - q->bytes);
     if (counts_lines(p))
-        n = within_lines(q, data, n, (uint64_t)p->lines_max, line_end(p));
+        n = leat_lines_within(&q->lines, data, n, (uint64_t)p->lines_max, line_end(p));
     if (n > 0) {
         size_t passed = leat_pass(out, in, n);
 
         if (passed < n && counts_lines(p)) { /* the rest is counted when it goes */
-            *q = before;
-            within_lines(q, data, passed, (uint64_t)p->lines_max, line_end(p));
+            q->lines = before;
+            leat_lines_within(&q->lines, data, passed, (uint64_t)p->lines_max, line_end(p));
         }
         q->bytes += passed;
         return passed;
@@ -226,7 +204,7 @@ static int too_much(struct leat_stage *s)
                          q->bytes + 1, p->bytes_max);
     return leat_fail(s, LEAT_ELIMIT,
                      "the stream has at least %" PRIu64 " lines, --max-lines is %" PRId64,
-                     q->lines + 1, p->lines_max);
+                     q->lines.lines + 1, p->lines_max);
 }
 
 static int require_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -241,7 +219,7 @@ static int require_step(struct leat_stage *s, struct leat_in *in, struct leat_ou
     q->looked = q->looked > in->pos ? q->looked - in->pos : 0; /* the next input starts there */
     if (in->pos == in->len)
         return in->end ? too_little(s) : LEAT_MORE;
-    if (q->bytes == p->bytes_max || (!q->in_line && q->lines == (uint64_t)p->lines_max))
+    if (q->bytes == p->bytes_max || leat_lines_complete(&q->lines, (uint64_t)p->lines_max))
         return too_much(s);
     return LEAT_MORE;
 }

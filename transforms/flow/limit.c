@@ -1,0 +1,195 @@
+/* limit.c - no faster than a rate, and no more than so many bytes or lines.
+ *
+ * The stream is passed on by reference. At a rate, a token bucket says how much may go now; the
+ * stage then waits, and what comes before it waits too. Enough bytes or lines are the end of the
+ * stream, as for head.
+ */
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include "bucket.h"
+#include "lines.h"
+#include "stage.h"
+
+extern const struct leat_stage_type leat_stage_limit;
+
+#define NO_LIMIT INT64_MAX
+#define RATE_TEXT_MAX 64u
+#define BURSTS_A_SECOND 10u /* if --burst is not given */
+#define WAIT_PART 4u        /* wait until this part of the burst may go at once */
+
+struct limit_params {
+    const char *rate;
+    uint64_t burst, bytes;
+    int64_t lines;
+    int zero;
+};
+
+struct limit {
+    struct leat_bucket bucket; /* rate 0: as fast as can be */
+    struct leat_lines lines;
+    uint64_t bytes; /* passed on so far */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec t = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* "10M/s" or "10M", in bytes a second. */
+static int parse_rate(struct leat_stage *s, const char *text, uint64_t *ret_rate)
+{
+    char size[RATE_TEXT_MAX];
+    size_t n = strlen(text);
+
+    if (n > 2 && strcmp(text + n - 2, "/s") == 0)
+        n -= 2;
+    if (n < sizeof size) {
+        memcpy(size, text, n);
+        size[n] = '\0';
+        if (leat_parse_size(size, ret_rate) == 0 && *ret_rate > 0)
+            return 0;
+    }
+    return leat_fail(s, LEAT_EUSAGE, "--rate: '%s' is no rate, such as 10M/s or 500KB/s", text);
+}
+
+static int limit_plan(struct leat_stage *s)
+{
+    const struct limit_params *p = leat_params(s);
+    uint64_t rate;
+
+    if (p->rate)
+        return parse_rate(s, p->rate, &rate);
+    if (p->burst > 0)
+        return leat_fail(s, LEAT_EUSAGE, "--burst goes with --rate");
+    return 0;
+}
+
+static int limit_open(struct leat_stage *s)
+{
+    const struct limit_params *p = leat_params(s);
+    struct limit *l = leat_state(s);
+    struct leat_bucket *b = &l->bucket;
+    int r;
+
+    if (!p->rate)
+        return 0;
+    r = parse_rate(s, p->rate, &b->rate);
+    if (r < 0)
+        return r;
+    b->burst = p->burst > 0 ? p->burst : b->rate / BURSTS_A_SECOND;
+    if (b->burst == 0)
+        b->burst = 1;
+    if (b->burst > LEAT_BUCKET_BURST_MAX)
+        b->burst = LEAT_BUCKET_BURST_MAX;
+    return 0;
+}
+
+/* The first n bytes of the input may go as far as counts are concerned; so many of them go. */
+static size_t pass_counted(struct leat_stage *s, size_t n, struct leat_in *in, struct leat_out *out)
+{
+    const struct limit_params *p = leat_params(s);
+    struct limit *l = leat_state(s);
+    const uint8_t *data = in->data + in->pos;
+    struct leat_lines before = l->lines;
+    size_t passed;
+
+    if (p->lines == NO_LIMIT) {
+        passed = leat_pass(out, in, n);
+    } else {
+        uint8_t end = p->zero ? '\0' : '\n';
+
+        n = leat_lines_within(&l->lines, data, n, (uint64_t)p->lines, end);
+        passed = leat_pass(out, in, n);
+        if (passed < n) { /* the rest is counted when it goes */
+            l->lines = before;
+            (void)leat_lines_within(&l->lines, data, passed, (uint64_t)p->lines, end);
+        }
+    }
+    l->bytes += passed;
+    return passed;
+}
+
+static bool complete(const struct limit_params *p, const struct limit *l)
+{
+    return l->bytes == p->bytes || leat_lines_complete(&l->lines, (uint64_t)p->lines);
+}
+
+/* Waits until a good part of a burst, or all that is there, may go. */
+static int wait_for_room(struct leat_stage *s, size_t left)
+{
+    struct limit *l = leat_state(s);
+    uint64_t part = l->bucket.burst / WAIT_PART;
+
+    if (part > left)
+        part = left;
+    leat_wait_ms(s, leat_bucket_wait_ms(&l->bucket, part > 0 ? part : 1));
+    return LEAT_WAIT;
+}
+
+static int limit_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct limit_params *p = leat_params(s);
+    struct limit *l = leat_state(s);
+    size_t n = in->len - in->pos;
+    bool by_rate = false;
+    size_t passed;
+
+    if (complete(p, l))
+        return LEAT_END;
+    if (n > p->bytes - l->bytes)
+        n = (size_t)(p->bytes - l->bytes);
+    if (l->bucket.rate > 0 && n > 0) {
+        uint64_t room = leat_bucket_room(&l->bucket, now_ns());
+
+        by_rate = n > room;
+        n = by_rate ? (size_t)room : n;
+    }
+    passed = n > 0 ? pass_counted(s, n, in, out) : 0;
+    if (l->bucket.rate > 0)
+        leat_bucket_take(&l->bucket, passed);
+    if (complete(p, l) || (in->end && in->pos == in->len))
+        return LEAT_END;
+    return by_rate && passed == n ? wait_for_room(s, in->len - in->pos) : LEAT_MORE;
+}
+
+#define AT(field) offsetof(struct limit_params, field)
+static const struct leat_option limit_options[] = {
+    {"rate", 0, LEAT_OPT_STRING, AT(rate), .metavar = "RATE",
+     .help = "at most so many bytes a second, such as 10M/s"},
+    {"burst", 0, LEAT_OPT_SIZE, AT(burst), .metavar = "SIZE", .min = 1,
+     .max = LEAT_BUCKET_BURST_MAX,
+     .help = "at most so many bytes at once after a pause; a tenth of a second's if not given"},
+    {"bytes", 'c', LEAT_OPT_SIZE, AT(bytes), .metavar = "SIZE", .initial = NO_LIMIT,
+     .help = "end after so many bytes"},
+    {"lines", 'n', LEAT_OPT_INT, AT(lines), .metavar = "N", .max = NO_LIMIT, .initial = NO_LIMIT,
+     .help = "end after so many lines"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_limit = {
+    .name = "limit",
+    .summary = "hold the stream to a rate, or end it early",
+    .manual =
+        "With --rate no more than so many bytes go on in a second; what comes before waits. After "
+        "a pause the stream may catch up by one burst, never by more, so the rate holds over any "
+        "time that is longer than a burst.\n\n"
+        "With --bytes or --lines the stream ends when it has so many, and that is success, as with "
+        "head; to make it an error see require.",
+    .examples = "read words.txt : limit --rate=10M/s : null\n"
+                "zero : limit --bytes=1M : count -c",
+    .kind = LEAT_TRANSFORM,
+    .params_size = sizeof(struct limit_params),
+    .state_size = sizeof(struct limit),
+    .options = limit_options,
+    .plan = limit_plan,
+    .open = limit_open,
+    .step = limit_step,
+};
