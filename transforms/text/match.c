@@ -108,13 +108,13 @@ static int add_patterns(struct leat_regex *re, const struct leat_strings *patter
     return 0;
 }
 
-/* One back-reference puts all patterns into the hands of GNU's other matcher. */
+/* One back-reference puts all patterns into the hands of GNU's other matcher: read them again. */
 static int add_all_patterns(struct leat_regex *re, const struct leat_strings *patterns)
 {
     struct leat_regex_options strict = re->options;
     int r = add_patterns(re, patterns);
 
-    if (r < 0 || !re->has_backref || strict.strict)
+    if (r < 0 || !re->wants_strict || strict.strict)
         return r;
     strict.strict = true;
     leat_regex_done(re);

@@ -81,7 +81,8 @@ struct leat_regex {
     uint32_t last; /* of its children */
     uint32_t n_groups;
     bool has_backref;
-    const char *why; /* after a failure */
+    bool wants_strict; /* has what GNU leaves to its other matcher, for all patterns */
+    const char *why;   /* after a failure */
 };
 
 static inline bool leat_regex_set_has(const struct leat_regex_set *set, unsigned byte)

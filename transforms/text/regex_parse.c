@@ -123,10 +123,12 @@ static int lex_bracket(struct parse *p)
 {
     struct leat_regex_set set;
     const char *why = NULL;
+    bool collates = false;
 
-    p->at = leat_regex_set_parse(&set, p->at, p->end, p->regex->options.fold, &why);
+    p->at = leat_regex_set_parse(&set, p->at, p->end, p->regex->options.fold, &collates, &why);
     if (!p->at)
         return wrong(p, why);
+    p->regex->wants_strict |= collates;
     return atom_set(p, set);
 }
 
@@ -230,7 +232,7 @@ static int lex_backref(struct parse *p, char c)
     p->atom = (struct leat_regex_node){.kind = LEAT_REGEX_BACKREF, .u.group = p->group_base + n};
     p->token = TOKEN_ATOM;
     p->at_start = false;
-    p->regex->has_backref = true;
+    p->regex->has_backref = p->regex->wants_strict = true;
     return 0;
 }
 

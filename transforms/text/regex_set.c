@@ -62,7 +62,7 @@ bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t l
 struct bracket {
     struct leat_regex_set *set;
     const char *at, *end;
-    bool fold;
+    bool fold, collates;
     const char *why;
     /* The element last read. */
     bool is_class;
@@ -89,6 +89,7 @@ static bool read_named(struct bracket *b)
     len = (size_t)(b->at - name);
     b->at += 2;
     b->is_class = kind != '.';
+    b->collates |= kind != ':';
     if (kind == ':')
         return leat_regex_set_class(b->set, name, len, b->fold) ||
                wrong(b, "invalid character class name");
@@ -160,7 +161,7 @@ static void fold_letters(struct leat_regex_set *set)
 }
 
 const char *leat_regex_set_parse(struct leat_regex_set *set, const char *at, const char *end,
-                                 bool fold, const char **ret_why)
+                                 bool fold, bool *ret_collates, const char **ret_why)
 {
     struct bracket b = {.set = set, .at = at, .end = end, .fold = fold};
     bool inverted = at < end && *at == '^', colon, all_plain = true, other = false, plain;
@@ -184,6 +185,7 @@ const char *leat_regex_set_parse(struct leat_regex_set *set, const char *at, con
         fold_letters(set);
     if (inverted)
         leat_regex_set_invert(set);
+    *ret_collates = b.collates;
     return b.at + 1;
 }
 

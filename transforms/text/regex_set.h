@@ -25,12 +25,13 @@ bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t l
 
 /* leat_regex_set_parse - a bracket expression, from behind its `[`.
  *
- *   fold      letters match in either case
- *   ret_why   what is wrong with it, on failure
+ *   fold           letters match in either case
+ *   ret_collates   it has [.x.] or [=x=]
+ *   ret_why        what is wrong with it, on failure
  *
  * Returns where it ends, behind its `]`, or NULL. */
 const char *leat_regex_set_parse(struct leat_regex_set *set, const char *at, const char *end,
-                                 bool fold, const char **ret_why);
+                                 bool fold, bool *ret_collates, const char **ret_why);
 
 /* leat_regex_set_only - the only byte of a set (or letter, of either case, if letters are folded);
  * -1 if there are several or none. */
