@@ -167,14 +167,14 @@ uint64_t meter_left_ns(const struct meter *meter, uint64_t left);
 struct progress {
     enum progress_kind kind;
     const struct config *config;
-    const struct leat_pipeline *pipeline;
+    const struct job *job;
     struct meter meter;
     bool drawn; /* a line is on the terminal, without a newline */
 };
 
 /* progress_init - chooses for PROGRESS_AUTO. */
 void progress_init(struct progress *progress, const struct config *config,
-                   const struct leat_pipeline *pipeline);
+                   const struct job *job);
 /* progress_interval_ms, progress_delay_ms - when to call progress_tick; 0: never. */
 unsigned progress_interval_ms(const struct progress *progress);
 unsigned progress_delay_ms(const struct progress *progress);
@@ -200,11 +200,11 @@ void progress_line(struct buf *buf, const struct progress_view *view, unsigned w
 struct bottleneck {
     struct leat_stage_stats stage;
     unsigned percent;   /* of the time that its workers had */
-    bool by_waiting;    /* nobody is busy: it is this end that is waited for */
+    bool by_waiting;    /* it is not busy: it waits for what is outside */
     bool found;
 };
 
-void report_bottleneck(const struct leat_pipeline *pipeline, struct bottleneck *ret);
+void report_bottleneck(const struct job *job, struct bottleneck *ret);
 void report_stats(const struct config *config, const struct job *job, bool failed);
 
 /* --- subcommands; each returns an exit status ---------------------------------------------------- */

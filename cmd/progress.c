@@ -53,9 +53,9 @@ static enum progress_kind choose(const struct config *c, const struct leat_pipel
     return terminal_is_taken(p) ? PROGRESS_NONE : PROGRESS_BAR;
 }
 
-void progress_init(struct progress *pr, const struct config *c, const struct leat_pipeline *p)
+void progress_init(struct progress *pr, const struct config *c, const struct job *job)
 {
-    *pr = (struct progress){.kind = choose(c, p), .config = c, .pipeline = p};
+    *pr = (struct progress){.kind = choose(c, job->pipeline), .config = c, .job = job};
     meter_add(&pr->meter, 0, 0);
 }
 
@@ -156,7 +156,7 @@ void progress_line(struct buf *b, const struct progress_view *v, unsigned width,
 {
     struct field f[N_FIELDS] = {{.shown = false}};
     size_t bar = v->total > 0 && width >= BAR_LINE_MIN ? BAR_MIN + 3 : 0;
-    size_t used = v->total > 0 ? 4 : 0, room = width - 1; /* the last column would wrap */
+    size_t used = v->total > 0 ? 4 : 0, room = width - 3; /* a "^C" after it must not wrap */
 
     make_fields(f, v, width < SHORT_LINE);
     for (unsigned rank = 1; rank <= N_FIELDS; rank++) {
@@ -189,9 +189,10 @@ static struct progress_view look(struct progress *pr)
 {
     struct leat_stats stats;
     struct bottleneck slowest;
+    const struct leat_pipeline *pipeline = pr->job->pipeline;
     struct progress_view v = {.left_ns = UINT64_MAX};
 
-    leat_pipeline_stats(pr->pipeline, &stats);
+    leat_pipeline_stats(pipeline, &stats);
     meter_add(&pr->meter, stats.elapsed_ns, stats.source_pos);
     v.pos = stats.source_pos;
     v.total = stats.source_total;
@@ -203,11 +204,11 @@ static struct progress_view look(struct progress *pr)
     if (stats.n_stages > 0) {
         struct leat_stage_stats last;
 
-        leat_pipeline_stage_stats(pr->pipeline, stats.n_stages - 1, &last);
+        leat_pipeline_stage_stats(pipeline, stats.n_stages - 1, &last);
         v.out = last.bytes_in;
     }
-    report_bottleneck(pr->pipeline, &slowest);
-    if (slowest.found && !slowest.by_waiting) {
+    report_bottleneck(pr->job, &slowest);
+    if (slowest.found) {
         v.slowest = slowest.stage.name;
         v.slowest_percent = slowest.percent;
     }
@@ -228,7 +229,7 @@ static void add_plain(struct buf *b, const struct progress_view *v)
     else if (v->left_ns != UINT64_MAX)
         buf_add(b, ", %s left", human_time(v->left_ns).text);
     if (v->slowest)
-        buf_add(b, ", slowest: %s (%u %% busy)", v->slowest, v->slowest_percent);
+        buf_add(b, ", slowest: %s (%u %%)", v->slowest, v->slowest_percent);
     buf_add(b, "\n");
 }
 

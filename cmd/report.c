@@ -38,44 +38,68 @@ static unsigned percent(double part)
     return part >= 1 ? 100 : (unsigned)(part * 100 + 0.5);
 }
 
-/* The busiest stage of the busiest segment; or, if that one mostly waits, the end of the pipeline
- * that is waited for. */
-void report_bottleneck(const struct leat_pipeline *p, struct bottleneck *ret)
+/* How long the stage itself held the rest back by waiting for what is outside: a pipe, a child
+ * process, a timer. */
+static double own_wait(const struct job *job, const struct leat_stats *stats,
+                       const struct leat_stage_stats *s)
 {
+    const struct leat_stage_type *type = leat_registry_find(job->registry, s->name);
+    uint64_t ns = s->wait_self_ns;
+
+    if (type && type->kind == LEAT_SOURCE && s->wait_in_ns > ns)
+        ns = s->wait_in_ns;
+    if (type && type->kind == LEAT_SINK && s->wait_out_ns > ns)
+        ns = s->wait_out_ns;
+    return share(ns, stats->elapsed_ns, 1);
+}
+
+/* What is known so far: the busiest stage of the busiest segment, and who waits most. */
+struct suspects {
+    struct leat_stage_stats busy, waiting;
+    double segment, own, waits;
+    int last_number;
+};
+
+static void suspect(struct suspects *all, const struct job *job, const struct leat_stats *stats,
+                    const struct leat_stage_stats *s)
+{
+    double busy = share(s->busy_ns, stats->elapsed_ns, s->workers);
+    double segment = segment_share(job->pipeline, stats, s);
+    double waits = own_wait(job, stats, s);
+    bool nearly = segment > all->segment - 1e-9 && segment < all->segment + 1e-9;
+
+    if (segment > all->segment + 1e-9 || (nearly && busy > all->own) || !all->busy.name) {
+        all->busy = *s;
+        all->segment = segment;
+        all->own = busy;
+    }
+    /* The second half of an exec in the middle waits for its first, whatever the reason. */
+    if (s->number > 0 && s->number == all->last_number)
+        waits /= 2;
+    if (waits > all->waits || !all->waiting.name) {
+        all->waiting = *s;
+        all->waits = waits;
+    }
+    all->last_number = s->number;
+}
+
+void report_bottleneck(const struct job *job, struct bottleneck *ret)
+{
+    struct suspects all = {.last_number = 0};
     struct bottleneck b = {.found = false};
-    struct leat_stage_stats first, last;
     struct leat_stats stats;
-    double best = 0, own = 0, wait_in, wait_out;
 
-    leat_pipeline_stats(p, &stats);
-    if (stats.n_stages == 0 || stats.elapsed_ns == 0) {
-        *ret = b;
-        return;
-    }
-    for (size_t i = 0; i < stats.n_stages; i++) {
+    leat_pipeline_stats(job->pipeline, &stats);
+    for (size_t i = 0; i < stats.n_stages && stats.elapsed_ns > 0; i++) {
         struct leat_stage_stats s;
-        double busy, segment;
 
-        leat_pipeline_stage_stats(p, i, &s);
-        busy = share(s.busy_ns, stats.elapsed_ns, s.workers);
-        segment = segment_share(p, &stats, &s);
-        if (!b.found || segment > best + 1e-9 || (segment > best - 1e-9 && busy > own)) {
-            b.stage = s;
-            b.found = true;
-            b.percent = percent(busy);
-            best = segment;
-            own = busy;
-        }
+        leat_pipeline_stage_stats(job->pipeline, i, &s);
+        suspect(&all, job, &stats, &s);
+        b.found = true;
     }
-    leat_pipeline_stage_stats(p, 0, &first);
-    leat_pipeline_stage_stats(p, stats.n_stages - 1, &last);
-    wait_in = share(first.wait_in_ns, stats.elapsed_ns, 1);
-    wait_out = share(last.wait_out_ns, stats.elapsed_ns, 1);
-    if (best < 0.5 && (wait_in > best || wait_out > best)) {
-        b.by_waiting = true;
-        b.stage = wait_in >= wait_out ? first : last;
-        b.percent = percent(wait_in >= wait_out ? wait_in : wait_out);
-    }
+    b.by_waiting = all.waits > all.segment;
+    b.stage = b.by_waiting ? all.waiting : all.busy;
+    b.percent = percent(b.by_waiting ? all.waits : all.own);
     *ret = b;
 }
 
@@ -104,22 +128,33 @@ static void add_advice(struct buf *out, const struct config *c, const struct lea
                 threads && level ? " or " : "", level ? "a lower level" : "");
 }
 
+/* Who waits for what. */
+static const char *waited_for(const struct leat_stage_type *type)
+{
+    if (type && type->kind == LEAT_SOURCE)
+        return "what is read comes slowly";
+    if (type && type->kind == LEAT_SINK)
+        return "what is written goes slowly";
+    return type && type->kind == LEAT_BY_PLACE ? "its command is slow" : "it holds back";
+}
+
 static void add_bottleneck(struct buf *out, const struct config *c, const struct job *job)
 {
     struct bottleneck b;
 
-    report_bottleneck(job->pipeline, &b);
+    report_bottleneck(job, &b);
     if (!b.found)
         return;
-    if (b.by_waiting)
-        buf_add(out, "bottleneck: what %s waits for (%u %% of the time)\n", b.stage.text,
-                b.percent);
-    else {
-        buf_add(out, "bottleneck: %s (%u %% busy, %u worker%s)", b.stage.name, b.percent,
-                b.stage.workers, b.stage.workers == 1 ? "" : "s");
-        add_advice(out, c, job->registry, &b.stage);
-        buf_add(out, "\n");
+    buf_add(out, "bottleneck: ");
+    if (b.by_waiting) {
+        buf_add(out, "%s (%s: waits %u %% of the time)\n", b.stage.text,
+                waited_for(leat_registry_find(job->registry, b.stage.name)), b.percent);
+        return;
     }
+    buf_add(out, "%s (%u %% busy, %u worker%s)", b.stage.name, b.percent, b.stage.workers,
+            b.stage.workers == 1 ? "" : "s");
+    add_advice(out, c, job->registry, &b.stage);
+    buf_add(out, "\n");
 }
 
 /* --- the process --------------------------------------------------------------------------------- */
@@ -257,9 +292,10 @@ static void add_json_stage(struct buf *out, const struct leat_stage_stats *s)
     buf_json(out, s->text);
     buf_add(out, ",\"segment\":%d,\"workers\":%u,\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64,
             s->segment, s->workers, s->bytes_in, s->bytes_out);
-    buf_add(out, ",\"busy_s\":%.6f,\"wait_in_s\":%.6f,\"wait_out_s\":%.6f,\"steps\":%" PRIu64 "}",
+    buf_add(out, ",\"busy_s\":%.6f,\"wait_in_s\":%.6f,\"wait_out_s\":%.6f,\"wait_self_s\":%.6f",
             (double)s->busy_ns / 1e9, (double)s->wait_in_ns / 1e9, (double)s->wait_out_ns / 1e9,
-            s->steps);
+            (double)s->wait_self_ns / 1e9);
+    buf_add(out, ",\"steps\":%" PRIu64 "}", s->steps);
 }
 
 static void add_json(struct buf *out, const struct job *job, const struct leat_stats *stats,
@@ -288,12 +324,15 @@ static void add_json(struct buf *out, const struct job *job, const struct leat_s
         add_json_stage(out, &s);
     }
     buf_add(out, "],\"bottleneck\":");
-    report_bottleneck(job->pipeline, &b);
-    if (b.found)
-        buf_add(out, "{\"number\":%d,\"percent\":%u,\"waiting\":%s}", b.stage.number, b.percent,
+    report_bottleneck(job, &b);
+    if (b.found) {
+        buf_add(out, "{\"number\":%d,\"name\":", b.stage.number);
+        buf_json(out, b.stage.name);
+        buf_add(out, ",\"percent\":%u,\"waiting\":%s}", b.percent,
                 b.by_waiting ? "true" : "false");
-    else
+    } else {
         buf_add(out, "null");
+    }
     buf_add(out, "}\n");
 }
 

@@ -160,7 +160,7 @@ int run_job(const struct config *c, struct job *job)
 
     if (r < 0)
         return message_fail(c, LEAT_EIO, "cannot make an event loop: %s", uv_strerror(r));
-    progress_init(&run.progress, c, job->pipeline);
+    progress_init(&run.progress, c, job);
     r = start_handles(&run);
     if (r == 0)
         started = leat_pipeline_start(job->pipeline, &run.loop, on_done, &run);

@@ -206,6 +206,7 @@ struct leat_stage_stats {
     uint64_t busy_ns;     /* time inside its step function, all lanes added */
     uint64_t wait_in_ns;  /* its segment waited for input */
     uint64_t wait_out_ns; /* its segment waited for room downstream */
+    uint64_t wait_self_ns; /* of these, while the stage itself waited: a pipe, a child, a timer */
     uint64_t steps;
 };
 

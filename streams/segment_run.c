@@ -116,6 +116,8 @@ static void account_parked(struct leat_segment *seg)
 
         atomic_fetch_add_explicit(out ? &info->wait_out_ns : &info->wait_in_ns, ns,
                                   memory_order_relaxed);
+        if (seg->slots[i].waiting)
+            atomic_fetch_add_explicit(&info->wait_self_ns, ns, memory_order_relaxed);
     }
 }
 

@@ -57,6 +57,7 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->busy_ns = atomic_load_explicit(&info->busy_ns, memory_order_relaxed);
     ret->wait_in_ns = atomic_load_explicit(&info->wait_in_ns, memory_order_relaxed);
     ret->wait_out_ns = atomic_load_explicit(&info->wait_out_ns, memory_order_relaxed);
+    ret->wait_self_ns = atomic_load_explicit(&info->wait_self_ns, memory_order_relaxed);
     ret->steps = atomic_load_explicit(&info->steps, memory_order_relaxed);
 }
 

@@ -38,7 +38,7 @@ struct leat_stage_info {
     bool hidden;   /* the engine's own, not of the plan */
     bool detached; /* its errors are not the pipeline's: tee --on-error=detach */
     /* Counters: written by the lanes, read by anyone. */
-    _Atomic uint64_t bytes_in, bytes_out, busy_ns, wait_in_ns, wait_out_ns, steps;
+    _Atomic uint64_t bytes_in, bytes_out, busy_ns, wait_in_ns, wait_out_ns, wait_self_ns, steps;
     _Atomic uint64_t pos, total; /* a source's */
 };
 
