@@ -1,4 +1,4 @@
-/* test_flow_diff.c - merge against sort -m, byte for byte.
+/* test_flow_diff.c - merge against sort -m and paste against paste, byte for byte.
  *
  * Options and branches are drawn from a seed; the branches are sorted by sort with the same
  * options. Each case also draws its chunk, room, threads and executor. LEAT_FLOW_CASES and
@@ -291,4 +291,40 @@ TEST(test_a_failing_branch_fails_the_merge)
     put_branch(0, "a\n");
     merge_of_two("", LEAT_ENOENT, &io);
     ASSERT_EQ(io.commits, 0);
+}
+
+/* --- paste ------------------------------------------------------------------------------------- */
+
+TEST(test_paste_is_paste)
+{
+    static const char *const lists[] = {
+        "",         " -d,",           " -d,:",      " -d ''", " -d '\\0'", " -d 'a\\0b'",
+        " -d'\\n'", " -d '\\\\ \\t'", " -d '\\q-x'"};
+    unsigned seed = from_environment("LEAT_FLOW_SEED", 0);
+    unsigned cases =
+        from_environment("LEAT_FLOW_CASES", test_under_sanitizer() ? CASES / 4 : CASES);
+
+    for (unsigned i = seed; i < seed + cases; i++) {
+        uint64_t random = i * 2654435761u + 2;
+        unsigned n = 1 + draw(&random, BRANCHES_MAX);
+        bool zero = draw(&random, 5) == 0;
+        struct text options = {.n = 0};
+
+        add(&options, "%s%s%s", zero ? " -z" : "", draw(&random, 3) ? "" : " -s",
+            lists[draw(&random, 9)]);
+        test_context("LEAT_FLOW_SEED=%u, %u branches, %s", i, n, options.data);
+        draw_branches(&random, n, zero ? '\0' : '\n');
+        compare(&random, "paste", "paste", options.data, n);
+    }
+}
+
+TEST(test_wrong_delimiters_are_a_usage_error)
+{
+    struct memio io = {.in_len = 0};
+    struct text pipeline = {.n = 0};
+
+    put_branch(0, "a\n");
+    add(&pipeline, "paste -d 'a\\' [ read %s/0 ] | memsink --at=%lld", test_tmp_dir(),
+        memio_at(&io));
+    ASSERT_EQ(memio_run_text(&io, pipeline.data), LEAT_EUSAGE);
 }
