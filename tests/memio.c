@@ -64,10 +64,10 @@ static int fail_planned(struct leat_stage *stage, int code, const char *where)
     return leat_fail(stage, code ? code : LEAT_EIO, "planned failure in %s", where);
 }
 
-static size_t draw(struct memio *io, size_t size, size_t most)
+static size_t draw(uint64_t *random, size_t size, size_t most)
 {
     if (size == MEMIO_RANDOM)
-        size = 1 + test_random(&io->random) % (most > 1 ? most : 1);
+        size = 1 + test_random(random) % (most > 1 ? most : 1);
     return size == 0 || size > most ? most : size;
 }
 
@@ -112,7 +112,7 @@ static int source_step(struct leat_stage *stage, struct leat_in *in, struct leat
         return LEAT_END;
     room = leat_reserve(out, &to);
     at = (size_t)(io->given % io->in_len);
-    n = draw(io, io->piece, room < io->in_len - at ? room : io->in_len - at);
+    n = draw(&io->source_random, io->piece, room < io->in_len - at ? room : io->in_len - at);
     if (n) {
         memcpy(to, (const uint8_t *)io->in + at, n);
         leat_commit(out, n);
@@ -184,7 +184,7 @@ static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     case GO_ON:
         break;
     }
-    n = in->len > in->pos ? draw(io, io->gulp, in->len - in->pos) : 0;
+    n = in->len > in->pos ? draw(&io->sink_random, io->gulp, in->len - in->pos) : 0;
     r = keep(stage, io, n ? in->data + in->pos : NULL, n);
     if (r < 0)
         return r;
@@ -248,7 +248,8 @@ static void clear(struct memio *io)
     io->source_calls = io->sink_calls = io->given = 0;
     io->source_opens = io->source_closes = io->sink_opens = io->sink_closes = 0;
     io->prepares = io->commits = io->reverts = 0;
-    io->random = io->seed;
+    io->source_random = io->seed;
+    io->sink_random = ~io->seed;
     io->pipeline = NULL;
     memset(&io->error, 0, sizeof(io->error));
     memset(&io->stats, 0, sizeof(io->stats));

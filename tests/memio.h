@@ -59,7 +59,7 @@ struct memio {
 
     struct leat_pipeline *pipeline; /* while it runs */
     size_t out_size;
-    uint64_t random, given;
+    uint64_t source_random, sink_random, given; /* the two ends may run at the same time */
     int source_fd, sink_fd;
 };
 

@@ -103,5 +103,7 @@ int test_fd_count(void);
 int test_thread_count(void);
 /* test_under_sanitizer - built with ASan or TSan: loops may be shorter. */
 bool test_under_sanitizer(void);
+/* test_under_tsan - what runs on one thread has nothing to show there. */
+bool test_under_tsan(void);
 
 #endif

@@ -38,7 +38,8 @@ static void run_and_compare(const struct subject *subject, struct memio *io, str
 }
 
 static void each_chunking(const struct subject *subject, struct bytes in,
-                          const struct outcome *reference, const size_t *sizes, size_t n_sizes)
+                          const struct outcome *reference, const size_t *sizes, size_t n_sizes,
+                          size_t least_room)
 {
     size_t i, j, room;
 
@@ -49,7 +50,7 @@ static void each_chunking(const struct subject *subject, struct bytes in,
 
                 io.gulp = room ? MEMIO_RANDOM : 0;
                 io.settings.chunk = sizes[j] == MEMIO_RANDOM ? 300 : sizes[j];
-                io.settings.room = room;
+                io.settings.room = room ? least_room : 0;
                 io.settings.threads = (unsigned)(1 + (i + j) % 2);
                 run_and_compare(subject, &io, in, reference);
             }
@@ -65,13 +66,13 @@ static void test_any_chunking(void)
 
     if (!subject->any_outcome)
         ASSERT_EQ(reference.error.code, subject->expect);
-    each_chunking(subject, in, &reference, small, 5);
+    each_chunking(subject, in, &reference, small, 5, 1);
     outcome_free(&reference);
     free(in.data);
 
     in = subject_input(subject, MEDIUM);
     reference = reference_of(subject, in);
-    each_chunking(subject, in, &reference, medium, test_under_sanitizer() ? 1 : 3);
+    each_chunking(subject, in, &reference, medium, test_under_sanitizer() ? 1 : 3, 1021);
     outcome_free(&reference);
     free(in.data);
 }
@@ -154,8 +155,10 @@ static void test_edge_inputs(void)
 
 __attribute__((constructor)) static void register_all(void)
 {
-    subjects_register(__FILE__, "any_chunking", test_any_chunking);
     subjects_register(__FILE__, "any_number_of_threads", test_any_number_of_threads);
-    subjects_register(__FILE__, "any_schedule", test_any_schedule);
+    if (!test_under_tsan()) { /* what it looks for is between threads */
+        subjects_register(__FILE__, "any_chunking", test_any_chunking);
+        subjects_register(__FILE__, "any_schedule", test_any_schedule);
+    }
     subjects_register(__FILE__, "edge_inputs", test_edge_inputs);
 }

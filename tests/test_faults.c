@@ -96,6 +96,7 @@ static void sweep(const struct subject *subject, struct bytes in, int reference,
         calls = at_source(fault) ? io.source_calls : io.sink_calls;
         if (calls < k || fault == SINK_PREPARE)
             return;
+        k += test_under_tsan() && k > 6 ? 4 : 0;
     }
     FAIL("no end of calls");
 }
@@ -116,7 +117,8 @@ static void test_any_fault(void)
         if (subject->place == PLACE_LAST && !at_source(fault))
             continue;
         for (executor = 0; executor < 3; executor++)
-            sweep(subject, in, reference.error.code, fault, executor);
+            if (executor == 1 || !test_under_tsan())
+                sweep(subject, in, reference.error.code, fault, executor);
     }
     outcome_free(&reference);
     free(in.data);
