@@ -60,13 +60,10 @@ void term_plain(struct buf *buf, bool color);
 struct human {
     char text[HUMAN_MAX];
 };
-struct human human_bytes(uint64_t bytes);         /* "1.2 GiB" */
-struct human human_bytes_short(uint64_t bytes);   /* "1.2G" */
-struct human human_time(uint64_t ns);             /* "0:04", "1:02:03", "3d04h" */
-struct human human_seconds(uint64_t ns);          /* "0.042 s", "12.3 s" */
-
-/* out_write - text to standard output, all of it. Returns an exit status. */
-int out_write(const struct buf *buf);
+struct human human_bytes(uint64_t bytes);       /* "1.2 GiB" */
+struct human human_bytes_short(uint64_t bytes); /* "1.2G" */
+struct human human_time(uint64_t ns);           /* "0:04", "1:02:03", "3d04h" */
+struct human human_seconds(uint64_t ns);        /* "0.042 s", "12.3 s" */
 
 /* --- config.c: the global options --------------------------------------------------------------- */
 
@@ -112,7 +109,7 @@ int config_parse(struct config *config, int argc, char **argv);
 /* config_is_global - whether a word such as --stats=json is one of them. */
 bool config_is_global(const char *word);
 
-/* --- message.c: what goes to standard error ----------------------------------------------------- */
+/* --- message.c: what is written ------------------------------------------------------------------ */
 
 /* The text a pipeline came from, to point into; zero: from words. */
 struct origin {
@@ -125,7 +122,9 @@ void message_error(const struct config *config, const struct leat_error *error,
                    const struct origin *origin, int status);
 /* message_fail - an error of the command's own; returns the exit status of code. */
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
-/* message_write - bytes to standard error in one write; failure is nobody's to hear. */
+/* out_write - text to standard output, all of it. Returns an exit status. */
+int out_write(const struct buf *buf);
+/* message_write - the same to standard error; failure is nobody's to hear. */
 void message_write(const struct buf *buf);
 
 /* --- job.c: the pipeline from words, text or a file --------------------------------------------- */
@@ -162,6 +161,21 @@ double meter_rate(const struct meter *meter); /* bytes a second, lately */
 /* meter_left_ns - until `left` bytes have passed; UINT64_MAX: cannot be said. */
 uint64_t meter_left_ns(const struct meter *meter, uint64_t left);
 
+/* --- bar.c: one line of progress ------------------------------------------------------------------ */
+
+/* What a line of progress is made of. */
+struct progress_view {
+    uint64_t pos, total, elapsed_ns, left_ns; /* total 0, left_ns UINT64_MAX: not known */
+    uint64_t rate, out;                       /* bytes a second; bytes that went out */
+    const char *slowest;                      /* NULL: not known */
+    unsigned slowest_percent;
+    bool finishing;
+};
+unsigned progress_percent(const struct progress_view *view);
+/* progress_line - at most width - 3 columns, a bar in it if there is room. */
+void progress_line(struct buf *buf, const struct progress_view *view, unsigned width, bool utf8,
+                   bool color);
+
 /* --- progress.c --------------------------------------------------------------------------------- */
 
 struct progress {
@@ -173,8 +187,7 @@ struct progress {
 };
 
 /* progress_init - chooses for PROGRESS_AUTO. */
-void progress_init(struct progress *progress, const struct config *config,
-                   const struct job *job);
+void progress_init(struct progress *progress, const struct config *config, const struct job *job);
 /* progress_interval_ms, progress_delay_ms - when to call progress_tick; 0: never. */
 unsigned progress_interval_ms(const struct progress *progress);
 unsigned progress_delay_ms(const struct progress *progress);
@@ -184,23 +197,12 @@ void progress_status(struct progress *progress);
 /* progress_end - nothing of it stays on a terminal. */
 void progress_end(struct progress *progress);
 
-/* What a line of progress is made of; progress_line has no side effects. */
-struct progress_view {
-    uint64_t pos, total, elapsed_ns, left_ns; /* total 0, left_ns UINT64_MAX: not known */
-    uint64_t rate, out;                       /* bytes a second; bytes that went out */
-    const char *slowest;                      /* NULL: not known */
-    unsigned slowest_percent;
-    bool finishing;
-};
-void progress_line(struct buf *buf, const struct progress_view *view, unsigned width, bool utf8,
-                   bool color);
-
 /* --- report.c: --stats, and which stage holds the rest back ------------------------------------- */
 
 struct bottleneck {
     struct leat_stage_stats stage;
-    unsigned percent;   /* of the time that its workers had */
-    bool by_waiting;    /* it is not busy: it waits for what is outside */
+    unsigned percent; /* of the time that its workers had */
+    bool by_waiting;  /* it is not busy: it waits for what is outside */
     bool found;
 };
 

@@ -116,14 +116,14 @@ static void bash_global_choices(struct buf *b)
 static const char bash_body[] =
     "# Words are split at blanks alone: COMP_WORDS would break at : and = as well.\n"
     "_leat() {\n"
-    "    local line=${COMP_LINE:0:COMP_POINT} cur= stage= state=start word value= prefix name\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} cur='' stage='' state=start word value='' prefix name\n"
     "    local -a words\n"
     "    COMPREPLY=()\n"
     "    read -ra words <<<\"$line\"\n"
     "    [[ $line == *[[:blank:]] ]] || cur=${words[-1]}\n"
     "    [[ -z $cur ]] || unset 'words[-1]'\n"
     "    for word in \"${words[@]:1}\"; do\n"
-    "        if [[ -n $value ]]; then value=; continue; fi\n"
+    "        if [[ -n $value ]]; then value=''; continue; fi\n"
     "        case $state:$word in\n"
     "        start:-f | start:--file | start:-j | start:--threads | start:--set | start:--memory | \\\n"
     "            start:--timeout | start:--progress | start:--color) value=1 ;;\n"
@@ -229,6 +229,13 @@ static void zsh_options(struct buf *b, const struct leat_stage_type *t, const ch
     buf_add(b, "    ) ;;\n");
 }
 
+static const char zsh_value[] = "_leat_value() {\n"
+                                "    local -a choices\n"
+                                "    choices=($(_leat_choices \"$stage${PREFIX%%=*}\"))\n"
+                                "    compset -P '*='\n"
+                                "    if (( $#choices )); then compadd -a choices; else _files; fi\n"
+                                "}\n";
+
 static const char zsh_body[] =
     "    for ((i = 2; i < CURRENT; i++)); do\n"
     "        word=${words[i]}\n"
@@ -244,9 +251,10 @@ static const char zsh_body[] =
     "    done\n"
     "    case $state in\n"
     "    (start)\n"
-    "        if [[ -n $value || $PREFIX == --file=* ]]; then\n"
-    "            compset -P '*='\n"
+    "        if [[ -n $value ]]; then\n"
     "            _files\n"
+    "        elif [[ $PREFIX == --*=* ]]; then\n"
+    "            _leat_value\n"
     "        elif [[ $PREFIX == -* ]]; then\n"
     "            _describe -o option globals -S ''\n"
     "        else\n"
@@ -260,8 +268,7 @@ static const char zsh_body[] =
     "    (words)\n"
     "        _leat_options\n"
     "        if [[ $PREFIX == --*=* ]]; then\n"
-    "            compset -P '*='\n"
-    "            _files\n"
+    "            _leat_value\n"
     "        elif [[ $PREFIX == -* ]]; then\n"
     "            _describe -o option options -S ''\n"
     "        else\n"
@@ -276,8 +283,13 @@ static void zsh_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "#compdef leat\n# zsh completion for leat, made by: leat completion zsh\n");
     buf_add(b, "_leat_options() {\n    options=()\n    case $stage in\n");
     each_name(b, registry, zsh_options);
-    buf_add(b, "    esac\n}\n_leat() {\n    local i word value= stage= state=start\n"
-               "    local -a options stages globals subcommands\n    stages=(\n");
+    buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
+    bash_global_choices(b);
+    each_name(b, registry, bash_choices);
+    buf_add(b,
+            "    esac\n}\n%s_leat() {\n    local i word value= stage= state=start\n"
+            "    local -a options stages globals subcommands\n    stages=(\n",
+            zsh_value);
     each_name(b, registry, zsh_name);
     buf_add(b, "    )\n    globals=(\n");
     for (size_t i = 0; i < n_global_options; i++) {

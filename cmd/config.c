@@ -65,7 +65,8 @@ const struct global_option global_options[] = {
     [OPT_QUIET] = {.name = "quiet", .short_name = 'q', .help = "no progress; errors only"},
     [OPT_RECORD_MAX] = {.name = "record-max",
                         .metavar = "SIZE",
-                        .help = "the longest line allowed; default: 16M, or less if memory is less"},
+                        .help =
+                            "the longest line allowed; default: 16M, or less if memory is less"},
     [OPT_CHUNK] = {.name = "chunk",
                    .metavar = "SIZE",
                    .help = "bytes that move at a time, 1 to 1M; for measuring"},
@@ -106,8 +107,8 @@ bool config_is_global(const char *word)
 
 static int bad_value(const struct config *c, int id, const char *value, const char *wanted)
 {
-    (void)message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is not %s", global_options[id].name, value,
-                       wanted);
+    (void)message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is not %s", global_options[id].name,
+                       value, wanted);
     return -1;
 }
 
@@ -188,7 +189,8 @@ static int set_limit(struct config *c, int id, const char *value)
 
     switch (id) {
     case OPT_THREADS:
-        r = number_value(c, id, value, LEAT_THREADS_MAX, "a number from 1 to 256, or 0 for all", &v);
+        r = number_value(c, id, value, LEAT_THREADS_MAX, "a number from 1 to 256, or 0 for all",
+                         &v);
         s->threads = (unsigned)v;
         return r;
     case OPT_MEMORY:
@@ -276,8 +278,9 @@ static void make_tables(struct getopt_tables *t)
     *s++ = ':';
     for (int i = 0; i < N_OPTIONS; i++) {
         const struct global_option *o = &global_options[i];
-        int has = !o->metavar ? no_argument
-                  : o->value_optional ? optional_argument : required_argument;
+        int has = !o->metavar         ? no_argument
+                  : o->value_optional ? optional_argument
+                                      : required_argument;
 
         t->long_options[i] = (struct option){o->name, has, NULL, LONG_FIRST + i};
         if (o->short_name) {

@@ -206,13 +206,11 @@ static void paragraphs(struct page *p, const char *text)
     }
 }
 
-static void add_options(struct page *p, const struct leat_stage_type *t)
+static void add_options(struct page *p, const char *title, const struct leat_option *o)
 {
-    const struct leat_option *o = t->options;
-
     if (!o || option_is_last(o))
         return;
-    heading(p, "Options:");
+    heading(p, title);
     for (; !option_is_last(o); o++) {
         struct buf label = {.n = 0}, text = {.n = 0};
 
@@ -249,7 +247,8 @@ static int help_stage(const struct config *c, const struct leat_registry *regist
     if (t->missing)
         buf_add(&p.out, "  not in this build: install %s and build it again\n", t->missing);
     paragraphs(&p, t->manual);
-    add_options(&p, t);
+    add_options(&p, "Options:", t->options);
+    add_options(&p, "Options of a branch:", t->branch_options);
     if (t->examples) {
         heading(&p, "Examples:");
         for (const char *line = t->examples; *line;) {
@@ -307,10 +306,17 @@ static void json_option(struct buf *b, const struct leat_option *o)
     buf_free(&label);
 }
 
+static void json_options(struct buf *b, const struct leat_option *options)
+{
+    for (const struct leat_option *o = options; o && !option_is_last(o); o++) {
+        buf_add(b, "%s", o != options ? "," : "");
+        json_option(b, o);
+    }
+}
+
 static void json_stage(struct buf *b, const struct leat_stage_type *t)
 {
     struct buf synopsis = {.n = 0};
-    const struct leat_option *o = t->options;
 
     stage_synopsis(&synopsis, t);
     buf_add(b, "{\"name\":");
@@ -336,9 +342,10 @@ static void json_stage(struct buf *b, const struct leat_stage_type *t)
     else
         buf_add(b, "null");
     buf_add(b, ",\"options\":[");
-    for (; o && !option_is_last(o); o++) {
-        buf_add(b, "%s", o != t->options ? "," : "");
-        json_option(b, o);
+    json_options(b, t->options);
+    if (t->branch_options) {
+        buf_add(b, "],\"branch_options\":[");
+        json_options(b, t->branch_options);
     }
     buf_add(b, "]}");
     buf_free(&synopsis);

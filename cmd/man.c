@@ -94,12 +94,12 @@ static void add_paragraphs(struct buf *b, const char *text)
     }
 }
 
-static void add_options(struct buf *b, const struct leat_stage_type *t)
+static void add_options(struct buf *b, const char *title, const struct leat_option *o)
 {
-    const struct leat_option *o = t->options;
-
     if (!o || option_is_last(o))
         return;
+    if (title)
+        buf_add(b, ".Pp\n%s\n", title);
     buf_add(b, ".Bl -tag -width Ds\n");
     for (; !option_is_last(o); o++) {
         struct buf label = {.n = 0}, text = {.n = 0};
@@ -150,7 +150,8 @@ static void add_stage(struct buf *b, const struct leat_stage_type *t)
     buf_add(b, "\"\n.Pp\n");
     add_prose(b, buf_text(&about), strlen(buf_text(&about)));
     add_paragraphs(b, t->manual);
-    add_options(b, t);
+    add_options(b, NULL, t->options);
+    add_options(b, "Options of a branch:", t->branch_options);
     add_examples(b, t->examples);
     b->failed = b->failed || synopsis.failed || about.failed;
     buf_free(&synopsis);

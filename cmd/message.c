@@ -1,12 +1,51 @@
-/* message.c - errors on standard error: a line for people, or JSON for programs. */
+/* message.c - what is written: text on standard output, and errors on standard error, as a line for
+ * people or JSON for programs.
+ */
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
+
+/* --- standard output and error ------------------------------------------------------------------- */
+
+int out_write(const struct buf *b)
+{
+    const char *data = buf_text(b);
+    size_t n = b->failed ? 0 : b->n;
+
+    if (b->failed) {
+        fprintf(stderr, "leat: out of memory\n");
+        return 1;
+    }
+    while (n > 0) {
+        ssize_t wrote = write(STDOUT_FILENO, data, n);
+
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0 && errno == EAGAIN) { /* someone made the pipe non-blocking */
+            struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+            (void)poll(&p, 1, -1);
+            continue;
+        }
+        if (wrote < 0 && errno == EPIPE)
+            die_by(SIGPIPE);
+        if (wrote <= 0) {
+            fprintf(stderr, "leat: standard output: %s\n",
+                    wrote < 0 ? strerror(errno) : "nothing is written");
+            return 1;
+        }
+        data += wrote;
+        n -= (size_t)wrote;
+    }
+    return 0;
+}
 
 void message_write(const struct buf *b)
 {

@@ -114,13 +114,13 @@ static bool has_level(const struct leat_stage_type *type)
 }
 
 /* What could be done about it: "; try --threads or a lower level". */
-static void add_advice(struct buf *out, const struct config *c, const struct leat_registry *registry,
-                       const struct leat_stage_stats *s)
+static void add_advice(struct buf *out, const struct config *c,
+                       const struct leat_registry *registry, const struct leat_stage_stats *s)
 {
     const struct leat_stage_type *type = leat_registry_find(registry, s->name);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    bool threads = c->settings.threads > 0 && (long)c->settings.threads < processors &&
-                   type && type->nature == LEAT_SPLIT;
+    bool threads = c->settings.threads > 0 && (long)c->settings.threads < processors && type &&
+                   type->nature == LEAT_SPLIT;
     bool level = type && has_level(type);
 
     if (threads || level)
@@ -214,8 +214,8 @@ static void add_row(struct buf *out, const struct leat_stats *stats,
         snprintf(number, sizeof number, "%d", s->number);
     buf_add(out, "%3s ", number);
     add_cell(out, s->text, width, utf8);
-    buf_add(out, " %4d %7u %10s %10s %5u%%", s->segment, s->workers,
-            human_bytes(s->bytes_in).text, human_bytes(s->bytes_out).text,
+    buf_add(out, " %4d %7u %10s %10s %5u%%", s->segment, s->workers, human_bytes(s->bytes_in).text,
+            human_bytes(s->bytes_out).text,
             percent(share(s->busy_ns, stats->elapsed_ns, s->workers)));
     if (waits)
         buf_add(out, " %7u%% %8u%%", percent(share(s->wait_in_ns, stats->elapsed_ns, 1)),
@@ -328,8 +328,7 @@ static void add_json(struct buf *out, const struct job *job, const struct leat_s
     if (b.found) {
         buf_add(out, "{\"number\":%d,\"name\":", b.stage.number);
         buf_json(out, b.stage.name);
-        buf_add(out, ",\"percent\":%u,\"waiting\":%s}", b.percent,
-                b.by_waiting ? "true" : "false");
+        buf_add(out, ",\"percent\":%u,\"waiting\":%s}", b.percent, b.by_waiting ? "true" : "false");
     } else {
         buf_add(out, "null");
     }

@@ -80,7 +80,9 @@ static void on_signal(uv_signal_t *watch, int number)
         run->signal = number;
         run->signal_ms = uv_now(&run->loop);
         snprintf(text, sizeof text, "stopped by %s",
-                 number == SIGINT ? "SIGINT" : number == SIGHUP ? "SIGHUP" : "SIGTERM");
+                 number == SIGINT   ? "SIGINT"
+                 : number == SIGHUP ? "SIGHUP"
+                                    : "SIGTERM");
         leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
         return;
     }

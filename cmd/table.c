@@ -135,7 +135,7 @@ void stage_synopsis(struct buf *b, const struct leat_stage_type *t)
     if (t->operands)
         buf_add(b, t->operands_min > 0 || t->operands[0] == '[' ? " %s" : " [%s]", t->operands);
     for (unsigned i = 0; i < t->branches_min; i++)
-        buf_add(b, " [ stages ]");
+        buf_add(b, t->branch_options ? " [ [options :] stages ]" : " [ stages ]");
     if (t->branches_max > t->branches_min)
         buf_add(b, " …");
 }

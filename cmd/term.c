@@ -1,10 +1,7 @@
 /* term.c - terminals: whether, how wide, in which colours; text laid out for them. */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,8 +17,8 @@ void term_init(struct term *t, int fd, enum color_when when)
     t->fd = fd;
     t->tty = isatty(fd) == 1;
     t->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    t->color = when == COLOR_ALWAYS ||
-               (when == COLOR_AUTO && t->tty && !dumb && !(no_color && *no_color));
+    t->color =
+        when == COLOR_ALWAYS || (when == COLOR_AUTO && t->tty && !dumb && !(no_color && *no_color));
 }
 
 unsigned term_width(const struct term *t)
@@ -104,8 +101,11 @@ static struct human scaled(uint64_t bytes, const char *const units[])
         v /= 1024;
         i++;
     }
-    snprintf(h.text, sizeof h.text, "%.*f%s", i == 0 || v >= 99.95 ? 0 : v >= 9.995 ? 1 : 2, v,
-             units[i]);
+    snprintf(h.text, sizeof h.text, "%.*f%s",
+             i == 0 || v >= 99.95 ? 0
+             : v >= 9.995         ? 1
+                                  : 2,
+             v, units[i]);
     return h;
 }
 
@@ -145,39 +145,4 @@ struct human human_seconds(uint64_t ns)
 
     snprintf(h.text, sizeof h.text, "%.*f s", s < 1 ? 3 : s < 100 ? 2 : 0, s);
     return h;
-}
-
-/* --- standard output ------------------------------------------------------------------------- */
-
-int out_write(const struct buf *b)
-{
-    const char *data = buf_text(b);
-    size_t n = b->failed ? 0 : b->n;
-
-    if (b->failed) {
-        fprintf(stderr, "leat: out of memory\n");
-        return 1;
-    }
-    while (n > 0) {
-        ssize_t wrote = write(STDOUT_FILENO, data, n);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0 && errno == EAGAIN) { /* someone made the pipe non-blocking */
-            struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
-
-            (void)poll(&p, 1, -1);
-            continue;
-        }
-        if (wrote < 0 && errno == EPIPE)
-            die_by(SIGPIPE);
-        if (wrote <= 0) {
-            fprintf(stderr, "leat: standard output: %s\n",
-                    wrote < 0 ? strerror(errno) : "nothing is written");
-            return 1;
-        }
-        data += wrote;
-        n -= (size_t)wrote;
-    }
-    return 0;
 }

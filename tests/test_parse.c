@@ -35,15 +35,32 @@ static const struct leat_option up_options[] = {
 };
 
 static const struct leat_stage_type types[] = {
-    {.name = "t-from", .kind = LEAT_SOURCE, .operands = "FILE…", .operands_max = SIZE_MAX,
+    {.name = "t-from",
+     .kind = LEAT_SOURCE,
+     .operands = "FILE…",
+     .operands_max = SIZE_MAX,
      .step = idle_step},
-    {.name = "t-up", .aliases = "t-raise t-lift", .kind = LEAT_TRANSFORM, .operands = "WORD…",
-     .operands_max = SIZE_MAX, .params_size = sizeof(struct up_params), .options = up_options,
+    {.name = "t-up",
+     .aliases = "t-raise t-lift",
+     .kind = LEAT_TRANSFORM,
+     .operands = "WORD…",
+     .operands_max = SIZE_MAX,
+     .params_size = sizeof(struct up_params),
+     .options = up_options,
      .step = idle_step},
     {.name = "t-bare", .kind = LEAT_TRANSFORM, .step = idle_step},
-    {.name = "t-fan", .kind = LEAT_TRANSFORM, .operands = "WORD…", .operands_max = SIZE_MAX,
-     .operands_raw = true, .branches_min = 1, .branches_max = 3, .step = idle_step},
-    {.name = "t-join", .kind = LEAT_FAN_IN, .branches_min = 1, .branches_max = 9,
+    {.name = "t-fan",
+     .kind = LEAT_TRANSFORM,
+     .operands = "WORD…",
+     .operands_max = SIZE_MAX,
+     .operands_raw = true,
+     .branches_min = 1,
+     .branches_max = 3,
+     .step = idle_step},
+    {.name = "t-join",
+     .kind = LEAT_FAN_IN,
+     .branches_min = 1,
+     .branches_max = 9,
      .step = idle_step},
     {.name = "t-to", .kind = LEAT_SINK, .operands = "FILE", .operands_max = 1, .step = idle_step},
     {.name = "t-lost", .kind = LEAT_TRANSFORM, .missing = "libfound-dev", .step = idle_step},
@@ -159,8 +176,8 @@ TEST(test_quoting_is_that_of_a_shell)
     setup();
     parse_text("t-up 'a b' \"c d\" e\\ f 'g'\"h\"i 'j\\k' \"l\\m\\\"\\\\\\$\" '' a#b $x foo$");
     {
-        static const char *const want[] = {"a b", "c d", "e f",  "ghi", "j\\k", "l\\m\"\\$",
-                                           "",    "a#b", "$x",   "foo$"};
+        static const char *const want[] = {"a b",       "c d", "e f", "ghi", "j\\k",
+                                           "l\\m\"\\$", "",    "a#b", "$x",  "foo$"};
         const struct leat_strings *args = &plan->root.nodes[0].args;
 
         ASSERT_EQ(args->n, sizeof want / sizeof *want);
@@ -181,8 +198,9 @@ TEST(test_comments_reach_to_the_end_of_their_line)
 TEST(test_newlines_join_and_never_make_empty_stages)
 {
     setup();
-    parse_text("\n\n t-from x\n\n\n t-up |\n t-up\n: t-up -l \\\n 7\r\n\r\n t-fan a\n[\n t-up\n t-bare\n"
-               "]\n\n[ t-bare ]\n t-to y\n\n");
+    parse_text(
+        "\n\n t-from x\n\n\n t-up |\n t-up\n: t-up -l \\\n 7\r\n\r\n t-fan a\n[\n t-up\n t-bare\n"
+        "]\n\n[ t-bare ]\n t-to y\n\n");
     assert_canonical("t-from x | t-up | t-up | t-up -l 7 | t-fan a [ t-up | t-bare ] [ t-bare ] | "
                      "t-to y");
     teardown();
@@ -259,8 +277,8 @@ TEST(test_options_reach_the_params)
 /* --- variables --------------------------------------------------------------------------------------- */
 
 static const struct leat_variable variables[] = {
-    {"day", "monday"}, {"file", "a b | c"}, {"op", "|"}, {"none", ""}, {"ref", "${day}"},
-    {"day", "2026-11-22"}, {"stage", "t-up"}, {"dash", "-l"},
+    {"day", "monday"}, {"file", "a b | c"},   {"op", "|"},       {"none", ""},
+    {"ref", "${day}"}, {"day", "2026-11-22"}, {"stage", "t-up"}, {"dash", "-l"},
 };
 #define N_VARIABLES (sizeof variables / sizeof *variables)
 
@@ -271,9 +289,8 @@ TEST(test_variables_are_literal_and_never_split)
                     "a${none}b ${ref}",
                     variables, N_VARIABLES);
     {
-        static const char *const want[] = {"a b | c", "x-2026-11-22.gz", "a b | c!", "${day}",
-                                           "${day}",  "|",               "",         "ab",
-                                           "${day}"};
+        static const char *const want[] = {
+            "a b | c", "x-2026-11-22.gz", "a b | c!", "${day}", "${day}", "|", "", "ab", "${day}"};
         const struct leat_strings *args = &plan->root.nodes[0].args;
 
         ASSERT_EQ(plan->root.n, 1);
@@ -297,9 +314,9 @@ TEST(test_a_variable_may_name_a_stage_or_an_option)
 struct mistake {
     const char *text;
     int code;
-    int stage;          /* 0: none */
-    int64_t offset;     /* -1: none */
-    const char *says;   /* part of the message */
+    int stage;        /* 0: none */
+    int64_t offset;   /* -1: none */
+    const char *says; /* part of the message */
 };
 
 static const struct mistake mistakes[] = {
@@ -468,9 +485,9 @@ TEST(test_variables_cannot_make_text_without_end)
     setup();
     value = repeat("v", 100000);
     text = repeat("${v}", 1000);
-    ASSERT_EQ(leat_plan_parse_text(registry, text, &(struct leat_variable){"v", value}, 1, &plan,
-                                   &error),
-              LEAT_ELIMIT);
+    ASSERT_EQ(
+        leat_plan_parse_text(registry, text, &(struct leat_variable){"v", value}, 1, &plan, &error),
+        LEAT_ELIMIT);
     free(value);
     free(text);
     teardown();
@@ -481,9 +498,12 @@ TEST(test_variables_cannot_make_text_without_end)
 TEST(test_tokens_are_literal_words)
 {
     static const struct leat_token tokens[] = {
-        {.kind = LEAT_TOKEN_WORD, .word = "t-fan"}, {.kind = LEAT_TOKEN_WORD, .word = ":"},
-        {.kind = LEAT_TOKEN_WORD, .word = "["},     {.kind = LEAT_TOKEN_OPEN},
-        {.kind = LEAT_TOKEN_WORD, .word = "t-up"},  {.kind = LEAT_TOKEN_WORD, .word = "\\|"},
+        {.kind = LEAT_TOKEN_WORD, .word = "t-fan"},
+        {.kind = LEAT_TOKEN_WORD, .word = ":"},
+        {.kind = LEAT_TOKEN_WORD, .word = "["},
+        {.kind = LEAT_TOKEN_OPEN},
+        {.kind = LEAT_TOKEN_WORD, .word = "t-up"},
+        {.kind = LEAT_TOKEN_WORD, .word = "\\|"},
         {.kind = LEAT_TOKEN_CLOSE},
     };
 
@@ -499,9 +519,9 @@ TEST(test_tokens_are_literal_words)
 /* --- round trip ------------------------------------------------------------------------------------- */
 
 static const char *const pieces[] = {
-    "",   " ",  "\t", "\n", "\r", "\r\n", "'",  "\"", "\\", "\\\n", ":",  "|",    "[",    "]",
-    "#",  "$",  "{",  "}",  "${", "${x}", "a",  "b",  "-",  "--",   "é",  "漢",   "\xff", "\x01",
-    "\\:", "=", ";",  "*",  "~",  "`",    "\v", "\f", "\x7f", "0",  "😀", "\xc3", "%s",   "t-up",
+    "",    " ", "\t", "\n", "\r", "\r\n", "'",  "\"", "\\",   "\\\n", ":", "|",    "[",    "]",
+    "#",   "$", "{",  "}",  "${", "${x}", "a",  "b",  "-",    "--",   "é", "漢",   "\xff", "\x01",
+    "\\:", "=", ";",  "*",  "~",  "`",    "\v", "\f", "\x7f", "0",    "😀", "\xc3", "%s",   "t-up",
 };
 
 static char *random_word(uint64_t *seed)
