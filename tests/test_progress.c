@@ -45,7 +45,7 @@ TEST(test_a_narrow_line_keeps_the_rate_and_the_time_left)
     ASSERT_STREQ(show(&half, 80, false, false),
                  " 50% [=======>      ]  1.00 GiB of 2.00 GiB  340 MiB/s  100 MiB out  ETA 1:01");
     ASSERT_STREQ(show(&half, 40, false, false), " 50% [======>     ]  340M/s  ETA 1:01");
-    ASSERT_STREQ(show(&half, 24, false, false), " 50%  340M/s  ETA 1:01");
+    ASSERT_STREQ(show(&half, 25, false, false), " 50%  340M/s  ETA 1:01");
     ASSERT_STREQ(show(&half, 20, false, false), " 50%  ETA 1:01");
     buf_free(&line);
 }
