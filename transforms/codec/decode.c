@@ -8,19 +8,38 @@
 
 #include "decoder.h"
 
-#define SIGNATURE_MAX 6u
+#define SIGNATURE_MAX 13u
 
 struct signature {
     const char *bytes;
     size_t len;
-    uint8_t first_mask; /* which bits of the first byte count */
+    const char *mask; /* which bits of them count; NULL: all */
     const struct leat_decoder *decoder;
 };
 
 static const struct signature signatures[] = {
-    {"\x1f\x8b\x08", 3, 0xff, &leat_decoder_gzip},
-    {"\x28\xb5\x2f\xfd", 4, 0xff, &leat_decoder_zstd},
-    {"\x50\x2a\x4d\x18", 4, 0xf0, &leat_decoder_zstd}, /* a skippable frame */
+    {"\x1f\x8b\x08", 3, NULL, &leat_decoder_gzip},
+    {"\x28\xb5\x2f\xfd", 4, NULL, &leat_decoder_zstd},
+    {"\x50\x2a\x4d\x18", 4, "\xf0\xff\xff\xff", &leat_decoder_zstd}, /* a skippable frame */
+    {"\x1f\x9d\x80", 3, "\xff\xff\x60", &leat_decoder_compress},
+#if HAVE_BZ2 /* "BZh" and a digit, and the magic number of a block or of the end */
+    {"BZh0\x31\x41\x59\x26\x53\x59", 10, "\xff\xff\xff\xf0\xff\xff\xff\xff\xff\xff",
+     &leat_decoder_bzip2},
+    {"BZh0\x17\x72\x45\x38\x50\x90", 10, "\xff\xff\xff\xf0\xff\xff\xff\xff\xff\xff",
+     &leat_decoder_bzip2},
+#endif
+#if HAVE_LZ4
+    {"\x04\x22\x4d\x18", 4, NULL, &leat_decoder_lz4},
+    {"\x02\x21\x4c\x18", 4, NULL, &leat_decoder_lz4}, /* the legacy format */
+#endif
+#if HAVE_LZMA
+    {"\xfd\x37\x7a\x58\x5a\x00", 6, NULL, &leat_decoder_xz},
+    {"LZIP\x00", 5, "\xff\xff\xff\xff\xf0", &leat_decoder_lzip},
+    /* It has no signature: the usual coder's parameters, a dictionary of whole 64 KiB, and a length
+     * that is not stated, as encoders that stream write it. */
+    {"\x5d\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 13,
+     "\xff\xff\xff\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", &leat_decoder_lzma},
+#endif
 };
 
 #define N_SIGNATURES (sizeof signatures / sizeof signatures[0])
@@ -36,12 +55,13 @@ struct decode {
 /* Do the first n bytes, at most the signature's length, agree with it? */
 static bool agrees(const struct decode *d, const struct signature *s, size_t n)
 {
-    const uint8_t *bytes = (const uint8_t *)s->bytes;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t mask = s->mask ? (uint8_t)s->mask[i] : 0xff;
 
-    if (n == 0)
-        return true;
-    return ((d->first[0] ^ bytes[0]) & s->first_mask) == 0 &&
-           memcmp(d->first + 1, bytes + 1, n - 1) == 0;
+        if ((d->first[i] ^ (uint8_t)s->bytes[i]) & mask)
+            return false;
+    }
+    return true;
 }
 
 /* Is it clear what the data is? */
@@ -140,10 +160,15 @@ static void decode_close(struct leat_stage *stage)
 
 const struct leat_stage_type leat_stage_decode = {
     .name = "decode",
-    .summary = "decompress whatever it is: gzip or zstd; other data goes through unchanged",
-    .manual = "The codec is recognised by the first bytes of the data. One layer is unwrapped. zlib "
-              "and raw deflate have no signature, and go through unchanged; unzlib and inflate "
-              "decode them. Data that begins like a codec's and is not valid is an error.",
+    .summary = "decompress whatever it is: gzip, zstd, xz…; other data goes through unchanged",
+    .manual =
+        "The codec is recognised by the first bytes of the data: gzip, zstd, xz, lzip, bzip2, lz4 "
+        "and compress (.Z). One layer is unwrapped. lzma has no signature, but as encoders that do "
+        "not know the length write it, it is recognised as well.\n\n"
+        "zlib, raw deflate, brotli and other lzma data go through unchanged; unzlib, inflate, "
+        "unbrotli and unlzma decode them. Data that begins like a codec's and is not valid is an "
+        "error. A skippable frame at the beginning is taken for one of zstd; unlz4 reads those of "
+        "lz4.",
     .examples = "read big.log.gz : decode : count -l\n"
                 "read big.log : decode : count -l",
     .kind = LEAT_TRANSFORM,

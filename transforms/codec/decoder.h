@@ -15,5 +15,12 @@ struct leat_decoder {
 
 extern const struct leat_decoder leat_decoder_gzip;
 extern const struct leat_decoder leat_decoder_zstd;
+extern const struct leat_decoder leat_decoder_compress;
+/* These are there if the build has their library: HAVE_LZMA, HAVE_BZ2, HAVE_LZ4. */
+extern const struct leat_decoder leat_decoder_xz;
+extern const struct leat_decoder leat_decoder_lzma;
+extern const struct leat_decoder leat_decoder_lzip;
+extern const struct leat_decoder leat_decoder_bzip2;
+extern const struct leat_decoder leat_decoder_lz4;
 
 #endif

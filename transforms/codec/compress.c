@@ -1,0 +1,114 @@
+/* compress.c - compress (.Z, adaptive LZW), by libarchive. */
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+
+#include "stage.h"
+
+#define LIBRARY_BYTES ((uint64_t)1 << 20) /* what libarchive holds: tables, a buffer, the rest */
+
+/* What its callback is given. */
+struct target {
+    struct leat_blocking *blocking;
+    int failed; /* what leat_push returned */
+};
+
+static la_ssize_t push(struct archive *a, void *arg, const void *data, size_t n)
+{
+    struct target *t = arg;
+
+    if (t->failed == 0)
+        t->failed = leat_push(t->blocking, data, n);
+    if (t->failed == 0)
+        return (la_ssize_t)n;
+    archive_set_error(a, EPIPE, "closed");
+    return -1;
+}
+
+static int fail_archive(struct leat_stage *stage, struct archive *a, const struct target *t)
+{
+    const char *text = archive_error_string(a);
+
+    if (t->failed < 0)
+        return t->failed;
+    return leat_fail(stage, LEAT_EINTERNAL, "libarchive: %s", text ? text : "unknown error");
+}
+
+/* An archive whose only entry is the data itself, without anything around it. */
+static int begin(struct archive *a, struct target *t)
+{
+    struct archive_entry *entry = archive_entry_new();
+    int r;
+
+    if (!entry)
+        return ARCHIVE_FATAL;
+    archive_entry_set_pathname(entry, "data");
+    archive_entry_set_filetype(entry, AE_IFREG);
+    r = archive_write_add_filter_compress(a);
+    if (r == ARCHIVE_OK)
+        r = archive_write_set_format_raw(a);
+    if (r == ARCHIVE_OK)
+        r = archive_write_set_bytes_in_last_block(a, 1); /* no padding */
+    if (r == ARCHIVE_OK)
+        r = archive_write_open(a, t, NULL, push, NULL);
+    if (r == ARCHIVE_OK)
+        r = archive_write_header(a, entry);
+    archive_entry_free(entry);
+    return r;
+}
+
+static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking)
+{
+    static const char nothing[] = "\x1f\x9d\x90"; /* a header, with no codes */
+    struct target t = {.blocking = blocking};
+    struct archive *a;
+    const uint8_t *data;
+    size_t n;
+    int r = leat_pull(blocking, &data, &n);
+
+    if (r == 0) /* of no bytes libarchive makes a code that nobody reads */
+        r = leat_push(blocking, nothing, sizeof nothing - 1);
+    if (r <= 0)
+        return r < 0 ? r : LEAT_END;
+    r = leat_charge(stage, LIBRARY_BYTES);
+    if (r < 0)
+        return r;
+    a = archive_write_new();
+    if (!a)
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for libarchive");
+    if (begin(a, &t) != ARCHIVE_OK) {
+        r = fail_archive(stage, a, &t);
+        goto out;
+    }
+    do {
+        if (archive_write_data(a, data, n) != (la_ssize_t)n) {
+            r = fail_archive(stage, a, &t);
+            goto out;
+        }
+        r = leat_pull(blocking, &data, &n);
+    } while (r > 0);
+    if (r < 0) {
+        t.failed = r; /* what libarchive still writes goes nowhere */
+        goto out;
+    }
+    r = archive_write_close(a) == ARCHIVE_OK ? LEAT_END : fail_archive(stage, a, &t);
+out:
+    if (r < 0 && t.failed == 0)
+        t.failed = r;
+    archive_write_free(a);
+    return r;
+}
+
+const struct leat_stage_type leat_stage_compress = {
+    .name = "compress",
+    .summary = "compress to .Z, as compress of old",
+    .manual = "Adaptive LZW with codes of up to 16 bits, by libarchive; for readers that know nothing "
+              "else. The format has neither a length nor a checksum: damage, and truncation for the "
+              "most part, go unnoticed.",
+    .examples = "read big.log : compress : write --force big.copy.Z",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_BLOCKING,
+    .flags = LEAT_NO_STDOUT_TTY,
+    .run = compress_run,
+};

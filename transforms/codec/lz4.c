@@ -1,0 +1,263 @@
+/* lz4.c - lz4: frames of 4 MiB of input each, one after another, which lz4 reads as one file.
+ *
+ * Several frames and not one, as the checksum of a frame's contents can only be computed from its
+ * first byte to its last: so each lane makes whole frames, and each frame has its checksum.
+ */
+
+#include "stage.h"
+
+#if HAVE_LZ4
+
+#include <lz4frame.h>
+#include <string.h>
+
+#define FRAME ((size_t)4 << 20) /* input bytes: the largest block there is */
+#define LEVEL_DEFAULT 1
+#define LEVEL_MAX 12
+#define FAST_MAX 65536
+#define BLOCK_CODE_MIN '4'
+#define BLOCK_CODE_MAX '7'
+#define CONTEXT_BYTES ((uint64_t)320 << 10) /* what liblz4 holds at its higher levels */
+
+struct lz4_params {
+    int64_t level, fast;
+    int no_frame_crc;
+    struct leat_strings block;
+};
+
+struct lz4 {
+    LZ4F_preferences_t preferences;
+    uint8_t *gathered; /* a frame's input, for one that comes in parts; `have` bytes are there */
+    size_t have;
+    uint8_t *made; /* compressed: made_pos of made_len bytes are out */
+    size_t made_size, made_len, made_pos;
+    bool done; /* the frame is compressed */
+    /* The join's. */
+    bool any; /* there was a frame */
+};
+
+static const struct leat_option options[] = {
+    {.name = "level",
+     .short_name = LEAT_DIGITS,
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct lz4_params, level),
+     .metavar = "N",
+     .min = 1,
+     .max = LEVEL_MAX,
+     .initial = LEVEL_DEFAULT,
+     .help = "from 1 (fastest) to 12 (smallest); up to 2 all are the same"},
+    {.name = "best",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct lz4_params, level),
+     .value = LEVEL_MAX,
+     .initial = LEVEL_DEFAULT,
+     .help = "the same as -12"},
+    {.name = "fast",
+     .kind = LEAT_OPT_INT,
+     .offset = offsetof(struct lz4_params, fast),
+     .metavar = "N",
+     .min = 1,
+     .max = FAST_MAX,
+     .value = 1,
+     .value_optional = true,
+     .help = "faster than level 1, by N steps (1 if it is not given)"},
+    {.short_name = 'B',
+     .kind = LEAT_OPT_LIST,
+     .offset = offsetof(struct lz4_params, block),
+     .metavar = "LETTERS",
+     .help = "4 to 7: blocks of 64K, 256K, 1M or 4M (the default); D: linked blocks; X: checksums "
+             "of blocks"},
+    {.name = "no-frame-crc",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct lz4_params, no_frame_crc),
+     .help = "leave the checksum of the contents out"},
+    {0},
+};
+
+/* One word after -B. */
+static int apply_block(struct leat_stage *stage, const char *letters, LZ4F_frameInfo_t *info)
+{
+    if (!*letters)
+        return leat_fail(stage, LEAT_EUSAGE, "-B: give 4, 5, 6, 7, D, I or X");
+    for (; *letters; letters++) {
+        if (*letters >= BLOCK_CODE_MIN && *letters <= BLOCK_CODE_MAX)
+            info->blockSizeID = (LZ4F_blockSizeID_t)(LZ4F_max64KB + (*letters - BLOCK_CODE_MIN));
+        else if (*letters == 'D')
+            info->blockMode = LZ4F_blockLinked;
+        else if (*letters == 'I')
+            info->blockMode = LZ4F_blockIndependent;
+        else if (*letters == 'X')
+            info->blockChecksumFlag = LZ4F_blockChecksumEnabled;
+        else
+            return leat_fail(stage, LEAT_EUSAGE, "-B: '%c' is none of 4, 5, 6, 7, D, I and X",
+                             *letters);
+    }
+    return 0;
+}
+
+static int read_params(struct leat_stage *stage, LZ4F_preferences_t *ret)
+{
+    const struct lz4_params *p = leat_params(stage);
+
+    memset(ret, 0, sizeof *ret);
+    ret->compressionLevel = p->fast ? (int)-p->fast : (int)p->level;
+    ret->frameInfo.blockSizeID = LZ4F_max4MB;
+    ret->frameInfo.blockMode = LZ4F_blockIndependent;
+    ret->frameInfo.contentChecksumFlag =
+        p->no_frame_crc ? LZ4F_noContentChecksum : LZ4F_contentChecksumEnabled;
+    for (size_t i = 0; i < p->block.n; i++) {
+        int r = apply_block(stage, p->block.v[i], &ret->frameInfo);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int lz4_plan(struct leat_stage *stage)
+{
+    LZ4F_preferences_t preferences;
+
+    leat_plan_block(stage, FRAME, 0);
+    return read_params(stage, &preferences);
+}
+
+/* --- a lane ------------------------------------------------------------------------------------ */
+
+static int lz4_open(struct leat_stage *stage)
+{
+    struct lz4 *l = leat_state(stage);
+    int r = read_params(stage, &l->preferences);
+
+    if (r < 0)
+        return r;
+    if (leat_charge(stage, CONTEXT_BYTES) < 0)
+        return LEAT_ELIMIT;
+    l->made_size = LZ4F_compressFrameBound(FRAME, &l->preferences);
+    l->gathered = leat_alloc(stage, FRAME);
+    l->made = leat_alloc(stage, l->made_size);
+    return l->gathered && l->made ? 0 : LEAT_ENOMEM;
+}
+
+static void lz4_close(struct leat_stage *stage)
+{
+    struct lz4 *l = leat_state(stage);
+
+    leat_free(stage, l->made);
+    leat_free(stage, l->gathered);
+}
+
+static int compress(struct leat_stage *stage, const uint8_t *data, size_t n)
+{
+    struct lz4 *l = leat_state(stage);
+    size_t r = LZ4F_compressFrame(l->made, l->made_size, data, n, &l->preferences);
+
+    if (LZ4F_isError(r))
+        return leat_fail(stage, LEAT_EINTERNAL, "liblz4: %s", LZ4F_getErrorName(r));
+    l->made_len = r;
+    l->made_pos = 0;
+    l->done = true;
+    return 0;
+}
+
+/* Takes input until the frame's is whole; where it comes in one part it stays where it is. */
+static int take(struct leat_stage *stage, struct leat_in *in)
+{
+    struct lz4 *l = leat_state(stage);
+    const uint8_t *data = in->data + in->pos;
+    size_t n = in->len - in->pos;
+
+    if (n > FRAME - l->have)
+        return leat_fail(stage, LEAT_EINTERNAL, "a block of more than %zu bytes", FRAME);
+    in->pos = in->len;
+    if (l->have == 0 && in->end)
+        return compress(stage, data, n);
+    memcpy(l->gathered + l->have, data, n);
+    l->have += n;
+    return in->end ? compress(stage, l->gathered, l->have) : 0;
+}
+
+static int lz4_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct lz4 *l = leat_state(stage);
+
+    if (!l->done) {
+        int r = take(stage, in);
+
+        if (r < 0)
+            return r;
+        if (!l->done)
+            return LEAT_MORE;
+    }
+    l->made_pos += leat_write(out, l->made + l->made_pos, l->made_len - l->made_pos);
+    if (l->made_pos < l->made_len)
+        return LEAT_MORE;
+    l->done = false;
+    l->have = 0;
+    return LEAT_END;
+}
+
+/* --- the join ---------------------------------------------------------------------------------- */
+
+/* No input at all: a frame with nothing in it. */
+static int join(struct leat_stage *stage, enum leat_join when, const void *result,
+                struct leat_out *out)
+{
+    struct lz4 *l = leat_state(stage);
+
+    (void)result;
+    if (when == LEAT_JOIN_BLOCK)
+        l->any = true;
+    if (when != LEAT_JOIN_TAIL || l->any)
+        return LEAT_END;
+    if (!l->made) {
+        int r = read_params(stage, &l->preferences);
+
+        if (r < 0)
+            return r;
+        l->made_size = LZ4F_compressFrameBound(0, &l->preferences);
+        l->made = leat_alloc(stage, l->made_size);
+        if (!l->made)
+            return LEAT_ENOMEM;
+        r = compress(stage, l->made, 0);
+        if (r < 0)
+            return r;
+    }
+    l->made_pos += leat_write(out, l->made + l->made_pos, l->made_len - l->made_pos);
+    return l->made_pos < l->made_len ? LEAT_MORE : LEAT_END;
+}
+
+static const struct leat_split split = {
+    .join = join,
+};
+
+const struct leat_stage_type leat_stage_lz4 = {
+    .name = "lz4",
+    .summary = "compress to lz4 (.lz4)",
+    .manual =
+        "The input is cut into parts of 4 MiB, and each becomes a frame of its own, with a checksum "
+        "of its contents. lz4 reads them as one file; a library may have to be told to go on after "
+        "the first frame. They are compressed by as many workers as there are threads; the bytes "
+        "are the same whatever their number.\n\n"
+        "Levels 1 and 2 are the fast compressor, 3 to 12 the high-compression one. Blocks are of "
+        "4 MiB and independent, as with the lz4 command, unless -B says otherwise.",
+    .examples = "read big.log : lz4 : write --force big.copy.lz4\n"
+                "zero -n 1M : lz4 -9 -B4 : count -c",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_SPLIT,
+    .flags = LEAT_NO_STDOUT_TTY,
+    .params_size = sizeof(struct lz4_params),
+    .state_size = sizeof(struct lz4),
+    .options = options,
+    .split = &split,
+    .plan = lz4_plan,
+    .open = lz4_open,
+    .step = lz4_step,
+    .close = lz4_close,
+};
+
+#else
+
+LEAT_STAGE_MISSING(lz4, "lz4", "compress to lz4 (.lz4)", "liblz4-dev");
+
+#endif
