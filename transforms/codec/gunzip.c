@@ -12,6 +12,10 @@
 
 #define TRAILER 8u /* bytes: CRC-32, length */
 
+/* What is read ahead of the deflate data ends in its trailer, so the next member's deflate data
+ * always begins at the input cursor. */
+_Static_assert(TRAILER >= LEAT_INFLATER_BACK_MAX, "a library reads ahead into the next member");
+
 struct gunzip {
     struct leat_inflater inflater;
     enum { IN_HEADER, IN_DATA, IN_TRAILER, BETWEEN, IN_PADDING } place;

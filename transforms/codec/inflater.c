@@ -59,19 +59,6 @@ static void count(struct leat_inflater *inflater, const uint8_t *data, size_t n)
         inflater->check = leat_codec_adler32(inflater->check, data, n);
 }
 
-/* Of the bytes that came back, those of this chunk go back to the input cursor, so that offsets
- * in errors are right; only what an earlier chunk held is kept. */
-static void take_back(struct leat_inflater *inflater, struct leat_in *in,
-                      const struct leat_inflater_io *io)
-{
-    size_t n = io->n_back, here = n < in->pos ? n : in->pos;
-
-    in->pos -= here;
-    inflater->n_back = n - here;
-    inflater->back_pos = 0;
-    memcpy(inflater->back, io->back, inflater->n_back);
-}
-
 int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage,
                        struct leat_in *in, struct leat_out *out)
 {
@@ -87,7 +74,9 @@ int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage,
         count(inflater, io.to, io.made);
         leat_commit(out, io.made);
         if (r == LEAT_END) {
-            take_back(inflater, in, &io);
+            memcpy(inflater->back, io.back, io.n_back);
+            inflater->n_back = io.n_back;
+            inflater->back_pos = 0;
             return LEAT_END;
         }
         if (r == LEAT_ECORRUPT)

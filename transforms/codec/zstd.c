@@ -166,7 +166,7 @@ static int zstd_open(struct leat_stage *stage)
         r = set_workers(stage, z, level, long_log);
     if (r < 0)
         return r;
-    /* Begin the frame now: a first call that also ends it would be told the length. */
+    /* Begin the frame now: what memory and threads it takes is then there, or the lack is known. */
     code = ZSTD_compressStream2(z->context, &nowhere, &nothing, ZSTD_e_continue);
     if (ZSTD_isError(code))
         return leat_fail(stage, LEAT_ENOMEM, "libzstd: %s", ZSTD_getErrorName(code));
