@@ -234,8 +234,11 @@ uint8_t *test_data_read(const char *path, size_t *ret_len)
 
 const char *test_tmp_dir(void)
 {
+    const char *parent = getenv("LEAT_TEST_TMP");
+
     if (!shared->tmp[0]) {
-        snprintf(shared->tmp, sizeof(shared->tmp), "/tmp/leat-test-XXXXXX");
+        snprintf(shared->tmp, sizeof(shared->tmp), "%.40s/leat-test-XXXXXX",
+                 parent ? parent : "/tmp");
         if (!mkdtemp(shared->tmp))
             test_fail_at(__FILE__, __LINE__, "mkdtemp: %s", strerror(errno));
     }
