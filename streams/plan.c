@@ -182,6 +182,15 @@ static void append_stage(struct text *t, const struct leat_node *node)
     }
 }
 
+/* [ --match x | …: the options of a branch stand where a stage would. */
+static void append_branch_options(struct text *t, const struct leat_strings *args)
+{
+    for (size_t i = 0; i < args->n; i++) {
+        append_word(t, args->v[i]);
+        append_text(t, i + 1 < args->n ? " " : " | ");
+    }
+}
+
 /* Depth is limited by LEAT_PLAN_DEPTH_MAX. */
 static void append_chain(struct text *t, const struct leat_chain *chain)
 {
@@ -198,6 +207,8 @@ static void append_chain(struct text *t, const struct leat_chain *chain)
         append_stage(t, node);
         for (size_t b = 0; b < node->n_branches; b++) {
             append(t, " [ ", 3);
+            if (node->branch_options)
+                append_branch_options(t, &node->branch_options[b].args);
             append_chain(t, &node->branches[b]);
             append(t, " ]", 2);
         }

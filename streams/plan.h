@@ -16,13 +16,20 @@
 
 struct leat_chain;
 
+/* The words that a branch begins with, options of the stage that it belongs to. */
+struct leat_branch_options {
+    struct leat_strings args;
+    void *params; /* type->branch_params_size bytes, filled in */
+};
+
 /* One stage as written. */
 struct leat_node {
     const struct leat_stage_type *type;
     struct leat_strings args; /* its words after the name, as written, unquoted */
     void *params;             /* type->params_size bytes, filled in; NULL if that is 0 */
     struct leat_strings operands;
-    struct leat_chain *branches; /* n_branches of them */
+    struct leat_chain *branches;                /* n_branches of them */
+    struct leat_branch_options *branch_options; /* the same; NULL if the type has none */
     size_t n_branches;
     bool implied; /* the default standard input or output, not written */
     int number;   /* from 1, depth first, implied ones left out (0) */

@@ -60,6 +60,12 @@ static int fail_memory(struct build *b)
     return leat_error_set(b->error, LEAT_ENOMEM, "out of memory");
 }
 
+static int fail_open(struct build *b, const struct leat_token *open)
+{
+    leat_error_set(b->error, LEAT_EUSAGE, "'[' is not closed: there is no ']'");
+    return fail_token(b, open, LEAT_EUSAGE);
+}
+
 /* --- looking ahead ------------------------------------------------------------------------------- */
 
 static bool at_kind(const struct build *b, enum leat_token_kind kind)
@@ -160,7 +166,7 @@ static int find_stage(struct build *b, struct leat_node *node, const struct leat
 /* --- one stage ----------------------------------------------------------------------------------- */
 
 /* The words up to the next operator, copied. */
-static int take_args(struct build *b, struct leat_node *node)
+static int take_args(struct build *b, struct leat_strings *ret_args)
 {
     const char **args;
     size_t n = 0;
@@ -176,8 +182,8 @@ static int take_args(struct build *b, struct leat_node *node)
             return fail_memory(b);
     }
     b->at += n;
-    node->args.n = n;
-    node->args.v = args;
+    ret_args->n = n;
+    ret_args->v = args;
     return 0;
 }
 
@@ -206,11 +212,26 @@ static int dash_stage(struct build *b, struct leat_node *node, const struct leat
     return 0;
 }
 
+/* One of `n` words is wrong, as leat_options_parse says, or all of them: then it is `token`. */
+static int fail_options(struct build *b, const struct leat_node *node,
+                        const struct leat_token *token, const struct leat_token *words, size_t n,
+                        int code)
+{
+    if (code == LEAT_ENOMEM)
+        return code;
+    if (b->error && b->error->offset > 0 && b->error->offset <= n && words) {
+        token = &words[b->error->offset - 1];
+        b->error->offset = 0;
+        if (token->word[0] != '-' && leat_registry_find(b->registry, token->word))
+            leat_error_add(b->error, "; stages are joined by : or |");
+    }
+    return fail_stage(b, node->type->name, node->number, token, code);
+}
+
 /* Options and operands; `words` is the first token after the name. */
 static int take_options(struct build *b, struct leat_node *node, const struct leat_token *name,
                         const struct leat_token *words)
 {
-    const struct leat_token *token = name;
     size_t size = node->type->params_size;
     int r;
 
@@ -221,23 +242,43 @@ static int take_options(struct build *b, struct leat_node *node, const struct le
     }
     r = leat_options_parse(node->type, b->arena, &node->args, node->params, &node->operands,
                            b->error);
-    if (r >= 0 || r == LEAT_ENOMEM)
+    return r < 0 ? fail_options(b, node, name, words, node->args.n, r) : 0;
+}
+
+/* [ --match x : …: the words that a branch begins with, and the joiner behind them. */
+static int take_branch_options(struct build *b, struct leat_node *node, size_t i,
+                               const struct leat_token *open)
+{
+    const struct leat_stage_type options_only = {.name = node->type->name,
+                                                 .options = node->type->branch_options};
+    const struct leat_token *words = &b->tokens[b->at];
+    struct leat_branch_options *o = &node->branch_options[i];
+    struct leat_strings none;
+    int r = 0;
+
+    if (at_kind(b, LEAT_TOKEN_WORD) && words->word[0] == '-' && words->word[1] != '\0')
+        r = take_args(b, &o->args);
+    if (r < 0)
         return r;
-    if (b->error && b->error->offset > 0 && b->error->offset <= node->args.n && words) {
-        token = &words[b->error->offset - 1];
-        b->error->offset = 0;
-        if (token->word[0] != '-' && leat_registry_find(b->registry, token->word))
-            leat_error_add(b->error, "; stages are joined by : or |");
-    }
-    return fail_stage(b, node->type->name, node->number, token, r);
+    o->params = leat_arena_alloc(b->arena, node->type->branch_params_size);
+    if (!o->params)
+        return fail_memory(b);
+    r = leat_options_parse(&options_only, b->arena, &o->args, o->params, &none, b->error);
+    if (r < 0)
+        return fail_options(b, node, open, words, o->args.n, r);
+    if (b->at == b->n)
+        return fail_open(b, open);
+    if (o->args.n > 0 && at_kind(b, LEAT_TOKEN_JOIN))
+        b->at++;
+    return 0;
 }
 
 static int build_chain(struct build *b, struct leat_chain *chain, const struct leat_node *parent);
 
-static int take_branch(struct build *b, struct leat_node *node, struct leat_chain *branch)
+static int take_branch(struct build *b, struct leat_node *node, size_t i)
 {
     const struct leat_token *open = &b->tokens[b->at++];
-    int r;
+    int r = 0;
 
     if (b->depth == LEAT_PLAN_DEPTH_MAX) {
         leat_error_set(b->error, LEAT_ELIMIT, "more than %u brackets inside each other",
@@ -245,14 +286,15 @@ static int take_branch(struct build *b, struct leat_node *node, struct leat_chai
         return fail_token(b, open, LEAT_ELIMIT);
     }
     b->depth++;
-    r = build_chain(b, branch, node);
+    if (node->branch_options)
+        r = take_branch_options(b, node, i, open);
+    if (r == 0)
+        r = build_chain(b, &node->branches[i], node);
     b->depth--;
     if (r < 0)
         return r;
-    if (!at_kind(b, LEAT_TOKEN_CLOSE)) {
-        leat_error_set(b->error, LEAT_EUSAGE, "'[' is not closed: there is no ']'");
-        return fail_token(b, open, LEAT_EUSAGE);
-    }
+    if (!at_kind(b, LEAT_TOKEN_CLOSE))
+        return fail_open(b, open);
     b->at++;
     return 0;
 }
@@ -279,9 +321,14 @@ static int take_branches(struct build *b, struct leat_node *node, const struct l
     node->branches = leat_arena_alloc(b->arena, n * sizeof *node->branches);
     if (!node->branches)
         return fail_memory(b);
+    if (type->branch_options) {
+        node->branch_options = leat_arena_alloc(b->arena, n * sizeof *node->branch_options);
+        if (!node->branch_options)
+            return fail_memory(b);
+    }
     node->n_branches = n;
     for (size_t i = 0; i < n; i++) {
-        int r = take_branch(b, node, &node->branches[i]);
+        int r = take_branch(b, node, i);
 
         if (r < 0)
             return r;
@@ -363,7 +410,7 @@ static int build_stage(struct build *b, struct leat_node *node, struct place pla
         return fail_token(b, name, LEAT_ELIMIT);
     }
     node->number = ++b->stages;
-    r = take_args(b, node);
+    r = take_args(b, &node->args);
     if (r < 0)
         return r;
     if (strcmp(name->word, "-") == 0) {

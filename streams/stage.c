@@ -129,6 +129,18 @@ const void *leat_params(const struct leat_stage *s)
     return s->info->node->params;
 }
 
+size_t leat_branches(const struct leat_stage *s)
+{
+    return s->info->node->n_branches;
+}
+
+const void *leat_branch_params(const struct leat_stage *s, size_t i)
+{
+    const struct leat_node *node = s->info->node;
+
+    return node->branch_options && i < node->n_branches ? node->branch_options[i].params : NULL;
+}
+
 const struct leat_strings *leat_operands(const struct leat_stage *s)
 {
     return &s->info->node->operands;

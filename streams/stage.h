@@ -60,6 +60,11 @@ LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
 LEAT_API void *leat_state(struct leat_stage *stage);
 /* leat_params - what the options table filled in; shared by all lanes, so read-only. */
 LEAT_API const void *leat_params(const struct leat_stage *stage);
+/* leat_branches - how many branches a junction has. */
+LEAT_API size_t leat_branches(const struct leat_stage *stage);
+/* leat_branch_params - what the options of the i-th branch filled in, i < leat_branches: of type
+ * branch_options, with its defaults if the branch gives none. */
+LEAT_API const void *leat_branch_params(const struct leat_stage *stage, size_t i);
 
 struct leat_strings {
     size_t n;
@@ -239,8 +244,10 @@ struct leat_stage_type {
     enum leat_framing framing;
     unsigned flags; /* enum leat_flags */
     size_t params_size, state_size;
-    const struct leat_option *options;   /* NULL: none */
-    unsigned branches_min, branches_max; /* junctions: how many [ … ] it takes */
+    const struct leat_option *options;        /* NULL: none */
+    unsigned branches_min, branches_max;      /* junctions: how many [ … ] it takes */
+    const struct leat_option *branch_options; /* a branch may begin with them: [ --x : stages ] */
+    size_t branch_params_size;
     const struct leat_split *split;
 
     /* plan - may be NULL. Check params and operands once, when the pipeline is built: no I/O, no

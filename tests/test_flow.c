@@ -38,7 +38,7 @@ static void says(const char *text, const char *in, int code, const char *words, 
     memio_free(&io);
 }
 
-/* --- require ----------------------------------------------------------------------------------- */
+/* --- require ------------------------------------------------------------------------------- */
 
 TEST(test_what_is_as_required_goes_on_unchanged)
 {
@@ -104,7 +104,7 @@ TEST(test_a_pattern_that_costs_too_much_is_an_error_and_no_hang)
     free(line);
 }
 
-/* --- limit ------------------------------------------------------------------------------------- */
+/* --- limit --------------------------------------------------------------------------------- */
 
 TEST(test_a_limit_ends_the_stream_and_that_is_success)
 {
@@ -192,4 +192,75 @@ TEST(test_a_rate_is_kept)
         ASSERT_GE(io.stats.elapsed_ns, 90000000);
         memio_free(&io);
     }
+}
+
+/* --- route --------------------------------------------------------------------------------- */
+
+#define SINKS 3
+
+/* Runs `text`, in which @1 … @3 stand for sinks in memory, and compares what they got. */
+static void routes(const char *text, const char *in, const char *onward, const char *const *outs)
+{
+    for (size_t piece = 0; piece < 4; piece++) {
+        struct memio io = {.in = in, .in_len = strlen(in), .piece = piece};
+        struct memio sinks[SINKS] = {0};
+        char whole[512];
+        size_t n = 0;
+
+        for (const char *c = text; *c; c++)
+            if (*c == '@')
+                n += (size_t)snprintf(whole + n, sizeof whole - n, "memsink --at=%lld",
+                                      memio_at(&sinks[*++c - '1']));
+            else
+                whole[n++] = *c;
+        whole[n] = '\0';
+        io.settings.threads = 1 + (unsigned)piece % 2;
+        io.settings.room = piece == 2;
+        test_context("%s, piece %zu", text, piece);
+        if (memio_run(&io, whole) < 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, onward, strlen(onward));
+        for (size_t i = 0; i < SINKS && outs[i]; i++) {
+            test_context("%s, piece %zu, branch %zu", text, piece, i + 1);
+            ASSERT_BYTES_EQ(sinks[i].out, sinks[i].out_len, outs[i], strlen(outs[i]));
+            memio_free(&sinks[i]);
+        }
+        memio_free(&io);
+    }
+}
+
+#define OUTS(...)                                                                                  \
+    (const char *const[SINKS + 1])                                                                 \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
+TEST(test_each_line_goes_to_the_first_branch_that_takes_it)
+{
+    static const char in[] = "apple\nbanana\nAvocado\n\ncherry\nblueberry";
+
+    routes("route [ -e ^a : @1 ] [ -e an -e rr : @2 ]", in, "Avocado\n\n",
+           OUTS("apple\n", "banana\ncherry\nblueberry"));
+    routes("route [ -i -e ^a : @1 ] [ --match='^$' : @2 ] [ @3 ]", in, "",
+           OUTS("apple\nAvocado\n", "\n", "banana\ncherry\nblueberry"));
+    routes("route [ -v -e a : @1 ] [ -F -e . : @2 ]", in, "apple\nbanana\nAvocado\n",
+           OUTS("\ncherry\nblueberry", ""));
+    routes("route [ -e a : grep n : @1 ]", in, "\ncherry\nblueberry", OUTS("banana\n"));
+    routes("route [ -e x : @1 ]", "", "", OUTS(""));
+    routes("route -z [ -e '^a' : @1 ]", "b\na", "b\na", OUTS(""));
+}
+
+TEST(test_a_route_branch_that_ends_early_leaves_the_others_running)
+{
+    routes("route [ -e a : head -n 1 : @1 ] [ -e b : @2 ]", "a1\nb1\na2\nc\na3\nb2\n", "c\n",
+           OUTS("a1\n", "b1\nb2\n"));
+    routes("route [ -e a : @1 ] : head -n 1", "c1\na1\nc2\na2\n", "c1\n", OUTS("a1\na2\n"));
+}
+
+TEST(test_wrong_branches_of_route_are_usage_errors)
+{
+    gives("route [ -e '(' : null ]", "", LEAT_EUSAGE, NULL);
+    gives("route [ -v : null ]", "", LEAT_EUSAGE, NULL);
+    gives("route [ -e a ]", "", LEAT_EUSAGE, NULL);
+    gives("route", "", LEAT_EUSAGE, NULL);
 }

@@ -28,7 +28,7 @@ static unsigned from_environment(const char *name, unsigned otherwise)
     return given ? (unsigned)strtoul(given, NULL, 10) : otherwise;
 }
 
-/* --- drawing ----------------------------------------------------------------------------------- */
+/* --- drawing -------------------------------------------------------------------------------- */
 
 struct text {
     char data[COMMAND_MAX];
@@ -101,7 +101,7 @@ static void shell(const char *command)
         FAIL("status %d of: %s", status, command);
 }
 
-/* --- comparing --------------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------------------------ */
 
 static void draw_settings(uint64_t *random, struct leat_settings *settings)
 {
@@ -116,7 +116,7 @@ static void draw_settings(uint64_t *random, struct leat_settings *settings)
     settings->seed = test_random(random);
 }
 
-/* Runs `stage OPTIONS [ read 0 ] [ read 1 ] …` and compares with what `tool OPTIONS 0 1 …` gives. */
+/* Runs `stage OPTIONS [ read 0 ] [ read 1 ] …` and compares with `tool OPTIONS 0 1 …`. */
 static void compare(uint64_t *random, const char *stage, const char *tool, const char *options,
                     unsigned n)
 {
@@ -146,7 +146,7 @@ static void compare(uint64_t *random, const char *stage, const char *tool, const
     free(expected);
 }
 
-/* --- merge ------------------------------------------------------------------------------------- */
+/* --- merge ---------------------------------------------------------------------------------- */
 
 static void draw_letters(uint64_t *random, struct text *t)
 {
@@ -217,7 +217,7 @@ TEST(test_merge_is_sort_m)
     }
 }
 
-/* --- unsorted ---------------------------------------------------------------------------------- */
+/* --- unsorted ------------------------------------------------------------------------------- */
 
 static void put_branch(unsigned i, const char *text)
 {
@@ -293,7 +293,7 @@ TEST(test_a_failing_branch_fails_the_merge)
     ASSERT_EQ(io.commits, 0);
 }
 
-/* --- paste ------------------------------------------------------------------------------------- */
+/* --- paste ---------------------------------------------------------------------------------- */
 
 TEST(test_paste_is_paste)
 {

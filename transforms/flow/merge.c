@@ -378,7 +378,7 @@ const struct leat_stage_type leat_stage_merge = {
         "branch, the line and its number; sort -m would go on with wrong output. Lines with equal "
         "keys may come in any order.\n\n"
         "If any branch fails, the whole pipeline fails.",
-    .examples = "merge [ read words.txt ] [ exec echo word ] : count -l",
+    .examples = "merge [ exec env LC_ALL=C sort words.txt ] [ exec echo word ] : count -l",
     .kind = LEAT_FAN_IN,
     .nature = LEAT_HEAVY,
     .framing = LEAT_LINES,
