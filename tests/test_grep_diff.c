@@ -149,11 +149,11 @@ static const char *const basic[] = {
     "\\{1\\}",
 };
 static const char *const extended[] = {
-    "(a)",       "(ab|b)",   "(a|ab)*", "a|b",        "|",     "a{2}",   "b{1,}", "a{,2}",
-    "[ab]{1,2}", "a+",       "b?",      "(",          "}",     "a{1",    "a{x}",  "(a)\\1",
-    "([ab])\\1", "(b*)a\\1", "\\1",     "(^a)",       "(b$)",  "a**",    "^*",    "()",
-    "(|a)",      "a+?",      "b*+",     "{1}",        "+",     "?",      "\\(",   "\\)",
-    "\\{",       "\\|",      "\\+",     "(a|b)(c|b)", "(a*)+", "(ab?)*", "a$b",   "x^a",
+    "(a)",       "(ab|b)",   "(a|ab)*",    "a|b",   "|",      "a{2}", "b{1,}", "a{,2}",
+    "[ab]{1,2}", "a+",       "b?",         "(",     "}",      "a{1",  "a{x}",  "(a)\\1",
+    "([ab])\\1", "(b*)a\\1", "\\1",        "(^a)",  "(b$)",   "a**",  "^*",    "()",
+    "(|a)",      "a+?",      "b*+",        "+",     "?",      "\\(",  "\\)",   "\\{",
+    "\\|",       "\\+",      "(a|b)(c|b)", "(a*)+", "(ab?)*", "a$b",  "x^a",
 };
 static const char *const perl[] = {
     "a",      "b",       "ab",  "[ab]",  "[^a]",        "a+",    "b*?",    "(?:a|b)",
@@ -164,9 +164,10 @@ static const char *const perl[] = {
 
 /* The pieces of a text's lines; what patterns are made of, and some others. */
 static const char *const words[] = {
-    "a", "b", "ab",  "ba",  "aa", "bb", "A", "AB",   "0",        "1",    "10", "_", "-", " ",   ".",
-    "*", "c", "x",   "\t",  "\\", "(",  ")", "{",    "}",        "{1}",  "+",  "?", "|", "^",   "$",
-    "[", "]", "a.b", "b b", "#",  ",",  "/", "\xff", "\xc3\xa9", "\xa0", "\r", "",  "B", "foo", ":",
+    "a", "b", "ab", "ba",   "aa",       "bb",   "A",  "AB", "0",  "1",   "10",
+    "_", "-", " ",  ".",    "*",        "c",    "x",  "\t", "\\", "(",   ")",
+    "{", "}", "+",  "?",    "|",        "^",    "$",  "[",  "]",  "a.b", "b b",
+    "#", ",", "/",  "\xff", "\xc3\xa9", "\xa0", "\r", "",   "B",  "foo", ":",
 };
 
 /* With -w and -o together GNU grep looks for shorter matches in a wrong place, so there the

@@ -403,6 +403,29 @@ static int use_range(struct leat_stage *s, struct leat_in *in, struct leat_out *
     return r;
 }
 
+/* -c without -m: ranges do not matter, only how many lines there are. */
+static int count_all(struct leat_stage *s, struct leat_in *in)
+{
+    const struct grep_params *p = leat_params(s);
+    struct grep *g = leat_state(s);
+    const uint8_t *data = in->data + in->pos;
+    size_t len = in->len - in->pos, at = 0;
+    uint64_t lines;
+    const char *why;
+    int r = leat_matcher_count(g->matcher, data, len, &lines, &at);
+
+    if (r < 0) {
+        why = leat_matcher_why(g->matcher);
+        return why ? leat_fail_at(s, r, in->offset + in->pos + at, "%s", why) : r;
+    }
+    if (p->invert)
+        lines =
+            leat_scan_count(data, len, record_end(p)) + (data[len - 1] != record_end(p)) - lines;
+    g->selected += lines;
+    in->pos = in->len;
+    return 0;
+}
+
 /* --- the stage --------------------------------------------------------------------------------- */
 
 /* A lane leaves its count to the joiner, the only instance of a whole stream writes it out. */
@@ -426,13 +449,14 @@ static int finish(struct leat_stage *s, struct leat_out *out)
 
 static int grep_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
+    const struct grep_params *p = leat_params(s);
     struct grep *g = leat_state(s);
     size_t *range;
     int r;
 
     if (!g->opened) {
         g->opened = true;
-        g->done = selects_nothing(s, leat_params(s));
+        g->done = selects_nothing(s, p);
         g->answered = g->done;
     }
     for (;;) {
@@ -444,7 +468,7 @@ static int grep_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             return in->end ? finish(s, out) : LEAT_MORE;
         range = current_range(g);
         if (!range) {
-            r = find_ranges(s, in);
+            r = p->count && p->max_count < 0 ? count_all(s, in) : find_ranges(s, in);
             if (r < 0)
                 return r;
             continue;

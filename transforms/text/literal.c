@@ -75,6 +75,11 @@ static inline bool is_here(const struct leat_literal *l, const uint8_t *p)
     return true;
 }
 
+bool leat_literal_is_here(const struct leat_literal *l, const uint8_t *p)
+{
+    return is_here(l, p);
+}
+
 /* For the ends of buffers and for processors without a vector search. */
 static const uint8_t *find_plain(const struct leat_literal *l, const uint8_t *data, size_t n)
 {
@@ -86,8 +91,6 @@ static const uint8_t *find_plain(const struct leat_literal *l, const uint8_t *da
     return NULL;
 }
 
-#if defined(__x86_64__)
-
 /* False alarms are paid for by the bytes searched; a string of a word's length is always cheap. */
 #define COMPARE_CHEAP 32u
 #define ALARMS_FREE 64u
@@ -97,7 +100,22 @@ struct search {
     const uint8_t *from; /* where the search began */
     size_t alarms;       /* false ones */
     bool gave_up;
+    /* To count lines, instead of ending at the first hit: */
+    const uint8_t *end; /* NULL: do not count */
+    uint8_t eol;
+    uint64_t lines;
 };
+
+/* A line is counted: where the next one begins. */
+static inline const uint8_t *count_line(struct search *s, const uint8_t *hit)
+{
+    const uint8_t *eol = memchr(hit, s->eol, (size_t)(s->end - hit));
+
+    s->lines++;
+    return eol ? eol + 1 : s->end;
+}
+
+#if defined(__x86_64__)
 
 /* Looks at each candidate of a block, bit i of `mask` being data[i]. */
 static inline const uint8_t *check(struct search *s, const uint8_t *at, uint64_t mask)
@@ -133,7 +151,7 @@ __attribute__((target("avx2"))) static const uint8_t *find_avx2(struct search *s
 #define BOTH(i)                                                                                    \
     _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_or_si256(LOAD(off0 + (i)), mask0), byte0),           \
                      _mm256_cmpeq_epi8(_mm256_or_si256(LOAD(off1 + (i)), mask1), byte1))
-    for (; end - p >= 64 && !s->gave_up; p += 64) {
+    while (end - p >= 64 && !s->gave_up) {
         __m256i low = BOTH(0), high = BOTH(32);
 
         if (!_mm256_testz_si256(_mm256_or_si256(low, high), _mm256_or_si256(low, high))) {
@@ -141,9 +159,14 @@ __attribute__((target("avx2"))) static const uint8_t *find_avx2(struct search *s
                             (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
             const uint8_t *hit = check(s, p, mask);
 
-            if (hit)
+            if (hit && !s->end)
                 return hit;
+            if (hit) {
+                p = count_line(s, hit);
+                continue;
+            }
         }
+        p += 64;
     }
     *at = p;
     return NULL;
@@ -190,6 +213,26 @@ static const uint8_t *find_vector(const struct leat_literal *l, const uint8_t *d
     return hit ? hit : find_plain(l, at, n - (size_t)(at - data));
 }
 #endif
+
+uint64_t leat_literal_count(const struct leat_literal *l, const uint8_t *data, size_t n,
+                            uint8_t eol)
+{
+    struct search s = {.literal = l, .from = data, .end = data + n, .eol = eol};
+    const uint8_t *at = data;
+
+#if defined(__x86_64__)
+    if (l->len > 1 && n >= l->len && __builtin_cpu_supports("avx2"))
+        find_avx2(&s, &at, n - l->len + 1);
+#endif
+    while (at < s.end) {
+        const uint8_t *hit = leat_literal_find(l, at, (size_t)(s.end - at));
+
+        if (!hit)
+            break;
+        at = count_line(&s, hit);
+    }
+    return s.lines;
+}
 
 const uint8_t *leat_literal_find(const struct leat_literal *l, const uint8_t *data, size_t n)
 {

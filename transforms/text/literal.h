@@ -24,6 +24,13 @@ void leat_literal_init(struct leat_literal *literal, const uint8_t *bytes, size_
 /* leat_literal_find - the first occurrence in n bytes; NULL if there is none. Linear in n. */
 const uint8_t *leat_literal_find(const struct leat_literal *literal, const uint8_t *data, size_t n);
 
+/* leat_literal_count - how many lines of n bytes hold it; it must not hold `eol` itself. */
+uint64_t leat_literal_count(const struct leat_literal *literal, const uint8_t *data, size_t n,
+                            uint8_t eol);
+
+/* leat_literal_is_here - do the len bytes at p hold it? */
+bool leat_literal_is_here(const struct leat_literal *literal, const uint8_t *p);
+
 /* leat_byte_rank - how common a byte is in text, source code and logs: 0 rare, 255 common. */
 unsigned leat_byte_rank(uint8_t byte);
 

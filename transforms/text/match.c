@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "literal.h"
+#include "literals.h"
 #include "perl.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -29,7 +29,7 @@
 #define STACK_MAX ((size_t)16 << 20)
 #define WORKSPACE_MIN ((size_t)1024) /* ints, of the matcher that does not backtrack */
 #define WORKSPACE_MAX ((size_t)4 << 20)
-/* Candidate lines that did not match, per line that did, before the fixed string is no help. */
+/* Candidate lines after which it is judged whether the fixed strings are any help. */
 #define SAMPLE_LINES 512u
 
 struct leat_matcher {
@@ -40,10 +40,14 @@ struct leat_matcher {
     bool second_way; /* pcre2_dfa_match understands the pattern */
     bool by_line;    /* only one line at a time may be shown to PCRE2 */
 
+    /* Fixed strings: every line that matches contains one of them. */
     uint8_t *required;
-    struct leat_literal literal;
-    bool literal_whole, literal_helps;
-    uint64_t candidates, candidate_bytes; /* of the sample at hand */
+    size_t n_literals;
+    struct leat_literal literal;                          /* the only one */
+    struct leat_literals literals;                        /* if there are more */
+    bool literals_suffice;                                /* to contain one is to match */
+    bool literals_help;                                   /* to look for them first is faster */
+    uint64_t candidates, candidate_bytes, searched_bytes; /* of the sample at hand */
 
     pcre2_general_context *general;
     pcre2_compile_context *compile;
@@ -206,21 +210,32 @@ static int make_longest(struct leat_matcher *m, struct leat_regex *re, uint32_t 
     return pcre2_set_callout(m->longest_context, callout, m);
 }
 
-static int make_literal(struct leat_matcher *m, struct leat_regex *re)
+static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
 {
-    size_t len;
-    uint8_t *bytes;
-    int r = leat_regex_required(re, &bytes, &len, &m->literal_whole);
+    struct leat_regex_required required;
+    struct leat_literal each[LEAT_REGEX_REQUIRED_MAX];
+    size_t total = 0;
+    int r = leat_regex_required(re, &required);
 
-    if (r < 0 || !bytes)
+    if (r < 0 || !required.bytes)
         return r;
-    m->required = memory_get(m->stage, len);
+    for (size_t i = 0; i < required.n; i++)
+        if (required.v[i].at + required.v[i].len > total)
+            total = required.v[i].at + required.v[i].len;
+    m->required = memory_get(m->stage, total);
     if (m->required) {
-        memcpy(m->required, bytes, len);
-        leat_literal_init(&m->literal, m->required, len, m->options.fold);
-        m->literal_helps = true;
+        memcpy(m->required, required.bytes, total);
+        for (size_t i = 0; i < required.n; i++)
+            leat_literal_init(&each[i], m->required + required.v[i].at, required.v[i].len,
+                              m->options.fold);
+        m->literal = each[0];
+        m->n_literals = required.n;
+        if (required.n > 1)
+            leat_literals_init(&m->literals, each, required.n);
+        m->literals_suffice = required.whole;
+        m->literals_help = true;
     }
-    free(bytes);
+    free(required.bytes);
     return m->required ? 0 : LEAT_ENOMEM;
 }
 
@@ -236,7 +251,7 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re,
         m->everything = leat_regex_is_empty(re) && !m->options.parts;
         m->greedy = leat_regex_is_greedy(re);
         m->second_way = !re->has_backref;
-        r = make_literal(m, re);
+        r = make_literals(m, re);
     }
     if (r == 0)
         r = leat_regex_text(re, false, &text, &len);
@@ -511,30 +526,37 @@ static int next_by_line(struct leat_matcher *m, const uint8_t *data, size_t len,
     return 0;
 }
 
-/* On data that is full of the fixed string, looking for it first only costs. */
-static void judge_literal(struct leat_matcher *m, size_t bytes)
+/* If about every line is a candidate, looking for them first only costs. */
+static void judge_literals(struct leat_matcher *m, size_t searched, size_t line)
 {
-    m->candidate_bytes += bytes;
+    m->searched_bytes += searched;
+    m->candidate_bytes += line;
     if (++m->candidates < SAMPLE_LINES)
         return;
-    if (!m->by_line && m->candidate_bytes < SAMPLE_LINES * 1024)
-        m->literal_helps = false;
-    m->candidates = m->candidate_bytes = 0;
+    if (!m->by_line && 2 * m->searched_bytes < 3 * m->candidate_bytes)
+        m->literals_help = false;
+    m->candidates = m->candidate_bytes = m->searched_bytes = 0;
 }
 
-static int next_by_literal(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
-                           size_t *ret_start, size_t *ret_end)
+static const uint8_t *find_literal(const struct leat_matcher *m, const uint8_t *data, size_t n)
+{
+    return m->n_literals == 1 ? leat_literal_find(&m->literal, data, n)
+                              : leat_literals_find(&m->literals, data, n);
+}
+
+static int next_by_literals(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
+                            size_t *ret_start, size_t *ret_end)
 {
     while (from < len) {
-        const uint8_t *hit = leat_literal_find(&m->literal, data + from, len - from);
+        const uint8_t *hit = find_literal(m, data + from, len - from);
         int r;
 
         if (!hit)
             return 0;
         line_around(m, data, len, from, (size_t)(hit - data), ret_start, ret_end);
-        if (m->literal_whole)
+        if (m->literals_suffice)
             return 1;
-        judge_literal(m, *ret_end - from);
+        judge_literals(m, *ret_end - from, *ret_end - *ret_start);
         r = match_line(m, data + *ret_start, text_length(m, data, *ret_start, *ret_end));
         if (r != 0)
             return r;
@@ -573,11 +595,34 @@ int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, s
         line_around(m, data, len, from, from, ret_start, ret_end);
         return 1;
     }
-    if (m->literal_helps)
-        return next_by_literal(m, data, len, from, ret_start, ret_end);
+    if (m->literals_help)
+        return next_by_literals(m, data, len, from, ret_start, ret_end);
     if (m->by_line)
         return next_by_line(m, data, len, from, ret_start, ret_end);
     return next_by_buffer(m, data, len, from, ret_start, ret_end);
+}
+
+int leat_matcher_count(struct leat_matcher *m, const uint8_t *data, size_t len, uint64_t *ret_lines,
+                       size_t *ret_at)
+{
+    uint64_t lines = 0;
+    size_t from = 0;
+
+    if (m->literals_suffice && m->n_literals == 1 && !m->everything) {
+        *ret_lines = leat_literal_count(&m->literal, data, len, m->options.eol);
+        return 0;
+    }
+    while (from < len) {
+        int r = leat_matcher_line(m, data, len, from, ret_at, &from);
+
+        if (r < 0)
+            return r;
+        if (r == 0)
+            break;
+        lines++;
+    }
+    *ret_lines = lines;
+    return 0;
 }
 
 /* --- parts of a line --------------------------------------------------------------------------- */
@@ -610,7 +655,7 @@ int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, s
     int r;
 
     m->why = NULL;
-    if (m->literal_whole) {
+    if (m->literals_suffice && m->n_literals == 1) {
         const uint8_t *hit = leat_literal_find(&m->literal, line + from, len - from);
 
         if (!hit)

@@ -48,6 +48,11 @@ void leat_matcher_free(struct leat_matcher *matcher);
 int leat_matcher_line(struct leat_matcher *matcher, const uint8_t *data, size_t len, size_t from,
                       size_t *ret_start, size_t *ret_end);
 
+/* leat_matcher_count - how many lines of data match. Returns 0, or an error as above, of the line
+ * at *ret_at. */
+int leat_matcher_count(struct leat_matcher *matcher, const uint8_t *data, size_t len,
+                       uint64_t *ret_lines, size_t *ret_at);
+
 /* leat_matcher_part - the leftmost match in a line (without its end) at or behind from, and the
  * longest of those that start there. Returns 1, 0 or an error, as above. */
 int leat_matcher_part(struct leat_matcher *matcher, const uint8_t *line, size_t len, size_t from,

@@ -15,6 +15,7 @@
 #define LEAT_REGEX_DEPTH_MAX 200u             /* of nested groups and stacked repetitions */
 #define LEAT_REGEX_REPEAT_MAX 32767           /* RE_DUP_MAX of GNU */
 #define LEAT_REGEX_TEXT_MAX ((size_t)8 << 20) /* bytes of the PCRE2 pattern */
+#define LEAT_REGEX_REQUIRED_MAX 16u           /* strings of which one must occur */
 #define LEAT_REGEX_NONE UINT32_MAX            /* no such node */
 
 enum leat_regex_syntax {
@@ -106,14 +107,21 @@ int leat_regex_add(struct leat_regex *regex, const char *pattern, size_t len);
  * Returns 0, LEAT_ENOMEM, or LEAT_EUSAGE with regex->why: longer than LEAT_REGEX_TEXT_MAX. */
 int leat_regex_text(struct leat_regex *regex, bool callout, char **ret_text, size_t *ret_len);
 
-/* leat_regex_required - the best fixed string that every match contains; free() it.
- *
- *   ret_bytes   NULL if there is none worth a search; lower case if letters are folded
- *   ret_whole   matching the string is all there is to the pattern
- *
+/* A set of fixed strings of which every match contains one. */
+struct leat_regex_string {
+    uint32_t at, len; /* in bytes; len at least 1 */
+};
+
+struct leat_regex_required {
+    uint8_t *bytes; /* NULL: there is no such set; lower case if letters are folded */
+    size_t n;
+    struct leat_regex_string v[LEAT_REGEX_REQUIRED_MAX];
+    bool whole; /* to contain one of them is all there is to the pattern */
+};
+
+/* leat_regex_required - the set whose most common string is the rarest. free() ret->bytes.
  * Returns 0 or LEAT_ENOMEM. */
-int leat_regex_required(const struct leat_regex *regex, uint8_t **ret_bytes, size_t *ret_len,
-                        bool *ret_whole);
+int leat_regex_required(const struct leat_regex *regex, struct leat_regex_required *ret);
 
 /* leat_regex_is_empty - does it match every line (one of its patterns is the empty string)? */
 bool leat_regex_is_empty(const struct leat_regex *regex);

@@ -1,5 +1,5 @@
-/* regex_required.c - what a tree tells before any search: the fixed string that every match
- * contains, whether it matches everything, and whether its first match is its longest.
+/* regex_required.c - what a tree tells before any search: the fixed strings of which every match
+ * contains one, whether it matches everything, and whether its first match is its longest.
  */
 
 #include <stdlib.h>
@@ -9,50 +9,49 @@
 #include "regex.h"
 #include "stage.h"
 
-/* Bytes that follow each other in every match are gathered in `run`; the best run is kept. */
+/* More bytes than this make a search no better. */
+#define SCORE_BYTES 6u
+
+/* Bytes that follow each other in every match are gathered in a run at the end of `bytes`; the
+ * best run, or set of runs of which one must occur, is kept. */
 struct gather {
     const struct leat_regex *regex;
-    uint8_t *run, *best;
-    size_t run_len, best_len;
+    uint8_t *bytes; /* shared by all: each node is added twice at most */
+    size_t *n_bytes;
+    size_t run_at;
+    struct leat_regex_required best;
     unsigned best_score;
     bool whole; /* so far nothing but bytes */
 };
 
-/* A search finds the two rarest bytes; more bytes make false alarms rarer still. */
+/* How rare is a string? Each byte makes it rarer, a rare byte more so. */
 static unsigned score(const uint8_t *bytes, size_t len)
 {
-    unsigned low = 255, second = 255;
+    unsigned sum = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        unsigned rank = leat_byte_rank(bytes[i]);
-
-        if (rank < low) {
-            second = low;
-            low = rank;
-        } else if (rank < second) {
-            second = rank;
-        }
-    }
-    return (255 - low) + (255 - second) + (len < 8 ? 8 * (unsigned)len : 64);
+    for (size_t i = 0; i < len && i < SCORE_BYTES; i++)
+        sum += 40 + 255 - leat_byte_rank(bytes[i]);
+    return sum;
 }
 
 static void end_run(struct gather *g)
 {
-    unsigned s = g->run_len > 0 ? score(g->run, g->run_len) : 0;
+    size_t len = *g->n_bytes - g->run_at;
+    unsigned s = score(g->bytes + g->run_at, len);
 
     if (s > g->best_score) {
-        memcpy(g->best, g->run, g->run_len);
-        g->best_len = g->run_len;
+        g->best.n = 1;
+        g->best.v[0] = (struct leat_regex_string){(uint32_t)g->run_at, (uint32_t)len};
         g->best_score = s;
     }
-    g->run_len = 0;
+    g->run_at = *g->n_bytes;
 }
 
 static void add_byte(struct gather *g, uint8_t c)
 {
     if (g->regex->options.fold && c >= 'A' && c <= 'Z')
         c |= 0x20;
-    g->run[g->run_len++] = c;
+    g->bytes[(*g->n_bytes)++] = c;
 }
 
 static void visit(struct gather *g, uint32_t index);
@@ -71,6 +70,42 @@ static void visit_repeat(struct gather *g, const struct leat_regex_node *n)
     end_run(g);
     if (child->kind == LEAT_REGEX_BYTE)
         add_byte(g, child->u.byte);
+}
+
+/* One of the strings of each branch must occur: together they are a set. */
+static void visit_branches(struct gather *g, uint32_t child)
+{
+    struct leat_regex_required all = {.n = 0};
+    unsigned lowest = UINT32_MAX;
+    bool whole = true;
+
+    end_run(g);
+    for (; child != LEAT_REGEX_NONE; child = g->regex->nodes[child].next) {
+        struct gather branch = {.regex = g->regex,
+                                .bytes = g->bytes,
+                                .n_bytes = g->n_bytes,
+                                .run_at = *g->n_bytes,
+                                .whole = true};
+
+        visit(&branch, child);
+        end_run(&branch);
+        if (branch.best.n == 0 || all.n + branch.best.n > LEAT_REGEX_REQUIRED_MAX) {
+            whole = false;
+            lowest = 0;
+            break;
+        }
+        memcpy(&all.v[all.n], branch.best.v, branch.best.n * sizeof *all.v);
+        all.n += branch.best.n;
+        whole = whole && branch.whole;
+        if (branch.best_score < lowest)
+            lowest = branch.best_score;
+    }
+    g->run_at = *g->n_bytes;
+    g->whole = g->whole && whole;
+    if (lowest == UINT32_MAX || lowest <= g->best_score)
+        return;
+    g->best = all;
+    g->best_score = lowest;
 }
 
 static void visit(struct gather *g, uint32_t index)
@@ -97,8 +132,11 @@ static void visit(struct gather *g, uint32_t index)
     case LEAT_REGEX_REPEAT:
         visit_repeat(g, n);
         break;
-    case LEAT_REGEX_SET:
     case LEAT_REGEX_ALT:
+        g->whole = false; /* within a pattern, there may be more around it */
+        visit_branches(g, n->child);
+        break;
+    case LEAT_REGEX_SET:
     case LEAT_REGEX_BACKREF:
         g->whole = false;
         end_run(g);
@@ -106,35 +144,42 @@ static void visit(struct gather *g, uint32_t index)
     }
 }
 
-int leat_regex_required(const struct leat_regex *re, uint8_t **ret_bytes, size_t *ret_len,
-                        bool *ret_whole)
+/* The branches of the whole: of one pattern that is a group of branches, those. */
+static uint32_t top_branches(const struct leat_regex *re)
 {
-    struct gather g = {.regex = re, .whole = !re->options.word && !re->options.line};
-    uint32_t only = re->nodes[re->root].child;
+    uint32_t at = re->nodes[re->root].child;
 
-    *ret_bytes = NULL;
-    *ret_len = 0;
-    *ret_whole = false;
-    if (only == LEAT_REGEX_NONE || re->nodes[only].next != LEAT_REGEX_NONE)
+    for (;;) {
+        const struct leat_regex_node *n = &re->nodes[at];
+
+        if (n->next != LEAT_REGEX_NONE)
+            return at;
+        if (n->kind != LEAT_REGEX_GROUP && n->kind != LEAT_REGEX_ALT)
+            return at;
+        at = n->child;
+    }
+}
+
+int leat_regex_required(const struct leat_regex *re, struct leat_regex_required *ret)
+{
+    size_t n_bytes = 0;
+    struct gather g = {
+        .regex = re, .n_bytes = &n_bytes, .whole = !re->options.word && !re->options.line};
+
+    *ret = (struct leat_regex_required){.n = 0};
+    if (re->nodes[re->root].child == LEAT_REGEX_NONE)
         return 0;
-    /* A repeated byte is added twice, any other once. */
-    g.run = calloc(2, re->n_nodes + 1);
-    g.best = calloc(2, re->n_nodes + 1);
-    if (!g.run || !g.best) {
-        free(g.run);
-        free(g.best);
+    g.bytes = calloc(2, re->n_nodes + 1);
+    if (!g.bytes)
         return LEAT_ENOMEM;
-    }
-    visit(&g, only);
-    end_run(&g);
-    free(g.run);
-    if (g.best_len == 0) {
-        free(g.best);
+    visit_branches(&g, top_branches(re));
+    if (g.best.n == 0) {
+        free(g.bytes);
         return 0;
     }
-    *ret_bytes = g.best;
-    *ret_len = g.best_len;
-    *ret_whole = g.whole;
+    *ret = g.best;
+    ret->bytes = g.bytes;
+    ret->whole = g.whole;
     return 0;
 }
 

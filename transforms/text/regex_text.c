@@ -121,11 +121,36 @@ static void put_children(struct text *t, uint32_t child, const char *between)
     }
 }
 
+/* Is the node's text one item, which a repetition can follow? PCRE2 is many times faster with a
+ * repeated set than with a repeated group of one. */
+static bool is_item(const struct leat_regex *re, const struct leat_regex_node *n)
+{
+    return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_GROUP ||
+           n->kind == LEAT_REGEX_BACKREF ||
+           (n->kind == LEAT_REGEX_SET && count_runs(&re->sets[n->u.set], true) > 0);
+}
+
+static bool is_single(const struct leat_regex_node *n)
+{
+    return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_SET;
+}
+
+static void put_group(struct text *t, const struct leat_regex_node *n)
+{
+    const struct leat_regex_node *child = &t->regex->nodes[n->child];
+    bool bare = !t->regex->has_backref && is_single(child) && is_item(t->regex, child);
+
+    if (!bare)
+        put(t, t->regex->has_backref ? "(" : "(?:");
+    put_node(t, n->child);
+    if (!bare)
+        put(t, ")");
+}
+
 static void put_repeat(struct text *t, const struct leat_regex_node *n)
 {
-    enum leat_regex_kind kind = t->regex->nodes[n->child].kind;
     int min = n->u.repeat.min, max = n->u.repeat.max;
-    bool bare = kind == LEAT_REGEX_BYTE || kind == LEAT_REGEX_GROUP || kind == LEAT_REGEX_BACKREF;
+    bool bare = is_item(t->regex, &t->regex->nodes[n->child]);
     char count[32];
 
     if (!bare)
@@ -163,9 +188,7 @@ static void put_node(struct text *t, uint32_t index)
         put_assert(t, n->u.assertion);
         break;
     case LEAT_REGEX_GROUP:
-        put(t, t->regex->has_backref ? "(" : "(?:");
-        put_node(t, n->child);
-        put(t, ")");
+        put_group(t, n);
         break;
     case LEAT_REGEX_REPEAT:
         put_repeat(t, n);
