@@ -129,7 +129,9 @@ static int choice(const struct config *c, int id, const char *value)
     }
     if (matches == 1)
         return found;
-    return bad_value(c, id, value, global_options[id].choices);
+    (void)message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is none of %s", global_options[id].name,
+                       value, global_options[id].choices);
+    return -1;
 }
 
 static int set_variable(struct config *c, const char *value)
@@ -303,6 +305,24 @@ static int id_of(int c)
     return -1;
 }
 
+/* A beginning that several long names have. Says so, and which. */
+static bool is_ambiguous(const struct config *c, const char *word)
+{
+    struct buf names = {.n = 0};
+    size_t len = strcspn(word, "="), matches = 0;
+
+    for (int i = 0; i < N_OPTIONS && len > 2 && strncmp(word, "--", 2) == 0; i++) {
+        if (strncmp(global_options[i].name, word + 2, len - 2) != 0)
+            continue;
+        buf_add(&names, "%s--%s", matches++ ? ", " : "", global_options[i].name);
+    }
+    if (matches > 1)
+        (void)message_fail(c, LEAT_EUSAGE, "option %.*s is ambiguous: %s", (int)len, word,
+                           buf_text(&names));
+    buf_free(&names);
+    return matches > 1;
+}
+
 static int bad_option(const struct config *c, int problem, char **argv)
 {
     const char *word = argv[optind - 1];
@@ -315,8 +335,9 @@ static int bad_option(const struct config *c, int problem, char **argv)
     if (problem == ':')
         (void)message_fail(c, LEAT_EUSAGE, "option %s needs a value", word);
     else if (optopt >= LONG_FIRST)
-        (void)message_fail(c, LEAT_EUSAGE, "option %s takes no value", word);
-    else
+        (void)message_fail(c, LEAT_EUSAGE, "option %.*s takes no value", (int)strcspn(word, "="),
+                           word);
+    else if (!is_ambiguous(c, word))
         (void)message_fail(c, LEAT_EUSAGE, "unknown option %s; `leat --help` lists them", word);
     return -1;
 }

@@ -174,6 +174,8 @@ static void add_usage(struct page *p)
 
 int help_usage(const struct config *c)
 {
+    static const char see[] = "Sizes: K, M, G are powers of 1024, KB, MB, GB of 1000. "
+                              "See leat(1), leat-stages(7), leat-syntax(5).";
     struct leat_registry *registry = leat_registry_new();
     struct page p;
 
@@ -186,8 +188,8 @@ int help_usage(const struct config *c)
     heading(&p, "Stages:");
     add_stages(&p, registry);
     leat_registry_free(registry);
-    buf_add(&p.out, "\nSizes: K, M, G are powers of 1024, KB, MB, GB of 1000. "
-                    "See leat(1), leat-stages(7), leat-syntax(5).\n");
+    buf_add(&p.out, "\n");
+    prose(&p, see, strlen(see), 0);
     return page_end(&p);
 }
 

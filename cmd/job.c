@@ -56,6 +56,21 @@ static int read_text(const struct config *c, char **ret_text)
     return 0;
 }
 
+/* Whether a `read` with these words takes standard input: no file, or - among them. */
+static bool reads_standard_input(const char *text)
+{
+    const char *at = text;
+
+    if (strcmp(text, "read") == 0)
+        return true;
+    while ((at = strstr(at, " -")) != NULL) {
+        at += 2;
+        if (*at == ' ' || *at == '\0')
+            return true;
+    }
+    return false;
+}
+
 /* Standard input cannot be both the text and the data. */
 static int check_input(const struct config *c, const struct leat_pipeline *pipeline)
 {
@@ -68,7 +83,7 @@ static int check_input(const struct config *c, const struct leat_pipeline *pipel
         struct leat_stage_stats s;
 
         leat_pipeline_stage_stats(pipeline, i, &s);
-        if (strcmp(s.text, "read -") == 0 || (i == 0 && strcmp(s.text, "read") == 0))
+        if (strcmp(s.name, "read") == 0 && reads_standard_input(s.text))
             return message_fail(c, LEAT_EUSAGE,
                                 "standard input is the pipeline's text (-f -), it cannot be its "
                                 "data too; begin with: read FILE");

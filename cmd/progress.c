@@ -15,6 +15,7 @@
 #define BAR_DELAY_MS 400u /* a job that is over by then shows nothing */
 #define PLAIN_INTERVAL_MS 5000u
 #define JSON_INTERVAL_MS 1000u
+#define SLOWEST_MIN 10u /* per cent: below, nothing holds the rest back yet */
 
 /* --- when ---------------------------------------------------------------------------------------- */
 
@@ -100,7 +101,7 @@ static struct progress_view look(struct progress *pr)
         v.out = last.bytes_in;
     }
     report_bottleneck(pr->job, &slowest);
-    if (slowest.found) {
+    if (slowest.found && slowest.percent >= SLOWEST_MIN) {
         v.slowest = slowest.stage.name;
         v.slowest_percent = slowest.percent;
     }

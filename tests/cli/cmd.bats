@@ -1,0 +1,317 @@
+#!/usr/bin/env bats
+# cmd.bats - what the command says and how it behaves at its edges: messages, standard
+# descriptors, files of text, progress, statistics, help, completion.
+#
+# cmd/NAME.args has the words of a call, one a line; NAME.stdout, NAME.stderr and NAME.exit what
+# must come of it (no file: nothing, status 0). `UPDATE=1 bats cmd.bats` writes them anew.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    CASES=$BATS_TEST_DIRNAME/cmd
+    unset COLUMNS
+}
+
+# expect FILE TEXT-FILE - the same, or the difference is shown; FILE may not exist: empty.
+expect() {
+    if [ "${UPDATE:-}" ]; then
+        if [ -s "$2" ]; then cp "$2" "$1"; else rm -f "$1"; fi
+    fi
+    if [ -e "$1" ]; then diff -u "$1" "$2"; else diff -u /dev/null "$2"; fi
+}
+
+@test "every call in cmd/ says what it should" {
+    local args name failed=0
+    local -a words
+    for args in "$CASES"/*.args; do
+        name=${args%.args}
+        mapfile -t words <"$args"
+        status=0
+        leat "${words[@]}" >out 2>err </dev/null || status=$?
+        if [ "$status" = 0 ]; then : >code; else echo "$status" >code; fi
+        expect "$name.stdout" out && expect "$name.stderr" err && expect "$name.exit" code || {
+            echo "in $(basename "$name")"
+            failed=1
+        }
+    done
+    [ "$failed" = 0 ]
+}
+
+# --- files of text ---------------------------------------------------------------------------------
+
+@test "a mistake in a file is given with line and column" {
+    printf 'read x\n\ngzip | gunzp\n' >job.leat
+    run -2 leat -f job.leat
+    [ "${lines[0]}" = 'leat: job.leat:3:8: gunzp (#3): unknown stage; did you mean gunzip? (byte 15)' ]
+    [ "${lines[1]}" = '    gzip | gunzp' ]
+    [ "${lines[2]}" = '           ^' ]
+}
+
+@test "a long line is cut around the mistake" {
+    { head -c 300 /dev/zero | tr '\0' x; printf ' | gunzp | '; head -c 300 /dev/zero | tr '\0' y; } |
+        sed 's/^/read /' >job.leat
+    COLUMNS=60 run -2 leat -f job.leat
+    [ "${#lines[1]}" -le 60 ]
+    [ "${lines[2]% *}" != "${lines[2]}" ]
+    [ "${lines[1]:${#lines[2]}-1:5}" = gunzp ]
+}
+
+@test "a file of text can be a command of its own" {
+    mkdir bin
+    ln -s "$LEAT" bin/leat
+    awk '/^#!\/usr\/bin\/env/ { on = 1 } /^\.Ed/ { on = 0 } on' \
+        "$BATS_TEST_DIRNAME/../../man/leat-syntax.5" | sed 's/\\(dq/"/g; s/\\-/-/g' >nightly.leat
+    chmod +x nightly.leat
+    log_lines 500 >2026-11-22.log
+    PATH=$PWD/bin:$PATH run -0 bounded ./nightly.leat --set day=2026-11-22
+    gzip -dc errors-2026-11-22.gz | cmp - <(grep -e ERROR 2026-11-22.log)
+    PATH=$PWD/bin:$PATH run -2 bounded ./nightly.leat --set day=2026-11-22 extra
+    has "'extra' is one word too many"
+}
+
+@test "the text may come from standard input, the data then not" {
+    seq 5 >n
+    [ "$(echo 'read n | head -n 1' | leat -f -)" = 1 ]
+    run -2 bash -c 'echo gzip | "$LEAT" -f -'
+    has 'begin with: read FILE'
+    run -2 bash -c 'echo "read n - | gzip" | "$LEAT" -f -'
+    has 'begin with: read FILE'
+}
+
+@test "what is no pipeline text is refused" {
+    printf 'read x\0y' >nul
+    run -2 leat -f nul
+    has 'NUL'
+    head -c 2000000 /dev/zero | tr '\0' '#' >long
+    run -7 leat -f long
+    run -1 leat -f missing
+    has 'missing: No such file'
+    run -1 leat -f .
+    printf '\357\273\277read nul | count -c\n' >bom
+    [ "$(leat -f bom)" -eq 8 ]
+}
+
+# --- standard descriptors --------------------------------------------------------------------------
+
+@test "closed standard input is an error, not an empty file" {
+    run -1 bash -c '"$LEAT" gzip <&-'
+    has 'standard input'
+}
+
+@test "closed standard output is an error" {
+    seq 9 >n
+    run -1 bash -c '"$LEAT" read n >&-'
+    run -1 bash -c '"$LEAT" help >&-'
+    run -1 bash -c '"$LEAT" help >/dev/full'
+    has 'No space left'
+}
+
+@test "no output takes the place of a closed descriptor" {
+    seq 1000 >n
+    bash -c '"$LEAT" --stats --progress=plain read n : write a <&- 2>&-'
+    cmp n a
+    bash -c '"$LEAT" --stats --progress=plain read n : write b <&- >&- 2>&-'
+    cmp n b
+}
+
+@test "a program that is not a shell sees the signal" {
+    needs python3
+    bounded python3 - "$LEAT" <<'EOF'
+import signal, subprocess, sys
+leat = sys.argv[1]
+p = subprocess.Popen([leat, "zero"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+p.stdout.read(1)
+p.stdout.close()
+assert p.stderr.read() == b"", "it was not quiet"
+assert p.wait() == -signal.SIGPIPE, p.returncode
+for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    p = subprocess.Popen([leat, "zero"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p.stdout.read(1)
+    p.send_signal(n)
+    assert n.name.encode() in p.stderr.read()
+    assert p.wait() == -n, p.returncode
+EOF
+}
+
+# --- progress and statistics -----------------------------------------------------------------------
+
+@test "progress is lines or JSON where it is asked for, and nothing where it is not" {
+    log_lines 1000 >log
+    run -0 --separate-stderr leat read log : null
+    [ -z "$stderr" ]
+    run -0 --separate-stderr leat --progress=plain read log : null
+    [[ $stderr == 'leat: 100 %, '*' elapsed'* ]]
+    run -0 --separate-stderr leat --progress=json read log : null
+    [[ $stderr == '{"type":"progress",'*'}' ]]
+}
+
+@test "on a terminal a bar is drawn, and erased at the end" {
+    needs script
+    mkfifo feed
+    exec 9<>feed
+    TERM=xterm script -qfec "'$LEAT' --color=never read feed : null" typescript \
+        </dev/null >/dev/null 9>&- &
+    pid=$!
+    echo hello >&9
+    wait_for grep -q '/s' typescript
+    exec 9>&-
+    wait_for gone "$pid"
+    # What is left after the last erasure is nothing.
+    [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[K//')" ]
+}
+
+@test "no bar on a terminal that the data goes to, or that is dumb" {
+    needs script
+    log_lines 100 >log
+    TERM=xterm script -qec "'$LEAT' --progress=auto read log" typescript </dev/null >/dev/null
+    [ "$(grep -c $'\x1b' typescript)" = 0 ]
+    TERM=dumb script -qec "'$LEAT' read log : null" typescript </dev/null >/dev/null
+    [ "$(grep -c $'\x1b' typescript)" = 0 ]
+}
+
+@test "statistics are a table, or JSON with the same figures" {
+    log_lines 1000 >log
+    leat --stats read log : gzip : null 2>stats
+    mapfile -t lines <stats
+    [[ ${lines[0]} == '  # stage '* ]]
+    [[ ${lines[1]} == '  1 read log '* ]]
+    [[ ${lines[3]} == '  3 null '* ]]
+    [[ ${lines[4]} == *' read in '* ]]
+    [[ ${lines[5]} == 'bottleneck: '* ]]
+    COLUMNS=60 leat --stats read log : gzip : null 2>stats
+    [ "$(head -n 4 stats | wc -L)" -le 60 ]
+    needs python3
+    for form in --stats=json '--json --stats'; do
+        # shellcheck disable=SC2086
+        leat $form read log : gzip : null 2>stats.json
+        python3 - <<'EOF'
+import json, os
+s = json.load(open("stats.json"))
+assert s["type"] == "stats" and s["ok"] is True
+size = os.stat("log").st_size
+assert s["source_pos"] == s["source_total"] == size
+a, b, c = s["stages"]
+assert [x["name"] for x in (a, b, c)] == ["read", "gzip", "null"]
+assert a["bytes_out"] == b["bytes_in"] == size and b["bytes_out"] == c["bytes_in"]
+assert s["memory_peak"] <= s["memory_limit"]
+assert s["bottleneck"]["name"] in ("read", "gzip", "null")
+EOF
+    done
+}
+
+@test "statistics come with a failure too" {
+    log_lines 1000 >log
+    run -3 leat --stats read log : gunzip : null
+    has 'read in'
+    has 'leat: gunzip (#2): '
+    run -3 --separate-stderr leat --stats=json read log : gunzip : null
+    [[ $stderr == *'"ok":false'* ]]
+}
+
+@test "errors as JSON are JSON whatever is in them" {
+    needs python3
+    run -2 --separate-stderr leat --json read x : $'gu\x1bn\xffz"\\ip' : null
+    python3 -c 'import json, sys; e = json.loads(sys.argv[1]); assert e["exit"] == 2 and e["stage"] == 2' \
+        "$stderr"
+    log_lines 10 >log
+    run -3 --separate-stderr leat --json read log : gunzip
+    python3 -c 'import json, sys; e = json.loads(sys.argv[1]); assert (e["code"], e["offset"], e["name"]) == ("ECORRUPT", 0, "gunzip"), e' \
+        "$stderr"
+}
+
+# --- help ----------------------------------------------------------------------------------------------
+
+@test "colours are used where they are asked for only" {
+    run -0 leat help
+    [[ $output != *$'\x1b'* ]]
+    run -0 leat --color=always help
+    [[ $output == *$'\x1b['* ]]
+    run -2 leat --color=always gunzp
+    [[ $output == *$'\x1b[1;31mleat:\x1b[0m'* ]]
+    needs script
+    NO_COLOR='' TERM=xterm script -qec "'$LEAT' gunzp" typescript >/dev/null || true
+    grep -q $'\x1b' typescript
+    NO_COLOR=1 TERM=xterm script -qec "'$LEAT' gunzp" typescript >/dev/null || true
+    [ "$(grep -c $'\x1b' typescript)" = 0 ]
+}
+
+@test "help fits the width" {
+    local width stage
+    for width in 40 60 80 120; do
+        for stage in '' $(leat stages | awk '{ print $1 }'); do
+            # shellcheck disable=SC2086
+            COLUMNS=$width leat help $stage | sed 's/…/./g' >page
+            # Synopses and examples are lines to copy: they are not broken.
+            awk -v width="$width" -v stage="$stage" '
+                /^  leat / || NR == 1 { next }
+                length($0) > width && match($0, /[^ ] +[^ ]/) { print stage ": " $0; bad = 1 }
+                END { exit bad }' page || return 1
+        done
+    done
+}
+
+@test "the help of a stage is there in three ways" {
+    [ "$(leat help gzip)" = "$(leat gzip --help)" ]
+    [ "$(leat help gzip)" = "$(leat help -q gzip)" ]
+    leat help gzip gunzip | grep -q '^gunzip'
+    leat help | grep -q '^Stages:'
+    leat -h | cmp - <(leat help)
+}
+
+@test "stages as JSON are all the stages" {
+    needs python3
+    leat stages --json >stages.json
+    python3 -c 'import json; print("\n".join(s["name"] for s in json.load(open("stages.json"))))' |
+        cmp - <(leat stages | awk '{ print $1 }')
+}
+
+@test "explain as JSON has the canonical text" {
+    run -0 leat explain --json "read 'a b' : gunzip : null"
+    [[ $output == '{"text":"read '"'a b'"' | gunzip | null",'* ]]
+    run -2 leat explain
+}
+
+# --- completion ----------------------------------------------------------------------------------------
+
+# complete_bash LINE - what bash would offer for it.
+complete_bash() {
+    bash -c 'compopt() { :; }
+        . ./leat.bash
+        COMP_LINE=$1 COMP_POINT=${#1}
+        _leat
+        echo "${COMPREPLY[*]}"' _ "$1"
+}
+
+@test "bash completes stages, options, values and files" {
+    leat completion bash >leat.bash
+    seq 3 >some.file
+    [ "$(complete_bash 'leat gunz')" = gunzip ]
+    [ "$(complete_bash 'leat --thr')" = --threads= ]
+    [ "$(complete_bash 'leat --progress=pl')" = plain ]
+    [ "$(complete_bash 'leat -j 2 gunz')" = gunzip ]
+    [ "$(complete_bash 'leat read some')" = some.file ]
+    [ "$(complete_bash 'leat read x : gunz')" = gunzip ]
+    [ "$(complete_bash 'leat read x : head --li')" = --lines= ]
+    [ "$(complete_bash 'leat tee [ gunz')" = gunzip ]
+    [ "$(complete_bash 'leat tee [ gunzip ] ')" = ': [' ]
+    [ "$(complete_bash 'leat help gunz')" = gunzip ]
+    [ "$(complete_bash 'leat completion f')" = fish ]
+    [ "$(complete_bash 'leat explain gunz')" = gunzip ]
+    [ "$(complete_bash 'leat -f some')" = some.file ]
+}
+
+@test "the completion scripts are sound" {
+    leat completion bash >leat.bash
+    bash -n leat.bash
+    if command -v shellcheck; then shellcheck -s bash leat.bash; fi
+    leat completion zsh >_leat
+    if command -v zsh; then zsh -n _leat; fi
+    leat completion fish >leat.fish
+    if command -v fish; then
+        fish -n leat.fish
+        [ "$(fish -c 'source leat.fish; complete -C "leat read x : gunz"' | cut -f1)" = gunzip ]
+    fi
+    [ -s _leat ]
+    [ -s leat.fish ]
+}
