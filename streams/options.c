@@ -457,9 +457,11 @@ static int parse_long(struct parse *p, const char *word)
     return set_from_next(p, o, as);
 }
 
-/* -19: the run of digits is the value; moves *at behind it. */
+/* -19: the run of digits is the value; moves *at behind it. In -5c at a word's end it is the value
+ * of -c instead, if that is a count too. */
 static int parse_digits(struct parse *p, const struct leat_option *o, const char **at)
 {
+    const struct leat_option *unit;
     struct spelling as;
     size_t n = 0;
     char *value;
@@ -472,6 +474,11 @@ static int parse_digits(struct parse *p, const struct leat_option *o, const char
         return leat_error_set(p->error, LEAT_ENOMEM, "out of memory");
     memcpy(value, *at, n);
     *at += n;
+    unit = **at && (*at)[1] == '\0' ? find_short(p->type, **at) : NULL;
+    if (o->kind == LEAT_OPT_COUNT && unit && unit->kind == LEAT_OPT_COUNT) {
+        o = unit;
+        ++*at;
+    }
     return set_value(p, o, as, value);
 }
 

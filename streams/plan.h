@@ -112,8 +112,8 @@ char *leat_arena_strdup(struct leat_arena *arena, const char *text);
  *
  * GNU manner: options and operands in any order (unless type->operands_raw), `--` ends options,
  * bundled short options, -n5, -n 5, --name=V, --name V, unambiguous prefixes of long names,
- * digits as LEAT_DIGITS. Errors name the option and the range or the choices. A default is that
- * of the first option in the table that has one for the offset. */
+ * digits as LEAT_DIGITS (-5, and -5c for head). Errors name the option and the range or the
+ * choices. A default is that of the first option in the table that has one for the offset. */
 int leat_options_parse(const struct leat_stage_type *type, struct leat_arena *arena,
                        const struct leat_strings *args, void *params,
                        struct leat_strings *ret_operands, struct leat_error *ret_error);
