@@ -35,10 +35,10 @@ static const struct signature signatures[] = {
 #if HAVE_LZMA
     {"\xfd\x37\x7a\x58\x5a\x00", 6, NULL, &leat_decoder_xz},
     {"LZIP\x00", 5, "\xff\xff\xff\xff\xf0", &leat_decoder_lzip},
-    /* It has no signature: the usual coder's parameters, a dictionary of whole 64 KiB, and a length
+    /* It has no signature: the usual coder's parameters, a dictionary of whole 256 bytes, and a length
      * that is not stated, as encoders that stream write it. */
     {"\x5d\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 13,
-     "\xff\xff\xff\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", &leat_decoder_lzma},
+     "\xff\xff\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", &leat_decoder_lzma},
 #endif
 };
 

@@ -8,9 +8,12 @@
 
 #if HAVE_LZMA
 
+#include <string.h>
+
 #include "lzma_aid.h"
 
 #define FORMAT "xz"
+#define HELD_BYTES ((uint64_t)128 << 10) /* what liblzma holds without any block */
 /* Two blocks of xz -6 -T, compressed and not, take less than this for a thread. */
 #define THREAD_BYTES ((uint64_t)64 << 20)
 /* Of what other stages have left. */
@@ -20,7 +23,11 @@
 struct unxz {
     struct leat_lzma lzma;
     bool opened;
-    uint64_t charged; /* bytes: liblzma's limit */
+    uint64_t charged;         /* bytes: liblzma's limit */
+    const struct leat_in *in; /* of this step: in->pos - in_from bytes of it are with liblzma */
+    size_t in_from;
+    uint8_t recent[LZMA_BLOCK_HEADER_SIZE_MAX]; /* the last n_recent bytes of earlier steps */
+    size_t n_recent;
 };
 
 /* Not in `open`: then it would take the memory that stages yet to be opened need. */
@@ -28,7 +35,7 @@ static int start(struct leat_stage *stage, struct unxz *x)
 {
     unsigned threads = leat_threads(stage);
     uint64_t part = leat_memory_left(stage) / PART_DENOMINATOR * PART_NUMERATOR;
-    uint64_t wanted = threads > 1 ? threads * THREAD_BYTES : 1;
+    uint64_t wanted = threads > 1 ? threads * THREAD_BYTES : HELD_BYTES;
     lzma_mt mt = {
         .flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK,
         .threads = threads,
@@ -37,9 +44,13 @@ static int start(struct leat_stage *stage, struct unxz *x)
 
     x->lzma.strm = (lzma_stream)LZMA_STREAM_INIT;
     x->charged = wanted < part ? wanted : part;
-    if (leat_charge(stage, x->charged) < 0)
+    if (x->charged < HELD_BYTES)
+        x->charged = HELD_BYTES;
+    if (leat_charge(stage, x->charged) < 0) {
+        x->charged = 0;
         return LEAT_ELIMIT;
-    mt.memlimit_threading = mt.memlimit_stop = x->charged > 0 ? x->charged : 1;
+    }
+    mt.memlimit_threading = mt.memlimit_stop = x->charged;
     r = lzma_stream_decoder_mt(&x->lzma.strm, &mt);
     if (r == LZMA_MEM_ERROR)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for liblzma");
@@ -49,15 +60,63 @@ static int start(struct leat_stage *stage, struct unxz *x)
     return 0;
 }
 
+/* Keeps the last bytes that liblzma took, n of them now. */
+static void remember(struct unxz *x, const uint8_t *data, size_t n)
+{
+    size_t max = sizeof x->recent, keep;
+
+    if (n > max) {
+        data += n - max;
+        n = max;
+    }
+    keep = x->n_recent < max - n ? x->n_recent : max - n;
+    memmove(x->recent, x->recent + x->n_recent - keep, keep);
+    memcpy(x->recent + keep, data, n);
+    x->n_recent = keep + n;
+}
+
+static void remember_step(struct unxz *x)
+{
+    remember(x, x->in->data + x->in_from, x->in->pos - x->in_from);
+    x->in_from = x->in->pos;
+}
+
+/* What decoding the block of this header takes; 0: it is no header. */
+static uint64_t header_need(const uint8_t *header, size_t n)
+{
+    lzma_filter filters[LZMA_FILTERS_MAX + 1];
+    lzma_block block = {.version = 1, .header_size = (uint32_t)n, .filters = filters};
+    uint64_t need;
+
+    if (lzma_block_header_size_decode(header[0]) != n ||
+        lzma_block_header_decode(&block, NULL, header) != LZMA_OK)
+        return 0;
+    need = lzma_raw_decoder_memusage(filters);
+    lzma_filters_free(filters, NULL);
+    return need;
+}
+
+/* The threaded decoder does not tell what it lacks (lzma_memusage is what it holds), but it stops
+ * right behind the header of the block that it has no memory for. */
+static uint64_t needed(struct unxz *x)
+{
+    uint64_t need = 0;
+
+    remember_step(x);
+    for (size_t n = LZMA_BLOCK_HEADER_SIZE_MIN; n <= x->n_recent && need == 0; n += 4)
+        need = header_need(x->recent + x->n_recent - n, n);
+    return need;
+}
+
 /* The stream needs more than liblzma may use. */
 static int raise_limit(struct leat_stage *stage, void *state)
 {
     struct unxz *x = state;
-    uint64_t need = lzma_memusage(&x->lzma.strm);
+    uint64_t need = needed(x);
 
     if (need <= x->charged)
-        return leat_fail(stage, LEAT_EINTERNAL, "liblzma: limit reached at %llu bytes",
-                         (unsigned long long)need);
+        return leat_fail(stage, LEAT_EINTERNAL, "liblzma is out of memory at %llu bytes",
+                         (unsigned long long)x->charged);
     if (need - x->charged > leat_memory_left(stage))
         return leat_fail(stage, LEAT_ELIMIT,
                          "needs %llu bytes of memory to decode, and %llu are left of the limit of "
@@ -89,7 +148,10 @@ static int unxz_step(struct leat_stage *stage, void *state, struct leat_in *in,
 
     if (r < 0)
         return r;
+    x->in = in;
+    x->in_from = in->pos;
     r = leat_lzma_run(&x->lzma, stage, FORMAT, raise_limit, x, in, out);
+    remember_step(x);
     return r == LEAT_ENOMEM ? leat_fail(stage, r, "out of memory for liblzma") : r;
 }
 
