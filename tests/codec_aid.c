@@ -2,6 +2,9 @@
 #include "codec_aid.h"
 
 #include <stdlib.h>
+#ifndef ZLIB_CONST
+#define ZLIB_CONST
+#endif
 #include <zlib.h>
 #include <zstd.h>
 
@@ -21,7 +24,7 @@ struct codec_bytes codec_deflate(const void *data, size_t len, enum codec_wrap w
     ASSERT_EQ(deflateInit2(&z, level, Z_DEFLATED, wrap, 8, Z_DEFAULT_STRATEGY), Z_OK);
     to.len = deflateBound(&z, len);
     to.data = must_alloc(to.len);
-    z.next_in = (uint8_t *)(uintptr_t)data;
+    z.next_in = data;
     z.avail_in = (uInt)len;
     z.next_out = to.data;
     z.avail_out = (uInt)to.len;
@@ -39,7 +42,7 @@ struct codec_bytes codec_inflate(const void *data, size_t len, enum codec_wrap w
     int r;
 
     ASSERT_EQ(inflateInit2(&z, wrap), Z_OK);
-    z.next_in = (uint8_t *)(uintptr_t)data;
+    z.next_in = data;
     z.avail_in = (uInt)len;
     do {
         size *= 2;
@@ -77,8 +80,8 @@ struct codec_bytes codec_zstd(const void *data, size_t len, int level, bool chec
 struct codec_bytes codec_text(size_t len, uint64_t seed)
 {
     static const char *const words[] = {
-        "GET ",   "POST ", "/index.html", "/api/v1/items/", "200 ", "404 ", "DEBUG ", "INFO ",
-        "user=",  "id=",   "\n",          " 2026-11-22T",   ":",    "-",    "timeout", "\t",
+        "GET ",  "POST ", "/index.html", "/api/v1/items/", "200 ", "404 ", "DEBUG ",  "INFO ",
+        "user=", "id=",   "\n",          " 2026-11-22T",   ":",    "-",    "timeout", "\t",
     };
     struct codec_bytes to = {.data = must_alloc(len), .len = len};
     size_t at = 0;

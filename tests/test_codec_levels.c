@@ -11,9 +11,16 @@
 #define GZIP_LEVELS 9
 
 static const char *const corpora[] = {
-    "corpora/a.txt",          "corpora/aaa.txt",    "corpora/alice29.txt", "corpora/geo.protodata",
-    "corpora/html",           "corpora/pi.txt",     "corpora/random.txt",  "corpora/urls.10K",
-    "corpora/paper-100k.pdf", "corpora/world192.txt",
+    "corpora/a.txt",
+    "corpora/aaa.txt",
+    "corpora/alice29.txt",
+    "corpora/geo.protodata",
+    "corpora/html",
+    "corpora/pi.txt",
+    "corpora/random.txt",
+    "corpora/urls.10K",
+    "corpora/paper-100k.pdf",
+    "corpora/world192.txt",
     "codec/zstd/golden-compression/PR-3517-block-splitter-corruption-test",
     "codec/zstd/golden-compression/http",
     "codec/zstd/golden-compression/huffman-compressed-larger",
@@ -35,7 +42,7 @@ static bool have_tool(const char *name)
     char command[128];
 
     snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
-    return system(command) == 0;
+    return system(command) == 0; // NOLINT(cert-env33-c): a name of ours
 }
 
 static void write_file(const char *path, const void *data, size_t n)
@@ -57,7 +64,7 @@ static struct codec_bytes filter(const char *command, const void *data, size_t n
     snprintf(out, sizeof(out), "%s/out", test_tmp_dir());
     write_file(in, data, n);
     snprintf(line, sizeof(line), "%s <'%s' >'%s'", command, in, out);
-    if (system(line) != 0)
+    if (system(line) != 0) // NOLINT(cert-env33-c): a command of ours
         FAIL("failed: %s", line);
     b.data = test_file_read(out, &b.len);
     ASSERT_NOT_NULL(b.data);
@@ -143,9 +150,27 @@ TEST(test_zlib_reads_every_level_of_the_corpora)
 TEST(test_zlib_reads_all_sizes_around_those_of_pieces)
 {
     static const size_t sizes[] = {
-        0, 1, 2, 3, 55, 63, 64, 65, 4096, 32767, 32768, 32769, PIECE_SMALL - 1, PIECE_SMALL,
-        PIECE_SMALL + 1, 2 * PIECE_SMALL, PIECE_LARGE - 1, PIECE_LARGE, PIECE_LARGE + 1,
-        3 * PIECE_LARGE, 3 * PIECE_LARGE + 12345,
+        0,
+        1,
+        2,
+        3,
+        55,
+        63,
+        64,
+        65,
+        4096,
+        32767,
+        32768,
+        32769,
+        PIECE_SMALL - 1,
+        PIECE_SMALL,
+        PIECE_SMALL + 1,
+        2 * PIECE_SMALL,
+        PIECE_LARGE - 1,
+        PIECE_LARGE,
+        PIECE_LARGE + 1,
+        3 * PIECE_LARGE,
+        3 * PIECE_LARGE + 12345,
     };
     static const char *const options[] = {"", "-1", "-0", "-4", "--backend=zlib"};
 
@@ -193,9 +218,10 @@ TEST(test_gzip_pigz_igzip_and_python_read_every_level)
 TEST(test_zstd_and_we_read_every_zstd_level)
 {
     struct codec_bytes plain = codec_text(2 * PIECE_LARGE + 777, 6);
-    static const char *const options[] = {"--fast=100", "--fast=3", "--fast", "-1", "-2", "-3",
-                                          "-4", "-5", "-6", "-7", "-8", "-9", "-10", "-12", "-15",
-                                          "-17", "-19", "--long=24 -5", "--no-check"};
+    static const char *const options[] = {
+        "--fast=100", "--fast=3", "--fast", "-1",           "-2",        "-3",  "-4",
+        "-5",         "-6",       "-7",     "-8",           "-9",        "-10", "-12",
+        "-15",        "-17",      "-19",    "--long=24 -5", "--no-check"};
     bool tool = have_tool("zstd");
     char stage[64];
     struct memio io;
@@ -220,10 +246,10 @@ TEST(test_what_gzip_pigz_and_zstd_compress_we_read)
 {
     struct codec_bytes plain = codec_text(PIECE_LARGE + 777, 8);
     static const char *const tools[][3] = {
-        {"gzip", "gzip -1", "gunzip"},       {"gzip", "gzip -9 -n", "gunzip"},
-        {"pigz", "pigz -p 2 -3", "gunzip"},  {"pigz", "pigz -z", "unzlib"},
-        {"pigz", "pigz -i -p 2", "gunzip"},  {"igzip", "igzip -0 -c", "gunzip"},
-        {"zstd", "zstd -T2 -1", "unzstd"},   {"zstd", "zstd -19 --no-check", "unzstd"},
+        {"gzip", "gzip -1", "gunzip"},        {"gzip", "gzip -9 -n", "gunzip"},
+        {"pigz", "pigz -p 2 -3", "gunzip"},   {"pigz", "pigz -z", "unzlib"},
+        {"pigz", "pigz -i -p 2", "gunzip"},   {"igzip", "igzip -0 -c", "gunzip"},
+        {"zstd", "zstd -T2 -1", "unzstd"},    {"zstd", "zstd -19 --no-check", "unzstd"},
         {"zstd", "zstd --long=24", "unzstd"},
     };
 
@@ -262,8 +288,7 @@ TEST(test_no_level_is_larger_than_that_of_gzip)
             snprintf(text, sizeof(text), "gzip -%d", level);
             theirs = filter(text, plain.data, plain.len);
             compress(&io, text, &plain, 1, 0);
-            test_context("%s of %s: %zu bytes, gzip %zu", text, corpora[i], io.out_len,
-                         theirs.len);
+            test_context("%s of %s: %zu bytes, gzip %zu", text, corpora[i], io.out_len, theirs.len);
             if (theirs.len * 100 > plain.len)
                 ASSERT_LE(io.out_len * 100, theirs.len * 101);
             memio_free(&io);
@@ -279,7 +304,8 @@ static void same_whatever(const char *stage, const struct codec_bytes *plain)
         unsigned threads;
         size_t piece, chunk;
     } ways[] = {
-        {2, 0, 0}, {4, 65536, 7000}, {3, 1000003, PIECE_LARGE}, {2, MEMIO_RANDOM, 65536}, {1, 0, 100000},
+        {2, 0, 0},      {4, 65536, 7000}, {3, 1000003, PIECE_LARGE}, {2, MEMIO_RANDOM, 65536},
+        {1, 0, 100000},
     };
     struct memio first, io;
 
@@ -302,9 +328,15 @@ static void same_whatever(const char *stage, const struct codec_bytes *plain)
 
 TEST(test_the_bytes_are_the_same_whatever_the_workers_and_the_chunks)
 {
-    static const char *const stages[] = {"gzip",    "gzip -1",  "gzip -0",         "gzip -4",
-                                         "deflate", "zlib -2",  "gzip --backend=zlib",
-                                         "zstd -1", "zstd --fast=5"};
+    static const char *const stages[] = {"gzip",
+                                         "gzip -1",
+                                         "gzip -0",
+                                         "gzip -4",
+                                         "deflate",
+                                         "zlib -2",
+                                         "gzip --backend=zlib",
+                                         "zstd -1",
+                                         "zstd --fast=5"};
 
     for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
         struct codec_bytes text = codec_text(4 * PIECE_LARGE, i),

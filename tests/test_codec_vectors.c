@@ -56,8 +56,8 @@ static void check_row(const struct row *row, const char *stage, struct memio *io
     size_t len;
     uint8_t *data = test_data_read(row->path, &len);
 
-    test_context("%s : %s, threads %u, piece %zu, room %zu", row->path, stage,
-                 io->settings.threads, io->piece, io->settings.room);
+    test_context("%s : %s, threads %u, piece %zu, room %zu", row->path, stage, io->settings.threads,
+                 io->piece, io->settings.room);
     io->in = data;
     io->in_len = len;
     memio_run(io, stage);
@@ -152,9 +152,17 @@ TEST(test_decode_gives_what_the_stage_of_the_codec_gives)
 TEST(test_zlib_vectors_give_the_file_beside_them)
 {
     static const char *const names[] = {
-        "1B", "256B-extended-ASCII-table-in-utf8-dynamic-Huffman",
-        "256B-extended-ASCII-table-uncompressed", "32A-fixed-Huffman", "base64-256KiB",
-        "base64-32KiB", "dolorem-ipsum.txt", "empty", "numbers-10,65-90", "random-128KiB", "zeros",
+        "1B",
+        "256B-extended-ASCII-table-in-utf8-dynamic-Huffman",
+        "256B-extended-ASCII-table-uncompressed",
+        "32A-fixed-Huffman",
+        "base64-256KiB",
+        "base64-32KiB",
+        "dolorem-ipsum.txt",
+        "empty",
+        "numbers-10,65-90",
+        "random-128KiB",
+        "zeros",
     };
     static const char *const stages[] = {"unzlib", "unzlib --backend=zlib"};
     char path[256];

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-#include "codec_aid.h"
 #include "../transforms/codec/zstd_frame.h"
 #include "../transforms/codec/zstd_memory.h"
+#include "codec_aid.h"
 
 #define MIB ((uint64_t)1 << 20)
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void set(ZSTD_CCtx *c, ZSTD_cParameter name, int value)
 {
@@ -141,13 +141,14 @@ TEST(test_options_that_are_wrong_are_refused)
     ASSERT_EQ(codec_run(&io, "zstd -0", "x", 1, 0), LEAT_EUSAGE);
 }
 
-/* --- the same bytes ---------------------------------------------------------------------------- */
+/* --- the same bytes --------------------------------------------------------------------------- */
 
 /* Input whose end falls on the end of a job, of a block, and one byte around them: where a
  * library looks at how the end is told. Under this limit jobs are of 1 MiB. */
 TEST(test_the_end_of_the_input_may_come_with_its_last_byte_or_later)
 {
-    static const size_t sizes[] = {0, 1, 2, 131071, 131072, 131073, 1 << 20, 2 << 20, (2 << 20) + 1};
+    static const size_t sizes[] = {0,      1,       2,       131071,       131072,
+                                   131073, 1 << 20, 2 << 20, (2 << 20) + 1};
     static const char *const stages[] = {"zstd -1", "zstd --fast=20"};
     struct codec_bytes text = codec_text((2 << 20) + 1, 9);
 
@@ -179,7 +180,7 @@ TEST(test_the_end_of_the_input_may_come_with_its_last_byte_or_later)
     free(text.data);
 }
 
-/* --- frames ------------------------------------------------------------------------------------ */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 struct frames {
     uint8_t data[4096];
@@ -301,9 +302,8 @@ TEST(test_a_window_beyond_the_limit_is_refused_before_it_is_allocated)
         uint64_t window = 1ull << (10 + exponent);
         char figure[32];
 
-        io = (struct memio){.in = frame,
-                            .in_len = sizeof(frame),
-                            .settings = {.threads = 1, .memory = 8 * MIB}};
+        io = (struct memio){
+            .in = frame, .in_len = sizeof(frame), .settings = {.threads = 1, .memory = 8 * MIB}};
         test_context("window of 2^%u", 10 + exponent);
         memio_run(&io, "unzstd");
         ASSERT_LE(io.stats.memory_peak, 8 * MIB);
@@ -337,7 +337,9 @@ TEST(test_many_frames_need_the_memory_of_one)
 {
     struct codec_bytes text = codec_text(3 << 20, 1), z = codec_zstd(text.data, text.len, 3, true);
     uint8_t *data = malloc(20 * z.len);
-    struct memio io = {.in = data, .in_len = 20 * z.len, .discard = true,
+    struct memio io = {.in = data,
+                       .in_len = 20 * z.len,
+                       .discard = true,
                        .settings = {.threads = 1, .memory = 8 * MIB}};
 
     ASSERT_NOT_NULL(data);

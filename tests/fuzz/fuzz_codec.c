@@ -80,7 +80,8 @@ static const struct {
 };
 #define N_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 
-static void go(const struct leat_registry *registry, const char *stage, struct run *run, size_t room)
+static void go(const struct leat_registry *registry, const char *stage, struct run *run,
+               size_t room)
 {
     struct leat_settings settings = {.threads = 1, .fixed_default_io = true, .room = room};
     struct leat_pipeline *pipeline = NULL;
@@ -103,6 +104,13 @@ static void disagree(const char *what, const char *one, const char *other, const
     abort();
 }
 
+/* Of data that is cut and damaged, one library may say that it is cut and another that it is
+ * damaged. */
+static int verdict(int code, bool same_library)
+{
+    return code == LEAT_ETRUNCATED && !same_library ? LEAT_ECORRUPT : code;
+}
+
 /* decode passes on what has no signature, so it need not refuse what a stage refuses. */
 static void compare(const struct leat_registry *registry, size_t pair, const uint8_t *in,
                     size_t len, uint8_t how, uint8_t *out[2])
@@ -110,12 +118,13 @@ static void compare(const struct leat_registry *registry, size_t pair, const uin
     struct run a = {.in = in, .in_len = len, .piece = how % 19, .out = out[0]},
                b = {.in = in, .in_len = len, .piece = how / 19 * 5, .out = out[1]};
     bool lax = strcmp(pairs[pair].other, "decode") == 0;
+    bool same = strcmp(pairs[pair].one, pairs[pair].other) == 0;
 
     go(registry, pairs[pair].one, &a, how % 3 ? 0 : 7);
     go(registry, pairs[pair].other, &b, how % 5 ? 0 : 1000);
     if (lax && a.code != 0)
         return;
-    if (a.code != b.code ||
+    if (verdict(a.code, same) != verdict(b.code, same) ||
         (a.code == 0 && (a.out_len != b.out_len || memcmp(a.out, b.out, a.out_len) != 0)))
         disagree("decoding", pairs[pair].one, pairs[pair].other, &a, &b);
 }

@@ -6,6 +6,17 @@
 #include <stdint.h>
 #include <string.h>
 
+/* leat_unconst - for libraries whose pointers lack the const that they keep. */
+static inline uint8_t *leat_unconst(const uint8_t *data)
+{
+    union {
+        const uint8_t *from;
+        uint8_t *to;
+    } same = {.from = data};
+
+    return same.to;
+}
+
 /* leat_get_le - n bytes, 0 to 8, the least significant first. */
 static inline uint64_t leat_get_le(const uint8_t *from, size_t n)
 {

@@ -24,7 +24,8 @@ static bool has(const struct leat_deflater_ops *ops)
 /* The level of libdeflate for one of ours; 0: it is not the one to use. */
 static int libdeflate_level(int level)
 {
-    static const int levels[LEAT_DEFLATE_LEVEL_MAX + 1] = {0, 1, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    static const int levels[LEAT_DEFLATE_LEVEL_MAX + 1] = {0, 1, 1, 2,  4,  5, 6,
+                                                           7, 8, 9, 10, 11, 12};
 
     return levels[level];
 }

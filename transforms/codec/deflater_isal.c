@@ -6,6 +6,8 @@
 
 #include <isa-l.h>
 
+#include "bytes.h"
+
 #define LEVEL_BUF ISAL_DEF_LVL2_DEFAULT
 
 struct isal {
@@ -43,15 +45,13 @@ static int isal_run(struct leat_stage *stage, void *v, const struct leat_piece *
     z->level = lib->level;
     z->level_buf = lib->level_buf;
     z->level_buf_size = LEVEL_BUF;
-    /* The library's pointers lack their const. */
     if (piece->history_len > 0)
-        r = isal_deflate_set_dict(z, (uint8_t *)(uintptr_t)piece->history,
-                                  (uint32_t)piece->history_len);
+        r = isal_deflate_set_dict(z, leat_unconst(piece->history), (uint32_t)piece->history_len);
     if (r != COMP_OK)
         return leat_fail(stage, LEAT_EINTERNAL, "ISA-L refuses the history of a piece (%d)", r);
     z->flush = piece->last ? NO_FLUSH : SYNC_FLUSH;
     z->end_of_stream = piece->last;
-    z->next_in = (uint8_t *)(uintptr_t)piece->data;
+    z->next_in = leat_unconst(piece->data);
     z->avail_in = (uint32_t)piece->len;
     z->next_out = to;
     z->avail_out = (uint32_t)room;

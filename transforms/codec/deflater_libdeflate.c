@@ -91,7 +91,7 @@ static size_t libdeflate_bound(void *v, size_t n)
 /* Inflates what was made, compares it with the piece and finds the last block.
  * Returns 1, 0 if it is not the piece, or LEAT_ENOMEM. */
 static int verify(struct libdeflate *lib, const struct leat_piece *piece, const uint8_t *made,
-                   size_t n, struct last_block *ret)
+                  size_t n, struct last_block *ret)
 {
     z_stream *z = &lib->z;
     size_t done = 0;
@@ -135,7 +135,7 @@ static size_t open_end(uint8_t *made, const struct last_block *last)
     size_t whole = (size_t)(last->end / 8), n = whole;
     unsigned bits = (unsigned)(last->end % 8); /* used of the last byte, if not all */
 
-    made[last->header / 8] &= (uint8_t)~(1u << last->header % 8);
+    made[last->header / 8] &= (uint8_t) ~(1u << last->header % 8);
     if (bits > 0)
         made[whole] &= (uint8_t)((1u << bits) - 1);
     /* Three zero bits, the header of the stored block: in the rest of the last byte, or partly
@@ -164,8 +164,9 @@ static int run_tiny(struct leat_stage *stage, const struct leat_piece *piece, ui
     r = deflate(&z, Z_FINISH);
     *ret_made = z.total_out;
     deflateEnd(&z);
-    return r == Z_STREAM_END ? 0
-                             : leat_fail(stage, LEAT_EINTERNAL, "zlib did not finish a piece (%d)", r);
+    return r == Z_STREAM_END
+               ? 0
+               : leat_fail(stage, LEAT_EINTERNAL, "zlib did not finish a piece (%d)", r);
 }
 
 static int libdeflate_run(struct leat_stage *stage, void *v, const struct leat_piece *piece,

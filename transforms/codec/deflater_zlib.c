@@ -16,9 +16,10 @@ static int zlib_open(struct leat_stage *stage, int level, void **ret_lib)
     r = deflateInit2(z, level, Z_DEFLATED, -MAX_WBITS, MEM_LEVEL, Z_DEFAULT_STRATEGY);
     if (r != Z_OK) {
         leat_free(stage, z);
-        return r == Z_MEM_ERROR ? LEAT_ENOMEM
-                                : leat_fail(stage, LEAT_EUNSUPPORTED, "zlib %s does not fit zlib %s",
-                                            zlibVersion(), ZLIB_VERSION);
+        return r == Z_MEM_ERROR
+                   ? LEAT_ENOMEM
+                   : leat_fail(stage, LEAT_EUNSUPPORTED, "zlib %s does not fit zlib %s",
+                               zlibVersion(), ZLIB_VERSION);
     }
     *ret_lib = z;
     return 0;

@@ -20,9 +20,9 @@ struct gunzip {
     struct leat_inflater inflater;
     enum { IN_HEADER, IN_DATA, IN_TRAILER, BETWEEN, IN_PADDING } place;
     struct leat_gzip_header header;
-    uint64_t header_at;  /* byte offset of the member */
+    uint64_t header_at; /* byte offset of the member */
     uint64_t trailer_at;
-    bool later_member;   /* it is not the first one */
+    bool later_member; /* it is not the first one */
     uint8_t trailer[TRAILER];
     size_t trailer_have;
 };
@@ -97,8 +97,7 @@ static int read_trailer(struct leat_stage *stage, struct gunzip *g, struct leat_
     len = leat_get_le32(g->trailer + 4);
     if (crc != g->inflater.check)
         return leat_fail_at(stage, LEAT_ECORRUPT, g->trailer_at,
-                            "CRC-32 mismatch: stored %08x, computed %08x", crc,
-                            g->inflater.check);
+                            "CRC-32 mismatch: stored %08x, computed %08x", crc, g->inflater.check);
     if (len != (uint32_t)g->inflater.total)
         return leat_fail_at(stage, LEAT_ECORRUPT, g->trailer_at + 4,
                             "length mismatch: stored %u, decoded %u (modulo 2^32)", len,
@@ -174,7 +173,7 @@ const struct leat_decoder leat_decoder_gzip = {
     .close = gunzip_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

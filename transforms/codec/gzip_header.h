@@ -19,9 +19,9 @@ struct leat_gzip_header {
 
 enum leat_gzip_header_result {
     LEAT_GZIP_HEADER_MORE = 0,
-    LEAT_GZIP_HEADER_END = 1,      /* the deflate data is next */
-    LEAT_GZIP_HEADER_NONE = -1,    /* this is no gzip member */
-    LEAT_GZIP_HEADER_BAD = -2,     /* *ret_problem says why */
+    LEAT_GZIP_HEADER_END = 1,   /* the deflate data is next */
+    LEAT_GZIP_HEADER_NONE = -1, /* this is no gzip member */
+    LEAT_GZIP_HEADER_BAD = -2,  /* *ret_problem says why */
 };
 
 /* leat_gzip_header_feed - the next byte. `header` is zeroed before the first one. */

@@ -40,8 +40,9 @@ static int inflate_step(struct leat_stage *stage, struct leat_in *in, struct lea
 const struct leat_stage_type leat_stage_inflate = {
     .name = "inflate",
     .summary = "decompress raw deflate data (RFC 1951)",
-    .manual = "Truncation and anything after the data are errors. Raw deflate data has no checksum: "
-              "damage may go unnoticed.\n\n" LEAT_INFLATE_MANUAL,
+    .manual =
+        "Truncation and anything after the data are errors. Raw deflate data has no checksum: "
+        "damage may go unnoticed.\n\n" LEAT_INFLATE_MANUAL,
     .examples = "read big.log : deflate : inflate : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

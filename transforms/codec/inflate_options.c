@@ -16,5 +16,6 @@ int leat_inflate_plan(struct leat_stage *stage)
 {
     if (leat_inflater_available(leat_inflate_backend(stage)))
         return 0;
-    return leat_fail(stage, LEAT_EUNSUPPORTED, "this build has no ISA-L; the package is libisal-dev");
+    return leat_fail(stage, LEAT_EUNSUPPORTED,
+                     "this build has no ISA-L; the package is libisal-dev");
 }

@@ -46,8 +46,7 @@ void leat_inflater_reset(struct leat_inflater *inflater)
 {
     inflater->ops->reset(inflater->lib);
     inflater->total = 0;
-    inflater->check =
-        inflater->kind == LEAT_INFLATER_ADLER32 ? LEAT_ADLER32_INIT : LEAT_CRC32_INIT;
+    inflater->check = inflater->kind == LEAT_INFLATER_ADLER32 ? LEAT_ADLER32_INIT : LEAT_CRC32_INIT;
 }
 
 static void count(struct leat_inflater *inflater, const uint8_t *data, size_t n)
@@ -59,8 +58,8 @@ static void count(struct leat_inflater *inflater, const uint8_t *data, size_t n)
         inflater->check = leat_codec_adler32(inflater->check, data, n);
 }
 
-int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage,
-                       struct leat_in *in, struct leat_out *out)
+int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage, struct leat_in *in,
+                       struct leat_out *out)
 {
     for (;;) {
         struct leat_inflater_io io = {.in = in->data + in->pos, .in_len = in->len - in->pos};

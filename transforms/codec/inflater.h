@@ -32,7 +32,7 @@ struct leat_inflater_io {
     size_t in_len;
     uint8_t *to;
     size_t room;
-    size_t used, made; /* bytes, filled in */
+    size_t used, made;                    /* bytes, filled in */
     uint8_t back[LEAT_INFLATER_BACK_MAX]; /* at the end: bytes read ahead of it, in order */
     size_t n_back;
     const char *problem; /* when it returns LEAT_ECORRUPT: a literal */
@@ -55,8 +55,8 @@ struct leat_inflater {
     const struct leat_inflater_ops *ops;
     void *lib;
     enum leat_inflater_check kind;
-    uint32_t check;  /* of what was decoded since the last reset */
-    uint64_t total;  /* bytes decoded since the last reset */
+    uint32_t check; /* of what was decoded since the last reset */
+    uint64_t total; /* bytes decoded since the last reset */
     uint8_t back[LEAT_INFLATER_BACK_MAX];
     size_t back_pos, n_back;
 };
@@ -77,8 +77,8 @@ void leat_inflater_reset(struct leat_inflater *inflater);
  * Returns LEAT_END   the deflate data ended; what follows is to be read with leat_inflater_byte.
  *         LEAT_MORE  needs more input, or more room.
  *         < 0        failed: corrupt, truncated, or out of memory. */
-int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage,
-                       struct leat_in *in, struct leat_out *out);
+int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage, struct leat_in *in,
+                       struct leat_out *out);
 
 /* leat_inflater_byte - the next byte that is not deflate data; false: the input is used up. */
 static inline bool leat_inflater_byte(struct leat_inflater *inflater, struct leat_in *in,

@@ -12,6 +12,8 @@
 
 #include <isa-l.h>
 
+#include "bytes.h"
+
 static int isal_open(struct leat_stage *stage, void **ret_lib)
 {
     struct inflate_state *state = leat_alloc(stage, sizeof *state);
@@ -56,8 +58,7 @@ static int isal_run(void *lib, struct leat_inflater_io *io)
     struct inflate_state *state = lib;
     int r;
 
-    /* The library's pointer lacks its const. */
-    state->next_in = (uint8_t *)(uintptr_t)io->in;
+    state->next_in = leat_unconst(io->in);
     state->avail_in = (uint32_t)io->in_len;
     state->next_out = io->to;
     state->avail_out = (uint32_t)io->room;

@@ -14,9 +14,10 @@ static int zlib_open(struct leat_stage *stage, void **ret_lib)
     r = inflateInit2(z, -MAX_WBITS);
     if (r != Z_OK) {
         leat_free(stage, z);
-        return r == Z_MEM_ERROR ? LEAT_ENOMEM
-                                : leat_fail(stage, LEAT_EUNSUPPORTED, "zlib %s does not fit zlib %s",
-                                            zlibVersion(), ZLIB_VERSION);
+        return r == Z_MEM_ERROR
+                   ? LEAT_ENOMEM
+                   : leat_fail(stage, LEAT_EUNSUPPORTED, "zlib %s does not fit zlib %s",
+                               zlibVersion(), ZLIB_VERSION);
     }
     *ret_lib = z;
     return 0;

@@ -58,12 +58,13 @@ int leat_pieces_plan(struct leat_stage *stage)
 
     if (!c.ops)
         return leat_fail(stage, LEAT_EUNSUPPORTED, "level %d needs libdeflate%s", level_of(stage),
-                         backend_of(stage) ? "" : ", which this build lacks; -9 is the most it has");
+                         backend_of(stage) ? ""
+                                           : ", which this build lacks; -9 is the most it has");
     leat_plan_block(stage, c.block, c.history);
     return 0;
 }
 
-/* --- a lane ------------------------------------------------------------------------------------ */
+/* --- a lane ----------------------------------------------------------------------------------- */
 
 int leat_pieces_open(struct leat_stage *stage)
 {
@@ -163,7 +164,7 @@ int leat_pieces_step(struct leat_stage *stage, const struct leat_wrapper *wrappe
     return LEAT_END;
 }
 
-/* --- the join ---------------------------------------------------------------------------------- */
+/* --- the join --------------------------------------------------------------------------------- */
 
 /* Writes what is in `text`. */
 static int write_text(struct leat_pieces *p, struct leat_out *out)

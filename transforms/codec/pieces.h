@@ -41,13 +41,13 @@ struct leat_pieces {
     size_t block;
     uint8_t *gathered; /* `block` bytes, for a piece that comes in parts; `have` are there */
     size_t have;
-    uint8_t *made;     /* compressed: made_pos of made_len bytes are out */
+    uint8_t *made; /* compressed: made_pos of made_len bytes are out */
     size_t made_size, made_len, made_pos;
-    bool done;         /* the piece is compressed */
+    bool done; /* the piece is compressed */
     /* The join's. */
     uint64_t total;
     uint32_t check;
-    bool ended;        /* the last piece closed the deflate stream */
+    bool ended;                         /* the last piece closed the deflate stream */
     uint8_t text[LEAT_WRAPPER_MAX + 2]; /* being written: text_pos of text_len bytes are out */
     size_t text_len, text_pos;
 };
@@ -55,16 +55,17 @@ struct leat_pieces {
 extern const struct leat_option leat_pieces_options[];
 /* Paragraphs for the manual: what each level does. */
 #define LEAT_PIECES_MANUAL                                                                         \
-    "The input is cut into pieces that are compressed by as many workers as there are threads; "   \
-    "the output is one stream, and the same bytes whatever their number.\n\n"                      \
+    "The input is cut into pieces that are compressed by as many workers as there are "            \
+    "threads; the output is one stream, and the same bytes whatever their number.\n\n"             \
     "Level 1 is ISA-L: several times the speed of the others, at the size of gzip -1. "            \
-    "Levels 2 to 9 are libdeflate on pieces of 1 MiB, each verified as it is made: at the size of "\
-    "gzip's level of the same number (within 1 %) or less, at two to three times the speed. "      \
-    "(Data that shrinks to less than a hundredth may take up to a third more at level 1.) "        \
-    "Levels 10 to 12 are libdeflate's own, a few per cent smaller than 9 and much slower; each "   \
-    "worker holds 9 MiB. Level 0 stores. Where this build lacks one of the libraries, and for "    \
-    "level 0, zlib does levels 0 to 9 in the manner of pigz; so it does where --memory is less "     \
-    "than 4M. Below 16M the pieces are smaller, and the output a little larger.\n\n"              \
+    "Levels 2 to 9 are libdeflate on pieces of 1 MiB, each verified as it is made: at the "        \
+    "size of gzip's level of the same number (within 1 %) or less, at two to three times "         \
+    "the speed. (Data that shrinks to less than a hundredth may take up to a third more at "       \
+    "level 1.) Levels 10 to 12 are libdeflate's own, a few per cent smaller than 9 and "           \
+    "much slower; each worker holds 9 MiB. Level 0 stores. Where this build lacks one of "         \
+    "the libraries, and for level 0, zlib does levels 0 to 9 in the manner of pigz; so it "        \
+    "does where --memory is less than 4M. Below 16M the pieces are smaller, and the output "       \
+    "a little larger.\n\n"                                                                         \
     "--backend=zlib compresses with zlib alone; it is there for tests.\n\n"
 
 int leat_pieces_plan(struct leat_stage *stage);

@@ -21,10 +21,10 @@ struct unzstd {
     enum { AT_FRAME, IN_FRAME, IN_SKIPPABLE } place;
     uint8_t header[LEAT_ZSTD_HEADER_MAX]; /* header_have bytes are there */
     size_t header_have;
-    uint64_t frame_at;   /* byte offset of the frame */
-    uint64_t skip;       /* bytes left of a skippable one */
-    uint64_t charged;    /* for the largest window so far */
-    bool later_frame;    /* it is not the first one */
+    uint64_t frame_at; /* byte offset of the frame */
+    uint64_t skip;     /* bytes left of a skippable one */
+    uint64_t charged;  /* for the largest window so far */
+    bool later_frame;  /* it is not the first one */
 };
 
 static int unzstd_open(struct leat_stage *stage, void *state)
@@ -140,7 +140,8 @@ static int read_header(struct leat_stage *stage, struct unzstd *z, struct leat_i
         else if (!in->end || (z->header_have == 0 && z->later_frame))
             return LEAT_MORE;
         else
-            return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in a zstd frame header");
+            return leat_fail(stage, LEAT_ETRUNCATED,
+                             "unexpected end of input in a zstd frame header");
     }
     return begin_frame(stage, z);
 }
@@ -224,7 +225,7 @@ const struct leat_decoder leat_decoder_zstd = {
     .close = unzstd_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

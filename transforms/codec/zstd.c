@@ -25,7 +25,7 @@ struct zstd_params {
 
 struct zstd_state {
     ZSTD_CCtx *context;
-    bool held;          /* a byte of the input is held back */
+    bool held; /* a byte of the input is held back */
     uint8_t held_byte;
 };
 
@@ -86,7 +86,7 @@ static int zstd_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int fail_zstd(struct leat_stage *stage, size_t code)
 {
@@ -111,8 +111,7 @@ static unsigned charge_workers(struct leat_stage *stage, int level, int long_log
 /* Sets libzstd's workers if there are to be any: a static libzstd may have none. */
 static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
 {
-    struct leat_zstd_plan plan =
-        leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
+    struct leat_zstd_plan plan = leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
     unsigned n = 0;
 
     if (plan.workers && ZSTD_cParam_getBounds(ZSTD_c_nbWorkers).upperBound > 0)
@@ -180,7 +179,7 @@ static void zstd_close(struct leat_stage *stage)
     ZSTD_freeCCtx(z->context);
 }
 
-/* --- stepping ---------------------------------------------------------------------------------- */
+/* --- stepping --------------------------------------------------------------------------------- */
 
 /* Compresses n bytes into the room there is. Returns LEAT_END: all of them were taken, and if
  * `how` is ZSTD_e_end the frame is complete; LEAT_MORE: not yet, or no room; or < 0. */

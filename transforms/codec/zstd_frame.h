@@ -12,17 +12,17 @@
 #define LEAT_ZSTD_HEADER_MAX 18u
 
 enum leat_zstd_kind {
-    LEAT_ZSTD_NONE,  /* no frame of zstd */
+    LEAT_ZSTD_NONE, /* no frame of zstd */
     LEAT_ZSTD_FRAME,
     LEAT_ZSTD_SKIPPABLE,
 };
 
 struct leat_zstd_frame {
     enum leat_zstd_kind kind;
-    uint64_t window;  /* bytes that the decoder must keep */
-    uint64_t content; /* bytes decoded; UINT64_MAX: not stated. Of a skippable one: its length */
+    uint64_t window;     /* bytes that the decoder must keep */
+    uint64_t content;    /* bytes decoded; UINT64_MAX: not stated. Of a skippable one: its length */
     uint32_t dictionary; /* 0: none, or not stated */
-    bool reserved;    /* the reserved bit is set: not decodable */
+    bool reserved;       /* the reserved bit is set: not decodable */
 };
 
 /* leat_zstd_frame_need - how many bytes of the header are needed, of which the first n are there;

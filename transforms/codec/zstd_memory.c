@@ -9,8 +9,8 @@
 
 #define JOB_LEAST MIB
 #define JOB_MOST ((uint64_t)1 << 29) /* libzstd's own limit on 32-bit machines */
-#define JOB_WINDOWS 4u   /* windows in a job, as libzstd has it */
-#define JOBS_QUEUED 3u   /* being filled, its overlap, and one to spare */
+#define JOB_WINDOWS 4u               /* windows in a job, as libzstd has it */
+#define JOBS_QUEUED 3u               /* being filled, its overlap, and one to spare */
 /* What is left to the other stages, or half of the limit if that is less. */
 #define OTHERS (64 * MIB)
 
@@ -20,10 +20,10 @@ static const struct {
     uint32_t tables;
 } levels[LEAT_ZSTD_LEVEL_MAX + 1] = {
     {19, 800}, /* the negative ones */
-    {19, 832},     {20, 1024},    {21, 1536},    {21, 2816},   {21, 3840},   {21, 3840},
-    {21, 6912},    {21, 6912},    {22, 13056},   {22, 25344},  {22, 25344},  {22, 49920},
-    {22, 33536},   {22, 49920},   {22, 66304},   {22, 33728},  {23, 50176},  {23, 50752},
-    {23, 83520},   {25, 165440},  {26, 329280},  {27, 665280},
+    {19, 832},   {20, 1024},   {21, 1536},   {21, 2816},   {21, 3840},  {21, 3840},
+    {21, 6912},  {21, 6912},   {22, 13056},  {22, 25344},  {22, 25344}, {22, 49920},
+    {22, 33536}, {22, 49920},  {22, 66304},  {22, 33728},  {23, 50176}, {23, 50752},
+    {23, 83520}, {25, 165440}, {26, 329280}, {27, 665280},
 };
 
 static size_t row(int level)

@@ -13,8 +13,8 @@
 
 /* Workers are used if two of them fit into their part of the limit. */
 struct leat_zstd_plan {
-    bool workers;     /* in jobs, for libzstd's workers; else in the calling thread */
-    uint64_t job;     /* bytes of input in a job, if workers */
+    bool workers; /* in jobs, for libzstd's workers; else in the calling thread */
+    uint64_t job; /* bytes of input in a job, if workers */
 };
 
 /* leat_zstd_memory_part - the part of a limit that workers may take: others need memory, too. */
