@@ -418,10 +418,10 @@ static bool is_help_line(const char *text)
     return n > 0 && n <= 100 && text[n - 1] != '.' && !strchr(text, '\n') && text[0] != ' ';
 }
 
-static void check_option(const struct leat_stage_type *t, const struct leat_option *o)
+static void check_option(const struct leat_stage_type *t, const struct leat_option *o, size_t size)
 {
     test_context("%s: option --%s -%c", t->name, o->name ? o->name : "", o->short_name);
-    ASSERT_LE(o->offset + value_size(o->kind), t->params_size);
+    ASSERT_LE(o->offset + value_size(o->kind), size);
     ASSERT(is_help_line(o->help));
     ASSERT_EQ(o->kind == LEAT_OPT_FLAG, o->metavar == NULL);
     ASSERT_EQ(o->kind == LEAT_OPT_ENUM, o->choices != NULL);
@@ -447,7 +447,9 @@ TEST(test_the_tables_of_all_stages_are_sound)
         ASSERT(is_help_line(t->summary));
         ASSERT_LE(t->operands_min, t->operands_max);
         for (const struct leat_option *o = t->options; o && (o->name || o->short_name); o++)
-            check_option(t, o);
+            check_option(t, o, t->params_size);
+        for (const struct leat_option *o = t->branch_options; o && (o->name || o->short_name); o++)
+            check_option(t, o, t->branch_params_size);
     }
     leat_registry_free(registry);
 }

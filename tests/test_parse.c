@@ -18,6 +18,7 @@ static int idle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
 struct up_params {
     int loud;
     int64_t level;
+    struct leat_strings exprs;
 };
 
 static const struct leat_option up_options[] = {
@@ -31,6 +32,12 @@ static const struct leat_option up_options[] = {
      .max = 9,
      .initial = 6,
      .help = "how much"},
+    {.name = "expr",
+     .short_name = 'e',
+     .kind = LEAT_OPT_LIST,
+     .offset = offsetof(struct up_params, exprs),
+     .metavar = "RE",
+     .help = "what"},
     {0},
 };
 
@@ -56,6 +63,13 @@ static const struct leat_stage_type types[] = {
      .operands_raw = true,
      .branches_min = 1,
      .branches_max = 3,
+     .step = idle_step},
+    {.name = "t-route",
+     .kind = LEAT_TRANSFORM,
+     .branches_min = 1,
+     .branches_max = 3,
+     .branch_options = up_options,
+     .branch_params_size = sizeof(struct up_params),
      .step = idle_step},
     {.name = "t-join",
      .kind = LEAT_FAN_IN,
@@ -235,6 +249,25 @@ TEST(test_branches_nest_and_stages_are_numbered_depth_first)
     teardown();
 }
 
+TEST(test_a_branch_may_begin_with_options_of_its_junction)
+{
+    const struct up_params *params;
+
+    setup();
+    parse_text("t-route [ -l --level 3 : t-up : - ] [ t-bare ] [\n-n4\nt-to x\n]");
+    ASSERT_EQ(plan->root.nodes[0].n_branches, 3);
+    params = plan->root.nodes[0].branch_options[0].params;
+    ASSERT_EQ(params->loud, 1);
+    ASSERT_EQ(params->level, 3);
+    params = plan->root.nodes[0].branch_options[1].params;
+    ASSERT_EQ(params->loud, 0);
+    ASSERT_EQ(params->level, 6);
+    ASSERT_EQ(plan->root.nodes[0].branches[0].nodes[0].number, 2);
+    ASSERT_EQ(plan->root.nodes[0].branches[2].nodes[0].number, 5);
+    assert_canonical("t-route [ -l --level 3 | t-up | write - ] [ t-bare ] [ -n4 | t-to x ]");
+    teardown();
+}
+
 TEST(test_an_alias_is_written_as_the_name)
 {
     setup();
@@ -347,6 +380,14 @@ static const struct mistake mistakes[] = {
     {"t-fan [ t-up ] [ t-up ] [ t-up ] [ t-up ]", LEAT_EUSAGE, 1, 6, "at most 3 branches"},
     {"t-up [ t-bare ]", LEAT_EUSAGE, 1, 5, "takes no branches"},
     {"t-fan [ ]", LEAT_EUSAGE, 0, 8, "a branch [ ] is empty"},
+    {"t-route [ -l ]", LEAT_EUSAGE, 0, 13, "a stage is missing"},
+    {"t-route [ -l", LEAT_EUSAGE, 0, 8, "'[' is not closed"},
+    {"t-route [ -l : ]", LEAT_EUSAGE, 0, 15, "a stage is missing"},
+    {"t-route [ -n 12 : t-up ]", LEAT_EUSAGE, 1, 13, "from 1 to 9"},
+    {"t-route [ --leval 3 : t-up ]", LEAT_EUSAGE, 1, 10, "did you mean --level?"},
+    {"t-route [ -l t-up ]", LEAT_EUSAGE, 1, 13, "joined by"},
+    {"t-route [ : t-up ]", LEAT_EUSAGE, 0, 10, "a stage is missing before"},
+    {"t-fan [ -l : t-up ]", LEAT_EUSAGE, 2, 8, "options come after"},
     {"t-fan [ t-up : ]", LEAT_EUSAGE, 0, 15, "a stage is missing before ']'"},
     {"t-fan [ t-up", LEAT_EUSAGE, 0, 6, "'[' is not closed"},
     {"t-fan [", LEAT_EUSAGE, 0, 6, "'[' is not closed"},
@@ -542,35 +583,66 @@ static char *random_word(uint64_t *seed)
 
 #define ROUND_WORDS 40u
 
-/* A stage, sometimes with branches; raw operands, so that every word is fine. */
+static void put_word(struct leat_token *tokens, size_t *n, char *word)
+{
+    tokens[(*n)++] = (struct leat_token){.word = word};
+}
+
+/* [ --expr WORD : … and so on: options that a branch of t-route begins with. */
+static void random_branch_options(uint64_t *seed, struct leat_token *tokens, size_t *n)
+{
+    if (test_random(seed) % 4 == 0)
+        return;
+    put_word(tokens, n, strdup(test_random(seed) % 2 ? "-e" : "--expr"));
+    put_word(tokens, n, random_word(seed));
+    tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_JOIN};
+}
+
+static void random_chain(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth);
+
+static void random_branches(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth,
+                            bool route)
+{
+    size_t branches = 1 + test_random(seed) % 2;
+
+    for (size_t i = 0; i < branches; i++) {
+        tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_OPEN};
+        if (route)
+            random_branch_options(seed, tokens, n);
+        if (*n + 12 < ROUND_WORDS)
+            random_chain(seed, tokens, n, depth + 1);
+        else
+            put_word(tokens, n, strdup("t-bare"));
+        tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_CLOSE};
+    }
+}
+
+/* Stages of any words (after --, so that every word is fine), sometimes with branches. */
 static void random_chain(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth)
 {
+    static const char *const names[] = {"t-up", "t-fan", "t-route"};
     size_t stages = 1 + test_random(seed) % 3;
 
     for (size_t s = 0; s < stages && *n + 12 < ROUND_WORDS; s++) {
-        size_t args = test_random(seed) % 5, branches = 1 + test_random(seed) % 2;
+        size_t kind = depth == 3 ? 0 : test_random(seed) % 3;
+        size_t args = kind == 2 ? 0 : test_random(seed) % 5;
 
         if (s > 0)
             tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_JOIN};
-        if (depth == 3 || test_random(seed) % 2) {
-            tokens[(*n)++] = (struct leat_token){.word = strdup("t-up")};
-            tokens[(*n)++] = (struct leat_token){.word = strdup("--")};
-            branches = 0;
-        } else {
-            tokens[(*n)++] = (struct leat_token){.word = strdup("t-fan")};
-            tokens[(*n)++] = (struct leat_token){.word = strdup("--")};
-        }
+        put_word(tokens, n, strdup(names[kind]));
+        put_word(tokens, n, strdup("--"));
         for (size_t i = 0; i < args && *n + 12 < ROUND_WORDS; i++)
-            tokens[(*n)++] = (struct leat_token){.word = random_word(seed)};
-        for (size_t i = 0; i < branches; i++) {
-            tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_OPEN};
-            if (*n + 12 < ROUND_WORDS)
-                random_chain(seed, tokens, n, depth + 1);
-            else
-                tokens[(*n)++] = (struct leat_token){.word = strdup("t-bare")};
-            tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_CLOSE};
-        }
+            put_word(tokens, n, random_word(seed));
+        if (kind > 0)
+            random_branches(seed, tokens, n, depth, kind == 2);
     }
+}
+
+static void assert_same_words(const struct leat_strings *a, const struct leat_strings *b)
+{
+    ASSERT_EQ(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++)
+        ASSERT_STREQ(a->v[i], b->v[i]);
 }
 
 static void assert_same_chain(const struct leat_chain *a, const struct leat_chain *b)
@@ -581,12 +653,13 @@ static void assert_same_chain(const struct leat_chain *a, const struct leat_chai
 
         ASSERT(x->type == y->type);
         ASSERT_EQ(x->number, y->number);
-        ASSERT_EQ(x->args.n, y->args.n);
-        for (size_t j = 0; j < x->args.n; j++)
-            ASSERT_STREQ(x->args.v[j], y->args.v[j]);
+        assert_same_words(&x->args, &y->args);
         ASSERT_EQ(x->n_branches, y->n_branches);
-        for (size_t j = 0; j < x->n_branches; j++)
+        for (size_t j = 0; j < x->n_branches; j++) {
+            if (x->branch_options)
+                assert_same_words(&x->branch_options[j].args, &y->branch_options[j].args);
             assert_same_chain(&x->branches[j], &y->branches[j]);
+        }
     }
 }
 

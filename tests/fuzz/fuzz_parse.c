@@ -68,6 +68,12 @@ static const struct leat_stage_type types[] = {
      .operands_max = SIZE_MAX,
      .operands_raw = true},
     {.name = "j", .kind = LEAT_FAN_IN, .branches_min = 1, .branches_max = 4},
+    {.name = "r",
+     .kind = LEAT_TRANSFORM,
+     .branches_min = 1,
+     .branches_max = 4,
+     .branch_options = options,
+     .branch_params_size = sizeof(struct params)},
     {.name = "no", .kind = LEAT_TRANSFORM, .missing = "it"},
 };
 #define N_TYPES (sizeof types / sizeof *types)
@@ -103,6 +109,13 @@ const struct leat_stage_type *leat_registry_at(const struct leat_registry *regis
         }                                                                                          \
     } while (0)
 
+static void check_same_words(const struct leat_strings *a, const struct leat_strings *b)
+{
+    CHECK(a->n == b->n);
+    for (size_t i = 0; i < a->n; i++)
+        CHECK(strcmp(a->v[i], b->v[i]) == 0);
+}
+
 static void check_same(const struct leat_chain *a, const struct leat_chain *b)
 {
     CHECK(a->n == b->n);
@@ -110,12 +123,15 @@ static void check_same(const struct leat_chain *a, const struct leat_chain *b)
         const struct leat_node *x = &a->nodes[i], *y = &b->nodes[i];
 
         CHECK(x->type == y->type && x->number == y->number);
-        CHECK(x->args.n == y->args.n && x->operands.n == y->operands.n);
+        CHECK(x->operands.n == y->operands.n);
+        check_same_words(&x->args, &y->args);
         CHECK(x->n_branches == y->n_branches);
-        for (size_t j = 0; j < x->args.n; j++)
-            CHECK(strcmp(x->args.v[j], y->args.v[j]) == 0);
-        for (size_t j = 0; j < x->n_branches; j++)
+        CHECK(!x->branch_options == !y->branch_options);
+        for (size_t j = 0; j < x->n_branches; j++) {
+            if (x->branch_options)
+                check_same_words(&x->branch_options[j].args, &y->branch_options[j].args);
             check_same(&x->branches[j], &y->branches[j]);
+        }
     }
 }
 
