@@ -4,6 +4,7 @@
  * give the same bytes, or both refuse the pattern. Each pair also draws its pieces, chunk, room and
  * threads. LEAT_GREP_PAIRS and LEAT_GREP_SEED ask for more or others.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -408,13 +409,13 @@ static void draw_run(uint64_t seed, struct memio *io)
     io->settings.seed = seed;
 }
 
-static void compare(struct pair *p, struct memio *io, const char *file, unsigned number)
+static void compare(struct pair *p, struct memio *io, const char *file, const char *name)
 {
     char *options = quoted(p), *text;
     struct buffer gnu = {0};
     int status, r;
 
-    test_context("pair %u: LC_ALL=C grep -a%s %s", number, options, file);
+    test_context("%s: LC_ALL=C grep -a%s %s", name, options, file);
     status = gnu_grep(p->args, p->n_args, file, &gnu);
     ASSERT_NE(asprintf(&text, "grep%s", options), -1);
     r = memio_run(io, text);
@@ -445,12 +446,14 @@ static void run_pairs(unsigned part)
     for (unsigned i = part; i < pairs; i += PROCESSES) {
         struct memio io = {0};
         struct pair p = {.n_args = 0};
+        char name[32];
 
+        snprintf(name, sizeof name, "pair %u", base + i);
         draw_pair(base + i, &p);
         io.in = p.text.data;
         io.in_len = p.text.len;
         draw_run(base + i, &io);
-        compare(&p, &io, write_text(p.text.data ? p.text.data : "", p.text.len), base + i);
+        compare(&p, &io, write_text(p.text.data ? p.text.data : "", p.text.len), name);
         memio_free(&io);
         pair_free(&p);
     }
@@ -474,4 +477,89 @@ TEST(test_agrees_with_gnu_grep_on_the_third_quarter_of_the_pairs)
 TEST(test_agrees_with_gnu_grep_on_the_last_quarter_of_the_pairs)
 {
     run_pairs(3);
+}
+
+/* --- the corpora ------------------------------------------------------------------------------- */
+
+/* Options and pattern, as words; NULL ends each. */
+static const char *const searches[][10] = {
+    {"-F", "the"},
+    {"-F", "-v", "e"},
+    {"-c", "-F", "and"},
+    {"-i", "-F", "THE lord"},
+    {"-w", "king"},
+    {"-x", "[[:space:]]*"},
+    {"-n", "^[A-Z][a-z]* [a-z]*$"},
+    {"-E", "[Ee]rror|[Ww]arning|commit [0-9a-f]{8}"},
+    {"-E", "-c", "(a|e|i|o|u){3}"},
+    {"-E", "-o", "[0-9]+(\\.[0-9]+)?"},
+    {"-E", "-o", "-i", "love|lo|lord"},
+    {"-E", "\\b([a-z]+) \\1\\b"},
+    {"-o", "\\([a-z]\\)\\1[a-z]*"},
+    {"-v", "-c", "^$"},
+    {"-P", "(?<=and )\\w+ing\\b"},
+    {"-P", "-o", "\\d{3,}(?!\\d)"},
+    {"-e", "God", "-e", "devil", "-e", "angel", "-n"},
+    {"-m", "7", "-n", "-E", "[aeiou]{2}[^aeiou]{3}"},
+    {"-F", "-e", "http", "-e", "\\\\", "-e", "<a ", "-e", "&amp;"},
+    {"-z", "-c", "a"},
+};
+
+static void search_file(const char *name, struct memio *io, const char *file)
+{
+    for (size_t i = 0; i < sizeof searches / sizeof *searches; i++) {
+        struct pair p = {.n_args = 0};
+
+        for (size_t k = 0; k < 10 && searches[i][k]; k++)
+            add_arg(&p, searches[i][k]);
+        io->settings.chunk = i % 2 ? 4095 : 0;
+        io->settings.threads = 1 + (unsigned)i % 3;
+        io->settings.record_max = 64u << 20;
+        compare(&p, io, file, name);
+        memio_free(io);
+        pair_free(&p);
+    }
+}
+
+static void search_corpus(const char *name)
+{
+    char path[512];
+    size_t len;
+    uint8_t *data;
+    struct memio io = {0}, unpack = {0};
+
+    snprintf(path, sizeof path, "corpora/%s", name);
+    data = test_data_read(path, &len);
+    if (strstr(name, ".zst")) {
+        unpack.in = data;
+        unpack.in_len = len;
+        ASSERT_EQ(memio_run(&unpack, "unzstd"), 0);
+        io.in = unpack.out;
+        io.in_len = unpack.out_len;
+    } else {
+        io.in = data;
+        io.in_len = len;
+    }
+    search_file(name, &io, write_text(io.in, io.in_len));
+    memio_free(&unpack);
+    free(data);
+}
+
+TEST(test_agrees_with_gnu_grep_on_the_corpora)
+{
+    const char *data = test_data_dir();
+    const struct dirent *entry;
+    char path[512];
+    DIR *dir;
+
+    if (!data)
+        SKIP(sizeof searches / sizeof *searches, "no test data: set LEAT_TEST_DATA");
+    need_gnu_grep(sizeof searches / sizeof *searches);
+    snprintf(path, sizeof path, "%s/corpora", data);
+    dir = opendir(path);
+    ASSERT_NOT_NULL(dir);
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            search_corpus(entry->d_name);
+    closedir(dir);
 }

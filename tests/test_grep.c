@@ -1,0 +1,423 @@
+/* test_grep.c - grep's options, errors and limits, and the searches below it. */
+#include <stdlib.h>
+
+#include "../transforms/text/literals.h"
+#include "../transforms/text/perl.h"
+#include "../transforms/text/scan.h"
+#include "memio.h"
+#include "test.h"
+
+#define ROUNDS 3000u
+
+/* Runs `grep ARGS` on text, under several chunkings; all must give `expected`. */
+static void expect(const char *args, const char *text, size_t len, const char *expected, size_t n)
+{
+    static const size_t chunks[] = {0, 1, 7, 65536};
+    char whole[512];
+
+    snprintf(whole, sizeof whole, "grep %s", args);
+    for (size_t i = 0; i < 2 * sizeof chunks / sizeof *chunks; i++) {
+        struct memio io = {.in = text, .in_len = len, .piece = i % 3};
+
+        io.settings.chunk = chunks[i / 2];
+        io.settings.room = i % 2;
+        io.settings.threads = 1 + (unsigned)i % 3;
+        test_context("%s, chunk %zu, room %zu", whole, chunks[i / 2], io.settings.room);
+        if (memio_run(&io, whole) < 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, expected, n);
+        memio_free(&io);
+    }
+}
+
+static void expect_text(const char *args, const char *text, const char *expected)
+{
+    expect(args, text, strlen(text), expected, strlen(expected));
+}
+
+static void expect_refused(const char *args, const char *what)
+{
+    struct memio io = {.in = "", .in_len = 0};
+    char whole[512];
+
+    snprintf(whole, sizeof whole, "grep %s", args);
+    test_context("%s", whole);
+    ASSERT_EQ(memio_run(&io, whole), LEAT_EUSAGE);
+    ASSERT_STR_HAS(io.error.text, what);
+    ASSERT_STREQ(io.error.stage_name, "grep");
+    memio_free(&io);
+}
+
+TEST(test_matching_lines_are_passed_on)
+{
+    expect_text("b", "abc\nxyz\nbbb\n", "abc\nbbb\n");
+    expect_text("-v b", "abc\nxyz\nbbb\n", "xyz\n");
+    expect_text("-i B", "abc\nxyz\nBBB\n", "abc\nBBB\n");
+    expect_text("-e x -e c", "abc\nxyz\nbbb\n", "abc\nxyz\n");
+    expect_text("'x\nc'", "abc\nxyz\nbbb\n", "abc\nxyz\n");
+    expect_text("-E 'x|^b+$'", "abc\nxyz\nbbb\n", "xyz\nbbb\n");
+    expect_text("-F .", "a.c\nabc\n", "a.c\n");
+    expect_text("-w b", "a b c\nabc\n", "a b c\n");
+    expect_text("-x b", "b\nbb\n", "b\n");
+    expect_text("q", "abc\n", "");
+    expect_text("''", "abc\n\n", "abc\n\n");
+}
+
+TEST(test_a_last_line_without_its_end_gets_one)
+{
+    expect_text("c", "a\nc", "c\n");
+    expect_text("-v a", "a\nc", "c\n");
+    expect_text("-n c", "a\nc", "2:c\n");
+    expect_text("-m 5 c", "a\nc", "c\n");
+    expect_text("-c c", "a\nc", "1\n");
+    expect("-z c", "a\0c", 3, "c", 2);
+    expect("-z -c c", "a\0c", 3, "1\n", 2);
+}
+
+TEST(test_counts_numbers_and_parts)
+{
+    expect_text("-c a", "a\nb\na\n", "2\n");
+    expect_text("-v -c a", "a\nb\na\n", "1\n");
+    expect_text("-c q", "a\nb\na\n", "0\n");
+    expect_text("-c q", "", "0\n");
+    expect_text("-n a", "a\nb\na\n", "1:a\n3:a\n");
+    expect_text("-n -v a", "a\nb\na\n", "2:b\n");
+    expect_text("-o '[0-9]*'", "a12b3\nc\n4\n", "12\n3\n4\n");
+    expect_text("-on '[0-9]*'", "a12b3\nc\n4\n", "1:12\n1:3\n3:4\n");
+    expect_text("-o -E 'a|ab|abc'", "abcabd\n", "abc\nab\n");
+    expect_text("-o -v a", "a\nb\n", "");
+    expect_text("-m 2 a", "a\na\nb\na\n", "a\na\n");
+    expect_text("-m 2 -v a", "b\na\nc\nd\n", "b\nc\n");
+    expect_text("-m 2 -c a", "a\na\nb\na\n", "2\n");
+    expect_text("-m -1 a", "a\na\n", "a\na\n");
+}
+
+TEST(test_it_gives_nothing_when_nothing_can_be_selected)
+{
+    expect_text("-m 0 a", "a\n", "");
+    expect_text("-m 0 -c a", "a\n", "");
+    expect_text("-v ''", "a\n", "");
+    expect_text("-v -c -e '' -e ''", "a\n", "");
+    expect_text("-v -x ''", "a\n\n", "a\n");
+}
+
+TEST(test_braces_that_begin_no_interval_are_ordinary)
+{
+    expect_text("-E '{1}a'", "a\nb\n", "a\n");
+    expect_text("'\\{1\\}'", "{1}\n1\n", "{1}\n");
+    expect_text("-E 'a{1'", "a{1\na\n", "a{1\n");
+    expect_text("-E 'a{,2}b'", "b\nx\n", "b\n");
+    expect_text("-E 'a{x}'", "a{x}\na\n", "a{x}\n");
+}
+
+TEST(test_no_match_goes_beyond_a_line)
+{
+    expect_text("'a[^x]b'", "a\nb\n", "");
+    expect_text("'a\\sb'", "a\nb\n", "");
+    expect_text("'a\\Wb'", "a\nb\n", "");
+    expect_text("-P 'a\\sb'", "a\nb\na b\n", "a b\n");
+    expect_text("-P 'a[^x]*b'", "a\nb\nacb\n", "acb\n");
+    expect_text("-P 'a(?!\\n)'", "a\nb\n", "a\n");
+    expect_text("-P 'a[^q]*+$'", "a\nq\n", "a\n");
+    expect_text("-P '(?<!b\\n)a'", "b\na\n", "a\n");
+    expect_text("-P '\\Aa\\z'", "b\na\n", "a\n");
+    expect("-z 'a.b'", "a\nb\0ab\0", 7, "a\nb", 4);
+}
+
+TEST(test_perl_patterns_know_utf8_if_asked)
+{
+    expect_text("-P -i --utf8 \xc3\xa9", "\xc3\x89\ne\n", "\xc3\x89\n");
+    expect_text("-P --utf8 '^.$'", "\xc3\x89\n\xff\na\n", "\xc3\x89\na\n");
+    expect_text("-P '^.$'", "\xc3\x89\n\xff\na\n", "\xff\na\n");
+}
+
+TEST(test_wrong_options_are_refused)
+{
+    expect_refused("", "needs a pattern");
+    expect_refused("-E -F a", "only one of -G, -E, -F and -P");
+    expect_refused("--utf8 a", "needs -P");
+    expect_refused("-e a b", "'b' is one operand too many");
+    expect_refused("-P -e a -e b", "must be the only one");
+    expect_refused("-P 'a('", "character 3");
+}
+
+TEST(test_wrong_patterns_are_refused)
+{
+    expect_refused("'\\(a'", "unmatched ( or \\(");
+    expect_refused("'a\\)'", "unmatched ) or \\)");
+    expect_refused("-E 'a('", "unmatched ( or \\(");
+    expect_refused("'[a'", "unmatched [");
+    expect_refused("'[z-a]'", "invalid range end");
+    expect_refused("'[[:foo:]]'", "invalid character class name");
+    expect_refused("'[:space:]'", "[[:space:]], not [:space:]");
+    expect_refused("'a\\{2,1\\}'", "invalid content of \\{\\}");
+    expect_refused("'a\\{1'", "unmatched \\{");
+    expect_refused("'a\\{99999\\}'", "too big");
+    expect_refused("'\\(a\\)\\2'", "invalid back reference");
+    expect_refused("'a\\'", "trailing backslash");
+}
+
+TEST(test_groups_nested_too_deeply_are_refused)
+{
+    char pattern[3 * 1000 + 32] = "-E '";
+    size_t n = strlen(pattern);
+
+    memset(pattern + n, '(', 1000);
+    pattern[n + 1000] = 'a';
+    memset(pattern + n + 1001, ')', 1000);
+    strcpy(pattern + n + 2001, "'");
+    {
+        struct memio io = {.in = "", .in_len = 0};
+        char whole[sizeof pattern + 8];
+
+        snprintf(whole, sizeof whole, "grep %s", pattern);
+        ASSERT_EQ(memio_run(&io, whole), LEAT_EUSAGE);
+        ASSERT_STR_HAS(io.error.text, "nested too deeply");
+        memio_free(&io);
+    }
+}
+
+TEST(test_enough_lines_end_an_endless_input)
+{
+    struct memio io = {.in = "a\nb\n", .in_len = 4, .in_repeat = 1u << 20};
+
+    ASSERT_EQ(memio_run(&io, "grep -m 3 a"), 0);
+    ASSERT_BYTES_EQ(io.out, io.out_len, "a\na\na\n", 6);
+    ASSERT_LT(io.stats.source_pos, 4u << 20);
+    memio_free(&io);
+}
+
+/* A text of one line of n bytes `c`, then "!\n", then "aab\n". */
+static char *hard_text(size_t n, char c)
+{
+    char *text = malloc(n + 16);
+
+    ASSERT_NOT_NULL(text);
+    memset(text, c, n);
+    strcpy(text + n, "!\naab\n");
+    return text;
+}
+
+TEST(test_patterns_that_need_exponential_time_have_a_second_way)
+{
+    char *text = hard_text(5000, 'a');
+
+    expect_text("-E '^(a*)*b'", text, "aab\n");
+    expect_text("-E '^(a|aa)+$'", text, "");
+    expect_text("-E '^(a+a+)+b$'", text, "aab\n");
+    expect_text("-E -o '(a|aa)*b'", text, "aab\n");
+    expect_text("-E -c '^(a|aa)+$'", text, "0\n");
+    free(text);
+}
+
+TEST(test_a_pattern_without_a_second_way_fails_and_says_where)
+{
+    static const char *const patterns[] = {"grep -P '^(a+a+)+$'", "grep -E '^(a+a+)+\\1\\1$'"};
+    char *text = hard_text(5000, 'a');
+    struct memio io = {.in = text, .in_len = strlen(text)};
+
+    for (size_t i = 0; i < 2; i++) {
+        test_context("%s", patterns[i]);
+        ASSERT_EQ(memio_run(&io, patterns[i]), LEAT_ELIMIT);
+        ASSERT_STR_HAS(io.error.text, "simplify it");
+        ASSERT(io.error.has_offset);
+        ASSERT_EQ(io.error.offset, 0);
+        memio_free(&io);
+    }
+    free(text);
+}
+
+TEST(test_a_long_line_needs_more_stack_and_gets_it)
+{
+    size_t n = 100000;
+    char *text = hard_text(n, 'a');
+
+    for (size_t i = 0; i < n; i += 2)
+        text[i] = 'b';
+    expect_text("-P -c '^(?:a|b)*!'", text, "1\n");
+    expect_text("-E -c '^(a|bq*)*!'", text, "1\n");
+    free(text);
+}
+
+TEST(test_many_patterns_are_searched_at_once)
+{
+    char args[4096] = "-F", text[8192] = "", expected[8192] = "";
+
+    for (unsigned i = 0; i < 100; i++) {
+        if (i % 3 == 0)
+            snprintf(args + strlen(args), sizeof args - strlen(args), " -e key%ux", i);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "line %u key%ux end\n", i, i);
+        if (i % 3 == 0)
+            snprintf(expected + strlen(expected), sizeof expected - strlen(expected),
+                     "line %u key%ux end\n", i, i);
+    }
+    expect_text(args, text, expected);
+}
+
+TEST(test_perl_patterns_are_judged_for_whole_buffers)
+{
+    static const char *const safe[] = {"abc", "a.*b$", "(?:a|b)+c", "[0-9a-f]+\\d\\w\\.", "a*?b"};
+    static const char *const unsafe[] = {"[^a]",        "\\s",   "a\\n", "(?=a)", "a++",
+                                         "a{2}+",       "\\D",   "\\Ka", "(?s).", "(*UTF)a",
+                                         "[[:space:]]", "\\x0a", "a\\"};
+
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+        if (!leat_perl_is_line_safe(safe[i]))
+            FAIL("taken for unsafe: %s", safe[i]);
+    for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++)
+        if (leat_perl_is_line_safe(unsafe[i]))
+            FAIL("taken for safe: %s", unsafe[i]);
+}
+
+/* --- the searches ------------------------------------------------------------------------------ */
+
+static void draw_bytes(uint64_t *random, uint8_t *to, size_t n, unsigned letters)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint8_t)("abcdefghABCDEFGH\n\t\xff."[test_random(random) % letters]);
+}
+
+static const uint8_t *find_simply(const uint8_t *data, size_t n, const uint8_t *what, size_t len,
+                                  bool fold)
+{
+    for (size_t i = 0; i + len <= n; i++)
+        if (fold ? strncasecmp((const char *)data + i, (const char *)what, len) == 0
+                 : memcmp(data + i, what, len) == 0)
+            return data + i;
+    return NULL;
+}
+
+TEST(test_a_string_is_found_where_it_is_first)
+{
+    uint8_t data[700], what[80];
+    uint64_t random = 1;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t n = test_random(&random) % sizeof data,
+               len = 1 + test_random(&random) % (round % 4 ? 4 : sizeof what);
+        unsigned letters = 1 + (unsigned)(test_random(&random) % 20);
+        bool fold = round % 3 == 0;
+        struct leat_literal l;
+        const uint8_t *hit, *expected;
+
+        draw_bytes(&random, data, n, letters);
+        draw_bytes(&random, what, len, fold && letters > 8 ? 8 : letters);
+        leat_literal_init(&l, what, len, fold);
+        hit = leat_literal_find(&l, data, n);
+        expected = find_simply(data, n, what, len, fold);
+        test_context("round %u, %zu in %zu bytes", round, len, n);
+        ASSERT_EQ(hit ? hit - data : -1, expected ? expected - data : -1);
+    }
+}
+
+TEST(test_lines_with_a_string_are_counted)
+{
+    uint8_t data[3000], what[8];
+    uint64_t random = 2;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t n = test_random(&random) % sizeof data, len = 1 + test_random(&random) % 4, at = 0;
+        unsigned letters = 17 + (unsigned)(test_random(&random) % 3);
+        uint64_t expected = 0;
+        struct leat_literal l;
+
+        draw_bytes(&random, data, n, letters);
+        draw_bytes(&random, what, len, 3);
+        leat_literal_init(&l, what, len, false);
+        while (at < n) {
+            const uint8_t *end = memchr(data + at, '\n', n - at);
+            size_t line = end ? (size_t)(end - data) - at + 1 : n - at;
+
+            expected += memmem(data + at, line, what, len) != NULL;
+            at += line;
+        }
+        test_context("round %u, %zu in %zu bytes", round, len, n);
+        ASSERT_EQ(leat_literal_count(&l, data, n, '\n'), expected);
+    }
+}
+
+TEST(test_an_unlucky_string_is_found_in_linear_time)
+{
+    size_t n = 4u << 20, len = 4096;
+    uint8_t *data = malloc(n), *what = malloc(len);
+    struct leat_literal l;
+
+    ASSERT(data && what);
+    memset(data, 'a', n);
+    memset(what, 'a', len);
+    what[len / 2] = 'b';
+    leat_literal_init(&l, what, len, false);
+    ASSERT_NULL(leat_literal_find(&l, data, n));
+    free(what);
+    free(data);
+}
+
+/* The line that holds the hit is the first line that holds one of the strings. */
+TEST(test_one_of_several_strings_is_found_in_the_first_line_that_has_one)
+{
+    static uint8_t data[900], what[LEAT_LITERALS_MAX][12];
+    uint64_t random = 3;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct leat_literal each[LEAT_LITERALS_MAX];
+        struct leat_literals all;
+        size_t n = test_random(&random) % sizeof data,
+               count = 2 + test_random(&random) % (LEAT_LITERALS_MAX - 1);
+        unsigned letters = 17 + (unsigned)(test_random(&random) % 4);
+        const uint8_t *hit, *first = NULL;
+        bool fold = round % 2;
+
+        draw_bytes(&random, data, n, letters);
+        for (size_t i = 0; i < count; i++) {
+            size_t len = 1 + test_random(&random) % (round % 3 ? sizeof what[0] : 3);
+
+            draw_bytes(&random, what[i], len, 8);
+            leat_literal_init(&each[i], what[i], len, fold);
+            hit = find_simply(data, n, what[i], len, fold);
+            if (hit && (!first || hit < first))
+                first = hit;
+        }
+        leat_literals_init(&all, each, count);
+        hit = leat_literals_find(&all, data, n);
+        test_context("round %u, %zu strings in %zu bytes", round, count, n);
+        ASSERT_EQ(hit != NULL, first != NULL);
+        if (hit && hit > first)
+            ASSERT_NULL(memchr(first, '\n', (size_t)(hit - first)));
+        else if (hit)
+            ASSERT_NULL(memchr(hit, '\n', (size_t)(first - hit)));
+    }
+}
+
+TEST(test_counting_and_skipping_agree_with_a_simple_loop)
+{
+    static uint8_t data[20000];
+    uint64_t random = 4;
+
+    for (unsigned round = 0; round < ROUNDS / 3; round++) {
+        size_t n = test_random(&random) % sizeof data, at, expected = n, back = 0;
+        uint64_t all = 0, want, left, seen = 0;
+
+        for (size_t i = 0; i < n; i++)
+            data[i] =
+                round % 2 ? (uint8_t)(test_random(&random) % 3) : (uint8_t)(round % 4 ? 1 : 2);
+        for (size_t i = 0; i < n; i++)
+            all += data[i] == 1;
+        test_context("round %u, %zu bytes", round, n);
+        ASSERT_EQ(leat_scan_count(data, n, 1), all);
+        want = left = 1 + test_random(&random) % (all + 3);
+        at = leat_scan_skip(data, n, 1, &left);
+        for (size_t i = 0; i < n; i++)
+            if (data[i] == 1 && ++seen == want)
+                expected = i + 1;
+        ASSERT_EQ(at, expected);
+        ASSERT_EQ(left, want > all ? want - all : 0);
+        left = want;
+        at = leat_scan_skip_back(data, n, 1, &left);
+        seen = 0;
+        for (size_t i = n; i > 0; i--)
+            if (data[i - 1] == 1 && ++seen == want)
+                back = i;
+        ASSERT_EQ(at, back);
+        ASSERT_EQ(left, want > all ? want - all : 0);
+    }
+}

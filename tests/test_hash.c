@@ -1,0 +1,213 @@
+/* test_hash.c - digests: known answers, the forms of the line, --to and --expect. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "memio.h"
+#include "test.h"
+
+#define LARGE 300000u
+
+struct known {
+    const char *stage, *tag, *of_nothing, *of_abc;
+};
+
+static const struct known known[] = {
+    {"md5", "MD5", "d41d8cd98f00b204e9800998ecf8427e", "900150983cd24fb0d6963f7d28e17f72"},
+    {"sha1", "SHA1", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+     "a9993e364706816aba3e25717850c26c9cd0d89d"},
+    {"sha256", "SHA256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {"sha512", "SHA512",
+     "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+     "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+     "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+     "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+    {"blake2b", "BLAKE2b",
+     "786a02f742015903c6c6fd852552d272912f4740e15847618a86e217f71f5419"
+     "d25e1031afee585313896444934eb04b903a685b1448b755d56f701afe9be2ce",
+     "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
+     "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923"},
+    {"crc32", "CRC32", "00000000", "352441c2"},
+    {"xxh64", "XXH64", "ef46db3751d8e999", "44bc2cf5ad770999"},
+};
+#define KNOWN (sizeof known / sizeof *known)
+
+static void expect(struct memio *io, const char *text, const char *expected)
+{
+    test_context("%s", text);
+    if (memio_run(io, text) < 0)
+        FAIL("%s", io->error.text);
+    ASSERT_BYTES_EQ(io->out, io->out_len, expected, strlen(expected));
+    memio_free(io);
+}
+
+TEST(test_digests_are_the_known_ones)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio nothing = {.in = "", .in_len = 0},
+                     abc = {.in = "abc", .in_len = 3, .piece = 1};
+        char line[256];
+
+        snprintf(line, sizeof line, "%s  -\n", known[i].of_nothing);
+        expect(&nothing, known[i].stage, line);
+        snprintf(line, sizeof line, "%s  -\n", known[i].of_abc);
+        abc.settings.room = 1;
+        expect(&abc, known[i].stage, line);
+    }
+}
+
+TEST(test_the_digest_does_not_depend_on_the_pieces)
+{
+    static uint8_t data[LARGE];
+    uint64_t random = 1;
+
+    for (size_t i = 0; i < LARGE; i++)
+        data[i] = (uint8_t)test_random(&random);
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio whole = {.in = data, .in_len = LARGE},
+                     pieces = {.in = data, .in_len = LARGE, .piece = MEMIO_RANDOM, .seed = i};
+        char line[256];
+
+        ASSERT_EQ(memio_run(&whole, known[i].stage), 0);
+        snprintf(line, sizeof line, "%.*s", (int)whole.out_len, (const char *)whole.out);
+        pieces.settings.chunk = 777;
+        pieces.settings.threads = 2;
+        expect(&pieces, known[i].stage, line);
+        memio_free(&whole);
+    }
+}
+
+/* Runs `read FILE | TEXT` on a file of that name in a directory of the test's own. */
+static void run_on_file(const char *name, const char *text, struct memio *io)
+{
+    char path[512], whole[1024];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", test_tmp_dir(), name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(write(fd, "abc", 3), 3);
+    close(fd);
+    snprintf(whole, sizeof whole, "read '%s' | %s | memsink --at=%lld", path, text, memio_at(io));
+    if (memio_run_text(io, whole) < 0)
+        FAIL("%s: %s", whole, io->error.text);
+    ASSERT_EQ(unlink(path), 0);
+}
+
+TEST(test_the_line_names_the_file_that_was_read)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio io = {.in_len = 0};
+        char line[1024];
+
+        run_on_file("a", known[i].stage, &io);
+        snprintf(line, sizeof line, "%s  %s/a\n", known[i].of_abc, test_tmp_dir());
+        ASSERT_BYTES_EQ(io.out, io.out_len, line, strlen(line));
+        memio_free(&io);
+    }
+}
+
+TEST(test_the_line_can_have_the_bsd_form)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio io = {.in_len = 0};
+        char line[1024], text[64];
+
+        snprintf(text, sizeof text, "%s --tag", known[i].stage);
+        run_on_file("a", text, &io);
+        snprintf(line, sizeof line, "%s (%s/a) = %s\n", known[i].tag, test_tmp_dir(),
+                 known[i].of_abc);
+        ASSERT_BYTES_EQ(io.out, io.out_len, line, strlen(line));
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_name_with_a_newline_a_return_or_a_backslash_is_escaped)
+{
+    static const char *const names[][2] = {
+        {"a\nb", "a\\nb"}, {"a\rb", "a\\rb"}, {"a\\b", "a\\\\b"}};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct memio io = {.in_len = 0};
+        char line[1024];
+
+        run_on_file(names[i][0], "md5", &io);
+        snprintf(line, sizeof line, "\\%s  %s/%s\n", known[0].of_abc, test_tmp_dir(), names[i][1]);
+        ASSERT_BYTES_EQ(io.out, io.out_len, line, strlen(line));
+        memio_free(&io);
+    }
+}
+
+TEST(test_with_to_the_stream_goes_on_and_the_line_goes_to_a_file)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio io = {.in = "abc", .in_len = 3};
+        char path[512], text[1024], line[256];
+        size_t len;
+        uint8_t *side;
+
+        snprintf(path, sizeof path, "%s/sum%zu", test_tmp_dir(), i);
+        snprintf(text, sizeof text, "%s --to='%s' | pass", known[i].stage, path);
+        expect(&io, text, "abc");
+        side = test_file_read(path, &len);
+        ASSERT_NOT_NULL(side);
+        snprintf(line, sizeof line, "%s  -\n", known[i].of_abc);
+        ASSERT_BYTES_EQ(side, len, line, strlen(line));
+        free(side);
+    }
+}
+
+TEST(test_the_expected_digest_lets_the_stream_pass)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio io = {.in = "abc", .in_len = 3};
+        char text[512];
+
+        snprintf(text, sizeof text, "%s --expect=%s", known[i].stage, known[i].of_abc);
+        expect(&io, text, "abc");
+    }
+}
+
+TEST(test_another_digest_is_a_checksum_error_and_nothing_is_committed)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct memio io = {.in = "abd", .in_len = 3};
+        char text[512];
+
+        snprintf(text, sizeof text, "%s --expect=%s", known[i].stage, known[i].of_abc);
+        test_context("%s", text);
+        ASSERT_EQ(memio_run(&io, text), LEAT_ECHECKSUM);
+        ASSERT_STR_HAS(io.error.text, known[i].of_abc);
+        ASSERT_EQ(io.commits, 0);
+        memio_free(&io);
+    }
+}
+
+TEST(test_the_digest_is_of_all_the_input_though_downstream_has_enough)
+{
+    struct memio io = {.in = "abc", .in_len = 3};
+    char text[512];
+
+    snprintf(text, sizeof text, "md5 --expect=%s | head -c 1", known[0].of_abc);
+    expect(&io, text, "a");
+    io.in = "abd";
+    ASSERT_EQ(memio_run(&io, text), LEAT_ECHECKSUM);
+    memio_free(&io);
+}
+
+TEST(test_an_expected_digest_of_wrong_length_is_refused)
+{
+    static const char *const texts[] = {"md5 --expect=12", "crc32 --expect=1234567x",
+                                        "sha256 --expect="};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct memio io = {.in = "", .in_len = 0};
+
+        test_context("%s", texts[i]);
+        ASSERT_EQ(memio_run(&io, texts[i]), LEAT_EUSAGE);
+        ASSERT_STR_HAS(io.error.text, "hexadecimal digits");
+        memio_free(&io);
+    }
+}
