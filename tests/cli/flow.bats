@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# flow.bats - branches and gates from the command line: all outputs or none, wherever it fails.
+# shellcheck disable=SC2086 # stages with their words are kept in one variable each
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    log_lines 20000 >log
+    gzip -k log
+    printf '#!/bin/sh\ncat; exit 3\n' >half
+    chmod +x half
+}
+
+# job STATUS BEFORE ONE TWO THREE AFTER - stages at five places of a job with a tee, a branch in a
+# branch and a route; where nothing is to fail, pass.
+job() {
+    run leat read log.gz : gunzip : $1 : \
+        tee [ $2 : sha256 : write sum ] [ tee [ $3 : count -l : write n ] : null ] : \
+        route [ -e ERROR : $4 : write err ] [ -F -e WARN : gzip : write warn.gz ] : $5 : write out
+}
+
+# none - no output of the job is there, and no temporary.
+none() {
+    only half log log.gz "$@"
+}
+
+# each_place STATUS STAGE... - the stage at each place in turn makes the job end so, with no output.
+each_place() {
+    local want=$1 i
+    local -a place
+    for i in 0 1 2 3 4; do
+        place=(pass pass pass pass pass)
+        place[i]=$2
+        job "${place[@]}"
+        is "$want" || { echo "place $i: $2"; return 1; }
+        none || { echo "place $i: $2"; return 1; }
+    done
+}
+
+@test "all outputs of all branches are there" {
+    job pass pass pass pass pass
+    is 0
+    none err n out sum warn.gz
+    cut -d' ' -f1 sum | cmp - <(sha256sum <log | cut -d' ' -f1)
+    [ "$(cat n)" = 20000 ]
+    grep ERROR log | cmp - err
+    gzip -dc warn.gz | cmp - <(grep WARN log)
+    grep -vE 'ERROR|WARN' log | cmp - out
+}
+
+@test "corrupt data at any place leaves no output" {
+    each_place 3 gunzip
+}
+
+@test "a failing child process at any place leaves no output" {
+    each_place 6 'exec false'
+    each_place 6 'exec ./half'
+}
+
+@test "a wrong checksum at any place leaves no output" {
+    each_place 4 'crc32 --expect=00000000'
+}
+
+@test "a gate that does not open at any place leaves no output" {
+    each_place 3 'require --min-bytes=1G'
+    each_place 3 'require --match nowhere'
+    each_place 7 'require --max-lines=10'
+}
+
+@test "a full device at the end of any branch leaves no output" {
+    local full='write /dev/full'
+    run -1 leat read log : tee [ $full ] [ write a ] : write b
+    none
+    run -1 leat read log : tee [ write a ] [ gzip : $full ] : write b
+    none
+    run -1 leat read log : tee [ write a ] : $full
+    none
+    run -1 leat read log : route [ -e ERROR : $full ] [ -e WARN : write a ] : write b
+    none
+    run -1 leat read log : route [ -e ERROR : write a ] : $full
+    none
+    run -1 leat paste [ read log ] [ read log : tee [ write a ] ] : $full
+    none
+}
+
+@test "a full disk in any branch leaves no output" {
+    [ "$(id -u)" = 0 ] || skip 'not root: cannot mount a small tmpfs'
+    mkdir small
+    mount -t tmpfs -o size=256k tmpfs small 2>/dev/null || skip 'mount is refused here'
+    local codes=()
+    run leat read log : tee [ write small/a ] [ write b ] : write c
+    codes+=("$status")
+    run leat read log : tee [ write a ] [ write b ] : write small/c
+    codes+=("$status")
+    run leat read log : route [ -e INFO : write small/a ] [ -e ERROR : write b ] : write c
+    codes+=("$status")
+    find small -mindepth 1 >left
+    umount small
+    rmdir small
+    [ "${codes[*]}" = '1 1 1' ]
+    [ ! -s left ]
+    rm left
+    none
+}
+
+@test "an old output stays as it was when another branch fails" {
+    echo old | tee a >b
+    run -4 leat --force read log : tee [ write a ] [ crc32 --expect=00000000 : null ] : write b
+    [ "$(cat a b)" = $'old\nold' ]
+    none a b
+}
+
+@test "an interrupt leaves no output of any branch" {
+    mkfifo feed
+    exec 9<>feed
+    mkdir work
+    (cd work && exec env --default-signal=INT "$LEAT" read ../feed : \
+        tee [ gzip : write a ] [ sha256 : write b ] : route [ -e ERROR : write c ] : write d) 2>err &
+    local pid=$! status=0
+    head -c 60000 log >feed
+    wait_for settled "$pid"
+    kill -INT "$pid"
+    wait "$pid" || status=$?
+    [ "$status" = 130 ]
+    [ -z "$(ls -A work)" ]
+}
+
+@test "merge and paste give what sort -m and paste give" {
+    local i
+    for i in 1 2 3; do
+        awk "NR % 3 == $i - 1" log | LC_ALL=C sort -t= -k2,2n >part$i
+    done
+    leat merge -t= -k2,2n [ read part1 ] [ read part2 : gzip : gunzip ] [ read part3 ] : write merged
+    LC_ALL=C sort -m -t= -k2,2n part1 part2 part3 | cmp - merged
+    leat paste -d ',;' [ read part1 ] [ read part2 : head -n 5 ] [ read part3 ] : write pasted
+    head -n 5 part2 | paste -d ',;' part1 - part3 | cmp - pasted
+}
+
+@test "merge says which line of which branch is out of order" {
+    printf 'a\nb\n' >one
+    printf 'a\nc\nb\n' >two
+    run -3 leat merge [ read one ] [ read two ] : write out
+    has 'merge (#1): branch 2 is not sorted: line 3'
+    has "'b'"
+    has '(byte 4)'
+    [ ! -e out ]
+}
+
+@test "require says both figures" {
+    run -3 leat read log : require --min-lines=30000 : write out
+    has 'has 20000 lines, --min-lines is 30000'
+    run -7 leat read log : require --max-bytes=1K : write out
+    has 'at least 1025 bytes, --max-bytes is 1024'
+    has '(byte 1024)'
+    none
+}
+
+@test "limit ends an endless source" {
+    leat zero : limit --bytes=3M --rate=1G/s : count -c >n
+    [ "$(cat n)" = $((3 << 20)) ]
+    leat exec yes : limit --lines=7 >seven
+    [ "$(wc -l <seven)" = 7 ]
+}
+
+@test "one pass does what tee and process substitution do" {
+    leat read log.gz : gunzip : tee [ sha256 : write s ] [ count -l : write n ] : zstd -3 : write o
+    sha256sum <log | cmp - s
+    [ "$(cat n)" = "$(wc -l <log)" ]
+    needs zstd
+    zstd -dcq o | cmp - log
+}
