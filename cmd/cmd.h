@@ -9,7 +9,7 @@
 #include "leat.h"
 #include "stage.h"
 
-/* --- buf.c: text that grows; a failed allocation is seen once, at the end ---------------------- */
+/* --- buf.c: text that grows; a failed allocation is seen once, at the end --------------------- */
 
 struct buf {
     char *data; /* NUL-terminated once something was added */
@@ -65,7 +65,7 @@ struct human human_bytes_short(uint64_t bytes); /* "1.2G" */
 struct human human_time(uint64_t ns);           /* "0:04", "1:02:03", "3d04h" */
 struct human human_seconds(uint64_t ns);        /* "0.042 s", "12.3 s" */
 
-/* --- config.c: the global options --------------------------------------------------------------- */
+/* --- config.c: the global options ------------------------------------------------------------- */
 
 enum progress_kind {
     PROGRESS_AUTO,
@@ -109,7 +109,7 @@ int config_parse(struct config *config, int argc, char **argv);
 /* config_is_global - whether a word such as --stats=json is one of them. */
 bool config_is_global(const char *word);
 
-/* --- message.c: what is written ------------------------------------------------------------------ */
+/* --- message.c: what is written --------------------------------------------------------------- */
 
 /* The text a pipeline came from, to point into; zero: from words. */
 struct origin {
@@ -127,7 +127,7 @@ int out_write(const struct buf *buf);
 /* message_write - the same to standard error; failure is nobody's to hear. */
 void message_write(const struct buf *buf);
 
-/* --- job.c: the pipeline from words, text or a file --------------------------------------------- */
+/* --- job.c: the pipeline from words, text or a file ------------------------------------------- */
 
 struct job {
     struct leat_registry *registry;
@@ -139,7 +139,7 @@ struct job {
 int job_open(struct job *job, const struct config *config, int n_words, char **words);
 void job_close(struct job *job);
 
-/* --- run.c -------------------------------------------------------------------------------------- */
+/* --- run.c ------------------------------------------------------------------------------------ */
 
 /* run_job - run to the end, with signals, progress and report. Returns an exit status; does not
  * return if the process ends by a signal. */
@@ -147,7 +147,7 @@ int run_job(const struct config *config, struct job *job);
 /* die_by - end as the signal would have ended us. */
 _Noreturn void die_by(int signal_number);
 
-/* --- meter.c: rate and time left, from positions ------------------------------------------------ */
+/* --- meter.c: rate and time left, from positions ---------------------------------------------- */
 
 struct meter {
     bool started;
@@ -161,7 +161,7 @@ double meter_rate(const struct meter *meter); /* bytes a second, lately */
 /* meter_left_ns - until `left` bytes have passed; UINT64_MAX: cannot be said. */
 uint64_t meter_left_ns(const struct meter *meter, uint64_t left);
 
-/* --- bar.c: one line of progress ------------------------------------------------------------------ */
+/* --- bar.c: one line of progress -------------------------------------------------------------- */
 
 /* What a line of progress is made of. */
 struct progress_view {
@@ -176,7 +176,7 @@ unsigned progress_percent(const struct progress_view *view);
 void progress_line(struct buf *buf, const struct progress_view *view, unsigned width, bool utf8,
                    bool color);
 
-/* --- progress.c --------------------------------------------------------------------------------- */
+/* --- progress.c ------------------------------------------------------------------------------- */
 
 struct progress {
     enum progress_kind kind;
@@ -197,7 +197,7 @@ void progress_status(struct progress *progress);
 /* progress_end - nothing of it stays on a terminal. */
 void progress_end(struct progress *progress);
 
-/* --- report.c: --stats, and which stage holds the rest back ------------------------------------- */
+/* --- report.c: --stats, and which stage holds the rest back ----------------------------------- */
 
 struct bottleneck {
     struct leat_stage_stats stage;
@@ -209,7 +209,7 @@ struct bottleneck {
 void report_bottleneck(const struct job *job, struct bottleneck *ret);
 void report_stats(const struct config *config, const struct job *job, bool failed);
 
-/* --- subcommands; each returns an exit status ---------------------------------------------------- */
+/* --- subcommands; each returns an exit status ------------------------------------------------- */
 
 int help_usage(const struct config *config);                          /* --help */
 int help_main(const struct config *config, int argc, char **argv);    /* leat help */
@@ -226,7 +226,7 @@ struct subcommand {
 extern const struct subcommand subcommands[];
 extern const size_t n_subcommands;
 
-/* --- table.c: how an option of a stage is shown -------------------------------------------------- */
+/* --- table.c: how an option of a stage is shown ----------------------------------------------- */
 
 bool option_is_last(const struct leat_option *option);
 /* option_label - "-n, --lines=COUNT". */

@@ -45,7 +45,7 @@ static bool wants_equals(const struct leat_option *o)
     return o->kind != LEAT_OPT_FLAG && !o->value_optional;
 }
 
-/* --- bash ---------------------------------------------------------------------------------------- */
+/* --- bash ------------------------------------------------------------------------------------- */
 
 static void bash_name(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
 {
@@ -116,7 +116,8 @@ static void bash_global_choices(struct buf *b)
 static const char bash_body[] =
     "# Words are split at blanks alone: COMP_WORDS would break at : and = as well.\n"
     "_leat() {\n"
-    "    local line=${COMP_LINE:0:COMP_POINT} cur='' stage='' state=start word value='' prefix name\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} cur='' stage='' state=start value=''\n"
+    "    local word prefix name\n"
     "    local -a words\n"
     "    COMPREPLY=()\n"
     "    read -ra words <<<\"$line\"\n"
@@ -125,8 +126,8 @@ static const char bash_body[] =
     "    for word in \"${words[@]:1}\"; do\n"
     "        if [[ -n $value ]]; then value=''; continue; fi\n"
     "        case $state:$word in\n"
-    "        start:-f | start:--file | start:-j | start:--threads | start:--set | start:--memory | \\\n"
-    "            start:--timeout | start:--progress | start:--color) value=1 ;;\n"
+    "        start:-f | start:--file | start:-j | start:--threads | start:--set | \\\n"
+    "            start:--memory | start:--timeout | start:--progress | start:--color) value=1 ;;\n"
     "        start:-*) ;;\n"
     "        start:help | start:completion | start:man | start:stages) state=$word ;;\n"
     "        start:explain) ;;\n"
@@ -195,7 +196,7 @@ static void bash_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "    esac\n}\n%s", bash_body);
 }
 
-/* --- zsh ----------------------------------------------------------------------------------------- */
+/* --- zsh -------------------------------------------------------------------------------------- */
 
 static void zsh_text(struct buf *b, const char *text)
 {
@@ -308,7 +309,7 @@ static void zsh_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "    )\n%s", zsh_body);
 }
 
-/* --- fish ---------------------------------------------------------------------------------------- */
+/* --- fish ------------------------------------------------------------------------------------- */
 
 static void fish_text(struct buf *b, const char *text)
 {
@@ -427,7 +428,7 @@ static void fish_script(struct buf *b, const struct leat_registry *registry)
     each_name(b, registry, fish_options);
 }
 
-/* ------------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------------------- */
 
 int completion_main(const struct config *c, int argc, char **argv)
 {

@@ -103,7 +103,7 @@ bool config_is_global(const char *word)
     return false;
 }
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int bad_value(const struct config *c, int id, const char *value, const char *wanted)
 {
@@ -181,7 +181,7 @@ static int number_value(const struct config *c, int id, const char *value, uint6
     return size_value(c, id, value, 0, max, wanted, ret);
 }
 
-/* --- one option -------------------------------------------------------------------------------- */
+/* --- one option ------------------------------------------------------------------------------- */
 
 static int set_limit(struct config *c, int id, const char *value)
 {
@@ -263,7 +263,7 @@ static int set_option(struct config *c, int id, const char *value)
     }
 }
 
-/* --- getopt ------------------------------------------------------------------------------------ */
+/* --- getopt ----------------------------------------------------------------------------------- */
 
 #define LONG_FIRST 256 /* what getopt_long returns for the first of the table */
 

@@ -78,7 +78,7 @@ static void lines(struct page *p, const char *text, size_t indent)
     }
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void global_label(struct buf *b, const struct global_option *o)
 {
@@ -193,7 +193,7 @@ int help_usage(const struct config *c)
     return page_end(&p);
 }
 
-/* --- one stage ------------------------------------------------------------------------------- */
+/* --- one stage -------------------------------------------------------------------------------- */
 
 static void paragraphs(struct page *p, const char *text)
 {
@@ -288,7 +288,7 @@ int help_main(const struct config *c, int argc, char **argv)
     return status;
 }
 
-/* --- leat stages ------------------------------------------------------------------------------- */
+/* --- leat stages ------------------------------------------------------------------------------ */
 
 static void json_option(struct buf *b, const struct leat_option *o)
 {

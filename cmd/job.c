@@ -10,7 +10,7 @@
 
 #define JOB_TEXT_MAX ((size_t)1 << 20) /* what the library takes, too */
 
-/* --- the text of -f ----------------------------------------------------------------------------- */
+/* --- the text of -f --------------------------------------------------------------------------- */
 
 static int read_all(const struct config *c, const char *name, int fd, struct buf *b)
 {
@@ -91,7 +91,7 @@ static int check_input(const struct config *c, const struct leat_pipeline *pipel
     return 0;
 }
 
-/* --- building ------------------------------------------------------------------------------------ */
+/* --- building --------------------------------------------------------------------------------- */
 
 static void build_failed(const struct config *c, struct leat_error *e, const char *text,
                          int n_words, char **words)

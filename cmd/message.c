@@ -12,7 +12,7 @@
 
 #include "cmd.h"
 
-/* --- standard output and error ------------------------------------------------------------------- */
+/* --- standard output and error ---------------------------------------------------------------- */
 
 int out_write(const struct buf *b)
 {
@@ -64,7 +64,7 @@ void message_write(const struct buf *b)
     }
 }
 
-/* --- where in the text --------------------------------------------------------------------------- */
+/* --- where in the text ------------------------------------------------------------------------ */
 
 struct place {
     size_t line, column; /* from 1; the column counts characters */
@@ -116,7 +116,7 @@ static void add_excerpt(struct buf *b, const struct config *c, const struct plac
     buf_add(b, "\n");
 }
 
-/* --- the message ------------------------------------------------------------------------------- */
+/* --- the message ------------------------------------------------------------------------------ */
 
 static void add_json(struct buf *b, const struct leat_error *e, const struct origin *origin,
                      int status)

@@ -17,7 +17,7 @@
 #define JSON_INTERVAL_MS 1000u
 #define SLOWEST_MIN 10u /* per cent: below, nothing holds the rest back yet */
 
-/* --- when ---------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 static bool stage_is(const struct leat_pipeline *p, size_t i, const char *name)
 {
@@ -76,7 +76,7 @@ unsigned progress_delay_ms(const struct progress *pr)
     return pr->kind == PROGRESS_BAR ? BAR_DELAY_MS : progress_interval_ms(pr);
 }
 
-/* --- what is shown now --------------------------------------------------------------------------- */
+/* --- what is shown now ------------------------------------------------------------------------ */
 
 static struct progress_view look(struct progress *pr)
 {

@@ -7,7 +7,7 @@
 
 #include "cmd.h"
 
-/* --- the bottleneck ------------------------------------------------------------------------------ */
+/* --- the bottleneck --------------------------------------------------------------------------- */
 
 /* Of `elapsed`, for each of the stage's workers. */
 static double share(uint64_t ns, uint64_t elapsed_ns, unsigned workers)
@@ -157,7 +157,7 @@ static void add_bottleneck(struct buf *out, const struct config *c, const struct
     buf_add(out, "\n");
 }
 
-/* --- the process --------------------------------------------------------------------------------- */
+/* --- the process ------------------------------------------------------------------------------ */
 
 struct process {
     uint64_t cpu_ns, rss_bytes;
@@ -178,7 +178,7 @@ static struct process get_process(void)
                             .rss_bytes = (uint64_t)u.ru_maxrss * 1024};
 }
 
-/* --- the table ----------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define FIGURES_WIDTH 49u /* all columns but the stage */
 #define WAITS_WIDTH 18u   /* two of them, left out where there is no room */
@@ -282,7 +282,7 @@ static void add_totals(struct buf *out, const struct leat_stats *stats)
     buf_add(out, ", process %s\n", human_bytes(process.rss_bytes).text);
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void add_json_stage(struct buf *out, const struct leat_stage_stats *s)
 {

@@ -88,7 +88,7 @@ void term_plain(struct buf *b, bool color)
         buf_add(b, "\033[0m");
 }
 
-/* --- figures for people ---------------------------------------------------------------------- */
+/* --- figures for people ----------------------------------------------------------------------- */
 
 /* Three digits at least where there is a fraction: 1.25, 12.5, 125. */
 static struct human scaled(uint64_t bytes, const char *const units[])

@@ -43,7 +43,7 @@ static int fail_here(struct parse *p, int code)
     return code;
 }
 
-/* --- the table ----------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 /* The table, or nothing: an all-zero entry ends it. */
 static const struct leat_option *table(const struct leat_stage_type *type)
@@ -126,7 +126,7 @@ static int find_long(struct parse *p, const char *name, size_t len,
     return 0;
 }
 
-/* --- values -------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void put_int64(char *to, int64_t v)
 {
@@ -421,7 +421,7 @@ static void set_defaults(struct parse *p)
         set_default(p, &table(p->type)[--n]);
 }
 
-/* --- words --------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* The next word is the value. */
 static int set_from_next(struct parse *p, const struct leat_option *o, struct spelling as)

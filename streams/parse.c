@@ -7,7 +7,7 @@
 
 #include "plan.h"
 
-/* --- a growing list of tokens ---------------------------------------------------------------- */
+/* --- a growing list of tokens ----------------------------------------------------------------- */
 
 struct tokens {
     struct leat_token *v;
@@ -50,7 +50,7 @@ static enum leat_token_kind operator_kind(const char *word, size_t len)
     }
 }
 
-/* --- words --------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* `\:` is the word `:`, and `\\:` the word `\:`, so that every word can be written. */
 static const char *unescape(const char *word)
@@ -81,7 +81,7 @@ int leat_plan_parse_words(const struct leat_registry *registry, size_t n_words,
     return r;
 }
 
-/* --- text ---------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 struct lexer {
     const char *text;

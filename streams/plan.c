@@ -5,7 +5,7 @@
 
 #include "plan.h"
 
-/* --- arena: blocks in a list, freed together --------------------------------------------------- */
+/* --- arena: blocks in a list, freed together -------------------------------------------------- */
 
 #define ARENA_BLOCK ((size_t)4096)
 
@@ -88,7 +88,7 @@ void leat_plan_free(struct leat_plan *plan)
     free(plan);
 }
 
-/* --- canonical text ------------------------------------------------------------------------------ */
+/* --- canonical text --------------------------------------------------------------------------- */
 
 /* Grows by doubling; after a failed allocation it stays empty and `failed`. */
 struct text {

@@ -118,7 +118,7 @@ int leat_options_parse(const struct leat_stage_type *type, struct leat_arena *ar
                        const struct leat_strings *args, void *params,
                        struct leat_strings *ret_operands, struct leat_error *ret_error);
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /* leat_error_set - start over with a code and a text; NULL is fine. Returns code. */
 int leat_error_set(struct leat_error *ret_error, int code, const char *format, ...)

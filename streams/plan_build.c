@@ -23,7 +23,7 @@ struct place {
     bool may_read, may_write; /* whether `-` in that place is standard input or output */
 };
 
-/* --- errors: where, and of which stage --------------------------------------------------------- */
+/* --- errors: where, and of which stage -------------------------------------------------------- */
 
 /* The message is set; add the token that it is about. */
 static int fail_token(struct build *b, const struct leat_token *token, int code)
@@ -66,7 +66,7 @@ static int fail_open(struct build *b, const struct leat_token *open)
     return fail_token(b, open, LEAT_EUSAGE);
 }
 
-/* --- looking ahead ------------------------------------------------------------------------------- */
+/* --- looking ahead ---------------------------------------------------------------------------- */
 
 static bool at_kind(const struct build *b, enum leat_token_kind kind)
 {
@@ -105,7 +105,7 @@ static size_t count_branches(const struct build *b)
     return branches;
 }
 
-/* --- which stage a name is ----------------------------------------------------------------------- */
+/* --- which stage a name is -------------------------------------------------------------------- */
 
 static void offer_names(struct leat_near *near, const struct leat_stage_type *type)
 {
@@ -163,7 +163,7 @@ static int find_stage(struct build *b, struct leat_node *node, const struct leat
     return 0;
 }
 
-/* --- one stage ----------------------------------------------------------------------------------- */
+/* --- one stage -------------------------------------------------------------------------------- */
 
 /* The words up to the next operator, copied. */
 static int take_args(struct build *b, struct leat_strings *ret_args)

@@ -388,7 +388,7 @@ TEST(test_a_missing_operand_is_named)
     done();
 }
 
-/* --- the tables of the built-in stages ------------------------------------------------------------- */
+/* --- the tables of the built-in stages -------------------------------------------------------- */
 
 static size_t value_size(enum leat_opt_kind kind)
 {

@@ -1,4 +1,4 @@
-/* test_progress.c - the line of progress at every width, and the time left, on a clock of our own. */
+/* test_progress.c - the line of progress at every width; the time left, on a clock of our own. */
 
 #include <stdlib.h>
 
@@ -33,10 +33,10 @@ static const char *show(const struct progress_view *v, unsigned width, bool utf8
 
 TEST(test_a_wide_line_says_all)
 {
-    ASSERT_STREQ(
-        show(&half, 140, false, false),
-        " 50% [=========================>                        ]  1.00 GiB of 2.00 GiB  340 MiB/s  "
-        "100 MiB out  gunzip 97%  0:04  ETA 1:01");
+    ASSERT_STREQ(show(&half, 140, false, false),
+                 " 50% [=========================>                        ]  1.00 GiB of "
+                 "2.00 GiB  340 MiB/s  "
+                 "100 MiB out  gunzip 97%  0:04  ETA 1:01");
     buf_free(&line);
 }
 
@@ -103,7 +103,7 @@ TEST(test_no_line_is_wider_than_the_terminal)
     buf_free(&line);
 }
 
-/* --- the meter --------------------------------------------------------------------------------------- */
+/* --- the meter -------------------------------------------------------------------------------- */
 
 /* 10 ticks a second for `seconds` at a rate that swings by `swing` of itself. */
 static uint64_t feed(struct meter *m, uint64_t *now, uint64_t pos, double rate, double seconds,
@@ -161,7 +161,7 @@ TEST(test_a_clock_that_stands_still_changes_nothing)
     ASSERT_EQ((int)meter_rate(&m), 1000);
 }
 
-/* --- figures and wrapping ---------------------------------------------------------------------------- */
+/* --- figures and wrapping --------------------------------------------------------------------- */
 
 TEST(test_figures_have_three_digits)
 {
