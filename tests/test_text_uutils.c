@@ -1,0 +1,281 @@
+/* test_text_uutils.c - the uutils cases of head, tail, wc and the sums, through the command leat.
+ *
+ * A file operand becomes `read FILE : STAGE`. What makes a case none of a stage's is said by
+ * out_of_scope, and shown as the reason why it is skipped. LEAT names the command, else ./leat.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "uutils.h"
+
+#define ARGV_MAX (UUTILS_ARGS_MAX + 8)
+
+struct command {
+    const char *util, *stage;
+    const char *with_value; /* options whose value is the next word, space separated */
+};
+
+static const struct command commands[] = {
+    {"head", "head", " -n -c --lines --bytes "},
+    {"tail", "tail", " -n -c --lines --bytes -s --pid "},
+    {"wc", "wc", ""},
+    {"md5sum", "md5", ""},
+    {"sha1sum", "sha1", ""},
+    {"sha256sum", "sha256", ""},
+    {"sha512sum", "sha512", ""},
+    {"b2sum", "blake2b", ""},
+    {"cksum", NULL, " -a -l --algorithm --length "},
+};
+
+static const struct command *command_of(const struct uutils_case *c)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].util, c->util) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* --- arguments --------------------------------------------------------------------------------- */
+
+/* The case as a stage would have it. */
+struct plan {
+    const char *stage;
+    const char *options[UUTILS_ARGS_MAX];
+    size_t n_options;
+    const char *file; /* NULL: standard input */
+    size_t n_files;
+};
+
+static bool has_value(const struct command *k, const char *option)
+{
+    char padded[64];
+
+    snprintf(padded, sizeof padded, " %.60s ", option);
+    return strstr(k->with_value, padded) != NULL;
+}
+
+static void sort_arguments(const struct command *k, const struct uutils_case *c, struct plan *p)
+{
+    p->stage = k->stage;
+    for (size_t i = 0; i < c->n_args; i++) {
+        const char *arg = c->args[i];
+
+        if (arg[0] != '-' || arg[1] == '\0') {
+            p->file = arg;
+            p->n_files++;
+            continue;
+        }
+        p->options[p->n_options++] = arg;
+        if (has_value(k, arg) && i + 1 < c->n_args)
+            p->options[p->n_options++] = c->args[++i];
+    }
+}
+
+static bool has(const struct plan *p, const char *option)
+{
+    for (size_t i = 0; i < p->n_options; i++)
+        if (strncmp(p->options[i], option, strlen(option)) == 0)
+            return true;
+    return false;
+}
+
+/* A short option, alone or in a bundle. */
+static bool has_letter(const struct plan *p, char letter)
+{
+    for (size_t i = 0; i < p->n_options; i++)
+        if (p->options[i][0] == '-' && p->options[i][1] != '-' && strchr(p->options[i], letter))
+            return true;
+    return false;
+}
+
+/* cksum stands for many: with -a md5 it is our md5, in BSD form unless --untagged comes last. */
+static const char *plan_cksum(struct plan *p)
+{
+    bool md5 = has(p, "--algorithm=md5"), tag = true;
+
+    for (size_t i = 0; i + 1 < p->n_options; i++)
+        md5 = md5 || (strcmp(p->options[i], "-a") == 0 && strcmp(p->options[i + 1], "md5") == 0);
+    if (!md5)
+        return "cksum's own CRC, and BLAKE2b of other lengths, are no stages";
+    if (has(p, "--length") || has(p, "--check") || has(p, "-c"))
+        return "options of cksum that no stage has";
+    for (size_t i = 0; i < p->n_options; i++)
+        tag = strcmp(p->options[i], "--untagged") == 0 ? false
+              : strcmp(p->options[i], "--tag") == 0    ? true
+                                                       : tag;
+    p->stage = "md5";
+    p->options[0] = "--tag";
+    p->n_options = tag;
+    return NULL;
+}
+
+/* Why the case is not one of a stage that turns one stream into another; NULL if it is. */
+static const char *out_of_scope(const struct uutils_case *c, struct plan *p)
+{
+    if (p->n_files > 1)
+        return "several files, with headings or a line each, are not one stream";
+    if (p->file && strcmp(p->file, ".") == 0)
+        return "a directory is not read at all, whatever is asked for";
+    if (strcmp(c->util, "cksum") == 0)
+        return plan_cksum(p);
+    if (has(p, "--files0-from"))
+        return "names of files as the input are not for a stage";
+    if (strcmp(c->util, "head") == 0 && (has_letter(p, 'v') || has_letter(p, 'q')))
+        return "headings are not for a stage";
+    if (strcmp(c->util, "tail") == 0 && has_letter(p, 'f'))
+        return "a stage does not follow a file; a stream ends when it ends";
+    if (strstr(c->util, "sum") && (has(p, "--check") || has(p, "-c")))
+        return "lists of digests are not read by a stage";
+    return NULL;
+}
+
+/* wc names the file that it was given, and makes the columns as wide as its size needs; a stage
+ * counts a stream. Then only the numbers are compared: every run of digits up to the name. */
+static bool numbers_only(const struct uutils_case *c, const struct plan *p)
+{
+    return strcmp(c->util, "wc") == 0 && p->file;
+}
+
+static void assert_same_numbers(const char *got, const char *expected)
+{
+    for (;;) {
+        got += strspn(got, " ");
+        expected += strspn(expected, " ");
+        if (*got == '\n')
+            break;
+        ASSERT_EQ(strtoul(got, (char **)(uintptr_t)&got, 10),
+                  strtoul(expected, (char **)(uintptr_t)&expected, 10));
+    }
+    ASSERT(*expected < '0' || *expected > '9');
+}
+
+/* --- running ----------------------------------------------------------------------------------- */
+
+/* An absolute path, because the command runs in the directory of the fixtures; NULL: there is no
+ * command, as when only the tests were built. */
+static const char *leat_path(void)
+{
+    static char path[4096];
+    const char *leat = getenv("LEAT");
+
+    return realpath(leat ? leat : "./leat", path) && access(path, X_OK) == 0 ? path : NULL;
+}
+
+static int file_of(const char *name, const struct uutils_bytes *content)
+{
+    char path[512];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", test_tmp_dir(), name);
+    fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT_GE(fd, 0);
+    if (content && content->len > 0)
+        ASSERT_EQ(write(fd, content->data, content->len), (ssize_t)content->len);
+    ASSERT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+/* Returns the exit status. */
+static int run(const struct uutils_case *c, const char *const *argv, int in, int out)
+{
+    posix_spawn_file_actions_t actions;
+    int status;
+    pid_t pid;
+
+    ASSERT_EQ(posix_spawn_file_actions_init(&actions), 0);
+    posix_spawn_file_actions_adddup2(&actions, in, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, 1);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    if (access(c->directory, X_OK) == 0)
+        posix_spawn_file_actions_addchdir_np(&actions, c->directory);
+    ASSERT_EQ(posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ),
+              0);
+    posix_spawn_file_actions_destroy(&actions);
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    ASSERT(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void make_argv(const struct plan *p, const char **argv)
+{
+    size_t n = 0;
+
+    argv[n++] = leat_path();
+    if (p->file && strcmp(p->file, "-") != 0) {
+        argv[n++] = "read";
+        argv[n++] = p->file;
+        argv[n++] = ":";
+    }
+    argv[n++] = p->stage;
+    for (size_t i = 0; i < p->n_options; i++)
+        argv[n++] = p->options[i];
+    argv[n] = NULL;
+}
+
+static void run_case(void)
+{
+    const struct uutils_case *c = test_argument();
+    struct plan p = {.n_options = 0};
+    const char *argv[ARGV_MAX] = {0}, *reason;
+    uint8_t *got;
+    char path[512];
+    size_t len;
+    int in, out, status;
+
+    sort_arguments(command_of(c), c, &p);
+    reason = out_of_scope(c, &p);
+    if (reason)
+        SKIP(1, reason);
+    make_argv(&p, argv);
+    in = file_of("in", &c->in);
+    out = file_of("out", NULL);
+    status = run(c, argv, in, out);
+    close(in);
+    close(out);
+    if (c->status < 0)
+        ASSERT_NE(status, 0);
+    else
+        ASSERT_EQ(status, c->status);
+    snprintf(path, sizeof path, "%s/out", test_tmp_dir());
+    got = test_file_read(path, &len);
+    ASSERT_NOT_NULL(got);
+    if (c->out.data && numbers_only(c, &p))
+        assert_same_numbers((const char *)got, (const char *)c->out.data);
+    else if (c->out.data)
+        ASSERT_BYTES_EQ(got, len, c->out.data, c->out.len);
+    free(got);
+}
+
+static void no_data(void)
+{
+    SKIP(1, "no test data: set LEAT_TEST_DATA");
+}
+
+static void no_command(void)
+{
+    SKIP(1, "the command is not built here");
+}
+
+__attribute__((constructor)) static void register_cases(void)
+{
+    size_t n;
+    const struct uutils_case *cases = uutils_cases(&n);
+    char name[256];
+
+    if (n == 0)
+        test_register_with(__FILE__, "uutils_cases", no_data, NULL);
+    else if (!leat_path())
+        test_register_with(__FILE__, "uutils_cases", no_command, NULL);
+    if (!leat_path())
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (command_of(&cases[i])) {
+            snprintf(name, sizeof name, "uutils_%s_%s", cases[i].util, cases[i].test);
+            test_register_with(__FILE__, name, run_case, &cases[i]);
+        }
+}
