@@ -96,8 +96,9 @@ static void run_once(const struct leat_registry *registry, const char *text, str
     struct leat_pipeline *pipeline = NULL;
 
     current = run;
-    if (leat_pipeline_from_text(registry, text, &settings, &pipeline, NULL) < 0)
-        abort();
+    run->code = leat_pipeline_from_text(registry, text, &settings, &pipeline, NULL);
+    if (run->code < 0) /* it needs an option that its name alone does not give */
+        return;
     run->code = leat_pipeline_run(pipeline);
     leat_pipeline_free(pipeline);
 }
