@@ -344,7 +344,7 @@ static int bad_option(const struct config *c, int problem, char **argv)
 
 int config_parse(struct config *c, int argc, char **argv)
 {
-    struct getopt_tables tables;
+    struct getopt_tables tables = {.short_options = ""};
     int found, r = 0;
 
     make_tables(&tables);

@@ -58,7 +58,6 @@ static void item(struct page *p, const char *label, const char *text, size_t col
     term_plain(&p->out, p->term.color);
     if (2 + columns + 2 > column) {
         buf_add(&p->out, "\n");
-        columns = 0;
         buf_fill(&p->out, ' ', column);
     } else {
         buf_fill(&p->out, ' ', column - columns - 2);

@@ -71,7 +71,7 @@ static const struct leat_option *find_short(const struct leat_stage_type *type, 
     return is_digit(c) ? digits : NULL;
 }
 
-static int unknown_long(struct parse *p, const char *name, size_t len)
+static void unknown_long(struct parse *p, const char *name, size_t len)
 {
     struct leat_near near;
     char word[64];
@@ -84,10 +84,9 @@ static int unknown_long(struct parse *p, const char *name, size_t len)
     leat_error_set(p->error, LEAT_EUSAGE, "unknown option '--%s'", leat_shown(word).text);
     if (near.best)
         leat_error_add(p->error, "; did you mean --%.*s?", (int)near.best_len, near.best);
-    return fail_here(p, LEAT_EUSAGE);
 }
 
-static int ambiguous_long(struct parse *p, const char *name, size_t len)
+static void ambiguous_long(struct parse *p, const char *name, size_t len)
 {
     const char *separator = "";
 
@@ -98,12 +97,10 @@ static int ambiguous_long(struct parse *p, const char *name, size_t len)
             separator = ", ";
         }
     }
-    return fail_here(p, LEAT_EUSAGE);
 }
 
-/* By the whole name, or by a beginning that only one has. */
-static int find_long(struct parse *p, const char *name, size_t len,
-                     const struct leat_option **ret_option)
+/* By the whole name, or by a beginning that only one has. NULL: told what is wrong. */
+static const struct leat_option *find_long(struct parse *p, const char *name, size_t len)
 {
     const struct leat_option *found = NULL;
     size_t matches = 0;
@@ -111,19 +108,18 @@ static int find_long(struct parse *p, const char *name, size_t len,
     for (const struct leat_option *o = table(p->type); !is_last(o); o++) {
         if (!o->name || strncmp(o->name, name, len) != 0)
             continue;
-        if (o->name[len] == '\0') {
-            *ret_option = o;
-            return 0;
-        }
+        if (o->name[len] == '\0')
+            return o;
         found = o;
         matches++;
     }
-    if (matches == 0 || len == 0)
-        return unknown_long(p, name, len);
-    if (matches > 1)
-        return ambiguous_long(p, name, len);
-    *ret_option = found;
-    return 0;
+    if (matches == 1 && len > 0)
+        return found;
+    if (matches > 1 && len > 0)
+        ambiguous_long(p, name, len);
+    else
+        unknown_long(p, name, len);
+    return NULL;
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -288,7 +284,7 @@ static int add_to_list(struct parse *p, const struct leat_option *o, const char 
     const char **room;
 
     memcpy(&list, p->params + o->offset, sizeof list);
-    room = (const char **)(uintptr_t)list.v; /* ours: only the stage sees it as const */
+    memcpy(&room, &list.v, sizeof room); /* ours: only the stage sees it as const */
     if (!room)
         room = leat_arena_alloc(p->arena, (p->args->n + 1) * sizeof *room);
     if (!room)
@@ -438,13 +434,11 @@ static int parse_long(struct parse *p, const char *word)
 {
     const char *name = word + 2, *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct leat_option *o = NULL;
+    const struct leat_option *o = find_long(p, name, len);
     struct spelling as;
-    int r;
 
-    r = find_long(p, name, len, &o);
-    if (r < 0)
-        return r;
+    if (!o)
+        return fail_here(p, LEAT_EUSAGE);
     snprintf(as.text, sizeof as.text, "--%s", o->name);
     if (equals && o->kind == LEAT_OPT_FLAG) {
         leat_error_set(p->error, LEAT_EUSAGE, "option %s takes no value", as.text);

@@ -343,7 +343,7 @@ static int tokenize(struct lexer *x)
     if (r < 0)
         return r;
     word = x->words;
-    for (size_t i = 0; i < x->tokens.n; i++) {
+    for (size_t i = 0; i < x->tokens.n && word; i++) {
         if (x->tokens.v[i].kind != LEAT_TOKEN_WORD)
             continue;
         x->tokens.v[i].word = word;

@@ -101,7 +101,7 @@ static void append(struct text *t, const char *data, size_t n)
 {
     if (t->failed)
         return;
-    if (t->room - t->n <= n) {
+    if (!t->data || t->room - t->n <= n) {
         size_t room = 2 * t->room + n + 64;
         char *more = realloc(t->data, room);
 

@@ -504,15 +504,15 @@ TEST(test_limits_are_kept_and_reached)
 TEST(test_brackets_nest_to_the_limit)
 {
     char *open, *close, *text;
+    size_t size;
 
     setup();
     open = repeat("t-fan [ ", LEAT_PLAN_DEPTH_MAX);
     close = repeat(" ]", LEAT_PLAN_DEPTH_MAX);
-    text = malloc(strlen(open) + strlen(close) + 8);
+    size = strlen(open) + strlen(close) + 8;
+    text = malloc(size);
     ASSERT_NOT_NULL(text);
-    strcpy(text, open);
-    strcat(text, "t-bare");
-    strcat(text, close);
+    snprintf(text, size, "%st-bare%s", open, close);
     assert_text_code(text, 0);
     free(open);
     free(close);

@@ -56,76 +56,99 @@ static const char *const pieces[] = {
     "\\:", "=", ";",  "*",  "~",  "`",    "\v", "\f", "\x7f", "0",    "😀", "\xc3", "%s",   "t-up",
 };
 
-static char *random_word(uint64_t *seed)
-{
-    char *word = calloc(1, 64);
-    size_t n = test_random(seed) % 6;
+#define ROUND_TOKENS 40u /* about: a pipeline is closed once it has so many */
+#define TOKENS_MAX (2 * ROUND_TOKENS)
+#define WORD_MAX 64u
 
-    ASSERT_NOT_NULL(word);
-    for (size_t i = 0; i < n; i++) {
-        if (test_random(seed) % 4 == 0) {
-            word[strlen(word)] = (char)(1 + test_random(seed) % 255); /* calloc ends it */
-        } else {
-            strcat(word, pieces[test_random(seed) % (sizeof pieces / sizeof *pieces)]);
-        }
-    }
-    return word;
+/* A pipeline as tokens, and as the words that the command line would have for them. */
+struct pipeline {
+    struct leat_token tokens[TOKENS_MAX];
+    char words[TOKENS_MAX][WORD_MAX];
+    size_t n;
+    uint64_t seed;
+};
+
+static size_t draw(struct pipeline *p, size_t n)
+{
+    return (size_t)(test_random(&p->seed) % n);
 }
 
-#define ROUND_WORDS 40u
-
-static void put_word(struct leat_token *tokens, size_t *n, char *word)
+static bool has_room(const struct pipeline *p)
 {
-    tokens[(*n)++] = (struct leat_token){.word = word};
+    return p->n + 12 < ROUND_TOKENS;
+}
+
+static void put(struct pipeline *p, enum leat_token_kind kind, const char *word)
+{
+    ASSERT_LT(p->n, TOKENS_MAX);
+    snprintf(p->words[p->n], WORD_MAX, "%s", word);
+    p->tokens[p->n].kind = kind;
+    p->tokens[p->n].word = kind == LEAT_TOKEN_WORD ? p->words[p->n] : NULL;
+    p->n++;
+}
+
+static void put_random_word(struct pipeline *p)
+{
+    char word[WORD_MAX] = "";
+    size_t pieces_wanted = draw(p, 6), len = 0;
+
+    for (size_t i = 0; i < pieces_wanted; i++) {
+        char byte[2] = {(char)(1 + draw(p, 255)), '\0'};
+        const char *piece =
+            draw(p, 4) == 0 ? byte : pieces[draw(p, sizeof pieces / sizeof *pieces)];
+
+        len += (size_t)snprintf(word + len, sizeof word - len, "%s", piece);
+        ASSERT_LT(len, sizeof word);
+    }
+    put(p, LEAT_TOKEN_WORD, word);
 }
 
 /* [ --expr WORD : … and so on: options that a branch of t-route begins with. */
-static void random_branch_options(uint64_t *seed, struct leat_token *tokens, size_t *n)
+static void put_branch_options(struct pipeline *p)
 {
-    if (test_random(seed) % 4 == 0)
+    if (draw(p, 4) == 0)
         return;
-    put_word(tokens, n, strdup(test_random(seed) % 2 ? "-e" : "--expr"));
-    put_word(tokens, n, random_word(seed));
-    tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_JOIN};
+    put(p, LEAT_TOKEN_WORD, draw(p, 2) ? "-e" : "--expr");
+    put_random_word(p);
+    put(p, LEAT_TOKEN_JOIN, ":");
 }
 
-static void random_chain(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth);
+static void put_chain(struct pipeline *p, unsigned depth);
 
-static void random_branches(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth,
-                            bool route)
+static void put_branches(struct pipeline *p, unsigned depth, bool route)
 {
-    size_t branches = 1 + test_random(seed) % 2;
+    size_t branches = 1 + draw(p, 2);
 
     for (size_t i = 0; i < branches; i++) {
-        tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_OPEN};
+        put(p, LEAT_TOKEN_OPEN, "[");
         if (route)
-            random_branch_options(seed, tokens, n);
-        if (*n + 12 < ROUND_WORDS)
-            random_chain(seed, tokens, n, depth + 1);
+            put_branch_options(p);
+        if (has_room(p))
+            put_chain(p, depth + 1);
         else
-            put_word(tokens, n, strdup("t-bare"));
-        tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_CLOSE};
+            put(p, LEAT_TOKEN_WORD, "t-bare");
+        put(p, LEAT_TOKEN_CLOSE, "]");
     }
 }
 
 /* Stages of any words (after --, so that every word is fine), sometimes with branches. */
-static void random_chain(uint64_t *seed, struct leat_token *tokens, size_t *n, unsigned depth)
+static void put_chain(struct pipeline *p, unsigned depth)
 {
     static const char *const names[] = {"t-up", "t-fan", "t-route"};
-    size_t stages = 1 + test_random(seed) % 3;
+    size_t stages = 1 + draw(p, 3);
 
-    for (size_t s = 0; s < stages && *n + 12 < ROUND_WORDS; s++) {
-        size_t kind = depth == 3 ? 0 : test_random(seed) % 3;
-        size_t args = kind == 2 ? 0 : test_random(seed) % 5;
+    for (size_t s = 0; s < stages && has_room(p); s++) {
+        size_t kind = depth == 3 ? 0 : draw(p, 3);
+        size_t args = kind == 2 ? 0 : draw(p, 5);
 
         if (s > 0)
-            tokens[(*n)++] = (struct leat_token){.kind = LEAT_TOKEN_JOIN};
-        put_word(tokens, n, strdup(names[kind]));
-        put_word(tokens, n, strdup("--"));
-        for (size_t i = 0; i < args && *n + 12 < ROUND_WORDS; i++)
-            put_word(tokens, n, random_word(seed));
+            put(p, LEAT_TOKEN_JOIN, draw(p, 2) ? ":" : "|");
+        put(p, LEAT_TOKEN_WORD, names[kind]);
+        put(p, LEAT_TOKEN_WORD, "--");
+        for (size_t i = 0; i < args && has_room(p); i++)
+            put_random_word(p);
         if (kind > 0)
-            random_branches(seed, tokens, n, depth, kind == 2);
+            put_branches(p, depth, kind == 2);
     }
 }
 
@@ -154,55 +177,46 @@ static void assert_same_chain(const struct leat_chain *a, const struct leat_chai
     }
 }
 
-/* The words that the command line would have for these tokens. */
-static char *as_word(const struct leat_token *t)
+/* As the command line would have it: a literal operator gets a backslash. */
+static void escape(const struct leat_token *token, char *word)
 {
-    static const char *const signs[] = {
-        [LEAT_TOKEN_JOIN] = ":", [LEAT_TOKEN_OPEN] = "[", [LEAT_TOKEN_CLOSE] = "]"};
-    const char *word = t->kind == LEAT_TOKEN_WORD ? t->word : signs[t->kind];
     size_t backslashes = strspn(word, "\\");
     const char *rest = word + backslashes;
-    char *escaped = calloc(1, strlen(word) + 2);
 
-    ASSERT_NOT_NULL(escaped);
-    if (t->kind == LEAT_TOKEN_WORD && *rest && strchr(":|[]", *rest) && !rest[1])
-        strcpy(escaped, "\\");
-    return strcat(escaped, word);
+    if (token->kind != LEAT_TOKEN_WORD || !*rest || !strchr(":|[]", *rest) || rest[1])
+        return;
+    ASSERT_LT(strlen(word) + 1, WORD_MAX);
+    memmove(word + 1, word, strlen(word) + 1);
+    word[0] = '\\';
 }
 
-static void round_trip(uint64_t seed)
+static void round_trip(struct pipeline *p)
 {
-    struct leat_token tokens[2 * ROUND_WORDS];
-    const char *words[2 * ROUND_WORDS];
-    struct leat_plan *plan = NULL, *from_words = NULL, *from_text = NULL;
+    struct leat_plan *from_tokens = NULL, *from_words = NULL, *from_text = NULL;
+    const char *words[TOKENS_MAX];
     struct leat_error error = {0};
     char *text, *again;
-    size_t n = 0;
 
-    random_chain(&seed, tokens, &n, 0);
-    ASSERT_LE(n, 2 * ROUND_WORDS);
-    for (size_t i = 0; i < n; i++)
-        words[i] = as_word(&tokens[i]);
-    parsed(leat_plan_from_tokens(registry, tokens, n, &plan, &error), &error);
-    parsed(leat_plan_parse_words(registry, n, words, &from_words, &error), &error);
-    assert_same_chain(&plan->root, &from_words->root);
-    text = leat_plan_text(plan);
+    put_chain(p, 0);
+    parsed(leat_plan_from_tokens(registry, p->tokens, p->n, &from_tokens, &error), &error);
+    for (size_t i = 0; i < p->n; i++) {
+        escape(&p->tokens[i], p->words[i]);
+        words[i] = p->words[i];
+    }
+    parsed(leat_plan_parse_words(registry, p->n, words, &from_words, &error), &error);
+    assert_same_chain(&from_tokens->root, &from_words->root);
+    text = leat_plan_text(from_tokens);
     ASSERT_NOT_NULL(text);
     test_context("canonical: %s", text);
     parsed(leat_plan_parse_text(registry, text, NULL, 0, &from_text, &error), &error);
-    assert_same_chain(&plan->root, &from_text->root);
+    assert_same_chain(&from_tokens->root, &from_text->root);
     again = leat_plan_text(from_text);
     ASSERT_STREQ(again, text);
-    for (size_t i = 0; i < n; i++) {
-        free((void *)(uintptr_t)words[i]);
-        if (tokens[i].kind == LEAT_TOKEN_WORD)
-            free((void *)(uintptr_t)tokens[i].word);
-    }
     free(text);
     free(again);
     leat_plan_free(from_words);
     leat_plan_free(from_text);
-    leat_plan_free(plan);
+    leat_plan_free(from_tokens);
 }
 
 TEST(test_words_to_text_to_words_is_the_same)
@@ -214,8 +228,10 @@ TEST(test_words_to_text_to_words_is_the_same)
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         ASSERT_EQ(leat_registry_add(registry, &types[i]), 0);
     for (uint64_t seed = 1; seed <= rounds; seed++) {
+        struct pipeline p = {.seed = seed};
+
         test_context("seed %u", (unsigned)seed);
-        round_trip(seed);
+        round_trip(&p);
     }
     leat_registry_free(registry);
 }

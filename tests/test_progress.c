@@ -4,10 +4,12 @@
 
 #include "test.h"
 
+/* NOLINTBEGIN(bugprone-suspicious-include): pure parts of the command, tested by themselves */
 #include "../cmd/bar.c"
 #include "../cmd/buf.c"
 #include "../cmd/meter.c"
 #include "../cmd/term.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 #define SECOND ((uint64_t)1000000000)
 #define GIB ((uint64_t)1 << 30)
