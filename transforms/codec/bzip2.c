@@ -101,10 +101,12 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
             bzip2_close(stage);
             return LEAT_END;
         }
+        if (r == BZ_PARAM_ERROR && left == 0 && !in->end)
+            return LEAT_MORE; /* it had nothing to do */
         if (r < 0)
             return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
         if (!in->end && in->pos == in->len && b->bz.avail_out > 0)
-            return LEAT_MORE; /* libbz2 gives nothing before the block is full or ends */
+            return LEAT_MORE;
     }
 }
 
@@ -162,8 +164,8 @@ const struct leat_stage_type leat_stage_bzip2 = {
     .manual =
         "The input is cut into blocks of the level's size, 900,000 bytes if none is given, and each "
         "becomes a bzip2 stream of its own, as pbzip2 does it. Every reader of bzip2 takes them as "
-        "one file. The bytes are the same whatever the number of threads. Each worker holds 8 MiB "
-        "at level 9.",
+        "one file; but if such a file is cut just between two streams, nothing in it tells. The "
+        "bytes are the same whatever the number of threads. Each worker holds 8 MiB at level 9.",
     .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
                 "zero -n 1M : bzip2 --fast : count -c",
     .kind = LEAT_TRANSFORM,

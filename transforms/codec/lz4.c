@@ -237,8 +237,9 @@ const struct leat_stage_type leat_stage_lz4 = {
     .manual =
         "The input is cut into parts of 4 MiB, and each becomes a frame of its own, with a checksum "
         "of its contents. lz4 reads them as one file; a library may have to be told to go on after "
-        "the first frame. They are compressed by as many workers as there are threads; the bytes "
-        "are the same whatever their number.\n\n"
+        "the first frame, and nothing tells if a file is cut just between two frames. They are "
+        "compressed by as many workers as there are threads; the bytes are the same whatever their "
+        "number.\n\n"
         "Levels 1 and 2 are the fast compressor, 3 to 12 the high-compression one. Blocks are of "
         "4 MiB and independent, as with the lz4 command, unless -B says otherwise.",
     .examples = "read big.log : lz4 : write --force big.copy.lz4\n"

@@ -82,9 +82,12 @@ static int lzip_plan(struct leat_stage *stage)
 static int lzip_open(struct leat_stage *stage)
 {
     struct lzip *l = leat_state(stage);
+    lzma_filter filters[] = {{LZMA_FILTER_LZMA1, &l->options}, {LZMA_VLI_UNKNOWN, NULL}};
+    int r = preset(stage, &l->options);
 
-    leat_lzma_init(&l->lzma, stage);
-    return preset(stage, &l->options);
+    if (r < 0)
+        return r;
+    return leat_lzma_init_charged(&l->lzma, stage, lzma_raw_encoder_memusage(filters));
 }
 
 /* A power of two, less so many sixteenths of it. */
@@ -200,8 +203,9 @@ const struct leat_stage_type leat_stage_lzip = {
     .summary = "compress to lzip (.lz)",
     .manual =
         "The input is cut into parts of two dictionaries (16 MiB at level 6), and each becomes a "
-        "member of its own, as with plzip. They are compressed by as many workers as there are "
-        "threads, or as fit in --memory; the bytes are the same whatever their number.\n\n"
+        "member of its own, as with plzip; nothing tells if a file is cut just between two members. "
+        "They are compressed by as many workers as there are threads, or as fit in --memory; the "
+        "bytes are the same whatever their number.\n\n"
         "The dictionary sizes are those of lzip (1 MiB at level 1, 8 MiB at 6, 32 MiB at 9). A "
         "worker takes 127 MiB at level 6, so 256M, the default, is enough for one and 512M for "
         "three.",

@@ -39,6 +39,12 @@ void leat_lzma_init(struct leat_lzma *lzma, struct leat_stage *stage)
     lzma->strm.allocator = &lzma->allocator;
 }
 
+int leat_lzma_init_charged(struct leat_lzma *lzma, struct leat_stage *stage, uint64_t bytes)
+{
+    lzma->strm = (lzma_stream)LZMA_STREAM_INIT;
+    return leat_charge(stage, bytes);
+}
+
 void leat_lzma_close(struct leat_lzma *lzma)
 {
     lzma_end(&lzma->strm);

@@ -56,9 +56,11 @@ struct leat_lzma {
 };
 
 /* leat_lzma_init - make strm ready to be given to one of liblzma's encoders or decoders. What it
- * allocates is charged to the stage. Not for those that have threads: they leave strm.allocator
- * NULL and charge by themselves. */
+ * allocates is charged to the stage. Not for those that have threads. */
 void leat_lzma_init(struct leat_lzma *lzma, struct leat_stage *stage);
+/* leat_lzma_init_charged - the same, where so many bytes are charged now and for all: a lane must
+ * have its memory before others take it. */
+int leat_lzma_init_charged(struct leat_lzma *lzma, struct leat_stage *stage, uint64_t bytes);
 void leat_lzma_close(struct leat_lzma *lzma);
 
 /* leat_lzma_fail - fail the stage for what liblzma returned; `what` is the format's name. */

@@ -154,7 +154,9 @@ static int xz_open(struct leat_stage *stage)
         return r;
     x->filters[0] = (lzma_filter){LZMA_FILTER_LZMA2, &x->options};
     x->filters[1] = (lzma_filter){LZMA_VLI_UNKNOWN, NULL};
-    leat_lzma_init(&x->lzma, stage);
+    r = leat_lzma_init_charged(&x->lzma, stage, lzma_raw_encoder_memusage(x->filters));
+    if (r < 0)
+        return r;
     x->made_size = lzma_block_buffer_bound((size_t)block_size(stage, x));
     x->made = leat_alloc(stage, x->made_size);
     return x->made ? 0 : LEAT_ENOMEM;

@@ -1,0 +1,465 @@
+/* test_codec_more.c - xz, lzma, lzip, bzip2, lz4, brotli and compress: round trips under every
+ * chunking, damage, and what follows a stream. */
+#include <stdlib.h>
+
+#include "codec_aid.h"
+
+/* Where nothing is checked, only that it fails or ends in order. */
+#define FLIPS(check) (test_under_sanitizer() ? 300u : (check) == CHECK ? 10000u : 1000u)
+
+enum check { NO_CHECK, CHECK };
+
+/* A format: how it is made, how it is read, and whether it has a checksum. */
+struct format {
+    const char *name, *encode, *decode;
+    enum check check;
+};
+
+static const struct format formats[] = {
+    {"xz", "xz", "unxz", CHECK},
+    {"xz --check=crc32", "xz -0 --check=crc32", "unxz", CHECK},
+    {"xz --check=sha256", "xz -0 --check=sha256", "unxz", CHECK},
+    {"xz in blocks", "xz -0 --block-size=4K", "unxz", CHECK},
+    {"xz to decode", "xz -0", "decode", CHECK},
+    {"xz --check=none", "xz -0 --check=none", "unxz", NO_CHECK},
+    {"lzma", "lzma -0", "unlzma", NO_CHECK},
+    {"lzma to decode", "lzma -0", "decode", NO_CHECK},
+    {"lzip", "lzip -0", "unlzip", CHECK},
+    {"lzip to decode", "lzip -0", "decode", CHECK},
+    {"bzip2", "bzip2", "bunzip2", CHECK},
+    {"bzip2 -1", "bzip2 -1", "bunzip2", CHECK},
+    {"bzip2 to decode", "bzip2", "decode", CHECK},
+    {"lz4", "lz4", "unlz4", CHECK},
+    {"lz4 -9 -B4D", "lz4 -9 -B4D", "unlz4", CHECK},
+    {"lz4 -BX --no-frame-crc", "lz4 -BX --no-frame-crc", "unlz4", CHECK},
+    {"lz4 to decode", "lz4", "decode", CHECK},
+    {"lz4 --no-frame-crc", "lz4 --no-frame-crc", "unlz4", NO_CHECK},
+    {"brotli", "brotli", "unbrotli", NO_CHECK},
+    {"brotli -11", "brotli -11 --lgwin=18", "unbrotli", NO_CHECK},
+};
+
+#define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+static bool in_this_build(const char *stage)
+{
+    struct memio io;
+    int r = codec_run(&io, stage, "", 0, 0);
+
+    memio_free(&io);
+    return r != LEAT_EUNSUPPORTED;
+}
+
+static struct codec_bytes encode(const char *stages, const struct codec_bytes *plain)
+{
+    struct memio io;
+
+    test_context("%s of %zu bytes", stages, plain->len);
+    if (codec_run(&io, stages, plain->data, plain->len, 0) != 0)
+        FAIL("%s", io.error.text);
+    return (struct codec_bytes){.data = io.out, .len = io.out_len};
+}
+
+/* Runs `check` for every format of this build. */
+static void each_format(void (*check)(const struct format *f))
+{
+    unsigned missing = 0;
+
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (in_this_build(formats[i].encode))
+            check(&formats[i]);
+        else
+            missing++;
+    }
+    if (missing)
+        SKIP(missing, "built without a library");
+}
+
+/* --- round trips ------------------------------------------------------------------------------- */
+
+static void round_trip(const char *text, const struct codec_bytes *plain,
+                       struct leat_settings settings, size_t piece)
+{
+    struct memio io = {
+        .in = plain->data, .in_len = plain->len, .piece = piece, .settings = settings};
+
+    test_context("%s of %zu bytes, chunk %zu, room %zu, piece %zu, threads %u, seed %llu", text,
+                 plain->len, settings.chunk, settings.room, piece, settings.threads,
+                 (unsigned long long)settings.seed);
+    if (memio_run(&io, text) != 0)
+        FAIL("%s", io.error.text);
+    ASSERT_BYTES_EQ(io.out, io.out_len, plain->data, plain->len);
+    ASSERT_LE(io.stats.memory_peak, io.stats.memory_limit);
+    memio_free(&io);
+}
+
+static void round_trips(const char *text, const struct codec_bytes *plain)
+{
+    static const size_t chunks[] = {1, 7, 4095, 0};
+
+    for (size_t i = 0; i < 4; i++) {
+        if (plain->len > 20000 && chunks[i] == 1)
+            continue;
+        round_trip(text, plain, (struct leat_settings){.threads = 1, .chunk = chunks[i]}, 0);
+        round_trip(text, plain, (struct leat_settings){.threads = 3, .chunk = chunks[i]}, 0);
+    }
+    round_trip(text, plain, (struct leat_settings){.threads = 1, .room = 1}, 0);
+    round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
+    for (uint64_t seed = 1; seed <= 8; seed++)
+        round_trip(text, plain,
+                   (struct leat_settings){
+                       .threads = 2, .executor = LEAT_EXECUTOR_SEEDED, .seed = seed},
+                   MEMIO_RANDOM);
+}
+
+static void round_trips_of(const struct format *f)
+{
+    static const size_t sizes[] = {0, 1, 5000, 300000};
+    char text[128];
+
+    snprintf(text, sizeof(text), "%s : %s", f->encode, f->decode);
+    for (size_t i = 0; i < 4; i++) {
+        struct codec_bytes t = codec_text(sizes[i], 1), n = codec_noise(sizes[i], 2);
+
+        round_trips(text, &t);
+        round_trip(text, &n, (struct leat_settings){.threads = 2}, 0);
+        free(t.data);
+        free(n.data);
+    }
+}
+
+TEST(test_round_trips_of_every_format_in_any_chunks)
+{
+    each_format(round_trips_of);
+}
+
+static const struct format lzw = {"compress", "compress", "uncompress", NO_CHECK};
+
+TEST(test_round_trips_of_compress_in_any_chunks)
+{
+    struct codec_bytes zeros = {.data = calloc(1, 3000000), .len = 3000000};
+
+    round_trips_of(&lzw);
+    ASSERT_NOT_NULL(zeros.data); /* strings of thousands of bytes */
+    round_trip("compress : uncompress", &zeros, (struct leat_settings){.threads = 1, .room = 77},
+               0);
+    round_trip("compress : decode", &zeros, (struct leat_settings){.threads = 1, .chunk = 500}, 7);
+    free(zeros.data);
+}
+
+/* --- damage ------------------------------------------------------------------------------------ */
+
+static void cut_everywhere(const struct format *f, const struct codec_bytes *plain, size_t piece)
+{
+    struct codec_bytes z = encode(f->encode, plain);
+    /* What is shorter than a signature is plain data to decode. */
+    size_t least = strcmp(f->decode, "decode") == 0 ? 13 : 0;
+    struct memio io;
+
+    for (size_t len = least; len < z.len; len++) {
+        test_context("%s, %zu of %zu bytes, piece %zu", f->name, len, z.len, piece);
+        ASSERT_EQ(codec_run(&io, f->decode, z.data, len, piece), LEAT_ETRUNCATED);
+        ASSERT_LE(io.out_len, plain->len);
+        if (io.out_len > 0) /* what did come out is right */
+            ASSERT_MEM_EQ(io.out, plain->data, io.out_len);
+        memio_free(&io);
+    }
+    free(z.data);
+}
+
+static void truncations_of(const struct format *f)
+{
+    static const size_t sizes[] = {0, 1, 40, 700};
+
+    for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+        struct codec_bytes text = codec_text(sizes[k], 1), noise = codec_noise(sizes[k], 2);
+
+        cut_everywhere(f, &text, 0);
+        cut_everywhere(f, &text, 5);
+        cut_everywhere(f, &noise, 0);
+        free(text.data);
+        free(noise.data);
+    }
+}
+
+TEST(test_every_truncation_of_every_format_is_an_error)
+{
+    each_format(truncations_of);
+}
+
+/* Of .Z only an end within a code tells. */
+TEST(test_truncation_within_a_code_is_an_error)
+{
+    struct codec_bytes text = codec_text(5000, 1), z = encode("compress", &text);
+    unsigned errors = 0;
+    struct memio io;
+
+    for (size_t len = 0; len < z.len; len++) {
+        int r = codec_run(&io, "uncompress", z.data, len, 0);
+
+        test_context("compress, %zu of %zu bytes", len, z.len);
+        if (r != 0)
+            ASSERT_EQ(r, LEAT_ETRUNCATED);
+        errors += r != 0;
+        ASSERT_LE(io.out_len, text.len);
+        if (io.out_len > 0)
+            ASSERT_MEM_EQ(io.out, text.data, io.out_len);
+        memio_free(&io);
+    }
+    ASSERT_GE(errors, z.len / 2);
+    free(text.data);
+    free(z.data);
+}
+
+static void flip_bytes(const struct format *f, const struct codec_bytes *plain, uint64_t seed)
+{
+    struct codec_bytes z = encode(f->encode, plain);
+    unsigned errors = 0, flips = FLIPS(f->check);
+    uint64_t random = seed;
+    struct memio io;
+
+    for (unsigned i = 0; i < flips; i++) {
+        uint64_t r = test_random(&random);
+        size_t at = (size_t)(r >> 16) % z.len;
+        uint8_t flip = (uint8_t)(1 + r % 255);
+        int code;
+
+        test_context("%s, seed %llu: byte %zu of %zu ^ 0x%02x", f->name, (unsigned long long)seed,
+                     at, z.len, flip);
+        z.data[at] ^= flip;
+        io = (struct memio){
+            .in = z.data, .in_len = z.len, .settings = {.threads = 1, .memory = 64 << 20}};
+        code = memio_run(&io, f->decode);
+        z.data[at] ^= flip;
+        if (code == 0 && f->check == CHECK && io.out_len + 16 < z.len)
+            ASSERT_STREQ(f->decode, "decode"); /* no other passes what it does not know */
+        else if (code == 0 && f->check == CHECK && strcmp(f->decode, "decode") != 0)
+            ASSERT_BYTES_EQ(io.out, io.out_len, plain->data, plain->len);
+        if (code != 0 && code != LEAT_ECORRUPT && code != LEAT_ETRUNCATED &&
+            code != LEAT_ECHECKSUM && code != LEAT_ELIMIT && code != LEAT_EUSAGE)
+            FAIL("%s: %s", leat_error_name(code), io.error.text);
+        errors += code != 0;
+        memio_free(&io);
+    }
+    if (f->check == CHECK)
+        ASSERT_GE(errors, flips / 2);
+    test_note("%s: %u of %u are errors, the others change nothing%s", f->name, errors, flips,
+              f->check == NO_CHECK ? " that is checked" : "");
+    free(z.data);
+}
+
+static void flips_of(const struct format *f)
+{
+    struct codec_bytes plain = codec_text(3000, 3);
+
+    flip_bytes(f, &plain, 11);
+    free(plain.data);
+}
+
+TEST(test_flipped_bytes_are_never_accepted_silently)
+{
+    each_format(flips_of);
+}
+
+/* Several streams, members or frames in a file: the header of the second one is damaged. */
+TEST(test_a_damaged_later_header_is_an_error)
+{
+    static const struct format several[] = {
+        {"bzip2", "bzip2 -1", "bunzip2", CHECK},
+        {"lzip", "lzip -0", "unlzip", CHECK},
+        {"lz4", "lz4", "unlz4", CHECK},
+        {"xz", "xz -0", "unxz", CHECK},
+    };
+    struct codec_bytes plain = codec_text(2000, 1);
+    unsigned missing = 0;
+    struct memio io;
+
+    for (size_t i = 0; i < 4; i++) {
+        struct codec_bytes z, two;
+
+        if (!in_this_build(several[i].encode)) {
+            missing++;
+            continue;
+        }
+        z = encode(several[i].encode, &plain);
+        two = (struct codec_bytes){.data = malloc(2 * z.len), .len = 2 * z.len};
+        ASSERT_NOT_NULL(two.data);
+        memcpy(two.data, z.data, z.len);
+        memcpy(two.data + z.len, z.data, z.len);
+        test_context("%s twice", several[i].name);
+        ASSERT_EQ(codec_run(&io, several[i].decode, two.data, two.len, 0), 0);
+        ASSERT_EQ(io.out_len, 2 * plain.len);
+        memio_free(&io);
+        for (size_t at = 0; at < 4; at++) {
+            for (unsigned flip = 1; flip < 256; flip++) {
+                int r;
+
+                test_context("%s twice, byte %zu of the second ^ 0x%02x", several[i].name, at, flip);
+                two.data[z.len + at] ^= (uint8_t)flip;
+                r = codec_run(&io, several[i].decode, two.data, two.len, 3);
+                two.data[z.len + at] ^= (uint8_t)flip;
+                if (r == 0) /* a level that is as good */
+                    ASSERT_EQ(io.out_len, 2 * plain.len);
+                memio_free(&io);
+            }
+            test_context("%s twice, %zu bytes of the second", several[i].name, at);
+            ASSERT_EQ(codec_run(&io, several[i].decode, two.data, z.len + at, 3),
+                      at == 0 ? 0 : LEAT_ETRUNCATED);
+            memio_free(&io);
+        }
+        free(two.data);
+        free(z.data);
+    }
+    free(plain.data);
+    if (missing)
+        SKIP(missing, "built without a library");
+}
+
+/* --- what follows, and limits ------------------------------------------------------------------ */
+
+static int run_with(const char *stages, const struct codec_bytes *z, const char *after, size_t n,
+                    struct memio *io)
+{
+    uint8_t *data = malloc(z->len + n);
+    int r;
+
+    ASSERT_NOT_NULL(data);
+    memcpy(data, z->data, z->len);
+    memcpy(data + z->len, after, n);
+    test_context("%s, then %zu bytes", stages, n);
+    r = codec_run(io, stages, data, z->len + n, 0);
+    io->in = NULL;
+    free(data);
+    return r;
+}
+
+static void garbage_after(const struct format *f)
+{
+    bool passed = strcmp(f->encode, "lzip -0") == 0;
+    struct codec_bytes plain = codec_text(2000, 1), z = encode(f->encode, &plain);
+    struct memio io;
+
+    ASSERT_EQ(run_with(f->decode, &z, "garbage garbage", 15, &io), passed ? 0 : LEAT_ECORRUPT);
+    ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+    memio_free(&io);
+    free(plain.data);
+    free(z.data);
+}
+
+TEST(test_what_follows_a_stream_is_an_error_but_with_lzip)
+{
+    each_format(garbage_after);
+}
+
+TEST(test_xz_streams_may_have_padding)
+{
+    struct codec_bytes plain = codec_text(2000, 1), z;
+    struct memio io;
+
+    if (!in_this_build("xz"))
+        SKIP(1, "built without liblzma");
+    z = encode("xz -0", &plain);
+    ASSERT_EQ(run_with("unxz", &z, "\0\0\0\0\0\0\0", 8, &io), 0);
+    memio_free(&io);
+    ASSERT_EQ(run_with("unxz", &z, "\0\0\0\0\0\0\0", 7, &io), LEAT_ECORRUPT);
+    memio_free(&io);
+    free(plain.data);
+    free(z.data);
+}
+
+TEST(test_a_dictionary_that_does_not_fit_is_named_with_both_figures)
+{
+    static const struct format large[] = {
+        {"xz", "xz -8", "unxz", CHECK},
+        {"lzip", "lzip -9", "unlzip", CHECK},
+        {"lzma", "lzma -8", "unlzma", NO_CHECK},
+    };
+    struct codec_bytes plain = codec_text(2000, 1);
+
+    if (!in_this_build("xz"))
+        SKIP(1, "built without liblzma");
+    for (size_t i = 0; i < 3; i++) {
+        for (unsigned threads = 1; threads <= 3; threads += 2) {
+            struct memio io = {.in = plain.data,
+                               .in_len = plain.len,
+                               .settings = {.threads = 1, .memory = (uint64_t)4 << 30}};
+            struct memio back;
+
+            test_context("%s, threads %u", large[i].name, threads);
+            ASSERT_EQ(memio_run(&io, large[i].encode), 0);
+            back = (struct memio){.in = io.out,
+                                  .in_len = io.out_len,
+                                  .settings = {.threads = threads, .memory = 16 << 20}};
+            ASSERT_EQ(memio_run(&back, large[i].decode), LEAT_ELIMIT);
+            ASSERT_STR_HAS(back.error.text, "limit of 16777216");
+            ASSERT_STR_HAS(back.error.text, "needs 3"); /* 32 MiB and something */
+            memio_free(&back);
+            back.settings.memory = 64 << 20;
+            ASSERT_EQ(memio_run(&back, large[i].decode), 0);
+            ASSERT_BYTES_EQ(back.out, back.out_len, plain.data, plain.len);
+            memio_free(&back);
+            memio_free(&io);
+        }
+    }
+    free(plain.data);
+}
+
+/* 8 threads and room for two encoders. */
+TEST(test_xz_takes_as_many_workers_as_fit)
+{
+    struct codec_bytes plain = codec_text(3000000, 1);
+    struct memio io;
+
+    if (!in_this_build("xz"))
+        SKIP(1, "built without liblzma");
+    for (unsigned level = 0; level <= 6; level++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "xz -%u : unxz", level);
+        io = (struct memio){.in = plain.data, .in_len = plain.len, .settings = {.threads = 8}};
+        test_context("%s", text);
+        if (memio_run(&io, text) != 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+        ASSERT_LE(io.stats.memory_peak, io.stats.memory_limit);
+        memio_free(&io);
+    }
+    free(plain.data);
+}
+
+/* A frame without content, between two skippable ones, and one that needs a dictionary. */
+TEST(test_lz4_frames_of_other_kinds)
+{
+    static const char skippable[] = "\x50\x2a\x4d\x18\x03\0\0\0abc"
+                                    "\x04\x22\x4d\x18\x60\x40\x82\0\0\0\0"
+                                    "\x5f\x2a\x4d\x18\0\0\0";
+    static const char dictionary[] = "\x04\x22\x4d\x18\x61\x40\x01\x02\x03\x04\x05\x06\x07";
+    struct memio io;
+
+    if (!in_this_build("lz4"))
+        SKIP(1, "built without liblz4");
+    for (size_t piece = 0; piece < 5; piece++) {
+        ASSERT_EQ(codec_run(&io, "unlz4", skippable, sizeof(skippable), piece), 0);
+        ASSERT_EQ(io.out_len, 0);
+        memio_free(&io);
+        ASSERT_EQ(codec_run(&io, "unlz4", skippable, sizeof(skippable) - 1, piece),
+                  LEAT_ETRUNCATED);
+        memio_free(&io);
+        ASSERT_EQ(codec_run(&io, "unlz4", dictionary, sizeof(dictionary), piece), LEAT_EUSAGE);
+        ASSERT_STR_HAS(io.error.text, "dictionary");
+        memio_free(&io);
+    }
+}
+
+TEST(test_options_of_lz4_are_checked)
+{
+    struct memio io;
+
+    if (!in_this_build("lz4"))
+        SKIP(1, "built without liblz4");
+    ASSERT_EQ(codec_run(&io, "lz4 -B8", "a", 1, 0), LEAT_EUSAGE);
+    memio_free(&io);
+    ASSERT_EQ(codec_run(&io, "lz4 -B4 -BD -BX -12", "a", 1, 0), 0);
+    memio_free(&io);
+    ASSERT_EQ(codec_run(&io, "lz4 --fast=5", "a", 1, 0), 0);
+    memio_free(&io);
+}
