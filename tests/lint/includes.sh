@@ -41,10 +41,11 @@ tap 'transforms/ includes no loop, no thread, no stdio, nothing of streams/ but 
     done | grep -v '\.def$'
 )"
 
-tap 'a transform includes one codec library at most' "$(
+# zlib may stand in for an optional library that is not there.
+tap 'a transform includes one codec library at most, or zlib in its place' "$(
     for file in transforms/*/*.c; do
         n=$(includes "$file" | sed 's/.*: //' | grep -E "^($codec)$" | sed -E 's/^(zstd|lz4|pcre2|archive|openssl|brotli|isa-l|lzma).*/\1/' |
-            sort -u | wc -l)
+            { if grep -q '^#if HAVE_' "$file"; then grep -v '^zlib'; else cat; fi; } | sort -u | wc -l)
         [ "$n" -le 1 ] || echo "$file includes $n codec libraries"
     done
 )"
@@ -68,9 +69,9 @@ tap 'the library prints nothing, never exits, never sleeps, touches no signal di
 
 tap 'every stage is registered, and every registered stage has its type' "$(
     comm -3 <(grep -oE '^STAGE\([a-z0-9_]+' transforms/stages.def | sed 's/STAGE(//' | sort -u) \
-        <(grep -ohE '^(const struct leat_stage_type leat_stage_[a-z0-9_]+|LEAT_STAGE_MISSING\([a-z0-9_]+|[A-Z_]+_STAGE\([a-z0-9_]+)' \
-            streams/*.c streams/io/*.c transforms/*/*.c |
-            sed -E 's/.*(leat_stage_|\()//' | sort -u)
+        <(perl -0777 -ne 'print "$1\n" while
+            /^(?:const struct leat_stage_type leat_stage_|[A-Z_]+_STAGE\(\s*|LEAT_STAGE_MISSING\(\s*)([a-z0-9_]+)/mg' \
+            streams/*.c streams/io/*.c transforms/*/*.c | sort -u)
 )"
 
 tap 'no file says that something is left for later' "$(

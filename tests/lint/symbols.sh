@@ -22,8 +22,8 @@ tap 'the static library has no other global names' "$(
         awk 'NF == 3 { print $3 }' | grep -v '^leat_' | sort -u
 )"
 tap 'no writable global data in the library' "$(
-    nm "${BUILD:-build}/libleat.a" 2>/dev/null |
-        awk '/^[^ ]+\.o:$/ { file = $1 } NF == 3 && $2 ~ /^[bBdDC]$/ { print file, $3 }' |
-        grep -v '\.data\.rel\.ro'
+    objdump -t "${BUILD:-build}/libleat.a" 2>/dev/null |
+        awk '/\.o: / { file = $1 }
+            /[ \t]\.(data|bss)[.a-z]*\t|\*COM\*/ && !/\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/ { print file, $NF }'
 )"
 tap_done
