@@ -86,7 +86,7 @@ static bool phase_open(struct leat_pipeline *p)
     return false;
 }
 
-/* --- commit ------------------------------------------------------------------------------------ */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 /* One action over all that commit, in order; stops at the first that fails. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),

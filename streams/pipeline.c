@@ -137,7 +137,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
     free(p);
 }
 
-/* --- outcome ----------------------------------------------------------------------------------- */
+/* --- outcome ---------------------------------------------------------------------------------- */
 
 /* A consequence never displaces a cause; a cause displaces a consequence. */
 static bool is_consequence(int code)
@@ -203,7 +203,7 @@ const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)
     return p->error.code ? &p->error : NULL;
 }
 
-/* --- stall ------------------------------------------------------------------------------------- */
+/* --- stall ------------------------------------------------------------------------------------ */
 
 static void dump(const struct leat_pipeline *p, char *buf, size_t size)
 {
@@ -235,7 +235,7 @@ static void check_stall(struct leat_executor *ex)
     uv_async_send(&p->on.async);
 }
 
-/* --- on the loop ------------------------------------------------------------------------------- */
+/* --- on the loop ------------------------------------------------------------------------------ */
 
 static void on_closed(uv_handle_t *handle)
 {

@@ -50,7 +50,7 @@ static const struct leat_stage_type relay = {
 };
 static const struct leat_node relay_node = {.type = &relay};
 
-/* --- pieces ------------------------------------------------------------------------------------- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static int add_chain(struct planner *pl, const struct leat_chain *c, bool starts, bool ends);
 
@@ -174,7 +174,7 @@ static int cut_segment(struct planner *pl)
     return join_segments(pl, from, pl->cur, e);
 }
 
-/* --- split stages -------------------------------------------------------------------------------- */
+/* --- split stages ----------------------------------------------------------------------------- */
 
 /* An outlet stands behind a stage; where a joiner has none behind it, a relay. */
 static int need_stage(struct planner *pl)
@@ -250,7 +250,7 @@ static int add_split(struct planner *pl, struct leat_stage_info *info)
     return r;
 }
 
-/* --- one node ------------------------------------------------------------------------------------ */
+/* --- one node --------------------------------------------------------------------------------- */
 
 static const struct leat_stage_type *by_place(const struct leat_stage_type *type, bool first,
                                               bool last)
@@ -459,7 +459,7 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
     return r;
 }
 
-/* --- open ends ----------------------------------------------------------------------------------- */
+/* --- open ends -------------------------------------------------------------------------------- */
 
 static int imply(struct planner *pl, const struct leat_stage_type *type, bool first)
 {
@@ -521,7 +521,7 @@ static size_t count_nodes(const struct leat_chain *c)
     return n;
 }
 
-/* --- sizes --------------------------------------------------------------------------------------- */
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 /* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. */
 static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,

@@ -168,7 +168,7 @@ int leat_segment_ready(struct leat_segment *seg)
     return 0;
 }
 
-/* --- ending ------------------------------------------------------------------------------------ */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
 {

@@ -5,7 +5,7 @@
 #include "pipeline.h"
 #include "split.h"
 
-/* --- output ------------------------------------------------------------------------------------ */
+/* --- output ----------------------------------------------------------------------------------- */
 
 /* The reader of a port is gone. A detached branch that failed is like one that has enough. */
 static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
@@ -135,7 +135,7 @@ void leat_outlet_notice(struct leat_segment *seg)
     outlet_gone(seg, failed);
 }
 
-/* --- input ------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct leat_block *block)
 {

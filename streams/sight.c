@@ -66,7 +66,7 @@ char *leat_pipeline_text(const struct leat_pipeline *p)
     return leat_plan_text(p->plan);
 }
 
-/* --- explain ------------------------------------------------------------------------------------ */
+/* --- explain ---------------------------------------------------------------------------------- */
 
 /* Text that grows; after a failed allocation it stays as it is and `bad` tells. */
 struct text {

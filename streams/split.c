@@ -65,7 +65,7 @@ void leat_split_cancel(struct leat_split_run *run, enum leat_reason reason)
         leat_edge_cancel(run->lanes[i], reason);
 }
 
-/* --- the cutter -------------------------------------------------------------------------------- */
+/* --- the cutter ------------------------------------------------------------------------------- */
 
 static int block_new(struct leat_split_run *run)
 {
@@ -242,7 +242,7 @@ void leat_cut_done(struct leat_split_run *run)
         leat_framer_done(run->framer);
 }
 
-/* --- the joiner -------------------------------------------------------------------------------- */
+/* --- the joiner ------------------------------------------------------------------------------- */
 
 /* One call of the stage's join. Returns 1: it is through; 0: call again; LEAT_FULL: no memory. */
 static int call_join(struct leat_segment *seg, enum leat_join when, const void *result)

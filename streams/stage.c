@@ -282,7 +282,7 @@ void leat_free(struct leat_stage *s, void *memory)
     free(h);
 }
 
-/* --- side output, position, waiting ------------------------------------------------------------ */
+/* --- side output, position, waiting ----------------------------------------------------------- */
 
 int leat_side(struct leat_stage *s, const void *data, size_t n)
 {
@@ -317,7 +317,7 @@ void leat_wait_ms(struct leat_stage *s, uint64_t ms)
     s->wait_ms = ms > 0 ? ms : 1;
 }
 
-/* --- for plan callbacks ------------------------------------------------------------------------ */
+/* --- for plan callbacks ----------------------------------------------------------------------- */
 
 void leat_plan_nature(struct leat_stage *s, enum leat_nature nature)
 {

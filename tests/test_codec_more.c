@@ -74,7 +74,7 @@ static void each_format(void (*check)(const struct format *f))
         SKIP(missing, "built without a library");
 }
 
-/* --- round trips ------------------------------------------------------------------------------- */
+/* --- round trips ------------------------------------------------------------------------------ */
 
 static void round_trip(const char *text, const struct codec_bytes *plain,
                        struct leat_settings settings, size_t piece)
@@ -146,7 +146,7 @@ TEST(test_round_trips_of_compress_in_any_chunks)
     free(zeros.data);
 }
 
-/* --- damage ------------------------------------------------------------------------------------ */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static void cut_everywhere(const struct format *f, const struct codec_bytes *plain, size_t piece)
 {
@@ -314,7 +314,7 @@ TEST(test_a_damaged_later_header_is_an_error)
         SKIP(missing, "built without a library");
 }
 
-/* --- what follows, and limits ------------------------------------------------------------------ */
+/* --- what follows, and limits ----------------------------------------------------------------- */
 
 static int run_with(const char *stages, const struct codec_bytes *z, const char *after, size_t n,
                     struct memio *io)

@@ -7,7 +7,7 @@
 #include "stage.h"
 #include "test.h"
 
-/* --- a stage of one's own, as in libleat(3) ------------------------------------------------------ */
+/* --- a stage of one's own, as in libleat(3) --------------------------------------------------- */
 
 struct shout_params {
     int64_t times;
@@ -146,7 +146,7 @@ TEST(test_two_registries_know_nothing_of_each_other)
     leat_registry_free(NULL);
 }
 
-/* --- three ways to build --------------------------------------------------------------------------- */
+/* --- three ways to build ---------------------------------------------------------------------- */
 
 static struct leat_registry *registry_with_ends(void)
 {
@@ -252,7 +252,7 @@ TEST(test_branches_of_the_builder_must_be_closed)
     leat_registry_free(registry);
 }
 
-/* --- small things ----------------------------------------------------------------------------------- */
+/* --- small things ----------------------------------------------------------------------------- */
 
 TEST(test_every_code_has_a_name_a_message_and_a_status)
 {

@@ -269,7 +269,7 @@ TEST(test_lines_longer_than_a_chunk_are_whole)
     free(in);
 }
 
-/* --- a stage that breaks its contract ----------------------------------------------------------- */
+/* --- a stage that breaks its contract --------------------------------------------------------- */
 
 static int idle_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
@@ -327,7 +327,7 @@ TEST(test_a_timeout_ends_a_pipeline_that_waits)
     }
 }
 
-/* --- on the caller's loop ------------------------------------------------------------------------ */
+/* --- on the caller's loop --------------------------------------------------------------------- */
 
 struct run {
     struct leat_pipeline *pipeline;
@@ -518,7 +518,7 @@ TEST(test_a_pipeline_that_never_ran_is_freed)
     ASSERT_EQ(run.io.source_opens, 0);
 }
 
-/* --- sight -------------------------------------------------------------------------------------- */
+/* --- sight ------------------------------------------------------------------------------------ */
 
 TEST(test_the_stats_of_the_stages_add_up)
 {

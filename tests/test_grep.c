@@ -269,7 +269,7 @@ TEST(test_perl_patterns_are_judged_for_whole_buffers)
             FAIL("taken for safe: %s", unsafe[i]);
 }
 
-/* --- the searches ------------------------------------------------------------------------------ */
+/* --- the searches ----------------------------------------------------------------------------- */
 
 static void draw_bytes(uint64_t *random, uint8_t *to, size_t n, unsigned letters)
 {

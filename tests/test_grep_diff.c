@@ -43,7 +43,7 @@ static void add_text(struct buffer *b, const char *text)
     add(b, text, strlen(text));
 }
 
-/* --- drawing ----------------------------------------------------------------------------------- */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 static unsigned draw(uint64_t *random, unsigned n)
 {
@@ -236,7 +236,7 @@ static void draw_text(uint64_t *random, char end, struct buffer *b)
     }
 }
 
-/* --- a pair ------------------------------------------------------------------------------------ */
+/* --- a pair ----------------------------------------------------------------------------------- */
 
 struct pair {
     char *args[ARGS_MAX]; /* without the command's name */
@@ -324,7 +324,7 @@ static char *quoted(const struct pair *p)
     return b.data;
 }
 
-/* --- the other grep ---------------------------------------------------------------------------- */
+/* --- the other grep --------------------------------------------------------------------------- */
 
 static char *const grep_environment[] = {(char[]){"LC_ALL=C"},
                                          (char[]){"PATH=/usr/local/bin:/usr/bin:/bin"}, NULL};
@@ -393,7 +393,7 @@ static const char *write_text(const void *data, size_t n)
     return path;
 }
 
-/* --- comparing --------------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static void draw_run(uint64_t seed, struct memio *io)
 {
@@ -479,7 +479,7 @@ TEST(test_agrees_with_gnu_grep_on_the_last_quarter_of_the_pairs)
     run_pairs(3);
 }
 
-/* --- the corpora ------------------------------------------------------------------------------- */
+/* --- the corpora ------------------------------------------------------------------------------ */
 
 /* Options and pattern, as words; NULL ends each. */
 static const char *const searches[][10] = {

@@ -40,7 +40,7 @@ static const struct command *command_of(const struct uutils_case *c)
     return NULL;
 }
 
-/* --- arguments --------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 /* The case as a stage would have it. */
 struct plan {
@@ -154,7 +154,7 @@ static void assert_same_numbers(const char *got, const char *expected)
     ASSERT(*expected < '0' || *expected > '9');
 }
 
-/* --- running ----------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /* An absolute path, because the command runs in the directory of the fixtures; NULL: there is no
  * command, as when only the tests were built. */

@@ -39,7 +39,7 @@ struct child {
     uint64_t killed_at; /* leat_now_ns */
 };
 
-/* --- starting and ending ----------------------------------------------------------------------- */
+/* --- starting and ending ---------------------------------------------------------------------- */
 
 /* Everything as a program expects it to be at its start. */
 static int spawn(pid_t *ret_pid, char *const *argv, int in, int out)
@@ -207,7 +207,7 @@ static void half_closed(struct child *c)
     close_fd(&c->pid_fd);
 }
 
-/* --- giving: first, and the second half of a middle one ----------------------------------------- */
+/* --- giving: first, and the second half of a middle one --------------------------------------- */
 
 static int give(struct leat_stage *s, struct child *c, struct leat_out *out)
 {
@@ -280,7 +280,7 @@ static void out_close(struct leat_stage *s)
     half_closed(c);
 }
 
-/* --- taking: last, and the first half of a middle one ------------------------------------------- */
+/* --- taking: last, and the first half of a middle one ----------------------------------------- */
 
 /* Returns MORE, WAIT, a failure, or END when the child takes no more. */
 static int take(struct leat_stage *s, struct child *c, struct leat_in *in)
@@ -369,7 +369,7 @@ static void middle_close(struct leat_stage *s)
     half_closed(c);              /* the other half waits for the child */
 }
 
-/* --- types -------------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 static const struct leat_stage_type exec_first = {
     .name = "exec",

@@ -42,7 +42,7 @@ struct leat_outfile {
     size_t late_n;
 };
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int inherited_number(const char *path)
 {
@@ -205,7 +205,7 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
     return 0;
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Writeback starts while the stream is still being made, so that the last sync has little to do. */
 void leat_outfile_wrote(struct leat_outfile *f, uint64_t n)
@@ -303,7 +303,7 @@ int leat_outfile_finish(struct leat_stage *s, struct leat_outfile *f, const void
     return r < 0 ? r : leat_outfile_prepare(s, f);
 }
 
-/* --- commit ------------------------------------------------------------------------------------ */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 static int sync_directory(struct leat_outfile *f)
 {

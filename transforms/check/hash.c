@@ -20,7 +20,7 @@ void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size)
         to[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static void put_hex(char *to, const uint8_t *digest, size_t size)
 {
@@ -98,7 +98,7 @@ static int finish(struct leat_stage *s, const struct leat_hash_algorithm *a)
     return r;
 }
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 int leat_hash_plan(struct leat_stage *s, const struct leat_hash_algorithm *a)
 {

@@ -120,7 +120,7 @@ const struct leat_decoder leat_decoder_bzip2 = {
     .close = bunzip2_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

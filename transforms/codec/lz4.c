@@ -122,7 +122,7 @@ static int lz4_plan(struct leat_stage *stage)
     return read_params(stage, &preferences);
 }
 
-/* --- a lane ------------------------------------------------------------------------------------ */
+/* --- a lane ----------------------------------------------------------------------------------- */
 
 static int lz4_open(struct leat_stage *stage)
 {
@@ -197,7 +197,7 @@ static int lz4_step(struct leat_stage *stage, struct leat_in *in, struct leat_ou
     return LEAT_END;
 }
 
-/* --- the join ---------------------------------------------------------------------------------- */
+/* --- the join --------------------------------------------------------------------------------- */
 
 /* No input at all: a frame with nothing in it. */
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,

@@ -77,7 +77,7 @@ static int lzip_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- a lane ------------------------------------------------------------------------------------ */
+/* --- a lane ----------------------------------------------------------------------------------- */
 
 static int lzip_open(struct leat_stage *stage)
 {
@@ -171,7 +171,7 @@ static void lzip_close(struct leat_stage *stage)
     leat_lzma_close(&l->lzma);
 }
 
-/* --- the join ---------------------------------------------------------------------------------- */
+/* --- the join --------------------------------------------------------------------------------- */
 
 /* No block at all: a member with nothing in it. */
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,

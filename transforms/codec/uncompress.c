@@ -278,7 +278,7 @@ const struct leat_decoder leat_decoder_compress = {
     .close = uncompress_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

@@ -72,7 +72,7 @@ static int fill_first(struct leat_stage *stage, struct unlz4 *z, struct leat_in 
                    : LEAT_MORE;
 }
 
-/* --- the frame format -------------------------------------------------------------------------- */
+/* --- the frame format ------------------------------------------------------------------------- */
 
 /* Counts what liblz4 will allocate for a frame with blocks of this code. */
 static int charge_blocks(struct leat_stage *stage, struct unlz4 *z, unsigned code)
@@ -181,7 +181,7 @@ static int run_frame(struct leat_stage *stage, struct unlz4 *z, struct leat_in *
     return LEAT_MORE;
 }
 
-/* --- the legacy format ------------------------------------------------------------------------- */
+/* --- the legacy format ------------------------------------------------------------------------ */
 
 static int begin_legacy(struct leat_stage *stage, struct unlz4 *z)
 {
@@ -257,7 +257,7 @@ static int legacy_out(struct unlz4 *z, struct leat_out *out)
     return LEAT_END;
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 /* Returns LEAT_MORE at the end of the input, where that is right. */
 static int read_magic(struct leat_stage *stage, struct unlz4 *z, struct leat_in *in)
@@ -333,7 +333,7 @@ const struct leat_decoder leat_decoder_lz4 = {
     .close = unlz4_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

@@ -132,7 +132,7 @@ const struct leat_decoder leat_decoder_lzip = {
     .close = unlzip_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

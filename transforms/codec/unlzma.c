@@ -118,7 +118,7 @@ const struct leat_decoder leat_decoder_lzma = {
     .close = unlzma_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_open(struct leat_stage *stage)
 {

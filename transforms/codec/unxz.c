@@ -171,7 +171,7 @@ const struct leat_decoder leat_decoder_xz = {
     .close = unxz_close,
 };
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {

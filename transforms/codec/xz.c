@@ -83,7 +83,7 @@ static lzma_check check_of(const struct leat_stage *stage)
     return checks[params_of(stage)->check];
 }
 
-/* --- how it is cut ----------------------------------------------------------------------------- */
+/* --- how it is cut ---------------------------------------------------------------------------- */
 
 /* Bytes that a lane takes: the library, the block that is made, and the edges on both sides, which
  * hold a block each. */
@@ -133,7 +133,7 @@ static int xz_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- a lane ------------------------------------------------------------------------------------ */
+/* --- a lane ----------------------------------------------------------------------------------- */
 
 /* The block's size is not in the state, but the plan's choice can be made again. */
 static uint64_t block_size(struct leat_stage *stage, const struct xz *x)
@@ -258,7 +258,7 @@ static void xz_close(struct leat_stage *stage)
     leat_free(stage, x->made);
 }
 
-/* --- the join ---------------------------------------------------------------------------------- */
+/* --- the join --------------------------------------------------------------------------------- */
 
 static int write_text(struct xz *x, struct leat_out *out)
 {

@@ -61,7 +61,7 @@ struct merge {
     bool unique;
 };
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static int read_separator(struct leat_stage *s, const char *text, struct leat_order *order)
 {
@@ -126,7 +126,7 @@ static void merge_close(struct leat_stage *s)
     m->given.copy = NULL;
 }
 
-/* --- looking back ------------------------------------------------------------------------------ */
+/* --- looking back ----------------------------------------------------------------------------- */
 
 /* The input goes away at the end of a step. */
 static int keep(struct leat_stage *s, struct past *past)
@@ -161,7 +161,7 @@ static int keep_all(struct leat_stage *s, size_t n)
     return r;
 }
 
-/* --- the heads --------------------------------------------------------------------------------- */
+/* --- the heads -------------------------------------------------------------------------------- */
 
 static int out_of_order(struct leat_stage *s, const struct leat_in *in, size_t i)
 {
@@ -266,7 +266,7 @@ static int load_all(struct leat_stage *s, const struct leat_in *in)
     return ready;
 }
 
-/* --- giving out -------------------------------------------------------------------------------- */
+/* --- giving out ------------------------------------------------------------------------------- */
 
 /* Returns false if there was no room for all that is due. */
 static bool give_out(struct merge *m, struct leat_in *in, struct leat_out *out)

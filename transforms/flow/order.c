@@ -23,7 +23,7 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-/* --- keys -------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 /* A number that does not fit is as good as the largest one. Returns NULL if there is none. */
 static const char *take_number(const char *p, size_t *ret)
@@ -128,7 +128,7 @@ void leat_order_ready(struct leat_order *o, const struct leat_order_key *global)
     }
 }
 
-/* --- fields ------------------------------------------------------------------------------------ */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 static const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
 {
@@ -212,7 +212,7 @@ void leat_order_look(const struct leat_order *o, struct leat_order_line *line)
     line->key_len = (size_t)(found.end - found.at);
 }
 
-/* --- comparing --------------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static int compare_bytes(struct span a, struct span b)
 {

@@ -30,7 +30,7 @@ struct paste {
     bool due;      /* what follows a field comes next */
 };
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static uint16_t escaped(char c)
 {
@@ -77,7 +77,7 @@ static int paste_open(struct leat_stage *s)
     return read_delimiters(s, q);
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Returns false if there is no room. */
 static bool put(struct leat_out *out, uint16_t c)
@@ -111,7 +111,7 @@ static enum field put_field(const struct paste *q, struct leat_in *port, struct 
     return hit ? FIELD_ENDED : FIELD_PARTIAL;
 }
 
-/* --- side by side ------------------------------------------------------------------------------ */
+/* --- side by side ----------------------------------------------------------------------------- */
 
 /* Is there one more row? Returns 1, 0, or -1: input must come first. */
 static int row_begins(const struct leat_in *in)
@@ -160,7 +160,7 @@ static int step_rows(struct paste *q, struct leat_in *in, struct leat_out *out)
     }
 }
 
-/* --- one after another ------------------------------------------------------------------------- */
+/* --- one after another ------------------------------------------------------------------------ */
 
 /* Returns 1 when the branch is all written; 0: no room, or input must come first. */
 static int put_branch(struct paste *q, struct leat_in *port, struct leat_out *out)

@@ -103,7 +103,7 @@ static void require_close(struct leat_stage *s)
     q->texts = NULL;
 }
 
-/* --- patterns ---------------------------------------------------------------------------------- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 /* One line without its end. Patterns that it matches are no longer missing. */
 static int match_line(struct require *q, const uint8_t *line, size_t n)
@@ -143,7 +143,7 @@ static int match_lines(struct require *q, const struct leat_in *in, uint8_t end)
     return 0;
 }
 
-/* --- counts ------------------------------------------------------------------------------------ */
+/* --- counts ----------------------------------------------------------------------------------- */
 
 static bool counts_lines(const struct require_params *p)
 {

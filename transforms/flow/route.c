@@ -113,7 +113,7 @@ static void route_close(struct leat_stage *s)
     q->n = 0;
 }
 
-/* --- the way of a line ------------------------------------------------------------------------- */
+/* --- the way of a line ------------------------------------------------------------------------ */
 
 /* Returns 1, 0 or an error. A branch without a pattern takes all that comes to it. */
 static int takes(const struct branch *b, const uint8_t *line, size_t n)

@@ -74,7 +74,7 @@ static bool selects_nothing(const struct leat_stage *s, const struct grep_params
     return true;
 }
 
-/* --- building ---------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static int new_matcher(struct leat_stage *s, bool check, struct leat_matcher **ret)
 {
@@ -144,7 +144,7 @@ static void grep_close(struct leat_stage *s)
     g->matcher = NULL;
 }
 
-/* --- ranges ------------------------------------------------------------------------------------ */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 /* The next matching line at or behind `from`: gap and hit; hit is 0 if there is none. */
 static int search(struct leat_stage *s, const struct leat_in *in, size_t from, size_t *ret_gap,
@@ -202,7 +202,7 @@ static size_t *current_range(struct grep *g)
     return g->hit > 0 ? &g->hit : NULL;
 }
 
-/* --- output ------------------------------------------------------------------------------------ */
+/* --- output ----------------------------------------------------------------------------------- */
 
 /* Returns false if there was no room for all of it. */
 static bool flush_text(struct grep *g, struct leat_out *out)
@@ -426,7 +426,7 @@ static int count_all(struct leat_stage *s, struct leat_in *in)
     return 0;
 }
 
-/* --- the stage --------------------------------------------------------------------------------- */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 /* A lane leaves its count to the joiner, the only instance of a whole stream writes it out. */
 static int finish(struct leat_stage *s, struct leat_out *out)

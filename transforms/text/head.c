@@ -55,7 +55,7 @@ static void begin(struct leat_stage *s)
     h->begun = true;
 }
 
-/* --- the first ones ---------------------------------------------------------------------------- */
+/* --- the first ones --------------------------------------------------------------------------- */
 
 static int step_first(struct head *h, struct leat_in *in, struct leat_out *out)
 {
@@ -79,7 +79,7 @@ static int step_first(struct head *h, struct leat_in *in, struct leat_out *out)
     return LEAT_MORE;
 }
 
-/* --- all but the last -------------------------------------------------------------------------- */
+/* --- all but the last ------------------------------------------------------------------------- */
 
 static void decide_bytes(struct head *h, size_t left)
 {

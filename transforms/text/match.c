@@ -66,7 +66,7 @@ struct leat_matcher {
     const char *why;
 };
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void *memory_get(struct leat_stage *stage, size_t size)
 {
@@ -91,7 +91,7 @@ static void pcre2_put(void *memory, void *stage)
     memory_put(stage, memory);
 }
 
-/* --- building ---------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static int add_patterns(struct leat_regex *re, const struct leat_strings *patterns)
 {
@@ -374,7 +374,7 @@ const char *leat_matcher_why(const struct leat_matcher *m)
     return m->why;
 }
 
-/* --- one match --------------------------------------------------------------------------------- */
+/* --- one match -------------------------------------------------------------------------------- */
 
 static int fail(struct leat_matcher *m, int code, const char *why)
 {
@@ -490,7 +490,7 @@ static int match_line(struct leat_matcher *m, const uint8_t *line, size_t len)
     return match_all_ways(m, line, len, 0, PCRE2_DFA_SHORTEST);
 }
 
-/* --- lines of a buffer ------------------------------------------------------------------------- */
+/* --- lines of a buffer ------------------------------------------------------------------------ */
 
 /* The line that holds `at`, which is behind `from`, the start of a line. */
 static void line_around(const struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
@@ -625,7 +625,7 @@ int leat_matcher_count(struct leat_matcher *m, const uint8_t *data, size_t len, 
     return 0;
 }
 
-/* --- parts of a line --------------------------------------------------------------------------- */
+/* --- parts of a line -------------------------------------------------------------------------- */
 
 /* The longest match that starts at `start`, where there is one. */
 static int find_longest(struct leat_matcher *m, const uint8_t *line, size_t len, size_t start,

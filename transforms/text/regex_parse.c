@@ -70,7 +70,7 @@ static int node_simple(struct leat_regex *re, enum leat_regex_kind kind, uint32_
     return node_new(re, &n, ret);
 }
 
-/* --- tokens ------------------------------------------------------------------------------------ */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 static void atom_byte(struct parse *p, char c)
 {
@@ -354,7 +354,7 @@ static int lex(struct parse *p)
     return 0;
 }
 
-/* --- the tree ---------------------------------------------------------------------------------- */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 static int parse_group(struct parse *p, uint32_t *ret)
 {
