@@ -91,6 +91,15 @@ static bool add_range(struct buf *b, const struct leat_option *o)
     return true;
 }
 
+/* A default that nobody would write: how a stage sees that there is no limit, or that the option
+ * was not given. */
+static bool stands_for_none(const struct leat_option *o)
+{
+    if (o->kind == LEAT_OPT_INT && (o->min != 0 || o->max != 0))
+        return o->initial < o->min || o->initial > o->max;
+    return o->initial < 0 || o->initial == INT64_MAX;
+}
+
 static bool add_default(struct buf *b, const struct leat_option *o, const char *separator)
 {
     const char *at = o->choices, *one = "";
@@ -106,8 +115,8 @@ static bool add_default(struct buf *b, const struct leat_option *o, const char *
         buf_add(b, "%sdefault %.*s", separator, (int)n, one);
         return true;
     }
-    if (o->initial == 0 || o->initial == INT64_MAX || o->kind == LEAT_OPT_FLAG)
-        return false; /* the largest number there is: no limit */
+    if (o->initial == 0 || o->kind == LEAT_OPT_FLAG || stands_for_none(o))
+        return false;
     buf_add(b, "%sdefault ", separator);
     add_figure(b, o, o->initial);
     return true;
