@@ -95,9 +95,11 @@ static bool add_range(struct buf *b, const struct leat_option *o)
  * was not given. */
 static bool stands_for_none(const struct leat_option *o)
 {
+    if (o->initial == INT64_MAX)
+        return true;
     if (o->kind == LEAT_OPT_INT && (o->min != 0 || o->max != 0))
         return o->initial < o->min || o->initial > o->max;
-    return o->initial < 0 || o->initial == INT64_MAX;
+    return o->initial < 0;
 }
 
 static bool add_default(struct buf *b, const struct leat_option *o, const char *separator)
