@@ -1,10 +1,16 @@
-/* brotli.c - brotli (RFC 7932): one stream, by libbrotlienc, in one thread. */
+/* brotli.c - brotli (RFC 7932): one stream, by libbrotlienc, in one thread.
+ *
+ * libbrotlienc ends the whole process when its allocator gives it nothing. So ours never returns
+ * then: it jumps out of the library, and the encoder, all of whose memory is in our list, is freed
+ * without the library's help.
+ */
 
 #include "stage.h"
 
 #if HAVE_BROTLI
 
 #include <brotli/encode.h>
+#include <setjmp.h>
 
 #define QUALITY_DEFAULT 6 /* the library's 11 is for what is compressed once and served for ever */
 #define WINDOW_LOG_DEFAULT 22
@@ -13,8 +19,16 @@ struct brotli_params {
     int64_t quality, window_log;
 };
 
+/* What the library holds, in a list. */
+struct block {
+    struct block *next, *before;
+    max_align_t memory[];
+};
+
 struct brotli {
     BrotliEncoderState *encoder;
+    struct block blocks; /* the list's head */
+    jmp_buf no_memory;   /* set around every call that may allocate */
 };
 
 static const struct leat_option options[] = {
@@ -46,14 +60,33 @@ static const struct leat_option options[] = {
     {0},
 };
 
-static void *alloc(void *stage, size_t n)
+static void *alloc(void *opaque, size_t n)
 {
-    return leat_alloc(stage, n);
+    struct leat_stage *stage = opaque;
+    struct brotli *b = leat_state(stage);
+    struct block *block = leat_alloc(stage, sizeof *block + n);
+
+    if (!block)
+        longjmp(b->no_memory, 1);
+    block->next = b->blocks.next;
+    block->before = &b->blocks;
+    if (block->next)
+        block->next->before = block;
+    b->blocks.next = block;
+    return block->memory;
 }
 
-static void release(void *stage, void *memory)
+static void release(void *opaque, void *memory)
 {
-    leat_free(stage, memory);
+    struct block *block;
+
+    if (!memory)
+        return;
+    block = (struct block *)((char *)memory - offsetof(struct block, memory));
+    block->before->next = block->next;
+    if (block->next)
+        block->next->before = block->before;
+    leat_free(opaque, block);
 }
 
 static int brotli_open(struct leat_stage *stage)
@@ -61,6 +94,8 @@ static int brotli_open(struct leat_stage *stage)
     const struct brotli_params *p = leat_params(stage);
     struct brotli *b = leat_state(stage);
 
+    if (setjmp(b->no_memory))
+        return LEAT_ENOMEM; /* leat_alloc has said why */
     b->encoder = BrotliEncoderCreateInstance(alloc, release, stage);
     if (!b->encoder)
         return LEAT_ENOMEM;
@@ -74,16 +109,19 @@ static void brotli_close(struct leat_stage *stage)
 {
     struct brotli *b = leat_state(stage);
 
-    if (b->encoder)
-        BrotliEncoderDestroyInstance(b->encoder);
+    while (b->blocks.next)
+        release(stage, b->blocks.next->memory);
+    b->encoder = NULL;
 }
 
 static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct brotli *b = leat_state(stage);
 
+    if (setjmp(b->no_memory))
+        return LEAT_ENOMEM; /* leat_alloc has said why */
     for (;;) {
-        size_t left = in->len - in->pos, n;
+        size_t left = in->len - in->pos, n, room;
         const uint8_t *from = in->data + in->pos;
         /* All of the input must be in before the end is said: pieces may differ from step to
          * step. */
@@ -91,17 +129,13 @@ static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat
             left == 0 && in->end ? BROTLI_OPERATION_FINISH : BROTLI_OPERATION_PROCESS;
         uint8_t *to;
 
-        n = leat_reserve(out, &to);
+        room = n = leat_reserve(out, &to);
         if (n == 0)
             return LEAT_MORE;
-        {
-            size_t room = n;
-
-            if (!BrotliEncoderCompressStream(b->encoder, what, &left, &from, &room, &to, NULL))
-                return leat_fail(stage, LEAT_ENOMEM, "libbrotlienc failed: out of memory");
-            in->pos = in->len - left;
-            leat_commit(out, n - room);
-        }
+        if (!BrotliEncoderCompressStream(b->encoder, what, &left, &from, &room, &to, NULL))
+            return leat_fail(stage, LEAT_EINTERNAL, "libbrotlienc failed");
+        in->pos = in->len - left;
+        leat_commit(out, n - room);
         if (BrotliEncoderIsFinished(b->encoder))
             return LEAT_END;
         if (!BrotliEncoderHasMoreOutput(b->encoder) && in->pos == in->len && !in->end)
