@@ -1,6 +1,7 @@
 /* bzip2.c - bzip2: independent streams of one block each, which every reader takes as one file.
  *
- * The lanes compress with libbz2 as the bytes come; nothing is held but what the library holds.
+ * The input is cut where bzip2 would end its blocks, or a stream would get a second, tiny one. The
+ * lanes compress with libbz2 as the bytes come; nothing is held but what the library holds.
  */
 
 #include <string.h>
@@ -12,7 +13,10 @@
 #include <bzlib.h>
 
 #define LEVEL_DEFAULT 9
-#define LEVEL_BYTES ((size_t)100000) /* of input in a block, for each level */
+#define LEVEL_BYTES ((size_t)100000) /* in a block, for each level, after its run-length coding */
+#define BLOCK_SPARE ((size_t)19)      /* bytes that libbz2 leaves free */
+#define RUN_CODED 4u                  /* so many equal bytes and a length stand for a run */
+#define RUN_MAX 255u
 
 struct bzip2_params {
     int64_t level;
@@ -21,6 +25,10 @@ struct bzip2_params {
 struct bzip2 {
     bz_stream bz;
     bool begun; /* libbz2 holds memory */
+    /* The cutter's: the block so far, as coded, and the run that it ends with. */
+    size_t coded;
+    unsigned run; /* bytes, not in `coded` yet */
+    uint8_t run_byte;
     /* The join's. */
     bool made;        /* there was a block */
     size_t empty_pos; /* bytes written of the stream for empty input */
@@ -36,6 +44,41 @@ static int bzip2_plan(struct leat_stage *stage)
     leat_plan_block(stage, LEVEL_BYTES * (size_t)level_of(stage), 0);
     return 0;
 }
+
+/* --- the cutter -------------------------------------------------------------------------------- */
+
+/* As libbz2 fills a block: a run counts when it is over, and a block is full before a byte. */
+static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+               size_t *ret_take)
+{
+    struct bzip2 *b = leat_state(stage);
+    size_t max = LEVEL_BYTES * (size_t)level_of(stage) - BLOCK_SPARE, coded = b->coded, i;
+    unsigned run = b->run;
+    uint8_t byte = b->run_byte;
+
+    (void)end;
+    for (i = 0; i < len && coded < max; i++) {
+        if (data[i] == byte && run > 0 && run < RUN_MAX) {
+            run++;
+            continue;
+        }
+        coded += run < RUN_CODED ? run : RUN_CODED + 1;
+        byte = data[i];
+        run = 1;
+    }
+    b->coded = coded;
+    b->run = run;
+    b->run_byte = byte;
+    if (coded < max) {
+        *ret_take = len;
+        return 0;
+    }
+    b->coded = b->run = 0;
+    *ret_take = i;
+    return 1;
+}
+
+/* --- a lane ------------------------------------------------------------------------------------ */
 
 static void *alloc(void *stage, int items, int size)
 {
@@ -110,6 +153,8 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
     }
 }
 
+/* --- the join ---------------------------------------------------------------------------------- */
+
 /* No block at all: a stream without one. */
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out)
@@ -154,6 +199,7 @@ static const struct leat_option options[] = {
 };
 
 static const struct leat_split split = {
+    .cut = cut,
     .begin = begin,
     .join = join,
 };
@@ -162,8 +208,8 @@ const struct leat_stage_type leat_stage_bzip2 = {
     .name = "bzip2",
     .summary = "compress to bzip2 (.bz2)",
     .manual =
-        "The input is cut into blocks of the level's size, 900,000 bytes if none is given, and each "
-        "becomes a bzip2 stream of its own, as pbzip2 does it. Every reader of bzip2 takes them as "
+        "The input is cut into the blocks that bzip2 makes, of 900,000 bytes if no level is given, "
+        "and each becomes a bzip2 stream of its own, as with pbzip2. Every reader of bzip2 takes them as "
         "one file; but if such a file is cut just between two streams, nothing in it tells. The "
         "bytes are the same whatever the number of threads. Each worker holds 8 MiB at level 9.",
     .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
