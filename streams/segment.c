@@ -132,7 +132,7 @@ int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
     seg->slots[seg->n] = (struct leat_slot){.stage = stage};
     seg->n++;
     stage->segment = seg;
-    stage->wait.actor = &seg->actor;
+    stage->wait.actor = stage->alarm.actor = &seg->actor;
     return 0;
 }
 
@@ -203,6 +203,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     s->failed = failed;
     s->more = s->stopping = s->waiting = false;
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->alarm);
     slot_drop_input(s);
 }
 

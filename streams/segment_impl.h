@@ -40,5 +40,7 @@ void leat_inlet_cancel(struct leat_segment *seg, enum leat_reason reason);
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i);
 bool leat_slot_runnable(const struct leat_segment *seg, size_t i);
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i);
+/* leat_slot_alarm - call the stage's alarm if its time has come, and set the next one. */
+void leat_slot_alarm(struct leat_segment *seg, size_t i);
 
 #endif

@@ -131,6 +131,8 @@ bool leat_segment_run(struct leat_actor *actor)
     wake_waiting(seg);
     if (leat_pipeline_aborted(seg->pipeline))
         leat_segment_abort(seg);
+    for (size_t i = 0; i < seg->n; i++)
+        leat_slot_alarm(seg, i);
     for (int i = 0; i < TURNS; i++) {
         enum leat_turn t = LEAT_TURN_WENT;
 

@@ -252,3 +252,38 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
         return step_waits(seg, i);
     return check_progress(seg, i, used > 0 || produced > 0);
 }
+
+/* A failure here is about time: what still waits for its reader is not waited for. */
+static void ring(struct leat_segment *seg, size_t i)
+{
+    struct leat_stage *stage = seg->slots[i].stage;
+    int r = stage->type->alarm(stage);
+
+    if (r == LEAT_END)
+        step_ended(seg, i);
+    if (r >= 0)
+        return;
+    leat_segment_fail(seg, i);
+    if (!stage->info->detached)
+        leat_pipeline_cancel(seg->pipeline, r, NULL);
+}
+
+void leat_slot_alarm(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (!stage->type->alarm || s->done || s->stopping || seg->inlet == LEAT_INLET_LANE)
+        return;
+    if (leat_wait_fired(&stage->alarm))
+        ring(seg, i);
+    if (s->done || stage->alarm_ms == 0)
+        return;
+    r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
+    stage->alarm_ms = 0;
+    if (r < 0) {
+        leat_fail_errno(stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+    }
+}

@@ -32,6 +32,7 @@ struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_st
     s->type = info->type;
     s->wait_fd = -1;
     leat_wait_init(&s->wait, NULL);
+    leat_wait_init(&s->alarm, NULL);
     if (s->type->state_size > 0) {
         s->state = calloc(1, s->type->state_size);
         if (!s->state) {
@@ -47,6 +48,7 @@ void leat_stage_free(struct leat_stage *s)
     if (!s)
         return;
     leat_wait_done(&s->wait);
+    leat_wait_done(&s->alarm);
     free(s->state);
     free(s);
 }
@@ -87,6 +89,7 @@ void leat_stage_close(struct leat_stage *s)
     leat_blocking_end(s->blocking);
     s->blocking = NULL;
     leat_wait_clear(&s->pipeline->waits, &s->wait);
+    leat_wait_clear(&s->pipeline->waits, &s->alarm);
     if (s->open_called && s->type->close)
         s->type->close(s);
     if (s->charged > 0)
@@ -310,6 +313,11 @@ void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
 {
     s->wait_fd = fd;
     s->wait_writable = writable;
+}
+
+void leat_alarm_ms(struct leat_stage *s, uint64_t ms)
+{
+    s->alarm_ms = ms > 0 ? ms : 1;
 }
 
 void leat_wait_ms(struct leat_stage *s, uint64_t ms)

@@ -112,6 +112,10 @@ LEAT_API void leat_wait_fd(struct leat_stage *stage, int fd, bool writable);
 /* leat_wait_ms - before returning LEAT_WAIT: be stepped again after that many milliseconds. */
 LEAT_API void leat_wait_ms(struct leat_stage *stage, uint64_t ms);
 
+/* leat_alarm_ms - in open or alarm: call the type's alarm after that many milliseconds, whatever the
+ * stream does meanwhile. */
+LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
+
 /* --- the options table: parsing, help, manual and completion all come from it ----------------- */
 
 enum leat_opt_kind {
@@ -258,6 +262,9 @@ struct leat_stage_type {
     /* step - consume, produce, or both. Given room, and input or end, it must consume, produce,
      * end or fail. A source's input is always empty and never ends. */
     int (*step)(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
+    /* alarm - may be NULL; not in lanes. The time that leat_alarm_ms asked for has passed, with or
+     * without input and room. Returns LEAT_MORE: go on; LEAT_END: as from step; or fails. */
+    int (*alarm)(struct leat_stage *stage);
     /* run - LEAT_BLOCKING, instead of step: from the first byte to the last, with leat_pull and
      * leat_push. Returns LEAT_END, or fails; after LEAT_ECANCELLED of a call it returns that. */
     int (*run)(struct leat_stage *stage, struct leat_blocking *blocking);

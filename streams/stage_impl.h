@@ -60,6 +60,8 @@ struct leat_stage {
     bool wait_writable;
     uint64_t wait_ms;
     struct leat_wait wait;
+    uint64_t alarm_ms; /* asked for and not armed yet */
+    struct leat_wait alarm;
     struct leat_blocking *blocking; /* LEAT_BLOCKING, once it has begun */
 };
 

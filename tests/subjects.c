@@ -121,6 +121,8 @@ static const struct subject table[] = {
     {.stage = "limit", .text = "limit --rate=1G/s"},
     {.stage = "limit", .text = "limit --rate=1G/s --burst=300K --bytes=2K --lines=1000"},
     {.stage = "limit", .text = "limit --lines=20"},
+    {.stage = "limit", .text = "limit --time=1h"},
+    {.stage = "timeout", .text = "timeout 1h --idle=1h"},
     {.stage = "require", .text = "require --min-bytes=1"},
     {.stage = "require", .text = "require --max-lines=20", .expect = LEAT_ELIMIT},
     {.stage = "require", .text = "require --max-bytes=1000", .expect = LEAT_ELIMIT},

@@ -23,7 +23,7 @@ extern const struct leat_stage_type leat_stage_limit;
 
 struct limit_params {
     const char *rate;
-    uint64_t burst, bytes;
+    uint64_t burst, bytes, time_ms;
     int64_t lines;
     int zero;
 };
@@ -78,6 +78,8 @@ static int limit_open(struct leat_stage *s)
     struct leat_bucket *b = &l->bucket;
     int r;
 
+    if (p->time_ms > 0)
+        leat_alarm_ms(s, p->time_ms);
     if (!p->rate)
         return 0;
     r = parse_rate(s, p->rate, &b->rate);
@@ -89,6 +91,12 @@ static int limit_open(struct leat_stage *s)
     if (b->burst > LEAT_BUCKET_BURST_MAX)
         b->burst = LEAT_BUCKET_BURST_MAX;
     return 0;
+}
+
+static int limit_alarm(struct leat_stage *s)
+{
+    (void)s;
+    return LEAT_END;
 }
 
 /* The first n bytes of the input may go as far as counts are concerned; so many of them go. */
@@ -170,6 +178,8 @@ static const struct leat_option limit_options[] = {
      .help = "end after so many bytes"},
     {"lines", 'n', LEAT_OPT_INT, AT(lines), .metavar = "N", .max = NO_LIMIT, .initial = NO_LIMIT,
      .help = "end after so many lines"},
+    {"time", 0, LEAT_OPT_DURATION, AT(time_ms), .metavar = "DURATION",
+     .help = "end after so long, wherever the stream is"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
     {0},
 };
@@ -181,8 +191,8 @@ const struct leat_stage_type leat_stage_limit = {
         "With --rate no more than so many bytes go on in a second; what comes before waits. After "
         "a pause the stream may catch up by one burst, never by more, so the rate holds over any "
         "time that is longer than a burst.\n\n"
-        "With --bytes or --lines the stream ends when it has so many, and that is success, as with "
-        "head; to make it an error see require.",
+        "With --bytes or --lines the stream ends when it has so many, and with --time after so "
+        "long; that is success, as with head. To make it an error see require and timeout.",
     .examples = "read words.txt : limit --rate=10M/s : null\n"
                 "zero : limit --bytes=1M : count -c",
     .kind = LEAT_TRANSFORM,
@@ -192,4 +202,5 @@ const struct leat_stage_type leat_stage_limit = {
     .plan = limit_plan,
     .open = limit_open,
     .step = limit_step,
+    .alarm = limit_alarm,
 };
