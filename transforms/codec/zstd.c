@@ -93,13 +93,24 @@ static int fail_zstd(struct leat_stage *stage, size_t code)
     return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(code));
 }
 
+/* How many workers this libzstd may have: a static one may have none. */
+static unsigned workers_most(void)
+{
+    ZSTD_bounds b = ZSTD_cParam_getBounds(ZSTD_c_nbWorkers);
+
+    return ZSTD_isError(b.error) || b.upperBound < 0 ? 0 : (unsigned)b.upperBound;
+}
+
 /* Counts the memory of as many workers as there are threads, or of as many as fit.
  * Returns how many, 0: not even one. */
 static unsigned charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job)
 {
     uint64_t part = leat_zstd_memory_part(leat_memory_limit(stage));
+    unsigned n = workers_most();
 
-    for (unsigned n = leat_threads(stage); n > 0; n--) {
+    if (n > leat_threads(stage))
+        n = leat_threads(stage);
+    for (; n > 0; n--) {
         uint64_t need = leat_zstd_memory_need(level, long_log, n, job);
 
         if (need <= part && need <= leat_memory_left(stage) && leat_charge(stage, need) == 0)
@@ -108,13 +119,13 @@ static unsigned charge_workers(struct leat_stage *stage, int level, int long_log
     return 0;
 }
 
-/* Sets libzstd's workers if there are to be any: a static libzstd may have none. */
+/* Sets libzstd's workers if there are to be any. */
 static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
 {
     struct leat_zstd_plan plan = leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
     unsigned n = 0;
 
-    if (plan.workers && ZSTD_cParam_getBounds(ZSTD_c_nbWorkers).upperBound > 0)
+    if (plan.workers)
         n = charge_workers(stage, level, long_log, plan.job);
     if (n > 0) {
         size_t r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_nbWorkers, (int)n);
