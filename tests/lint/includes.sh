@@ -67,13 +67,6 @@ tap 'the library prints nothing, never exits, never sleeps, touches no signal di
         grep -vE '^[^:]*:[0-9]+: *(/?\*|//)|/\* child \*/'
 )"
 
-tap 'every stage is registered, and every registered stage has its type' "$(
-    comm -3 <(grep -oE '^STAGE\([a-z0-9_]+' transforms/stages.def | sed 's/STAGE(//' | sort -u) \
-        <(perl -0777 -ne 'print "$1\n" while
-            /^(?:const struct leat_stage_type leat_stage_|[A-Z_]+_STAGE\(\s*|LEAT_STAGE_MISSING\(\s*)([a-z0-9_]+)/mg' \
-            streams/*.c streams/io/*.c transforms/*/*.c | sort -u)
-)"
-
 tap 'no file says that something is left for later' "$(
     grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/* streams/*.[ch] streams/io/*.[ch] \
         transforms/*/*.[ch] tests/*.[ch] man/* Makefile README* /dev/null |

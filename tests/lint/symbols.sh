@@ -22,8 +22,14 @@ tap 'the static library has no other global names' "$(
         awk 'NF == 3 { print $3 }' | grep -v '^leat_' | sort -u
 )"
 tap 'no writable global data in the library' "$(
+    # Constants that point at something are in .data.rel.ro, which is read-only once it is loaded.
     objdump -t "${BUILD:-build}/libleat.a" 2>/dev/null |
-        awk '/\.o: / { file = $1 }
-            /[ \t]\.(data|bss)[.a-z]*\t|\*COM\*/ && !/\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/ { print file, $NF }'
+        awk '/^[^ ]+\.o:/ { file = $1 } / O \.(data|bss|tdata|tbss)[[:space:]]/ { print file, $NF }'
+)"
+tap 'every stage type is registered, and every registered stage has its type' "$(
+    comm -3 <(grep -oE '^STAGE\([a-z0-9_]+' transforms/stages.def | sed 's/STAGE(//' | sort -u) \
+        <(nm -g --defined-only "${BUILD:-build}/libleat.a" 2>/dev/null |
+            awk '$2 ~ /^[DR]$/ && $3 ~ /^leat_stage_/ { sub("leat_stage_", "", $3); print $3 }' |
+            sort -u)
 )"
 tap_done
