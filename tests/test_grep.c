@@ -165,7 +165,7 @@ TEST(test_groups_nested_too_deeply_are_refused)
     memset(pattern + n, '(', 1000);
     pattern[n + 1000] = 'a';
     memset(pattern + n + 1001, ')', 1000);
-    strcpy(pattern + n + 2001, "'");
+    pattern[n + 2001] = '\'';
     {
         struct memio io = {.in = "", .in_len = 0};
         char whole[sizeof pattern + 8];
@@ -194,7 +194,7 @@ static char *hard_text(size_t n, char c)
 
     ASSERT_NOT_NULL(text);
     memset(text, c, n);
-    strcpy(text + n, "!\naab\n");
+    memcpy(text + n, "!\naab\n", sizeof "!\naab\n");
     return text;
 }
 
@@ -381,9 +381,9 @@ TEST(test_one_of_several_strings_is_found_in_the_first_line_that_has_one)
         hit = leat_literals_find(&all, data, n);
         test_context("round %u, %zu strings in %zu bytes", round, count, n);
         ASSERT_EQ(hit != NULL, first != NULL);
-        if (hit && hit > first)
+        if (hit && first && hit > first)
             ASSERT_NULL(memchr(first, '\n', (size_t)(hit - first)));
-        else if (hit)
+        else if (hit && first)
             ASSERT_NULL(memchr(hit, '\n', (size_t)(first - hit)));
     }
 }

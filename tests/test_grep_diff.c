@@ -29,6 +29,8 @@ struct buffer {
 
 static void add(struct buffer *b, const void *data, size_t n)
 {
+    if (n == 0)
+        return;
     if (n > b->room - b->len) {
         b->room = 2 * (b->room + n);
         b->data = realloc(b->data, b->room);
@@ -195,7 +197,7 @@ static void drop_undefined(char *pattern)
 
     if (strstr(pattern, "*)+"))
         while ((reference = strstr(pattern, "\\1")))
-            memcpy(reference, "aa", 2);
+            reference[0] = reference[1] = 'a';
 }
 
 static void draw_pattern(uint64_t *random, char syntax, struct buffer *b)
@@ -372,9 +374,11 @@ static void need_gnu_grep(unsigned n)
     char *args[] = {(char[]){"--version"}};
     struct buffer out = {0};
 
-    if (gnu_grep(args, 1, "/dev/null", &out) != 0 || !memmem(out.data, out.len, "GNU grep", 8))
+    if (gnu_grep(args, 1, "/dev/null", &out) != 0)
         SKIP(n, "GNU grep is not installed");
     add(&out, "", 1);
+    if (!strstr(out.data, "GNU grep"))
+        SKIP(n, "grep is not GNU grep");
     out.data[strcspn(out.data, "\n")] = '\0';
     test_note("against %s", out.data);
     free(out.data);

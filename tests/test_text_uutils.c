@@ -143,13 +143,16 @@ static bool numbers_only(const struct uutils_case *c, const struct plan *p)
 
 static void assert_same_numbers(const char *got, const char *expected)
 {
+    char *got_end, *expected_end;
+
     for (;;) {
         got += strspn(got, " ");
         expected += strspn(expected, " ");
         if (*got == '\n')
             break;
-        ASSERT_EQ(strtoul(got, (char **)(uintptr_t)&got, 10),
-                  strtoul(expected, (char **)(uintptr_t)&expected, 10));
+        ASSERT_EQ(strtoul(got, &got_end, 10), strtoul(expected, &expected_end, 10));
+        got = got_end;
+        expected = expected_end;
     }
     ASSERT(*expected < '0' || *expected > '9');
 }
@@ -181,7 +184,7 @@ static int file_of(const char *name, const struct uutils_bytes *content)
 }
 
 /* Returns the exit status. */
-static int run(const struct uutils_case *c, const char *const *argv, int in, int out)
+static int run(const struct uutils_case *c, char *const *argv, int in, int out)
 {
     posix_spawn_file_actions_t actions;
     int status;
@@ -193,35 +196,36 @@ static int run(const struct uutils_case *c, const char *const *argv, int in, int
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     if (access(c->directory, X_OK) == 0)
         posix_spawn_file_actions_addchdir_np(&actions, c->directory);
-    ASSERT_EQ(posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ),
-              0);
+    ASSERT_EQ(posix_spawn(&pid, argv[0], &actions, NULL, argv, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     ASSERT_EQ(waitpid(pid, &status, 0), pid);
     ASSERT(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
 
-static void make_argv(const struct plan *p, const char **argv)
+/* The words are not changed, though exec takes them as if they could be. */
+static void make_argv(const struct plan *p, char **argv)
 {
-    size_t n = 0;
+    const char *words[ARGV_MAX] = {leat_path()};
+    size_t n = 1;
 
-    argv[n++] = leat_path();
     if (p->file && strcmp(p->file, "-") != 0) {
-        argv[n++] = "read";
-        argv[n++] = p->file;
-        argv[n++] = ":";
+        words[n++] = "read";
+        words[n++] = p->file;
+        words[n++] = ":";
     }
-    argv[n++] = p->stage;
+    words[n++] = p->stage;
     for (size_t i = 0; i < p->n_options; i++)
-        argv[n++] = p->options[i];
-    argv[n] = NULL;
+        words[n++] = p->options[i];
+    memcpy(argv, words, sizeof words);
 }
 
 static void run_case(void)
 {
     const struct uutils_case *c = test_argument();
     struct plan p = {.n_options = 0};
-    const char *argv[ARGV_MAX] = {0}, *reason;
+    char *argv[ARGV_MAX] = {0};
+    const char *reason;
     uint8_t *got;
     char path[512];
     size_t len;

@@ -100,8 +100,8 @@ struct search {
     const uint8_t *from; /* where the search began */
     size_t alarms;       /* false ones */
     bool gave_up;
-    /* To count lines, instead of ending at the first hit: */
-    const uint8_t *end; /* NULL: do not count */
+    bool counts; /* lines, instead of ending at the first hit */
+    const uint8_t *end;
     uint8_t eol;
     uint64_t lines;
 };
@@ -117,23 +117,23 @@ static inline const uint8_t *count_line(struct search *s, const uint8_t *hit)
 
 #if defined(__x86_64__)
 
-/* Looks at each candidate of a block, bit i of `mask` being data[i]. */
-static inline const uint8_t *check(struct search *s, const uint8_t *at, uint64_t mask)
+/* Looks at each candidate of a block, bit i of `mask` being data[i]. Returns the place of the first
+ * that is one, or -1. */
+static inline int check(struct search *s, const uint8_t *at, uint64_t mask)
 {
     const struct leat_literal *l = s->literal;
 
-    while (mask) {
-        const uint8_t *p = at + __builtin_ctzll(mask);
+    for (; mask; mask &= mask - 1) {
+        int place = __builtin_ctzll(mask);
 
-        if (is_here(l, p))
-            return p;
+        if (is_here(l, at + place))
+            return place;
         s->alarms++;
-        mask &= mask - 1;
     }
     if (l->len > COMPARE_CHEAP && !l->fold && s->alarms > ALARMS_FREE &&
         s->alarms * l->len > 4 * (size_t)(at - s->from))
         s->gave_up = true;
-    return NULL;
+    return -1;
 }
 
 __attribute__((target("avx2"))) static const uint8_t *find_avx2(struct search *s,
@@ -157,12 +157,12 @@ __attribute__((target("avx2"))) static const uint8_t *find_avx2(struct search *s
         if (!_mm256_testz_si256(_mm256_or_si256(low, high), _mm256_or_si256(low, high))) {
             uint64_t mask = (uint32_t)_mm256_movemask_epi8(low) |
                             (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
-            const uint8_t *hit = check(s, p, mask);
+            int place = check(s, p, mask);
 
-            if (hit && !s->end)
-                return hit;
-            if (hit) {
-                p = count_line(s, hit);
+            if (place >= 0 && !s->counts)
+                return p + place;
+            if (place >= 0) {
+                p = count_line(s, p + place);
                 continue;
             }
         }
@@ -191,10 +191,10 @@ static const uint8_t *find_sse2(struct search *s, const uint8_t **at, size_t sta
                           _mm_cmpeq_epi8(_mm_or_si128(b, mask1), byte1)));
 
         if (mask) {
-            const uint8_t *hit = check(s, p, mask);
+            int place = check(s, p, mask);
 
-            if (hit)
-                return hit;
+            if (place >= 0)
+                return p + place;
         }
     }
     *at = p;
@@ -217,7 +217,7 @@ static const uint8_t *find_vector(const struct leat_literal *l, const uint8_t *d
 uint64_t leat_literal_count(const struct leat_literal *l, const uint8_t *data, size_t n,
                             uint8_t eol)
 {
-    struct search s = {.literal = l, .from = data, .end = data + n, .eol = eol};
+    struct search s = {.literal = l, .from = data, .counts = true, .end = data + n, .eol = eol};
     const uint8_t *at = data;
 
 #if defined(__x86_64__)
@@ -236,7 +236,7 @@ uint64_t leat_literal_count(const struct leat_literal *l, const uint8_t *data, s
 
 const uint8_t *leat_literal_find(const struct leat_literal *l, const uint8_t *data, size_t n)
 {
-    if (n < l->len)
+    if (n < l->len || !data)
         return NULL;
     if (l->len == 1 && !l->mask[0])
         return memchr(data, l->bytes[0], n);

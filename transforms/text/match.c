@@ -70,7 +70,7 @@ struct leat_matcher {
 
 static void *memory_get(struct leat_stage *stage, size_t size)
 {
-    return stage ? leat_alloc(stage, size) : calloc(1, size);
+    return stage ? leat_alloc(stage, size) : calloc(1, size + 1);
 }
 
 static void memory_put(struct leat_stage *stage, void *memory)
@@ -243,8 +243,8 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re,
                       const struct leat_strings *patterns, char *why, size_t why_size)
 {
     uint32_t flags = PCRE2_MULTILINE | PCRE2_NEVER_UTF | (m->options.fold ? PCRE2_CASELESS : 0);
-    char *text;
-    size_t len;
+    char *text = NULL;
+    size_t len = 0;
     int r = add_all_patterns(re, patterns);
 
     if (r == 0) {

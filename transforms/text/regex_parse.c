@@ -359,7 +359,7 @@ static int lex(struct parse *p)
 static int parse_group(struct parse *p, uint32_t *ret)
 {
     struct leat_regex *re = p->regex;
-    uint32_t number = ++re->n_groups, child, local = number - p->group_base;
+    uint32_t number = ++re->n_groups, child = LEAT_REGEX_NONE, local = number - p->group_base;
     int r;
 
     if (++p->depth > LEAT_REGEX_DEPTH_MAX)
@@ -465,7 +465,7 @@ static int parse_piece(struct parse *p, uint32_t *ret)
 static int parse_branch(struct parse *p, uint32_t *ret)
 {
     struct leat_regex *re = p->regex;
-    uint32_t last, piece;
+    uint32_t last = LEAT_REGEX_NONE, piece = LEAT_REGEX_NONE;
     int r = parse_piece(p, &last);
 
     if (r < 0)
@@ -488,7 +488,7 @@ static int parse_branches(struct parse *p, uint32_t *ret)
 {
     struct leat_regex *re = p->regex;
     unsigned done = p->done, done_in_any;
-    uint32_t last, branch;
+    uint32_t last = LEAT_REGEX_NONE, branch = LEAT_REGEX_NONE;
     int r = parse_branch(p, &last);
 
     if (r < 0)
@@ -568,7 +568,7 @@ void leat_regex_done(struct leat_regex *re)
 
 int leat_regex_add(struct leat_regex *re, const char *pattern, size_t len)
 {
-    uint32_t tree;
+    uint32_t tree = LEAT_REGEX_NONE;
     int r;
 
     re->why = NULL;
