@@ -110,6 +110,17 @@ TEST(test_braces_that_begin_no_interval_are_ordinary)
     expect_text("-E 'a{x}'", "a{x}\na\n", "a{x}\n");
 }
 
+TEST(test_intervals_and_classes)
+{
+    expect_text("-E -x 'a{2,}'", "a\naa\naaa\n", "aa\naaa\n");
+    expect_text("-x 'a\\{2\\}'", "a\naa\naaa\n", "aa\n");
+    expect_text("-E -x '(ab){1,2}c'", "c\nabc\nababc\nabababc\n", "abc\nababc\n");
+    expect_text("-i -x '[[:upper:]]'", "a\nA\n1\n", "a\nA\n");
+    expect_text("-i -x '[^a]'", "a\nA\n1\n", "1\n");
+    expect_text("'[[:digit:]x-z]'", "a\n5\ny\n", "5\ny\n");
+    expect_text("'\\(a\\|b\\)\\1'", "ab\nbb\n", "bb\n");
+}
+
 TEST(test_no_match_goes_beyond_a_line)
 {
     expect_text("'a[^x]b'", "a\nb\n", "");
@@ -154,6 +165,8 @@ TEST(test_wrong_patterns_are_refused)
     expect_refused("'a\\{1'", "unmatched \\{");
     expect_refused("'a\\{99999\\}'", "too big");
     expect_refused("'\\(a\\)\\2'", "invalid back reference");
+    expect_refused("'\\(a\\)\\|b\\1'", "invalid back reference");
+    expect_refused("'\\(a\\1\\)'", "invalid back reference");
     expect_refused("'a\\'", "trailing backslash");
 }
 

@@ -111,7 +111,7 @@ static int atom_class(struct parse *p, const char *name, bool inverted)
 {
     struct leat_regex_set set = {{0}};
 
-    leat_regex_set_class(&set, name, strlen(name), false);
+    leat_regex_set_class(&set, name, strlen(name));
     if (strcmp(name, "alnum") == 0) /* \w */
         leat_regex_set_insert(&set, '_');
     if (inverted)

@@ -40,7 +40,7 @@ static bool in_class(unsigned c, const char *name)
     }
 }
 
-bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t len, bool fold)
+bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t len)
 {
     static const char *const names[] = {"alpha", "upper", "lower", "digit", "xdigit", "space",
                                         "punct", "alnum", "print", "graph", "cntrl",  "blank"};
@@ -51,8 +51,6 @@ bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t l
             break;
     if (i == sizeof names / sizeof *names)
         return false;
-    if (fold && (i == 1 || i == 2))
-        i = 0;
     for (unsigned c = 0; c < 256; c++)
         if (in_class(c, names[i]))
             leat_regex_set_insert(set, c);
@@ -91,8 +89,7 @@ static bool read_named(struct bracket *b)
     b->is_class = kind != '.';
     b->collates |= kind != ':';
     if (kind == ':')
-        return leat_regex_set_class(b->set, name, len, b->fold) ||
-               wrong(b, "invalid character class name");
+        return leat_regex_set_class(b->set, name, len) || wrong(b, "invalid character class name");
     if (len != 1)
         return wrong(b, "invalid collation character");
     b->byte = (uint8_t)name[0];

@@ -21,7 +21,7 @@ static inline void leat_regex_set_invert(struct leat_regex_set *set)
 }
 
 /* leat_regex_set_class - add the bytes of [:name:]; false if there is no such class. */
-bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t len, bool fold);
+bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t len);
 
 /* leat_regex_set_parse - a bracket expression, from behind its `[`.
  *
