@@ -121,6 +121,13 @@ TEST(test_intervals_and_classes)
     expect_text("'\\(a\\|b\\)\\1'", "ab\nbb\n", "bb\n");
 }
 
+/* GNU grep has two matchers that read a repetition of an assertion differently. */
+TEST(test_a_repeated_assertion_is_read_as_gnu_does)
+{
+    expect_text("'a\\>*b'", "ab\na*b\n", "ab\n");
+    expect_text("-e 'a\\>*b' -e '[[=x=]]'", "ab\na*b\n", "a*b\n");
+}
+
 TEST(test_no_match_goes_beyond_a_line)
 {
     expect_text("'a[^x]b'", "a\nb\n", "");
