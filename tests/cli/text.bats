@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# text.bats - grep, head, tail, count and the digests as a shell user meets them.
+
+load common
+
+@test "grep gives what GNU grep gives, with any number of threads" {
+    log_lines 50000 >log
+    for options in '-v DEBUG' '-c WARN' '-n worker-1[02]' '-i -w error' '-E id=[0-9]*7|took.9' \
+        '-o worker-[0-9]*' '-m 100 INFO' '-x -F nothing'; do
+        # shellcheck disable=SC2086
+        grep -a $options log >expected || true
+        for threads in 1 2 8; do
+            # shellcheck disable=SC2086
+            leat --threads=$threads read log : grep $options >got
+            cmp got expected
+        done
+    done
+}
+
+@test "grep that selects nothing is success, and its output is there and empty" {
+    log_lines 100 | leat grep nothing : write out
+    [ -e out ]
+    [ ! -s out ]
+}
+
+@test "a pattern that cannot be used is a usage error that names the stage" {
+    run leat read none : grep '\(a' : write out
+    is 2
+    has 'grep (#2)'
+    has 'unmatched'
+    [ ! -e out ]
+}
+
+@test "head ends an endless input with success" {
+    run bash -c "yes | timeout -s KILL $BOUND_S '$LEAT' head -n 2"
+    is 0
+    [ "$output" = $'y\ny' ]
+}
+
+@test "head and tail read files and know old options" {
+    log_lines 100 >log
+    leat read log : head -5 >got
+    head -n 5 log | cmp - got
+    leat read log : tail -5 >got
+    tail -n 5 log | cmp - got
+    leat read log : head -n -90 : tail -n +3 >got
+    head -n -90 log | tail -n +3 | cmp - got
+}
+
+@test "count gives what wc gives for a pipe" {
+    log_lines 1000 >log
+    for options in '' -l -w -c -m -L -lw -clmwL; do
+        # shellcheck disable=SC2002,SC2086
+        cat log | LC_ALL=C.UTF-8 wc $options >expected
+        # shellcheck disable=SC2086
+        leat wc $options <log >got
+        cmp got expected
+    done
+}
+
+@test "the digests are those of the standard tools, and they can check them" {
+    log_lines 1000 >log
+    for pair in md5:md5sum sha1:sha1sum sha256:sha256sum sha512:sha512sum blake2b:b2sum; do
+        leat read log : "${pair%:*}" >got
+        "${pair#*:}" log | cmp - got
+        "${pair#*:}" -c --quiet got
+        leat read log : "${pair%:*}" --tag >got
+        "${pair#*:}" --tag log | cmp - got
+    done
+}
+
+@test "digest and count in passing: both files and the output appear together" {
+    log_lines 1000 >log
+    leat read log : sha256 --to=sum : count -l --to=n : write out
+    cmp out log
+    sha256sum -c --quiet sum
+    [ "$(cat n)" = 1000 ]
+}
+
+@test "another digest than expected is status 4, and no output appears" {
+    log_lines 1000 >log
+    sum=$(sha256sum <log)
+    leat read log : sha256 --expect="${sum%% *}" : write good
+    cmp good log
+    run leat read log : sha256 --expect="$sum" : write bad
+    is 2
+    run leat read log : count --to=n : sha256 --expect="$(printf '%064d' 7)" : write bad
+    is 4
+    has 'sha256 (#3)'
+    [ ! -e bad ]
+    [ ! -e n ]
+}
