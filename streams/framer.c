@@ -44,7 +44,7 @@ static int carry_room(struct leat_framer *f, size_t n)
         f->too_long_at = f->offset - held;
         return r;
     }
-    if (held > 0)
+    if (f->carry)
         memcpy(c->data, f->carry->data + f->from, held);
     leat_chunk_unref(f->carry);
     f->carry = c;

@@ -134,7 +134,7 @@ static struct leat_stage_info *new_info(struct planner *pl, const struct leat_no
 static struct leat_stage *add_stage(struct planner *pl, struct leat_segment *seg,
                                     struct leat_stage_info *info)
 {
-    struct leat_stage *s = leat_stage_new(pl->p, info);
+    struct leat_stage *s = seg ? leat_stage_new(pl->p, info) : NULL;
 
     if (!s || leat_segment_add(seg, s) < 0)
         return NULL;
@@ -315,7 +315,7 @@ static int place_stage(struct planner *pl, struct leat_stage_info *info)
     bool heavy = info->nature == LEAT_HEAVY || info->nature == LEAT_BLOCKING;
     int r = 0;
 
-    if (info->type->kind == LEAT_SOURCE) {
+    if (info->type->kind == LEAT_SOURCE || !pl->cur) {
         r = begin_segment(pl);
     } else if (is_copy(pl, info)) {
         pl->cur->transfer = true;

@@ -73,12 +73,13 @@ int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *typ
     if (leat_registry_find(r, type->name))
         return LEAT_EEXIST;
     if (r->n == r->room) {
-        const struct leat_stage_type **more = realloc(r->types, 2 * r->room * sizeof *r->types);
+        size_t room = r->room ? 2 * r->room : 8;
+        const struct leat_stage_type **more = realloc(r->types, room * sizeof *r->types);
 
         if (!more)
             return LEAT_ENOMEM;
         r->types = more;
-        r->room *= 2;
+        r->room = room;
     }
     r->types[r->n++] = type;
     return 0;

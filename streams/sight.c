@@ -136,9 +136,10 @@ static void explain_segment(struct text *t, const struct leat_segment *seg, unsi
         add(t, " (moved by the kernel)");
     if (seg->cut)
         add(t, ", cut for %s", seg->cut->info->name);
-    if (seg->n_ports > 0)
-        add(t, " -> %sedge%s of %" PRIu64 " bytes", seg->n_ports > 1 ? "each " : "",
-            seg->n_ports > 1 ? "" : "", seg->ports[0].edge->high);
+    if (seg->n_ports > 1)
+        add(t, " -> %zu edges of %" PRIu64 " bytes", seg->n_ports, seg->ports[0].edge->high);
+    else if (seg->n_ports > 0)
+        add(t, " -> edge of %" PRIu64 " bytes", seg->ports[0].edge->high);
     else if (seg->cut)
         add(t, " -> %u edges of %" PRIu64 " bytes", seg->cut->n, seg->cut->lanes[0]->high);
     add(t, "\n");

@@ -72,7 +72,7 @@ static size_t make_input(uint8_t *to)
             const char *word = words[draw(16)];
             size_t len = strlen(word) < n - at ? strlen(word) : n - at;
 
-            memcpy(to + at, word, len);
+            memcpy(to + at, word, len); // NOLINT(bugprone-not-null-terminated-result)
             at += len;
         } else {
             size_t len = 1 + draw(64);
