@@ -52,9 +52,10 @@ suites() {
     lint) printf '%s\n' tests/lint/*.sh && return ;;
     lint-light) grep -l '^# check: light' tests/lint/*.sh && return ;;
     esac
-    for file in tests/test_*.c; do
+    # The long ones first, so that nobody waits for them at the end.
+    for file in tests/test_{conformance,faults,codec_levels}.c tests/test_*.c; do
         echo "$dir/tests/$(basename "$file" .c)"
-    done
+    done | awk '!seen[$0]++'
     [ "$kind" != build ] || grep -l '^# check: light' tests/lint/*.sh
     if [ "$kind" = build ] || [ "$all" = 1 ]; then
         for file in tests/fuzz/fuzz_*.c; do
