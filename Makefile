@@ -201,11 +201,11 @@ export BENCH_DIR ?= $(ROOT)/build/bench
 check: ## install what the tests need, build, run every test; last line: N passed, N failed, N skipped
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) @check
 	@$(MAKE) $(JOBS) --no-print-directory check-build
-	@tests/tools/run.sh build=$(BUILD) $(if $(filter 0,$(SANITIZERS)),,asan=build-asan tsan=build-tsan)
+	@tests/tools/run.sh build=$(BUILD) $(if $(filter 0,$(SANITIZERS)),,asan=build-asan)
 
 .PHONY: check-build check-asan check-tsan check-plain
 SANITIZERS ?= 1
-check-build: check-plain $(if $(filter 0,$(SANITIZERS)),,check-asan check-tsan)
+check-build: check-plain $(if $(filter 0,$(SANITIZERS)),,check-asan)
 check-plain: all tests fuzz-smoke
 check-asan:
 	@$(MAKE) --no-print-directory $(ASAN_BUILD) tests $(ASAN_EXTRA)
