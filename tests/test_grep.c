@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "../transforms/text/literals.h"
+#include "../transforms/text/many.h"
 #include "../transforms/text/perl.h"
 #include "../transforms/text/scan.h"
 #include "memio.h"
@@ -13,9 +14,9 @@
 static void expect(const char *args, const char *text, size_t len, const char *expected, size_t n)
 {
     static const size_t chunks[] = {0, 1, 7, 65536};
-    char whole[512];
+    char whole[1024];
 
-    snprintf(whole, sizeof whole, "grep %s", args);
+    ASSERT_LT(snprintf(whole, sizeof whole, "grep %s", args), sizeof whole);
     for (size_t i = 0; i < 2 * sizeof chunks / sizeof *chunks; i++) {
         struct memio io = {.in = text, .in_len = len, .piece = i % 3};
 
@@ -261,7 +262,7 @@ TEST(test_a_long_line_needs_more_stack_and_gets_it)
 
 TEST(test_many_patterns_are_searched_at_once)
 {
-    char args[4096] = "-F", text[8192] = "", expected[8192] = "";
+    static char args[100000] = "grep -F", text[8192], expected[8192];
 
     for (unsigned i = 0; i < 100; i++) {
         if (i % 3 == 0)
@@ -271,7 +272,21 @@ TEST(test_many_patterns_are_searched_at_once)
             snprintf(expected + strlen(expected), sizeof expected - strlen(expected),
                      "line %u key%ux end\n", i, i);
     }
-    expect_text(args, text, expected);
+    expect_text(args + strlen("grep "), text, expected);
+    for (unsigned i = 0; i < 3000; i++)
+        snprintf(args + strlen(args), sizeof args - strlen(args), " -e %u_%u_%u_key%ux", i, i, i,
+                 i);
+    {
+        struct memio io = {.in = text, .in_len = strlen(text)};
+
+        if (memio_run(&io, args) < 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, expected, strlen(expected));
+        io.settings.memory = 4u << 20;
+        ASSERT_EQ(memio_run(&io, args), LEAT_EUSAGE);
+        ASSERT_STR_HAS(io.error.text, "raise --memory");
+        memio_free(&io);
+    }
 }
 
 TEST(test_perl_patterns_are_judged_for_whole_buffers)
@@ -406,6 +421,45 @@ TEST(test_one_of_several_strings_is_found_in_the_first_line_that_has_one)
         else if (hit && first)
             ASSERT_NULL(memchr(hit, '\n', (size_t)(first - hit)));
     }
+}
+
+/* The hit is the end of the occurrence that ends first. */
+TEST(test_one_of_many_strings_is_found_where_the_first_ends)
+{
+    static uint8_t data[900], what[60][6];
+    uint64_t random = 6;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct leat_many_string each[60];
+        struct leat_many *many;
+        size_t n = test_random(&random) % sizeof data, count = 1 + test_random(&random) % 60;
+        ptrdiff_t first = -1;
+        const uint8_t *hit;
+        bool fold = round % 2;
+
+        draw_bytes(&random, data, n, 17 + (unsigned)(test_random(&random) % 4));
+        for (size_t i = 0; i < count; i++) {
+            each[i].bytes = what[i];
+            each[i].len = 1 + test_random(&random) % (round % 3 ? sizeof what[0] : 3);
+            draw_bytes(&random, what[i], each[i].len, 8);
+            hit = find_simply(data, n, what[i], each[i].len, fold);
+            if (hit && (first < 0 || hit - data + (ptrdiff_t)each[i].len - 1 < first))
+                first = hit - data + (ptrdiff_t)each[i].len - 1;
+        }
+        ASSERT_EQ(leat_many_new(each, count, fold, 1u << 20, &many), 0);
+        hit = leat_many_find(many, data, n);
+        test_context("round %u, %zu strings in %zu bytes", round, count, n);
+        ASSERT_EQ(hit ? hit - data : -1, first);
+        free(many);
+    }
+}
+
+TEST(test_an_automaton_that_would_be_too_large_is_refused)
+{
+    struct leat_many_string string = {(const uint8_t *)"abcdef", 6};
+    struct leat_many *many;
+
+    ASSERT_EQ(leat_many_new(&string, 1, false, 100, &many), LEAT_ELIMIT);
 }
 
 TEST(test_counting_and_skipping_agree_with_a_simple_loop)

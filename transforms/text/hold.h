@@ -15,7 +15,7 @@ struct leat_hold {
 
 static inline const uint8_t *leat_hold_bytes(const struct leat_hold *hold)
 {
-    return hold->data + hold->from;
+    return hold->data ? hold->data + hold->from : NULL;
 }
 
 static inline size_t leat_hold_len(const struct leat_hold *hold)

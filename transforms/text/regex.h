@@ -15,7 +15,7 @@
 #define LEAT_REGEX_DEPTH_MAX 200u             /* of nested groups and stacked repetitions */
 #define LEAT_REGEX_REPEAT_MAX 32767           /* RE_DUP_MAX of GNU */
 #define LEAT_REGEX_TEXT_MAX ((size_t)8 << 20) /* bytes of the PCRE2 pattern */
-#define LEAT_REGEX_REQUIRED_MAX 16u           /* strings of which one must occur */
+#define LEAT_REGEX_REQUIRED_MAX 24u           /* strings of which one must occur */
 #define LEAT_REGEX_NONE UINT32_MAX            /* no such node */
 
 enum leat_regex_syntax {
@@ -122,6 +122,14 @@ struct leat_regex_required {
 /* leat_regex_required - the set whose most common string is the rarest. free() ret->bytes.
  * Returns 0 or LEAT_ENOMEM. */
 int leat_regex_required(const struct leat_regex *regex, struct leat_regex_required *ret);
+
+/* leat_regex_fixed - the patterns, if each of them is nothing but a fixed string.
+ *
+ *   ret_bytes, ret_v   free() both; NULL if there is another pattern
+ *
+ * Returns 0 or LEAT_ENOMEM. */
+int leat_regex_fixed(const struct leat_regex *regex, uint8_t **ret_bytes,
+                     struct leat_regex_string **ret_v, size_t *ret_n);
 
 /* leat_regex_is_empty - does it match every line (one of its patterns is the empty string)? */
 bool leat_regex_is_empty(const struct leat_regex *regex);

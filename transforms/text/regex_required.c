@@ -183,6 +183,52 @@ int leat_regex_required(const struct leat_regex *re, struct leat_regex_required 
     return 0;
 }
 
+/* Fills in v, a place a pattern; false if one is more than a string. */
+static bool gather_fixed(const struct leat_regex *re, uint8_t *bytes, struct leat_regex_string *v)
+{
+    size_t n_bytes = 0;
+
+    for (uint32_t at = re->nodes[re->root].child; at != LEAT_REGEX_NONE; at = re->nodes[at].next) {
+        struct gather g = {
+            .regex = re, .bytes = bytes, .n_bytes = &n_bytes, .run_at = n_bytes, .whole = true};
+
+        visit(&g, at);
+        if (!g.whole || n_bytes == g.run_at)
+            return false;
+        *v++ = (struct leat_regex_string){(uint32_t)g.run_at, (uint32_t)(n_bytes - g.run_at)};
+    }
+    return true;
+}
+
+int leat_regex_fixed(const struct leat_regex *re, uint8_t **ret_bytes,
+                     struct leat_regex_string **ret_v, size_t *ret_n)
+{
+    struct leat_regex_string *v;
+    size_t n = 0;
+    uint8_t *bytes;
+
+    *ret_bytes = NULL;
+    *ret_v = NULL;
+    *ret_n = 0;
+    if (re->options.word || re->options.line)
+        return 0;
+    for (uint32_t at = re->nodes[re->root].child; at != LEAT_REGEX_NONE; at = re->nodes[at].next)
+        n++;
+    bytes = calloc(2, re->n_nodes + 1);
+    v = calloc(n + 1, sizeof *v);
+    if (!bytes || !v || !gather_fixed(re, bytes, v)) {
+        bool no_memory = !bytes || !v;
+
+        free(bytes);
+        free(v);
+        return no_memory ? LEAT_ENOMEM : 0;
+    }
+    *ret_bytes = bytes;
+    *ret_v = v;
+    *ret_n = n;
+    return 0;
+}
+
 bool leat_regex_is_empty(const struct leat_regex *re)
 {
     uint32_t child = re->nodes[re->root].child;

@@ -1,0 +1,364 @@
+/* match_build.c - from patterns to a matcher: which of its ways of searching it has.
+ *
+ * Patterns in POSIX syntax are translated (regex.h) so that no match can hold a line's end; those
+ * in Perl syntax run over a whole buffer only if they are known to be safe there (perl.h), else
+ * line by line.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "match_impl.h"
+#include "perl.h"
+
+/* Steps that a match may take at one place: more for patterns that have no second way. */
+#define STEPS_MAX 100000u
+#define STEPS_MAX_LAST 20000000u
+#define MANY_SIZE_MAX ((size_t)64 << 20) /* of an automaton of fixed strings, */
+#define MANY_SHARE 4u                    /* and what part of memory all may have together */
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+void *leat_matcher_get(struct leat_stage *stage, size_t size)
+{
+    return stage ? leat_alloc(stage, size) : calloc(1, size + 1);
+}
+
+void leat_matcher_put(struct leat_stage *stage, void *memory)
+{
+    if (stage)
+        leat_free(stage, memory);
+    else
+        free(memory);
+}
+
+static void *pcre2_get(size_t size, void *stage)
+{
+    return leat_matcher_get(stage, size);
+}
+
+static void pcre2_put(void *memory, void *stage)
+{
+    leat_matcher_put(stage, memory);
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static int add_patterns(struct leat_regex *re, const struct leat_strings *patterns)
+{
+    for (size_t i = 0; i < patterns->n; i++) {
+        const char *p = patterns->v[i];
+
+        for (;;) {
+            size_t len = strcspn(p, "\n");
+            int r = leat_regex_add(re, p, len);
+
+            if (r < 0)
+                return r;
+            if (p[len] == '\0')
+                break;
+            p += len + 1;
+        }
+    }
+    return 0;
+}
+
+/* One back-reference puts all patterns into the hands of GNU's other matcher: read them again. */
+static int add_all_patterns(struct leat_regex *re, const struct leat_strings *patterns)
+{
+    struct leat_regex_options strict = re->options;
+    int r = add_patterns(re, patterns);
+
+    if (r < 0 || !re->wants_strict || strict.strict)
+        return r;
+    strict.strict = true;
+    leat_regex_done(re);
+    r = leat_regex_init(re, &strict);
+    return r < 0 ? r : add_patterns(re, patterns);
+}
+
+static int compile(struct leat_matcher *m, const char *text, size_t len, uint32_t flags,
+                   pcre2_code **ret_code, char *why, size_t why_size)
+{
+    PCRE2_SIZE at;
+    int error;
+    PCRE2_UCHAR message[128];
+
+    *ret_code = pcre2_compile((PCRE2_SPTR)text, len, flags, &error, &at, m->compile);
+    if (*ret_code)
+        return 0;
+    if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
+        return LEAT_ENOMEM;
+    if (pcre2_get_error_message(error, message, sizeof message) < 0)
+        snprintf((char *)message, sizeof message, "error %d", error);
+    if (error == PCRE2_ERROR_PATTERN_TOO_LARGE)
+        snprintf(why, why_size,
+                 "too large; give fewer or shorter patterns, or for many fixed strings raise "
+                 "--memory");
+    else if (m->options.syntax == LEAT_MATCH_PERL)
+        snprintf(why, why_size, "%s at character %zu of the pattern", (char *)message, at + 1);
+    else
+        snprintf(why, why_size, "%s", (char *)message);
+    return LEAT_EUSAGE;
+}
+
+static int make_contexts(struct leat_matcher *m)
+{
+    bool nul = m->options.eol == '\0' && m->options.syntax != LEAT_MATCH_PERL;
+    uint32_t newline = nul ? PCRE2_NEWLINE_NUL : PCRE2_NEWLINE_LF;
+
+    m->general = pcre2_general_context_create(pcre2_get, pcre2_put, m->stage);
+    if (!m->general)
+        return LEAT_ENOMEM;
+    m->compile = pcre2_compile_context_create(m->general);
+    m->context = pcre2_match_context_create(m->general);
+    if (!m->compile || !m->context)
+        return LEAT_ENOMEM;
+    pcre2_set_newline(m->compile, newline);
+    pcre2_set_parens_nest_limit(m->compile, 4 * LEAT_REGEX_DEPTH_MAX);
+    return 0;
+}
+
+/* The number of bytes that compiled code takes is known only afterwards. */
+static int finish_code(struct leat_matcher *m)
+{
+    size_t size = 0;
+
+    if (!m->code)
+        return 0;
+    m->match = pcre2_match_data_create(1, m->general);
+    if (!m->match)
+        return LEAT_ENOMEM;
+    if (!m->stage)
+        return 0; /* only a check of the pattern */
+    m->compiled = pcre2_jit_compile(m->code, PCRE2_JIT_COMPLETE) == 0;
+    if (m->compiled && pcre2_pattern_info(m->code, PCRE2_INFO_JITSIZE, &size) == 0)
+        return leat_charge(m->stage, size);
+    return 0;
+}
+
+static int callout(pcre2_callout_block *block, void *arg)
+{
+    struct leat_matcher *m = arg;
+
+    if (!m->longest_found || block->current_position > m->longest_end)
+        m->longest_end = block->current_position;
+    m->longest_found = true;
+    return 1; /* not this one: go on with the next possibility */
+}
+
+static int make_longest(struct leat_matcher *m, struct leat_regex *re, uint32_t flags, char *why,
+                        size_t why_size)
+{
+    char *text;
+    size_t len;
+    int r = leat_regex_text(re, true, &text, &len);
+
+    if (r < 0)
+        return r;
+    r = compile(m, text, len, flags, &m->longest, why, why_size);
+    free(text);
+    if (r < 0)
+        return r;
+    m->longest_context = pcre2_match_context_create(m->general);
+    if (!m->longest_context)
+        return LEAT_ENOMEM;
+    pcre2_set_match_limit(m->longest_context, STEPS_MAX_LAST);
+    return pcre2_set_callout(m->longest_context, callout, m);
+}
+
+/* Many fixed strings and nothing else: an automaton, if it is not too large. */
+static int make_many(struct leat_matcher *m, const struct leat_regex *re)
+{
+    struct leat_many_string *strings = NULL;
+    struct leat_regex_string *v;
+    uint8_t *bytes;
+    size_t n, size_max = MANY_SIZE_MAX;
+    int r = leat_regex_fixed(re, &bytes, &v, &n);
+
+    if (r < 0 || n == 0)
+        return r;
+    if (m->stage && size_max > leat_memory_left(m->stage) / MANY_SHARE / leat_threads(m->stage))
+        size_max = (size_t)(leat_memory_left(m->stage) / MANY_SHARE / leat_threads(m->stage));
+    strings = calloc(n, sizeof *strings);
+    if (!strings)
+        r = LEAT_ENOMEM;
+    for (size_t i = 0; strings && i < n; i++)
+        strings[i] = (struct leat_many_string){bytes + v[i].at, v[i].len};
+    if (strings)
+        r = leat_many_new(strings, n, m->options.fold, size_max, &m->many);
+    free(strings);
+    free(bytes);
+    free(v);
+    if (r == LEAT_ELIMIT)
+        return 0;
+    if (r < 0)
+        return r;
+    m->literals_suffice = m->literals_help = true;
+    return m->stage ? leat_charge(m->stage, leat_many_size(m->many)) : 0;
+}
+
+static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
+{
+    struct leat_regex_required required;
+    struct leat_literal each[LEAT_REGEX_REQUIRED_MAX];
+    size_t total = 0;
+    int r = leat_regex_required(re, &required);
+
+    if (r < 0)
+        return r;
+    if (!required.bytes)
+        return make_many(m, re);
+    for (size_t i = 0; i < required.n; i++)
+        if (required.v[i].at + required.v[i].len > total)
+            total = required.v[i].at + required.v[i].len;
+    m->required = leat_matcher_get(m->stage, total);
+    if (m->required) {
+        memcpy(m->required, required.bytes, total);
+        for (size_t i = 0; i < required.n; i++)
+            leat_literal_init(&each[i], m->required + required.v[i].at, required.v[i].len,
+                              m->options.fold);
+        m->literal = each[0];
+        m->n_literals = required.n;
+        if (required.n > 1)
+            leat_literals_init(&m->literals, each, required.n);
+        m->literals_suffice = required.whole;
+        m->literals_help = true;
+    }
+    free(required.bytes);
+    return m->required ? 0 : LEAT_ENOMEM;
+}
+
+static int make_posix(struct leat_matcher *m, struct leat_regex *re,
+                      const struct leat_strings *patterns, char *why, size_t why_size)
+{
+    uint32_t flags = PCRE2_MULTILINE | PCRE2_NEVER_UTF | (m->options.fold ? PCRE2_CASELESS : 0);
+    char *text = NULL;
+    size_t len = 0;
+    int r = add_all_patterns(re, patterns);
+
+    if (r == 0) {
+        m->everything = leat_regex_is_empty(re) && !m->options.parts;
+        m->greedy = leat_regex_is_greedy(re);
+        m->second_way = !re->has_backref;
+        r = make_literals(m, re);
+    }
+    if (r == 0 && (m->everything || m->literals_suffice) && !m->options.parts)
+        return 0; /* there is nothing for PCRE2 to do */
+    if (r == 0)
+        r = leat_regex_text(re, false, &text, &len);
+    if (r < 0) {
+        snprintf(why, why_size, "%s", re->why ? re->why : "");
+        return r;
+    }
+    r = compile(m, text, len, flags, &m->code, why, why_size);
+    free(text);
+    if (r == 0 && re->has_backref && m->options.parts)
+        r = make_longest(m, re, flags, why, why_size);
+    return r;
+}
+
+static int make_perl(struct leat_matcher *m, const struct leat_strings *patterns, char *why,
+                     size_t why_size)
+{
+    const struct leat_match_options *o = &m->options;
+    uint32_t flags = PCRE2_DOLLAR_ENDONLY | (o->fold ? PCRE2_CASELESS : 0);
+    const char *before = o->line   ? "^(?:"
+                         : o->word ? "(?<!\\w)(?:"
+                                   : "",
+               *after = o->line   ? ")$"
+                        : o->word ? ")(?!\\w)"
+                                  : "",
+               *p = patterns->v[0];
+    size_t size;
+    char *text;
+    int r;
+
+    if (patterns->n != 1 || strchr(p, '\n')) {
+        snprintf(why, why_size, "a Perl pattern must be the only one, and without a newline");
+        return LEAT_EUSAGE;
+    }
+    m->by_line = o->eol != '\n' || !leat_perl_is_line_safe(p);
+    if (!m->by_line)
+        flags |= PCRE2_MULTILINE;
+    flags |= o->utf8 ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
+    m->greedy = true;
+    m->everything = !*p && !o->line && !o->word && !o->parts;
+    size = strlen(before) + strlen(p) + strlen(after) + 1;
+    text = malloc(size);
+    if (!text)
+        return LEAT_ENOMEM;
+    snprintf(text, size, "%s%s%s", before, p, after);
+    r = compile(m, text, size - 1, flags, &m->code, why, why_size);
+    free(text);
+    return r;
+}
+
+static int build(struct leat_matcher *m, const struct leat_strings *patterns, char *why,
+                 size_t why_size)
+{
+    struct leat_regex_options o = {
+        .syntax = (enum leat_regex_syntax)m->options.syntax,
+        .fold = m->options.fold,
+        .word = m->options.word,
+        .line = m->options.line,
+        .strict = m->options.parts,
+        .eol = m->options.eol,
+    };
+    struct leat_regex re;
+    int r = make_contexts(m);
+
+    if (r < 0)
+        return r;
+    if (m->options.syntax == LEAT_MATCH_PERL) {
+        r = make_perl(m, patterns, why, why_size);
+    } else {
+        r = leat_regex_init(&re, &o);
+        if (r == 0)
+            r = make_posix(m, &re, patterns, why, why_size);
+        leat_regex_done(&re);
+    }
+    if (r < 0)
+        return r;
+    pcre2_set_match_limit(m->context, m->second_way ? STEPS_MAX : STEPS_MAX_LAST);
+    return finish_code(m);
+}
+
+int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *options,
+                     const struct leat_strings *patterns, struct leat_matcher **ret, char *why,
+                     size_t why_size)
+{
+    struct leat_matcher *m = leat_matcher_get(stage, sizeof *m);
+    int r;
+
+    if (!m)
+        return LEAT_ENOMEM;
+    m->stage = stage;
+    m->options = *options;
+    r = build(m, patterns, why, why_size);
+    if (r < 0) {
+        leat_matcher_free(m);
+        return r;
+    }
+    *ret = m;
+    return 0;
+}
+
+void leat_matcher_free(struct leat_matcher *m)
+{
+    if (!m)
+        return;
+    pcre2_code_free(m->code);
+    pcre2_code_free(m->longest);
+    pcre2_jit_stack_free(m->stack);
+    pcre2_match_data_free(m->match);
+    pcre2_match_context_free(m->context);
+    pcre2_match_context_free(m->longest_context);
+    pcre2_compile_context_free(m->compile);
+    pcre2_general_context_free(m->general);
+    free(m->many);
+    leat_matcher_put(m->stage, m->workspace);
+    leat_matcher_put(m->stage, m->required);
+    leat_matcher_put(m->stage, m);
+}

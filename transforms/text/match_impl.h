@@ -1,0 +1,51 @@
+/* match_impl.h - the inside of a matcher: what match_build.c makes and match.c searches with. */
+#ifndef LEAT_TEXT_MATCH_IMPL_H
+#define LEAT_TEXT_MATCH_IMPL_H
+
+#include "literals.h"
+#include "many.h"
+#include "match.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+struct leat_matcher {
+    struct leat_stage *stage;
+    struct leat_match_options options;
+    bool everything; /* every line matches */
+    bool greedy;     /* the first match at a place is the longest there */
+    bool second_way; /* pcre2_dfa_match understands the pattern */
+    bool by_line;    /* only one line at a time may be shown to PCRE2 */
+
+    /* Fixed strings: every line that matches contains one of them. */
+    uint8_t *required;
+    size_t n_literals;
+    struct leat_literal literal;   /* the only one */
+    struct leat_literals literals; /* if there are more */
+    struct leat_many *many;        /* if there are even more, and nothing else */
+    bool literals_suffice;         /* to contain one is to match */
+    bool literals_help;            /* to look for them first is faster */
+    uint64_t candidates, candidate_bytes, searched_bytes; /* of the sample at hand */
+
+    pcre2_general_context *general;
+    pcre2_compile_context *compile;
+    pcre2_match_context *context;
+    pcre2_match_data *match;
+    pcre2_jit_stack *stack;
+    size_t stack_size;
+    pcre2_code *code, *longest; /* longest: with a callout at the end, for back-references */
+    pcre2_match_context *longest_context;
+    size_t longest_end;
+    bool longest_found;
+    bool compiled; /* by PCRE2's just-in-time compiler */
+    int *workspace;
+    size_t workspace_ints;
+    unsigned hard_lines;
+    const char *why;
+};
+
+/* leat_matcher_get, _put - memory that is charged to the stage, if there is one. */
+void *leat_matcher_get(struct leat_stage *stage, size_t size);
+void leat_matcher_put(struct leat_stage *stage, void *memory);
+
+#endif
