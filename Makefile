@@ -38,6 +38,9 @@ SOVERSION := 0
 # pkg-config name, Debian package: one of the required ones a line.
 REQUIRED := libuv:libuv1-dev zlib:zlib1g-dev libzstd:libzstd-dev libarchive:libarchive-dev \
             libpcre2-8:libpcre2-dev libcrypto:libssl-dev libxxhash:libxxhash-dev
+# Loaded when a stage first needs them (leat_load), not when leat starts: their soname is compiled in.
+LAZY     := libarchive libcrypto
+soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" | awk '$$1 == "SONAME" { print $$2 }')
 # Word of WITH_ and HAVE_, pkg-config names (+ joined) or header/library where there is none, package.
 OPTIONAL := ISAL:libisal:libisal-dev DEFLATE:libdeflate:libdeflate-dev LZ4:liblz4:liblz4-dev \
             LZMA:liblzma:liblzma-dev BZ2:bzlib.h/bz2:libbz2-dev \
@@ -84,7 +87,9 @@ endif
 ifneq ($(strip $(broken_with)),)
 $(error $(broken_with))
 endif
-LIBS := $(shell $(PKG_CONFIG) --libs $(required_names)) $(OPTIONAL_LIBS)
+LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out $(LAZY),$(required_names))) $(OPTIONAL_LIBS)
+TEST_LIBS := $(shell $(PKG_CONFIG) --libs libcrypto)
+FEATURES += $(foreach l,$(LAZY),-D$(shell echo $l | tr a-z A-Z)_SO='"$(call soname,$l)"')
 LIB_CFLAGS := $(filter-out -std=%,$(shell $(PKG_CONFIG) --cflags $(required_names)))
 endif
 
@@ -179,7 +184,7 @@ $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 .PRECIOUS: $(BUILD)/obj/%.o
 
 $(BUILD)/bench-bin/%: $(BUILD)/obj/tests/bench/%.o $(STATIC)
@@ -275,7 +280,7 @@ includedir=$(INCLUDEDIR)
 Name: leat
 Description: Stream processing in bounded memory: stages joined by backpressure
 Version: $(VERSION)
-Requires.private: $(strip $(required_names) $(OPTIONAL_REQUIRES))
+Requires.private: $(strip $(filter-out $(LAZY),$(required_names)) $(OPTIONAL_REQUIRES))
 Libs: -L$${libdir} -lleat
 Libs.private: $(filter -lbz2,$(LIBS)) -pthread
 Cflags: -I$${includedir}

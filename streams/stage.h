@@ -100,6 +100,20 @@ LEAT_API unsigned leat_threads(const struct leat_stage *stage);
 LEAT_API uint64_t leat_memory_limit(const struct leat_stage *stage);
 /* leat_input_name - the file whose bytes these are, unchanged; "-" if there is no one such file. */
 LEAT_API const char *leat_input_name(const struct leat_stage *stage);
+/* leat_load - load a shared library that few pipelines need, so that the others start without it;
+ * from open or run. It stays loaded.
+ *
+ *   file     its soname: the headers it is compiled with tell which; see LAZY in the Makefile
+ *   package  the Debian package that brings it, for the message
+ *   names    the functions wanted, NULL after the last
+ *   table    receives their addresses: a struct of as many pointers, in the same order. Make both
+ *            from one list with the macros below, so that each pointer has its function's type.
+ *
+ * Returns 0, or fails the stage with LEAT_EUNSUPPORTED. */
+LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *package,
+                       const char *const *names, void *table);
+#define LEAT_LOADED_MEMBER(function) __typeof__(function) *function;
+#define LEAT_LOADED_NAME(function) #function,
 /* leat_side - append to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
  * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);

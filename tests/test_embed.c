@@ -107,6 +107,49 @@ TEST(test_a_stage_of_ones_own_works_as_a_built_in_one)
     memio_free(&io);
 }
 
+/* --- libraries that are loaded when they are needed -------------------------------------------- */
+
+static int missing_open(struct leat_stage *stage)
+{
+    static const char *const names[] = {"anything", NULL};
+    void *table[1];
+
+    return leat_load(stage, "libleat-needs-it-not.so.7", "libnot7", names, table);
+}
+
+static int lacking_open(struct leat_stage *stage)
+{
+    static const char *const names[] = {"qsort", "leat_is_not_there", NULL};
+    void *table[2];
+
+    return leat_load(stage, "libc.so.6", "libc6", names, table);
+}
+
+static void add_loading(struct leat_registry *registry, void *arg)
+{
+    const struct leat_stage_type *const *types = arg;
+
+    ASSERT_EQ(leat_registry_add(registry, types[0]), 0);
+    ASSERT_EQ(leat_registry_add(registry, types[1]), 0);
+}
+
+TEST(test_a_library_that_cannot_be_loaded_is_an_error_that_names_its_package)
+{
+    struct leat_stage_type missing = shout_type, lacking = shout_type;
+    const struct leat_stage_type *types[] = {&missing, &lacking};
+    struct memio io = {.in = "a", .in_len = 1, .registered = add_loading, .arg = types};
+
+    missing.name = "missing";
+    missing.open = missing_open;
+    lacking.name = "lacking";
+    lacking.open = lacking_open;
+    ASSERT_EQ(memio_run(&io, "missing"), LEAT_EUNSUPPORTED);
+    ASSERT_STR_HAS(io.error.text, "needs libleat-needs-it-not.so.7 of the Debian package libnot7");
+    ASSERT_EQ(memio_run(&io, "lacking"), LEAT_EUNSUPPORTED);
+    ASSERT_STR_HAS(io.error.text, "leat_is_not_there");
+    memio_free(&io);
+}
+
 TEST(test_the_registry_refuses_what_is_not_sound)
 {
     struct leat_stage_type bad = shout_type;

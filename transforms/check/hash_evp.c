@@ -4,7 +4,23 @@
 
 #include "hash.h"
 
+/* libcrypto takes longer to start than leat itself: it is loaded when a digest of it is wanted. */
+#define FUNCTIONS(X)                                                                               \
+    X(EVP_MD_fetch)                                                                                \
+    X(EVP_MD_free)                                                                                 \
+    X(EVP_MD_CTX_new)                                                                              \
+    X(EVP_MD_CTX_free)                                                                             \
+    X(EVP_DigestInit_ex2)                                                                          \
+    X(EVP_DigestUpdate)                                                                            \
+    X(EVP_DigestFinal_ex)
+
+struct libcrypto {
+    FUNCTIONS(LEAT_LOADED_MEMBER)
+};
+static const char *const functions[] = {FUNCTIONS(LEAT_LOADED_NAME) NULL};
+
 struct evp_state {
+    struct libcrypto lib;
     EVP_MD *md;
     EVP_MD_CTX *ctx;
 };
@@ -13,12 +29,15 @@ struct evp_state {
 static int evp_open(struct leat_stage *s, const struct leat_hash_algorithm *a, void *state)
 {
     struct evp_state *e = state;
+    int r = leat_load(s, LIBCRYPTO_SO, "libssl3", functions, &e->lib);
 
-    e->md = EVP_MD_fetch(NULL, a->variant, NULL);
+    if (r < 0)
+        return r;
+    e->md = e->lib.EVP_MD_fetch(NULL, a->variant, NULL);
     if (!e->md)
         return leat_fail(s, LEAT_EUNSUPPORTED, "libcrypto offers no %s here", a->tag);
-    e->ctx = EVP_MD_CTX_new();
-    if (!e->ctx || EVP_DigestInit_ex2(e->ctx, e->md, NULL) != 1)
+    e->ctx = e->lib.EVP_MD_CTX_new();
+    if (!e->ctx || e->lib.EVP_DigestInit_ex2(e->ctx, e->md, NULL) != 1)
         return leat_fail(s, LEAT_ENOMEM, "libcrypto could not begin a %s digest", a->tag);
     return 0;
 }
@@ -27,7 +46,7 @@ static int evp_add(struct leat_stage *s, void *state, const uint8_t *data, size_
 {
     struct evp_state *e = state;
 
-    if (EVP_DigestUpdate(e->ctx, data, n) != 1)
+    if (e->lib.EVP_DigestUpdate(e->ctx, data, n) != 1)
         return leat_fail(s, LEAT_EINTERNAL, "libcrypto failed in a digest");
     return 0;
 }
@@ -36,7 +55,7 @@ static int evp_end(struct leat_stage *s, void *state, uint8_t *digest)
 {
     struct evp_state *e = state;
 
-    if (EVP_DigestFinal_ex(e->ctx, digest, NULL) != 1)
+    if (e->lib.EVP_DigestFinal_ex(e->ctx, digest, NULL) != 1)
         return leat_fail(s, LEAT_EINTERNAL, "libcrypto failed to end a digest");
     return 0;
 }
@@ -45,8 +64,10 @@ static void evp_close(void *state)
 {
     struct evp_state *e = state;
 
-    EVP_MD_CTX_free(e->ctx);
-    EVP_MD_free(e->md);
+    if (e->ctx)
+        e->lib.EVP_MD_CTX_free(e->ctx);
+    if (e->md)
+        e->lib.EVP_MD_free(e->md);
     e->ctx = NULL;
     e->md = NULL;
 }

@@ -8,8 +8,32 @@
 
 #define LIBRARY_BYTES ((uint64_t)1 << 20) /* what libarchive holds: tables, a buffer, the rest */
 
+/* libarchive and what it needs take longer to start than leat itself, and few compress to .Z. */
+#define FUNCTIONS(X)                                                                               \
+    X(archive_set_error)                                                                           \
+    X(archive_error_string)                                                                        \
+    X(archive_entry_new)                                                                           \
+    X(archive_entry_set_pathname)                                                                  \
+    X(archive_entry_set_filetype)                                                                  \
+    X(archive_write_add_filter_compress)                                                           \
+    X(archive_write_set_format_raw)                                                                \
+    X(archive_write_set_bytes_in_last_block)                                                       \
+    X(archive_write_open)                                                                          \
+    X(archive_write_header)                                                                        \
+    X(archive_entry_free)                                                                          \
+    X(archive_write_new)                                                                           \
+    X(archive_write_data)                                                                          \
+    X(archive_write_close)                                                                         \
+    X(archive_write_free)
+
+struct libarchive {
+    FUNCTIONS(LEAT_LOADED_MEMBER)
+};
+static const char *const functions[] = {FUNCTIONS(LEAT_LOADED_NAME) NULL};
+
 /* What its callback is given. */
 struct target {
+    struct libarchive lib;
     struct leat_blocking *blocking;
     int failed; /* what leat_push returned */
 };
@@ -22,13 +46,13 @@ static la_ssize_t push(struct archive *a, void *arg, const void *data, size_t n)
         t->failed = leat_push(t->blocking, data, n);
     if (t->failed == 0)
         return (la_ssize_t)n;
-    archive_set_error(a, EPIPE, "closed");
+    t->lib.archive_set_error(a, EPIPE, "closed");
     return -1;
 }
 
 static int fail_archive(struct leat_stage *stage, struct archive *a, const struct target *t)
 {
-    const char *text = archive_error_string(a);
+    const char *text = t->lib.archive_error_string(a);
 
     if (t->failed < 0)
         return t->failed;
@@ -38,23 +62,23 @@ static int fail_archive(struct leat_stage *stage, struct archive *a, const struc
 /* An archive whose only entry is the data itself, without anything around it. */
 static int begin(struct archive *a, struct target *t)
 {
-    struct archive_entry *entry = archive_entry_new();
+    struct archive_entry *entry = t->lib.archive_entry_new();
     int r;
 
     if (!entry)
         return ARCHIVE_FATAL;
-    archive_entry_set_pathname(entry, "data");
-    archive_entry_set_filetype(entry, AE_IFREG);
-    r = archive_write_add_filter_compress(a);
+    t->lib.archive_entry_set_pathname(entry, "data");
+    t->lib.archive_entry_set_filetype(entry, AE_IFREG);
+    r = t->lib.archive_write_add_filter_compress(a);
     if (r == ARCHIVE_OK)
-        r = archive_write_set_format_raw(a);
+        r = t->lib.archive_write_set_format_raw(a);
     if (r == ARCHIVE_OK)
-        r = archive_write_set_bytes_in_last_block(a, 1); /* no padding */
+        r = t->lib.archive_write_set_bytes_in_last_block(a, 1); /* no padding */
     if (r == ARCHIVE_OK)
-        r = archive_write_open(a, t, NULL, push, NULL);
+        r = t->lib.archive_write_open(a, t, NULL, push, NULL);
     if (r == ARCHIVE_OK)
-        r = archive_write_header(a, entry);
-    archive_entry_free(entry);
+        r = t->lib.archive_write_header(a, entry);
+    t->lib.archive_entry_free(entry);
     return r;
 }
 
@@ -72,9 +96,11 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
     if (r <= 0)
         return r < 0 ? r : LEAT_END;
     r = leat_charge(stage, LIBRARY_BYTES);
+    if (r == 0)
+        r = leat_load(stage, LIBARCHIVE_SO, "libarchive13", functions, &t.lib);
     if (r < 0)
         return r;
-    a = archive_write_new();
+    a = t.lib.archive_write_new();
     if (!a)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libarchive");
     if (begin(a, &t) != ARCHIVE_OK) {
@@ -82,7 +108,7 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
         goto out;
     }
     do {
-        if (archive_write_data(a, data, n) != (la_ssize_t)n) {
+        if (t.lib.archive_write_data(a, data, n) != (la_ssize_t)n) {
             r = fail_archive(stage, a, &t);
             goto out;
         }
@@ -92,11 +118,11 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
         t.failed = r; /* what libarchive still writes goes nowhere */
         goto out;
     }
-    r = archive_write_close(a) == ARCHIVE_OK ? LEAT_END : fail_archive(stage, a, &t);
+    r = t.lib.archive_write_close(a) == ARCHIVE_OK ? LEAT_END : fail_archive(stage, a, &t);
 out:
     if (r < 0 && t.failed == 0)
         t.failed = r;
-    archive_write_free(a);
+    t.lib.archive_write_free(a);
     return r;
 }
 
