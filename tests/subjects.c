@@ -93,6 +93,7 @@ static const struct subject table[] = {
     {.stage = "sha1", .text = "sha1 --to=@SIDE@"},
     {.stage = "sha256", .text = "sha256 --to=@SIDE@"},
     {.stage = "sha256", .text = "sha256"},
+    {.stage = "sha256", .text = "sha256 --check=/dev/null", .expect = LEAT_ECORRUPT},
     {.stage = "sha256", .text = "sha256 : write @SIDE@", .place = PLACE_LAST},
     {.stage = "sha512", .text = "sha512 --to=@SIDE@"},
     {.stage = "blake2b", .text = "blake2b --to=@SIDE@"},

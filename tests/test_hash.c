@@ -211,3 +211,127 @@ TEST(test_an_expected_digest_of_wrong_length_is_refused)
         memio_free(&io);
     }
 }
+
+/* --- lists of checksums ---------------------------------------------------------------------- */
+
+/* The sha256 of "abc" and of nothing. */
+#define ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define NIL "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define NIL_UPPER "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+
+static void write_list(const char *text, size_t n, char *ret_path, size_t size)
+{
+    FILE *file;
+
+    snprintf(ret_path, size, "%s/list", test_tmp_dir());
+    file = fopen(ret_path, "wb");
+    ASSERT_NOT_NULL(file);
+    ASSERT_EQ(fwrite(text, 1, n, file), n);
+    ASSERT_EQ(fclose(file), 0);
+}
+
+/* `sha256 --check=LIST OPTIONS` on "abc". Returns the code. */
+static int check_abc(const char *list, const char *options, const char *words)
+{
+    struct memio io = {.in = "abc", .in_len = 3};
+    char path[512], text[1024];
+    int code;
+
+    write_list(list, strlen(list), path, sizeof path);
+    snprintf(text, sizeof text, "sha256 --check='%s' %s", path, options);
+    test_context("%s: %s", text, list);
+    code = memio_run(&io, text);
+    if (words)
+        ASSERT_STR_HAS(io.error.text, words);
+    ASSERT_EQ(io.commits, code == 0);
+    if (code == 0)
+        ASSERT_BYTES_EQ(io.out, io.out_len, "abc", 3);
+    memio_free(&io);
+    return code;
+}
+
+TEST(test_a_list_of_one_line_is_of_any_form_and_needs_no_name)
+{
+    static const char *const lists[] = {
+        ABC,
+        ABC "\n",
+        ABC "  x\n",
+        ABC " *x\n",
+        ABC " x\r\n",
+        "\\" ABC "  a\\nb\n",
+        "SHA256 (x) = " ABC "\n",
+        "SHA256(x)= " ABC "\n",
+        "# sums\n\nMD5 (x) = 900150983cd24fb0d6963f7d28e17f72\nSHA256 (x (2)) = " ABC "\n",
+    };
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        ASSERT_EQ(check_abc(lists[i], "", NULL), 0);
+    ASSERT_EQ(check_abc(NIL_UPPER "\n", "", "says " NIL_UPPER), LEAT_ECHECKSUM);
+}
+
+TEST(test_a_list_of_several_is_searched_for_the_name)
+{
+    static const char list[] = NIL "  no\n" ABC "  some/where/yes\n" NIL "  yesno\n"
+                                   "SHA256 (tagged) = " ABC "\n\\" ABC "  a\\nb\\\\\n";
+
+    ASSERT_EQ(check_abc(list, "--name=yes", NULL), 0);
+    ASSERT_EQ(check_abc(list, "--name=some/where/yes", NULL), 0);
+    ASSERT_EQ(check_abc(list, "--name=./yes", NULL), 0);
+    ASSERT_EQ(check_abc(list, "--name=tagged", NULL), 0);
+    ASSERT_EQ(check_abc(list, "--name='a\nb\\'", NULL), 0);
+    ASSERT_EQ(check_abc(list, "--name=no", NIL), LEAT_ECHECKSUM);
+    ASSERT_EQ(check_abc(list, "--name=ye", "none for 'ye'"), LEAT_ECHECKSUM);
+    ASSERT_EQ(check_abc(list, "", "has 5 digests, and none for '-'"), LEAT_ECHECKSUM);
+}
+
+TEST(test_the_exact_name_goes_before_the_one_without_directories)
+{
+    ASSERT_EQ(check_abc(NIL "  d/x\n" ABC "  x\n" NIL "  e/x\n", "--name=x", NULL), 0);
+    ASSERT_EQ(check_abc(NIL "  d/x\n" ABC "  e/x\n", "--name=x", "different digests for 'x'"),
+              LEAT_ECHECKSUM);
+    ASSERT_EQ(check_abc(ABC "  d/x\n" ABC "  e/x\n", "--name=x", NULL), 0);
+    ASSERT_EQ(check_abc(ABC "  x\n" NIL "  x\n", "--name=x", "different digests"), LEAT_ECHECKSUM);
+}
+
+TEST(test_a_list_without_a_digest_is_corrupt)
+{
+    static const char *const lists[] = {
+        "", "\n", ABC "0  x\n", "SHA256 (x) =\n", ABC "x\n", "SHA512 (x) = " ABC "\n"};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        ASSERT_EQ(check_abc(lists[i], "", "no line with a SHA256 digest"), LEAT_ECORRUPT);
+}
+
+TEST(test_no_list_is_an_error_before_the_stream_begins)
+{
+    struct memio io = {.in = "abc", .in_len = 3};
+
+    ASSERT_EQ(memio_run(&io, "sha256 --check=/nowhere/to/be/found"), LEAT_ENOENT);
+    ASSERT_EQ(io.source_calls, 0);
+    memio_free(&io);
+}
+
+/* Whatever is in it: no crash, and no wrong digest is let pass. */
+TEST(test_a_list_of_random_bytes_does_no_harm)
+{
+    static const char piece[][8] = {"SHA256", " (",   ") = ", "\\", "\n", "  ",
+                                    " *",     "\r\n", "x",    "-",  "0f", "SHA256("};
+    uint64_t random = 7;
+
+    for (unsigned i = 0; i < 300; i++) {
+        struct memio io = {.in = "abc", .in_len = 3};
+        char list[2048], path[512], text[600];
+        size_t n = 0;
+
+        while (n < 1500 && test_random(&random) % 40) {
+            uint64_t k = test_random(&random) % 14;
+
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s", k < 12 ? piece[k] : NIL);
+        }
+        write_list(list, n, path, sizeof path);
+        snprintf(text, sizeof text, "sha256 --check='%s'", path);
+        test_context("round %u: %.*s", i, (int)n, list);
+        ASSERT_NE(memio_run(&io, text), 0);
+        memio_free(&io);
+    }
+}

@@ -62,6 +62,14 @@ each_place() {
     each_place 4 'crc32 --expect=00000000'
 }
 
+@test "a digest that is not the one of the list leaves no output" {
+    echo "$(printf %064d 0)  log.gz" >../list
+    each_place 4 'sha256 --check=../list'
+    sha256sum log.gz log >../list
+    leat read log.gz : sha256 --check=../list : gunzip : sha256 --check=../list --name=log : write out
+    none out
+}
+
 @test "a gate that does not open at any place leaves no output" {
     each_place 3 'require --min-bytes=1G'
     each_place 3 'require --match nowhere'

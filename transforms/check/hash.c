@@ -1,8 +1,8 @@
 /* hash.c - the stage of every digest and checksum.
  *
- * A digest alone takes the stream in and gives a line as sha256sum does. With --to or --expect it
- * is a pass-through: the stream goes on unchanged, and the line goes to a file, or the pipeline
- * fails at the end if the digest is not the expected one, before anything is committed.
+ * A digest alone takes the stream in and gives a line as sha256sum does. With --to, --expect or
+ * --check it is a pass-through: the stream goes on unchanged, and the line goes to a file, or the
+ * pipeline fails at the end if the digest is not the right one, before anything is committed.
  */
 
 #include "hash.h"
@@ -11,7 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define NAME_MAX_BYTES 8192 /* a longer name is cut in the line */
+#define NAME_MAX_BYTES 8192         /* a longer name is cut in the line */
+#define SUMS_MAX ((size_t)16 << 20) /* bytes of a list of checksums */
 #define LINE_MAX_BYTES (2 * LEAT_HASH_DIGEST_MAX + 2 * NAME_MAX_BYTES + 64)
 
 void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size)
@@ -53,6 +54,13 @@ static bool put_name(char *to, const char *name, bool escape)
     return escaped;
 }
 
+static const char *name_of(struct leat_stage *s)
+{
+    const struct leat_hash_params *p = leat_params(s);
+
+    return p->name ? p->name : leat_input_name(s);
+}
+
 static int make_line(struct leat_stage *s, const struct leat_hash_algorithm *a, const char *hex)
 {
     const struct leat_hash_params *p = leat_params(s);
@@ -65,7 +73,7 @@ static int make_line(struct leat_stage *s, const struct leat_hash_algorithm *a, 
         leat_free(s, name);
         return LEAT_ENOMEM;
     }
-    mark = put_name(name, leat_input_name(s), !a->plain_names) ? "\\" : "";
+    mark = put_name(name, name_of(s), !a->plain_names) ? "\\" : "";
     if (p->tag)
         h->line_len =
             (size_t)snprintf(h->line, LINE_MAX_BYTES, "%s%s (%s) = %s\n", mark, a->tag, name, hex);
@@ -90,7 +98,10 @@ static int finish(struct leat_stage *s, const struct leat_hash_algorithm *a)
     put_hex(hex, digest, a->size);
     if (p->expect && strcasecmp(hex, p->expect) != 0)
         return leat_fail(s, LEAT_ECHECKSUM, "%s is %s, expected %s", a->tag, hex, p->expect);
-    if (p->expect && !p->to)
+    if (h->wanted && strcasecmp(hex, h->wanted) != 0)
+        return leat_fail(s, LEAT_ECHECKSUM, "%s is %s, %s says %s", a->tag, hex, p->check,
+                         h->wanted);
+    if (h->passes && !p->to)
         return 0;
     r = make_line(s, a, hex);
     if (r == 0 && p->to)
@@ -108,15 +119,40 @@ int leat_hash_plan(struct leat_stage *s, const struct leat_hash_algorithm *a)
                       strspn(p->expect, "0123456789abcdefABCDEF") != 2 * a->size))
         return leat_fail(s, LEAT_EUSAGE, "--expect: a %s digest is %zu hexadecimal digits", a->tag,
                          2 * a->size);
-    if (p->to || p->expect)
+    if (p->to || p->expect || p->check)
         leat_plan_flags(s, LEAT_PASS_THROUGH | LEAT_WANTS_ALL);
     return 0;
 }
 
+/* The digest that the list has for this stream. */
+static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
+{
+    const struct leat_hash_params *p = leat_params(s);
+    struct leat_hash *h = leat_state(s);
+    uint8_t *text;
+    size_t n;
+    int r;
+
+    h->wanted = leat_alloc(s, 2 * a->size + 1);
+    if (!h->wanted)
+        return LEAT_ENOMEM;
+    r = leat_load(s, p->check, SUMS_MAX, &text, &n);
+    if (r < 0)
+        return r;
+    r = leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted);
+    leat_free(s, text);
+    return r;
+}
+
 int leat_hash_open(struct leat_stage *s, const struct leat_hash_algorithm *a)
 {
+    const struct leat_hash_params *p = leat_params(s);
     struct leat_hash *h = leat_state(s);
+    int r = p->check ? read_sums(s, a) : 0;
 
+    h->passes = p->to || p->expect || p->check;
+    if (r < 0)
+        return r;
     return a->open(s, a, h->state);
 }
 
@@ -127,19 +163,20 @@ void leat_hash_close(struct leat_stage *s, const struct leat_hash_algorithm *a)
     if (a->close)
         a->close(h->state);
     leat_free(s, h->line);
+    leat_free(s, h->wanted);
     h->line = NULL;
+    h->wanted = NULL;
 }
 
 int leat_hash_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out,
                    const struct leat_hash_algorithm *a)
 {
-    const struct leat_hash_params *p = leat_params(s);
     struct leat_hash *h = leat_state(s);
     const uint8_t *data = in->data + in->pos;
     size_t n = in->len - in->pos;
     int r;
 
-    if (p->to || p->expect)
+    if (h->passes)
         n = leat_pass(out, in, n);
     else
         in->pos = in->len;
@@ -153,7 +190,7 @@ int leat_hash_step(struct leat_stage *s, struct leat_in *in, struct leat_out *ou
         if (r < 0)
             return r;
     }
-    if (p->to || p->expect)
+    if (h->passes)
         return LEAT_END;
     h->line_at += leat_write(out, h->line + h->line_at, h->line_len - h->line_at);
     return h->line_at < h->line_len ? LEAT_MORE : LEAT_END;
@@ -165,6 +202,10 @@ const struct leat_option leat_hash_options[] = {
      .help = "pass the stream on, and write the line to FILE (-: standard output)"},
     {"expect", 0, LEAT_OPT_STRING, AT(expect), .metavar = "HEX",
      .help = "pass the stream on, and fail if its digest is another one"},
+    {"check", 'c', LEAT_OPT_STRING, AT(check), .metavar = "FILE",
+     .help = "pass the stream on, and fail if its digest is not the one that FILE has for it"},
+    {"name", 0, LEAT_OPT_STRING, AT(name), .metavar = "NAME",
+     .help = "the name in the line, and the one to look for in the list of --check"},
     {"tag", 0, LEAT_OPT_FLAG, AT(tag), .help = "give the line in BSD form: NAME (FILE) = DIGEST"},
     {0},
 };

@@ -24,14 +24,16 @@ struct leat_hash_algorithm {
 /* The stage's own state. */
 struct leat_hash {
     bool finished;
-    char *line; /* the answer */
+    bool passes;  /* the stream goes on unchanged */
+    char *wanted; /* --check: the digest it must have, in hexadecimal */
+    char *line;   /* the answer */
     size_t line_at, line_len;
     max_align_t state[]; /* the algorithm's */
 };
 
 struct leat_hash_params {
     int tag;
-    const char *to, *expect;
+    const char *to, *expect, *check, *name;
 };
 
 extern const struct leat_option leat_hash_options[];
@@ -40,16 +42,32 @@ int leat_hash_open(struct leat_stage *stage, const struct leat_hash_algorithm *a
 int leat_hash_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out,
                    const struct leat_hash_algorithm *a);
 void leat_hash_close(struct leat_stage *stage, const struct leat_hash_algorithm *a);
+/* leat_sums_find - hash_sums.c: in a list of checksums, the digest of a file.
+ *
+ *   text   the list, in the form of sha256sum, in that of its --tag, or a digest alone; n bytes
+ *   path   where it is from, for messages
+ *   name   the file, as it was written by who reads it; "-": not known
+ *   ret    2 * a->size digits and a NUL
+ *
+ * Returns 0, or fails the stage: there is no such line, or lines contradict each other. */
+int leat_sums_find(struct leat_stage *stage, const struct leat_hash_algorithm *a, const char *text,
+                   size_t n, const char *path, const char *name, char *ret);
 /* leat_hash_put_big_endian - the value's lowest `size` bytes, the highest first. */
 void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
 
 #define LEAT_HASH_MANUAL(what, form)                                                               \
-    what "\n\n"                                                                                    \
-         "Alone, the stage takes the stream in and gives a line of the digest in hexadecimal and " \
-         "the name of the file that was read, - if there is none such" form ".\n\n"                \
-         "With --to the stream goes on unchanged, and the line is written to a file that is "      \
-         "committed with the pipeline's other outputs. With --expect the pipeline fails with "     \
-         "exit status 4 if the digest differs, and no output appears."
+    what                                                                                           \
+        "\n\n"                                                                                     \
+        "Alone, the stage takes the stream in and gives a line of the digest in hexadecimal and "  \
+        "the name of the file that was read, - if there is none such" form ".\n\n"                 \
+        "With --to the stream goes on unchanged, and the line is written to a file that is "       \
+        "committed with the pipeline's other outputs. With --expect or --check the stream goes "   \
+        "on unchanged too, and the pipeline fails with exit status 4 if the digest differs; no "   \
+        "output appears then.\n\n"                                                                 \
+        "--check takes a list of checksums in either form that this stage writes, or a file "      \
+        "with nothing but a digest, and reads it before the stream begins. The line is found by "  \
+        "the name of the file that is read (or --name), then by its name without directories; "    \
+        "a list of one line needs no name. A list without such a line fails the pipeline at once."
 
 /* Defines leat_stage_<ident> on a `static const struct leat_hash_algorithm <ident>_algorithm`. */
 #define LEAT_HASH_STAGE(ident, algorithm_state_size, text, what, form)                             \
