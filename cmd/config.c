@@ -15,6 +15,7 @@ enum {
     OPT_MEMORY,
     OPT_TIMEOUT,
     OPT_FORCE,
+    OPT_SUMS,
     OPT_STATS,
     OPT_JSON,
     OPT_PROGRESS,
@@ -48,6 +49,9 @@ const struct global_option global_options[] = {
                      .help = "give up after TIME, such as 90s or 1.5h"},
     [OPT_FORCE] = {.name = "force",
                    .help = "replace existing files; write compressed data to a terminal"},
+    [OPT_SUMS] = {.name = "sums",
+                  .metavar = "FILE",
+                  .help = "the SHA-256 digests of all output files, for sha256sum -c"},
     [OPT_STATS] = {.name = "stats",
                    .metavar = "FORM",
                    .value_optional = true,
@@ -247,6 +251,9 @@ static int set_option(struct config *c, int id, const char *value)
         return set_variable(c, value);
     case OPT_FORCE:
         c->settings.force = true;
+        return 0;
+    case OPT_SUMS:
+        c->settings.sums = value;
         return 0;
     case OPT_JSON:
         c->json = true;

@@ -8,6 +8,7 @@
 #include "io/outfile.h"
 #include "pipeline.h"
 #include "split.h"
+#include "sums.h"
 
 static int open_stage(struct leat_pipeline *p, struct leat_stage *s)
 {
@@ -53,7 +54,7 @@ static int open_sides(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         const char *path = leat_stage_side_path(p->infos[i].node);
-        struct leat_stage *s = path ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = path && !p->infos[i].for_sums ? any_instance(p, &p->infos[i]) : NULL;
         struct leat_outfile_options options = {.force = p->settings.force};
         int r;
 
@@ -64,6 +65,10 @@ static int open_sides(struct leat_pipeline *p)
             leat_pipeline_report(p, NULL, &s->failure);
             return r;
         }
+    }
+    if (leat_sums_open(p->sums) < 0) {
+        leat_pipeline_report(p, NULL, leat_sums_error(p->sums));
+        return leat_sums_error(p->sums)->code;
     }
     return 0;
 }
@@ -90,7 +95,8 @@ static bool phase_open(struct leat_pipeline *p)
 
 /* One action over all that commit, in order; stops at the first that fails. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
-                           int (*side_fn)(struct leat_stage *, struct leat_side_output *))
+                           int (*side_fn)(struct leat_stage *, struct leat_side_output *),
+                           int (*sums_fn)(struct leat_sums *))
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
@@ -114,11 +120,16 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
             }
         }
     }
+    if (sums_fn(p->sums) < 0) {
+        leat_pipeline_report(p, NULL, leat_sums_error(p->sums));
+        return leat_sums_error(p->sums)->code;
+    }
     return 0;
 }
 
 static int prepare_stage(struct leat_stage *s)
 {
+    leat_sums_keep(s->pipeline->sums, s);
     return s->type->prepare ? s->type->prepare(s) : 0;
 }
 
@@ -151,6 +162,7 @@ static void revert_all(struct leat_pipeline *p)
         }
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_revert(p->infos[i].side.file);
+    leat_sums_revert(p->sums);
 }
 
 /* After this a cancel comes too late; false: one came before. */
@@ -184,8 +196,8 @@ static bool phase_finish(struct leat_pipeline *p)
     pthread_mutex_lock(&p->lock);
     good = !p->error.code && !leat_pipeline_aborted(p);
     pthread_mutex_unlock(&p->lock);
-    if (good && for_each_commit(p, prepare_stage, prepare_side) == 0 && begin_commit(p) &&
-        for_each_commit(p, commit_stage, commit_side) < 0)
+    if (good && for_each_commit(p, prepare_stage, prepare_side, leat_sums_prepare) == 0 &&
+        begin_commit(p) && for_each_commit(p, commit_stage, commit_side, leat_sums_commit) < 0)
         revert_all(p);
     if (good)
         report_detached(p);
@@ -207,6 +219,7 @@ static void phase_close(struct leat_pipeline *p)
     }
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_close(p->infos[i].side.file);
+    leat_sums_close(p->sums);
     atomic_store(&p->phase, LEAT_PHASE_DONE);
     uv_async_send(&p->on.async);
 }

@@ -121,6 +121,8 @@ struct leat_settings {
     size_t room;   /* the most that leat_reserve offers at once; 0: no limit but the chunk */
     bool fixed_default_io; /* do not add standard input and output at open ends (compose, tests) */
     bool force;            /* as --force of every `write` */
+    const char
+        *sums; /* the list of the SHA-256 digests of all files that `write` makes; NULL: none */
     const struct leat_variable *variables; /* for ${name} in text */
     size_t n_variables;
 };
@@ -203,9 +205,9 @@ struct leat_stage_stats {
     int segment;      /* number of the segment that runs it, from 1 */
     unsigned workers; /* lanes that share its work, 1 if it is not split */
     uint64_t bytes_in, bytes_out;
-    uint64_t busy_ns;     /* time inside its step function, all lanes added */
-    uint64_t wait_in_ns;  /* its segment waited for input */
-    uint64_t wait_out_ns; /* its segment waited for room downstream */
+    uint64_t busy_ns;      /* time inside its step function, all lanes added */
+    uint64_t wait_in_ns;   /* its segment waited for input */
+    uint64_t wait_out_ns;  /* its segment waited for room downstream */
     uint64_t wait_self_ns; /* of these, while the stage itself waited: a pipe, a child, a timer */
     uint64_t steps;
 };

@@ -9,6 +9,7 @@
 
 #include "io/outfile.h"
 #include "split.h"
+#include "sums.h"
 
 #define RECORD_MAX_DEFAULT ((uint64_t)16 << 20)
 
@@ -53,11 +54,14 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_plan *
         p->settings = *settings;
     p->settings.variables = NULL;
     p->settings.n_variables = 0;
+    p->settings.sums = NULL;
     fill_defaults(&p->settings);
     p->conductor.run = leat_conductor_run;
     p->waits.epoll_fd = -1;
     if (pthread_mutex_init(&p->lock, NULL) == 0) {
-        r = leat_planner_build(p, ret_error);
+        if (settings && settings->sums)
+            p->sums = leat_sums_new(p, settings->sums);
+        r = settings && settings->sums && !p->sums ? LEAT_ENOMEM : leat_planner_build(p, ret_error);
         if (r == 0) {
             *ret_pipeline = p;
             return 0;
@@ -127,6 +131,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         free(p->infos[i].side.data);
         free(p->infos[i].text);
     }
+    leat_sums_free(p->sums);
     free(p->segments);
     free(p->edges);
     free(p->infos);

@@ -41,7 +41,8 @@ struct leat_pipeline {
     size_t n_segments, room_segments;
     struct leat_edge **edges;
     size_t n_edges, room_edges;
-    uint64_t bound; /* bytes reserved for chunks */
+    struct leat_sums *sums; /* or NULL */
+    uint64_t bound;         /* bytes reserved for chunks */
     struct leat_pool pool;
     bool pool_ready;
     struct leat_executor executor;

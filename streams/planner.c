@@ -426,8 +426,51 @@ static int add_fan_in(struct planner *pl, const struct leat_node *node, bool fir
     return r < 0 ? r : add_stage(pl, pl->cur, info) ? 0 : no_memory(pl);
 }
 
+/* For --sums: a digest before the file that this `write` makes. */
+static int add_digest(struct planner *pl, const struct leat_node *file,
+                      const struct leat_stage_info **ret_info)
+{
+    static const char *const words[] = {"--to", "-", NULL};
+    const struct leat_strings args = {.n = 2, .v = words};
+    const struct leat_stage_type *type = leat_registry_find(pl->p->registry, "sha256");
+    struct leat_arena *arena = pl->p->plan->arena;
+    struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
+    struct leat_stage_info *info;
+    int r;
+
+    if (leat_write_appends(file))
+        return fail_node(pl, file, "--append does not go with --sums, which is of whole files");
+    if (!type || type->missing)
+        return fail_node(pl, file, "--sums needs the stage sha256, which this build has not");
+    if (!node)
+        return no_memory(pl);
+    *node = (struct leat_node){.type = type, .implied = true};
+    node->params = leat_arena_alloc(arena, type->params_size);
+    if (!node->params)
+        return no_memory(pl);
+    r = leat_options_parse(type, arena, &args, node->params, &node->operands, pl->error);
+    if (r < 0)
+        return r;
+    info = new_info(pl, node, type);
+    if (!info)
+        return no_memory(pl);
+    info->for_sums = true;
+    info->input_name = file->operands.v[0];
+    r = plan_node(pl, info);
+    *ret_info = info;
+    return r < 0 ? r : place_stage(pl, info);
+}
+
+/* Standard output is no file that could be checked later. */
+static bool needs_digest(const struct planner *pl, const struct leat_node *node)
+{
+    return pl->p->sums && node->type == &leat_stage_write && node->operands.n > 0 &&
+           strcmp(node->operands.v[0], "-") != 0;
+}
+
 static int add_node(struct planner *pl, const struct leat_node *node, bool first, bool last)
 {
+    const struct leat_stage_info *digest = NULL;
     const struct leat_stage_type *type = by_place(node->type, first, last);
     struct leat_stage_info *info;
     int r;
@@ -444,9 +487,15 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
         return fail_node(pl, node, "is a writable; it can only come last");
     if (type->kind != LEAT_SINK && last)
         return fail_node(pl, node, "needs an output after it");
+    if (needs_digest(pl, node)) {
+        r = add_digest(pl, node, &digest);
+        if (r < 0)
+            return r;
+    }
     info = new_info(pl, node, type);
     if (!info)
         return no_memory(pl);
+    info->digest = digest;
     r = plan_node(pl, info);
     if (r < 0)
         return r;
@@ -616,7 +665,7 @@ int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
     struct planner pl = {.p = p, .error = ret_error, .name = "-"};
     int r;
 
-    /* A node is at most two stages, and a relay before or behind it. */
+    /* A node is at most two stages, and a relay or a digest before or behind it. */
     pl.infos_room = 3 * count_nodes(&p->plan->root);
     p->infos = calloc(pl.infos_room, sizeof *p->infos);
     if (!p->infos)

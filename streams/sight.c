@@ -114,6 +114,8 @@ static void explain_stages(struct text *t, const struct leat_pipeline *p)
             continue;
         if (info->number > 0)
             add(t, "  #%d %s", info->number, info->text);
+        else if (info->for_sums)
+            add(t, "  -  %s for --sums", info->text);
         else
             add(t, "  -  standard %s", source ? "input" : "output");
         if (info->workers > 1)

@@ -12,6 +12,7 @@
 
 #include "io/outfile.h"
 #include "pipeline.h"
+#include "sums.h"
 
 uint64_t leat_now_ns(void)
 {
@@ -146,7 +147,7 @@ const void *leat_branch_params(const struct leat_stage *s, size_t i)
 
 const struct leat_strings *leat_operands(const struct leat_stage *s)
 {
-    return &s->info->node->operands;
+    return s->operands.n > 0 ? &s->operands : &s->info->node->operands;
 }
 
 unsigned leat_threads(const struct leat_stage *s)
@@ -292,6 +293,8 @@ int leat_side(struct leat_stage *s, const void *data, size_t n)
     struct leat_side_output *side = &s->info->side;
     uint8_t *more;
 
+    if (s->info->for_sums)
+        return leat_sums_add(s, data, n);
     if (n > LEAT_SIDE_MAX - side->n)
         return leat_fail(s, LEAT_ELIMIT, "more than %zu bytes of side output", LEAT_SIDE_MAX);
     more = realloc(side->data, side->n + n + 1);

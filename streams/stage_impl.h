@@ -33,6 +33,8 @@ struct leat_stage_info {
     const char *input_name;
     bool input_binary; /* its input is compressed: not for a terminal */
     struct leat_side_output side;
+    bool for_sums;                        /* a digest before an output: its line is for --sums */
+    const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
     int segment;
     unsigned workers;
     bool hidden;   /* the engine's own, not of the plan */
@@ -49,7 +51,9 @@ struct leat_stage {
     struct leat_segment *segment; /* NULL: a cutter or joiner */
     struct leat_stage *shared;    /* middle_out: its middle_in */
     void *state;
-    void *result; /* a lane's, of the current block */
+    void *result;                 /* a lane's, of the current block */
+    uint64_t part;                /* in a branch of split: the number of the part */
+    struct leat_strings operands; /* there: with that number filled in; n is 0: as written */
     bool open_called, closed, planning;
     bool ended; /* it said LEAT_END: a sink may commit */
     bool committed;

@@ -36,6 +36,13 @@ struct leat_outfile *leat_write_file(struct leat_stage *s)
     return st->file;
 }
 
+bool leat_write_appends(const struct leat_node *node)
+{
+    const struct write_params *p = node->params;
+
+    return p->append != 0;
+}
+
 static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct write_state *st = leat_state(s);

@@ -63,11 +63,34 @@ each_place() {
 }
 
 @test "a digest that is not the one of the list leaves no output" {
-    echo "$(printf %064d 0)  log.gz" >../list
+    printf "%064d  log.gz\n" 0 >../list
     each_place 4 'sha256 --check=../list'
     sha256sum log.gz log >../list
     leat read log.gz : sha256 --check=../list : gunzip : sha256 --check=../list --name=log : write out
     none out
+}
+
+@test "--sums lists the digests of all outputs in the form of sha256sum, or nothing is there" {
+    leat --sums=SUMS read log : tee [ gzip : write log2.gz ] [ tee [ head -n 3 : write 'a b' ] : null ] \
+        [ count -l : write - ] : write $'odd\nname' >counted
+    [ "$(cat counted)" = 20000 ]
+    [ "$(sha256sum 'a b' log2.gz $'odd\nname' | sort)" = "$(sort SUMS)" ]
+    sha256sum -c --strict SUMS
+    none SUMS 'a b' counted log2.gz $'odd\nname'
+    rm 'a b' counted log2.gz $'odd\nname'
+    echo old >SUMS
+    run -1 leat --sums=SUMS read log : write out
+    has 'SUMS: exists'
+    run -4 leat --force --sums=SUMS read log : tee [ write a ] [ crc32 --expect=00000000 : null ] : write b
+    [ "$(cat SUMS)" = old ]
+    none SUMS
+    run -8 leat --force --sums=SUMS read log : tee --on-error=detach [ gunzip : write a ] : write out
+    [ "$(cat SUMS)" = "$(sha256sum out)" ]
+    none SUMS out
+    run -2 leat --sums=NEW read log : write --append out
+    has '--append does not go with --sums'
+    leat --sums=- read log : tee [ write one ] : write /dev/null >list
+    [ "$(cat list)" = "$(sha256sum one)" ]
 }
 
 @test "a gate that does not open at any place leaves no output" {
