@@ -118,10 +118,10 @@ LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *p
  * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
 #define LEAT_SIDE_MAX ((size_t)1 << 16)
-/* leat_load - in open: the whole of a small file ("-": standard input), at most max bytes of it, in
+/* leat_read_file - in open: the whole of a small file ("-": standard input), at most max bytes of it, in
  * memory that leat_free frees. Returns 0, or fails the stage. It may block. */
-LEAT_API int leat_load(struct leat_stage *stage, const char *path, size_t max, uint8_t **ret_data,
-                       size_t *ret_len);
+LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, size_t max,
+                            uint8_t **ret_data, size_t *ret_len);
 /* leat_position - a source tells its position and total (0: not known), for progress and ETA. */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 

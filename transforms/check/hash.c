@@ -136,7 +136,7 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
     h->wanted = leat_alloc(s, 2 * a->size + 1);
     if (!h->wanted)
         return LEAT_ENOMEM;
-    r = leat_load(s, p->check, SUMS_MAX, &text, &n);
+    r = leat_read_file(s, p->check, SUMS_MAX, &text, &n);
     if (r < 0)
         return r;
     r = leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted);

@@ -1,4 +1,4 @@
-/* load.c - a small file, whole: what a stage needs to know before it begins. */
+/* small.c - a small file, whole: what a stage needs to know before it begins. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +54,8 @@ static int read_all(struct leat_stage *s, int fd, const char *path, size_t max, 
     return 0;
 }
 
-int leat_load(struct leat_stage *s, const char *path, size_t max, uint8_t **ret_data,
-              size_t *ret_len)
+int leat_read_file(struct leat_stage *s, const char *path, size_t max, uint8_t **ret_data,
+                   size_t *ret_len)
 {
     bool standard = strcmp(path, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
