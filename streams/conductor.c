@@ -10,32 +10,51 @@
 #include "split.h"
 #include "sums.h"
 
-static int open_stage(struct leat_pipeline *p, struct leat_stage *s)
-{
-    int r = leat_stage_open(s);
+/* Lanes beyond the first take what memory the others leave. Stages that have effects beyond the
+ * pipeline are opened when all else is known to be there. */
+enum turn { TURN_NEEDED, TURN_LANES, TURN_LAST };
 
+static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
+{
+    if (s->type->flags & LEAT_OPENS_LAST)
+        return TURN_LAST;
+    return seg->inlet == LEAT_INLET_LANE && seg->lane > 0 ? TURN_LANES : TURN_NEEDED;
+}
+
+static int open_stage(struct leat_pipeline *p, const struct leat_segment *seg, struct leat_stage *s)
+{
+    bool spare = turn_of(seg, s) == TURN_LANES;
+    int r;
+
+    if (spare && seg->lane >= s->info->workers)
+        return 0; /* one before it did not fit */
+    r = leat_stage_open(s);
+    if (spare && r == LEAT_ELIMIT) { /* fewer lanes do it too: no block will come here */
+        leat_stage_close(s);
+        s->failure = (struct leat_error){0};
+        s->info->workers = seg->lane;
+        return 0;
+    }
     if (r < 0)
         leat_pipeline_report(p, NULL, &s->failure);
     return r;
 }
 
-/* Stages that have effects beyond the pipeline are opened when all else is known to be there. */
-static int open_stages(struct leat_pipeline *p, bool last)
+static int open_stages(struct leat_pipeline *p, enum turn turn)
 {
     for (size_t i = 0; i < p->n_segments; i++) {
         struct leat_segment *seg = p->segments[i];
 
         for (size_t j = 0; j < seg->n; j++) {
             struct leat_stage *s = seg->slots[j].stage;
-            bool is_last = (s->type->flags & LEAT_OPENS_LAST) != 0;
-            int r = is_last == last ? open_stage(p, s) : 0;
+            int r = turn_of(seg, s) == turn ? open_stage(p, seg, s) : 0;
 
             if (r < 0)
                 return r;
         }
-        if (!last && seg->cut)
+        if (turn == TURN_NEEDED && seg->cut)
             seg->cut->stage->open_called = true;
-        if (!last && seg->join)
+        if (turn == TURN_NEEDED && seg->join)
             seg->join->stage->open_called = true;
     }
     return 0;
@@ -75,12 +94,14 @@ static int open_sides(struct leat_pipeline *p)
 
 static bool phase_open(struct leat_pipeline *p)
 {
-    int r = open_stages(p, false);
+    int r = open_stages(p, TURN_NEEDED);
 
+    if (r == 0)
+        r = open_stages(p, TURN_LANES);
     if (r == 0)
         r = open_sides(p);
     if (r == 0 && !leat_pipeline_aborted(p))
-        r = open_stages(p, true);
+        r = open_stages(p, TURN_LAST);
     if (r < 0 || leat_pipeline_aborted(p)) {
         atomic_store(&p->phase, LEAT_PHASE_CLOSE);
         return true;

@@ -213,6 +213,7 @@ static int add_lane(struct planner *pl, struct leat_segment *from, struct leat_s
         return no_memory(pl);
     lane->inlet = LEAT_INLET_LANE;
     lane->outlet = LEAT_OUTLET_LANE;
+    lane->lane = i;
     in->writer = &from->actor;
     out->reader = &to->actor;
     out->carries_ends = true;

@@ -79,7 +79,8 @@ struct leat_segment {
     bool out_gone;           /* nobody reads what it gives */
     bool out_failed;         /* a branch failed, and that counts */
     struct leat_queue dump;  /* what nobody wants */
-    /* A lane's current block. */
+    /* A lane: its number from 0, and its current block. */
+    unsigned lane;
     struct leat_block *block, *ended_block;
     bool block_end_seen;
     /* An error of a lane, for the joiner to report in order. */

@@ -139,7 +139,7 @@ static void block_sent_whole(struct leat_split_run *run)
     run->block = NULL;
     run->block_sent = false;
     run->index++;
-    run->at = (run->at + 1) % run->n;
+    run->at = (run->at + 1) % run->info->workers;
 }
 
 /* Sends the next piece of the head slice. Returns as leat_cut_flush. */
@@ -316,7 +316,7 @@ int leat_join_read(struct leat_segment *seg)
         if (r == 1) {
             leat_block_free(run->joined);
             run->joined = NULL;
-            run->at = (run->at + 1) % run->n;
+            run->at = (run->at + 1) % run->info->workers;
             run->phase = JOIN_READ;
         }
         break;

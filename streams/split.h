@@ -12,7 +12,8 @@
 struct leat_split_run {
     struct leat_stage_info *info;
     struct leat_pool *pool;
-    struct leat_edge **lanes; /* n of them: to the lanes (cutter), from them (joiner) */
+    /* n of them: to the lanes (cutter), from them (joiner); the first info->workers are in use. */
+    struct leat_edge **lanes;
     unsigned n;
     unsigned at;              /* the lane of the current block */
     struct leat_stage *stage; /* instance for cut() or join(), or NULL */

@@ -36,7 +36,7 @@ struct leat_stage_info {
     bool for_sums;                        /* a digest before an output: its line is for --sums */
     const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
     int segment;
-    unsigned workers;
+    atomic_uint workers; /* lanes in use: all that could be opened; 1 if it is not split */
     bool hidden;   /* the engine's own, not of the plan */
     bool detached; /* its errors are not the pipeline's: tee --on-error=detach */
     /* Counters: written by the lanes, read by anyone. */

@@ -518,6 +518,90 @@ TEST(test_a_pipeline_that_never_ran_is_freed)
     ASSERT_EQ(run.io.source_opens, 0);
 }
 
+/* --- lanes ------------------------------------------------------------------------------------ */
+
+#define GREEDY_BYTES ((uint64_t)6 << 20)
+
+static int greedy_opens, greedy_closes;
+
+static int greedy_open(struct leat_stage *stage)
+{
+    bool *opened = leat_state(stage);
+    int r = leat_charge(stage, GREEDY_BYTES);
+
+    *opened = r == 0;
+    greedy_opens += *opened;
+    return r;
+}
+
+static int greedy_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+static void greedy_close(struct leat_stage *stage)
+{
+    const bool *opened = leat_state(stage);
+
+    greedy_closes += *opened;
+}
+
+static const struct leat_split greedy_split = {.block = 4096};
+static const struct leat_stage_type greedy_type = {
+    .name = "greedy",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_SPLIT,
+    .split = &greedy_split,
+    .state_size = sizeof(bool),
+    .open = greedy_open,
+    .step = greedy_step,
+    .close = greedy_close,
+};
+
+static void add_greedy(struct leat_registry *registry, void *arg)
+{
+    (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &greedy_type), 0);
+}
+
+/* Of four lanes each: all fit, two do, three of two stages, one, too few, none. */
+TEST(test_lanes_that_do_not_fit_in_memory_are_left_out)
+{
+    static const struct {
+        uint64_t memory;
+        const char *text;
+        int code, opens;
+    } cases[] = {
+        {(uint64_t)64 << 20, "greedy", 0, 4},
+        {(uint64_t)16 << 20, "greedy", 0, 2},
+        {(uint64_t)20 << 20, "greedy : greedy", 0, 3},
+        {(uint64_t)10 << 20, "greedy", 0, 1},
+        {(uint64_t)10 << 20, "greedy : greedy", LEAT_ELIMIT, 1},
+        {(uint64_t)4 << 20, "greedy", LEAT_ELIMIT, 0},
+    };
+    uint8_t *in = some_bytes(100000);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct memio io = {.in = in, .in_len = 100000, .registered = add_greedy};
+
+        greedy_opens = greedy_closes = 0;
+        io.settings.threads = 4;
+        io.settings.memory = cases[i].memory;
+        io.settings.chunk = 4096; /* so that the engine itself needs little */
+        ASSERT_EQ(memio_run(&io, cases[i].text), cases[i].code);
+        if (cases[i].code == 0)
+            ASSERT_BYTES_EQ(io.out, io.out_len, in, 100000);
+        ASSERT_EQ(greedy_opens, cases[i].opens);
+        ASSERT_EQ(greedy_closes, cases[i].opens);
+        memio_free(&io);
+    }
+    free(in);
+}
+
 /* --- sight ------------------------------------------------------------------------------------ */
 
 TEST(test_the_stats_of_the_stages_add_up)
