@@ -99,8 +99,13 @@ static void round_trips(const char *text, const struct codec_bytes *plain)
     for (size_t i = 0; i < 4; i++) {
         if (plain->len > 20000 && chunks[i] == 1)
             continue;
-        round_trip(text, plain, (struct leat_settings){.threads = 1, .chunk = chunks[i]}, 0);
         round_trip(text, plain, (struct leat_settings){.threads = 3, .chunk = chunks[i]}, 0);
+        if (!test_under_tsan()) /* what it looks for is between threads */
+            round_trip(text, plain, (struct leat_settings){.threads = 1, .chunk = chunks[i]}, 0);
+    }
+    if (test_under_tsan()) {
+        round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
+        return;
     }
     round_trip(text, plain, (struct leat_settings){.threads = 1, .room = 1}, 0);
     round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);

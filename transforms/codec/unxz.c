@@ -16,6 +16,8 @@
 #define HELD_BYTES ((uint64_t)128 << 10) /* what liblzma holds without any block */
 /* Two blocks of xz -6 -T, compressed and not, take less than this for a thread. */
 #define THREAD_BYTES ((uint64_t)64 << 20)
+/* What may have to be looked at again: a block's header. */
+#define RECENT ((size_t)LZMA_BLOCK_HEADER_SIZE_MAX)
 /* Of what other stages have left. */
 #define PART_NUMERATOR 3u
 #define PART_DENOMINATOR 4u
@@ -26,7 +28,7 @@ struct unxz {
     uint64_t charged;         /* bytes: liblzma's limit */
     const struct leat_in *in; /* of this step: in->pos - in_from bytes of it are with liblzma */
     size_t in_from;
-    uint8_t recent[LZMA_BLOCK_HEADER_SIZE_MAX]; /* the last n_recent bytes of earlier steps */
+    uint8_t recent[2 * RECENT]; /* n_recent bytes that earlier steps took, the last RECENT at least */
     size_t n_recent;
 };
 
@@ -60,19 +62,20 @@ static int start(struct leat_stage *stage, struct unxz *x)
     return 0;
 }
 
-/* Keeps the last bytes that liblzma took, n of them now. */
+/* Keeps the last bytes that liblzma took, n of them now. They are moved only once in RECENT bytes, as
+ * a step may take no more than one. */
 static void remember(struct unxz *x, const uint8_t *data, size_t n)
 {
-    size_t max = sizeof x->recent, keep;
-
-    if (n > max) {
-        data += n - max;
-        n = max;
+    if (n > RECENT) {
+        data += n - RECENT;
+        n = RECENT;
     }
-    keep = x->n_recent < max - n ? x->n_recent : max - n;
-    memmove(x->recent, x->recent + x->n_recent - keep, keep);
-    memcpy(x->recent + keep, data, n);
-    x->n_recent = keep + n;
+    if (n > sizeof x->recent - x->n_recent) {
+        memmove(x->recent, x->recent + x->n_recent - RECENT, RECENT);
+        x->n_recent = RECENT;
+    }
+    memcpy(x->recent + x->n_recent, data, n);
+    x->n_recent += n;
 }
 
 static void remember_step(struct unxz *x)
