@@ -41,6 +41,21 @@ void leat_queue_clear(struct leat_queue *q)
     }
 }
 
+void leat_queue_cut(struct leat_queue *q, uint64_t n)
+{
+    while (q->n > 0 && n > 0) {
+        struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_QUEUE_SLICES];
+
+        if (last->len > n) {
+            last->len -= (size_t)n;
+            return;
+        }
+        n -= last->len;
+        leat_chunk_unref(last->chunk);
+        q->n--;
+    }
+}
+
 void leat_out_init(struct leat_out *out, struct leat_queue *to, struct leat_pool *pool,
                    size_t room_max)
 {
@@ -105,10 +120,25 @@ static bool new_fill(struct leat_out *out)
     return true;
 }
 
+static size_t reserve_held(struct leat_out *out, uint8_t **ret_to)
+{
+    size_t room = out->hold_size - out->at;
+
+    if (out->room_max && room > out->room_max - out->step_bytes)
+        room = out->room_max - out->step_bytes;
+    out->full = room == 0;
+    out->offered = room;
+    *ret_to = room ? out->hold + out->at : NULL;
+    return room;
+}
+
 size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
 {
-    size_t cap = out->pool->chunk_size, room;
+    size_t cap, room;
 
+    if (out->hold)
+        return reserve_held(out, ret_to);
+    cap = out->pool->chunk_size;
     *ret_to = NULL;
     out->offered = 0;
     if (!queue_has_room(out) || out->step_bytes >= cap ||
@@ -173,7 +203,7 @@ static void push_ref(struct leat_out *out, struct leat_chunk *chunk, size_t off,
 
 static bool by_reference(const struct leat_out *out, const struct leat_in *in, size_t n)
 {
-    return n >= LEAT_PASS_MIN && in->engine && !out->room_max;
+    return n >= LEAT_PASS_MIN && in->engine && !out->room_max && !out->hold;
 }
 
 static size_t offset_in(const struct leat_in *in, const struct leat_chunk *chunk)
@@ -233,4 +263,24 @@ size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
 struct leat_out *leat_port(struct leat_out *out, size_t i)
 {
     return i == 0 || i >= out->n_ports ? out : &out->ports[i];
+}
+
+/* --- an output that is kept ------------------------------------------------------------------- */
+
+void leat_hold_begin(struct leat_out *hold)
+{
+    if (hold->from == hold->at)
+        hold->from = hold->at = 0;
+    leat_out_begin(hold);
+}
+
+size_t leat_hold_data(const struct leat_out *hold, const uint8_t **ret_data)
+{
+    *ret_data = hold->hold + hold->from;
+    return hold->at - hold->from;
+}
+
+void leat_hold_take(struct leat_out *hold, size_t n)
+{
+    hold->from += n;
 }

@@ -29,6 +29,8 @@ void leat_queue_push(struct leat_queue *q, struct leat_slice slice);
 /* leat_queue_pop - drops the head, which the caller has moved from or unreferenced. */
 void leat_queue_pop(struct leat_queue *q);
 void leat_queue_clear(struct leat_queue *q);
+/* leat_queue_cut - drops the last n bytes, or all there are. */
+void leat_queue_cut(struct leat_queue *q, uint64_t n);
 
 struct leat_out {
     struct leat_queue *to;
@@ -42,6 +44,8 @@ struct leat_out {
     bool full;               /* the step ran out of room: it may have more */
     bool starved;            /* the pool is at its limit */
     bool nomem;
+    uint8_t *hold; /* leat_hold_new: [from, at) of hold_size bytes; or NULL */
+    size_t hold_size;
     struct leat_out *ports; /* of a junction, or NULL */
     size_t n_ports;
 };

@@ -219,6 +219,21 @@ static size_t slot_out_end(struct leat_slot *s)
     return produced;
 }
 
+/* A stage that may not give more than so much. Of lanes the joiner looks at it, in order. */
+static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, int r)
+{
+    uint64_t over;
+
+    if (seg->outlet == LEAT_OUTLET_LANE)
+        return r;
+    over = leat_stage_expansion(s->stage, s->out.total);
+    if (over == 0)
+        return r;
+    if (s->out.to)
+        leat_queue_cut(s->out.to, over);
+    return s->stage->failure.code;
+}
+
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -238,6 +253,8 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
     count_step(stage->info, used, produced, leat_now_ns() - start);
     leat_queue_clear(&seg->dump);
+    if (r >= 0)
+        r = check_expansion(seg, s, r);
     if (r < 0) {
         if (!stage->failure.code)
             leat_fail(stage, r, "%s", leat_strerror(r));

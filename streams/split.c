@@ -277,6 +277,7 @@ static int read_lane(struct leat_segment *seg)
     struct leat_split_run *run = seg->join;
     struct leat_edge *lane = run->lanes[run->at];
     struct leat_item item = {0};
+    uint64_t over;
     int r = leat_edge_read(lane, &item);
 
     if (r == LEAT_END) {
@@ -289,11 +290,19 @@ static int read_lane(struct leat_segment *seg)
     }
     if (r != 0)
         return r;
-    if (item.slice.chunk)
+    if (item.slice.chunk) {
+        run->joined_bytes += item.slice.len;
         leat_queue_push(run->out.to, item.slice);
+    }
     if (item.end) {
         run->joined = item.end;
         run->phase = JOIN_BLOCK;
+    }
+    over = leat_stage_expansion(run->stage, run->joined_bytes + run->out.total);
+    if (over > 0) {
+        leat_queue_cut(run->out.to, over);
+        seg->lane_error = run->stage->failure;
+        return seg->lane_error.code;
     }
     return 0;
 }

@@ -33,6 +33,7 @@ struct leat_split_run {
 
     /* Joiner. */
     struct leat_out out;
+    uint64_t joined_bytes;     /* that the lanes gave */
     struct leat_block *joined; /* its result is being joined */
     enum { JOIN_HEAD, JOIN_READ, JOIN_BLOCK, JOIN_TAIL, JOIN_DONE } phase;
 };

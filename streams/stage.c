@@ -220,6 +220,20 @@ int leat_fail_errno(struct leat_stage *s, int err, const char *format, ...)
     return leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
 }
 
+int leat_fail_within(struct leat_stage *s, const char *format, ...)
+{
+    struct leat_error *e = &s->failure;
+    size_t n = strlen(e->text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(e->text + n, sizeof e->text - n, format, args);
+    va_end(args);
+    e->has_offset = s->in != NULL;
+    e->offset = s->in ? s->in->offset + s->in->pos : 0;
+    return e->code;
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 int leat_charge(struct leat_stage *s, uint64_t bytes)
@@ -284,6 +298,47 @@ void leat_free(struct leat_stage *s, void *memory)
     h--;
     leat_uncharge(s, sizeof *h + h->size);
     free(h);
+}
+
+struct leat_out *leat_hold_new(struct leat_stage *s, size_t size)
+{
+    struct leat_out *hold = leat_alloc(s, sizeof *hold + size);
+
+    if (!hold)
+        return NULL;
+    hold->hold = (uint8_t *)(hold + 1);
+    hold->hold_size = size;
+    hold->room_max = s->pipeline->settings.room;
+    return hold;
+}
+
+void leat_hold_free(struct leat_stage *s, struct leat_out *hold)
+{
+    leat_free(s, hold);
+}
+
+/* --- what comes out --------------------------------------------------------------------------- */
+
+uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made)
+{
+    const struct leat_stage_info *info = s->info;
+    uint64_t read = atomic_load_explicit(&info->bytes_in, memory_order_relaxed);
+
+    if (info->output_max > 0 && made > info->output_max) {
+        leat_fail_at(s, LEAT_ELIMIT, read,
+                     "%" PRIu64 " bytes of output, at least, from %" PRIu64
+                     " of input, and the limit is %" PRIu64 "; raise --max-output",
+                     made, read, info->output_max);
+        return made - info->output_max;
+    }
+    if (info->ratio_max > 0 && made > LEAT_EXPANSION_FREE && made / info->ratio_max > read) {
+        leat_fail_at(s, LEAT_ELIMIT, read,
+                     "%" PRIu64 " bytes of output from %" PRIu64 " of input: more than %" PRIu64
+                     " times as many; raise --max-ratio",
+                     made, read, info->ratio_max);
+        return 1;
+    }
+    return 0;
 }
 
 /* --- side output, position, waiting ----------------------------------------------------------- */
@@ -366,4 +421,12 @@ void leat_plan_lanes(struct leat_stage *s, unsigned most)
 {
     if (s->planning)
         s->info->lanes_max = most > 0 ? most : 1;
+}
+
+void leat_plan_expansion(struct leat_stage *s, uint64_t output_max, uint64_t ratio_max)
+{
+    if (!s->planning)
+        return;
+    s->info->output_max = output_max;
+    s->info->ratio_max = ratio_max;
 }

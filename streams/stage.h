@@ -56,6 +56,18 @@ LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n
  * on after the last bracket, branch b is port b + 1. An ordinary stage's only one is port 0. */
 LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
 
+/* A stage that runs one step inside another writes the inner one's output here, and reads it back.
+ *
+ * leat_hold_new - room for `size` bytes, charged to the stage. NULL: recorded as its failure.
+ * leat_hold_begin - before each use as the `out` of a step.
+ * leat_hold_data - what was written and not taken yet; returns how many bytes.
+ * leat_hold_take - the first n of them are used. */
+LEAT_API struct leat_out *leat_hold_new(struct leat_stage *stage, size_t size);
+LEAT_API void leat_hold_free(struct leat_stage *stage, struct leat_out *hold);
+LEAT_API void leat_hold_begin(struct leat_out *hold);
+LEAT_API size_t leat_hold_data(const struct leat_out *hold, const uint8_t **ret_data);
+LEAT_API void leat_hold_take(struct leat_out *hold, size_t n);
+
 /* leat_state - the zeroed state of the declared size. */
 LEAT_API void *leat_state(struct leat_stage *stage);
 /* leat_params - what the options table filled in; shared by all lanes, so read-only. */
@@ -82,6 +94,10 @@ LEAT_API int leat_fail_at(struct leat_stage *stage, int code, uint64_t offset, c
 /* leat_fail_errno - the same for a failed system call; picks the code from err. */
 LEAT_API int leat_fail_errno(struct leat_stage *stage, int err, const char *format, ...)
     LEAT_PRINTF(3, 4);
+
+/* leat_fail_within - a step inside this stage's failed: say where, after what it said. The offset
+ * becomes that of the input cursor. Returns the code of the failure. */
+LEAT_API int leat_fail_within(struct leat_stage *stage, const char *format, ...) LEAT_PRINTF(2, 3);
 
 /* leat_charge - count n bytes that a library holds for this stage (a window, a worker) against
  * the pipeline's limit. Returns 0, or fails the stage with LEAT_ELIMIT and both figures.
@@ -322,6 +338,13 @@ LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t his
 /* leat_plan_lanes - a split stage: no more lanes than this, at least 1. For stages whose lanes hold
  * so much that as many as there are threads may not fit in leat_memory_limit. */
 LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
+
+/* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max` bytes,
+ * or than `ratio_max` times the input read so far; 0: no limit. The ratio counts when more than
+ * LEAT_EXPANSION_FREE bytes have come out. No more than output_max bytes are handed on. */
+LEAT_API void leat_plan_expansion(struct leat_stage *stage, uint64_t output_max,
+                                  uint64_t ratio_max);
+#define LEAT_EXPANSION_FREE ((uint64_t)1 << 20)
 
 /* A stage whose library was not there at build time: it is listed, and says what is missing. */
 #define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \

@@ -1,6 +1,7 @@
 /* bunzip2.c - bzip2 streams, one after another, to what is in them. */
 
 #include "decoder.h"
+#include "expansion.h"
 
 #if HAVE_BZ2
 
@@ -8,8 +9,8 @@
 
 struct bunzip2 {
     bz_stream bz;
-    bool begun;     /* libbz2 is in a stream */
-    bool had;       /* a stream is over */
+    bool begun; /* libbz2 is in a stream */
+    bool had;   /* a stream is over */
 };
 
 static void *alloc(void *stage, int items, int size)
@@ -145,7 +146,10 @@ const struct leat_stage_type leat_stage_bunzip2 = {
     .examples = "read big.log : bzip2 : bunzip2 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct bunzip2),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

@@ -9,13 +9,14 @@ const struct leat_option leat_inflate_options[] = {
      .metavar = "NAME",
      .choices = LEAT_INFLATER_CHOICES,
      .help = "the library to use, for tests"},
+    LEAT_EXPANSION_OPTIONS,
     {0},
 };
 
 int leat_inflate_plan(struct leat_stage *stage)
 {
     if (leat_inflater_available(leat_inflate_backend(stage)))
-        return 0;
+        return leat_expansion_plan(stage);
     return leat_fail(stage, LEAT_EUNSUPPORTED,
                      "this build has no ISA-L; the package is libisal-dev");
 }

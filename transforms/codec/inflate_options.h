@@ -2,9 +2,11 @@
 #ifndef LEAT_CODEC_INFLATE_OPTIONS_H
 #define LEAT_CODEC_INFLATE_OPTIONS_H
 
+#include "expansion.h"
 #include "inflater.h"
 
 struct leat_inflate_params {
+    struct leat_expansion_params expansion;
     int backend; /* enum leat_inflater_backend */
 };
 

@@ -1,6 +1,6 @@
 /* unbrotli.c - a brotli stream (RFC 7932) to what is in it. */
 
-#include "stage.h"
+#include "expansion.h"
 
 #if HAVE_BROTLI
 
@@ -105,7 +105,10 @@ const struct leat_stage_type leat_stage_unbrotli = {
     .examples = "read big.log : brotli -1 : unbrotli : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unbrotli),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = unbrotli_open,
     .step = unbrotli_step,
     .close = unbrotli_close,

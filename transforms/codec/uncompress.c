@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "decoder.h"
+#include "expansion.h"
 
 #define HEADER_LEN 3u
 #define MAGIC_0 0x1f
@@ -42,8 +43,8 @@ struct uncompress {
     uint8_t first;     /* the first byte of its string */
     uint64_t bits;     /* read ahead: n_bits of them, low bits first */
     unsigned n_bits;
-    unsigned in_group; /* codes read of this group */
-    unsigned skip;     /* bits to be passed over */
+    unsigned in_group;             /* codes read of this group */
+    unsigned skip;                 /* bits to be passed over */
     size_t string_pos, string_len; /* of table->string: that is still to be written */
 };
 
@@ -217,8 +218,8 @@ static void clear(struct uncompress *u)
     u->next = CODE_CLEAR; /* the code after it defines this one, which cannot be used */
 }
 
-static int decode(struct leat_stage *stage, struct uncompress *u, struct leat_in *in,
-                  uint8_t *to, size_t room, size_t *ret_written)
+static int decode(struct leat_stage *stage, struct uncompress *u, struct leat_in *in, uint8_t *to,
+                  size_t room, size_t *ret_written)
 {
     uint32_t code;
 
@@ -298,13 +299,17 @@ static void stage_close(struct leat_stage *stage)
 const struct leat_stage_type leat_stage_uncompress = {
     .name = "uncompress",
     .summary = "decompress .Z, as compress of old makes it",
-    .manual = "Reads one stream of LZW codes of 9 to 16 bits. A code that cannot be, and an end in "
-              "the middle of one, are errors; but the format has neither a length nor a checksum, so "
-              "that other damage and other truncation go unnoticed.",
+    .manual =
+        "Reads one stream of LZW codes of 9 to 16 bits. A code that cannot be, and an end in "
+        "the middle of one, are errors; but the format has neither a length nor a checksum, so "
+        "that other damage and other truncation go unnoticed.",
     .examples = "read big.log : compress : uncompress : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct uncompress),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "expansion.h"
 
 #define MAGIC_FRAME 0x184d2204u
 #define MAGIC_LEGACY 0x184c2102u
@@ -235,8 +236,9 @@ static int legacy_block(struct leat_stage *stage, struct unlz4 *z, struct leat_i
     z->packed_have += n;
     in->pos += n;
     if (n < left)
-        return in->end ? leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in an lz4 block")
-                       : LEAT_MORE;
+        return in->end
+                   ? leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in an lz4 block")
+                   : LEAT_MORE;
     made = LZ4_decompress_safe((const char *)z->packed, (char *)z->plain, (int)z->packed_len,
                                (int)LEGACY_BLOCK);
     if (made < 0)
@@ -362,7 +364,10 @@ const struct leat_stage_type leat_stage_unlz4 = {
     .examples = "read big.log : lz4 : unlz4 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unlz4),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

@@ -6,6 +6,7 @@
  */
 
 #include "decoder.h"
+#include "expansion.h"
 
 #if HAVE_LZMA
 
@@ -152,15 +153,19 @@ static void stage_close(struct leat_stage *stage)
 const struct leat_stage_type leat_stage_unlzip = {
     .name = "unlzip",
     .summary = "decompress lzip (.lz)",
-    .manual = "Reads any number of members, one after the other. Truncation and a CRC or a size that "
-              "does not match are errors. As with lzip, data after the last member is passed over, "
-              "unless it agrees in two bytes or more with the four that begin a member.\n\n"
-              "The dictionary counts against --memory; a member that needs more fails with both "
-              "figures.",
+    .manual =
+        "Reads any number of members, one after the other. Truncation and a CRC or a size that "
+        "does not match are errors. As with lzip, data after the last member is passed over, "
+        "unless it agrees in two bytes or more with the four that begin a member.\n\n"
+        "The dictionary counts against --memory; a member that needs more fails with both "
+        "figures.",
     .examples = "read big.log : lzip -1 : unlzip : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unlzip),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "expansion.h"
 #include "lzma_aid.h"
 
 #define FORMAT "lzma"
@@ -138,14 +139,18 @@ static void stage_close(struct leat_stage *stage)
 const struct leat_stage_type leat_stage_unlzma = {
     .name = "unlzma",
     .summary = "decompress lzma (.lzma), the format before xz",
-    .manual = "Reads one stream; there cannot be more. Truncation and anything after the stream are "
-              "errors. The format has no checksum: damage may go unnoticed.\n\n"
-              "The dictionary counts against --memory; a stream that needs more fails with both "
-              "figures.",
+    .manual =
+        "Reads one stream; there cannot be more. Truncation and anything after the stream are "
+        "errors. The format has no checksum: damage may go unnoticed.\n\n"
+        "The dictionary counts against --memory; a stream that needs more fails with both "
+        "figures.",
     .examples = "read big.log : lzma -1 : unlzma : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unlzma),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

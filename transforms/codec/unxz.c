@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "expansion.h"
 #include "lzma_aid.h"
 
 #define FORMAT "xz"
@@ -28,7 +29,8 @@ struct unxz {
     uint64_t charged;         /* bytes: liblzma's limit */
     const struct leat_in *in; /* of this step: in->pos - in_from bytes of it are with liblzma */
     size_t in_from;
-    uint8_t recent[2 * RECENT]; /* n_recent bytes that earlier steps took, the last RECENT at least */
+    uint8_t
+        recent[2 * RECENT]; /* n_recent bytes that earlier steps took, the last RECENT at least */
     size_t n_recent;
 };
 
@@ -200,7 +202,10 @@ const struct leat_stage_type leat_stage_unxz = {
     .examples = "read big.log : xz : unxz : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unxz),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .step = stage_step,
     .close = stage_close,
 };

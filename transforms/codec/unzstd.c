@@ -9,6 +9,7 @@
 #include <zstd_errors.h>
 
 #include "decoder.h"
+#include "expansion.h"
 #include "zstd_frame.h"
 
 /* What the library holds besides the window: its context, a block in and one out. */
@@ -253,7 +254,10 @@ const struct leat_stage_type leat_stage_unzstd = {
     .examples = "read big.log : zstd : unzstd : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unzstd),
+    .options = leat_expansion_options,
+    .plan = leat_expansion_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

@@ -1,0 +1,35 @@
+/* expansion.h - the options that bound what a decoder gives, the same for all of them. */
+#ifndef LEAT_CODEC_EXPANSION_H
+#define LEAT_CODEC_EXPANSION_H
+
+#include "stage.h"
+
+/* Where a decoder has more options, its params begin with this. */
+struct leat_expansion_params {
+    uint64_t max_output; /* 0: any */
+    int64_t max_ratio;
+};
+
+#define LEAT_EXPANSION_OPTIONS                                                                     \
+    {.name = "max-output",                                                                         \
+     .kind = LEAT_OPT_SIZE,                                                                        \
+     .offset = offsetof(struct leat_expansion_params, max_output),                                 \
+     .metavar = "SIZE",                                                                            \
+     .min = 1,                                                                                     \
+     .max = INT64_MAX,                                                                             \
+     .help = "fail with status 7 if more than this comes out; no limit if it is not given"},       \
+    {                                                                                              \
+        .name = "max-ratio", .kind = LEAT_OPT_INT,                                                 \
+        .offset = offsetof(struct leat_expansion_params, max_ratio), .metavar = "N", .min = 1,     \
+        .max = INT64_MAX,                                                                          \
+        .help = "fail with status 7 if more than 1 MiB, and more than N times the input, comes "   \
+                "out; no limit if it is not given"                                                 \
+    }
+
+/* For a decoder that has no others. */
+extern const struct leat_option leat_expansion_options[];
+
+/* leat_expansion_plan - applies them. For a `plan`, or called from one. */
+int leat_expansion_plan(struct leat_stage *stage);
+
+#endif
