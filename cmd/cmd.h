@@ -84,6 +84,7 @@ struct config {
     enum progress_kind progress;
     enum stats_kind stats;
     enum color_when color;
+    const char *test_all; /* --all of `leat test`, as it was written, or NULL */
     bool json, quiet, help, version;
     struct term err; /* standard error */
 };
@@ -216,12 +217,16 @@ int help_main(const struct config *config, int argc, char **argv);    /* leat he
 int stages_main(const struct config *config, int argc, char **argv);  /* leat stages */
 int explain_main(const struct config *config, int argc, char **argv); /* leat explain */
 int completion_main(const struct config *config, int argc, char **argv);
+int test_main(const struct config *config, int argc, char **argv); /* leat test */
+/* test_option - takes the word if it is an option of `leat test`. */
+bool test_option(struct config *config, const char *word);
 int man_main(const struct config *config, int argc, char **argv); /* leat man stages */
 
 /* The subcommands, in the order of the help. */
 struct subcommand {
     const char *name, *operands, *help;
     int (*main)(const struct config *config, int argc, char **argv);
+    bool (*option)(struct config *config, const char *word); /* its own ones, or NULL */
 };
 extern const struct subcommand subcommands[];
 extern const size_t n_subcommands;

@@ -8,6 +8,9 @@
 
 #include "cmd.h"
 
+/* Of `leat test`, whose words are otherwise like those of a stage: options and files. */
+#define TEST_ALL_HELP "unwrap layers within layers"
+
 /* Text in '…' of a shell. */
 static void add_quoted(struct buf *b, const char *text, const char *quote_escape)
 {
@@ -190,6 +193,7 @@ static void bash_script(struct buf *b, const struct leat_registry *registry)
     each_name(b, registry, bash_name);
     buf_add(b, "'\n_leat_options() {\n    case $1 in\n");
     each_name(b, registry, bash_options);
+    buf_add(b, "    test) echo '--all --json --memory= --quiet --threads= ' ;;\n");
     buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
     bash_global_choices(b);
     each_name(b, registry, bash_choices);
@@ -284,6 +288,7 @@ static void zsh_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "#compdef leat\n# zsh completion for leat, made by: leat completion zsh\n");
     buf_add(b, "_leat_options() {\n    options=()\n    case $stage in\n");
     each_name(b, registry, zsh_options);
+    buf_add(b, "    (test) options=('--all:" TEST_ALL_HELP "') ;;\n");
     buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
     bash_global_choices(b);
     each_name(b, registry, bash_choices);
@@ -426,6 +431,7 @@ static void fish_script(struct buf *b, const struct leat_registry *registry)
     fish_globals(b);
     each_name(b, registry, fish_name);
     each_name(b, registry, fish_options);
+    buf_add(b, "complete -c leat -n '__leat_in test' -s a -l all -d '" TEST_ALL_HELP "'\n");
 }
 
 /* ---------------------------------------------------------------------------------------------- */

@@ -11,11 +11,12 @@
 #include "cmd.h"
 
 const struct subcommand subcommands[] = {
-    {"help", "[STAGE...]", "this help, or that of a stage", help_main},
-    {"stages", "", "the stages there are; with --json, as data", stages_main},
-    {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main},
-    {"completion", "SHELL", "completion for bash, zsh or fish", completion_main},
-    {"man", "stages", "the manual page leat-stages(7), from the tables", man_main},
+    {"help", "[STAGE...]", "this help, or that of a stage", help_main, NULL},
+    {"stages", "", "the stages there are; with --json, as data", stages_main, NULL},
+    {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main, NULL},
+    {"test", "[--all] FILE...", "whether compressed files are sound", test_main, test_option},
+    {"completion", "SHELL", "completion for bash, zsh or fish", completion_main, NULL},
+    {"man", "stages", "the manual page leat-stages(7), from the tables", man_main, NULL},
 };
 const size_t n_subcommands = sizeof subcommands / sizeof *subcommands;
 
@@ -66,10 +67,29 @@ static const struct subcommand *find_subcommand(const char *name)
     return NULL;
 }
 
+/* Takes its own options out of the words, up to `--`. Returns how many words are left. */
+static int take_options(struct config *c, const struct subcommand *sub, int argc, char **argv)
+{
+    bool ended = false;
+    int n = 0;
+
+    for (int i = 0; i < argc; i++) {
+        ended = ended || strcmp(argv[i], "--") == 0;
+        if (ended || !sub->option(c, argv[i]))
+            argv[n++] = argv[i];
+    }
+    argv[n] = NULL;
+    return n;
+}
+
 /* Global options are allowed after the name of a subcommand as well. */
 static int run_subcommand(struct config *c, const struct subcommand *sub, int argc, char **argv)
 {
-    int first = config_parse(c, argc, argv);
+    int first;
+
+    if (sub->option)
+        argc = take_options(c, sub, argc, argv);
+    first = config_parse(c, argc, argv);
 
     if (first < 0)
         return leat_exit_status(LEAT_EUSAGE);

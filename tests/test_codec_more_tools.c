@@ -30,7 +30,9 @@ static const struct coder coders[] = {
 #define N_CODERS (sizeof(coders) / sizeof(coders[0]))
 
 static const char *const corpora[] = {
-    "corpora/a.txt",      "corpora/alice29.txt", "corpora/geo.protodata",
+    "corpora/a.txt",
+    "corpora/alice29.txt",
+    "corpora/geo.protodata",
     "corpora/random.txt",
 };
 
@@ -76,9 +78,8 @@ static struct codec_bytes filter(const char *command, const void *data, size_t n
 
 static struct codec_bytes run(const char *stage, const struct codec_bytes *from, unsigned threads)
 {
-    struct memio io = {.in = from->data,
-                       .in_len = from->len,
-                       .settings = {.threads = threads, .memory = MEMORY}};
+    struct memio io = {
+        .in = from->data, .in_len = from->len, .settings = {.threads = threads, .memory = MEMORY}};
 
     test_context("%s of %zu bytes, threads %u", stage, from->len, threads);
     if (memio_run(&io, stage) != 0)

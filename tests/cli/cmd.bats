@@ -299,6 +299,8 @@ complete_bash() {
     [ "$(complete_bash 'leat completion f')" = fish ]
     [ "$(complete_bash 'leat explain gunz')" = gunzip ]
     [ "$(complete_bash 'leat -f some')" = some.file ]
+    [ "$(complete_bash 'leat test some')" = some.file ]
+    [ "$(complete_bash 'leat test --al')" = --all ]
 }
 
 @test "the completion scripts are sound" {
