@@ -7,7 +7,9 @@
 #include "codec_aid.h"
 
 #define PIECE_LARGE ((size_t)1 << 20)
+#define PIECE_TRIED ((size_t)1 << 21)
 #define PIECE_SMALL ((size_t)1 << 18)
+#define PIECE_ISAL ((size_t)1 << 17)
 #define GZIP_LEVELS 9
 
 static const char *const corpora[] = {
@@ -162,6 +164,9 @@ TEST(test_zlib_reads_all_sizes_around_those_of_pieces)
         32767,
         32768,
         32769,
+        PIECE_ISAL - 1,
+        PIECE_ISAL,
+        PIECE_ISAL + 1,
         PIECE_SMALL - 1,
         PIECE_SMALL,
         PIECE_SMALL + 1,
@@ -169,7 +174,7 @@ TEST(test_zlib_reads_all_sizes_around_those_of_pieces)
         PIECE_LARGE - 1,
         PIECE_LARGE,
         PIECE_LARGE + 1,
-        3 * PIECE_LARGE,
+        2 * PIECE_TRIED,
         3 * PIECE_LARGE + 12345,
     };
     static const char *const options[] = {"", "-1", "-0", "-4", "--backend=zlib"};
@@ -270,8 +275,10 @@ TEST(test_what_gzip_pigz_and_zstd_compress_we_read)
     free(plain.data);
 }
 
-/* gzip's own figure, within 1 %; but ISA-L at level 1 may take more for data that shrinks to less
- * than a hundredth. */
+/* Of outputs that are so small: a header and an end for each piece. */
+#define SIZE_GRACE 20u
+
+/* gzip's own figure, within 1 %. */
 TEST(test_no_level_is_larger_than_that_of_gzip)
 {
     struct memio io;
@@ -289,8 +296,7 @@ TEST(test_no_level_is_larger_than_that_of_gzip)
             theirs = filter(text, plain.data, plain.len);
             compress(&io, text, &plain, 1, 0);
             test_context("%s of %s: %zu bytes, gzip %zu", text, corpora[i], io.out_len, theirs.len);
-            if (theirs.len * 100 > plain.len)
-                ASSERT_LE(io.out_len * 100, theirs.len * 101);
+            ASSERT_LE(io.out_len * 100, theirs.len * 101 + SIZE_GRACE * 100);
             memio_free(&io);
             free(theirs.data);
         }

@@ -24,9 +24,24 @@ struct leat_piece {
     bool last;              /* of the stream: it is to have the final bit */
 };
 
+struct leat_deflater_ops;
+
+/* What is done at a level. */
+struct leat_deflater_choice {
+    const struct leat_deflater_ops *ops;
+    int level;      /* the library's */
+    int level_most; /* more than `level`: each piece is compressed at the lowest level of these at
+                     * which a part of it is no larger than zlib makes it at zlib_level */
+    int zlib_level;
+    size_t block;   /* bytes of a piece */
+    size_t history; /* bytes that it wants to see before a piece */
+    uint64_t holds; /* bytes that one instance holds, about */
+};
+
 /* One library. */
 struct leat_deflater_ops {
-    int (*open)(struct leat_stage *stage, int level, void **ret_lib);
+    int (*open)(struct leat_stage *stage, const struct leat_deflater_choice *choice,
+                void **ret_lib);
     /* bound - room enough for any piece of n bytes. */
     size_t (*bound)(void *lib, size_t n);
     /* run - compress a piece. Returns 0, or fails the stage. The same piece gives the same bytes
@@ -40,14 +55,6 @@ struct leat_deflater_ops {
 extern const struct leat_deflater_ops leat_deflater_zlib;
 extern const struct leat_deflater_ops leat_deflater_isal;
 extern const struct leat_deflater_ops leat_deflater_libdeflate;
-
-/* What is done at a level. */
-struct leat_deflater_choice {
-    const struct leat_deflater_ops *ops;
-    int level;      /* the library's */
-    size_t block;   /* bytes of a piece */
-    size_t history; /* bytes that it wants to see before a piece */
-};
 
 /* leat_deflater_choose - the choice for a level, 0 to LEAT_DEFLATE_LEVEL_MAX, under a memory limit;
  * of zlib alone if `zlib_only`. ops is NULL: this build has no library for that level. */

@@ -8,7 +8,7 @@
 
 #include "bytes.h"
 
-#define LEVEL_BUF ISAL_DEF_LVL2_DEFAULT
+#define LEVEL_BUF ISAL_DEF_LVL3_DEFAULT
 
 struct isal {
     struct isal_zstream stream;
@@ -16,13 +16,14 @@ struct isal {
     uint8_t level_buf[LEVEL_BUF];
 };
 
-static int isal_open(struct leat_stage *stage, int level, void **ret_lib)
+static int isal_open(struct leat_stage *stage, const struct leat_deflater_choice *choice,
+                     void **ret_lib)
 {
     struct isal *lib = leat_alloc(stage, sizeof *lib);
 
     if (!lib)
         return LEAT_ENOMEM;
-    lib->level = (uint32_t)level;
+    lib->level = (uint32_t)choice->level;
     *ret_lib = lib;
     return 0;
 }

@@ -5,6 +5,9 @@
  * the last stop that shows another block to come is the header of the last one, whose final bit
  * is cleared; where the last block ends, an empty stored block is appended. The same pass compares
  * what comes out with the input, so what was compressed is verified.
+ *
+ * Where a choice has several levels, a part of each piece is compressed by zlib and at these levels
+ * in turn, and the first that is not larger is the level of the piece: the same for the same bytes.
  */
 
 #include "deflater.h"
@@ -23,6 +26,10 @@
 #define TINY 64u
 #define TINY_WINDOW_LOG 9
 #define TINY_MEM_LEVEL 1
+#define LEVELS_MAX 3          /* levels to choose from */
+#define TRIED ((size_t)65536) /* bytes of a piece that are tried: its middle */
+#define TRIED_BOUND (TRIED + TRIED / 8)
+#define ZLIB_MEM_LEVEL 8
 
 /* What libdeflate allocates for a compressor, rounded up (1.14: 204800, 671744, 9011200). */
 #define HOLDS_FASTEST ((uint64_t)256 << 10)
@@ -30,11 +37,15 @@
 #define HOLDS_NEAR_OPTIMAL ((uint64_t)9 << 20)
 
 struct libdeflate {
-    struct libdeflate_compressor *compressor;
+    struct libdeflate_compressor *compressors[LEVELS_MAX]; /* n of them, the fastest first */
+    size_t n;
     z_stream z;
     bool z_ready;
-    uint8_t scratch[SCRATCH];
+    z_stream measure; /* compresses what is tried, if there is a choice */
+    bool measure_ready;
+    uint8_t scratch[TRIED_BOUND]; /* of SCRATCH bytes or more */
 };
+_Static_assert(TRIED_BOUND >= SCRATCH, "the scratch space is used for both");
 
 /* Where the last block of a piece is, in bits from its start. */
 struct last_block {
@@ -47,46 +58,107 @@ static void libdeflate_close(struct leat_stage *stage, void *v)
 
     if (lib->z_ready)
         inflateEnd(&lib->z);
-    libdeflate_free_compressor(lib->compressor);
+    if (lib->measure_ready)
+        deflateEnd(&lib->measure); /* Z_DATA_ERROR: data was pending, after an error */
+    for (size_t i = 0; i < lib->n; i++)
+        libdeflate_free_compressor(lib->compressors[i]);
     leat_free(stage, lib);
 }
 
-static int libdeflate_open(struct leat_stage *stage, int level, void **ret_lib)
+static int add_level(struct leat_stage *stage, struct libdeflate *lib, int level)
+{
+    int r = leat_charge(stage, level >= LEVEL_NEAR_OPTIMAL ? HOLDS_NEAR_OPTIMAL
+                               : level > 1                 ? HOLDS_USUAL
+                                                           : HOLDS_FASTEST);
+
+    if (r < 0)
+        return r;
+    lib->compressors[lib->n] = libdeflate_alloc_compressor(level);
+    if (!lib->compressors[lib->n])
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for libdeflate");
+    lib->n++;
+    return 0;
+}
+
+static int open_zlib(struct leat_stage *stage, struct libdeflate *lib,
+                     const struct leat_deflater_choice *choice)
+{
+    leat_zmem_set(&lib->z, stage);
+    if (inflateInit2(&lib->z, -MAX_WBITS) != Z_OK)
+        return LEAT_ENOMEM;
+    lib->z_ready = true;
+    if (choice->level_most <= choice->level)
+        return 0;
+    leat_zmem_set(&lib->measure, stage);
+    if (deflateInit2(&lib->measure, choice->zlib_level, Z_DEFLATED, -MAX_WBITS, ZLIB_MEM_LEVEL,
+                     Z_DEFAULT_STRATEGY) != Z_OK)
+        return LEAT_ENOMEM;
+    lib->measure_ready = true;
+    return 0;
+}
+
+static int libdeflate_open(struct leat_stage *stage, const struct leat_deflater_choice *choice,
+                           void **ret_lib)
 {
     struct libdeflate *lib = leat_alloc(stage, sizeof *lib);
-    int r;
+    int level = choice->level, r;
 
     if (!lib)
         return LEAT_ENOMEM;
-    r = leat_charge(stage, level >= LEVEL_NEAR_OPTIMAL ? HOLDS_NEAR_OPTIMAL
-                           : level > 1                 ? HOLDS_USUAL
-                                                       : HOLDS_FASTEST);
-    if (r < 0)
-        goto out;
-    lib->compressor = libdeflate_alloc_compressor(level);
-    if (!lib->compressor) {
-        r = leat_fail(stage, LEAT_ENOMEM, "out of memory for libdeflate");
-        goto out;
+    do
+        r = add_level(stage, lib, level);
+    while (r == 0 && ++level <= choice->level_most && lib->n < LEVELS_MAX);
+    if (r == 0)
+        r = open_zlib(stage, lib, choice);
+    if (r < 0) {
+        libdeflate_close(stage, lib);
+        return r;
     }
-    leat_zmem_set(&lib->z, stage);
-    if (inflateInit2(&lib->z, -MAX_WBITS) != Z_OK) {
-        r = LEAT_ENOMEM;
-        goto out;
-    }
-    lib->z_ready = true;
     *ret_lib = lib;
     return 0;
-out:
-    libdeflate_close(stage, lib);
-    return r;
 }
 
 static size_t libdeflate_bound(void *v, size_t n)
 {
     struct libdeflate *lib = v;
 
-    return libdeflate_deflate_compress_bound(lib->compressor, n) + LEAT_DEFLATE_MARK_MAX;
+    return libdeflate_deflate_compress_bound(lib->compressors[0], n) + LEAT_DEFLATE_MARK_MAX;
 }
+
+/* --- choosing the level ----------------------------------------------------------------------- */
+
+/* What zlib makes of n bytes; 0: it does not fit into the scratch space, and nothing would. */
+static size_t zlib_size(struct libdeflate *lib, const uint8_t *data, size_t n)
+{
+    z_stream *z = &lib->measure;
+
+    if (deflateReset(z) != Z_OK)
+        return 0;
+    z->next_in = data;
+    z->avail_in = (uInt)n;
+    z->next_out = lib->scratch;
+    z->avail_out = sizeof lib->scratch;
+    return deflate(z, Z_FINISH) == Z_STREAM_END ? z->total_out : 0;
+}
+
+static struct libdeflate_compressor *choose(struct libdeflate *lib, const struct leat_piece *piece)
+{
+    size_t n = piece->len < TRIED ? piece->len : TRIED, i = 0, most, made;
+    const uint8_t *data = piece->data + (piece->len - n) / 2;
+
+    if (lib->n == 1)
+        return lib->compressors[0];
+    most = zlib_size(lib, data, n);
+    for (; most > 0 && i + 1 < lib->n; i++) {
+        made = libdeflate_deflate_compress(lib->compressors[i], data, n, lib->scratch,
+                                           sizeof lib->scratch);
+        if (made > 0 && made <= most)
+            break;
+    }
+    return lib->compressors[i];
+}
+
+/* --- joining ---------------------------------------------------------------------------------- */
 
 /* Inflates what was made, compares it with the piece and finds the last block.
  * Returns 1, 0 if it is not the piece, or LEAT_ENOMEM. */
@@ -179,7 +251,7 @@ static int libdeflate_run(struct leat_stage *stage, void *v, const struct leat_p
 
     if (piece->last && piece->len < TINY)
         return run_tiny(stage, piece, to, room, ret_made);
-    n = libdeflate_deflate_compress(lib->compressor, piece->data, piece->len, to,
+    n = libdeflate_deflate_compress(choose(lib, piece), piece->data, piece->len, to,
                                     room - LEAT_DEFLATE_MARK_MAX);
     if (n == 0)
         return leat_fail(stage, LEAT_EINTERNAL, "libdeflate did not finish a piece");

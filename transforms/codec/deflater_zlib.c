@@ -5,7 +5,8 @@
 
 #define MEM_LEVEL 8
 
-static int zlib_open(struct leat_stage *stage, int level, void **ret_lib)
+static int zlib_open(struct leat_stage *stage, const struct leat_deflater_choice *choice,
+                     void **ret_lib)
 {
     z_stream *z = leat_alloc(stage, sizeof *z);
     int r;
@@ -13,7 +14,7 @@ static int zlib_open(struct leat_stage *stage, int level, void **ret_lib)
     if (!z)
         return LEAT_ENOMEM;
     leat_zmem_set(z, stage);
-    r = deflateInit2(z, level, Z_DEFLATED, -MAX_WBITS, MEM_LEVEL, Z_DEFAULT_STRATEGY);
+    r = deflateInit2(z, choice->level, Z_DEFLATED, -MAX_WBITS, MEM_LEVEL, Z_DEFAULT_STRATEGY);
     if (r != Z_OK) {
         leat_free(stage, z);
         return r == Z_MEM_ERROR

@@ -52,6 +52,14 @@ const struct leat_option leat_pieces_options[] = {
     {0},
 };
 
+/* Half of the limit is for the pieces on their way; what the lanes hold must fit into the rest. */
+static unsigned lanes_that_fit(const struct leat_deflater_choice *c, uint64_t limit)
+{
+    uint64_t n = limit * 3 / 8 / (2 * (uint64_t)c->block + c->holds);
+
+    return n > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)n;
+}
+
 int leat_pieces_plan(struct leat_stage *stage)
 {
     struct leat_deflater_choice c = choice_of(stage);
@@ -61,6 +69,7 @@ int leat_pieces_plan(struct leat_stage *stage)
                          backend_of(stage) ? ""
                                            : ", which this build lacks; -9 is the most it has");
     leat_plan_block(stage, c.block, c.history);
+    leat_plan_lanes(stage, lanes_that_fit(&c, leat_memory_limit(stage)));
     return 0;
 }
 
@@ -70,7 +79,7 @@ int leat_pieces_open(struct leat_stage *stage)
 {
     struct leat_pieces *p = leat_state(stage);
     struct leat_deflater_choice c = choice_of(stage);
-    int r = c.ops->open(stage, c.level, &p->lib);
+    int r = c.ops->open(stage, &c, &p->lib);
 
     if (r < 0)
         return r;
