@@ -38,7 +38,7 @@ install() {
         "$@" </dev/null >/dev/null
 }
 
-required=(pkg-config)
+required=(gcc libc6-dev pkg-config)
 optional=()
 to_required=1
 for word in "$@"; do
