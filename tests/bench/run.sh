@@ -6,7 +6,8 @@
 #   BENCH_PAIRS  pairs of runs (7)
 #
 # Before a pair is timed, the outputs of both sides are compared. Inputs are in the page cache.
-# Prints a table; its rows are kept in BENCH_DIR/results.md. Status 1 if a target is missed.
+# Prints a table; its rows are kept in BENCH_DIR/results.md, and what was run for each in
+# BENCH_DIR/commands.md. Status 1 if a target is missed.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 
@@ -60,6 +61,7 @@ pair() {
         missed=1
         return
     fi
+    printf '%s\n    %s\n    %s\n' "# $name" "$ours" "$peer" | sed "s:$L:leat:g; s:$ROOT/::g" >>commands.md
     "$BIN/compare" "$name" "$target" "$PAIRS" "$ours" "$peer" | tee -a results.md
     [ "${PIPESTATUS[0]}" = 0 ] || missed=1
 }
@@ -173,6 +175,7 @@ inputs
     echo "| job: peer | leat s | peer s | times faster | target | leat CPU s | peer CPU s | leat peak MiB | peer peak MiB | met |"
     echo "|---|---|---|---|---|---|---|---|---|---|"
 } | tee results.md
+: >commands.md
 for name in "${names[@]}"; do
     if ! declare -F "bench_$name" >/dev/null; then
         echo "no bench $name; there are: ${all[*]}" >&2
