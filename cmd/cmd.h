@@ -48,6 +48,9 @@ size_t term_columns(const char *text, size_t n);
  * indented; the first starts in column `at`. Ends with a newline. */
 void term_wrap(struct buf *buf, const char *text, size_t n, size_t at, size_t indent, size_t width);
 
+/* term_cell - text in exactly `width` columns, at least 2: cut or filled up. */
+void term_cell(struct buf *buf, const char *text, size_t width, bool utf8);
+
 /* Escape sequences, or nothing. */
 #define TERM_BOLD "1"
 #define TERM_RED "1;31"
@@ -198,17 +201,36 @@ void progress_status(struct progress *progress);
 /* progress_end - nothing of it stays on a terminal. */
 void progress_end(struct progress *progress);
 
-/* --- report.c: --stats, and which stage holds the rest back ----------------------------------- */
+/* --- bottleneck.c: which stage holds the rest back -------------------------------------------- */
 
 struct bottleneck {
     struct leat_stage_stats stage;
-    unsigned percent; /* of the time that its workers had */
-    bool by_waiting;  /* it is not busy: it waits for what is outside */
+    size_t index;      /* of it */
+    unsigned percent;  /* of the time that its workers had */
+    bool waits;        /* it is not busy: it waits for what is outside */
+    bool more_threads; /* they may help */
     bool found;
 };
 
-void report_bottleneck(const struct job *job, struct bottleneck *ret);
-void report_stats(const struct config *config, const struct job *job, bool failed);
+void bottleneck_get(const struct job *job, struct bottleneck *ret);
+/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". */
+void bottleneck_words(struct buf *buf, const struct config *config, const struct job *job,
+                      const struct bottleneck *bottleneck);
+/* bottleneck_sentence, _json - a line, or nothing if it is not known; an object, or null. */
+void bottleneck_sentence(struct buf *buf, const struct config *config, const struct job *job);
+void bottleneck_json(struct buf *buf, const struct config *config, const struct job *job);
+
+/* --- stats.c: --stats ------------------------------------------------------------------------- */
+
+/* What the process has used so far. */
+struct process {
+    uint64_t cpu_ns, rss_bytes;
+};
+struct process process_used(void);
+/* stats_percent - what part of its lanes' time `ns` of a stage is. */
+unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,
+                       uint64_t ns);
+void stats_write(const struct config *config, const struct job *job, bool failed);
 
 /* --- subcommands; each returns an exit status ------------------------------------------------- */
 

@@ -225,6 +225,8 @@ static int set_form(struct config *c, int id, const char *value)
     if (i < 0)
         return i;
     if (id == OPT_STATS)
+        c->settings.measure_cpu = true;
+    if (id == OPT_STATS)
         c->stats = i == 0 ? STATS_TABLE : STATS_JSON;
     else if (id == OPT_PROGRESS)
         c->progress = (enum progress_kind)i;

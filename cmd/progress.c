@@ -100,7 +100,7 @@ static struct progress_view look(struct progress *pr)
         leat_pipeline_stage_stats(pipeline, stats.n_stages - 1, &last);
         v.out = last.bytes_in;
     }
-    report_bottleneck(pr->job, &slowest);
+    bottleneck_get(pr->job, &slowest);
     if (slowest.found && slowest.percent >= SLOWEST_MIN) {
         v.slowest = slowest.stage.name;
         v.slowest_percent = slowest.percent;

@@ -138,7 +138,7 @@ static int finish(struct run *run, const struct job *job, int started)
     progress_end(&run->progress);
     if (!error && started < 0)
         error = &own;
-    report_stats(run->config, job, error != NULL);
+    stats_write(run->config, job, error != NULL);
     if (!error)
         return 0;
     status = leat_exit_status(error->code);

@@ -76,6 +76,27 @@ void term_wrap(struct buf *b, const char *text, size_t n, size_t at, size_t inde
     buf_add(b, "\n");
 }
 
+void term_cell(struct buf *out, const char *text, size_t width, bool utf8)
+{
+    size_t n = strlen(text), columns = term_columns(text, n);
+
+    if (columns > width) {
+        size_t keep = utf8 ? width - 1 : width - 2;
+
+        n = 0;
+        for (size_t shown = 0; shown < keep; shown++) {
+            n++;
+            while ((text[n] & 0xc0) == 0x80)
+                n++;
+        }
+        buf_bytes(out, text, n);
+        buf_add(out, "%s", utf8 ? "…" : "..");
+        return;
+    }
+    buf_bytes(out, text, n);
+    buf_fill(out, ' ', width - columns);
+}
+
 void term_color(struct buf *b, bool color, const char *code)
 {
     if (color)

@@ -21,8 +21,10 @@ static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage
     return seg->inlet == LEAT_INLET_LANE && seg->lane > 0 ? TURN_LANES : TURN_NEEDED;
 }
 
-static int open_stage(struct leat_pipeline *p, const struct leat_segment *seg, struct leat_stage *s)
+/* The j-th stage of a segment, which does not run yet. */
+static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
 {
+    struct leat_stage *s = seg->slots[j].stage;
     bool spare = turn_of(seg, s) == TURN_LANES;
     int r;
 
@@ -40,6 +42,18 @@ static int open_stage(struct leat_pipeline *p, const struct leat_segment *seg, s
     return r;
 }
 
+static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
+{
+    int r;
+
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_STEP, j);
+    r = open_now(p, seg, j);
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_WAIT_IN, 0);
+    return r;
+}
+
 static int open_stages(struct leat_pipeline *p, enum turn turn)
 {
     for (size_t i = 0; i < p->n_segments; i++) {
@@ -47,7 +61,7 @@ static int open_stages(struct leat_pipeline *p, enum turn turn)
 
         for (size_t j = 0; j < seg->n; j++) {
             struct leat_stage *s = seg->slots[j].stage;
-            int r = turn_of(seg, s) == turn ? open_stage(p, seg, s) : 0;
+            int r = turn_of(seg, s) == turn ? open_stage(p, seg, j) : 0;
 
             if (r < 0)
                 return r;
@@ -114,6 +128,19 @@ static bool phase_open(struct leat_pipeline *p)
 
 /* --- commit ----------------------------------------------------------------------------------- */
 
+/* Syncing may take long: the stage is busy with it. */
+static int commit_step(struct leat_segment *seg, size_t j, int (*stage_fn)(struct leat_stage *))
+{
+    int r;
+
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_STEP, j);
+    r = stage_fn(seg->slots[j].stage);
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_ENDED, 0);
+    return r;
+}
+
 /* One action over all that commit, in order; stops at the first that fails. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
@@ -131,7 +158,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
     for (size_t i = 0; i < p->n_segments; i++) {
         for (size_t j = 0; j < p->segments[i]->n; j++) {
             struct leat_stage *s = p->segments[i]->slots[j].stage;
-            int r = s->type->commit && s->ended ? stage_fn(s) : 0;
+            int r = s->type->commit && s->ended ? commit_step(p->segments[i], j, stage_fn) : 0;
 
             if (r < 0) {
                 if (!s->failure.code)

@@ -83,6 +83,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
         e->n++;
         e->charge += charge;
         atomic_store_explicit(&e->filled, e->charge, memory_order_relaxed);
+        atomic_fetch_add_explicit(&e->bytes, item->slice.len, memory_order_relaxed);
         wake = e->reader_waits;
         e->reader_waits = false;
     }

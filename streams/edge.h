@@ -64,6 +64,7 @@ struct leat_edge {
     /* For sight. */
     _Atomic uint64_t filled;
     _Atomic uint64_t refusals;
+    _Atomic uint64_t bytes; /* that were written */
 };
 
 #define LEAT_FULL 3

@@ -19,24 +19,30 @@ enum actor_state {
 #define SEED_MIX 0x9e3779b97f4a7c15u
 
 int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
-                       uint64_t seed)
+                       uint64_t seed, bool is_virtual)
 {
+    int r;
+
     *ex = (struct leat_executor){.kind = kind, .threads_max = threads, .random = seed ^ SEED_MIX};
+    r = leat_clock_init(&ex->clock, is_virtual && kind == LEAT_EXECUTOR_SEEDED, threads);
+    if (r < 0)
+        return r;
     if (kind == LEAT_EXECUTOR_POOL) {
         ex->threads = calloc(threads, sizeof *ex->threads);
         if (!ex->threads)
-            return LEAT_ENOMEM;
+            goto out;
     }
-    if (pthread_mutex_init(&ex->lock, NULL)) {
-        free(ex->threads);
-        return LEAT_ENOMEM;
-    }
+    if (pthread_mutex_init(&ex->lock, NULL))
+        goto out;
     if (pthread_cond_init(&ex->ready, NULL)) {
         pthread_mutex_destroy(&ex->lock);
-        free(ex->threads);
-        return LEAT_ENOMEM;
+        goto out;
     }
     return 0;
+out:
+    free(ex->threads);
+    leat_clock_done(&ex->clock);
+    return LEAT_ENOMEM;
 }
 
 void leat_executor_done(struct leat_executor *ex)
@@ -44,12 +50,14 @@ void leat_executor_done(struct leat_executor *ex)
     pthread_cond_destroy(&ex->ready);
     pthread_mutex_destroy(&ex->lock);
     free(ex->threads);
+    leat_clock_done(&ex->clock);
 }
 
 /* Under the lock. */
-static void push(struct leat_executor *ex, struct leat_actor *a)
+static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns)
 {
     a->next = NULL;
+    a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
     if (ex->tail)
         ex->tail->next = a;
     else
@@ -58,18 +66,34 @@ static void push(struct leat_executor *ex, struct leat_actor *a)
     ex->queued++;
 }
 
+/* Under the lock: whose turn it is, from 0. Drawn from the seed; on virtual time, the earliest. */
+static uint64_t choose(struct leat_executor *ex)
+{
+    uint64_t at = 0, best = 0, earliest = UINT64_MAX;
+
+    if (ex->kind != LEAT_EXECUTOR_SEEDED)
+        return 0;
+    if (!ex->clock.is_virtual)
+        return leat_random(&ex->random) % ex->queued;
+    for (const struct leat_actor *a = ex->head; a; a = a->next, at++) {
+        bool flip = a->ready_ns == earliest && leat_random(&ex->random) % 2;
+
+        if (a->ready_ns < earliest || flip) {
+            earliest = a->ready_ns;
+            best = at;
+        }
+    }
+    return best;
+}
+
 /* Under the lock; the queue is not empty. */
 static struct leat_actor *pop(struct leat_executor *ex)
 {
     struct leat_actor **p = &ex->head, *a, *before = NULL;
 
-    if (ex->kind == LEAT_EXECUTOR_SEEDED) {
-        uint64_t skip = leat_random(&ex->random) % ex->queued;
-
-        while (skip-- > 0) {
-            before = *p;
-            p = &before->next;
-        }
+    for (uint64_t skip = choose(ex); skip > 0; skip--) {
+        before = *p;
+        p = &before->next;
     }
     a = *p;
     *p = a->next;
@@ -112,6 +136,7 @@ static void *worker(void *arg)
     for (;;) {
         struct leat_actor *a;
         bool again, quiet;
+        uint64_t now_ns;
 
         while (ex->queued == 0 && !ex->stop) {
             ex->idle++;
@@ -124,10 +149,11 @@ static void *worker(void *arg)
         ex->running++;
         pthread_mutex_unlock(&ex->lock);
         again = run_actor(a);
+        now_ns = again ? leat_now_ns() : 0;
         pthread_mutex_lock(&ex->lock);
         ex->running--;
         if (again)
-            push(ex, a);
+            push(ex, a, now_ns);
         quiet = ex->queued == 0 && ex->running == 0 && (!ex->armed || atomic_load(ex->armed) == 0);
         if (quiet && ex->on_idle) {
             pthread_mutex_unlock(&ex->lock);
@@ -181,10 +207,11 @@ void leat_executor_stop(struct leat_executor *ex)
 
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
+    uint64_t now_ns = leat_clock_now(&ex->clock);
     bool kick = false;
 
     pthread_mutex_lock(&ex->lock);
-    push(ex, a);
+    push(ex, a, now_ns);
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
     else if (ex->idle > 0)
@@ -215,24 +242,51 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
     }
 }
 
+/* Virtual: what the actor does, from its time on. */
+static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
+{
+    unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
+    bool again = run_actor(a);
+
+    a->ran_ns = ex->clock.now_ns;
+    leat_clock_end(&ex->clock, thread);
+    return again;
+}
+
+/* Virtual: what is due before anything else can run. */
+static bool fire_due(struct leat_executor *ex)
+{
+    uint64_t until = UINT64_MAX;
+
+    if (!ex->clock.is_virtual || !ex->due)
+        return false;
+    for (const struct leat_actor *a = ex->head; a; a = a->next)
+        until = a->ready_ns < until ? a->ready_ns : until;
+    return ex->due(ex, until);
+}
+
 bool leat_executor_step(struct leat_executor *ex)
 {
     struct leat_actor *a = NULL;
     bool more;
 
+    if (fire_due(ex)) /* one thread: what it reads needs no lock */
+        return true;
     pthread_mutex_lock(&ex->lock);
     if (ex->queued > 0)
         a = pop(ex);
     pthread_mutex_unlock(&ex->lock);
     if (!a)
         return false;
-    if (run_actor(a)) {
+    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(a)) {
+        uint64_t now_ns = leat_clock_now(&ex->clock);
+
         pthread_mutex_lock(&ex->lock);
-        push(ex, a);
+        push(ex, a, now_ns);
         pthread_mutex_unlock(&ex->lock);
     }
     pthread_mutex_lock(&ex->lock);
     more = ex->queued > 0;
     pthread_mutex_unlock(&ex->lock);
-    return more;
+    return more || (ex->clock.is_virtual && ex->due);
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "clock.h"
 #include "leat.h"
 
 struct leat_executor;
@@ -19,6 +20,8 @@ struct leat_actor {
     bool (*run)(struct leat_actor *actor);
     struct leat_actor *next; /* in the run queue */
     atomic_int state;        /* enum actor_state of executor.c */
+    uint64_t ready_ns;       /* since when it could run; good while it runs */
+    uint64_t ran_ns;         /* virtual time: until when it has run */
 };
 
 struct leat_executor {
@@ -33,6 +36,9 @@ struct leat_executor {
     bool stop;        /* under the lock */
     pthread_t *threads;
     uint64_t random; /* seeded: the state */
+    struct leat_clock clock;
+    /* due - virtual time: fire the earliest timer, if it is no later than `until`; false: none. */
+    bool (*due)(struct leat_executor *executor, uint64_t until);
     /* kick - loop and seeded: the queue is no longer empty (on the loop's thread). */
     void (*kick)(struct leat_executor *executor);
     /* idle_cb - pool: nothing is queued, nothing runs and nothing is armed. Called under no lock,
@@ -44,8 +50,9 @@ struct leat_executor {
     void *owner;
 };
 
+/* leat_executor_init - is_virtual: time is virtual; of the seeded kind only. */
 int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
-                       uint64_t seed);
+                       uint64_t seed, bool is_virtual);
 /* leat_executor_stop - pool: join all workers; the run queue is empty. */
 void leat_executor_stop(struct leat_executor *ex);
 void leat_executor_done(struct leat_executor *ex);

@@ -119,6 +119,10 @@ struct leat_settings {
     enum leat_executor_kind executor;
     uint64_t seed; /* LEAT_EXECUTOR_SEEDED: the schedule, chunk and room sizes */
     size_t room;   /* the most that leat_reserve offers at once; 0: no limit but the chunk */
+    /* LEAT_EXECUTOR_SEEDED: time passes as stages say (leat_spend_ns) and wait, not as it does; the
+     * counters are those of a machine with `threads` processors. For tests. */
+    bool virtual_time;
+    bool measure_cpu; /* leat_stage_stats.cpu_ns: costs a system call or two a turn of a segment */
     bool fixed_default_io; /* do not add standard input and output at open ends (compose, tests) */
     bool force;            /* as --force of every `write` */
     const char
@@ -205,17 +209,35 @@ struct leat_stage_stats {
     int segment;      /* number of the segment that runs it, from 1 */
     unsigned workers; /* lanes that share its work, 1 if it is not split */
     uint64_t bytes_in, bytes_out;
-    uint64_t busy_ns;      /* time inside its step function, all lanes added */
-    uint64_t wait_in_ns;   /* its segment waited for input */
-    uint64_t wait_out_ns;  /* its segment waited for room downstream */
-    uint64_t wait_self_ns; /* of these, while the stage itself waited: a pipe, a child, a timer */
+    /* Time since the start, all lanes added: the three together are the run's time for each lane.
+     * Before it runs a stage waits for input; after its end for those behind it, as for room. */
+    uint64_t busy_ns;     /* in its step function, and handing over what it gave */
+    uint64_t wait_in_ns;  /* it waited for input */
+    uint64_t wait_out_ns; /* it waited for room downstream */
+    /* Of the waiting: */
+    uint64_t wait_self_ns; /* the stage itself waited: for a pipe, a child, a timer */
+    uint64_t wait_turn_ns; /* it could run, and no thread was free */
+    uint64_t ended_ns;     /* it had ended, and others had not */
+    uint64_t cpu_ns; /* processor time, with settings.measure_cpu; a child's when it has ended */
     uint64_t steps;
 };
 
+/* A connection: what one stage gives is what another one takes. */
+struct leat_link_stats {
+    size_t from, to;         /* which stages, as for leat_pipeline_stage_stats */
+    unsigned port;           /* 0: the stream; b: the b-th branch of `from`, from 1 */
+    unsigned input;          /* 0: the stream; b: the b-th branch of `to`, from 1 */
+    uint64_t bytes;          /* that `from` has handed over */
+    uint64_t fill, capacity; /* bytes kept in the buffer now, and at most; 0: there is none, the two
+                              * stages run in turns */
+    uint64_t refusals;       /* how often the buffer was found full */
+    bool outside;            /* the bytes go through a child process, uncounted */
+};
+
 struct leat_stats {
-    size_t n_stages;
+    size_t n_stages, n_links;
     uint64_t elapsed_ns;
-    uint64_t source_pos, source_total;              /* bytes; total 0: not known */
+    uint64_t source_pos, source_total;              /* bytes, of all sources; total 0: not known */
     uint64_t memory_limit, memory_peak, memory_now; /* bytes, accounted */
     bool finishing;                                 /* all data moved; syncing and committing */
 };
@@ -225,6 +247,28 @@ LEAT_API void leat_pipeline_stats(const struct leat_pipeline *pipeline, struct l
 /* leat_pipeline_stage_stats - of the i-th stage, i < n_stages. Thread: any. */
 LEAT_API void leat_pipeline_stage_stats(const struct leat_pipeline *pipeline, size_t i,
                                         struct leat_stage_stats *ret);
+/* leat_pipeline_link_stats - of the i-th connection, i < n_links. Thread: any. */
+LEAT_API void leat_pipeline_link_stats(const struct leat_pipeline *pipeline, size_t i,
+                                       struct leat_link_stats *ret);
+
+/* What holds the rest back. */
+enum leat_bottleneck_kind {
+    LEAT_BOTTLENECK_NONE, /* not known: nothing has run yet */
+    LEAT_BOTTLENECK_BUSY, /* it is busy */
+    LEAT_BOTTLENECK_WAIT, /* it waits for what is outside: a slow pipe, a child, a rate */
+};
+struct leat_bottleneck {
+    enum leat_bottleneck_kind kind;
+    size_t stage;      /* which, as for leat_pipeline_stage_stats */
+    double share;      /* of the time (of its lanes), 0 to 1 */
+    double segment;    /* the same of all stages that take turns with it */
+    double wait_turn;  /* the part of the time in which it could run and no thread was free */
+    bool threads_busy; /* all threads were: more of them may help */
+};
+/* leat_pipeline_bottleneck - as far as it has come. Thread: any. */
+LEAT_API void leat_pipeline_bottleneck(const struct leat_pipeline *pipeline,
+                                       struct leat_bottleneck *ret);
+
 /* leat_pipeline_text - the canonical text; free() it. NULL: out of memory. */
 LEAT_API char *leat_pipeline_text(const struct leat_pipeline *pipeline);
 /* leat_pipeline_explain - stages, segments, threads, edges and the memory bound as lines of text;

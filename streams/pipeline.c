@@ -135,6 +135,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
     free(p->segments);
     free(p->edges);
     free(p->infos);
+    free(p->links);
     if (p->pool_ready)
         (void)leat_pool_done(&p->pool);
     leat_plan_free(p->plan);
@@ -251,7 +252,8 @@ static void on_closed(uv_handle_t *handle)
         return;
     leat_waits_done(&p->waits);
     leat_executor_done(&p->executor);
-    atomic_store(&p->ended_ns, leat_now_ns());
+    atomic_store(&p->ended_ns,
+                 p->executor.clock.is_virtual ? p->executor.clock.latest_ns : leat_now_ns());
     error = leat_pipeline_error(p);
     if (p->done)
         p->done(p, error, p->done_arg);
@@ -324,6 +326,13 @@ static void kick(struct leat_executor *ex)
         p->on.idling = true;
 }
 
+static bool due(struct leat_executor *ex, uint64_t until)
+{
+    struct leat_pipeline *p = ex->owner;
+
+    return leat_waits_due(&p->waits, until);
+}
+
 static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
 {
     p->on.loop = loop;
@@ -354,6 +363,15 @@ static int not_started(struct leat_pipeline *p, int code)
     return code;
 }
 
+static void start_clock(struct leat_pipeline *p)
+{
+    uint64_t now = leat_clock_now(&p->executor.clock);
+
+    for (size_t i = 0; i < p->n_segments; i++)
+        leat_account_start(p->segments[i], now);
+    atomic_store(&p->started_ns, now);
+}
+
 int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
                         void *arg)
 {
@@ -362,12 +380,13 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     if (atomic_load(&p->phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     r = leat_executor_init(&p->executor, p->settings.executor, p->settings.threads,
-                           p->settings.seed);
+                           p->settings.seed, p->settings.virtual_time);
     if (r < 0)
         return not_started(p, r);
     p->executor.owner = p;
     p->executor.kick = kick;
     p->executor.on_idle = check_stall;
+    p->executor.due = due;
     if (leat_waits_init(&p->waits, &p->executor) < 0) {
         leat_executor_done(&p->executor);
         return not_started(p, LEAT_EIO);
@@ -384,7 +403,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     }
     p->done = done;
     p->done_arg = arg;
-    atomic_store(&p->started_ns, leat_now_ns());
+    start_clock(p);
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->phase, LEAT_PHASE_OPEN);
     p->running = true;

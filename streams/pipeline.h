@@ -31,6 +31,15 @@ struct leat_on_loop {
     bool closing, idling, woken;
 };
 
+/* A connection of two stages; graph.c. */
+struct leat_link {
+    const struct leat_stage_info *from, *to;
+    struct leat_edge **edges; /* n_edges of them, one a lane; 0: both run in one segment */
+    size_t n_edges;
+    unsigned port, input;
+    bool outside;
+};
+
 struct leat_pipeline {
     const struct leat_registry *registry;
     struct leat_settings settings; /* defaults filled in */
@@ -41,6 +50,8 @@ struct leat_pipeline {
     size_t n_segments, room_segments;
     struct leat_edge **edges;
     size_t n_edges, room_edges;
+    struct leat_link *links;
+    size_t n_links;
     struct leat_sums *sums; /* or NULL */
     uint64_t bound;         /* bytes reserved for chunks */
     struct leat_pool pool;
@@ -86,5 +97,9 @@ bool leat_conductor_run(struct leat_actor *actor);
 
 /* planner.c: plan -> segments and edges, within the memory limit. */
 int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_error);
+
+/* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
+ * LEAT_ENOMEM. */
+int leat_graph_build(struct leat_pipeline *pipeline);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "text.h"
 
 /* --- arena: blocks in a list, freed together -------------------------------------------------- */
 
@@ -90,49 +91,6 @@ void leat_plan_free(struct leat_plan *plan)
 
 /* --- canonical text --------------------------------------------------------------------------- */
 
-/* Grows by doubling; after a failed allocation it stays empty and `failed`. */
-struct text {
-    char *data;
-    size_t n, room;
-    bool failed;
-};
-
-static void append(struct text *t, const char *data, size_t n)
-{
-    if (t->failed)
-        return;
-    if (!t->data || t->room - t->n <= n) {
-        size_t room = 2 * t->room + n + 64;
-        char *more = realloc(t->data, room);
-
-        if (!more) {
-            t->failed = true;
-            return;
-        }
-        t->data = more;
-        t->room = room;
-    }
-    memcpy(t->data + t->n, data, n);
-    t->n += n;
-    t->data[t->n] = '\0';
-}
-
-static void append_text(struct text *t, const char *text)
-{
-    append(t, text, strlen(text));
-}
-
-static char *finish(struct text *t)
-{
-    if (!t->failed && !t->data)
-        append(t, "", 0);
-    if (t->failed) {
-        free(t->data);
-        return NULL;
-    }
-    return t->data;
-}
-
 static bool must_quote(const char *word)
 {
     if (*word == '\0' || *word == '#')
@@ -148,51 +106,51 @@ static bool must_quote(const char *word)
 }
 
 /* '…' where that can hold the word, else "…" with backslashes. */
-static void append_quoted(struct text *t, const char *word)
+static void append_quoted(struct leat_text *t, const char *word)
 {
     if (!strchr(word, '\'')) {
-        append(t, "'", 1);
-        append_text(t, word);
-        append(t, "'", 1);
+        leat_text_bytes(t, "'", 1);
+        leat_text_add(t, "%s", word);
+        leat_text_bytes(t, "'", 1);
         return;
     }
-    append(t, "\"", 1);
+    leat_text_bytes(t, "\"", 1);
     for (const char *p = word; *p; p++) {
         if (*p == '"' || *p == '\\' || (*p == '$' && p[1] == '{'))
-            append(t, "\\", 1);
-        append(t, p, 1);
+            leat_text_bytes(t, "\\", 1);
+        leat_text_bytes(t, p, 1);
     }
-    append(t, "\"", 1);
+    leat_text_bytes(t, "\"", 1);
 }
 
-static void append_word(struct text *t, const char *word)
+static void append_word(struct leat_text *t, const char *word)
 {
     if (must_quote(word))
         append_quoted(t, word);
     else
-        append_text(t, word);
+        leat_text_add(t, "%s", word);
 }
 
-static void append_stage(struct text *t, const struct leat_node *node)
+static void append_stage(struct leat_text *t, const struct leat_node *node)
 {
     append_word(t, node->type->name);
     for (size_t i = 0; i < node->args.n; i++) {
-        append(t, " ", 1);
+        leat_text_bytes(t, " ", 1);
         append_word(t, node->args.v[i]);
     }
 }
 
 /* [ --match x | …: the options of a branch stand where a stage would. */
-static void append_branch_options(struct text *t, const struct leat_strings *args)
+static void append_branch_options(struct leat_text *t, const struct leat_strings *args)
 {
     for (size_t i = 0; i < args->n; i++) {
         append_word(t, args->v[i]);
-        append_text(t, i + 1 < args->n ? " " : " | ");
+        leat_text_add(t, "%s", i + 1 < args->n ? " " : " | ");
     }
 }
 
 /* Depth is limited by LEAT_PLAN_DEPTH_MAX. */
-static void append_chain(struct text *t, const struct leat_chain *chain)
+static void append_chain(struct leat_text *t, const struct leat_chain *chain)
 {
     bool first = true;
 
@@ -202,31 +160,31 @@ static void append_chain(struct text *t, const struct leat_chain *chain)
         if (node->implied)
             continue;
         if (!first)
-            append(t, " | ", 3);
+            leat_text_bytes(t, " | ", 3);
         first = false;
         append_stage(t, node);
         for (size_t b = 0; b < node->n_branches; b++) {
-            append(t, " [ ", 3);
+            leat_text_bytes(t, " [ ", 3);
             if (node->branch_options)
                 append_branch_options(t, &node->branch_options[b].args);
             append_chain(t, &node->branches[b]);
-            append(t, " ]", 2);
+            leat_text_bytes(t, " ]", 2);
         }
     }
 }
 
 char *leat_plan_text(const struct leat_plan *plan)
 {
-    struct text t = {.n = 0};
+    struct leat_text t = {.n = 0};
 
     append_chain(&t, &plan->root);
-    return finish(&t);
+    return leat_text_take(&t);
 }
 
 char *leat_node_text(const struct leat_node *node)
 {
-    struct text t = {.n = 0};
+    struct leat_text t = {.n = 0};
 
     append_stage(&t, node);
-    return finish(&t);
+    return leat_text_take(&t);
 }

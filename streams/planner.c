@@ -676,5 +676,7 @@ int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
         r = choose_sizes(&pl);
     if (r == 0)
         r = connect_all(&pl);
+    if (r == 0 && leat_graph_build(p) < 0)
+        r = no_memory(&pl);
     return r;
 }

@@ -200,6 +200,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     if (seg->inputs && s == &seg->slots[0])
         leat_inputs_drop(seg->inputs);
     s->done = true;
+    atomic_store_explicit(&s->count.ended, true, memory_order_release);
     s->failed = failed;
     s->more = s->stopping = s->waiting = false;
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
@@ -308,5 +309,6 @@ void leat_segment_finish(struct leat_segment *seg)
         leat_cut_done(seg->cut);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
     seg->finished = true;
+    leat_account_park(seg, LEAT_DOING_ENDED);
     leat_pipeline_segment_done(seg->pipeline, seg);
 }

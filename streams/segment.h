@@ -7,6 +7,7 @@
 #ifndef LEAT_SEGMENT_H
 #define LEAT_SEGMENT_H
 
+#include "account.h"
 #include "edge.h"
 #include "framer.h"
 #include "stage_impl.h"
@@ -29,6 +30,7 @@ struct leat_slot {
     bool done, waiting, more, stopping, discard;
     bool failed;   /* it failed, or its input did */
     unsigned idle; /* steps in a row without progress */
+    struct leat_counters count;
 };
 
 struct leat_split_run;
@@ -88,7 +90,7 @@ struct leat_segment {
     struct leat_pool_waiter memory;
     bool finished;
     bool transfer; /* read -> write without looking: streams/io/transfer.c */
-    uint64_t parked_at;
+    struct leat_account account;
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };
 

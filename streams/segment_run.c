@@ -99,41 +99,17 @@ static enum leat_turn turn(struct leat_segment *seg)
     return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
 }
 
-/* Time spent parked is charged to the stages of the segment, by what was missing. */
-static void account_parked(struct leat_segment *seg)
+static bool is_parked_for_room(const struct leat_segment *seg)
 {
-    uint64_t now, ns;
-
-    if (seg->parked_at == 0)
-        return;
-    now = leat_now_ns();
-    ns = now - seg->parked_at;
-    seg->parked_at = 0;
-    for (size_t i = 0; i < seg->n; i++) {
-        struct leat_stage_info *info = seg->slots[i].stage->info;
-        bool out = seg->parked == LEAT_PARK_OUT ||
-                   (seg->parked == LEAT_PARK_IN && i + 1 < seg->n && seg->slots[i + 1].waiting);
-
-        atomic_fetch_add_explicit(out ? &info->wait_out_ns : &info->wait_in_ns, ns,
-                                  memory_order_relaxed);
-        if (seg->slots[i].waiting)
-            atomic_fetch_add_explicit(&info->wait_self_ns, ns, memory_order_relaxed);
-    }
+    return seg->parked == LEAT_PARK_OUT || seg->parked == LEAT_PARK_MEMORY;
 }
 
-bool leat_segment_run(struct leat_actor *actor)
+/* Some turns. Returns true: there is more to do. */
+static bool run_turns(struct leat_segment *seg)
 {
-    struct leat_segment *seg = (struct leat_segment *)actor;
+    int turns = seg->pipeline->executor.clock.is_virtual ? 1 : TURNS;
 
-    if (seg->finished)
-        return false;
-    account_parked(seg);
-    wake_waiting(seg);
-    if (leat_pipeline_aborted(seg->pipeline))
-        leat_segment_abort(seg);
-    for (size_t i = 0; i < seg->n; i++)
-        leat_slot_alarm(seg, i);
-    for (int i = 0; i < TURNS; i++) {
+    for (int i = 0; i < turns; i++) {
         enum leat_turn t = LEAT_TURN_WENT;
 
         if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
@@ -149,10 +125,28 @@ bool leat_segment_run(struct leat_actor *actor)
         }
         if (!seg->transfer || t == LEAT_TURN_STEP)
             t = turn(seg);
-        if (t == LEAT_TURN_PARK) {
-            seg->parked_at = leat_now_ns();
+        if (t == LEAT_TURN_PARK)
             return false;
-        }
     }
     return true;
+}
+
+bool leat_segment_run(struct leat_actor *actor)
+{
+    struct leat_segment *seg = (struct leat_segment *)actor;
+    bool more;
+
+    if (seg->finished)
+        return false;
+    leat_account_run(seg);
+    wake_waiting(seg);
+    if (leat_pipeline_aborted(seg->pipeline))
+        leat_segment_abort(seg);
+    for (size_t i = 0; i < seg->n; i++)
+        leat_slot_alarm(seg, i);
+    more = run_turns(seg);
+    if (!seg->finished)
+        leat_account_park(seg, !more && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
+                                                                : LEAT_DOING_WAIT_IN);
+    return more;
 }

@@ -162,14 +162,6 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     return end ? (size_t)(end - data) + 1 : len;
 }
 
-static void count_step(struct leat_stage_info *info, size_t consumed, size_t produced, uint64_t ns)
-{
-    atomic_fetch_add_explicit(&info->bytes_in, consumed, memory_order_relaxed);
-    atomic_fetch_add_explicit(&info->bytes_out, produced, memory_order_relaxed);
-    atomic_fetch_add_explicit(&info->busy_ns, ns, memory_order_relaxed);
-    atomic_fetch_add_explicit(&info->steps, 1, memory_order_relaxed);
-}
-
 static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
 {
     static const uint8_t nothing[1];
@@ -239,10 +231,10 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
     struct leat_in in;
-    uint64_t start = leat_now_ns();
     size_t produced, used;
     int r;
 
+    leat_account_doing(seg, LEAT_DOING_STEP, i);
     fill_in(seg, i, &in);
     slot_out_begin(s);
     stage->in = &in;
@@ -251,7 +243,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     produced = slot_out_end(s);
     consume(s, in.pos);
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
-    count_step(stage->info, used, produced, leat_now_ns() - start);
+    leat_account_step(seg, i, used, produced);
     leat_queue_clear(&seg->dump);
     if (r >= 0)
         r = check_expansion(seg, s, r);

@@ -256,7 +256,7 @@ static int call_join(struct leat_segment *seg, enum leat_join when, const void *
     leat_out_begin(&run->out);
     r = split->join(run->stage, when, result, &run->out);
     leat_out_end(&run->out);
-    atomic_fetch_add_explicit(&run->info->bytes_out, run->out.step_bytes, memory_order_relaxed);
+    leat_count(&run->info->joined_bytes, run->out.step_bytes);
     if (r == LEAT_END)
         return 1;
     if (r == LEAT_MORE && run->out.nomem)

@@ -8,19 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "io/outfile.h"
 #include "pipeline.h"
 #include "sums.h"
-
-uint64_t leat_now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info)
 {
@@ -322,7 +313,7 @@ void leat_hold_free(struct leat_stage *s, struct leat_out *hold)
 uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made)
 {
     const struct leat_stage_info *info = s->info;
-    uint64_t read = atomic_load_explicit(&info->bytes_in, memory_order_relaxed);
+    uint64_t read = leat_account_bytes_in(s->pipeline, info);
 
     if (info->output_max > 0 && made > info->output_max) {
         leat_fail_at(s, LEAT_ELIMIT, read,
@@ -371,6 +362,16 @@ void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
 {
     s->wait_fd = fd;
     s->wait_writable = writable;
+}
+
+uint64_t leat_clock_ns(const struct leat_stage *s)
+{
+    return leat_clock_now(&s->pipeline->executor.clock);
+}
+
+void leat_spend_ns(struct leat_stage *s, uint64_t ns)
+{
+    leat_clock_spend(&s->pipeline->executor.clock, ns);
 }
 
 void leat_alarm_ms(struct leat_stage *s, uint64_t ms)

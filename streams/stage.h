@@ -146,6 +146,11 @@ LEAT_API void leat_wait_fd(struct leat_stage *stage, int fd, bool writable);
 /* leat_wait_ms - before returning LEAT_WAIT: be stepped again after that many milliseconds. */
 LEAT_API void leat_wait_ms(struct leat_stage *stage, uint64_t ms);
 
+/* leat_clock_ns - monotonic time; virtual, if the pipeline runs so (settings.virtual_time). */
+LEAT_API uint64_t leat_clock_ns(const struct leat_stage *stage);
+/* leat_spend_ns - on virtual time: this step takes so long. Else without effect. */
+LEAT_API void leat_spend_ns(struct leat_stage *stage, uint64_t ns);
+
 /* leat_alarm_ms - in open or alarm: call the type's alarm after that many milliseconds, whatever the
  * stream does meanwhile. */
 LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);

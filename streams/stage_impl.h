@@ -38,11 +38,11 @@ struct leat_stage_info {
     const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
     int segment;
     atomic_uint workers; /* lanes in use: all that could be opened; 1 if it is not split */
-    bool hidden;   /* the engine's own, not of the plan */
-    bool detached; /* its errors are not the pipeline's: tee --on-error=detach */
-    /* Counters: written by the lanes, read by anyone. */
-    _Atomic uint64_t bytes_in, bytes_out, busy_ns, wait_in_ns, wait_out_ns, wait_self_ns, steps;
-    _Atomic uint64_t pos, total; /* a source's */
+    bool hidden;         /* the engine's own, not of the plan */
+    bool detached;       /* its errors are not the pipeline's: tee --on-error=detach */
+    _Atomic uint64_t joined_bytes; /* a split stage's: what its join wrote */
+    _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
+    _Atomic uint64_t pos, total;   /* a source's */
 };
 
 struct leat_stage {
@@ -88,7 +88,5 @@ uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made);
 /* leat_stage_forced - does settings.force stand? */
 bool leat_stage_forced(const struct leat_stage *stage);
 const char *leat_stage_side_path(const struct leat_node *node);
-
-uint64_t leat_now_ns(void);
 
 #endif

@@ -53,6 +53,41 @@ void leat_waits_fire(struct leat_waits *w)
         fire(w, ready[i].data.ptr);
 }
 
+static void unset_due(struct leat_waits *w, struct leat_wait *wait)
+{
+    struct leat_wait **p = &w->due;
+
+    if (wait->due_ns == 0)
+        return;
+    while (*p != wait)
+        p = &(*p)->next_due;
+    *p = wait->next_due;
+    wait->due_ns = 0;
+}
+
+bool leat_waits_due(struct leat_waits *w, uint64_t until)
+{
+    struct leat_wait *first = w->due;
+
+    for (struct leat_wait *i = w->due; i; i = i->next_due)
+        if (i->due_ns < first->due_ns)
+            first = i;
+    if (!first || first->due_ns > until)
+        return false;
+    leat_clock_set(&w->executor->clock, first->due_ns);
+    unset_due(w, first);
+    fire(w, first);
+    return true;
+}
+
+static void set_due(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
+{
+    unset_due(w, wait);
+    wait->due_ns = leat_clock_now(&w->executor->clock) + ms * 1000000u;
+    wait->next_due = w->due;
+    w->due = wait;
+}
+
 void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor)
 {
     *wait = (struct leat_wait){.actor = actor, .fd = -1, .timer_fd = -1};
@@ -94,7 +129,9 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
 
     atomic_fetch_add(&w->armed, 1);
     atomic_store(&wait->state, WAIT_ARMED);
-    if (ms > 0)
+    if (ms > 0 && w->executor->clock.is_virtual)
+        set_due(w, wait, ms);
+    else if (ms > 0)
         r = watch_time(w, wait, ms);
     if (r == 0 && fd >= 0) {
         wait->fd = fd;
@@ -113,6 +150,7 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
 {
     if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
         atomic_fetch_sub(&w->armed, 1);
+    unset_due(w, wait);
     if (wait->fd >= 0)
         (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, wait->fd, NULL); /* gone already: as good */
     wait->fd = -1;

@@ -16,19 +16,25 @@ struct leat_waits {
     int epoll_fd;
     atomic_uint armed; /* waits that will wake somebody */
     struct leat_executor *executor;
+    struct leat_wait *due; /* virtual time: the timers that are set, in no order */
 };
 
 struct leat_wait {
     struct leat_actor *actor;
     atomic_int state;
-    int fd;       /* in the epoll set, or -1 */
-    int timer_fd; /* made when first needed, or -1 */
+    int fd;          /* in the epoll set, or -1 */
+    int timer_fd;    /* made when first needed, or -1 */
+    uint64_t due_ns; /* virtual time: when, 0: no timer is set */
+    struct leat_wait *next_due;
 };
 
 int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor);
 void leat_waits_done(struct leat_waits *waits);
 /* leat_waits_fire - wake whoever is ready. Thread: the loop's. */
 void leat_waits_fire(struct leat_waits *waits);
+/* leat_waits_due - virtual time: fire the earliest timer if it is no later than `until`, which it
+ * then is. false: there is none. */
+bool leat_waits_due(struct leat_waits *waits, uint64_t until);
 
 void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor);
 void leat_wait_done(struct leat_wait *wait);

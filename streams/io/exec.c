@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,16 +151,25 @@ static int judge(struct leat_stage *s, struct child *c, const siginfo_t *info)
                      sigdescr_np(info->si_status) ? sigdescr_np(info->si_status) : "?");
 }
 
+static void count_cpu(struct leat_stage *s, const struct rusage *u)
+{
+    uint64_t seconds = (uint64_t)u->ru_utime.tv_sec + (uint64_t)u->ru_stime.tv_sec;
+    uint64_t micros = (uint64_t)u->ru_utime.tv_usec + (uint64_t)u->ru_stime.tv_usec;
+
+    atomic_fetch_add(&s->info->child_cpu_ns, seconds * 1000000000u + micros * 1000u);
+}
+
 /* Returns END, WAIT, or the failure that the exit status is. */
 static int wait_for(struct leat_stage *s, struct child *c)
 {
+    struct rusage usage = {0};
     siginfo_t info = {0};
-    int r;
+    long r;
 
     if (!atomic_load(&c->live))
         return LEAT_END;
-    do {
-        r = waitid(P_PIDFD, (id_t)c->pid_fd, &info, WEXITED | WNOHANG);
+    do { /* waitid of the C library does not tell what was used */
+        r = syscall(SYS_waitid, P_PIDFD, c->pid_fd, &info, WEXITED | WNOHANG, &usage);
     } while (r < 0 && errno == EINTR);
     if (r < 0) { /* SIGCHLD is ignored by the program that embeds us: no status is kept */
         atomic_store(&c->live, false);
@@ -167,6 +177,7 @@ static int wait_for(struct leat_stage *s, struct child *c)
     }
     if (info.si_pid != 0) {
         atomic_store(&c->live, false);
+        count_cpu(s, &usage);
         return judge(s, c, &info);
     }
     if (atomic_load(&c->killed) && !c->killed_hard)

@@ -55,21 +55,17 @@ static int wait_for(struct leat_segment *seg, size_t i, int fd, bool writable)
     return leat_segment_park(seg, i == 0 ? LEAT_PARK_IN : LEAT_PARK_OUT);
 }
 
-static void moved(struct leat_segment *seg, uint64_t n, uint64_t ns)
+static void moved(struct leat_segment *seg, uint64_t n)
 {
-    struct leat_stage_info *from = seg->slots[0].stage->info, *to = seg->slots[1].stage->info;
-
     leat_read_moved(seg->slots[0].stage, n);
     leat_outfile_wrote(leat_write_file(seg->slots[1].stage), n);
-    atomic_fetch_add_explicit(&from->bytes_out, n, memory_order_relaxed);
-    atomic_fetch_add_explicit(&to->bytes_in, n, memory_order_relaxed);
-    atomic_fetch_add_explicit(&to->busy_ns, ns, memory_order_relaxed);
-    atomic_fetch_add_explicit(&to->steps, 1, memory_order_relaxed);
+    leat_count(&seg->slots[0].count.bytes_out, n);
+    leat_account_step(seg, 1, n, 0);
 }
 
 int leat_transfer_turn(struct leat_segment *seg)
 {
-    uint64_t left = 0, start = leat_now_ns();
+    uint64_t left = 0;
     struct leat_fd *from = leat_read_current(seg->slots[0].stage, &left);
     struct leat_fd *to = leat_outfile_fd(leat_write_file(seg->slots[1].stage));
     ssize_t n;
@@ -83,9 +79,10 @@ int leat_transfer_turn(struct leat_segment *seg)
     if (!((from->is_regular && to->is_regular) || from->is_pipe || to->is_pipe) ||
         from->mode == LEAT_FD_POLLED || to->mode == LEAT_FD_POLLED)
         return LEAT_TURN_STEP;
+    leat_account_doing(seg, LEAT_DOING_STEP, 1);
     n = move(from, to, left < TRANSFER_MAX ? (size_t)left : TRANSFER_MAX);
     if (n > 0) {
-        moved(seg, (uint64_t)n, leat_now_ns() - start);
+        moved(seg, (uint64_t)n);
         return LEAT_TURN_WENT;
     }
     if (n == -EAGAIN) {

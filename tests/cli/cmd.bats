@@ -196,6 +196,11 @@ assert [x["name"] for x in (a, b, c)] == ["read", "gzip", "null"]
 assert a["bytes_out"] == b["bytes_in"] == size and b["bytes_out"] == c["bytes_in"]
 assert s["memory_peak"] <= s["memory_limit"]
 assert s["bottleneck"]["name"] in ("read", "gzip", "null")
+assert s["bottleneck"]["name"] in s["bottleneck"]["text"]
+for x in s["stages"]:
+    total = (x["busy_s"] + x["wait_in_s"] + x["wait_out_s"]) / x["workers"]
+    assert abs(total - s["elapsed_s"]) <= 0.02 * s["elapsed_s"], x
+assert [(x["from"], x["to"], x["bytes"]) for x in s["links"]] == [(0, 1, size), (1, 2, b["bytes_out"])]
 EOF
     done
 }

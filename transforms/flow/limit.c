@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
 #include "bucket.h"
 #include "lines.h"
@@ -33,14 +32,6 @@ struct limit {
     struct leat_lines lines;
     uint64_t bytes; /* passed on so far */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t = {0};
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* "10M/s" or "10M", in bytes a second. */
 static int parse_rate(struct leat_stage *s, const char *text, uint64_t *ret_rate)
@@ -154,7 +145,7 @@ static int limit_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
     if (n > p->bytes - l->bytes)
         n = (size_t)(p->bytes - l->bytes);
     if (l->bucket.rate > 0 && n > 0) {
-        uint64_t room = leat_bucket_room(&l->bucket, now_ns());
+        uint64_t room = leat_bucket_room(&l->bucket, leat_clock_ns(s));
 
         by_rate = n > room;
         n = by_rate ? (size_t)room : n;

@@ -6,11 +6,12 @@
 
 #include <inttypes.h>
 #include <stddef.h>
-#include <time.h>
 
 #include "stage.h"
 
 extern const struct leat_stage_type leat_stage_timeout;
+
+#define NS_PER_MS 1000000u
 
 struct timeout_params {
     uint64_t idle_ms; /* 0: none */
@@ -21,14 +22,6 @@ struct timeout {
     uint64_t start_ms, last_ms;
     uint64_t bytes; /* passed on so far */
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec t = {0};
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static int read_total(struct leat_stage *s, uint64_t *ret_ms)
 {
@@ -59,7 +52,8 @@ static int timeout_alarm(struct leat_stage *s)
 {
     const struct timeout_params *p = leat_params(s);
     struct timeout *t = leat_state(s);
-    uint64_t now = now_ms(), next = UINT64_MAX, idle = now - t->last_ms, total = now - t->start_ms;
+    uint64_t now = leat_clock_ns(s) / NS_PER_MS, next = UINT64_MAX;
+    uint64_t idle = now - t->last_ms, total = now - t->start_ms;
 
     if (t->total_ms > 0 && total >= t->total_ms)
         return leat_fail(s, LEAT_ETIMEDOUT,
@@ -83,7 +77,7 @@ static int timeout_open(struct leat_stage *s)
     struct timeout *t = leat_state(s);
     int r = read_total(s, &t->total_ms);
 
-    t->start_ms = t->last_ms = now_ms();
+    t->start_ms = t->last_ms = leat_clock_ns(s) / NS_PER_MS;
     return r < 0 ? r : timeout_alarm(s);
 }
 
@@ -94,7 +88,7 @@ static int timeout_step(struct leat_stage *s, struct leat_in *in, struct leat_ou
 
     t->bytes += n;
     if (n > 0)
-        t->last_ms = now_ms();
+        t->last_ms = leat_clock_ns(s) / NS_PER_MS;
     return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
 }
 

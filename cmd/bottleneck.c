@@ -1,0 +1,122 @@
+/* bottleneck.c - what holds the rest back, in one sentence, and what could be done about it. */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+#define TURN_MIN 0.2    /* of the time without a free thread: more threads may help */
+#define AT_WORK_MIN 0.5 /* of the busy time on a processor: below, a device is slow */
+
+static unsigned whole_percent(double share)
+{
+    return share >= 1 ? 100 : share <= 0 ? 0 : (unsigned)(share * 100 + 0.5);
+}
+
+void bottleneck_get(const struct job *job, struct bottleneck *ret)
+{
+    struct leat_bottleneck b;
+
+    leat_pipeline_bottleneck(job->pipeline, &b);
+    *ret = (struct bottleneck){.found = b.kind != LEAT_BOTTLENECK_NONE,
+                               .waits = b.kind == LEAT_BOTTLENECK_WAIT,
+                               .index = b.stage,
+                               .percent = whole_percent(b.share),
+                               .more_threads = b.threads_busy || b.wait_turn > TURN_MIN};
+    if (ret->found)
+        leat_pipeline_stage_stats(job->pipeline, b.stage, &ret->stage);
+}
+
+static bool has_level(const struct leat_stage_type *type)
+{
+    const struct leat_option *o = type->options;
+
+    for (; o && !option_is_last(o); o++)
+        if (o->name && strcmp(o->name, "level") == 0)
+            return true;
+    return false;
+}
+
+static void add_advice(struct buf *out, const struct config *c, const struct leat_stage_type *type,
+                       const struct bottleneck *b)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    bool helps = b->more_threads || (type && type->nature == LEAT_SPLIT);
+    bool fewer = c->settings.threads > 0 && (long)c->settings.threads < processors;
+    bool level = type && has_level(type);
+
+    if (helps && fewer)
+        buf_add(out, "; try more --threads%s", level ? " or a lower level" : "");
+    else if (level)
+        buf_add(out, "; try a lower level");
+    else if (b->more_threads && processors > 0)
+        buf_add(out, "; all processors are at work");
+}
+
+/* Who waits for what. */
+static const char *waited_for(const struct leat_stage_type *type)
+{
+    if (type && type->kind == LEAT_SOURCE)
+        return "what it reads comes slowly";
+    if (type && type->kind == LEAT_SINK)
+        return "what it writes to is slow";
+    return type && type->kind == LEAT_BY_PLACE ? "its command is slow" : "as it was told to";
+}
+
+/* Busy, and hardly on a processor: a read or write that takes long. */
+static const char *slow_device(const struct config *c, const struct leat_stage_type *type,
+                               const struct leat_stage_stats *s)
+{
+    if (!type || !c->settings.measure_cpu || s->busy_ns == 0 ||
+        (double)s->cpu_ns >= AT_WORK_MIN * (double)s->busy_ns)
+        return "";
+    return type->kind == LEAT_SOURCE ? "; what it reads from is slow"
+           : type->kind == LEAT_SINK ? "; what it writes to is slow"
+                                     : "";
+}
+
+void bottleneck_words(struct buf *out, const struct config *c, const struct job *job,
+                      const struct bottleneck *b)
+{
+    const struct leat_stage_type *type = leat_registry_find(job->registry, b->stage.name);
+
+    if (b->waits) {
+        buf_add(out, "%s (waits %u %% of the time); %s", b->stage.name, b->percent,
+                waited_for(type));
+        return;
+    }
+    buf_add(out, "%s (%u %% busy, %u worker%s)%s", b->stage.name, b->percent, b->stage.workers,
+            b->stage.workers == 1 ? "" : "s", slow_device(c, type, &b->stage));
+    add_advice(out, c, type, b);
+}
+
+void bottleneck_sentence(struct buf *out, const struct config *c, const struct job *job)
+{
+    struct bottleneck b;
+
+    bottleneck_get(job, &b);
+    if (!b.found)
+        return;
+    buf_add(out, "bottleneck: ");
+    bottleneck_words(out, c, job, &b);
+    buf_add(out, "\n");
+}
+
+void bottleneck_json(struct buf *out, const struct config *c, const struct job *job)
+{
+    struct buf words = {.n = 0};
+    struct bottleneck b;
+
+    bottleneck_get(job, &b);
+    if (!b.found) {
+        buf_add(out, "null");
+        return;
+    }
+    bottleneck_words(&words, c, job, &b);
+    buf_add(out, "{\"number\":%d,\"name\":", b.stage.number);
+    buf_json(out, b.stage.name);
+    buf_add(out, ",\"percent\":%u,\"waiting\":%s,\"text\":", b.percent, b.waits ? "true" : "false");
+    buf_json(out, buf_text(&words));
+    buf_add(out, "}");
+    buf_free(&words);
+}

@@ -1,0 +1,175 @@
+/* graph.c - the graph of a pipeline: which stage gives its output to which.
+ *
+ * Read off the segments once they are built. What the engine put in by itself (a relay between a
+ * joiner and a cutter) is not of the plan and does not show.
+ */
+
+#include <stdlib.h>
+
+#include "pipeline.h"
+#include "split.h"
+
+struct graph {
+    struct leat_pipeline *p;
+    struct leat_link *v;
+    size_t n, room;
+    bool failed;
+};
+
+static void add(struct graph *g, struct leat_link link)
+{
+    if (g->n == g->room) {
+        size_t room = 2 * g->room + 8;
+        struct leat_link *more = realloc(g->v, room * sizeof *more);
+
+        g->failed = g->failed || !more;
+        if (!more)
+            return;
+        g->v = more;
+        g->room = room;
+    }
+    g->v[g->n++] = link;
+}
+
+static const struct leat_stage_info *first_of(const struct leat_segment *seg)
+{
+    return seg->n > 0 ? seg->slots[0].stage->info : NULL;
+}
+
+static const struct leat_stage_info *last_of(const struct leat_segment *seg)
+{
+    return seg->n > 0 ? seg->slots[seg->n - 1].stage->info : NULL;
+}
+
+/* The segment that reads an edge, and as its how manieth input. */
+static const struct leat_segment *reader_of(const struct leat_pipeline *p,
+                                            const struct leat_edge *edge, unsigned *ret_input)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        for (size_t k = 0; k < seg->n_in_edges; k++)
+            if (seg->in_edges[k] == edge) {
+                bool junction = seg->inlet == LEAT_INLET_CONCAT || seg->inlet == LEAT_INLET_PORTS;
+
+                *ret_input = junction ? (unsigned)k + 1 : 0;
+                return seg;
+            }
+    }
+    return NULL;
+}
+
+static void add_ports(struct graph *g, struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_ports && seg->outlet == LEAT_OUTLET_EDGE; k++) {
+        struct leat_link link = {
+            .from = last_of(seg), .edges = &seg->ports[k].edge, .n_edges = 1, .port = (unsigned)k};
+        const struct leat_segment *to = reader_of(g->p, seg->ports[k].edge, &link.input);
+
+        link.to = to ? first_of(to) : NULL;
+        if (link.from && link.to)
+            add(g, link);
+    }
+}
+
+static void add_segment(struct graph *g, struct leat_segment *seg)
+{
+    if (seg->join && first_of(seg))
+        add(g, (struct leat_link){.from = seg->join->info,
+                                  .to = first_of(seg),
+                                  .edges = seg->join->lanes,
+                                  .n_edges = seg->join->n});
+    for (size_t i = 0; i + 1 < seg->n; i++)
+        add(g, (struct leat_link){.from = seg->slots[i].stage->info,
+                                  .to = seg->slots[i + 1].stage->info});
+    if (seg->n > 0 && seg->slots[0].stage->shared)
+        add(g, (struct leat_link){.from = seg->slots[0].stage->shared->info,
+                                  .to = first_of(seg),
+                                  .outside = true});
+    if (seg->cut && last_of(seg))
+        add(g, (struct leat_link){.from = last_of(seg),
+                                  .to = seg->cut->info,
+                                  .edges = seg->cut->lanes,
+                                  .n_edges = seg->cut->n});
+    add_ports(g, seg);
+}
+
+/* What leads to a hidden stage leads to what is behind it; its buffer is the one behind. */
+static void skip_hidden(struct graph *g)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        if (!g->v[i].to->hidden)
+            continue;
+        for (size_t k = 0; k < g->n; k++) {
+            if (g->v[k].from != g->v[i].to)
+                continue;
+            g->v[k].from = g->v[i].from;
+            g->v[k].port = g->v[i].port;
+        }
+    }
+    for (size_t i = 0; i < g->n; i++)
+        if (!g->v[i].to->hidden)
+            g->v[n++] = g->v[i];
+    g->n = n;
+}
+
+int leat_graph_build(struct leat_pipeline *p)
+{
+    struct graph g = {.p = p};
+
+    for (size_t i = 0; i < p->n_segments; i++)
+        if (p->segments[i]->outlet != LEAT_OUTLET_LANE)
+            add_segment(&g, p->segments[i]);
+    if (!g.failed)
+        skip_hidden(&g);
+    p->links = g.v;
+    p->n_links = g.n;
+    return g.failed ? LEAT_ENOMEM : 0;
+}
+
+/* The index among the stages that show. */
+static size_t index_of(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    size_t at = 0;
+
+    for (const struct leat_stage_info *i = p->infos; i < info; i++)
+        at += !i->hidden;
+    return at;
+}
+
+/* What the stage gave to the one beside it. */
+static uint64_t bytes_out(const struct leat_pipeline *p, size_t stage)
+{
+    struct leat_stage_stats s;
+
+    leat_pipeline_stage_stats(p, stage, &s);
+    return s.bytes_out;
+}
+
+void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct leat_link_stats *ret)
+{
+    const struct leat_link *link;
+
+    *ret = (struct leat_link_stats){0};
+    if (i >= p->n_links)
+        return;
+    link = &p->links[i];
+    ret->from = index_of(p, link->from);
+    ret->to = index_of(p, link->to);
+    ret->port = link->port;
+    ret->input = link->input;
+    ret->outside = link->outside;
+    for (size_t k = 0; k < link->n_edges; k++) {
+        const struct leat_edge *e = link->edges[k];
+
+        ret->bytes += atomic_load_explicit(&e->bytes, memory_order_relaxed);
+        ret->fill += atomic_load_explicit(&e->filled, memory_order_relaxed);
+        ret->refusals += atomic_load_explicit(&e->refusals, memory_order_relaxed);
+        ret->capacity += e->high;
+    }
+    /* What the join writes does not come through the lanes. */
+    if (!link->outside && (link->n_edges == 0 || link->from->joined_bytes > 0))
+        ret->bytes = bytes_out(p, ret->from);
+}
