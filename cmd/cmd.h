@@ -129,6 +129,8 @@ int message_fail(const struct config *config, int code, const char *format, ...)
 /* out_write - text to standard output, all of it. Returns an exit status. */
 int out_write(const struct buf *buf);
 /* message_write - the same to standard error; failure is nobody's to hear. */
+/* message_warning - what is to be told though all went well. */
+void message_warning(const struct config *config, const struct leat_error *warning);
 void message_write(const struct buf *buf);
 
 /* --- job.c: the pipeline from words, text or a file ------------------------------------------- */

@@ -183,6 +183,27 @@ void message_error(const struct config *c, const struct leat_error *e, const str
     buf_free(&b);
 }
 
+void message_warning(const struct config *c, const struct leat_error *e)
+{
+    struct buf b = {.n = 0};
+    char line[1024];
+
+    if (c->quiet)
+        return;
+    if (c->json) {
+        buf_add(&b, "{\"type\":\"warning\",\"stage\":%d,\"name\":", e->stage);
+        buf_json(&b, e->stage_name);
+        buf_add(&b, ",\"text\":");
+        buf_json(&b, e->text);
+        buf_add(&b, "}\n");
+    } else {
+        leat_error_format(e, line, sizeof line);
+        buf_add(&b, "leat: warning: %s\n", line);
+    }
+    message_write(&b);
+    buf_free(&b);
+}
+
 int message_fail(const struct config *c, int code, const char *format, ...)
 {
     struct leat_error e = {.code = code};

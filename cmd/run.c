@@ -139,8 +139,13 @@ static int finish(struct run *run, const struct job *job, int started)
     if (!error && started < 0)
         error = &own;
     stats_write(run->config, job, error != NULL);
-    if (!error)
+    if (!error) {
+        struct leat_error warning;
+
+        for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning); i++)
+            message_warning(run->config, &warning);
         return 0;
+    }
     status = leat_exit_status(error->code);
     if (error->code == LEAT_EPIPE)
         number = SIGPIPE; /* whoever read us has gone: nothing to say */

@@ -97,6 +97,22 @@ static void add_table(struct buf *out, const struct config *c, const struct job 
     }
 }
 
+/* What is not in the columns. */
+static void add_losses(struct buf *out, const struct job *job, const struct leat_stats *stats)
+{
+    for (size_t i = 0; i < stats->n_stages; i++) {
+        struct leat_stage_stats s;
+
+        leat_pipeline_stage_stats(job->pipeline, i, &s);
+        if (s.bytes_dropped > 0)
+            buf_add(out, "%s (#%d): %s dropped, for branches that were too slow\n", s.name,
+                    s.number, human_bytes(s.bytes_dropped).text);
+        if (s.bytes_spilled > 0)
+            buf_add(out, "%s (#%d): %s through a temporary file\n", s.name, s.number,
+                    human_bytes(s.bytes_spilled).text);
+    }
+}
+
 static uint64_t source_rate(const struct leat_stats *stats)
 {
     double seconds = (double)stats->elapsed_ns / 1e9;
@@ -157,6 +173,10 @@ static void add_json_stage(struct buf *out, const struct leat_stage_stats *s)
             seconds(s->wait_in_ns), seconds(s->wait_out_ns));
     buf_add(out, ",\"wait_self_s\":%.6f,\"wait_turn_s\":%.6f,\"ended_s\":%.6f",
             seconds(s->wait_self_ns), seconds(s->wait_turn_ns), seconds(s->ended_ns));
+    if (s->bytes_dropped > 0)
+        buf_add(out, ",\"bytes_dropped\":%" PRIu64, s->bytes_dropped);
+    if (s->bytes_spilled > 0)
+        buf_add(out, ",\"bytes_spilled\":%" PRIu64, s->bytes_spilled);
     buf_add(out, ",\"cpu_s\":%.6f,\"steps\":%" PRIu64 "}", seconds(s->cpu_ns), s->steps);
 }
 
@@ -202,6 +222,7 @@ void stats_write(const struct config *c, const struct job *job, bool failed)
         add_json(&out, c, job, &stats, failed);
     } else {
         add_table(&out, c, job, &stats);
+        add_losses(&out, job, &stats);
         add_totals(&out, &stats);
         bottleneck_sentence(&out, c, job);
     }

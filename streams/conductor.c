@@ -106,12 +106,35 @@ static int open_sides(struct leat_pipeline *p)
     return 0;
 }
 
+static int open_spills(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+
+        for (size_t k = 0; k < seg->n_ports; k++) {
+            struct leat_spill *spill = seg->ports[k].edge ? seg->ports[k].edge->spill : NULL;
+            struct leat_stage *s = spill ? seg->slots[seg->n - 1].stage : NULL;
+            int r = spill ? leat_spill_open(spill) : 0;
+
+            if (r < 0) {
+                r = leat_fail_errno(s, -r, "cannot make a temporary file in %s",
+                                    leat_spill_dir(spill));
+                leat_pipeline_report(p, NULL, &s->failure);
+                return r;
+            }
+        }
+    }
+    return 0;
+}
+
 static bool phase_open(struct leat_pipeline *p)
 {
     int r = open_stages(p, TURN_NEEDED);
 
     if (r == 0)
         r = open_stages(p, TURN_LANES);
+    if (r == 0)
+        r = open_spills(p);
     if (r == 0)
         r = open_sides(p);
     if (r == 0 && !leat_pipeline_aborted(p))

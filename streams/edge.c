@@ -1,7 +1,8 @@
 /* edge.c - one bounded queue between two segments.
  *
  * The bound: what is queued and in flight is at most the high-water mark and one chunk. A chunk
- * whose slices stand side by side in the queue is counted once. Wakes happen outside the lock.
+ * whose slices stand side by side in the queue is counted once. Wakes happen outside the lock, and
+ * so do the reads and writes of a spill. What is in the ring is older than what is in the spill.
  */
 
 #include "edge.h"
@@ -13,7 +14,35 @@
 int leat_edge_init(struct leat_edge *e, struct leat_executor *executor, uint64_t high)
 {
     *e = (struct leat_edge){.executor = executor, .high = high, .low = high / 2};
-    return pthread_mutex_init(&e->lock, NULL) ? LEAT_ENOMEM : 0;
+    e->items = LEAT_EDGE_ITEMS;
+    e->ring = calloc(e->items, sizeof *e->ring);
+    if (!e->ring)
+        return LEAT_ENOMEM;
+    if (pthread_mutex_init(&e->lock, NULL)) {
+        free(e->ring);
+        return LEAT_ENOMEM;
+    }
+    return 0;
+}
+
+int leat_edge_size(struct leat_edge *e, uint64_t high, uint64_t low)
+{
+    uint64_t items = high / LEAT_EDGE_ITEM_BYTES;
+    struct leat_edge_entry *ring;
+
+    e->high = high;
+    e->low = low;
+    if (items <= e->items)
+        return 0;
+    if (items > UINT32_MAX)
+        return LEAT_ENOMEM;
+    ring = calloc(items, sizeof *ring);
+    if (!ring)
+        return LEAT_ENOMEM;
+    free(e->ring);
+    e->ring = ring;
+    e->items = (unsigned)items;
+    return 0;
 }
 
 void leat_block_free(struct leat_block *block)
@@ -36,54 +65,154 @@ static void drop_all(struct leat_edge *e)
 {
     while (e->n > 0) {
         item_drop(e, &e->ring[e->head].item);
-        e->head = (e->head + 1) % LEAT_EDGE_ITEMS;
+        e->head = (e->head + 1) % e->items;
         e->n--;
     }
     e->charge = e->inflight;
+    e->queued = 0;
+    if (e->spill)
+        e->spill->got = e->spill->put;
 }
 
 void leat_edge_done(struct leat_edge *e)
 {
     drop_all(e);
+    leat_spill_free(e->spill);
+    free(e->ring);
     pthread_mutex_destroy(&e->lock);
 }
 
-/* What the item adds to the memory that the queue keeps alive. */
-static uint64_t charge_of(const struct leat_edge *e, const struct leat_item *item)
-{
-    const struct leat_edge_entry *last;
+/* --- under the lock --------------------------------------------------------------------------- */
 
-    if (!item->slice.chunk)
-        return 0;
-    if (e->n > 0) {
-        last = &e->ring[(e->head + e->n - 1) % LEAT_EDGE_ITEMS];
-        if (last->item.slice.chunk == item->slice.chunk)
-            return 0;
+static uint64_t spilled(const struct leat_edge *e)
+{
+    return e->spill ? e->spill->put - e->spill->got : 0;
+}
+
+static void tell_filled(struct leat_edge *e)
+{
+    atomic_store_explicit(&e->filled, e->charge + spilled(e), memory_order_relaxed);
+}
+
+static struct leat_edge_entry *last_entry(struct leat_edge *e)
+{
+    return e->n > 0 ? &e->ring[(e->head + e->n - 1) % e->items] : NULL;
+}
+
+/* Does the item go on where the last one ends? Then it is no item of its own. */
+static bool joins(const struct leat_edge_entry *last, const struct leat_item *item)
+{
+    const struct leat_slice *s = &last->item.slice;
+
+    return s->chunk && s->chunk == item->slice.chunk && s->off + s->len == item->slice.off &&
+           !last->item.end && !item->begin;
+}
+
+/* There is room. */
+static void push(struct leat_edge *e, const struct leat_item *item)
+{
+    struct leat_edge_entry *last = last_entry(e);
+    uint64_t charge = item->slice.chunk ? item->slice.chunk->cap : 0;
+
+    e->queued += item->slice.len;
+    if (last && joins(last, item)) {
+        last->item.slice.len += item->slice.len;
+        last->item.end = item->end;
+        leat_chunk_unref(item->slice.chunk);
+        return;
     }
-    return item->slice.chunk->cap;
+    if (last && last->item.slice.chunk == item->slice.chunk)
+        charge = 0; /* the memory that they keep alive is one */
+    e->ring[(e->head + e->n) % e->items] =
+        (struct leat_edge_entry){.item = *item, .charge = charge};
+    e->n++;
+    e->charge += charge;
+}
+
+static void pop(struct leat_edge *e, struct leat_item *ret_item)
+{
+    struct leat_edge_entry *entry = &e->ring[e->head];
+
+    *ret_item = entry->item;
+    e->queued -= entry->item.slice.len;
+    e->inflight = entry->charge;
+    e->head = (e->head + 1) % e->items;
+    e->n--;
+}
+
+static bool has_room(const struct leat_edge *e)
+{
+    return e->n < e->items && e->charge < e->high && spilled(e) == 0;
+}
+
+static bool spill_has_room(const struct leat_edge *e, uint64_t n)
+{
+    return e->spill && spilled(e) + n <= e->spill->size;
+}
+
+/* May the reader have what is there? A writer that has no more room, or has ended, opens it too. */
+static bool gate_is_open(struct leat_edge *e)
+{
+    if (e->gate == 0 || e->state != LEAT_EDGE_OPEN)
+        return true;
+    if (e->want_drain || e->queued + spilled(e) >= e->gate)
+        e->flowing = true;
+    return e->flowing;
+}
+
+/* Is it time to wake a writer that was refused? */
+static bool is_drained(const struct leat_edge *e)
+{
+    bool room = e->spill ? spill_has_room(e, LEAT_CHUNK_MAX) : e->charge <= e->low;
+
+    return e->want_drain && room;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+/* To the file. Enters and leaves with the lock held. */
+static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
+{
+    uint64_t at = e->spill->put;
+    int r;
+
+    pthread_mutex_unlock(&e->lock);
+    r = leat_spill_write(e->spill, at, leat_slice_data(slice), slice->len);
+    pthread_mutex_lock(&e->lock);
+    if (r < 0) {
+        e->spill->error = -r;
+        return LEAT_EIO;
+    }
+    leat_chunk_unref(slice->chunk);
+    e->spill->put += slice->len;
+    if (e->reason)
+        e->spill->got = e->spill->put;
+    atomic_fetch_add_explicit(&e->spilled, slice->len, memory_order_relaxed);
+    return 0;
 }
 
 int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
 {
+    uint64_t n = item->slice.len;
     bool wake = false;
     int r = 0;
 
     pthread_mutex_lock(&e->lock);
     if (e->reason) {
         r = LEAT_ECANCELLED;
-    } else if (e->n == LEAT_EDGE_ITEMS || e->charge >= e->high) {
+    } else if (has_room(e)) {
+        push(e, item);
+    } else if (n > 0 && spill_has_room(e, n)) {
+        r = write_spill(e, &item->slice);
+    } else {
         e->want_drain = true;
         atomic_fetch_add_explicit(&e->refusals, 1, memory_order_relaxed);
         r = LEAT_FULL;
-    } else {
-        uint64_t charge = charge_of(e, item);
-
-        e->ring[(e->head + e->n) % LEAT_EDGE_ITEMS] =
-            (struct leat_edge_entry){.item = *item, .charge = charge};
-        e->n++;
-        e->charge += charge;
-        atomic_store_explicit(&e->filled, e->charge, memory_order_relaxed);
-        atomic_fetch_add_explicit(&e->bytes, item->slice.len, memory_order_relaxed);
+    }
+    if (r == 0)
+        atomic_fetch_add_explicit(&e->bytes, n, memory_order_relaxed);
+    tell_filled(e);
+    if ((r == 0 || r == LEAT_FULL) && gate_is_open(e)) {
         wake = e->reader_waits;
         e->reader_waits = false;
     }
@@ -104,32 +233,68 @@ void leat_edge_finish(struct leat_edge *e, enum leat_edge_state state)
     leat_actor_wake(e->executor, e->reader);
 }
 
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* From the file. Enters and leaves with the lock held. */
+static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
+{
+    uint64_t at = e->spill->got, n = spilled(e);
+    struct leat_chunk *chunk;
+    int r;
+
+    pthread_mutex_unlock(&e->lock);
+    r = leat_pool_get(e->pool, 0, &chunk);
+    if (r == 0) {
+        n = n < chunk->cap ? n : chunk->cap;
+        r = leat_spill_read(e->spill, at, chunk->data, (size_t)n);
+        if (r < 0) {
+            leat_chunk_unref(chunk);
+            e->spill->error = -r;
+            r = LEAT_EIO;
+        }
+    }
+    pthread_mutex_lock(&e->lock);
+    if (r < 0)
+        return r == LEAT_ELIMIT ? LEAT_FULL : r;
+    *ret_item = (struct leat_item){.slice = {.chunk = chunk, .len = (size_t)n}};
+    e->spill->got += n;
+    e->inflight = chunk->cap;
+    e->charge += e->inflight;
+    return 0;
+}
+
+/* Nothing is there to be read. */
+static int read_nothing(struct leat_edge *e)
+{
+    if (e->state != LEAT_EDGE_OPEN)
+        return e->state == LEAT_EDGE_EOF ? LEAT_END : LEAT_ECANCELLED;
+    e->flowing = false;
+    e->reader_waits = true;
+    return LEAT_EMPTY;
+}
+
 int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
 {
-    bool drain = false;
+    bool drain;
     int r = 0;
 
     pthread_mutex_lock(&e->lock);
     e->charge -= e->inflight;
     e->inflight = 0;
-    if (e->n > 0) {
-        struct leat_edge_entry *entry = &e->ring[e->head];
-
-        *ret_item = entry->item;
-        e->inflight = entry->charge;
-        e->head = (e->head + 1) % LEAT_EDGE_ITEMS;
-        e->n--;
-    } else if (e->state == LEAT_EDGE_OPEN) {
+    if (!gate_is_open(e)) {
         e->reader_waits = true;
         r = LEAT_EMPTY;
+    } else if (e->n > 0) {
+        pop(e, ret_item);
+    } else if (spilled(e) > 0) {
+        r = read_spill(e, ret_item);
     } else {
-        r = e->state == LEAT_EDGE_EOF ? LEAT_END : LEAT_ECANCELLED;
+        r = read_nothing(e);
     }
-    if (e->want_drain && e->charge <= e->low) {
+    drain = is_drained(e);
+    if (drain)
         e->want_drain = false;
-        drain = true;
-    }
-    atomic_store_explicit(&e->filled, e->charge, memory_order_relaxed);
+    tell_filled(e);
     pthread_mutex_unlock(&e->lock);
     if (drain)
         leat_actor_wake(e->executor, e->writer);

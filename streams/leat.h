@@ -199,6 +199,10 @@ LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
 /* leat_pipeline_error - the root cause, or NULL. After `done`. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
+/* leat_pipeline_warning - what is to be told of a run that succeeded: the i-th branch that lost data,
+ * as an error with code 0. Returns false if there are no more. After `done`. */
+LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t i,
+                                    struct leat_error *ret_warning);
 
 /* --- sight ---------------------------------------------------------------------------------- */
 
@@ -220,6 +224,8 @@ struct leat_stage_stats {
     uint64_t ended_ns;     /* it had ended, and others had not */
     uint64_t cpu_ns; /* processor time, with settings.measure_cpu; a child's when it has ended */
     uint64_t steps;
+    uint64_t bytes_dropped; /* that its slow branches lost */
+    uint64_t bytes_spilled; /* that went to a temporary file behind it */
 };
 
 /* A connection: what one stage gives is what another one takes. */

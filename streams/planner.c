@@ -12,13 +12,9 @@
 
 #include "io/io.h"
 #include "pipeline.h"
+#include "planner.h"
 #include "split.h"
 
-#define CHUNK_BEST ((size_t)262144)
-#define CHUNK_LEAST ((size_t)4096)
-#define MARK_CHUNKS 4u /* high-water mark of an edge, in chunks, if memory allows */
-#define SLOT_CHUNKS 2u /* a stage's output: being filled, and being used up */
-#define JOIN_CHUNKS 1u
 #define LANE_SHARE 4u /* lanes take at most this part of the limit */
 
 struct planner {
@@ -190,8 +186,8 @@ static int need_stage(struct planner *pl)
 /* As many lanes as threads, if the memory for their blocks is there. */
 static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
-    uint64_t block = info->block > 0 ? info->block : CHUNK_BEST;
-    uint64_t most = p->settings.memory / LANE_SHARE / (2 * block + 4 * CHUNK_LEAST);
+    uint64_t block = info->block > 0 ? info->block : LEAT_CHUNK_BEST;
+    uint64_t most = p->settings.memory / LANE_SHARE / (2 * block + 4 * LEAT_CHUNK_LEAST);
     unsigned n = p->settings.threads;
 
     if (info->lanes_max > 0 && info->lanes_max < n)
@@ -349,8 +345,23 @@ static int place_second_half(struct planner *pl, const struct leat_node *node)
     return 0;
 }
 
+/* What the stage asked for stands in this edge. */
+static int add_buffer(struct planner *pl, const struct leat_stage_info *info, struct leat_edge *e)
+{
+    const struct leat_buffer *b = &info->buffer;
+
+    e->fixed = b->memory;
+    e->gate = b->start_at;
+    e->pool = &pl->p->pool;
+    if (!b->spills)
+        return 0;
+    e->spill = leat_spill_new(b->dir, b->spill_size);
+    return e->spill ? 0 : no_memory(pl);
+}
+
 /* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
-static int add_branches(struct planner *pl, const struct leat_node *node, unsigned flags)
+static int add_branches(struct planner *pl, const struct leat_node *node,
+                        const struct leat_stage_info *info)
 {
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
@@ -363,12 +374,14 @@ static int add_branches(struct planner *pl, const struct leat_node *node, unsign
 
         pl->name = name;
         pl->binary = binary;
-        pl->detached = detached || (flags & LEAT_DETACHES);
+        pl->detached = detached || (info->flags & LEAT_DETACHES);
         if (!e)
             return no_memory(pl);
         r = begin_segment(pl);
         if (r == 0)
             r = join_segments(pl, from, pl->cur, e);
+        if (r == 0 && info->has_buffer)
+            r = add_buffer(pl, info, e);
         if (r == 0)
             r = add_chain(pl, &node->branches[i], false, true);
     }
@@ -505,7 +518,12 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
         r = place_second_half(pl, node);
     carry_on(pl, info);
     if (r == 0 && node->n_branches > 0)
-        r = add_branches(pl, node, info->flags);
+        return add_branches(pl, node, info);
+    if (r == 0 && info->has_buffer) {
+        r = cut_segment(pl);
+        if (r == 0)
+            r = add_buffer(pl, info, pl->cur->in_edges[0]);
+    }
     return r;
 }
 
@@ -571,78 +589,7 @@ static size_t count_nodes(const struct leat_chain *c)
     return n;
 }
 
-/* --- sizes ------------------------------------------------------------------------------------ */
-
-/* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. */
-static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,
-                        unsigned chunks)
-{
-    uint64_t mark = (uint64_t)chunk * chunks;
-
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_segment *seg = p->segments[i];
-
-        if (seg->inlet == LEAT_INLET_LANE && (seg->in_edges[0] == e || seg->ports[0].edge == e)) {
-            uint64_t block = seg->slots[0].stage->info->block + (uint64_t)chunk;
-
-            return block > mark ? block : mark;
-        }
-    }
-    return mark;
-}
-
-/* Bytes of chunks that can be alive at once. */
-static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned chunks)
-{
-    uint64_t bound = 0;
-
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_segment *seg = p->segments[i];
-
-        bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->n_ports);
-        bound += seg->join ? (uint64_t)chunk * JOIN_CHUNKS : 0;
-    }
-    for (size_t i = 0; i < p->n_edges; i++)
-        bound += mark_of(p, p->edges[i], chunk, chunks) + chunk;
-    return bound;
-}
-
-static int choose_sizes(struct planner *pl)
-{
-    struct leat_pipeline *p = pl->p;
-    size_t chunk = p->settings.chunk ? p->settings.chunk : CHUNK_BEST;
-    unsigned chunks = MARK_CHUNKS;
-    int r;
-
-    while (bound_of(p, chunk, chunks) > p->settings.memory / 2) {
-        if (chunks > 1)
-            chunks /= 2;
-        else if (p->settings.chunk == 0 && chunk > CHUNK_LEAST)
-            chunk /= 2;
-        else
-            break;
-    }
-    p->bound = bound_of(p, chunk, chunks);
-    if (p->bound > p->settings.memory) {
-        *pl->error = (struct leat_error){.code = LEAT_ELIMIT};
-        snprintf(pl->error->text, sizeof pl->error->text,
-                 "the pipeline needs at least %" PRIu64 " bytes of memory and the limit is %" PRIu64
-                 "; raise --memory",
-                 p->bound, p->settings.memory);
-        return LEAT_ELIMIT;
-    }
-    for (size_t i = 0; i < p->n_edges; i++) {
-        p->edges[i]->high = mark_of(p, p->edges[i], chunk, chunks);
-        p->edges[i]->low = p->edges[i]->high / 2;
-    }
-    p->settings.chunk = chunk;
-    r = leat_pool_init(&p->pool, p->settings.memory, chunk);
-    if (r < 0)
-        return no_memory(pl);
-    p->pool_ready = true;
-    leat_pool_reserve(&p->pool, p->bound);
-    return 0;
-}
+/* --- all of it --------------------------------------------------------------------------------- */
 
 static int connect_all(struct planner *pl)
 {
@@ -673,7 +620,7 @@ int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
         return no_memory(&pl);
     r = add_chain(&pl, &p->plan->root, true, true);
     if (r == 0)
-        r = choose_sizes(&pl);
+        r = leat_planner_sizes(p, ret_error);
     if (r == 0)
         r = connect_all(&pl);
     if (r == 0 && leat_graph_build(p) < 0)

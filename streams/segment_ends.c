@@ -21,26 +21,67 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
         seg->out_failed = true;
 }
 
-/* Returns 0: all was taken, or nobody wants it; LEAT_FULL. */
+static int fail_spill(struct leat_segment *seg, size_t i, const struct leat_edge *edge)
+{
+    struct leat_stage *stage = seg->slots[i].stage;
+
+    return leat_fail_errno(stage, edge->spill->error, "the temporary file in %s",
+                           leat_spill_dir(edge->spill));
+}
+
+/* Hands over the head of the port's queue, of a large slice its next piece. Returns as
+ * leat_edge_write. */
+static int write_head(struct leat_port_end *port)
+{
+    struct leat_slice *s = leat_queue_head(&port->last);
+    struct leat_item item = {.slice = *s};
+    int r;
+
+    if (!port->edge->spill || s->len <= LEAT_CHUNK_MAX) {
+        r = leat_edge_write(port->edge, &item);
+        if (r == 0)
+            leat_queue_pop(&port->last);
+        return r;
+    }
+    item.slice.len = LEAT_CHUNK_MAX;
+    leat_chunk_ref(s->chunk);
+    r = leat_edge_write(port->edge, &item);
+    if (r == 0) {
+        s->off += item.slice.len;
+        s->len -= item.slice.len;
+    } else {
+        leat_chunk_unref(s->chunk);
+    }
+    return r;
+}
+
+static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
+{
+    struct leat_slice *s = leat_queue_head(&port->last);
+
+    port->dropped += s->len;
+    atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->dropped, s->len,
+                              memory_order_relaxed);
+    leat_chunk_unref(s->chunk);
+    leat_queue_pop(&port->last);
+}
+
+/* Returns 0: all was taken, or nobody wants it; LEAT_FULL; or an error of the last stage. */
 static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
 {
     bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
-    struct leat_slice *s;
 
-    while (!port->gone && (s = leat_queue_head(&port->last))) {
-        struct leat_item item = {.slice = *s};
-        int r = leat_edge_write(port->edge, &item);
+    while (!port->gone && leat_queue_head(&port->last)) {
+        int r = write_head(port);
 
-        if (r == LEAT_FULL && drops && port != &seg->ports[0]) {
-            port->dropped += s->len;
-            leat_chunk_unref(s->chunk);
-        } else if (r == LEAT_FULL) {
+        if (r == LEAT_FULL && drops && port != &seg->ports[0])
+            drop_head(seg, port);
+        else if (r == LEAT_FULL)
             return LEAT_FULL;
-        } else if (r != 0) {
+        else if (r == LEAT_EIO)
+            return fail_spill(seg, seg->n - 1, port->edge);
+        else if (r != 0)
             port_gone(seg, port);
-            return 0;
-        }
-        leat_queue_pop(&port->last);
     }
     if (seg->ended_block && !port->gone) {
         struct leat_item item = {.end = seg->ended_block};
@@ -56,15 +97,20 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
     return 0;
 }
 
-/* Every port gets what it can take, whatever the others do. Returns 0 or LEAT_FULL. */
+/* Every port gets what it can take, whatever the others do. Returns as flush_port. */
 static int flush_ports(struct leat_segment *seg)
 {
-    int r = 0;
+    int result = 0;
 
-    for (size_t k = 0; k < seg->n_ports; k++)
-        if (flush_port(seg, &seg->ports[k]) == LEAT_FULL)
-            r = LEAT_FULL;
-    return r;
+    for (size_t k = 0; k < seg->n_ports; k++) {
+        int r = flush_port(seg, &seg->ports[k]);
+
+        if (r < 0)
+            return r;
+        if (r == LEAT_FULL)
+            result = r;
+    }
+    return result;
 }
 
 static bool all_gone(const struct leat_segment *seg)
@@ -108,6 +154,10 @@ int leat_outlet_turn(struct leat_segment *seg)
     if (seg->outlet == LEAT_OUTLET_CUT)
         return cut_turn(seg);
     r = flush_ports(seg);
+    if (r < 0) {
+        leat_segment_fail(seg, seg->n - 1);
+        return outlet_gone(seg, true);
+    }
     if (seg->out_failed || all_gone(seg))
         return outlet_gone(seg, seg->out_failed);
     return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;
@@ -170,6 +220,10 @@ static int read_edge(struct leat_segment *seg)
         seg->in_at++; /* concat: the next one's turn */
         return 0;
     }
+    if (r == LEAT_EIO)
+        return fail_spill(seg, 0, seg->in_edges[seg->in_at]);
+    if (r == LEAT_ENOMEM)
+        return leat_fail(s->stage, r, "%s", leat_strerror(r));
     if (r != 0)
         return r;
     if (item.slice.chunk)

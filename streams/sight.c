@@ -58,6 +58,21 @@ void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
     add_sources(p, ret);
 }
 
+/* Bytes that went to the files behind this stage. */
+static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < p->n_segments && info->has_buffer; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        for (size_t k = 0; k < seg->n_ports; k++)
+            if (seg->ports[k].edge && seg->slots[seg->n - 1].stage->info == info)
+                n += atomic_load_explicit(&seg->ports[k].edge->spilled, memory_order_relaxed);
+    }
+    return n;
+}
+
 void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
                                struct leat_stage_stats *ret)
 {
@@ -83,6 +98,42 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     }
     ret->bytes_out += atomic_load_explicit(&info->joined_bytes, memory_order_relaxed);
     ret->cpu_ns += atomic_load_explicit(&info->child_cpu_ns, memory_order_relaxed);
+    ret->bytes_dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
+    ret->bytes_spilled = spilled_by(p, info);
+}
+
+/* The i-th port of all that lost data. */
+static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, size_t i,
+                                              const struct leat_segment **ret_segment)
+{
+    for (size_t k = 0; k < p->n_segments; k++) {
+        const struct leat_segment *seg = p->segments[k];
+
+        for (size_t port = 0; port < seg->n_ports; port++)
+            if (seg->ports[port].dropped > 0 && i-- == 0) {
+                *ret_segment = seg;
+                return &seg->ports[port];
+            }
+    }
+    return NULL;
+}
+
+bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
+{
+    const struct leat_segment *seg = NULL;
+    const struct leat_port_end *port = lossy_port(p, i, &seg);
+    const struct leat_stage_info *info;
+
+    if (!port)
+        return false;
+    info = seg->slots[seg->n - 1].stage->info;
+    *ret = (struct leat_error){.stage = info->number};
+    snprintf(ret->stage_name, sizeof ret->stage_name, "%s", info->name);
+    snprintf(ret->text, sizeof ret->text,
+             "branch %zu was too slow and lost %" PRIu64 " of %" PRIu64 " bytes",
+             (size_t)(port - seg->ports), port->dropped,
+             port->dropped + atomic_load_explicit(&port->edge->bytes, memory_order_relaxed));
+    return true;
 }
 
 char *leat_pipeline_text(const struct leat_pipeline *p)

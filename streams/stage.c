@@ -418,6 +418,14 @@ void leat_plan_block(struct leat_stage *s, size_t block, size_t history)
     s->info->history = history;
 }
 
+void leat_plan_buffer(struct leat_stage *s, const struct leat_buffer *buffer)
+{
+    if (!s->planning)
+        return;
+    s->info->has_buffer = true;
+    s->info->buffer = *buffer;
+}
+
 void leat_plan_lanes(struct leat_stage *s, unsigned most)
 {
     if (s->planning)

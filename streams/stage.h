@@ -351,6 +351,18 @@ LEAT_API void leat_plan_expansion(struct leat_stage *stage, uint64_t output_max,
                                   uint64_t ratio_max);
 #define LEAT_EXPANSION_FREE ((uint64_t)1 << 20)
 
+/* How much lies between a stage and who reads what it gives. */
+struct leat_buffer {
+    uint64_t memory;     /* bytes held in memory; 0: the engine's choice */
+    uint64_t start_at;   /* bytes that must be there before the reader gets any; 0: none */
+    bool spills;         /* what memory does not hold goes to a file */
+    const char *dir;     /* where it is; NULL: TMPDIR, or /var/tmp */
+    uint64_t spill_size; /* bytes of it at most, from LEAT_SPILL_MIN; when it is full, all wait */
+};
+#define LEAT_SPILL_MIN (2 * LEAT_CHUNK_MAX)
+/* leat_plan_buffer - what stands behind this stage; of a junction: before each of its branches. */
+LEAT_API void leat_plan_buffer(struct leat_stage *stage, const struct leat_buffer *buffer);
+
 /* A stage whose library was not there at build time: it is listed, and says what is missing. */
 #define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \
     const struct leat_stage_type leat_stage_##ident = {                                            \

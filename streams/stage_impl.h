@@ -31,6 +31,8 @@ struct leat_stage_info {
     size_t block, history;
     unsigned lanes_max;             /* 0: as many as there are threads */
     uint64_t output_max, ratio_max; /* leat_plan_expansion; 0: none */
+    bool has_buffer;
+    struct leat_buffer buffer; /* what stands behind it */
     const char *input_name;
     bool input_binary; /* its input is compressed: not for a terminal */
     struct leat_side_output side;
@@ -43,6 +45,7 @@ struct leat_stage_info {
     _Atomic uint64_t joined_bytes; /* a split stage's: what its join wrote */
     _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
     _Atomic uint64_t pos, total;   /* a source's */
+    _Atomic uint64_t dropped;      /* bytes that slow branches lost */
 };
 
 struct leat_stage {

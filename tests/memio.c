@@ -290,6 +290,21 @@ uint64_t __wrap_leat_pool_done(struct leat_pool *pool)
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
+static void look_at_losses(struct memio *io)
+{
+    struct leat_error warning;
+
+    io->dropped = io->warnings = 0;
+    for (size_t i = 0; i < io->stats.n_stages; i++) {
+        struct leat_stage_stats stage;
+
+        leat_pipeline_stage_stats(io->pipeline, i, &stage);
+        io->dropped += stage.bytes_dropped;
+    }
+    while (leat_pipeline_warning(io->pipeline, io->warnings, &warning))
+        io->warnings++;
+}
+
 static int build_and_run(struct memio *io, const char *text)
 {
     struct leat_registry *registry = leat_registry_new();
@@ -311,6 +326,7 @@ static int build_and_run(struct memio *io, const char *text)
         goto out;
     r = leat_pipeline_run(io->pipeline);
     leat_pipeline_stats(io->pipeline, &io->stats);
+    look_at_losses(io);
     error = leat_pipeline_error(io->pipeline);
     if (error)
         io->error = *error;

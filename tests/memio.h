@@ -54,6 +54,8 @@ struct memio {
     int code;                /* as memio_run returned it */
     struct leat_error error; /* code 0 if it went well */
     struct leat_stats stats; /* as after the run */
+    uint64_t dropped;        /* bytes, of all stages */
+    unsigned warnings;       /* that the pipeline has */
     uint64_t chunks_left;    /* chunks that nobody gave back: must be 0 */
     uint64_t charged_left;   /* bytes that stages charged and did not give back: must be 0 */
 

@@ -201,3 +201,36 @@ each_place() {
     needs zstd
     zstd -dcq o | cmp - log
 }
+
+@test "a branch that loses data is told, in words and in JSON" {
+    local slow='limit --rate=100K --burst=1000 : null'
+    for _ in 1 2 3 4 5 6; do cat log; done >large
+    run leat --chunk=1000 read large : tee --slow=drop [ $slow ] : write out
+    is 0
+    has 'leat: warning: tee (#2): branch 1 was too slow and lost '
+    cmp large out
+    run leat --force --stats=json --chunk=1000 read large : tee --slow=drop [ $slow ] : write out
+    is 0
+    has '"bytes_dropped":'
+    run leat --force --json --chunk=1000 read large : tee --slow=drop [ $slow ] : write out
+    has '{"type":"warning","stage":2,"name":"tee","text":"branch 1 was too slow and lost '
+    run leat --force --quiet --chunk=1000 read large : tee --slow=drop [ $slow ] : write out
+    [ -z "$output" ]
+}
+
+@test "a spill and a buffer leave nothing behind" {
+    mkdir spill
+    leat read log : tee --slow=spill --spill=spill [ limit --rate=100M : write a ] : write b
+    leat read log : buffer --spill=spill --start-at=100% : write c
+    cmp log a && cmp log b && cmp log c
+    [ -z "$(ls -A spill)" ]
+    run -1 leat read log : buffer --spill=nowhere : write d
+    has 'cannot make a temporary file in nowhere: No such file'
+    [ "$(id -u)" = 0 ] || return 0
+    mount -t tmpfs -o size=64k tmpfs spill 2>/dev/null || return 0
+    run leat --chunk=4K read log : buffer --spill=spill --start-at=100% : write d
+    umount spill
+    is 1
+    has 'the temporary file in spill: No space left on device'
+    [ ! -e d ]
+}

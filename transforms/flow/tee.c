@@ -5,10 +5,12 @@
 extern const struct leat_stage_type leat_stage_tee;
 
 #define BRANCHES_MAX 64u
+#define SPILL_SIZE ((uint64_t)1 << 30) /* of each branch, if it is not given */
 
 enum slow {
     SLOW_BLOCK,
     SLOW_DROP,
+    SLOW_SPILL,
 };
 
 enum on_error {
@@ -18,13 +20,24 @@ enum on_error {
 
 struct tee_params {
     int slow, on_error;
+    const char *spill;
+    uint64_t spill_size;
 };
 
 static int tee_plan(struct leat_stage *s)
 {
     const struct tee_params *p = leat_params(s);
     unsigned flags = LEAT_PASS_THROUGH;
+    struct leat_buffer buffer = {
+        .spills = true,
+        .dir = p->spill,
+        .spill_size = p->spill_size > 0 ? p->spill_size : SPILL_SIZE,
+    };
 
+    if (p->slow != SLOW_SPILL && (p->spill || p->spill_size > 0))
+        return leat_fail(s, LEAT_EUSAGE, "--spill and --spill-size go with --slow=spill");
+    if (p->slow == SLOW_SPILL)
+        leat_plan_buffer(s, &buffer);
     if (p->slow == SLOW_DROP)
         flags |= LEAT_DROPS;
     if (p->on_error == ON_ERROR_DETACH)
@@ -47,9 +60,21 @@ static const struct leat_option tee_options[] = {
      .kind = LEAT_OPT_ENUM,
      .offset = offsetof(struct tee_params, slow),
      .metavar = "POLICY",
-     .choices = "block|drop",
+     .choices = "block|drop|spill",
      .initial = SLOW_BLOCK,
-     .help = "a branch that is too slow holds back all, or loses data"},
+     .help = "a branch that is too slow holds back all, loses data, or is fed from a file"},
+    {.name = "spill",
+     .kind = LEAT_OPT_STRING,
+     .offset = offsetof(struct tee_params, spill),
+     .metavar = "DIR",
+     .help = "where the temporary files of --slow=spill are; TMPDIR or /var/tmp if not given"},
+    {.name = "spill-size",
+     .kind = LEAT_OPT_SIZE,
+     .offset = offsetof(struct tee_params, spill_size),
+     .metavar = "SIZE",
+     .min = LEAT_SPILL_MIN,
+     .max = INT64_MAX,
+     .help = "the most that the file of one branch holds, 2M or more; 1G if not given"},
     {.name = "on-error",
      .kind = LEAT_OPT_ENUM,
      .offset = offsetof(struct tee_params, on_error),
@@ -72,7 +97,9 @@ const struct leat_stage_type leat_stage_tee = {
         "branch that fails leaves the others running and their outputs are committed; the exit "
         "status is 8 then, and the message names the branch's error.\n\n"
         "With --slow=drop a branch that does not keep up loses whole pieces of the stream, never "
-        "the stream itself.",
+        "the stream itself; how much each lost is told at the end, and in --stats. With --slow=spill "
+        "what it is behind goes to a temporary file, which has no name and is gone with the "
+        "pipeline. When the file is full the branch holds back all, as without it.",
     .examples = "read words.txt : tee [ sha256 : write words.sha ] [ count -l ] : null",
     .kind = LEAT_TRANSFORM,
     .branches_min = 1,

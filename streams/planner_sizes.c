@@ -1,0 +1,107 @@
+/* planner_sizes.c - how large chunks and edges are, so that their sum stays within the limit. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "planner.h"
+
+#define MARK_CHUNKS 4u /* high-water mark of an edge, in chunks, if memory allows */
+#define SLOT_CHUNKS 2u /* a stage's output: being filled, and being used up */
+#define JOIN_CHUNKS 1u
+
+/* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. */
+static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,
+                        unsigned chunks)
+{
+    uint64_t mark = (uint64_t)chunk * chunks;
+
+    if (e->fixed > 0)
+        return e->fixed > chunk ? e->fixed : chunk;
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        if (seg->inlet == LEAT_INLET_LANE && (seg->in_edges[0] == e || seg->ports[0].edge == e)) {
+            uint64_t block = seg->slots[0].stage->info->block + (uint64_t)chunk;
+
+            return block > mark ? block : mark;
+        }
+    }
+    return mark;
+}
+
+/* Bytes of chunks that can be alive at once. */
+static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned chunks)
+{
+    uint64_t bound = 0;
+
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->n_ports);
+        bound += seg->join ? (uint64_t)chunk * JOIN_CHUNKS : 0;
+    }
+    for (size_t i = 0; i < p->n_edges; i++)
+        bound += mark_of(p, p->edges[i], chunk, chunks) + chunk;
+    return bound;
+}
+
+/* Bytes that stages asked for; the rest of the limit is for all else. */
+static uint64_t fixed_of(const struct leat_pipeline *p)
+{
+    uint64_t fixed = 0;
+
+    for (size_t i = 0; i < p->n_edges; i++)
+        fixed += p->edges[i]->fixed;
+    return fixed < p->settings.memory ? fixed : p->settings.memory;
+}
+
+/* A buffer's writer goes on as soon as there is some room; else it waits for half of it. */
+static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t chunk,
+                     unsigned chunks)
+{
+    uint64_t high = mark_of(p, e, chunk, chunks), step = (uint64_t)chunk * MARK_CHUNKS;
+
+    return leat_edge_size(e, high, e->fixed > 2 * step ? high - step : high / 2);
+}
+
+static int no_memory(struct leat_error *ret_error)
+{
+    *ret_error = (struct leat_error){.code = LEAT_ENOMEM, .text = "out of memory"};
+    return LEAT_ENOMEM;
+}
+
+int leat_planner_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
+{
+    size_t chunk = p->settings.chunk ? p->settings.chunk : LEAT_CHUNK_BEST;
+    unsigned chunks = MARK_CHUNKS;
+    uint64_t fixed = fixed_of(p);
+    int r;
+
+    while (bound_of(p, chunk, chunks) > fixed + (p->settings.memory - fixed) / 2) {
+        if (chunks > 1)
+            chunks /= 2;
+        else if (p->settings.chunk == 0 && chunk > LEAT_CHUNK_LEAST)
+            chunk /= 2;
+        else
+            break;
+    }
+    p->bound = bound_of(p, chunk, chunks);
+    if (p->bound > p->settings.memory) {
+        *ret_error = (struct leat_error){.code = LEAT_ELIMIT};
+        snprintf(ret_error->text, sizeof ret_error->text,
+                 "the pipeline needs at least %" PRIu64 " bytes of memory and the limit is %" PRIu64
+                 "; raise --memory",
+                 p->bound, p->settings.memory);
+        return LEAT_ELIMIT;
+    }
+    for (size_t i = 0; i < p->n_edges; i++)
+        if (size_edge(p, p->edges[i], chunk, chunks) < 0)
+            return no_memory(ret_error);
+    p->settings.chunk = chunk;
+    r = leat_pool_init(&p->pool, p->settings.memory, chunk);
+    if (r < 0)
+        return no_memory(ret_error);
+    p->pool_ready = true;
+    leat_pool_reserve(&p->pool, p->bound);
+    return 0;
+}
