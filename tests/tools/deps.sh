@@ -7,7 +7,7 @@ set -euo pipefail
 
 group() {
     case $1 in
-    @check) echo bats zstd gzip time ;;
+    @check) echo bats zstd gzip time procps ;;
     @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools ;;
     @lint) echo clang-format clang-tidy cppcheck mandoc shellcheck ;;
     *) echo "$1" ;;

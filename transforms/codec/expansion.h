@@ -22,8 +22,8 @@ struct leat_expansion_params {
         .name = "max-ratio", .kind = LEAT_OPT_INT,                                                 \
         .offset = offsetof(struct leat_expansion_params, max_ratio), .metavar = "N", .min = 1,     \
         .max = INT64_MAX,                                                                          \
-        .help = "fail with status 7 if more than 1 MiB, and more than N times the input, comes "   \
-                "out; no limit if it is not given"                                                 \
+        .help = "fail with status 7 if over 1 MiB, and over N times the input, comes out; "        \
+                "default no limit"                                                                 \
     }
 
 /* For a decoder that has no others. */
