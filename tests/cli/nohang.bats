@@ -67,7 +67,7 @@ each_threads() {
 @test "exec whose child keeps the pipe open" {
     each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \$! >>pids; cat" : write --force out'
     same log out
-    xargs kill <pids
+    mapfile -t pids <pids && kill "${pids[@]}"
 }
 
 @test "exec that waits for all its input before it writes" {
