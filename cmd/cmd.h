@@ -29,6 +29,7 @@ const char *buf_text(const struct buf *buf);
 /* --- term.c: terminals, widths, layout -------------------------------------------------------- */
 
 #define TERM_WIDTH_DEFAULT 80u
+#define TERM_HEIGHT_DEFAULT 24u
 #define TERM_WIDTH_MIN 20u
 #define TERM_WIDTH_TEXT 100u /* longer lines of prose are hard to read */
 
@@ -42,6 +43,8 @@ struct term {
 void term_init(struct term *term, int fd, enum color_when when);
 /* term_width - columns now; $COLUMNS or 80 if it is no terminal. */
 unsigned term_width(const struct term *term);
+/* term_height - lines now; 24 if it is no terminal. */
+unsigned term_height(const struct term *term);
 /* term_columns - columns that n bytes of UTF-8 take, a character each. */
 size_t term_columns(const char *text, size_t n);
 /* term_wrap - words of text[0..n) in lines of at most `width` columns, all but the first
@@ -73,6 +76,7 @@ struct human human_seconds(uint64_t ns);        /* "0.042 s", "12.3 s" */
 enum progress_kind {
     PROGRESS_AUTO,
     PROGRESS_BAR,
+    PROGRESS_STAGES,
     PROGRESS_PLAIN,
     PROGRESS_JSON,
     PROGRESS_NONE,
@@ -182,6 +186,35 @@ unsigned progress_percent(const struct progress_view *view);
 void progress_line(struct buf *buf, const struct progress_view *view, unsigned width, bool utf8,
                    bool color);
 
+/* --- live.c: a row a stage -------------------------------------------------------------------- */
+
+enum live_meter { LIVE_IN, LIVE_OUT, LIVE_BUSY, LIVE_WAIT_IN, LIVE_WAIT_OUT, LIVE_METERS };
+
+struct live_row {
+    struct leat_stage_stats stage;
+    struct meter meters[LIVE_METERS];
+    uint64_t in_rate, out_rate, fill, capacity; /* capacity 0: no buffer before it */
+    unsigned busy, wait_in, wait_out;           /* per cent, lately */
+};
+
+struct live {
+    const struct job *job;
+    struct live_row *rows; /* n of them */
+    size_t n, marked;      /* the row of the bottleneck; SIZE_MAX: not known */
+};
+
+/* live_init - Returns 0, or -1 if there is no memory. live_done in any case. */
+int live_init(struct live *live, const struct job *job);
+void live_done(struct live *live);
+/* live_look - bring the rows up to now. */
+void live_look(struct live *live);
+/* live_table - a head and as many rows as `height` has room for, of at most `width` columns, each
+ * followed by line_end. Returns the number of lines. */
+size_t live_table(struct buf *buf, const struct live *live, unsigned width, unsigned height,
+                  const struct term *term, const char *line_end);
+void live_lines(struct buf *buf, const struct live *live);
+void live_json(struct buf *buf, const struct live *live);
+
 /* --- progress.c ------------------------------------------------------------------------------- */
 
 struct progress {
@@ -189,7 +222,9 @@ struct progress {
     const struct config *config;
     const struct job *job;
     struct meter meter;
-    bool drawn; /* a line is on the terminal, without a newline */
+    struct live live; /* of PROGRESS_STAGES */
+    bool drawn;       /* a line is on the terminal, without a newline */
+    size_t lines;     /* and so many whole ones above it */
 };
 
 /* progress_init - chooses for PROGRESS_AUTO. */
@@ -200,7 +235,7 @@ unsigned progress_delay_ms(const struct progress *progress);
 void progress_tick(struct progress *progress);
 /* progress_status - one line, now, whatever the kind (SIGUSR1). */
 void progress_status(struct progress *progress);
-/* progress_end - nothing of it stays on a terminal. */
+/* progress_end - nothing of it stays on a terminal. Once, after progress_init. */
 void progress_end(struct progress *progress);
 
 /* --- bottleneck.c: which stage holds the rest back -------------------------------------------- */

@@ -60,8 +60,9 @@ const struct global_option global_options[] = {
     [OPT_JSON] = {.name = "json", .help = "errors, statistics and progress as JSON lines"},
     [OPT_PROGRESS] = {.name = "progress",
                       .metavar = "KIND",
-                      .choices = "auto|bar|plain|json|none",
-                      .help = "how to show progress on standard error; auto: a bar on a terminal"},
+                      .choices = "auto|bar|stages|plain|json|none",
+                      .help = "how to show progress on standard error; auto: a bar on a terminal; "
+                              "stages: a row a stage"},
     [OPT_COLOR] = {.name = "color",
                    .metavar = "WHEN",
                    .choices = "auto|always|never",

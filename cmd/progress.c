@@ -13,6 +13,7 @@
 
 #define BAR_INTERVAL_MS 100u
 #define BAR_DELAY_MS 400u /* a job that is over by then shows nothing */
+#define STAGES_INTERVAL_MS 250u
 #define PLAIN_INTERVAL_MS 5000u
 #define JSON_INTERVAL_MS 1000u
 #define SLOWEST_MIN 10u /* per cent: below, nothing holds the rest back yet */
@@ -55,6 +56,17 @@ void progress_init(struct progress *pr, const struct config *c, const struct job
 {
     *pr = (struct progress){.kind = choose(c, job->pipeline), .config = c, .job = job};
     meter_add(&pr->meter, 0, 0);
+    if (pr->kind == PROGRESS_STAGES && live_init(&pr->live, job) < 0)
+        pr->kind = PROGRESS_PLAIN;
+}
+
+/* A table that is drawn over itself. */
+static bool draws_table(const struct progress *pr)
+{
+    const char *term = getenv("TERM");
+
+    return pr->kind == PROGRESS_STAGES && pr->config->err.tty && !pr->config->json && term &&
+           strcmp(term, "dumb") != 0;
 }
 
 unsigned progress_interval_ms(const struct progress *pr)
@@ -62,6 +74,10 @@ unsigned progress_interval_ms(const struct progress *pr)
     switch (pr->kind) {
     case PROGRESS_BAR:
         return BAR_INTERVAL_MS;
+    case PROGRESS_STAGES:
+        return draws_table(pr)    ? STAGES_INTERVAL_MS
+               : pr->config->json ? JSON_INTERVAL_MS
+                                  : PLAIN_INTERVAL_MS;
     case PROGRESS_PLAIN:
         return PLAIN_INTERVAL_MS;
     case PROGRESS_JSON:
@@ -73,7 +89,7 @@ unsigned progress_interval_ms(const struct progress *pr)
 
 unsigned progress_delay_ms(const struct progress *pr)
 {
-    return pr->kind == PROGRESS_BAR ? BAR_DELAY_MS : progress_interval_ms(pr);
+    return pr->kind == PROGRESS_BAR || draws_table(pr) ? BAR_DELAY_MS : progress_interval_ms(pr);
 }
 
 /* --- what is shown now ------------------------------------------------------------------------ */
@@ -86,6 +102,8 @@ static struct progress_view look(struct progress *pr)
     struct progress_view v = {.left_ns = UINT64_MAX};
 
     leat_pipeline_stats(pipeline, &stats);
+    if (pr->kind == PROGRESS_STAGES)
+        live_look(&pr->live);
     meter_add(&pr->meter, stats.elapsed_ns, stats.source_pos);
     v.pos = stats.source_pos;
     v.total = stats.source_total;
@@ -126,7 +144,7 @@ static void add_plain(struct buf *b, const struct progress_view *v)
     buf_add(b, "\n");
 }
 
-static void add_json(struct buf *b, const struct progress_view *v)
+static void add_json(struct buf *b, const struct progress *pr, const struct progress_view *v)
 {
     buf_add(b, "{\"type\":\"progress\",\"elapsed_s\":%.3f,\"pos\":%" PRIu64 ",\"total\":",
             (double)v->elapsed_ns / 1e9, v->pos);
@@ -144,6 +162,10 @@ static void add_json(struct buf *b, const struct progress_view *v)
         buf_json(b, v->slowest);
     else
         buf_add(b, "null");
+    if (pr->kind == PROGRESS_STAGES) {
+        buf_add(b, ",\"stages\":");
+        live_json(b, &pr->live);
+    }
     buf_add(b, ",\"finishing\":%s}\n", v->finishing ? "true" : "false");
 }
 
@@ -155,22 +177,43 @@ static bool in_foreground(const struct progress *pr)
 
 static void erase(struct progress *pr, struct buf *b)
 {
-    if (pr->drawn)
+    if (pr->lines > 0)
+        buf_add(b, "\r\033[%zuA\033[J", pr->lines);
+    else if (pr->drawn)
         buf_add(b, pr->config->err.tty ? "\r\033[K" : "\n");
     pr->drawn = false;
+    pr->lines = 0;
 }
 
 static void draw(struct progress *pr, struct buf *b, const struct progress_view *v)
 {
     const struct term *t = &pr->config->err;
+    unsigned width = term_width(t);
 
     if (!in_foreground(pr))
         return;
     buf_add(b, "\r");
-    progress_line(b, v, term_width(t), t->utf8, t->color);
+    if (pr->kind == PROGRESS_STAGES) {
+        if (pr->lines > 0)
+            buf_add(b, "\033[%zuA", pr->lines);
+        pr->lines = live_table(b, &pr->live, width - 1, term_height(t) - 2, t, "\033[K\r\n");
+    }
+    progress_line(b, v, width, t->utf8, t->color);
     if (t->tty)
-        buf_add(b, "\033[K");
+        buf_add(b, pr->lines > 0 ? "\033[J" : "\033[K");
     pr->drawn = true;
+}
+
+/* Whatever the kind, in words. */
+static void add_words(struct progress *pr, struct buf *b, const struct progress_view *v)
+{
+    if (pr->kind == PROGRESS_JSON || pr->config->json) {
+        add_json(b, pr, v);
+        return;
+    }
+    add_plain(b, v);
+    if (pr->kind == PROGRESS_STAGES)
+        live_lines(b, &pr->live);
 }
 
 void progress_tick(struct progress *pr)
@@ -178,12 +221,10 @@ void progress_tick(struct progress *pr)
     struct progress_view v = look(pr);
     struct buf b = {.n = 0};
 
-    if (pr->kind == PROGRESS_BAR)
+    if (pr->kind == PROGRESS_BAR || draws_table(pr))
         draw(pr, &b, &v);
-    else if (pr->kind == PROGRESS_JSON || pr->config->json)
-        add_json(&b, &v);
     else
-        add_plain(&b, &v);
+        add_words(pr, &b, &v);
     message_write(&b);
     buf_free(&b);
 }
@@ -196,7 +237,7 @@ void progress_status(struct progress *pr)
 
     erase(pr, &b);
     if (pr->config->json)
-        add_json(&b, &v);
+        add_json(&b, pr, &v);
     else
         add_plain(&b, &v);
     if (drawn)
@@ -212,6 +253,8 @@ void progress_end(struct progress *pr)
     erase(pr, &b);
     message_write(&b);
     buf_free(&b);
-    if (pr->kind == PROGRESS_PLAIN || pr->kind == PROGRESS_JSON)
+    if (pr->kind == PROGRESS_PLAIN || pr->kind == PROGRESS_JSON ||
+        (pr->kind == PROGRESS_STAGES && !draws_table(pr)))
         progress_tick(pr);
+    live_done(&pr->live);
 }

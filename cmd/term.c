@@ -36,6 +36,15 @@ unsigned term_width(const struct term *t)
     return width < TERM_WIDTH_MIN ? TERM_WIDTH_MIN : (unsigned)width;
 }
 
+unsigned term_height(const struct term *t)
+{
+    struct winsize size;
+
+    if (t->tty && ioctl(t->fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+        return size.ws_row;
+    return TERM_HEIGHT_DEFAULT;
+}
+
 size_t term_columns(const char *text, size_t n)
 {
     size_t columns = 0;

@@ -6,8 +6,11 @@
 
 /* NOLINTBEGIN(bugprone-suspicious-include): pure parts of the command, tested by themselves */
 #include "../cmd/bar.c"
+#include "../cmd/bottleneck.c"
 #include "../cmd/buf.c"
+#include "../cmd/live.c"
 #include "../cmd/meter.c"
+#include "../cmd/table.c"
 #include "../cmd/term.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
@@ -103,6 +106,75 @@ TEST(test_no_line_is_wider_than_the_terminal)
         }
     }
     buf_free(&line);
+}
+
+/* --- the table of stages ---------------------------------------------------------------------- */
+
+static struct live_row rows[3] = {
+    {.stage = {.name = "read",
+               .text = "read a-file-with-a-very-long-name-that-has-to-be-cut.log.gz",
+               .number = 1,
+               .bytes_out = 1000,
+               .workers = 1},
+     .out_rate = 100 << 20,
+     .busy = 3,
+     .wait_out = 97},
+    {.stage = {.name = "gunzip",
+               .text = "gunzip",
+               .number = 2,
+               .bytes_in = 1000,
+               .bytes_out = 4250,
+               .workers = 1},
+     .in_rate = 100 << 20,
+     .out_rate = 425 << 20,
+     .fill = 3,
+     .capacity = 4,
+     .busy = 97,
+     .wait_in = 1,
+     .wait_out = 2},
+    {.stage = {.name = "write", .text = "write -", .bytes_in = 4250, .workers = 1},
+     .in_rate = 425 << 20,
+     .busy = 1,
+     .wait_in = 99},
+};
+static const struct live table = {.rows = rows, .n = 3, .marked = 1};
+static const struct term bare = {.fd = 2};
+
+static const char *show_table(unsigned width, unsigned height, size_t *ret_lines)
+{
+    buf_free(&line);
+    *ret_lines = live_table(&line, &table, width, height, &bare, "\n");
+    ASSERT(!line.failed);
+    return buf_text(&line);
+}
+
+TEST(test_a_table_has_a_row_a_stage_and_marks_the_bottleneck)
+{
+    size_t lines;
+
+    ASSERT_STREQ(
+        show_table(80, 24, &lines),
+        "  # stage                    in       out  ratio buffer  busy wait-in wait-out\n"
+        "  1 read a-file-wit..         -    100M/s      -      -    3%      0%      97%\n"
+        "  2 gunzip               100M/s    425M/s   4.25    75%   97%      1%       2% <\n"
+        "    write -              425M/s         -      -      -    1%     99%       0%\n");
+    ASSERT_EQ(lines, 4);
+}
+
+TEST(test_no_table_is_wider_or_higher_than_the_terminal)
+{
+    for (unsigned width = 42; width <= 200; width++)
+        for (unsigned height = 2; height <= 6; height++) {
+            size_t lines, seen = 0;
+            const char *text = show_table(width, height, &lines);
+
+            test_context("width %u, height %u:\n%s", width, height, text);
+            ASSERT_LE(lines, height);
+            ASSERT_STR_HAS(text, "gunzip"); /* the marked one is always there */
+            for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1, seen++)
+                ASSERT_LE(term_columns(text, (size_t)(end - text)), width);
+            ASSERT_EQ(seen, lines);
+        }
 }
 
 /* --- the meter -------------------------------------------------------------------------------- */

@@ -78,6 +78,19 @@ bench_copy() {
     rm -f a b
 }
 
+# What is shown costs at most 1 % of the processor time of a copy; on a terminal, which script makes.
+bench_progress() {
+    local files='big.log big.log big.log big.log big.log big.log big.log big.log' kind
+    for kind in bar stages; do
+        COMPARE=cpu pair "CPU of a copy with --progress=$kind: none" 0.99 \
+            "script -qec '$L --progress=$kind read $files : pass : null' /dev/null >/dev/null" \
+            "script -qec '$L --progress=none read $files : pass : null' /dev/null >/dev/null" true true
+    done
+    COMPARE=cpu pair 'CPU of a copy with --report: none' 0.99 \
+        "$L --report=report.html read $files : pass : null" "$L read $files : pass : null" true true
+    rm -f report.html
+}
+
 bench_gunzip() {
     local f
     for f in big.log big.tar; do
@@ -165,7 +178,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy gunzip recode zstd grep start node main engine)
+all=(copy progress gunzip recode zstd grep start node main engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs

@@ -161,6 +161,33 @@ EOF
     [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[K//')" ]
 }
 
+@test "progress by stages is lines where there is no terminal, and JSON on request" {
+    log_lines 1000 >log
+    run -0 --separate-stderr leat --progress=stages read log : gzip : null
+    [[ $stderr == 'leat: 100 %, '*$'\n''leat:   read log: in '*$'\n''leat:   gzip: in '* ]]
+    [[ $stderr == *' waits for input '* && $stderr == *'<- bottleneck'* && $stderr != *$'\x1b'* ]]
+    run -0 --separate-stderr leat --json --progress=stages read log : gzip : null
+    [[ $stderr == '{"type":"progress",'*'"stages":[{"number":1,"name":"read",'*'}' ]]
+    needs jq
+    jq -e '.stages | length == 3' <<<"$stderr"
+}
+
+@test "on a terminal progress by stages is a table, and erased at the end" {
+    needs script
+    mkfifo feed
+    exec 9<>feed
+    TERM=xterm script -qfec "stty rows 20 cols 90; '$LEAT' --progress=stages read feed : gzip : null" \
+        typescript </dev/null >/dev/null 9>&- &
+    pid=$!
+    echo hello >&9
+    wait_for grep -q 'wait-in' typescript
+    wait_for grep -q '^  3 null' typescript
+    exec 9>&-
+    wait_for gone "$pid"
+    # What is left after the last erasure is nothing.
+    [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[J//')" ]
+}
+
 @test "no bar on a terminal that the data goes to, or that is dumb" {
     needs script
     log_lines 100 >log
