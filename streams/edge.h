@@ -20,6 +20,7 @@
 /* One block of a split stage, on its way from the cutter through a lane to the joiner. */
 struct leat_block {
     uint64_t index;
+    uint64_t note;             /* of the cutter, for the lane */
     uint64_t offset;           /* of its first byte in the stage's input */
     struct leat_slice history; /* chunk NULL: none */
     max_align_t result[];

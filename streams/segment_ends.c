@@ -191,7 +191,7 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
 {
     struct leat_stage *stage = s->stage;
     const struct leat_split *split = stage->type->split;
-    struct leat_in in = {.block = block->index, .offset = block->offset};
+    struct leat_in in = {.block = block->index, .offset = block->offset, .note = block->note};
     int r = 0;
 
     seg->block = block;

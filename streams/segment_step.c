@@ -162,6 +162,14 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     return end ? (size_t)(end - data) + 1 : len;
 }
 
+/* What a lane gives goes through the join's hands: that is where the output is counted. */
+static bool is_for_merge(const struct leat_segment *seg)
+{
+    const struct leat_split *split = seg->slots[0].stage->type->split;
+
+    return seg->outlet == LEAT_OUTLET_LANE && split && split->merge;
+}
+
 static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
 {
     static const uint8_t nothing[1];
@@ -179,6 +187,7 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
         leat_inputs_show(seg->inputs, in);
     if (seg->block && i == 0) {
         in->block = seg->block->index;
+        in->note = seg->block->note;
         if (seg->block->history.chunk) {
             in->history = leat_slice_data(&seg->block->history);
             in->history_len = seg->block->history.len;
@@ -243,7 +252,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     produced = slot_out_end(s);
     consume(s, in.pos);
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
-    leat_account_step(seg, i, used, produced);
+    leat_account_step(seg, i, used, is_for_merge(seg) ? 0 : produced);
     leat_queue_clear(&seg->dump);
     if (r >= 0)
         r = check_expansion(seg, s, r);

@@ -52,6 +52,7 @@ void leat_split_free(struct leat_split_run *run)
     if (!run->block_sent)
         leat_block_free(run->block);
     leat_block_free(run->joined);
+    leat_chunk_unref(run->merging.chunk);
     leat_out_done(&run->out);
     leat_stage_free(run->stage);
     free(run->history);
@@ -77,6 +78,8 @@ static int block_new(struct leat_split_run *run)
         return leat_fail(run->stage, LEAT_ENOMEM, "out of memory");
     b->index = run->index;
     b->offset = run->offset;
+    b->note = run->stage->note;
+    run->stage->note = 0;
     if (run->history_len > 0) {
         r = leat_pool_get(run->pool, run->history_len, &b->history.chunk);
         if (r < 0) {
@@ -244,32 +247,94 @@ void leat_cut_done(struct leat_split_run *run)
 
 /* --- the joiner ------------------------------------------------------------------------------- */
 
-/* One call of the stage's join. Returns 1: it is through; 0: call again; LEAT_FULL: no memory. */
-static int call_join(struct leat_segment *seg, enum leat_join when, const void *result)
+static int joiner_failed(struct leat_segment *seg)
+{
+    seg->lane_error = seg->join->stage->failure;
+    return seg->lane_error.code;
+}
+
+/* More came out than may. */
+static int check_expansion(struct leat_segment *seg)
 {
     struct leat_split_run *run = seg->join;
-    const struct leat_split *split = run->info->type->split;
-    int r;
+    uint64_t over = leat_stage_expansion(run->stage, run->joined_bytes + run->out.total);
 
-    if (!split->join)
-        return 1;
-    leat_out_begin(&run->out);
-    r = split->join(run->stage, when, result, &run->out);
+    if (over == 0)
+        return 0;
+    leat_queue_cut(run->out.to, over);
+    return joiner_failed(seg);
+}
+
+/* After a call of join or merge that returned r; `used`: it took input.
+ * Returns 1: it is through; 0: call again; LEAT_FULL: no memory; or an error. */
+static int called(struct leat_segment *seg, int r, bool used)
+{
+    struct leat_split_run *run = seg->join;
+    int checked;
+
     leat_out_end(&run->out);
     leat_count(&run->info->joined_bytes, run->out.step_bytes);
-    if (r == LEAT_END)
-        return 1;
     if (r == LEAT_MORE && run->out.nomem)
         r = leat_fail(run->stage, LEAT_ENOMEM, "out of memory");
-    else if (r == LEAT_MORE && run->out.step_bytes == 0 && !run->out.full)
+    else if (r == LEAT_MORE && !used && run->out.step_bytes == 0 && !run->out.full)
         r = leat_fail(run->stage, LEAT_EINTERNAL, "joining made no progress");
     if (r < 0) {
         if (!run->stage->failure.code)
             leat_fail(run->stage, r, "%s", leat_strerror(r));
-        seg->lane_error = run->stage->failure;
-        return r;
+        return joiner_failed(seg);
     }
-    return run->out.starved && run->out.step_bytes == 0 ? LEAT_FULL : 0;
+    checked = check_expansion(seg);
+    if (checked < 0)
+        return checked;
+    if (r == LEAT_END)
+        return 1;
+    return run->out.starved && run->out.step_bytes == 0 && !used ? LEAT_FULL : 0;
+}
+
+static int call_join(struct leat_segment *seg, enum leat_join when, const void *result)
+{
+    struct leat_split_run *run = seg->join;
+    const struct leat_split *split = run->info->type->split;
+
+    if (!split->join)
+        return 1;
+    leat_out_begin(&run->out);
+    return called(seg, split->join(run->stage, when, result, &run->out), false);
+}
+
+/* One call of the stage's merge. Returns as leat_join_read. */
+static int call_merge(struct leat_segment *seg)
+{
+    static const uint8_t nothing[1];
+    struct leat_split_run *run = seg->join;
+    struct leat_slice *s = &run->merging;
+    struct leat_in in = {
+        .data = s->chunk ? leat_slice_data(s) : nothing,
+        .len = s->len,
+        .end = run->joined != NULL,
+        .engine = s->chunk,
+    };
+    int r;
+
+    leat_out_begin(&run->out);
+    r = run->info->type->split->merge(run->stage, &in, run->joined ? run->joined->result : NULL,
+                                      &run->out);
+    s->off += in.pos;
+    s->len -= in.pos;
+    if (s->len == 0) {
+        leat_chunk_unref(s->chunk);
+        s->chunk = NULL;
+    }
+    if (r == LEAT_END && (!run->joined || s->chunk))
+        r = leat_fail(run->stage, LEAT_EINTERNAL, "merging ended before the end of a block");
+    r = called(seg, r, in.pos > 0 || (!run->joined && s->len == 0));
+    if (r < 0 || r == LEAT_FULL)
+        return r;
+    if (r == 1)
+        run->phase = JOIN_BLOCK;
+    else if (!run->joined && !s->chunk)
+        run->phase = JOIN_READ;
+    return 0;
 }
 
 static int read_lane(struct leat_segment *seg)
@@ -277,7 +342,6 @@ static int read_lane(struct leat_segment *seg)
     struct leat_split_run *run = seg->join;
     struct leat_edge *lane = run->lanes[run->at];
     struct leat_item item = {0};
-    uint64_t over;
     int r = leat_edge_read(lane, &item);
 
     if (r == LEAT_END) {
@@ -290,21 +354,19 @@ static int read_lane(struct leat_segment *seg)
     }
     if (r != 0)
         return r;
+    run->joined = item.end;
+    if (run->info->type->split->merge) {
+        run->merging = item.slice;
+        run->phase = JOIN_MERGE;
+        return 0;
+    }
     if (item.slice.chunk) {
         run->joined_bytes += item.slice.len;
         leat_queue_push(run->out.to, item.slice);
     }
-    if (item.end) {
-        run->joined = item.end;
+    if (item.end)
         run->phase = JOIN_BLOCK;
-    }
-    over = leat_stage_expansion(run->stage, run->joined_bytes + run->out.total);
-    if (over > 0) {
-        leat_queue_cut(run->out.to, over);
-        seg->lane_error = run->stage->failure;
-        return seg->lane_error.code;
-    }
-    return 0;
+    return check_expansion(seg);
 }
 
 int leat_join_read(struct leat_segment *seg)
@@ -320,6 +382,8 @@ int leat_join_read(struct leat_segment *seg)
         break;
     case JOIN_READ:
         return read_lane(seg);
+    case JOIN_MERGE:
+        return call_merge(seg);
     case JOIN_BLOCK:
         r = call_join(seg, LEAT_JOIN_BLOCK, run->joined->result);
         if (r == 1) {

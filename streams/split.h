@@ -35,7 +35,8 @@ struct leat_split_run {
     struct leat_out out;
     uint64_t joined_bytes;     /* that the lanes gave */
     struct leat_block *joined; /* its result is being joined */
-    enum { JOIN_HEAD, JOIN_READ, JOIN_BLOCK, JOIN_TAIL, JOIN_DONE } phase;
+    struct leat_slice merging; /* for the stage's merge; chunk NULL: none */
+    enum { JOIN_HEAD, JOIN_READ, JOIN_MERGE, JOIN_BLOCK, JOIN_TAIL, JOIN_DONE } phase;
 };
 
 /* leat_cut_flush - outlet: deal out what is in segment->last.

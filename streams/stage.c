@@ -114,6 +114,11 @@ void *leat_shared(struct leat_stage *s)
     return s->shared ? s->shared->state : NULL;
 }
 
+void leat_note(struct leat_stage *s, uint64_t note)
+{
+    s->note = note;
+}
+
 void *leat_result(struct leat_stage *s)
 {
     return s->result;

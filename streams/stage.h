@@ -33,6 +33,7 @@ struct leat_in {
     uint64_t block;         /* number of the block from 0 */
     const uint8_t *history; /* the last bytes before the block, at most leat_split.history */
     size_t history_len;
+    uint64_t note; /* what leat_note said of it */
     /* Fan-in of LEAT_PORTS_IN only: an input for each branch, by itself. */
     struct leat_in *ports;
     size_t n_ports;
@@ -258,7 +259,15 @@ struct leat_split {
      * done. NULL: outputs are simply put together. */
     int (*join)(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out);
+    /* merge - instead of putting the outputs together, in the instance of join, which is then
+     * required: a step over what the lanes gave, block by block, in order. in->end: this is the
+     * rest of the block's, and `result` is its result, else NULL.
+     * Returns LEAT_MORE, or LEAT_END when a block is done with. Called before JOIN_BLOCK. */
+    int (*merge)(struct leat_stage *stage, struct leat_in *in, const void *result,
+                 struct leat_out *out);
 };
+/* leat_note - in cut: a number for the lane of the block that begins next; 0 if there is none. */
+LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
 /* leat_result - in a lane: where this block's result goes. */
 LEAT_API void *leat_result(struct leat_stage *stage);
 

@@ -55,6 +55,7 @@ struct leat_stage {
     struct leat_segment *segment; /* NULL: a cutter or joiner */
     struct leat_stage *shared;    /* middle_out: its middle_in */
     void *state;
+    uint64_t note;                /* a cutter's, for the block that begins next */
     void *result;                 /* a lane's, of the current block */
     uint64_t part;                /* in a branch of split: the number of the part */
     struct leat_strings operands; /* there: with that number filled in; n is 0: as written */

@@ -1,4 +1,8 @@
-/* bunzip2.c - bzip2 streams, one after another, to what is in them. */
+/* bunzip2.c - bzip2 streams, one after another, to what is in them.
+ *
+ * With several threads, and memory for them, blocks are decoded in lanes; see bz2_split.h. Otherwise,
+ * and for `decode`, libbz2 decodes it all as it comes.
+ */
 
 #include "decoder.h"
 #include "expansion.h"
@@ -6,6 +10,10 @@
 #if HAVE_BZ2
 
 #include <bzlib.h>
+
+#include "bz2_split.h"
+
+#define LANES_MEMORY_MIN ((uint64_t)32 << 20) /* with less there are none */
 
 struct bunzip2 {
     bz_stream bz;
@@ -59,11 +67,9 @@ static int fail_bz2(struct leat_stage *stage, const struct bunzip2 *b, int code)
     case BZ_MEM_ERROR:
         return LEAT_ENOMEM; /* leat_alloc has said it */
     case BZ_DATA_ERROR_MAGIC:
-        return leat_fail(stage, LEAT_ECORRUPT,
-                         b->had ? "trailing garbage after the bzip2 stream"
-                                : "not in bzip2 format");
+        return leat_fail(stage, LEAT_ECORRUPT, b->had ? LEAT_BZ2_GARBAGE : LEAT_BZ2_NOT);
     case BZ_DATA_ERROR:
-        return leat_fail(stage, LEAT_ECORRUPT, "invalid bzip2 data, or its CRC does not match");
+        return leat_fail(stage, LEAT_ECORRUPT, LEAT_BZ2_CORRUPT);
     default:
         return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", code);
     }
@@ -108,7 +114,7 @@ static int bunzip2_step(struct leat_stage *stage, void *state, struct leat_in *i
         if (b->bz.avail_out == 0 || in->pos < in->len)
             continue;
         if (in->end)
-            return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in a bzip2 stream");
+            return leat_fail(stage, LEAT_ETRUNCATED, LEAT_BZ2_TRUNCATED);
         return LEAT_MORE;
     }
 }
@@ -123,33 +129,105 @@ const struct leat_decoder leat_decoder_bzip2 = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
+struct stage_state {
+    struct bunzip2 serial;
+    struct leat_bz2_split split;
+};
+
+static struct leat_bz2_split *split_of(struct leat_stage *stage)
+{
+    struct stage_state *s = leat_state(stage);
+
+    return &s->split;
+}
+
+static bool in_lanes(const struct leat_stage *stage)
+{
+    return leat_threads(stage) > 1 && leat_memory_limit(stage) >= LANES_MEMORY_MIN;
+}
+
+static int stage_plan(struct leat_stage *stage)
+{
+    if (in_lanes(stage))
+        leat_plan_block(stage, LEAT_BZ2_PIECE, LEAT_BZ2_HISTORY);
+    else
+        leat_plan_nature(stage, LEAT_HEAVY);
+    return leat_expansion_plan(stage);
+}
+
 static int stage_open(struct leat_stage *stage)
 {
-    return bunzip2_open(stage, leat_state(stage));
+    return in_lanes(stage) ? leat_bz2_lane_open(stage, split_of(stage)) : 0;
 }
 
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
-    return bunzip2_step(stage, leat_state(stage), in, out);
+    struct stage_state *s = leat_state(stage);
+
+    if (in_lanes(stage))
+        return leat_bz2_lane_step(stage, &s->split, in, out);
+    return bunzip2_step(stage, &s->serial, in, out);
 }
 
 static void stage_close(struct leat_stage *stage)
 {
-    bunzip2_close(stage, leat_state(stage));
+    struct stage_state *s = leat_state(stage);
+
+    bunzip2_close(stage, &s->serial);
+    leat_bz2_close(stage, &s->split);
 }
+
+static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+               size_t *ret_take)
+{
+    (void)end;
+    return leat_bz2_cut(stage, split_of(stage), data, len, ret_take);
+}
+
+static int lane_begin(struct leat_stage *stage, const struct leat_in *in)
+{
+    return leat_bz2_lane_begin(split_of(stage), in);
+}
+
+static int merge(struct leat_stage *stage, struct leat_in *in, const void *result,
+                 struct leat_out *out)
+{
+    return leat_bz2_merge(stage, split_of(stage), in, result, out);
+}
+
+static int join(struct leat_stage *stage, enum leat_join when, const void *result,
+                struct leat_out *out)
+{
+    (void)result;
+    (void)out;
+    return when == LEAT_JOIN_TAIL ? leat_bz2_merge_end(stage, split_of(stage)) : LEAT_END;
+}
+
+static const struct leat_split split = {
+    .result_size = sizeof(struct leat_bz2_result),
+    .cut = cut,
+    .begin = lane_begin,
+    .merge = merge,
+    .join = join,
+};
 
 const struct leat_stage_type leat_stage_bunzip2 = {
     .name = "bunzip2",
     .summary = "decompress bzip2 (.bz2)",
-    .manual = "Reads any number of streams, one after the other. Truncation, anything else after "
-              "the last stream, and a CRC that does not match are errors.",
+    .manual =
+        "Reads any number of streams, one after the other. Truncation, anything else after "
+        "the last stream, and a CRC that does not match are errors.\n\n"
+        "Blocks are found by the number that each begins with, and decoded by as many workers as "
+        "there are threads and as fit in --memory: 5 MiB each. A number that turned up by "
+        "chance is noticed. With less than --memory=32M, and in decode, there is one.",
     .examples = "read big.log : bzip2 : bunzip2 : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY,
+    .nature = LEAT_SPLIT,
     .params_size = sizeof(struct leat_expansion_params),
-    .state_size = sizeof(struct bunzip2),
+    .state_size = sizeof(struct stage_state),
     .options = leat_expansion_options,
-    .plan = leat_expansion_plan,
+    .split = &split,
+    .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

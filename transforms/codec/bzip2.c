@@ -14,8 +14,8 @@
 
 #define LEVEL_DEFAULT 9
 #define LEVEL_BYTES ((size_t)100000) /* in a block, for each level, after its run-length coding */
-#define BLOCK_SPARE ((size_t)19)      /* bytes that libbz2 leaves free */
-#define RUN_CODED 4u                  /* so many equal bytes and a length stand for a run */
+#define BLOCK_SPARE ((size_t)19)     /* bytes that libbz2 leaves free */
+#define RUN_CODED 4u                 /* so many equal bytes and a length stand for a run */
 #define RUN_MAX 255u
 
 struct bzip2_params {
