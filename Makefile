@@ -202,7 +202,7 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 FUZZ_SECONDS ?= 60
 export BENCH_DIR ?= $(ROOT)/build/bench
 
-.PHONY: check check-run asan tsan valgrind fuzz fuzzers fuzz-smoke bench benches lint lint-light format
+.PHONY: check check-run asan tsan report-test valgrind fuzz fuzzers fuzz-smoke bench benches lint lint-light format
 check: ## install what the tests need, build, run every test; last line: N passed, N failed, N skipped
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) @check
 	@$(MAKE) $(JOBS) --no-print-directory check-build
@@ -224,6 +224,9 @@ asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer, the c
 tsan: ## every test under ThreadSanitizer, the command too
 	@$(MAKE) $(JOBS) --no-print-directory $(TSAN_BUILD) all tests
 	@tests/tools/run.sh --all tsan=build-tsan
+
+report-test: all ## the page of --report in headless Chromium, which is installed if it is not there
+	@tests/tools/report.sh $(LEAT)
 
 valgrind: all ## the main job under valgrind: no leak, no error
 	@tests/tools/valgrind.sh $(LEAT)

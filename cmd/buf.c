@@ -1,4 +1,4 @@
-/* buf.c - text that grows, and JSON strings in it. */
+/* buf.c - text that grows, and strings in it as JSON and HTML want them. */
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -100,6 +100,21 @@ void buf_json(struct buf *b, const char *text)
         p += n ? n : 1;
     }
     buf_bytes(b, "\"", 1);
+}
+
+void buf_html(struct buf *b, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        size_t n = utf8_len(p);
+
+        if (n == 0 || *p == 0x7f || (*p < 0x20 && *p != '\n' && *p != '\t'))
+            buf_add(b, "\xef\xbf\xbd");
+        else if (strchr("<>&\"'", *p))
+            buf_add(b, "&#%u;", *p);
+        else
+            buf_bytes(b, (const char *)p, n);
+        p += n ? n : 1;
+    }
 }
 
 const char *buf_text(const struct buf *b)

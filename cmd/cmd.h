@@ -23,6 +23,8 @@ void buf_add(struct buf *buf, const char *format, ...) LEAT_PRINTF(2, 3);
 void buf_fill(struct buf *buf, char c, size_t n);
 /* buf_json - a string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void buf_json(struct buf *buf, const char *text);
+/* buf_html - text in a page, or in an attribute's quotes; bad bytes as above. */
+void buf_html(struct buf *buf, const char *text);
 /* buf_text - what is in it; "" if nothing is, or if it failed. */
 const char *buf_text(const struct buf *buf);
 
@@ -88,6 +90,7 @@ struct config {
     struct leat_variable *variables;
     char **variable_names; /* owned, as many as variables */
     const char *file;      /* -f */
+    const char *report;    /* --report, or NULL */
     enum progress_kind progress;
     enum stats_kind stats;
     enum color_when color;
@@ -268,6 +271,92 @@ struct process process_used(void);
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,
                        uint64_t ns);
 void stats_write(const struct config *config, const struct job *job, bool failed);
+
+/* --- samples.c: looks at the run over time ----------------------------------------------------- */
+
+#define SAMPLES_MAX 240u
+#define SAMPLES_INTERVAL_MS 50u /* at first; twice as long each time that there is no more room */
+#define SAMPLE_HEAD 1u          /* the time */
+
+enum sample_field {
+    SAMPLE_IN,
+    SAMPLE_OUT,
+    SAMPLE_BUSY,
+    SAMPLE_WAIT_IN,
+    SAMPLE_WAIT_OUT,
+    SAMPLE_FIELDS
+};
+
+struct samples {
+    const struct job *job;
+    uint64_t *v; /* n rows of `stride`: time, the fields of each stage, the fill of each link */
+    size_t n_stages, n_links, stride, n;
+    unsigned every, ticks;
+};
+
+/* samples_init - Returns 0, or -1 if there is no memory. samples_done in any case. */
+int samples_init(struct samples *samples, const struct job *job);
+void samples_done(struct samples *samples);
+void samples_tick(struct samples *samples); /* every SAMPLES_INTERVAL_MS */
+void samples_end(struct samples *samples);  /* the last look */
+/* Of the i-th look, i < n: nanoseconds since the start; a counter; bytes in the buffer. */
+uint64_t samples_at(const struct samples *samples, size_t i);
+uint64_t samples_stage(const struct samples *samples, size_t i, size_t stage,
+                       enum sample_field field);
+uint64_t samples_fill(const struct samples *samples, size_t i, size_t link);
+
+/* --- report.c, report_graph.c, report_chart.c: --report ------------------------------------------ */
+
+/* What a page is made of. */
+struct report {
+    const struct config *config;
+    const struct job *job;
+    const struct samples *samples;
+    const struct leat_error *error; /* NULL: it went well */
+    struct leat_stats stats;
+    struct leat_stage_stats *stages; /* stats.n_stages of them */
+    struct leat_link_stats *links;   /* stats.n_links of them */
+    struct bottleneck bottleneck;
+};
+
+/* report_page - the whole page. Returns 0, or -1 if there is no memory. */
+int report_page(struct buf *buf, const struct config *config, const struct job *job,
+                const struct samples *samples, const struct leat_error *error);
+/* report_graph - the drawing of the stages and what flows between them. */
+void report_graph(struct buf *buf, const struct report *report, unsigned *ret_columns);
+/* report_charts - throughput, use of time and fill of the buffer of a stage over time. */
+void report_charts(struct buf *buf, const struct report *report, size_t stage);
+/* report_bar - how a stage used its time, as one bar. */
+void report_bar(struct buf *buf, const struct report *report, size_t stage);
+
+/* What every report begins with, so that one may replace another. */
+#define REPORT_MARK "<!doctype html><!-- leat report -->\n"
+
+/* --- outfile.c: files that the command itself writes -------------------------------------------- */
+
+/* outfile_check - may `path` be written? Not over a file that does not begin with `mark`, unless
+ * forced. Returns 0, or an exit status after saying why. */
+int outfile_check(const struct config *config, const char *option, const char *path,
+                  const char *mark);
+/* outfile_write - all of it or nothing: a file beside it is renamed. Returns the same. */
+int outfile_write(const struct config *config, const char *path, const struct buf *buf);
+
+/* --- watch.c: what is kept about a run, and written at its end ---------------------------------- */
+
+struct watch {
+    const struct config *config;
+    const struct job *job;
+    struct samples samples; /* for --report */
+};
+
+/* watch_begin - before the run. Returns 0, or an exit status after saying why not. */
+int watch_begin(struct watch *watch, const struct config *config, const struct job *job);
+unsigned watch_interval_ms(const struct watch *watch); /* 0: watch_tick is not wanted */
+void watch_tick(struct watch *watch);
+/* watch_end - after the run (error NULL: it went well), instead of watch_done. Returns 0, or an
+ * exit status if something could not be written. */
+int watch_end(struct watch *watch, const struct leat_error *error);
+void watch_done(struct watch *watch);
 
 /* --- subcommands; each returns an exit status ------------------------------------------------- */
 

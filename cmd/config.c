@@ -17,6 +17,7 @@ enum {
     OPT_FORCE,
     OPT_SUMS,
     OPT_STATS,
+    OPT_REPORT,
     OPT_JSON,
     OPT_PROGRESS,
     OPT_COLOR,
@@ -57,6 +58,9 @@ const struct global_option global_options[] = {
                    .value_optional = true,
                    .choices = "table|json",
                    .help = "at the end, what each stage did and which one held the rest back"},
+    [OPT_REPORT] = {.name = "report",
+                    .metavar = "FILE",
+                    .help = "at the end, a page (HTML) that shows what was slow, or failed"},
     [OPT_JSON] = {.name = "json", .help = "errors, statistics and progress as JSON lines"},
     [OPT_PROGRESS] = {.name = "progress",
                       .metavar = "KIND",
@@ -252,6 +256,10 @@ static int set_option(struct config *c, int id, const char *value)
         return 0;
     case OPT_SET:
         return set_variable(c, value);
+    case OPT_REPORT:
+        c->report = value;
+        c->settings.measure_cpu = true;
+        return 0;
     case OPT_FORCE:
         c->settings.force = true;
         return 0;

@@ -24,8 +24,9 @@ struct run {
     struct leat_pipeline *pipeline;
     uv_loop_t loop;
     uv_signal_t watches[N_SIGNALS];
-    uv_timer_t tick, grace;
+    uv_timer_t tick, grace, look;
     struct progress progress;
+    struct watch watch;
     int signal; /* that cancelled us, or 0 */
     uint64_t signal_ms;
 };
@@ -99,6 +100,13 @@ static void on_tick(uv_timer_t *timer)
     progress_tick(&run->progress);
 }
 
+static void on_look(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+
+    watch_tick(&run->watch);
+}
+
 /* What was ignored when we were started stays so: nohup, or a shell's background job. */
 static bool is_ignored(int number)
 {
@@ -110,11 +118,16 @@ static bool is_ignored(int number)
 static int start_handles(struct run *run)
 {
     unsigned interval = progress_interval_ms(&run->progress);
+    unsigned looks = watch_interval_ms(&run->watch);
     int r = uv_timer_init(&run->loop, &run->tick);
 
-    run->tick.data = run->grace.data = run;
+    run->tick.data = run->grace.data = run->look.data = run;
     if (r == 0)
         r = uv_timer_init(&run->loop, &run->grace);
+    if (r == 0)
+        r = uv_timer_init(&run->loop, &run->look);
+    if (r == 0 && looks > 0)
+        r = uv_timer_start(&run->look, on_look, looks, looks);
     if (r == 0 && interval > 0)
         r = uv_timer_start(&run->tick, on_tick, progress_delay_ms(&run->progress), interval);
     for (size_t i = 0; i < N_SIGNALS && r == 0; i++) {
@@ -133,18 +146,19 @@ static int finish(struct run *run, const struct job *job, int started)
 {
     const struct leat_error *error = leat_pipeline_error(job->pipeline);
     struct leat_error own = {.code = started};
-    int status, number = 0;
+    int status, number = 0, watch_status;
 
     progress_end(&run->progress);
     if (!error && started < 0)
         error = &own;
     stats_write(run->config, job, error != NULL);
+    watch_status = watch_end(&run->watch, error);
     if (!error) {
         struct leat_error warning;
 
         for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning); i++)
             message_warning(run->config, &warning);
-        return 0;
+        return watch_status;
     }
     status = leat_exit_status(error->code);
     if (error->code == LEAT_EPIPE)
@@ -160,22 +174,39 @@ static int finish(struct run *run, const struct job *job, int started)
     return status;
 }
 
+static int run_on_loop(struct run *run, struct job *job)
+{
+    int r, started = 0;
+
+    progress_init(&run->progress, run->config, job);
+    r = start_handles(run);
+    if (r == 0)
+        started = leat_pipeline_start(job->pipeline, &run->loop, on_done, run);
+    if (r < 0 || started < 0)
+        uv_walk(&run->loop, close_handle, NULL);
+    (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+    if (r == 0)
+        return finish(run, job, started);
+    progress_end(&run->progress);
+    watch_done(&run->watch);
+    return message_fail(run->config, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
+}
+
 int run_job(const struct config *c, struct job *job)
 {
     struct run run = {.config = c, .pipeline = job->pipeline};
-    int r = uv_loop_init(&run.loop), started = 0;
+    int r, status = watch_begin(&run.watch, c, job);
 
-    if (r < 0)
+    if (status != 0) {
+        watch_done(&run.watch);
+        return status;
+    }
+    r = uv_loop_init(&run.loop);
+    if (r < 0) {
+        watch_done(&run.watch);
         return message_fail(c, LEAT_EIO, "cannot make an event loop: %s", uv_strerror(r));
-    progress_init(&run.progress, c, job);
-    r = start_handles(&run);
-    if (r == 0)
-        started = leat_pipeline_start(job->pipeline, &run.loop, on_done, &run);
-    if (r < 0 || started < 0)
-        uv_walk(&run.loop, close_handle, NULL);
-    (void)uv_run(&run.loop, UV_RUN_DEFAULT);
+    }
+    status = run_on_loop(&run, job);
     (void)uv_loop_close(&run.loop);
-    if (r < 0)
-        return message_fail(c, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
-    return finish(&run, job, started);
+    return status;
 }
