@@ -10,15 +10,18 @@
 #include "split.h"
 #include "sums.h"
 
-/* Lanes beyond the first take what memory the others leave. Stages that have effects beyond the
+/* First what needs just so much memory, then what makes do with what is left: a stage may have
+ * workers of its own, and there are lanes beyond the first. Stages that have effects beyond the
  * pipeline are opened when all else is known to be there. */
-enum turn { TURN_NEEDED, TURN_LANES, TURN_LAST };
+enum turn { TURN_LANE, TURN_NEEDED, TURN_LANES, TURN_LAST };
 
 static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
 {
     if (s->type->flags & LEAT_OPENS_LAST)
         return TURN_LAST;
-    return seg->inlet == LEAT_INLET_LANE && seg->lane > 0 ? TURN_LANES : TURN_NEEDED;
+    if (seg->inlet == LEAT_INLET_LANE)
+        return seg->lane > 0 ? TURN_LANES : TURN_LANE;
+    return TURN_NEEDED;
 }
 
 /* The j-th stage of a segment, which does not run yet. */
@@ -31,7 +34,8 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     if (spare && seg->lane >= s->info->workers)
         return 0; /* one before it did not fit */
     r = leat_stage_open(s);
-    if (spare && r == LEAT_ELIMIT) { /* fewer lanes do it too: no block will come here */
+    if (spare && r < 0 && s->failure.code == LEAT_ELIMIT) {
+        /* Fewer lanes do it too: no block will come here. */
         leat_stage_close(s);
         s->failure = (struct leat_error){0};
         s->info->workers = seg->lane;
@@ -129,8 +133,10 @@ static int open_spills(struct leat_pipeline *p)
 
 static bool phase_open(struct leat_pipeline *p)
 {
-    int r = open_stages(p, TURN_NEEDED);
+    int r = open_stages(p, TURN_LANE);
 
+    if (r == 0)
+        r = open_stages(p, TURN_NEEDED);
     if (r == 0)
         r = open_stages(p, TURN_LANES);
     if (r == 0)

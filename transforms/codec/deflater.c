@@ -80,3 +80,14 @@ struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only, uint
         c.block /= 2;
     return c;
 }
+
+struct leat_deflater_choice leat_deflater_choose_alone(int level, bool zlib_only, uint64_t limit)
+{
+    struct leat_deflater_choice c = leat_deflater_choose(level, zlib_only, limit);
+
+    if (c.level_most > c.level)
+        c.level = libdeflate_level(level);
+    c.level_most = 0;
+    c.history = 0;
+    return c;
+}

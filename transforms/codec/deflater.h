@@ -59,5 +59,8 @@ extern const struct leat_deflater_ops leat_deflater_libdeflate;
 /* leat_deflater_choose - the choice for a level, 0 to LEAT_DEFLATE_LEVEL_MAX, under a memory limit;
  * of zlib alone if `zlib_only`. ops is NULL: this build has no library for that level. */
 struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only, uint64_t limit);
+/* leat_deflater_choose_alone - the same for small pieces that are streams of their own: no history,
+ * nothing tried. */
+struct leat_deflater_choice leat_deflater_choose_alone(int level, bool zlib_only, uint64_t limit);
 
 #endif

@@ -80,6 +80,19 @@ static int add_level(struct leat_stage *stage, struct libdeflate *lib, int level
     return 0;
 }
 
+/* zlib allocates its window with the first output, when there may be no memory left: so it is made to
+ * begin with a byte in a stored block. */
+static int open_window(struct libdeflate *lib)
+{
+    static const uint8_t stored[] = {0x00, 0x01, 0x00, 0xfe, 0xff, 0x00};
+
+    lib->z.next_in = stored;
+    lib->z.avail_in = sizeof stored;
+    lib->z.next_out = lib->scratch;
+    lib->z.avail_out = SCRATCH;
+    return inflate(&lib->z, Z_NO_FLUSH) == Z_OK ? 0 : LEAT_ENOMEM;
+}
+
 static int open_zlib(struct leat_stage *stage, struct libdeflate *lib,
                      const struct leat_deflater_choice *choice)
 {
@@ -87,6 +100,8 @@ static int open_zlib(struct leat_stage *stage, struct libdeflate *lib,
     if (inflateInit2(&lib->z, -MAX_WBITS) != Z_OK)
         return LEAT_ENOMEM;
     lib->z_ready = true;
+    if (open_window(lib) < 0)
+        return LEAT_ENOMEM;
     if (choice->level_most <= choice->level)
         return 0;
     leat_zmem_set(&lib->measure, stage);

@@ -2,8 +2,13 @@
  *
  * Any number of members follow each other. After the last one zero bytes may follow, as tapes and
  * block devices pad, and nothing else. The checksum and the length of each are verified.
+ *
+ * The stage is split: where the members tell their sizes, as in BGZF, some of them are a block, and
+ * the lanes decode side by side. All else is one block, from where it begins to the end of the input.
+ * A lane that begins with a later block goes on as after a member.
  */
 
+#include "bgzf.h"
 #include "bytes.h"
 #include "decoder.h"
 #include "gzip_header.h"
@@ -11,6 +16,8 @@
 #include "inflater.h"
 
 #define TRAILER 8u /* bytes: CRC-32, length */
+/* A block's output is at most this part of the memory limit, if it is to be there at once. */
+#define LIMIT_PARTS 16u
 
 /* What is read ahead of the deflate data ends in its trailer, so the next member's deflate data
  * always begins at the input cursor. */
@@ -25,6 +32,18 @@ struct gunzip {
     bool later_member; /* it is not the first one */
     uint8_t trailer[TRAILER];
     size_t trailer_have;
+    bool unfinished; /* the last member was of BGZF, and not the empty one that ends it */
+    /* The cutter's, and the join's. */
+    struct leat_bgzf_cut cut;
+    bool any; /* a member has ended; in the join: a block has */
+    uint64_t end;
+};
+
+/* What a lane hands over for a block. */
+struct gunzip_result {
+    bool member; /* one ended in it */
+    bool unfinished;
+    uint64_t end; /* byte offset of the block's end */
 };
 
 static int open_with(struct leat_stage *stage, struct gunzip *g, int backend)
@@ -102,7 +121,14 @@ static int read_trailer(struct leat_stage *stage, struct gunzip *g, struct leat_
         return leat_fail_at(stage, LEAT_ECORRUPT, g->trailer_at + 4,
                             "length mismatch: stored %u, decoded %u (modulo 2^32)", len,
                             (uint32_t)g->inflater.total);
+    if (g->header.block_size > 0 && g->header.block_size != g->trailer_at + TRAILER - g->header_at)
+        return leat_fail_at(stage, LEAT_ECORRUPT, g->header_at,
+                            "this member is of %llu bytes, and its header says %u",
+                            (unsigned long long)(g->trailer_at + TRAILER - g->header_at),
+                            g->header.block_size);
     g->trailer_have = 0;
+    g->any = true;
+    g->unfinished = g->header.block_size > 0 && g->inflater.total > 0;
     g->place = BETWEEN;
     return LEAT_END;
 }
@@ -133,10 +159,9 @@ static int read_between(struct leat_stage *stage, struct gunzip *g, struct leat_
     return LEAT_END;
 }
 
-static int gunzip_step(struct leat_stage *stage, void *state, struct leat_in *in,
-                       struct leat_out *out)
+/* Returns LEAT_END at the end of the input, or of the block. */
+static int run(struct leat_stage *stage, struct gunzip *g, struct leat_in *in, struct leat_out *out)
 {
-    struct gunzip *g = state;
     int r;
 
     for (;;) {
@@ -165,6 +190,22 @@ static int gunzip_step(struct leat_stage *stage, void *state, struct leat_in *in
     }
 }
 
+static int fail_unfinished(struct leat_stage *stage, uint64_t at)
+{
+    return leat_fail_at(stage, LEAT_ETRUNCATED, at,
+                        "unexpected end of input: the empty member that ends a BGZF file is not "
+                        "there");
+}
+
+static int gunzip_step(struct leat_stage *stage, void *state, struct leat_in *in,
+                       struct leat_out *out)
+{
+    struct gunzip *g = state;
+    int r = run(stage, g, in, out);
+
+    return r == LEAT_END && g->unfinished ? fail_unfinished(stage, in->offset + in->pos) : r;
+}
+
 const struct leat_decoder leat_decoder_gzip = {
     .name = "gzip",
     .state_size = sizeof(struct gunzip),
@@ -175,14 +216,73 @@ const struct leat_decoder leat_decoder_gzip = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
+static int stage_plan(struct leat_stage *stage)
+{
+    size_t made = LEAT_BGZF_MEMBERS * LEAT_BGZF_CONTENT_MAX;
+    uint64_t most = leat_memory_limit(stage) / LIMIT_PARTS;
+
+    /* What comes of a block is to fit between the lanes and the join. */
+    leat_plan_block(stage, made < most ? made : (size_t)most, 0);
+    return leat_inflate_plan(stage);
+}
+
 static int stage_open(struct leat_stage *stage)
 {
     return open_with(stage, leat_state(stage), leat_inflate_backend(stage));
 }
 
+static int stage_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+                     size_t *ret_take)
+{
+    struct gunzip *g = leat_state(stage);
+
+    (void)end;
+    return leat_bgzf_cut(&g->cut, data, len, ret_take);
+}
+
+static int stage_begin(struct leat_stage *stage, const struct leat_in *in)
+{
+    struct gunzip *g = leat_state(stage);
+
+    g->later_member = in->block > 0;
+    g->place = g->later_member ? BETWEEN : IN_HEADER;
+    g->header = (struct leat_gzip_header){.part = 0};
+    g->header_at = in->offset;
+    g->trailer_have = 0;
+    g->any = g->unfinished = false;
+    return 0;
+}
+
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
-    return gunzip_step(stage, leat_state(stage), in, out);
+    struct gunzip *g = leat_state(stage);
+    int r = run(stage, g, in, out);
+
+    if (r == LEAT_END)
+        *(struct gunzip_result *)leat_result(stage) = (struct gunzip_result){
+            .member = g->any, .unfinished = g->unfinished, .end = in->offset + in->pos};
+    return r;
+}
+
+static int stage_join(struct leat_stage *stage, enum leat_join when, const void *result,
+                      struct leat_out *out)
+{
+    const struct gunzip_result *of_block = result;
+    struct gunzip *g = leat_state(stage);
+
+    (void)out;
+    if (when == LEAT_JOIN_BLOCK) {
+        g->any = true;
+        g->end = of_block->end;
+        if (of_block->member)
+            g->unfinished = of_block->unfinished;
+    }
+    if (when != LEAT_JOIN_TAIL)
+        return LEAT_END;
+    if (!g->any)
+        return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
+                            "unexpected end of input in the gzip header");
+    return g->unfinished ? fail_unfinished(stage, g->end) : LEAT_END;
 }
 
 static void stage_close(struct leat_stage *stage)
@@ -190,19 +290,30 @@ static void stage_close(struct leat_stage *stage)
     gunzip_close(stage, leat_state(stage));
 }
 
+static const struct leat_split split = {
+    .result_size = sizeof(struct gunzip_result),
+    .cut = stage_cut,
+    .begin = stage_begin,
+    .join = stage_join,
+};
+
 const struct leat_stage_type leat_stage_gunzip = {
     .name = "gunzip",
     .summary = "decompress gzip (.gz)",
     .manual = "Reads any number of members, one after the other; zero bytes may follow the last "
               "one. Truncation, anything else after the last member, and a checksum or length that "
-              "does not match are errors.\n\n" LEAT_INFLATE_MANUAL,
+              "does not match are errors.\n\n"
+              "BGZF, as gzip --blocks and bgzip write it, is decoded by as many workers as there "
+              "are threads. Such a file that lacks the empty member at its end was cut, which is "
+              "an error, too.\n\n" LEAT_INFLATE_MANUAL,
     .examples = "read big.log.gz : gunzip : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY,
+    .nature = LEAT_SPLIT,
     .params_size = sizeof(struct leat_inflate_params),
     .state_size = sizeof(struct gunzip),
     .options = leat_inflate_options,
-    .plan = leat_inflate_plan,
+    .split = &split,
+    .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

@@ -3,6 +3,7 @@
 #include "gzip_header.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <zlib.h>
 
 #define FLAG_HCRC 0x02u
@@ -54,6 +55,28 @@ static bool value_byte(struct leat_gzip_header *h, uint8_t byte)
     return h->left == 0;
 }
 
+#define FIELD_HEAD 4u
+
+/* Subfields of the extra field: two letters, a length, so many bytes. BGZF has one named BC, whose two
+ * bytes are the member's size less one. */
+static void extra_byte(struct leat_gzip_header *h, uint8_t byte)
+{
+    static const uint8_t block_size[FIELD_HEAD] = {'B', 'C', 2, 0};
+
+    if (h->field_have < FIELD_HEAD) {
+        h->field[h->field_have++] = byte;
+        if (h->field_have < FIELD_HEAD)
+            return;
+        h->field_left = (uint16_t)(h->field[2] | h->field[3] << 8);
+    } else {
+        h->field_left--;
+        if (memcmp(h->field, block_size, FIELD_HEAD) == 0)
+            h->block_size = h->field_left ? byte : (h->block_size | (uint32_t)byte << 8) + 1;
+    }
+    if (h->field_left == 0)
+        h->field_have = 0;
+}
+
 enum leat_gzip_header_result leat_gzip_header_feed(struct leat_gzip_header *h, uint8_t byte,
                                                    const char **ret_problem)
 {
@@ -92,6 +115,7 @@ enum leat_gzip_header_result leat_gzip_header_feed(struct leat_gzip_header *h, u
             go_on(h, PART_EXTRA);
         break;
     case PART_EXTRA:
+        extra_byte(h, byte);
         if (--h->left == 0)
             go_on(h, PART_NAME);
         break;

@@ -15,6 +15,10 @@ struct leat_gzip_header {
     uint16_t left; /* bytes of this part, where that is known */
     uint16_t value;
     uint32_t crc;
+    uint32_t block_size; /* BGZF: bytes of the whole member; 0: it does not say */
+    uint16_t field_left; /* of the extra field's current subfield */
+    uint8_t field[4];    /* its name and length: field_have bytes are there */
+    uint8_t field_have;
 };
 
 enum leat_gzip_header_result {

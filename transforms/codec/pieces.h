@@ -8,7 +8,7 @@
 #ifndef LEAT_CODEC_PIECES_H
 #define LEAT_CODEC_PIECES_H
 
-#include "stage.h"
+#include "deflater.h"
 
 #define LEAT_WRAPPER_MAX 16u /* bytes of a header or trailer */
 
@@ -51,6 +51,35 @@ struct leat_pieces {
     uint8_t text[LEAT_WRAPPER_MAX + 2]; /* being written: text_pos of text_len bytes are out */
     size_t text_len, text_pos;
 };
+
+/* The options; the params of a stage begin with leat_pieces_params. */
+#define LEAT_PIECES_OPTIONS                                                                        \
+    {.name = "level",                                                                              \
+     .short_name = LEAT_DIGITS,                                                                    \
+     .kind = LEAT_OPT_INT,                                                                         \
+     .offset = offsetof(struct leat_pieces_params, level),                                         \
+     .metavar = "N",                                                                               \
+     .min = 0,                                                                                     \
+     .max = LEAT_DEFLATE_LEVEL_MAX,                                                                \
+     .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                        \
+     .help = "from 0 (stored) and 1 (fastest) to 9, and 12 (smallest)"},                           \
+        {.name = "fast",                                                                           \
+         .kind = LEAT_OPT_FLAG,                                                                    \
+         .offset = offsetof(struct leat_pieces_params, level),                                     \
+         .value = 1,                                                                               \
+         .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                    \
+         .help = "the same as -1"},                                                                \
+        {.name = "best",                                                                           \
+         .kind = LEAT_OPT_FLAG,                                                                    \
+         .offset = offsetof(struct leat_pieces_params, level),                                     \
+         .value = 9,                                                                               \
+         .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                    \
+         .help = "the same as -9"},                                                                \
+    {                                                                                              \
+        .name = "backend", .kind = LEAT_OPT_ENUM,                                                  \
+        .offset = offsetof(struct leat_pieces_params, backend), .metavar = "NAME",                 \
+        .choices = "auto|zlib", .help = "the library to use, for tests"                            \
+    }
 
 extern const struct leat_option leat_pieces_options[];
 /* Paragraphs for the manual: what each level does. */

@@ -1,0 +1,274 @@
+/* test_codec_parts.c - formats of independent parts, which are decoded side by side: BGZF. With any
+ * number of workers they give what one worker gives, also where they are damaged or mixed with
+ * others; and their own tools read them. */
+#include <stdlib.h>
+
+#include "codec_aid.h"
+
+#define END_MEMBER 28u /* bytes of the empty member of BGZF */
+#define SMALL_PARTS 40u
+#define FLIPS (test_under_sanitizer() ? 300u : 10000u)
+
+struct parts {
+    const char *encode, *decode;
+};
+
+static const struct parts bgzf = {"gzip --blocks", "gunzip"};
+
+static int run_threads(struct memio *io, const char *stages, const struct codec_bytes *in,
+                       unsigned threads)
+{
+    *io = (struct memio){.in = in->data, .in_len = in->len, .settings = {.threads = threads}};
+    test_context("%s of %zu bytes, threads %u", stages, in->len, threads);
+    return memio_run(io, stages);
+}
+
+static struct codec_bytes encode(const char *stages, const struct codec_bytes *plain,
+                                 unsigned threads)
+{
+    struct memio io;
+
+    if (run_threads(&io, stages, plain, threads) != 0)
+        FAIL("%s", io.error.text);
+    return (struct codec_bytes){.data = io.out, .len = io.out_len};
+}
+
+static void append(struct codec_bytes *to, const void *data, size_t n)
+{
+    to->data = realloc(to->data, to->len + n + 1);
+    ASSERT_NOT_NULL(to->data);
+    memcpy(to->data + to->len, data, n);
+    to->len += n;
+}
+
+/* Many short members, each of a few bytes, so that they make several blocks for the lanes. */
+static struct codec_bytes short_members(size_t n, struct codec_bytes *ret_plain)
+{
+    struct codec_bytes all = {.data = NULL};
+
+    *ret_plain = (struct codec_bytes){.data = NULL};
+    for (size_t i = 0; i < n; i++) {
+        struct codec_bytes plain = codec_text(5 + i % 60, i),
+                           z = encode("gzip --blocks", &plain, 1);
+
+        append(ret_plain, plain.data, plain.len);
+        append(&all, z.data, i + 1 < n ? z.len - END_MEMBER : z.len);
+        free(plain.data);
+        free(z.data);
+    }
+    return all;
+}
+
+/* The file is the same for any number of workers, and each number of workers reads it. */
+static void round_trip(const struct parts *p, const struct codec_bytes *plain)
+{
+    struct codec_bytes z = encode(p->encode, plain, 1);
+
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        struct codec_bytes same = encode(p->encode, plain, threads);
+        struct memio io;
+
+        ASSERT_BYTES_EQ(same.data, same.len, z.data, z.len);
+        if (run_threads(&io, p->decode, &z, threads) != 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, plain->data, plain->len);
+        memio_free(&io);
+        free(same.data);
+    }
+    free(z.data);
+}
+
+static void round_trips(const struct parts *p)
+{
+    static const size_t sizes[] = {0, 1, 65279, 65280, 65281, 1044480, 1044481, 5000000};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct codec_bytes text = codec_text(sizes[i], i), noise = codec_noise(sizes[i], i);
+
+        round_trip(p, &text);
+        round_trip(p, &noise);
+        free(text.data);
+        free(noise.data);
+    }
+}
+
+TEST(test_bgzf_makes_a_round_trip_with_any_number_of_workers)
+{
+    static const char *const levels[] = {"gzip --blocks -0", "gzip --blocks -1", "gzip --blocks -9",
+                                         "gzip --blocks --backend=zlib"};
+
+    round_trips(&bgzf);
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        struct codec_bytes plain = codec_text(3000000, i);
+
+        round_trip(&(struct parts){levels[i], "gunzip"}, &plain);
+        round_trip(&(struct parts){levels[i], "gunzip --backend=zlib"}, &plain);
+        round_trip(&(struct parts){levels[i], "decode"}, &plain);
+        free(plain.data);
+    }
+}
+
+/* --- others' tools ---------------------------------------------------------------------------- */
+
+static bool have_tool(const char *name)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
+    return system(command) == 0; // NOLINT(cert-env33-c): a name of ours
+}
+
+/* What a shell command makes of these bytes: $IN is their file, $DIR a directory. */
+static struct codec_bytes shell(const char *command, const struct codec_bytes *in)
+{
+    char path[512], line[2048];
+    struct codec_bytes out;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/in.gz", test_tmp_dir());
+    f = fopen(path, "wb");
+    ASSERT_NOT_NULL(f);
+    ASSERT_EQ(fwrite(in->data, 1, in->len, f), in->len);
+    ASSERT_EQ(fclose(f), 0);
+    snprintf(line, sizeof(line), "DIR='%s'; IN='%s'; { %s; } >\"$DIR/out\"", test_tmp_dir(), path,
+             command);
+    if (system(line) != 0) // NOLINT(cert-env33-c): a command of ours
+        FAIL("failed: %s", line);
+    snprintf(path, sizeof(path), "%s/out", test_tmp_dir());
+    out.data = test_file_read(path, &out.len);
+    ASSERT_NOT_NULL(out.data);
+    return out;
+}
+
+TEST(test_bgzip_reads_and_indexes_what_we_write_and_we_read_what_it_writes)
+{
+    struct codec_bytes plain = codec_text(3000000, 3), z = encode(bgzf.encode, &plain, 2), out;
+    struct memio io;
+
+    if (!have_tool("bgzip"))
+        SKIP(1, "bgzip is not there");
+    out = shell("bgzip -dc \"$IN\"", &z);
+    ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
+    free(out.data);
+    out = shell("bgzip -t \"$IN\" && bgzip -r \"$IN\" && bgzip -b 2000000 -s 1000 \"$IN\"", &z);
+    ASSERT_BYTES_EQ(out.data, out.len, plain.data + 2000000, 1000);
+    free(out.data);
+    out = shell("gzip -dc \"$IN\"", &z);
+    ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
+    free(out.data);
+    out = shell("bgzip -c \"$IN\"", &plain);
+    if (run_threads(&io, "gunzip", &out, 3) != 0)
+        FAIL("%s", io.error.text);
+    ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+    memio_free(&io);
+    free(out.data);
+    free(z.data);
+    free(plain.data);
+}
+
+/* --- damage ----------------------------------------------------------------------------------- */
+
+static void cut_everywhere(const struct parts *p, const struct codec_bytes *z,
+                           const struct codec_bytes *plain)
+{
+    struct memio io;
+
+    for (size_t len = 0; len < z->len; len++) {
+        struct codec_bytes cut = {.data = z->data, .len = len};
+
+        ASSERT_EQ(run_threads(&io, p->decode, &cut, 1 + len % 3), LEAT_ETRUNCATED);
+        ASSERT_LE(io.out_len, plain->len);
+        if (io.out_len > 0)
+            ASSERT_MEM_EQ(io.out, plain->data, io.out_len);
+        ASSERT(io.error.has_offset);
+        ASSERT_EQ(io.error.offset, len);
+        memio_free(&io);
+    }
+}
+
+TEST(test_bgzf_cut_anywhere_is_truncated)
+{
+    struct codec_bytes plain, z = short_members(SMALL_PARTS, &plain);
+
+    cut_everywhere(&bgzf, &z, &plain);
+    free(z.data);
+    free(plain.data);
+}
+
+/* Whatever was done to the file: with workers, all is as with one thread that knows of no parts. */
+static void same_as_in_one(const struct parts *p, const struct codec_bytes *z, unsigned threads)
+{
+    struct memio one, io;
+    int r = run_threads(&one, "decode", z, 1), s = run_threads(&io, p->decode, z, threads);
+
+    if (r != s || one.error.offset != io.error.offset || strcmp(one.error.text, io.error.text) != 0)
+        FAIL("%d at %llu, %s; in one: %d at %llu, %s", s, (unsigned long long)io.error.offset,
+             io.error.text, r, (unsigned long long)one.error.offset, one.error.text);
+    ASSERT_BYTES_EQ(io.out, io.out_len, one.out, one.out_len);
+    memio_free(&one);
+    memio_free(&io);
+}
+
+static void flip_bytes(const struct parts *p, const struct codec_bytes *z,
+                       const struct codec_bytes *plain)
+{
+    uint64_t seed = 20261123;
+    unsigned accepted = 0;
+    struct memio io;
+
+    for (unsigned i = 0; i < FLIPS; i++) {
+        size_t at = test_random(&seed) % z->len;
+        uint8_t flip = (uint8_t)(1 + test_random(&seed) % 255);
+
+        z->data[at] ^= flip;
+        if (run_threads(&io, p->decode, z, 1 + i % 3) == 0) {
+            test_context("byte %zu ^ %02x", at, flip);
+            ASSERT_BYTES_EQ(io.out, io.out_len, plain->data, plain->len);
+            accepted++;
+        }
+        memio_free(&io);
+        z->data[at] ^= flip;
+    }
+    test_note("%u of %u not noticed, all of them in bytes that mean nothing", accepted, FLIPS);
+}
+
+TEST(test_flipped_bytes_in_bgzf_are_never_silently_accepted)
+{
+    struct codec_bytes plain, z = short_members(SMALL_PARTS, &plain);
+
+    flip_bytes(&bgzf, &z, &plain);
+    free(z.data);
+    free(plain.data);
+}
+
+TEST(test_bgzf_with_other_members_and_garbage_is_as_in_one_thread)
+{
+    struct codec_bytes plain, z = short_members(SMALL_PARTS, &plain),
+                              other = encode("gzip", &plain, 1), all = {.data = NULL};
+    static const uint8_t zeros[3000], garbage[] = "no gzip";
+
+    append(&all, z.data, z.len);
+    same_as_in_one(&bgzf, &all, 3);
+    append(&all, other.data, other.len);
+    same_as_in_one(&bgzf, &all, 3);
+    append(&all, z.data, z.len);
+    append(&all, zeros, sizeof(zeros));
+    same_as_in_one(&bgzf, &all, 3);
+    append(&all, garbage, sizeof(garbage));
+    same_as_in_one(&bgzf, &all, 3);
+    for (unsigned members = 14; members < 34; members++) {
+        struct codec_bytes p, few = short_members(members, &p);
+
+        append(&few, garbage, sizeof(garbage));
+        same_as_in_one(&bgzf, &few, 2);
+        few.len -= sizeof(garbage);
+        append(&few, zeros, sizeof(zeros));
+        same_as_in_one(&bgzf, &few, 2);
+        free(few.data);
+        free(p.data);
+    }
+    free(all.data);
+    free(other.data);
+    free(z.data);
+    free(plain.data);
+}
