@@ -225,7 +225,7 @@ uint64_t leat_account_bytes_in(const struct leat_pipeline *p, const struct leat_
 
     for (size_t k = 0; k < p->n_segments; k++)
         for (size_t i = 0; i < p->segments[k]->n; i++)
-            if (p->segments[k]->slots[i].stage->info == info)
+            if (p->segments[k]->slots[i].info == info)
                 sum += atomic_load_explicit(&p->segments[k]->slots[i].count.bytes_in,
                                             memory_order_relaxed);
     return sum;

@@ -58,11 +58,15 @@ static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t 
     return r;
 }
 
-static int open_stages(struct leat_pipeline *p, enum turn turn)
+/* One turn of these segments; what runs in parts is opened for each part. */
+static int open_some(struct leat_pipeline *p, struct leat_segment **segments, size_t n,
+                     enum turn turn, bool part)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < n; i++) {
+        struct leat_segment *seg = segments[i];
 
+        if (seg->part_of && !part)
+            continue;
         for (size_t j = 0; j < seg->n; j++) {
             struct leat_stage *s = seg->slots[j].stage;
             int r = turn_of(seg, s) == turn ? open_stage(p, seg, j) : 0;
@@ -76,6 +80,20 @@ static int open_stages(struct leat_pipeline *p, enum turn turn)
             seg->join->stage->open_called = true;
     }
     return 0;
+}
+
+int leat_conductor_open(struct leat_pipeline *p, struct leat_segment **segments, size_t n)
+{
+    int r = 0;
+
+    for (int turn = TURN_NEEDED; turn <= TURN_LAST && r == 0; turn++)
+        r = open_some(p, segments, n, (enum turn)turn, true);
+    return r;
+}
+
+static int open_stages(struct leat_pipeline *p, enum turn turn)
+{
+    return open_some(p, p->segments, p->n_segments, turn, false);
 }
 
 static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
@@ -131,6 +149,16 @@ static int open_spills(struct leat_pipeline *p)
     return 0;
 }
 
+/* All but those that run in parts, of which none has begun. */
+static unsigned count_running(const struct leat_pipeline *p)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < p->n_segments; i++)
+        n += !p->segments[i]->part_of;
+    return n;
+}
+
 static bool phase_open(struct leat_pipeline *p)
 {
     int r = open_stages(p, TURN_LANE);
@@ -149,7 +177,7 @@ static bool phase_open(struct leat_pipeline *p)
         atomic_store(&p->phase, LEAT_PHASE_CLOSE);
         return true;
     }
-    atomic_store(&p->live, (unsigned)p->n_segments);
+    atomic_store(&p->live, count_running(p));
     atomic_store(&p->phase, LEAT_PHASE_RUN);
     leat_pipeline_wake_all(p);
     return false;
@@ -170,6 +198,14 @@ static int commit_step(struct leat_segment *seg, size_t j, int (*stage_fn)(struc
     return r;
 }
 
+static int failed_commit(struct leat_pipeline *p, struct leat_stage *s, int code)
+{
+    if (!s->failure.code)
+        leat_fail(s, code, "%s", leat_strerror(code));
+    leat_pipeline_report(p, NULL, &s->failure);
+    return code;
+}
+
 /* One action over all that commit, in order; stops at the first that fails. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
@@ -184,17 +220,19 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
             return r;
         }
     }
+    for (size_t i = 0; i < p->retired.n; i++) {
+        int r = stage_fn(p->retired.v[i]);
+
+        if (r < 0)
+            return failed_commit(p, p->retired.v[i], r);
+    }
     for (size_t i = 0; i < p->n_segments; i++) {
         for (size_t j = 0; j < p->segments[i]->n; j++) {
             struct leat_stage *s = p->segments[i]->slots[j].stage;
             int r = s->type->commit && s->ended ? commit_step(p->segments[i], j, stage_fn) : 0;
 
-            if (r < 0) {
-                if (!s->failure.code)
-                    leat_fail(s, r, "%s", leat_strerror(r));
-                leat_pipeline_report(p, NULL, &s->failure);
-                return r;
-            }
+            if (r < 0)
+                return failed_commit(p, s, r);
         }
     }
     if (sums_fn(p->sums) < 0) {
@@ -207,7 +245,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
 static int prepare_stage(struct leat_stage *s)
 {
     leat_sums_keep(s->pipeline->sums, s);
-    return s->type->prepare ? s->type->prepare(s) : 0;
+    return s->type->prepare && !s->prepared ? s->type->prepare(s) : 0;
 }
 
 static int prepare_side(struct leat_stage *s, struct leat_side_output *side)
@@ -228,15 +266,19 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
     return leat_outfile_commit(s, side->file);
 }
 
+static void revert_stage(struct leat_stage *s)
+{
+    if (s->committed && s->type->revert)
+        s->type->revert(s);
+}
+
 static void revert_all(struct leat_pipeline *p)
 {
+    for (size_t i = 0; i < p->retired.n; i++)
+        revert_stage(p->retired.v[i]);
     for (size_t i = 0; i < p->n_segments; i++)
-        for (size_t j = 0; j < p->segments[i]->n; j++) {
-            struct leat_stage *s = p->segments[i]->slots[j].stage;
-
-            if (s->committed && s->type->revert)
-                s->type->revert(s);
-        }
+        for (size_t j = 0; j < p->segments[i]->n; j++)
+            revert_stage(p->segments[i]->slots[j].stage);
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_revert(p->infos[i].side.file);
     leat_sums_revert(p->sums);
@@ -294,6 +336,8 @@ static void phase_close(struct leat_pipeline *p)
         if (seg->join)
             leat_stage_close(seg->join->stage);
     }
+    for (size_t i = 0; i < p->retired.n; i++)
+        leat_stage_close(p->retired.v[i]);
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_close(p->infos[i].side.file);
     leat_sums_close(p->sums);

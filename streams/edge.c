@@ -74,6 +74,18 @@ static void drop_all(struct leat_edge *e)
         e->spill->got = e->spill->put;
 }
 
+void leat_edge_reset(struct leat_edge *e)
+{
+    pthread_mutex_lock(&e->lock);
+    drop_all(e);
+    e->charge = e->inflight = 0;
+    e->state = LEAT_EDGE_OPEN;
+    e->reason = LEAT_REASON_NONE;
+    e->want_drain = e->reader_waits = e->flowing = false;
+    e->error = NULL;
+    pthread_mutex_unlock(&e->lock);
+}
+
 void leat_edge_done(struct leat_edge *e)
 {
     drop_all(e);

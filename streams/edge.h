@@ -87,6 +87,8 @@ int leat_edge_init(struct leat_edge *edge, struct leat_executor *executor, uint6
 /* leat_edge_size - its marks, and room for as many items. Before it is used. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_edge_size(struct leat_edge *edge, uint64_t high, uint64_t low);
+/* leat_edge_reset - as it was before it was used. It is empty, and neither side runs. */
+void leat_edge_reset(struct leat_edge *edge);
 /* leat_edge_done - drops what is queued. Neither side runs. */
 void leat_edge_done(struct leat_edge *edge);
 

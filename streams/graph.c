@@ -59,9 +59,14 @@ static const struct leat_segment *reader_of(const struct leat_pipeline *p,
     return NULL;
 }
 
+static bool has_edges(const struct leat_segment *seg)
+{
+    return seg->outlet == LEAT_OUTLET_EDGE || seg->outlet == LEAT_OUTLET_PARTS;
+}
+
 static void add_ports(struct graph *g, struct leat_segment *seg)
 {
-    for (size_t k = 0; k < seg->n_ports && seg->outlet == LEAT_OUTLET_EDGE; k++) {
+    for (size_t k = 0; k < seg->n_ports && has_edges(seg); k++) {
         struct leat_link link = {
             .from = last_of(seg), .edges = &seg->ports[k].edge, .n_edges = 1, .port = (unsigned)k};
         const struct leat_segment *to = reader_of(g->p, seg->ports[k].edge, &link.input);

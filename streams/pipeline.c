@@ -126,6 +126,9 @@ void leat_pipeline_free(struct leat_pipeline *p)
         leat_edge_done(p->edges[i]);
         free(p->edges[i]);
     }
+    for (size_t i = 0; i < p->retired.n; i++)
+        leat_stage_free(p->retired.v[i]);
+    free(p->retired.v);
     for (size_t i = 0; i < p->n_infos; i++) {
         leat_outfile_free(p->infos[i].side.file);
         free(p->infos[i].side.data);
@@ -176,11 +179,40 @@ void leat_pipeline_wake_all(struct leat_pipeline *p)
         leat_actor_wake(&p->executor, &p->segments[i]->actor);
 }
 
+/* A file of a part is put on the disk and closed when it is through, so that the number of parts
+ * does not count. */
+static void part_stage_done(struct leat_pipeline *p, struct leat_parts *parts, struct leat_stage *s)
+{
+    int r;
+
+    if (!s->ended || !s->type->prepare || leat_pipeline_aborted(p))
+        return;
+    s->prepared = true;
+    r = s->type->prepare(s);
+    if (r == 0)
+        return;
+    s->ended = false;
+    if (!s->failure.code)
+        leat_fail(s, r, "%s", leat_strerror(r));
+    leat_pipeline_report(p, s->info, &s->failure);
+    if (!s->info->detached)
+        atomic_store(&parts->failed, true);
+}
+
 void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *segment)
 {
-    for (size_t i = 0; i < segment->n; i++)
-        if (!segment->slots[i].stage->type->commit)
-            leat_stage_close(segment->slots[i].stage);
+    struct leat_parts *parts = segment->part_of;
+
+    for (size_t i = 0; i < segment->n; i++) {
+        struct leat_stage *s = segment->slots[i].stage;
+
+        if (!s->type->commit)
+            leat_stage_close(s);
+        else if (parts)
+            part_stage_done(p, parts, s);
+    }
+    if (parts)
+        leat_parts_ended(parts); /* from here on the segment may be used anew */
     if (atomic_fetch_sub(&p->live, 1) == 1)
         leat_actor_wake(&p->executor, &p->conductor);
 }
@@ -222,7 +254,7 @@ static void dump(const struct leat_pipeline *p, char *buf, size_t size)
 
         at += (size_t)snprintf(buf + at, size - at, " segment %d (%s) %s;", s->number,
                                s->n ? s->slots[s->n - 1].stage->info->name : "",
-                               s->finished ? "ended" : parked[s->parked]);
+                               atomic_load(&s->finished) ? "ended" : parked[s->parked]);
     }
 }
 

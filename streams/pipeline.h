@@ -6,6 +6,7 @@
 
 #include "edge.h"
 #include "executor.h"
+#include "parts.h"
 #include "plan.h"
 #include "segment.h"
 #include "stage_impl.h"
@@ -62,8 +63,9 @@ struct leat_pipeline {
     pthread_mutex_t lock;
     /* Under the lock. */
     struct leat_error error;
-    struct leat_error detached; /* of a branch that does not stop the others */
-    bool cancelled;             /* the error is the caller's, and stays */
+    struct leat_error detached;  /* of a branch that does not stop the others */
+    struct leat_retired retired; /* sinks of the parts that have ended */
+    bool cancelled;              /* the error is the caller's, and stays */
     bool committing;
     bool running;
 
@@ -93,6 +95,8 @@ void leat_pipeline_wake_all(struct leat_pipeline *pipeline);
 
 /* conductor.c: opens all, waits for the segments, commits or aborts, closes all. An actor, so that
  * none of it blocks the loop. */
+/* leat_conductor_open - open the stages of these segments, for a part. Errors are reported. */
+int leat_conductor_open(struct leat_pipeline *pipeline, struct leat_segment **segments, size_t n);
 bool leat_conductor_run(struct leat_actor *actor);
 
 /* planner.c: plan -> segments and edges, within the memory limit. */

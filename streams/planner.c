@@ -17,18 +17,6 @@
 
 #define LANE_SHARE 4u /* lanes take at most this part of the limit */
 
-struct planner {
-    struct leat_pipeline *p;
-    struct leat_error *error;
-    struct leat_segment *cur;
-    bool cur_heavy;
-    int numbers;
-    size_t infos_room;
-    bool detached;    /* in a branch whose errors are not the pipeline's */
-    const char *name; /* the file whose bytes flow here, or "-" */
-    bool binary;
-};
-
 /* A stage between a joiner and a cutter, which have no stage of their own to stand beside. */
 static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
@@ -48,15 +36,15 @@ static const struct leat_node relay_node = {.type = &relay};
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
-static int add_chain(struct planner *pl, const struct leat_chain *c, bool starts, bool ends);
+static int add_chain(struct leat_planner *pl, const struct leat_chain *c, bool starts, bool ends);
 
-static int no_memory(struct planner *pl)
+int leat_planner_no_memory(struct leat_planner *pl)
 {
     *pl->error = (struct leat_error){.code = LEAT_ENOMEM, .text = "out of memory"};
     return LEAT_ENOMEM;
 }
 
-static struct leat_segment *new_segment(struct planner *pl, int number)
+static struct leat_segment *new_segment(struct leat_planner *pl, int number)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_segment *seg;
@@ -76,7 +64,7 @@ static struct leat_segment *new_segment(struct planner *pl, int number)
     return seg;
 }
 
-static struct leat_edge *new_edge(struct planner *pl)
+static struct leat_edge *new_edge(struct leat_planner *pl)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_edge *e;
@@ -99,7 +87,7 @@ static struct leat_edge *new_edge(struct planner *pl)
     return e;
 }
 
-static struct leat_stage_info *new_info(struct planner *pl, const struct leat_node *node,
+static struct leat_stage_info *new_info(struct leat_planner *pl, const struct leat_node *node,
                                         const struct leat_stage_type *type)
 {
     struct leat_stage_info *info = &pl->p->infos[pl->p->n_infos];
@@ -127,7 +115,7 @@ static struct leat_stage_info *new_info(struct planner *pl, const struct leat_no
 }
 
 /* Adds an instance to a segment. NULL: out of memory. */
-static struct leat_stage *add_stage(struct planner *pl, struct leat_segment *seg,
+static struct leat_stage *add_stage(struct leat_planner *pl, struct leat_segment *seg,
                                     struct leat_stage_info *info)
 {
     struct leat_stage *s = seg ? leat_stage_new(pl->p, info) : NULL;
@@ -138,32 +126,32 @@ static struct leat_stage *add_stage(struct planner *pl, struct leat_segment *seg
     return s;
 }
 
-static int begin_segment(struct planner *pl)
+static int begin_segment(struct leat_planner *pl)
 {
     pl->cur = new_segment(pl, ++pl->numbers);
     pl->cur_heavy = false;
-    return pl->cur ? 0 : no_memory(pl);
+    return pl->cur ? 0 : leat_planner_no_memory(pl);
 }
 
-static int join_segments(struct planner *pl, struct leat_segment *from, struct leat_segment *to,
-                         struct leat_edge *e)
+static int join_segments(struct leat_planner *pl, struct leat_segment *from,
+                         struct leat_segment *to, struct leat_edge *e)
 {
     from->outlet = LEAT_OUTLET_EDGE;
     to->inlet = LEAT_INLET_EDGE;
     if (leat_segment_add_output(from, e) < 0 || leat_segment_add_input(to, e) < 0)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     return 0;
 }
 
 /* From here on another segment goes on, through an edge. */
-static int cut_segment(struct planner *pl)
+int leat_planner_cut(struct leat_planner *pl)
 {
     struct leat_segment *from = pl->cur;
     struct leat_edge *e = new_edge(pl);
     int r;
 
     if (!e)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     r = begin_segment(pl);
     if (r < 0)
         return r;
@@ -173,14 +161,14 @@ static int cut_segment(struct planner *pl)
 /* --- split stages ----------------------------------------------------------------------------- */
 
 /* An outlet stands behind a stage; where a joiner has none behind it, a relay. */
-static int need_stage(struct planner *pl)
+static int need_stage(struct leat_planner *pl)
 {
     struct leat_stage_info *info;
 
     if (pl->cur->n > 0)
         return 0;
     info = new_info(pl, &relay_node, &relay);
-    return info && add_stage(pl, pl->cur, info) ? 0 : no_memory(pl);
+    return info && add_stage(pl, pl->cur, info) ? 0 : leat_planner_no_memory(pl);
 }
 
 /* As many lanes as threads, if the memory for their blocks is there. */
@@ -197,16 +185,16 @@ static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage
     return n;
 }
 
-static int add_lane(struct planner *pl, struct leat_segment *from, struct leat_segment *to,
+static int add_lane(struct leat_planner *pl, struct leat_segment *from, struct leat_segment *to,
                     struct leat_stage_info *info, unsigned i)
 {
     struct leat_segment *lane = new_segment(pl, pl->numbers);
     struct leat_edge *in = new_edge(pl), *out = new_edge(pl);
 
     if (!lane || !in || !out || !add_stage(pl, lane, info))
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     if (leat_segment_add_input(lane, in) < 0 || leat_segment_add_output(lane, out) < 0)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     lane->inlet = LEAT_INLET_LANE;
     lane->outlet = LEAT_OUTLET_LANE;
     lane->lane = i;
@@ -218,7 +206,7 @@ static int add_lane(struct planner *pl, struct leat_segment *from, struct leat_s
     return 0;
 }
 
-static int add_split(struct planner *pl, struct leat_stage_info *info)
+static int add_split(struct leat_planner *pl, struct leat_stage_info *info)
 {
     struct leat_segment *from, *to;
     unsigned n = lanes_for(pl->p, info);
@@ -231,11 +219,11 @@ static int add_split(struct planner *pl, struct leat_stage_info *info)
     lane_number = ++pl->numbers;
     to = new_segment(pl, lane_number + 1);
     if (!to)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     from->cut = leat_split_new(pl->p, info, n, true);
     to->join = leat_split_new(pl->p, info, n, false);
     if (!from->cut || !to->join)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     from->outlet = LEAT_OUTLET_CUT;
     to->inlet = LEAT_INLET_JOIN;
     info->workers = n;
@@ -257,7 +245,7 @@ static const struct leat_stage_type *by_place(const struct leat_stage_type *type
     return first ? type->first : last ? type->last : type->middle_in;
 }
 
-static int fail_node(struct planner *pl, const struct leat_node *node, const char *text)
+int leat_planner_fail(struct leat_planner *pl, const struct leat_node *node, const char *text)
 {
     *pl->error = (struct leat_error){.code = LEAT_EUSAGE, .stage = node->number};
     snprintf(pl->error->stage_name, sizeof pl->error->stage_name, "%s", node->type->name);
@@ -266,13 +254,13 @@ static int fail_node(struct planner *pl, const struct leat_node *node, const cha
 }
 
 /* Lets the type look at its options before its place is chosen. */
-static int plan_node(struct planner *pl, struct leat_stage_info *info)
+static int plan_node(struct leat_planner *pl, struct leat_stage_info *info)
 {
     struct leat_stage *s = leat_stage_new(pl->p, info);
     int r;
 
     if (!s)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     r = leat_stage_plan(s);
     if (r < 0) {
         if (!s->failure.code)
@@ -284,7 +272,7 @@ static int plan_node(struct planner *pl, struct leat_stage_info *info)
 }
 
 /* What the stages after this one will see. */
-static void carry_on(struct planner *pl, const struct leat_stage_info *info)
+static void carry_on(struct leat_planner *pl, const struct leat_stage_info *info)
 {
     const struct leat_strings *files = &info->node->operands;
 
@@ -297,7 +285,7 @@ static void carry_on(struct planner *pl, const struct leat_stage_info *info)
     }
 }
 
-static bool is_copy(const struct planner *pl, const struct leat_stage_info *info)
+static bool is_copy(const struct leat_planner *pl, const struct leat_stage_info *info)
 {
     const struct leat_settings *s = &pl->p->settings;
 
@@ -306,7 +294,7 @@ static bool is_copy(const struct planner *pl, const struct leat_stage_info *info
            s->executor != LEAT_EXECUTOR_SEEDED;
 }
 
-static int place_stage(struct planner *pl, struct leat_stage_info *info)
+static int place_stage(struct leat_planner *pl, struct leat_stage_info *info)
 {
     bool parallel = pl->p->settings.threads > 1;
     bool heavy = info->nature == LEAT_HEAVY || info->nature == LEAT_BLOCKING;
@@ -318,35 +306,36 @@ static int place_stage(struct planner *pl, struct leat_stage_info *info)
         pl->cur->transfer = true;
     } else if (parallel && heavy &&
                (pl->cur_heavy || (info->type->kind == LEAT_SINK && pl->cur->n > 0))) {
-        r = cut_segment(pl);
+        r = leat_planner_cut(pl);
     }
     if (r < 0)
         return r;
     if (!add_stage(pl, pl->cur, info))
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     pl->cur_heavy = pl->cur_heavy || heavy;
     return 0;
 }
 
 /* The other half of a middle stage begins a segment of its own. */
-static int place_second_half(struct planner *pl, const struct leat_node *node)
+static int place_second_half(struct leat_planner *pl, const struct leat_node *node)
 {
     struct leat_stage *first = pl->cur->slots[pl->cur->n - 1].stage, *s;
     struct leat_stage_info *info = new_info(pl, node, node->type->middle_out);
 
     if (!info)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     if (begin_segment(pl) < 0)
         return LEAT_ENOMEM;
     s = add_stage(pl, pl->cur, info);
     if (!s)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     s->shared = first;
     return 0;
 }
 
 /* What the stage asked for stands in this edge. */
-static int add_buffer(struct planner *pl, const struct leat_stage_info *info, struct leat_edge *e)
+static int add_buffer(struct leat_planner *pl, const struct leat_stage_info *info,
+                      struct leat_edge *e)
 {
     const struct leat_buffer *b = &info->buffer;
 
@@ -356,17 +345,17 @@ static int add_buffer(struct planner *pl, const struct leat_stage_info *info, st
     if (!b->spills)
         return 0;
     e->spill = leat_spill_new(b->dir, b->spill_size);
-    return e->spill ? 0 : no_memory(pl);
+    return e->spill ? 0 : leat_planner_no_memory(pl);
 }
 
 /* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
-static int add_branches(struct planner *pl, const struct leat_node *node,
+static int add_branches(struct leat_planner *pl, const struct leat_node *node,
                         const struct leat_stage_info *info)
 {
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
     bool binary = pl->binary, detached = pl->detached;
-    int r = cut_segment(pl);
+    int r = leat_planner_cut(pl);
     struct leat_segment *on = pl->cur;
 
     for (size_t i = 0; i < node->n_branches && r == 0; i++) {
@@ -376,7 +365,7 @@ static int add_branches(struct planner *pl, const struct leat_node *node,
         pl->binary = binary;
         pl->detached = detached || (info->flags & LEAT_DETACHES);
         if (!e)
-            return no_memory(pl);
+            return leat_planner_no_memory(pl);
         r = begin_segment(pl);
         if (r == 0)
             r = join_segments(pl, from, pl->cur, e);
@@ -394,10 +383,10 @@ static int add_branches(struct planner *pl, const struct leat_node *node,
 }
 
 /* The branches of a fan-in, each with an open end; then a segment that reads them. */
-static int add_inputs(struct planner *pl, const struct leat_node *node)
+static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
 {
     struct leat_edge **ends = calloc(node->n_branches, sizeof(*ends));
-    int r = ends ? 0 : no_memory(pl);
+    int r = ends ? 0 : leat_planner_no_memory(pl);
 
     for (size_t i = 0; i < node->n_branches && r == 0; i++) {
         r = add_chain(pl, &node->branches[i], true, false);
@@ -406,7 +395,7 @@ static int add_inputs(struct planner *pl, const struct leat_node *node)
         if (r == 0)
             ends[i] = new_edge(pl);
         if (r == 0 && (!ends[i] || leat_segment_add_output(pl->cur, ends[i]) < 0))
-            r = no_memory(pl);
+            r = leat_planner_no_memory(pl);
         if (r == 0)
             pl->cur->outlet = LEAT_OUTLET_EDGE;
     }
@@ -414,7 +403,7 @@ static int add_inputs(struct planner *pl, const struct leat_node *node)
         r = begin_segment(pl);
     for (size_t i = 0; i < node->n_branches && r == 0; i++)
         if (leat_segment_add_input(pl->cur, ends[i]) < 0)
-            r = no_memory(pl);
+            r = leat_planner_no_memory(pl);
     if (r == 0)
         pl->cur->inlet = node->type->flags & LEAT_PORTS_IN ? LEAT_INLET_PORTS : LEAT_INLET_CONCAT;
     pl->name = "-";
@@ -423,25 +412,25 @@ static int add_inputs(struct planner *pl, const struct leat_node *node)
 }
 
 /* The stage itself is an ordinary one behind the edges; the inlet gives it their streams in turn. */
-static int add_fan_in(struct planner *pl, const struct leat_node *node, bool first)
+static int add_fan_in(struct leat_planner *pl, const struct leat_node *node, bool first)
 {
     struct leat_stage_info *info;
     int r;
 
     if (!first)
-        return fail_node(pl, node, "can only come first: its inputs are its branches");
+        return leat_planner_fail(pl, node, "can only come first: its inputs are its branches");
     r = add_inputs(pl, node);
     if (r < 0)
         return r;
     info = new_info(pl, node, node->type);
     if (!info)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     r = plan_node(pl, info);
-    return r < 0 ? r : add_stage(pl, pl->cur, info) ? 0 : no_memory(pl);
+    return r < 0 ? r : add_stage(pl, pl->cur, info) ? 0 : leat_planner_no_memory(pl);
 }
 
 /* For --sums: a digest before the file that this `write` makes. */
-static int add_digest(struct planner *pl, const struct leat_node *file,
+static int add_digest(struct leat_planner *pl, const struct leat_node *file,
                       const struct leat_stage_info **ret_info)
 {
     static const char *const words[] = {"--to", "-", NULL};
@@ -453,21 +442,23 @@ static int add_digest(struct planner *pl, const struct leat_node *file,
     int r;
 
     if (leat_write_appends(file))
-        return fail_node(pl, file, "--append does not go with --sums, which is of whole files");
+        return leat_planner_fail(pl, file,
+                                 "--append does not go with --sums, which is of whole files");
     if (!type || type->missing)
-        return fail_node(pl, file, "--sums needs the stage sha256, which this build has not");
+        return leat_planner_fail(pl, file,
+                                 "--sums needs the stage sha256, which this build has not");
     if (!node)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     *node = (struct leat_node){.type = type, .implied = true};
     node->params = leat_arena_alloc(arena, type->params_size);
     if (!node->params)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     r = leat_options_parse(type, arena, &args, node->params, &node->operands, pl->error);
     if (r < 0)
         return r;
     info = new_info(pl, node, type);
     if (!info)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     info->for_sums = true;
     info->input_name = file->operands.v[0];
     r = plan_node(pl, info);
@@ -476,13 +467,13 @@ static int add_digest(struct planner *pl, const struct leat_node *file,
 }
 
 /* Standard output is no file that could be checked later. */
-static bool needs_digest(const struct planner *pl, const struct leat_node *node)
+static bool needs_digest(const struct leat_planner *pl, const struct leat_node *node)
 {
     return pl->p->sums && node->type == &leat_stage_write && node->operands.n > 0 &&
            strcmp(node->operands.v[0], "-") != 0;
 }
 
-static int add_node(struct planner *pl, const struct leat_node *node, bool first, bool last)
+int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_info *digest = NULL;
     const struct leat_stage_type *type = by_place(node->type, first, last);
@@ -490,17 +481,20 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
     int r;
 
     if (!type)
-        return fail_node(pl, node, "cannot stand here");
+        return leat_planner_fail(pl, node, "cannot stand here");
     if (type->kind == LEAT_FAN_IN)
         return add_fan_in(pl, node, first);
     if (type->kind == LEAT_SOURCE && !first)
-        return fail_node(pl, node, "is a readable; it can only come first");
+        return leat_planner_fail(pl, node, "is a readable; it can only come first");
     if (type->kind != LEAT_SOURCE && first)
-        return fail_node(pl, node, "needs an input before it");
+        return leat_planner_fail(pl, node, "needs an input before it");
     if (type->kind == LEAT_SINK && !last && node->type->kind != LEAT_BY_PLACE)
-        return fail_node(pl, node, "is a writable; it can only come last");
+        return leat_planner_fail(pl, node, "is a writable; it can only come last");
     if (type->kind != LEAT_SINK && last)
-        return fail_node(pl, node, "needs an output after it");
+        return leat_planner_fail(pl, node, "needs an output after it");
+    r = pl->parts ? leat_planner_check_part(pl, node) : 0;
+    if (r < 0)
+        return r;
     if (needs_digest(pl, node)) {
         r = add_digest(pl, node, &digest);
         if (r < 0)
@@ -508,7 +502,7 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
     }
     info = new_info(pl, node, type);
     if (!info)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     info->digest = digest;
     r = plan_node(pl, info);
     if (r < 0)
@@ -517,10 +511,12 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);
     carry_on(pl, info);
+    if (r == 0 && (info->flags & LEAT_PARTS))
+        return leat_planner_parts(pl, node, &info->part_options);
     if (r == 0 && node->n_branches > 0)
         return add_branches(pl, node, info);
     if (r == 0 && info->has_buffer) {
-        r = cut_segment(pl);
+        r = leat_planner_cut(pl);
         if (r == 0)
             r = add_buffer(pl, info, pl->cur->in_edges[0]);
     }
@@ -529,7 +525,8 @@ static int add_node(struct planner *pl, const struct leat_node *node, bool first
 
 /* --- open ends -------------------------------------------------------------------------------- */
 
-static int imply(struct planner *pl, const struct leat_stage_type *type, bool first)
+int leat_planner_imply(struct leat_planner *pl, const struct leat_stage_type *type, bool first,
+                       const struct leat_strings *args)
 {
     static const struct leat_strings none;
     struct leat_arena *arena = pl->p->plan->arena;
@@ -538,10 +535,12 @@ static int imply(struct planner *pl, const struct leat_stage_type *type, bool fi
     int r;
 
     if (!node || !params)
-        return no_memory(pl);
+        return leat_planner_no_memory(pl);
     *node = (struct leat_node){.type = type, .params = params, .implied = true};
-    r = leat_options_parse(type, arena, &none, params, &node->operands, pl->error);
-    return r < 0 ? r : add_node(pl, node, first, !first);
+    if (args)
+        node->args = *args;
+    r = leat_options_parse(type, arena, args ? args : &none, params, &node->operands, pl->error);
+    return r < 0 ? r : leat_planner_node(pl, node, first, !first);
 }
 
 static bool starts_itself(const struct leat_stage_type *type)
@@ -550,7 +549,7 @@ static bool starts_itself(const struct leat_stage_type *type)
            (type->kind == LEAT_BY_PLACE && type->first);
 }
 
-static bool ends_itself(const struct leat_stage_type *type)
+bool leat_planner_ends(const struct leat_stage_type *type)
 {
     return type->kind == LEAT_SINK || (type->kind == LEAT_BY_PLACE && type->last);
 }
@@ -559,23 +558,23 @@ static bool ends_itself(const struct leat_stage_type *type)
  *
  *   starts  nothing comes before: a readable, or standard input
  *   ends    nothing comes after: a writable, or standard output; else its end stays open */
-static int add_chain(struct planner *pl, const struct leat_chain *c, bool starts, bool ends)
+static int add_chain(struct leat_planner *pl, const struct leat_chain *c, bool starts, bool ends)
 {
     bool fixed = pl->p->settings.fixed_default_io;
     bool before = starts && (c->n == 0 || (!fixed && !starts_itself(c->nodes[0].type)));
-    bool after = ends && (c->n == 0 || (!fixed && !ends_itself(c->nodes[c->n - 1].type)));
+    bool after = ends && (c->n == 0 || (!fixed && !leat_planner_ends(c->nodes[c->n - 1].type)));
     int r = 0;
 
     /* `exec CMD` alone is a source: its output is what is seen. */
     if (ends && !fixed && !before && starts && c->n == 1 && c->nodes[0].type->kind != LEAT_SINK)
         after = true;
     if (before)
-        r = imply(pl, &leat_stage_read, true);
+        r = leat_planner_imply(pl, &leat_stage_read, true, NULL);
     for (size_t i = 0; i < c->n && r == 0; i++)
-        r = add_node(pl, &c->nodes[i], starts && i == 0 && !before,
-                     ends && i + 1 == c->n && !after);
+        r = leat_planner_node(pl, &c->nodes[i], starts && i == 0 && !before,
+                              ends && i + 1 == c->n && !after);
     if (after && r == 0)
-        r = imply(pl, &leat_stage_write, false);
+        r = leat_planner_imply(pl, &leat_stage_write, false, NULL);
     return r;
 }
 
@@ -591,7 +590,7 @@ static size_t count_nodes(const struct leat_chain *c)
 
 /* --- all of it --------------------------------------------------------------------------------- */
 
-static int connect_all(struct planner *pl)
+static int connect_all(struct leat_planner *pl)
 {
     struct leat_pipeline *p = pl->p;
 
@@ -600,7 +599,7 @@ static int connect_all(struct planner *pl)
         struct leat_slot *s = seg->slots;
 
         if (leat_segment_ready(seg) < 0)
-            return no_memory(pl);
+            return leat_planner_no_memory(pl);
         if (seg->join)
             leat_out_init(&seg->join->out, s->framer ? &s->raw : &s->in, &p->pool,
                           p->settings.room);
@@ -610,20 +609,20 @@ static int connect_all(struct planner *pl)
 
 int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
 {
-    struct planner pl = {.p = p, .error = ret_error, .name = "-"};
+    struct leat_planner pl = {.p = p, .error = ret_error, .name = "-"};
     int r;
 
     /* A node is at most two stages, and a relay or a digest before or behind it. */
     pl.infos_room = 3 * count_nodes(&p->plan->root);
     p->infos = calloc(pl.infos_room, sizeof *p->infos);
     if (!p->infos)
-        return no_memory(&pl);
+        return leat_planner_no_memory(&pl);
     r = add_chain(&pl, &p->plan->root, true, true);
     if (r == 0)
         r = leat_planner_sizes(p, ret_error);
     if (r == 0)
         r = connect_all(&pl);
     if (r == 0 && leat_graph_build(p) < 0)
-        r = no_memory(&pl);
+        r = leat_planner_no_memory(&pl);
     return r;
 }

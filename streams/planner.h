@@ -7,6 +7,35 @@
 #define LEAT_CHUNK_BEST ((size_t)262144)
 #define LEAT_CHUNK_LEAST ((size_t)4096)
 
+struct leat_planner {
+    struct leat_pipeline *p;
+    struct leat_error *error;
+    struct leat_segment *cur;
+    bool cur_heavy;
+    int numbers;
+    size_t infos_room;
+    bool detached;            /* in a branch whose errors are not the pipeline's */
+    struct leat_parts *parts; /* in a branch that is run anew for each part */
+    const char *name;         /* the file whose bytes flow here, or "-" */
+    bool binary;
+};
+
+/* planner.c - each returns 0, or an error that is in pl->error. */
+int leat_planner_no_memory(struct leat_planner *pl);
+int leat_planner_fail(struct leat_planner *pl, const struct leat_node *node, const char *text);
+/* leat_planner_cut - from here on another segment goes on, through an edge. */
+int leat_planner_cut(struct leat_planner *pl);
+int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, bool first, bool last);
+/* leat_planner_imply - a readable (first) or writable that is not written; args may be NULL. */
+int leat_planner_imply(struct leat_planner *pl, const struct leat_stage_type *type, bool first,
+                       const struct leat_strings *args);
+bool leat_planner_ends(const struct leat_stage_type *type);
+
+/* planner_parts.c - the branch behind a stage with LEAT_PARTS; what such a branch may not hold. */
+int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
+                       const struct leat_part_options *options);
+int leat_planner_check_part(struct leat_planner *pl, const struct leat_node *node);
+
 /* leat_planner_sizes - planner_sizes.c: of chunks and edges, within the memory limit, and the pool
  * that has them reserved. Returns 0, LEAT_ELIMIT or LEAT_ENOMEM. */
 int leat_planner_sizes(struct leat_pipeline *pipeline, struct leat_error *ret_error);

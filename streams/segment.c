@@ -70,6 +70,7 @@ void leat_segment_free(struct leat_segment *seg)
     leat_split_free(seg->cut);
     leat_block_free(seg->block);
     leat_block_free(seg->ended_block);
+    free(seg->parts);
     free(seg->slots);
     free(seg->ports);
     free(seg->in_edges);
@@ -103,17 +104,20 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
 /* A junction's ports, each into a queue of its own. */
 static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
 {
-    struct leat_pipeline *p = seg->pipeline;
-
     if (seg->n_ports < 2)
         return 0;
     s->out.ports = calloc(seg->n_ports, sizeof *s->out.ports);
     if (!s->out.ports)
         return LEAT_ENOMEM;
     s->out.n_ports = seg->n_ports;
-    for (size_t k = 1; k < seg->n_ports; k++)
-        leat_out_init(&s->out.ports[k], &seg->ports[k].last, &p->pool, p->settings.room);
     return 0;
+}
+
+void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *stage)
+{
+    seg->slots[i].stage = stage;
+    stage->segment = seg;
+    stage->wait.actor = stage->alarm.actor = &seg->actor;
 }
 
 int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
@@ -129,16 +133,38 @@ int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
         seg->slots = more;
         seg->room = room;
     }
-    seg->slots[seg->n] = (struct leat_slot){.stage = stage};
-    seg->n++;
-    stage->segment = seg;
-    stage->wait.actor = stage->alarm.actor = &seg->actor;
+    seg->slots[seg->n] = (struct leat_slot){.info = stage->info};
+    leat_segment_seat(seg, seg->n++, stage);
     return 0;
+}
+
+/* Where each stage's output goes. */
+static void connect_slots(struct leat_segment *seg)
+{
+    struct leat_pipeline *p = seg->pipeline;
+
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i], *next = i + 1 < seg->n ? s + 1 : NULL;
+        struct leat_out *ports = s->out.ports;
+        size_t n_ports = s->out.n_ports;
+        struct leat_queue *to = NULL;
+
+        if (s->framer)
+            leat_framer_init(s->framer, &p->pool, s->info->delimiter, p->settings.record_max);
+        if (next)
+            to = next->framer ? &next->raw : &next->in;
+        else if (seg->outlet != LEAT_OUTLET_NONE)
+            to = &seg->ports[0].last;
+        leat_out_init(&s->out, to, &p->pool, p->settings.room);
+        s->out.ports = ports;
+        s->out.n_ports = n_ports;
+        for (size_t k = 1; k < n_ports; k++)
+            leat_out_init(&ports[k], &seg->ports[k].last, &p->pool, p->settings.room);
+    }
 }
 
 int leat_segment_ready(struct leat_segment *seg)
 {
-    struct leat_pipeline *p = seg->pipeline;
     bool lane = seg->inlet == LEAT_INLET_LANE;
 
     if (seg->inlet == LEAT_INLET_PORTS) {
@@ -147,25 +173,41 @@ int leat_segment_ready(struct leat_segment *seg)
             return LEAT_ENOMEM;
     }
     for (size_t i = 0; i < seg->n; i++) {
-        struct leat_slot *s = &seg->slots[i], *next = i + 1 < seg->n ? s + 1 : NULL;
-        struct leat_stage_info *info = s->stage->info;
-        struct leat_queue *to = NULL;
+        struct leat_slot *s = &seg->slots[i];
 
-        if (info->framing == LEAT_LINES && !lane && (i > 0 || !seg->inputs)) {
+        if (s->info->framing == LEAT_LINES && !lane && (i > 0 || !seg->inputs)) {
             s->framer = calloc(1, sizeof *s->framer);
             if (!s->framer)
                 return LEAT_ENOMEM;
-            leat_framer_init(s->framer, &p->pool, info->delimiter, p->settings.record_max);
         }
-        if (next)
-            to = next->stage->info->framing == LEAT_LINES && !lane ? &next->raw : &next->in;
-        else if (seg->outlet != LEAT_OUTLET_NONE)
-            to = &seg->ports[0].last;
-        leat_out_init(&s->out, to, &p->pool, p->settings.room);
-        if (!next && ready_ports(seg, s) < 0)
+        if (i + 1 == seg->n && ready_ports(seg, s) < 0)
             return LEAT_ENOMEM;
     }
+    connect_slots(seg);
     return 0;
+}
+
+void leat_segment_reset(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i];
+
+        s->flow = LEAT_FLOW_OPEN;
+        s->offset = 0;
+        s->done = s->waiting = s->more = s->stopping = s->discard = s->failed = false;
+        s->idle = 0;
+        atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
+    }
+    for (size_t k = 0; k < seg->n_ports; k++)
+        seg->ports[k].gone = false;
+    seg->in_at = 0;
+    seg->in_flow = seg->out_flow = LEAT_FLOW_OPEN;
+    seg->in_cancelled = seg->out_gone = seg->out_failed = false;
+    seg->block = seg->ended_block = NULL;
+    seg->block_end_seen = false;
+    seg->lane_error = (struct leat_error){0};
+    seg->parked = LEAT_PARK_NONE;
+    connect_slots(seg);
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
@@ -308,7 +350,7 @@ void leat_segment_finish(struct leat_segment *seg)
     if (seg->cut)
         leat_cut_done(seg->cut);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
-    seg->finished = true;
+    atomic_store_explicit(&seg->finished, true, memory_order_release);
     leat_account_park(seg, LEAT_DOING_ENDED);
     leat_pipeline_segment_done(seg->pipeline, seg);
 }

@@ -21,6 +21,7 @@ enum leat_flow {
 /* A stage in its place, with the input that waits for it. */
 struct leat_slot {
     struct leat_stage *stage;
+    struct leat_stage_info *info; /* the stage's, though instances change */
     struct leat_queue in;
     struct leat_queue raw;      /* framed stages: not yet cut at record ends */
     struct leat_framer *framer; /* or NULL */
@@ -53,13 +54,15 @@ enum leat_inlet_kind {
 };
 
 enum leat_outlet_kind {
-    LEAT_OUTLET_NONE, /* the last stage is a sink */
-    LEAT_OUTLET_EDGE, /* one edge, or one for each port of a junction */
-    LEAT_OUTLET_LANE, /* an edge that carries the outputs of blocks */
-    LEAT_OUTLET_CUT,  /* to the lanes of a split stage */
+    LEAT_OUTLET_NONE,  /* the last stage is a sink */
+    LEAT_OUTLET_EDGE,  /* one edge, or one for each port of a junction */
+    LEAT_OUTLET_LANE,  /* an edge that carries the outputs of blocks */
+    LEAT_OUTLET_PARTS, /* an edge, into a branch that is run anew for each part */
+    LEAT_OUTLET_CUT,   /* to the lanes of a split stage */
 };
 
 struct leat_inputs;
+struct leat_parts;
 
 struct leat_segment {
     struct leat_actor actor; /* first: the executor's view */
@@ -88,8 +91,10 @@ struct leat_segment {
     /* An error of a lane, for the joiner to report in order. */
     struct leat_error lane_error;
     struct leat_pool_waiter memory;
-    bool finished;
-    bool transfer; /* read -> write without looking: streams/io/transfer.c */
+    struct leat_parts *parts;   /* LEAT_OUTLET_PARTS: the branch */
+    struct leat_parts *part_of; /* it is in such a branch */
+    atomic_bool finished;       /* in such a branch: also when no part runs */
+    bool transfer;              /* read -> write without looking: streams/io/transfer.c */
     struct leat_account account;
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };

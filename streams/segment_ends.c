@@ -2,6 +2,7 @@
 
 #include "segment_impl.h"
 
+#include "parts.h"
 #include "pipeline.h"
 #include "split.h"
 
@@ -130,6 +131,11 @@ static enum leat_turn outlet_gone(struct leat_segment *seg, bool failed)
     return LEAT_TURN_WENT;
 }
 
+enum leat_turn leat_outlet_give_up(struct leat_segment *seg)
+{
+    return outlet_gone(seg, true);
+}
+
 static int cut_turn(struct leat_segment *seg)
 {
     int r = leat_cut_flush(seg);
@@ -153,6 +159,8 @@ int leat_outlet_turn(struct leat_segment *seg)
         return -1;
     if (seg->outlet == LEAT_OUTLET_CUT)
         return cut_turn(seg);
+    if (seg->outlet == LEAT_OUTLET_PARTS)
+        return leat_parts_turn(seg);
     r = flush_ports(seg);
     if (r < 0) {
         leat_segment_fail(seg, seg->n - 1);
@@ -168,6 +176,8 @@ bool leat_outlet_cancelled(struct leat_segment *seg)
 {
     if (seg->out_gone || seg->outlet == LEAT_OUTLET_NONE)
         return false;
+    if (seg->outlet == LEAT_OUTLET_PARTS)
+        return leat_parts_failed(seg);
     if (seg->outlet == LEAT_OUTLET_CUT)
         return leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_NONE;
     for (size_t k = 0; k < seg->n_ports; k++)
@@ -178,7 +188,7 @@ bool leat_outlet_cancelled(struct leat_segment *seg)
 
 void leat_outlet_notice(struct leat_segment *seg)
 {
-    bool failed = seg->out_failed;
+    bool failed = seg->out_failed || seg->outlet == LEAT_OUTLET_PARTS;
 
     if (seg->outlet == LEAT_OUTLET_CUT)
         failed = leat_edge_reason(seg->cut->lanes[seg->cut->at]) != LEAT_REASON_DONE;

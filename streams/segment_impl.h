@@ -23,12 +23,19 @@ enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i);
 /* leat_segment_finish - all stages are done and all output is gone: tell both sides. */
 void leat_segment_finish(struct leat_segment *seg);
 
+/* leat_segment_seat - a new instance in the place of the i-th stage. */
+void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *stage);
+/* leat_segment_reset - as it was before it ran. It has ended, and does not run. */
+void leat_segment_reset(struct leat_segment *seg);
+
 /* segment_ends.c - hand over what the last stage gave. Returns a turn, or -1: there was nothing. */
 int leat_outlet_turn(struct leat_segment *seg);
 /* leat_outlet_cancelled - has downstream gone while there is nothing to write? Then it is not found
  * out by writing; leat_outlet_notice acts on it. */
 bool leat_outlet_cancelled(struct leat_segment *seg);
 void leat_outlet_notice(struct leat_segment *seg);
+/* leat_outlet_give_up - what is downstream has failed: so has all before it. */
+enum leat_turn leat_outlet_give_up(struct leat_segment *seg);
 /* leat_inlet_turn - take input. */
 enum leat_turn leat_inlet_turn(struct leat_segment *seg);
 /* leat_inlet_fail_record - stage i's framer refused a record. */

@@ -104,8 +104,14 @@ static bool is_parked_for_room(const struct leat_segment *seg)
     return seg->parked == LEAT_PARK_OUT || seg->parked == LEAT_PARK_MEMORY;
 }
 
-/* Some turns. Returns true: there is more to do. */
-static bool run_turns(struct leat_segment *seg)
+enum run {
+    RUN_PARKED,
+    RUN_MORE,  /* there is more to do */
+    RUN_ENDED, /* the segment may be used anew by now */
+};
+
+/* Some turns. */
+static enum run run_turns(struct leat_segment *seg)
 {
     int turns = seg->pipeline->executor.clock.is_virtual ? 1 : TURNS;
 
@@ -115,7 +121,7 @@ static bool run_turns(struct leat_segment *seg)
         if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
             (seg->outlet != LEAT_OUTLET_CUT || seg->out_gone || leat_outlet_turn(seg) == -1)) {
             leat_segment_finish(seg);
-            return false;
+            return RUN_ENDED;
         }
         if (seg->transfer) {
             int r = leat_transfer_turn(seg);
@@ -126,17 +132,17 @@ static bool run_turns(struct leat_segment *seg)
         if (!seg->transfer || t == LEAT_TURN_STEP)
             t = turn(seg);
         if (t == LEAT_TURN_PARK)
-            return false;
+            return RUN_PARKED;
     }
-    return true;
+    return RUN_MORE;
 }
 
 bool leat_segment_run(struct leat_actor *actor)
 {
     struct leat_segment *seg = (struct leat_segment *)actor;
-    bool more;
+    enum run run;
 
-    if (seg->finished)
+    if (atomic_load_explicit(&seg->finished, memory_order_acquire))
         return false;
     leat_account_run(seg);
     wake_waiting(seg);
@@ -144,9 +150,9 @@ bool leat_segment_run(struct leat_actor *actor)
         leat_segment_abort(seg);
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_alarm(seg, i);
-    more = run_turns(seg);
-    if (!seg->finished)
-        leat_account_park(seg, !more && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
-                                                                : LEAT_DOING_WAIT_IN);
-    return more;
+    run = run_turns(seg);
+    if (run != RUN_ENDED)
+        leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
+                                                                            : LEAT_DOING_WAIT_IN);
+    return run == RUN_MORE;
 }

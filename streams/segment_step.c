@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "parts.h"
 #include "pipeline.h"
 
 #define IDLE_MAX 2u /* steps without progress before it is an error */
@@ -33,6 +34,8 @@ bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
     for (size_t k = 0; k < seg->n_ports; k++)
         if (seg->ports[k].last.n > 0)
             return false;
+    if (seg->parts && seg->parts->end_due)
+        return false;
     return seg->ports[0].last.n == 0 && !seg->ended_block;
 }
 

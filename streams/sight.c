@@ -67,7 +67,7 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
         const struct leat_segment *seg = p->segments[i];
 
         for (size_t k = 0; k < seg->n_ports; k++)
-            if (seg->ports[k].edge && seg->slots[seg->n - 1].stage->info == info)
+            if (seg->ports[k].edge && seg->slots[seg->n - 1].info == info)
                 n += atomic_load_explicit(&seg->ports[k].edge->spilled, memory_order_relaxed);
     }
     return n;
@@ -93,7 +93,7 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
         if (seg->inlet == LEAT_INLET_LANE && seg->lane >= ret->workers)
             continue; /* it did not fit in memory */
         for (size_t j = 0; j < seg->n; j++)
-            if (seg->slots[j].stage->info == info)
+            if (seg->slots[j].info == info)
                 leat_account_add(seg, j, now, ret);
     }
     ret->bytes_out += atomic_load_explicit(&info->joined_bytes, memory_order_relaxed);
@@ -126,7 +126,7 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
 
     if (!port)
         return false;
-    info = seg->slots[seg->n - 1].stage->info;
+    info = seg->slots[seg->n - 1].info;
     *ret = (struct leat_error){.stage = info->number};
     snprintf(ret->stage_name, sizeof ret->stage_name, "%s", info->name);
     snprintf(ret->text, sizeof ret->text,
@@ -154,6 +154,8 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
             continue;
         if (info->number > 0)
             leat_text_add(t, "  #%d %s", info->number, info->text);
+        else if (info->node->args.n > 0)
+            leat_text_add(t, "  -  %s", info->text);
         else if (info->for_sums)
             leat_text_add(t, "  -  %s for --sums", info->text);
         else
@@ -173,7 +175,7 @@ static void explain_segment(struct leat_text *t, const struct leat_segment *seg,
     if (seg->join)
         leat_text_add(t, "join %s%s", seg->join->info->name, seg->n ? ", " : "");
     for (size_t i = 0; i < seg->n; i++)
-        leat_text_add(t, "%s%s", i ? ", " : "", seg->slots[i].stage->info->name);
+        leat_text_add(t, "%s%s", i ? ", " : "", seg->slots[i].info->name);
     if (seg->transfer)
         leat_text_add(t, " (moved by the kernel)");
     if (seg->cut)

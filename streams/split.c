@@ -60,6 +60,29 @@ void leat_split_free(struct leat_split_run *run)
     free(run);
 }
 
+int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
+{
+    struct leat_stage *stage = leat_stage_new(p, run->info);
+    struct leat_queue *to = run->out.to;
+
+    if (!stage)
+        return LEAT_ENOMEM;
+    leat_stage_close(run->stage);
+    leat_stage_free(run->stage);
+    run->stage = stage;
+    leat_queue_clear(&run->framed);
+    if (run->framer)
+        leat_framer_init(run->framer, run->pool, run->info->delimiter, p->settings.record_max);
+    run->at = 0;
+    run->index = run->offset = 0;
+    run->history_len = run->block_bytes = 0;
+    run->cut_known = false;
+    run->joined_bytes = 0;
+    run->phase = JOIN_HEAD;
+    leat_out_init(&run->out, to, run->pool, p->settings.room);
+    return 0;
+}
+
 void leat_split_cancel(struct leat_split_run *run, enum leat_reason reason)
 {
     for (unsigned i = 0; i < run->n; i++)

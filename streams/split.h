@@ -55,6 +55,8 @@ void leat_split_cancel(struct leat_split_run *run, enum leat_reason reason);
 
 struct leat_split_run *leat_split_new(struct leat_pipeline *pipeline, struct leat_stage_info *info,
                                       unsigned n, bool cutter);
+/* leat_split_reset - as it was before it ran, with a new instance. Returns 0 or LEAT_ENOMEM. */
+int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *pipeline);
 void leat_split_free(struct leat_split_run *run);
 
 #endif

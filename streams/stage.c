@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "io/outfile.h"
+#include "parts.h"
 #include "pipeline.h"
 #include "sums.h"
 
@@ -41,6 +42,7 @@ void leat_stage_free(struct leat_stage *s)
         return;
     leat_wait_done(&s->wait);
     leat_wait_done(&s->alarm);
+    free(s->part_name);
     free(s->state);
     free(s);
 }
@@ -158,7 +160,15 @@ uint64_t leat_memory_limit(const struct leat_stage *s)
 
 const char *leat_input_name(const struct leat_stage *s)
 {
+    if (s->part_name)
+        return s->part_name;
     return s->info->input_name;
+}
+
+void leat_part_end(struct leat_stage *s)
+{
+    if (s->segment && s->segment->parts)
+        s->segment->parts->end_due = true;
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */
@@ -429,6 +439,12 @@ void leat_plan_buffer(struct leat_stage *s, const struct leat_buffer *buffer)
         return;
     s->info->has_buffer = true;
     s->info->buffer = *buffer;
+}
+
+void leat_plan_parts(struct leat_stage *s, const struct leat_part_options *options)
+{
+    if (s->planning)
+        s->info->part_options = *options;
 }
 
 void leat_plan_lanes(struct leat_stage *s, unsigned most)

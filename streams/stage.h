@@ -53,6 +53,9 @@ LEAT_API size_t leat_write(struct leat_out *out, const void *data, size_t n);
 LEAT_API size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n);
 /* leat_pass_all - as leat_pass, to every port of a junction that is still read. */
 LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n);
+/* leat_part_end - a stage with LEAT_PARTS: what it has given so far, if anything, is a part; what it
+ * gives from its next step on is the next one. Then return LEAT_MORE. */
+LEAT_API void leat_part_end(struct leat_stage *stage);
 /* leat_port - the i-th output of a junction, i < number of its outputs; 0 is the stream that goes
  * on after the last bracket, branch b is port b + 1. An ordinary stage's only one is port 0. */
 LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
@@ -222,7 +225,9 @@ enum leat_flags {
     LEAT_DETACHES = 32,     /* junctions: a branch that fails leaves the others running */
     LEAT_PORTS_IN = 64,     /* fan-in: step sees each branch by itself, in->ports, when every one
                              * has input or is at its end */
-    LEAT_OPENS_LAST = 8,    /* opened after all others (exec): no side effect of a failed start */
+    LEAT_PARTS = 128,    /* its branch, or a file, is run anew for each part: leat_part_end. What it
+                             * takes as its operand is the template of the file's name */
+    LEAT_OPENS_LAST = 8, /* opened after all others (exec): no side effect of a failed start */
 };
 
 enum leat_stop {
@@ -371,6 +376,13 @@ struct leat_buffer {
 #define LEAT_SPILL_MIN (2 * LEAT_CHUNK_MAX)
 /* leat_plan_buffer - what stands behind this stage; of a junction: before each of its branches. */
 LEAT_API void leat_plan_buffer(struct leat_stage *stage, const struct leat_buffer *buffer);
+
+/* A stage with LEAT_PARTS: the number of the first one, and how its files are written. */
+struct leat_part_options {
+    uint64_t from;
+    bool force, no_sync;
+};
+LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_options *options);
 
 /* A stage whose library was not there at build time: it is listed, and says what is missing. */
 #define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \

@@ -31,6 +31,7 @@ struct leat_stage_info {
     size_t block, history;
     unsigned lanes_max;             /* 0: as many as there are threads */
     uint64_t output_max, ratio_max; /* leat_plan_expansion; 0: none */
+    struct leat_part_options part_options;
     bool has_buffer;
     struct leat_buffer buffer; /* what stands behind it */
     const char *input_name;
@@ -59,6 +60,10 @@ struct leat_stage {
     void *result;                 /* a lane's, of the current block */
     uint64_t part;                /* in a branch of split: the number of the part */
     struct leat_strings operands; /* there: with that number filled in; n is 0: as written */
+    char *part_name;
+    const char *part_words[2];
+    struct leat_stage *renewed; /* there: the instance for the next part */
+    bool prepared;
     bool open_called, closed, planning;
     bool ended; /* it said LEAT_END: a sink may commit */
     bool committed;

@@ -234,3 +234,35 @@ each_place() {
     has 'the temporary file in spill: No space left on device'
     [ ! -e d ]
 }
+
+@test "split gives the parts that split(1) gives" {
+    split -l 3000 -d -a 2 log want-
+    leat read log : split -n 3000 'got-{n:02}'
+    for f in want-*; do cmp "$f" "got-${f#want-}"; done
+    files=(want-* got-*)
+    [ "${#files[@]}" = 14 ]
+    rm want-* got-*
+    split -b 100K -d -a 2 log want-
+    leat read log.gz : gunzip : split -b 100K 'got-{n:02}.gz' [ gzip ]
+    for f in want-*; do gzip -dc "got-${f#want-}.gz" | cmp "$f" -; done
+    rm want-* got-*
+    split -C 100K -d -a 2 log want-
+    leat --sums=SUMS read log : split -C 100K 'got-{n:02}'
+    for f in want-*; do cmp "$f" "got-${f#want-}"; done
+    sha256sum -c --strict SUMS
+    files=(got-*)
+    [ "$(wc -l <SUMS)" = "${#files[@]}" ]
+}
+
+@test "one bad part leaves none" {
+    run -3 leat read log : split -n 3000 'p-{n}' [ require --min-lines=3000 : gzip ]
+    none
+    run -4 leat read log : crc32 --expect=00000000 : split -n 3000 'p-{n}.gz' [ gzip ]
+    none
+    run -6 leat read log : split -n 3000 'p-{n}' [ exec sh -c 'cat; test $(date +%N) = no' ]
+    none
+    touch p-2
+    run -1 leat --sums=SUMS read log : split -n 3000 'p-{n}'
+    has 'p-2: exists'
+    none p-2
+}

@@ -1,0 +1,46 @@
+/* parts.h - one branch, run anew for each part of a stream: what `split` is made of.
+ *
+ * The segments and edges of the branch are built once. Between two parts, when all of them have
+ * ended, the thread of the segment that cuts the stream owns them: it puts new instances of the
+ * stages in their places and lets them run again. So memory, the graph and the counters are those
+ * of one branch, however many parts there are. Sinks that have ended well wait, closed but for
+ * their commit, for the end of the pipeline.
+ */
+#ifndef LEAT_PARTS_H
+#define LEAT_PARTS_H
+
+#include "segment.h"
+
+struct leat_parts {
+    struct leat_segment *owner; /* that cuts the stream */
+    size_t first, n;            /* the branch's segments, in the pipeline's list */
+    size_t first_edge, n_edges; /* and its edges; the first leads into it */
+    atomic_uint live;           /* segments of the branch that have not ended */
+    atomic_bool failed;         /* the end of a part did */
+    uint64_t number;            /* of the next part */
+    bool active;                /* a part has begun, and its end was not told */
+    bool end_due;               /* it ends after what the stage has given */
+    bool gone;                  /* the branch wants no more of this one */
+};
+
+/* A sink of a part that has ended. */
+struct leat_retired {
+    struct leat_stage **v;
+    size_t n, room;
+};
+
+struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from);
+/* leat_parts_turn - outlet: hand over what the stage gave, beginning and ending parts.
+ * Returns a turn, or -1: there is nothing left to hand over. */
+int leat_parts_turn(struct leat_segment *segment);
+/* leat_parts_failed - has the branch failed in the part that runs? */
+bool leat_parts_failed(const struct leat_segment *segment);
+/* leat_parts_ended - one of the branch's segments has ended, and is no longer touched by its own
+ * thread. Thread: that one. */
+void leat_parts_ended(struct leat_parts *parts);
+/* leat_part_name - the template with {n} or {n:04} filled in; free() it. NULL: out of memory. */
+char *leat_part_name(const char *template, uint64_t n);
+/* leat_part_is_template - is there a {n} in it? */
+bool leat_part_is_template(const char *template);
+
+#endif

@@ -1,0 +1,88 @@
+/* planner_parts.c - a stage that cuts the stream into parts, and the branch that runs for each. */
+
+#include <string.h>
+
+#include "io/io.h"
+#include "planner.h"
+
+/* The file of each part, by the stage's operand and options. */
+static int imply_part(struct leat_planner *pl, const struct leat_node *node,
+                      const struct leat_part_options *options)
+{
+    const char **words = leat_arena_alloc(pl->p->plan->arena, 4 * sizeof(*words));
+    struct leat_strings args = {.n = 0, .v = words};
+
+    if (!words)
+        return leat_planner_no_memory(pl);
+    if (options->force)
+        words[args.n++] = "--force";
+    if (options->no_sync)
+        words[args.n++] = "--no-sync";
+    words[args.n++] = "--";
+    if (node->operands.n == 0)
+        return leat_planner_fail(pl, node, "needs a name for the parts, such as part-{n:04}");
+    words[args.n++] = node->operands.v[0];
+    return leat_planner_imply(pl, &leat_stage_write, false, &args);
+}
+
+/* The branch of a stage that cuts the stream into parts: with a file at its end, unless it ends
+ * itself. */
+static int add_part_chain(struct leat_planner *pl, const struct leat_node *node,
+                          const struct leat_part_options *options)
+{
+    static const struct leat_chain none;
+    const struct leat_chain *c = node->n_branches > 0 ? &node->branches[0] : &none;
+    const struct leat_stage_type *last = c->n > 0 ? c->nodes[c->n - 1].type : NULL;
+    bool named = node->operands.n > 0;
+    bool ends = last && (named ? last->kind == LEAT_SINK : leat_planner_ends(last));
+    int r = 0;
+
+    if (named && ends)
+        return leat_planner_fail(pl, node,
+                                 "has a name for the parts, and its branch ends with a writable");
+    for (size_t i = 0; i < c->n && r == 0; i++)
+        r = leat_planner_node(pl, &c->nodes[i], false, i + 1 == c->n && ends);
+    return r < 0 || ends ? r : imply_part(pl, node, options);
+}
+
+int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
+                       const struct leat_part_options *options)
+{
+    struct leat_pipeline *p = pl->p;
+    struct leat_segment *from = pl->cur;
+    struct leat_parts *parts = leat_parts_new(from, options->from);
+    int r;
+
+    if (!parts)
+        return leat_planner_no_memory(pl);
+    from->parts = parts;
+    parts->first = p->n_segments;
+    parts->first_edge = p->n_edges;
+    r = leat_planner_cut(pl);
+    from->outlet = LEAT_OUTLET_PARTS;
+    pl->parts = parts;
+    if (r == 0)
+        r = add_part_chain(pl, node, options);
+    pl->parts = NULL;
+    parts->n = p->n_segments - parts->first;
+    parts->n_edges = p->n_edges - parts->first_edge;
+    for (size_t i = 0; i < parts->n; i++) {
+        p->segments[parts->first + i]->part_of = parts;
+        atomic_store(&p->segments[parts->first + i]->finished, true);
+    }
+    return r;
+}
+
+/* What each part would do to the same file. */
+int leat_planner_check_part(struct leat_planner *pl, const struct leat_node *node)
+{
+    if (node->type->flags & LEAT_PARTS)
+        return leat_planner_fail(pl, node, "cannot stand in a branch that is run for each part");
+    if (leat_stage_side_path(node))
+        return leat_planner_fail(
+            pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");
+    if (node->type == &leat_stage_write && node->operands.n > 0 &&
+        strcmp(node->operands.v[0], "-") != 0 && !leat_part_is_template(node->operands.v[0]))
+        return leat_planner_fail(pl, node, "the name of a part's file needs {n}, its number");
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* records.h - where the records of a stream end, over inputs cut anywhere: lines, or CSV records,
+ * whose quoted fields may hold line ends. */
+#ifndef LEAT_FLOW_RECORDS_H
+#define LEAT_FLOW_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct leat_records {
+    uint8_t end;              /* of a line */
+    bool csv;                 /* fields may be quoted, as in RFC 4180 */
+    uint8_t separator, quote; /* csv: between fields; around them */
+    enum { LEAT_FIELD_START, LEAT_FIELD_PLAIN, LEAT_FIELD_QUOTED, LEAT_FIELD_QUOTE_SEEN } field;
+};
+
+/* leat_records_next - look for the end of the record that goes on at `data`.
+ * Returns how many of the n bytes belong to it; *ret_end tells whether it ends with them. */
+size_t leat_records_next(struct leat_records *records, const uint8_t *data, size_t n,
+                         bool *ret_end);
+
+#endif

@@ -1,0 +1,266 @@
+/* split.c - the stream in parts: each a file, or what a branch makes of it.
+ *
+ * The stage passes the stream on by reference and says where a part ends; the engine runs the
+ * branch anew for each, and commits all their files together. How far the current part reaches is
+ * found out first and passed on then, as room comes.
+ */
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "records.h"
+#include "stage.h"
+
+extern const struct leat_stage_type leat_stage_split;
+
+#define HEADER_MAX ((size_t)1 << 20)
+
+struct split_params {
+    uint64_t lines, bytes, line_bytes, records, from;
+    int header, zero, force, no_sync;
+    const char *separator;
+};
+
+struct split {
+    struct leat_records records;
+    uint64_t count; /* in the current part: records, or bytes */
+    size_t run;     /* bytes from the cursor on that belong to it */
+    bool ends;      /* and end it */
+    bool begun;     /* it has begun, its header is out */
+    bool filled;    /* it has a line beside its header */
+    bool header_open;
+    uint8_t *header; /* the first record; HEADER_MAX bytes */
+    size_t header_len, header_at;
+};
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+static int count_given(const struct split_params *p)
+{
+    return (p->lines > 0) + (p->bytes > 0) + (p->line_bytes > 0) + (p->records > 0);
+}
+
+static int split_plan(struct leat_stage *s)
+{
+    const struct split_params *p = leat_params(s);
+    const struct leat_part_options options = {
+        .from = p->from, .force = p->force != 0, .no_sync = p->no_sync != 0};
+    const struct leat_strings *names = leat_operands(s);
+
+    if (count_given(p) != 1)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "needs one of --lines, --records, --bytes and --line-bytes");
+    if (p->header && p->bytes > 0)
+        return leat_fail(s, LEAT_EUSAGE, "--header does not go with --bytes, which cuts anywhere");
+    if (p->separator && (p->records == 0 || strlen(p->separator) != 1))
+        return leat_fail(s, LEAT_EUSAGE, "--separator takes one byte, and goes with --records");
+    if (names->n == 0 && leat_branches(s) == 0)
+        return leat_fail(s, LEAT_EUSAGE, "needs a name for the parts, such as part-{n:04}");
+    if (p->line_bytes > 0) {
+        leat_plan_framing(s, LEAT_LINES);
+        leat_plan_delimiter(s, p->zero ? '\0' : '\n');
+    }
+    leat_plan_parts(s, &options);
+    return 0;
+}
+
+static int split_open(struct leat_stage *s)
+{
+    const struct split_params *p = leat_params(s);
+    struct split *q = leat_state(s);
+
+    q->records = (struct leat_records){.end = p->zero ? '\0' : '\n',
+                                       .csv = p->records > 0,
+                                       .separator = p->separator ? (uint8_t)*p->separator : ',',
+                                       .quote = '"'};
+    q->header_open = p->header != 0;
+    if (!p->header)
+        return 0;
+    q->header = leat_alloc(s, HEADER_MAX);
+    return q->header ? 0 : LEAT_ENOMEM;
+}
+
+static void split_close(struct leat_stage *s)
+{
+    struct split *q = leat_state(s);
+
+    leat_free(s, q->header);
+    q->header = NULL;
+}
+
+/* --- how far the part reaches ----------------------------------------------------------------- */
+
+/* The first record is in every part, and does not count as one. */
+static int look_at_header(struct leat_stage *s, const uint8_t *data, size_t n)
+{
+    const struct split_params *p = leat_params(s);
+    struct split *q = leat_state(s);
+    bool end;
+
+    q->run = leat_records_next(&q->records, data, n, &end);
+    if (q->run > HEADER_MAX - q->header_len)
+        return leat_fail(s, LEAT_ELIMIT, "--header: the first record is longer than %zu bytes",
+                         HEADER_MAX);
+    memcpy(q->header + q->header_len, data, q->run);
+    q->header_len += q->run;
+    q->count += p->line_bytes > 0 ? q->run : 0;
+    q->header_open = !end;
+    return 0;
+}
+
+static void look_at_records(struct split *q, const uint8_t *data, size_t n, uint64_t limit)
+{
+    while (q->run < n && q->count < limit) {
+        bool end;
+
+        q->run += leat_records_next(&q->records, data + q->run, n - q->run, &end);
+        q->count += end;
+    }
+    q->ends = q->count == limit;
+}
+
+/* Whole lines; one that is longer than a part has one of its own. */
+static void look_at_line_bytes(struct split *q, const uint8_t *data, size_t n, uint64_t limit)
+{
+    while (q->run < n) {
+        bool end;
+        size_t line = leat_records_next(&q->records, data + q->run, n - q->run, &end);
+
+        if (q->filled && q->count + line > limit) {
+            q->ends = true;
+            return;
+        }
+        q->run += line;
+        q->count += line;
+        q->filled = true;
+    }
+}
+
+static int look(struct leat_stage *s, const uint8_t *data, size_t n)
+{
+    const struct split_params *p = leat_params(s);
+    struct split *q = leat_state(s);
+
+    if (q->header_open)
+        return look_at_header(s, data, n);
+    if (p->bytes > 0) {
+        q->run = n < p->bytes - q->count ? n : (size_t)(p->bytes - q->count);
+        q->count += q->run;
+        q->ends = q->count == p->bytes;
+    } else if (p->line_bytes > 0) {
+        look_at_line_bytes(q, data, n, p->line_bytes);
+    } else {
+        look_at_records(q, data, n, p->records > 0 ? p->records : p->lines);
+    }
+    return 0;
+}
+
+/* --- giving out ------------------------------------------------------------------------------- */
+
+/* A part begins: with the header, but the first, which has it anyway. Returns false: no room. */
+static bool begin_part(const struct split_params *p, struct split *q, struct leat_out *out)
+{
+    if (!q->header_open)
+        q->header_at += leat_write(out, q->header + q->header_at, q->header_len - q->header_at);
+    if (!q->header_open && q->header_at < q->header_len)
+        return false;
+    q->begun = true;
+    q->filled = false;
+    q->count = p->line_bytes > 0 && !q->header_open ? q->header_len : 0;
+    return true;
+}
+
+static int end_of_stream(struct leat_stage *s)
+{
+    const struct split *q = leat_state(s);
+
+    if (q->records.field == LEAT_FIELD_QUOTED)
+        return leat_fail(s, LEAT_ETRUNCATED, "the stream ends inside a quoted field");
+    return LEAT_END;
+}
+
+static int split_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct split_params *p = leat_params(s);
+    struct split *q = leat_state(s);
+
+    while (in->pos < in->len || q->ends) {
+        size_t n = in->len - in->pos;
+
+        if (!q->begun && !begin_part(p, q, out))
+            return LEAT_MORE;
+        if (q->run == 0 && !q->ends) {
+            int r = look(s, in->data + in->pos, n);
+
+            if (r < 0)
+                return r;
+        }
+        q->run -= leat_pass(out, in, q->run < n ? q->run : n);
+        if (q->run > 0)
+            return LEAT_MORE;
+        if (q->ends) {
+            q->ends = q->begun = false;
+            q->header_at = 0;
+            leat_part_end(s);
+            return in->end && in->pos == in->len ? end_of_stream(s) : LEAT_MORE;
+        }
+    }
+    return in->end ? end_of_stream(s) : LEAT_MORE;
+}
+
+#define AT(field) offsetof(struct split_params, field)
+static const struct leat_option split_options[] = {
+    {"lines", 'n', LEAT_OPT_SIZE, AT(lines), .metavar = "N", .min = 1, .max = INT64_MAX,
+     .help = "so many lines in a part, such as 1000 or 1M"},
+    {NULL, 'l', LEAT_OPT_SIZE, AT(lines), .metavar = "N", .min = 1, .max = INT64_MAX,
+     .help = "as -n"},
+    {"records", 0, LEAT_OPT_SIZE, AT(records), .metavar = "N", .min = 1, .max = INT64_MAX,
+     .help = "so many CSV records, whose quoted fields may hold line ends"},
+    {"bytes", 'b', LEAT_OPT_SIZE, AT(bytes), .metavar = "SIZE", .min = 1, .max = INT64_MAX,
+     .help = "so many bytes in a part"},
+    {"line-bytes", 'C', LEAT_OPT_SIZE, AT(line_bytes), .metavar = "SIZE", .min = 1,
+     .max = INT64_MAX, .help = "as many whole lines as fit in so many bytes"},
+    {"header", 0, LEAT_OPT_FLAG, AT(header),
+     .help = "begin each part with the first line or record of the stream"},
+    {"separator", 't', LEAT_OPT_STRING, AT(separator), .metavar = "CHAR",
+     .help = "--records: what stands between fields, a comma if not given"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+    {"from", 0, LEAT_OPT_SIZE, AT(from), .metavar = "N", .max = INT64_MAX,
+     .help = "the number of the first part, 0 if not given"},
+    {"force", 'f', LEAT_OPT_FLAG, AT(force), .help = "replace files that exist"},
+    {"no-sync", 0, LEAT_OPT_FLAG, AT(no_sync), .help = "do not wait until the data is on disk"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_split = {
+    .name = "split",
+    .summary = "write the stream in parts, each through a branch of its own",
+    .operands = "NAME",
+    .operands_max = 1,
+    .manual =
+        "NAME is that of the parts: {n} in it becomes the number of the part, {n:04} with at least "
+        "four digits. A bracket is a pipeline that is run anew for each part, with the part's file "
+        "at its end; without one the parts are written as they are. Parts follow one another, and "
+        "the stages of the branch share the work of each as in any pipeline.\n\n"
+        "All parts appear together when the whole pipeline has succeeded, or none does. A stream "
+        "without a byte gives no part.\n\n"
+        "The branch may end with a writable of its own, and hold others, in branches of tee; then "
+        "{n} stands in their names. One that wants only the beginning of a part, such as head, "
+        "leaves the next one whole.\n\n"
+        "With --header the first line, or CSV record, begins every part and does not count. A "
+        "quoted field that does not end is an error (exit status 3). With --line-bytes a line that "
+        "is longer than a part has one of its own.",
+    .examples = "read words.txt : split -n 1000 words-{n:03}.gz [ gzip ]\n"
+                "read words.txt : split --bytes=64K chunk-{n}",
+    .kind = LEAT_SINK,
+    .flags = LEAT_PARTS,
+    .params_size = sizeof(struct split_params),
+    .state_size = sizeof(struct split),
+    .options = split_options,
+    .branches_max = 1,
+    .plan = split_plan,
+    .open = split_open,
+    .step = split_step,
+    .close = split_close,
+};
