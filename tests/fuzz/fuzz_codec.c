@@ -77,6 +77,22 @@ static const struct {
     {"zstd -1", "unzstd", "unzstd"},
     {"zstd -19 --no-check", "unzstd", "decode"},
     {"gzip -4", "gunzip", "decode"},
+    {"compress", "uncompress", "decode"},
+#if HAVE_BZ2
+    {"bzip2 -1", "bunzip2", "decode"},
+#endif
+#if HAVE_LZ4
+    {"lz4", "unlz4", "decode"},
+#endif
+#if HAVE_LZMA
+    {"xz -0 --block-size=4K", "unxz", "decode"},
+    {"xz -0", "unxz", "unxz"},
+    {"lzma -0", "unlzma", "unlzma"},
+    {"lzip -0", "unlzip", "decode"},
+#endif
+#if HAVE_BROTLI
+    {"brotli -1", "unbrotli", "unbrotli"},
+#endif
 };
 #define N_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 
