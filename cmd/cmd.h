@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include <uv.h>
+
 #include "leat.h"
 #include "stage.h"
 
@@ -91,6 +93,8 @@ struct config {
     char **variable_names; /* owned, as many as variables */
     const char *file;      /* -f */
     const char *report;    /* --report, or NULL */
+    const char *trace;     /* --trace, or NULL */
+    const char *log;       /* --log: a file, "-" for standard error, or NULL */
     enum progress_kind progress;
     enum stats_kind stats;
     enum color_when color;
@@ -341,12 +345,46 @@ int outfile_check(const struct config *config, const char *option, const char *p
 /* outfile_write - all of it or nothing: a file beside it is renamed. Returns the same. */
 int outfile_write(const struct config *config, const char *path, const struct buf *buf);
 
+/* --- trace.c: --trace ------------------------------------------------------------------------- */
+
+/* The first half of them are the run's first, the other half its last. */
+#define TRACE_EVENTS_MAX 100000u
+#define TRACE_MARK "{\"otherData\":{\"producer\":\"leat\""
+
+struct trace_event {
+    uint64_t at_ns, duration_ns, bytes;
+    uint32_t track, kind; /* a segment and lane, or a link and lane */
+};
+
+struct trace {
+    const struct job *job;
+    uv_mutex_t lock;
+    struct trace_event *v;  /* under the lock, as all below */
+    size_t n, room, oldest; /* of the second half, once it is full */
+    uint64_t dropped;
+};
+
+/* trace_begin - Returns 0, or -1 if there is no memory. trace_done if it was 0. */
+int trace_begin(struct trace *trace, const struct job *job);
+void trace_done(struct trace *trace);
+void trace_event(struct trace *trace, const struct leat_event *event); /* any thread */
+void trace_page(struct buf *buf, struct trace *trace);
+
+/* --- log.c: --log ----------------------------------------------------------------------------- */
+
+/* log_event - one line of JSON to fd, in one write. Any thread. */
+void log_event(int fd, const struct job *job, const struct leat_event *event);
+
 /* --- watch.c: what is kept about a run, and written at its end ---------------------------------- */
 
 struct watch {
     const struct config *config;
     const struct job *job;
     struct samples samples; /* for --report */
+    struct trace trace;     /* for --trace */
+    bool traces;
+    int log_fd; /* for --log; -1: none */
+    unsigned kinds;
 };
 
 /* watch_begin - before the run. Returns 0, or an exit status after saying why not. */

@@ -18,6 +18,8 @@ enum {
     OPT_SUMS,
     OPT_STATS,
     OPT_REPORT,
+    OPT_TRACE,
+    OPT_LOG,
     OPT_JSON,
     OPT_PROGRESS,
     OPT_COLOR,
@@ -61,6 +63,13 @@ const struct global_option global_options[] = {
     [OPT_REPORT] = {.name = "report",
                     .metavar = "FILE",
                     .help = "at the end, a page (HTML) that shows what was slow, or failed"},
+    [OPT_TRACE] = {.name = "trace",
+                   .metavar = "FILE",
+                   .help = "at the end, what ran when, as trace events for Perfetto"},
+    [OPT_LOG] = {.name = "log",
+                 .metavar = "json[:FILE]",
+                 .help = "each stage's opening, end, failure and commit as lines of JSON, to "
+                         "standard error or appended to FILE"},
     [OPT_JSON] = {.name = "json", .help = "errors, statistics and progress as JSON lines"},
     [OPT_PROGRESS] = {.name = "progress",
                       .metavar = "KIND",
@@ -256,6 +265,15 @@ static int set_option(struct config *c, int id, const char *value)
         return 0;
     case OPT_SET:
         return set_variable(c, value);
+    case OPT_TRACE:
+        c->trace = value;
+        return 0;
+    case OPT_LOG:
+        if (strncmp(value, "json", 4) != 0 || (value[4] != '\0' && value[4] != ':') ||
+            strcmp(value + 4, ":") == 0)
+            return bad_value(c, id, value, "json or json:FILE");
+        c->log = value[4] == '\0' ? "-" : value + 5;
+        return 0;
     case OPT_REPORT:
         c->report = value;
         c->settings.measure_cpu = true;

@@ -47,7 +47,8 @@ static enum progress_kind choose(const struct config *c, const struct leat_pipel
 
     if (c->progress != PROGRESS_AUTO)
         return c->progress;
-    if (c->quiet || c->json || !c->err.tty || !term || strcmp(term, "dumb") == 0)
+    if (c->quiet || c->json || (c->log && strcmp(c->log, "-") == 0) || !c->err.tty || !term ||
+        strcmp(term, "dumb") == 0)
         return PROGRESS_NONE;
     return terminal_is_taken(p) ? PROGRESS_NONE : PROGRESS_BAR;
 }

@@ -1,19 +1,70 @@
-/* watch.c - what is kept about a run besides its progress, and written when it is over: the report.
- * It is written when the run fails too; that is when it is wanted.
+/* watch.c - what is kept about a run besides its progress: report, trace and log.
+ *
+ * They are written when the run fails too; that is when they are wanted.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
+/* From any thread. */
+static void told(const struct leat_event *event, void *arg)
+{
+    struct watch *w = arg;
+
+    if (event->kind & LEAT_EVENTS_TRACE)
+        trace_event(&w->trace, event);
+    else
+        log_event(w->log_fd, w->job, event);
+}
+
+static int open_log(struct watch *w)
+{
+    const char *path = w->config->log;
+
+    w->kinds |= LEAT_EVENTS_LIFE;
+    if (strcmp(path, "-") == 0) {
+        w->log_fd = STDERR_FILENO;
+        return 0;
+    }
+    w->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+    if (w->log_fd < 0)
+        return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int begin_trace(struct watch *w)
+{
+    int status = outfile_check(w->config, "--trace", w->config->trace, TRACE_MARK);
+
+    if (status != 0)
+        return status;
+    if (trace_begin(&w->trace, w->job) < 0)
+        return message_fail(w->config, LEAT_ENOMEM, "out of memory");
+    w->traces = true;
+    w->kinds |= LEAT_EVENTS_TRACE;
+    return 0;
+}
+
 int watch_begin(struct watch *w, const struct config *c, const struct job *job)
 {
-    *w = (struct watch){.config = c, .job = job};
-    if (!c->report)
-        return 0;
-    if (samples_init(&w->samples, job) < 0)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
-    return outfile_check(c, "--report", c->report, REPORT_MARK);
+    int status = 0;
+
+    *w = (struct watch){.config = c, .job = job, .log_fd = -1};
+    if (c->report)
+        status = outfile_check(c, "--report", c->report, REPORT_MARK);
+    if (status == 0 && c->report && samples_init(&w->samples, job) < 0)
+        status = message_fail(c, LEAT_ENOMEM, "out of memory");
+    if (status == 0 && c->trace)
+        status = begin_trace(w);
+    if (status == 0 && c->log)
+        status = open_log(w);
+    if (status == 0 && w->kinds)
+        (void)leat_pipeline_watch(job->pipeline, w->kinds, told, w); /* it has not begun */
+    return status;
 }
 
 unsigned watch_interval_ms(const struct watch *w)
@@ -38,17 +89,39 @@ static int write_report(struct watch *w, const struct leat_error *error)
     return status;
 }
 
+static int write_trace(struct watch *w)
+{
+    struct leat_error warning = {.code = 0};
+    struct buf page = {.n = 0};
+    int status;
+
+    trace_page(&page, &w->trace);
+    status = outfile_write(w->config, w->config->trace, &page);
+    buf_free(&page);
+    snprintf(warning.text, sizeof warning.text,
+             "--trace: %llu events from the middle of the run are left out; it keeps %u",
+             (unsigned long long)w->trace.dropped, TRACE_EVENTS_MAX);
+    if (w->trace.dropped > 0)
+        message_warning(w->config, &warning);
+    return status;
+}
+
 int watch_end(struct watch *w, const struct leat_error *error)
 {
-    int status = 0;
+    int report = w->config->report ? write_report(w, error) : 0;
+    int trace = w->config->trace ? write_trace(w) : 0;
 
-    if (w->config->report && w->samples.v)
-        status = write_report(w, error);
     watch_done(w);
-    return status;
+    return report ? report : trace;
 }
 
 void watch_done(struct watch *w)
 {
     samples_done(&w->samples);
+    if (w->traces)
+        trace_done(&w->trace);
+    w->traces = false;
+    if (w->log_fd > STDERR_FILENO)
+        (void)close(w->log_fd); /* each line was written as it came */
+    w->log_fd = -1;
 }

@@ -126,6 +126,7 @@ void leat_account_run(struct leat_segment *seg)
     }
     leat_account_doing(seg, LEAT_DOING_STEP, 0);
     change(&seg->account);
+    seg->account.run_ns = now;
     if (seg->pipeline->settings.measure_cpu)
         seg->account.cpu_ns = leat_thread_cpu_ns();
 }
@@ -159,6 +160,8 @@ void leat_account_park(struct leat_segment *seg, enum leat_doing doing)
     change(&seg->account);
     if (seg->pipeline->settings.measure_cpu)
         charge_cpu(seg);
+    if (leat_watched(&seg->pipeline->watcher, LEAT_EVENT_RUN))
+        leat_tell_run(seg, seg->account.run_ns, now);
 }
 
 void leat_account_step(struct leat_segment *seg, size_t i, uint64_t consumed, uint64_t produced)

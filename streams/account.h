@@ -40,6 +40,7 @@ struct leat_account {
     atomic_int doing;
     _Atomic size_t at;
     uint64_t cpu_ns; /* of the thread, when the run began */
+    uint64_t run_ns; /* when it began */
 };
 
 /* leat_count - add to a counter that only this thread writes. */

@@ -43,6 +43,8 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     }
     if (r < 0)
         leat_pipeline_report(p, NULL, &s->failure);
+    else if (seg->lane == 0)
+        leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
     return r;
 }
 
@@ -179,6 +181,7 @@ static bool phase_open(struct leat_pipeline *p)
     }
     atomic_store(&p->live, count_running(p));
     atomic_store(&p->phase, LEAT_PHASE_RUN);
+    leat_tell_stage(p, LEAT_EVENT_STARTED, NULL, NULL);
     leat_pipeline_wake_all(p);
     return false;
 }
@@ -258,6 +261,8 @@ static int commit_stage(struct leat_stage *s)
     int r = s->type->commit(s);
 
     s->committed = r == 0;
+    if (r == 0)
+        leat_tell_stage(s->pipeline, LEAT_EVENT_COMMITTED, s->info, NULL);
     return r;
 }
 
@@ -268,8 +273,10 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 
 static void revert_stage(struct leat_stage *s)
 {
-    if (s->committed && s->type->revert)
-        s->type->revert(s);
+    if (!s->committed || !s->type->revert)
+        return;
+    s->type->revert(s);
+    s->committed = false;
 }
 
 static void revert_all(struct leat_pipeline *p)
@@ -329,8 +336,13 @@ static void phase_close(struct leat_pipeline *p)
     for (size_t i = 0; i < p->n_segments; i++) {
         struct leat_segment *seg = p->segments[i];
 
-        for (size_t j = 0; j < seg->n; j++)
-            leat_stage_close(seg->slots[j].stage);
+        for (size_t j = 0; j < seg->n; j++) {
+            struct leat_stage *s = seg->slots[j].stage;
+
+            if (s->open_called && s->type->commit && !s->committed)
+                leat_tell_stage(p, LEAT_EVENT_ABORTED, s->info, NULL);
+            leat_stage_close(s);
+        }
         if (seg->cut)
             leat_stage_close(seg->cut->stage);
         if (seg->join)

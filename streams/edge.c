@@ -9,11 +9,13 @@
 
 #include <stdlib.h>
 
+#include "events.h"
 #include "stage.h"
 
 int leat_edge_init(struct leat_edge *e, struct leat_executor *executor, uint64_t high)
 {
-    *e = (struct leat_edge){.executor = executor, .high = high, .low = high / 2};
+    *e = (struct leat_edge){
+        .link = LEAT_NO_LINK, .executor = executor, .high = high, .low = high / 2};
     e->items = LEAT_EDGE_ITEMS;
     e->ring = calloc(e->items, sizeof *e->ring);
     if (!e->ring)
@@ -229,6 +231,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
         e->reader_waits = false;
     }
     pthread_mutex_unlock(&e->lock);
+    leat_tell_edge(e, r == LEAT_FULL ? LEAT_EVENT_FULL : LEAT_EVENT_FILL);
     if (wake)
         leat_actor_wake(e->executor, e->reader);
     return r;
@@ -308,6 +311,7 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
         e->want_drain = false;
     tell_filled(e);
     pthread_mutex_unlock(&e->lock);
+    leat_tell_edge(e, drain ? LEAT_EVENT_DRAINED : LEAT_EVENT_FILL);
     if (drain)
         leat_actor_wake(e->executor, e->writer);
     return r;

@@ -45,6 +45,8 @@ enum leat_reason {
     LEAT_REASON_FAILED, /* downstream failed */
 };
 
+#define LEAT_NO_LINK SIZE_MAX
+
 struct leat_edge_entry {
     struct leat_item item;
     uint64_t charge;
@@ -68,6 +70,8 @@ struct leat_edge {
     /* Fixed while it runs. */
     struct leat_executor *executor;
     struct leat_actor *reader, *writer;
+    size_t link;              /* for events: of which connection; or LEAT_NO_LINK */
+    unsigned lane;            /* and in which lane */
     uint64_t fixed;           /* bytes that its stage asked for; 0: the planner's choice */
     uint64_t gate;            /* bytes that open the gate; 0: there is none */
     struct leat_spill *spill; /* or NULL */

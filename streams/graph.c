@@ -33,12 +33,12 @@ static void add(struct graph *g, struct leat_link link)
 
 static const struct leat_stage_info *first_of(const struct leat_segment *seg)
 {
-    return seg->n > 0 ? seg->slots[0].stage->info : NULL;
+    return seg->n > 0 ? seg->slots[0].info : NULL;
 }
 
 static const struct leat_stage_info *last_of(const struct leat_segment *seg)
 {
-    return seg->n > 0 ? seg->slots[seg->n - 1].stage->info : NULL;
+    return seg->n > 0 ? seg->slots[seg->n - 1].info : NULL;
 }
 
 /* The segment that reads an edge, and as its how manieth input. */
@@ -85,8 +85,7 @@ static void add_segment(struct graph *g, struct leat_segment *seg)
                                   .edges = seg->join->lanes,
                                   .n_edges = seg->join->n});
     for (size_t i = 0; i + 1 < seg->n; i++)
-        add(g, (struct leat_link){.from = seg->slots[i].stage->info,
-                                  .to = seg->slots[i + 1].stage->info});
+        add(g, (struct leat_link){.from = seg->slots[i].info, .to = seg->slots[i + 1].info});
     if (seg->n > 0 && seg->slots[0].stage->shared)
         add(g, (struct leat_link){.from = seg->slots[0].stage->shared->info,
                                   .to = first_of(seg),
@@ -129,13 +128,17 @@ int leat_graph_build(struct leat_pipeline *p)
             add_segment(&g, p->segments[i]);
     if (!g.failed)
         skip_hidden(&g);
+    for (size_t i = 0; i < g.n; i++)
+        for (size_t k = 0; k < g.v[i].n_edges; k++) {
+            g.v[i].edges[k]->link = i;
+            g.v[i].edges[k]->lane = (unsigned)k;
+        }
     p->links = g.v;
     p->n_links = g.n;
     return g.failed ? LEAT_ENOMEM : 0;
 }
 
-/* The index among the stages that show. */
-static size_t index_of(const struct leat_pipeline *p, const struct leat_stage_info *info)
+size_t leat_graph_index(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
     size_t at = 0;
 
@@ -161,8 +164,8 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
     if (i >= p->n_links)
         return;
     link = &p->links[i];
-    ret->from = index_of(p, link->from);
-    ret->to = index_of(p, link->to);
+    ret->from = leat_graph_index(p, link->from);
+    ret->to = leat_graph_index(p, link->to);
     ret->port = link->port;
     ret->input = link->input;
     ret->outside = link->outside;
@@ -172,7 +175,7 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
         ret->bytes += atomic_load_explicit(&e->bytes, memory_order_relaxed);
         ret->fill += atomic_load_explicit(&e->filled, memory_order_relaxed);
         ret->refusals += atomic_load_explicit(&e->refusals, memory_order_relaxed);
-        ret->capacity += e->high;
+        ret->capacity += e->high + (e->spill ? e->spill->size : 0);
     }
     /* What the join writes does not come through the lanes. */
     if (!link->outside && (link->n_edges == 0 || link->from->joined_bytes > 0))

@@ -275,6 +275,45 @@ struct leat_bottleneck {
 LEAT_API void leat_pipeline_bottleneck(const struct leat_pipeline *pipeline,
                                        struct leat_bottleneck *ret);
 
+/* What happens in a run. Bits, to choose from. */
+enum leat_event_kind {
+    LEAT_EVENT_OPENED = 1,       /* stage */
+    LEAT_EVENT_STARTED = 2,      /* all are open: data moves */
+    LEAT_EVENT_ENDED = 4,        /* stage: with all of its lanes */
+    LEAT_EVENT_STOPPED = 8,      /* stage: it was given up, nobody wanted more of it */
+    LEAT_EVENT_FAILED = 16,      /* stage, error: what is so far the root cause */
+    LEAT_EVENT_COMMITTED = 32,   /* stage: its output is there */
+    LEAT_EVENT_ABORTED = 64,     /* stage: its output is taken back */
+    LEAT_EVENT_FINISHED = 128,   /* all is closed; error NULL: it went well */
+    LEAT_EVENT_RUN = 256,        /* segment, lane: a thread ran it, from at_ns for duration_ns */
+    LEAT_EVENT_FILL = 512,       /* link, lane: its buffer holds `bytes` */
+    LEAT_EVENT_FULL = 1024,      /* link, lane: it had no room, the writer waits */
+    LEAT_EVENT_DRAINED = 2048,   /* link, lane: there is room again, the writer goes on */
+    LEAT_EVENTS_LIFE = 255,      /* from OPENED to FINISHED */
+    LEAT_EVENTS_TRACE = 15 << 8, /* from RUN to DRAINED: many */
+};
+#define LEAT_NO_STAGE SIZE_MAX
+
+struct leat_event {
+    unsigned kind;
+    uint64_t at_ns, duration_ns; /* at: since the start */
+    size_t stage;                /* as for leat_pipeline_stage_stats, or LEAT_NO_STAGE */
+    int segment;
+    size_t link; /* as for leat_pipeline_link_stats */
+    unsigned lane;
+    uint64_t bytes;
+    const struct leat_error *error; /* until return */
+};
+
+/* Called from any thread, from several at once: be quick, do not wait, and call nothing of the
+ * pipeline but what may be called from any thread. */
+typedef void (*leat_event_cb)(const struct leat_event *event, void *arg);
+
+/* leat_pipeline_watch - be told of these kinds of events. One watcher, before the start.
+ * Returns 0 or LEAT_EUSAGE. */
+LEAT_API int leat_pipeline_watch(struct leat_pipeline *pipeline, unsigned kinds, leat_event_cb told,
+                                 void *arg);
+
 /* leat_pipeline_text - the canonical text; free() it. NULL: out of memory. */
 LEAT_API char *leat_pipeline_text(const struct leat_pipeline *pipeline);
 /* leat_pipeline_explain - stages, segments, threads, edges and the memory bound as lines of text;

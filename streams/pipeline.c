@@ -157,15 +157,21 @@ static bool is_consequence(int code)
 void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info *info,
                           const struct leat_error *error)
 {
+    bool news = false;
+
     pthread_mutex_lock(&p->lock);
     if (info && info->detached) {
-        if (!p->detached.code)
+        news = !p->detached.code;
+        if (news)
             p->detached = *error;
     } else if (!p->error.code ||
                (!p->cancelled && is_consequence(p->error.code) && !is_consequence(error->code))) {
         p->error = *error;
+        news = true;
     }
     pthread_mutex_unlock(&p->lock);
+    if (news)
+        leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
 }
 
 bool leat_pipeline_aborted(struct leat_pipeline *p)
@@ -287,6 +293,7 @@ static void on_closed(uv_handle_t *handle)
     atomic_store(&p->ended_ns,
                  p->executor.clock.is_virtual ? p->executor.clock.latest_ns : leat_now_ns());
     error = leat_pipeline_error(p);
+    leat_tell_stage(p, LEAT_EVENT_FINISHED, NULL, error);
     if (p->done)
         p->done(p, error, p->done_arg);
 }

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "edge.h"
+#include "events.h"
 #include "executor.h"
 #include "parts.h"
 #include "plan.h"
@@ -59,6 +60,7 @@ struct leat_pipeline {
     bool pool_ready;
     struct leat_executor executor;
     struct leat_waits waits;
+    struct leat_watcher watcher;
 
     pthread_mutex_t lock;
     /* Under the lock. */
@@ -105,5 +107,7 @@ int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_er
 /* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_graph_build(struct leat_pipeline *pipeline);
+/* leat_graph_index - the stage's index among those that show. */
+size_t leat_graph_index(const struct leat_pipeline *pipeline, const struct leat_stage_info *info);
 
 #endif

@@ -102,7 +102,7 @@ static struct leat_stage_info *new_info(struct leat_planner *pl, const struct le
     info->flags = type->flags;
     info->block = type->split ? type->split->block : 0;
     info->history = type->split ? type->split->history : 0;
-    info->workers = 1;
+    info->workers = info->lanes_left = 1;
     info->input_name = pl->name;
     info->input_binary = pl->binary;
     info->hidden = type == &relay;
@@ -226,7 +226,7 @@ static int add_split(struct leat_planner *pl, struct leat_stage_info *info)
         return leat_planner_no_memory(pl);
     from->outlet = LEAT_OUTLET_CUT;
     to->inlet = LEAT_INLET_JOIN;
-    info->workers = n;
+    info->workers = info->lanes_left = n;
     for (unsigned i = 0; i < n && r == 0; i++)
         r = add_lane(pl, from, to, info, i);
     pl->numbers = lane_number + 1;

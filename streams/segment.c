@@ -194,6 +194,8 @@ void leat_segment_reset(struct leat_segment *seg)
 
         s->flow = LEAT_FLOW_OPEN;
         s->offset = 0;
+        if (s->done)
+            atomic_fetch_add(&s->info->lanes_left, 1);
         s->done = s->waiting = s->more = s->stopping = s->discard = s->failed = false;
         s->idle = 0;
         atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
@@ -239,10 +241,16 @@ static void slot_drop_input(struct leat_slot *s)
 /* The stage is through; what it waits for, it no longer waits for. */
 void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 {
+    bool ended;
+
     if (seg->inputs && s == &seg->slots[0])
         leat_inputs_drop(seg->inputs);
-    s->done = true;
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
+    ended = !failed && (s->stage->ended || seg->inlet == LEAT_INLET_LANE);
+    if (!s->done && atomic_fetch_sub(&s->info->lanes_left, 1) == 1)
+        leat_tell_stage(seg->pipeline, ended ? LEAT_EVENT_ENDED : LEAT_EVENT_STOPPED, s->info,
+                        NULL);
+    s->done = true;
     s->failed = failed;
     s->more = s->stopping = s->waiting = false;
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);

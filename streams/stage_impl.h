@@ -40,9 +40,10 @@ struct leat_stage_info {
     bool for_sums;                        /* a digest before an output: its line is for --sums */
     const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
     int segment;
-    atomic_uint workers; /* lanes in use: all that could be opened; 1 if it is not split */
-    bool hidden;         /* the engine's own, not of the plan */
-    bool detached;       /* its errors are not the pipeline's: tee --on-error=detach */
+    atomic_uint workers;    /* lanes in use: all that could be opened; 1 if it is not split */
+    atomic_uint lanes_left; /* instances that have not ended */
+    bool hidden;            /* the engine's own, not of the plan */
+    bool detached;          /* its errors are not the pipeline's: tee --on-error=detach */
     _Atomic uint64_t joined_bytes; /* a split stage's: what its join wrote */
     _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
     _Atomic uint64_t pos, total;   /* a source's */

@@ -84,9 +84,8 @@ PY
     needs python3
     mkfifo feed
     exec 9<>feed
-    timeout -s KILL "$BOUND_S" "$LEAT" --report=r.html read feed : write out 9>&- &
-    wait_for pgrep -f -P $! 'report=r.html read feed'
-    pid=$(pgrep -f -P $! 'report=r.html read feed')
+    "$LEAT" --report=r.html read feed : write out 9>&- &
+    pid=$!
     wait_for settled "$pid"
     kill -TERM "$pid"
     wait_for gone "$pid"

@@ -1,0 +1,111 @@
+/* log.c - --log=json: what happens in a run, a line of JSON for each event. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+static const char *event_name(unsigned kind)
+{
+    switch (kind) {
+    case LEAT_EVENT_OPENED:
+        return "opened";
+    case LEAT_EVENT_STARTED:
+        return "started";
+    case LEAT_EVENT_ENDED:
+        return "ended";
+    case LEAT_EVENT_STOPPED:
+        return "stopped";
+    case LEAT_EVENT_FAILED:
+        return "failed";
+    case LEAT_EVENT_COMMITTED:
+        return "committed";
+    case LEAT_EVENT_ABORTED:
+        return "aborted";
+    default:
+        return "finished";
+    }
+}
+
+/* As RFC 3339 has it, in UTC. */
+static void add_time(struct buf *b)
+{
+    struct timespec now = {0};
+    char text[32] = "";
+    struct tm tm;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (gmtime_r(&now.tv_sec, &tm))
+        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    buf_add(b, "{\"time\":\"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
+}
+
+static void add_stage(struct buf *b, const struct job *job, const struct leat_event *e)
+{
+    struct leat_stage_stats s;
+
+    leat_pipeline_stage_stats(job->pipeline, e->stage, &s);
+    buf_add(b, ",\"stage\":%d,\"name\":", s.number);
+    buf_json(b, s.name);
+    buf_add(b, ",\"text\":");
+    buf_json(b, s.text);
+    if (e->kind == LEAT_EVENT_ENDED || e->kind == LEAT_EVENT_STOPPED)
+        buf_add(b, ",\"bytes_in\":%llu,\"bytes_out\":%llu", (unsigned long long)s.bytes_in,
+                (unsigned long long)s.bytes_out);
+}
+
+static void add_error(struct buf *b, const struct leat_error *e)
+{
+    char line[700];
+
+    leat_error_format(e, line, sizeof line);
+    buf_add(b, ",\"code\":");
+    buf_json(b, leat_error_name(e->code));
+    buf_add(b, ",\"exit\":%d,\"error\":", leat_exit_status(e->code));
+    buf_json(b, line);
+}
+
+/* One write: lines of several threads do not mix. */
+static void write_line(int fd, const struct buf *b)
+{
+    const char *data = buf_text(b);
+    size_t n = b->failed ? 0 : b->n;
+
+    while (n > 0) {
+        ssize_t wrote = write(fd, data, n);
+
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return;
+        data += wrote;
+        n -= (size_t)wrote;
+    }
+}
+
+void log_event(int fd, const struct job *job, const struct leat_event *e)
+{
+    struct buf b = {.n = 0};
+
+    add_time(&b);
+    buf_add(&b, ",\"type\":\"event\",\"event\":\"%s\",\"elapsed_s\":%.6f", event_name(e->kind),
+            (double)e->at_ns / 1e9);
+    if (e->kind == LEAT_EVENT_FINISHED)
+        buf_add(&b, ",\"ok\":%s", e->error ? "false" : "true");
+    if (e->kind == LEAT_EVENT_STARTED) {
+        char *text = leat_pipeline_text(job->pipeline);
+
+        buf_add(&b, ",\"pipeline\":");
+        buf_json(&b, text ? text : "");
+        free(text);
+    }
+    if (e->stage != LEAT_NO_STAGE)
+        add_stage(&b, job, e);
+    if (e->error)
+        add_error(&b, e->error);
+    buf_add(&b, "}\n");
+    write_line(fd, &b);
+    buf_free(&b);
+}

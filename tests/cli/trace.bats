@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# trace.bats - --trace, --log and explain: what a program or a drawing tool is given.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    log_lines 20000 >log
+}
+
+@test "a trace is what Perfetto reads: runs on tracks with names, buffers as counters" {
+    needs jq
+    leat --trace=t.json read log : tee [ sha256 : null ] : gzip : write out.gz
+    jq -e '.otherData.producer == "leat" and .otherData.dropped == 0' t.json
+    jq -e '[.traceEvents[] | select(.ph == "X")] | length > 3 and
+        all(.name == "run" and .dur >= 0 and .ts >= 0 and .pid == 1)' t.json
+    # Every track that something runs on has a name.
+    jq -e '([.traceEvents[] | select(.ph == "X").tid] | unique) -
+        [.traceEvents[] | select(.ph == "M" and .name == "thread_name").tid] == []' t.json
+    # A track is never in two runs at once; times are kept to the nanosecond.
+    jq -e '[.traceEvents[] | select(.ph == "X")] | group_by(.tid) | all(sort_by(.ts) |
+        [.[:-1], .[1:]] | transpose | all(.[0].ts + .[0].dur <= .[1].ts + 0.001))' t.json
+    jq -e '[.traceEvents[] | select(.ph == "C")] | length > 3 and
+        all((.name | startswith("buffer #")) and .args.bytes >= 0)' t.json
+    jq -e '[.traceEvents[] | select(.ph == "M").args.name | strings | select(test("segment .*: .*gzip"))] |
+        length > 0' t.json
+}
+
+@test "a trace tells how often there was no room, and when there was again" {
+    needs jq
+    leat --seed=1 --trace=t.json read log : gzip : exec cat : null
+    jq -e '[.traceEvents[] | select(.ph == "i").name] | unique - ["full", "drained"] == []' t.json
+}
+
+@test "a trace is bounded, keeps the beginning and the end, and says what it leaves out" {
+    needs jq
+    run -0 leat --trace=t.json --log=json:ev --chunk=16 read log : gzip : null
+    has 'are left out'
+    jq -e '.otherData.dropped > 0' t.json
+    jq -e '[.traceEvents[] | select(.ph != "M" and .s != "g")] | length == 100000' t.json
+    jq -e '[.traceEvents[] | select(.s == "g").name | test("are left out here")] == [true]' t.json
+    [ "$(stat -c %s t.json)" -lt 16000000 ]
+    # What is last is the end of the run, not what came when there was still room.
+    jq -e --argjson us "$(jq -s '.[-1].elapsed_s * 1e6' ev)" \
+        '[.traceEvents[] | select(.ph == "X")] | max_by(.ts).ts > 0.8 * $us' t.json
+    jq -e '(.traceEvents | map(.s == "g") | index(true)) as $gap | .traceEvents[$gap].ts as $at |
+        .traceEvents[$gap + 1:] | all(.ts + (.dur // 0) >= $at)' t.json
+}
+
+@test "a trace comes with a failure, and replaces nothing but a trace" {
+    needs jq
+    run -3 leat --trace=t.json read log : gunzip : null
+    jq -e '.traceEvents | length > 0' t.json
+    leat --trace=t.json read log : null
+    echo precious >t.json
+    run -1 leat --trace=t.json read log : null
+    [ "$(cat t.json)" = precious ]
+}
+
+@test "the log has the life of each stage in order" {
+    needs jq
+    leat --log=json read log : gzip : write out.gz 2>events
+    jq -es 'all(.type == "event" and (.time | test("^2.*T.*[.][0-9]{3}Z$")))' events
+    [ "$(jq -r 'select(.stage == 3).event' events | paste -sd' ')" = 'opened ended committed' ]
+    [ "$(jq -r 'select(.stage == 2).event' events | paste -sd' ')" = 'opened ended' ]
+    [ "$(jq -r 'select(.stage == null).event' events | paste -sd' ')" = 'started finished' ]
+    jq -es --argjson size "$(stat -c %s log)" '(map(select(.event == "ended" and .stage == 2))[0].bytes_in == $size)
+        and .[-1].ok == true' events
+}
+
+@test "the log of a failure has its cause, and what was taken back; a file is appended to" {
+    needs jq
+    run -3 leat --log=json:events read log : gunzip : write out
+    jq -es 'map(select(.event == "failed")) | length == 1 and .[0].stage == 2 and .[0].code == "ECORRUPT"' events
+    [ "$(jq -r 'select(.name == "write").event' events | tail -n 1)" = aborted ]
+    jq -es '.[-1] | .event == "finished" and .ok == false and .exit == 3' events
+    before=$(wc -l <events)
+    leat --log=json:events read log : null
+    [ "$(wc -l <events)" -gt "$before" ]
+    run -2 leat --log=xml read log : null
+    run -2 leat --log=json: read log : null
+}
