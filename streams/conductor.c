@@ -88,7 +88,7 @@ int leat_conductor_open(struct leat_pipeline *p, struct leat_segment **segments,
 {
     int r = 0;
 
-    for (int turn = TURN_NEEDED; turn <= TURN_LAST && r == 0; turn++)
+    for (int turn = TURN_LANE; turn <= TURN_LAST && r == 0; turn++)
         r = open_some(p, segments, n, (enum turn)turn, true);
     return r;
 }
