@@ -108,6 +108,18 @@ bench_recode() {
     rm -f a b
 }
 
+# The shell does not wait for what is in >( ): the peer's time is that of its main line.
+bench_tee() {
+    local f ours
+    for f in big.log big.tar; do
+        ours="$L --force read $f.gz : gunzip : tee [ sha256 : write --no-sync s ] [ count -l : write --no-sync n ] : zstd -3 : write --no-sync o"
+        pair "gunzip : tee [ sha256 ] [ count -l ] : zstd -3, $f: the same by pigz, tee, sha256sum, wc, zstd -T2" \
+            1.4 "$ours" "pigz -dc $f.gz | tee >(sha256sum >s2) >(wc -l >n2) | zstd -q -3 -T2 >o2" \
+            "$ours; cat s n; zstd -dcq o" "pigz -dc $f.gz | sha256sum; wc -l <$f; cat $f"
+        rm -f s n o s2 n2 o2
+    done
+}
+
 bench_zstd() {
     local f
     for f in big.log big.tar; do
@@ -178,7 +190,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip recode zstd grep start node main engine)
+all=(copy progress gunzip recode tee zstd grep start node main engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs
