@@ -205,6 +205,8 @@ void leat_segment_reset(struct leat_segment *seg)
     seg->in_at = 0;
     seg->in_flow = seg->out_flow = LEAT_FLOW_OPEN;
     seg->in_cancelled = seg->out_gone = seg->out_failed = false;
+    leat_block_free(seg->block);
+    leat_block_free(seg->ended_block);
     seg->block = seg->ended_block = NULL;
     seg->block_end_seen = false;
     seg->lane_error = (struct leat_error){0};

@@ -71,6 +71,11 @@ int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
     leat_stage_free(run->stage);
     run->stage = stage;
     leat_queue_clear(&run->framed);
+    if (!run->block_sent)
+        leat_block_free(run->block);
+    leat_block_free(run->joined);
+    run->block = run->joined = NULL;
+    run->block_sent = run->cut_ends = false;
     if (run->framer)
         leat_framer_init(run->framer, run->pool, run->info->delimiter, p->settings.record_max);
     run->at = 0;
