@@ -99,7 +99,7 @@ struct config {
     enum stats_kind stats;
     enum color_when color;
     const char *test_all; /* --all of `leat test`, as it was written, or NULL */
-    bool json, quiet, help, version;
+    bool json, quiet, help, version, dot;
     struct term err; /* standard error */
 };
 
@@ -374,6 +374,13 @@ void trace_page(struct buf *buf, struct trace *trace);
 
 /* log_event - one line of JSON to fd, in one write. Any thread. */
 void log_event(int fd, const struct job *job, const struct leat_event *event);
+
+/* --- graph.c: leat explain -------------------------------------------------------------------- */
+
+/* graph_draw - a drawing in lines, if there are branches or inputs to draw. graph_dot - the graph for
+ * Graphviz. Return 0, or -1 if there is no memory. */
+int graph_draw(struct buf *buf, const struct job *job, bool utf8);
+int graph_dot(struct buf *buf, const struct job *job);
 
 /* --- watch.c: what is kept about a run, and written at its end ---------------------------------- */
 

@@ -27,6 +27,7 @@ enum {
     OPT_RECORD_MAX,
     OPT_CHUNK,
     OPT_SEED,
+    OPT_DOT,
     N_OPTIONS,
 };
 
@@ -91,6 +92,7 @@ const struct global_option global_options[] = {
     [OPT_SEED] = {.name = "seed",
                   .metavar = "N",
                   .help = "run in an order drawn from N, on one thread; for repeating a test"},
+    [OPT_DOT] = {.name = "dot", .help = "of explain: the graph for Graphviz"},
 };
 const size_t n_global_options = N_OPTIONS;
 
@@ -283,6 +285,9 @@ static int set_option(struct config *c, int id, const char *value)
         return 0;
     case OPT_SUMS:
         c->settings.sums = value;
+        return 0;
+    case OPT_DOT:
+        c->dot = true;
         return 0;
     case OPT_JSON:
         c->json = true;

@@ -16,6 +16,12 @@ int explain_main(const struct config *c, int argc, char **argv)
     status = job_open(&job, c, argc, argv);
     if (status != 0)
         goto out;
+    if (c->dot) {
+        if (graph_dot(&out, &job) < 0)
+            out.failed = true;
+        status = out_write(&out);
+        goto out;
+    }
     text = leat_pipeline_text(job.pipeline);
     explained = leat_pipeline_explain(job.pipeline);
     if (!text || !explained) {
@@ -30,6 +36,8 @@ int explain_main(const struct config *c, int argc, char **argv)
         buf_add(&out, "}\n");
     } else {
         buf_add(&out, "%s\n%s", text, explained);
+        if (graph_draw(&out, &job, c->err.utf8) < 0)
+            out.failed = true;
     }
     status = out_write(&out);
 out:

@@ -103,6 +103,8 @@ static int run_pipeline(const struct config *c, int n_words, char **words)
     struct job job = {.text = NULL};
     int status;
 
+    if (c->dot)
+        return message_fail(c, LEAT_EUSAGE, "--dot goes with explain: leat explain --dot ...");
     if (n_words == 2 && (strcmp(words[1], "--help") == 0)) /* leat STAGE --help */
         return help_main(c, 1, words);
     status = job_open(&job, c, n_words, words);

@@ -80,3 +80,48 @@ setup() {
     run -2 leat --log=xml read log : null
     run -2 leat --log=json: read log : null
 }
+
+@test "explain draws branches and inputs as lines" {
+    run -0 leat explain concat [ read a : gunzip ] [ read b : tee [ sha256 : null ] ] : exec sort : tee [ count -l : null ] \
+        [ head : tee [ null ] : null ] : write out
+    [ "${output#*graph:}" = '
+  ,- input 1
+  |  read a
+  |  gunzip
+  |- input 2
+  |  read b
+  |  tee
+  |  |- branch 1
+  |  |  sha256
+  |  |  null
+  concat
+  exec sort
+  tee
+  |- branch 1
+  |  count -l
+  |  null
+  |- branch 2
+  |  head
+  |  tee
+  |  |- branch 1
+  |  |  null
+  |  null
+  write out' ]
+    run -0 leat explain read a : gunzip : null
+    [[ $output != *graph:* ]]
+    LC_ALL=C.UTF-8 run -0 leat explain tee [ null ]
+    has $'├─ branch 1\n  │  null\n  standard output'
+}
+
+@test "explain --dot is the graph for Graphviz" {
+    run -0 leat explain --dot read 'a"b\' : tee [ exec cat : null ] : gzip : null
+    has 'digraph leat {'
+    has "[label=\"read 'a\\\"b\\\\'\"]"
+    has 's1 -> s2 [label="branch 1'
+    has 'style=dashed'
+    run -2 leat --dot read a : null
+    has explain
+    needs dot
+    leat explain --dot concat [ read a ] [ read b ] : tee [ null ] : null | dot -Tsvg >graph.svg
+    grep -q '</svg>' graph.svg
+}
