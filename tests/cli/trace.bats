@@ -114,7 +114,7 @@ setup() {
 }
 
 @test "explain --dot is the graph for Graphviz" {
-    run -0 leat explain --dot read 'a"b\' : tee [ exec cat : null ] : gzip : null
+    run -0 leat explain --dot read "a\"b\\" : tee [ exec cat : null ] : gzip : null
     has 'digraph leat {'
     has "[label=\"read 'a\\\"b\\\\'\"]"
     has 's1 -> s2 [label="branch 1'
