@@ -133,6 +133,44 @@ bench_zstd() {
     rm -f a b
 }
 
+# slow_inputs SUFFIX COMMAND - 200 MB of each, as these codecs are slow; and compressed by the peer.
+slow_inputs() {
+    local f
+    for f in log tar; do
+        make_input "mid.$f" "head -c 200000000 big.$f"
+        make_input "mid.$f.$1" "$2 <mid.$f"
+    done
+    cat mid.*
+} >/dev/null
+
+# codec STAGE UNSTAGE SUFFIX PEER UNPEER [GLOBAL-OPTION...] - both ways, and the sizes.
+codec() {
+    local stage=$1 unstage=$2 suffix=$3 peer=$4 unpeer=$5 f
+    shift 5
+    slow_inputs "$suffix" "$peer"
+    for f in mid.log mid.tar; do
+        pair "$stage : write, $f: $peer" 1.0 "$L $* read $f : $stage : write --no-sync --force a" \
+            "$peer <$f >b" "$L $* read $f : $stage | $unpeer" "cat $f"
+        stat -c '  %n: %s bytes' a b
+        pair "$unstage : null, $f.$suffix: $unpeer" 1.0 "$L $* read $f.$suffix : $unstage : null" \
+            "$unpeer <$f.$suffix >/dev/null" "$L $* read $f.$suffix : $unstage" "cat $f"
+    done
+    rm -f a b
+}
+
+bench_xz() {
+    # Blocks of 24 MiB, as those of xz, want 170 MiB for each of two workers.
+    codec 'xz -6' unxz xz 'xz -6 -T2 -c' 'xz -dc -T2' --memory=512M
+}
+
+bench_bzip2() {
+    codec bzip2 bunzip2 bz2 'lbzip2 -n2 -c' 'lbzip2 -n2 -dc'
+}
+
+bench_lz4() {
+    codec lz4 unlz4 lz4 'lz4 -q -c' 'lz4 -q -dc'
+}
+
 bench_grep() {
     local what
     for what in '-F timeout' '-F -v DEBUG' '-E [Ee]rror|status=500.*us=8[0-9]{3}' '-c INFO' \
@@ -190,7 +228,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip recode tee zstd grep start node main engine)
+all=(copy progress gunzip recode tee zstd xz bzip2 lz4 grep start node main engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs

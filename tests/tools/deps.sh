@@ -8,7 +8,7 @@ set -euo pipefail
 group() {
     case $1 in
     @check) echo bats zstd gzip time procps ;;
-    @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools ;;
+    @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 ;;
     @lint) echo clang-format clang-tidy cppcheck mandoc shellcheck ;;
     *) echo "$1" ;;
     esac
