@@ -324,10 +324,16 @@ static int call_join(struct leat_segment *seg, enum leat_join when, const void *
     struct leat_split_run *run = seg->join;
     const struct leat_split *split = run->info->type->split;
 
+    struct leat_in end = {.offset = leat_account_bytes_in(seg->pipeline, run->info)};
+    int r;
+
     if (!split->join)
         return 1;
     leat_out_begin(&run->out);
-    return called(seg, split->join(run->stage, when, result, &run->out), false);
+    run->stage->in = when == LEAT_JOIN_TAIL ? &end : NULL; /* for the offset of an error */
+    r = split->join(run->stage, when, result, &run->out);
+    run->stage->in = NULL;
+    return called(seg, r, false);
 }
 
 /* One call of the stage's merge. Returns as leat_join_read. */
@@ -345,8 +351,10 @@ static int call_merge(struct leat_segment *seg)
     int r;
 
     leat_out_begin(&run->out);
+    run->stage->in = &in;
     r = run->info->type->split->merge(run->stage, &in, run->joined ? run->joined->result : NULL,
                                       &run->out);
+    run->stage->in = NULL;
     s->off += in.pos;
     s->len -= in.pos;
     if (s->len == 0) {

@@ -266,7 +266,8 @@ struct leat_split {
                 struct leat_out *out);
     /* merge - instead of putting the outputs together, in the instance of join, which is then
      * required: a step over what the lanes gave, block by block, in order. in->end: this is the
-     * rest of the block's, and `result` is its result, else NULL.
+     * rest of the block's, and `result` is its result, else NULL. in->offset means nothing, but
+     * the stage may set it, for leat_fail to tell where in->pos is in the stage's input.
      * Returns LEAT_MORE, or LEAT_END when a block is done with. Called before JOIN_BLOCK. */
     int (*merge)(struct leat_stage *stage, struct leat_in *in, const void *result,
                  struct leat_out *out);

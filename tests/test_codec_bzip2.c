@@ -294,7 +294,7 @@ TEST(test_small_and_empty_streams_follow_each_other)
 
 /* --- the same as without lanes ---------------------------------------------------------------- */
 
-#define FLIPS (test_under_sanitizer() ? 60u : 600u)
+#define FLIPS (test_under_sanitizer() ? 40u : 250u)
 
 static void run_with(const uint8_t *data, size_t len, unsigned threads, size_t piece,
                      struct memio *ret_io)

@@ -2,7 +2,8 @@
  *
  * Any number of frames follow each other, skippable ones between them. liblz4 decodes the frame
  * format; the legacy one is blocks of at most 8 MiB with their lengths before them, and the end of
- * the file or the next frame's magic number ends it.
+ * the file or the next frame's magic number ends it. With several threads, and memory for them, frames
+ * of independent blocks are decoded in lanes; see lz4_split.h.
  */
 
 #include "decoder.h"
@@ -15,6 +16,7 @@
 
 #include "bytes.h"
 #include "expansion.h"
+#include "lz4_split.h"
 
 #define MAGIC_FRAME 0x184d2204u
 #define MAGIC_LEGACY 0x184c2102u
@@ -26,6 +28,7 @@
 #define BLOCK_CODE_LEAST 4u
 #define CONTEXT_BYTES ((uint64_t)1024)
 #define LINKED_BYTES ((uint64_t)128 << 10)
+#define LANES_MEMORY_MIN ((uint64_t)64 << 20) /* with less there are none */
 #define LEGACY_BLOCK ((size_t)8 << 20)
 #define LEGACY_BOUND ((size_t)LZ4_COMPRESSBOUND(8 << 20))
 
@@ -335,22 +338,101 @@ const struct leat_decoder leat_decoder_lz4 = {
     .close = unlz4_close,
 };
 
+void leat_unlz4_had_frame(void *state)
+{
+    struct unlz4 *z = state;
+
+    z->later_frame = true;
+}
+
 /* --- the stage -------------------------------------------------------------------------------- */
+
+struct stage_state {
+    struct unlz4 serial;
+    struct leat_lz4_split split;
+};
+
+static struct leat_lz4_split *split_of(struct leat_stage *stage)
+{
+    struct stage_state *s = leat_state(stage);
+
+    return &s->split;
+}
+
+static bool in_lanes(const struct leat_stage *stage)
+{
+    return leat_threads(stage) > 1 && leat_memory_limit(stage) >= LANES_MEMORY_MIN;
+}
+
+static int stage_plan(struct leat_stage *stage)
+{
+    if (in_lanes(stage))
+        leat_plan_block(stage, LEAT_LZ4_BLOCK_MAX, 0);
+    else
+        leat_plan_nature(stage, LEAT_HEAVY);
+    return leat_expansion_plan(stage);
+}
 
 static int stage_open(struct leat_stage *stage)
 {
-    return unlz4_open(stage, leat_state(stage));
+    struct stage_state *s = leat_state(stage);
+
+    if (in_lanes(stage))
+        return leat_lz4_lane_open(stage, &s->split.lane);
+    return unlz4_open(stage, &s->serial);
 }
 
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
-    return unlz4_step(stage, leat_state(stage), in, out);
+    struct stage_state *s = leat_state(stage);
+
+    if (in_lanes(stage))
+        return leat_lz4_lane_step(stage, &s->split.lane, in, out);
+    return unlz4_step(stage, &s->serial, in, out);
 }
 
 static void stage_close(struct leat_stage *stage)
 {
-    unlz4_close(stage, leat_state(stage));
+    struct stage_state *s = leat_state(stage);
+
+    unlz4_close(stage, &s->serial);
+    leat_lz4_close(stage, &s->split);
 }
+
+static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+               size_t *ret_take)
+{
+    (void)end;
+    return leat_lz4_cut(stage, &split_of(stage)->cutter, data, len, ret_take);
+}
+
+static int lane_begin(struct leat_stage *stage, const struct leat_in *in)
+{
+    return leat_lz4_lane_begin(&split_of(stage)->lane, in);
+}
+
+static int merge(struct leat_stage *stage, struct leat_in *in, const void *result,
+                 struct leat_out *out)
+{
+    return leat_lz4_merge(stage, &split_of(stage)->merge, in, result, out);
+}
+
+static int join(struct leat_stage *stage, enum leat_join when, const void *result,
+                struct leat_out *out)
+{
+    (void)result;
+    if (when != LEAT_JOIN_TAIL)
+        return LEAT_END;
+    return leat_lz4_merge_end(stage, &split_of(stage)->merge, out);
+}
+
+static const struct leat_split split = {
+    .result_size = sizeof(struct leat_lz4_result),
+    .cut = cut,
+    .begin = lane_begin,
+    .merge = merge,
+    .join = join,
+};
 
 const struct leat_stage_type leat_stage_unlz4 = {
     .name = "unlz4",
@@ -360,14 +442,19 @@ const struct leat_stage_type leat_stage_unlz4 = {
         "legacy format as well. Truncation, anything else after the last frame, and a checksum that "
         "does not match are errors. A frame without checksums, and the legacy format, which has "
         "none, may be damaged unnoticed; and a legacy file that was cut between two blocks cannot "
-        "be told from a whole one. Frames that need a dictionary are refused.",
+        "be told from a whole one. Frames that need a dictionary are refused.\n\n"
+        "Frames of independent blocks, which are those that our lz4 and the lz4 command write, are "
+        "decoded by as many workers as there are threads and as fit in --memory: 10 MiB each. With "
+        "less than --memory=64M, in decode, and from the first frame of another kind on, there is "
+        "one.",
     .examples = "read big.log : lz4 : unlz4 : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY,
+    .nature = LEAT_SPLIT,
     .params_size = sizeof(struct leat_expansion_params),
-    .state_size = sizeof(struct unlz4),
+    .state_size = sizeof(struct stage_state),
     .options = leat_expansion_options,
-    .plan = leat_expansion_plan,
+    .split = &split,
+    .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

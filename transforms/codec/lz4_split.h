@@ -1,0 +1,111 @@
+/* lz4_split.h - lz4 decoding in lanes, of frames whose blocks are independent.
+ *
+ * The cutter follows the sizes that stand before the blocks, and cuts behind whole blocks. A lane
+ * decodes those; the merge reads the frames' headers, and checks what is in a frame as a whole. From
+ * the first frame of another kind on, all is decoded by the merge, as without lanes.
+ */
+#ifndef LEAT_CODEC_LZ4_SPLIT_H
+#define LEAT_CODEC_LZ4_SPLIT_H
+
+#include "xxh32.h"
+
+#define LEAT_LZ4_BLOCK_MAX ((size_t)4 << 20)
+#define LEAT_LZ4_PIECE ((size_t)1 << 20) /* a piece ends with the block that reaches this */
+#define LEAT_LZ4_FIRST 6u                /* bytes of a frame that tell its kind */
+#define LEAT_LZ4_HEADER_MAX 15u          /* bytes of the header of such a frame */
+
+enum leat_lz4_kind {
+    LEAT_LZ4_HEAD, /* begins where a frame may begin; goes on behind its header if it is of another
+                        kind than lanes decode */
+    LEAT_LZ4_BLOCKS, /* whole blocks, and perhaps the end of the frame */
+    LEAT_LZ4_OTHER,  /* for the merge alone */
+};
+
+/* The flags of a frame, in a note. */
+#define LEAT_LZ4_NOTE_KIND 3u
+#define LEAT_LZ4_NOTE_BLOCK_SUMS 4u
+#define LEAT_LZ4_NOTE_SUM 8u
+#define LEAT_LZ4_NOTE_CODE_SHIFT 4u
+
+/* What a lane's output begins with: then the contents of the blocks, or the bytes as they were. */
+struct leat_lz4_piece {
+    uint64_t offset; /* in the input */
+    uint64_t kind;
+};
+
+struct leat_lz4_result {
+    const char *problem; /* at problem_at, behind what was decoded; a literal */
+    uint64_t problem_at;
+    bool truncated, ended; /* the input ends within a block; the frame ends with this piece */
+    uint32_t sum;
+};
+
+struct leat_lz4_cutter {
+    enum {
+        LEAT_LZ4_IN_FIRST,
+        LEAT_LZ4_IN_HEADER,
+        LEAT_LZ4_IN_SIZE,
+        LEAT_LZ4_IN_DATA,
+        LEAT_LZ4_IN_END,
+        LEAT_LZ4_IN_OTHER
+    } place;
+    uint8_t bytes[LEAT_LZ4_FIRST]; /* have of them are there */
+    size_t have;
+    size_t left;  /* bytes of this place */
+    size_t taken; /* bytes of the piece */
+    unsigned note;
+};
+
+struct leat_lz4_lane {
+    struct leat_lz4_piece piece;
+    size_t piece_written;
+    unsigned note;
+    uint8_t *packed; /* n_packed bytes, of which pos are decoded */
+    size_t n_packed, pos;
+    uint8_t *plain;
+    const uint8_t *from; /* n_from bytes are to be written, from_pos of them are */
+    size_t n_from, from_pos;
+    bool gathered;
+};
+
+struct leat_lz4_merge {
+    struct leat_lz4_piece piece; /* piece_have bytes are there */
+    size_t piece_have;
+    uint64_t taken;                     /* bytes of it, where they are as they were */
+    uint8_t first[LEAT_LZ4_HEADER_MAX]; /* n_first of them are there, first_pos handed on */
+    size_t n_first, first_pos;
+    bool other;    /* the serial decoder has taken over */
+    bool in_frame; /* of a kind that lanes decode */
+    bool had_frame, has_sum, has_size;
+    uint64_t size, total; /* bytes in the frame, as stated and as decoded */
+    struct leat_xxh32 *sum;
+    void *serial; /* state of leat_decoder_lz4 */
+};
+
+struct leat_lz4_split {
+    struct leat_lz4_cutter cutter;
+    struct leat_lz4_lane lane;
+    struct leat_lz4_merge merge;
+};
+
+/* The functions of struct leat_split, and open, step and close of a lane; close also of the others. */
+int leat_lz4_cut(struct leat_stage *stage, struct leat_lz4_cutter *cutter, const uint8_t *data,
+                 size_t len, size_t *ret_take);
+int leat_lz4_lane_open(struct leat_stage *stage, struct leat_lz4_lane *lane);
+int leat_lz4_lane_begin(struct leat_lz4_lane *lane, const struct leat_in *in);
+int leat_lz4_lane_step(struct leat_stage *stage, struct leat_lz4_lane *lane, struct leat_in *in,
+                       struct leat_out *out);
+int leat_lz4_merge(struct leat_stage *stage, struct leat_lz4_merge *merge, struct leat_in *in,
+                   const struct leat_lz4_result *result, struct leat_out *out);
+int leat_lz4_merge_end(struct leat_stage *stage, struct leat_lz4_merge *merge,
+                       struct leat_out *out);
+void leat_lz4_close(struct leat_stage *stage, struct leat_lz4_split *split);
+
+/* leat_lz4_for_lanes - can lanes decode a frame with these first bytes? */
+bool leat_lz4_for_lanes(const uint8_t *first);
+/* leat_lz4_header_len - of such a frame. */
+size_t leat_lz4_header_len(const uint8_t *first);
+/* leat_unlz4_had_frame - tell the serial decoder, before it begins, that a frame was before. */
+void leat_unlz4_had_frame(void *state);
+
+#endif
