@@ -67,7 +67,7 @@ static const char *waited_for(const struct leat_stage_type *type)
 static const char *slow_device(const struct config *c, const struct leat_stage_type *type,
                                const struct leat_stage_stats *s)
 {
-    if (!type || !c->settings.measure_cpu || s->busy_ns == 0 ||
+    if (!type || !c->settings.measure_cpu || s->busy_ns == 0 || s->own_threads > 0 ||
         (double)s->cpu_ns >= AT_WORK_MIN * (double)s->busy_ns)
         return "";
     return type->kind == LEAT_SOURCE ? "; what it reads from is slow"
@@ -79,14 +79,16 @@ void bottleneck_words(struct buf *out, const struct config *c, const struct job 
                       const struct bottleneck *b)
 {
     const struct leat_stage_type *type = leat_registry_find(job->registry, b->stage.name);
+    unsigned workers;
 
     if (b->waits) {
         buf_add(out, "%s (waits %u %% of the time); %s", b->stage.name, b->percent,
                 waited_for(type));
         return;
     }
-    buf_add(out, "%s (%u %% busy, %u worker%s)%s", b->stage.name, b->percent, b->stage.workers,
-            b->stage.workers == 1 ? "" : "s", slow_device(c, type, &b->stage));
+    workers = b->stage.own_threads > 0 ? b->stage.own_threads : b->stage.workers;
+    buf_add(out, "%s (%u %% busy, %u worker%s)%s", b->stage.name, b->percent, workers,
+            workers == 1 ? "" : "s", slow_device(c, type, &b->stage));
     add_advice(out, c, type, b);
 }
 

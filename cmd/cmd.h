@@ -274,6 +274,8 @@ struct process process_used(void);
 /* stats_percent - what part of its lanes' time `ns` of a stage is. */
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,
                        uint64_t ns);
+/* stats_cpu_ns - a stage's processor time, with that of its library's threads. */
+uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *stage);
 void stats_write(const struct config *config, const struct job *job, bool failed);
 
 /* --- samples.c: looks at the run over time ----------------------------------------------------- */

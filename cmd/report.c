@@ -217,7 +217,7 @@ static void add_stage_row(struct buf *b, const struct report *r, size_t i)
     else
         buf_add(b, "<td></td>");
     buf_add(b, "<td>%s</td><td>%u&nbsp;%%</td><td>%u&nbsp;%%</td><td>%u&nbsp;%%</td></tr>\n",
-            human_seconds(s->cpu_ns).text, stats_percent(&r->stats, s, s->busy_ns),
+            human_seconds(stats_cpu_ns(r->job, s)).text, stats_percent(&r->stats, s, s->busy_ns),
             stats_percent(&r->stats, s, s->wait_in_ns),
             stats_percent(&r->stats, s, s->wait_out_ns));
 }

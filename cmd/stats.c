@@ -24,6 +24,29 @@ struct process process_used(void)
                             .rss_bytes = (uint64_t)u.ru_maxrss * 1024};
 }
 
+/* What the threads of libraries have used is what the process has, and no stage. A child process is
+ * no part of it. */
+uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *s)
+{
+    uint64_t all = process_used().cpu_ns, counted = 0, threads = 0;
+    struct leat_stats stats;
+
+    if (s->own_threads == 0)
+        return s->cpu_ns;
+    leat_pipeline_stats(job->pipeline, &stats);
+    for (size_t i = 0; i < stats.n_stages; i++) {
+        struct leat_stage_stats other;
+        const struct leat_stage_type *type;
+
+        leat_pipeline_stage_stats(job->pipeline, i, &other);
+        type = leat_registry_find(job->registry, other.name);
+        if (!type || type->kind != LEAT_BY_PLACE)
+            counted += other.cpu_ns;
+        threads += other.own_threads;
+    }
+    return all > counted ? s->cpu_ns + (all - counted) * s->own_threads / threads : s->cpu_ns;
+}
+
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *s,
                        uint64_t ns)
 {
@@ -38,7 +61,7 @@ unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_s
 #define FIGURES_WIDTH 49u /* all columns but the stage */
 #define WAITS_WIDTH 17u   /* two of them, left out where there is no room */
 
-static void add_row(struct buf *out, const struct leat_stats *stats,
+static void add_row(struct buf *out, const struct job *job, const struct leat_stats *stats,
                     const struct leat_stage_stats *s, size_t width, bool waits, bool utf8)
 {
     char number[16] = "";
@@ -49,7 +72,7 @@ static void add_row(struct buf *out, const struct leat_stats *stats,
     term_cell(out, s->text, width, utf8);
     buf_add(out, " %3d %5u %9s %9s %7s %4u%%", s->segment, s->workers,
             human_bytes(s->bytes_in).text, human_bytes(s->bytes_out).text,
-            human_seconds(s->cpu_ns).text, stats_percent(stats, s, s->busy_ns));
+            human_seconds(stats_cpu_ns(job, s)).text, stats_percent(stats, s, s->busy_ns));
     if (waits)
         buf_add(out, " %6u%% %7u%%", stats_percent(stats, s, s->wait_in_ns),
                 stats_percent(stats, s, s->wait_out_ns));
@@ -93,7 +116,7 @@ static void add_table(struct buf *out, const struct config *c, const struct job 
         struct leat_stage_stats s;
 
         leat_pipeline_stage_stats(job->pipeline, i, &s);
-        add_row(out, stats, &s, room, waits, c->err.utf8);
+        add_row(out, job, stats, &s, room, waits, c->err.utf8);
     }
 }
 
@@ -161,7 +184,7 @@ static void add_json_links(struct buf *out, const struct job *job, size_t n)
     }
 }
 
-static void add_json_stage(struct buf *out, const struct leat_stage_stats *s)
+static void add_json_stage(struct buf *out, const struct job *job, const struct leat_stage_stats *s)
 {
     buf_add(out, "{\"number\":%d,\"name\":", s->number);
     buf_json(out, s->name);
@@ -177,7 +200,7 @@ static void add_json_stage(struct buf *out, const struct leat_stage_stats *s)
         buf_add(out, ",\"bytes_dropped\":%" PRIu64, s->bytes_dropped);
     if (s->bytes_spilled > 0)
         buf_add(out, ",\"bytes_spilled\":%" PRIu64, s->bytes_spilled);
-    buf_add(out, ",\"cpu_s\":%.6f,\"steps\":%" PRIu64 "}", seconds(s->cpu_ns), s->steps);
+    buf_add(out, ",\"cpu_s\":%.6f,\"steps\":%" PRIu64 "}", seconds(stats_cpu_ns(job, s)), s->steps);
 }
 
 static void add_json(struct buf *out, const struct config *c, const struct job *job,
@@ -202,7 +225,7 @@ static void add_json(struct buf *out, const struct config *c, const struct job *
 
         leat_pipeline_stage_stats(job->pipeline, i, &s);
         buf_add(out, "%s", i > 0 ? "," : "");
-        add_json_stage(out, &s);
+        add_json_stage(out, job, &s);
     }
     add_json_links(out, job, stats->n_links);
     buf_add(out, "],\"bottleneck\":");

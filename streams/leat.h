@@ -207,11 +207,12 @@ LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t
 /* --- sight ---------------------------------------------------------------------------------- */
 
 struct leat_stage_stats {
-    const char *name; /* borrowed from the pipeline */
-    const char *text; /* the stage with its words, canonical */
-    int number;       /* from 1, as in messages */
-    int segment;      /* number of the segment that runs it, from 1 */
-    unsigned workers; /* lanes that share its work, 1 if it is not split */
+    const char *name;     /* borrowed from the pipeline */
+    const char *text;     /* the stage with its words, canonical */
+    int number;           /* from 1, as in messages */
+    int segment;          /* number of the segment that runs it, from 1 */
+    unsigned workers;     /* lanes that share its work, 1 if it is not split */
+    unsigned own_threads; /* of its library, which work for it besides; not in cpu_ns */
     uint64_t bytes_in, bytes_out;
     /* Time since the start, all lanes added: the three together are the run's time for each lane.
      * Before it runs a stage waits for input; after its end for those behind it, as for room. */

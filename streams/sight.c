@@ -87,6 +87,7 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->number = info->number;
     ret->segment = info->segment;
     ret->workers = info->workers;
+    ret->own_threads = atomic_load_explicit(&info->own_threads, memory_order_relaxed);
     for (size_t k = 0; k < p->n_segments; k++) {
         const struct leat_segment *seg = p->segments[k];
 

@@ -153,6 +153,11 @@ unsigned leat_threads(const struct leat_stage *s)
     return s->pipeline->settings.threads;
 }
 
+void leat_own_threads(struct leat_stage *s, unsigned n)
+{
+    atomic_store_explicit(&s->info->own_threads, n, memory_order_relaxed);
+}
+
 uint64_t leat_memory_limit(const struct leat_stage *s)
 {
     return s->pipeline->settings.memory;

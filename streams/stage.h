@@ -116,6 +116,9 @@ LEAT_API void *leat_alloc(struct leat_stage *stage, size_t size);
 LEAT_API void leat_free(struct leat_stage *stage, void *memory);
 /* leat_threads - how many threads the pipeline runs on; for libraries with workers of their own. */
 LEAT_API unsigned leat_threads(const struct leat_stage *stage);
+/* leat_own_threads - from now on so many threads of the library's own work for this stage; their
+ * processor time is not counted as the stage's. */
+LEAT_API void leat_own_threads(struct leat_stage *stage, unsigned n);
 /* leat_memory_limit - the pipeline's limit in bytes, for messages and for scaling tables. */
 LEAT_API uint64_t leat_memory_limit(const struct leat_stage *stage);
 /* leat_input_name - the file whose bytes these are, unchanged; "-" if there is no one such file. */

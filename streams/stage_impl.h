@@ -45,6 +45,7 @@ struct leat_stage_info {
     bool hidden;            /* the engine's own, not of the plan */
     bool detached;          /* its errors are not the pipeline's: tee --on-error=detach */
     _Atomic uint64_t joined_bytes; /* a split stage's: what its join wrote */
+    atomic_uint own_threads;       /* of its library */
     _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
     _Atomic uint64_t pos, total;   /* a source's */
     _Atomic uint64_t dropped;      /* bytes that slow branches lost */

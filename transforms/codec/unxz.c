@@ -60,6 +60,7 @@ static int start(struct leat_stage *stage, struct unxz *x)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for liblzma");
     if (r != LZMA_OK)
         return leat_lzma_fail(stage, r, FORMAT);
+    leat_own_threads(stage, threads > 1 ? threads : 0);
     x->opened = true;
     return 0;
 }

@@ -130,6 +130,7 @@ static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level
     if (n > 0) {
         size_t r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_nbWorkers, (int)n);
 
+        leat_own_threads(stage, n);
         if (!ZSTD_isError(r))
             r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_jobSize, (int)plan.job);
         return ZSTD_isError(r) ? fail_zstd(stage, r) : 0;
