@@ -289,8 +289,9 @@ static bool is_copy(const struct leat_planner *pl, const struct leat_stage_info 
 {
     const struct leat_settings *s = &pl->p->settings;
 
-    return info->type == &leat_stage_write && pl->cur->n == 1 &&
-           pl->cur->slots[0].stage->type == &leat_stage_read && s->chunk == 0 && s->room == 0 &&
+    return info->type == &leat_stage_write && leat_write_is_plain(info->node) && pl->cur->n == 1 &&
+           pl->cur->slots[0].stage->type == &leat_stage_read &&
+           leat_read_is_plain(pl->cur->slots[0].info->node) && s->chunk == 0 && s->room == 0 &&
            s->executor != LEAT_EXECUTOR_SEEDED;
 }
 

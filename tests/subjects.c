@@ -21,6 +21,8 @@ static const struct subject table[] = {
     {.stage = "read", .text = "read @IN@ @IN@", .place = PLACE_FIRST},
     {.stage = "write", .text = "write @SIDE@", .place = PLACE_LAST},
     {.stage = "write", .text = "write --no-sync @SIDE@", .place = PLACE_LAST},
+    {.stage = "write", .text = "write --sparse --drop-cache @SIDE@", .place = PLACE_LAST},
+    {.stage = "read", .text = "read --drop-cache @IN@", .place = PLACE_FIRST},
     {.stage = "null", .text = "null", .place = PLACE_LAST},
     {.stage = "zero", .text = "zero : head -c 3000", .place = PLACE_FIRST},
     {.stage = "exec", .text = "exec cat", .no_seeds = true},

@@ -14,6 +14,9 @@ extern const struct leat_stage_type leat_stage_write;
 struct leat_fd *leat_read_current(struct leat_stage *stage, uint64_t *ret_left);
 /* leat_read_moved - n bytes were moved; 0: the current file is at its end. */
 void leat_read_moved(struct leat_stage *stage, uint64_t n);
+/* leat_read_is_plain, leat_write_is_plain - may the kernel move bytes to or from what this `read` or `write` opens? */
+bool leat_read_is_plain(const struct leat_node *node);
+bool leat_write_is_plain(const struct leat_node *node);
 /* leat_write_appends - does this `write` add to a file? */
 bool leat_write_appends(const struct leat_node *node);
 struct leat_outfile *leat_write_file(struct leat_stage *stage);

@@ -18,6 +18,7 @@
 #define WRITEBACK ((uint64_t)8 << 20) /* start writing to disk every so often */
 #define FIFO_RETRY_MS 20u             /* a FIFO that nobody reads yet */
 #define TEMP_TRIES 100
+#define SPARSE_BLOCK 4096u /* what file systems leave out */
 
 enum outfile_kind {
     OUTFILE_REPLACE, /* temporary, then rename */
@@ -38,7 +39,8 @@ struct leat_outfile {
     bool fifo_pending;    /* not open yet: nobody reads it */
     uint64_t size_before; /* append */
     uint64_t written, flushed;
-    const void *late; /* side output to a stream: written at commit */
+    bool ends_in_hole; /* the length must be said */
+    const void *late;  /* side output to a stream: written at commit */
     size_t late_n;
 };
 
@@ -207,16 +209,63 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* The window before this one has had time to get to the disk; then the cache can do without it. */
+static void drop_window(struct leat_outfile *f)
+{
+    uint64_t from = f->flushed > WRITEBACK ? f->flushed - WRITEBACK : 0;
+
+    if (!f->options.drop_cache || f->flushed == 0)
+        return;
+    (void)sync_file_range(f->fd.fd, (off_t)from, (off_t)(f->flushed - from),
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                              SYNC_FILE_RANGE_WAIT_AFTER);
+    (void)posix_fadvise(f->fd.fd, (off_t)from, (off_t)(f->flushed - from), POSIX_FADV_DONTNEED);
+}
+
 /* Writeback starts while the stream is still being made, so that the last sync has little to do. */
 void leat_outfile_wrote(struct leat_outfile *f, uint64_t n)
 {
     f->written += n;
-    if (f->options.no_sync || !f->fd.is_regular || f->written - f->flushed < WRITEBACK)
+    if ((f->options.no_sync && !f->options.drop_cache) || !f->fd.is_regular ||
+        f->written - f->flushed < WRITEBACK)
         return;
     if (f->kind == OUTFILE_REPLACE) /* a hint: fsync is what counts */
         (void)sync_file_range(f->fd.fd, (off_t)f->flushed, (off_t)(f->written - f->flushed),
                               SYNC_FILE_RANGE_WRITE);
+    drop_window(f);
     f->flushed = f->written;
+}
+
+static bool is_zero(const uint8_t *data, size_t n)
+{
+    return data[0] == 0 && memcmp(data, data + 1, n - 1) == 0;
+}
+
+/* How many of n bytes are to be skipped: whole blocks of the file that hold nothing but zeros. If
+ * there are none at the start, *ret_data is how many come before the next one. */
+static size_t find_hole(const struct leat_outfile *f, const uint8_t *data, size_t n,
+                        size_t *ret_data)
+{
+    size_t at = (size_t)(-f->written % SPARSE_BLOCK), hole = 0;
+
+    if (at == 0)
+        while (n - hole >= SPARSE_BLOCK && is_zero(data + hole, SPARSE_BLOCK))
+            hole += SPARSE_BLOCK;
+    while (n > at && n - at >= SPARSE_BLOCK && !is_zero(data + at, SPARSE_BLOCK))
+        at += SPARSE_BLOCK;
+    *ret_data = n > at && n - at >= SPARSE_BLOCK ? at : n;
+    return hole;
+}
+
+/* As leat_fd_write, but for zeros. */
+static ssize_t write_sparse(struct leat_outfile *f, const void *data, size_t n)
+{
+    size_t before, hole = find_hole(f, data, n, &before);
+
+    f->ends_in_hole = hole > 0;
+    if (hole == 0)
+        return leat_fd_write(&f->fd, data, before);
+    return lseek(f->fd.fd, (off_t)hole, SEEK_CUR) < 0 ? -errno : (ssize_t)hole;
 }
 
 ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const void *data, size_t n)
@@ -235,7 +284,10 @@ ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const v
     }
     if (n == 0)
         return 0;
-    r = leat_fd_write(&f->fd, data, n);
+    if (f->options.sparse && f->kind == OUTFILE_REPLACE)
+        r = write_sparse(f, data, n);
+    else
+        r = leat_fd_write(&f->fd, data, n);
     if (r == -EAGAIN) {
         leat_wait_fd(s, f->fd.fd, true);
         return 0;
@@ -261,8 +313,13 @@ static int sync_file(struct leat_stage *s, struct leat_outfile *f)
 
 int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
 {
-    int r = sync_file(s, f);
+    int r = 0;
 
+    if (f->ends_in_hole && ftruncate(f->fd.fd, (off_t)f->written) < 0)
+        return leat_fail_errno(s, errno, "cannot set the length of %s", f->shown);
+    r = sync_file(s, f);
+    if (f->options.drop_cache && f->fd.is_regular)
+        (void)posix_fadvise(f->fd.fd, 0, 0, POSIX_FADV_DONTNEED);
     if (r < 0 || f->kind == OUTFILE_APPEND) /* kept open, to cut it back if another fails */
         return r;
     if (f->late_n > 0)

@@ -14,6 +14,8 @@ struct leat_outfile;
 
 struct leat_outfile_options {
     bool force, append, no_sync, keep_partial;
+    bool sparse;     /* blocks of zeros are left out: holes */
+    bool drop_cache; /* what is on the disk does not stay in the page cache */
 };
 
 /* leat_outfile_open - `path` is borrowed until close; "-" is standard output. The file is

@@ -8,8 +8,11 @@
 
 #include "io.h"
 
+#define DROP_WINDOW ((uint64_t)8 << 20) /* of --drop-cache */
+
 struct read_params {
     uint64_t offset, length;
+    int drop_cache;
 };
 
 struct read_state {
@@ -19,6 +22,7 @@ struct read_state {
     uint64_t skip;       /* bytes still to be skipped: what cannot seek is read over */
     uint64_t left;       /* bytes still wanted, of all files */
     uint64_t pos, total; /* of all files; total 0: not known */
+    uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
 };
 
@@ -126,10 +130,35 @@ static int open_next(struct leat_stage *s)
     return 0;
 }
 
+bool leat_read_is_plain(const struct leat_node *node)
+{
+    const struct read_params *p = node->params;
+
+    return !p->drop_cache;
+}
+
+/* What was read is not needed again. */
+static void drop_cache(struct leat_stage *s, uint64_t least)
+{
+    const struct read_params *params = leat_params(s);
+    struct read_state *st = leat_state(s);
+    off_t at = params->drop_cache && st->fd.is_regular ? lseek(st->fd.fd, 0, SEEK_CUR) : -1;
+
+    if (at < 0 || (uint64_t)at < st->dropped + least)
+        return;
+    (void)posix_fadvise(st->fd.fd, (off_t)st->dropped, at - (off_t)st->dropped,
+                        POSIX_FADV_DONTNEED); /* a hint */
+    st->dropped = (uint64_t)at;
+}
+
 static int close_current(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
-    int r = leat_fd_close(&st->fd);
+    int r;
+
+    drop_cache(s, 1);
+    st->dropped = 0;
+    r = leat_fd_close(&st->fd);
 
     return r < 0 ? leat_fail_errno(s, -r, "%s", shown(st->name)) : 0;
 }
@@ -216,6 +245,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     leat_commit(out, got);
     if (got > 0)
         leat_read_moved(s, got);
+    drop_cache(s, DROP_WINDOW);
     return got > 0 ? LEAT_MORE : read_step(s, in, out);
 }
 
@@ -238,6 +268,10 @@ static const struct leat_option read_options[] = {
      .metavar = "SIZE",
      .initial = INT64_MAX,
      .help = "stop after this many bytes"},
+    {.name = "drop-cache",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct read_params, drop_cache),
+     .help = "do not leave what was read in the page cache"},
     {0},
 };
 
@@ -251,7 +285,9 @@ const struct leat_stage_type leat_stage_read = {
         "no FILE. All files are looked at before the first byte moves, so a missing one fails "
         "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come.\n\n"
         "The position in the files is what progress and the time left are computed from, so "
-        "they are right whatever the stages after it do.",
+        "they are right whatever the stages after it do.\n\n"
+        "With --drop-cache what has been read is taken from the page cache, whoever else may have "
+        "wanted it there: for a backup that must not push out what others use.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,

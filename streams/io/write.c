@@ -3,7 +3,7 @@
 #include "io.h"
 
 struct write_params {
-    int force, append, no_sync, keep_partial;
+    int force, append, no_sync, keep_partial, sparse, drop_cache;
 };
 
 struct write_state {
@@ -24,7 +24,9 @@ static int write_open(struct leat_stage *s)
     struct leat_outfile_options options = {.force = p->force != 0,
                                            .append = p->append != 0,
                                            .no_sync = p->no_sync != 0,
-                                           .keep_partial = p->keep_partial != 0};
+                                           .keep_partial = p->keep_partial != 0,
+                                           .sparse = p->sparse != 0,
+                                           .drop_cache = p->drop_cache != 0};
 
     return leat_outfile_open(s, path_of(s), &options, &st->file);
 }
@@ -34,6 +36,22 @@ struct leat_outfile *leat_write_file(struct leat_stage *s)
     struct write_state *st = leat_state(s);
 
     return st->file;
+}
+
+bool leat_write_is_plain(const struct leat_node *node)
+{
+    const struct write_params *p = node->params;
+
+    return !p->sparse && !p->drop_cache;
+}
+
+static int write_plan(struct leat_stage *s)
+{
+    const struct write_params *p = leat_params(s);
+
+    if (p->sparse && p->append)
+        return leat_fail(s, LEAT_EUSAGE, "--sparse does not go with --append");
+    return 0;
 }
 
 bool leat_write_appends(const struct leat_node *node)
@@ -114,6 +132,14 @@ static const struct leat_option write_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct write_params, keep_partial),
      .help = "on failure keep what was written as FILE.partial"},
+    {.name = "sparse",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, sparse),
+     .help = "leave holes where there are blocks of zeros"},
+    {.name = "drop-cache",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, drop_cache),
+     .help = "do not leave the file in the page cache"},
     {0},
 };
 
@@ -130,7 +156,11 @@ const struct leat_stage_type leat_stage_write = {
         "through a symbolic link, what it points to is replaced.\n\n"
         "A FIFO, a device or a socket, /dev/stdout, and - or no FILE (standard output) are written "
         "as the data comes; there is nothing to commit. --append writes to FILE itself: kill -9 "
-        "can leave a part of the addition.",
+        "can leave a part of the addition.\n\n"
+        "With --sparse whole blocks of zeros take no room on the disk; a reader sees them all the "
+        "same. With --drop-cache what has been written is put on the disk as it goes and taken from "
+        "the page cache, so that a backup does not push out what others use. Both mean nothing to "
+        "a pipe or a device.",
     .examples = "read big.log : gzip : write --force big.copy.gz\n"
                 "read big.log : grep ERROR : write --append errors.txt",
     .kind = LEAT_SINK,
@@ -138,6 +168,7 @@ const struct leat_stage_type leat_stage_write = {
     .params_size = sizeof(struct write_params),
     .state_size = sizeof(struct write_state),
     .options = write_options,
+    .plan = write_plan,
     .open = write_open,
     .step = write_step,
     .close = write_close,

@@ -278,3 +278,28 @@ blocking() {
     is 2
     has force
 }
+
+@test "write --sparse gives the same bytes in less room" {
+    { head -c 5000 /dev/urandom; head -c 3M /dev/zero; echo middle; head -c 1M /dev/zero; } >in
+    for chunk in 1000 4096 100000 262144; do
+        leat --force --chunk=$chunk read in : write --sparse out
+        cmp in out
+        [ "$(stat -c %s out)" = "$(stat -c %s in)" ]
+    done
+    [ "$(du -k out | cut -f1)" -lt 200 ]
+    head -c 1M /dev/zero | leat --force - : write --sparse out
+    [ "$(stat -c %s out)" = 1048576 ]
+    leat read in : write --sparse - | cmp in -
+    leat read in : split --no-sync -b 1M 'p{n}'
+    cat p? | cmp in -
+    run -2 leat read in : write --sparse --append out
+    has '--sparse does not go with --append'
+}
+
+@test "--drop-cache changes nothing but the page cache" {
+    head -c 20M /dev/urandom >in
+    leat read --drop-cache in : write --drop-cache out
+    cmp in out
+    leat read --drop-cache --offset=3 in in : write --drop-cache --no-sync out2
+    cat in in | tail -c +4 | cmp - out2
+}
