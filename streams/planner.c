@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "io/io.h"
+#include "io/seekable.h"
 #include "pipeline.h"
 #include "planner.h"
 #include "split.h"
@@ -105,7 +106,7 @@ static struct leat_stage_info *new_info(struct leat_planner *pl, const struct le
     info->workers = info->lanes_left = 1;
     info->input_name = pl->name;
     info->input_binary = pl->binary;
-    info->hidden = type == &relay;
+    info->hidden = type == &relay || type == &leat_range_cut;
     info->detached = pl->detached;
     info->text = leat_node_text(node);
     if (!info->text)
@@ -474,6 +475,21 @@ static bool needs_digest(const struct leat_planner *pl, const struct leat_node *
            strcmp(node->operands.v[0], "-") != 0;
 }
 
+/* Behind the decoder that follows `read --range`: what cuts the range out of the frames. */
+static int add_cut_range(struct leat_planner *pl)
+{
+    struct leat_stage *read = pl->ranged, *s;
+    struct leat_stage_info *info = new_info(pl, read->info->node, &leat_range_cut);
+
+    pl->ranged = NULL;
+    s = info ? add_stage(pl, pl->cur, info) : NULL;
+    if (!s)
+        return leat_planner_no_memory(pl);
+    info->name = leat_range_cut.name;
+    s->shared = read;
+    return 0;
+}
+
 int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_info *digest = NULL;
@@ -496,6 +512,11 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     r = pl->parts ? leat_planner_check_part(pl, node) : 0;
     if (r < 0)
         return r;
+    if (pl->ranged && !(type->flags & LEAT_FRAMES))
+        return leat_planner_fail(
+            pl, pl->ranged->info->node,
+            "--range is of what unzstd decodes, which must come next; --offset "
+            "and --length are of the file as it is");
     if (needs_digest(pl, node)) {
         r = add_digest(pl, node, &digest);
         if (r < 0)
@@ -511,6 +532,10 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     r = info->nature == LEAT_SPLIT ? add_split(pl, info) : place_stage(pl, info);
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);
+    if (r == 0 && pl->ranged)
+        r = add_cut_range(pl);
+    if (r == 0 && type == &leat_stage_read && leat_read_has_range(node))
+        pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
     carry_on(pl, info);
     if (r == 0 && (info->flags & LEAT_PARTS))
         return leat_planner_parts(pl, node, &info->part_options);
@@ -613,8 +638,9 @@ int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
     struct leat_planner pl = {.p = p, .error = ret_error, .name = "-"};
     int r;
 
-    /* A node is at most two stages, and a relay or a digest before or behind it. */
-    pl.infos_room = 3 * count_nodes(&p->plan->root);
+    /* A node is at most two stages, with a relay or a digest, and what cuts a range, before
+     * or behind it. */
+    pl.infos_room = 4 * count_nodes(&p->plan->root);
     p->infos = calloc(pl.infos_room, sizeof *p->infos);
     if (!p->infos)
         return leat_planner_no_memory(&pl);

@@ -18,6 +18,7 @@ struct leat_planner {
     struct leat_parts *parts; /* in a branch that is run anew for each part */
     const char *name;         /* the file whose bytes flow here, or "-" */
     bool binary;
+    struct leat_stage *ranged; /* the `read --range` just before */
 };
 
 /* planner.c - each returns 0, or an error that is in pl->error. */

@@ -230,6 +230,8 @@ enum leat_flags {
                              * has input or is at its end */
     LEAT_PARTS = 128,    /* its branch, or a file, is run anew for each part: leat_part_end. What it
                              * takes as its operand is the template of the file's name */
+    LEAT_FRAMES = 256,   /* decodes frames, each by itself: it may begin with any of them, so that
+                          * `read --range` before it gives it only those that are needed */
     LEAT_OPENS_LAST = 8, /* opened after all others (exec): no side effect of a failed start */
 };
 

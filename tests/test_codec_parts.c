@@ -1,6 +1,7 @@
-/* test_codec_parts.c - formats of independent parts, which are decoded side by side: BGZF. With any
- * number of workers they give what one worker gives, also where they are damaged or mixed with
- * others; and their own tools read them. */
+/* test_codec_parts.c - formats of independent parts, which are decoded side by side: BGZF, and zstd of
+ * several frames. With any number of workers they give what one worker gives, also where they are
+ * damaged or mixed with others; and their own tools read them. A range of a seekable file is what
+ * it is of the contents, and little more of the file is read. */
 #include <stdlib.h>
 
 #include "codec_aid.h"
@@ -14,6 +15,8 @@ struct parts {
 };
 
 static const struct parts bgzf = {"gzip --blocks", "gunzip"};
+static const struct parts seekable = {"zstd --seekable", "unzstd"};
+static const struct parts short_frames = {"zstd --seekable=1K", "unzstd"};
 
 static int run_threads(struct memio *io, const char *stages, const struct codec_bytes *in,
                        unsigned threads)
@@ -269,6 +272,266 @@ TEST(test_bgzf_with_other_members_and_garbage_is_as_in_one_thread)
     }
     free(all.data);
     free(other.data);
+    free(z.data);
+    free(plain.data);
+}
+
+/* --- zstd of several frames ------------------------------------------------------------------- */
+
+TEST(test_seekable_zstd_makes_a_round_trip_with_any_number_of_workers)
+{
+    static const char *const options[] = {"zstd --seekable=1K", "zstd --seekable=65537 -1",
+                                          "zstd --seekable=4M -12", "zstd --seekable --fast=3",
+                                          "zstd --seekable=300K -19 --long"};
+
+    round_trips(&seekable);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        struct codec_bytes plain = codec_text(3000000, i);
+
+        round_trip(&(struct parts){options[i], "unzstd"}, &plain);
+        round_trip(&(struct parts){options[i], "decode"}, &plain);
+        free(plain.data);
+    }
+}
+
+TEST(test_zstd_reads_what_is_seekable_and_we_read_what_pzstd_writes)
+{
+    struct codec_bytes plain = codec_text(9000000, 4), z = encode(seekable.encode, &plain, 2), out;
+    struct memio io;
+
+    out = shell("zstd -dcq \"$IN\"", &z);
+    ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
+    free(out.data);
+    if (have_tool("pzstd")) {
+        out = shell("pzstd -q -p 3 -1 -c \"$IN\"", &plain);
+        if (run_threads(&io, "unzstd", &out, 3) != 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+        memio_free(&io);
+        free(out.data);
+    }
+    free(z.data);
+    free(plain.data);
+}
+
+TEST(test_dictionaries_are_read_and_needed)
+{
+    struct codec_bytes plain = codec_text(300000, 5), z, out;
+    char encode_text[600], decode_text[600], path[512];
+    struct memio io;
+
+    snprintf(path, sizeof(path), "%s/dict", test_tmp_dir());
+    out = shell("split -b 500 \"$IN\" \"$DIR/sample.\" && "
+                "zstd -q --train -B500 --maxdict=8192 \"$DIR\"/sample.* -o \"$DIR/dict\"",
+                &plain);
+    free(out.data);
+    snprintf(decode_text, sizeof(decode_text), "unzstd --dict=%s", path);
+    for (int i = 0; i < 3; i++) {
+        static const char *const options[] = {"", "--seekable=64K", "-19"};
+
+        snprintf(encode_text, sizeof(encode_text), "zstd --dict=%s %s", path, options[i]);
+        z = encode(encode_text, &plain, 2);
+        out = shell("zstd -dcq -D \"$DIR/dict\" \"$IN\"", &z);
+        ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
+        free(out.data);
+        if (run_threads(&io, decode_text, &z, 2) != 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+        memio_free(&io);
+        ASSERT_EQ(run_threads(&io, "unzstd", &z, 2), LEAT_EUSAGE);
+        ASSERT_NOT_NULL(strstr(io.error.text, "needs the dictionary"));
+        memio_free(&io);
+        free(z.data);
+    }
+    free(plain.data);
+}
+
+/* Where zstd's own frames end, a cut cannot be noticed; what came out is then whole frames. */
+TEST(test_seekable_zstd_cut_anywhere_else_than_between_frames_is_truncated)
+{
+    struct codec_bytes plain = codec_text(6000, 6), z = encode(short_frames.encode, &plain, 1);
+    unsigned accepted = 0;
+    struct memio io;
+
+    for (size_t len = 0; len < z.len; len++) {
+        struct codec_bytes cut = {.data = z.data, .len = len};
+        int r = run_threads(&io, short_frames.decode, &cut, 1 + len % 3);
+
+        if (r == 0) {
+            accepted++;
+            ASSERT(io.out_len == plain.len || io.out_len % 1024 == 0);
+        } else {
+            ASSERT_EQ(r, LEAT_ETRUNCATED);
+            ASSERT_EQ(io.error.offset, len);
+        }
+        if (io.out_len > 0)
+            ASSERT_MEM_EQ(io.out, plain.data, io.out_len);
+        memio_free(&io);
+    }
+    ASSERT_EQ(accepted, 6); /* after each of the six frames */
+    free(z.data);
+    free(plain.data);
+}
+
+TEST(test_flipped_bytes_in_seekable_zstd_are_never_silently_accepted)
+{
+    struct codec_bytes plain = codec_text(6000, 7), z = encode(short_frames.encode, &plain, 1);
+
+    flip_bytes(&short_frames, &z, &plain);
+    free(z.data);
+    free(plain.data);
+}
+
+TEST(test_frames_with_others_and_garbage_are_as_in_one_thread)
+{
+    struct codec_bytes plain = codec_text(3000000, 8),
+                       z = encode("zstd --seekable=100K", &plain, 1),
+                       other = codec_zstd(plain.data, plain.len, 3, false), all = {.data = NULL};
+
+    append(&all, z.data, z.len);
+    append(&all, other.data, other.len);
+    same_as_in_one(&seekable, &all, 3);
+    append(&all, z.data, z.len);
+    same_as_in_one(&seekable, &all, 2);
+    append(&all, "no zstd", 8);
+    same_as_in_one(&seekable, &all, 3);
+    all.len -= 9;
+    same_as_in_one(&seekable, &all, 3);
+    free(all.data);
+    free(other.data);
+    free(z.data);
+    free(plain.data);
+}
+
+/* --- a range ---------------------------------------------------------------------------------- */
+
+/* Bytes that this process has read so far. */
+static unsigned long long bytes_read(void)
+{
+    FILE *f = fopen("/proc/self/io", "r");
+    unsigned long long n = 0;
+
+    ASSERT_NOT_NULL(f);
+    ASSERT_EQ(fscanf(f, "rchar: %llu", &n), 1); // NOLINT(cert-err34-c): the kernel's own number
+    ASSERT_EQ(fclose(f), 0);
+    return n;
+}
+
+static int run_range(struct memio *io, const char *path, const char *range, unsigned threads)
+{
+    char text[800];
+
+    *io = (struct memio){.settings = {.threads = threads}};
+    snprintf(text, sizeof(text), "read --range=%s %s : unzstd : memsink --at=%lld", range, path,
+             memio_at(io));
+    test_context("%s", text);
+    return memio_run_text(io, text);
+}
+
+static void write_file(const char *path, const struct codec_bytes *b)
+{
+    FILE *f = fopen(path, "wb");
+
+    ASSERT_NOT_NULL(f);
+    ASSERT_EQ(fwrite(b->data, 1, b->len, f), b->len);
+    ASSERT_EQ(fclose(f), 0);
+}
+
+static void check_range(const char *path, const struct codec_bytes *plain, size_t at, size_t n,
+                        unsigned threads, unsigned long long most)
+{
+    char range[64];
+    unsigned long long before;
+    struct memio io;
+
+    snprintf(range, sizeof(range), "%zu:%zu", at, n);
+    before = bytes_read();
+    if (run_range(&io, path, range, threads) != 0)
+        FAIL("%s", io.error.text);
+    ASSERT_LE(bytes_read() - before, most);
+    ASSERT_BYTES_EQ(io.out, io.out_len, plain->data + at, n);
+    memio_free(&io);
+}
+
+TEST(test_a_range_of_1_mib_reads_less_than_4_mib_of_a_file)
+{
+    struct codec_bytes plain = codec_noise((size_t)40 << 20, 9),
+                       z = encode(seekable.encode, &plain, 2);
+    uint64_t seed = 9;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
+    write_file(path, &z);
+    for (unsigned i = 0; i < 20; i++)
+        check_range(path, &plain, test_random(&seed) % (plain.len - ((size_t)1 << 20)),
+                    (size_t)1 << 20, 1 + i % 3, (size_t)4 << 20);
+    free(z.data);
+    free(plain.data);
+}
+
+TEST(test_every_range_of_a_small_file_is_that_of_its_contents)
+{
+    struct codec_bytes plain = codec_text(5000, 10), z = encode(short_frames.encode, &plain, 1);
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
+    write_file(path, &z);
+    for (size_t at = 0; at < plain.len; at += 1 + at % 97)
+        for (size_t n = 1; n <= plain.len - at; n += 1 + 2 * n)
+            check_range(path, &plain, at, n, 1 + (at + n) % 3, UINT64_MAX);
+    check_range(path, &plain, 0, plain.len, 2, UINT64_MAX);
+    free(z.data);
+    free(plain.data);
+}
+
+TEST(test_ranges_that_cannot_be_are_refused)
+{
+    static const struct {
+        const char *range, *says;
+        int code;
+    } cases[] = {
+        {"5000:1", "ends beyond the contents, which are of 5000 bytes", LEAT_EUSAGE},
+        {"4999:2", "ends beyond", LEAT_EUSAGE},
+        {"5000:", "ends beyond", LEAT_EUSAGE},
+        {"0:8E", "ends beyond", LEAT_EUSAGE},
+        {"0:16E", "give OFFSET:LENGTH", LEAT_EUSAGE},
+        {"0:7E", "ends beyond", LEAT_EUSAGE},
+        {"7E:7E", "ends beyond", LEAT_EUSAGE},
+        {"1:0", "give OFFSET:LENGTH", LEAT_EUSAGE},
+        {"17", "give OFFSET:LENGTH", LEAT_EUSAGE},
+        {":5", "give OFFSET:LENGTH", LEAT_EUSAGE},
+    };
+    struct codec_bytes plain = codec_text(5000, 10), z = encode(short_frames.encode, &plain, 1);
+    struct memio io;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
+    write_file(path, &z);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ASSERT_EQ(run_range(&io, path, cases[i].range, 1), cases[i].code);
+        if (!strstr(io.error.text, cases[i].says))
+            FAIL("it says: %s", io.error.text);
+        memio_free(&io);
+    }
+    /* Whatever byte of the table's head or foot, or of a size in the file, is wrong. */
+    for (size_t at = z.len - 9 - 5 * 8 - 8; at < z.len; at++) {
+        bool unused = at == z.len - 5; /* bits of the descriptor that mean nothing */
+        bool size_decoded =
+            at >= z.len - 9 - 5 * 8 && at < z.len - 9 && (z.len - 9 - at - 1) % 8 < 4;
+
+        if (unused)
+            continue;
+        z.data[at] ^= 1;
+        write_file(path, &z);
+        ASSERT(size_decoded || run_range(&io, path, "1000:1000", 1) < 0);
+        if (!size_decoded)
+            memio_free(&io);
+        z.data[at] ^= 1;
+    }
+    write_file(path, &plain);
+    ASSERT_EQ(run_range(&io, path, "0:1", 1), LEAT_EUSAGE);
+    ASSERT_NOT_NULL(strstr(io.error.text, "is not seekable"));
+    memio_free(&io);
     free(z.data);
     free(plain.data);
 }

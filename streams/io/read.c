@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "seekable.h"
 
 #define DROP_WINDOW ((uint64_t)8 << 20) /* of --drop-cache */
 
 struct read_params {
     uint64_t offset, length;
     int drop_cache;
+    const char *range;
 };
 
 struct read_state {
@@ -24,7 +26,18 @@ struct read_state {
     uint64_t pos, total; /* of all files; total 0: not known */
     uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
+    struct leat_range range;
 };
+
+bool leat_read_has_range(const struct leat_node *node)
+{
+    return ((const struct read_params *)node->params)->range != NULL;
+}
+
+struct leat_range *leat_read_range(void *state)
+{
+    return &((struct read_state *)state)->range;
+}
 
 static const char *const stdin_name[] = {"-", NULL};
 
@@ -71,6 +84,50 @@ static int measure(struct leat_stage *s)
     return 0;
 }
 
+static int read_plan(struct leat_stage *s)
+{
+    const struct read_params *params = leat_params(s);
+    const struct leat_strings *files = leat_operands(s);
+    struct leat_range range;
+
+    if (!params->range)
+        return 0;
+    if (leat_range_parse(params->range, &range) < 0)
+        return leat_fail(s, LEAT_EUSAGE, "--range=%s: give OFFSET:LENGTH, or OFFSET: up to the end",
+                         params->range);
+    if (files->n != 1 || strcmp(files->v[0], "-") == 0)
+        return leat_fail(s, LEAT_EUSAGE, "--range needs one FILE");
+    if (params->offset > 0 || params->length != INT64_MAX)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--range is of what the file holds, and --offset and --length are of its "
+                         "bytes: give one or the other");
+    return 0;
+}
+
+/* The part of the file that --range needs. */
+static int find_range(struct leat_stage *s)
+{
+    const struct read_params *params = leat_params(s);
+    struct read_state *st = leat_state(s);
+    const char *name = files_of(s)->v[0];
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) < 0)
+        r = leat_fail_errno(s, errno, "%s", name);
+    else if (!S_ISREG(info.st_mode))
+        r = leat_fail(s, LEAT_EUSAGE, "%s: is no regular file, and --range must seek", name);
+    else
+        r = leat_range_parse(params->range, &st->range);
+    if (r == 0)
+        r = leat_range_find(s, &st->range, fd, (uint64_t)info.st_size, name);
+    if (fd >= 0)
+        (void)close(fd); /* was only read */
+    st->skip = st->range.from;
+    st->left = st->total = st->range.bytes;
+    return r;
+}
+
 static int read_open(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -81,6 +138,8 @@ static int read_open(struct leat_stage *s)
     st->skip = params->offset;
     st->left = params->length;
     r = measure(s);
+    if (r == 0 && params->range)
+        r = find_range(s);
     if (r == 0)
         leat_position(s, 0, st->total);
     return r;
@@ -272,6 +331,11 @@ static const struct leat_option read_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct read_params, drop_cache),
      .help = "do not leave what was read in the page cache"},
+    {.name = "range",
+     .kind = LEAT_OPT_STRING,
+     .offset = offsetof(struct read_params, range),
+     .metavar = "OFFSET:LENGTH",
+     .help = "only this part of what a seekable FILE holds; unzstd must follow"},
     {0},
 };
 
@@ -287,13 +351,19 @@ const struct leat_stage_type leat_stage_read = {
         "The position in the files is what progress and the time left are computed from, so "
         "they are right whatever the stages after it do.\n\n"
         "With --drop-cache what has been read is taken from the page cache, whoever else may have "
-        "wanted it there: for a backup that must not push out what others use.",
+        "wanted it there: for a backup that must not push out what others use.\n\n"
+        "--range=OFFSET:LENGTH reaches into a file in zstd's seekable format, as zstd --seekable "
+        "makes it: it counts bytes of the contents, the seek table at the end of FILE tells which "
+        "frames hold them, and only those are read. unzstd must be the next stage; what comes out "
+        "of it is the range. OFFSET: goes up to the end. A file without a seek table, and a range "
+        "that ends beyond the contents, are errors.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,
     .params_size = sizeof(struct read_params),
     .state_size = sizeof(struct read_state),
     .options = read_options,
+    .plan = read_plan,
     .open = read_open,
     .step = read_step,
     .close = read_close,

@@ -3,6 +3,9 @@
  * Any number of frames follow each other, skippable ones between them. What a frame's window needs
  * is counted against the pipeline's limit before the library is told of it, so a hostile header
  * costs nothing.
+ *
+ * The stage is split: several frames are decoded side by side. The cutter finds their ends by the
+ * sizes of their blocks. A lane that begins with a later block goes on as after a frame.
  */
 
 #include <zstd.h>
@@ -11,6 +14,7 @@
 #include "decoder.h"
 #include "expansion.h"
 #include "zstd_frame.h"
+#include "zstd_memory.h"
 
 /* What the library holds besides the window: its context, a block in and one out. */
 #define CONTEXT_BYTES ((uint64_t)192 << 10)
@@ -26,6 +30,9 @@ struct unzstd {
     uint64_t skip;     /* bytes left of a skippable one */
     uint64_t charged;  /* for the largest window so far */
     bool later_frame;  /* it is not the first one */
+    bool dictionary;   /* one was given; the library compares its ID */
+    struct leat_zstd_cut cut;
+    bool any; /* the join's: there was a block */
 };
 
 static int unzstd_open(struct leat_stage *stage, void *state)
@@ -61,6 +68,8 @@ static int fail_zstd(struct leat_stage *stage, size_t code)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     case ZSTD_error_frameParameter_windowTooLarge:
         return leat_fail(stage, LEAT_ELIMIT, "the window is larger than libzstd can decode");
+    case ZSTD_error_dictionary_wrong:
+        return leat_fail(stage, LEAT_EUSAGE, "needs another dictionary than that of --dict");
     case ZSTD_error_checksum_wrong:
         return leat_fail(stage, LEAT_ECORRUPT, "the frame's checksum (XXH64) does not match");
     default:
@@ -115,9 +124,9 @@ static int begin_frame(struct leat_stage *stage, struct unzstd *z)
     if (f.reserved)
         return leat_fail_at(stage, LEAT_ECORRUPT, z->frame_at,
                             "a reserved bit is set in the zstd frame header");
-    if (f.dictionary)
+    if (f.dictionary && !z->dictionary)
         return leat_fail_at(stage, LEAT_EUSAGE, z->frame_at,
-                            "needs the dictionary with ID %u, and dictionaries are not read",
+                            "needs the dictionary with ID %u; give it with unzstd --dict=FILE",
                             f.dictionary);
     if (charge_window(stage, z, &f) < 0)
         return LEAT_ELIMIT;
@@ -228,9 +237,83 @@ const struct leat_decoder leat_decoder_zstd = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
+/* What is decoded in one go: several short frames, or one long one. */
+#define BLOCK_CONTENT ((uint64_t)1 << 19)
+/* What comes of a block is to fit between a lane and the join, so that the lanes need not wait. */
+#define BLOCK_MADE ((uint64_t)2 << 20)
+#define LIMIT_PARTS 32u
+/* So many windows may be held at a time; a frame with a larger one than a part of the limit, and all
+ * after it, is left to one lane. */
+#define LANES_MAX 16u
+/* With less than this the memory is for the window. */
+#define LIMIT_SPLIT ((uint64_t)32 << 20)
+
+struct unzstd_params {
+    struct leat_expansion_params expansion; /* first: expansion.c reads them */
+    const char *dict;
+};
+
+static const struct leat_option options[] = {
+    LEAT_EXPANSION_OPTIONS,
+    {.name = "dict",
+     .kind = LEAT_OPT_STRING,
+     .offset = offsetof(struct unzstd_params, dict),
+     .metavar = "FILE",
+     .help = "the dictionary that the data was compressed with"},
+    {0},
+};
+
+static int stage_plan(struct leat_stage *stage)
+{
+    uint64_t most = leat_memory_limit(stage) / LIMIT_PARTS;
+
+    if (leat_threads(stage) == 1 || leat_memory_limit(stage) < LIMIT_SPLIT)
+        leat_plan_nature(stage, LEAT_HEAVY);
+    leat_plan_block(stage, (size_t)(most < BLOCK_MADE ? most : BLOCK_MADE), 0);
+    leat_plan_lanes(stage, LANES_MAX);
+    return leat_expansion_plan(stage);
+}
+
 static int stage_open(struct leat_stage *stage)
 {
-    return unzstd_open(stage, leat_state(stage));
+    const struct unzstd_params *params = leat_params(stage);
+    struct unzstd *z = leat_state(stage);
+    uint8_t *data;
+    size_t len, code;
+    int r = unzstd_open(stage, z);
+
+    if (r < 0 || !params->dict)
+        return r;
+    r = leat_read_file(stage, params->dict, LEAT_ZSTD_DICT_MAX, &data, &len);
+    if (r < 0)
+        return r;
+    code = ZSTD_DCtx_loadDictionary(z->context, data, len);
+    leat_free(stage, data);
+    if (ZSTD_isError(code))
+        return leat_fail(stage, LEAT_EUSAGE, "%s: no dictionary of zstd: %s", params->dict,
+                         ZSTD_getErrorName(code));
+    z->dictionary = true;
+    return leat_charge(stage, len);
+}
+
+static int stage_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+                     size_t *ret_take)
+{
+    struct unzstd *z = leat_state(stage);
+
+    (void)end;
+    return leat_zstd_cut(&z->cut, BLOCK_CONTENT, leat_memory_limit(stage) / LIMIT_PARTS, data, len,
+                         ret_take);
+}
+
+static int stage_begin(struct leat_stage *stage, const struct leat_in *in)
+{
+    struct unzstd *z = leat_state(stage);
+
+    z->place = AT_FRAME;
+    z->header_have = 0;
+    z->later_frame = in->block > 0;
+    return 0;
 }
 
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
@@ -238,26 +321,54 @@ static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_
     return unzstd_step(stage, leat_state(stage), in, out);
 }
 
+/* No input at all is no zstd file. */
+static int stage_join(struct leat_stage *stage, enum leat_join when, const void *result,
+                      struct leat_out *out)
+{
+    struct unzstd *z = leat_state(stage);
+
+    (void)result;
+    (void)out;
+    if (when == LEAT_JOIN_BLOCK)
+        z->any = true;
+    if (when != LEAT_JOIN_TAIL || z->any)
+        return LEAT_END;
+    return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
+                        "unexpected end of input in a zstd frame header");
+}
+
 static void stage_close(struct leat_stage *stage)
 {
     unzstd_close(stage, leat_state(stage));
 }
+
+static const struct leat_split split = {
+    .cut = stage_cut,
+    .begin = stage_begin,
+    .join = stage_join,
+};
 
 const struct leat_stage_type leat_stage_unzstd = {
     .name = "unzstd",
     .summary = "decompress zstd (.zst)",
     .manual = "Reads any number of frames, one after the other, and passes over skippable ones. "
               "Truncation, anything else after the last frame, and a checksum that does not match "
-              "are errors. A frame without a checksum may be damaged unnoticed.\n\n"
+              "are errors. A frame without a checksum may be damaged unnoticed, and so may a file "
+              "that was cut just between two frames.\n\n"
+              "Several frames, as zstd --seekable and pzstd write them, are decoded by as many "
+              "workers as there are threads.\n\n"
               "The window of a frame counts against --memory; a frame that needs more fails with "
               "both figures.",
-    .examples = "read big.log : zstd : unzstd : count -l",
+    .examples = "read big.log : zstd : unzstd : count -l\n"
+                "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY,
-    .params_size = sizeof(struct leat_expansion_params),
+    .nature = LEAT_SPLIT, /* LEAT_HEAVY for one thread, or with little memory */
+    .flags = LEAT_FRAMES,
+    .params_size = sizeof(struct unzstd_params),
     .state_size = sizeof(struct unzstd),
-    .options = leat_expansion_options,
-    .plan = leat_expansion_plan,
+    .options = options,
+    .split = &split,
+    .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,
     .close = stage_close,

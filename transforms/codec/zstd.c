@@ -1,4 +1,5 @@
-/* zstd.c - zstd (RFC 8878): one frame, by libzstd and its own workers.
+/* zstd.c - zstd (RFC 8878): one frame, by libzstd and its own workers; or many, by lanes
+ * (zstd_seekable.c).
  *
  * The bytes that come out depend on the options and the memory limit alone. Jobs are of a fixed
  * size whatever the number of workers. libzstd looks at how much comes with the call that ends
@@ -10,6 +11,7 @@
 
 #include "stage.h"
 #include "zstd_memory.h"
+#include "zstd_seekable.h"
 
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX_USUAL 19
@@ -20,6 +22,8 @@
 
 struct zstd_params {
     int64_t level, fast, long_log;
+    uint64_t seekable; /* bytes of input in a frame; 0: one frame for all */
+    const char *dict;
     int ultra, no_check;
 };
 
@@ -27,6 +31,7 @@ struct zstd_state {
     ZSTD_CCtx *context;
     bool held; /* a byte of the input is held back */
     uint8_t held_byte;
+    struct leat_zstd_seekable seekable;
 };
 
 static const struct leat_option options[] = {
@@ -61,6 +66,20 @@ static const struct leat_option options[] = {
      .value = LONG_LOG_DEFAULT,
      .value_optional = true,
      .help = "match at long distance, in a window of 2^N bytes (27 if it is not given)"},
+    {.name = "seekable",
+     .kind = LEAT_OPT_SIZE,
+     .offset = offsetof(struct zstd_params, seekable),
+     .metavar = "SIZE",
+     .min = LEAT_ZSTD_SEEKABLE_MIN,
+     .max = LEAT_ZSTD_SEEKABLE_MAX,
+     .value = LEAT_ZSTD_SEEKABLE_DEFAULT,
+     .value_optional = true,
+     .help = "a frame for every SIZE bytes (1M), and a table to find them: see read --range"},
+    {.name = "dict",
+     .kind = LEAT_OPT_STRING,
+     .offset = offsetof(struct zstd_params, dict),
+     .metavar = "FILE",
+     .help = "begin with what is in FILE, as zstd --train makes it; unzstd needs the same"},
     {.name = "no-check",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct zstd_params, no_check),
@@ -83,6 +102,10 @@ static int zstd_plan(struct leat_stage *stage)
     if (params->long_log > window.upperBound)
         return leat_fail(stage, LEAT_EUSAGE, "--long=%d: this machine has at most %d",
                          (int)params->long_log, window.upperBound);
+    if (params->seekable > 0) {
+        leat_plan_nature(stage, LEAT_SPLIT);
+        leat_plan_block(stage, (size_t)params->seekable, 0);
+    }
     return 0;
 }
 
@@ -160,28 +183,61 @@ static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int le
     return 0;
 }
 
+/* The library keeps a copy of the dictionary, and tables that it makes of it. */
+static int load_dictionary(struct leat_stage *stage, struct zstd_state *z, const char *path)
+{
+    uint8_t *data;
+    size_t len, code;
+    int r = leat_read_file(stage, path, LEAT_ZSTD_DICT_MAX, &data, &len);
+
+    if (r < 0)
+        return r;
+    code = ZSTD_CCtx_loadDictionary(z->context, data, len);
+    leat_free(stage, data);
+    if (ZSTD_isError(code))
+        return leat_fail(stage, LEAT_EUSAGE, "%s: no dictionary of zstd: %s", path,
+                         ZSTD_getErrorName(code));
+    return leat_charge(stage, len);
+}
+
+/* Begins the frame now: what memory and threads it takes is then there, or the lack is known. */
+static int begin_frame(struct leat_stage *stage, struct zstd_state *z)
+{
+    ZSTD_inBuffer nothing = {&z->held_byte, 0, 0};
+    ZSTD_outBuffer nowhere = {&z->held_byte, 0, 0};
+    size_t code = ZSTD_compressStream2(z->context, &nowhere, &nothing, ZSTD_e_continue);
+
+    if (ZSTD_isError(code))
+        return leat_fail(stage, LEAT_ENOMEM, "libzstd: %s", ZSTD_getErrorName(code));
+    return 0;
+}
+
+static int open_seekable(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
+{
+    uint64_t size = ((const struct zstd_params *)leat_params(stage))->seekable;
+    uint64_t need = leat_zstd_memory_need(level, long_log, 0, 0);
+    int r = leat_charge(stage, leat_zstd_seekable_need(need, size));
+
+    return r < 0 ? r : leat_zstd_seekable_open(stage, &z->seekable, (size_t)size);
+}
+
 static int zstd_open(struct leat_stage *stage)
 {
     const struct zstd_params *params = leat_params(stage);
     struct zstd_state *z = leat_state(stage);
     int level = level_of(params), long_log = (int)params->long_log, r;
-    ZSTD_inBuffer nothing = {&z->held_byte, 0, 0};
-    ZSTD_outBuffer nowhere = {&z->held_byte, 0, 0};
-    size_t code;
 
     z->context = ZSTD_createCCtx();
     if (!z->context)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     r = set_parameters(stage, z, level, long_log);
+    if (r == 0 && params->dict)
+        r = load_dictionary(stage, z, params->dict);
+    if (r == 0 && params->seekable > 0)
+        return open_seekable(stage, z, level, long_log);
     if (r == 0)
         r = set_workers(stage, z, level, long_log);
-    if (r < 0)
-        return r;
-    /* Begin the frame now: what memory and threads it takes is then there, or the lack is known. */
-    code = ZSTD_compressStream2(z->context, &nowhere, &nothing, ZSTD_e_continue);
-    if (ZSTD_isError(code))
-        return leat_fail(stage, LEAT_ENOMEM, "libzstd: %s", ZSTD_getErrorName(code));
-    return 0;
+    return r < 0 ? r : begin_frame(stage, z);
 }
 
 static void zstd_close(struct leat_stage *stage)
@@ -189,6 +245,7 @@ static void zstd_close(struct leat_stage *stage)
     struct zstd_state *z = leat_state(stage);
 
     ZSTD_freeCCtx(z->context);
+    leat_zstd_seekable_close(stage, &z->seekable);
 }
 
 /* --- stepping --------------------------------------------------------------------------------- */
@@ -233,6 +290,8 @@ static int zstd_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
 {
     struct zstd_state *z = leat_state(stage);
 
+    if (((const struct zstd_params *)leat_params(stage))->seekable > 0)
+        return leat_zstd_seekable_step(stage, &z->seekable, z->context, in, out);
     while (in->pos < in->len) {
         size_t n = in->len - in->pos - 1, taken = 0;
         int r = LEAT_END;
@@ -254,6 +313,19 @@ static int zstd_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     return in->end ? feed_held(stage, ZSTD_e_end, out) : LEAT_MORE;
 }
 
+static int zstd_join(struct leat_stage *stage, enum leat_join when, const void *result,
+                     struct leat_out *out)
+{
+    struct zstd_state *z = leat_state(stage);
+
+    return leat_zstd_seekable_join(stage, &z->seekable, when, result, out);
+}
+
+static const struct leat_split split = {
+    .result_size = sizeof(struct leat_zstd_seekable_result),
+    .join = zstd_join,
+};
+
 const struct leat_stage_type leat_stage_zstd = {
     .name = "zstd",
     .summary = "compress to zstd (.zst)",
@@ -265,15 +337,22 @@ const struct leat_stage_type leat_stage_zstd = {
         "Where two do not fit, the jobs that are given to them are made smaller, and the output a "
         "little larger; where that does not help (at level 19 with less than 300M), one thread "
         "compresses without jobs. So the bytes may depend on --memory. Where other stages hold so "
-        "much that not one worker fits in what is left, one thread compresses as well.",
+        "much that not one worker fits in what is left, one thread compresses as well.\n\n"
+        "--seekable writes zstd's seekable format: a frame for every SIZE bytes of input, and a "
+        "seek table in a skippable frame at the end. Every zstd reads it; unzstd decodes its "
+        "frames side by side, and read --range reads only those that it needs. As nothing is "
+        "matched across frames, it is larger, the more so the smaller SIZE is. A file that is cut "
+        "just between two frames is read without an error, as by zstd, but not by --range.\n\n"
+        "--dict: the dictionary is at most 32M; it counts against --memory.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY,
+    .nature = LEAT_HEAVY, /* LEAT_SPLIT with --seekable */
     .flags = LEAT_NO_STDOUT_TTY,
     .params_size = sizeof(struct zstd_params),
     .state_size = sizeof(struct zstd_state),
     .options = options,
+    .split = &split,
     .plan = zstd_plan,
     .open = zstd_open,
     .step = zstd_step,

@@ -23,11 +23,30 @@ struct leat_zstd_frame {
     uint64_t content;    /* bytes decoded; UINT64_MAX: not stated. Of a skippable one: its length */
     uint32_t dictionary; /* 0: none, or not stated */
     bool reserved;       /* the reserved bit is set: not decodable */
+    bool checksum;       /* one follows the last block */
 };
 
 /* leat_zstd_frame_need - how many bytes of the header are needed, of which the first n are there;
  * never more than LEAT_ZSTD_HEADER_MAX. With so many or more, leat_zstd_frame_parse can read it. */
 size_t leat_zstd_frame_need(const uint8_t *data, size_t n);
 void leat_zstd_frame_parse(const uint8_t *data, struct leat_zstd_frame *ret_frame);
+
+/* Where frames end: their blocks tell their sizes, so nothing is decoded for it. */
+struct leat_zstd_cut {
+    uint8_t head[LEAT_ZSTD_HEADER_MAX]; /* of a frame or a block: have bytes are there */
+    size_t have;
+    bool in_frame; /* a block comes next */
+    bool last;     /* what is left is the frame's */
+    bool checksum;
+    uint64_t left;    /* bytes to the next head */
+    uint64_t content; /* of the frames of this block of the split, about */
+    bool rest;        /* all that follows is one block of the split */
+};
+
+/* leat_zstd_cut - as leat_split.cut: at the end of the frame with which `block` bytes of contents, or
+ * more, are in the block. What is no frame, or needs a window of more than window_max, ends the
+ * cutting: all from there on is one block. */
+int leat_zstd_cut(struct leat_zstd_cut *cut, uint64_t block, uint64_t window_max,
+                  const uint8_t *data, size_t len, size_t *ret_take);
 
 #endif

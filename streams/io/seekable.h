@@ -1,0 +1,33 @@
+/* seekable.h - `read --range`: which part of a seekable file holds a range of its contents.
+ *
+ * The file is of frames, and ends with a table of their sizes, as zstd's seekable format has it. The
+ * table is read here and the frames are not looked at, so no codec is known: read gives the frames
+ * that are needed, the stage behind it (LEAT_FRAMES) decodes them, and a stage of the engine's own
+ * behind that one cuts the range out of what they hold.
+ */
+#ifndef LEAT_SEEKABLE_H
+#define LEAT_SEEKABLE_H
+
+#include "../stage_impl.h"
+
+struct leat_range {
+    uint64_t offset, length; /* of the contents; length UINT64_MAX: to the end */
+    /* Found: */
+    uint64_t from, bytes; /* the part of the file */
+    uint64_t skip, left;  /* of what it holds: not wanted, then wanted */
+};
+
+/* leat_range_parse - "OFFSET:LENGTH" or "OFFSET:". Returns 0 or LEAT_EUSAGE. */
+int leat_range_parse(const char *text, struct leat_range *ret_range);
+/* leat_range_find - fills in what is to be found, from a regular file of `size` bytes.
+ * Returns 0, or fails the stage; `name` is the file's, for messages. */
+int leat_range_find(struct leat_stage *stage, struct leat_range *range, int fd, uint64_t size,
+                    const char *name);
+
+/* leat_range_cut - the engine's stage that cuts the range out; leat_shared is that of read. */
+extern const struct leat_stage_type leat_range_cut;
+/* leat_read_range - of a `read` by its plan: is there a --range? And of its state. */
+bool leat_read_has_range(const struct leat_node *node);
+struct leat_range *leat_read_range(void *state);
+
+#endif
