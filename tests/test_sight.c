@@ -381,6 +381,36 @@ TEST(test_the_planted_bottleneck_is_named_and_times_add_up)
             run_case(&cases[i], seed);
 }
 
+/* Before what holds up, stages wait for room, and behind it for input: in one segment, in several, and
+ * where a stage waits itself. */
+TEST(test_a_stage_waits_for_room_before_the_slow_one_and_for_input_behind_it)
+{
+    static const struct planted slow[] = {
+        {"in one segment", "src : work --cost=9000 : snk", 2, 1, LEAT_BOTTLENECK_BUSY},
+        {"alone", "src : work --heavy : work --heavy --cost=9000 : work --heavy : snk", 4, 2,
+         LEAT_BOTTLENECK_BUSY},
+        {"in lanes", "src : work --split --cost=9000 : snk", 3, 1, LEAT_BOTTLENECK_BUSY},
+        {"waiting", "src : limit --rate=10M/s : snk", 2, 1, LEAT_BOTTLENECK_WAIT},
+    };
+
+    for (size_t i = 0; i < sizeof slow / sizeof *slow; i++) {
+        struct run r;
+
+        begin(&r, slow[i].text, slow[i].threads, i);
+        finish(&r);
+        for (size_t k = 0; k < r.stats.n_stages; k++) {
+            const struct leat_stage_stats *s = &r.stages[k];
+            uint64_t most = k < slow[i].stage ? s->wait_out_ns : s->wait_in_ns;
+
+            test_context("%s: stage %zu waits %.3f ms for input, %.3f ms for room", slow[i].what, k,
+                         (double)s->wait_in_ns / 1e6, (double)s->wait_out_ns / 1e6);
+            if (k != slow[i].stage)
+                ASSERT_GT(most, r.stats.elapsed_ns / 10 * 8);
+        }
+        end(&r);
+    }
+}
+
 TEST(test_bytes_out_of_a_stage_are_bytes_into_the_next)
 {
     for (size_t i = 0; i < N_CASES; i++) {

@@ -7,7 +7,7 @@ set -euo pipefail
 
 group() {
     case $1 in
-    @check) echo bats zstd gzip time procps ;;
+    @check) echo bats zstd gzip time jq procps ;;
     @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 ;;
     @lint) echo clang-format clang-tidy cppcheck mandoc shellcheck ;;
     *) echo "$1" ;;
