@@ -110,10 +110,10 @@ static void round_trips(const char *text, const struct codec_bytes *plain)
     round_trip(text, plain, (struct leat_settings){.threads = 1, .room = 1}, 0);
     round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
     for (uint64_t seed = 1; seed <= 8; seed++)
-        round_trip(text, plain,
-                   (struct leat_settings){
-                       .threads = 2, .executor = LEAT_EXECUTOR_SEEDED, .seed = seed},
-                   MEMIO_RANDOM);
+        round_trip(
+            text, plain,
+            (struct leat_settings){.threads = 2, .executor = LEAT_EXECUTOR_SEEDED, .seed = seed},
+            MEMIO_RANDOM);
 }
 
 static void round_trips_of(const struct format *f)
@@ -298,7 +298,8 @@ TEST(test_a_damaged_later_header_is_an_error)
             for (unsigned flip = 1; flip < 256; flip++) {
                 int r;
 
-                test_context("%s twice, byte %zu of the second ^ 0x%02x", several[i].name, at, flip);
+                test_context("%s twice, byte %zu of the second ^ 0x%02x", several[i].name, at,
+                             flip);
                 two.data[z.len + at] ^= (uint8_t)flip;
                 r = codec_run(&io, several[i].decode, two.data, two.len, 3);
                 two.data[z.len + at] ^= (uint8_t)flip;

@@ -129,9 +129,10 @@ out:
 const struct leat_stage_type leat_stage_compress = {
     .name = "compress",
     .summary = "compress to .Z, as compress of old",
-    .manual = "Adaptive LZW with codes of up to 16 bits, by libarchive; for readers that know nothing "
-              "else. The format has neither a length nor a checksum: damage, and truncation for the "
-              "most part, go unnoticed.",
+    .manual =
+        "Adaptive LZW with codes of up to 16 bits, by libarchive; for readers that know nothing "
+        "else. The format has neither a length nor a checksum: damage, and truncation for the "
+        "most part, go unnoticed.",
     .examples = "read big.log : compress : write --force big.copy.Z",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_BLOCKING,

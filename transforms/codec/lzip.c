@@ -23,7 +23,7 @@
 #define MEMBER_DICTIONARIES 2u /* a member is so many times the dictionary, as with plzip */
 #define MEMBER_MIN ((uint64_t)1 << 20)
 #define SLACK ((uint64_t)1 << 20) /* chunks on their way, for each lane */
-#define PART_NUMERATOR 15u /* what lanes may take of the limit */
+#define PART_NUMERATOR 15u        /* what lanes may take of the limit */
 #define PART_DENOMINATOR 16u
 
 struct lzip {
@@ -178,9 +178,13 @@ static int join(struct leat_stage *stage, enum leat_join when, const void *resul
                 struct leat_out *out)
 {
     static const uint8_t empty[] = {
-        'L', 'Z', 'I', 'P', 1, DICTIONARY_LOG_MIN,
-        0, 0x83, 0xff, 0xfb, 0xff, 0xff, 0xc0, 0, 0, 0, /* the end marker */
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0,
+        'L',  'Z',  'I',  'P',  1,    DICTIONARY_LOG_MIN,
+        0,    0x83, 0xff, 0xfb, 0xff, 0xff,
+        0xc0, 0,    0,    0, /* the end marker */
+        0,    0,    0,    0,    0,    0,
+        0,    0,    0,    0,    0,    0,
+        36,   0,    0,    0,    0,    0,
+        0,    0,
     };
     struct lzip *l = leat_state(stage);
 

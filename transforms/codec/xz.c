@@ -290,8 +290,8 @@ static int join_head(struct leat_stage *stage, struct xz *x, struct leat_out *ou
 
 static int join_block(struct leat_stage *stage, struct xz *x, const struct xz_result *result)
 {
-    lzma_ret r = lzma_index_append(x->index, &x->lzma.allocator, result->unpadded,
-                                   result->uncompressed);
+    lzma_ret r =
+        lzma_index_append(x->index, &x->lzma.allocator, result->unpadded, result->uncompressed);
 
     return r == LZMA_OK ? LEAT_END : leat_lzma_fail(stage, r, "xz");
 }
@@ -317,9 +317,8 @@ static int next_text(struct leat_stage *stage, struct xz *x)
         return leat_lzma_fail(stage, r, "xz");
     x->text_len = sizeof x->text - LZMA_STREAM_HEADER_SIZE - z->avail_out;
     if (r == LZMA_STREAM_END) {
-        lzma_stream_flags flags = {.version = 0,
-                                   .check = check_of(stage),
-                                   .backward_size = lzma_index_size(x->index)};
+        lzma_stream_flags flags = {
+            .version = 0, .check = check_of(stage), .backward_size = lzma_index_size(x->index)};
 
         r = lzma_stream_footer_encode(&flags, x->text + x->text_len);
         if (r != LZMA_OK)
