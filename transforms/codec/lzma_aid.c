@@ -64,7 +64,8 @@ int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what)
         return leat_fail(stage, LEAT_ECORRUPT,
                          "%s data with a kind of check that liblzma does not know", what);
     case LZMA_DATA_ERROR:
-        return leat_fail(stage, LEAT_ECORRUPT, "invalid %s data, or its check does not match", what);
+        return leat_fail(stage, LEAT_ECORRUPT, "invalid %s data, or its check does not match",
+                         what);
     case LZMA_BUF_ERROR:
         return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in %s data", what);
     default:
