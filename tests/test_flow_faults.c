@@ -21,6 +21,11 @@ struct junction {
 static const struct junction junctions[] = {
     {"tee", "@S {0} | tee [ {1} | @1 ] [ {2} | gzip | @2 ] | {3} | @0", 4, 3},
     {"tee in tee", "@S {0} | tee [ tee [ {1} | @1 ] | {2} | @2 ] [ @3 ] | {3} | @0", 4, 4},
+    {"tee with spills and buffers",
+     "@S {0} | tee --slow=spill [ {1} | @1 ] [ buffer -P 50% | {2} | @2 ] | {3} | buffer --spill= | "
+     "@0",
+     4, 3},
+    {"parts", "@S {0} | tee [ {1} | split -n 40 [ {2} | gzip | null ] ] [ @1 ] | {3} | @0", 4, 2},
     {"route", "@S {0} | route [ -e ^1 | {1} | @1 ] [ -e ^2 | {2} | zstd | @2 ] | {3} | @0", 4, 3},
     {"tee behind a split", "@S {0} | grep -v x | tee [ {1} | @1 ] | {2} | gzip | tee [ @2 ] | @0",
      3, 3},

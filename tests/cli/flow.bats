@@ -12,11 +12,12 @@ setup() {
     chmod +x half
 }
 
-# job STATUS BEFORE ONE TWO THREE AFTER - stages at five places of a job with a tee, a branch in a
-# branch and a route; where nothing is to fail, pass.
+# job STATUS BEFORE ONE TWO THREE AFTER SPLIT PART INPUT - stages at eight places of a job with a
+# concat, a tee, a branch in a branch, a split and a route; where nothing is to fail, pass.
 job() {
-    run leat read log.gz : gunzip : $1 : \
-        tee [ $2 : sha256 : write sum ] [ tee [ $3 : count -l : write n ] : null ] : \
+    run leat concat [ read log : $8 : grep -F nowhere ] [ read log.gz : gunzip ] : $1 : \
+        tee --slow=spill [ $2 : sha256 : write sum ] [ tee [ $3 : count -l : write n ] : null ] \
+        [ $6 : split -n 9000 'part-{n}.gz' [ $7 : gzip ] ] : \
         route [ -e ERROR : $4 : write err ] [ -F -e WARN : gzip : write warn.gz ] : $5 : write out
 }
 
@@ -29,8 +30,8 @@ none() {
 each_place() {
     local want=$1 i
     local -a place
-    for i in 0 1 2 3 4; do
-        place=(pass pass pass pass pass)
+    for i in 0 1 2 3 4 5 6 7; do
+        place=(pass pass pass pass pass pass pass pass)
         place[i]=$2
         job "${place[@]}"
         is "$want" || { echo "place $i: $2"; return 1; }
@@ -39,9 +40,10 @@ each_place() {
 }
 
 @test "all outputs of all branches are there" {
-    job pass pass pass pass pass
+    job pass pass pass pass pass pass pass pass
     is 0
-    none err n out sum warn.gz
+    none err n out part-0.gz part-1.gz part-2.gz sum warn.gz
+    gzip -dc part-?.gz | cmp log -
     cut -d' ' -f1 sum | cmp - <(sha256sum <log | cut -d' ' -f1)
     [ "$(cat n)" = 20000 ]
     grep ERROR log | cmp - err
