@@ -55,7 +55,7 @@ static const struct subject table[] = {
      .expect = LEAT_ETRUNCATED},
     {.stage = "zstd", .text = "zstd"},
     {.stage = "zstd", .text = "zstd -1"},
-    {.stage = "zstd", .text = "zstd -12"},
+    {.stage = "zstd", .text = "zstd -5"},
     {.stage = "unzstd", .text = "unzstd", .prepare = "zstd"},
     {.stage = "unzstd", .text = "unzstd", .prepare = "zstd", .cut = 1, .expect = LEAT_ETRUNCATED},
     {.stage = "decode", .text = "decode", .prepare = "gzip"},
