@@ -171,6 +171,51 @@ bench_lz4() {
     codec lz4 unlz4 lz4 'lz4 -q -c' 'lz4 -q -dc'
 }
 
+# sizes A B - what both sides made, for rows where that counts.
+sizes() {
+    stat -c '  %n: %s bytes' "$@"
+}
+
+bench_gzip() {
+    local f
+    for f in big.log big.tar; do
+        pair "gzip -6, $f: pigz -6 -p2" 2.0 "$L --threads=2 read $f : gzip -6 : write --no-sync --force a" \
+            "pigz -6 -p2 -c $f >b" \
+            "$L read $f : gzip -6 : write --no-sync --force a; gzip -dc <a" "cat $f"
+        sizes a b
+        pair "gzip -1, $f: pigz -1 -p2" 2.5 "$L --threads=2 read $f : gzip -1 : write --no-sync --force a" \
+            "pigz -1 -p2 -c $f >b" \
+            "$L read $f : gzip -1 : write --no-sync --force a; gzip -dc <a" "cat $f"
+        sizes a b
+        make_input "$f.bgz" "$L read $f : gzip --blocks"
+        pair "gunzip of BGZF, $f, 2 threads: the same with 1" 1.7 \
+            "$L --threads=2 read $f.bgz : gunzip : null" "$L --threads=1 read $f.bgz : gunzip : null" \
+            "$L read $f.bgz : gunzip" "cat $f"
+    done
+    rm -f a b
+}
+
+bench_zstd_levels() {
+    local f level
+    # Level 19 takes a minute for 100 MB.
+    for f in big.log big.tar; do
+        make_input "head.$f" "head -c 100000000 $f"
+        for level in 3 10 19; do
+            pair "zstd -$level, 100 MB of $f: zstd -T2" 1.0 \
+                "$L --threads=2 --memory=600M read head.$f : zstd -$level : write --no-sync --force a" \
+                "zstd -q -$level -T2 -f head.$f -o b" \
+                "$L --memory=600M read head.$f : zstd -$level : write --no-sync --force a; zstd -dcq <a" \
+                "cat head.$f"
+            sizes a b
+        done
+        make_input "$f.seek.zst" "$L read $f : zstd --seekable"
+        pair "unzstd of a seekable file, $f, 2 threads: zstd -d" 1.7 \
+            "$L --threads=2 read $f.seek.zst : unzstd : null" "zstd -dcq $f.seek.zst >/dev/null" \
+            "$L read $f.seek.zst : unzstd" "cat $f"
+    done
+    rm -f a b
+}
+
 bench_grep() {
     local what
     for what in '-F timeout' '-F -v DEBUG' '-E [Ee]rror|status=500.*us=8[0-9]{3}' '-c INFO' \
@@ -228,7 +273,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip recode tee zstd xz bzip2 lz4 grep start node main engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs
