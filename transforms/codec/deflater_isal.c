@@ -8,7 +8,12 @@
 
 #include "bytes.h"
 
-#define LEVEL_BUF ISAL_DEF_LVL3_DEFAULT
+#define LEVEL_BUF                                                                                  \
+    (ISAL_DEF_LVL3_DEFAULT > ISAL_DEF_LVL2_DEFAULT ? ISAL_DEF_LVL3_DEFAULT : ISAL_DEF_LVL2_DEFAULT)
+/* What shrinks to less than this part is compressed again at the better level, which takes little
+ * time then and may save a third. */
+#define DENSE 16u
+#define LEVEL_DENSE 3u
 
 struct isal {
     struct isal_zstream stream;
@@ -35,17 +40,16 @@ static size_t isal_bound(void *lib, size_t n)
     return n + n / 8 + n / 64 + 4096;
 }
 
-static int isal_run(struct leat_stage *stage, void *v, const struct leat_piece *piece, uint8_t *to,
-                    size_t room, size_t *ret_made)
+static int run_at(struct leat_stage *stage, struct isal *lib, uint32_t level,
+                  const struct leat_piece *piece, uint8_t *to, size_t room, size_t *ret_made)
 {
-    struct isal *lib = v;
     struct isal_zstream *z = &lib->stream;
     int r = COMP_OK;
 
     isal_deflate_init(z);
-    z->level = lib->level;
+    z->level = level;
     z->level_buf = lib->level_buf;
-    z->level_buf_size = LEVEL_BUF;
+    z->level_buf_size = level == LEVEL_DENSE ? ISAL_DEF_LVL3_DEFAULT : ISAL_DEF_LVL2_DEFAULT;
     if (piece->history_len > 0)
         r = isal_deflate_set_dict(z, leat_unconst(piece->history), (uint32_t)piece->history_len);
     if (r != COMP_OK)
@@ -62,6 +66,17 @@ static int isal_run(struct leat_stage *stage, void *v, const struct leat_piece *
         return leat_fail(stage, LEAT_EINTERNAL, "ISA-L did not finish a piece (%d)", r);
     *ret_made = room - z->avail_out;
     return 0;
+}
+
+static int isal_run(struct leat_stage *stage, void *v, const struct leat_piece *piece, uint8_t *to,
+                    size_t room, size_t *ret_made)
+{
+    struct isal *lib = v;
+    int r = run_at(stage, lib, lib->level, piece, to, room, ret_made);
+
+    if (r < 0 || *ret_made >= piece->len / DENSE)
+        return r;
+    return run_at(stage, lib, LEVEL_DENSE, piece, to, room, ret_made);
 }
 
 static void isal_close(struct leat_stage *stage, void *lib)
