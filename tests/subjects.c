@@ -23,6 +23,8 @@ static const struct subject table[] = {
     {.stage = "write", .text = "write --no-sync @SIDE@", .place = PLACE_LAST},
     {.stage = "write", .text = "write --sparse --drop-cache @SIDE@", .place = PLACE_LAST},
     {.stage = "read", .text = "read --drop-cache @IN@", .place = PLACE_FIRST},
+    {.stage = "read", .text = "read --direct --offset=5000 @IN@ @IN@", .place = PLACE_FIRST},
+    {.stage = "write", .text = "write --direct --sparse @SIDE@", .place = PLACE_LAST},
     {.stage = "null", .text = "null", .place = PLACE_LAST},
     {.stage = "zero", .text = "zero : head -c 3000", .place = PLACE_FIRST},
     {.stage = "exec", .text = "exec cat", .no_seeds = true},

@@ -181,6 +181,34 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
     return open_temp(s, f, &st);
 }
 
+static int open_inherited(struct leat_stage *s, struct leat_outfile *f, int inherited)
+{
+    int r;
+
+    f->kind = OUTFILE_STREAM;
+    r = leat_fd_adopt(&f->fd, inherited, true);
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", f->shown);
+    if (s->info->input_binary && isatty(inherited) && !f->options.force)
+        return leat_fail(
+            s, LEAT_EUSAGE,
+            "compressed data is not written to a terminal; redirect it or use --force");
+    return 0;
+}
+
+/* A FIFO, opened yet or not, has no page cache to be kept out of. */
+static int open_direct(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct leat_direct *d = f->options.direct;
+    int r = f->fifo_pending ? 0 : leat_direct_begin(s, d, &f->fd, f->shown);
+
+    if (r < 0 || !d->used)
+        f->options.direct = NULL;
+    else
+        leat_direct_start(d, f->size_before);
+    return r;
+}
+
 int leat_outfile_open(struct leat_stage *s, const char *path,
                       const struct leat_outfile_options *options, struct leat_outfile **ret_file)
 {
@@ -194,17 +222,8 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
     f->options.force = f->options.force || leat_stage_forced(s);
     f->shown = strcmp(path, "-") == 0 ? "standard output" : path;
     f->fd.fd = -1;
-    if (inherited < 0)
-        return open_path(s, f);
-    f->kind = OUTFILE_STREAM;
-    r = leat_fd_adopt(&f->fd, inherited, true);
-    if (r < 0)
-        return leat_fail_errno(s, -r, "%s", f->shown);
-    if (s->info->input_binary && isatty(inherited) && !f->options.force)
-        return leat_fail(
-            s, LEAT_EUSAGE,
-            "compressed data is not written to a terminal; redirect it or use --force");
-    return 0;
+    r = inherited < 0 ? open_path(s, f) : open_inherited(s, f, inherited);
+    return r == 0 && f->options.direct ? open_direct(s, f) : r;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -241,19 +260,27 @@ static bool is_zero(const uint8_t *data, size_t n)
     return data[0] == 0 && memcmp(data, data + 1, n - 1) == 0;
 }
 
+/* What follows a hole must be aligned as --direct wants it. */
+static size_t sparse_block(const struct leat_outfile *f)
+{
+    const struct leat_direct *d = f->options.direct;
+
+    return d && d->align > SPARSE_BLOCK ? d->align : SPARSE_BLOCK;
+}
+
 /* How many of n bytes are to be skipped: whole blocks of the file that hold nothing but zeros. If
  * there are none at the start, *ret_data is how many come before the next one. */
 static size_t find_hole(const struct leat_outfile *f, const uint8_t *data, size_t n,
                         size_t *ret_data)
 {
-    size_t at = (size_t)(-f->written % SPARSE_BLOCK), hole = 0;
+    size_t block = sparse_block(f), at = (size_t)(-f->written % block), hole = 0;
 
     if (at == 0)
-        while (n - hole >= SPARSE_BLOCK && is_zero(data + hole, SPARSE_BLOCK))
-            hole += SPARSE_BLOCK;
-    while (n > at && n - at >= SPARSE_BLOCK && !is_zero(data + at, SPARSE_BLOCK))
-        at += SPARSE_BLOCK;
-    *ret_data = n > at && n - at >= SPARSE_BLOCK ? at : n;
+        while (n - hole >= block && is_zero(data + hole, block))
+            hole += block;
+    while (n > at && n - at >= block && !is_zero(data + at, block))
+        at += block;
+    *ret_data = n > at && n - at >= block ? at : n;
     return hole;
 }
 
@@ -266,6 +293,40 @@ static ssize_t write_sparse(struct leat_outfile *f, const void *data, size_t n)
     if (hole == 0)
         return leat_fd_write(&f->fd, data, before);
     return lseek(f->fd.fd, (off_t)hole, SEEK_CUR) < 0 ? -errno : (ssize_t)hole;
+}
+
+static ssize_t write_some(struct leat_outfile *f, const void *data, size_t n)
+{
+    if (f->options.sparse && f->kind == OUTFILE_REPLACE)
+        return write_sparse(f, data, n);
+    return leat_fd_write(&f->fd, data, n);
+}
+
+/* The buffer of --direct to the file, when it is full or this is all. Returns 0 or -errno. */
+static int drain_direct(struct leat_outfile *f, bool last)
+{
+    struct leat_direct *d = f->options.direct;
+    ssize_t n;
+
+    if (!d || f->fd.fd < 0)
+        return 0;
+    while ((n = leat_direct_next(d, &f->fd, last)) > 0) {
+        n = write_some(f, d->data + d->at, (size_t)n);
+        if (n < 0)
+            break;
+        leat_direct_wrote(d, (size_t)n);
+        leat_outfile_wrote(f, (uint64_t)n);
+    }
+    return n < 0 ? (int)n : 0;
+}
+
+static ssize_t write_direct(struct leat_stage *s, struct leat_outfile *f, const void *data,
+                            size_t n)
+{
+    size_t took = leat_direct_put(f->options.direct, data, n);
+    int r = drain_direct(f, false);
+
+    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : (ssize_t)took;
 }
 
 ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const void *data, size_t n)
@@ -284,10 +345,9 @@ ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const v
     }
     if (n == 0)
         return 0;
-    if (f->options.sparse && f->kind == OUTFILE_REPLACE)
-        r = write_sparse(f, data, n);
-    else
-        r = leat_fd_write(&f->fd, data, n);
+    if (f->options.direct)
+        return write_direct(s, f, data, n);
+    r = write_some(f, data, n);
     if (r == -EAGAIN) {
         leat_wait_fd(s, f->fd.fd, true);
         return 0;
@@ -313,8 +373,10 @@ static int sync_file(struct leat_stage *s, struct leat_outfile *f)
 
 int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
 {
-    int r = 0;
+    int r = drain_direct(f, true);
 
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", f->shown);
     if (f->ends_in_hole && ftruncate(f->fd.fd, (off_t)f->written) < 0)
         return leat_fail_errno(s, errno, "cannot set the length of %s", f->shown);
     r = sync_file(s, f);
@@ -463,6 +525,8 @@ void leat_outfile_close(struct leat_outfile *f)
 {
     if (!f)
         return;
+    if (f->options.keep_partial && !f->committed)
+        (void)drain_direct(f, true); /* as far as it goes */
     if (f->kind == OUTFILE_APPEND && !f->committed && f->fd.fd >= 0) {
         if (!f->target_existed && !f->options.keep_partial)
             (void)unlink(f->path);

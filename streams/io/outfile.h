@@ -8,6 +8,7 @@
 #define LEAT_OUTFILE_H
 
 #include "../stage.h"
+#include "direct.h"
 #include "fd.h"
 
 struct leat_outfile;
@@ -16,6 +17,7 @@ struct leat_outfile_options {
     bool force, append, no_sync, keep_partial;
     bool sparse;     /* blocks of zeros are left out: holes */
     bool drop_cache; /* what is on the disk does not stay in the page cache */
+    struct leat_direct *direct; /* past the page cache, through this buffer; NULL: no */
 };
 
 /* leat_outfile_open - `path` is borrowed until close; "-" is standard output. The file is

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "direct.h"
 #include "io.h"
 #include "seekable.h"
 
@@ -13,7 +14,7 @@
 
 struct read_params {
     uint64_t offset, length;
-    int drop_cache;
+    int drop_cache, direct;
     const char *range;
 };
 
@@ -27,6 +28,7 @@ struct read_state {
     uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
     struct leat_range range;
+    struct leat_direct direct;
 };
 
 bool leat_read_has_range(const struct leat_node *node)
@@ -137,7 +139,9 @@ static int read_open(struct leat_stage *s)
     st->fd.fd = -1;
     st->skip = params->offset;
     st->left = params->length;
-    r = measure(s);
+    r = params->direct ? leat_direct_init(s, &st->direct) : 0;
+    if (r == 0)
+        r = measure(s);
     if (r == 0 && params->range)
         r = find_range(s);
     if (r == 0)
@@ -164,6 +168,29 @@ static void skip_by_seek(struct read_state *st)
         st->skip -= here;
 }
 
+/* Where the file is now, after what --offset skips, may be no place for direct I/O. */
+static int begin_direct(struct leat_stage *s)
+{
+    const struct read_params *params = leat_params(s);
+    struct read_state *st = leat_state(s);
+    int r;
+
+    if (!params->direct)
+        return 0;
+    r = leat_direct_begin(s, &st->direct, &st->fd, shown(st->name));
+    if (r < 0 || !st->direct.used)
+        return r;
+    r = leat_direct_seek(&st->direct, &st->fd);
+    return r < 0 ? leat_fail_errno(s, -r, "%s", shown(st->name)) : 0;
+}
+
+static ssize_t read_some(struct read_state *st, void *to, size_t n)
+{
+    if (st->direct.used)
+        return leat_direct_read(&st->direct, &st->fd, to, n);
+    return leat_fd_read(&st->fd, to, n);
+}
+
 static int open_next(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -186,14 +213,14 @@ static int open_next(struct leat_stage *s)
     if (st->fd.is_regular)
         (void)posix_fadvise(st->fd.fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint */
     skip_by_seek(st);
-    return 0;
+    return begin_direct(s);
 }
 
 bool leat_read_is_plain(const struct leat_node *node)
 {
     const struct read_params *p = node->params;
 
-    return !p->drop_cache;
+    return !p->drop_cache && !p->direct;
 }
 
 /* What was read is not needed again. */
@@ -285,7 +312,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
         return LEAT_MORE;
     if (st->skip == 0 && room > st->left)
         room = (size_t)st->left;
-    n = leat_fd_read(&st->fd, to, room);
+    n = read_some(st, to, room);
     if (n == -EAGAIN) {
         leat_commit(out, 0);
         leat_wait_fd(s, st->fd.fd, false);
@@ -313,6 +340,7 @@ static void read_close(struct leat_stage *s)
     struct read_state *st = leat_state(s);
 
     (void)leat_fd_close(&st->fd); /* was only read */
+    leat_direct_done(s, &st->direct);
 }
 
 static const struct leat_option read_options[] = {
@@ -331,6 +359,10 @@ static const struct leat_option read_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct read_params, drop_cache),
      .help = "do not leave what was read in the page cache"},
+    {.name = "direct",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct read_params, direct),
+     .help = "read past the page cache (O_DIRECT)"},
     {.name = "range",
      .kind = LEAT_OPT_STRING,
      .offset = offsetof(struct read_params, range),
@@ -352,6 +384,10 @@ const struct leat_stage_type leat_stage_read = {
         "they are right whatever the stages after it do.\n\n"
         "With --drop-cache what has been read is taken from the page cache, whoever else may have "
         "wanted it there: for a backup that must not push out what others use.\n\n"
+        "With --direct files and block devices are read without passing through the page cache at "
+        "all, in aligned blocks from the aligned place below --offset on; there is no reading "
+        "ahead then. To a pipe or a terminal it means nothing. A file system that has no direct "
+        "I/O is an error, and so is standard input that is a file: give its name.\n\n"
         "--range=OFFSET:LENGTH reaches into a file in zstd's seekable format, as zstd --seekable "
         "makes it: it counts bytes of the contents, the seek table at the end of FILE tells which "
         "frames hold them, and only those are read. unzstd must be the next stage; what comes out "

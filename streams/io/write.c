@@ -3,11 +3,12 @@
 #include "io.h"
 
 struct write_params {
-    int force, append, no_sync, keep_partial, sparse, drop_cache;
+    int force, append, no_sync, keep_partial, sparse, drop_cache, direct;
 };
 
 struct write_state {
     struct leat_outfile *file;
+    struct leat_direct direct;
 };
 
 static const char *path_of(struct leat_stage *s)
@@ -26,8 +27,11 @@ static int write_open(struct leat_stage *s)
                                            .no_sync = p->no_sync != 0,
                                            .keep_partial = p->keep_partial != 0,
                                            .sparse = p->sparse != 0,
-                                           .drop_cache = p->drop_cache != 0};
+                                           .drop_cache = p->drop_cache != 0,
+                                           .direct = p->direct ? &st->direct : NULL};
 
+    if (p->direct && leat_direct_init(s, &st->direct) < 0)
+        return LEAT_ENOMEM;
     return leat_outfile_open(s, path_of(s), &options, &st->file);
 }
 
@@ -42,7 +46,7 @@ bool leat_write_is_plain(const struct leat_node *node)
 {
     const struct write_params *p = node->params;
 
-    return !p->sparse && !p->drop_cache;
+    return !p->sparse && !p->drop_cache && !p->direct;
 }
 
 static int write_plan(struct leat_stage *s)
@@ -111,6 +115,7 @@ static void write_close(struct leat_stage *s)
     leat_outfile_close(st->file);
     leat_outfile_free(st->file);
     st->file = NULL;
+    leat_direct_done(s, &st->direct);
 }
 
 static const struct leat_option write_options[] = {
@@ -140,6 +145,10 @@ static const struct leat_option write_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct write_params, drop_cache),
      .help = "do not leave the file in the page cache"},
+    {.name = "direct",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct write_params, direct),
+     .help = "write past the page cache (O_DIRECT)"},
     {0},
 };
 
@@ -160,7 +169,12 @@ const struct leat_stage_type leat_stage_write = {
         "With --sparse whole blocks of zeros take no room on the disk; a reader sees them all the "
         "same. With --drop-cache what has been written is put on the disk as it goes and taken from "
         "the page cache, so that a backup does not push out what others use. Both mean nothing to "
-        "a pipe or a device.",
+        "a pipe or a device.\n\n"
+        "With --direct the data goes to the disk without passing through the page cache at all, in "
+        "aligned blocks; only what is left at the end, and with --append up to the first aligned "
+        "place, is written as usual. Block devices are written so too. It goes with --sparse and "
+        "--append; to a pipe or a terminal it means nothing. A file system that has no direct I/O "
+        "is an error, and so is standard output that is a file: give its name.",
     .examples = "read big.log : gzip : write --force big.copy.gz\n"
                 "read big.log : grep ERROR : write --append errors.txt",
     .kind = LEAT_SINK,

@@ -303,3 +303,88 @@ blocking() {
     leat read --drop-cache --offset=3 in in : write --drop-cache --no-sync out2
     cat in in | tail -c +4 | cmp - out2
 }
+
+# no_direct_io - skips where the file system has none.
+no_direct_io() {
+    head -c 64K /dev/zero >probe
+    dd if=probe of=probe2 bs=64K iflag=direct oflag=direct status=none 2>/dev/null ||
+        skip "no direct I/O on this file system"
+    rm probe probe2
+}
+
+# cached FILE - how many bytes of it are in the page cache; after `evict FILE`, none are.
+cached() {
+    fincore --bytes --noheadings --output RES "$1"
+}
+
+evict() {
+    dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 status=none
+}
+
+@test "--direct gives the same bytes at any length and offset" {
+    no_direct_io
+    head -c 3M /dev/urandom >src
+    for n in 0 1 511 4095 4096 4097 524287 524288 524289 1048576 2500001; do
+        head -c $n src >in
+        leat --force read --direct in : write --direct out
+        cmp in out
+        leat --force --chunk=1000 read in : write --direct --no-sync out
+        cmp in out
+        for at in 1 511 4096 4097 524288 600001; do
+            leat --force read --direct --offset=$at --length=70000 in src : write out
+            cmp out <(cat in src | tail -c +$((at + 1)) | head -c 70000)
+        done
+    done
+    cat in | leat read --direct - in : write --direct - | cmp - <(cat in in)
+    mkfifo fifo
+    cat src >fifo &
+    leat --force read --direct fifo : write --direct out
+    cmp src out
+}
+
+@test "--direct goes with --append and --sparse" {
+    no_direct_io
+    head -c 2M /dev/urandom >src
+    for n in 0 1 4095 4096 5000 1000000; do
+        head -c $n src >out
+        leat read src : write --direct --append out
+        cmp out <(head -c $n src; cat src)
+        run -3 leat - : gunzip : write --direct --append out <src
+        cmp out <(head -c $n src; cat src)
+    done
+    { head -c 5000 src; head -c 3M /dev/zero; echo middle; head -c 1000001 /dev/zero; } >in
+    leat --force read --direct in : write --direct --sparse out
+    cmp in out
+    [ "$(du -k out | cut -f1)" -lt 200 ]
+    rm out
+    head -c 3M /dev/urandom | gzip >cut.gz
+    truncate -s -100 cut.gz
+    run -3 leat read --direct cut.gz : gunzip : write --direct --keep-partial out
+    [ ! -e out ]
+    zcat cut.gz 2>/dev/null | head -c "$(stat -c %s out.partial)" | cmp - out.partial
+    [ "$(stat -c %s out.partial)" -gt 2900000 ]
+}
+
+@test "--direct leaves the page cache alone" {
+    no_direct_io
+    needs fincore
+    head -c 4000001 /dev/urandom >in
+    evict in
+    [ "$(cached in)" -eq 0 ] || skip "the page cache of this file system is not to be emptied"
+    leat read --direct --offset=5 in : count -c
+    leat read --direct in : write --direct out
+    [ "$(cached in)" -lt 300000 ]
+    [ "$(cached out)" -lt 300000 ]
+    leat read in : write out2
+    [ "$(cached in)" -gt 3000000 ]
+}
+
+@test "--direct where there is none is one clear error" {
+    run -1 leat read --direct /proc/version : count -c
+    has '--direct: /proc/version: its file system has no direct I/O'
+    run -2 leat read --direct - : count -c <log
+    has '--direct: standard input is a file that others have open too; give its name'
+    run -2 bash -c '"$LEAT" read log : write --direct - >out'
+    has '--direct: standard output is a file that others have open too; give its name'
+    [ ! -s out ]
+}
