@@ -15,8 +15,8 @@ struct leat_outfile;
 
 struct leat_outfile_options {
     bool force, append, no_sync, keep_partial;
-    bool sparse;     /* blocks of zeros are left out: holes */
-    bool drop_cache; /* what is on the disk does not stay in the page cache */
+    bool sparse;                /* blocks of zeros are left out: holes */
+    bool drop_cache;            /* what is on the disk does not stay in the page cache */
     struct leat_direct *direct; /* past the page cache, through this buffer; NULL: no */
 };
 
