@@ -266,6 +266,7 @@ static int begin(struct leat_segment *owner)
     if (r < 0)
         return r;
     parts->number++;
+    parts->out_before = leat_account_bytes_in(p, parts->out);
     parts->active = true;
     parts->gone = false;
     atomic_store(&parts->live, (unsigned)parts->n);
@@ -284,6 +285,15 @@ void leat_parts_ended(struct leat_parts *parts)
 
     if (atomic_fetch_sub(&parts->live, 1) == 1)
         leat_actor_wake(&owner->pipeline->executor, &owner->actor);
+}
+
+uint64_t leat_parts_size(const struct leat_segment *owner)
+{
+    const struct leat_parts *parts = owner->parts;
+
+    if (!parts->active)
+        return 0;
+    return leat_account_bytes_in(owner->pipeline, parts->out) - parts->out_before;
 }
 
 /* --- the outlet ------------------------------------------------------------------------------- */

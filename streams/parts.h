@@ -12,15 +12,17 @@
 #include "segment.h"
 
 struct leat_parts {
-    struct leat_segment *owner; /* that cuts the stream */
-    size_t first, n;            /* the branch's segments, in the pipeline's list */
-    size_t first_edge, n_edges; /* and its edges; the first leads into it */
-    atomic_uint live;           /* segments of the branch that have not ended */
-    atomic_bool failed;         /* the end of a part did */
-    uint64_t number;            /* of the next part */
-    bool active;                /* a part has begun, and its end was not told */
-    bool end_due;               /* it ends after what the stage has given */
-    bool gone;                  /* the branch wants no more of this one */
+    struct leat_segment *owner;        /* that cuts the stream */
+    size_t first, n;                   /* the branch's segments, in the pipeline's list */
+    size_t first_edge, n_edges;        /* and its edges; the first leads into it */
+    atomic_uint live;                  /* segments of the branch that have not ended */
+    atomic_bool failed;                /* the end of a part did */
+    uint64_t number;                   /* of the next part */
+    const struct leat_stage_info *out; /* the stage at the branch's end */
+    uint64_t out_before;               /* bytes that it had taken when this part began */
+    bool active;                       /* a part has begun, and its end was not told */
+    bool end_due;                      /* it ends after what the stage has given */
+    bool gone;                         /* the branch wants no more of this one */
 };
 
 /* A sink of a part that has ended. */
@@ -33,6 +35,8 @@ struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from);
 /* leat_parts_turn - outlet: hand over what the stage gave, beginning and ending parts.
  * Returns a turn, or -1: there is nothing left to hand over. */
 int leat_parts_turn(struct leat_segment *segment);
+/* leat_parts_size - what has come out of the branch for the part that runs; 0: none does. */
+uint64_t leat_parts_size(const struct leat_segment *segment);
 /* leat_parts_failed - has the branch failed in the part that runs? */
 bool leat_parts_failed(const struct leat_segment *segment);
 /* leat_parts_ended - one of the branch's segments has ended, and is no longer touched by its own

@@ -63,6 +63,8 @@ int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
     pl->parts = parts;
     if (r == 0)
         r = add_part_chain(pl, node, options);
+    if (r == 0 && pl->cur->n > 0)
+        parts->out = pl->cur->slots[pl->cur->n - 1].info;
     pl->parts = NULL;
     parts->n = p->n_segments - parts->first;
     parts->n_edges = p->n_edges - parts->first_edge;

@@ -176,6 +176,11 @@ void leat_part_end(struct leat_stage *s)
         s->segment->parts->end_due = true;
 }
 
+uint64_t leat_part_size(const struct leat_stage *s)
+{
+    return s->segment && s->segment->parts ? leat_parts_size(s->segment) : 0;
+}
+
 /* --- errors ----------------------------------------------------------------------------------- */
 
 static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t offset,

@@ -56,6 +56,9 @@ LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n
 /* leat_part_end - a stage with LEAT_PARTS: what it has given so far, if anything, is a part; what it
  * gives from its next step on is the next one. Then return LEAT_MORE. */
 LEAT_API void leat_part_end(struct leat_stage *stage);
+/* leat_part_size - bytes that have come out of the branch at its end for the part that runs, so far:
+ * what the stages of the branch hold comes on top, and that depends on when one asks. */
+LEAT_API uint64_t leat_part_size(const struct leat_stage *stage);
 /* leat_port - the i-th output of a junction, i < number of its outputs; 0 is the stream that goes
  * on after the last bracket, branch b is port b + 1. An ordinary stage's only one is port 0. */
 LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);

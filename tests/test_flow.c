@@ -1,6 +1,7 @@
 /* test_flow.c - require and limit: what is let through, and what is not. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../transforms/flow/bucket.h"
 #include "memio.h"
@@ -263,4 +264,72 @@ TEST(test_wrong_branches_of_route_are_usage_errors)
     gives("route [ -v : null ]", "", LEAT_EUSAGE, NULL);
     gives("route [ -e a ]", "", LEAT_EUSAGE, NULL);
     gives("route", "", LEAT_EUSAGE, NULL);
+}
+
+/* --- split --size-compressed --------------------------------------------------------------- */
+
+#define PARTS_MAX 4096
+
+/* All parts one after another, which go away; each but the last has at least `least` bytes, and
+ * whole lines. Returns how many there were. */
+static size_t gather(const char *dir, size_t least, char *to, size_t room, size_t *ret_len)
+{
+    size_t n, len = 0, before = least;
+
+    for (n = 0; n < PARTS_MAX; n++) {
+        char path[300];
+        FILE *f;
+        size_t got;
+
+        snprintf(path, sizeof path, "%s/%zu", dir, n);
+        f = fopen(path, "r");
+        if (!f)
+            break;
+        ASSERT(before >= least);
+        ASSERT(n == 0 || to[len - 1] == '\n');
+        got = fread(to + len, 1, room - len, f);
+        ASSERT(got > 0);
+        ASSERT_EQ(fclose(f), 0);
+        ASSERT_EQ(unlink(path), 0);
+        before = got;
+        len += got;
+    }
+    *ret_len = len;
+    return n;
+}
+
+TEST(test_parts_cut_by_what_comes_out_are_the_whole_input_under_any_schedule)
+{
+    static char in[60000], out[sizeof in + 1];
+    char dir[] = "/tmp/leat-parts-XXXXXX", text[400];
+    size_t len, most = 0;
+
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = i % 61 == 60 ? '\n' : (char)('a' + i % 23);
+    ASSERT_NOT_NULL(mkdtemp(dir));
+    for (unsigned seed = 0; seed < (test_under_sanitizer() ? 20 : 100); seed++) {
+        struct memio io = {.in = in, .in_len = sizeof in, .piece = MEMIO_RANDOM, .seed = seed};
+        bool fails = seed % 5 == 4;
+        size_t n;
+
+        test_context("seed %u", seed);
+        io.settings.seed = seed;
+        io.settings.chunk = 300;
+        io.settings.threads = 1 + seed % 4;
+        io.settings.executor = seed % 8 == 7 ? LEAT_EXECUTOR_POOL : LEAT_EXECUTOR_SEEDED;
+        io.source.fail_at = fails ? 2 + seed : 0;
+        snprintf(text, sizeof text,
+                 "memsource --at=%lld : split --no-sync --size-compressed=700 %s/{n} [ %s ]",
+                 memio_at(&io), dir, seed % 3 ? "pass" : "gzip : gunzip : pass");
+        ASSERT_EQ(memio_run_text(&io, text), fails ? LEAT_EIO : 0);
+        n = gather(dir, 700, out, sizeof out, &len);
+        if (fails)
+            ASSERT_EQ(n, 0);
+        else
+            ASSERT_BYTES_EQ(out, len, in, sizeof in);
+        most = n > most ? n : most;
+        memio_free(&io);
+    }
+    ASSERT(most > 10);
+    ASSERT_EQ(rmdir(dir), 0);
 }

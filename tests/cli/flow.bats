@@ -256,6 +256,28 @@ each_place() {
     [ "$(wc -l <SUMS)" = "${#files[@]}" ]
 }
 
+@test "split --size-compressed ends a part when so much has come out of its branch" {
+    seq 1 2000000 >in
+    for threads in 1 2 4; do
+        leat --force --threads=$threads read in : split --size-compressed=300K 'p-{n:02}.gz' [ gzip -1 ]
+        zcat p-*.gz | cmp - in
+        files=(p-*)
+        [ "${#files[@]}" -ge 2 ]
+        for f in "${files[@]::${#files[@]}-1}"; do
+            [ "$(stat -c %s "$f")" -ge 307200 ]
+        done
+        rm p-*
+    done
+    leat read in : split --header --size-compressed=300K 'p-{n:02}.gz' [ gzip -1 ]
+    [ "$(zcat p-01.gz | head -n 1)" = 1 ]
+    zcat p-*.gz | grep -vx 1 | cmp - <(tail -n +2 in)
+    rm p-*
+    run -2 leat read in : split --size-compressed=1M 'p-{n}'
+    has 'without one use --line-bytes'
+    run -7 leat read in : split --size-compressed=300K 'p-{n}.gz' [ require --max-lines=100 : gzip ]
+    none in
+}
+
 @test "one bad part leaves none" {
     run -3 leat read log : split -n 3000 'p-{n}' [ require --min-lines=3000 : gzip ]
     none

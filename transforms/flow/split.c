@@ -15,9 +15,10 @@
 extern const struct leat_stage_type leat_stage_split;
 
 #define HEADER_MAX ((size_t)1 << 20)
+#define LOOK_MAX ((size_t)64 << 10) /* given between two looks at what has come out */
 
 struct split_params {
-    uint64_t lines, bytes, line_bytes, records, from;
+    uint64_t lines, bytes, line_bytes, records, size_compressed, from;
     int header, zero, force, no_sync;
     const char *separator;
 };
@@ -38,7 +39,8 @@ struct split {
 
 static int count_given(const struct split_params *p)
 {
-    return (p->lines > 0) + (p->bytes > 0) + (p->line_bytes > 0) + (p->records > 0);
+    return (p->lines > 0) + (p->bytes > 0) + (p->line_bytes > 0) + (p->records > 0) +
+           (p->size_compressed > 0);
 }
 
 static int split_plan(struct leat_stage *s)
@@ -50,7 +52,12 @@ static int split_plan(struct leat_stage *s)
 
     if (count_given(p) != 1)
         return leat_fail(s, LEAT_EUSAGE,
-                         "needs one of --lines, --records, --bytes and --line-bytes");
+                         "needs one of --lines, --records, --bytes, --line-bytes and "
+                         "--size-compressed");
+    if (p->size_compressed > 0 && leat_branches(s) == 0)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--size-compressed is of what a branch makes of a part; without one use "
+                         "--line-bytes");
     if (p->header && p->bytes > 0)
         return leat_fail(s, LEAT_EUSAGE, "--header does not go with --bytes, which cuts anywhere");
     if (p->separator && (p->records == 0 || strlen(p->separator) != 1))
@@ -137,6 +144,20 @@ static void look_at_line_bytes(struct split *q, const uint8_t *data, size_t n, u
     }
 }
 
+/* Enough has come out of the branch: the part ends where the line does that is being given. */
+static void look_at_output(struct leat_stage *s, const uint8_t *data, size_t n, uint64_t limit)
+{
+    struct split *q = leat_state(s);
+    bool enough = leat_part_size(s) >= limit;
+
+    while (q->run < n && !q->ends) {
+        bool end;
+
+        q->run += leat_records_next(&q->records, data + q->run, n - q->run, &end);
+        q->ends = enough && end;
+    }
+}
+
 static int look(struct leat_stage *s, const uint8_t *data, size_t n)
 {
     const struct split_params *p = leat_params(s);
@@ -148,6 +169,8 @@ static int look(struct leat_stage *s, const uint8_t *data, size_t n)
         q->run = n < p->bytes - q->count ? n : (size_t)(p->bytes - q->count);
         q->count += q->run;
         q->ends = q->count == p->bytes;
+    } else if (p->size_compressed > 0) {
+        look_at_output(s, data, n < LOOK_MAX ? n : LOOK_MAX, p->size_compressed);
     } else if (p->line_bytes > 0) {
         look_at_line_bytes(q, data, n, p->line_bytes);
     } else {
@@ -221,6 +244,8 @@ static const struct leat_option split_options[] = {
      .help = "so many bytes in a part"},
     {"line-bytes", 'C', LEAT_OPT_SIZE, AT(line_bytes), .metavar = "SIZE", .min = 1,
      .max = INT64_MAX, .help = "as many whole lines as fit in so many bytes"},
+    {"size-compressed", 0, LEAT_OPT_SIZE, AT(size_compressed), .metavar = "SIZE", .min = 1,
+     .max = INT64_MAX, .help = "whole lines until so many bytes have come out of the branch"},
     {"header", 0, LEAT_OPT_FLAG, AT(header),
      .help = "begin each part with the first line or record of the stream"},
     {"separator", 't', LEAT_OPT_STRING, AT(separator), .metavar = "CHAR",
@@ -250,7 +275,14 @@ const struct leat_stage_type leat_stage_split = {
         "leaves the next one whole.\n\n"
         "With --header the first line, or CSV record, begins every part and does not count. A "
         "quoted field that does not end is an error (exit status 3). With --line-bytes a line that "
-        "is longer than a part has one of its own.",
+        "is longer than a part has one of its own.\n\n"
+        "With --size-compressed a part ends, with a line, once SIZE bytes have come out of its "
+        "branch. What the stages of the branch still hold then comes on top, so parts are larger "
+        "than SIZE by about as much as those hold: a few megabytes of input of a compressor that "
+        "works on several blocks at once. Where exactly the parts are cut depends on timing and "
+        "on the number of threads, and may differ from run to run; one after another they always "
+        "hold the whole stream. A branch that gives nothing before its end, such as sha256, makes "
+        "one part of all.",
     .examples = "read words.txt : split -n 1000 words-{n:03}.gz [ gzip ]\n"
                 "read words.txt : split --bytes=64K chunk-{n}",
     .kind = LEAT_SINK,
