@@ -43,11 +43,13 @@ inputs() {
 
 # --- rows -----------------------------------------------------------------------------------------
 
-# same_output A B - both commands print the same bytes.
+# same_output A B - both commands succeed and print the same bytes.
 same_output() {
     local a b
-    a=$(bash -o pipefail -c "$1" | sha256sum)
-    b=$(bash -o pipefail -c "$2" | sha256sum)
+    if ! a=$(bash -e -o pipefail -c "$1" | sha256sum) || ! b=$(bash -e -o pipefail -c "$2" | sha256sum); then
+        echo "FAILED: $1 -- $2" >&2
+        return 1
+    fi
     [ "$a" = "$b" ] || echo "DIFFERENT OUTPUT: $1 -- $2" >&2
     [ "$a" = "$b" ]
 }
@@ -66,15 +68,21 @@ pair() {
     [ "${PIPESTATUS[0]}" = 0 ] || missed=1
 }
 
+# pair_files NAME TARGET OURS PEER SHOW - the same where OURS writes the file a and PEER the file b,
+# which `SHOW a` and `SHOW b` print.
+pair_files() {
+    pair "$1" "$2" "$3" "$4" "$3; $5 a" "$4; $5 b"
+}
+
 bench_copy() {
-    pair 'copy file to file: cat' 1.0 "$L read big.log : write --no-sync --force a" \
-        'cat big.log >b' "$L read big.log : write --no-sync --force a; cat a" 'cat big.log >b; cat b'
-    pair 'copy file to file: pv' 1.0 "$L read big.log : write --no-sync --force a" \
-        'pv -q big.log >b' 'cat a' 'cat b'
+    pair_files 'copy file to file: cat' 1.0 "$L read big.log : write --no-sync --force a" \
+        'cat big.log >b' cat
+    pair_files 'copy file to file: pv' 1.0 "$L read big.log : write --no-sync --force a" \
+        'pv -q big.log >b' cat
     pair 'copy file to pipe: cat' 1.0 "$L read big.log | cat >/dev/null" 'cat big.log | cat >/dev/null'
     pair 'copy file to pipe: pv' 1.0 "$L read big.log | cat >/dev/null" 'pv -q big.log | cat >/dev/null'
-    pair 'copy with sync: dd conv=fsync' 1.0 "$L read big.log : write --force a" \
-        'dd if=big.log of=b bs=256K conv=fsync status=none' 'cat a' 'cat b'
+    pair_files 'copy with sync: dd conv=fsync' 1.0 "$L read big.log : write --force a" \
+        'dd if=big.log of=b bs=256K conv=fsync status=none' cat
     rm -f a b
 }
 
@@ -102,9 +110,9 @@ bench_gunzip() {
 }
 
 bench_recode() {
-    pair 'gunzip : zstd -3: pigz -dc | zstd -3 -T2' 1.3 \
+    pair_files 'gunzip : zstd -3: pigz -dc | zstd -3 -T2' 1.3 \
         "$L read big.log.gz : gunzip : zstd -3 : write --no-sync --force a" \
-        'pigz -dc big.log.gz | zstd -q -3 -T2 >b' 'zstd -dcq a' 'zstd -dcq b'
+        'pigz -dc big.log.gz | zstd -q -3 -T2 >b' 'zstd -dcq'
     rm -f a b
 }
 
@@ -252,12 +260,12 @@ bench_node() {
 }
 
 bench_main() {
-    pair 'the main job: gzip -dc | grep -v | zstd -3' 1.0 \
+    pair_files 'the main job: gzip -dc | grep -v | zstd -3' 1.0 \
         "$L read big.log.gz : gunzip : grep -v DEBUG : zstd -3 : write --no-sync --force a" \
-        'gzip -dc big.log.gz | LC_ALL=C grep -v DEBUG | zstd -q -3 >b' 'zstd -dcq a' 'zstd -dcq b'
-    pair 'the main job: igzip -dc | rg -v | zstd -3 -T2' 1.0 \
+        'gzip -dc big.log.gz | LC_ALL=C grep -v DEBUG | zstd -q -3 >b' 'zstd -dcq'
+    pair_files 'the main job: igzip -dc | rg -v | zstd -3 -T2' 1.0 \
         "$L read big.log.gz : gunzip : grep -v DEBUG : zstd -3 : write --no-sync --force a" \
-        'igzip -dc big.log.gz | rg --no-unicode -v DEBUG | zstd -q -3 -T2 >b' 'zstd -dcq a' 'zstd -dcq b'
+        'igzip -dc big.log.gz | rg --no-unicode -v DEBUG | zstd -q -3 -T2 >b' 'zstd -dcq'
     rm -f a b
 }
 
