@@ -25,6 +25,7 @@ struct leat_split_run *leat_split_new(struct leat_pipeline *p, struct leat_stage
     run->pool = &p->pool;
     run->n = n;
     run->lanes = calloc(n, sizeof *run->lanes);
+    run->load = calloc(n, sizeof *run->load);
     run->stage = leat_stage_new(p, info);
     if (cutter && info->framing == LEAT_LINES) {
         run->framer = calloc(1, sizeof *run->framer);
@@ -33,7 +34,8 @@ struct leat_split_run *leat_split_new(struct leat_pipeline *p, struct leat_stage
     }
     if (cutter && info->history > 0)
         run->history = malloc(info->history);
-    if (!run->lanes || !run->stage || (cutter && info->framing == LEAT_LINES && !run->framer) ||
+    if (!run->lanes || !run->load || !run->stage ||
+        (cutter && info->framing == LEAT_LINES && !run->framer) ||
         (cutter && info->history > 0 && !run->history)) {
         leat_split_free(run);
         return NULL;
@@ -56,6 +58,7 @@ void leat_split_free(struct leat_split_run *run)
     leat_out_done(&run->out);
     leat_stage_free(run->stage);
     free(run->history);
+    free(run->load);
     free(run->lanes);
     free(run);
 }
@@ -79,6 +82,7 @@ int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
     if (run->framer)
         leat_framer_init(run->framer, run->pool, run->info->delimiter, p->settings.record_max);
     run->at = 0;
+    memset(run->load, 0, run->n * sizeof *run->load);
     run->index = run->offset = 0;
     run->history_len = run->block_bytes = 0;
     run->cut_known = false;
@@ -165,12 +169,24 @@ static int ask_cut(struct leat_split_run *run, const struct leat_slice *s, bool 
     return 0;
 }
 
+/* The current block is of so many bytes: which lane has the next one? */
+static void next_lane(struct leat_split_run *run, uint64_t bytes)
+{
+    unsigned n = run->info->workers, least = 0;
+
+    run->load[run->at] += bytes;
+    for (unsigned i = 1; i < n; i++)
+        if (run->load[i] < run->load[least])
+            least = i;
+    run->at = least;
+}
+
 static void block_sent_whole(struct leat_split_run *run)
 {
     run->block = NULL;
     run->block_sent = false;
     run->index++;
-    run->at = (run->at + 1) % run->info->workers;
+    next_lane(run, run->block_bytes);
 }
 
 /* Sends the next piece of the head slice. Returns as leat_cut_flush. */
@@ -191,6 +207,8 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
     item.slice = (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
     item.begin = run->block_sent ? NULL : run->block;
     item.end = run->cut_ends ? run->block : NULL;
+    if (item.end)
+        item.end->bytes = run->block_bytes + take;
     r = leat_edge_write(run->lanes[run->at], &item);
     if (r != 0) {
         leat_chunk_unref(item.slice.chunk);
@@ -251,6 +269,7 @@ int leat_cut_flush(struct leat_segment *seg)
     if (ended && run->block && run->block_sent) {
         struct leat_item item = {.end = run->block};
 
+        run->block->bytes = run->block_bytes;
         r = leat_edge_write(run->lanes[run->at], &item);
         if (r != 0)
             return r;
@@ -423,9 +442,9 @@ int leat_join_read(struct leat_segment *seg)
     case JOIN_BLOCK:
         r = call_join(seg, LEAT_JOIN_BLOCK, run->joined->result);
         if (r == 1) {
+            next_lane(run, run->joined->bytes);
             leat_block_free(run->joined);
             run->joined = NULL;
-            run->at = (run->at + 1) % run->info->workers;
             run->phase = JOIN_READ;
         }
         break;

@@ -1,8 +1,11 @@
 /* split.h - a split stage's two ends: the cutter, which deals blocks out to the lanes, and the
  * joiner, which puts their outputs together in order.
  *
- * Block i goes to lane i mod n, through an edge of its own, and comes back the same way: order
- * needs no numbers, and each lane is bounded by its edges.
+ * A block goes to the lane that was given the fewest bytes before it, through an edge of its own, and
+ * comes back the same way. The joiner reckons as the cutter did, from the sizes of the blocks that it
+ * has joined: so order needs no numbers, and each lane is bounded by its edges. (Taken in turn, the
+ * lanes would not share the work of large blocks and small ones that alternate, as some encoders
+ * make them.)
  */
 #ifndef LEAT_SPLIT_H
 #define LEAT_SPLIT_H
@@ -16,6 +19,7 @@ struct leat_split_run {
     struct leat_edge **lanes;
     unsigned n;
     unsigned at;              /* the lane of the current block */
+    uint64_t *load;           /* of each lane: bytes of input in the blocks so far */
     struct leat_stage *stage; /* instance for cut() or join(), or NULL */
 
     /* Cutter. */

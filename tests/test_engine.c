@@ -602,6 +602,90 @@ TEST(test_lanes_that_do_not_fit_in_memory_are_left_out)
     free(in);
 }
 
+/* Blocks of 1000 bytes and of 1, in turn. */
+struct uneven {
+    size_t cut; /* the cutter's: bytes of this block so far */
+    bool small;
+    uint64_t took; /* a lane's */
+};
+
+static uint64_t uneven_most, uneven_all;
+
+static int uneven_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+                      size_t *ret_take)
+{
+    struct uneven *u = leat_state(stage);
+    size_t left = (u->small ? 1 : 1000) - u->cut;
+
+    (void)data;
+    (void)end;
+    *ret_take = len < left ? len : left;
+    u->cut += *ret_take;
+    if (*ret_take < left)
+        return 0;
+    u->cut = 0;
+    u->small = !u->small;
+    return 1;
+}
+
+static int uneven_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct uneven *u = leat_state(stage);
+    size_t n;
+
+    while (in->pos < in->len) {
+        n = leat_pass(out, in, in->len - in->pos);
+        u->took += n;
+        if (n == 0)
+            return LEAT_MORE;
+    }
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+static void uneven_close(struct leat_stage *stage)
+{
+    const struct uneven *u = leat_state(stage);
+
+    uneven_all += u->took;
+    if (u->took > uneven_most)
+        uneven_most = u->took;
+}
+
+static const struct leat_split uneven_split = {.cut = uneven_cut};
+static const struct leat_stage_type uneven_type = {
+    .name = "uneven",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_SPLIT,
+    .split = &uneven_split,
+    .state_size = sizeof(struct uneven),
+    .step = uneven_step,
+    .close = uneven_close,
+};
+
+static void add_uneven(struct leat_registry *registry, void *arg)
+{
+    (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &uneven_type), 0);
+}
+
+TEST(test_lanes_share_the_work_of_uneven_blocks)
+{
+    uint8_t *in = some_bytes(100000);
+
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        struct memio io = {.in = in, .in_len = 100000, .registered = add_uneven};
+
+        uneven_most = uneven_all = 0;
+        io.settings.threads = threads;
+        ASSERT_EQ(memio_run(&io, "uneven"), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, in, 100000);
+        ASSERT_EQ(uneven_all, 100000);
+        ASSERT_LE(uneven_most, 100000 / threads + 1001);
+        memio_free(&io);
+    }
+    free(in);
+}
+
 /* --- sight ------------------------------------------------------------------------------------ */
 
 TEST(test_the_stats_of_the_stages_add_up)
