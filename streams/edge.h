@@ -22,7 +22,7 @@ struct leat_block {
     uint64_t index;
     uint64_t note;             /* of the cutter, for the lane */
     uint64_t offset;           /* of its first byte in the stage's input */
-    uint64_t bytes;            /* of input; known when its end is sent */
+    uint64_t bytes;            /* of input, counted by the lane that owns it */
     struct leat_slice history; /* chunk NULL: none */
     max_align_t result[];
 };

@@ -240,6 +240,8 @@ static int read_edge(struct leat_segment *seg)
         leat_queue_push(s->framer ? &s->raw : &s->in, item.slice);
     if (item.begin)
         r = begin_block(seg, s, item.begin);
+    if (seg->block)
+        seg->block->bytes += item.slice.len;
     if (item.end)
         seg->block_end_seen = true;
     return r;

@@ -207,8 +207,6 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
     item.slice = (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
     item.begin = run->block_sent ? NULL : run->block;
     item.end = run->cut_ends ? run->block : NULL;
-    if (item.end)
-        item.end->bytes = run->block_bytes + take;
     r = leat_edge_write(run->lanes[run->at], &item);
     if (r != 0) {
         leat_chunk_unref(item.slice.chunk);
@@ -269,7 +267,6 @@ int leat_cut_flush(struct leat_segment *seg)
     if (ended && run->block && run->block_sent) {
         struct leat_item item = {.end = run->block};
 
-        run->block->bytes = run->block_bytes;
         r = leat_edge_write(run->lanes[run->at], &item);
         if (r != 0)
             return r;
