@@ -139,10 +139,11 @@ void message_error(const struct config *config, const struct leat_error *error,
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
 /* out_write - text to standard output, all of it. Returns an exit status. */
 int out_write(const struct buf *buf);
-/* message_write - the same to standard error; failure is nobody's to hear. */
+/* message_write - text to a descriptor for what goes on beside the data, in one write if it takes it,
+ * so that lines of several threads do not mix; failure is nobody's to hear. */
+void message_write(int fd, const struct buf *buf);
 /* message_warning - what is to be told though all went well. */
 void message_warning(const struct config *config, const struct leat_error *warning);
-void message_write(const struct buf *buf);
 
 /* --- job.c: the pipeline from words, text or a file ------------------------------------------- */
 

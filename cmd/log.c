@@ -67,24 +67,6 @@ static void add_error(struct buf *b, const struct leat_error *e)
     buf_json(b, line);
 }
 
-/* One write: lines of several threads do not mix. */
-static void write_line(int fd, const struct buf *b)
-{
-    const char *data = buf_text(b);
-    size_t n = b->failed ? 0 : b->n;
-
-    while (n > 0) {
-        ssize_t wrote = write(fd, data, n);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return;
-        data += wrote;
-        n -= (size_t)wrote;
-    }
-}
-
 void log_event(int fd, const struct job *job, const struct leat_event *e)
 {
     struct buf b = {.n = 0};
@@ -106,6 +88,6 @@ void log_event(int fd, const struct job *job, const struct leat_event *e)
     if (e->error)
         add_error(&b, e->error);
     buf_add(&b, "}\n");
-    write_line(fd, &b);
+    message_write(fd, &b);
     buf_free(&b);
 }

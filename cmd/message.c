@@ -47,13 +47,13 @@ int out_write(const struct buf *b)
     return 0;
 }
 
-void message_write(const struct buf *b)
+void message_write(int fd, const struct buf *b)
 {
     const char *data = buf_text(b);
     size_t n = strlen(data);
 
     while (n > 0) {
-        ssize_t wrote = write(STDERR_FILENO, data, n);
+        ssize_t wrote = write(fd, data, n);
 
         if (wrote < 0 && errno == EINTR)
             continue;
@@ -179,7 +179,7 @@ void message_error(const struct config *c, const struct leat_error *e, const str
         add_json(&b, e, origin, status);
     else
         add_text(&b, c, e, origin);
-    message_write(&b);
+    message_write(STDERR_FILENO, &b);
     buf_free(&b);
 }
 
@@ -200,7 +200,7 @@ void message_warning(const struct config *c, const struct leat_error *e)
         leat_error_format(e, line, sizeof line);
         buf_add(&b, "leat: warning: %s\n", line);
     }
-    message_write(&b);
+    message_write(STDERR_FILENO, &b);
     buf_free(&b);
 }
 

@@ -13,6 +13,21 @@ struct leat_decoder {
     void (*close)(struct leat_stage *stage, void *state); /* also after a failed open */
 };
 
+/* open, step and close of a stage that is one decoder, whose state is the decoder's. */
+#define LEAT_DECODER_CALLBACKS(decoder)                                                            \
+    static int stage_open(struct leat_stage *stage)                                                \
+    {                                                                                              \
+        return (decoder).open(stage, leat_state(stage));                                           \
+    }                                                                                              \
+    static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)      \
+    {                                                                                              \
+        return (decoder).step(stage, leat_state(stage), in, out);                                  \
+    }                                                                                              \
+    static void stage_close(struct leat_stage *stage)                                              \
+    {                                                                                              \
+        (decoder).close(stage, leat_state(stage));                                                 \
+    }
+
 extern const struct leat_decoder leat_decoder_gzip;
 extern const struct leat_decoder leat_decoder_zstd;
 extern const struct leat_decoder leat_decoder_compress;

@@ -281,20 +281,7 @@ const struct leat_decoder leat_decoder_compress = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static int stage_open(struct leat_stage *stage)
-{
-    return uncompress_open(stage, leat_state(stage));
-}
-
-static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    return uncompress_step(stage, leat_state(stage), in, out);
-}
-
-static void stage_close(struct leat_stage *stage)
-{
-    uncompress_close(stage, leat_state(stage));
-}
+LEAT_DECODER_CALLBACKS(leat_decoder_compress)
 
 const struct leat_stage_type leat_stage_uncompress = {
     .name = "uncompress",

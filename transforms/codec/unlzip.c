@@ -135,20 +135,7 @@ const struct leat_decoder leat_decoder_lzip = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static int stage_open(struct leat_stage *stage)
-{
-    return unlzip_open(stage, leat_state(stage));
-}
-
-static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    return unlzip_step(stage, leat_state(stage), in, out);
-}
-
-static void stage_close(struct leat_stage *stage)
-{
-    unlzip_close(stage, leat_state(stage));
-}
+LEAT_DECODER_CALLBACKS(leat_decoder_lzip)
 
 const struct leat_stage_type leat_stage_unlzip = {
     .name = "unlzip",

@@ -121,20 +121,7 @@ const struct leat_decoder leat_decoder_lzma = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static int stage_open(struct leat_stage *stage)
-{
-    return unlzma_open(stage, leat_state(stage));
-}
-
-static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    return unlzma_step(stage, leat_state(stage), in, out);
-}
-
-static void stage_close(struct leat_stage *stage)
-{
-    unlzma_close(stage, leat_state(stage));
-}
+LEAT_DECODER_CALLBACKS(leat_decoder_lzma)
 
 const struct leat_stage_type leat_stage_unlzma = {
     .name = "unlzma",
