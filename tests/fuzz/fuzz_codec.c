@@ -77,6 +77,8 @@ static const struct {
     {"zstd -1", "unzstd", "unzstd"},
     {"zstd -19 --no-check", "unzstd", "decode"},
     {"gzip -4", "gunzip", "decode"},
+    {"gzip --blocks -1", "gunzip", "decode"},
+    {"zstd --seekable=1K -1", "unzstd", "decode"},
     {"compress", "uncompress", "decode"},
 #if HAVE_BZ2
     {"bzip2 -1", "bunzip2", "decode"},
