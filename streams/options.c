@@ -510,7 +510,7 @@ static int parse_short(struct parse *p, const char *word)
     return 0;
 }
 
-/* What a shell would have done with a word that is one too many here. */
+/* What a shell, or the program of the same name, would have done with a word that is one too many. */
 static const char *shell_hint(const char *word)
 {
     if (*word == '<')
@@ -521,6 +521,8 @@ static const char *shell_hint(const char *word)
         return "; stages are joined by : or |";
     if (*word == '[' || *word == ']' || (*word && strchr(":|]", word[strlen(word) - 1])))
         return "; the words : | [ ] need spaces around them";
+    if (strpbrk(word, "./"))
+        return "; to read a file, begin with: read FILE";
     return "";
 }
 

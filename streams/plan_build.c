@@ -142,7 +142,8 @@ static int unknown_stage(struct build *b, const struct leat_token *token, int nu
     else if (strpbrk(name, "./"))
         leat_error_add(b->error, "; to write a file: write %s", leat_shown(name).text);
     else
-        leat_error_add(b->error, "; `leat stages` lists them");
+        leat_error_add(b->error, "; `leat stages` lists them, and `exec %s` runs a program",
+                       leat_shown(name).text);
     return fail_stage(b, name, number, token, LEAT_EUSAGE);
 }
 
