@@ -1,3 +1,5 @@
+/* vectors.c - reads the table of the vectors, and runs its rows. */
+
 #include "vectors.h"
 
 #include <openssl/evp.h>

@@ -29,6 +29,7 @@
 #define HOLDS_LIBDEFLATE ((uint64_t)1 << 20)
 #define HOLDS_TRIED ((uint64_t)3 << 20)
 #define HOLDS_NEAR_OPTIMAL ((uint64_t)10 << 20)
+#define HOLDS_VERIFIER ((uint64_t)256 << 10) /* and a piece */
 
 static bool has(const struct leat_deflater_ops *ops)
 {
@@ -78,6 +79,8 @@ struct leat_deflater_choice leat_deflater_choose(int level, bool zlib_only, uint
                                           .history = level > 0 ? LEAT_DEFLATE_WINDOW : 0};
     while (c.block > PIECE_LEAST && c.block > limit / LIMIT_PIECES)
         c.block /= 2;
+    if (c.ops == &leat_deflater_libdeflate)
+        c.holds += HOLDS_VERIFIER + c.block;
     return c;
 }
 

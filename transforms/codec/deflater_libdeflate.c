@@ -1,10 +1,8 @@
 /* deflater_libdeflate.c - deflate encoding by libdeflate, made to join.
  *
  * libdeflate compresses better than zlib and about twice as fast, but it always closes its stream.
- * So zlib's inflate runs over each piece with Z_BLOCK, which stops at every block: the place of
- * the last stop that shows another block to come is the header of the last one, whose final bit
- * is cleared; where the last block ends, an empty stored block is appended. The same pass compares
- * what comes out with the input, so what was compressed is verified.
+ * So each piece is decoded again (last_block.h), which verifies what was compressed and finds its last
+ * block; the final bit of that is cleared, and an empty stored block appended.
  *
  * Where a choice has several levels, a part of each piece is compressed by zlib and at these levels
  * in turn, and the first that is not larger is the level of the piece: the same for the same bytes.
@@ -18,16 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "last_block.h"
 #include "zmem.h"
 
-#define SCRATCH ((size_t)65536)
 #define LEVEL_NEAR_OPTIMAL 10
 /* Less than this libdeflate stores at most levels; zlib does better, in a window of 512 bytes. */
 #define TINY 64u
 #define TINY_WINDOW_LOG 9
 #define TINY_MEM_LEVEL 1
 #define LEVELS_MAX 3          /* levels to choose from */
-#define TRIED ((size_t)65536) /* bytes of a piece that are tried: its middle */
+#define TRIED ((size_t)32768) /* bytes of a piece that are tried: its middle */
 #define TRIED_BOUND (TRIED + TRIED / 8)
 #define ZLIB_MEM_LEVEL 8
 
@@ -39,25 +37,17 @@
 struct libdeflate {
     struct libdeflate_compressor *compressors[LEVELS_MAX]; /* n of them, the fastest first */
     size_t n;
-    z_stream z;
-    bool z_ready;
+    struct leat_verifier *verifier;
     z_stream measure; /* compresses what is tried, if there is a choice */
     bool measure_ready;
-    uint8_t scratch[TRIED_BOUND]; /* of SCRATCH bytes or more */
-};
-_Static_assert(TRIED_BOUND >= SCRATCH, "the scratch space is used for both");
-
-/* Where the last block of a piece is, in bits from its start. */
-struct last_block {
-    uint64_t header, end;
+    uint8_t scratch[TRIED_BOUND];
 };
 
 static void libdeflate_close(struct leat_stage *stage, void *v)
 {
     struct libdeflate *lib = v;
 
-    if (lib->z_ready)
-        inflateEnd(&lib->z);
+    leat_verifier_close(stage, lib->verifier);
     if (lib->measure_ready)
         deflateEnd(&lib->measure); /* Z_DATA_ERROR: data was pending, after an error */
     for (size_t i = 0; i < lib->n; i++)
@@ -80,28 +70,9 @@ static int add_level(struct leat_stage *stage, struct libdeflate *lib, int level
     return 0;
 }
 
-/* zlib allocates its window with the first output, when there may be no memory left: so it is made to
- * begin with a byte in a stored block. */
-static int open_window(struct libdeflate *lib)
+static int open_measure(struct leat_stage *stage, struct libdeflate *lib,
+                        const struct leat_deflater_choice *choice)
 {
-    static const uint8_t stored[] = {0x00, 0x01, 0x00, 0xfe, 0xff, 0x00};
-
-    lib->z.next_in = stored;
-    lib->z.avail_in = sizeof stored;
-    lib->z.next_out = lib->scratch;
-    lib->z.avail_out = SCRATCH;
-    return inflate(&lib->z, Z_NO_FLUSH) == Z_OK ? 0 : LEAT_ENOMEM;
-}
-
-static int open_zlib(struct leat_stage *stage, struct libdeflate *lib,
-                     const struct leat_deflater_choice *choice)
-{
-    leat_zmem_set(&lib->z, stage);
-    if (inflateInit2(&lib->z, -MAX_WBITS) != Z_OK)
-        return LEAT_ENOMEM;
-    lib->z_ready = true;
-    if (open_window(lib) < 0)
-        return LEAT_ENOMEM;
     if (choice->level_most <= choice->level)
         return 0;
     leat_zmem_set(&lib->measure, stage);
@@ -124,7 +95,9 @@ static int libdeflate_open(struct leat_stage *stage, const struct leat_deflater_
         r = add_level(stage, lib, level);
     while (r == 0 && ++level <= choice->level_most && lib->n < LEVELS_MAX);
     if (r == 0)
-        r = open_zlib(stage, lib, choice);
+        r = leat_verifier_open(stage, choice->block, &lib->verifier);
+    if (r == 0)
+        r = open_measure(stage, lib, choice);
     if (r < 0) {
         libdeflate_close(stage, lib);
         return r;
@@ -175,48 +148,8 @@ static struct libdeflate_compressor *choose(struct libdeflate *lib, const struct
 
 /* --- joining ---------------------------------------------------------------------------------- */
 
-/* Inflates what was made, compares it with the piece and finds the last block.
- * Returns 1, 0 if it is not the piece, or LEAT_ENOMEM. */
-static int verify(struct libdeflate *lib, const struct leat_piece *piece, const uint8_t *made,
-                  size_t n, struct last_block *ret)
-{
-    z_stream *z = &lib->z;
-    size_t done = 0;
-    int r;
-
-    *ret = (struct last_block){.header = 0};
-    if (inflateReset(z) != Z_OK)
-        return 0;
-    z->next_in = made;
-    z->avail_in = (uInt)n;
-    do {
-        size_t got;
-
-        z->next_out = lib->scratch;
-        z->avail_out = SCRATCH;
-        r = inflate(z, Z_BLOCK);
-        got = SCRATCH - z->avail_out;
-        if (r == Z_MEM_ERROR)
-            return LEAT_ENOMEM;
-        if (r != Z_OK && r != Z_STREAM_END)
-            return 0;
-        if (got > piece->len - done || memcmp(lib->scratch, piece->data + done, got) != 0)
-            return 0;
-        done += got;
-        if (z->data_type & 128) { /* at the end of a block */
-            uint64_t at = (uint64_t)(n - z->avail_in) * 8 - (unsigned)(z->data_type & 7);
-
-            if (z->data_type & 64) /* of the last one */
-                ret->end = at;
-            else
-                ret->header = at;
-        }
-    } while (r != Z_STREAM_END);
-    return done == piece->len && z->avail_in == 0 && ret->end > ret->header;
-}
-
 /* Makes the last block one that others follow. Returns the bytes that it takes now. */
-static size_t open_end(uint8_t *made, const struct last_block *last)
+static size_t open_end(uint8_t *made, const struct leat_last_block *last)
 {
     static const uint8_t stored[] = {0x00, 0x00, 0xff, 0xff};
     size_t whole = (size_t)(last->end / 8), n = whole;
@@ -260,7 +193,7 @@ static int libdeflate_run(struct leat_stage *stage, void *v, const struct leat_p
                           uint8_t *to, size_t room, size_t *ret_made)
 {
     struct libdeflate *lib = v;
-    struct last_block last;
+    struct leat_last_block last;
     size_t n;
     int r;
 
@@ -270,7 +203,7 @@ static int libdeflate_run(struct leat_stage *stage, void *v, const struct leat_p
                                     room - LEAT_DEFLATE_MARK_MAX);
     if (n == 0)
         return leat_fail(stage, LEAT_EINTERNAL, "libdeflate did not finish a piece");
-    r = verify(lib, piece, to, n, &last);
+    r = leat_verifier_run(lib->verifier, to, n, piece->data, piece->len, &last);
     if (r < 0)
         return r;
     if (r == 0)

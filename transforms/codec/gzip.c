@@ -88,6 +88,7 @@ static int gzip_open(struct leat_stage *stage)
         return leat_pieces_open(stage);
     c = leat_deflater_choose_alone((int)params->pieces.level, params->pieces.backend != 0,
                                    leat_memory_limit(stage));
+    c.block = LEAT_BGZF_INPUT;
     return leat_bgzf_open(stage, blocks_of(stage), &c);
 }
 

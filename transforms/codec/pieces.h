@@ -93,7 +93,7 @@ extern const struct leat_option leat_pieces_options[];
     "each verified as it is made: at the size of gzip's level of the same number (within "          \
     "1 %) or less, at two to three times the speed. At level 6, the default, the pieces "           \
     "are of 2 MiB, and for each one libdeflate's level is 5, 6 or 7: the first at which "           \
-    "64 KiB from its middle are no larger than zlib makes them at level 6. So the output "          \
+    "32 KiB from its middle are no larger than zlib makes them at level 6. So the output "          \
     "is, as a rule, no larger than that of gzip, and no more time is taken for that than "          \
     "the data needs. Levels 10 to 12 are libdeflate's own, a few per cent smaller than 9 and much " \
     "slower; each worker holds 9 MiB. Level 0 stores. Where this build lacks one of the "           \

@@ -1,0 +1,42 @@
+/* last_block.h - verifies a deflate stream that was just made, and finds its last block (RFC 1951).
+ *
+ * zlib's inflate with Z_BLOCK stops at every block, and so knows where the last one begins. ISA-L is
+ * two to three times faster, but tells only within a byte when it has seen the final bit. So, where there
+ * is ISA-L, it decodes what is before the last block, and zlib the last block from each of the bits
+ * where that may begin: the one from which it gives the rest of the input is the header. If there is
+ * not exactly one such bit, or no ISA-L, zlib decodes all.
+ */
+#ifndef LEAT_CODEC_LAST_BLOCK_H
+#define LEAT_CODEC_LAST_BLOCK_H
+
+#include "stage.h"
+
+/* Where the last block is, in bits from the start of the stream. */
+struct leat_last_block {
+    uint64_t header, end;
+};
+
+struct leat_verifier;
+
+/* leat_verifier_open - for inputs of at most `most` bytes. Returns 0, or LEAT_ENOMEM. */
+int leat_verifier_open(struct leat_stage *stage, size_t most, struct leat_verifier **ret);
+void leat_verifier_close(struct leat_stage *stage,
+                         struct leat_verifier *verifier); /* NULL is fine */
+/* leat_verifier_run - do the n bytes of the stream decode to these len bytes, and end there?
+ * Returns 1 and *ret; 0: they do not; LEAT_ENOMEM. */
+int leat_verifier_run(struct leat_verifier *verifier, const uint8_t *made, size_t n,
+                      const uint8_t *data, size_t len, struct leat_last_block *ret);
+
+/* last_block_isal.c: decodes what is before the last block. */
+struct leat_approach;
+
+/* leat_approach_open - *ret is NULL if this build lacks ISA-L, or for so little data it is of no use.
+ * Returns 0, or LEAT_ENOMEM. */
+int leat_approach_open(struct leat_stage *stage, size_t most, struct leat_approach **ret);
+void leat_approach_close(struct leat_stage *stage, struct leat_approach *approach);
+/* leat_approach_run - the final bit is in the eight bits before byte *ret_byte of the stream, and what is
+ * before it gives the first *ret_done bytes of data. Returns false: not known. */
+bool leat_approach_run(struct leat_approach *approach, const uint8_t *made, size_t n,
+                       const uint8_t *data, size_t len, size_t *ret_byte, size_t *ret_done);
+
+#endif
