@@ -33,12 +33,16 @@ void leat_queue_pop(struct leat_queue *q)
     q->n--;
 }
 
-void leat_queue_clear(struct leat_queue *q)
+uint64_t leat_queue_clear(struct leat_queue *q)
 {
+    uint64_t bytes = 0;
+
     while (q->n > 0) {
+        bytes += leat_queue_head(q)->len;
         leat_chunk_unref(leat_queue_head(q)->chunk);
         leat_queue_pop(q);
     }
+    return bytes;
 }
 
 void leat_queue_cut(struct leat_queue *q, uint64_t n)

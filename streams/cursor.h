@@ -28,7 +28,8 @@ static inline struct leat_slice *leat_queue_head(struct leat_queue *q)
 void leat_queue_push(struct leat_queue *q, struct leat_slice slice);
 /* leat_queue_pop - drops the head, which the caller has moved from or unreferenced. */
 void leat_queue_pop(struct leat_queue *q);
-void leat_queue_clear(struct leat_queue *q);
+/* leat_queue_clear - drops all; returns how many bytes that was. */
+uint64_t leat_queue_clear(struct leat_queue *q);
 /* leat_queue_cut - drops the last n bytes, or all there are. */
 void leat_queue_cut(struct leat_queue *q, uint64_t n);
 

@@ -63,8 +63,16 @@ static void item_drop(struct leat_edge *e, struct leat_item *item)
     leat_block_free(e->carries_ends ? item->end : item->begin);
 }
 
-static void drop_all(struct leat_edge *e)
+static uint64_t spilled(const struct leat_edge *e)
 {
+    return e->spill ? e->spill->put - e->spill->got : 0;
+}
+
+/* Returns how many bytes that was. */
+static uint64_t drop_all(struct leat_edge *e)
+{
+    uint64_t bytes = e->queued + spilled(e);
+
     while (e->n > 0) {
         item_drop(e, &e->ring[e->head].item);
         e->head = (e->head + 1) % e->items;
@@ -74,6 +82,19 @@ static void drop_all(struct leat_edge *e)
     e->queued = 0;
     if (e->spill)
         e->spill->got = e->spill->put;
+    return bytes;
+}
+
+static void count_unread(struct leat_edge *e, uint64_t n)
+{
+    if (e->unread)
+        atomic_fetch_add_explicit(e->unread, n, memory_order_relaxed);
+}
+
+void leat_edge_lost(struct leat_edge *e, uint64_t n)
+{
+    atomic_fetch_add_explicit(&e->bytes, n, memory_order_relaxed);
+    count_unread(e, n);
 }
 
 void leat_edge_reset(struct leat_edge *e)
@@ -97,11 +118,6 @@ void leat_edge_done(struct leat_edge *e)
 }
 
 /* --- under the lock --------------------------------------------------------------------------- */
-
-static uint64_t spilled(const struct leat_edge *e)
-{
-    return e->spill ? e->spill->put - e->spill->got : 0;
-}
 
 static void tell_filled(struct leat_edge *e)
 {
@@ -199,8 +215,10 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
     }
     leat_chunk_unref(slice->chunk);
     e->spill->put += slice->len;
-    if (e->reason)
+    if (e->reason) {
         e->spill->got = e->spill->put;
+        count_unread(e, slice->len);
+    }
     atomic_fetch_add_explicit(&e->spilled, slice->len, memory_order_relaxed);
     return 0;
 }
@@ -323,7 +341,7 @@ void leat_edge_cancel(struct leat_edge *e, enum leat_reason reason)
     if (reason > e->reason)
         e->reason = reason;
     e->want_drain = false;
-    drop_all(e);
+    count_unread(e, drop_all(e));
     pthread_mutex_unlock(&e->lock);
     leat_actor_wake(e->executor, e->writer);
 }

@@ -82,7 +82,8 @@ struct leat_edge {
     /* For sight. */
     _Atomic uint64_t filled, spilled;
     _Atomic uint64_t refusals;
-    _Atomic uint64_t bytes; /* that were written */
+    _Atomic uint64_t bytes;   /* that were written, or lost */
+    _Atomic uint64_t *unread; /* where what the reader never took is counted; NULL: nowhere */
 };
 
 #define LEAT_FULL 3
@@ -103,6 +104,9 @@ void leat_edge_done(struct leat_edge *edge);
  * and spill->error says how. With a spill a slice has at most LEAT_CHUNK_MAX bytes.
  * Thread: the one that runs the writer's segment. */
 int leat_edge_write(struct leat_edge *edge, const struct leat_item *item);
+/* leat_edge_lost - the writer had n more bytes for a reader that is gone: they count as written, and
+ * as not read. Thread: the one that runs the writer's segment. */
+void leat_edge_lost(struct leat_edge *edge, uint64_t n);
 /* leat_edge_finish - no more will be written. */
 void leat_edge_finish(struct leat_edge *edge, enum leat_edge_state state);
 /* leat_edge_read - take one item; the one taken before is no longer in flight.

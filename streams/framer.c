@@ -17,11 +17,14 @@ void leat_framer_init(struct leat_framer *f, struct leat_pool *pool, uint8_t del
     *f = (struct leat_framer){.pool = pool, .delimiter = delimiter, .record_max = record_max};
 }
 
-void leat_framer_done(struct leat_framer *f)
+uint64_t leat_framer_done(struct leat_framer *f)
 {
+    uint64_t carried = f->at - f->from;
+
     leat_chunk_unref(f->carry);
     f->carry = NULL;
     f->from = f->at = 0;
+    return carried;
 }
 
 /* Room for n more bytes of the record that is being carried. */

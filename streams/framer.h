@@ -20,7 +20,8 @@ struct leat_framer {
 
 void leat_framer_init(struct leat_framer *framer, struct leat_pool *pool, uint8_t delimiter,
                       uint64_t record_max);
-void leat_framer_done(struct leat_framer *framer);
+/* leat_framer_done - drops the start of a record that it holds back; returns its bytes. */
+uint64_t leat_framer_done(struct leat_framer *framer);
 /* leat_framer_feed - move what can be moved from raw to framed.
  *
  *   ended   nothing follows what is in raw: the last record may lack its delimiter

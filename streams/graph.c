@@ -67,8 +67,11 @@ static bool has_edges(const struct leat_segment *seg)
 static void add_ports(struct graph *g, struct leat_segment *seg)
 {
     for (size_t k = 0; k < seg->n_ports && has_edges(seg); k++) {
-        struct leat_link link = {
-            .from = last_of(seg), .edges = &seg->ports[k].edge, .n_edges = 1, .port = (unsigned)k};
+        struct leat_link link = {.from = last_of(seg),
+                                 .edges = &seg->ports[k].edge,
+                                 .n_edges = 1,
+                                 .counts = seg->ports[k].edge,
+                                 .port = (unsigned)k};
         const struct leat_segment *to = reader_of(g->p, seg->ports[k].edge, &link.input);
 
         link.to = to ? first_of(to) : NULL;
@@ -104,19 +107,33 @@ static void skip_hidden(struct graph *g)
     size_t n = 0;
 
     for (size_t i = 0; i < g->n; i++) {
-        if (!g->v[i].to->hidden)
+        struct leat_stage_info *hidden = &g->p->infos[g->v[i].to - g->p->infos];
+
+        if (!hidden->hidden)
             continue;
         for (size_t k = 0; k < g->n; k++) {
-            if (g->v[k].from != g->v[i].to)
+            if (g->v[k].from != hidden)
                 continue;
+            hidden->behind = &g->p->infos[g->v[k].to - g->p->infos];
             g->v[k].from = g->v[i].from;
             g->v[k].port = g->v[i].port;
+            g->v[k].counts = g->v[i].counts;
         }
     }
     for (size_t i = 0; i < g->n; i++)
         if (!g->v[i].to->hidden)
             g->v[n++] = g->v[i];
     g->n = n;
+}
+
+/* What an edge's reader never takes counts at its first stage; but not what its lanes give for the
+ * merge of a stage, which is nobody's input. */
+static void count_unread(struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_in_edges && seg->n > 0; k++)
+        seg->in_edges[k]->unread = leat_unread_of(seg->slots[0].info);
+    for (unsigned k = 0; seg->join && !leat_split_merges(seg->join->info) && k < seg->join->n; k++)
+        seg->join->lanes[k]->unread = leat_unread_of(seg->slots[0].info);
 }
 
 int leat_graph_build(struct leat_pipeline *p)
@@ -133,6 +150,8 @@ int leat_graph_build(struct leat_pipeline *p)
             g.v[i].edges[k]->link = i;
             g.v[i].edges[k]->lane = (unsigned)k;
         }
+    for (size_t i = 0; i < p->n_segments; i++)
+        count_unread(p->segments[i]);
     p->links = g.v;
     p->n_links = g.n;
     return g.failed ? LEAT_ENOMEM : 0;
@@ -172,12 +191,12 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
     for (size_t k = 0; k < link->n_edges; k++) {
         const struct leat_edge *e = link->edges[k];
 
-        ret->bytes += atomic_load_explicit(&e->bytes, memory_order_relaxed);
         ret->fill += atomic_load_explicit(&e->filled, memory_order_relaxed);
         ret->refusals += atomic_load_explicit(&e->refusals, memory_order_relaxed);
         ret->capacity += e->high + (e->spill ? e->spill->size : 0);
     }
-    /* What the join writes does not come through the lanes. */
-    if (!link->outside && (link->n_edges == 0 || link->from->joined_bytes > 0))
+    if (link->counts)
+        ret->bytes = atomic_load_explicit(&link->counts->bytes, memory_order_relaxed);
+    else if (!link->outside)
         ret->bytes = bytes_out(p, ret->from);
 }

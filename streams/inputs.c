@@ -47,13 +47,16 @@ struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
     return inputs;
 }
 
-void leat_inputs_drop(struct leat_inputs *inputs)
+uint64_t leat_inputs_drop(struct leat_inputs *inputs)
 {
+    uint64_t bytes = 0;
+
     for (size_t i = 0; i < inputs->n; i++) {
-        leat_queue_clear(&inputs->v[i].in);
-        leat_queue_clear(&inputs->v[i].raw);
-        leat_framer_done(&inputs->v[i].framer);
+        bytes += leat_queue_clear(&inputs->v[i].in);
+        bytes += leat_queue_clear(&inputs->v[i].raw);
+        bytes += leat_framer_done(&inputs->v[i].framer);
     }
+    return bytes;
 }
 
 void leat_inputs_free(struct leat_inputs *inputs)

@@ -213,6 +213,9 @@ struct leat_stage_stats {
     int segment;          /* number of the segment that runs it, from 1 */
     unsigned workers;     /* lanes that share its work, 1 if it is not split */
     unsigned own_threads; /* of its library, which work for it besides; not in cpu_ns */
+    /* Bytes that were handed to it, used or not: what was on its way to a stage that ended early, such
+     * as head, counts. And bytes that it handed to the next ones, all branches added, without what
+     * slow branches lost. So, after the run, bytes out of a stage are bytes into the next ones. */
     uint64_t bytes_in, bytes_out;
     /* Time since the start, all lanes added: the three together are the run's time for each lane.
      * Before it runs a stage waits for input; after its end for those behind it, as for room. */
@@ -234,7 +237,7 @@ struct leat_link_stats {
     size_t from, to;         /* which stages, as for leat_pipeline_stage_stats */
     unsigned port;           /* 0: the stream; b: the b-th branch of `from`, from 1 */
     unsigned input;          /* 0: the stream; b: the b-th branch of `to`, from 1 */
-    uint64_t bytes;          /* that `from` has handed over */
+    uint64_t bytes;          /* that `from` has handed over, used or not */
     uint64_t fill, capacity; /* bytes kept in the buffer now, and at most; 0: there is none, the two
                               * stages run in turns */
     uint64_t refusals;       /* how often the buffer was found full */

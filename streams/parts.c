@@ -319,6 +319,7 @@ static int hand_over(struct leat_segment *seg)
             return r;
         if (seg->parts->gone || r < 0) {
             seg->parts->gone = true; /* it has enough; the next part may want more */
+            leat_edge_lost(port->edge, s->len);
             leat_chunk_unref(s->chunk);
         }
         leat_queue_pop(&port->last);

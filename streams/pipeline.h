@@ -38,6 +38,7 @@ struct leat_link {
     const struct leat_stage_info *from, *to;
     struct leat_edge **edges; /* n_edges of them, one a lane; 0: both run in one segment */
     size_t n_edges;
+    struct leat_edge *counts; /* what `from` gave went into it; NULL: `from` counts it itself */
     unsigned port, input;
     bool outside;
 };

@@ -476,7 +476,7 @@ static bool needs_digest(const struct leat_planner *pl, const struct leat_node *
 }
 
 /* Behind the decoder that follows `read --range`: what cuts the range out of the frames. */
-static int add_cut_range(struct leat_planner *pl)
+static int add_cut_range(struct leat_planner *pl, struct leat_stage_info *decoder)
 {
     struct leat_stage *read = pl->ranged, *s;
     struct leat_stage_info *info = new_info(pl, read->info->node, &leat_range_cut);
@@ -486,6 +486,7 @@ static int add_cut_range(struct leat_planner *pl)
     if (!s)
         return leat_planner_no_memory(pl);
     info->name = leat_range_cut.name;
+    decoder->range_cut = info;
     s->shared = read;
     return 0;
 }
@@ -533,7 +534,7 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);
     if (r == 0 && pl->ranged)
-        r = add_cut_range(pl);
+        r = add_cut_range(pl, info);
     if (r == 0 && type == &leat_stage_read && leat_read_has_range(node))
         pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
     carry_on(pl, info);

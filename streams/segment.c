@@ -33,13 +33,6 @@ struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number
     return seg;
 }
 
-void leat_segment_clear_ports(struct leat_segment *seg)
-{
-    leat_queue_clear(&seg->ports[0].last);
-    for (size_t k = 1; k < seg->n_ports; k++)
-        leat_queue_clear(&seg->ports[k].last);
-}
-
 void leat_slot_out_done(struct leat_slot *s)
 {
     leat_out_done(&s->out);
@@ -63,7 +56,9 @@ void leat_segment_free(struct leat_segment *seg)
         free(s->framer);
         leat_stage_free(s->stage);
     }
-    leat_segment_clear_ports(seg);
+    leat_queue_clear(&seg->ports[0].last);
+    for (size_t k = 1; k < seg->n_ports; k++)
+        leat_queue_clear(&seg->ports[k].last);
     leat_queue_clear(&seg->dump);
     leat_inputs_free(seg->inputs);
     leat_split_free(seg->join);
@@ -232,12 +227,15 @@ void leat_inlet_cancel(struct leat_segment *seg, enum leat_reason reason)
         leat_split_cancel(seg->join, reason);
 }
 
-static void slot_drop_input(struct leat_slot *s)
+static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
 {
-    leat_queue_clear(&s->in);
-    leat_queue_clear(&s->raw);
+    uint64_t bytes = leat_queue_clear(&s->in) + leat_queue_clear(&s->raw);
+
     if (s->framer)
-        leat_framer_done(s->framer);
+        bytes += leat_framer_done(s->framer);
+    if (seg->inputs && s == &seg->slots[0])
+        bytes += leat_inputs_drop(seg->inputs);
+    atomic_fetch_add_explicit(leat_unread_of(s->info), bytes, memory_order_relaxed);
 }
 
 /* The stage is through; what it waits for, it no longer waits for. */
@@ -245,8 +243,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 {
     bool ended;
 
-    if (seg->inputs && s == &seg->slots[0])
-        leat_inputs_drop(seg->inputs);
+    slot_drop_input(seg, s);
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
     ended = !failed && (s->stage->ended || seg->inlet == LEAT_INLET_LANE);
     if (!s->done && atomic_fetch_sub(&s->info->lanes_left, 1) == 1)
@@ -257,14 +254,13 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     s->more = s->stopping = s->waiting = false;
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
     leat_wait_clear(&seg->pipeline->waits, &s->stage->alarm);
-    slot_drop_input(s);
 }
 
 void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why)
 {
     bool failed = why == LEAT_STOP_ABORT;
 
-    slot_drop_input(s);
+    slot_drop_input(seg, s);
     if (!s->stage->type->stop) {
         leat_slot_done(seg, s, failed);
         return;
@@ -316,7 +312,7 @@ void leat_segment_abort(struct leat_segment *seg)
             leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
     if (!seg->in_cancelled)
         leat_inlet_cancel(seg, LEAT_REASON_FAILED);
-    leat_segment_clear_ports(seg);
+    leat_segment_drop_ports(seg);
     seg->out_gone = true;
 }
 
@@ -358,7 +354,7 @@ void leat_segment_finish(struct leat_segment *seg)
     if (seg->join)
         leat_out_done(&seg->join->out);
     if (seg->cut)
-        leat_cut_done(seg->cut);
+        leat_cut_done(seg);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
     atomic_store_explicit(&seg->finished, true, memory_order_release);
     leat_account_park(seg, LEAT_DOING_ENDED);

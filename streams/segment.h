@@ -134,7 +134,8 @@ int leat_inputs_read(struct leat_segment *segment, uint64_t *ret_at);
  * _take returns the bytes. */
 void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in);
 size_t leat_inputs_take(struct leat_inputs *inputs);
-void leat_inputs_drop(struct leat_inputs *inputs);
+/* leat_inputs_drop - what was not used; returns its bytes. */
+uint64_t leat_inputs_drop(struct leat_inputs *inputs);
 
 /* transfer.c: one turn of a segment that only moves bytes from a file to a file or pipe.
  * Returns a turn, or LEAT_EUNSUPPORTED: not for these descriptors; go on with steps. */

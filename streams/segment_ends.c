@@ -16,7 +16,7 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
     struct leat_out *out = &seg->slots[seg->n - 1].out;
 
     port->gone = true;
-    leat_queue_clear(&port->last);
+    leat_edge_lost(port->edge, leat_queue_clear(&port->last));
     leat_port(out, (size_t)(port - seg->ports))->to = &seg->dump;
     if (reason == LEAT_REASON_FAILED && !(flags & LEAT_DETACHES))
         seg->out_failed = true;
@@ -122,11 +122,19 @@ static bool all_gone(const struct leat_segment *seg)
     return seg->n_ports > 0;
 }
 
+void leat_segment_drop_ports(struct leat_segment *seg)
+{
+    if (seg->outlet == LEAT_OUTLET_CUT)
+        leat_cut_done(seg);
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_edge_lost(seg->ports[k].edge, leat_queue_clear(&seg->ports[k].last));
+}
+
 /* Downstream wants no more, or has failed: nothing before it is needed. */
 static enum leat_turn outlet_gone(struct leat_segment *seg, bool failed)
 {
     seg->out_gone = true;
-    leat_segment_clear_ports(seg);
+    leat_segment_drop_ports(seg);
     leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
     return LEAT_TURN_WENT;
 }

@@ -8,8 +8,8 @@
 /* segment_run.c - the actor's run: some turns, then others have theirs. */
 bool leat_segment_run(struct leat_actor *actor);
 
-/* segment.c - drop what the ports hold. */
-void leat_segment_clear_ports(struct leat_segment *seg);
+/* segment_ends.c - drop what the ports hold: their readers are gone. */
+void leat_segment_drop_ports(struct leat_segment *seg);
 /* leat_slot_out_done - give back the chunks that a stage was filling. */
 void leat_slot_out_done(struct leat_slot *s);
 /* leat_slot_done - the stage is through; what it waits for, it no longer waits for. */

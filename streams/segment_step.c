@@ -6,6 +6,7 @@
 
 #include "parts.h"
 #include "pipeline.h"
+#include "split.h"
 
 #define IDLE_MAX 2u /* steps without progress before it is an error */
 
@@ -165,12 +166,18 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     return end ? (size_t)(end - data) + 1 : len;
 }
 
-/* What a lane gives goes through the join's hands: that is where the output is counted. */
-static bool is_for_merge(const struct leat_segment *seg)
+/* Bytes that the step gave to who reads them. What a lane gives for the stage's merge goes through
+ * the join's hands: that is where the output is counted. */
+static uint64_t handed_over(const struct leat_segment *seg, const struct leat_slot *s)
 {
-    const struct leat_split *split = seg->slots[0].stage->type->split;
+    uint64_t bytes = s->out.to != &seg->dump ? s->out.step_bytes : 0;
 
-    return seg->outlet == LEAT_OUTLET_LANE && split && split->merge;
+    if (seg->outlet == LEAT_OUTLET_LANE && leat_split_merges(s->info))
+        return 0;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        if (s->out.ports[k].to != &seg->dump)
+            bytes += s->out.ports[k].step_bytes;
+    return bytes;
 }
 
 static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
@@ -235,6 +242,7 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
         return r;
     if (s->out.to)
         leat_queue_cut(s->out.to, over);
+    leat_count(&s->count.bytes_out, 0 - over);
     return s->stage->failure.code;
 }
 
@@ -255,7 +263,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     produced = slot_out_end(s);
     consume(s, in.pos);
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
-    leat_account_step(seg, i, used, is_for_merge(seg) ? 0 : produced);
+    leat_account_step(seg, i, used, handed_over(seg, s));
     leat_queue_clear(&seg->dump);
     if (r >= 0)
         r = check_expansion(seg, s, r);

@@ -73,11 +73,38 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
     return n;
 }
 
+/* The counters of all its instances. */
+static void add_instances(const struct leat_pipeline *p, const struct leat_stage_info *info,
+                          uint64_t now, struct leat_stage_stats *ret)
+{
+    for (size_t k = 0; k < p->n_segments; k++) {
+        const struct leat_segment *seg = p->segments[k];
+
+        if (seg->inlet == LEAT_INLET_LANE && seg->lane >= info->workers)
+            continue; /* it did not fit in memory */
+        for (size_t j = 0; j < seg->n; j++)
+            if (seg->slots[j].info == info)
+                leat_account_add(seg, j, now, ret);
+    }
+}
+
+/* What it gave and the stages behind it did not get. */
+static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat_stage_info *info,
+                                uint64_t now)
+{
+    uint64_t dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
+    struct leat_stage_stats cut = {0};
+
+    if (info->range_cut)
+        add_instances(p, info->range_cut, now, &cut);
+    return dropped + cut.bytes_in - cut.bytes_out;
+}
+
 void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
                                struct leat_stage_stats *ret)
 {
     const struct leat_stage_info *info = shown(p, i);
-    uint64_t now = until(p);
+    uint64_t now = until(p), less;
 
     *ret = (struct leat_stage_stats){0};
     if (!info)
@@ -88,16 +115,11 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->segment = info->segment;
     ret->workers = info->workers;
     ret->own_threads = atomic_load_explicit(&info->own_threads, memory_order_relaxed);
-    for (size_t k = 0; k < p->n_segments; k++) {
-        const struct leat_segment *seg = p->segments[k];
-
-        if (seg->inlet == LEAT_INLET_LANE && seg->lane >= ret->workers)
-            continue; /* it did not fit in memory */
-        for (size_t j = 0; j < seg->n; j++)
-            if (seg->slots[j].info == info)
-                leat_account_add(seg, j, now, ret);
-    }
+    less = not_handed_over(p, info, now); /* before what it gave: that is never less */
+    add_instances(p, info, now, ret);
+    ret->bytes_in += atomic_load_explicit(&info->unread, memory_order_relaxed);
     ret->bytes_out += atomic_load_explicit(&info->joined_bytes, memory_order_relaxed);
+    ret->bytes_out -= less;
     ret->cpu_ns += atomic_load_explicit(&info->child_cpu_ns, memory_order_relaxed);
     ret->bytes_dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
     ret->bytes_spilled = spilled_by(p, info);

@@ -282,11 +282,14 @@ int leat_cut_finish(struct leat_segment *seg, enum leat_edge_state state)
     return 0;
 }
 
-void leat_cut_done(struct leat_split_run *run)
+void leat_cut_done(struct leat_segment *seg)
 {
-    leat_queue_clear(&run->framed);
+    struct leat_split_run *run = seg->cut;
+    uint64_t bytes = leat_queue_clear(&seg->ports[0].last) + leat_queue_clear(&run->framed);
+
     if (run->framer)
-        leat_framer_done(run->framer);
+        bytes += leat_framer_done(run->framer);
+    leat_edge_lost(run->lanes[run->at], bytes);
 }
 
 /* --- the joiner ------------------------------------------------------------------------------- */
@@ -306,6 +309,7 @@ static int check_expansion(struct leat_segment *seg)
     if (over == 0)
         return 0;
     leat_queue_cut(run->out.to, over);
+    leat_count(&run->info->joined_bytes, 0 - over);
     return joiner_failed(seg);
 }
 

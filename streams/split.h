@@ -49,8 +49,8 @@ struct leat_split_run {
 int leat_cut_flush(struct leat_segment *segment);
 /* leat_cut_finish - tell the lanes that nothing follows; after flush returned 0. */
 int leat_cut_finish(struct leat_segment *segment, enum leat_edge_state state);
-/* leat_cut_done - give back the chunks that the cutter holds; nothing is dealt out any more. */
-void leat_cut_done(struct leat_split_run *run);
+/* leat_cut_done - drop what the cutter holds; nothing is dealt out any more. */
+void leat_cut_done(struct leat_segment *segment);
 /* leat_join_read - inlet: fill slot 0 of the segment.
  * Returns 0; LEAT_EMPTY; LEAT_END; LEAT_ECANCELLED (upstream failed); or an error of a lane or of
  * the join, in segment->lane_error. */
@@ -61,6 +61,11 @@ struct leat_split_run *leat_split_new(struct leat_pipeline *pipeline, struct lea
                                       unsigned n, bool cutter);
 /* leat_split_reset - as it was before it ran, with a new instance. Returns 0 or LEAT_ENOMEM. */
 int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *pipeline);
+/* leat_split_merges - is what the lanes give the input of the stage's own merge? */
+static inline bool leat_split_merges(const struct leat_stage_info *info)
+{
+    return info->type->split && info->type->split->merge;
+}
 void leat_split_free(struct leat_split_run *run);
 
 #endif

@@ -44,12 +44,23 @@ struct leat_stage_info {
     atomic_uint lanes_left; /* instances that have not ended */
     bool hidden;            /* the engine's own, not of the plan */
     bool detached;          /* its errors are not the pipeline's: tee --on-error=detach */
-    _Atomic uint64_t joined_bytes; /* a split stage's: what its join wrote */
-    atomic_uint own_threads;       /* of its library */
-    _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
-    _Atomic uint64_t pos, total;   /* a source's */
-    _Atomic uint64_t dropped;      /* bytes that slow branches lost */
+    _Atomic uint64_t joined_bytes;  /* a split stage's: what its join wrote */
+    atomic_uint own_threads;        /* of its library */
+    _Atomic uint64_t child_cpu_ns;  /* of a child process that has ended */
+    _Atomic uint64_t pos, total;    /* a source's */
+    _Atomic uint64_t dropped;       /* bytes that slow branches lost */
+    _Atomic uint64_t unread;        /* bytes on their way to it that it never took: it had ended */
+    struct leat_stage_info *behind; /* of a hidden stage, what follows it */
+    const struct leat_stage_info *range_cut; /* what cuts its output, or NULL */
 };
+
+/* leat_unread_of - where bytes that this stage never took are counted. */
+static inline _Atomic uint64_t *leat_unread_of(struct leat_stage_info *info)
+{
+    while (info->hidden && info->behind)
+        info = info->behind;
+    return &info->unread;
+}
 
 struct leat_stage {
     struct leat_pipeline *pipeline;
