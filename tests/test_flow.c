@@ -270,66 +270,154 @@ TEST(test_wrong_branches_of_route_are_usage_errors)
 
 #define PARTS_MAX 4096
 
-/* All parts one after another, which go away; each but the last has at least `least` bytes, and
- * whole lines. Returns how many there were. */
-static size_t gather(const char *dir, size_t least, char *to, size_t room, size_t *ret_len)
+/* How a stream is cut, and what each part then begins with. */
+struct cut {
+    const char *options, *record, *header; /* a record; before those of every part, or "" */
+    char begins; /* the first byte of a record, nowhere at its other lines */
+    size_t most; /* records in a part */
+};
+
+static const struct cut cuts[] = {
+    {"", "Rabcdefghijklmnopqrstuvwxyz\n", "", 'R', SIZE_MAX},
+    {"--csv", "R,\"a\n\"\"b\"\",\n\",\"c\"\n", "", 'R', SIZE_MAX},
+    {"--csv --header -t ;", "R;\"a\n\"\"b\"\";\n\";c\n", "H;\"\n\";x\n", 'R', SIZE_MAX},
+    {"--records=40", "R,\"a\n\"\"b\"\",\n\",\"c\"\n", "", 'R', 40},
+    {"--lines=30 --header", "Rabcdefghijklmnopqrstuvwxyz\n", "Header\n", 'R', 30},
+};
+#define N_CUTS (sizeof cuts / sizeof *cuts)
+
+/* One part, without its header: whole records, so many at most. Returns whether it
+ * is as large as it is to be; the last one need not be. */
+static bool gather_part(const struct cut *c, FILE *f, size_t least, char *to, size_t room)
 {
-    size_t n, len = 0, before = least;
+    size_t header = strlen(c->header), record = strlen(c->record), got;
+    char head[64];
+
+    ASSERT_EQ(fread(head, 1, header, f), header);
+    ASSERT_MEM_EQ(head, c->header, header);
+    got = fread(to, 1, room, f);
+    ASSERT_GT(got, 0);
+    ASSERT_EQ(to[0], c->begins);
+    ASSERT_EQ(got % record, 0);
+    ASSERT_LE(got / record, c->most);
+    return header + got >= least || got / record == c->most;
+}
+
+/* The records of all parts, which go away. Returns how many there were. */
+static size_t gather(const struct cut *c, const char *dir, size_t least, char *to, size_t room,
+                     size_t *ret_len)
+{
+    size_t n, len = 0;
+    bool large = true;
 
     for (n = 0; n < PARTS_MAX; n++) {
         char path[300];
         FILE *f;
-        size_t got;
 
         snprintf(path, sizeof path, "%s/%zu", dir, n);
         f = fopen(path, "r");
         if (!f)
             break;
-        ASSERT(before >= least);
-        ASSERT(n == 0 || to[len - 1] == '\n');
-        got = fread(to + len, 1, room - len, f);
-        ASSERT(got > 0);
+        ASSERT(large);
+        large = gather_part(c, f, least, to + len, room - len);
+        len += ftell(f) - strlen(c->header);
         ASSERT_EQ(fclose(f), 0);
         ASSERT_EQ(unlink(path), 0);
-        before = got;
-        len += got;
     }
     *ret_len = len;
     return n;
 }
 
-TEST(test_parts_cut_by_what_comes_out_are_the_whole_input_under_any_schedule)
+static size_t fill(const struct cut *c, char *to, size_t room)
+{
+    size_t n = strlen(c->header), record = strlen(c->record);
+
+    memcpy(to, c->header, n);
+    for (; n + record <= room; n += record)
+        memcpy(to + n, c->record, record);
+    return n;
+}
+
+/* Returns how many parts there were. */
+static size_t cut_once(const struct cut *c, const char *dir, unsigned seed)
 {
     static char in[60000], out[sizeof in + 1];
-    char dir[] = "/tmp/leat-parts-XXXXXX", text[400];
-    size_t len, most = 0;
+    struct memio io = {.in = in, .piece = MEMIO_RANDOM, .seed = seed};
+    bool fails = seed % 5 == 4;
+    size_t n, len, header = strlen(c->header);
+    char text[400];
 
-    for (size_t i = 0; i < sizeof in; i++)
-        in[i] = i % 61 == 60 ? '\n' : (char)('a' + i % 23);
+    test_context("%s, seed %u", c->options, seed);
+    io.in_len = fill(c, in, sizeof in);
+    io.settings.seed = seed;
+    io.settings.chunk = 300;
+    io.settings.threads = 1 + seed % 4;
+    io.settings.executor = seed % 8 == 7 ? LEAT_EXECUTOR_POOL : LEAT_EXECUTOR_SEEDED;
+    io.source.fail_at = fails ? 2 + seed : 0;
+    snprintf(text, sizeof text,
+             "memsource --at=%lld : split --no-sync --size-compressed=700 %s %s/{n} [ %s ]",
+             memio_at(&io), c->options, dir, seed % 3 ? "pass" : "gzip : gunzip : pass");
+    ASSERT_EQ(memio_run_text(&io, text), fails ? LEAT_EIO : 0);
+    n = gather(c, dir, 700, out, sizeof out, &len);
+    if (fails)
+        ASSERT_EQ(n, 0);
+    else
+        ASSERT_BYTES_EQ(out, len, in + header, io.in_len - header);
+    memio_free(&io);
+    return n;
+}
+
+TEST(test_parts_cut_by_what_comes_out_are_the_whole_input_under_any_schedule)
+{
+    unsigned seeds = test_under_sanitizer() ? 10 : 60;
+    char dir[] = "/tmp/leat-parts-XXXXXX";
+
     ASSERT_NOT_NULL(mkdtemp(dir));
-    for (unsigned seed = 0; seed < (test_under_sanitizer() ? 20 : 100); seed++) {
-        struct memio io = {.in = in, .in_len = sizeof in, .piece = MEMIO_RANDOM, .seed = seed};
-        bool fails = seed % 5 == 4;
-        size_t n;
+    for (size_t i = 0; i < N_CUTS; i++) {
+        size_t most = 0;
 
-        test_context("seed %u", seed);
-        io.settings.seed = seed;
-        io.settings.chunk = 300;
-        io.settings.threads = 1 + seed % 4;
-        io.settings.executor = seed % 8 == 7 ? LEAT_EXECUTOR_POOL : LEAT_EXECUTOR_SEEDED;
-        io.source.fail_at = fails ? 2 + seed : 0;
-        snprintf(text, sizeof text,
-                 "memsource --at=%lld : split --no-sync --size-compressed=700 %s/{n} [ %s ]",
-                 memio_at(&io), dir, seed % 3 ? "pass" : "gzip : gunzip : pass");
-        ASSERT_EQ(memio_run_text(&io, text), fails ? LEAT_EIO : 0);
-        n = gather(dir, 700, out, sizeof out, &len);
-        if (fails)
-            ASSERT_EQ(n, 0);
-        else
-            ASSERT_BYTES_EQ(out, len, in, sizeof in);
-        most = n > most ? n : most;
-        memio_free(&io);
+        for (unsigned seed = 0; seed < seeds; seed++) {
+            size_t n = cut_once(&cuts[i], dir, seed);
+
+            most = n > most ? n : most;
+        }
+        ASSERT_GT(most, 10);
     }
-    ASSERT(most > 10);
     ASSERT_EQ(rmdir(dir), 0);
+}
+
+/* The error of building `zero : TEXT`. */
+static void is_refused(const char *text, const char *words)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_settings settings = {0};
+    struct leat_error error = {0};
+    struct leat_pipeline *p = NULL;
+    char whole[300];
+
+    test_context("%s", text);
+    ASSERT_NOT_NULL(registry);
+    snprintf(whole, sizeof whole, "zero : %s", text);
+    ASSERT_EQ(leat_pipeline_from_text(registry, whole, &settings, &p, &error), LEAT_EUSAGE);
+    ASSERT_STR_HAS(error.text, words);
+    leat_registry_free(registry);
+}
+
+TEST(test_wrong_options_of_split_are_usage_errors)
+{
+    is_refused("split part-{n}", "needs one of");
+    is_refused("split -n 1 -b 1 part-{n}", "needs one of");
+    is_refused("split -n 1 --records=1 part-{n}", "needs one of");
+    is_refused("split --size-compressed=1 -b 1 part-{n} [ pass ]", "needs one of");
+    is_refused("split --size-compressed=1 -n 1 --records=1 part-{n} [ pass ]", "needs one of");
+    is_refused("split --size-compressed=1 part-{n}", "without one use");
+    is_refused("split --header -b 1 part-{n}", "cuts anywhere");
+    is_refused("split --csv -b 1 part-{n}", "--csv does not go");
+    is_refused("split --csv -C 1 part-{n}", "--csv does not go");
+    is_refused("split -t , -n 1 part-{n}", "--separator takes");
+    is_refused("split --csv -t ,, -n 1 part-{n}", "--separator takes");
+    is_refused("split -n 1", "needs a name");
+    is_refused("split -n 1 [ gzip ]", "needs a name");
+    is_refused("split -n 1 part", "needs {n}");
+    is_refused("split -n 1 part-{n [ gzip ]", "needs {n}");
 }

@@ -19,7 +19,7 @@ extern const struct leat_stage_type leat_stage_split;
 
 struct split_params {
     uint64_t lines, bytes, line_bytes, records, size_compressed, from;
-    int header, zero, force, no_sync;
+    int header, csv, zero, force, no_sync;
     const char *separator;
 };
 
@@ -37,10 +37,17 @@ struct split {
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-static int count_given(const struct split_params *p)
+static bool is_csv(const struct split_params *p)
 {
-    return (p->lines > 0) + (p->bytes > 0) + (p->line_bytes > 0) + (p->records > 0) +
-           (p->size_compressed > 0);
+    return p->csv || p->records > 0;
+}
+
+/* One thing that ends a part; or a size of the output, and perhaps a number too. */
+static bool ends_are_clear(const struct split_params *p)
+{
+    int numbers = (p->lines > 0) + (p->records > 0), sizes = (p->bytes > 0) + (p->line_bytes > 0);
+
+    return p->size_compressed > 0 ? numbers <= 1 && sizes == 0 : numbers + sizes == 1;
 }
 
 static int split_plan(struct leat_stage *s)
@@ -50,18 +57,21 @@ static int split_plan(struct leat_stage *s)
         .from = p->from, .force = p->force != 0, .no_sync = p->no_sync != 0};
     const struct leat_strings *names = leat_operands(s);
 
-    if (count_given(p) != 1)
+    if (!ends_are_clear(p))
         return leat_fail(s, LEAT_EUSAGE,
                          "needs one of --lines, --records, --bytes, --line-bytes and "
-                         "--size-compressed");
+                         "--size-compressed, which goes with the first two");
     if (p->size_compressed > 0 && leat_branches(s) == 0)
         return leat_fail(s, LEAT_EUSAGE,
                          "--size-compressed is of what a branch makes of a part; without one use "
                          "--line-bytes");
     if (p->header && p->bytes > 0)
         return leat_fail(s, LEAT_EUSAGE, "--header does not go with --bytes, which cuts anywhere");
-    if (p->separator && (p->records == 0 || strlen(p->separator) != 1))
-        return leat_fail(s, LEAT_EUSAGE, "--separator takes one byte, and goes with --records");
+    if (p->csv && p->bytes + p->line_bytes > 0)
+        return leat_fail(s, LEAT_EUSAGE, "--csv does not go with --bytes and --line-bytes");
+    if (p->separator && (!is_csv(p) || strlen(p->separator) != 1))
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--separator takes one byte, and goes with --records and --csv");
     if (names->n == 0 && leat_branches(s) == 0)
         return leat_fail(s, LEAT_EUSAGE, "needs a name for the parts, such as part-{n:04}");
     if (p->line_bytes > 0) {
@@ -78,7 +88,7 @@ static int split_open(struct leat_stage *s)
     struct split *q = leat_state(s);
 
     q->records = (struct leat_records){.end = p->zero ? '\0' : '\n',
-                                       .csv = p->records > 0,
+                                       .csv = is_csv(p),
                                        .separator = p->separator ? (uint8_t)*p->separator : ',',
                                        .quote = '"'};
     q->header_open = p->header != 0;
@@ -116,15 +126,25 @@ static int look_at_header(struct leat_stage *s, const uint8_t *data, size_t n)
     return 0;
 }
 
-static void look_at_records(struct split *q, const uint8_t *data, size_t n, uint64_t limit)
+/* The part ends with the record that is its last by number, or with the one that is being given when
+ * enough has come out of the branch. */
+static void look_at_records(struct leat_stage *s, const uint8_t *data, size_t n)
 {
-    while (q->run < n && q->count < limit) {
+    const struct split_params *p = leat_params(s);
+    struct split *q = leat_state(s);
+    bool by_size = p->size_compressed > 0;
+    bool enough = by_size && leat_part_size(s) >= p->size_compressed;
+    uint64_t most = p->lines + p->records; /* one of the two, or none */
+
+    if (by_size && n > LOOK_MAX)
+        n = LOOK_MAX;
+    while (q->run < n && !q->ends) {
         bool end;
 
         q->run += leat_records_next(&q->records, data + q->run, n - q->run, &end);
         q->count += end;
+        q->ends = end && (enough || q->count == most);
     }
-    q->ends = q->count == limit;
 }
 
 /* Whole lines; one that is longer than a part has one of its own. */
@@ -144,20 +164,6 @@ static void look_at_line_bytes(struct split *q, const uint8_t *data, size_t n, u
     }
 }
 
-/* Enough has come out of the branch: the part ends where the line does that is being given. */
-static void look_at_output(struct leat_stage *s, const uint8_t *data, size_t n, uint64_t limit)
-{
-    struct split *q = leat_state(s);
-    bool enough = leat_part_size(s) >= limit;
-
-    while (q->run < n && !q->ends) {
-        bool end;
-
-        q->run += leat_records_next(&q->records, data + q->run, n - q->run, &end);
-        q->ends = enough && end;
-    }
-}
-
 static int look(struct leat_stage *s, const uint8_t *data, size_t n)
 {
     const struct split_params *p = leat_params(s);
@@ -169,12 +175,10 @@ static int look(struct leat_stage *s, const uint8_t *data, size_t n)
         q->run = n < p->bytes - q->count ? n : (size_t)(p->bytes - q->count);
         q->count += q->run;
         q->ends = q->count == p->bytes;
-    } else if (p->size_compressed > 0) {
-        look_at_output(s, data, n < LOOK_MAX ? n : LOOK_MAX, p->size_compressed);
     } else if (p->line_bytes > 0) {
         look_at_line_bytes(q, data, n, p->line_bytes);
     } else {
-        look_at_records(q, data, n, p->records > 0 ? p->records : p->lines);
+        look_at_records(s, data, n);
     }
     return 0;
 }
@@ -245,11 +249,14 @@ static const struct leat_option split_options[] = {
     {"line-bytes", 'C', LEAT_OPT_SIZE, AT(line_bytes), .metavar = "SIZE", .min = 1,
      .max = INT64_MAX, .help = "as many whole lines as fit in so many bytes"},
     {"size-compressed", 0, LEAT_OPT_SIZE, AT(size_compressed), .metavar = "SIZE", .min = 1,
-     .max = INT64_MAX, .help = "whole lines until so many bytes have come out of the branch"},
+     .max = INT64_MAX,
+     .help = "whole lines or records until so many bytes have come out of the branch"},
+    {"csv", 0, LEAT_OPT_FLAG, AT(csv),
+     .help = "lines are CSV records, as with --records, whatever ends a part"},
     {"header", 0, LEAT_OPT_FLAG, AT(header),
      .help = "begin each part with the first line or record of the stream"},
     {"separator", 't', LEAT_OPT_STRING, AT(separator), .metavar = "CHAR",
-     .help = "--records: what stands between fields, a comma if not given"},
+     .help = "--records, --csv: what stands between fields, a comma if not given"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
     {"from", 0, LEAT_OPT_SIZE, AT(from), .metavar = "N", .max = INT64_MAX,
      .help = "the number of the first part, 0 if not given"},
@@ -277,7 +284,8 @@ const struct leat_stage_type leat_stage_split = {
         "quoted field that does not end is an error (exit status 3). With --line-bytes a line that "
         "is longer than a part has one of its own.\n\n"
         "With --size-compressed a part ends, with a line, once SIZE bytes have come out of its "
-        "branch. What the stages of the branch still hold then comes on top, so parts are larger "
+        "branch; with --lines or --records as well, when it has so many if that comes first. With "
+        "--csv it ends with a CSV record. What the stages of the branch still hold then comes on top, so parts are larger "
         "than SIZE by about as much as those hold: a few megabytes of input of a compressor that "
         "works on several blocks at once. Where exactly the parts are cut depends on timing and "
         "on the number of threads, and may differ from run to run; one after another they always "
