@@ -162,7 +162,10 @@ void job_close(struct job *job);
 /* run_job - run to the end, with signals, progress and report. Returns an exit status; does not
  * return if the process ends by a signal. */
 int run_job(const struct config *config, struct job *job);
-/* die_by - end as the signal would have ended us. */
+
+/* --- die.c ------------------------------------------------------------------------------------ */
+
+/* die_by - end as the signal would have ended us: a shell's loop stops too. */
 _Noreturn void die_by(int signal_number);
 
 /* --- meter.c: rate and time left, from positions ---------------------------------------------- */

@@ -31,18 +31,6 @@ struct run {
     uint64_t signal_ms;
 };
 
-_Noreturn void die_by(int number)
-{
-    sigset_t set;
-
-    (void)signal(number, SIG_DFL);
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-    (void)raise(number);
-    _exit(128 + number);
-}
-
 static void close_handle(uv_handle_t *handle, void *arg)
 {
     (void)arg;
