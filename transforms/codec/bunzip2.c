@@ -4,8 +4,8 @@
  * and for `decode`, libbz2 decodes it all as it comes.
  */
 
-#include "decoder.h"
 #include "expansion.h"
+#include "lanes.h"
 
 #if HAVE_BZ2
 
@@ -13,7 +13,8 @@
 
 #include "bz2_split.h"
 
-#define LANES_MEMORY_MIN ((uint64_t)32 << 20) /* with less there are none */
+#define LANES_MEMORY_MIN ((uint64_t)32 << 20)
+#define LANE_HOLDS ((uint64_t)5 << 20) /* a piece, and what libbz2 needs for blocks of 900 KB */
 
 struct bunzip2 {
     bz_stream bz;
@@ -119,97 +120,38 @@ static int bunzip2_step(struct leat_stage *stage, void *state, struct leat_in *i
     }
 }
 
+static const struct leat_decoder_lanes lanes = {
+    .state_size = sizeof(struct leat_bz2_split),
+    .result_size = sizeof(struct leat_bz2_result),
+    .history = LEAT_BZ2_HISTORY,
+    .memory_min = LANES_MEMORY_MIN,
+    .holds = LANE_HOLDS,
+    .cut = leat_bz2_cut,
+    .open = leat_bz2_lane_open,
+    .begin = leat_bz2_lane_begin,
+    .step = leat_bz2_lane_step,
+    .merge = leat_bz2_merge,
+    .join = leat_bz2_join,
+    .close = leat_bz2_close,
+};
+
 const struct leat_decoder leat_decoder_bzip2 = {
     .name = "bzip2",
     .state_size = sizeof(struct bunzip2),
     .open = bunzip2_open,
     .step = bunzip2_step,
     .close = bunzip2_close,
+    .lanes = &lanes,
 };
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-struct stage_state {
+union stage_state {
     struct bunzip2 serial;
-    struct leat_bz2_split split;
+    struct leat_bz2_split lanes;
 };
 
-static struct leat_bz2_split *split_of(struct leat_stage *stage)
-{
-    struct stage_state *s = leat_state(stage);
-
-    return &s->split;
-}
-
-static bool in_lanes(const struct leat_stage *stage)
-{
-    return leat_threads(stage) > 1 && leat_memory_limit(stage) >= LANES_MEMORY_MIN;
-}
-
-static int stage_plan(struct leat_stage *stage)
-{
-    if (in_lanes(stage))
-        leat_plan_block(stage, LEAT_BZ2_PIECE, LEAT_BZ2_HISTORY);
-    else
-        leat_plan_nature(stage, LEAT_HEAVY);
-    return leat_expansion_plan(stage);
-}
-
-static int stage_open(struct leat_stage *stage)
-{
-    return in_lanes(stage) ? leat_bz2_lane_open(stage, split_of(stage)) : 0;
-}
-
-static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    struct stage_state *s = leat_state(stage);
-
-    if (in_lanes(stage))
-        return leat_bz2_lane_step(stage, &s->split, in, out);
-    return bunzip2_step(stage, &s->serial, in, out);
-}
-
-static void stage_close(struct leat_stage *stage)
-{
-    struct stage_state *s = leat_state(stage);
-
-    bunzip2_close(stage, &s->serial);
-    leat_bz2_close(stage, &s->split);
-}
-
-static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
-               size_t *ret_take)
-{
-    (void)end;
-    return leat_bz2_cut(stage, split_of(stage), data, len, ret_take);
-}
-
-static int lane_begin(struct leat_stage *stage, const struct leat_in *in)
-{
-    return leat_bz2_lane_begin(split_of(stage), in);
-}
-
-static int merge(struct leat_stage *stage, struct leat_in *in, const void *result,
-                 struct leat_out *out)
-{
-    return leat_bz2_merge(stage, split_of(stage), in, result, out);
-}
-
-static int join(struct leat_stage *stage, enum leat_join when, const void *result,
-                struct leat_out *out)
-{
-    (void)result;
-    (void)out;
-    return when == LEAT_JOIN_TAIL ? leat_bz2_merge_end(stage, split_of(stage)) : LEAT_END;
-}
-
-static const struct leat_split split = {
-    .result_size = sizeof(struct leat_bz2_result),
-    .cut = cut,
-    .begin = lane_begin,
-    .merge = merge,
-    .join = join,
-};
+LEAT_LANES_STAGE(leat_decoder_bzip2, lanes, LEAT_BZ2_PIECE, sizeof(struct leat_bz2_result));
 
 const struct leat_stage_type leat_stage_bunzip2 = {
     .name = "bunzip2",
@@ -224,7 +166,7 @@ const struct leat_stage_type leat_stage_bunzip2 = {
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .params_size = sizeof(struct leat_expansion_params),
-    .state_size = sizeof(struct stage_state),
+    .state_size = sizeof(union stage_state),
     .options = leat_expansion_options,
     .split = &split,
     .plan = stage_plan,

@@ -27,13 +27,15 @@ static unsigned level_before(const struct leat_bz2_scan *scan)
     return digit - '0';
 }
 
-int leat_bz2_cut(struct leat_stage *stage, struct leat_bz2_split *s, const uint8_t *data,
-                 size_t len, size_t *ret_take)
+int leat_bz2_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+                 size_t *ret_take, uint64_t *ret_note)
 {
+    struct leat_bz2_split *s = state;
     size_t left = LEAT_BZ2_PIECE - s->have, n = len < left ? len : left;
     unsigned after, level;
     uint64_t magic;
 
+    (void)stage;
     if (!s->scanning) {
         leat_bz2_scan_init(&s->scan);
         s->scanning = true;
@@ -46,10 +48,10 @@ int leat_bz2_cut(struct leat_stage *stage, struct leat_bz2_split *s, const uint8
         level = after == 0 ? level_before(&s->scan) : 0;
         if (level > 0)
             s->level = level;
-        leat_note(stage, after | LEAT_BZ2_PIECE_OF << NOTE_KIND_SHIFT |
-                             (uint64_t)s->level << NOTE_LEVEL_SHIFT);
+        *ret_note =
+            after | LEAT_BZ2_PIECE_OF << NOTE_KIND_SHIFT | (uint64_t)s->level << NOTE_LEVEL_SHIFT;
     } else if (s->have == LEAT_BZ2_PIECE) {
-        leat_note(stage, LEAT_BZ2_CONTINUED << NOTE_KIND_SHIFT);
+        *ret_note = LEAT_BZ2_CONTINUED << NOTE_KIND_SHIFT;
     } else {
         return 0;
     }
@@ -59,8 +61,9 @@ int leat_bz2_cut(struct leat_stage *stage, struct leat_bz2_split *s, const uint8
 
 /* --- a lane ----------------------------------------------------------------------------------- */
 
-int leat_bz2_lane_open(struct leat_stage *stage, struct leat_bz2_split *s)
+int leat_bz2_lane_open(struct leat_stage *stage, void *state)
 {
+    struct leat_bz2_split *s = state;
     int r = leat_bz2_feed_open(&s->feed, stage);
 
     if (r < 0)
@@ -69,11 +72,13 @@ int leat_bz2_lane_open(struct leat_stage *stage, struct leat_bz2_split *s)
     return s->lane.raw ? 0 : LEAT_ENOMEM;
 }
 
-int leat_bz2_lane_begin(struct leat_bz2_split *s, const struct leat_in *in)
+int leat_bz2_lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in)
 {
+    struct leat_bz2_split *s = state;
     struct leat_bz2_lane *l = &s->lane;
     uint8_t *raw = l->raw;
 
+    (void)stage;
     *l = (struct leat_bz2_lane){.raw = raw, .n_raw = in->history_len};
     if (in->history_len > 0)
         memcpy(raw, in->history, in->history_len);
@@ -164,9 +169,10 @@ static int write_contents(struct leat_stage *stage, struct leat_bz2_split *s, st
     }
 }
 
-int leat_bz2_lane_step(struct leat_stage *stage, struct leat_bz2_split *s, struct leat_in *in,
+int leat_bz2_lane_step(struct leat_stage *stage, void *state, struct leat_in *in,
                        struct leat_out *out)
 {
+    struct leat_bz2_split *s = state;
     struct leat_bz2_lane *l = &s->lane;
     int r;
 

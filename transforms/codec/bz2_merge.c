@@ -297,9 +297,10 @@ static bool take_piece(struct leat_bz2_merge *m, struct leat_in *in)
     return m->piece_have == sizeof m->piece;
 }
 
-int leat_bz2_merge(struct leat_stage *stage, struct leat_bz2_split *s, struct leat_in *in,
-                   const struct leat_bz2_result *result, struct leat_out *out)
+int leat_bz2_merge(struct leat_stage *stage, void *state, struct leat_in *in, const void *result,
+                   struct leat_out *out)
 {
+    struct leat_bz2_split *s = state;
     struct leat_bz2_merge *m = &s->merge;
     int r;
 
@@ -339,18 +340,26 @@ int leat_bz2_merge(struct leat_stage *stage, struct leat_bz2_split *s, struct le
     return in->end ? piece_ends(stage, m, result) : LEAT_MORE;
 }
 
-int leat_bz2_merge_end(struct leat_stage *stage, const struct leat_bz2_split *s)
+int leat_bz2_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                  struct leat_out *out)
 {
+    const struct leat_bz2_split *s = state;
     const struct leat_bz2_merge *m = &s->merge;
     const struct leat_bz2_tail *t = &m->tail;
 
+    (void)result;
+    (void)out;
+    if (when != LEAT_JOIN_TAIL)
+        return LEAT_END;
     if (m->mode == LEAT_BZ2_TAIL && t->later_stream && t->place == LEAT_BZ2_IN_HEADER && t->n == 0)
         return LEAT_END;
     return leat_fail_at(stage, LEAT_ETRUNCATED, m->done_to, LEAT_BZ2_TRUNCATED);
 }
 
-void leat_bz2_close(struct leat_stage *stage, struct leat_bz2_split *s)
+void leat_bz2_close(struct leat_stage *stage, void *state)
 {
+    struct leat_bz2_split *s = state;
+
     leat_bz2_feed_close(&s->feed, stage);
     leat_free(stage, s->lane.raw);
     s->lane.raw = NULL;

@@ -10,6 +10,7 @@
 
 #include "bz2_feed.h"
 #include "bz2_scan.h"
+#include "stage.h"
 
 #define LEAT_BZ2_PIECE ((size_t)1 << 20) /* bytes at most: more than encoders make of a block */
 #define LEAT_BZ2_HISTORY 8u              /* has the number, and the bits before it */
@@ -86,17 +87,18 @@ struct leat_bz2_split {
     unsigned level; /* of the last header that it saw */
 };
 
-/* The functions of struct leat_split, and open, step and close of a lane; close also of the others. */
-int leat_bz2_cut(struct leat_stage *stage, struct leat_bz2_split *split, const uint8_t *data,
-                 size_t len, size_t *ret_take);
-int leat_bz2_lane_open(struct leat_stage *stage, struct leat_bz2_split *split);
-int leat_bz2_lane_begin(struct leat_bz2_split *split, const struct leat_in *in);
-int leat_bz2_lane_step(struct leat_stage *stage, struct leat_bz2_split *split, struct leat_in *in,
+/* The functions of struct leat_decoder_lanes; the state is a struct leat_bz2_split. */
+int leat_bz2_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+                 size_t *ret_take, uint64_t *ret_note);
+int leat_bz2_lane_open(struct leat_stage *stage, void *state);
+int leat_bz2_lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in);
+int leat_bz2_lane_step(struct leat_stage *stage, void *state, struct leat_in *in,
                        struct leat_out *out);
-int leat_bz2_merge(struct leat_stage *stage, struct leat_bz2_split *split, struct leat_in *in,
-                   const struct leat_bz2_result *result, struct leat_out *out);
-int leat_bz2_merge_end(struct leat_stage *stage, const struct leat_bz2_split *split);
-void leat_bz2_close(struct leat_stage *stage, struct leat_bz2_split *split);
+int leat_bz2_merge(struct leat_stage *stage, void *state, struct leat_in *in, const void *result,
+                   struct leat_out *out);
+int leat_bz2_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                  struct leat_out *out);
+void leat_bz2_close(struct leat_stage *stage, void *state);
 
 #define LEAT_BZ2_CORRUPT "invalid bzip2 data, or its CRC does not match"
 #define LEAT_BZ2_TRUNCATED "unexpected end of input in a bzip2 stream"

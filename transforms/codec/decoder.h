@@ -4,6 +4,30 @@
 
 #include "stage.h"
 
+/* A format that is decoded in lanes: the functions of struct leat_split, with a state in place of the
+ * stage's. Each lane has a state, and so have the cutter and the join, whose states are not opened. */
+struct leat_decoder_lanes {
+    size_t state_size;
+    size_t result_size; /* at most LEAT_DECODER_RESULT_MAX */
+    size_t history;
+    uint64_t memory_min; /* with a smaller limit for the pipeline there are no lanes */
+    uint64_t holds;      /* bytes that a lane holds, at most, without the windows of frames */
+    /* The first cut is behind the format's first bytes, or right at their end. *ret_note: as
+     * leat_note, set when it returns 1, and less than LEAT_DECODER_NOTE_END. */
+    int (*cut)(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+               size_t *ret_take, uint64_t *ret_note);
+    int (*open)(struct leat_stage *stage, void *state);
+    int (*begin)(struct leat_stage *stage, void *state, const struct leat_in *in);
+    int (*step)(struct leat_stage *stage, void *state, struct leat_in *in, struct leat_out *out);
+    int (*merge)(struct leat_stage *stage, void *state, struct leat_in *in, const void *result,
+                 struct leat_out *out); /* NULL: the outputs are simply put together */
+    int (*join)(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                struct leat_out *out);                    /* for LEAT_JOIN_HEAD it does nothing */
+    void (*close)(struct leat_stage *stage, void *state); /* also what was not opened */
+};
+#define LEAT_DECODER_RESULT_MAX ((size_t)32)
+#define LEAT_DECODER_NOTE_END ((uint64_t)1 << 56)
+
 /* The state that is handed to these is zeroed and aligned as by malloc. */
 struct leat_decoder {
     const char *name;
@@ -11,6 +35,7 @@ struct leat_decoder {
     int (*open)(struct leat_stage *stage, void *state);
     int (*step)(struct leat_stage *stage, void *state, struct leat_in *in, struct leat_out *out);
     void (*close)(struct leat_stage *stage, void *state); /* also after a failed open */
+    const struct leat_decoder_lanes *lanes;               /* NULL: there are none */
 };
 
 /* open, step and close of a stage that is one decoder, whose state is the decoder's. */

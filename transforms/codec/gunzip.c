@@ -10,14 +10,15 @@
 
 #include "bgzf.h"
 #include "bytes.h"
-#include "decoder.h"
 #include "gzip_header.h"
 #include "inflate_options.h"
 #include "inflater.h"
+#include "lanes.h"
 
 #define TRAILER 8u /* bytes: CRC-32, length */
 /* A block's output is at most this part of the memory limit, if it is to be there at once. */
 #define LIMIT_PARTS 16u
+#define LANE_HOLDS ((uint64_t)256 << 10) /* a library's state, with its window */
 
 /* What is read ahead of the deflate data ends in its trailer, so the next member's deflate data
  * always begins at the input cursor. */
@@ -206,15 +207,89 @@ static int gunzip_step(struct leat_stage *stage, void *state, struct leat_in *in
     return r == LEAT_END && g->unfinished ? fail_unfinished(stage, in->offset + in->pos) : r;
 }
 
+/* --- lanes ------------------------------------------------------------------------------------ */
+
+static int lane_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+                    size_t *ret_take, uint64_t *ret_note)
+{
+    struct gunzip *g = state;
+
+    (void)stage;
+    *ret_note = 0;
+    return leat_bgzf_cut(&g->cut, data, len, ret_take);
+}
+
+static int lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in)
+{
+    struct gunzip *g = state;
+
+    (void)stage;
+    g->later_member = in->block > 0;
+    g->place = g->later_member ? BETWEEN : IN_HEADER;
+    g->header = (struct leat_gzip_header){.part = 0};
+    g->header_at = in->offset;
+    g->trailer_have = 0;
+    g->any = g->unfinished = false;
+    return 0;
+}
+
+static int lane_step(struct leat_stage *stage, void *state, struct leat_in *in,
+                     struct leat_out *out)
+{
+    struct gunzip *g = state;
+    int r = run(stage, g, in, out);
+
+    if (r == LEAT_END)
+        *(struct gunzip_result *)leat_result(stage) = (struct gunzip_result){
+            .member = g->any, .unfinished = g->unfinished, .end = in->offset + in->pos};
+    return r;
+}
+
+static int lane_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                     struct leat_out *out)
+{
+    const struct gunzip_result *of_block = result;
+    struct gunzip *g = state;
+
+    (void)out;
+    if (when == LEAT_JOIN_BLOCK) {
+        g->any = true;
+        g->end = of_block->end;
+        if (of_block->member)
+            g->unfinished = of_block->unfinished;
+    }
+    if (when != LEAT_JOIN_TAIL)
+        return LEAT_END;
+    if (!g->any)
+        return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
+                            "unexpected end of input in the gzip header");
+    return g->unfinished ? fail_unfinished(stage, g->end) : LEAT_END;
+}
+
+static const struct leat_decoder_lanes lanes = {
+    .state_size = sizeof(struct gunzip),
+    .result_size = sizeof(struct gunzip_result),
+    .holds = LANE_HOLDS,
+    .cut = lane_cut,
+    .open = gunzip_open,
+    .begin = lane_begin,
+    .step = lane_step,
+    .join = lane_join,
+    .close = gunzip_close,
+};
+
 const struct leat_decoder leat_decoder_gzip = {
     .name = "gzip",
     .state_size = sizeof(struct gunzip),
     .open = gunzip_open,
     .step = gunzip_step,
     .close = gunzip_close,
+    .lanes = &lanes,
 };
 
 /* --- the stage -------------------------------------------------------------------------------- */
+
+LEAT_LANES_CALLBACKS(lanes)
 
 static int stage_plan(struct leat_stage *stage)
 {
@@ -231,58 +306,9 @@ static int stage_open(struct leat_stage *stage)
     return open_with(stage, leat_state(stage), leat_inflate_backend(stage));
 }
 
-static int stage_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
-                     size_t *ret_take)
-{
-    struct gunzip *g = leat_state(stage);
-
-    (void)end;
-    return leat_bgzf_cut(&g->cut, data, len, ret_take);
-}
-
-static int stage_begin(struct leat_stage *stage, const struct leat_in *in)
-{
-    struct gunzip *g = leat_state(stage);
-
-    g->later_member = in->block > 0;
-    g->place = g->later_member ? BETWEEN : IN_HEADER;
-    g->header = (struct leat_gzip_header){.part = 0};
-    g->header_at = in->offset;
-    g->trailer_have = 0;
-    g->any = g->unfinished = false;
-    return 0;
-}
-
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
-    struct gunzip *g = leat_state(stage);
-    int r = run(stage, g, in, out);
-
-    if (r == LEAT_END)
-        *(struct gunzip_result *)leat_result(stage) = (struct gunzip_result){
-            .member = g->any, .unfinished = g->unfinished, .end = in->offset + in->pos};
-    return r;
-}
-
-static int stage_join(struct leat_stage *stage, enum leat_join when, const void *result,
-                      struct leat_out *out)
-{
-    const struct gunzip_result *of_block = result;
-    struct gunzip *g = leat_state(stage);
-
-    (void)out;
-    if (when == LEAT_JOIN_BLOCK) {
-        g->any = true;
-        g->end = of_block->end;
-        if (of_block->member)
-            g->unfinished = of_block->unfinished;
-    }
-    if (when != LEAT_JOIN_TAIL)
-        return LEAT_END;
-    if (!g->any)
-        return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
-                            "unexpected end of input in the gzip header");
-    return g->unfinished ? fail_unfinished(stage, g->end) : LEAT_END;
+    return lane_step(stage, leat_state(stage), in, out);
 }
 
 static void stage_close(struct leat_stage *stage)

@@ -55,9 +55,9 @@ static size_t block_max(unsigned note)
 
 /* --- the cutter ------------------------------------------------------------------------------- */
 
-static int cut_here(struct leat_stage *stage, struct leat_lz4_cutter *c, unsigned note, int place)
+static int cut_here(struct leat_lz4_cutter *c, unsigned note, int place)
 {
-    leat_note(stage, note);
+    c->next_note = note;
     c->place = place;
     c->have = c->taken = 0;
     return 1;
@@ -76,44 +76,44 @@ static int first_over(struct leat_lz4_cutter *c)
     return 0;
 }
 
-static int size_over(struct leat_stage *stage, struct leat_lz4_cutter *c)
+static int size_over(struct leat_lz4_cutter *c)
 {
     uint32_t word = leat_get_le32(c->bytes), size = word & ~STORED;
 
     c->have = 0;
     if (word == 0) {
         if (!(c->note & LEAT_LZ4_NOTE_SUM))
-            return cut_here(stage, c, LEAT_LZ4_HEAD, LEAT_LZ4_IN_FIRST);
+            return cut_here(c, LEAT_LZ4_HEAD, LEAT_LZ4_IN_FIRST);
         c->left = WORD;
         c->place = LEAT_LZ4_IN_END;
         return 0;
     }
     if (size > block_max(c->note)) /* its lane will say so */
-        return cut_here(stage, c, LEAT_LZ4_OTHER, LEAT_LZ4_IN_OTHER);
+        return cut_here(c, LEAT_LZ4_OTHER, LEAT_LZ4_IN_OTHER);
     c->left = size + (c->note & LEAT_LZ4_NOTE_BLOCK_SUMS ? WORD : 0);
     c->place = LEAT_LZ4_IN_DATA;
     return 0;
 }
 
-static int place_over(struct leat_stage *stage, struct leat_lz4_cutter *c)
+static int place_over(struct leat_lz4_cutter *c)
 {
     switch (c->place) {
     case LEAT_LZ4_IN_FIRST:
         return first_over(c);
     case LEAT_LZ4_IN_SIZE:
-        return size_over(stage, c);
+        return size_over(c);
     case LEAT_LZ4_IN_HEADER:
-        return cut_here(stage, c, c->note, LEAT_LZ4_IN_SIZE);
+        return cut_here(c, c->note, LEAT_LZ4_IN_SIZE);
     case LEAT_LZ4_IN_DATA:
         if (c->taken >= LEAT_LZ4_PIECE)
-            return cut_here(stage, c, c->note, LEAT_LZ4_IN_SIZE);
+            return cut_here(c, c->note, LEAT_LZ4_IN_SIZE);
         c->place = LEAT_LZ4_IN_SIZE;
         return 0;
     case LEAT_LZ4_IN_END:
-        return cut_here(stage, c, LEAT_LZ4_HEAD, LEAT_LZ4_IN_FIRST);
+        return cut_here(c, LEAT_LZ4_HEAD, LEAT_LZ4_IN_FIRST);
     case LEAT_LZ4_IN_OTHER:
     default:
-        return cut_here(stage, c, LEAT_LZ4_OTHER, LEAT_LZ4_IN_OTHER);
+        return cut_here(c, LEAT_LZ4_OTHER, LEAT_LZ4_IN_OTHER);
     }
 }
 
@@ -140,34 +140,45 @@ static size_t take(struct leat_lz4_cutter *c, const uint8_t *data, size_t n, boo
     return n;
 }
 
-int leat_lz4_cut(struct leat_stage *stage, struct leat_lz4_cutter *c, const uint8_t *data,
-                 size_t len, size_t *ret_take)
+int leat_lz4_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+                 size_t *ret_take, uint64_t *ret_note)
 {
+    struct leat_lz4_split *s = state;
+    struct leat_lz4_cutter *c = &s->cutter;
     size_t pos = 0;
     int r = 0;
 
+    (void)stage;
     while (pos < len && r == 0) {
         bool over;
 
         pos += take(c, data + pos, len - pos, &over);
         if (over)
-            r = place_over(stage, c);
+            r = place_over(c);
     }
     *ret_take = pos;
+    *ret_note = c->next_note;
     return r;
 }
 
 /* --- a lane ----------------------------------------------------------------------------------- */
 
-int leat_lz4_lane_open(struct leat_stage *stage, struct leat_lz4_lane *l)
+int leat_lz4_lane_open(struct leat_stage *stage, void *state)
 {
+    struct leat_lz4_split *s = state;
+    struct leat_lz4_lane *l = &s->lane;
+
     l->packed = leat_alloc(stage, PACKED_MAX);
     l->plain = leat_alloc(stage, LEAT_LZ4_BLOCK_MAX);
     return l->packed && l->plain ? 0 : LEAT_ENOMEM;
 }
 
-int leat_lz4_lane_begin(struct leat_lz4_lane *l, const struct leat_in *in)
+int leat_lz4_lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in)
 {
+    struct leat_lz4_split *s = state;
+    struct leat_lz4_lane *l = &s->lane;
+
+    (void)stage;
     *l = (struct leat_lz4_lane){
         .packed = l->packed,
         .plain = l->plain,
@@ -266,9 +277,12 @@ static int blocks_step(struct leat_stage *stage, struct leat_lz4_lane *l, struct
     }
 }
 
-int leat_lz4_lane_step(struct leat_stage *stage, struct leat_lz4_lane *l, struct leat_in *in,
+int leat_lz4_lane_step(struct leat_stage *stage, void *state, struct leat_in *in,
                        struct leat_out *out)
 {
+    struct leat_lz4_split *s = state;
+    struct leat_lz4_lane *l = &s->lane;
+
     if (l->piece_written < sizeof l->piece) {
         l->piece_written += leat_write(out, (const uint8_t *)&l->piece + l->piece_written,
                                        sizeof l->piece - l->piece_written);

@@ -170,9 +170,11 @@ static bool take_piece(struct leat_lz4_merge *m, struct leat_in *in)
     return m->piece_have == sizeof m->piece;
 }
 
-int leat_lz4_merge(struct leat_stage *stage, struct leat_lz4_merge *m, struct leat_in *in,
-                   const struct leat_lz4_result *result, struct leat_out *out)
+int leat_lz4_merge(struct leat_stage *stage, void *state, struct leat_in *in, const void *result,
+                   struct leat_out *out)
 {
+    struct leat_lz4_split *s = state;
+    struct leat_lz4_merge *m = &s->merge;
     int r;
 
     if (m->piece_have < sizeof m->piece && !take_piece(m, in))
@@ -194,12 +196,18 @@ int leat_lz4_merge(struct leat_stage *stage, struct leat_lz4_merge *m, struct le
     return LEAT_END;
 }
 
-int leat_lz4_merge_end(struct leat_stage *stage, struct leat_lz4_merge *m, struct leat_out *out)
+int leat_lz4_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                  struct leat_out *out)
 {
     static const uint8_t nothing[1];
+    struct leat_lz4_split *s = state;
+    struct leat_lz4_merge *m = &s->merge;
     struct leat_in end = {.data = nothing, .end = true};
     int r;
 
+    (void)result;
+    if (when != LEAT_JOIN_TAIL)
+        return LEAT_END;
     if (m->in_frame)
         return leat_fail_at(stage, LEAT_ETRUNCATED, m->piece.offset,
                             "unexpected end of input in an lz4 frame");
@@ -214,8 +222,10 @@ int leat_lz4_merge_end(struct leat_stage *stage, struct leat_lz4_merge *m, struc
     return leat_decoder_lz4.step(stage, m->serial, &end, out);
 }
 
-void leat_lz4_close(struct leat_stage *stage, struct leat_lz4_split *s)
+void leat_lz4_close(struct leat_stage *stage, void *state)
 {
+    struct leat_lz4_split *s = state;
+
     if (s->merge.serial) {
         leat_decoder_lz4.close(stage, s->merge.serial);
         leat_free(stage, s->merge.serial);

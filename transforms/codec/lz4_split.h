@@ -7,6 +7,7 @@
 #ifndef LEAT_CODEC_LZ4_SPLIT_H
 #define LEAT_CODEC_LZ4_SPLIT_H
 
+#include "stage.h"
 #include "xxh32.h"
 
 #define LEAT_LZ4_BLOCK_MAX ((size_t)4 << 20)
@@ -51,9 +52,10 @@ struct leat_lz4_cutter {
     } place;
     uint8_t bytes[LEAT_LZ4_FIRST]; /* have of them are there */
     size_t have;
-    size_t left;  /* bytes of this place */
-    size_t taken; /* bytes of the piece */
-    unsigned note;
+    size_t left;        /* bytes of this place */
+    size_t taken;       /* bytes of the piece */
+    unsigned note;      /* of the frame's blocks */
+    unsigned next_note; /* of the piece that begins next */
 };
 
 struct leat_lz4_lane {
@@ -88,18 +90,18 @@ struct leat_lz4_split {
     struct leat_lz4_merge merge;
 };
 
-/* The functions of struct leat_split, and open, step and close of a lane; close also of the others. */
-int leat_lz4_cut(struct leat_stage *stage, struct leat_lz4_cutter *cutter, const uint8_t *data,
-                 size_t len, size_t *ret_take);
-int leat_lz4_lane_open(struct leat_stage *stage, struct leat_lz4_lane *lane);
-int leat_lz4_lane_begin(struct leat_lz4_lane *lane, const struct leat_in *in);
-int leat_lz4_lane_step(struct leat_stage *stage, struct leat_lz4_lane *lane, struct leat_in *in,
+/* The functions of struct leat_decoder_lanes; the state is a struct leat_lz4_split. */
+int leat_lz4_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+                 size_t *ret_take, uint64_t *ret_note);
+int leat_lz4_lane_open(struct leat_stage *stage, void *state);
+int leat_lz4_lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in);
+int leat_lz4_lane_step(struct leat_stage *stage, void *state, struct leat_in *in,
                        struct leat_out *out);
-int leat_lz4_merge(struct leat_stage *stage, struct leat_lz4_merge *merge, struct leat_in *in,
-                   const struct leat_lz4_result *result, struct leat_out *out);
-int leat_lz4_merge_end(struct leat_stage *stage, struct leat_lz4_merge *merge,
-                       struct leat_out *out);
-void leat_lz4_close(struct leat_stage *stage, struct leat_lz4_split *split);
+int leat_lz4_merge(struct leat_stage *stage, void *state, struct leat_in *in, const void *result,
+                   struct leat_out *out);
+int leat_lz4_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                  struct leat_out *out);
+void leat_lz4_close(struct leat_stage *stage, void *state);
 
 /* leat_lz4_for_lanes - can lanes decode a frame with these first bytes? */
 bool leat_lz4_for_lanes(const uint8_t *first);

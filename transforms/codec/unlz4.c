@@ -6,7 +6,7 @@
  * of independent blocks are decoded in lanes; see lz4_split.h.
  */
 
-#include "decoder.h"
+#include "lanes.h"
 
 #if HAVE_LZ4
 
@@ -28,7 +28,8 @@
 #define BLOCK_CODE_LEAST 4u
 #define CONTEXT_BYTES ((uint64_t)1024)
 #define LINKED_BYTES ((uint64_t)128 << 10)
-#define LANES_MEMORY_MIN ((uint64_t)64 << 20) /* with less there are none */
+#define LANES_MEMORY_MIN ((uint64_t)64 << 20)
+#define LANE_HOLDS ((uint64_t)10 << 20) /* a piece with a block that goes beyond it, and a block */
 #define LEGACY_BLOCK ((size_t)8 << 20)
 #define LEGACY_BOUND ((size_t)LZ4_COMPRESSBOUND(8 << 20))
 
@@ -330,12 +331,27 @@ static int unlz4_step(struct leat_stage *stage, void *state, struct leat_in *in,
     return r;
 }
 
+static const struct leat_decoder_lanes lanes = {
+    .state_size = sizeof(struct leat_lz4_split),
+    .result_size = sizeof(struct leat_lz4_result),
+    .memory_min = LANES_MEMORY_MIN,
+    .holds = LANE_HOLDS,
+    .cut = leat_lz4_cut,
+    .open = leat_lz4_lane_open,
+    .begin = leat_lz4_lane_begin,
+    .step = leat_lz4_lane_step,
+    .merge = leat_lz4_merge,
+    .join = leat_lz4_join,
+    .close = leat_lz4_close,
+};
+
 const struct leat_decoder leat_decoder_lz4 = {
     .name = "lz4",
     .state_size = sizeof(struct unlz4),
     .open = unlz4_open,
     .step = unlz4_step,
     .close = unlz4_close,
+    .lanes = &lanes,
 };
 
 void leat_unlz4_had_frame(void *state)
@@ -347,92 +363,12 @@ void leat_unlz4_had_frame(void *state)
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-struct stage_state {
+union stage_state {
     struct unlz4 serial;
-    struct leat_lz4_split split;
+    struct leat_lz4_split lanes;
 };
 
-static struct leat_lz4_split *split_of(struct leat_stage *stage)
-{
-    struct stage_state *s = leat_state(stage);
-
-    return &s->split;
-}
-
-static bool in_lanes(const struct leat_stage *stage)
-{
-    return leat_threads(stage) > 1 && leat_memory_limit(stage) >= LANES_MEMORY_MIN;
-}
-
-static int stage_plan(struct leat_stage *stage)
-{
-    if (in_lanes(stage))
-        leat_plan_block(stage, LEAT_LZ4_BLOCK_MAX, 0);
-    else
-        leat_plan_nature(stage, LEAT_HEAVY);
-    return leat_expansion_plan(stage);
-}
-
-static int stage_open(struct leat_stage *stage)
-{
-    struct stage_state *s = leat_state(stage);
-
-    if (in_lanes(stage))
-        return leat_lz4_lane_open(stage, &s->split.lane);
-    return unlz4_open(stage, &s->serial);
-}
-
-static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    struct stage_state *s = leat_state(stage);
-
-    if (in_lanes(stage))
-        return leat_lz4_lane_step(stage, &s->split.lane, in, out);
-    return unlz4_step(stage, &s->serial, in, out);
-}
-
-static void stage_close(struct leat_stage *stage)
-{
-    struct stage_state *s = leat_state(stage);
-
-    unlz4_close(stage, &s->serial);
-    leat_lz4_close(stage, &s->split);
-}
-
-static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
-               size_t *ret_take)
-{
-    (void)end;
-    return leat_lz4_cut(stage, &split_of(stage)->cutter, data, len, ret_take);
-}
-
-static int lane_begin(struct leat_stage *stage, const struct leat_in *in)
-{
-    return leat_lz4_lane_begin(&split_of(stage)->lane, in);
-}
-
-static int merge(struct leat_stage *stage, struct leat_in *in, const void *result,
-                 struct leat_out *out)
-{
-    return leat_lz4_merge(stage, &split_of(stage)->merge, in, result, out);
-}
-
-static int join(struct leat_stage *stage, enum leat_join when, const void *result,
-                struct leat_out *out)
-{
-    (void)result;
-    if (when != LEAT_JOIN_TAIL)
-        return LEAT_END;
-    return leat_lz4_merge_end(stage, &split_of(stage)->merge, out);
-}
-
-static const struct leat_split split = {
-    .result_size = sizeof(struct leat_lz4_result),
-    .cut = cut,
-    .begin = lane_begin,
-    .merge = merge,
-    .join = join,
-};
+LEAT_LANES_STAGE(leat_decoder_lz4, lanes, LEAT_LZ4_BLOCK_MAX, sizeof(struct leat_lz4_result));
 
 const struct leat_stage_type leat_stage_unlz4 = {
     .name = "unlz4",
@@ -451,7 +387,7 @@ const struct leat_stage_type leat_stage_unlz4 = {
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .params_size = sizeof(struct leat_expansion_params),
-    .state_size = sizeof(struct stage_state),
+    .state_size = sizeof(union stage_state),
     .options = leat_expansion_options,
     .split = &split,
     .plan = stage_plan,

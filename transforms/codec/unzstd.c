@@ -11,8 +11,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "decoder.h"
 #include "expansion.h"
+#include "lanes.h"
 #include "zstd_frame.h"
 #include "zstd_memory.h"
 
@@ -227,15 +227,7 @@ static int unzstd_step(struct leat_stage *stage, void *state, struct leat_in *in
     return r;
 }
 
-const struct leat_decoder leat_decoder_zstd = {
-    .name = "zstd",
-    .state_size = sizeof(struct unzstd),
-    .open = unzstd_open,
-    .step = unzstd_step,
-    .close = unzstd_close,
-};
-
-/* --- the stage -------------------------------------------------------------------------------- */
+/* --- lanes ------------------------------------------------------------------------------------ */
 
 /* What is decoded in one go: several short frames, or one long one. */
 #define BLOCK_CONTENT ((uint64_t)1 << 19)
@@ -247,6 +239,68 @@ const struct leat_decoder leat_decoder_zstd = {
 #define LANES_MAX 16u
 /* With less than this the memory is for the window. */
 #define LIMIT_SPLIT ((uint64_t)32 << 20)
+
+static int lane_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
+                    size_t *ret_take, uint64_t *ret_note)
+{
+    struct unzstd *z = state;
+
+    *ret_note = 0;
+    return leat_zstd_cut(&z->cut, BLOCK_CONTENT, leat_memory_limit(stage) / LIMIT_PARTS, data, len,
+                         ret_take);
+}
+
+static int lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in)
+{
+    struct unzstd *z = state;
+
+    (void)stage;
+    z->place = AT_FRAME;
+    z->header_have = 0;
+    z->later_frame = in->block > 0;
+    return 0;
+}
+
+/* No input at all is no zstd file. */
+static int lane_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
+                     struct leat_out *out)
+{
+    struct unzstd *z = state;
+
+    (void)result;
+    (void)out;
+    if (when == LEAT_JOIN_BLOCK)
+        z->any = true;
+    if (when != LEAT_JOIN_TAIL || z->any)
+        return LEAT_END;
+    return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
+                        "unexpected end of input in a zstd frame header");
+}
+
+static const struct leat_decoder_lanes lanes = {
+    .state_size = sizeof(struct unzstd),
+    .memory_min = LIMIT_SPLIT,
+    .holds = CONTEXT_BYTES,
+    .cut = lane_cut,
+    .open = unzstd_open,
+    .begin = lane_begin,
+    .step = unzstd_step,
+    .join = lane_join,
+    .close = unzstd_close,
+};
+
+const struct leat_decoder leat_decoder_zstd = {
+    .name = "zstd",
+    .state_size = sizeof(struct unzstd),
+    .open = unzstd_open,
+    .step = unzstd_step,
+    .close = unzstd_close,
+    .lanes = &lanes,
+};
+
+/* --- the stage -------------------------------------------------------------------------------- */
+
+LEAT_LANES_CALLBACKS(lanes)
 
 struct unzstd_params {
     struct leat_expansion_params expansion; /* first: expansion.c reads them */
@@ -267,7 +321,7 @@ static int stage_plan(struct leat_stage *stage)
 {
     uint64_t most = leat_memory_limit(stage) / LIMIT_PARTS;
 
-    if (leat_threads(stage) == 1 || leat_memory_limit(stage) < LIMIT_SPLIT)
+    if (!leat_lanes_used(stage, &lanes))
         leat_plan_nature(stage, LEAT_HEAVY);
     leat_plan_block(stage, (size_t)(most < BLOCK_MADE ? most : BLOCK_MADE), 0);
     leat_plan_lanes(stage, LANES_MAX);
@@ -296,45 +350,9 @@ static int stage_open(struct leat_stage *stage)
     return leat_charge(stage, len);
 }
 
-static int stage_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
-                     size_t *ret_take)
-{
-    struct unzstd *z = leat_state(stage);
-
-    (void)end;
-    return leat_zstd_cut(&z->cut, BLOCK_CONTENT, leat_memory_limit(stage) / LIMIT_PARTS, data, len,
-                         ret_take);
-}
-
-static int stage_begin(struct leat_stage *stage, const struct leat_in *in)
-{
-    struct unzstd *z = leat_state(stage);
-
-    z->place = AT_FRAME;
-    z->header_have = 0;
-    z->later_frame = in->block > 0;
-    return 0;
-}
-
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     return unzstd_step(stage, leat_state(stage), in, out);
-}
-
-/* No input at all is no zstd file. */
-static int stage_join(struct leat_stage *stage, enum leat_join when, const void *result,
-                      struct leat_out *out)
-{
-    struct unzstd *z = leat_state(stage);
-
-    (void)result;
-    (void)out;
-    if (when == LEAT_JOIN_BLOCK)
-        z->any = true;
-    if (when != LEAT_JOIN_TAIL || z->any)
-        return LEAT_END;
-    return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
-                        "unexpected end of input in a zstd frame header");
 }
 
 static void stage_close(struct leat_stage *stage)
