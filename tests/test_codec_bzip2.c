@@ -3,7 +3,7 @@
  * The odd streams are made from what the bzip2 tool makes. */
 #include <stdlib.h>
 
-#include "codec_aid.h"
+#include "codec_same.h"
 
 #define MAGIC UINT64_C(0x314159265359)
 #define END_MAGIC UINT64_C(0x177245385090)
@@ -296,38 +296,7 @@ TEST(test_small_and_empty_streams_follow_each_other)
 
 #define FLIPS (test_under_sanitizer() ? 40u : 250u)
 
-static void run_with(const uint8_t *data, size_t len, unsigned threads, size_t piece,
-                     struct memio *ret_io)
-{
-    *ret_io =
-        (struct memio){.in = data, .in_len = len, .piece = piece, .settings = {.threads = threads}};
-    memio_run(ret_io, "bunzip2");
-}
-
-/* With lanes it must end as without them, after the same bytes. */
-static void check_same(const uint8_t *data, size_t len, size_t piece)
-{
-    struct memio serial, lanes;
-
-    run_with(data, len, 1, 0, &serial);
-    for (unsigned threads = 2; threads <= 3; threads++) {
-        run_with(data, len, threads, piece, &lanes);
-        if (lanes.code != serial.code)
-            FAIL("%s (%s), without lanes: %s (%s)", leat_error_name(lanes.code), lanes.error.text,
-                 leat_error_name(serial.code), serial.error.text);
-        ASSERT_STREQ(lanes.error.text, serial.error.text);
-        ASSERT_EQ(lanes.error.has_offset, serial.error.has_offset);
-        ASSERT_LE(lanes.error.offset, len);
-        /* Where it was cut in the byte in which a block ends, that block may be missing. */
-        if (lanes.code == LEAT_ETRUNCATED && lanes.out_len < serial.out_len)
-            serial.out_len = lanes.out_len;
-        if (serial.out_len > 0)
-            ASSERT_BYTES_EQ(lanes.out, lanes.out_len, serial.out, serial.out_len);
-        ASSERT_LE(lanes.stats.memory_peak, lanes.stats.memory_limit);
-        memio_free(&lanes);
-    }
-    memio_free(&serial);
-}
+static const struct codec_same bunzip2 = {"bunzip2", CODEC_SAME_TEXT | CODEC_SAME_BYTES};
 
 /* Several blocks in one stream, then streams of a block and of none. */
 static struct codec_bytes several_blocks(void)
@@ -346,43 +315,23 @@ static struct codec_bytes several_blocks(void)
 TEST(test_damage_comes_to_the_same_with_lanes)
 {
     struct codec_bytes z;
-    uint64_t random = 20261123;
 
     if (!have_bzip2())
         SKIP(1, "no bzip2");
     z = several_blocks();
-    check_same(z.data, z.len, 0);
-    for (unsigned i = 0; i < FLIPS; i++) {
-        size_t at = i < 100 ? i : test_random(&random) % z.len;
-        uint8_t flip = (uint8_t)(1u << test_random(&random) % 8);
-
-        test_context("byte %zu of %zu ^ 0x%02x", at, z.len, flip);
-        z.data[at] ^= flip;
-        check_same(z.data, z.len, i % 3 ? 0 : MEMIO_RANDOM);
-        z.data[at] ^= flip;
-    }
+    ASSERT_EQ(codec_same(&bunzip2, z.data, z.len, 0), 0);
+    codec_same_damaged(&bunzip2, &z, 100, FLIPS);
     free(z.data);
 }
 
 TEST(test_truncation_comes_to_the_same_with_lanes)
 {
     struct codec_bytes z;
-    uint64_t random = 7;
 
     if (!have_bzip2())
         SKIP(1, "no bzip2");
     z = several_blocks();
-    for (size_t len = 0; len < 40; len++) {
-        test_context("%zu, or %zu less, of %zu bytes", len, len, z.len);
-        check_same(z.data, len, 1);
-        check_same(z.data, z.len - len, 0);
-    }
-    for (unsigned i = 0; i < FLIPS; i++) {
-        size_t len = test_random(&random) % z.len;
-
-        test_context("%zu of %zu bytes", len, z.len);
-        check_same(z.data, len, 0);
-    }
+    codec_same_cut(&bunzip2, &z, FLIPS);
     free(z.data);
 }
 
@@ -401,23 +350,12 @@ TEST(test_what_follows_a_stream_comes_to_the_same_with_lanes)
     if (!have_bzip2())
         SKIP(1, "no bzip2");
     z = several_blocks();
-    for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
-        size_t n = strlen(after[i]);
-        uint8_t *data = malloc(z.len + n);
-
-        ASSERT_NOT_NULL(data);
-        memcpy(data, z.data, z.len);
-        memcpy(data + z.len, after[i], n);
-        test_context("then %s", after[i]);
-        check_same(data, z.len + n, 0);
-        check_same((const uint8_t *)after[i], n, 1);
-        free(data);
-    }
+    codec_same_before(&bunzip2, &z, after, sizeof(after) / sizeof(after[0]));
     test_context("only noise");
-    check_same(noise.data, noise.len, 0);
+    codec_same(&bunzip2, noise.data, noise.len, 0);
     z = append(z, noise);
     test_context("then noise");
-    check_same(z.data, z.len, 0);
+    codec_same(&bunzip2, z.data, z.len, 0);
     free(z.data);
 }
 
@@ -436,7 +374,7 @@ TEST(test_blocks_without_their_numbers_come_to_the_same_with_lanes)
         last = (last << 1 | get(&b, 1)) & ((UINT64_C(1) << 48) - 1);
     ASSERT_GT(b.at, 8 * 900000);
     z.data[b.at / 8 - 3] ^= 8;
-    check_same(z.data, z.len, 0);
+    codec_same(&bunzip2, z.data, z.len, 0);
     free(z.data);
     free(noise.data);
 }

@@ -1,7 +1,7 @@
 /* test_codec_decode.c - decode: recognised or not, wherever the first bytes are cut. */
 #include <stdlib.h>
 
-#include "codec_aid.h"
+#include "codec_same.h"
 
 static void expect(const void *data, size_t len, const void *plain, size_t plain_len)
 {
@@ -88,4 +88,115 @@ TEST(test_one_layer_is_unwrapped)
     expect(twice.data, twice.len, once.data, once.len);
     free(once.data);
     free(twice.data);
+}
+
+/* --- in lanes --------------------------------------------------------------------------------- */
+
+#define FLIPS (test_under_sanitizer() ? 25u : 120u)
+
+/* What decode takes apart in lanes, and some that it does not. Blocks and frames are small, so that
+ * there are many; bzip2 makes none smaller. */
+struct lanes_case {
+    const char *encode;
+    struct codec_same decode;
+    size_t len;
+};
+
+static const struct lanes_case cases[] = {
+    {"gzip --blocks", {"decode", CODEC_SAME_ALL}, 3000000},
+    {"gzip", {"decode", CODEC_SAME_ALL}, 200000},
+    {"zstd --seekable=100K", {"decode", CODEC_SAME_TEXT}, 2000000},
+    {"zstd", {"decode", CODEC_SAME_TEXT}, 200000},
+    {"bzip2 -1", {"decode", CODEC_SAME_TEXT | CODEC_SAME_BYTES}, 420000},
+    {"lz4 -B4", {"decode", 0}, 3000000},
+    {"lz4 -B4D", {"decode", 0}, 200000},
+    {"xz -0 --block-size=64K", {"decode", CODEC_SAME_TEXT}, 300000},
+    {"lzip -0", {"decode", CODEC_SAME_TEXT}, 200000},
+    {"compress", {"decode", CODEC_SAME_ALL}, 200000},
+    {"zlib", {"decode", CODEC_SAME_ALL}, 2000000},
+};
+
+static void each_case(void (*check)(const struct lanes_case *c, const struct codec_bytes *z))
+{
+    unsigned missing = 0;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct codec_bytes text = codec_text(cases[i].len, i), z = {.data = NULL};
+
+        test_context("%s", cases[i].encode);
+        if (codec_missing(cases[i].encode)) {
+            missing++;
+        } else {
+            codec_append_run(&z, cases[i].encode, &text);
+            check(&cases[i], &z);
+        }
+        free(z.data);
+        free(text.data);
+    }
+    if (missing)
+        SKIP(missing, "built without a library");
+}
+
+static void check_pieces(const struct lanes_case *c, const struct codec_bytes *z)
+{
+    static const size_t pieces[] = {0, 4099, MEMIO_RANDOM};
+
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+        ASSERT_EQ(codec_same(&c->decode, z->data, z->len, pieces[i]), 0);
+}
+
+TEST(test_every_format_comes_to_the_same_with_lanes)
+{
+    each_case(check_pieces);
+}
+
+static void check_damage(const struct lanes_case *c, const struct codec_bytes *z)
+{
+    codec_same_damaged(&c->decode, z, 40, FLIPS);
+}
+
+TEST(test_damage_comes_to_the_same_with_lanes)
+{
+    each_case(check_damage);
+}
+
+static void check_cut(const struct lanes_case *c, const struct codec_bytes *z)
+{
+    codec_same_cut(&c->decode, z, FLIPS / 10);
+}
+
+TEST(test_truncation_comes_to_the_same_with_lanes)
+{
+    each_case(check_cut);
+}
+
+/* Also a stream of another format: what follows is taken as the first one's. */
+static void check_after(const struct lanes_case *c, const struct codec_bytes *z)
+{
+    static const char *const after[] = {"garbage", "\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "BZh91AY&SY",
+                                        "\x04\x22\x4d\x18"};
+
+    codec_same_before(&c->decode, z, after, sizeof(after) / sizeof(after[0]));
+}
+
+TEST(test_what_follows_comes_to_the_same_with_lanes)
+{
+    each_case(check_after);
+}
+
+TEST(test_unknown_data_comes_to_the_same_with_lanes)
+{
+    static const struct codec_same any = {"decode", CODEC_SAME_ALL},
+                                   strict = {"decode --strict", CODEC_SAME_ALL};
+    static const char *const data[] = {"", "a", "plain text", "\x1f", "\x1f\x8b", "BZh91AY"};
+
+    for (size_t i = 0; i < sizeof(data) / sizeof(data[0]); i++) {
+        const uint8_t *bytes = (const uint8_t *)data[i];
+
+        test_context("data %zu", i);
+        for (size_t piece = 0; piece < 3; piece++) {
+            ASSERT_EQ(codec_same(&any, bytes, strlen(data[i]), piece), 0);
+            ASSERT_EQ(codec_same(&strict, bytes, strlen(data[i]), piece), LEAT_ECORRUPT);
+        }
+    }
 }

@@ -24,6 +24,11 @@ static const struct pair pairs[] = {
     {"brotli", "unbrotli"},
     {"compress", "uncompress"},
     {"gzip", "decode"},
+    {"gzip --blocks", "decode"},
+    {"zstd --seekable=64K", "decode"},
+    {"bzip2 -1", "decode"},
+    {"lz4 -B4", "decode"},
+    {"xz -0", "decode"},
     {"zstd : gzip", "decode --all"},
 };
 

@@ -1,7 +1,7 @@
 /* bunzip2.c - bzip2 streams, one after another, to what is in them.
  *
- * With several threads, and memory for them, blocks are decoded in lanes; see bz2_split.h. Otherwise,
- * and for `decode`, libbz2 decodes it all as it comes.
+ * With several threads, and memory for them, blocks are decoded in lanes; see bz2_split.h. Otherwise
+ * libbz2 decodes it all as it comes.
  */
 
 #include "expansion.h"
@@ -161,7 +161,7 @@ const struct leat_stage_type leat_stage_bunzip2 = {
         "the last stream, and a CRC that does not match are errors.\n\n"
         "Blocks are found by the number that each begins with, and decoded by as many workers as "
         "there are threads and as fit in --memory: 5 MiB each. A number that turned up by "
-        "chance is noticed. With less than --memory=32M, and in decode, there is one.",
+        "chance is noticed. With less than --memory=32M there is one.",
     .examples = "read big.log : bzip2 : bunzip2 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,

@@ -1,67 +1,20 @@
 /* decode.c - recognises the codec by the first bytes, and decodes; other data goes through as it is.
  *
  * With --all, what comes out is looked at in the same way: the layers are a row of decoders, and
- * between two of them lies a buffer. The last layer, plain data, needs none.
- *
- * A codec is one line of the table: its first bytes, and the decoder that it shares with its own
- * stage. zlib and raw deflate have no first bytes to know them by.
+ * between two of them lies a buffer. The last layer, plain data, needs none. Without it, and with
+ * threads and memory for that, the format is decoded in lanes; see decode_lanes.c.
  */
 
-#include <string.h>
+#include "decode_lanes.h"
 
-#include "decoder.h"
-#include "expansion.h"
-
-#define SIGNATURE_MAX 13u
 #define DEPTH_DEFAULT 8
 #define DEPTH_MAX 32
 #define HOLD_BYTES ((size_t)65536) /* between two layers */
 
-struct signature {
-    const char *bytes;
-    size_t len;
-    const char *mask; /* which bits of them count; NULL: all */
-    const struct leat_decoder *decoder;
-};
-
-static const struct signature signatures[] = {
-    {"\x1f\x8b\x08", 3, NULL, &leat_decoder_gzip},
-    {"\x28\xb5\x2f\xfd", 4, NULL, &leat_decoder_zstd},
-    {"\x50\x2a\x4d\x18", 4, "\xf0\xff\xff\xff", &leat_decoder_zstd}, /* a skippable frame */
-    {"\x1f\x9d\x80", 3, "\xff\xff\x60", &leat_decoder_compress},
-#if HAVE_BZ2 /* "BZh" and a digit, and the magic number of a block or of the end */
-    {"BZh0\x31\x41\x59\x26\x53\x59", 10, "\xff\xff\xff\xf0\xff\xff\xff\xff\xff\xff",
-     &leat_decoder_bzip2},
-    {"BZh0\x17\x72\x45\x38\x50\x90", 10, "\xff\xff\xff\xf0\xff\xff\xff\xff\xff\xff",
-     &leat_decoder_bzip2},
-#endif
-#if HAVE_LZ4
-    {"\x04\x22\x4d\x18", 4, NULL, &leat_decoder_lz4},
-    {"\x02\x21\x4c\x18", 4, NULL, &leat_decoder_lz4}, /* the legacy format */
-#endif
-#if HAVE_LZMA
-    {"\xfd\x37\x7a\x58\x5a\x00", 6, NULL, &leat_decoder_xz},
-    {"LZIP\x00", 5, "\xff\xff\xff\xff\xf0", &leat_decoder_lzip},
-    /* It has no signature: the usual coder's parameters, a dictionary of whole 256 bytes, and a length
-     * that is not stated, as encoders that stream write it. */
-    {"\x5d\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 13,
-     "\xff\xff\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", &leat_decoder_lzma},
-#endif
-};
-
-#define N_SIGNATURES (sizeof signatures / sizeof signatures[0])
-
-struct decode_params {
-    struct leat_expansion_params expansion;
-    int64_t depth; /* layers; 0: one, and what is in it is not looked at */
-    int strict;
-};
-
 struct layer {
-    uint8_t first[SIGNATURE_MAX]; /* have of them are there, first_pos are handed on */
-    size_t have, first_pos;
-    bool known; /* what it is; decoder NULL: plain data */
-    const struct leat_decoder *decoder;
+    struct leat_first first;
+    bool known;                         /* what it is */
+    const struct leat_decoder *decoder; /* NULL: plain data */
     void *state;
     struct leat_out *hold; /* what it gives, for the layer in it */
     uint64_t given;        /* bytes that the layer in it took */
@@ -72,52 +25,36 @@ struct decode {
     struct layer layers[DEPTH_MAX + 1];
 };
 
-static const struct decode_params *params_of(const struct leat_stage *stage)
+union state {
+    struct leat_decode_lane lane; /* if it is in lanes */
+    struct decode serial;
+};
+
+static const struct leat_decode_params *params_of(const struct leat_stage *stage)
 {
     return leat_params(stage);
 }
 
-/* Do the first n bytes, at most the signature's length, agree with it? */
-static bool agrees(const struct layer *l, const struct signature *s, size_t n)
+int leat_decode_unknown(struct leat_stage *stage)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint8_t mask = s->mask ? (uint8_t)s->mask[i] : 0xff;
-
-        if ((l->first[i] ^ (uint8_t)s->bytes[i]) & mask)
-            return false;
-    }
-    return true;
-}
-
-/* Is it clear what the data is? */
-static bool recognise(struct layer *l, bool end)
-{
-    bool maybe = false;
-
-    for (size_t i = 0; i < N_SIGNATURES; i++) {
-        const struct signature *s = &signatures[i];
-
-        if (l->have >= s->len && agrees(l, s, s->len)) {
-            l->decoder = s->decoder;
-            return true;
-        }
-        maybe = maybe || (l->have < s->len && agrees(l, s, l->have));
-    }
-    return end || !maybe;
+    if (!params_of(stage)->strict)
+        return 0;
+    return leat_fail_at(stage, LEAT_ECORRUPT, 0,
+                        "not in a format that is known by its first bytes");
 }
 
 /* It is known what layer `at` is: make ready to decode it, if it is to be decoded. */
 static int begin(struct leat_stage *stage, struct layer *l, size_t at)
 {
-    const struct decode_params *p = params_of(stage);
-    int r;
+    const struct leat_decode_params *p = params_of(stage);
+    int r = 0;
 
-    if (!l->decoder && at == 0 && p->strict)
-        return leat_fail_at(stage, LEAT_ECORRUPT, 0,
-                            "not in a format that is known by its first bytes");
     l->known = true;
+    l->decoder = leat_format_decoder(l->first.format);
+    if (!l->decoder && at == 0)
+        r = leat_decode_unknown(stage);
     if (!l->decoder)
-        return LEAT_END;
+        return r < 0 ? r : LEAT_END;
     if (p->depth > 0 && at == (size_t)p->depth)
         return leat_fail(stage, LEAT_ELIMIT,
                          "%s data in %zu layers of compression, and the limit is %lld; raise "
@@ -138,47 +75,15 @@ static int begin(struct leat_stage *stage, struct layer *l, size_t at)
 /* Takes the first bytes, as few as tell. Returns LEAT_END when it is known what they begin. */
 static int look(struct leat_stage *stage, struct layer *l, size_t at, struct leat_in *in)
 {
-    while (!recognise(l, in->end && in->pos == in->len)) {
-        if (in->pos == in->len)
-            return LEAT_MORE;
-        l->first[l->have++] = in->data[in->pos++];
-    }
-    return begin(stage, l, at);
+    in->pos += leat_first_look(&l->first, in->data + in->pos, in->len - in->pos, in->end);
+    return l->first.known ? begin(stage, l, at) : LEAT_MORE;
 }
 
-/* Plain data: the first bytes as a copy, all others by reference. */
-static int pass(struct layer *l, struct leat_in *in, struct leat_out *out)
-{
-    l->first_pos += leat_write(out, l->first + l->first_pos, l->have - l->first_pos);
-    if (l->first_pos < l->have)
-        return LEAT_MORE;
-    while (in->pos < in->len)
-        if (leat_pass(out, in, in->len - in->pos) == 0)
-            return LEAT_MORE;
-    return in->end ? LEAT_END : LEAT_MORE;
-}
-
-/* The decoder sees the first bytes as an input of their own. */
 static int run(struct leat_stage *stage, struct layer *l, size_t at, struct leat_in *in,
                struct leat_out *out)
 {
-    int r = LEAT_MORE;
+    int r = leat_first_run(&l->first, stage, l->decoder->step, l->state, in, out);
 
-    while (l->first_pos < l->have && r == LEAT_MORE) {
-        struct leat_in first = {
-            .data = l->first,
-            .pos = l->first_pos,
-            .len = l->have,
-            .end = in->end && in->pos == in->len,
-        };
-
-        r = l->decoder->step(stage, l->state, &first, out);
-        l->first_pos = first.pos;
-        if (r == LEAT_MORE && first.pos < first.len)
-            return r;
-    }
-    if (r == LEAT_MORE)
-        r = l->decoder->step(stage, l->state, in, out);
     if (r < 0 && at > 0)
         return leat_fail_within(stage, "; in layer %zu, %s", at + 1, l->decoder->name);
     return r;
@@ -235,7 +140,7 @@ static bool inner_is_plain(const struct decode *d, size_t at)
     const struct layer *l = &d->layers[at], *inner = l + 1;
     const uint8_t *data;
 
-    return inner->known && !inner->decoder && inner->first_pos == inner->have && !l->ended &&
+    return inner->known && !inner->decoder && inner->first.pos == inner->first.have && !l->ended &&
            leat_hold_data(l->hold, &data) == 0;
 }
 
@@ -251,7 +156,7 @@ static int layer_step(struct leat_stage *stage, struct decode *d, size_t at, str
             return r;
     }
     if (!l->decoder)
-        return pass(l, in, out);
+        return leat_first_run(&l->first, stage, leat_plain_step, NULL, in, out);
     if (!l->hold || inner_is_plain(d, at))
         return run(stage, l, at, in, out);
     return run_with_inner(stage, d, at, in, out);
@@ -259,15 +164,33 @@ static int layer_step(struct leat_stage *stage, struct decode *d, size_t at, str
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static int decode_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+static int decode_plan(struct leat_stage *stage)
 {
-    return layer_step(stage, leat_state(stage), 0, in, out);
+    if (leat_decode_in_lanes(stage))
+        leat_decode_lanes_plan(stage);
+    else
+        leat_plan_nature(stage, LEAT_HEAVY);
+    return leat_expansion_plan(stage);
 }
 
-static void decode_close(struct leat_stage *stage)
+static int decode_open(struct leat_stage *stage)
 {
-    struct decode *d = leat_state(stage);
+    union state *s = leat_state(stage);
 
+    return leat_decode_in_lanes(stage) ? leat_decode_lane_open(stage, &s->lane) : 0;
+}
+
+static int decode_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    union state *s = leat_state(stage);
+
+    if (leat_decode_in_lanes(stage))
+        return leat_decode_lane_step(stage, &s->lane, in, out);
+    return layer_step(stage, &s->serial, 0, in, out);
+}
+
+static void close_layers(struct leat_stage *stage, struct decode *d)
+{
     for (size_t i = 0; i <= DEPTH_MAX; i++) {
         struct layer *l = &d->layers[i];
 
@@ -279,11 +202,21 @@ static void decode_close(struct leat_stage *stage)
     }
 }
 
+static void decode_close(struct leat_stage *stage)
+{
+    union state *s = leat_state(stage);
+
+    if (leat_decode_in_lanes(stage))
+        leat_decode_lane_close(stage, &s->lane);
+    else
+        close_layers(stage, &s->serial);
+}
+
 static const struct leat_option options[] = {
     {.name = "all",
      .short_name = 'a',
      .kind = LEAT_OPT_INT,
-     .offset = offsetof(struct decode_params, depth),
+     .offset = offsetof(struct leat_decode_params, depth),
      .metavar = "DEPTH",
      .min = 1,
      .max = DEPTH_MAX,
@@ -293,7 +226,7 @@ static const struct leat_option options[] = {
              "with status 7"},
     {.name = "strict",
      .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct decode_params, strict),
+     .offset = offsetof(struct leat_decode_params, strict),
      .help = "data of no known format is an error"},
     LEAT_EXPANSION_OPTIONS,
     {0},
@@ -310,16 +243,23 @@ const struct leat_stage_type leat_stage_decode = {
         "zlib, raw deflate, brotli and other lzma data go through unchanged; unzlib, inflate, "
         "unbrotli and unlzma decode them. Data that begins like a codec's and is not valid is an "
         "error. A skippable frame at the beginning is taken for one of zstd; unlz4 reads those of "
-        "lz4.",
+        "lz4.\n\n"
+        "BGZF, zstd of several frames, bzip2 and lz4 are decoded by several workers, as by gunzip, "
+        "unzstd, bunzip2 and unlz4, and xz as by unxz; other formats, and plain data, by one. There "
+        "are as many workers as threads, but with --memory=256M no more than four, and with more in "
+        "proportion, as each but the first keeps 10 MiB for what the format may need. With less than "
+        "--memory=128M, and with --all, there is one for all but xz.",
     .examples = "read big.log.gz : decode : count -l\n"
                 "read big.log : decode : count -l\n"
                 "read big.log.gz : zstd : decode --all : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY,
-    .params_size = sizeof(struct decode_params),
-    .state_size = sizeof(struct decode),
+    .nature = LEAT_SPLIT, /* LEAT_HEAVY for one thread, with little memory, and with --all */
+    .params_size = sizeof(struct leat_decode_params),
+    .state_size = sizeof(union state),
     .options = options,
-    .plan = leat_expansion_plan,
+    .split = &leat_decode_split,
+    .plan = decode_plan,
+    .open = decode_open,
     .step = decode_step,
     .close = decode_close,
 };

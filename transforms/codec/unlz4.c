@@ -381,8 +381,7 @@ const struct leat_stage_type leat_stage_unlz4 = {
         "be told from a whole one. Frames that need a dictionary are refused.\n\n"
         "Frames of independent blocks, which are those that our lz4 and the lz4 command write, are "
         "decoded by as many workers as there are threads and as fit in --memory: 10 MiB each. With "
-        "less than --memory=64M, in decode, and from the first frame of another kind on, there is "
-        "one.",
+        "less than --memory=64M, and from the first frame of another kind on, there is one.",
     .examples = "read big.log : lz4 : unlz4 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
