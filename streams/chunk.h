@@ -22,7 +22,7 @@ struct leat_chunk {
     uint8_t *data;
 };
 
-/* A range of a chunk; holds one reference to it. */
+/* A range of a chunk; holds one reference to it. In a queue, without a chunk: a flush mark. */
 struct leat_slice {
     struct leat_chunk *chunk;
     size_t off, len;
@@ -71,6 +71,11 @@ void leat_pool_uncharge(struct leat_pool *pool, uint64_t n);
 
 struct leat_chunk *leat_chunk_ref(struct leat_chunk *chunk);
 void leat_chunk_unref(struct leat_chunk *chunk); /* NULL is fine */
+
+static inline bool leat_slice_is_mark(const struct leat_slice *slice)
+{
+    return !slice->chunk;
+}
 
 static inline const uint8_t *leat_slice_data(const struct leat_slice *slice)
 {

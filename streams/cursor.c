@@ -95,10 +95,17 @@ void leat_out_end(struct leat_out *out)
     flush(out);
 }
 
-/* May one more slice be queued and the place for flush still be free? */
+void leat_out_mark(struct leat_out *out)
+{
+    if (out->to && out->marked < out->total)
+        leat_queue_mark(out->to);
+    out->marked = out->total;
+}
+
+/* May one more slice be queued and the places for flush and for a mark still be free? */
 static bool queue_has_room(const struct leat_out *out)
 {
-    return out->to && out->to->n + 2 <= LEAT_QUEUE_SLICES;
+    return out->to && out->to->n + 3 <= LEAT_QUEUE_SLICES;
 }
 
 static bool new_fill(struct leat_out *out)

@@ -26,6 +26,11 @@ static inline struct leat_slice *leat_queue_head(struct leat_queue *q)
 /* leat_queue_push - takes the slice. The queue has room: n < LEAT_QUEUE_SLICES. A slice that
  * continues the last one joins it. */
 void leat_queue_push(struct leat_queue *q, struct leat_slice slice);
+/* leat_queue_mark - a flush mark at the end; n < LEAT_QUEUE_SLICES. */
+static inline void leat_queue_mark(struct leat_queue *q)
+{
+    leat_queue_push(q, (struct leat_slice){.chunk = NULL});
+}
 /* leat_queue_pop - drops the head, which the caller has moved from or unreferenced. */
 void leat_queue_pop(struct leat_queue *q);
 /* leat_queue_clear - drops all; returns how many bytes that was. */
@@ -42,6 +47,7 @@ struct leat_out {
     size_t room_max;         /* settings.room; 0: no limit */
     size_t step_bytes;       /* produced in this step */
     uint64_t total;          /* produced since the start */
+    uint64_t marked;         /* of that, before the last flush mark */
     bool full;               /* the step ran out of room: it may have more */
     bool starved;            /* the pool is at its limit */
     bool nomem;
@@ -57,5 +63,8 @@ void leat_out_done(struct leat_out *out);
 /* leat_out_begin, _end - around each step; _end puts what was committed into the queue. */
 void leat_out_begin(struct leat_out *out);
 void leat_out_end(struct leat_out *out);
+/* leat_out_mark - between two steps: a flush mark behind what was given, if anything was since the
+ * last one. There is room for it. */
+void leat_out_mark(struct leat_out *out);
 
 #endif

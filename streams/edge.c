@@ -80,8 +80,10 @@ static uint64_t drop_all(struct leat_edge *e)
     }
     e->charge = e->inflight;
     e->queued = 0;
-    if (e->spill)
+    if (e->spill) {
         e->spill->got = e->spill->put;
+        e->spill->marked = false;
+    }
     return bytes;
 }
 
@@ -172,7 +174,9 @@ static void pop(struct leat_edge *e, struct leat_item *ret_item)
 
 static bool has_room(const struct leat_edge *e)
 {
-    return e->n < e->items && e->charge < e->high && spilled(e) == 0;
+    bool spills = e->spill && (spilled(e) > 0 || e->spill->marked);
+
+    return e->n < e->items && e->charge < e->high && !spills;
 }
 
 static bool spill_has_room(const struct leat_edge *e, uint64_t n)
@@ -223,6 +227,12 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
     return 0;
 }
 
+static void mark_spill(struct leat_spill *spill)
+{
+    spill->mark = spill->put;
+    spill->marked = true;
+}
+
 int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
 {
     uint64_t n = item->slice.len;
@@ -234,6 +244,8 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
         r = LEAT_ECANCELLED;
     } else if (has_room(e)) {
         push(e, item);
+    } else if (item->flush && e->spill) {
+        mark_spill(e->spill);
     } else if (n > 0 && spill_has_room(e, n)) {
         r = write_spill(e, &item->slice);
     } else {
@@ -271,7 +283,7 @@ void leat_edge_finish(struct leat_edge *e, enum leat_edge_state state)
 /* From the file. Enters and leaves with the lock held. */
 static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
 {
-    uint64_t at = e->spill->got, n = spilled(e);
+    uint64_t at = e->spill->got, n = (e->spill->marked ? e->spill->mark : e->spill->put) - at;
     struct leat_chunk *chunk;
     int r;
 
@@ -319,6 +331,9 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
         r = LEAT_EMPTY;
     } else if (e->n > 0) {
         pop(e, ret_item);
+    } else if (e->spill && e->spill->marked && e->spill->got == e->spill->mark) {
+        e->spill->marked = false;
+        *ret_item = (struct leat_item){.flush = true};
     } else if (spilled(e) > 0) {
         r = read_spill(e, ret_item);
     } else {

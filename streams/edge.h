@@ -5,7 +5,7 @@
  *
  * An edge may have a spill: when memory is at its mark, what follows goes to a file until the reader
  * has taken all of it. And it may have a gate: the reader gets nothing until so much is there, and
- * again after it has run empty.
+ * again after it has run empty. Of the flush marks in a spill only the last one is kept.
  */
 #ifndef LEAT_EDGE_H
 #define LEAT_EDGE_H
@@ -24,14 +24,16 @@ struct leat_block {
     uint64_t offset;           /* of its first byte in the stage's input */
     uint64_t bytes;            /* of input, counted by the lane that owns it */
     struct leat_slice history; /* chunk NULL: none */
+    bool flush;                /* a mark ended it; known to the lane with its end */
     max_align_t result[];
 };
 
-/* A slice, or a mark (chunk NULL), or both. */
+/* A slice, or a flush mark (chunk NULL), and how a block lies to it. */
 struct leat_item {
     struct leat_slice slice;
     struct leat_block *begin; /* the slice is the first of this block */
     struct leat_block *end;   /* the block ends after the slice */
+    bool flush;               /* it is a mark; with `end`: a mark ended the block */
 };
 
 enum leat_edge_state {

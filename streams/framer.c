@@ -89,14 +89,20 @@ static void advance(struct leat_framer *f, struct leat_queue *raw, size_t n)
     }
 }
 
-/* One move: finish the carried record, or hand on whole records, or carry a piece. */
+/* One move: finish the carried record, or hand on whole records or a mark, or carry a piece. */
 static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue *framed)
 {
     struct leat_slice *s = leat_queue_head(raw);
-    const uint8_t *data = leat_slice_data(s), *end;
+    const uint8_t *data, *end;
     size_t n = s->len;
     int r;
 
+    if (leat_slice_is_mark(s)) { /* what is carried stays: it is no record yet */
+        leat_queue_mark(framed);
+        leat_queue_pop(raw);
+        return 0;
+    }
+    data = leat_slice_data(s);
     if (!leat_framer_empty(f)) {
         end = memchr(data, f->delimiter, n);
         if (end)

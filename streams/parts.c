@@ -312,7 +312,7 @@ static int hand_over(struct leat_segment *seg)
     struct leat_slice *s;
 
     while ((s = leat_queue_head(&port->last))) {
-        struct leat_item item = {.slice = *s};
+        struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s)};
         int r = seg->parts->gone ? 0 : leat_edge_write(port->edge, &item);
 
         if (r == LEAT_FULL || (r < 0 && leat_parts_failed(seg)))
@@ -327,11 +327,20 @@ static int hand_over(struct leat_segment *seg)
     return 0;
 }
 
+/* A flush mark between two parts is for neither. */
+static void drop_marks(struct leat_queue *q)
+{
+    while (leat_queue_head(q) && leat_slice_is_mark(leat_queue_head(q)))
+        leat_queue_pop(q);
+}
+
 int leat_parts_turn(struct leat_segment *seg)
 {
     struct leat_parts *parts = seg->parts;
     int r = 0;
 
+    if (!parts->active)
+        drop_marks(&seg->ports[0].last);
     if (leat_queue_head(&seg->ports[0].last) && !parts->active) {
         if (atomic_load(&parts->live) > 0)
             return (int)leat_segment_park(seg, LEAT_PARK_OUT);

@@ -35,7 +35,7 @@ static int fail_spill(struct leat_segment *seg, size_t i, const struct leat_edge
 static int write_head(struct leat_port_end *port)
 {
     struct leat_slice *s = leat_queue_head(&port->last);
-    struct leat_item item = {.slice = *s};
+    struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s)};
     int r;
 
     if (!port->edge->spill || s->len <= LEAT_CHUNK_MAX) {
@@ -250,8 +250,12 @@ static int read_edge(struct leat_segment *seg)
         r = begin_block(seg, s, item.begin);
     if (seg->block)
         seg->block->bytes += item.slice.len;
-    if (item.end)
+    if (item.end) {
         seg->block_end_seen = true;
+        item.end->flush = item.flush;
+    } else if (item.flush) {
+        leat_queue_mark(s->framer ? &s->raw : &s->in);
+    }
     return r;
 }
 

@@ -47,6 +47,9 @@ void leat_inlet_cancel(struct leat_segment *seg, enum leat_reason reason);
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i);
 bool leat_slot_runnable(const struct leat_segment *seg, size_t i);
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i);
+/* leat_slot_at_mark - is the next of its input a flush mark that the engine hands on? */
+bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s);
+void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s);
 /* leat_slot_alarm - call the stage's alarm if its time has come, and set the next one. */
 void leat_slot_alarm(struct leat_segment *seg, size_t i);
 

@@ -29,6 +29,10 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
         if (s->in.n == 0 && had)
             return LEAT_TURN_WENT;
     }
+    if (leat_slot_at_mark(seg, s)) {
+        leat_slot_pass_mark(seg, s);
+        return LEAT_TURN_WENT;
+    }
     if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (seg->inputs && i == 0))) {
         leat_slot_stop(seg, s, LEAT_STOP_ABORT);
         return LEAT_TURN_WENT;

@@ -15,12 +15,34 @@ static bool lane_block_open(const struct leat_segment *seg)
     return seg->inlet != LEAT_INLET_LANE || seg->block;
 }
 
+static bool mark_is_next(const struct leat_queue *q)
+{
+    return q->n > 0 && leat_slice_is_mark(&q->v[q->head]);
+}
+
+static bool mark_is_second(const struct leat_queue *q)
+{
+    return q->n > 1 && leat_slice_is_mark(&q->v[(q->head + 1) % LEAT_QUEUE_SLICES]);
+}
+
+/* In a lane a mark has ended the block; one between two blocks is handed on there, too. */
+static bool answers_marks(const struct leat_segment *seg, const struct leat_slot *s)
+{
+    return (s->info->flags & LEAT_FLUSHES) && seg->inlet != LEAT_INLET_LANE;
+}
+
+bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s)
+{
+    return mark_is_next(&s->in) && !s->more && !answers_marks(seg, s);
+}
+
 /* Is this everything that the stage will see (in a lane: of this block)? */
 static bool at_end(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
 
-    if (s->in.n > 1 || s->raw.n > 0 || (s->framer && !leat_framer_empty(s->framer)))
+    if (s->in.n > 1 || mark_is_next(&s->in) || s->raw.n > 0 ||
+        (s->framer && !leat_framer_empty(s->framer)))
         return false;
     if (seg->inlet == LEAT_INLET_LANE && i == 0)
         return seg->block && seg->block_end_seen;
@@ -53,7 +75,7 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
     if (seg->inputs && i == 0)
         return leat_inputs_ready(seg->inputs) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
     if (s->more || s->in.n > 0 || s->raw.n > 0)
-        return lane_block_open(seg);
+        return lane_block_open(seg) || leat_slot_at_mark(seg, s);
     if (i == 0 && seg->inlet == LEAT_INLET_NONE)
         return true;
     if (seg->inlet == LEAT_INLET_LANE && i == 0)
@@ -114,7 +136,7 @@ static void consume(struct leat_slot *s, size_t n)
 {
     struct leat_slice *head = leat_queue_head(&s->in);
 
-    if (!head || (n == 0 && head->len > 0))
+    if (!head || leat_slice_is_mark(head) || (n == 0 && head->len > 0))
         return;
     s->offset += n;
     head->off += n;
@@ -123,6 +145,38 @@ static void consume(struct leat_slot *s, size_t n)
         leat_chunk_unref(head->chunk);
         leat_queue_pop(&s->in);
     }
+}
+
+/* A mark behind all that the stage has given. A lane does not know what the others gave. */
+static void put_mark(struct leat_segment *seg, struct leat_slot *s)
+{
+    if (seg->outlet == LEAT_OUTLET_LANE)
+        leat_queue_mark(s->out.to);
+    else
+        leat_out_mark(&s->out);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_mark(&s->out.ports[k]);
+    leat_queue_clear(&seg->dump);
+}
+
+void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
+{
+    leat_queue_pop(&s->in);
+    put_mark(seg, s);
+}
+
+/* The stage says FLUSHED, and so has no more to give. Returns whether it answers a mark. */
+static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const struct leat_in *in)
+{
+    bool answers = in->flush && in->pos == in->len;
+
+    if (answers)
+        leat_queue_pop(&s->in);
+    put_mark(seg, s);
+    s->out.full = false;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        s->out.ports[k].full = false;
+    return answers;
 }
 
 static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool progress)
@@ -187,17 +241,20 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
     struct leat_slice *head = leat_queue_head(&s->in);
 
     *in = (struct leat_in){.data = nothing, .end = at_end(seg, i), .offset = s->offset};
-    if (head) {
+    if (head && !leat_slice_is_mark(head)) {
         in->data = leat_slice_data(head);
         in->len = piece(seg, s->stage->info, in->data, head->len);
         in->end = in->end && in->len == head->len;
         in->engine = head->chunk;
     }
+    if (answers_marks(seg, s))
+        in->flush = mark_is_next(&s->in) || (mark_is_second(&s->in) && in->len == head->len);
     if (seg->inputs && i == 0)
         leat_inputs_show(seg->inputs, in);
     if (seg->block && i == 0) {
         in->block = seg->block->index;
         in->note = seg->block->note;
+        in->flush = in->end && seg->block->flush;
         if (seg->block->history.chunk) {
             in->history = leat_slice_data(&seg->block->history);
             in->history_len = seg->block->history.len;
@@ -246,12 +303,25 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     return s->stage->failure.code;
 }
 
+/* Sets the alarm that the stage has asked for, if it has. Returns 0, or fails the stage. */
+static int set_alarm(struct leat_segment *seg, struct leat_stage *stage)
+{
+    int r;
+
+    if (stage->alarm_ms == 0)
+        return 0;
+    r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
+    stage->alarm_ms = 0;
+    return r < 0 ? leat_fail_errno(stage, -r, "cannot wait") : 0;
+}
+
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
     struct leat_in in;
     size_t produced, used;
+    bool answered = false;
     int r;
 
     leat_account_doing(seg, LEAT_DOING_STEP, i);
@@ -267,6 +337,8 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     leat_queue_clear(&seg->dump);
     if (r >= 0)
         r = check_expansion(seg, s, r);
+    if (r >= 0 && set_alarm(seg, stage) < 0)
+        r = stage->failure.code;
     if (r < 0) {
         if (!stage->failure.code)
             leat_fail(stage, r, "%s", leat_strerror(r));
@@ -279,7 +351,9 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     }
     if (r == LEAT_WAIT)
         return step_waits(seg, i);
-    return check_progress(seg, i, used > 0 || produced > 0);
+    if (r == LEAT_FLUSHED)
+        answered = step_flushed(seg, s, &in);
+    return check_progress(seg, i, used > 0 || produced > 0 || answered);
 }
 
 /* A failure here is about time: what still waits for its reader is not waited for. */
@@ -290,6 +364,8 @@ static void ring(struct leat_segment *seg, size_t i)
 
     if (r == LEAT_END)
         step_ended(seg, i);
+    if (r == LEAT_FLUSHED)
+        put_mark(seg, &seg->slots[i]);
     if (r >= 0)
         return;
     leat_segment_fail(seg, i);
@@ -301,18 +377,11 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
-    int r;
 
     if (!stage->type->alarm || s->done || s->stopping || seg->inlet == LEAT_INLET_LANE)
         return;
     if (leat_wait_fired(&stage->alarm))
         ring(seg, i);
-    if (s->done || stage->alarm_ms == 0)
-        return;
-    r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
-    stage->alarm_ms = 0;
-    if (r < 0) {
-        leat_fail_errno(stage, -r, "cannot wait");
+    if (!s->done && set_alarm(seg, stage) < 0)
         leat_segment_fail(seg, i);
-    }
 }

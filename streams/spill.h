@@ -17,7 +17,9 @@ struct leat_spill {
     uint64_t size;   /* bytes of the file at most */
     uint64_t put;    /* bytes put in since the start */
     uint64_t got;    /* bytes taken out; put - got <= size */
-    int error;       /* errno of what failed */
+    bool marked;     /* a flush mark stands behind byte `mark` of what was put in */
+    uint64_t mark;
+    int error; /* errno of what failed */
 };
 
 /* leat_spill_new - NULL: out of memory. */

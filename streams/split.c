@@ -86,7 +86,7 @@ int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
     run->index = run->offset = 0;
     run->history_len = run->block_bytes = 0;
     run->cut_known = false;
-    run->joined_bytes = 0;
+    run->joined_bytes = run->marked = 0;
     run->phase = JOIN_HEAD;
     leat_out_init(&run->out, to, run->pool, p->settings.room);
     return 0;
@@ -228,6 +228,25 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
     return 0;
 }
 
+/* Sends the flush mark at the head. Where lanes hold input back it ends the block; else it goes
+ * through the lane as it is. Returns as leat_cut_flush. */
+static int send_mark(struct leat_split_run *run, struct leat_queue *q)
+{
+    const struct leat_split *split = run->info->type->split;
+    bool ends = run->block && (run->info->flags & LEAT_FLUSHES);
+    struct leat_item item = {.end = ends ? run->block : NULL, .flush = true};
+    size_t take = 0;
+    int r = leat_edge_write(run->lanes[run->at], &item);
+
+    if (r != 0)
+        return r;
+    leat_queue_pop(q);
+    if (!ends)
+        return 0;
+    block_sent_whole(run);
+    return split->cut ? split->cut(run->stage, NULL, 0, false, &take) : 0;
+}
+
 static int fail_cut(struct leat_segment *seg, int code)
 {
     struct leat_split_run *run = seg->cut;
@@ -257,8 +276,11 @@ int leat_cut_flush(struct leat_segment *seg)
         }
         if (q->n == 0)
             break;
-        r = send_piece(run, q,
-                       ended && q->n == 1 && seg->ports[0].last.n <= (run->framer ? 0u : 1u));
+        if (leat_slice_is_mark(leat_queue_head(q)))
+            r = send_mark(run, q);
+        else
+            r = send_piece(run, q,
+                           ended && q->n == 1 && seg->ports[0].last.n <= (run->framer ? 0u : 1u));
         if (r < 0 && r != LEAT_ECANCELLED)
             return fail_cut(seg, r);
         if (r != 0)
@@ -393,6 +415,16 @@ static int call_merge(struct leat_segment *seg)
     return 0;
 }
 
+/* A flush mark behind what was joined, if anything was since the last one. */
+static void join_mark(struct leat_split_run *run)
+{
+    uint64_t total = run->joined_bytes + run->out.total;
+
+    if (run->marked < total)
+        leat_queue_mark(run->out.to);
+    run->marked = total;
+}
+
 static int read_lane(struct leat_segment *seg)
 {
     struct leat_split_run *run = seg->join;
@@ -410,6 +442,10 @@ static int read_lane(struct leat_segment *seg)
     }
     if (r != 0)
         return r;
+    if (item.flush) {
+        join_mark(run);
+        return 0;
+    }
     run->joined = item.end;
     if (run->info->type->split->merge) {
         run->merging = item.slice;
@@ -443,6 +479,8 @@ int leat_join_read(struct leat_segment *seg)
     case JOIN_BLOCK:
         r = call_join(seg, LEAT_JOIN_BLOCK, run->joined->result);
         if (r == 1) {
+            if (run->joined->flush)
+                join_mark(run);
             next_lane(run, run->joined->bytes);
             leat_block_free(run->joined);
             run->joined = NULL;

@@ -38,6 +38,7 @@ struct leat_split_run {
     /* Joiner. */
     struct leat_out out;
     uint64_t joined_bytes;     /* that the lanes gave */
+    uint64_t marked;           /* of that and what join wrote, before the last flush mark */
     struct leat_block *joined; /* its result is being joined */
     struct leat_slice merging; /* for the stage's merge; chunk NULL: none */
     enum { JOIN_HEAD, JOIN_READ, JOIN_MERGE, JOIN_BLOCK, JOIN_TAIL, JOIN_DONE } phase;

@@ -21,6 +21,9 @@ enum leat_step {
     LEAT_MORE = 0, /* wants more input, or more room */
     LEAT_END = 1,  /* done for good; input that is left is dropped, upstream is told benignly */
     LEAT_WAIT = 2, /* sources and sinks: after leat_wait_fd or leat_wait_ms */
+    /* As MORE, and a flush mark stands behind what the stage has given so far: all before it is to
+     * come out of every stage that follows. See LEAT_FLUSHES. */
+    LEAT_FLUSHED = 5,
 };
 
 /* The input cursor: one contiguous piece of the stream. The step advances pos. */
@@ -28,6 +31,7 @@ struct leat_in {
     const uint8_t *data;
     size_t pos, len; /* bytes; pos <= len */
     bool end;        /* nothing follows data[len-1]; in a lane of a split: of this block */
+    bool flush;      /* LEAT_FLUSHES: a mark follows data[len-1]; in a lane: it ended the block */
     uint64_t offset; /* of data[0] in the stage's input */
     /* Lanes of a split stage only: */
     uint64_t block;         /* number of the block from 0 */
@@ -161,8 +165,8 @@ LEAT_API uint64_t leat_clock_ns(const struct leat_stage *stage);
 /* leat_spend_ns - on virtual time: this step takes so long. Else without effect. */
 LEAT_API void leat_spend_ns(struct leat_stage *stage, uint64_t ns);
 
-/* leat_alarm_ms - in open or alarm: call the type's alarm after that many milliseconds, whatever the
- * stream does meanwhile. */
+/* leat_alarm_ms - in open, step or alarm: call the type's alarm after that many milliseconds, whatever
+ * the stream does meanwhile. */
 LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
 
 /* --- the options table: parsing, help, manual and completion all come from it ----------------- */
@@ -236,6 +240,11 @@ enum leat_flags {
     LEAT_FRAMES = 256,   /* decodes frames, each by itself: it may begin with any of them, so that
                           * `read --range` before it gives it only those that are needed */
     LEAT_OPENS_LAST = 8, /* opened after all others (exec): no side effect of a failed start */
+    LEAT_FLUSHES = 512,  /* holds input back that could come out decodable: at a flush mark
+                          * (in->flush) it uses up its input, gives all it has, and returns
+                          * LEAT_FLUSHED; until then it is stepped again, with room. Split: a mark
+                          * ends the block. Of other stages the engine hands the mark on, when they
+                          * have used up what came before it and have no more to give. */
 };
 
 enum leat_stop {
@@ -262,7 +271,8 @@ struct leat_split {
      * so far), sets *ret_take to how many of them belong to the block, 1..len, and returns 1 if
      * the block ends there, 0 if it goes on, or fails. Keeps its place in the state of an
      * instance of its own. NULL: by `block`, or at line ends. `end` is true at the end of the
-     * whole input; then what is left is a block of its own, whatever it returns. */
+     * whole input; then what is left is a block of its own, whatever it returns. With
+     * LEAT_FLUSHES, len 0 says that a mark has ended the block here. */
     int (*cut)(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
                size_t *ret_take);
     /* begin - a new block starts in this lane; may be NULL. The state is that of the last one. */
@@ -325,7 +335,8 @@ struct leat_stage_type {
      * end or fail. A source's input is always empty and never ends. */
     int (*step)(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
     /* alarm - may be NULL; not in lanes. The time that leat_alarm_ms asked for has passed, with or
-     * without input and room. Returns LEAT_MORE: go on; LEAT_END: as from step; or fails. */
+     * without input and room. Returns LEAT_MORE: go on; LEAT_END or LEAT_FLUSHED: as from
+     * step; or fails. */
     int (*alarm)(struct leat_stage *stage);
     /* run - LEAT_BLOCKING, instead of step: from the first byte to the last, with leat_pull and
      * leat_push. Returns LEAT_END, or fails; after LEAT_ECANCELLED of a call it returns that. */

@@ -1,0 +1,150 @@
+/* flush.c - sees to it that what has come in reaches the reader, whatever comes after holds it back.
+ *
+ * The stream is passed on by reference, with flush marks put into it. After a mark of another such
+ * stage before it, it counts anew. The end needs no mark: it makes everything come out anyway; but one
+ * that falls on the end is put all the same, as whether the end is known by then is a matter of time.
+ */
+
+#include <stddef.h>
+
+#include "lines.h"
+#include "stage.h"
+
+extern const struct leat_stage_type leat_stage_flush;
+
+#define NS_PER_MS 1000000u
+
+struct flush_params {
+    uint64_t time_ms, bytes; /* 0: not asked for */
+    int64_t lines;
+};
+
+/* Since the last mark. */
+struct flush {
+    uint64_t bytes;
+    struct leat_lines lines;
+    uint64_t first_ns; /* when the first byte came; bytes is not 0 */
+    bool alarmed;      /* the alarm is set, for this time or an earlier one */
+};
+
+/* The first n bytes of the input go on, or those up to the next mark. */
+static void pass_counted(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct flush_params *p = leat_params(s);
+    struct flush *f = leat_state(s);
+    const uint8_t *data = in->data + in->pos;
+    size_t n = in->len - in->pos, passed;
+    struct leat_lines before = f->lines;
+
+    if (p->bytes > 0 && n > p->bytes - f->bytes)
+        n = (size_t)(p->bytes - f->bytes);
+    if (p->lines > 0)
+        n = leat_lines_within(&f->lines, data, n, (uint64_t)p->lines, '\n');
+    passed = leat_pass(out, in, n);
+    if (p->lines > 0 && passed < n) { /* the rest is counted when it goes */
+        f->lines = before;
+        (void)leat_lines_within(&f->lines, data, passed, (uint64_t)p->lines, '\n');
+    }
+    f->bytes += passed;
+}
+
+/* Is a mark due behind what has gone on, or one that came through? */
+static bool is_due(const struct flush_params *p, const struct flush *f, const struct leat_in *in)
+{
+    if (in->flush && in->pos == in->len)
+        return true;
+    if (p->bytes > 0 && f->bytes == p->bytes)
+        return true;
+    if (p->lines > 0 && leat_lines_complete(&f->lines, (uint64_t)p->lines))
+        return true;
+    if (p->bytes > 0 || p->lines > 0 || p->time_ms > 0)
+        return false;
+    return f->bytes > 0 && in->pos == in->len && !in->end;
+}
+
+/* What comes from here on waits for a mark of its own. */
+static int flushed(struct flush *f)
+{
+    f->bytes = 0;
+    f->lines = (struct leat_lines){.lines = 0};
+    return LEAT_FLUSHED;
+}
+
+static int flush_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct flush_params *p = leat_params(s);
+    struct flush *f = leat_state(s);
+    bool first = f->bytes == 0;
+
+    pass_counted(s, in, out);
+    if (is_due(p, f, in))
+        return flushed(f);
+    if (in->end && in->pos == in->len)
+        return LEAT_END;
+    if (p->time_ms > 0 && first && f->bytes > 0) {
+        f->first_ns = leat_clock_ns(s);
+        if (!f->alarmed)
+            leat_alarm_ms(s, p->time_ms);
+        f->alarmed = true;
+    }
+    return LEAT_MORE;
+}
+
+/* The time of a byte that is not flushed is over, or it was of one that is; the next is set when
+ * there is something to wait for. */
+static int flush_alarm(struct leat_stage *s)
+{
+    const struct flush_params *p = leat_params(s);
+    struct flush *f = leat_state(s);
+    uint64_t passed_ms = (leat_clock_ns(s) - f->first_ns) / NS_PER_MS;
+
+    f->alarmed = false;
+    if (f->bytes == 0)
+        return LEAT_MORE;
+    if (passed_ms >= p->time_ms)
+        return flushed(f);
+    f->alarmed = true;
+    leat_alarm_ms(s, p->time_ms - passed_ms);
+    return LEAT_MORE;
+}
+
+#define AT(field) offsetof(struct flush_params, field)
+static const struct leat_option flush_options[] = {
+    {"time", 't', LEAT_OPT_DURATION, AT(time_ms), .metavar = "DURATION",
+     .help = "when so long has passed since the first byte that is not flushed"},
+    {"lines", 'n', LEAT_OPT_INT, AT(lines), .metavar = "N", .min = 1, .max = INT64_MAX,
+     .help = "after every N lines"},
+    {"bytes", 'c', LEAT_OPT_SIZE, AT(bytes), .metavar = "SIZE", .min = 1, .max = INT64_MAX,
+     .help = "after every SIZE bytes"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_flush = {
+    .name = "flush",
+    .summary = "make what has come so far come out, though a compressor would hold it back",
+    .manual =
+        "The stream goes on unchanged, with marks in it that only stages see: what came before a "
+        "mark is given out by every stage that follows, so that it can be decompressed up to "
+        "there. It is for a log that is followed, a job that is watched, a peer that waits. Marks "
+        "are put when one of the options says so; without any, after every piece of input that "
+        "has come, as soon as it has come.\n\n"
+        "gzip, zlib, deflate and zstd obey a mark without ending their stream; gzip --blocks ends a "
+        "member, and zstd --seekable a frame. Each mark costs a few bytes and a little of the "
+        "compression, so they should not be closer than need be. Other stages give what they have "
+        "anyway; what they cannot give yet, such as a line that has not ended before grep, or what "
+        "tail keeps, stays.\n\n"
+        "With --bytes or --lines the output is the same for the same input; with --time, or without "
+        "options, it depends on when the input came, though what it decompresses to does not.\n\n"
+        "A mark goes through tee, route and concat, into each branch. It does not go through "
+        "merge, paste and exec. A buffer that has not begun to give holds marks back with the rest, and "
+        "of the marks in a temporary file only the last one counts.",
+    .examples = "read big.log : flush --lines=100 : gzip : gunzip : count -l\n"
+                "read big.log : flush --time=1s --bytes=64K : zstd : write --force big.copy.zst",
+    .kind = LEAT_TRANSFORM,
+    .flags = LEAT_PASS_THROUGH | LEAT_FLUSHES,
+    .params_size = sizeof(struct flush_params),
+    .state_size = sizeof(struct flush),
+    .options = flush_options,
+    .step = flush_step,
+    .alarm = flush_alarm,
+};
