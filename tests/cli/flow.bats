@@ -220,6 +220,22 @@ each_place() {
     [ -z "$output" ]
 }
 
+@test "what is flushed reaches the reader while the input is still open" {
+    local codec line
+    mkfifo feed lines
+    for codec in gzip 'gzip --blocks' zstd; do
+        leat read feed : flush --lines=1 : $codec | leat decode >lines &
+        exec 8>feed 9<lines
+        for line in first second third; do
+            echo "$line" >&8
+            read -r -t 60 output <&9
+            [ "$output" = "$line" ]
+        done
+        exec 8>&- 9<&-
+        wait
+    done
+}
+
 @test "a spill and a buffer leave nothing behind" {
     mkdir spill
     leat read log : tee --slow=spill --spill=spill [ limit --rate=100M : write a ] : write b

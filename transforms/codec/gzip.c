@@ -132,7 +132,7 @@ const struct leat_stage_type leat_stage_gzip = {
                 "zero -n 1M : gzip --fast : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct gzip_params),
     .state_size = sizeof(struct gzip),
     .options = options,

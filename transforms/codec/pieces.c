@@ -111,7 +111,7 @@ static int compress(struct leat_stage *stage, const struct leat_wrapper *wrapper
     if (piece->len > p->block || piece->len == 0)
         return leat_fail(stage, LEAT_EINTERNAL, "block %llu is of %zu bytes",
                          (unsigned long long)in->block, piece->len);
-    piece->last = piece->len < p->block;
+    piece->last = piece->len < p->block && !in->flush;
     *result = (struct leat_pieces_result){
         .len = piece->len,
         .check = wrapper->check(wrapper->check_init, piece->data, piece->len),

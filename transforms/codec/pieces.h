@@ -2,8 +2,8 @@
  *
  * The input is cut into pieces of a fixed size. Each lane compresses its pieces into whole runs of
  * deflate blocks; the join writes the wrapper's header, adds up the checksums, closes the deflate
- * stream and writes the trailer. A piece that is shorter than the others can only be the last one,
- * so its lane closes the stream itself.
+ * stream and writes the trailer. A piece that is shorter than the others, and was not ended by a
+ * flush mark, can only be the last one, so its lane closes the stream itself.
  */
 #ifndef LEAT_CODEC_PIECES_H
 #define LEAT_CODEC_PIECES_H
@@ -100,6 +100,7 @@ extern const struct leat_option leat_pieces_options[];
     "libraries, and for level 0, zlib does levels 0 to 9 in the manner of pigz; so it "             \
     "does where --memory is less than 4M. Below 32M the pieces are smaller, and below "             \
     "16M nothing is tried at level 6; the output is then a little larger.\n\n"                      \
+    "A flush mark (see flush) ends a piece: what came before it can be decompressed.\n\n"           \
     "--backend=zlib compresses with zlib alone; it is there for tests.\n\n"
 
 int leat_pieces_plan(struct leat_stage *stage);

@@ -250,8 +250,8 @@ static void zstd_close(struct leat_stage *stage)
 
 /* --- stepping --------------------------------------------------------------------------------- */
 
-/* Compresses n bytes into the room there is. Returns LEAT_END: all of them were taken, and if
- * `how` is ZSTD_e_end the frame is complete; LEAT_MORE: not yet, or no room; or < 0. */
+/* Compresses n bytes into the room there is. Returns LEAT_END: all of them were taken, and unless
+ * `how` is ZSTD_e_continue the library holds nothing back; LEAT_MORE: not yet, or no room; or < 0. */
 static int feed(struct leat_stage *stage, const uint8_t *data, size_t n, ZSTD_EndDirective how,
                 struct leat_out *out, size_t *ret_taken)
 {
@@ -271,7 +271,7 @@ static int feed(struct leat_stage *stage, const uint8_t *data, size_t n, ZSTD_En
     leat_commit(out, to.pos);
     if (ZSTD_isError(left))
         return fail_zstd(stage, left);
-    return from.pos == n && (how != ZSTD_e_end || left == 0) ? LEAT_END : LEAT_MORE;
+    return from.pos == n && (how == ZSTD_e_continue || left == 0) ? LEAT_END : LEAT_MORE;
 }
 
 /* Feeds the byte that was held back, if any. Returns as feed. */
@@ -289,13 +289,14 @@ static int feed_held(struct leat_stage *stage, ZSTD_EndDirective how, struct lea
 static int zstd_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct zstd_state *z = leat_state(stage);
+    int r;
 
     if (((const struct zstd_params *)leat_params(stage))->seekable > 0)
         return leat_zstd_seekable_step(stage, &z->seekable, z->context, in, out);
     while (in->pos < in->len) {
         size_t n = in->len - in->pos - 1, taken = 0;
-        int r = LEAT_END;
 
+        r = LEAT_END;
         if (z->held)
             r = feed_held(stage, ZSTD_e_continue, out);
         if (r == LEAT_END && n > 0)
@@ -309,6 +310,10 @@ static int zstd_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
         } else if (taken == 0) {
             return LEAT_MORE; /* no room */
         }
+    }
+    if (in->flush) {
+        r = feed_held(stage, ZSTD_e_flush, out);
+        return r == LEAT_END ? LEAT_FLUSHED : r;
     }
     return in->end ? feed_held(stage, ZSTD_e_end, out) : LEAT_MORE;
 }
@@ -343,12 +348,13 @@ const struct leat_stage_type leat_stage_zstd = {
         "frames side by side, and read --range reads only those that it needs. As nothing is "
         "matched across frames, it is larger, the more so the smaller SIZE is. A file that is cut "
         "just between two frames is read without an error, as by zstd, but not by --range.\n\n"
+        "A flush mark (see flush) makes libzstd give all it has; with --seekable it ends a frame.\n\n"
         "--dict: the dictionary is at most 32M; it counts against --memory.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY, /* LEAT_SPLIT with --seekable */
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct zstd_params),
     .state_size = sizeof(struct zstd_state),
     .options = options,
