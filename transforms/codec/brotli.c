@@ -123,10 +123,11 @@ static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat
     for (;;) {
         size_t left = in->len - in->pos, n, room;
         const uint8_t *from = in->data + in->pos;
-        /* All of the input must be in before the end is said: pieces may differ from step to
-         * step. */
-        BrotliEncoderOperation what =
-            left == 0 && in->end ? BROTLI_OPERATION_FINISH : BROTLI_OPERATION_PROCESS;
+        /* All of the input must be in before the end or a mark is told: pieces may differ from step
+         * to step. */
+        BrotliEncoderOperation what = left == 0 && in->end     ? BROTLI_OPERATION_FINISH
+                                      : left == 0 && in->flush ? BROTLI_OPERATION_FLUSH
+                                                               : BROTLI_OPERATION_PROCESS;
         uint8_t *to;
 
         room = n = leat_reserve(out, &to);
@@ -138,7 +139,11 @@ static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat
         leat_commit(out, n - room);
         if (BrotliEncoderIsFinished(b->encoder))
             return LEAT_END;
-        if (!BrotliEncoderHasMoreOutput(b->encoder) && in->pos == in->len && !in->end)
+        if (BrotliEncoderHasMoreOutput(b->encoder) || in->pos < in->len || in->end)
+            continue;
+        if (what == BROTLI_OPERATION_FLUSH)
+            return LEAT_FLUSHED;
+        if (!in->flush)
             return LEAT_MORE;
     }
 }
@@ -147,7 +152,7 @@ const struct leat_stage_type leat_stage_brotli = {
     .name = "brotli",
     .summary = "compress to brotli (.br)",
     .manual =
-        "One stream, compressed in one thread. The format has no signature and no checksum: decode "
+        "One stream, compressed in one thread. At a flush mark (see flush) it gives all it has. The format has no signature and no checksum: decode "
         "does not recognise it, and damage may go unnoticed.\n\n"
         "Quality 11 is what the brotli command does if it is not told; here it is 6, as the data is "
         "as a rule read once. It holds 2 to 16 MiB at quality 6, and up to 180 MiB at 11.",
@@ -155,7 +160,7 @@ const struct leat_stage_type leat_stage_brotli = {
                 "zero -n 1M : brotli -1 --lgwin=18 : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct brotli_params),
     .state_size = sizeof(struct brotli),
     .options = options,

@@ -57,6 +57,10 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
     uint8_t byte = b->run_byte;
 
     (void)end;
+    if (len == 0) { /* a mark has ended the block */
+        b->coded = b->run = 0;
+        return 0;
+    }
     for (i = 0; i < len && coded < max; i++) {
         if (data[i] == byte && run > 0 && run < RUN_MAX) {
             run++;
@@ -211,12 +215,13 @@ const struct leat_stage_type leat_stage_bzip2 = {
         "The input is cut into the blocks that bzip2 makes, of 900,000 bytes if no level is given, "
         "and each becomes a bzip2 stream of its own, as with pbzip2. Every reader of bzip2 takes them as "
         "one file; but if such a file is cut just between two streams, nothing in it tells. The "
-        "bytes are the same whatever the number of threads. Each worker holds 8 MiB at level 9.",
+        "bytes are the same whatever the number of threads. A flush mark (see flush) ends a stream. Each "
+        "worker holds 8 MiB at level 9.",
     .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
                 "zero -n 1M : bzip2 --fast : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct bzip2_params),
     .state_size = sizeof(struct bzip2),
     .options = options,

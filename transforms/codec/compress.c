@@ -132,7 +132,7 @@ const struct leat_stage_type leat_stage_compress = {
     .manual =
         "Adaptive LZW with codes of up to 16 bits, by libarchive; for readers that know nothing "
         "else. The format has neither a length nor a checksum: damage, and truncation for the "
-        "most part, go unnoticed.",
+        "most part, go unnoticed. It cannot be flushed: what it holds comes at the end.",
     .examples = "read big.log : compress : write --force big.copy.Z",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_BLOCKING,

@@ -239,14 +239,14 @@ const struct leat_stage_type leat_stage_lz4 = {
         "of its contents. lz4 reads them as one file; a library may have to be told to go on after "
         "the first frame, and nothing tells if a file is cut just between two frames. They are "
         "compressed by as many workers as there are threads; the bytes are the same whatever their "
-        "number.\n\n"
+        "number. A flush mark (see flush) ends a frame.\n\n"
         "Levels 1 and 2 are the fast compressor, 3 to 12 the high-compression one. Blocks are of "
         "4 MiB and independent, as with the lz4 command, unless -B says otherwise.",
     .examples = "read big.log : lz4 : write --force big.copy.lz4\n"
                 "zero -n 1M : lz4 -9 -B4 : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct lz4_params),
     .state_size = sizeof(struct lz4),
     .options = options,

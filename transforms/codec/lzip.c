@@ -209,7 +209,7 @@ const struct leat_stage_type leat_stage_lzip = {
         "The input is cut into parts of two dictionaries (16 MiB at level 6), and each becomes a "
         "member of its own, as with plzip; nothing tells if a file is cut just between two members. "
         "They are compressed by as many workers as there are threads, or as fit in --memory; the "
-        "bytes are the same whatever their number.\n\n"
+        "bytes are the same whatever their number. A flush mark (see flush) ends a member.\n\n"
         "The dictionary sizes are those of lzip (1 MiB at level 1, 8 MiB at 6, 32 MiB at 9). A "
         "worker takes 127 MiB at level 6, so 256M, the default, is enough for one and 512M for "
         "three.",
@@ -217,7 +217,7 @@ const struct leat_stage_type leat_stage_lzip = {
                 "zero -n 1M : lzip --fast : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct leat_lzma_params),
     .state_size = sizeof(struct lzip),
     .options = options,

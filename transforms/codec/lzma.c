@@ -43,7 +43,8 @@ const struct leat_stage_type leat_stage_lzma = {
     .summary = "compress to lzma (.lzma), the format before xz",
     .manual =
         "One stream, compressed in one thread: the format allows no other. It has no checksum, "
-        "so that damage may go unnoticed; xz and lzip have one, and use all threads.\n\n"
+        "so that damage may go unnoticed; xz and lzip have one, and use all threads. It cannot be "
+        "flushed: what it holds comes at the end.\n\n"
         "Level 6 holds 94 MiB, and level 9 673 MiB.",
     .examples = "read big.log : lzma -1 : write --force big.copy.lzma",
     .kind = LEAT_TRANSFORM,

@@ -102,10 +102,10 @@ int leat_lzma_run(struct leat_lzma *lzma, struct leat_stage *stage, const char *
             continue;
         }
         if (r == LZMA_BUF_ERROR && action == LZMA_RUN)
-            return LEAT_MORE; /* it has nothing to do */
+            return in->flush ? LEAT_FLUSHED : LEAT_MORE; /* it has nothing to do */
         if (r != LZMA_OK)
             return leat_lzma_fail(stage, r, what);
-        if (z->avail_out > 0 && in->pos == in->len && !in->end)
+        if (z->avail_out > 0 && in->pos == in->len && !in->end && !in->flush)
             return LEAT_MORE;
     }
 }

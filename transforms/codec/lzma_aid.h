@@ -72,6 +72,7 @@ int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what);
  *
  * Returns LEAT_END  the library has ended the stream; input may be left.
  *         LEAT_MORE  wants more input, or more room.
+ *         LEAT_FLUSHED  a decoder at a mark has waited for its threads, and given all they made.
  *         < 0       failed; truncated, if the input is over. */
 int leat_lzma_run(struct leat_lzma *lzma, struct leat_stage *stage, const char *what,
                   int (*raise)(struct leat_stage *stage, void *state), void *state,

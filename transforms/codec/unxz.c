@@ -203,6 +203,7 @@ const struct leat_stage_type leat_stage_unxz = {
     .examples = "read big.log : xz : unxz : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_FLUSHES, /* the threads hold what they have decoded */
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unxz),
     .options = leat_expansion_options,

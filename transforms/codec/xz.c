@@ -378,14 +378,14 @@ const struct leat_stage_type leat_stage_xz = {
         "states its sizes, so that unxz and xz -T decode them in parallel.\n\n"
         "A block is three dictionaries as with xz -T (24 MiB at level 6), if two workers with such "
         "blocks fit in --memory; otherwise two, or one. So the bytes may depend on --memory; with "
-        "--block-size they do not. A worker takes, of --memory, about 170 MiB at level 6 with "
+        "--block-size they do not. A flush mark (see flush) ends a block. A worker takes, of --memory, about 170 MiB at level 6 with "
         "blocks of 24 MiB (give 512M for two), 118 MiB with blocks of 8 MiB (which is what fits "
         "twice in 256M), and 900 MiB at level 9.",
     .examples = "read big.log : xz -6 : write --force big.copy.xz\n"
                 "zero -n 1M : xz --fast --check=crc32 : count -c",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
-    .flags = LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct xz_params),
     .state_size = sizeof(struct xz),
     .options = options,
