@@ -201,7 +201,7 @@ static const struct subject table[] = {
     {.stage = "lz4", .text = "flush --lines=9 : lz4 -B4"},
     {.stage = "brotli", .text = "flush --bytes=700 : brotli -4"},
     {.stage = "flush",
-     .text = "flush --bytes=300 : split -n 9 [ gzip : null ]",
+     .text = "flush --bytes=300 : split -n 300 [ gzip : null ]",
      .place = PLACE_LAST},
     {.stage = "flush",
      .text = "merge [ read @IN@ : flush --lines=2 ] [ read @IN@ ] : gzip",
