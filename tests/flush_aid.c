@@ -5,26 +5,10 @@
 
 #include "stage.h"
 
-struct params {
-    int64_t at;
-};
-
-static const struct leat_option at_option[] = {
-    {.name = "at",
-     .kind = LEAT_OPT_INT,
-     .offset = offsetof(struct params, at),
-     .metavar = "N",
-     .max = INT64_MAX,
-     .help = "address of the struct memio"},
-    {0},
-};
-
 /* The memio is the first of a watch. */
 static struct flush_watch *watch_of(const struct leat_stage *stage)
 {
-    const struct params *params = leat_params(stage);
-
-    return (struct flush_watch *)(intptr_t)params->at; // NOLINT(performance-no-int-to-ptr)
+    return memio_given(stage);
 }
 
 size_t flush_burst_end(const struct flush_watch *w, size_t i)
@@ -59,9 +43,9 @@ static const struct leat_stage_type burst_type = {
     .name = "burst",
     .summary = "bytes from memory, with pauses",
     .kind = LEAT_SOURCE,
-    .params_size = sizeof(struct params),
+    .params_size = sizeof(struct memio_params),
     .state_size = sizeof(bool),
-    .options = at_option,
+    .options = memio_option,
     .step = burst_step,
 };
 
@@ -87,8 +71,8 @@ static const struct leat_stage_type marks_type = {
     .summary = "notes where marks are",
     .kind = LEAT_TRANSFORM,
     .flags = LEAT_FLUSHES,
-    .params_size = sizeof(struct params),
-    .options = at_option,
+    .params_size = sizeof(struct memio_params),
+    .options = memio_option,
     .step = marks_step,
 };
 
@@ -174,4 +158,28 @@ struct flush_watch flush_with_pauses(const struct codec_bytes *in, size_t n_burs
     w.io.settings.virtual_time = true;
     w.io.settings.room = 0;
     return w;
+}
+
+void flush_keeps_place_on_threads(const char *stages, bool exact)
+{
+    struct codec_bytes in = codec_text((size_t)1 << 20, 9);
+
+    in.data[in.len - 1] = '\n';
+    for (unsigned threads = 2; threads <= 4; threads++) {
+        struct flush_watch w = {.io = {.in = in.data, .in_len = in.len, .piece = MEMIO_RANDOM}};
+        char text[256];
+
+        snprintf(text, sizeof text, "memsource @ : flush --bytes=1K : %s : marks @ : memsink @",
+                 stages);
+        test_context("%s, %u threads", text, threads);
+        w.io.settings.executor = LEAT_EXECUTOR_POOL;
+        w.io.settings.threads = threads;
+        ASSERT_EQ(flush_run(&w, text), 0);
+        ASSERT_BYTES_EQ(w.io.out, w.io.out_len, in.data, in.len);
+        if (exact)
+            flush_check_marks(&w, 1024);
+        ASSERT_GT(w.n_marks, 0);
+        memio_free(&w.io);
+    }
+    free(in.data);
 }

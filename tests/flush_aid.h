@@ -45,5 +45,8 @@ void flush_check_marks(const struct flush_watch *watch, size_t step);
 /* flush_keeps_place - marks behind every `step` bytes are in their places behind `stages`, under many
  * seeds, and the bytes are the same. */
 void flush_keeps_place(const char *stages, size_t step);
+/* flush_keeps_place_on_threads - the same with 2 to 4 threads at once, where a race would show; without
+ * `exact` the marks need only be there. */
+void flush_keeps_place_on_threads(const char *stages, bool exact);
 
 #endif

@@ -12,25 +12,26 @@
 
 #define GROW_MIN 4096u
 
-struct params {
-    int64_t at;
-};
-
-static const struct leat_option at_option[] = {
+const struct leat_option memio_option[] = {
     {.name = "at",
      .kind = LEAT_OPT_INT,
-     .offset = offsetof(struct params, at),
+     .offset = offsetof(struct memio_params, at),
      .metavar = "N",
      .max = INT64_MAX,
      .help = "address of the struct memio"},
     {0},
 };
 
+void *memio_given(const struct leat_stage *stage)
+{
+    const struct memio_params *params = leat_params(stage);
+
+    return (void *)(intptr_t)params->at; // NOLINT(performance-no-int-to-ptr)
+}
+
 static struct memio *memio_of(const struct leat_stage *stage)
 {
-    const struct params *params = leat_params(stage);
-
-    return (struct memio *)(intptr_t)params->at; // NOLINT(performance-no-int-to-ptr)
+    return memio_given(stage);
 }
 
 long long memio_at(const struct memio *io)
@@ -134,8 +135,8 @@ static const struct leat_stage_type source_type = {
     .name = "memsource",
     .summary = "bytes from memory",
     .kind = LEAT_SOURCE,
-    .params_size = sizeof(struct params),
-    .options = at_option,
+    .params_size = sizeof(struct memio_params),
+    .options = memio_option,
     .open = source_open,
     .step = source_step,
     .close = source_close,
@@ -225,8 +226,8 @@ static const struct leat_stage_type sink_type = {
     .name = "memsink",
     .summary = "bytes to memory",
     .kind = LEAT_SINK,
-    .params_size = sizeof(struct params),
-    .options = at_option,
+    .params_size = sizeof(struct memio_params),
+    .options = memio_option,
     .open = sink_open,
     .step = sink_step,
     .close = sink_close,
@@ -372,4 +373,16 @@ void memio_free(struct memio *io)
     free(io->out);
     io->out = NULL;
     io->out_len = io->out_size = 0;
+}
+
+uint8_t *memio_bytes(size_t n)
+{
+    uint8_t *bytes = malloc(n + 1);
+    uint64_t state = n;
+    size_t i;
+
+    ASSERT_NOT_NULL(bytes);
+    for (i = 0; i < n; i++)
+        bytes[i] = (uint8_t)(test_random(&state) % 7 == 0 ? '\n' : 'a' + i % 26);
+    return bytes;
 }

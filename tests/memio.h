@@ -15,7 +15,7 @@
 #ifndef LEAT_MEMIO_H
 #define LEAT_MEMIO_H
 
-#include "leat.h"
+#include "stage.h"
 
 /* `piece`: a size drawn anew for each piece, from `seed`. */
 #define MEMIO_RANDOM SIZE_MAX
@@ -78,6 +78,15 @@ int memio_run(struct memio *io, const char *text);
 int memio_run_text(struct memio *io, const char *text);
 /* memio_at - the number for --at=. */
 long long memio_at(const struct memio *io);
+/* memio_option, struct memio_params - for a stage of a test's own that takes --at=; memio_given is what
+ * lies at that address. */
+struct memio_params {
+    int64_t at;
+};
+extern const struct leat_option memio_option[];
+void *memio_given(const struct leat_stage *stage);
+/* memio_bytes - n bytes of words in lines, always the same. Free them. */
+uint8_t *memio_bytes(size_t n);
 /* memio_free - free `out`; the struct can be used again. */
 void memio_free(struct memio *io);
 

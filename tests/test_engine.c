@@ -15,24 +15,12 @@ static const enum leat_executor_kind executors[] = {LEAT_EXECUTOR_LOOP, LEAT_EXE
                                                     LEAT_EXECUTOR_SEEDED};
 #define N_EXECUTORS 3
 
-static uint8_t *some_bytes(size_t n)
-{
-    uint8_t *bytes = malloc(n + 1);
-    uint64_t state = n;
-    size_t i;
-
-    ASSERT_NOT_NULL(bytes);
-    for (i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(test_random(&state) % 7 == 0 ? '\n' : 'a' + i % 26);
-    return bytes;
-}
-
 /* --- outcome ---------------------------------------------------------------------------------- */
 
 TEST(test_bytes_arrive_in_order_under_every_executor)
 {
     size_t n = 1000000, i;
-    uint8_t *in = some_bytes(n);
+    uint8_t *in = memio_bytes(n);
 
     for (i = 0; i < N_EXECUTORS; i++) {
         struct memio io = {.in = in, .in_len = n, .piece = MEMIO_RANDOM, .gulp = MEMIO_RANDOM};
@@ -67,7 +55,7 @@ TEST(test_the_error_names_the_stage_its_number_and_the_offset)
 
 TEST(test_a_consequence_never_displaces_the_root_cause)
 {
-    uint8_t *in = some_bytes(500000);
+    uint8_t *in = memio_bytes(500000);
     uint64_t k;
 
     for (k = 1; k < 40; k++) {
@@ -88,7 +76,7 @@ TEST(test_a_consequence_never_displaces_the_root_cause)
 
 TEST(test_a_reader_that_ends_early_is_success)
 {
-    uint8_t *in = some_bytes(100000);
+    uint8_t *in = memio_bytes(100000);
     size_t i;
 
     for (i = 0; i < N_EXECUTORS; i++) {
@@ -204,7 +192,7 @@ TEST(test_a_bomb_stays_within_the_limit)
 
 TEST(test_the_limit_does_not_depend_on_the_input_size)
 {
-    uint8_t *in = some_bytes(MIB);
+    uint8_t *in = memio_bytes(MIB);
     struct memio io = {.in = in, .in_len = MIB, .discard = true};
     uint64_t peak;
 
@@ -222,7 +210,7 @@ TEST(test_the_limit_does_not_depend_on_the_input_size)
 
 TEST(test_a_limit_that_is_too_small_is_an_error_with_both_figures)
 {
-    uint8_t *in = some_bytes(100000);
+    uint8_t *in = memio_bytes(100000);
     struct memio io = {.in = in, .in_len = 100000};
 
     io.settings.memory = LEAT_MEMORY_MIN;
@@ -382,7 +370,7 @@ static void close_loop(uv_loop_t *loop)
 
 TEST(test_two_pipelines_share_the_callers_loop)
 {
-    uint8_t *in = some_bytes(300000);
+    uint8_t *in = memio_bytes(300000);
     struct run runs[2];
     uv_loop_t loop;
     size_t i, e;
@@ -522,7 +510,7 @@ TEST(test_a_pipeline_that_never_ran_is_freed)
 
 TEST(test_the_stats_of_the_stages_add_up)
 {
-    uint8_t *in = some_bytes(400000);
+    uint8_t *in = memio_bytes(400000);
     struct run run = {.io = {.in = in, .in_len = 400000}};
     struct leat_stage_stats stage[6];
     struct leat_stats stats;

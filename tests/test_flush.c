@@ -231,25 +231,7 @@ TEST(test_marks_keep_their_place_on_all_threads)
 {
     static const char *const stages[] = {"sha1 --to=/dev/null",
                                          "buffer --size=1M : xxh64 --to=/dev/null", "grep ''"};
-    struct codec_bytes in = codec_text((size_t)1 << 20, 9);
 
-    in.data[in.len - 1] = '\n';
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        for (unsigned threads = 2; threads <= 4; threads++) {
-            struct flush_watch w = {.io = {.in = in.data, .in_len = in.len, .piece = MEMIO_RANDOM}};
-            char text[256];
-
-            snprintf(text, sizeof text, "memsource @ : flush --bytes=1K : %s : marks @ : memsink @",
-                     stages[i]);
-            test_context("%s, %u threads", text, threads);
-            w.io.settings.executor = LEAT_EXECUTOR_POOL;
-            w.io.settings.threads = threads;
-            ASSERT_EQ(flush_run(&w, text), 0);
-            ASSERT_BYTES_EQ(w.io.out, w.io.out_len, in.data, in.len);
-            if (i < 2)
-                flush_check_marks(&w, 1024);
-            ASSERT_GT(w.n_marks, 0);
-            memio_free(&w.io);
-        }
-    free(in.data);
+        flush_keeps_place_on_threads(stages[i], i < 2);
 }

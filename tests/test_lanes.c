@@ -6,18 +6,6 @@
 #include "stage.h"
 #include "test.h"
 
-static uint8_t *some_bytes(size_t n)
-{
-    uint8_t *bytes = malloc(n + 1);
-    uint64_t state = n;
-    size_t i;
-
-    ASSERT_NOT_NULL(bytes);
-    for (i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(test_random(&state) % 7 == 0 ? '\n' : 'a' + i % 26);
-    return bytes;
-}
-
 #define GREEDY_BYTES ((uint64_t)6 << 20)
 
 static int greedy_opens, greedy_closes;
@@ -81,7 +69,7 @@ TEST(test_lanes_that_do_not_fit_in_memory_are_left_out)
         {(uint64_t)10 << 20, "greedy : greedy", LEAT_ELIMIT, 1},
         {(uint64_t)4 << 20, "greedy", LEAT_ELIMIT, 0},
     };
-    uint8_t *in = some_bytes(100000);
+    uint8_t *in = memio_bytes(100000);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct memio io = {.in = in, .in_len = 100000, .registered = add_greedy};
@@ -168,7 +156,7 @@ static void add_uneven(struct leat_registry *registry, void *arg)
 
 TEST(test_lanes_share_the_work_of_uneven_blocks)
 {
-    uint8_t *in = some_bytes(100000);
+    uint8_t *in = memio_bytes(100000);
 
     for (unsigned threads = 1; threads <= 4; threads++) {
         struct memio io = {.in = in, .in_len = 100000, .registered = add_uneven};
