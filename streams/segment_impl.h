@@ -50,7 +50,10 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i);
 /* leat_slot_at_mark - is the next of its input a flush mark that the engine hands on? */
 bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s);
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s);
-/* leat_slot_alarm - call the stage's alarm if its time has come, and set the next one. */
+/* leat_slot_alarm - before the steps of a run: call the stage's alarm if its time has come. */
 void leat_slot_alarm(struct leat_segment *seg, size_t i);
+/* leat_slot_set_alarm - after them: set the alarm that the stage has asked for in open, a step or an
+ * alarm, if it has. Returns false when that failed the stage. */
+bool leat_slot_set_alarm(struct leat_segment *seg, size_t i);
 
 #endif

@@ -155,6 +155,9 @@ bool leat_segment_run(struct leat_actor *actor)
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_alarm(seg, i);
     run = run_turns(seg);
+    for (size_t i = 0; run != RUN_ENDED && i < seg->n; i++)
+        if (!leat_slot_set_alarm(seg, i))
+            run = RUN_MORE;
     if (run != RUN_ENDED)
         leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
                                                                             : LEAT_DOING_WAIT_IN);

@@ -303,18 +303,6 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     return s->stage->failure.code;
 }
 
-/* Sets the alarm that the stage has asked for, if it has. Returns 0, or fails the stage. */
-static int set_alarm(struct leat_segment *seg, struct leat_stage *stage)
-{
-    int r;
-
-    if (stage->alarm_ms == 0)
-        return 0;
-    r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
-    stage->alarm_ms = 0;
-    return r < 0 ? leat_fail_errno(stage, -r, "cannot wait") : 0;
-}
-
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -337,8 +325,6 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     leat_queue_clear(&seg->dump);
     if (r >= 0)
         r = check_expansion(seg, s, r);
-    if (r >= 0 && set_alarm(seg, stage) < 0)
-        r = stage->failure.code;
     if (r < 0) {
         if (!stage->failure.code)
             leat_fail(stage, r, "%s", leat_strerror(r));
@@ -382,6 +368,21 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
         return;
     if (leat_wait_fired(&stage->alarm))
         ring(seg, i);
-    if (!s->done && set_alarm(seg, stage) < 0)
+}
+
+bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (stage->alarm_ms == 0 || s->done)
+        return true;
+    r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
+    stage->alarm_ms = 0;
+    if (r < 0) {
+        leat_fail_errno(stage, -r, "cannot wait");
         leat_segment_fail(seg, i);
+    }
+    return r == 0;
 }

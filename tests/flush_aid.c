@@ -5,6 +5,9 @@
 
 #include "stage.h"
 
+#define SCATTERED ((size_t)4096)        /* bytes that are passed by reference */
+#define SLOW_NS ((uint64_t)60000000000) /* a minute */
+
 /* The memio is the first of a watch. */
 static struct flush_watch *watch_of(const struct leat_stage *stage)
 {
@@ -49,6 +52,12 @@ static const struct leat_stage_type burst_type = {
     .step = burst_step,
 };
 
+static int marks_open(struct leat_stage *stage)
+{
+    watch_of(stage)->marks_opened++;
+    return 0;
+}
+
 static int marks_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct flush_watch *w = watch_of(stage);
@@ -73,7 +82,52 @@ static const struct leat_stage_type marks_type = {
     .flags = LEAT_FLUSHES,
     .params_size = sizeof(struct memio_params),
     .options = memio_option,
+    .open = marks_open,
     .step = marks_step,
+};
+
+/* What is passed by reference and what is copied by turns, so that no two slices join; which comes
+ * first differs. */
+static int scatter_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    bool by_reference = in->offset % 2;
+    size_t given = 1;
+
+    (void)stage;
+    while (in->pos < in->len && given > 0) {
+        size_t n = in->len - in->pos;
+
+        if (by_reference) {
+            given = leat_pass(out, in, n < SCATTERED ? n : SCATTERED);
+        } else {
+            given = leat_write(out, in->data + in->pos, 1);
+            in->pos += given;
+        }
+        by_reference = !by_reference;
+    }
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_FLUSHED;
+}
+
+static const struct leat_stage_type scatter_type = {
+    .name = "scatter",
+    .summary = "many slices, and a mark",
+    .kind = LEAT_TRANSFORM,
+    .step = scatter_step,
+};
+
+static int slow_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    leat_spend_ns(stage, SLOW_NS);
+    (void)leat_pass(out, in, in->len - in->pos);
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static const struct leat_stage_type slow_type = {
+    .name = "slow",
+    .summary = "takes its time",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_HEAVY,
+    .step = slow_step,
 };
 
 static void add_stages(struct leat_registry *registry, void *arg)
@@ -81,6 +135,8 @@ static void add_stages(struct leat_registry *registry, void *arg)
     (void)arg;
     ASSERT_EQ(leat_registry_add(registry, &burst_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &marks_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &scatter_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &slow_type), 0);
 }
 
 /* Puts the number in the place of every @. */
@@ -102,7 +158,7 @@ int flush_run(struct flush_watch *w, const char *text)
 {
     char whole[1024];
 
-    w->bursts = w->given = w->n_marks = 0;
+    w->bursts = w->given = w->n_marks = w->marks_opened = 0;
     w->io.registered = add_stages;
     fill_in(whole, sizeof whole, text, w);
     return memio_run_text(&w->io, whole);

@@ -3,8 +3,11 @@
  *     burst --at=N    gives the input in bursts, an hour of virtual time between them, and notes what
  *                     had come out when the next one begins
  *     marks --at=N    passes the stream on and notes where in it there were marks
+ *     scatter         passes the stream on in as many slices as there is room for, and puts a mark
+ *                     behind them
+ *     slow            passes the stream on, and takes a minute of virtual time for each step
  *
- * N is flush_at of a struct flush_watch, whose memio is the end of the pipeline (memsink).
+ * N is memio_at of a struct flush_watch, whose memio is the end of the pipeline (memsink).
  */
 #ifndef LEAT_FLUSH_AID_H
 #define LEAT_FLUSH_AID_H
@@ -27,7 +30,7 @@ struct flush_watch {
     uint64_t seen_ns[FLUSH_BURSTS_MAX];
     uint64_t marks[FLUSH_MARKS_MAX]; /* offsets */
     uint64_t marks_ns[FLUSH_MARKS_MAX];
-    size_t n_marks;
+    size_t n_marks, marks_opened;
 };
 
 /* flush_run - run a text with the stages of above, where @ stands for --at=N.

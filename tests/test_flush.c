@@ -7,6 +7,17 @@
 #define SEEDS FLUSH_SEEDS
 #define LEN FLUSH_LEN
 
+/* Ends the last line, too. Returns how many there are. */
+static size_t whole_lines(struct codec_bytes *in)
+{
+    size_t lines = 0;
+
+    in->data[in->len - 1] = '\n';
+    for (size_t i = 0; i < in->len; i++)
+        lines += in->data[i] == '\n';
+    return lines;
+}
+
 /* --- marks keep their place ------------------------------------------------------------------- */
 
 TEST(test_a_mark_keeps_its_place_in_a_segment)
@@ -112,6 +123,30 @@ TEST(test_every_branch_gets_the_mark_and_concat_passes_it)
     free(in.data);
 }
 
+/* The end of a part makes everything come out; a mark there begins no part. */
+TEST(test_a_mark_between_two_parts_is_for_neither)
+{
+    struct codec_bytes in = codec_text(LEN, 3);
+    size_t lines = whole_lines(&in), parts = (lines + 4) / 5;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct flush_watch w = flush_seeded(&in, seed);
+
+        test_context("seed %d", (int)seed);
+        ASSERT_EQ(flush_run(&w, "memsource @ : flush --lines=5 : split -n 5 [ marks @ : null ]"),
+                  0);
+        ASSERT_EQ(w.marks_opened, parts);
+        ASSERT_EQ(w.n_marks, 0);
+        memio_free(&w.io);
+        w = flush_seeded(&in, seed);
+        ASSERT_EQ(flush_run(&w, "memsource @ : flush --bytes=7 : split -n 5 [ marks @ : null ]"),
+                  0);
+        ASSERT_EQ(w.marks_opened, parts);
+        memio_free(&w.io);
+    }
+    free(in.data);
+}
+
 /* Of those in the file the last is kept, in its place; so of all of them the last one is. */
 TEST(test_a_spill_keeps_the_last_mark_in_its_place)
 {
@@ -142,6 +177,8 @@ TEST(test_a_spill_keeps_the_last_mark_in_its_place)
 
 /* --- where they are put ------------------------------------------------------------------------- */
 
+/* The input of a step may be more than there is room for: pieces grow together behind an edge of
+ * many small chunks. */
 TEST(test_marks_are_put_behind_lines)
 {
     struct codec_bytes in = codec_text(LEN, 5);
@@ -151,8 +188,12 @@ TEST(test_marks_are_put_behind_lines)
         const uint8_t *p = in.data, *end = in.data + in.len;
         size_t lines = 0, n = 0;
 
-        ASSERT_EQ(flush_run(&w, "memsource @ : flush --lines=7 : marks @ : memsink @"), 0);
         test_context("seed %d", (int)seed);
+        if (w.io.settings.room > 0)
+            w.io.settings.chunk = 500;
+        ASSERT_EQ(flush_run(&w, "memsource @ : buffer --size=10K : flush --lines=7 : marks @ : "
+                                "memsink @"),
+                  0);
         ASSERT_BYTES_EQ(w.io.out, w.io.out_len, in.data, in.len);
         while ((p = memchr(p, '\n', (size_t)(end - p)))) {
             p++;
@@ -194,6 +235,34 @@ TEST(test_a_mark_is_put_when_the_time_of_the_first_byte_is_over)
     free(in.data);
 }
 
+/* A byte that comes later does not put it off, and one before the last mark does not count. */
+TEST(test_the_time_begins_with_the_first_byte_after_a_mark)
+{
+    struct codec_bytes in = codec_text(3000, 5);
+    uint64_t minute = (uint64_t)60000000000;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct flush_watch w = flush_with_pauses(&in, 3, seed);
+
+        test_context("seed %d", (int)seed);
+        /* Bursts at 0, 60 and 120 minutes, the end at 180. */
+        ASSERT_EQ(flush_run(&w, "burst @ : flush --time=90m --bytes=1700 : marks @ : memsink @"),
+                  0);
+        ASSERT_EQ(w.n_marks, 2);
+        ASSERT_EQ(w.marks[0], 1700);
+        ASSERT_EQ(w.marks[1], 3000);
+        ASSERT_EQ((w.marks_ns[1] - w.marks_ns[0]) / minute, 90);
+        memio_free(&w.io);
+        w = flush_with_pauses(&in, 3, seed);
+        ASSERT_EQ(flush_run(&w, "burst @ : flush --time=90m : marks @ : memsink @"), 0);
+        ASSERT_EQ(w.n_marks, 1);
+        ASSERT_EQ(w.marks[0], 2000);
+        ASSERT_EQ((w.seen_ns[2] - w.marks_ns[0]) / minute, 90);
+        memio_free(&w.io);
+    }
+    free(in.data);
+}
+
 TEST(test_without_options_a_mark_is_put_behind_what_has_come)
 {
     struct codec_bytes in = codec_text(3000, 5);
@@ -223,6 +292,71 @@ TEST(test_no_mark_is_put_where_there_is_nothing_to_flush)
     ASSERT_EQ(flush_run(&w, "memsource @ : flush --time=1s : marks @ : memsink @"), 0);
     ASSERT_EQ(w.n_marks, 0);
     memio_free(&w.io);
+    free(in.data);
+}
+
+TEST(test_no_mark_goes_on_behind_nothing)
+{
+    struct codec_bytes in = codec_text(LEN, 5);
+    size_t lines = whole_lines(&in);
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct flush_watch w = flush_seeded(&in, seed);
+
+        test_context("seed %d", (int)seed);
+        ASSERT_EQ(flush_run(&w, "memsource @ : flush --lines=1 : tail -n +9 : marks @ : memsink @"),
+                  0);
+        ASSERT_EQ(w.n_marks, lines - 8);
+        memio_free(&w.io);
+        w = flush_seeded(&in, seed);
+        ASSERT_EQ(flush_run(&w, "memsource @ : flush --lines=1 : route [ -e nowhere : marks @ : "
+                                "null ] : memsink @"),
+                  0);
+        ASSERT_EQ(w.n_marks, 0);
+        memio_free(&w.io);
+    }
+    free(in.data);
+}
+
+/* limit ends the stream while the stage behind it has a mark to answer; that sees the mark first. */
+TEST(test_a_mark_and_the_end_are_seen_one_after_the_other)
+{
+    struct codec_bytes in = codec_text(LEN, 5);
+    size_t last = 0;
+
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct flush_watch w = flush_with_pauses(&in, 1, seed);
+
+        test_context("seed %d", (int)seed);
+        w.io.settings.threads = 2;
+        ASSERT_EQ(flush_run(&w, "memsource @ : tee [ slow : null ] [ slow : null ] : flush "
+                                "--bytes=5 : limit --time=5m : marks @ : memsink @"),
+                  0);
+        last += w.n_marks > 0 && w.marks[w.n_marks - 1] == w.io.out_len;
+        memio_free(&w.io);
+    }
+    ASSERT_GT(last, 0);
+    free(in.data);
+}
+
+/* However many slices a step gives, there is a place for the mark behind them. */
+TEST(test_a_queue_that_is_full_of_slices_has_a_place_for_a_mark)
+{
+    struct codec_bytes in = codec_text((size_t)4 << 20, 3);
+
+    for (uint64_t seed = 0; seed < SEEDS / 4; seed++) {
+        struct flush_watch w = flush_seeded(&in, seed);
+
+        test_context("seed %d", (int)seed);
+        w.io.piece = w.io.settings.room = 0;
+        w.io.settings.chunk = (size_t)1 << 20;
+        ASSERT_EQ(flush_run(&w, "memsource @ : scatter : marks @ : memsink @"), 0);
+        ASSERT_BYTES_EQ(w.io.out, w.io.out_len, in.data, in.len);
+        ASSERT_GT(w.n_marks, 0);
+        for (size_t i = 1; i < w.n_marks; i++)
+            ASSERT_GT(w.marks[i], w.marks[i - 1]);
+        memio_free(&w.io);
+    }
     free(in.data);
 }
 
