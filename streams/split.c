@@ -228,23 +228,43 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
     return 0;
 }
 
+/* Does a flush mark end the current block? */
+static int ask_mark(struct leat_split_run *run)
+{
+    static const uint8_t nothing[1];
+    const struct leat_split *split = run->info->type->split;
+    size_t take = 0;
+    int r = 1;
+
+    if (!run->block || !(run->info->flags & LEAT_FLUSHES))
+        r = 0;
+    else if (split->cut)
+        r = split->cut(run->stage, nothing, 0, false, &take);
+    if (r < 0)
+        return r;
+    run->cut_ends = r > 0;
+    run->cut_known = true;
+    return 0;
+}
+
 /* Sends the flush mark at the head. Where lanes hold input back it ends the block; else it goes
  * through the lane as it is. Returns as leat_cut_flush. */
 static int send_mark(struct leat_split_run *run, struct leat_queue *q)
 {
-    const struct leat_split *split = run->info->type->split;
-    bool ends = run->block && (run->info->flags & LEAT_FLUSHES);
-    struct leat_item item = {.end = ends ? run->block : NULL, .flush = true};
-    size_t take = 0;
-    int r = leat_edge_write(run->lanes[run->at], &item);
+    struct leat_item item = {.flush = true};
+    int r = run->cut_known ? 0 : ask_mark(run);
 
+    if (r < 0)
+        return r;
+    item.end = run->cut_ends ? run->block : NULL;
+    r = leat_edge_write(run->lanes[run->at], &item);
     if (r != 0)
         return r;
+    run->cut_known = false;
     leat_queue_pop(q);
-    if (!ends)
-        return 0;
-    block_sent_whole(run);
-    return split->cut ? split->cut(run->stage, NULL, 0, false, &take) : 0;
+    if (item.end)
+        block_sent_whole(run);
+    return 0;
 }
 
 static int fail_cut(struct leat_segment *seg, int code)

@@ -243,7 +243,7 @@ enum leat_flags {
     LEAT_FLUSHES = 512,  /* holds input back that could come out decodable: at a flush mark
                           * (in->flush) it uses up its input, gives all it has, and returns
                           * LEAT_FLUSHED; until then it is stepped again, with room. Split: a mark
-                          * ends the block. Of other stages the engine hands the mark on, when they
+                          * ends the block, unless cut says no. Of other stages the engine hands the mark on, when they
                           * have used up what came before it and have no more to give. */
 };
 
@@ -272,7 +272,8 @@ struct leat_split {
      * the block ends there, 0 if it goes on, or fails. Keeps its place in the state of an
      * instance of its own. NULL: by `block`, or at line ends. `end` is true at the end of the
      * whole input; then what is left is a block of its own, whatever it returns. With
-     * LEAT_FLUSHES, len 0 says that a mark has ended the block here. */
+     * LEAT_FLUSHES, len 0 says that a mark is here: 1 if the block ends with it, which goes without
+     * saying where cut is NULL; 0: it does not, and the mark goes through the lane. */
     int (*cut)(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
                size_t *ret_take);
     /* begin - a new block starts in this lane; may be NULL. The state is that of the last one. */

@@ -27,6 +27,8 @@ TEST(test_a_mark_keeps_its_place_through_codecs)
         "zstd : unzstd",           "zstd --fast : unzstd", "zstd --seekable=1K : decode",
         "gzip : decode ",          "xz -0 : unxz",         "lzip -0 : unlzip",
         "bzip2 -1 : decode --all", "lz4 : decode --all",   "brotli : unbrotli",
+        "bzip2 -1 : bunzip2",      "lz4 : unlz4",          "gzip --blocks : decode",
+        "bzip2 -1 : decode",       "lz4 : decode",         "zstd : decode",
     };
 
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
@@ -257,9 +259,13 @@ TEST(test_a_compressor_holds_its_input_back_otherwise)
 
 TEST(test_marks_keep_their_place_through_codecs_on_all_threads)
 {
-    static const char *const stages[] = {"gzip : gunzip", "zstd : unzstd", "gzip --blocks : gunzip",
-                                         "zstd --seekable=1K : unzstd"};
+    static const char *const stages[] = {"gzip : gunzip",
+                                         "zstd : unzstd",
+                                         "gzip --blocks : gunzip",
+                                         "zstd --seekable=1K : unzstd",
+                                         "lz4 : unlz4",
+                                         "bzip2 -1 : decode"};
 
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        flush_keeps_place_on_threads(stages[i], i < 2);
+        flush_keeps_place_on_threads(stages[i], true);
 }

@@ -44,7 +44,9 @@ int leat_bz2_cut(struct leat_stage *stage, void *state, const uint8_t *data, siz
     n = leat_bz2_scan_find(&s->scan, data, n, false, &magic, &after);
     *ret_take = n;
     s->have += n;
-    if (magic) {
+    if (len == 0) { /* a flush mark; if it is within a block, the merge decodes that one */
+        *ret_note = LEAT_BZ2_CONTINUED << NOTE_KIND_SHIFT;
+    } else if (magic) {
         level = after == 0 ? level_before(&s->scan) : 0;
         if (level > 0)
             s->level = level;

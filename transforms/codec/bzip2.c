@@ -57,9 +57,9 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
     uint8_t byte = b->run_byte;
 
     (void)end;
-    if (len == 0) { /* a mark has ended the block */
+    if (len == 0) { /* a mark ends the block */
         b->coded = b->run = 0;
-        return 0;
+        return 1;
     }
     for (i = 0; i < len && coded < max; i++) {
         if (data[i] == byte && run > 0 && run < RUN_MAX) {

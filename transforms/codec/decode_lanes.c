@@ -57,6 +57,7 @@ void leat_decode_lanes_plan(struct leat_stage *stage)
     lanes = 1 + limit / LANES_PART / most_held(stage, &history);
     leat_plan_block(stage, block < BLOCK_MAX ? (size_t)block : BLOCK_MAX, history);
     leat_plan_lanes(stage, lanes < LANES_MAX ? (unsigned)lanes : LANES_MAX);
+    leat_plan_flags(stage, LEAT_FLUSHES);
 }
 
 /* The format is known: get its state, opened if it is a lane's. */
@@ -100,7 +101,7 @@ static int cut_on(struct leat_stage *stage, struct leat_decode_lane *d, const ui
     int r;
 
     *ret_take = len;
-    if (!d->lanes || len == 0)
+    if (!d->lanes)
         return 0;
     r = d->lanes->cut(stage, d->state, data, len, ret_take, &note);
     if (r > 0)
@@ -133,7 +134,7 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
         *ret_take = looked;
         if (d->first.known)
             r = cut_first(stage, d);
-        if (r != 0 || !d->first.known)
+        if (r != 0 || !d->first.known || looked == len)
             return r;
     }
     r = cut_on(stage, d, data + looked, len - looked, &taken);

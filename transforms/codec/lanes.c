@@ -11,10 +11,12 @@ bool leat_lanes_used(const struct leat_stage *stage, const struct leat_decoder_l
 
 int leat_lanes_plan(struct leat_stage *stage, const struct leat_decoder *decoder, size_t block)
 {
-    if (leat_lanes_used(stage, decoder->lanes))
+    if (leat_lanes_used(stage, decoder->lanes)) {
         leat_plan_block(stage, block, decoder->lanes->history);
-    else
+        leat_plan_flags(stage, LEAT_FLUSHES);
+    } else {
         leat_plan_nature(stage, LEAT_HEAVY);
+    }
     return leat_expansion_plan(stage);
 }
 

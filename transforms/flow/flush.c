@@ -138,9 +138,9 @@ const struct leat_stage_type leat_stage_flush = {
         "With --bytes or --lines the output is the same for the same input; with --time, or without "
         "options, it depends on when the input came, though what it decompresses to does not.\n\n"
         "A mark goes through tee, route and concat, into each branch. It does not go through "
-        "merge, paste and exec, and bunzip2, unlz4 and decode may lose one when they work in several "
-        "threads. A buffer that has not begun to give holds marks back with the rest, and "
-        "of the marks in a temporary file only the last one counts.",
+        "merge, paste and exec, and decode on several threads holds xz data back, as unxz does not. A "
+        "buffer that has not begun to give holds marks back with the rest, and of the marks in a "
+        "temporary file only the last one counts.",
     .examples = "read big.log : flush --lines=100 : gzip : gunzip : count -l\n"
                 "read big.log : flush --time=1s --bytes=64K : zstd : write --force big.copy.zst",
     .kind = LEAT_TRANSFORM,
