@@ -209,6 +209,12 @@ static int failed_commit(struct leat_pipeline *p, struct leat_stage *s, int code
     return code;
 }
 
+/* Is its output to appear, if all goes well? */
+static bool is_wanted(const struct leat_stage *s)
+{
+    return s->ended && !leat_detached_failed(s->info->detached);
+}
+
 /* One action over all that commit, in order; stops at the first that fails. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
@@ -216,7 +222,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
-        int r = s && s->ended ? side_fn(s, &p->infos[i].side) : 0;
+        int r = s && is_wanted(s) ? side_fn(s, &p->infos[i].side) : 0;
 
         if (r < 0) {
             leat_pipeline_report(p, NULL, &s->failure);
@@ -224,15 +230,17 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
         }
     }
     for (size_t i = 0; i < p->retired.n; i++) {
-        int r = stage_fn(p->retired.v[i]);
+        struct leat_stage *s = p->retired.v[i];
+        int r = is_wanted(s) ? stage_fn(s) : 0;
 
         if (r < 0)
-            return failed_commit(p, p->retired.v[i], r);
+            return failed_commit(p, s, r);
     }
     for (size_t i = 0; i < p->n_segments; i++) {
         for (size_t j = 0; j < p->segments[i]->n; j++) {
             struct leat_stage *s = p->segments[i]->slots[j].stage;
-            int r = s->type->commit && s->ended ? commit_step(p->segments[i], j, stage_fn) : 0;
+            bool commits = s->type->commit && is_wanted(s);
+            int r = commits ? commit_step(p->segments[i], j, stage_fn) : 0;
 
             if (r < 0)
                 return failed_commit(p, s, r);
@@ -247,13 +255,39 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
 
 static int prepare_stage(struct leat_stage *s)
 {
+    return leat_pipeline_prepare(s->pipeline, s);
+}
+
+/* A detached branch may fail until the last of its outputs is prepared. */
+static int keep_sum(struct leat_stage *s)
+{
     leat_sums_keep(s->pipeline->sums, s);
-    return s->type->prepare && !s->prepared ? s->type->prepare(s) : 0;
+    return 0;
+}
+
+static int no_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    (void)s;
+    (void)side;
+    return 0;
+}
+
+static int no_sums(struct leat_sums *sums)
+{
+    (void)sums;
+    return 0;
 }
 
 static int prepare_side(struct leat_stage *s, struct leat_side_output *side)
 {
     return leat_outfile_finish(s, side->file, side->data, side->n);
+}
+
+static int prepare_all(struct leat_pipeline *p)
+{
+    int r = for_each_commit(p, prepare_stage, prepare_side, no_sums);
+
+    return r < 0 ? r : for_each_commit(p, keep_sum, no_side, leat_sums_prepare);
 }
 
 static int commit_stage(struct leat_stage *s)
@@ -322,8 +356,8 @@ static bool phase_finish(struct leat_pipeline *p)
     pthread_mutex_lock(&p->lock);
     good = !p->error.code && !leat_pipeline_aborted(p);
     pthread_mutex_unlock(&p->lock);
-    if (good && for_each_commit(p, prepare_stage, prepare_side, leat_sums_prepare) == 0 &&
-        begin_commit(p) && for_each_commit(p, commit_stage, commit_side, leat_sums_commit) < 0)
+    if (good && prepare_all(p) == 0 && begin_commit(p) &&
+        for_each_commit(p, commit_stage, commit_side, leat_sums_commit) < 0)
         revert_all(p);
     if (good)
         report_detached(p);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "io/io.h"
 #include "pipeline.h"
@@ -120,6 +121,40 @@ static int append(struct leat_retired *r, struct leat_stage *s)
     }
     r->v[r->n++] = s;
     return 0;
+}
+
+/* A quarter of the descriptors that the process may have, at most. */
+static size_t unprepared_max(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 > LEAT_UNPREPARED_MAX)
+        return LEAT_UNPREPARED_MAX;
+    return (size_t)limit.rlim_cur / 4;
+}
+
+/* The next one to be prepared now, or NULL. */
+static struct leat_stage *next_unprepared(struct leat_pipeline *p, size_t most)
+{
+    struct leat_retired *r = &p->retired;
+    struct leat_stage *s = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    if (r->n - r->prepared > most)
+        s = r->v[r->prepared++];
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+/* Between two parts: all at once, as a file system then has little to do for each but the first. */
+static void prepare_older(struct leat_pipeline *p)
+{
+    size_t most = unprepared_max();
+    struct leat_stage *s = next_unprepared(p, most);
+
+    for (; s && !leat_pipeline_aborted(p); s = next_unprepared(p, most / 2))
+        if (leat_pipeline_prepare(p, s) < 0 || !s->ended)
+            leat_parts_stage_failed(s->segment->part_of, s);
 }
 
 /* A sink that has ended well is kept. */
@@ -246,6 +281,7 @@ static int renew(struct leat_segment *owner)
     }
     if (r == 0)
         r = reset(p, parts);
+    prepare_older(p);
     return r;
 }
 
@@ -277,6 +313,14 @@ static int begin(struct leat_segment *owner)
     for (size_t k = 0; k < parts->n; k++)
         leat_actor_wake(&p->executor, &p->segments[parts->first + k]->actor);
     return 0;
+}
+
+void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *s)
+{
+    const struct leat_segment *owner = parts->owner;
+
+    if (s->info->detached == owner->slots[owner->n - 1].info->detached)
+        atomic_store(&parts->failed, true);
 }
 
 void leat_parts_ended(struct leat_parts *parts)

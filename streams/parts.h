@@ -3,8 +3,8 @@
  * The segments and edges of the branch are built once. Between two parts, when all of them have
  * ended, the thread of the segment that cuts the stream owns them: it puts new instances of the
  * stages in their places and lets them run again. So memory, the graph and the counters are those
- * of one branch, however many parts there are. Sinks that have ended well wait, closed but for
- * their commit, for the end of the pipeline.
+ * of one branch, however many parts there are. Sinks that have ended well wait for the end of the
+ * pipeline: to be prepared (synced and closed) while they are few, and then for their commit.
  */
 #ifndef LEAT_PARTS_H
 #define LEAT_PARTS_H
@@ -25,10 +25,14 @@ struct leat_parts {
     bool gone;                         /* the branch wants no more of this one */
 };
 
-/* A sink of a part that has ended. */
+/* The sinks of parts that have ended. The last ones are not prepared, so that no part waits for the
+ * disk; but at most so many, as each holds a descriptor: when there are more, the older half is. By
+ * then the disk has had them for a while. */
+#define LEAT_UNPREPARED_MAX 64u
 struct leat_retired {
     struct leat_stage **v;
     size_t n, room;
+    size_t prepared; /* the first ones: they are, or somebody does it now */
 };
 
 struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from);
@@ -42,6 +46,9 @@ bool leat_parts_failed(const struct leat_segment *segment);
 /* leat_parts_ended - one of the branch's segments has ended, and is no longer touched by its own
  * thread. Thread: that one. */
 void leat_parts_ended(struct leat_parts *parts);
+/* leat_parts_stage_failed - a stage of the branch has: so has the part, unless that stage is in a
+ * detached branch within. Thread: any. */
+void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *stage);
 /* leat_part_name - the template with {n} or {n:04} filled in; free() it. NULL: out of memory. */
 char *leat_part_name(const char *template, uint64_t n);
 /* leat_part_is_template - is there a {n} in it? */

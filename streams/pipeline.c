@@ -161,6 +161,7 @@ void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info 
 
     pthread_mutex_lock(&p->lock);
     if (info && info->detached) {
+        atomic_store(&info->detached->failed, true);
         news = !p->detached.code;
         if (news)
             p->detached = *error;
@@ -185,24 +186,21 @@ void leat_pipeline_wake_all(struct leat_pipeline *p)
         leat_actor_wake(&p->executor, &p->segments[i]->actor);
 }
 
-/* A file of a part is put on the disk and closed when it is through, so that the number of parts
- * does not count. */
-static void part_stage_done(struct leat_pipeline *p, struct leat_parts *parts, struct leat_stage *s)
+int leat_pipeline_prepare(struct leat_pipeline *p, struct leat_stage *s)
 {
     int r;
 
-    if (!s->ended || !s->type->prepare || leat_pipeline_aborted(p))
-        return;
+    if (!s->ended || !s->type->prepare || s->prepared)
+        return 0;
     s->prepared = true;
     r = s->type->prepare(s);
     if (r == 0)
-        return;
+        return 0;
     s->ended = false;
     if (!s->failure.code)
         leat_fail(s, r, "%s", leat_strerror(r));
     leat_pipeline_report(p, s->info, &s->failure);
-    if (!s->info->detached)
-        atomic_store(&parts->failed, true);
+    return s->info->detached ? 0 : r;
 }
 
 void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *segment)
@@ -212,10 +210,10 @@ void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *se
     for (size_t i = 0; i < segment->n; i++) {
         struct leat_stage *s = segment->slots[i].stage;
 
+        if (parts && segment->slots[i].failed)
+            leat_parts_stage_failed(parts, s);
         if (!s->type->commit)
             leat_stage_close(s);
-        else if (parts)
-            part_stage_done(p, parts, s);
     }
     if (parts)
         leat_parts_ended(parts); /* from here on the segment may be used anew */

@@ -87,6 +87,9 @@ struct leat_pipeline {
  * if it is the first of a detached branch. Thread: any. */
 void leat_pipeline_report(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
                           const struct leat_error *error);
+/* leat_pipeline_prepare - the sink's prepare, once, if it ended well. Its failure is reported, and it
+ * is not to commit then. Returns 0; or the error, if the pipeline has failed with it. */
+int leat_pipeline_prepare(struct leat_pipeline *pipeline, struct leat_stage *stage);
 /* leat_pipeline_from_plan - takes the plan, also on failure. */
 int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
                             const struct leat_settings *settings,

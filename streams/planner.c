@@ -350,13 +350,24 @@ static int add_buffer(struct leat_planner *pl, const struct leat_stage_info *inf
     return e->spill ? 0 : leat_planner_no_memory(pl);
 }
 
+/* From here on errors are those of a branch, which is itself in `outer`. */
+static int detach(struct leat_planner *pl, const struct leat_detached *outer)
+{
+    pl->detached = leat_arena_alloc(pl->p->plan->arena, sizeof *pl->detached);
+    if (!pl->detached)
+        return LEAT_ENOMEM;
+    pl->detached->outer = outer;
+    return 0;
+}
+
 /* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
 static int add_branches(struct leat_planner *pl, const struct leat_node *node,
                         const struct leat_stage_info *info)
 {
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
-    bool binary = pl->binary, detached = pl->detached;
+    struct leat_detached *detached = pl->detached;
+    bool binary = pl->binary;
     int r = leat_planner_cut(pl);
     struct leat_segment *on = pl->cur;
 
@@ -365,8 +376,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
 
         pl->name = name;
         pl->binary = binary;
-        pl->detached = detached || (info->flags & LEAT_DETACHES);
-        if (!e)
+        if (!e || (info->flags & LEAT_DETACHES && detach(pl, detached) < 0))
             return leat_planner_no_memory(pl);
         r = begin_segment(pl);
         if (r == 0)

@@ -14,9 +14,9 @@ struct leat_planner {
     bool cur_heavy;
     int numbers;
     size_t infos_room;
-    bool detached;            /* in a branch whose errors are not the pipeline's */
-    struct leat_parts *parts; /* in a branch that is run anew for each part */
-    const char *name;         /* the file whose bytes flow here, or "-" */
+    struct leat_detached *detached; /* in a branch whose errors are not the pipeline's; or NULL */
+    struct leat_parts *parts;       /* in a branch that is run anew for each part */
+    const char *name;               /* the file whose bytes flow here, or "-" */
     bool binary;
     struct leat_stage *ranged; /* the `read --range` just before */
 };

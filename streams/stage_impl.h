@@ -17,6 +17,21 @@ struct leat_side_output {
     size_t n;
 };
 
+/* A branch whose errors are not the pipeline's (tee --on-error=detach): its outputs commit together,
+ * or not at all, by themselves. */
+struct leat_detached {
+    const struct leat_detached *outer; /* it is in another one, or NULL */
+    atomic_bool failed;
+};
+
+static inline bool leat_detached_failed(const struct leat_detached *d)
+{
+    for (; d; d = d->outer)
+        if (atomic_load(&d->failed))
+            return true;
+    return false;
+}
+
 /* One stage of the plan: what all instances of it share. Fixed while it runs, but the counters. */
 struct leat_stage_info {
     const struct leat_node *node;
@@ -43,7 +58,7 @@ struct leat_stage_info {
     atomic_uint workers;    /* lanes in use: all that could be opened; 1 if it is not split */
     atomic_uint lanes_left; /* instances that have not ended */
     bool hidden;            /* the engine's own, not of the plan */
-    bool detached;          /* its errors are not the pipeline's: tee --on-error=detach */
+    struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
     _Atomic uint64_t joined_bytes;  /* a split stage's: what its join wrote */
     atomic_uint own_threads;        /* of its library */
     _Atomic uint64_t child_cpu_ns;  /* of a child process that has ended */

@@ -241,18 +241,24 @@ static void drop_window(struct leat_outfile *f)
     (void)posix_fadvise(f->fd.fd, (off_t)from, (off_t)(f->flushed - from), POSIX_FADV_DONTNEED);
 }
 
-/* Writeback starts while the stream is still being made, so that the last sync has little to do. */
-void leat_outfile_wrote(struct leat_outfile *f, uint64_t n)
+/* Of what was written since the last time: a hint, fsync is what counts. */
+static void start_writeback(struct leat_outfile *f)
 {
-    f->written += n;
-    if ((f->options.no_sync && !f->options.drop_cache) || !f->fd.is_regular ||
-        f->written - f->flushed < WRITEBACK)
+    if ((f->options.no_sync && !f->options.drop_cache) || !f->fd.is_regular)
         return;
-    if (f->kind == OUTFILE_REPLACE) /* a hint: fsync is what counts */
+    if (f->kind == OUTFILE_REPLACE)
         (void)sync_file_range(f->fd.fd, (off_t)f->flushed, (off_t)(f->written - f->flushed),
                               SYNC_FILE_RANGE_WRITE);
     drop_window(f);
     f->flushed = f->written;
+}
+
+/* Writeback starts while the stream is still being made, so that the last sync has little to do. */
+void leat_outfile_wrote(struct leat_outfile *f, uint64_t n)
+{
+    f->written += n;
+    if (f->written - f->flushed >= WRITEBACK)
+        start_writeback(f);
 }
 
 static bool is_zero(const uint8_t *data, size_t n)
@@ -371,15 +377,24 @@ static int sync_file(struct leat_stage *s, struct leat_outfile *f)
     return 0;
 }
 
-int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
+int leat_outfile_end(struct leat_stage *s, struct leat_outfile *f)
 {
     int r = drain_direct(f, true);
 
+    f->options.direct = NULL;
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
     if (f->ends_in_hole && ftruncate(f->fd.fd, (off_t)f->written) < 0)
         return leat_fail_errno(s, errno, "cannot set the length of %s", f->shown);
-    r = sync_file(s, f);
+    if (f->written > f->flushed)
+        start_writeback(f);
+    return 0;
+}
+
+int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r = sync_file(s, f);
+
     if (f->options.drop_cache && f->fd.is_regular)
         (void)posix_fadvise(f->fd.fd, 0, 0, POSIX_FADV_DONTNEED);
     if (r < 0 || f->kind == OUTFILE_APPEND) /* kept open, to cut it back if another fails */

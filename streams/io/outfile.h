@@ -28,6 +28,9 @@ int leat_outfile_open(struct leat_stage *stage, const char *path,
  * LEAT_E*. */
 ssize_t leat_outfile_write(struct leat_stage *stage, struct leat_outfile *file, const void *data,
                            size_t n);
+/* leat_outfile_end - nothing more will be written: what is buffered goes to the file, which begins to
+ * go to the disk. Returns 0, or LEAT_E*. */
+int leat_outfile_end(struct leat_stage *stage, struct leat_outfile *file);
 /* leat_outfile_prepare - everything is on disk (unless no_sync), and close(2) said so. */
 int leat_outfile_prepare(struct leat_stage *stage, struct leat_outfile *file);
 /* leat_outfile_finish - write all of data, then prepare. For small side outputs: may block; a

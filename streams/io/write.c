@@ -68,6 +68,7 @@ bool leat_write_appends(const struct leat_node *node)
 static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct write_state *st = leat_state(s);
+    int r;
 
     (void)out;
     while (in->pos < in->len) {
@@ -90,7 +91,9 @@ static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
         if (!leat_outfile_fd(st->file))
             return LEAT_WAIT;
     }
-    return LEAT_END;
+    r = leat_outfile_end(s, st->file);
+    leat_direct_done(s, &st->direct);
+    return r < 0 ? r : LEAT_END;
 }
 
 static int write_prepare(struct leat_stage *s)
