@@ -42,7 +42,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
         return 0;
     }
     if (r < 0)
-        leat_pipeline_report(p, NULL, &s->failure);
+        leat_pipeline_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
     else if (seg->lane == 0)
         leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
     return r;

@@ -146,15 +146,21 @@ static struct leat_stage *next_unprepared(struct leat_pipeline *p, size_t most)
     return s;
 }
 
-/* Between two parts: all at once, as a file system then has little to do for each but the first. */
-static void prepare_older(struct leat_pipeline *p)
+/* Between two parts: all at once, as a file system then has little to do for each but the first.
+ * Returns 0, or the error if the pipeline has failed with it. */
+static int prepare_older(struct leat_pipeline *p)
 {
-    size_t most = unprepared_max();
-    struct leat_stage *s = next_unprepared(p, most);
+    size_t most = unprepared_max(), left = most;
+    struct leat_stage *s;
+    int r = 0;
 
-    for (; s && !leat_pipeline_aborted(p); s = next_unprepared(p, most / 2))
-        if (leat_pipeline_prepare(p, s) < 0 || !s->ended)
+    while (r == 0 && !leat_pipeline_aborted(p) && (s = next_unprepared(p, left))) {
+        left = most / 2;
+        r = leat_pipeline_prepare(p, s);
+        if (!s->ended)
             leat_parts_stage_failed(s->segment->part_of, s);
+    }
+    return r;
 }
 
 /* A sink that has ended well is kept. */
@@ -237,7 +243,7 @@ static int swap_in(struct leat_pipeline *p, struct leat_segment *seg)
         leat_segment_seat(seg, i, new);
         failed = retire_or_free(p, old);
         if (failed < 0) {
-            leat_pipeline_report(p, old->info, &old->failure);
+            leat_pipeline_report(p, leat_parts_info(seg->part_of), &old->failure);
             leat_stage_close(old);
             leat_stage_free(old);
             r = failed;
@@ -281,8 +287,7 @@ static int renew(struct leat_segment *owner)
     }
     if (r == 0)
         r = reset(p, parts);
-    prepare_older(p);
-    return r;
+    return r == 0 ? prepare_older(p) : r;
 }
 
 /* Returns 0, or an error that was reported. */
@@ -295,7 +300,7 @@ static int begin(struct leat_segment *owner)
     if (r < 0) { /* unless the cause was reported already */
         struct leat_error error = {.code = r};
 
-        leat_pipeline_report(p, NULL, &error);
+        leat_pipeline_report(p, leat_parts_info(parts), &error);
     }
     if (r == 0)
         r = leat_conductor_open(p, p->segments + parts->first, parts->n);
@@ -315,11 +320,14 @@ static int begin(struct leat_segment *owner)
     return 0;
 }
 
+const struct leat_stage_info *leat_parts_info(const struct leat_parts *parts)
+{
+    return parts->owner->slots[parts->owner->n - 1].info;
+}
+
 void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *s)
 {
-    const struct leat_segment *owner = parts->owner;
-
-    if (s->info->detached == owner->slots[owner->n - 1].info->detached)
+    if (s->info->detached == leat_parts_info(parts)->detached)
         atomic_store(&parts->failed, true);
 }
 

@@ -49,6 +49,8 @@ void leat_parts_ended(struct leat_parts *parts);
 /* leat_parts_stage_failed - a stage of the branch has: so has the part, unless that stage is in a
  * detached branch within. Thread: any. */
 void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *stage);
+/* leat_parts_info - the stage that cuts the stream: what ends the branch as a whole is its failure. */
+const struct leat_stage_info *leat_parts_info(const struct leat_parts *parts);
 /* leat_part_name - the template with {n} or {n:04} filled in; free() it. NULL: out of memory. */
 char *leat_part_name(const char *template, uint64_t n);
 /* leat_part_is_template - is there a {n} in it? */

@@ -20,18 +20,18 @@ static struct {
     atomic_uint most;           /* opened and not prepared, at any time */
     atomic_uint before_prepare; /* opened when the first was prepared */
     unsigned fail_prepare;      /* the how manieth fails */
-    unsigned fail_step;         /* of the how manieth that was opened */
+    unsigned fail_open;
+    unsigned fail_step; /* of the how manieth that was opened */
     unsigned fail_commit;
 } sinks;
 
 static int counted_open(struct leat_stage *s)
 {
-    unsigned now = atomic_fetch_add(&sinks.opened, 1) + 1 - atomic_load(&sinks.prepared);
+    unsigned n = atomic_fetch_add(&sinks.opened, 1) + 1, now = n - atomic_load(&sinks.prepared);
 
-    (void)s;
     if (now > atomic_load(&sinks.most))
         atomic_store(&sinks.most, now);
-    return 0;
+    return n == sinks.fail_open ? leat_fail(s, LEAT_EEXIST, "it exists") : 0;
 }
 
 static int counted_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -172,22 +172,26 @@ TEST(test_a_detached_branch_that_fails_leaves_no_part)
 {
     static const struct {
         const char *text;
-        unsigned fail_prepare, fail_step;
+        unsigned fail_prepare, fail_step, fail_open;
     } cases[] = {
-        {"tee --on-error=detach [ split -b 1 [ counted ] ] : null", 3, 0},
-        {"tee --on-error=detach [ split -b 1 [ counted ] ] : null", PARTS, 0},
-        {"tee --on-error=detach [ split -b 1 [ gzip : counted ] ] : null", 0, 150},
-        {"tee --on-error=detach [ require --max-bytes=150 : split -b 1 [ counted ] ] : null", 0, 0},
-        {"tee --on-error=detach [ require --min-bytes=1K : split -b 1 [ counted ] ] : null", 0, 0},
+        {"tee --on-error=detach [ split -b 1 [ counted ] ] : null", 3, 0, 0},
+        {"tee --on-error=detach [ split -b 1 [ counted ] ] : null", PARTS, 0, 0},
+        {"tee --on-error=detach [ split -b 1 [ gzip : counted ] ] : null", 0, 150, 0},
+        {"tee --on-error=detach [ split -b 1 [ gzip : counted ] ] : null", 0, 0, 150},
+        {"tee --on-error=detach [ require --max-bytes=150 : split -b 1 [ counted ] ] : null", 0, 0,
+         0},
+        {"tee --on-error=detach [ require --min-bytes=1K : split -b 1 [ counted ] ] : null", 0, 0,
+         0},
         {"tee --on-error=detach [ tee [ split -b 1 [ counted ] ] : require --min-bytes=1K : null ] "
          ": null",
-         0, 0},
+         0, 0, 0},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
             sinks.fail_prepare = cases[i].fail_prepare;
             sinks.fail_step = cases[i].fail_step;
+            sinks.fail_open = cases[i].fail_open;
             ASSERT_EQ(run(cases[i].text, seed), LEAT_EBATCH);
             ASSERT_EQ(atomic_load(&sinks.committed), 0);
         }
@@ -209,6 +213,19 @@ TEST(test_a_part_whose_detached_branch_fails_is_there)
     }
 }
 
+/* But without all of its sinks a part does not begin. */
+TEST(test_a_part_that_cannot_begin_leaves_none)
+{
+    sinks.fail_open = 150;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        ASSERT_EQ(run("split -b 1 [ counted ]", seed), LEAT_EEXIST);
+        ASSERT_EQ(atomic_load(&sinks.committed), 0);
+        ASSERT_EQ(run("split -b 1 [ tee --on-error=detach [ counted ] : counted ]", seed),
+                  LEAT_EEXIST);
+        ASSERT_EQ(atomic_load(&sinks.committed), 0);
+    }
+}
+
 /* --- a part that fails at its end ------------------------------------------------------------- */
 
 TEST(test_a_part_that_fails_stops_an_endless_stream)
@@ -224,4 +241,14 @@ TEST(test_a_part_that_fails_stops_an_endless_stream)
             ASSERT_EQ(run_on("zero", texts[i], seed), LEAT_ECHECKSUM);
             ASSERT_EQ(atomic_load(&sinks.committed), 0);
         }
+}
+
+TEST(test_a_part_that_cannot_be_prepared_stops_an_endless_stream)
+{
+    sinks.fail_prepare = 3;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        ASSERT_EQ(run_on("zero", "split -b 500 [ counted ]", seed), LEAT_EIO);
+        ASSERT_EQ(atomic_load(&sinks.prepared), 3);
+        ASSERT_EQ(atomic_load(&sinks.committed), 0);
+    }
 }
