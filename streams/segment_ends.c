@@ -8,7 +8,8 @@
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-/* The reader of a port is gone. A detached branch that failed is like one that has enough. */
+/* The reader of a port is gone. A detached branch that failed is like one that has enough; the stream
+ * itself, port 0, is none. */
 static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
 {
     enum leat_reason reason = leat_edge_reason(port->edge);
@@ -18,7 +19,7 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
     port->gone = true;
     leat_edge_lost(port->edge, leat_queue_clear(&port->last));
     leat_port(out, (size_t)(port - seg->ports))->to = &seg->dump;
-    if (reason == LEAT_REASON_FAILED && !(flags & LEAT_DETACHES))
+    if (reason == LEAT_REASON_FAILED && (!(flags & LEAT_DETACHES) || port == &seg->ports[0]))
         seg->out_failed = true;
 }
 

@@ -62,7 +62,6 @@ struct memio {
     struct leat_pipeline *pipeline; /* while it runs */
     size_t out_size;
     uint64_t source_random, sink_random, given; /* the two ends may run at the same time */
-    int source_fd, sink_fd;
 };
 
 /* memio_register - add the types `memsource` and `memsink`. Returns 0 or LEAT_E*. */
@@ -71,7 +70,8 @@ int memio_register(struct leat_registry *registry);
 /* memio_run - run `memsource : TEXT : memsink`; "" or NULL: nothing between.
  * Returns 0 or LEAT_E*, of building or running; error and stats are filled in. What happened is
  * cleared first, so that a struct can be used again. Checks what must always hold (each end was
- * opened and closed as often; no commit after a failure) and fails the test if it does not. */
+ * opened and closed as often; no commit after a failure, but that of a detached branch) and fails the
+ * test if it does not. */
 int memio_run(struct memio *io, const char *text);
 /* memio_run_text - the same for a whole text that names its own ends (memsource --at=%p is
  * memio_at), with nothing added at either end. */

@@ -12,29 +12,61 @@
 #define SINKS 4
 #define TEXT_MAX 2048
 
-/* A junction: @S is the source, @0 … @3 are sinks, and {0} … {3} the places of a failing stage. */
+/* A junction: @S is the source, @0 … @3 are sinks, and {0} … {3} the places of a failing stage. Which
+ * sinks are without an output when there is a failure at a place, or at a sink: NULL, all. */
 struct junction {
     const char *name, *text;
     int places, sinks;
+    const char *lost_by_place[SINKS], *lost_by_sink[SINKS];
+    bool opens_late; /* a detached sink is opened when the stream runs: then that is detached too */
 };
 
 static const struct junction junctions[] = {
-    {"tee", "@S {0} | tee [ {1} | @1 ] [ {2} | gzip | @2 ] | {3} | @0", 4, 3},
-    {"tee in tee", "@S {0} | tee [ tee [ {1} | @1 ] | {2} | @2 ] [ @3 ] | {3} | @0", 4, 4},
+    {"tee", "@S {0} | tee [ {1} | @1 ] [ {2} | gzip | @2 ] | {3} | @0", .places = 4, .sinks = 3},
+    {"tee in tee", "@S {0} | tee [ tee [ {1} | @1 ] | {2} | @2 ] [ @3 ] | {3} | @0", .places = 4,
+     .sinks = 4},
     {"tee with spills and buffers",
      "@S {0} | tee --slow=spill [ {1} | @1 ] [ buffer -P 50% | {2} | @2 ] | {3} | buffer --spill= | "
      "@0",
-     4, 3},
-    {"parts", "@S {0} | tee [ {1} | split -n 40 [ {2} | gzip | null ] ] [ @1 ] | {3} | @0", 4, 2},
-    {"route", "@S {0} | route [ -e ^1 | {1} | @1 ] [ -e ^2 | {2} | zstd | @2 ] | {3} | @0", 4, 3},
+     .places = 4, .sinks = 3},
+    {"parts", "@S {0} | tee [ {1} | split -n 40 [ {2} | gzip | null ] ] [ @1 ] | {3} | @0",
+     .places = 4, .sinks = 2},
+    {"route", "@S {0} | route [ -e ^1 | {1} | @1 ] [ -e ^2 | {2} | zstd | @2 ] | {3} | @0",
+     .places = 4, .sinks = 3},
     {"tee behind a split", "@S {0} | grep -v x | tee [ {1} | @1 ] | {2} | gzip | tee [ @2 ] | @0",
-     3, 3},
+     .places = 3, .sinks = 3},
     {"concat",
      "concat [ zero | head -c 5K | {0} ] [ @S {1} ] [ zero | head -c 9 | {2} ] | "
      "tee [ {3} | @1 ] | @0",
-     4, 2},
-    {"merge", "merge [ @S {0} ] [ zero | head -c 9K | {1} ] | {2} | tee [ {3} | @1 ] | @0", 4, 2},
-    {"paste", "paste [ zero | head -c 5K | {0} ] [ @S {1} ] | {2} | tee [ {3} | @1 ] | @0", 4, 2},
+     .places = 4, .sinks = 2},
+    {"merge", "merge [ @S {0} ] [ zero | head -c 9K | {1} ] | {2} | tee [ {3} | @1 ] | @0",
+     .places = 4, .sinks = 2},
+    {"paste", "paste [ zero | head -c 5K | {0} ] [ @S {1} ] | {2} | tee [ {3} | @1 ] | @0",
+     .places = 4, .sinks = 2},
+    {"detach", "@S {0} | tee --on-error=detach [ {1} | @1 ] [ {2} | gzip | @2 ] | {3} | @0",
+     .places = 4, .sinks = 3, .lost_by_place = {[1] = "1", "2"}, .lost_by_sink = {[1] = "1", "2"}},
+    {"tee in detach",
+     "@S {0} | tee --on-error=detach [ {1} | tee [ {2} | @1 ] | @2 ] | tee [ @3 ] | {3} | @0",
+     .places = 4, .sinks = 4, .lost_by_place = {[1] = "12", "12"},
+     .lost_by_sink = {[1] = "12", "12"}},
+    {"detach in detach",
+     "@S {0} | tee --on-error=detach [ {1} | tee --on-error=detach [ {2} | @1 ] | @2 ] [ @3 ] | {3} "
+     "| @0",
+     .places = 4, .sinks = 4, .lost_by_place = {[1] = "12", "1"},
+     .lost_by_sink = {[1] = "1", "12", "3"}},
+    {"route in detach",
+     "@S {0} | tee --slow=spill --on-error=detach [ {1} | route [ -e ^1 | {2} | @1 ] | @2 ] | {3} | "
+     "@0",
+     .places = 4, .sinks = 3, .lost_by_place = {[1] = "12", "12"},
+     .lost_by_sink = {[1] = "12", "12"}},
+    {"parts in detach",
+     "@S {0} | tee --on-error=detach [ {1} | split -n 150 [ {2} | tee [ @1 ] | gzip | @2 ] ] | {3} | "
+     "@0",
+     .places = 4, .sinks = 3, .lost_by_place = {[1] = "12", "12"},
+     .lost_by_sink = {[1] = "12", "12"}, .opens_late = true},
+    {"detach in parts",
+     "@S {0} | tee [ {1} | split -n 150 [ tee --on-error=detach [ {2} | @1 ] | @2 ] ] | {3} | @0",
+     .places = 4, .sinks = 3, .lost_by_place = {[2] = "1"}, .lost_by_sink = {[1] = "1"}},
 };
 #define N_JUNCTIONS (sizeof junctions / sizeof *junctions)
 
@@ -96,15 +128,21 @@ static void write_text(const struct junction *j, const char *stage, int place, s
     to[n] = '\0';
 }
 
-/* Every sink has committed and stands by it, or none. */
-static void check_outputs(const struct junction *j, const struct memio *sinks, int code)
+static bool is_lost(const char *lost, int sink)
+{
+    return !lost || strchr(lost, '0' + sink);
+}
+
+/* Every sink has committed, in each part that it is in, and stands by it; or those that are lost not. */
+static void check_outputs(const struct junction *j, const struct memio *sinks, int code,
+                          const char *lost)
 {
     for (int i = 0; i < j->sinks; i++) {
         int there = sinks[i].commits - sinks[i].reverts;
 
         if (sinks[i].sink.fail_commit && sinks[i].commits > 0)
             there = 0; /* it said no itself */
-        if (there != (code == 0))
+        if (there != (code && is_lost(lost, i) ? 0 : sinks[i].sink_opens))
             FAIL("code %d, and sink %d has %d outputs", code, i, there);
         ASSERT_EQ(sinks[i].sink_opens, sinks[i].sink_closes);
     }
@@ -125,11 +163,27 @@ static bool reached(const struct kind *k, const struct memio *sink)
     return k->sink.fail_at <= sink->sink_calls;
 }
 
+/* Whatever is detached: before the first byte, at the commit, and a cancel. */
+static bool is_of_all(const struct junction *j, const struct kind *k)
+{
+    return (k->sink.fail_open && !j->opens_late) || k->sink.fail_commit || k->sink.cancel_at ||
+           k->source.cancel_at;
+}
+
+/* The sinks that have no output when such a failure happens there. */
+static const char *lost_by(const struct junction *j, const struct kind *k, int place)
+{
+    if (is_of_all(j, k))
+        return NULL;
+    return k->stage ? j->lost_by_place[place] : j->lost_by_sink[place];
+}
+
 static void run_one(const struct junction *j, const struct kind *k, int place, uint64_t seed)
 {
     struct memio sinks[SINKS] = {0};
+    const char *lost = k ? lost_by(j, k, place) : NULL;
     char text[TEXT_MAX];
-    int code;
+    int code, expected = 0;
 
     sinks[0] = input();
     configure(&sinks[0], seed);
@@ -143,9 +197,11 @@ static void run_one(const struct junction *j, const struct kind *k, int place, u
     test_context("%s, %s at place %d, seed %ju: %s", j->name, k ? k->name : "no failure", place,
                  (uintmax_t)seed, text);
     code = memio_run_text(&sinks[0], text);
-    if (code != (k && reached(k, &sinks[place]) ? k->code : 0))
+    if (k && reached(k, &sinks[place]))
+        expected = lost ? LEAT_EBATCH : k->code;
+    if (code != expected)
         FAIL("code %d: %s: %s", code, sinks[0].error.stage_name, sinks[0].error.text);
-    check_outputs(j, sinks, code);
+    check_outputs(j, sinks, code, lost);
     for (int i = 0; i < SINKS; i++)
         memio_free(&sinks[i]);
 }
@@ -267,6 +323,37 @@ TEST(test_a_stalled_branch_blocks_within_the_limit)
     }
 }
 
+/* Not a byte of what it is given is taken, and the stream goes on: for as long as one likes, by way of
+ * drop, and as far as the file reaches, by way of spill. */
+TEST(test_a_branch_that_is_stalled_for_ever_leaves_the_rest)
+{
+    static const char *const texts[] = {"tee --slow=drop [ @1 ]",
+                                        "tee --slow=spill --spill-size=64M [ @1 ]"};
+
+    for (size_t e = 0; e < 3; e++)
+        for (size_t i = 0; i < 2; i++) {
+            struct memio io = input(), other = {.sink = {.wait_every = 1}};
+            uint64_t most = (uint64_t)(executors[e] == LEAT_EXECUTOR_SEEDED ? 1 : 8) << 20;
+
+            test_context("executor %zu, %s", e, texts[i]);
+            io.in_repeat = UINT64_MAX / 8192;
+            io.piece = 0;
+            io.discard = true;
+            io.sink.cancel_at = executors[e] == LEAT_EXECUTOR_SEEDED ? 20000 : 5000;
+            io.settings.executor = executors[e];
+            io.settings.memory = most;
+            ASSERT_EQ(run_two(&io, &other, texts[i]), LEAT_ECANCELLED);
+            ASSERT_GT(io.out_len, 2 * most);
+            ASSERT_EQ(other.out_len, 0);
+            if (i == 0)
+                ASSERT_GE(io.dropped, io.out_len - most);
+            ASSERT_EQ(io.dropped > 0, i == 0);
+            ASSERT_EQ(io.warnings, i == 0);
+            memio_free(&other);
+            memio_free(&io);
+        }
+}
+
 /* Every second call it moves nothing; it gets all the same, or loses some: as the policy says. */
 TEST(test_a_slow_branch_gets_all_or_loses_some)
 {
@@ -283,6 +370,23 @@ TEST(test_a_slow_branch_gets_all_or_loses_some)
         ASSERT_EQ(run_two(&io, &other, "tee --slow=drop [ @1 ]"), 0);
         ASSERT_EQ(io.out_len, total);
         ASSERT_LE(other.out_len, total);
+        memio_free(&other);
+        memio_free(&io);
+    }
+}
+
+/* The stream itself is no branch: when it fails the branches do not go on without it. */
+TEST(test_a_stream_that_fails_is_not_detached)
+{
+    for (size_t e = 0; e < 3; e++) {
+        struct memio io = input(), other = {0};
+
+        io.in_repeat = UINT64_MAX / 8192;
+        io.discard = other.discard = true;
+        io.settings.executor = executors[e];
+        ASSERT_EQ(run_two(&io, &other, "tee --on-error=detach [ @1 ] : require --max-bytes=1M"),
+                  LEAT_ELIMIT);
+        ASSERT_EQ(other.commits, 0);
         memio_free(&other);
         memio_free(&io);
     }
