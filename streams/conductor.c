@@ -2,7 +2,7 @@
  *
  * It is an actor like a segment: opening and syncing may block, and the loop must not. Commit is in
  * two steps: all prepare (flush, sync, checked), and only then does any commit; should one commit
- * fail, those before it are reverted.
+ * fail, or the sync of a directory after the last, those before it are reverted.
  */
 
 #include "io/outfile.h"
@@ -280,7 +280,12 @@ static int no_sums(struct leat_sums *sums)
 
 static int prepare_side(struct leat_stage *s, struct leat_side_output *side)
 {
-    return leat_outfile_finish(s, side->file, side->data, side->n);
+    int r = leat_outfile_finish(s, side->file, side->data, side->n);
+
+    if (r == 0 || !s->info->detached)
+        return r;
+    leat_pipeline_report(s->pipeline, s->info, &s->failure);
+    return 0;
 }
 
 static int prepare_all(struct leat_pipeline *p)
@@ -303,6 +308,17 @@ static int commit_stage(struct leat_stage *s)
 static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 {
     return leat_outfile_commit(s, side->file);
+}
+
+static int commit_all(struct leat_pipeline *p)
+{
+    int r = for_each_commit(p, commit_stage, commit_side, leat_sums_commit);
+    struct leat_stage *s = NULL;
+
+    if (r < 0)
+        return r;
+    r = leat_directories_sync(&p->renamed, &s);
+    return r < 0 ? failed_commit(p, s, r) : 0;
 }
 
 static void revert_stage(struct leat_stage *s)
@@ -356,8 +372,7 @@ static bool phase_finish(struct leat_pipeline *p)
     pthread_mutex_lock(&p->lock);
     good = !p->error.code && !leat_pipeline_aborted(p);
     pthread_mutex_unlock(&p->lock);
-    if (good && prepare_all(p) == 0 && begin_commit(p) &&
-        for_each_commit(p, commit_stage, commit_side, leat_sums_commit) < 0)
+    if (good && prepare_all(p) == 0 && begin_commit(p) && commit_all(p) < 0)
         revert_all(p);
     if (good)
         report_detached(p);

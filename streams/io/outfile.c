@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../stage_impl.h"
+#include "../pipeline.h"
 
 #define WRITEBACK ((uint64_t)8 << 20) /* start writing to disk every so often */
 #define FIFO_RETRY_MS 20u             /* a FIFO that nobody reads yet */
@@ -439,24 +439,6 @@ int leat_outfile_finish(struct leat_stage *s, struct leat_outfile *f, const void
 
 /* --- commit ----------------------------------------------------------------------------------- */
 
-static int sync_directory(struct leat_outfile *f)
-{
-    const char *slash = strrchr(f->path, '/');
-    char *dir = slash ? strndup(f->path, (size_t)(slash - f->path) + 1) : strdup(".");
-    int fd, r = 0;
-
-    if (!dir)
-        return -ENOMEM;
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(dir);
-    if (fd < 0)
-        return -errno;
-    if (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP) /* not every file system can */
-        r = -errno;
-    close(fd);
-    return r;
-}
-
 /* Puts the temporary in place; what was there, if anything, is under the temporary name then. */
 static int swap_in(struct leat_outfile *f)
 {
@@ -492,17 +474,13 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
         f->committed = true;
         return 0;
     }
+    r = f->options.no_sync ? 0 : leat_directories_add(&s->pipeline->renamed, f->path, s);
+    if (r < 0)
+        return leat_fail(s, r, "out of memory");
     r = swap_in(f);
     if (r < 0)
         return leat_fail_errno(s, -r, "cannot rename %s to %s", f->temp, f->shown);
     f->committed = true;
-    if (!f->options.no_sync) {
-        r = sync_directory(f);
-        if (r < 0) {
-            leat_outfile_revert(f);
-            return leat_fail_errno(s, -r, "cannot sync the directory of %s", f->shown);
-        }
-    }
     return 0;
 }
 

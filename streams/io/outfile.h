@@ -37,6 +37,8 @@ int leat_outfile_prepare(struct leat_stage *stage, struct leat_outfile *file);
  * streaming one is written at commit. `data` is borrowed until close. */
 int leat_outfile_finish(struct leat_stage *stage, struct leat_outfile *file, const void *data,
                         size_t n);
+/* leat_outfile_commit - the name is there. It is safe when its directory is on the disk: that is left
+ * to leat_directories_sync of the pipeline's `renamed`. */
 int leat_outfile_commit(struct leat_stage *stage, struct leat_outfile *file);
 void leat_outfile_revert(struct leat_outfile *file); /* NULL is fine, here and below */
 /* leat_outfile_close - without a commit: leave everything as it was. */
