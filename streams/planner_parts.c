@@ -1,26 +1,53 @@
 /* planner_parts.c - a stage that cuts the stream into parts, and the branch that runs for each. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "io/io.h"
 #include "planner.h"
 
+static const struct leat_option file_options[] = {LEAT_FILE_OPTIONS(0), {0}};
+#define N_FILE_OPTIONS (sizeof file_options / sizeof *file_options - 1)
+
+static bool is_given(const struct leat_file_options *options, size_t i)
+{
+    return *(const int *)((const char *)options + file_options[i].offset) != 0;
+}
+
+/* As words, into `args`, which has room for all. */
+static int add_file_options(struct leat_planner *pl, const struct leat_file_options *options,
+                            const char **words, size_t *n)
+{
+    for (size_t i = 0; i < N_FILE_OPTIONS; i++) {
+        size_t size = strlen(file_options[i].name) + sizeof "--";
+        char *word;
+
+        if (!is_given(options, i))
+            continue;
+        word = leat_arena_alloc(pl->p->plan->arena, size);
+        if (!word)
+            return leat_planner_no_memory(pl);
+        snprintf(word, size, "--%s", file_options[i].name);
+        words[(*n)++] = word;
+    }
+    return 0;
+}
+
 /* The file of each part, by the stage's operand and options. */
 static int imply_part(struct leat_planner *pl, const struct leat_node *node,
-                      const struct leat_part_options *options)
+                      const struct leat_file_options *options)
 {
-    const char **words = leat_arena_alloc(pl->p->plan->arena, 4 * sizeof(*words));
+    const char **words =
+        leat_arena_alloc(pl->p->plan->arena, (N_FILE_OPTIONS + 2) * sizeof(*words));
     struct leat_strings args = {.n = 0, .v = words};
 
     if (!words)
         return leat_planner_no_memory(pl);
-    if (options->force)
-        words[args.n++] = "--force";
-    if (options->no_sync)
-        words[args.n++] = "--no-sync";
-    words[args.n++] = "--";
     if (node->operands.n == 0)
         return leat_planner_fail(pl, node, "needs a name for the parts, such as part-{n:04}");
+    if (add_file_options(pl, options, words, &args.n) < 0)
+        return LEAT_ENOMEM;
+    words[args.n++] = "--";
     words[args.n++] = node->operands.v[0];
     return leat_planner_imply(pl, &leat_stage_write, false, &args);
 }
@@ -28,7 +55,7 @@ static int imply_part(struct leat_planner *pl, const struct leat_node *node,
 /* The branch of a stage that cuts the stream into parts: with a file at its end, unless it ends
  * itself. */
 static int add_part_chain(struct leat_planner *pl, const struct leat_node *node,
-                          const struct leat_part_options *options)
+                          const struct leat_file_options *options)
 {
     static const struct leat_chain none;
     const struct leat_chain *c = node->n_branches > 0 ? &node->branches[0] : &none;
@@ -40,6 +67,11 @@ static int add_part_chain(struct leat_planner *pl, const struct leat_node *node,
     if (named && ends)
         return leat_planner_fail(pl, node,
                                  "has a name for the parts, and its branch ends with a writable");
+    for (size_t i = 0; i < N_FILE_OPTIONS && ends; i++)
+        if (is_given(options, i))
+            return leat_planner_fail(pl, node,
+                                     "writes no file, as its branch ends with a writable: "
+                                     "--force, --no-sync and such are for that one");
     for (size_t i = 0; i < c->n && r == 0; i++)
         r = leat_planner_node(pl, &c->nodes[i], false, i + 1 == c->n && ends);
     return r < 0 || ends ? r : imply_part(pl, node, options);
@@ -62,7 +94,7 @@ int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
     from->outlet = LEAT_OUTLET_PARTS;
     pl->parts = parts;
     if (r == 0)
-        r = add_part_chain(pl, node, options);
+        r = add_part_chain(pl, node, &options->file);
     if (r == 0 && pl->cur->n > 0)
         parts->out = pl->cur->slots[pl->cur->n - 1].info;
     pl->parts = NULL;

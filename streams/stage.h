@@ -205,6 +205,25 @@ struct leat_option {
 };
 #define LEAT_DIGITS '#'
 
+/* How a file is written, for stages that write some. Their params structure holds one of these, and
+ * their table LEAT_FILE_OPTIONS(offsetof(struct x_params, file)). */
+struct leat_file_options {
+    int force, no_sync, sparse, drop_cache, direct;
+};
+#define LEAT_FILE_OPTIONS(at)                                                                      \
+    LEAT_FILE_FLAG(at, force, "force", 'f',                                                        \
+                   "replace a file that exists; write compressed data to a terminal"),             \
+        LEAT_FILE_FLAG(at, no_sync, "no-sync", 0, "do not wait until the data is on disk"),        \
+        LEAT_FILE_FLAG(at, sparse, "sparse", 0, "leave holes where there are blocks of zeros"),    \
+        LEAT_FILE_FLAG(at, drop_cache, "drop-cache", 0,                                            \
+                       "do not leave the file in the page cache"),                                 \
+        LEAT_FILE_FLAG(at, direct, "direct", 0, "write past the page cache (O_DIRECT)")
+#define LEAT_FILE_FLAG(at, member, long_name, letter, text)                                        \
+    {                                                                                              \
+        .name = long_name, .short_name = letter, .kind = LEAT_OPT_FLAG,                            \
+        .offset = (at) + offsetof(struct leat_file_options, member), .help = text,                 \
+    }
+
 /* --- the type --------------------------------------------------------------------------------- */
 
 enum leat_kind {
@@ -401,7 +420,7 @@ LEAT_API void leat_plan_buffer(struct leat_stage *stage, const struct leat_buffe
 /* A stage with LEAT_PARTS: the number of the first one, and how its files are written. */
 struct leat_part_options {
     uint64_t from;
-    bool force, no_sync;
+    struct leat_file_options file;
 };
 LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_options *options);
 

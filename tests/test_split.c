@@ -199,6 +199,8 @@ TEST(test_parts_have_so_many_lines_or_bytes)
 {
     GIVES("split --no-sync -n 2 @/p{n}", "1\n2\n3\n4\n5\n", "1\n2\n", "3\n4\n", "5\n");
     GIVES("split --no-sync -l 2 @/p{n}", "1\n2\n3\n4", "1\n2\n", "3\n4");
+    GIVES("split --no-sync --sparse --drop-cache -n 2 @/p{n}", "1\n2\n3\n4", "1\n2\n", "3\n4");
+    GIVES("split --drop-cache -n 2 @/p{n} [ gzip : gunzip ]", "1\n2\n3\n4", "1\n2\n", "3\n4");
     GIVES("split --no-sync --lines=9 @/p{n}", "1\n2\n3\n4", "1\n2\n3\n4");
     GIVES("split --no-sync -n 1 @/p{n}", "\n\nx", "\n", "\n", "x");
     GIVES("split --no-sync -b 3 @/p{n}", "1234567", "123", "456", "7");
@@ -237,13 +239,13 @@ TEST(test_a_branch_runs_for_each_part)
     GIVES("split --no-sync -n 2 @/p{n} [ grep -v 3 ]", "1\n2\n3\n4\n5\n", "1\n2\n", "4\n", "5\n");
     GIVES("split --no-sync -n 2 @/p{n} [ gzip : pass : gunzip : zstd : unzstd ]", "1\n2\n3\n",
           "1\n2\n", "3\n");
-    GIVES("split --no-sync -n 2 [ tail -n 1 : write --no-sync @/p{n} ]", "1\n2\n3\n", "2\n", "3\n");
+    GIVES("split -n 2 [ tail -n 1 : write --no-sync @/p{n} ]", "1\n2\n3\n", "2\n", "3\n");
     GIVES("split --no-sync -n 2 @/p{n} [ head -n 1 ]", "1\n2\n3\n4\n5\n", "1\n", "3\n", "5\n");
     GIVES("split --no-sync -n 3 @/p{n} [ head -n 0 ]", "1\n2\n3\n4\n", "", "");
     GIVES("split --no-sync -b 2 @/p{n} [ tee [ head -c 1 : null ] : buffer -P 50% : tail -c 1 ]",
           "12345", "2", "4", "5");
-    GIVES("split --no-sync -n 2 [ route [ -e 2 : write --no-sync @/p{n} ] : null ]", "1\n2\n3\n4\n",
-          "2\n", "");
+    GIVES("split -n 2 [ route [ -e 2 : write --no-sync @/p{n} ] : null ]", "1\n2\n3\n4\n", "2\n",
+          "");
     GIVES(
         "split --no-sync -n 2 @/p{n} [ tee --slow=spill [ null ] : tee --on-error=detach [ null ] ]",
         "1\n2\n3\n", "1\n2\n", "3\n");
@@ -417,6 +419,7 @@ TEST(test_wrong_uses_of_split_are_usage_errors)
         {"split -n 1 [ gzip ]", "needs a name"},
         {"split -n 1 @/p{n} [ null ]", "ends with a writable"},
         {"split -n 1 [ write @/p ]", "{n}"},
+        {"split -n 1 --direct [ write @/p{n} ]", "writes no file"},
         {"split -n 1 @/p{n} [ tee [ write @/q ] ]", "{n}"},
         {"split -n 1 @/p{n} [ sha256 --to=@/q ]", "tee ["},
         {"split -n 1 @/p{n} [ tee [ split -n 1 @/q{n} ] ]", "run for each part"},

@@ -3,7 +3,8 @@
 #include "io.h"
 
 struct write_params {
-    int force, append, no_sync, keep_partial, sparse, drop_cache, direct;
+    struct leat_file_options file;
+    int append, keep_partial;
 };
 
 struct write_state {
@@ -22,15 +23,15 @@ static int write_open(struct leat_stage *s)
 {
     const struct write_params *p = leat_params(s);
     struct write_state *st = leat_state(s);
-    struct leat_outfile_options options = {.force = p->force != 0,
+    struct leat_outfile_options options = {.force = p->file.force != 0,
                                            .append = p->append != 0,
-                                           .no_sync = p->no_sync != 0,
+                                           .no_sync = p->file.no_sync != 0,
                                            .keep_partial = p->keep_partial != 0,
-                                           .sparse = p->sparse != 0,
-                                           .drop_cache = p->drop_cache != 0,
-                                           .direct = p->direct ? &st->direct : NULL};
+                                           .sparse = p->file.sparse != 0,
+                                           .drop_cache = p->file.drop_cache != 0,
+                                           .direct = p->file.direct ? &st->direct : NULL};
 
-    if (p->direct && leat_direct_init(s, &st->direct) < 0)
+    if (p->file.direct && leat_direct_init(s, &st->direct) < 0)
         return LEAT_ENOMEM;
     return leat_outfile_open(s, path_of(s), &options, &st->file);
 }
@@ -46,14 +47,14 @@ bool leat_write_is_plain(const struct leat_node *node)
 {
     const struct write_params *p = node->params;
 
-    return !p->sparse && !p->drop_cache && !p->direct;
+    return !p->file.sparse && !p->file.drop_cache && !p->file.direct;
 }
 
 static int write_plan(struct leat_stage *s)
 {
     const struct write_params *p = leat_params(s);
 
-    if (p->sparse && p->append)
+    if (p->file.sparse && p->append)
         return leat_fail(s, LEAT_EUSAGE, "--sparse does not go with --append");
     return 0;
 }
@@ -121,37 +122,18 @@ static void write_close(struct leat_stage *s)
     leat_direct_done(s, &st->direct);
 }
 
+#define AT(field) offsetof(struct write_params, field)
 static const struct leat_option write_options[] = {
-    {.name = "force",
-     .short_name = 'f',
-     .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, force),
-     .help = "replace a file that exists; write compressed data to a terminal"},
     {.name = "append",
      .short_name = 'a',
      .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, append),
+     .offset = AT(append),
      .help = "add to the end; on failure the file is cut back to what it was"},
-    {.name = "no-sync",
-     .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, no_sync),
-     .help = "do not wait until the data is on disk"},
     {.name = "keep-partial",
      .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, keep_partial),
+     .offset = AT(keep_partial),
      .help = "on failure keep what was written as FILE.partial"},
-    {.name = "sparse",
-     .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, sparse),
-     .help = "leave holes where there are blocks of zeros"},
-    {.name = "drop-cache",
-     .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, drop_cache),
-     .help = "do not leave the file in the page cache"},
-    {.name = "direct",
-     .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct write_params, direct),
-     .help = "write past the page cache (O_DIRECT)"},
+    LEAT_FILE_OPTIONS(AT(file)),
     {0},
 };
 

@@ -292,6 +292,9 @@ blocking() {
     leat read in : write --sparse - | cmp in -
     leat read in : split --no-sync -b 1M 'p{n}'
     cat p? | cmp in -
+    leat read in : split --sparse -b 3M 's{n}'
+    cat s? | cmp in -
+    [ "$(du -kc s? | tail -n 1 | cut -f1)" -lt 200 ]
     run -2 leat read in : write --sparse --append out
     has '--sparse does not go with --append'
 }
@@ -302,6 +305,8 @@ blocking() {
     cmp in out
     leat read --drop-cache --offset=3 in in : write --drop-cache --no-sync out2
     cat in in | tail -c +4 | cmp - out2
+    leat read in : split --drop-cache -b 9M 'p{n}'
+    cat p? | cmp in -
 }
 
 # no_direct_io - skips where the file system has none.
@@ -335,6 +340,11 @@ evict() {
             cmp out <(cat in src | tail -c +$((at + 1)) | head -c 70000)
         done
     done
+    leat read --direct in : split --direct -b 700001 'p{n}'
+    cat p? | cmp in -
+    leat read in : split -b 700001 [ gzip : tee [ write --direct 'q{n}.gz' ] : gunzip : write --direct 'q{n}' ]
+    cat q? | cmp in -
+    zcat q?.gz | cmp in -
     cat in | leat read --direct - in : write --direct - | cmp - <(cat in in)
     mkfifo fifo
     cat src >fifo &
@@ -375,6 +385,12 @@ evict() {
     leat read --direct in : write --direct out
     [ "$(cached in)" -lt 300000 ]
     [ "$(cached out)" -lt 300000 ]
+    leat read --direct in : split --direct -b 2M 'p{n}'
+    leat read --direct in : split -b 2M [ write --direct 'q{n}' ]
+    leat read --direct in : split --drop-cache -b 2M 'd{n}'
+    for f in p0 p1 q0 q1 d0 d1; do
+        [ "$(cached $f)" -lt 300000 ]
+    done
     leat read in : write out2
     [ "$(cached in)" -gt 3000000 ]
 }

@@ -19,8 +19,9 @@ extern const struct leat_stage_type leat_stage_split;
 
 struct split_params {
     uint64_t lines, bytes, line_bytes, records, size_compressed, from;
-    int header, csv, zero, force, no_sync;
+    int header, csv, zero;
     const char *separator;
+    struct leat_file_options file;
 };
 
 struct split {
@@ -53,8 +54,7 @@ static bool ends_are_clear(const struct split_params *p)
 static int split_plan(struct leat_stage *s)
 {
     const struct split_params *p = leat_params(s);
-    const struct leat_part_options options = {
-        .from = p->from, .force = p->force != 0, .no_sync = p->no_sync != 0};
+    const struct leat_part_options options = {.from = p->from, .file = p->file};
     const struct leat_strings *names = leat_operands(s);
 
     if (!ends_are_clear(p))
@@ -260,8 +260,7 @@ static const struct leat_option split_options[] = {
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
     {"from", 0, LEAT_OPT_SIZE, AT(from), .metavar = "N", .max = INT64_MAX,
      .help = "the number of the first part, 0 if not given"},
-    {"force", 'f', LEAT_OPT_FLAG, AT(force), .help = "replace files that exist"},
-    {"no-sync", 0, LEAT_OPT_FLAG, AT(no_sync), .help = "do not wait until the data is on disk"},
+    LEAT_FILE_OPTIONS(AT(file)),
     {0},
 };
 
@@ -279,9 +278,10 @@ const struct leat_stage_type leat_stage_split = {
         "the disk while the next ones are made, and all are synced before any appears; of those "
         "that are not synced yet at most 64 are open, or a quarter of the descriptors that the "
         "process may have (ulimit -n). A stream without a byte gives no part.\n\n"
-        "The branch may end with a writable of its own, and hold others, in branches of tee; then "
-        "{n} stands in their names. One that wants only the beginning of a part, such as head, "
-        "leaves the next one whole.\n\n"
+        "The files are written as those of write: --force, --no-sync, --sparse, --drop-cache and "
+        "--direct mean the same. The branch may end with a writable of its own, and hold others, in "
+        "branches of tee; then {n} stands in their names, and such options are theirs. One that "
+        "wants only the beginning of a part, such as head, leaves the next one whole.\n\n"
         "With --header the first line, or CSV record, begins every part and does not count. A "
         "quoted field that does not end is an error (exit status 3). With --line-bytes a line that "
         "is longer than a part has one of its own.\n\n"
