@@ -117,6 +117,16 @@ ssize_t leat_fd_write(struct leat_fd *fd, const void *buf, size_t n)
     return r < 0 ? -errno : r;
 }
 
+/* A device that has no end, such as /dev/zero, says 0, or stays where it is. */
+uint64_t leat_fd_skip(struct leat_fd *fd, uint64_t n)
+{
+    off_t at = lseek(fd->fd, 0, SEEK_CUR), end = at < 0 ? -1 : lseek(fd->fd, 0, SEEK_END), to = at;
+
+    if (end > at)
+        to = (uint64_t)(end - at) < n ? end : at + (off_t)n;
+    return end >= 0 && lseek(fd->fd, to, SEEK_SET) == to ? (uint64_t)(to - at) : 0;
+}
+
 int leat_fd_close(struct leat_fd *fd)
 {
     int r = 0;

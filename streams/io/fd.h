@@ -35,6 +35,9 @@ int leat_fd_own(struct leat_fd *fd, int opened);
 /* leat_fd_read, leat_fd_write - as read(2), write(2), but -errno; -EAGAIN: wait. */
 ssize_t leat_fd_read(struct leat_fd *fd, void *buf, size_t n);
 ssize_t leat_fd_write(struct leat_fd *fd, const void *buf, size_t n);
+/* leat_fd_skip - move over n bytes without reading them, at most to the end that the file says it has:
+ * regular files and block devices do. Returns how many were skipped; 0 where one cannot seek. */
+uint64_t leat_fd_skip(struct leat_fd *fd, uint64_t n);
 /* leat_fd_close - returns 0 or -errno of close(2). */
 int leat_fd_close(struct leat_fd *fd);
 

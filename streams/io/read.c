@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +58,20 @@ static const char *shown(const char *name)
     return strcmp(name, "-") == 0 ? "standard input" : name;
 }
 
+/* Of a block device; 0: it does not tell. */
+static uint64_t device_size(const char *name)
+{
+    bool standard = strcmp(name, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    uint64_t size = 0;
+
+    if (fd >= 0 && ioctl(fd, BLKGETSIZE64, &size) < 0)
+        size = 0;
+    if (fd >= 0 && !standard)
+        (void)close(fd); /* was only asked */
+    return size;
+}
+
 /* All files are looked at before the first byte moves, so that a missing one is known at once. */
 static int measure(struct leat_stage *s)
 {
@@ -68,14 +84,15 @@ static int measure(struct leat_stage *s)
         struct stat info;
         bool standard = strcmp(files->v[i], "-") == 0;
         int r = standard ? fstat(STDIN_FILENO, &info) : stat(files->v[i], &info);
+        uint64_t size;
 
         if (r < 0 || (!standard && access(files->v[i], R_OK) < 0))
             return leat_fail_errno(s, errno, "%s", shown(files->v[i]));
         if (S_ISDIR(info.st_mode))
             return leat_fail(s, LEAT_EIO, "%s: is a directory", shown(files->v[i]));
-        if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode))
-            known = false;
-        st->total += S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+        size = S_ISBLK(info.st_mode) ? device_size(files->v[i]) : (uint64_t)info.st_size;
+        known = known && (S_ISREG(info.st_mode) || (S_ISBLK(info.st_mode) && size > 0));
+        st->total += size;
     }
     if (params->offset > 0)
         st->total = st->total > params->offset ? st->total - params->offset : 0;
@@ -149,25 +166,6 @@ static int read_open(struct leat_stage *s)
     return r;
 }
 
-/* Seek over what is to be skipped, as far as this file goes. */
-static void skip_by_seek(struct read_state *st)
-{
-    struct stat info;
-    off_t at;
-    uint64_t here;
-
-    if (st->skip == 0 || !st->fd.is_regular || fstat(st->fd.fd, &info) < 0)
-        return;
-    at = lseek(st->fd.fd, 0, SEEK_CUR);
-    if (at < 0 || at >= info.st_size)
-        return;
-    here = (uint64_t)(info.st_size - at);
-    if (here > st->skip)
-        here = st->skip;
-    if (lseek(st->fd.fd, (off_t)here, SEEK_CUR) >= 0)
-        st->skip -= here;
-}
-
 /* Where the file is now, after what --offset skips, may be no place for direct I/O. */
 static int begin_direct(struct leat_stage *s)
 {
@@ -212,7 +210,8 @@ static int open_next(struct leat_stage *s)
         return leat_fail_errno(s, -r, "%s", shown(name));
     if (st->fd.is_regular)
         (void)posix_fadvise(st->fd.fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint */
-    skip_by_seek(st);
+    if (st->skip > 0)
+        st->skip -= leat_fd_skip(&st->fd, st->skip);
     return begin_direct(s);
 }
 
@@ -379,7 +378,9 @@ const struct leat_stage_type leat_stage_read = {
     .manual =
         "Reads each FILE in turn; - is standard input, which is also what is read if there is "
         "no FILE. All files are looked at before the first byte moves, so a missing one fails "
-        "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come.\n\n"
+        "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come. In files "
+        "and block devices --offset moves to the place; of anything else that much is read and "
+        "dropped.\n\n"
         "The position in the files is what progress and the time left are computed from, so "
         "they are right whatever the stages after it do.\n\n"
         "With --drop-cache what has been read is taken from the page cache, whoever else may have "

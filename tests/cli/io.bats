@@ -42,6 +42,27 @@ setup() {
     [ ! -s out ]
 }
 
+@test "read --offset moves over what it can, and reads over the rest" {
+    truncate -s 4T huge 2>/dev/null || skip 'no file of that size here'
+    bounded "$LEAT" read --offset=4398046510000 huge log : head -c 2000 : write end
+    cmp end <(head -c 1104 /dev/zero; head -c 896 log)
+    [ "$(leat read --offset=3M --length=5 /dev/zero | od -An -tx1)" = ' 00 00 00 00 00' ]
+    [ "$(id -u)" = 0 ] || skip 'not root: no block device'
+    needs losetup
+    local device
+    head -c 4096 log >>huge
+    device=$(losetup --find --show --read-only huge 2>/dev/null) || skip 'no loop device here'
+    bounded "$LEAT" --force read --offset=4398046510004 --length=3000 "$device" : write part
+    bounded "$LEAT" --force read --direct --offset=4398046511005 "$device" : write rest
+    bounded "$LEAT" --force read --offset=4398046515200 "$device" log : write after
+    bounded "$LEAT" --progress=json read "$device" log : head -c 1 2>progress >one
+    losetup --detach "$device"
+    cmp part <(head -c 1100 /dev/zero; head -c 1900 log)
+    cmp rest <(head -c 99 /dev/zero; head -c 4096 log)
+    cmp after log
+    grep -q "\"total\":$((4398046515200 + $(stat -c %s log)))," progress
+}
+
 @test "read of a directory is an error" {
     mkdir dir
     run -1 leat read dir : write out
