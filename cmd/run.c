@@ -129,6 +129,15 @@ static int start_handles(struct run *run)
     return r;
 }
 
+/* What has been lost is told however it ended: it may be why. */
+static void warn(const struct run *run, const struct job *job)
+{
+    struct leat_error warning;
+
+    for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning); i++)
+        message_warning(run->config, &warning);
+}
+
 /* Say how it ended. Returns the exit status, or ends by the signal that it ended by. */
 static int finish(struct run *run, const struct job *job, int started)
 {
@@ -141,13 +150,10 @@ static int finish(struct run *run, const struct job *job, int started)
         error = &own;
     stats_write(run->config, job, error != NULL);
     watch_status = watch_end(&run->watch, error);
-    if (!error) {
-        struct leat_error warning;
-
-        for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning); i++)
-            message_warning(run->config, &warning);
+    if (!error || error->code != LEAT_EPIPE)
+        warn(run, job);
+    if (!error)
         return watch_status;
-    }
     status = leat_exit_status(error->code);
     if (error->code == LEAT_EPIPE)
         number = SIGPIPE; /* whoever read us has gone: nothing to say */

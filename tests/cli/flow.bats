@@ -128,12 +128,36 @@ each_place() {
     codes+=("$status")
     run leat read log : route [ -e INFO : write small/a ] [ -e ERROR : write b ] : write c
     codes+=("$status")
+    run leat read log : split -n 1000 'small/p-{n}'
+    codes+=("$status")
+    run leat read log : tee [ split -n 1000 'small/p-{n}' [ pass : zstd --fast=9 ] ] [ write small/a ] : write b
+    codes+=("$status")
+    run leat read log : split -n 1000 [ tee [ write 'p-{n}' ] : write 'small/p-{n}' ]
+    codes+=("$status")
+    run leat read log : tee --on-error=detach [ split -n 1000 'small/p-{n}' ] : sha256
+    codes+=("$status")
     find small -mindepth 1 >left
     umount small
     rmdir small
-    [ "${codes[*]}" = '1 1 1' ]
+    [ "${codes[*]}" = '1 1 1 1 1 1 8' ]
     [ ! -s left ]
     rm left
+    none
+}
+
+@test "a part that does not fit leaves none of those before it" {
+    { head -n 500 log; head -c 200K /dev/zero; } >in
+    limited() {
+        run bash -c 'ulimit -f 64; trap "" XFSZ; exec "$LEAT" "$@"' leat "$@"
+    }
+    limited read in : split -n 100 'p-{n}'
+    is 1
+    has 'File too large'
+    limited read in : split -n 100 [ tee [ write 'p-{n}' ] : gzip : write 'p-{n}.gz' ]
+    is 1
+    limited read in : tee --on-error=detach [ split -n 100 'p-{n}' ] : count -c
+    is 8
+    rm in
     none
 }
 
@@ -218,6 +242,40 @@ each_place() {
     has '{"type":"warning","stage":2,"name":"tee","text":"branch 1 was too slow and lost '
     run leat --force --quiet --chunk=1000 read large : tee --slow=drop [ $slow ] : write out
     [ -z "$output" ]
+}
+
+# stalled POLICY - a job with a branch that never reads, ended by a signal when all of the stream has
+# gone by; what it says is in `said`.
+stalled() {
+    rm -f all
+    "$LEAT" --chunk=64K zero : head -c 64M : tee "$@" [ exec sleep 1000 ] [ write out ] : \
+        exec sh -c 'wc -c >all' 2>said &
+    local pid=$! code=0
+    wait_for test -s all
+    kill -TERM "$pid"
+    wait "$pid" || code=$?
+    [ "$code" = 143 ]
+    [ "$(cat all)" = 67108864 ]
+    [ ! -e out ]
+}
+
+@test "a branch that never reads does not hold back the rest, and is named" {
+    mkdir spill
+    stalled --slow=drop
+    grep -q 'leat: warning: tee (#3): branch 1 was too slow and lost [0-9]* of 67108864 bytes' said
+    stalled --slow=spill --spill=spill
+    ! grep -q warning said
+    [ -z "$(ls -A spill)" ]
+    none all said spill
+}
+
+@test "what is lost is told when another branch has failed" {
+    local last='until [ -s all ]; do sleep 0.02; done'
+    run leat --chunk=64K zero : head -c 64M : tee --slow=drop --on-error=detach [ exec sh -c "$last" ] \
+        [ gunzip : null ] : exec sh -c 'wc -c >all'
+    is 8
+    has 'branch 1 was too slow and lost '
+    has 'gunzip'
 }
 
 @test "what is flushed reaches the reader while the input is still open" {
