@@ -19,6 +19,7 @@
 #include "io.h"
 
 #define KILL_AFTER_MS 2000u /* SIGTERM, then SIGKILL */
+#define DIES_WITHIN_MS 500u /* after it has closed its input, if it did not just close that */
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -34,8 +35,12 @@ struct child {
     atomic_int halves;   /* not closed yet */
     atomic_bool live;    /* started, and not waited for */
     atomic_bool killed;
+    atomic_bool unwanted; /* downstream wanted no more: its status does not count */
+    siginfo_t ended;      /* how; set when it is not live any more */
+    /* Of the half that takes, in the middle: */
+    int watch_fd; /* as pid_fd, of its own */
+    bool watched;
     /* Of the half that waits for it: */
-    bool unwanted; /* downstream wanted no more: its status does not count */
     bool killed_hard;
     uint64_t killed_at; /* leat_now_ns */
 };
@@ -90,7 +95,7 @@ static int start(struct leat_stage *s, bool feed, bool read_back)
     int in[2] = {-1, -1}, out[2] = {-1, -1}, r = 0;
     pid_t pid;
 
-    c->to.fd = c->from.fd = c->pid_fd = -1;
+    c->to.fd = c->from.fd = c->pid_fd = c->watch_fd = -1;
     atomic_store(&c->halves, feed && read_back ? 2 : 1);
     if ((feed && pipe2(in, O_CLOEXEC) < 0) || (read_back && pipe2(out, O_CLOEXEC) < 0)) {
         r = leat_fail_errno(s, errno, "cannot make a pipe");
@@ -143,7 +148,7 @@ static int judge(struct leat_stage *s, struct child *c, const siginfo_t *info)
 {
     const char *name = leat_operands(s)->v[0];
 
-    if (c->unwanted || (info->si_code == CLD_EXITED && info->si_status == 0))
+    if (atomic_load(&c->unwanted) || (info->si_code == CLD_EXITED && info->si_status == 0))
         return LEAT_END;
     if (info->si_code == CLD_EXITED)
         return leat_fail(s, LEAT_ECHILD, "%s exited with status %d", name, info->si_status);
@@ -176,6 +181,7 @@ static int wait_for(struct leat_stage *s, struct child *c)
         return errno == ECHILD ? LEAT_END : leat_fail_errno(s, errno, "cannot wait for the child");
     }
     if (info.si_pid != 0) {
+        c->ended = info;
         atomic_store(&c->live, false);
         count_cpu(s, &usage);
         return judge(s, c, &info);
@@ -191,7 +197,7 @@ static int wait_killed(struct leat_stage *s, struct child *c)
 {
     int r;
 
-    c->unwanted = true; /* it was we who ended it */
+    atomic_store(&c->unwanted, true); /* it was we who ended it */
     if (c->killed_at == 0) {
         c->killed_at = leat_now_ns();
     } else if (leat_now_ns() - c->killed_at >= KILL_AFTER_MS * (uint64_t)1000000) {
@@ -249,11 +255,11 @@ static int give(struct leat_stage *s, struct child *c, struct leat_out *out)
 
 static void stop_giving(struct child *c, enum leat_stop why)
 {
-    (void)leat_fd_close(&c->from); /* was only read: the child learns by SIGPIPE */
     if (why == LEAT_STOP_ABORT)
         kill_child(c);
     else
-        c->unwanted = true;
+        atomic_store(&c->unwanted, true);
+    (void)leat_fd_close(&c->from); /* was only read: the child learns by SIGPIPE */
 }
 
 static int first_open(struct leat_stage *s)
@@ -356,12 +362,41 @@ static int middle_open(struct leat_stage *s)
     return start(s, true, true);
 }
 
+/* The child takes no more, and the other half waits for it. If it died, what feeds it need not go on
+ * until that has come round: in a branch of tee it may be long. A pipe closes a moment before the
+ * process is gone, so it is given that. Returns END, WAIT, or the failure. */
+static int look_at_end(struct leat_stage *s, struct child *c)
+{
+    siginfo_t info = {0};
+    bool live = atomic_load(&c->live);
+
+    if (atomic_load(&c->killed)) /* by us */
+        return LEAT_END;
+    if (!live)
+        info = c->ended;
+    else
+        (void)waitid(P_PIDFD, (id_t)c->pid_fd, &info, WEXITED | WNOHANG | WNOWAIT);
+    if (info.si_pid != 0)
+        return judge(s, c, &info);
+    if (!live || c->watched)
+        return LEAT_END;
+    c->watched = true;
+    c->watch_fd = fcntl(c->pid_fd, F_DUPFD_CLOEXEC, 0);
+    if (c->watch_fd < 0)
+        return leat_fail_errno(s, errno, "cannot watch the child process");
+    leat_wait_fd(s, c->watch_fd, false);
+    leat_wait_ms(s, DIES_WITHIN_MS);
+    return LEAT_WAIT;
+}
+
 static int middle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct child *c = leat_state(s);
     int r = c->to.fd >= 0 ? take(s, c, in) : LEAT_END;
 
     (void)out;
+    if (r == LEAT_END && c->to.fd >= 0 && in->pos < in->len)
+        r = look_at_end(s, c);
     if (r == LEAT_END)
         (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
     return r;
@@ -377,7 +412,9 @@ static void middle_close(struct leat_stage *s)
     struct child *c = leat_state(s);
 
     (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    half_closed(c);              /* the other half waits for the child */
+    if (c->watched)
+        close_fd(&c->watch_fd);
+    half_closed(c); /* the other half waits for the child */
 }
 
 /* --- types ------------------------------------------------------------------------------------ */

@@ -60,6 +60,17 @@ each_place() {
     each_place 6 'exec ./half'
 }
 
+@test "a child process that dies in the middle of a branch ends an endless job" {
+    run -6 leat zero : tee [ exec sh -c "head -c 100000 >/dev/null; kill -9 \$\$" : null ] : null
+    has 'exec (#3): sh was killed by signal 9'
+    run -6 leat zero : split --bytes=1G 'part-{n}' [ exec sh -c 'exec 0<&-; exit 3' ]
+    has 'exec (#3): sh exited with status 3'
+    none
+    run -0 leat zero : tee [ exec sh -c 'exec 0<&-; echo x' : write n ] : head -c 20M : count -c
+    [ "$output" = 20971520 ]
+    [ "$(cat n)" = x ]
+}
+
 @test "a wrong checksum at any place leaves no output" {
     each_place 4 'crc32 --expect=00000000'
 }
