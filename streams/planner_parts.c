@@ -6,6 +6,16 @@
 #include "io/io.h"
 #include "planner.h"
 
+#define NEEDS_NUMBER                                                                                \
+    "the name of a part's file needs {n}, its number, or {n:04}, with at least so many digits; 20 " \
+    "are the most"
+
+/* Would all parts have this name? "-" is standard output. */
+static bool is_one_name(const char *name)
+{
+    return strcmp(name, "-") != 0 && !leat_part_is_template(name);
+}
+
 static const struct leat_option file_options[] = {LEAT_FILE_OPTIONS(0), {0}};
 #define N_FILE_OPTIONS (sizeof file_options / sizeof *file_options - 1)
 
@@ -45,6 +55,8 @@ static int imply_part(struct leat_planner *pl, const struct leat_node *node,
         return leat_planner_no_memory(pl);
     if (node->operands.n == 0)
         return leat_planner_fail(pl, node, "needs a name for the parts, such as part-{n:04}");
+    if (is_one_name(node->operands.v[0]))
+        return leat_planner_fail(pl, node, NEEDS_NUMBER);
     if (add_file_options(pl, options, words, &args.n) < 0)
         return LEAT_ENOMEM;
     words[args.n++] = "--";
@@ -115,8 +127,7 @@ int leat_planner_check_part(struct leat_planner *pl, const struct leat_node *nod
     if (leat_stage_side_path(node))
         return leat_planner_fail(
             pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");
-    if (node->type == &leat_stage_write && node->operands.n > 0 &&
-        strcmp(node->operands.v[0], "-") != 0 && !leat_part_is_template(node->operands.v[0]))
-        return leat_planner_fail(pl, node, "the name of a part's file needs {n}, its number");
+    if (node->type == &leat_stage_write && node->operands.n > 0 && is_one_name(node->operands.v[0]))
+        return leat_planner_fail(pl, node, NEEDS_NUMBER);
     return 0;
 }

@@ -400,6 +400,7 @@ static void is_refused(const char *text, const char *words)
     snprintf(whole, sizeof whole, "zero : %s", text);
     ASSERT_EQ(leat_pipeline_from_text(registry, whole, &settings, &p, &error), LEAT_EUSAGE);
     ASSERT_STR_HAS(error.text, words);
+    ASSERT_GT(error.stage, 0);
     leat_registry_free(registry);
 }
 
@@ -420,4 +421,6 @@ TEST(test_wrong_options_of_split_are_usage_errors)
     is_refused("split -n 1 [ gzip ]", "needs a name");
     is_refused("split -n 1 part", "needs {n}");
     is_refused("split -n 1 part-{n [ gzip ]", "needs {n}");
+    is_refused("split -n 1 part-{n:21}", "20 are the most");
+    is_refused("split -n 1 [ write part-{x} ]", "needs {n}");
 }
