@@ -267,7 +267,7 @@ static int set_duration(struct parse *p, const struct leat_option *o, struct spe
 {
     uint64_t ms;
 
-    if (leat_parse_duration(value, &ms) == 0) {
+    if (leat_parse_duration(value, &ms) == 0 && ms > 0) {
         put_uint64(p->params + o->offset, ms);
         return 0;
     }

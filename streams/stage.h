@@ -176,7 +176,7 @@ enum leat_opt_kind {
     LEAT_OPT_INT,      /* int64_t, min..max */
     LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max */
     LEAT_OPT_COUNT,    /* struct leat_count: as head -n: [+-]NUM[suffix] */
-    LEAT_OPT_DURATION, /* uint64_t milliseconds: leat_parse_duration */
+    LEAT_OPT_DURATION, /* uint64_t milliseconds, not 0: leat_parse_duration */
     LEAT_OPT_STRING,   /* const char * */
     LEAT_OPT_LIST,     /* struct leat_strings: each time it is given, appended */
     LEAT_OPT_ENUM,     /* int: index into `choices` */

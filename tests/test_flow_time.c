@@ -87,4 +87,6 @@ TEST(test_wrong_durations_are_usage_errors)
     ASSERT_EQ(memio_run(&io, "timeout soon"), LEAT_EUSAGE);
     ASSERT_EQ(memio_run(&io, "timeout 0"), LEAT_EUSAGE);
     ASSERT_EQ(memio_run(&io, "limit --time=soon"), LEAT_EUSAGE);
+    ASSERT_EQ(memio_run(&io, "limit --time=0"), LEAT_EUSAGE);
+    ASSERT_EQ(memio_run(&io, "flush --time=0s"), LEAT_EUSAGE);
 }
