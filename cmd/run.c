@@ -5,6 +5,7 @@
  * first, ends us at once: by then something hangs.
  */
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,14 @@ static void warn(const struct run *run, const struct job *job)
         message_warning(run->config, &warning);
 }
 
+/* Else it is another pipe, such as a FIFO in a branch, that nobody reads any more. */
+static bool stdout_is_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO};
+
+    return poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
+}
+
 /* Say how it ended. Returns the exit status, or ends by the signal that it ended by. */
 static int finish(struct run *run, const struct job *job, int started)
 {
@@ -155,7 +164,7 @@ static int finish(struct run *run, const struct job *job, int started)
     if (!error)
         return watch_status;
     status = leat_exit_status(error->code);
-    if (error->code == LEAT_EPIPE)
+    if (error->code == LEAT_EPIPE && stdout_is_gone())
         number = SIGPIPE; /* whoever read us has gone: nothing to say */
     else if (error->code == LEAT_ECANCELLED && run->signal > 0)
         number = run->signal;

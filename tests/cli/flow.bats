@@ -172,6 +172,15 @@ each_place() {
     none
 }
 
+@test "a pipe in a branch that nobody reads any more is told, and the outputs are not there" {
+    mkfifo pipe
+    head -c 10 pipe >/dev/null &
+    run -141 leat zero : tee [ write pipe ] : write out
+    has 'leat: write (#3): pipe: Broken pipe'
+    rm pipe
+    none
+}
+
 @test "an old output stays as it was when another branch fails" {
     echo old | tee a >b
     run -4 leat --force read log : tee [ write a ] [ crc32 --expect=00000000 : null ] : write b
