@@ -344,12 +344,13 @@ void report_bar(struct buf *buf, const struct report *report, size_t stage);
 
 /* --- outfile.c: files that the command itself writes -------------------------------------------- */
 
-/* outfile_check - may `path` be written? Not over a file that does not begin with `mark`, unless
- * forced. Returns 0, or an exit status after saying why. */
+/* outfile_check - may `path`, the value of `option`, be written? Not over a file that does not begin
+ * with `mark`, unless forced. "-" is standard output. Returns 0, or an exit status after saying why. */
 int outfile_check(const struct config *config, const char *option, const char *path,
                   const char *mark);
 /* outfile_write - all of it or nothing: a file beside it is renamed. Returns the same. */
-int outfile_write(const struct config *config, const char *path, const struct buf *buf);
+int outfile_write(const struct config *config, const char *option, const char *path,
+                  const struct buf *buf);
 
 /* --- trace.c: --trace ------------------------------------------------------------------------- */
 

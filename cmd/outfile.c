@@ -27,14 +27,40 @@ static bool is_ours(int fd, const char *mark)
     return n <= sizeof head && pread(fd, head, n, 0) == (ssize_t)n && memcmp(head, mark, n) == 0;
 }
 
+/* Can a file be put beside this one? Returns 0 or an errno. */
+static int check_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int error = dir && access(dir, W_OK | X_OK) == 0 ? 0 : errno;
+
+    free(dir);
+    return error;
+}
+
+/* Returns 0 or an errno: why what is there cannot be written to, or replaced. */
+static int check_kind(int fd, const char *path)
+{
+    struct stat info;
+
+    if (fd >= 0 && fstat(fd, &info) == 0 && !S_ISREG(info.st_mode))
+        return S_ISDIR(info.st_mode) ? EISDIR : 0;
+    return check_directory(path);
+}
+
 int outfile_check(const struct config *c, const char *option, const char *path, const char *mark)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = errno;
-    bool ours = fd < 0 || is_ours(fd, mark);
+    int fd, error;
+    bool ours;
 
+    if (strcmp(path, "-") == 0)
+        return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    error = fd < 0 && errno != ENOENT ? errno : check_kind(fd, path);
+    ours = fd < 0 || is_ours(fd, mark);
     if (fd >= 0)
         close(fd);
-    if (fd < 0 && error != ENOENT)
+    if (error != 0)
         return message_fail(c, LEAT_EIO, "%s=%s: %s", option, path, strerror(error));
     if (!ours && !c->settings.force)
         return message_fail(c, LEAT_EEXIST,
@@ -59,53 +85,52 @@ static int write_all(int fd, const struct buf *b)
     return 0;
 }
 
-static int failed(const struct config *c, const char *path)
-{
-    return message_fail(c, LEAT_EIO, "%s: %s", path, strerror(errno));
-}
-
-/* A pipe or a device is written to as it is. */
-static int write_special(const struct config *c, const char *path, const struct buf *b)
+/* A pipe or a device is written to as it is. Returns 0 or -1. */
+static int write_special(const char *path, const struct buf *b)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
-    if (fd < 0 || write_all(fd, b) < 0 || close(fd) < 0)
-        return failed(c, path);
-    return 0;
+    return fd < 0 || write_all(fd, b) < 0 || close(fd) < 0 ? -1 : 0;
 }
 
-static int write_beside(const struct config *c, const char *path, const char *beside,
-                        const struct buf *b)
+/* Returns 0 or -1. */
+static int write_beside(const char *path, const char *beside, const struct buf *b)
 {
-    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), status = 0;
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), error;
 
     if (fd < 0)
-        return failed(c, beside);
-    if (write_all(fd, b) < 0)
-        status = failed(c, path);
-    if (close(fd) < 0 && status == 0)
-        status = failed(c, path);
-    if (status == 0 && rename(beside, path) < 0)
-        status = failed(c, path);
-    if (status != 0)
-        (void)unlink(beside);
-    return status;
+        return -1;
+    error = write_all(fd, b) < 0 ? errno : 0;
+    if (close(fd) < 0 && error == 0)
+        error = errno;
+    if (error == 0 && rename(beside, path) < 0)
+        error = errno;
+    if (error == 0)
+        return 0;
+    (void)unlink(beside);
+    errno = error;
+    return -1;
 }
 
-int outfile_write(const struct config *c, const char *path, const struct buf *b)
+int outfile_write(const struct config *c, const char *option, const char *path, const struct buf *b)
 {
     struct buf beside = {.n = 0};
     struct stat info;
-    int status;
+    int r;
 
-    if (b->failed)
-        return message_fail(c, LEAT_ENOMEM, "%s: out of memory", path);
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return write_special(c, path, b);
     buf_add(&beside, "%s.%ld.part", path, (long)getpid());
-    if (beside.failed)
-        return message_fail(c, LEAT_ENOMEM, "%s: out of memory", path);
-    status = write_beside(c, path, buf_text(&beside), b);
+    if (b->failed || beside.failed) {
+        errno = ENOMEM;
+        r = -1;
+    } else if (strcmp(path, "-") == 0) {
+        r = write_all(STDOUT_FILENO, b);
+    } else if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        r = write_special(path, b);
+    } else {
+        r = write_beside(path, buf_text(&beside), b);
+    }
+    if (r < 0)
+        r = message_fail(c, LEAT_EIO, "%s=%s: %s", option, path, strerror(errno));
     buf_free(&beside);
-    return status;
+    return r;
 }

@@ -84,7 +84,7 @@ static int write_report(struct watch *w, const struct leat_error *error)
 
     samples_end(&w->samples);
     (void)report_page(&page, w->config, w->job, &w->samples, error); /* seen when it is written */
-    status = outfile_write(w->config, w->config->report, &page);
+    status = outfile_write(w->config, "--report", w->config->report, &page);
     buf_free(&page);
     return status;
 }
@@ -96,7 +96,7 @@ static int write_trace(struct watch *w)
     int status;
 
     trace_page(&page, &w->trace);
-    status = outfile_write(w->config, w->config->trace, &page);
+    status = outfile_write(w->config, "--trace", w->config->trace, &page);
     buf_free(&page);
     snprintf(warning.text, sizeof warning.text,
              "--trace: %llu events from the middle of the run are left out; it keeps %u",

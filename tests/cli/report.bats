@@ -115,7 +115,22 @@ PY
     run -0 leat --report=r.html read log : null
     : >r.html
     run -0 leat --report=r.html read log : null
-    run -1 leat --report=no/such/dir/r.html read log : null
     run -0 leat --report=/dev/null read log : null
     [ -c /dev/null ]
+}
+
+@test "a report or trace that cannot be written is known before the job begins" {
+    mkdir dir
+    for option in --report --trace; do
+        run -1 leat $option=no/such/r read log : write out
+        has "leat: $option=no/such/r: No such file or directory"
+        run -1 leat $option=dir read log : write out
+        has "leat: $option=dir: Is a directory"
+        only dir log
+    done
+    run -1 leat --report=/dev/full read log : null
+    has 'leat: --report=/dev/full: No space left on device'
+    run -0 leat --trace=- read log : null
+    has '"traceEvents"'
+    only dir log
 }
