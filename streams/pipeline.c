@@ -135,6 +135,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         free(p->infos[i].text);
     }
     leat_sums_free(p->sums);
+    leat_claims_done(&p->claims);
     leat_directories_done(&p->renamed);
     free(p->segments);
     free(p->edges);

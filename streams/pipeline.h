@@ -7,6 +7,7 @@
 #include "edge.h"
 #include "events.h"
 #include "executor.h"
+#include "io/claims.h"
 #include "io/directories.h"
 #include "parts.h"
 #include "plan.h"
@@ -78,7 +79,8 @@ struct leat_pipeline {
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */
     struct leat_actor conductor;
-    struct leat_directories renamed; /* the conductor's, while it commits */
+    struct leat_claims claims;       /* the conductor's, while it opens: files but those of parts */
+    struct leat_directories renamed; /* and while it commits */
     struct leat_on_loop on;
     leat_done_cb done;
     void *done_arg;

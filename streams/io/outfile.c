@@ -157,9 +157,20 @@ static char *resolve(const char *path)
     return strdup(link);
 }
 
+/* Two stages that make the same file: one of them would be lost. Parts have numbers. */
+static int claim(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r = s->part_name ? 0 : leat_claims_add(&s->pipeline->claims, f->path);
+
+    if (r == LEAT_EEXIST)
+        return leat_fail(s, LEAT_EUSAGE, "%s: is the output of another stage, too", f->shown);
+    return r < 0 ? leat_fail(s, r, "out of memory") : 0;
+}
+
 static int open_path(struct leat_stage *s, struct leat_outfile *f)
 {
     struct stat st = {0};
+    int r;
 
     f->path = resolve(f->shown);
     if (!f->path)
@@ -178,7 +189,8 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
     if (f->target_existed && !f->options.force)
         return leat_fail(s, LEAT_EEXIST, "%s: exists; use --force to replace it", f->shown);
     f->kind = OUTFILE_REPLACE;
-    return open_temp(s, f, &st);
+    r = claim(s, f);
+    return r < 0 ? r : open_temp(s, f, &st);
 }
 
 static int open_inherited(struct leat_stage *s, struct leat_outfile *f, int inherited)

@@ -181,6 +181,19 @@ each_place() {
     none
 }
 
+@test "two outputs that are one file are refused" {
+    ln -s "$PWD" here
+    for force in '' --force; do
+        run -2 leat $force read log : tee [ write out ] : write here/out
+        has 'out: is the output of another stage, too'
+        run -2 leat $force read log : sha256 --to=./out : write out
+        run -2 leat $force --sums=out read log : write out
+    done
+    none here
+    leat read log : tee [ write --append out ] : write --append out
+    [ "$(wc -c <out)" = $((2 * $(wc -c <log))) ]
+}
+
 @test "an old output stays as it was when another branch fails" {
     echo old | tee a >b
     run -4 leat --force read log : tee [ write a ] [ crc32 --expect=00000000 : null ] : write b
