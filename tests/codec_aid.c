@@ -113,6 +113,48 @@ struct codec_bytes codec_noise(size_t len, uint64_t seed)
     return to;
 }
 
+bool codec_have_tool(const char *name)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
+    return system(command) == 0; // NOLINT(cert-env33-c): a name of ours
+}
+
+void codec_write(const char *path, const void *data, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+
+    ASSERT_NOT_NULL(f);
+    ASSERT_EQ(fwrite(data, 1, n, f), n);
+    ASSERT_EQ(fclose(f), 0);
+}
+
+struct codec_bytes codec_shell(const char *command, const void *data, size_t n)
+{
+    char path[512], line[2048];
+    struct codec_bytes out;
+
+    snprintf(path, sizeof(path), "%s/in.gz", test_tmp_dir()); /* bgzip wants the name to end so */
+    codec_write(path, data, n);
+    snprintf(line, sizeof(line), "DIR='%s'; IN='%s'; { %s; } >\"$DIR/out\"", test_tmp_dir(), path,
+             command);
+    if (system(line) != 0) // NOLINT(cert-env33-c): a command of ours
+        FAIL("failed: %s", line);
+    snprintf(path, sizeof(path), "%s/out", test_tmp_dir());
+    out.data = test_file_read(path, &out.len);
+    ASSERT_NOT_NULL(out.data);
+    return out;
+}
+
+struct codec_bytes codec_filter(const char *command, const void *data, size_t n)
+{
+    char line[1024];
+
+    snprintf(line, sizeof(line), "%s <\"$IN\"", command);
+    return codec_shell(line, data, n);
+}
+
 int codec_run(struct memio *io, const char *stages, const void *data, size_t len, size_t piece)
 {
     *io = (struct memio){.in = data, .in_len = len, .piece = piece, .settings = {.threads = 1}};

@@ -25,6 +25,16 @@ struct codec_bytes codec_text(size_t len, uint64_t seed);
 /* codec_noise - so many bytes that do not compress. */
 struct codec_bytes codec_noise(size_t len, uint64_t seed);
 
+/* codec_have_tool - is there such a command? */
+bool codec_have_tool(const char *name);
+/* codec_shell - what a shell command gives on its standard output; fails the test if it fails. $IN is a
+ * file of these n bytes, $DIR the test's own directory. Free data. */
+struct codec_bytes codec_shell(const char *command, const void *data, size_t n);
+/* codec_filter - the same with the bytes as the standard input. */
+struct codec_bytes codec_filter(const char *command, const void *data, size_t n);
+/* codec_write - a file of these bytes. */
+void codec_write(const char *path, const void *data, size_t n);
+
 /* codec_run - run `stages` over the data on one thread, in input pieces of a size (0: as large as
  * they come). The result is in *io; memio_free it. Returns its code. */
 int codec_run(struct memio *io, const char *stages, const void *data, size_t len, size_t piece);

@@ -2,7 +2,6 @@
  * sizes around those of the pieces; no larger than gzip's output; the same bytes whatever the
  * number of workers and the chunking. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "codec_aid.h"
 
@@ -39,43 +38,9 @@ static struct codec_bytes read_corpus(size_t i)
     return b;
 }
 
-static bool have_tool(const char *name)
-{
-    char command[128];
-
-    snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
-    return system(command) == 0; // NOLINT(cert-env33-c): a name of ours
-}
-
-static void write_file(const char *path, const void *data, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-
-    ASSERT_NOT_NULL(f);
-    ASSERT_EQ(fwrite(data, 1, n, f), n);
-    ASSERT_EQ(fclose(f), 0);
-}
-
-/* The standard output of `command FILE`, for a file of these bytes; fails if it fails. */
-static struct codec_bytes filter(const char *command, const void *data, size_t n)
-{
-    char line[2048], in[512], out[512];
-    struct codec_bytes b;
-
-    snprintf(in, sizeof(in), "%s/in", test_tmp_dir());
-    snprintf(out, sizeof(out), "%s/out", test_tmp_dir());
-    write_file(in, data, n);
-    snprintf(line, sizeof(line), "%s <'%s' >'%s'", command, in, out);
-    if (system(line) != 0) // NOLINT(cert-env33-c): a command of ours
-        FAIL("failed: %s", line);
-    b.data = test_file_read(out, &b.len);
-    ASSERT_NOT_NULL(b.data);
-    return b;
-}
-
 static void read_by(const char *command, const struct memio *io, const struct codec_bytes *plain)
 {
-    struct codec_bytes b = filter(command, io->out, io->out_len);
+    struct codec_bytes b = codec_filter(command, io->out, io->out_len);
 
     ASSERT_BYTES_EQ(b.data, b.len, plain->data, plain->len);
     free(b.data);
@@ -206,7 +171,7 @@ TEST(test_gzip_pigz_igzip_and_python_read_every_level)
     struct memio io;
 
     for (size_t i = 0; i < 4; i++) {
-        if (!have_tool(tools[i][0])) {
+        if (!codec_have_tool(tools[i][0])) {
             test_note("%s is not there", tools[i][0]);
             continue;
         }
@@ -227,7 +192,7 @@ TEST(test_zstd_and_we_read_every_zstd_level)
         "--fast=100", "--fast=3", "--fast", "-1",           "-2",        "-3",  "-4",
         "-5",         "-6",       "-7",     "-8",           "-9",        "-10", "-12",
         "-15",        "-17",      "-19",    "--long=24 -5", "--no-check"};
-    bool tool = have_tool("zstd");
+    bool tool = codec_have_tool("zstd");
     char stage[64];
     struct memio io;
 
@@ -262,9 +227,9 @@ TEST(test_what_gzip_pigz_and_zstd_compress_we_read)
         struct codec_bytes z;
         struct memio io;
 
-        if (!have_tool(tools[i][0]))
+        if (!codec_have_tool(tools[i][0]))
             continue;
-        z = filter(tools[i][1], plain.data, plain.len);
+        z = codec_filter(tools[i][1], plain.data, plain.len);
         test_context("%s", tools[i][1]);
         if (codec_run(&io, tools[i][2], z.data, z.len, 0) != 0)
             FAIL("%s", io.error.text);
@@ -284,7 +249,7 @@ TEST(test_no_level_is_larger_than_that_of_gzip)
     struct memio io;
     char text[32];
 
-    if (!have_tool("gzip"))
+    if (!codec_have_tool("gzip"))
         SKIP(1, "gzip is not there");
     for (size_t i = 0; i < N_CORPORA; i++) {
         struct codec_bytes plain = read_corpus(i);
@@ -293,7 +258,7 @@ TEST(test_no_level_is_larger_than_that_of_gzip)
             struct codec_bytes theirs;
 
             snprintf(text, sizeof(text), "gzip -%d", level);
-            theirs = filter(text, plain.data, plain.len);
+            theirs = codec_filter(text, plain.data, plain.len);
             compress(&io, text, &plain, 1, 0);
             test_context("%s of %s: %zu bytes, gzip %zu", text, corpora[i], io.out_len, theirs.len);
             ASSERT_LE(io.out_len * 100, theirs.len * 101 + SIZE_GRACE * 100);

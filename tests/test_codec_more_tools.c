@@ -1,7 +1,6 @@
 /* test_codec_more_tools.c - what we compress, the standard tools read, at every level and with 1 to
  * 4 workers, which give the same bytes; and what they compress, we read. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "codec_aid.h"
 
@@ -38,14 +37,6 @@ static const char *const corpora[] = {
 
 #define N_CORPORA (sizeof(corpora) / sizeof(corpora[0]))
 
-static bool have_tool(const char *name)
-{
-    char command[128];
-
-    snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
-    return system(command) == 0;
-}
-
 static bool in_this_build(const char *stage)
 {
     struct memio io;
@@ -53,27 +44,6 @@ static bool in_this_build(const char *stage)
 
     memio_free(&io);
     return r != LEAT_EUNSUPPORTED;
-}
-
-/* The standard output of `command <FILE`, for a file of these bytes; fails if it fails. */
-static struct codec_bytes filter(const char *command, const void *data, size_t n)
-{
-    char line[2048], in[512], out[512];
-    struct codec_bytes b;
-    FILE *f;
-
-    snprintf(in, sizeof(in), "%s/in", test_tmp_dir());
-    snprintf(out, sizeof(out), "%s/out", test_tmp_dir());
-    f = fopen(in, "wb");
-    ASSERT_NOT_NULL(f);
-    ASSERT_EQ(fwrite(data, 1, n, f), n);
-    ASSERT_EQ(fclose(f), 0);
-    snprintf(line, sizeof(line), "%s <'%s' >'%s'", command, in, out);
-    if (system(line) != 0)
-        FAIL("failed: %s", line);
-    b.data = test_file_read(out, &b.len);
-    ASSERT_NOT_NULL(b.data);
-    return b;
 }
 
 static struct codec_bytes run(const char *stage, const struct codec_bytes *from, unsigned threads)
@@ -106,12 +76,12 @@ static void check_level(const struct coder *c, int level, const struct codec_byt
         free(other.data);
     }
     test_context("%s : %s", stage, c->tool);
-    back = filter(c->tool, z.data, z.len);
+    back = codec_filter(c->tool, z.data, z.len);
     ASSERT_BYTES_EQ(back.data, back.len, plain->data, plain->len);
     free(back.data);
     free(z.data);
     test_context("%s : %s", pack, c->back);
-    z = filter(pack, plain->data, plain->len);
+    z = codec_filter(pack, plain->data, plain->len);
     for (unsigned threads = 1; threads <= WORKERS_MAX; threads += WORKERS_MAX - 1) {
         back = run(c->back, &z, threads);
         ASSERT_BYTES_EQ(back.data, back.len, plain->data, plain->len);
@@ -128,7 +98,7 @@ static void check_coder(const struct coder *c, const struct codec_bytes *plain)
 
 static bool runs_here(const struct coder *c, unsigned *missing)
 {
-    if (have_tool(c->name) && in_this_build(c->stage))
+    if (codec_have_tool(c->name) && in_this_build(c->stage))
         return true;
     ++*missing;
     return false;
@@ -193,7 +163,7 @@ TEST(test_bzip2_is_no_larger_than_that_of_bzip2)
 {
     static const char *const inputs[] = {"corpora/world192.txt", "corpora/bible.txt"};
 
-    if (!have_tool("bzip2") || !in_this_build("bzip2"))
+    if (!codec_have_tool("bzip2") || !in_this_build("bzip2"))
         SKIP(1, "no bzip2, or built without libbz2");
     for (size_t i = 0; i < 2; i++) {
         for (int level = 1; level <= 9; level += 4) {
@@ -204,7 +174,7 @@ TEST(test_bzip2_is_no_larger_than_that_of_bzip2)
             snprintf(stage, sizeof(stage), "bzip2 -%d", level);
             snprintf(command, sizeof(command), "bzip2 -c -%d", level);
             ours = run(stage, &plain, 2);
-            theirs = filter(command, plain.data, plain.len);
+            theirs = codec_filter(command, plain.data, plain.len);
             test_context("%s of %s", stage, inputs[i]);
             ASSERT_LE(ours.len, theirs.len + theirs.len / 100);
             free(ours.data);
@@ -224,20 +194,20 @@ TEST(test_compress_and_its_readers)
 
         plain.data = test_data_read(corpora[k], &plain.len);
         z = run("compress", &plain, 2);
-        if (have_tool("gzip")) {
+        if (codec_have_tool("gzip")) {
             test_context("compress : gzip -dc of %s", corpora[k]);
-            back = filter("gzip -dc", z.data, z.len);
+            back = codec_filter("gzip -dc", z.data, z.len);
             ASSERT_BYTES_EQ(back.data, back.len, plain.data, plain.len);
             free(back.data);
         } else {
             missing++;
         }
         free(z.data);
-        for (int bits = 10; bits <= 16 && have_tool("compress"); bits++) {
+        for (int bits = 10; bits <= 16 && codec_have_tool("compress"); bits++) {
             char command[64];
 
             snprintf(command, sizeof(command), "compress -f -b %d -c", bits);
-            z = filter(command, plain.data, plain.len);
+            z = codec_filter(command, plain.data, plain.len);
             back = run("uncompress", &z, 1);
             test_context("%s of %s", command, corpora[k]);
             ASSERT_BYTES_EQ(back.data, back.len, plain.data, plain.len);
@@ -246,6 +216,6 @@ TEST(test_compress_and_its_readers)
         }
         free(plain.data);
     }
-    if (missing || !have_tool("compress"))
-        SKIP(missing + !have_tool("compress"), "no gzip or compress");
+    if (missing || !codec_have_tool("compress"))
+        SKIP(missing + !codec_have_tool("compress"), "no gzip or compress");
 }

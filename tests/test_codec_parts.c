@@ -113,53 +113,24 @@ TEST(test_bgzf_makes_a_round_trip_with_any_number_of_workers)
 
 /* --- others' tools ---------------------------------------------------------------------------- */
 
-static bool have_tool(const char *name)
-{
-    char command[128];
-
-    snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
-    return system(command) == 0; // NOLINT(cert-env33-c): a name of ours
-}
-
-/* What a shell command makes of these bytes: $IN is their file, $DIR a directory. */
-static struct codec_bytes shell(const char *command, const struct codec_bytes *in)
-{
-    char path[512], line[2048];
-    struct codec_bytes out;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s/in.gz", test_tmp_dir());
-    f = fopen(path, "wb");
-    ASSERT_NOT_NULL(f);
-    ASSERT_EQ(fwrite(in->data, 1, in->len, f), in->len);
-    ASSERT_EQ(fclose(f), 0);
-    snprintf(line, sizeof(line), "DIR='%s'; IN='%s'; { %s; } >\"$DIR/out\"", test_tmp_dir(), path,
-             command);
-    if (system(line) != 0) // NOLINT(cert-env33-c): a command of ours
-        FAIL("failed: %s", line);
-    snprintf(path, sizeof(path), "%s/out", test_tmp_dir());
-    out.data = test_file_read(path, &out.len);
-    ASSERT_NOT_NULL(out.data);
-    return out;
-}
-
 TEST(test_bgzip_reads_and_indexes_what_we_write_and_we_read_what_it_writes)
 {
     struct codec_bytes plain = codec_text(3000000, 3), z = encode(bgzf.encode, &plain, 2), out;
     struct memio io;
 
-    if (!have_tool("bgzip"))
+    if (!codec_have_tool("bgzip"))
         SKIP(1, "bgzip is not there");
-    out = shell("bgzip -dc \"$IN\"", &z);
+    out = codec_shell("bgzip -dc \"$IN\"", z.data, z.len);
     ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
     free(out.data);
-    out = shell("bgzip -t \"$IN\" && bgzip -r \"$IN\" && bgzip -b 2000000 -s 1000 \"$IN\"", &z);
+    out = codec_shell("bgzip -t \"$IN\" && bgzip -r \"$IN\" && bgzip -b 2000000 -s 1000 \"$IN\"",
+                      z.data, z.len);
     ASSERT_BYTES_EQ(out.data, out.len, plain.data + 2000000, 1000);
     free(out.data);
-    out = shell("gzip -dc \"$IN\"", &z);
+    out = codec_shell("gzip -dc \"$IN\"", z.data, z.len);
     ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
     free(out.data);
-    out = shell("bgzip -c \"$IN\"", &plain);
+    out = codec_shell("bgzip -c \"$IN\"", plain.data, plain.len);
     if (run_threads(&io, "gunzip", &out, 3) != 0)
         FAIL("%s", io.error.text);
     ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
@@ -299,11 +270,11 @@ TEST(test_zstd_reads_what_is_seekable_and_we_read_what_pzstd_writes)
     struct codec_bytes plain = codec_text(9000000, 4), z = encode(seekable.encode, &plain, 2), out;
     struct memio io;
 
-    out = shell("zstd -dcq \"$IN\"", &z);
+    out = codec_shell("zstd -dcq \"$IN\"", z.data, z.len);
     ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
     free(out.data);
-    if (have_tool("pzstd")) {
-        out = shell("pzstd -q -p 3 -1 -c \"$IN\"", &plain);
+    if (codec_have_tool("pzstd")) {
+        out = codec_shell("pzstd -q -p 3 -1 -c \"$IN\"", plain.data, plain.len);
         if (run_threads(&io, "unzstd", &out, 3) != 0)
             FAIL("%s", io.error.text);
         ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
@@ -311,38 +282,6 @@ TEST(test_zstd_reads_what_is_seekable_and_we_read_what_pzstd_writes)
         free(out.data);
     }
     free(z.data);
-    free(plain.data);
-}
-
-TEST(test_dictionaries_are_read_and_needed)
-{
-    struct codec_bytes plain = codec_text(300000, 5), z, out;
-    char encode_text[600], decode_text[600], path[512];
-    struct memio io;
-
-    snprintf(path, sizeof(path), "%s/dict", test_tmp_dir());
-    out = shell("split -b 500 \"$IN\" \"$DIR/sample.\" && "
-                "zstd -q --train -B500 --maxdict=8192 \"$DIR\"/sample.* -o \"$DIR/dict\"",
-                &plain);
-    free(out.data);
-    snprintf(decode_text, sizeof(decode_text), "unzstd --dict=%s", path);
-    for (int i = 0; i < 3; i++) {
-        static const char *const options[] = {"", "--seekable=64K", "-19"};
-
-        snprintf(encode_text, sizeof(encode_text), "zstd --dict=%s %s", path, options[i]);
-        z = encode(encode_text, &plain, 2);
-        out = shell("zstd -dcq -D \"$DIR/dict\" \"$IN\"", &z);
-        ASSERT_BYTES_EQ(out.data, out.len, plain.data, plain.len);
-        free(out.data);
-        if (run_threads(&io, decode_text, &z, 2) != 0)
-            FAIL("%s", io.error.text);
-        ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
-        memio_free(&io);
-        ASSERT_EQ(run_threads(&io, "unzstd", &z, 2), LEAT_EUSAGE);
-        ASSERT_NOT_NULL(strstr(io.error.text, "needs the dictionary"));
-        memio_free(&io);
-        free(z.data);
-    }
     free(plain.data);
 }
 
@@ -428,15 +367,6 @@ static int run_range(struct memio *io, const char *path, const char *range, unsi
     return memio_run_text(io, text);
 }
 
-static void write_file(const char *path, const struct codec_bytes *b)
-{
-    FILE *f = fopen(path, "wb");
-
-    ASSERT_NOT_NULL(f);
-    ASSERT_EQ(fwrite(b->data, 1, b->len, f), b->len);
-    ASSERT_EQ(fclose(f), 0);
-}
-
 static void check_range(const char *path, const struct codec_bytes *plain, size_t at, size_t n,
                         unsigned threads, unsigned long long most)
 {
@@ -461,7 +391,7 @@ TEST(test_a_range_of_1_mib_reads_less_than_4_mib_of_a_file)
     char path[512];
 
     snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
-    write_file(path, &z);
+    codec_write(path, z.data, z.len);
     for (unsigned i = 0; i < 20; i++)
         check_range(path, &plain, test_random(&seed) % (plain.len - ((size_t)1 << 20)),
                     (size_t)1 << 20, 1 + i % 3, (size_t)4 << 20);
@@ -475,7 +405,7 @@ TEST(test_every_range_of_a_small_file_is_that_of_its_contents)
     char path[512];
 
     snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
-    write_file(path, &z);
+    codec_write(path, z.data, z.len);
     for (size_t at = 0; at < plain.len; at += 1 + at % 97)
         for (size_t n = 1; n <= plain.len - at; n += 1 + 2 * n)
             check_range(path, &plain, at, n, 1 + (at + n) % 3, UINT64_MAX);
@@ -506,7 +436,7 @@ TEST(test_ranges_that_cannot_be_are_refused)
     char path[512];
 
     snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
-    write_file(path, &z);
+    codec_write(path, z.data, z.len);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         ASSERT_EQ(run_range(&io, path, cases[i].range, 1), cases[i].code);
         if (!strstr(io.error.text, cases[i].says))
@@ -522,13 +452,13 @@ TEST(test_ranges_that_cannot_be_are_refused)
         if (unused)
             continue;
         z.data[at] ^= 1;
-        write_file(path, &z);
+        codec_write(path, z.data, z.len);
         ASSERT(size_decoded || run_range(&io, path, "1000:1000", 1) < 0);
         if (!size_decoded)
             memio_free(&io);
         z.data[at] ^= 1;
     }
-    write_file(path, &plain);
+    codec_write(path, plain.data, plain.len);
     ASSERT_EQ(run_range(&io, path, "0:1", 1), LEAT_EUSAGE);
     ASSERT_NOT_NULL(strstr(io.error.text, "is not seekable"));
     memio_free(&io);

@@ -13,8 +13,8 @@
 
 #include "expansion.h"
 #include "lanes.h"
+#include "zstd_dictionary.h"
 #include "zstd_frame.h"
-#include "zstd_memory.h"
 
 /* What the library holds besides the window: its context, a block in and one out. */
 #define CONTEXT_BYTES ((uint64_t)192 << 10)
@@ -26,11 +26,11 @@ struct unzstd {
     enum { AT_FRAME, IN_FRAME, IN_SKIPPABLE } place;
     uint8_t header[LEAT_ZSTD_HEADER_MAX]; /* header_have bytes are there */
     size_t header_have;
-    uint64_t frame_at; /* byte offset of the frame */
-    uint64_t skip;     /* bytes left of a skippable one */
-    uint64_t charged;  /* for the largest window so far */
-    bool later_frame;  /* it is not the first one */
-    bool dictionary;   /* one was given; the library compares its ID */
+    uint64_t frame_at;      /* byte offset of the frame */
+    uint64_t skip;          /* bytes left of a skippable one */
+    uint64_t charged;       /* for the largest window so far */
+    bool later_frame;       /* it is not the first one */
+    ZSTD_DDict *dictionary; /* or NULL; the library compares its ID */
     struct leat_zstd_cut cut;
     bool any; /* the join's: there was a block */
 };
@@ -59,6 +59,7 @@ static void unzstd_close(struct leat_stage *stage, void *state)
 
     (void)stage;
     ZSTD_freeDCtx(z->context);
+    ZSTD_freeDDict(z->dictionary);
 }
 
 static int fail_zstd(struct leat_stage *stage, size_t code)
@@ -328,26 +329,31 @@ static int stage_plan(struct leat_stage *stage)
     return leat_expansion_plan(stage);
 }
 
+static int load_dictionary(struct leat_stage *stage, struct unzstd *z, const char *path)
+{
+    uint8_t *data;
+    size_t len, code;
+    int r = leat_zstd_dictionary_read(stage, path, &data, &len);
+
+    if (r < 0)
+        return r;
+    z->dictionary = ZSTD_createDDict(data, len);
+    leat_free(stage, data);
+    if (!z->dictionary)
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
+    if (leat_charge(stage, ZSTD_sizeof_DDict(z->dictionary)) < 0)
+        return LEAT_ELIMIT;
+    code = ZSTD_DCtx_refDDict(z->context, z->dictionary);
+    return ZSTD_isError(code) ? fail_zstd(stage, code) : 0;
+}
+
 static int stage_open(struct leat_stage *stage)
 {
     const struct unzstd_params *params = leat_params(stage);
     struct unzstd *z = leat_state(stage);
-    uint8_t *data;
-    size_t len, code;
     int r = unzstd_open(stage, z);
 
-    if (r < 0 || !params->dict)
-        return r;
-    r = leat_read_file(stage, params->dict, LEAT_ZSTD_DICT_MAX, &data, &len);
-    if (r < 0)
-        return r;
-    code = ZSTD_DCtx_loadDictionary(z->context, data, len);
-    leat_free(stage, data);
-    if (ZSTD_isError(code))
-        return leat_fail(stage, LEAT_EUSAGE, "%s: no dictionary of zstd: %s", params->dict,
-                         ZSTD_getErrorName(code));
-    z->dictionary = true;
-    return leat_charge(stage, len);
+    return r < 0 || !params->dict ? r : load_dictionary(stage, z, params->dict);
 }
 
 static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
@@ -376,7 +382,7 @@ const struct leat_stage_type leat_stage_unzstd = {
               "Several frames, as zstd --seekable and pzstd write them, are decoded by as many "
               "workers as there are threads.\n\n"
               "The window of a frame counts against --memory; a frame that needs more fails with "
-              "both figures.",
+              "both figures. The dictionary of --dict counts, too, once for each worker.",
     .examples = "read big.log : zstd : unzstd : count -l\n"
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,

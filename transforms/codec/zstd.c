@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "stage.h"
+#include "zstd_dictionary.h"
 #include "zstd_memory.h"
 #include "zstd_seekable.h"
 
@@ -29,6 +30,8 @@ struct zstd_params {
 
 struct zstd_state {
     ZSTD_CCtx *context;
+    ZSTD_CDict *dictionary; /* or NULL */
+    size_t dictionary_len;
     bool held; /* a byte of the input is held back */
     uint8_t held_byte;
     struct leat_zstd_seekable seekable;
@@ -183,21 +186,23 @@ static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int le
     return 0;
 }
 
-/* The library keeps a copy of the dictionary, and tables that it makes of it. */
-static int load_dictionary(struct leat_stage *stage, struct zstd_state *z, const char *path)
+static int load_dictionary(struct leat_stage *stage, struct zstd_state *z, const char *path,
+                           int level)
 {
     uint8_t *data;
-    size_t len, code;
-    int r = leat_read_file(stage, path, LEAT_ZSTD_DICT_MAX, &data, &len);
+    size_t code;
+    int r = leat_zstd_dictionary_read(stage, path, &data, &z->dictionary_len);
 
     if (r < 0)
         return r;
-    code = ZSTD_CCtx_loadDictionary(z->context, data, len);
+    z->dictionary = ZSTD_createCDict(data, z->dictionary_len, level);
     leat_free(stage, data);
-    if (ZSTD_isError(code))
-        return leat_fail(stage, LEAT_EUSAGE, "%s: no dictionary of zstd: %s", path,
-                         ZSTD_getErrorName(code));
-    return leat_charge(stage, len);
+    if (!z->dictionary)
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
+    if (leat_charge(stage, ZSTD_sizeof_CDict(z->dictionary)) < 0)
+        return LEAT_ELIMIT;
+    code = ZSTD_CCtx_refCDict(z->context, z->dictionary);
+    return ZSTD_isError(code) ? fail_zstd(stage, code) : 0;
 }
 
 /* Begins the frame now: what memory and threads it takes is then there, or the lack is known. */
@@ -216,7 +221,7 @@ static int open_seekable(struct leat_stage *stage, struct zstd_state *z, int lev
 {
     uint64_t size = ((const struct zstd_params *)leat_params(stage))->seekable;
     uint64_t need = leat_zstd_memory_need(level, long_log, 0, 0);
-    int r = leat_charge(stage, leat_zstd_seekable_need(need, size));
+    int r = leat_charge(stage, leat_zstd_seekable_need(need, size + z->dictionary_len));
 
     return r < 0 ? r : leat_zstd_seekable_open(stage, &z->seekable, (size_t)size);
 }
@@ -232,7 +237,7 @@ static int zstd_open(struct leat_stage *stage)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     r = set_parameters(stage, z, level, long_log);
     if (r == 0 && params->dict)
-        r = load_dictionary(stage, z, params->dict);
+        r = load_dictionary(stage, z, params->dict, level);
     if (r == 0 && params->seekable > 0)
         return open_seekable(stage, z, level, long_log);
     if (r == 0)
@@ -245,6 +250,7 @@ static void zstd_close(struct leat_stage *stage)
     struct zstd_state *z = leat_state(stage);
 
     ZSTD_freeCCtx(z->context);
+    ZSTD_freeCDict(z->dictionary);
     leat_zstd_seekable_close(stage, &z->seekable);
 }
 
@@ -349,7 +355,8 @@ const struct leat_stage_type leat_stage_zstd = {
         "matched across frames, it is larger, the more so the smaller SIZE is. A file that is cut "
         "just between two frames is read without an error, as by zstd, but not by --range.\n\n"
         "A flush mark (see flush) makes libzstd give all it has; with --seekable it ends a frame.\n\n"
-        "--dict: the dictionary is at most 32M; it counts against --memory.",
+        "--dict: the file is at most 32M. It counts against --memory with the tables that libzstd makes "
+        "of it, which at high levels are many times its size; with --seekable for each worker.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .kind = LEAT_TRANSFORM,

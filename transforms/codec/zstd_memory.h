@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #define LEAT_ZSTD_LEVEL_MAX 22
-#define LEAT_ZSTD_DICT_MAX ((size_t)32 << 20)
 
 /* Workers are used if two of them fit into their part of the limit. */
 struct leat_zstd_plan {

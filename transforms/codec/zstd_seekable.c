@@ -12,11 +12,15 @@
 #define FRAMES_MAX 0x8000000u /* of the format */
 #define TABLE_FIRST ((size_t)4096)
 
-/* The tables of libzstd are of the order of the input, whatever the level. */
+/* The tables of libzstd are of the order of the input, whatever the level: two at most, of as many
+ * entries of four bytes as twice the next power of two. */
 uint64_t leat_zstd_seekable_need(uint64_t need, uint64_t size)
 {
-    uint64_t small = 24 * size + ((uint64_t)4 << 20);
+    uint64_t power = 1, small;
 
+    while (power < size)
+        power *= 2;
+    small = 16 * power + 8 * size + ((uint64_t)4 << 20);
     return small < need ? small : need;
 }
 

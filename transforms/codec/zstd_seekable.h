@@ -32,8 +32,8 @@ struct leat_zstd_seekable {
     bool closed; /* the table has its end */
 };
 
-/* leat_zstd_seekable_need - bytes that libzstd holds to compress so many at once, at most; `need` is
- * what it takes for input of any length. */
+/* leat_zstd_seekable_need - bytes that libzstd holds to compress so many at once, at most, those of a
+ * dictionary among them; `need` is what it takes for input of any length. */
 uint64_t leat_zstd_seekable_need(uint64_t need, uint64_t size);
 int leat_zstd_seekable_open(struct leat_stage *stage, struct leat_zstd_seekable *s, size_t size);
 int leat_zstd_seekable_step(struct leat_stage *stage, struct leat_zstd_seekable *s,

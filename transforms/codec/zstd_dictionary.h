@@ -1,0 +1,18 @@
+/* zstd_dictionary.h - the file of --dict, for both directions.
+ *
+ * libzstd makes tables of a dictionary, a copy of it among them. It tells their size when they are
+ * there, and only then: its estimates are not part of its stable interface.
+ */
+#ifndef LEAT_CODEC_ZSTD_DICTIONARY_H
+#define LEAT_CODEC_ZSTD_DICTIONARY_H
+
+#include "stage.h"
+
+#define LEAT_ZSTD_DICT_MAX ((size_t)32 << 20)
+
+/* leat_zstd_dictionary_read - in open: the file's bytes, in memory that leat_free frees. Any bytes will
+ * do; those that begin as zstd --train has it must be whole. Returns 0, or fails the stage. */
+int leat_zstd_dictionary_read(struct leat_stage *stage, const char *path, uint8_t **ret_data,
+                              size_t *ret_len);
+
+#endif
