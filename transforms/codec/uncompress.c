@@ -3,6 +3,9 @@
  * Three bytes of header, then codes of 9 to 16 bits, the low bits first. A code stands for a string
  * that is an earlier code's string and one byte more. Codes come in groups of eight; where their
  * width changes, and where the table is cleared, the rest of the group is passed over.
+ *
+ * Not by libarchive, with which compress.c encodes: its filter takes an end of the input within a code
+ * for a good end of the stream.
  */
 
 #include <string.h>
