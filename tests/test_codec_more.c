@@ -4,38 +4,32 @@
 
 #include "codec_aid.h"
 
-/* Where nothing is checked, only that it fails or ends in order. */
-#define FLIPS(check) (test_under_sanitizer() ? 300u : (check) == CHECK ? 10000u : 1000u)
-
-enum check { NO_CHECK, CHECK };
-
-/* A format: how it is made, how it is read, and whether it has a checksum. */
+/* A format: how it is made, and how it is read. */
 struct format {
-    const char *name, *encode, *decode;
-    enum check check;
+    const char *encode, *decode;
 };
 
 static const struct format formats[] = {
-    {"xz", "xz", "unxz", CHECK},
-    {"xz --check=crc32", "xz -0 --check=crc32", "unxz", CHECK},
-    {"xz --check=sha256", "xz -0 --check=sha256", "unxz", CHECK},
-    {"xz in blocks", "xz -0 --block-size=4K", "unxz", CHECK},
-    {"xz to decode", "xz -0", "decode", CHECK},
-    {"xz --check=none", "xz -0 --check=none", "unxz", NO_CHECK},
-    {"lzma", "lzma -0", "unlzma", NO_CHECK},
-    {"lzma to decode", "lzma -0", "decode", NO_CHECK},
-    {"lzip", "lzip -0", "unlzip", CHECK},
-    {"lzip to decode", "lzip -0", "decode", CHECK},
-    {"bzip2", "bzip2", "bunzip2", CHECK},
-    {"bzip2 -1", "bzip2 -1", "bunzip2", CHECK},
-    {"bzip2 to decode", "bzip2", "decode", CHECK},
-    {"lz4", "lz4", "unlz4", CHECK},
-    {"lz4 -9 -B4D", "lz4 -9 -B4D", "unlz4", CHECK},
-    {"lz4 -BX --no-frame-crc", "lz4 -BX --no-frame-crc", "unlz4", CHECK},
-    {"lz4 to decode", "lz4", "decode", CHECK},
-    {"lz4 --no-frame-crc", "lz4 --no-frame-crc", "unlz4", NO_CHECK},
-    {"brotli", "brotli", "unbrotli", NO_CHECK},
-    {"brotli -11", "brotli -11 --lgwin=18", "unbrotli", NO_CHECK},
+    {"xz", "unxz"},
+    {"xz -0 --check=crc32", "unxz"},
+    {"xz -0 --check=sha256", "unxz"},
+    {"xz -0 --block-size=4K", "unxz"},
+    {"xz -0", "decode"},
+    {"xz -0 --check=none", "unxz"},
+    {"lzma -0", "unlzma"},
+    {"lzma -0", "decode"},
+    {"lzip -0", "unlzip"},
+    {"lzip -0", "decode"},
+    {"bzip2", "bunzip2"},
+    {"bzip2 -1", "bunzip2"},
+    {"bzip2", "decode"},
+    {"lz4", "unlz4"},
+    {"lz4 -9 -B4D", "unlz4"},
+    {"lz4 -BX --no-frame-crc", "unlz4"},
+    {"lz4", "decode"},
+    {"lz4 --no-frame-crc", "unlz4"},
+    {"brotli", "unbrotli"},
+    {"brotli -11 --lgwin=18", "unbrotli"},
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -137,7 +131,7 @@ TEST(test_round_trips_of_every_format_in_any_chunks)
     each_format(round_trips_of);
 }
 
-static const struct format lzw = {"compress", "compress", "uncompress", NO_CHECK};
+static const struct format lzw = {"compress", "uncompress"};
 
 TEST(test_round_trips_of_compress_in_any_chunks)
 {
@@ -152,44 +146,6 @@ TEST(test_round_trips_of_compress_in_any_chunks)
 }
 
 /* --- damage ----------------------------------------------------------------------------------- */
-
-static void cut_everywhere(const struct format *f, const struct codec_bytes *plain, size_t piece)
-{
-    struct codec_bytes z = encode(f->encode, plain);
-    /* What is shorter than a signature is plain data to decode. */
-    size_t least = strcmp(f->decode, "decode") == 0 ? 13 : 0;
-    struct memio io;
-
-    for (size_t len = least; len < z.len; len++) {
-        test_context("%s, %zu of %zu bytes, piece %zu", f->name, len, z.len, piece);
-        ASSERT_EQ(codec_run(&io, f->decode, z.data, len, piece), LEAT_ETRUNCATED);
-        ASSERT_LE(io.out_len, plain->len);
-        if (io.out_len > 0) /* what did come out is right */
-            ASSERT_MEM_EQ(io.out, plain->data, io.out_len);
-        memio_free(&io);
-    }
-    free(z.data);
-}
-
-static void truncations_of(const struct format *f)
-{
-    static const size_t sizes[] = {0, 1, 40, 700};
-
-    for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
-        struct codec_bytes text = codec_text(sizes[k], 1), noise = codec_noise(sizes[k], 2);
-
-        cut_everywhere(f, &text, 0);
-        cut_everywhere(f, &text, 5);
-        cut_everywhere(f, &noise, 0);
-        free(text.data);
-        free(noise.data);
-    }
-}
-
-TEST(test_every_truncation_of_every_format_is_an_error)
-{
-    each_format(truncations_of);
-}
 
 /* Of .Z only an end within a code tells. */
 TEST(test_truncation_within_a_code_is_an_error)
@@ -215,64 +171,14 @@ TEST(test_truncation_within_a_code_is_an_error)
     free(z.data);
 }
 
-static void flip_bytes(const struct format *f, const struct codec_bytes *plain, uint64_t seed)
-{
-    struct codec_bytes z = encode(f->encode, plain);
-    unsigned errors = 0, flips = FLIPS(f->check);
-    uint64_t random = seed;
-    struct memio io;
-
-    for (unsigned i = 0; i < flips; i++) {
-        uint64_t r = test_random(&random);
-        size_t at = (size_t)(r >> 16) % z.len;
-        uint8_t flip = (uint8_t)(1 + r % 255);
-        int code;
-
-        test_context("%s, seed %llu: byte %zu of %zu ^ 0x%02x", f->name, (unsigned long long)seed,
-                     at, z.len, flip);
-        z.data[at] ^= flip;
-        io = (struct memio){
-            .in = z.data, .in_len = z.len, .settings = {.threads = 1, .memory = 64 << 20}};
-        code = memio_run(&io, f->decode);
-        z.data[at] ^= flip;
-        if (code == 0 && f->check == CHECK && io.out_len + 16 < z.len)
-            ASSERT_STREQ(f->decode, "decode"); /* no other passes what it does not know */
-        else if (code == 0 && f->check == CHECK && strcmp(f->decode, "decode") != 0)
-            ASSERT_BYTES_EQ(io.out, io.out_len, plain->data, plain->len);
-        if (code != 0 && code != LEAT_ECORRUPT && code != LEAT_ETRUNCATED &&
-            code != LEAT_ECHECKSUM && code != LEAT_ELIMIT && code != LEAT_EUSAGE)
-            FAIL("%s: %s", leat_error_name(code), io.error.text);
-        errors += code != 0;
-        memio_free(&io);
-    }
-    if (f->check == CHECK)
-        ASSERT_GE(errors, flips / 2);
-    test_note("%s: %u of %u are errors, the others change nothing%s", f->name, errors, flips,
-              f->check == NO_CHECK ? " that is checked" : "");
-    free(z.data);
-}
-
-static void flips_of(const struct format *f)
-{
-    struct codec_bytes plain = codec_text(3000, 3);
-
-    flip_bytes(f, &plain, 11);
-    free(plain.data);
-}
-
-TEST(test_flipped_bytes_are_never_accepted_silently)
-{
-    each_format(flips_of);
-}
-
 /* Several streams, members or frames in a file: the header of the second one is damaged. */
 TEST(test_a_damaged_later_header_is_an_error)
 {
     static const struct format several[] = {
-        {"bzip2", "bzip2 -1", "bunzip2", CHECK},
-        {"lzip", "lzip -0", "unlzip", CHECK},
-        {"lz4", "lz4", "unlz4", CHECK},
-        {"xz", "xz -0", "unxz", CHECK},
+        {"bzip2 -1", "bunzip2"},
+        {"lzip -0", "unlzip"},
+        {"lz4", "unlz4"},
+        {"xz -0", "unxz"},
     };
     struct codec_bytes plain = codec_text(2000, 1);
     unsigned missing = 0;
@@ -290,7 +196,7 @@ TEST(test_a_damaged_later_header_is_an_error)
         ASSERT_NOT_NULL(two.data);
         memcpy(two.data, z.data, z.len);
         memcpy(two.data + z.len, z.data, z.len);
-        test_context("%s twice", several[i].name);
+        test_context("%s twice", several[i].encode);
         ASSERT_EQ(codec_run(&io, several[i].decode, two.data, two.len, 0), 0);
         ASSERT_EQ(io.out_len, 2 * plain.len);
         memio_free(&io);
@@ -298,7 +204,7 @@ TEST(test_a_damaged_later_header_is_an_error)
             for (unsigned flip = 1; flip < 256; flip++) {
                 int r;
 
-                test_context("%s twice, byte %zu of the second ^ 0x%02x", several[i].name, at,
+                test_context("%s twice, byte %zu of the second ^ 0x%02x", several[i].encode, at,
                              flip);
                 two.data[z.len + at] ^= (uint8_t)flip;
                 r = codec_run(&io, several[i].decode, two.data, two.len, 3);
@@ -307,7 +213,7 @@ TEST(test_a_damaged_later_header_is_an_error)
                     ASSERT_EQ(io.out_len, 2 * plain.len);
                 memio_free(&io);
             }
-            test_context("%s twice, %zu bytes of the second", several[i].name, at);
+            test_context("%s twice, %zu bytes of the second", several[i].encode, at);
             ASSERT_EQ(codec_run(&io, several[i].decode, two.data, z.len + at, 3),
                       at == 0 ? 0 : LEAT_ETRUNCATED);
             memio_free(&io);
@@ -375,9 +281,9 @@ TEST(test_xz_streams_may_have_padding)
 TEST(test_a_dictionary_that_does_not_fit_is_named_with_both_figures)
 {
     static const struct format large[] = {
-        {"xz", "xz -8", "unxz", CHECK},
-        {"lzip", "lzip -9", "unlzip", CHECK},
-        {"lzma", "lzma -8", "unlzma", NO_CHECK},
+        {"xz -8", "unxz"},
+        {"lzip -9", "unlzip"},
+        {"lzma -8", "unlzma"},
     };
     struct codec_bytes plain = codec_text(2000, 1);
 
@@ -390,7 +296,7 @@ TEST(test_a_dictionary_that_does_not_fit_is_named_with_both_figures)
                                .settings = {.threads = 1, .memory = (uint64_t)4 << 30}};
             struct memio back;
 
-            test_context("%s, threads %u", large[i].name, threads);
+            test_context("%s, threads %u", large[i].encode, threads);
             ASSERT_EQ(memio_run(&io, large[i].encode), 0);
             back = (struct memio){.in = io.out,
                                   .in_len = io.out_len,
