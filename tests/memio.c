@@ -300,16 +300,22 @@ uint64_t __wrap_leat_pool_done(struct leat_pool *pool)
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
-static void look_at_losses(struct memio *io)
+static void look_at_stages(struct memio *io)
 {
     struct leat_error warning;
 
-    io->dropped = io->warnings = 0;
+    io->dropped = io->warnings = io->lanes = io->own_threads = 0;
     for (size_t i = 0; i < io->stats.n_stages; i++) {
         struct leat_stage_stats stage;
 
         leat_pipeline_stage_stats(io->pipeline, i, &stage);
         io->dropped += stage.bytes_dropped;
+        io->own_threads += stage.own_threads;
+    }
+    for (size_t i = 0; i < io->pipeline->n_segments; i++) {
+        const struct leat_segment *segment = io->pipeline->segments[i];
+
+        io->lanes += segment->inlet == LEAT_INLET_LANE && segment->slots[0].count.bytes_in > 0;
     }
     while (leat_pipeline_warning(io->pipeline, io->warnings, &warning))
         io->warnings++;
@@ -336,7 +342,7 @@ static int build_and_run(struct memio *io, const char *text)
         goto out;
     r = leat_pipeline_run(io->pipeline);
     leat_pipeline_stats(io->pipeline, &io->stats);
-    look_at_losses(io);
+    look_at_stages(io);
     error = leat_pipeline_error(io->pipeline);
     if (error)
         io->error = *error;
