@@ -75,6 +75,13 @@ int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
 }
 
+/* Gives back what is kept for n lanes. */
+static void unkeep_lanes(struct leat_stage *s, unsigned n)
+{
+    s->info->lanes_kept -= n;
+    leat_pool_uncharge(&s->pipeline->pool, n * s->info->kept_bytes);
+}
+
 void leat_stage_close(struct leat_stage *s)
 {
     if (s->closed)
@@ -89,6 +96,8 @@ void leat_stage_close(struct leat_stage *s)
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);
     s->charged = 0;
+    if (s->keeps_lanes) /* those that had no block; all have ended */
+        unkeep_lanes(s, s->info->lanes_kept);
 }
 
 bool leat_stage_forced(const struct leat_stage *s)
@@ -277,6 +286,25 @@ void leat_uncharge(struct leat_stage *s, uint64_t bytes)
 uint64_t leat_memory_left(const struct leat_stage *s)
 {
     return leat_pool_left(&s->pipeline->pool);
+}
+
+void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
+{
+    struct leat_stage_info *info = s->info;
+    unsigned n = 0;
+
+    while (n < info->workers && n < most && leat_pool_charge(&s->pipeline->pool, bytes))
+        n++;
+    info->kept_bytes = bytes;
+    info->lanes_kept = n;
+    s->keeps_lanes = true;
+    info->workers = n > 0 ? n : 1; /* seen by the joiner when it has the end of the first block */
+}
+
+void leat_lane_kept(struct leat_stage *s)
+{
+    if (s->info->lanes_kept > 0) /* or the first lane has to see whether it fits */
+        unkeep_lanes(s, 1);
 }
 
 /* The size stands before what is given out, at the alignment of malloc. */

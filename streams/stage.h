@@ -312,6 +312,13 @@ struct leat_split {
 };
 /* leat_note - in cut: a number for the lane of the block that begins next; 0 if there is none. */
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
+/* leat_keep_lanes - in cut, before the first block has ended: there are to be `most` lanes at most, 1
+ * or more, and each of them that works will hold so many bytes. They are charged now; no block goes
+ * to lanes that they do not fit for. So lanes need not hold anything before it is known what. */
+LEAT_API void leat_keep_lanes(struct leat_stage *stage, unsigned most, uint64_t bytes);
+/* leat_lane_kept - in a lane, once, when it has its first block: what leat_keep_lanes has kept for it,
+ * if anything, may be charged by it. */
+LEAT_API void leat_lane_kept(struct leat_stage *stage);
 /* leat_result - in a lane: where this block's result goes. */
 LEAT_API void *leat_result(struct leat_stage *stage);
 

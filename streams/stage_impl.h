@@ -57,7 +57,9 @@ struct leat_stage_info {
     int segment;
     atomic_uint workers;    /* lanes in use: all that could be opened; 1 if it is not split */
     atomic_uint lanes_left; /* instances that have not ended */
-    bool hidden;            /* the engine's own, not of the plan */
+    atomic_uint lanes_kept; /* lanes for which kept_bytes each are charged, and not by them */
+    uint64_t kept_bytes;
+    bool hidden;                    /* the engine's own, not of the plan */
     struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
     _Atomic uint64_t joined_bytes;  /* a split stage's: what its join wrote */
     atomic_uint own_threads;        /* of its library */
@@ -85,6 +87,7 @@ struct leat_stage {
     struct leat_stage *shared;    /* middle_out: its middle_in */
     void *state;
     uint64_t note;                /* a cutter's, for the block that begins next */
+    bool keeps_lanes;             /* a cutter's: leat_keep_lanes was called */
     void *result;                 /* a lane's, of the current block */
     uint64_t part;                /* in a branch of split: the number of the part */
     struct leat_strings operands; /* there: with that number filled in; n is 0: as written */

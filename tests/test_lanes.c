@@ -89,6 +89,96 @@ TEST(test_lanes_that_do_not_fit_in_memory_are_left_out)
     free(in);
 }
 
+/* Its lanes hold as much, but not before they have a block. */
+struct keeper {
+    size_t cut; /* the cutter's: bytes of this block so far */
+    bool kept, holds;
+};
+
+static atomic_int keeper_lanes;
+
+static int keeper_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
+                      size_t *ret_take)
+{
+    struct keeper *k = leat_state(stage);
+    size_t left = 4096 - k->cut;
+
+    (void)data;
+    (void)end;
+    if (!k->kept)
+        leat_keep_lanes(stage, 3, GREEDY_BYTES);
+    k->kept = true;
+    *ret_take = len < left ? len : left;
+    k->cut = (k->cut + *ret_take) % 4096;
+    return k->cut == 0;
+}
+
+static int keeper_begin(struct leat_stage *stage, const struct leat_in *in)
+{
+    struct keeper *k = leat_state(stage);
+
+    (void)in;
+    if (k->holds)
+        return 0;
+    k->holds = true;
+    keeper_lanes++;
+    leat_lane_kept(stage);
+    return leat_charge(stage, GREEDY_BYTES);
+}
+
+static const struct leat_split keeper_split = {.cut = keeper_cut, .begin = keeper_begin};
+static const struct leat_stage_type keeper_type = {
+    .name = "keeper",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_SPLIT,
+    .split = &keeper_split,
+    .state_size = sizeof(struct keeper),
+    .step = greedy_step,
+};
+
+static void add_keeper(struct leat_registry *registry, void *arg)
+{
+    (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &keeper_type), 0);
+}
+
+TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit)
+{
+    static const struct {
+        uint64_t memory;
+        size_t len;
+        const char *text;
+        int code, lanes;
+    } cases[] = {
+        {(uint64_t)64 << 20, 100000, "keeper", 0, 3},
+        {(uint64_t)64 << 20, 5000, "keeper", 0, 2},
+        {(uint64_t)64 << 20, 4000, "keeper", 0, 1},
+        {(uint64_t)16 << 20, 100000, "keeper", 0, 2},
+        {(uint64_t)10 << 20, 100000, "keeper", 0, 1},
+        {(uint64_t)4 << 20, 100000, "keeper", LEAT_ELIMIT, 1},
+        {(uint64_t)4 << 20, 0, "keeper", 0, 0},
+        {(uint64_t)64 << 20, 100000, "head -c 30000 : keeper : keeper : head -c 9", 0, -1},
+    };
+    uint8_t *in = memio_bytes(100000);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct memio io = {.in = in, .in_len = cases[i].len, .registered = add_keeper};
+
+        keeper_lanes = 0;
+        io.settings.threads = 4;
+        io.settings.memory = cases[i].memory;
+        io.settings.chunk = 4096;
+        test_context("case %zu", i);
+        ASSERT_EQ(memio_run(&io, cases[i].text), cases[i].code);
+        if (cases[i].lanes >= 0)
+            ASSERT_EQ(keeper_lanes, cases[i].lanes);
+        if (cases[i].code == 0 && io.out_len > 9)
+            ASSERT_BYTES_EQ(io.out, io.out_len, in, cases[i].len);
+        memio_free(&io);
+    }
+    free(in);
+}
+
 /* Blocks of 1000 bytes and of 1, in turn. */
 struct uneven {
     size_t cut; /* the cutter's: bytes of this block so far */
@@ -269,6 +359,48 @@ __attribute__((constructor)) static void register_shared(void)
                 *p = '_';
         test_register_with(__FILE__, name, test_shared, &shared[i]);
     }
+}
+
+/* What decode's lanes hold is known with the format. */
+TEST(test_decode_has_as_many_lanes_as_fit_for_the_format)
+{
+    static const struct {
+        const char *prepare;
+        size_t len;
+        uint64_t memory;
+        unsigned lanes;
+    } cases[] = {
+        {"gzip --blocks", 6000000, (uint64_t)64 << 20, 4},
+        {"zstd --seekable=64K", 4000000, (uint64_t)64 << 20, 4},
+        {"bzip2 -1", 500000, (uint64_t)64 << 20, 2},
+        {"bzip2 -1", 500000, (uint64_t)256 << 20, 4},
+        {"lz4 -B4", 9000000, (uint64_t)64 << 20, 1},
+        {"lz4 -B4", 9000000, (uint64_t)128 << 20, 2},
+        {"lz4 -B4", 9000000, (uint64_t)256 << 20, 4},
+    };
+    unsigned missing = 0;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct codec_bytes text = codec_text(cases[i].len, 1), z = {.data = NULL};
+        struct memio io = {.discard = true, .settings = {.threads = 4, .memory = cases[i].memory}};
+
+        if (codec_missing(cases[i].prepare)) {
+            missing++;
+        } else {
+            codec_append_run(&z, cases[i].prepare, &text);
+            io.in = z.data;
+            io.in_len = z.len;
+            test_context("decode of %s, memory %llu", cases[i].prepare,
+                         (unsigned long long)cases[i].memory);
+            ASSERT_EQ(memio_run(&io, "decode"), 0);
+            ASSERT_EQ(io.lanes, cases[i].lanes);
+            memio_free(&io);
+        }
+        free(z.data);
+        free(text.data);
+    }
+    if (missing)
+        SKIP(missing, "built without a library");
 }
 
 static bool is_shared(const char *stage)

@@ -173,13 +173,6 @@ static int decode_plan(struct leat_stage *stage)
     return leat_expansion_plan(stage);
 }
 
-static int decode_open(struct leat_stage *stage)
-{
-    union state *s = leat_state(stage);
-
-    return leat_decode_in_lanes(stage) ? leat_decode_lane_open(stage, &s->lane) : 0;
-}
-
 static int decode_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     union state *s = leat_state(stage);
@@ -246,9 +239,9 @@ const struct leat_stage_type leat_stage_decode = {
         "lz4.\n\n"
         "BGZF, zstd of several frames, bzip2 and lz4 are decoded by several workers, as by gunzip, "
         "unzstd, bunzip2 and unlz4, and xz as by unxz; other formats, and plain data, by one. There "
-        "are as many workers as threads, but with --memory=256M no more than four, and with more in "
-        "proportion, as each but the first keeps 10 MiB for what the format may need. With less than "
-        "--memory=128M, and with --all, there is one for all but xz.",
+        "are as many workers as threads, as far as an eighth of --memory holds what those beyond the "
+        "first need: 10 MiB each for lz4, 5 for bzip2, and half of one for others. With less than "
+        "--memory=64M, and with --all, there is one for all but xz.",
     .examples = "read big.log.gz : decode : count -l\n"
                 "read big.log : decode : count -l\n"
                 "read big.log.gz : zstd : decode --all : count -l",
@@ -259,7 +252,6 @@ const struct leat_stage_type leat_stage_decode = {
     .options = options,
     .split = &leat_decode_split,
     .plan = decode_plan,
-    .open = decode_open,
     .step = decode_step,
     .close = decode_close,
 };

@@ -2,17 +2,19 @@
  *
  * The cutter and the lane of the first block know the format by the first bytes. The cutter tells the
  * other lanes in a note, and the first lane tells the join in a byte before all that it gives. What
- * cannot be decoded in lanes is one block, which passes through the first lane as it comes.
+ * cannot be decoded in lanes is one block, which passes through the first lane as it comes. What lanes
+ * hold is kept for them when the format is known, and charged by each when it has its first block.
  */
 
 #include "decode_lanes.h"
 #include "lanes.h"
 
-/* With less it is not split: what other lanes would hold is for the window of a serial format. */
-#define MEMORY_MIN ((uint64_t)128 << 20)
+/* With less it is not split: what is on its way to lanes would lack for the window of a serial
+ * format. */
+#define MEMORY_MIN ((uint64_t)64 << 20)
 #define BLOCK_MAX ((size_t)4 << 20) /* what the formats make of a block, at most */
 #define BLOCK_PARTS 64u             /* a block is no larger than this part of the limit */
-#define LANES_PART 8u               /* and this part is for what lanes beyond the first hold */
+#define LANES_PART 8u               /* this part is for what lanes beyond the first hold */
 #define LANES_MAX 16u               /* as of zstd: a window in each must fit */
 #define NOTE_SHIFT 56u
 
@@ -32,31 +34,26 @@ static const struct leat_decoder_lanes *lanes_of(const struct leat_stage *stage,
     return d && d->lanes && leat_lanes_used(stage, d->lanes) ? d->lanes : NULL;
 }
 
-/* What a lane of any format may hold, and of the bytes before its block. */
-static uint64_t most_held(const struct leat_stage *stage, size_t *ret_history)
+/* Of any format. */
+static size_t most_history(const struct leat_stage *stage)
 {
-    uint64_t most = 0;
+    size_t most = 0;
 
-    *ret_history = 0;
     for (unsigned i = 0; i < LEAT_FORMATS_END; i++) {
         const struct leat_decoder_lanes *lanes = lanes_of(stage, i);
 
-        if (lanes && lanes->holds > most)
-            most = lanes->holds;
-        if (lanes && lanes->history > *ret_history)
-            *ret_history = lanes->history;
+        if (lanes && lanes->history > most)
+            most = lanes->history;
     }
     return most;
 }
 
 void leat_decode_lanes_plan(struct leat_stage *stage)
 {
-    uint64_t limit = leat_memory_limit(stage), block = limit / BLOCK_PARTS, lanes;
-    size_t history;
+    uint64_t block = leat_memory_limit(stage) / BLOCK_PARTS;
 
-    lanes = 1 + limit / LANES_PART / most_held(stage, &history);
-    leat_plan_block(stage, block < BLOCK_MAX ? (size_t)block : BLOCK_MAX, history);
-    leat_plan_lanes(stage, lanes < LANES_MAX ? (unsigned)lanes : LANES_MAX);
+    leat_plan_block(stage, block < BLOCK_MAX ? (size_t)block : BLOCK_MAX, most_history(stage));
+    leat_plan_lanes(stage, LANES_MAX);
     leat_plan_flags(stage, LEAT_FLUSHES);
 }
 
@@ -68,9 +65,9 @@ static int get_ready(struct leat_stage *stage, struct leat_decode_lane *d, unsig
     const struct leat_decoder *serial = is_lane && !lanes ? leat_format_decoder(format) : NULL;
     size_t size = lanes ? lanes->state_size : serial ? serial->state_size : 0;
 
-    leat_uncharge(stage, d->reserved);
-    d->reserved = 0;
     d->ready = true;
+    if (is_lane)
+        leat_lane_kept(stage);
     if (size == 0)
         return 0;
     d->state = leat_alloc(stage, size);
@@ -109,12 +106,22 @@ static int cut_on(struct leat_stage *stage, struct leat_decode_lane *d, const ui
     return r;
 }
 
+static void keep_lanes(struct leat_stage *stage, const struct leat_decoder_lanes *lanes)
+{
+    uint64_t bytes = lanes->holds + lanes->state_size;
+    uint64_t n = 1 + leat_memory_limit(stage) / LANES_PART / bytes;
+
+    leat_keep_lanes(stage, n < LANES_MAX ? (unsigned)n : LANES_MAX, bytes);
+}
+
 /* The format is known: its cutter sees the first bytes. */
 static int cut_first(struct leat_stage *stage, struct leat_decode_lane *d)
 {
     size_t taken = 0;
     int r = get_ready(stage, d, d->first.format, false);
 
+    if (d->lanes)
+        keep_lanes(stage, d->lanes);
     if (r == 0)
         r = cut_on(stage, d, d->first.bytes, d->first.have, &taken);
     if (r >= 0 && taken < d->first.have)
@@ -143,18 +150,6 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
 }
 
 /* --- a lane ----------------------------------------------------------------------------------- */
-
-/* Memory for whatever format it will be, so that there are no more lanes than can be opened. */
-int leat_decode_lane_open(struct leat_stage *stage, struct leat_decode_lane *d)
-{
-    size_t history;
-    uint64_t held = most_held(stage, &history);
-
-    if (leat_charge(stage, held) < 0)
-        return LEAT_ELIMIT;
-    d->reserved = held;
-    return 0;
-}
 
 static int begin(struct leat_stage *stage, const struct leat_in *in)
 {

@@ -13,9 +13,8 @@ struct leat_decode_params {
 
 /* The state of a lane, of the cutter, or of the join. */
 struct leat_decode_lane {
-    struct leat_first first; /* the cutter's and the first lane's */
-    uint64_t reserved;       /* bytes charged until it is known what there is to be opened */
-    bool ready;              /* what follows is set */
+    struct leat_first first;                /* the cutter's and the first lane's */
+    bool ready;                             /* what follows is set */
     const struct leat_decoder_lanes *lanes; /* NULL: the format has none */
     const struct leat_decoder *serial;      /* then: NULL for plain data */
     void *state;                            /* of either */
@@ -24,9 +23,8 @@ struct leat_decode_lane {
 
 /* leat_decode_in_lanes - is the stage split? */
 bool leat_decode_in_lanes(const struct leat_stage *stage);
-/* For plan, and open, step and close of a lane; close also of the others. */
+/* For plan, and step and close of a lane, which need not be opened; close also of the others. */
 void leat_decode_lanes_plan(struct leat_stage *stage);
-int leat_decode_lane_open(struct leat_stage *stage, struct leat_decode_lane *lane);
 int leat_decode_lane_step(struct leat_stage *stage, struct leat_decode_lane *lane,
                           struct leat_in *in, struct leat_out *out);
 void leat_decode_lane_close(struct leat_stage *stage, struct leat_decode_lane *lane);
