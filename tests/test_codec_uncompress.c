@@ -49,6 +49,8 @@ static void expect(const struct stream *s, int code, const char *text)
             test_context("%s of %zu bytes, piece %zu", stages[i], io.in_len, piece);
             ASSERT_EQ(memio_run(&io, stages[i]), code);
             ASSERT_BYTES_EQ(io.out, io.out_len, text, strlen(text));
+            if (code == LEAT_ECORRUPT) /* the last code is the wrong one */
+                ASSERT_EQ(io.error.offset, (s->bits - WIDTH) / 8);
             memio_free(&io);
         }
     }

@@ -186,24 +186,44 @@ static size_t write_string(struct uncompress *u, uint32_t code, uint8_t *to, siz
     return room;
 }
 
-/* One code that is no CLEAR. Returns 0 and what was written, or fails. */
-static int take_code(struct leat_stage *stage, struct uncompress *u, uint32_t code, uint8_t *to,
-                     size_t room, size_t *ret_written)
+/* Does a code define the next one, which may be itself? */
+static bool defines_next(const struct uncompress *u)
 {
-    bool defines = u->has_previous && u->next < (1u << u->width_max);
+    return u->has_previous && u->next < (1u << u->width_max);
+}
 
-    if (code >= LITERALS && (code > u->next || !u->has_previous || (code == u->next && !defines)))
-        return leat_fail(stage, LEAT_ECORRUPT, "invalid .Z data: code %u is not defined", code);
+static bool is_defined(const struct uncompress *u, uint32_t code)
+{
+    if (code < LITERALS)
+        return true;
+    return u->has_previous && (code < u->next || (code == u->next && defines_next(u)));
+}
+
+/* Of the code that was read last, whose first bit may be behind bits of the one before it. */
+static int fail_undefined(struct leat_stage *stage, const struct uncompress *u,
+                          const struct leat_in *in, uint32_t code)
+{
+    uint64_t at = in->offset + in->pos - (u->n_bits + u->width + 7) / 8;
+
+    return leat_fail_at(stage, LEAT_ECORRUPT, at, "invalid .Z data: code %u is not defined", code);
+}
+
+/* One code that is defined and no CLEAR. Returns how many bytes were written. */
+static size_t take_code(struct uncompress *u, uint32_t code, uint8_t *to, size_t room)
+{
+    bool defines = defines_next(u);
+    size_t n;
+
     if (code == u->next) { /* the string of the previous code and its own first byte */
         define(u, u->previous, u->first);
         defines = false;
     }
-    *ret_written = write_string(u, code, to, room);
+    n = write_string(u, code, to, room);
     if (defines)
         define(u, u->previous, u->first);
     u->previous = code;
     u->has_previous = true;
-    return 0;
+    return n;
 }
 
 /* No more codes: what is left may only be the padding of the last byte. */
@@ -228,19 +248,15 @@ static int decode(struct leat_stage *stage, struct uncompress *u, struct leat_in
 
     *ret_written = 0;
     while (*ret_written < room && u->string_len == 0) {
-        size_t n = 0;
-        int r;
-
         if (!next_code(u, in, &code))
             return in->end && in->pos == in->len ? at_end(stage, u) : LEAT_MORE;
         if (u->clears && code == CODE_CLEAR) {
             clear(u);
             continue;
         }
-        r = take_code(stage, u, code, to + *ret_written, room - *ret_written, &n);
-        if (r < 0)
-            return r;
-        *ret_written += n;
+        if (!is_defined(u, code))
+            return fail_undefined(stage, u, in, code);
+        *ret_written += take_code(u, code, to + *ret_written, room - *ret_written);
     }
     return LEAT_MORE;
 }
