@@ -10,7 +10,9 @@
 #define BOX_WIDTH 176u
 #define BOX_HEIGHT 64u
 #define GAP_X 34u
-#define GAP_Y 50u
+#define GAP_Y 60u
+#define BEND_FROM (GAP_Y / 3u)     /* a line spreads high, so that it is above the amounts */
+#define BEND_TO (GAP_Y * 9u / 10u) /* that stand over the boxes */
 #define FLOW_MAX 16.0
 #define FLOW_MIN 1.5
 #define NAME_MAX_COLUMNS 17u
@@ -66,27 +68,30 @@ static double flow_width(const struct leat_link_stats *link, uint64_t most)
     return width < FLOW_MIN ? FLOW_MIN : width;
 }
 
+/* Over the box that it flows into; of one of several inputs, under the box that it comes from. */
 static void add_amount(struct buf *b, const struct leat_link_stats *link,
                        const struct place *places, uint64_t most)
 {
-    const struct place *to = &places[link->to];
+    const struct place *at = link->input > 0 ? &places[link->from] : &places[link->to];
+    unsigned y = link->input > 0 ? top(at) + BOX_HEIGHT + 18 : top(at) - 8;
 
     if (!link->outside)
         buf_add(b, "<text class=\"amount\" x=\"%u\" y=\"%u\">%s</text>\n",
-                left(to) + BOX_WIDTH / 2 + (unsigned)(flow_width(link, most) / 2) + 7, top(to) - 8,
+                left(at) + BOX_WIDTH / 2 + (unsigned)(flow_width(link, most) / 2) + 7, y,
                 human_bytes(link->bytes).text);
 }
 
+/* Down its own column, to the gap before the box that it flows into. */
 static void add_flow(struct buf *b, const struct leat_link_stats *link, const struct place *places,
                      uint64_t most)
 {
     const struct place *from = &places[link->from], *to = &places[link->to];
     unsigned x1 = left(from) + BOX_WIDTH / 2, y1 = top(from) + BOX_HEIGHT;
-    unsigned x2 = left(to) + BOX_WIDTH / 2, y2 = top(to), bend = GAP_Y * 3 / 5;
+    unsigned x2 = left(to) + BOX_WIDTH / 2, y2 = top(to), gap = y2 - GAP_Y;
 
-    buf_add(b, "<path class=\"%s\" stroke-width=\"%.1f\" d=\"M%u %uC%u %u %u %u %u %u\"/>\n",
-            link->outside ? "flow outside" : "flow", flow_width(link, most), x1, y1, x1, y1 + bend,
-            x2, y2 > bend ? y2 - bend : 0, x2, y2);
+    buf_add(b, "<path class=\"%s\" stroke-width=\"%.1f\" d=\"M%u %uV%uC%u %u %u %u %u %u\"/>\n",
+            link->outside ? "flow outside" : "flow", flow_width(link, most), x1, y1, gap, x1,
+            gap + BEND_FROM, x2, y2 - BEND_TO, x2, y2);
 }
 
 static void add_name(struct buf *b, const struct leat_stage_stats *s)
