@@ -419,6 +419,10 @@ int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
 
 static int write_all(struct leat_stage *s, struct leat_outfile *f, const uint8_t *data, size_t n)
 {
+    if (f->fifo_pending && open_stream(s, f) < 0)
+        return s->failure.code;
+    if (f->fifo_pending)
+        return leat_fail(s, LEAT_EIO, "%s: nobody reads it", f->shown);
     while (n > 0) {
         ssize_t r = leat_fd_write(&f->fd, data, n);
 

@@ -177,6 +177,8 @@ each_place() {
     head -c 10 pipe >/dev/null &
     run -141 leat zero : tee [ write pipe ] : write out
     has 'leat: write (#3): pipe: Broken pipe'
+    run -1 leat --sums=pipe read log : write out
+    has 'leat: --sums: pipe: nobody reads it'
     rm pipe
     none
 }
