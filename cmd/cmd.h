@@ -4,6 +4,7 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include <uv.h>
@@ -140,8 +141,9 @@ int message_fail(const struct config *config, int code, const char *format, ...)
 /* out_write - text to standard output, all of it. Returns an exit status. */
 int out_write(const struct buf *buf);
 /* message_write - text to a descriptor for what goes on beside the data, in one write if it takes it,
- * so that lines of several threads do not mix; failure is nobody's to hear. */
-void message_write(int fd, const struct buf *buf);
+ * so that lines of several threads do not mix. Returns 0, or -1 with errno; of what goes to
+ * standard error there is nobody to tell. */
+int message_write(int fd, const struct buf *buf);
 /* message_warning - what is to be told though all went well. */
 void message_warning(const struct config *config, const struct leat_error *warning);
 
@@ -379,8 +381,8 @@ void trace_page(struct buf *buf, struct trace *trace);
 
 /* --- log.c: --log ----------------------------------------------------------------------------- */
 
-/* log_event - one line of JSON to fd, in one write. Any thread. */
-void log_event(int fd, const struct job *job, const struct leat_event *event);
+/* log_event - one line of JSON to fd, in one write. Any thread. Returns 0 or an errno. */
+int log_event(int fd, const struct job *job, const struct leat_event *event);
 
 /* --- graph.c: leat explain -------------------------------------------------------------------- */
 
@@ -397,7 +399,8 @@ struct watch {
     struct samples samples; /* for --report */
     struct trace trace;     /* for --trace */
     bool traces;
-    int log_fd; /* for --log; -1: none */
+    int log_fd;           /* for --log; -1: none */
+    atomic_int log_error; /* errno of a line that could not be written; 0: none */
     unsigned kinds;
 };
 

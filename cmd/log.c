@@ -67,9 +67,10 @@ static void add_error(struct buf *b, const struct leat_error *e)
     buf_json(b, line);
 }
 
-void log_event(int fd, const struct job *job, const struct leat_event *e)
+int log_event(int fd, const struct job *job, const struct leat_event *e)
 {
     struct buf b = {.n = 0};
+    int r, error;
 
     add_time(&b);
     buf_add(&b, ",\"type\":\"event\",\"event\":\"%s\",\"elapsed_s\":%.6f", event_name(e->kind),
@@ -88,6 +89,8 @@ void log_event(int fd, const struct job *job, const struct leat_event *e)
     if (e->error)
         add_error(&b, e->error);
     buf_add(&b, "}\n");
-    message_write(fd, &b);
+    r = message_write(fd, &b);
+    error = r < 0 ? errno : 0;
     buf_free(&b);
+    return error;
 }

@@ -47,7 +47,7 @@ int out_write(const struct buf *b)
     return 0;
 }
 
-void message_write(int fd, const struct buf *b)
+int message_write(int fd, const struct buf *b)
 {
     const char *data = buf_text(b);
     size_t n = strlen(data);
@@ -58,10 +58,11 @@ void message_write(int fd, const struct buf *b)
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0)
-            return;
+            return -1;
         data += wrote;
         n -= (size_t)wrote;
     }
+    return 0;
 }
 
 /* --- where in the text ------------------------------------------------------------------------ */
@@ -179,7 +180,7 @@ void message_error(const struct config *c, const struct leat_error *e, const str
         add_json(&b, e, origin, status);
     else
         add_text(&b, c, e, origin);
-    message_write(STDERR_FILENO, &b);
+    (void)message_write(STDERR_FILENO, &b);
     buf_free(&b);
 }
 
@@ -200,7 +201,7 @@ void message_warning(const struct config *c, const struct leat_error *e)
         leat_error_format(e, line, sizeof line);
         buf_add(&b, "leat: warning: %s\n", line);
     }
-    message_write(STDERR_FILENO, &b);
+    (void)message_write(STDERR_FILENO, &b);
     buf_free(&b);
 }
 

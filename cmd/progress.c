@@ -226,7 +226,7 @@ void progress_tick(struct progress *pr)
         draw(pr, &b, &v);
     else
         add_words(pr, &b, &v);
-    message_write(STDERR_FILENO, &b);
+    (void)message_write(STDERR_FILENO, &b);
     buf_free(&b);
 }
 
@@ -243,7 +243,7 @@ void progress_status(struct progress *pr)
         add_plain(&b, &v);
     if (drawn)
         draw(pr, &b, &v);
-    message_write(STDERR_FILENO, &b);
+    (void)message_write(STDERR_FILENO, &b);
     buf_free(&b);
 }
 
@@ -252,7 +252,7 @@ void progress_end(struct progress *pr)
     struct buf b = {.n = 0};
 
     erase(pr, &b);
-    message_write(STDERR_FILENO, &b);
+    (void)message_write(STDERR_FILENO, &b);
     buf_free(&b);
     if (pr->kind == PROGRESS_PLAIN || pr->kind == PROGRESS_JSON ||
         (pr->kind == PROGRESS_STAGES && !draws_table(pr)))

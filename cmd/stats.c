@@ -249,6 +249,6 @@ void stats_write(const struct config *c, const struct job *job, bool failed)
         add_totals(&out, &stats);
         bottleneck_sentence(&out, c, job);
     }
-    message_write(STDERR_FILENO, &out);
+    (void)message_write(STDERR_FILENO, &out);
     buf_free(&out);
 }

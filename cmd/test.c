@@ -84,7 +84,7 @@ static void show(struct tests *t)
 
         add_line(&line, t->config, f);
         if (f->error && !t->config->json)
-            message_write(STDERR_FILENO, &line);
+            (void)message_write(STDERR_FILENO, &line);
         else if (f->error || !t->config->quiet)
             t->status = out_write(&line);
         buf_free(&line);

@@ -14,11 +14,15 @@
 static void told(const struct leat_event *event, void *arg)
 {
     struct watch *w = arg;
+    int error;
 
-    if (event->kind & LEAT_EVENTS_TRACE)
+    if (event->kind & LEAT_EVENTS_TRACE) {
         trace_event(&w->trace, event);
-    else
-        log_event(w->log_fd, w->job, event);
+        return;
+    }
+    error = log_event(w->log_fd, w->job, event);
+    if (error != 0)
+        atomic_store(&w->log_error, error);
 }
 
 static int open_log(struct watch *w)
@@ -106,13 +110,24 @@ static int write_trace(struct watch *w)
     return status;
 }
 
+/* On standard error there is no telling that it cannot be written to. */
+static int check_log(const struct watch *w)
+{
+    int error = atomic_load(&w->log_error);
+
+    if (error == 0 || w->log_fd == STDERR_FILENO)
+        return 0;
+    return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", w->config->log, strerror(error));
+}
+
 int watch_end(struct watch *w, const struct leat_error *error)
 {
     int report = w->config->report ? write_report(w, error) : 0;
     int trace = w->config->trace ? write_trace(w) : 0;
+    int log = check_log(w);
 
     watch_done(w);
-    return report ? report : trace;
+    return report ? report : trace ? trace : log;
 }
 
 void watch_done(struct watch *w)

@@ -77,6 +77,8 @@ setup() {
     before=$(wc -l <events)
     leat --log=json:events read log : null
     [ "$(wc -l <events)" -gt "$before" ]
+    run -1 leat --log=json:/dev/full read log : null
+    has 'leat: --log=json:/dev/full: No space left on device'
     run -2 leat --log=xml read log : null
     run -2 leat --log=json: read log : null
 }
