@@ -106,7 +106,9 @@ const struct leat_stage_type leat_stage_timeout = {
     .manual =
         "The stream goes on unchanged. If it has not ended after the duration, or with --idle if "
         "nothing has passed here for so long, the pipeline fails with exit status 124 and no output "
-        "appears. It does not matter what is too slow: what comes before, or what comes after. "
+        "appears. It does not matter what is too slow: what comes before, or what comes after. A command "
+        "behind it that has all of the stream and does not end is no matter of the stream; for that "
+        "there is leat --timeout. "
         "Durations are such as 500ms, 30s, 5m, 1h; without a unit, seconds. To end the stream "
         "without an error see limit --time.",
     .examples = "read words.txt : timeout 1h --idle=1m : null",
