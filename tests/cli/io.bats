@@ -52,11 +52,13 @@ setup() {
     local device
     head -c 4096 log >>huge
     device=$(losetup --find --show --read-only huge 2>/dev/null) || skip 'no loop device here'
+    exec 9<"$device"
+    losetup --detach "$device" # when nobody has it open any more, however the test ends
     bounded "$LEAT" --force read --offset=4398046510004 --length=3000 "$device" : write part
     bounded "$LEAT" --force read --direct --offset=4398046511005 "$device" : write rest
     bounded "$LEAT" --force read --offset=4398046515200 "$device" log : write after
     bounded "$LEAT" --progress=json read "$device" log : head -c 1 2>progress >one
-    losetup --detach "$device"
+    exec 9<&-
     cmp part <(head -c 1100 /dev/zero; head -c 1900 log)
     cmp rest <(head -c 99 /dev/zero; head -c 4096 log)
     cmp after log
