@@ -262,8 +262,9 @@ enum leat_flags {
     LEAT_FLUSHES = 512,  /* holds input back that could come out decodable: at a flush mark
                           * (in->flush) it uses up its input, gives all it has, and returns
                           * LEAT_FLUSHED; until then it is stepped again, with room. Split: a mark
-                          * ends the block, unless cut says no. Of other stages the engine hands the mark on, when they
-                          * have used up what came before it and have no more to give. */
+                          * ends the block, unless cut says no. Of other stages the engine hands
+                          * the mark on, when they have used up what came before it and have no
+                          * more to give. */
 };
 
 enum leat_stop {
