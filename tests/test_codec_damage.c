@@ -14,8 +14,9 @@
 #define SIZE_SMALL ((size_t)60)
 #define SIZE_LONG ((size_t)100000)
 /* Of more bytes not each is the last. */
-#define CUTS_MAX (test_under_tsan() ? (size_t)30 : (size_t)2500)
-#define CUTS_FEW (test_under_tsan() ? (size_t)30 : (size_t)300)
+#define CUTS_MAX                                                                                   \
+    (test_under_tsan() ? (size_t)30 : test_under_sanitizer() ? (size_t)500 : (size_t)2500)
+#define CUTS_FEW (test_under_sanitizer() ? (size_t)30 : (size_t)300)
 #define PARTS_MAX 64u
 #define SIGNATURE_MAX 13u /* to decode, what has no signature is plain data */
 #define MEMORY ((uint64_t)64 << 20)
