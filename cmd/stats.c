@@ -44,7 +44,9 @@ uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *s)
             counted += other.cpu_ns;
         threads += other.own_threads;
     }
-    return all > counted ? s->cpu_ns + (all - counted) * s->own_threads / threads : s->cpu_ns;
+    if (threads == 0 || all <= counted)
+        return s->cpu_ns;
+    return s->cpu_ns + (all - counted) * s->own_threads / threads;
 }
 
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *s,
