@@ -283,6 +283,34 @@ static size_t drop_skipped(struct read_state *st, uint8_t *to, size_t n)
     return n - drop;
 }
 
+/* For more, and for others to have their turn. */
+static int wait_for_input(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+
+    leat_wait_fd(s, st->fd.fd, false);
+    return LEAT_WAIT;
+}
+
+/* A file to read from. Returns LEAT_MORE; LEAT_END: there is none left; LEAT_WAIT; or fails. */
+static int open_current(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+    int r;
+
+    if (st->fd.fd < 0) {
+        if (st->next >= files_of(s)->n)
+            return LEAT_END;
+        r = open_next(s);
+        if (r < 0)
+            return r;
+    }
+    if (!st->wait_first)
+        return LEAT_MORE;
+    st->wait_first = false;
+    return wait_for_input(s);
+}
+
 static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct read_state *st = leat_state(s);
@@ -294,44 +322,30 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     (void)in;
     if (st->left == 0)
         return LEAT_END;
-    if (st->fd.fd < 0) {
-        if (st->next >= files_of(s)->n)
-            return LEAT_END;
-        r = open_next(s);
+    do {
+        r = open_current(s);
+        if (r != LEAT_MORE)
+            return r;
+        room = leat_reserve(out, &to);
+        if (room == 0)
+            return LEAT_MORE;
+        if (st->skip == 0 && room > st->left)
+            room = (size_t)st->left;
+        n = read_some(st, to, room);
+        got = n > 0 ? drop_skipped(st, to, (size_t)n) : 0;
+        if (got > st->left)
+            got = (size_t)st->left;
+        leat_commit(out, got);
+        r = n == 0 ? close_current(s) : 0;
         if (r < 0)
             return r;
-    }
-    if (st->wait_first) {
-        st->wait_first = false;
-        leat_wait_fd(s, st->fd.fd, false);
-        return LEAT_WAIT;
-    }
-    room = leat_reserve(out, &to);
-    if (room == 0)
-        return LEAT_MORE;
-    if (st->skip == 0 && room > st->left)
-        room = (size_t)st->left;
-    n = read_some(st, to, room);
-    if (n == -EAGAIN) {
-        leat_commit(out, 0);
-        leat_wait_fd(s, st->fd.fd, false);
-        return LEAT_WAIT;
-    }
-    if (n < 0)
+    } while (n == 0);
+    if (n < 0 && n != -EAGAIN)
         return leat_fail_errno(s, (int)-n, "%s", shown(st->name));
-    if (n == 0) {
-        leat_commit(out, 0);
-        r = close_current(s);
-        return r < 0 ? r : st->next >= files_of(s)->n ? LEAT_END : read_step(s, in, out);
-    }
-    got = drop_skipped(st, to, (size_t)n);
-    if (got > st->left)
-        got = (size_t)st->left;
-    leat_commit(out, got);
     if (got > 0)
         leat_read_moved(s, got);
     drop_cache(s, DROP_WINDOW);
-    return got > 0 ? LEAT_MORE : read_step(s, in, out);
+    return got > 0 ? LEAT_MORE : wait_for_input(s);
 }
 
 static void read_close(struct leat_stage *s)

@@ -36,6 +36,18 @@ setup() {
     cmp part <(tail -c +101 log | head -c 1000)
 }
 
+@test "what is read over, and many empty files, take no stack, and can be stopped" {
+    : >e
+    { printf 'read' && printf ' e%.0s' {1..50000} && printf ' log : count -l'; } >many.leat
+    for threads in 1 2; do
+        small=(bash -c 'ulimit -s 1024 && exec "$@"' - "$LEAT" --threads=$threads)
+        [ "$(bounded "${small[@]}" -f many.leat)" = 5000 ]
+        [ "$(bounded "${small[@]}" --chunk=1 read --offset=50000 --length=5 /dev/zero : count -c)" = 5 ]
+        run bounded "${small[@]}" --timeout=100ms read --offset=1P /dev/zero : null
+        is 124
+    done
+}
+
 @test "read beyond the end gives nothing or says so, and never hangs" {
     run leat read --offset=100M log : write out
     [ "$status" -le 1 ]
