@@ -338,6 +338,48 @@ TEST(test_xz_takes_as_many_workers_as_fit)
     free(plain.data);
 }
 
+static struct codec_bytes encode_in(const char *stage, const struct codec_bytes *plain,
+                                    unsigned threads)
+{
+    struct memio io = {.in = plain->data,
+                       .in_len = plain->len,
+                       .settings = {.threads = threads, .memory = 20 << 20}};
+
+    test_context("%s, threads %u", stage, threads);
+    if (memio_run(&io, stage) != 0)
+        FAIL("%s", io.error.text);
+    ASSERT_LE(io.stats.memory_peak, io.stats.memory_limit);
+    return (struct codec_bytes){.data = io.out, .len = io.out_len};
+}
+
+/* There is memory for one lane, or for a few. */
+TEST(test_more_threads_than_fit_change_nothing)
+{
+    static const char *const encoders[] = {
+        "gzip -9",  "gzip --blocks", "zstd -1 --seekable=256K", "xz -0", "lzip -0", "lz4", "bzip2",
+        "bzip2 -5", "bzip2 -1",
+    };
+    struct codec_bytes plain = codec_text(3000000, 1);
+    unsigned missing = 0;
+
+    for (size_t i = 0; i < sizeof(encoders) / sizeof(encoders[0]); i++) {
+        struct codec_bytes one, many;
+
+        if (!in_this_build(encoders[i])) {
+            missing++;
+            continue;
+        }
+        one = encode_in(encoders[i], &plain, 1);
+        many = encode_in(encoders[i], &plain, 32);
+        ASSERT_BYTES_EQ(many.data, many.len, one.data, one.len);
+        free(one.data);
+        free(many.data);
+    }
+    free(plain.data);
+    if (missing)
+        SKIP(missing, "built without a library");
+}
+
 /* A frame without content, between two skippable ones, and one that needs a dictionary. */
 TEST(test_lz4_frames_of_other_kinds)
 {

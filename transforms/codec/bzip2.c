@@ -1,7 +1,9 @@
 /* bzip2.c - bzip2: independent streams of one block each, which every reader takes as one file.
  *
  * The input is cut where bzip2 would end its blocks, or a stream would get a second, tiny one. The
- * lanes compress with libbz2 as the bytes come; nothing is held but what the library holds.
+ * lanes compress with libbz2 as the bytes come; nothing is held but what the library holds. A lane
+ * gets that when it is opened, so that there are no more lanes than fit, and keeps it for all of its
+ * blocks.
  */
 
 #include <string.h>
@@ -17,6 +19,9 @@
 #define BLOCK_SPARE ((size_t)19)     /* bytes that libbz2 leaves free */
 #define RUN_CODED 4u                 /* so many equal bytes and a length stand for a run */
 #define RUN_MAX 255u
+/* What libbz2 holds, by its manual: 400k, and 8 bytes for each of a block. */
+#define HELD_FIXED ((size_t)400000)
+#define HELD_FACTOR ((size_t)8)
 
 struct bzip2_params {
     int64_t level;
@@ -24,7 +29,9 @@ struct bzip2_params {
 
 struct bzip2 {
     bz_stream bz;
-    bool begun; /* libbz2 holds memory */
+    bool begun;      /* libbz2 is in a stream */
+    uint8_t *memory; /* libbz2's: `used` bytes of it are given out */
+    size_t used;
     /* The cutter's: the block so far, as coded, and the run that it ends with. */
     size_t coded;
     unsigned run; /* bytes, not in `coded` yet */
@@ -84,14 +91,37 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
 
 /* --- a lane ------------------------------------------------------------------------------------ */
 
+static size_t held(const struct leat_stage *stage)
+{
+    return HELD_FIXED + HELD_FACTOR * LEVEL_BYTES * (size_t)level_of(stage);
+}
+
+static int bzip2_open(struct leat_stage *stage)
+{
+    struct bzip2 *b = leat_state(stage);
+
+    b->memory = leat_alloc(stage, held(stage));
+    return b->memory ? 0 : LEAT_ENOMEM;
+}
+
+/* libbz2 takes all that it needs for a stream at once, and gives all of it back. */
 static void *alloc(void *stage, int items, int size)
 {
-    return leat_alloc(stage, (size_t)items * (size_t)size);
+    size_t n = (size_t)items * (size_t)size, unit = _Alignof(max_align_t);
+    struct bzip2 *b = leat_state(stage);
+    uint8_t *at = b->memory + b->used;
+
+    n = (n + unit - 1) / unit * unit;
+    if (n > held(stage) - b->used)
+        return NULL;
+    b->used += n;
+    return at;
 }
 
 static void release(void *stage, void *memory)
 {
-    leat_free(stage, memory);
+    (void)stage;
+    (void)memory;
 }
 
 static int begin(struct leat_stage *stage, const struct leat_in *in)
@@ -101,22 +131,27 @@ static int begin(struct leat_stage *stage, const struct leat_in *in)
 
     (void)in;
     b->bz = (bz_stream){.bzalloc = alloc, .bzfree = release, .opaque = stage};
+    b->used = 0;
     r = BZ2_bzCompressInit(&b->bz, level_of(stage), 0, 0);
-    if (r == BZ_MEM_ERROR)
-        return LEAT_ENOMEM; /* leat_alloc has said it */
     if (r != BZ_OK)
         return leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
     b->begun = true;
     return 0;
 }
 
+static void end_stream(struct bzip2 *b)
+{
+    if (b->begun)
+        BZ2_bzCompressEnd(&b->bz);
+    b->begun = false;
+}
+
 static void bzip2_close(struct leat_stage *stage)
 {
     struct bzip2 *b = leat_state(stage);
 
-    if (b->begun)
-        BZ2_bzCompressEnd(&b->bz);
-    b->begun = false;
+    end_stream(b);
+    leat_free(stage, b->memory);
 }
 
 /* libbz2 does not change what it reads, but does not say so. */
@@ -145,7 +180,7 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
         in->pos += left - b->bz.avail_in;
         leat_commit(out, n - b->bz.avail_out);
         if (r == BZ_STREAM_END) {
-            bzip2_close(stage);
+            end_stream(b);
             return LEAT_END;
         }
         if (r == BZ_PARAM_ERROR && left == 0 && !in->end)
@@ -215,8 +250,8 @@ const struct leat_stage_type leat_stage_bzip2 = {
         "The input is cut into the blocks that bzip2 makes, of 900,000 bytes if no level is given, "
         "and each becomes a bzip2 stream of its own, as with pbzip2. Every reader of bzip2 takes them as "
         "one file; but if such a file is cut just between two streams, nothing in it tells. The "
-        "bytes are the same whatever the number of threads. A flush mark (see flush) ends a stream. Each "
-        "worker holds 8 MiB at level 9.",
+        "bytes are the same whatever the number of threads. A flush mark (see flush) ends a stream.\n\n"
+        "There are as many workers as threads, or as fit in --memory: each holds 8 MiB at level 9.",
     .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
                 "zero -n 1M : bzip2 --fast : count -c",
     .kind = LEAT_TRANSFORM,
@@ -227,6 +262,7 @@ const struct leat_stage_type leat_stage_bzip2 = {
     .options = options,
     .split = &split,
     .plan = bzip2_plan,
+    .open = bzip2_open,
     .step = bzip2_step,
     .close = bzip2_close,
 };
