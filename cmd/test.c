@@ -32,7 +32,7 @@ struct tests {
     size_t n_again, failed;
     unsigned threads, at_once, running;
     bool alone; /* the second round */
-    int status; /* of writing */
+    int status; /* of writing, or of a wrong option */
     struct leat_error no_memory;
 };
 
@@ -200,6 +200,8 @@ static void start(struct tested *f)
     }
     if (r == 0)
         t->running++;
+    else if (r == LEAT_EUSAGE) /* the command's: nothing of the file is known yet */
+        t->status = message_fail(t->config, r, "%s", error.text);
     else
         ended(f, &error);
 }
@@ -247,11 +249,24 @@ bool test_option(struct config *c, const char *word)
     return true;
 }
 
+/* An option that asks for what only a pipeline gives, or NULL. */
+static const char *no_option_of_test(const struct config *c)
+{
+    if (c->stats)
+        return "stats";
+    if (c->settings.sums)
+        return "sums";
+    return c->report ? "report" : c->trace ? "trace" : c->log ? "log" : NULL;
+}
+
 int test_main(const struct config *c, int argc, char **argv)
 {
+    const char *unwanted = no_option_of_test(c);
     struct tests t = {.config = c, .no_memory = {.code = LEAT_ENOMEM}};
     int status;
 
+    if (unwanted)
+        return message_fail(c, LEAT_EUSAGE, "leat test has no --%s", unwanted);
     if (argc == 0)
         return message_fail(c, LEAT_EUSAGE, "test what? leat test FILE...");
     t.n = (size_t)argc;

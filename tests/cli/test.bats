@@ -76,7 +76,8 @@ setup() {
     has 'in layer 2, gzip'
     run -0 leat test log.gz.zst --all
     run -7 leat test --all=1 log.gz.zst
-    run -2 leat test --all=x log.gz.zst
+    run -2 leat test --all=x log.gz.zst log.gz
+    [ "$output" = "leat: option --all: 'x' is not a number from 1 to 32" ]
     cp log.gz ./--all
     run -0 leat test -- --all
     [ "$output" = '--all: OK' ]
@@ -91,6 +92,16 @@ setup() {
     [ -z "$stderr" ]
     run -2 leat test
     has 'leat test FILE'
+}
+
+@test "an option that would do nothing is refused" {
+    local option
+    for option in --sums=s --stats --report=r --trace=t --log=json:l; do
+        run -2 leat test "$option" log.gz
+        [ "$output" = "leat: leat test has no ${option%%=*}" ]
+        [ ! -e "${option#*[=:]}" ]
+    done
+    run -0 leat test --timeout=1h --progress=none log.gz log.zst
 }
 
 @test "what needs more than its share of memory is tested alone" {
