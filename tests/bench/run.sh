@@ -141,22 +141,20 @@ bench_zstd() {
     rm -f a b
 }
 
-# slow_inputs SUFFIX COMMAND - 200 MB of each, as these codecs are slow; and compressed by the peer.
-slow_inputs() {
-    local f
-    for f in log tar; do
-        make_input "mid.$f" "head -c 200000000 big.$f"
-        make_input "mid.$f.$1" "$2 <mid.$f"
-    done
-    cat mid.*
+# mid_inputs - 200 MB of each, for codecs that are slow.
+mid_inputs() {
+    make_input mid.log 'head -c 200000000 big.log'
+    make_input mid.tar 'head -c 200000000 big.tar'
+    cat mid.log mid.tar
 } >/dev/null
 
 # codec STAGE UNSTAGE SUFFIX PEER UNPEER [GLOBAL-OPTION...] - both ways, and the sizes.
 codec() {
     local stage=$1 unstage=$2 suffix=$3 peer=$4 unpeer=$5 f
     shift 5
-    slow_inputs "$suffix" "$peer"
+    mid_inputs
     for f in mid.log mid.tar; do
+        make_input "$f.$suffix" "$peer <$f"
         pair "$stage : write, $f: $peer" 1.0 "$L $* read $f : $stage : write --no-sync --force a" \
             "$peer <$f >b" "$L $* read $f : $stage | $unpeer" "cat $f"
         stat -c '  %n: %s bytes' a b
@@ -205,17 +203,18 @@ bench_gzip() {
 
 bench_zstd_levels() {
     local f level
-    # Level 19 takes a minute for 100 MB.
-    for f in big.log big.tar; do
-        make_input "head.$f" "head -c 100000000 $f"
+    mid_inputs
+    for f in mid.log mid.tar; do
         for level in 3 10 19; do
-            pair "zstd -$level, 100 MB of $f: zstd -T2" 1.0 \
-                "$L --threads=2 --memory=600M read head.$f : zstd -$level : write --no-sync --force a" \
-                "zstd -q -$level -T2 -f head.$f -o b" \
-                "$L --memory=600M read head.$f : zstd -$level : write --no-sync --force a; zstd -dcq <a" \
-                "cat head.$f"
+            pair "zstd -$level, $f: zstd -T2" 1.0 \
+                "$L --threads=2 --memory=600M read $f : zstd -$level : write --no-sync --force a" \
+                "zstd -q -$level -T2 -f $f -o b" \
+                "$L --memory=600M read $f : zstd -$level : write --no-sync --force a; zstd -dcq <a" \
+                "cat $f"
             sizes a b
         done
+    done
+    for f in big.log big.tar; do
         make_input "$f.seek.zst" "$L read $f : zstd --seekable"
         pair "unzstd of a seekable file, $f, 2 threads: zstd -d" 1.7 \
             "$L --threads=2 read $f.seek.zst : unzstd : null" "zstd -dcq $f.seek.zst >/dev/null" \
