@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "pipeline.h"
 
 struct leat_builder {
@@ -35,16 +36,11 @@ void leat_builder_free(struct leat_builder *b)
 static int add(struct leat_builder *b, enum leat_token_kind kind, const char *word)
 {
     struct leat_token t = {.kind = kind};
+    struct leat_token *more = leat_grow(b->tokens, b->n, &b->room, sizeof *more);
 
-    if (b->n == b->room) {
-        size_t room = b->room ? 2 * b->room : 32;
-        struct leat_token *more = realloc(b->tokens, room * sizeof *more);
-
-        if (!more)
-            return LEAT_ENOMEM;
-        b->tokens = more;
-        b->room = room;
-    }
+    if (!more)
+        return LEAT_ENOMEM;
+    b->tokens = more;
     if (word) {
         t.word = strdup(word);
         if (!t.word)

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "grow.h"
 #include "pipeline.h"
 #include "split.h"
 
@@ -18,16 +19,12 @@ struct graph {
 
 static void add(struct graph *g, struct leat_link link)
 {
-    if (g->n == g->room) {
-        size_t room = 2 * g->room + 8;
-        struct leat_link *more = realloc(g->v, room * sizeof *more);
+    struct leat_link *more = leat_grow(g->v, g->n, &g->room, sizeof *more);
 
-        g->failed = g->failed || !more;
-        if (!more)
-            return;
-        g->v = more;
-        g->room = room;
-    }
+    g->failed = g->failed || !more;
+    if (!more)
+        return;
+    g->v = more;
     g->v[g->n++] = link;
 }
 

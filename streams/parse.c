@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "plan.h"
 
 /* --- a growing list of tokens ----------------------------------------------------------------- */
@@ -17,17 +18,14 @@ struct tokens {
 
 static int add_token(struct tokens *t, struct leat_token token, struct leat_error *error)
 {
+    struct leat_token *more;
+
     if (token.kind == LEAT_TOKEN_WORD && ++t->n_words > LEAT_PLAN_WORDS_MAX)
         return leat_error_set(error, LEAT_ELIMIT, "more than %u words", LEAT_PLAN_WORDS_MAX);
-    if (t->n == t->room) {
-        size_t room = t->room ? 2 * t->room : 32;
-        struct leat_token *more = realloc(t->v, room * sizeof *more);
-
-        if (!more)
-            return leat_error_set(error, LEAT_ENOMEM, "out of memory");
-        t->v = more;
-        t->room = room;
-    }
+    more = leat_grow(t->v, t->n, &t->room, sizeof *more);
+    if (!more)
+        return leat_error_set(error, LEAT_ENOMEM, "out of memory");
+    t->v = more;
     t->v[t->n++] = token;
     return 0;
 }

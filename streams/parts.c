@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "grow.h"
 #include "io/io.h"
 #include "pipeline.h"
 #include "segment_impl.h"
@@ -110,15 +111,11 @@ static int name_stage(struct leat_stage *s, uint64_t number)
 /* Under the lock: several stages may run parts. */
 static int append(struct leat_retired *r, struct leat_stage *s)
 {
-    if (r->n == r->room) {
-        size_t room = r->room ? 2 * r->room : 16;
-        struct leat_stage **more = realloc(r->v, room * sizeof(*more));
+    struct leat_stage **more = leat_grow(r->v, r->n, &r->room, sizeof(*more));
 
-        if (!more)
-            return LEAT_ENOMEM;
-        r->v = more;
-        r->room = room;
-    }
+    if (!more)
+        return LEAT_ENOMEM;
+    r->v = more;
     r->v[r->n++] = s;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "stage.h"
 
 #define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
@@ -72,15 +73,11 @@ int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *typ
         return LEAT_EUSAGE;
     if (leat_registry_find(r, type->name))
         return LEAT_EEXIST;
-    if (r->n == r->room) {
-        size_t room = r->room ? 2 * r->room : 8;
-        const struct leat_stage_type **more = realloc(r->types, room * sizeof *r->types);
+    const struct leat_stage_type **more = leat_grow(r->types, r->n, &r->room, sizeof(*more));
 
-        if (!more)
-            return LEAT_ENOMEM;
-        r->types = more;
-        r->room = room;
-    }
+    if (!more)
+        return LEAT_ENOMEM;
+    r->types = more;
     r->types[r->n++] = type;
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "grow.h"
 #include "pipeline.h"
 #include "split.h"
 
@@ -117,17 +118,13 @@ void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *st
 
 int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
 {
-    if (seg->n == seg->room) {
-        size_t room = seg->room ? 2 * seg->room : 4;
-        struct leat_slot *more = realloc(seg->slots, room * sizeof *more);
+    struct leat_slot *more = leat_grow(seg->slots, seg->n, &seg->room, sizeof *more);
 
-        if (!more) {
-            leat_stage_free(stage);
-            return LEAT_ENOMEM;
-        }
-        seg->slots = more;
-        seg->room = room;
+    if (!more) {
+        leat_stage_free(stage);
+        return LEAT_ENOMEM;
     }
+    seg->slots = more;
     seg->slots[seg->n] = (struct leat_slot){.info = stage->info};
     leat_segment_seat(seg, seg->n++, stage);
     return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "grow.h"
 #include "io/outfile.h"
 #include "pipeline.h"
 
@@ -83,15 +84,11 @@ int leat_sums_open(struct leat_sums *sums)
 /* Under the lock. */
 static int append(struct leat_sums *sums, const struct entry *entry)
 {
-    if (sums->n == sums->room) {
-        size_t room = sums->room ? 2 * sums->room : 16;
-        struct entry *more = realloc(sums->entries, room * sizeof *more);
+    struct entry *more = leat_grow(sums->entries, sums->n, &sums->room, sizeof *more);
 
-        if (!more)
-            return LEAT_ENOMEM;
-        sums->entries = more;
-        sums->room = room;
-    }
+    if (!more)
+        return LEAT_ENOMEM;
+    sums->entries = more;
     sums->entries[sums->n++] = *entry;
     return 0;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../grow.h"
+
 static int stat_directory(const char *path, size_t len, struct stat *ret_info)
 {
     char *dir = len > 0 ? strndup(path, len) : strdup(".");
@@ -28,15 +30,11 @@ static bool is_claimed(const struct leat_claims *c, const struct stat *dir, cons
 
 static int append(struct leat_claims *c, const struct stat *dir, const char *name)
 {
-    if (c->n == c->room) {
-        size_t room = c->room ? 2 * c->room : 8;
-        struct leat_claim *more = realloc(c->v, room * sizeof *more);
+    struct leat_claim *more = leat_grow(c->v, c->n, &c->room, sizeof *more);
 
-        if (!more)
-            return LEAT_ENOMEM;
-        c->v = more;
-        c->room = room;
-    }
+    if (!more)
+        return LEAT_ENOMEM;
+    c->v = more;
     c->v[c->n] = (struct leat_claim){.dev = dir->st_dev, .ino = dir->st_ino, .name = strdup(name)};
     if (!c->v[c->n].name)
         return LEAT_ENOMEM;

@@ -8,17 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int grow(struct leat_directories *d)
-{
-    size_t room = d->room ? 2 * d->room : 4;
-    struct leat_directory *more = realloc(d->v, room * sizeof *more);
-
-    if (!more)
-        return LEAT_ENOMEM;
-    d->v = more;
-    d->room = room;
-    return 0;
-}
+#include "../grow.h"
 
 static char *directory_of(const char *path)
 {
@@ -30,6 +20,7 @@ static char *directory_of(const char *path)
 /* Files of one directory mostly come one after another; what does come again is found by sync. */
 int leat_directories_add(struct leat_directories *d, const char *path, struct leat_stage *s)
 {
+    struct leat_directory *more;
     char *directory = directory_of(path);
 
     if (!directory)
@@ -38,10 +29,12 @@ int leat_directories_add(struct leat_directories *d, const char *path, struct le
         free(directory);
         return 0;
     }
-    if (d->n == d->room && grow(d) < 0) {
+    more = leat_grow(d->v, d->n, &d->room, sizeof *more);
+    if (!more) {
         free(directory);
         return LEAT_ENOMEM;
     }
+    d->v = more;
     d->v[d->n++] = (struct leat_directory){.path = directory, .stage = s};
     return 0;
 }
