@@ -24,28 +24,36 @@ static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage
     return TURN_NEEDED;
 }
 
+/* A lane beyond the first is opened when it has its first block. What it will hold is as much as the
+ * first one holds, and is charged now; where it does not fit, fewer lanes do it too. */
+static void keep_lane(struct leat_pipeline *p, struct leat_stage *s, unsigned lane)
+{
+    if (lane >= s->info->workers)
+        return; /* one before it did not fit */
+    if (leat_pool_charge(&p->pool, s->info->open_bytes))
+        leat_stage_keep(s, s->info->open_bytes);
+    else
+        s->info->workers = lane;
+}
+
 /* The j-th stage of a segment, which does not run yet. */
 static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
 {
     struct leat_stage *s = seg->slots[j].stage;
-    bool spare = turn_of(seg, s) == TURN_LANES;
     int r;
 
-    if (spare && seg->lane >= s->info->workers)
-        return 0; /* one before it did not fit */
-    r = leat_stage_open(s);
-    if (spare && r < 0 && s->failure.code == LEAT_ELIMIT) {
-        /* Fewer lanes do it too: no block will come here. */
-        leat_stage_close(s);
-        s->failure = (struct leat_error){0};
-        s->info->workers = seg->lane;
+    if (turn_of(seg, s) == TURN_LANES) {
+        keep_lane(p, s, seg->lane);
         return 0;
     }
-    if (r < 0)
+    r = leat_stage_open(s);
+    if (r < 0) {
         leat_pipeline_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
-    else if (seg->lane == 0)
-        leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
-    return r;
+        return r;
+    }
+    s->info->open_bytes = s->charged;
+    leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
+    return 0;
 }
 
 static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t j)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "io/outfile.h"
+#include "io/small.h"
 #include "split.h"
 #include "sums.h"
 
@@ -133,6 +134,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         leat_outfile_free(p->infos[i].side.file);
         free(p->infos[i].side.data);
         free(p->infos[i].text);
+        leat_small_files_free(&p->pool, p->infos[i].files);
     }
     leat_sums_free(p->sums);
     leat_claims_done(&p->claims);

@@ -221,7 +221,9 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
         in.history = leat_slice_data(&block->history);
         in.history_len = block->history.len;
     }
-    if (split->begin) {
+    if (!stage->open_called)
+        r = leat_stage_open(stage);
+    if (r == 0 && split->begin) {
         r = split->begin(stage, &in);
         if (r < 0 && !stage->failure.code)
             leat_fail(stage, r, "%s", leat_strerror(r));

@@ -70,16 +70,15 @@ int leat_stage_open(struct leat_stage *s)
     return r;
 }
 
+void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
+{
+    s->charged += bytes;
+    s->kept += bytes;
+}
+
 int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
-}
-
-/* Gives back what is kept for n lanes. */
-static void unkeep_lanes(struct leat_stage *s, unsigned n)
-{
-    s->info->lanes_kept -= n;
-    leat_pool_uncharge(&s->pipeline->pool, n * s->info->kept_bytes);
 }
 
 void leat_stage_close(struct leat_stage *s)
@@ -95,9 +94,11 @@ void leat_stage_close(struct leat_stage *s)
         s->type->close(s);
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);
-    s->charged = 0;
-    if (s->keeps_lanes) /* those that had no block; all have ended */
-        unkeep_lanes(s, s->info->lanes_kept);
+    s->charged = s->kept = 0;
+    if (s->keeps_lanes) { /* those that had no block; all have ended */
+        leat_pool_uncharge(&s->pipeline->pool, s->info->lanes_kept * s->info->kept_bytes);
+        s->info->lanes_kept = 0;
+    }
 }
 
 bool leat_stage_forced(const struct leat_stage *s)
@@ -264,15 +265,17 @@ int leat_fail_within(struct leat_stage *s, const char *format, ...)
 int leat_charge(struct leat_stage *s, uint64_t bytes)
 {
     struct leat_pool *pool = &s->pipeline->pool;
+    uint64_t kept = bytes < s->kept ? bytes : s->kept;
 
-    if (leat_pool_charge(pool, bytes)) {
-        s->charged += bytes;
+    if (leat_pool_charge(pool, bytes - kept)) {
+        s->charged += bytes - kept;
+        s->kept -= kept;
         return 0;
     }
     return leat_fail(s, LEAT_ELIMIT,
                      "needs %" PRIu64 " bytes of memory and %" PRIu64 " are left of the limit of "
                      "%" PRIu64 "; raise --memory",
-                     bytes, leat_pool_left(pool), pool->limit);
+                     bytes, leat_memory_left(s), pool->limit);
 }
 
 void leat_uncharge(struct leat_stage *s, uint64_t bytes)
@@ -285,7 +288,7 @@ void leat_uncharge(struct leat_stage *s, uint64_t bytes)
 
 uint64_t leat_memory_left(const struct leat_stage *s)
 {
-    return leat_pool_left(&s->pipeline->pool);
+    return s->kept + leat_pool_left(&s->pipeline->pool);
 }
 
 void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
@@ -303,8 +306,10 @@ void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
 
 void leat_lane_kept(struct leat_stage *s)
 {
-    if (s->info->lanes_kept > 0) /* or the first lane has to see whether it fits */
-        unkeep_lanes(s, 1);
+    if (s->info->lanes_kept == 0)
+        return; /* the first lane has to see whether it fits */
+    s->info->lanes_kept--;
+    leat_stage_keep(s, s->info->kept_bytes);
 }
 
 /* The size stands before what is given out, at the alignment of malloc. */
@@ -341,6 +346,22 @@ void leat_free(struct leat_stage *s, void *memory)
         return;
     h--;
     leat_uncharge(s, sizeof *h + h->size);
+    free(h);
+}
+
+void leat_stage_disown(struct leat_stage *s, void *memory)
+{
+    union alloc_head *h = memory;
+
+    s->charged -= sizeof *h + h[-1].size;
+}
+
+void leat_disowned_free(struct leat_pool *pool, void *memory)
+{
+    union alloc_head *h = memory;
+
+    h--;
+    leat_pool_uncharge(pool, sizeof *h + h->size);
     free(h);
 }
 

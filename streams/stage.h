@@ -148,10 +148,11 @@ LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *p
  * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
 #define LEAT_SIDE_MAX ((size_t)1 << 16)
-/* leat_read_file - in open: the whole of a small file ("-": standard input), at most max bytes of it, in
- * memory that leat_free frees. Returns 0, or fails the stage. It may block. */
+/* leat_read_file - in open: the whole of a small file ("-": standard input), at most max bytes of it.
+ * It is read once for all instances of the stage, and stays until the pipeline ends. `path` is of the
+ * params or operands. Returns 0, or fails the stage. It may block. */
 LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, size_t max,
-                            uint8_t **ret_data, size_t *ret_len);
+                            const uint8_t **ret_data, size_t *ret_len);
 /* leat_position - a source tells its position and total (0: not known), for progress and ETA. */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 
@@ -311,6 +312,10 @@ struct leat_split {
     int (*merge)(struct leat_stage *stage, struct leat_in *in, const void *result,
                  struct leat_out *out);
 };
+/* LEAT_LANE_EDGES - bytes of blocks on their way to a lane and from it: one each, and the rest of
+ * another when the next one comes. */
+#define LEAT_LANE_EDGES(block) (2 * (block) + (block) / LEAT_BLOCK_REST)
+#define LEAT_BLOCK_REST 4u
 /* leat_note - in cut: a number for the lane of the block that begins next; 0 if there is none. */
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
 /* leat_keep_lanes - in cut, before the first block has ended: there are to be `most` lanes at most, 1

@@ -9,6 +9,7 @@
 struct leat_pipeline;
 struct leat_segment;
 struct leat_outfile;
+struct leat_small_file;
 
 /* What an option of kind LEAT_OPT_SIDE collects, until the pipeline commits. */
 struct leat_side_output {
@@ -52,6 +53,7 @@ struct leat_stage_info {
     const char *input_name;
     bool input_binary; /* its input is compressed: not for a terminal */
     struct leat_side_output side;
+    struct leat_small_file *files;        /* of leat_read_file */
     bool for_sums;                        /* a digest before an output: its line is for --sums */
     const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
     int segment;
@@ -59,6 +61,7 @@ struct leat_stage_info {
     atomic_uint lanes_left; /* instances that have not ended */
     atomic_uint lanes_kept; /* lanes for which kept_bytes each are charged, and not by them */
     uint64_t kept_bytes;
+    uint64_t open_bytes;            /* charged by the first lane when it was opened */
     bool hidden;                    /* the engine's own, not of the plan */
     struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
     _Atomic uint64_t joined_bytes;  /* a split stage's: what its join wrote */
@@ -99,6 +102,7 @@ struct leat_stage {
     bool ended; /* it said LEAT_END: a sink may commit */
     bool committed;
     uint64_t charged;
+    uint64_t kept;            /* of it: for what the lane will hold from its first block on */
     const struct leat_in *in; /* during a step: for the offset of an error */
     struct leat_error failure;
     int wait_fd;
@@ -114,9 +118,14 @@ struct leat_stage {
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info);
 void leat_stage_free(struct leat_stage *stage); /* closed, or never opened */
 int leat_stage_open(struct leat_stage *stage);
+/* leat_stage_keep - bytes that have been charged to the pool for what this lane will charge. */
+void leat_stage_keep(struct leat_stage *stage, uint64_t bytes);
 void leat_stage_close(struct leat_stage *stage); /* at most once has an effect */
 /* leat_stage_plan - calls the type's plan, with what it may change. */
 int leat_stage_plan(struct leat_stage *stage);
+/* leat_stage_disown - memory of leat_alloc outlives the stage; leat_disowned_free frees it. */
+void leat_stage_disown(struct leat_stage *stage, void *memory);
+void leat_disowned_free(struct leat_pool *pool, void *memory);
 /* leat_stage_step - one step; of a LEAT_BLOCKING stage, its thread's turn. */
 int leat_stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 /* blocking.c: the step of a stage that has a thread; and its end, which waits for the thread. */

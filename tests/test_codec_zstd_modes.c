@@ -346,6 +346,16 @@ static uint64_t library_holds(const struct codec_bytes *dict, int level)
     return n;
 }
 
+/* With --dict the stage holds the file, and what the library makes of it. */
+static void expect_held(const char *with, const char *without, const struct codec_bytes *in,
+                        uint64_t library, const struct codec_bytes *dict)
+{
+    uint64_t held = peak_of(with, in) - peak_of(without, in);
+
+    ASSERT_GE(held, library + dict->len);
+    ASSERT_LE(held, library + dict->len + 256);
+}
+
 TEST(test_a_dictionary_counts_with_what_libzstd_makes_of_it)
 {
     static const struct {
@@ -360,8 +370,7 @@ TEST(test_a_dictionary_counts_with_what_libzstd_makes_of_it)
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         snprintf(without, sizeof(without), "zstd %s", ways[i].options);
         snprintf(with, sizeof(with), "%s --dict=%s", without, dict_path());
-        ASSERT_EQ(peak_of(with, &plain) - peak_of(without, &plain),
-                  library_holds(&dict, ways[i].level));
+        expect_held(with, without, &plain, library_holds(&dict, ways[i].level), &dict);
     }
     free(plain.data);
     plain = codec_noise(4 * MIB, 1); /* its window is more than what reading the file takes */
@@ -369,7 +378,7 @@ TEST(test_a_dictionary_counts_with_what_libzstd_makes_of_it)
     d = ZSTD_createDDict(dict.data, dict.len);
     ASSERT_NOT_NULL(d);
     snprintf(with, sizeof(with), "unzstd --dict=%s", dict_path());
-    ASSERT_EQ(peak_of(with, &z) - peak_of("unzstd", &z), ZSTD_sizeof_DDict(d));
+    expect_held(with, "unzstd", &z, ZSTD_sizeof_DDict(d), &dict);
     ZSTD_freeDDict(d);
     free(z.data);
     free(dict.data);

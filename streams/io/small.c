@@ -6,14 +6,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../stage.h"
+#include "../stage_impl.h"
+#include "small.h"
 
-#define GROW_MIN ((size_t)16384)
+#define ROOM_FIRST ((size_t)16384)
+
+struct leat_small_file {
+    struct leat_small_file *next;
+    const char *path;
+    uint8_t *data;
+    size_t len;
+};
+
+/* Room for all of a regular file, and one byte more, which tells that it is at its end. */
+static size_t first_room(int fd)
+{
+    struct stat info;
+    bool regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
+
+    return regular ? (size_t)info.st_size + 1 : ROOM_FIRST;
+}
 
 /* Twice the room, with what is there. */
-static int grow(struct leat_stage *s, uint8_t **data, size_t *room, size_t max)
+static int grow(struct leat_stage *s, uint8_t **data, size_t *room, size_t first, size_t max)
 {
-    size_t more = *room > 0 ? 2 * *room : GROW_MIN;
+    size_t more = *room > 0 ? 2 * *room : first;
     uint8_t *to;
 
     if (more > max + 1)
@@ -32,12 +49,12 @@ static int grow(struct leat_stage *s, uint8_t **data, size_t *room, size_t max)
 static int read_all(struct leat_stage *s, int fd, const char *path, size_t max, uint8_t **ret_data,
                     size_t *ret_len)
 {
-    size_t room = 0, n = 0;
+    size_t first = first_room(fd), room = 0, n = 0;
 
     for (;;) {
         ssize_t got;
 
-        if (n == room && grow(s, ret_data, &room, max) < 0)
+        if (n == room && grow(s, ret_data, &room, first, max) < 0)
             return LEAT_ENOMEM;
         got = read(fd, *ret_data + n, room - n);
         if (got < 0 && errno == EINTR)
@@ -54,23 +71,71 @@ static int read_all(struct leat_stage *s, int fd, const char *path, size_t max, 
     return 0;
 }
 
-int leat_read_file(struct leat_stage *s, const char *path, size_t max, uint8_t **ret_data,
-                   size_t *ret_len)
+static const struct leat_small_file *find(const struct leat_stage *s, const char *path)
+{
+    const struct leat_small_file *f = s->info->files;
+
+    while (f && strcmp(f->path, path) != 0)
+        f = f->next;
+    return f;
+}
+
+/* Lanes and parts, which are opened later, are to have the same bytes, and standard input has them
+ * once. No other instance of the stage is being opened while the first one is. */
+static int keep(struct leat_stage *s, const char *path, uint8_t *data, size_t len)
+{
+    struct leat_small_file *f = leat_alloc(s, sizeof *f);
+
+    if (!f)
+        return LEAT_ENOMEM;
+    *f = (struct leat_small_file){.next = s->info->files, .path = path, .data = data, .len = len};
+    leat_stage_disown(s, f);
+    leat_stage_disown(s, data);
+    s->info->files = f;
+    return 0;
+}
+
+static int read_first(struct leat_stage *s, const char *path, size_t max)
 {
     bool standard = strcmp(path, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     uint8_t *data = NULL;
+    size_t len = 0;
     int r;
 
     if (fd < 0)
         return leat_fail_errno(s, errno, "%s", path);
-    r = read_all(s, fd, standard ? "standard input" : path, max, &data, ret_len);
+    r = read_all(s, fd, standard ? "standard input" : path, max, &data, &len);
     if (!standard)
         (void)close(fd); /* was only read */
-    if (r < 0) {
+    if (r == 0)
+        r = keep(s, path, data, len);
+    if (r < 0)
         leat_free(s, data);
+    return r;
+}
+
+int leat_read_file(struct leat_stage *s, const char *path, size_t max, const uint8_t **ret_data,
+                   size_t *ret_len)
+{
+    const struct leat_small_file *f;
+    int r = find(s, path) ? 0 : read_first(s, path, max);
+
+    if (r < 0)
         return r;
-    }
-    *ret_data = data;
+    f = find(s, path);
+    *ret_data = f->data;
+    *ret_len = f->len;
     return 0;
+}
+
+void leat_small_files_free(struct leat_pool *pool, struct leat_small_file *f)
+{
+    while (f) {
+        struct leat_small_file *next = f->next;
+
+        leat_disowned_free(pool, f->data);
+        leat_disowned_free(pool, f);
+        f = next;
+    }
 }

@@ -106,6 +106,22 @@ setup() {
 
 # --- write ----------------------------------------------------------------------------------------
 
+@test "a dictionary from standard input is read once for all lanes and parts" {
+    head -c 20000 log >dict
+    leat --threads=1 read log : zstd --seekable=10K --dict=dict : write expected
+    leat --threads=4 read log : zstd --seekable=10K --dict=- : write out <dict
+    cmp out expected
+    leat --threads=4 read out : unzstd --dict=- : write back <dict
+    cmp back log
+    leat read log : split -n 1000 'a-{n}' [ zstd --dict=- ] <dict
+    leat read log : split -n 1000 'b-{n}' [ zstd --dict=dict ]
+    for part in a-*; do
+        cmp "$part" "b-${part#a-}"
+        leat read "$part" : unzstd --dict=dict
+    done >parts
+    cmp parts log
+}
+
 @test "write does not replace a file without --force" {
     echo old >out
     run -1 leat read log : write out

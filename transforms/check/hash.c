@@ -129,7 +129,7 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
 {
     const struct leat_hash_params *p = leat_params(s);
     struct leat_hash *h = leat_state(s);
-    uint8_t *text;
+    const uint8_t *text;
     size_t n;
     int r;
 
@@ -139,9 +139,7 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
     r = leat_read_file(s, p->check, SUMS_MAX, &text, &n);
     if (r < 0)
         return r;
-    r = leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted);
-    leat_free(s, text);
-    return r;
+    return leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted);
 }
 
 int leat_hash_open(struct leat_stage *s, const struct leat_hash_algorithm *a)

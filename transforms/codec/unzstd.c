@@ -331,14 +331,13 @@ static int stage_plan(struct leat_stage *stage)
 
 static int load_dictionary(struct leat_stage *stage, struct unzstd *z, const char *path)
 {
-    uint8_t *data;
+    const uint8_t *data;
     size_t len, code;
     int r = leat_zstd_dictionary_read(stage, path, &data, &len);
 
     if (r < 0)
         return r;
     z->dictionary = ZSTD_createDDict(data, len);
-    leat_free(stage, data);
     if (!z->dictionary)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     if (leat_charge(stage, ZSTD_sizeof_DDict(z->dictionary)) < 0)
@@ -382,7 +381,8 @@ const struct leat_stage_type leat_stage_unzstd = {
               "Several frames, as zstd --seekable and pzstd write them, are decoded by as many "
               "workers as there are threads.\n\n"
               "The window of a frame counts against --memory; a frame that needs more fails with "
-              "both figures. The dictionary of --dict counts, too, once for each worker.",
+              "both figures. The file of --dict counts, too, and what libzstd makes of it, "
+              "for each worker.",
     .examples = "read big.log : zstd : unzstd : count -l\n"
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,

@@ -189,14 +189,13 @@ static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int le
 static int load_dictionary(struct leat_stage *stage, struct zstd_state *z, const char *path,
                            int level)
 {
-    uint8_t *data;
+    const uint8_t *data;
     size_t code;
     int r = leat_zstd_dictionary_read(stage, path, &data, &z->dictionary_len);
 
     if (r < 0)
         return r;
     z->dictionary = ZSTD_createCDict(data, z->dictionary_len, level);
-    leat_free(stage, data);
     if (!z->dictionary)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     if (leat_charge(stage, ZSTD_sizeof_CDict(z->dictionary)) < 0)
@@ -355,8 +354,9 @@ const struct leat_stage_type leat_stage_zstd = {
         "matched across frames, it is larger, the more so the smaller SIZE is. A file that is cut "
         "just between two frames is read without an error, as by zstd, but not by --range.\n\n"
         "A flush mark (see flush) makes libzstd give all it has; with --seekable it ends a frame.\n\n"
-        "--dict: the file is at most 32M. It counts against --memory with the tables that libzstd makes "
-        "of it, which at high levels are many times its size; with --seekable for each worker.",
+        "--dict: the file is at most 32M. It counts against --memory, and so do the tables that "
+        "libzstd makes of it, which at high levels are many times its size; these with --seekable "
+        "for each worker.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .kind = LEAT_TRANSFORM,

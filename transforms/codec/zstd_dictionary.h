@@ -10,9 +10,9 @@
 
 #define LEAT_ZSTD_DICT_MAX ((size_t)32 << 20)
 
-/* leat_zstd_dictionary_read - in open: the file's bytes, in memory that leat_free frees. Any bytes will
- * do; those that begin as zstd --train has it must be whole. Returns 0, or fails the stage. */
-int leat_zstd_dictionary_read(struct leat_stage *stage, const char *path, uint8_t **ret_data,
+/* leat_zstd_dictionary_read - in open: leat_read_file. Any bytes will do; those that begin as zstd
+ * --train has it must be whole. Returns 0, or fails the stage. */
+int leat_zstd_dictionary_read(struct leat_stage *stage, const char *path, const uint8_t **ret_data,
                               size_t *ret_len);
 
 #endif
