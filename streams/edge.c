@@ -267,6 +267,21 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
     return r;
 }
 
+bool leat_edge_wants(struct leat_edge *e)
+{
+    bool wants;
+
+    pthread_mutex_lock(&e->lock);
+    wants = e->reason || e->charge <= e->low;
+    e->want_drain = !wants;
+    pthread_mutex_unlock(&e->lock);
+    if (!wants) {
+        atomic_fetch_add_explicit(&e->refusals, 1, memory_order_relaxed);
+        leat_tell_edge(e, LEAT_EVENT_FULL);
+    }
+    return wants;
+}
+
 void leat_edge_finish(struct leat_edge *e, enum leat_edge_state state)
 {
     pthread_mutex_lock(&e->lock);

@@ -106,6 +106,9 @@ void leat_edge_done(struct leat_edge *edge);
  * and spill->error says how. With a spill a slice has at most LEAT_CHUNK_MAX bytes.
  * Thread: the one that runs the writer's segment. */
 int leat_edge_write(struct leat_edge *edge, const struct leat_item *item);
+/* leat_edge_wants - is the queue at its low mark, or the reader gone? If not, the writer is woken once
+ * when it is. Thread: the one that runs the writer's segment. */
+bool leat_edge_wants(struct leat_edge *edge);
 /* leat_edge_lost - the writer had n more bytes for a reader that is gone: they count as written, and
  * as not read. Thread: the one that runs the writer's segment. */
 void leat_edge_lost(struct leat_edge *edge, uint64_t n);

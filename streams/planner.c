@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "io/io.h"
 #include "io/seekable.h"
 #include "pipeline.h"
@@ -49,16 +50,12 @@ static struct leat_segment *new_segment(struct leat_planner *pl, int number)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_segment *seg;
+    struct leat_segment **more =
+        leat_grow(p->segments, p->n_segments, &p->room_segments, sizeof(*more));
 
-    if (p->n_segments == p->room_segments) {
-        size_t room = p->room_segments ? 2 * p->room_segments : 8;
-        struct leat_segment **more = realloc(p->segments, room * sizeof(*more));
-
-        if (!more)
-            return NULL;
-        p->segments = more;
-        p->room_segments = room;
-    }
+    if (!more)
+        return NULL;
+    p->segments = more;
     seg = leat_segment_new(p, number);
     if (seg)
         p->segments[p->n_segments++] = seg;
@@ -69,16 +66,11 @@ static struct leat_edge *new_edge(struct leat_planner *pl)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_edge *e;
+    struct leat_edge **more = leat_grow(p->edges, p->n_edges, &p->room_edges, sizeof(*more));
 
-    if (p->n_edges == p->room_edges) {
-        size_t room = p->room_edges ? 2 * p->room_edges : 8;
-        struct leat_edge **more = realloc(p->edges, room * sizeof(*more));
-
-        if (!more)
-            return NULL;
-        p->edges = more;
-        p->room_edges = room;
-    }
+    if (!more)
+        return NULL;
+    p->edges = more;
     e = malloc(sizeof *e);
     if (!e || leat_edge_init(e, &p->executor, 0) < 0) {
         free(e);
@@ -176,7 +168,8 @@ static int need_stage(struct leat_planner *pl)
 static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
     uint64_t block = info->block > 0 ? info->block : LEAT_CHUNK_BEST;
-    uint64_t most = p->settings.memory / LANE_SHARE / (2 * block + 4 * LEAT_CHUNK_LEAST);
+    uint64_t most =
+        p->settings.memory / LANE_SHARE / (LEAT_LANE_EDGES(block) + 4 * LEAT_CHUNK_LEAST);
     unsigned n = p->settings.threads;
 
     if (info->lanes_max > 0 && info->lanes_max < n)
@@ -224,6 +217,9 @@ static int add_split(struct leat_planner *pl, struct leat_stage_info *info)
     from->cut = leat_split_new(pl->p, info, n, true);
     to->join = leat_split_new(pl->p, info, n, false);
     if (!from->cut || !to->join)
+        return leat_planner_no_memory(pl);
+    from->cut->deal = to->join->deal = leat_deal_new(&pl->p->executor, &to->actor);
+    if (!from->cut->deal)
         return leat_planner_no_memory(pl);
     from->outlet = LEAT_OUTLET_CUT;
     to->inlet = LEAT_INLET_JOIN;

@@ -4,29 +4,41 @@
 #include <stdio.h>
 
 #include "planner.h"
+#include "split.h"
 
 #define MARK_CHUNKS 4u /* high-water mark of an edge, in chunks, if memory allows */
 #define SLOT_CHUNKS 2u /* a stage's output: being filled, and being used up */
 #define JOIN_CHUNKS 1u
+#define IN_LANE 4u /* blocks that a lane has at most: one runs, and one or two come or go */
 
-/* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. */
-static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,
-                        unsigned chunks)
+/* The lane that this edge leads to, or from; NULL: none. */
+static const struct leat_segment *lane_of(const struct leat_pipeline *p, const struct leat_edge *e)
 {
-    uint64_t mark = (uint64_t)chunk * chunks;
-
-    if (e->fixed > 0)
-        return e->fixed > chunk ? e->fixed : chunk;
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        if (seg->inlet == LEAT_INLET_LANE && (seg->in_edges[0] == e || seg->ports[0].edge == e)) {
-            uint64_t block = seg->slots[0].stage->info->block + (uint64_t)chunk;
-
-            return block > mark ? block : mark;
-        }
+        if (seg->inlet == LEAT_INLET_LANE && (seg->in_edges[0] == e || seg->ports[0].edge == e))
+            return seg;
     }
-    return mark;
+    return NULL;
+}
+
+/* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. One that
+ * leads to a lane takes a block while there is a rest of the last one. */
+static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,
+                        unsigned chunks)
+{
+    const struct leat_segment *lane = lane_of(p, e);
+    uint64_t mark = (uint64_t)chunk * chunks, block;
+
+    if (e->fixed > 0)
+        return e->fixed > chunk ? e->fixed : chunk;
+    if (!lane)
+        return mark;
+    block = lane->slots[0].stage->info->block;
+    if (lane->in_edges[0] == e)
+        block += block / LEAT_BLOCK_REST;
+    return block + chunk > mark ? block + chunk : mark;
 }
 
 /* Bytes of chunks that can be alive at once. */
@@ -55,13 +67,37 @@ static uint64_t fixed_of(const struct leat_pipeline *p)
     return fixed < p->settings.memory ? fixed : p->settings.memory;
 }
 
-/* A buffer's writer goes on as soon as there is some room; else it waits for half of it. */
+/* A buffer's writer goes on as soon as there is some room, that to a lane when there is room for a
+ * block; else it waits for half of it. */
 static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t chunk,
                      unsigned chunks)
 {
+    const struct leat_segment *lane = lane_of(p, e);
     uint64_t high = mark_of(p, e, chunk, chunks), step = (uint64_t)chunk * MARK_CHUNKS;
+    uint64_t block = lane && lane->in_edges[0] == e ? lane->slots[0].stage->info->block : 0;
 
-    return leat_edge_size(e, high, e->fixed > 2 * step ? high - step : high / 2);
+    if (e->fixed > 2 * step)
+        return leat_edge_size(e, high, high - step);
+    return leat_edge_size(e, high, 2 * (block + chunk) > high ? high - block - chunk : high / 2);
+}
+
+/* As many turns as the lanes and their edges hold: a block takes a place in an edge. */
+static int size_deals(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_split_run *cut = p->segments[i]->cut;
+        size_t room = 1;
+
+        for (size_t k = 0; cut && k < p->n_segments; k++) {
+            const struct leat_segment *seg = p->segments[k];
+
+            if (seg->inlet == LEAT_INLET_LANE && seg->slots[0].stage->info == cut->info)
+                room += seg->in_edges[0]->items + seg->ports[0].edge->items + IN_LANE;
+        }
+        if (cut && leat_deal_size(cut->deal, room) < 0)
+            return LEAT_ENOMEM;
+    }
+    return 0;
 }
 
 static int no_memory(struct leat_error *ret_error)
@@ -97,6 +133,8 @@ int leat_planner_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
     for (size_t i = 0; i < p->n_edges; i++)
         if (size_edge(p, p->edges[i], chunk, chunks) < 0)
             return no_memory(ret_error);
+    if (size_deals(p) < 0)
+        return no_memory(ret_error);
     p->settings.chunk = chunk;
     r = leat_pool_init(&p->pool, p->settings.memory, chunk);
     if (r < 0)

@@ -25,7 +25,8 @@ struct leat_split_run *leat_split_new(struct leat_pipeline *p, struct leat_stage
     run->pool = &p->pool;
     run->n = n;
     run->lanes = calloc(n, sizeof *run->lanes);
-    run->load = calloc(n, sizeof *run->load);
+    if (cutter)
+        run->load = calloc(n, sizeof *run->load);
     run->stage = leat_stage_new(p, info);
     if (cutter && info->framing == LEAT_LINES) {
         run->framer = calloc(1, sizeof *run->framer);
@@ -34,7 +35,7 @@ struct leat_split_run *leat_split_new(struct leat_pipeline *p, struct leat_stage
     }
     if (cutter && info->history > 0)
         run->history = malloc(info->history);
-    if (!run->lanes || !run->load || !run->stage ||
+    if (!run->lanes || !run->stage || (cutter && !run->load) ||
         (cutter && info->framing == LEAT_LINES && !run->framer) ||
         (cutter && info->history > 0 && !run->history)) {
         leat_split_free(run);
@@ -57,6 +58,8 @@ void leat_split_free(struct leat_split_run *run)
     leat_chunk_unref(run->merging.chunk);
     leat_out_done(&run->out);
     leat_stage_free(run->stage);
+    if (run->load) /* the cutter's */
+        leat_deal_free(run->deal);
     free(run->history);
     free(run->load);
     free(run->lanes);
@@ -82,7 +85,11 @@ int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
     if (run->framer)
         leat_framer_init(run->framer, run->pool, run->info->delimiter, p->settings.record_max);
     run->at = 0;
-    memset(run->load, 0, run->n * sizeof *run->load);
+    run->at_known = false;
+    if (run->load) { /* the cutter's */
+        memset(run->load, 0, run->n * sizeof *run->load);
+        leat_deal_reset(run->deal);
+    }
     run->index = run->offset = 0;
     run->history_len = run->block_bytes = 0;
     run->cut_known = false;
@@ -169,24 +176,29 @@ static int ask_cut(struct leat_split_run *run, const struct leat_slice *s, bool 
     return 0;
 }
 
-/* The current block is of so many bytes: which lane has the next one? */
-static void next_lane(struct leat_split_run *run, uint64_t bytes)
+/* Which lane gets what comes next, a block or a mark between two?
+ * Returns 0; LEAT_FULL: the writer will be woken when there is one; or an error. */
+static int choose_lane(struct leat_split_run *run, bool mark)
 {
-    unsigned n = run->info->workers, least = 0;
+    unsigned n = run->info->workers, best = n;
 
-    run->load[run->at] += bytes;
-    for (unsigned i = 1; i < n; i++)
-        if (run->load[i] < run->load[least])
-            least = i;
-    run->at = least;
+    for (unsigned i = 0; i < n; i++)
+        if ((best == n || run->load[i] < run->load[best]) && leat_edge_wants(run->lanes[i]))
+            best = i;
+    if (best == n)
+        return LEAT_FULL;
+    run->at = best;
+    run->at_known = true;
+    return leat_deal_put(run->deal, (struct leat_turn_of){.lane = best, .mark = mark});
 }
 
 static void block_sent_whole(struct leat_split_run *run)
 {
+    run->load[run->at] += run->block_bytes;
+    run->at_known = false;
     run->block = NULL;
     run->block_sent = false;
     run->index++;
-    next_lane(run, run->block_bytes);
 }
 
 /* Sends the next piece of the head slice. Returns as leat_cut_flush. */
@@ -201,7 +213,9 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
         r = block_new(run);
     if (r == 0 && !run->cut_known)
         r = ask_cut(run, s, end);
-    if (r < 0)
+    if (r == 0 && !run->at_known)
+        r = choose_lane(run, false);
+    if (r != 0)
         return r;
     take = run->cut_take;
     item.slice = (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
@@ -254,7 +268,9 @@ static int send_mark(struct leat_split_run *run, struct leat_queue *q)
     struct leat_item item = {.flush = true};
     int r = run->cut_known ? 0 : ask_mark(run);
 
-    if (r < 0)
+    if (r == 0 && !run->at_known)
+        r = choose_lane(run, true);
+    if (r != 0)
         return r;
     item.end = run->cut_ends ? run->block : NULL;
     r = leat_edge_write(run->lanes[run->at], &item);
@@ -264,6 +280,8 @@ static int send_mark(struct leat_split_run *run, struct leat_queue *q)
     leat_queue_pop(q);
     if (item.end)
         block_sent_whole(run);
+    else if (!run->block)
+        run->at_known = false;
     return 0;
 }
 
@@ -321,6 +339,7 @@ int leat_cut_finish(struct leat_segment *seg, enum leat_edge_state state)
 {
     for (unsigned i = 0; i < seg->cut->n; i++)
         leat_edge_finish(seg->cut->lanes[i], state);
+    leat_deal_over(seg->cut->deal);
     return 0;
 }
 
@@ -445,13 +464,31 @@ static void join_mark(struct leat_split_run *run)
     run->marked = total;
 }
 
+/* Whose turn is it? When there is none any more, any lane tells how it ended. */
+static int take_turn(struct leat_split_run *run)
+{
+    struct leat_turn_of turn = {0};
+    int r = run->at_known ? 0 : leat_deal_take(run->deal, &turn);
+
+    if (r == LEAT_EMPTY || run->at_known)
+        return r;
+    run->at = turn.lane;
+    run->at_mark = turn.mark;
+    run->at_known = true;
+    return 0;
+}
+
 static int read_lane(struct leat_segment *seg)
 {
     struct leat_split_run *run = seg->join;
-    struct leat_edge *lane = run->lanes[run->at];
     struct leat_item item = {0};
-    int r = leat_edge_read(lane, &item);
+    struct leat_edge *lane;
+    int r = take_turn(run);
 
+    if (r != 0)
+        return r;
+    lane = run->lanes[run->at];
+    r = leat_edge_read(lane, &item);
     if (r == LEAT_END) {
         run->phase = JOIN_TAIL;
         return 0;
@@ -464,6 +501,7 @@ static int read_lane(struct leat_segment *seg)
         return r;
     if (item.flush) {
         join_mark(run);
+        run->at_known = !run->at_mark;
         return 0;
     }
     run->joined = item.end;
@@ -501,9 +539,9 @@ int leat_join_read(struct leat_segment *seg)
         if (r == 1) {
             if (run->joined->flush)
                 join_mark(run);
-            next_lane(run, run->joined->bytes);
             leat_block_free(run->joined);
             run->joined = NULL;
+            run->at_known = false;
             run->phase = JOIN_READ;
         }
         break;

@@ -1,15 +1,15 @@
 /* split.h - a split stage's two ends: the cutter, which deals blocks out to the lanes, and the
  * joiner, which puts their outputs together in order.
  *
- * A block goes to the lane that was given the fewest bytes before it, through an edge of its own, and
- * comes back the same way. The joiner reckons as the cutter did, from the sizes of the blocks that it
- * has joined: so order needs no numbers, and each lane is bounded by its edges. (Taken in turn, the
- * lanes would not share the work of large blocks and small ones that alternate, as some encoders
- * make them.)
+ * A block goes to a lane through an edge of its own, and what is made of it comes back the same way:
+ * so each lane is bounded by its edges. The cutter chooses a lane that has little left to do, and of
+ * those the one that was given the fewest bytes before, so that lanes do not wait for one another,
+ * whatever a block costs, and all share the work. It tells the joiner whose turn it is.
  */
 #ifndef LEAT_SPLIT_H
 #define LEAT_SPLIT_H
 
+#include "deal.h"
 #include "segment.h"
 
 struct leat_split_run {
@@ -19,10 +19,12 @@ struct leat_split_run {
     struct leat_edge **lanes;
     unsigned n;
     unsigned at;              /* the lane of the current block */
-    uint64_t *load;           /* of each lane: bytes of input in the blocks so far */
+    bool at_known;            /* it has one; else that of the last block */
+    struct leat_deal *deal;   /* one for both; the cutter's to free */
     struct leat_stage *stage; /* instance for cut() or join(), or NULL */
 
     /* Cutter. */
+    uint64_t *load; /* of each lane: bytes of input in its blocks so far */
     struct leat_framer *framer;
     struct leat_queue framed;
     struct leat_block *block; /* the current one; NULL: none has begun */
@@ -36,6 +38,7 @@ struct leat_split_run {
     bool cut_ends;
 
     /* Joiner. */
+    bool at_mark; /* it is a mark's turn, not a block's */
     struct leat_out out;
     uint64_t joined_bytes;     /* that the lanes gave */
     uint64_t marked;           /* of that and what join wrote, before the last flush mark */

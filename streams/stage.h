@@ -315,7 +315,7 @@ struct leat_split {
 /* LEAT_LANE_EDGES - bytes of blocks on their way to a lane and from it: one each, and the rest of
  * another when the next one comes. */
 #define LEAT_LANE_EDGES(block) (2 * (block) + (block) / LEAT_BLOCK_REST)
-#define LEAT_BLOCK_REST 4u
+#define LEAT_BLOCK_REST 8u
 /* leat_note - in cut: a number for the lane of the block that begins next; 0 if there is none. */
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
 /* leat_keep_lanes - in cut, before the first block has ended: there are to be `most` lanes at most, 1

@@ -9,6 +9,21 @@
 
 #define GREEDY_BYTES ((uint64_t)6 << 20)
 
+static void add_type(struct leat_registry *registry, void *arg)
+{
+    ASSERT_EQ(leat_registry_add(registry, arg), 0);
+}
+
+/* A lane that gives what it gets. */
+static int pass_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
 static atomic_int greedy_opens, greedy_closes;
 
 static int greedy_open(struct leat_stage *stage)
@@ -19,15 +34,6 @@ static int greedy_open(struct leat_stage *stage)
     *opened = r == 0;
     greedy_opens += *opened;
     return r;
-}
-
-static int greedy_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    (void)stage;
-    while (in->pos < in->len)
-        if (leat_pass(out, in, in->len - in->pos) == 0)
-            return LEAT_MORE;
-    return in->end ? LEAT_END : LEAT_MORE;
 }
 
 static void greedy_close(struct leat_stage *stage)
@@ -45,43 +51,46 @@ static const struct leat_stage_type greedy_type = {
     .split = &greedy_split,
     .state_size = sizeof(bool),
     .open = greedy_open,
-    .step = greedy_step,
+    .step = pass_step,
     .close = greedy_close,
 };
 
-static void add_greedy(struct leat_registry *registry, void *arg)
-{
-    (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &greedy_type), 0);
-}
-
-/* Of four lanes each: all fit, two do, three of two stages, one, too few, none. */
-TEST(test_lanes_that_do_not_fit_in_memory_are_left_out)
+/* Of four lanes each: all fit, two do, three of two stages, one, too few, none; and those that have no
+ * block are not opened. */
+TEST(test_lanes_open_with_their_first_block_and_are_left_out_if_they_do_not_fit)
 {
     static const struct {
         uint64_t memory;
+        size_t len;
         const char *text;
         int code, opens;
     } cases[] = {
-        {(uint64_t)64 << 20, "greedy", 0, 4},
-        {(uint64_t)16 << 20, "greedy", 0, 2},
-        {(uint64_t)20 << 20, "greedy : greedy", 0, 3},
-        {(uint64_t)10 << 20, "greedy", 0, 1},
-        {(uint64_t)10 << 20, "greedy : greedy", LEAT_ELIMIT, 1},
-        {(uint64_t)4 << 20, "greedy", LEAT_ELIMIT, 0},
+        {(uint64_t)64 << 20, 100000, "greedy", 0, 4},
+        {(uint64_t)16 << 20, 100000, "greedy", 0, 2},
+        {(uint64_t)20 << 20, 100000, "greedy : greedy", 0, 3},
+        {(uint64_t)10 << 20, 100000, "greedy", 0, 1},
+        {(uint64_t)10 << 20, 100000, "greedy : greedy", LEAT_ELIMIT, 1},
+        {(uint64_t)4 << 20, 100000, "greedy", LEAT_ELIMIT, 0},
+        {(uint64_t)64 << 20, 9000, "greedy", 0, 3},
+        {(uint64_t)64 << 20, 5000, "greedy : greedy", 0, 4},
+        {(uint64_t)64 << 20, 4000, "greedy", 0, 1},
+        {(uint64_t)64 << 20, 0, "greedy", 0, 1},
     };
     uint8_t *in = memio_bytes(100000);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct memio io = {.in = in, .in_len = 100000, .registered = add_greedy};
+        struct memio io = {.in = in, .in_len = cases[i].len};
 
+        test_context("case %zu", i);
+        io.registered = add_type;
+        io.arg = (void *)(uintptr_t)&greedy_type;
         greedy_opens = greedy_closes = 0;
         io.settings.threads = 4;
         io.settings.memory = cases[i].memory;
         io.settings.chunk = 4096; /* so that the engine itself needs little */
         ASSERT_EQ(memio_run(&io, cases[i].text), cases[i].code);
         if (cases[i].code == 0)
-            ASSERT_BYTES_EQ(io.out, io.out_len, in, 100000);
+            ASSERT_BYTES_EQ(io.out, io.out_len, in, cases[i].len);
         ASSERT_EQ(greedy_opens, cases[i].opens);
         ASSERT_EQ(greedy_closes, cases[i].opens);
         memio_free(&io);
@@ -133,14 +142,8 @@ static const struct leat_stage_type keeper_type = {
     .nature = LEAT_SPLIT,
     .split = &keeper_split,
     .state_size = sizeof(struct keeper),
-    .step = greedy_step,
+    .step = pass_step,
 };
-
-static void add_keeper(struct leat_registry *registry, void *arg)
-{
-    (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &keeper_type), 0);
-}
 
 TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit)
 {
@@ -162,8 +165,10 @@ TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit
     uint8_t *in = memio_bytes(100000);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct memio io = {.in = in, .in_len = cases[i].len, .registered = add_keeper};
+        struct memio io = {.in = in, .in_len = cases[i].len};
 
+        io.registered = add_type;
+        io.arg = (void *)(uintptr_t)&keeper_type;
         keeper_lanes = 0;
         io.settings.threads = 4;
         io.settings.memory = cases[i].memory;
@@ -208,15 +213,11 @@ static int uneven_cut(struct leat_stage *stage, const uint8_t *data, size_t len,
 static int uneven_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct uneven *u = leat_state(stage);
-    size_t n;
+    size_t from = in->pos;
+    int r = pass_step(stage, in, out);
 
-    while (in->pos < in->len) {
-        n = leat_pass(out, in, in->len - in->pos);
-        u->took += n;
-        if (n == 0)
-            return LEAT_MORE;
-    }
-    return in->end ? LEAT_END : LEAT_MORE;
+    u->took += in->pos - from;
+    return r;
 }
 
 static void uneven_close(struct leat_stage *stage)
@@ -240,19 +241,14 @@ static const struct leat_stage_type uneven_type = {
     .close = uneven_close,
 };
 
-static void add_uneven(struct leat_registry *registry, void *arg)
-{
-    (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &uneven_type), 0);
-}
-
 TEST(test_lanes_share_the_work_of_uneven_blocks)
 {
     uint8_t *in = memio_bytes(100000);
 
     for (unsigned threads = 1; threads <= 4; threads++) {
-        struct memio io = {.in = in, .in_len = 100000, .registered = add_uneven};
+        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
 
+        io.arg = (void *)(uintptr_t)&uneven_type;
         uneven_most = uneven_all = 0;
         io.settings.threads = threads;
         ASSERT_EQ(memio_run(&io, "uneven"), 0);
@@ -262,6 +258,95 @@ TEST(test_lanes_share_the_work_of_uneven_blocks)
         memio_free(&io);
     }
     free(in);
+}
+
+/* On virtual time: a KiB takes as many milliseconds as its first byte says, and one byte comes of it. */
+#define COSTLY_BLOCK ((size_t)64 << 10)
+#define COSTLY_BLOCKS 24u
+
+static uint64_t costly_from, costly_until; /* all on one thread */
+
+static int costly_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    size_t *taken = leat_state(stage), n = 1024 - *taken;
+
+    if (costly_from == 0)
+        costly_from = leat_clock_ns(stage);
+    if (n > in->len - in->pos)
+        n = in->len - in->pos;
+    if (*taken + n == 1024 && leat_write(out, in->data + in->pos, 1) == 0)
+        return LEAT_MORE;
+    if (n > 0)
+        leat_spend_ns(stage, in->data[in->pos] * n * 1000000 / 1024);
+    in->pos += n;
+    *taken = (*taken + n) % 1024;
+    if (leat_clock_ns(stage) > costly_until)
+        costly_until = leat_clock_ns(stage);
+    return in->pos == in->len && in->end ? LEAT_END : LEAT_MORE;
+}
+
+static const struct leat_split costly_split = {.block = COSTLY_BLOCK};
+static const struct leat_stage_type costly_type = {
+    .name = "costly",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_SPLIT,
+    .split = &costly_split,
+    .state_size = sizeof(size_t),
+    .step = costly_step,
+};
+
+/* Milliseconds that the blocks take two lanes, the i-th of them costs[i % n] for each KiB. */
+static uint64_t costly_ms(const uint8_t *costs, size_t n, uint64_t seed)
+{
+    size_t len = COSTLY_BLOCKS * COSTLY_BLOCK;
+    uint8_t *in = malloc(len);
+    struct memio io = {.in = in, .in_len = len, .registered = add_type};
+
+    ASSERT_NOT_NULL(in);
+    for (size_t i = 0; i < COSTLY_BLOCKS; i++)
+        memset(in + i * COSTLY_BLOCK, costs[i % n], COSTLY_BLOCK);
+    io.arg = (void *)(uintptr_t)&costly_type;
+    io.settings.threads = 2;
+    io.settings.executor = LEAT_EXECUTOR_SEEDED;
+    io.settings.virtual_time = true;
+    io.settings.seed = seed;
+    io.settings.chunk = 4096;
+    costly_from = costly_until = 0;
+    ASSERT_EQ(memio_run(&io, "costly"), 0);
+    ASSERT_EQ(io.out_len, len / 1024);
+    for (size_t i = 0; i < io.out_len; i++)
+        ASSERT_EQ(io.out[i], in[i * 1024]);
+    memio_free(&io);
+    free(in);
+    return (costly_until - costly_from) / 1000000;
+}
+
+/* Blocks of one size that do not cost the same: no more time than if each went to whichever lane is
+ * free first, but for the last ones. */
+TEST(test_lanes_do_not_wait_for_one_another_whatever_a_block_costs)
+{
+    static const uint8_t patterns[][8] = {
+        {10, 1, 10, 1, 10, 1, 10, 1}, {1, 2, 3, 4, 5, 6, 7, 8}, {5, 5, 5, 5, 5, 5, 5, 5},
+        {20, 1, 1, 1, 1, 20, 1, 1},   {9, 1, 1, 9, 1, 9, 9, 1},
+    };
+
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        uint64_t all = 0, most = 0, per_kib = COSTLY_BLOCK / 1024;
+
+        for (size_t k = 0; k < COSTLY_BLOCKS; k++) {
+            all += patterns[i][k % 8] * per_kib;
+            if (patterns[i][k % 8] * per_kib > most)
+                most = patterns[i][k % 8] * per_kib;
+        }
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+            uint64_t ms = costly_ms(patterns[i], 8, seed);
+
+            test_context("pattern %zu, seed %llu: %llu ms for %llu", i, (unsigned long long)seed,
+                         (unsigned long long)ms, (unsigned long long)all);
+            ASSERT_GE(ms + 1, all / 2);
+            ASSERT_LE(ms, all / 2 + most);
+        }
+    }
 }
 
 /* --- the stages ------------------------------------------------------------------------------- */

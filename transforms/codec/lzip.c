@@ -20,11 +20,7 @@
 #define HEADER_LEN 6u
 #define TRAILER_LEN 20u
 #define DICTIONARY_LOG_MIN 12
-#define MEMBER_DICTIONARIES 2u /* a member is so many times the dictionary, as with plzip */
-#define MEMBER_MIN ((uint64_t)1 << 20)
-#define SLACK ((uint64_t)1 << 20) /* chunks on their way, for each lane */
-#define PART_NUMERATOR 15u        /* what lanes may take of the limit */
-#define PART_DENOMINATOR 16u
+#define MEMBER_DICTIONARIES 2u /* as with plzip */
 
 struct lzip {
     struct leat_lzma lzma;
@@ -62,18 +58,14 @@ static int lzip_plan(struct leat_stage *stage)
 {
     lzma_options_lzma o;
     lzma_filter filters[] = {{LZMA_FILTER_LZMA1, &o}, {LZMA_VLI_UNKNOWN, NULL}};
-    uint64_t member, lanes;
+    struct leat_lzma_lanes lanes = {.most = MEMBER_DICTIONARIES};
     int r = preset(stage, &o);
 
     if (r < 0)
         return r;
-    member = MEMBER_DICTIONARIES * (uint64_t)o.dict_size;
-    if (member < MEMBER_MIN)
-        member = MEMBER_MIN;
-    lanes = leat_memory_limit(stage) / PART_DENOMINATOR * PART_NUMERATOR /
-            (lzma_raw_encoder_memusage(filters) + 2 * member + SLACK);
-    leat_plan_block(stage, (size_t)member, 0);
-    leat_plan_lanes(stage, lanes < LEAT_THREADS_MAX ? (unsigned)lanes : LEAT_THREADS_MAX);
+    lanes.encoder = lzma_raw_encoder_memusage(filters);
+    lanes.dictionary = o.dict_size;
+    leat_lzma_plan_lanes(stage, &lanes, leat_lzma_block(&lanes, leat_memory_limit(stage)));
     return 0;
 }
 
@@ -206,13 +198,14 @@ const struct leat_stage_type leat_stage_lzip = {
     .name = FORMAT,
     .summary = "compress to lzip (.lz)",
     .manual =
-        "The input is cut into parts of two dictionaries (16 MiB at level 6), and each becomes a "
-        "member of its own, as with plzip; nothing tells if a file is cut just between two members. "
-        "They are compressed by as many workers as there are threads, or as fit in --memory; the "
-        "bytes are the same whatever their number. A flush mark (see flush) ends a member.\n\n"
-        "The dictionary sizes are those of lzip (1 MiB at level 1, 8 MiB at 6, 32 MiB at 9). A "
-        "worker takes 127 MiB at level 6, so 256M, the default, is enough for one and 512M for "
-        "three.",
+        "The input is cut into parts, and each becomes a member of its own, as with plzip; nothing "
+        "tells if a file is cut just between two members. They are compressed by as many workers as "
+        "there are threads, or as fit in --memory; the bytes are the same whatever their number. A "
+        "flush mark (see flush) ends a member.\n\n"
+        "The dictionary sizes are those of lzip (1 MiB at level 1, 8 MiB at 6, 32 MiB at 9). A part "
+        "is two dictionaries, if two workers with such parts fit in --memory; otherwise one. A "
+        "worker takes about 129 MiB at level 6, or 112 MiB with the smaller parts: so 256M, the "
+        "default, is enough for two of these and 512M for three of the larger ones.",
     .examples = "read big.log : lzip -1 : write --force big.copy.lz\n"
                 "zero -n 1M : lzip --fast : count -c",
     .kind = LEAT_TRANSFORM,

@@ -4,6 +4,13 @@
 
 #include "lzma_aid.h"
 
+#define BLOCK_MIN ((uint64_t)1 << 20)
+#define SLACK ((uint64_t)1 << 20) /* chunks on their way, for each lane */
+/* What lanes may take of the limit: 31/32 of it, and the engine keeps blocks to a quarter. */
+#define PART_NUMERATOR 31u
+#define PART_DENOMINATOR 32u
+#define BLOCKS_PART 4u
+
 unsigned leat_lzma_level(const struct leat_lzma_params *params)
 {
     return params->level < 0 ? 0 : (unsigned)params->level;
@@ -113,3 +120,45 @@ int leat_lzma_run(struct leat_lzma *lzma, struct leat_stage *stage, const char *
 #else
 typedef int leat_lzma_aid_is_empty; /* no liblzma in this build */
 #endif
+
+/* --- lanes ------------------------------------------------------------------------------------ */
+
+static uint64_t lane_need(const struct leat_lzma_lanes *l, uint64_t block)
+{
+    uint64_t made = l->gathers ? lzma_block_buffer_bound((size_t)block) : 0;
+
+    return l->encoder + made + LEAT_LANE_EDGES(block) + SLACK;
+}
+
+/* What lanes may take: the rest is for the chunks of other stages. */
+static uint64_t lanes_part(uint64_t limit)
+{
+    return limit / PART_DENOMINATOR * PART_NUMERATOR;
+}
+
+static bool fits(const struct leat_lzma_lanes *l, uint64_t limit, unsigned lanes, uint64_t block)
+{
+    return lanes * lane_need(l, block) <= lanes_part(limit) &&
+           lanes * BLOCKS_PART * (LEAT_LANE_EDGES(block) + SLACK) <= limit;
+}
+
+uint64_t leat_lzma_block(const struct leat_lzma_lanes *l, uint64_t limit)
+{
+    for (unsigned lanes = 2; lanes > 0; lanes--) {
+        for (unsigned n = l->most; n > 0; n--) {
+            uint64_t block = n * l->dictionary;
+
+            if (block >= BLOCK_MIN && fits(l, limit, lanes, block))
+                return block;
+        }
+    }
+    return l->dictionary > BLOCK_MIN ? l->dictionary : BLOCK_MIN;
+}
+
+void leat_lzma_plan_lanes(struct leat_stage *stage, const struct leat_lzma_lanes *l, uint64_t block)
+{
+    uint64_t n = lanes_part(leat_memory_limit(stage)) / lane_need(l, block);
+
+    leat_plan_block(stage, (size_t)block, 0);
+    leat_plan_lanes(stage, n < LEAT_THREADS_MAX ? (unsigned)n : LEAT_THREADS_MAX);
+}

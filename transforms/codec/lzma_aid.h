@@ -49,6 +49,21 @@ unsigned leat_lzma_level(const struct leat_lzma_params *params);
 int leat_lzma_preset(struct leat_stage *stage, const struct leat_lzma_params *params,
                      lzma_options_lzma *ret_options);
 
+/* An encoder in lanes, each of which makes a block of its own. */
+struct leat_lzma_lanes {
+    uint64_t encoder;    /* bytes that the library takes */
+    uint64_t dictionary; /* bytes */
+    unsigned most;       /* a block is so many dictionaries, if it fits */
+    bool gathers;        /* a lane has its output there at once */
+};
+/* leat_lzma_block - bytes of input in a block, 1 MiB or more: as many dictionaries as two lanes have
+ * memory for, else one. Depends on the level and the limit alone, as the bytes that come out depend on
+ * it. */
+uint64_t leat_lzma_block(const struct leat_lzma_lanes *lanes, uint64_t limit);
+/* leat_lzma_plan_lanes - the stage's blocks are of this size, and it has as many lanes as fit. */
+void leat_lzma_plan_lanes(struct leat_stage *stage, const struct leat_lzma_lanes *lanes,
+                          uint64_t block);
+
 /* An instance of the library for a stage. Zeroed, closing it is fine. */
 struct leat_lzma {
     lzma_stream strm;

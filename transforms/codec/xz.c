@@ -15,14 +15,8 @@
 #include "lzma_aid.h"
 
 #define LEVEL_DEFAULT 6
-#define BLOCK_MIN ((uint64_t)1 << 20)
-#define BLOCK_DICTIONARIES 3u /* a block is so many times the dictionary, as with xz, if it fits */
-#define SLACK ((uint64_t)1 << 20) /* chunks on their way, for each lane */
-/* What lanes may take of the limit: 15/16 of it, and the engine keeps blocks to a quarter. */
-#define PART_NUMERATOR 15u
-#define PART_DENOMINATOR 16u
-#define BLOCKS_PART 4u
-#define TAIL_MAX 256u /* bytes of the index and footer that are written at once */
+#define BLOCK_DICTIONARIES 3u /* as with xz */
+#define TAIL_MAX 256u         /* bytes of the index and footer that are written at once */
 
 struct xz_params {
     struct leat_lzma_params lzma;
@@ -85,31 +79,19 @@ static lzma_check check_of(const struct leat_stage *stage)
 
 /* --- how it is cut ---------------------------------------------------------------------------- */
 
-/* Bytes that a lane takes: the library, the block that is made, and the edges on both sides, which
- * hold a block each. */
-static uint64_t lane_need(uint64_t encoder, uint64_t block)
+static struct leat_lzma_lanes lanes_of(const lzma_options_lzma *o, const lzma_filter *filters)
 {
-    return encoder + lzma_block_buffer_bound((size_t)block) + 2 * block + SLACK;
+    return (struct leat_lzma_lanes){.encoder = lzma_raw_encoder_memusage(filters),
+                                    .dictionary = o->dict_size,
+                                    .most = BLOCK_DICTIONARIES,
+                                    .gathers = true};
 }
 
-static bool fits(uint64_t limit, unsigned lanes, uint64_t encoder, uint64_t block)
+static uint64_t block_of(const struct leat_stage *stage, const struct leat_lzma_lanes *lanes)
 {
-    return lanes * lane_need(encoder, block) <= limit / PART_DENOMINATOR * PART_NUMERATOR &&
-           lanes * BLOCKS_PART * (2 * block + SLACK) <= limit;
-}
+    uint64_t given = params_of(stage)->block;
 
-/* Depends on the level and the limit alone, as the bytes that come out depend on it. */
-static uint64_t choose_block(uint64_t limit, uint64_t encoder, uint64_t dictionary)
-{
-    for (unsigned lanes = 2; lanes > 0; lanes--) {
-        for (unsigned n = BLOCK_DICTIONARIES; n > 0; n--) {
-            uint64_t block = n * dictionary;
-
-            if (block >= BLOCK_MIN && fits(limit, lanes, encoder, block))
-                return block;
-        }
-    }
-    return dictionary > BLOCK_MIN ? dictionary : BLOCK_MIN;
+    return given ? given : leat_lzma_block(lanes, leat_memory_limit(stage));
 }
 
 static int xz_plan(struct leat_stage *stage)
@@ -117,47 +99,35 @@ static int xz_plan(struct leat_stage *stage)
     const struct xz_params *p = params_of(stage);
     lzma_options_lzma o;
     lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &o}, {LZMA_VLI_UNKNOWN, NULL}};
-    uint64_t limit = leat_memory_limit(stage), block = p->block, encoder, lanes;
+    struct leat_lzma_lanes lanes;
     int r = leat_lzma_preset(stage, &p->lzma, &o);
 
     if (r < 0)
         return r;
     if (!lzma_check_is_supported(check_of(stage)))
         return leat_fail(stage, LEAT_EUNSUPPORTED, "liblzma does not have this check");
-    encoder = lzma_raw_encoder_memusage(filters);
-    if (block == 0)
-        block = choose_block(limit, encoder, o.dict_size);
-    lanes = limit / PART_DENOMINATOR * PART_NUMERATOR / lane_need(encoder, block);
-    leat_plan_block(stage, (size_t)block, 0);
-    leat_plan_lanes(stage, lanes < LEAT_THREADS_MAX ? (unsigned)lanes : LEAT_THREADS_MAX);
+    lanes = lanes_of(&o, filters);
+    leat_lzma_plan_lanes(stage, &lanes, block_of(stage, &lanes));
     return 0;
 }
 
 /* --- a lane ----------------------------------------------------------------------------------- */
 
-/* The block's size is not in the state, but the plan's choice can be made again. */
-static uint64_t block_size(struct leat_stage *stage, const struct xz *x)
-{
-    uint64_t given = params_of(stage)->block;
-
-    return given ? given
-                 : choose_block(leat_memory_limit(stage), lzma_raw_encoder_memusage(x->filters),
-                                x->options.dict_size);
-}
-
 static int xz_open(struct leat_stage *stage)
 {
     struct xz *x = leat_state(stage);
+    struct leat_lzma_lanes lanes;
     int r = leat_lzma_preset(stage, &params_of(stage)->lzma, &x->options);
 
     if (r < 0)
         return r;
     x->filters[0] = (lzma_filter){LZMA_FILTER_LZMA2, &x->options};
     x->filters[1] = (lzma_filter){LZMA_VLI_UNKNOWN, NULL};
-    r = leat_lzma_init_charged(&x->lzma, stage, lzma_raw_encoder_memusage(x->filters));
+    lanes = lanes_of(&x->options, x->filters);
+    r = leat_lzma_init_charged(&x->lzma, stage, lanes.encoder);
     if (r < 0)
         return r;
-    x->made_size = lzma_block_buffer_bound((size_t)block_size(stage, x));
+    x->made_size = lzma_block_buffer_bound((size_t)block_of(stage, &lanes));
     x->made = leat_alloc(stage, x->made_size);
     return x->made ? 0 : LEAT_ENOMEM;
 }
@@ -378,9 +348,10 @@ const struct leat_stage_type leat_stage_xz = {
         "states its sizes, so that unxz and xz -T decode them in parallel.\n\n"
         "A block is three dictionaries as with xz -T (24 MiB at level 6), if two workers with such "
         "blocks fit in --memory; otherwise two, or one. So the bytes may depend on --memory; with "
-        "--block-size they do not. A flush mark (see flush) ends a block. A worker takes, of --memory, about 170 MiB at level 6 with "
-        "blocks of 24 MiB (give 512M for two), 118 MiB with blocks of 8 MiB (which is what fits "
-        "twice in 256M), and 900 MiB at level 9.",
+        "--block-size they do not. A flush mark (see flush) ends a block. A worker takes, of "
+        "--memory, about 170 MiB at level 6 with blocks of 24 MiB (give 512M for two), 120 MiB with "
+        "blocks of 8 MiB (which is what fits twice in 256M), and 880 MiB at level 9 with blocks of one "
+        "dictionary.",
     .examples = "read big.log : xz -6 : write --force big.copy.xz\n"
                 "zero -n 1M : xz --fast --check=crc32 : count -c",
     .kind = LEAT_TRANSFORM,
