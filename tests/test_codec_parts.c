@@ -465,3 +465,32 @@ TEST(test_ranges_that_cannot_be_are_refused)
     free(z.data);
     free(plain.data);
 }
+
+/* The second frame of five, by itself and with those around it. */
+TEST(test_the_frames_of_a_range_are_verified_up_to_their_ends)
+{
+    static const char *const ranges[] = {"1024:1", "1030:100", "2047:1", "100:1000", "1500:1000"};
+    struct codec_bytes plain = codec_text(5000, 10), z = encode(short_frames.encode, &plain, 1);
+    size_t table = z.len - 9 - 5 * 8, end; /* of the second frame */
+    struct memio io;
+    char path[512];
+
+    end = z.data[table] + 256u * z.data[table + 1] + z.data[table + 8] + 256u * z.data[table + 9];
+    snprintf(path, sizeof(path), "%s/seekable.zst", test_tmp_dir());
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        for (size_t k = 0; k < 12; k++) { /* its last bytes, and its decoded size in the table */
+            size_t at = k < 8 ? end - 1 - k : table + 8 + 4 + (k - 8);
+
+            z.data[at] ^= 1;
+            codec_write(path, z.data, z.len);
+            ASSERT_EQ(run_range(&io, path, ranges[i], 1 + i % 3), LEAT_ECORRUPT);
+            memio_free(&io);
+            z.data[at] ^= 1;
+        }
+        codec_write(path, z.data, z.len);
+        ASSERT_EQ(run_range(&io, path, ranges[i], 1 + i % 3), 0);
+        memio_free(&io);
+    }
+    free(z.data);
+    free(plain.data);
+}

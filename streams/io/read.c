@@ -407,7 +407,9 @@ const struct leat_stage_type leat_stage_read = {
         "makes it: it counts bytes of the contents, the seek table at the end of FILE tells which "
         "frames hold them, and only those are read. unzstd must be the next stage; what comes out "
         "of it is the range. OFFSET: goes up to the end. A file without a seek table, and a range "
-        "that ends beyond the contents, are errors.",
+        "that ends beyond the contents, are errors. The frames that are read are verified up to "
+        "their ends, and against the table. The table itself has no checksum: damage to what it says of the "
+        "frames before them may go unnoticed.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,

@@ -122,6 +122,7 @@ static void add_frame(struct leat_range *range, uint64_t at, uint64_t made, uint
         range->skip = range->offset - decoded_at;
     }
     range->bytes = at + made - range->from;
+    range->behind += decoded; /* made less by the rest when all are found */
 }
 
 int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint64_t size,
@@ -155,11 +156,18 @@ int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint
                          "%s: the range ends beyond the contents, which are of %" PRIu64 " bytes",
                          name, decoded_at);
     range->left = range->length != UINT64_MAX ? range->length : decoded_at - range->offset;
+    range->behind -= range->skip + range->left;
     return 0;
 }
 
 /* --- cutting it out --------------------------------------------------------------------------- */
 
+static int fail_cut(struct leat_stage *s, const char *how)
+{
+    return leat_fail(s, LEAT_ECORRUPT, "the frames hold %s than the seek table says", how);
+}
+
+/* Goes on behind the range: a frame's checksum is at its end, and the table may be wrong. */
 static int cut_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct leat_range *range = leat_read_range(leat_shared(s));
@@ -179,11 +187,13 @@ static int cut_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
         range->left -= n;
         n = in->len - in->pos;
     }
-    if (range->left == 0)
-        return LEAT_END;
-    if (in->end && in->pos == in->len)
-        return leat_fail(s, LEAT_ECORRUPT, "the frames hold less than the seek table says");
-    return LEAT_MORE;
+    if (n > range->behind)
+        return fail_cut(s, "more");
+    range->behind -= n;
+    in->pos += n;
+    if (!in->end)
+        return LEAT_MORE;
+    return range->skip + range->left + range->behind > 0 ? fail_cut(s, "less") : LEAT_END;
 }
 
 const struct leat_stage_type leat_range_cut = {

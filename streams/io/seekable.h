@@ -14,7 +14,8 @@ struct leat_range {
     uint64_t offset, length; /* of the contents; length UINT64_MAX: to the end */
     /* Found: */
     uint64_t from, bytes; /* the part of the file */
-    uint64_t skip, left;  /* of what it holds: not wanted, then wanted */
+    /* Of what it holds, by the table: not wanted, then wanted, then not wanted. */
+    uint64_t skip, left, behind;
 };
 
 /* leat_range_parse - "OFFSET:LENGTH" or "OFFSET:". Returns 0 or LEAT_EUSAGE. */
