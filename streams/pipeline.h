@@ -70,6 +70,7 @@ struct leat_pipeline {
     struct leat_error error;
     struct leat_error detached;  /* of a branch that does not stop the others */
     struct leat_retired retired; /* sinks of the parts that have ended */
+    struct leat_claims claims;   /* files that are outputs */
     bool cancelled;              /* the error is the caller's, and stays */
     bool committing;
     bool running;
@@ -79,8 +80,7 @@ struct leat_pipeline {
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */
     struct leat_actor conductor;
-    struct leat_claims claims;       /* the conductor's, while it opens: files but those of parts */
-    struct leat_directories renamed; /* and while it commits */
+    struct leat_directories renamed; /* the conductor's, while it commits */
     struct leat_on_loop on;
     leat_done_cb done;
     void *done_arg;

@@ -77,6 +77,22 @@ static int open_stream(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
 
+/* A file that grows while the pipeline runs: who reads it must not read what is written now. */
+static int claim_open(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct stat info;
+    int r;
+
+    if (!f->fd.is_regular)
+        return 0;
+    if (fstat(f->fd.fd, &info) < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    pthread_mutex_lock(&s->pipeline->lock);
+    r = leat_claims_add_open(&s->pipeline->claims, &info);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    return r < 0 ? leat_fail(s, r, "out of memory") : 0;
+}
+
 static int open_append(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
 {
     int fd = open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666), r;
@@ -85,7 +101,7 @@ static int open_append(struct leat_stage *s, struct leat_outfile *f, const struc
         return leat_fail_errno(s, errno, "%s", f->shown);
     f->size_before = f->target_existed ? (uint64_t)st->st_size : 0;
     r = leat_fd_own(&f->fd, fd);
-    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
+    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : claim_open(s, f);
 }
 
 /* A name beside the target that nobody guesses or shares. */
@@ -137,31 +153,49 @@ static int open_temp(struct leat_stage *s, struct leat_outfile *f, const struct 
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
 
-/* The file that a path means, through symbolic links; one that points nowhere is its target. */
-static char *resolve(const char *path)
+/* Where a symbolic link points; NULL with errno: it is none, or there is no memory. */
+static char *follow(const char *path)
 {
-    char *real = realpath(path, NULL), link[PATH_MAX];
-    ssize_t n;
+    const char *slash = strrchr(path, '/');
+    char link[PATH_MAX], *target;
+    ssize_t n = readlink(path, link, sizeof link);
+    int dir = n > 0 && link[0] != '/' && slash ? (int)(slash - path) + 1 : 0;
 
-    if (real || errno != ENOENT)
-        return real;
-    n = readlink(path, link, sizeof link - 1);
-    if (n <= 0)
-        return strdup(path);
-    link[n] = '\0';
-    if (link[0] != '/' && strrchr(path, '/')) {
-        if (asprintf(&real, "%.*s%s", (int)(strrchr(path, '/') - path) + 1, path, link) < 0)
-            return NULL;
-        return real;
-    }
-    return strdup(link);
+    if (n < 0 || asprintf(&target, "%.*s%.*s", dir, path, (int)n, link) < 0)
+        return NULL;
+    return target;
 }
 
-/* Two stages that make the same file: one of them would be lost. Parts have numbers. */
+/* The file that a path means, through symbolic links; if the last of them points nowhere, what it
+ * points to. */
+static char *resolve(const char *path)
+{
+    char *at = strdup(path);
+
+    while (at) {
+        char *real = realpath(at, NULL), *next = NULL;
+
+        if (!real && errno == ENOENT) {
+            next = follow(at);
+            if (!next && errno != ENOMEM)
+                return at;
+        }
+        free(at);
+        if (!next)
+            return real;
+        at = next;
+    }
+    return NULL;
+}
+
+/* Two stages that make the same file: one of them would be lost. */
 static int claim(struct leat_stage *s, struct leat_outfile *f)
 {
-    int r = s->part_name ? 0 : leat_claims_add(&s->pipeline->claims, f->path);
+    int r;
 
+    pthread_mutex_lock(&s->pipeline->lock); /* several stages may run parts */
+    r = leat_claims_add(&s->pipeline->claims, f->path);
+    pthread_mutex_unlock(&s->pipeline->lock);
     if (r == LEAT_EEXIST)
         return leat_fail(s, LEAT_EUSAGE, "%s: is the output of another stage, too", f->shown);
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
@@ -172,6 +206,8 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
     struct stat st = {0};
     int r;
 
+    if (!*f->shown)
+        return leat_fail(s, LEAT_EUSAGE, "the name of the file is empty");
     f->path = resolve(f->shown);
     if (!f->path)
         return leat_fail_errno(s, errno, "%s", f->shown);
@@ -205,7 +241,7 @@ static int open_inherited(struct leat_stage *s, struct leat_outfile *f, int inhe
         return leat_fail(
             s, LEAT_EUSAGE,
             "compressed data is not written to a terminal; redirect it or use --force");
-    return 0;
+    return claim_open(s, f);
 }
 
 /* A FIFO, opened yet or not, has no page cache to be kept out of. */

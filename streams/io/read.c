@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../pipeline.h"
 #include "direct.h"
 #include "io.h"
 #include "seekable.h"
@@ -26,6 +27,7 @@ struct read_state {
     const char *name;    /* of the current one */
     uint64_t skip;       /* bytes still to be skipped: what cannot seek is read over */
     uint64_t left;       /* bytes still wanted, of all files */
+    uint64_t file_left;  /* the same of the current one */
     uint64_t pos, total; /* of all files; total 0: not known */
     uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
@@ -86,6 +88,8 @@ static int measure(struct leat_stage *s)
         int r = standard ? fstat(STDIN_FILENO, &info) : stat(files->v[i], &info);
         uint64_t size;
 
+        if (!*files->v[i])
+            return leat_fail(s, LEAT_EUSAGE, "the name of a file is empty");
         if (r < 0 || (!standard && access(files->v[i], R_OK) < 0))
             return leat_fail_errno(s, errno, "%s", shown(files->v[i]));
         if (S_ISDIR(info.st_mode))
@@ -189,6 +193,28 @@ static ssize_t read_some(struct read_state *st, void *to, size_t n)
     return leat_fd_read(&st->fd, to, n);
 }
 
+/* What the pipeline itself adds to the file is not input, or there would be no end. */
+static int bound_file(struct leat_stage *s)
+{
+    struct read_state *st = leat_state(s);
+    uint64_t size, at;
+    struct stat info;
+
+    st->file_left = UINT64_MAX;
+    if (!st->fd.is_regular)
+        return 0;
+    if (fstat(st->fd.fd, &info) < 0)
+        return leat_fail_errno(s, errno, "%s", shown(st->name));
+    pthread_mutex_lock(&s->pipeline->lock);
+    size = leat_claims_size(&s->pipeline->claims, &info);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    if (size == UINT64_MAX)
+        return 0;
+    at = (uint64_t)lseek(st->fd.fd, 0, SEEK_CUR);
+    st->file_left = at < size ? size - at : 0;
+    return 0;
+}
+
 static int open_next(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -212,7 +238,8 @@ static int open_next(struct leat_stage *s)
         (void)posix_fadvise(st->fd.fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint */
     if (st->skip > 0)
         st->skip -= leat_fd_skip(&st->fd, st->skip);
-    return begin_direct(s);
+    r = bound_file(s);
+    return r < 0 ? r : begin_direct(s);
 }
 
 bool leat_read_is_plain(const struct leat_node *node)
@@ -258,6 +285,7 @@ void leat_read_moved(struct leat_stage *s, uint64_t n)
     }
     st->pos += n;
     st->left -= n;
+    st->file_left -= n; /* if it has no bound, not to be seen */
     leat_position(s, st->pos, st->total);
 }
 
@@ -265,9 +293,9 @@ struct leat_fd *leat_read_current(struct leat_stage *s, uint64_t *ret_left)
 {
     struct read_state *st = leat_state(s);
 
-    if (st->fd.fd < 0 || st->skip > 0 || st->wait_first || st->left == 0)
+    if (st->fd.fd < 0 || st->skip > 0 || st->wait_first || st->left == 0 || st->file_left == 0)
         return NULL;
-    *ret_left = st->left;
+    *ret_left = st->left < st->file_left ? st->left : st->file_left;
     return &st->fd;
 }
 
@@ -331,7 +359,9 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             return LEAT_MORE;
         if (st->skip == 0 && room > st->left)
             room = (size_t)st->left;
-        n = read_some(st, to, room);
+        if (room > st->file_left)
+            room = (size_t)st->file_left;
+        n = room > 0 ? read_some(st, to, room) : 0;
         got = n > 0 ? drop_skipped(st, to, (size_t)n) : 0;
         if (got > st->left)
             got = (size_t)st->left;

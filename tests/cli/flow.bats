@@ -243,6 +243,14 @@ each_place() {
     run -3 leat read log : require --min-lines=30000 : write out
     has 'has 20000 lines, --min-lines is 30000'
     run -7 leat read log : require --max-bytes=1K : write out
+    rm out
+    for force in '' --force; do
+        run -2 leat $force read log : tee [ split -n 9000 'p-{n}' ] : write p-1
+        has 'p-1: is the output of another stage, too'
+        run -2 leat $force read log : tee [ split -n 9000 'p-{n}' ] : split -n 5000 './p-{n}'
+        run -2 leat $force read log : split -n 9000 [ tee [ write 'p-{n}' ] : gzip : write 'p-{n}' ]
+    done
+    none here
     has 'at least 1025 bytes, --max-bytes is 1024'
     has '(byte 1024)'
     none

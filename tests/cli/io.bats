@@ -165,6 +165,58 @@ setup() {
     only log dir dir/target link
 }
 
+@test "write through symbolic links that point nowhere makes what they point to" {
+    mkdir dir
+    ln -s dir/link one
+    ln -s target dir/link
+    leat read log : write one
+    [ -L one ] && [ -L dir/link ]
+    same log dir/target
+    rm dir/target
+    leat --force read log : write one
+    leat read log : write --append one
+    cmp dir/target <(cat log log)
+    run -2 leat --force read log : tee [ write one ] : write dir/target
+    ln -s b a
+    ln -s a b
+    run -1 leat read log : write a
+    has 'write (#2): a: Too many levels of symbolic links'
+    only a b dir dir/link dir/target log one
+}
+
+@test "a file without a name is known before anything runs" {
+    run -2 leat read log : write ''
+    has 'write (#2): the name of the file is empty'
+    run -2 leat read '' : null
+    has 'read (#1): the name of a file is empty'
+    only log
+}
+
+@test "what is read does not grow by what the pipeline adds to it" {
+    cp log want
+    for job in 'write --append log' 'pass : write --append hard' 'write --append soft' \
+        'tee [ write --append log ] : null' 'write --direct --append log'; do
+        [[ $job != *direct* ]] || (no_direct_io) || continue
+        cp want log
+        ln -f log hard
+        ln -sf log soft
+        bounded "$LEAT" read log : $job
+        cmp log <(cat want want)
+        cp want log
+        bounded "$LEAT" read --offset=100 log log : $job
+        cmp log <(cat want want | tail -c +101 | cat want -)
+    done
+    cp want log
+    bounded "$LEAT" read log >>log
+    cmp log <(cat want want)
+    cp want log
+    bounded "$LEAT" pass <log >>log
+    cmp log <(cat want want)
+    cp want log
+    bounded "$LEAT" read log 1<>log
+    cmp log want
+}
+
 @test "write --append adds to what is there" {
     echo first >out
     leat read log : write --append out
