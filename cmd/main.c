@@ -142,7 +142,8 @@ int main(int argc, char **argv)
     if (!guard_standard_fds())
         return 1;
     (void)setlocale(LC_CTYPE, "");
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* what they are about is an error of the write */
+    (void)signal(SIGXFSZ, SIG_IGN);
     config_init(&config);
     status = dispatch(&config, argc, argv);
     config_done(&config);

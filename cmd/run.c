@@ -1,8 +1,8 @@
 /* run.c - a pipeline on a loop: signals, progress, outcome, exit status.
  *
  * The first SIGINT, SIGTERM or SIGHUP cancels the pipeline, which removes what was not committed;
- * then we end by that signal, so that a shell's loop stops too. One more, a second after the
- * first, ends us at once: by then something hangs.
+ * then we end by that signal, so that a shell's loop stops too. After one more, if it takes longer than
+ * the grace time, we end at once: by then something hangs.
  */
 
 #include <poll.h>
@@ -15,7 +15,7 @@
 
 #include "cmd.h"
 
-#define GRACE_MS 1000u
+#define GRACE_MS 3000u /* a child that is deaf to SIGTERM is gone by then */
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 #define N_SIGNALS (sizeof signals / sizeof *signals)
@@ -165,8 +165,8 @@ static int finish(struct run *run, const struct job *job, int started)
         return watch_status;
     status = leat_exit_status(error->code);
     if (error->code == LEAT_EPIPE && stdout_is_gone())
-        number = SIGPIPE; /* whoever read us has gone: nothing to say */
-    else if (error->code == LEAT_ECANCELLED && run->signal > 0)
+        number = SIGPIPE;     /* whoever read us has gone: nothing to say */
+    else if (run->signal > 0) /* a child may have had it first, and failed of it */
         number = run->signal;
     if (number > 0)
         status = 128 + number;

@@ -47,12 +47,23 @@ struct child {
 
 /* --- starting and ending ---------------------------------------------------------------------- */
 
+/* What a shell or nohup(1) has us ignore, the child ignores, too; what the program that we are part of
+ * ignores for itself, such as SIGPIPE, is not handed on. */
+static void keep_the_users(sigset_t *defaults)
+{
+    static const int users[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+
+    sigfillset(defaults);
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++)
+        sigdelset(defaults, users[i]);
+}
+
 /* Everything as a program expects it to be at its start. */
 static int spawn(pid_t *ret_pid, char *const *argv, int in, int out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    sigset_t all, none;
+    sigset_t defaults, none;
     int r = posix_spawn_file_actions_init(&actions);
 
     if (r)
@@ -62,14 +73,14 @@ static int spawn(pid_t *ret_pid, char *const *argv, int in, int out)
         posix_spawn_file_actions_destroy(&actions);
         return r;
     }
-    sigfillset(&all);
+    keep_the_users(&defaults);
     sigemptyset(&none);
     if (in >= 0)
         r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     if (!r && out >= 0)
         r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     if (!r)
-        r = posix_spawnattr_setsigdefault(&attr, &all);
+        r = posix_spawnattr_setsigdefault(&attr, &defaults);
     if (!r)
         r = posix_spawnattr_setsigmask(&attr, &none);
     if (!r)

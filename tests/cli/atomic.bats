@@ -115,9 +115,13 @@ fails() {
 }
 
 @test "a file size limit" {
-    run bash -c 'ulimit -f 64; trap "" XFSZ; exec "$LEAT" read log : write out'
-    is 1
-    only log log.gz
+    for threads in 1 2; do
+        run bash -c 'ulimit -f 64; exec env --default-signal=XFSZ "$LEAT" "$@"' leat \
+            --threads=$threads read log : write out
+        is 1
+        has 'write (#2): out: File too large'
+        only log log.gz
+    done
 }
 
 @test "a read error in the middle" {

@@ -110,6 +110,43 @@ aborted() {
     [ -z "$(ls -A work)" ]
 }
 
+@test "two signals do not leave behind a child that is deaf to them, or a temporary" {
+    start read ../feed : tee [ write result ] : exec sh -c 'trap "" TERM HUP; echo $$ >../pid; while :; do read -r line || exec sleep 1000; done'
+    wait_for test -s pid
+    wait_for settled "$pid"
+    kill -HUP "$pid"
+    kill -TERM "$pid" # another one: two of the same may be one
+    ends_with 143
+    gone "$(cat pid)"
+    [ -z "$(ls -A work)" ]
+}
+
+@test "a signal to the whole group ends it as the signal would, whoever is told first" {
+    for _ in 1 2 3 4 5; do
+        rm -f pid
+        (cd work && exec setsid env --default-signal=INT "$LEAT" read ../feed : \
+            exec sh -c 'echo $$ >../pid; exec cat' : write result) 2>err &
+        pid=$!
+        wait_for test -s pid
+        # The child is gone before leat is told: that is what a race may come to.
+        kill -STOP "$pid"
+        kill -INT "$(cat pid)" "$pid"
+        kill -CONT "$pid"
+        ends_with 130
+        [ -z "$(ls -A work)" ]
+    done
+}
+
+@test "what nohup has ignored is ignored by a child, too, and nothing else" {
+    ignored() {
+        (trap '' "$1" PIPE XFSZ; exec "$LEAT" exec grep SigIgn /proc/self/status) |
+            (read -r _ mask; echo $((0x$mask & 0x7fffffff)))
+    }
+    [ "$(ignored HUP)" = 1 ]
+    [ "$(ignored INT)" = 2 ]
+    [ "$(ignored CHLD)" = 0 ]
+}
+
 @test "SIGUSR1 prints one status line and goes on" {
     start read ../feed : gzip : write result
     wait_for settled "$pid"
