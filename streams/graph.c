@@ -154,6 +154,18 @@ int leat_graph_build(struct leat_pipeline *p)
     return g.failed ? LEAT_ENOMEM : 0;
 }
 
+void leat_graph_failed(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_links; i++) {
+        const struct leat_link *link = &p->links[i];
+        struct leat_stage_info *from = &p->infos[link->from - p->infos];
+        bool lets_go = link->port > 0 && (from->flags & LEAT_DETACHES);
+
+        if (link->to == info && !lets_go && !atomic_exchange(&from->failed_below, true))
+            leat_graph_failed(p, from);
+    }
+}
+
 size_t leat_graph_index(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
     size_t at = 0;

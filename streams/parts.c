@@ -349,7 +349,7 @@ uint64_t leat_parts_size(const struct leat_segment *owner)
 
 bool leat_parts_failed(const struct leat_segment *seg)
 {
-    if (atomic_load(&seg->parts->failed))
+    if (atomic_load(&seg->parts->failed) || atomic_load(&leat_parts_info(seg->parts)->failed_below))
         return true;
     return seg->parts->active && leat_edge_reason(seg->ports[0].edge) == LEAT_REASON_FAILED;
 }

@@ -172,16 +172,26 @@ void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info 
     } else if (!p->error.code ||
                (!p->cancelled && is_consequence(p->error.code) && !is_consequence(error->code))) {
         p->error = *error;
+        atomic_store(&p->failed, true);
         news = true;
     }
     pthread_mutex_unlock(&p->lock);
     if (news)
         leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
+    if (info && error->code != LEAT_ECANCELLED)
+        leat_graph_failed(p, info);
+    if (atomic_load(&p->phase) == LEAT_PHASE_RUN)
+        leat_pipeline_wake_all(p);
 }
 
 bool leat_pipeline_aborted(struct leat_pipeline *p)
 {
     return atomic_load_explicit(&p->aborted, memory_order_acquire);
+}
+
+bool leat_pipeline_failed(struct leat_pipeline *p)
+{
+    return atomic_load_explicit(&p->failed, memory_order_acquire);
 }
 
 void leat_pipeline_wake_all(struct leat_pipeline *p)

@@ -76,6 +76,7 @@ struct leat_pipeline {
     bool running;
 
     atomic_bool aborted;
+    atomic_bool failed; /* there is an error */
     atomic_bool finishing;
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */
@@ -99,6 +100,9 @@ int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_pl
                             const struct leat_settings *settings,
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 bool leat_pipeline_aborted(struct leat_pipeline *pipeline);
+/* leat_pipeline_failed - there is an outcome, and it is not success. What was produced before is still
+ * delivered to streaming outputs. */
+bool leat_pipeline_failed(struct leat_pipeline *pipeline);
 void leat_pipeline_segment_done(struct leat_pipeline *pipeline, struct leat_segment *segment);
 /* leat_pipeline_wake_all - run every segment: something they all must notice. */
 void leat_pipeline_wake_all(struct leat_pipeline *pipeline);
@@ -115,6 +119,9 @@ int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_er
 /* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_graph_build(struct leat_pipeline *pipeline);
+/* leat_graph_failed - the stage has failed: so has what its input came from, up to a junction that lets
+ * such a branch go. For junctions whose branch ended early, benignly: no edge tells them. */
+void leat_graph_failed(struct leat_pipeline *pipeline, const struct leat_stage_info *info);
 /* leat_graph_index - the stage's index among those that show. */
 size_t leat_graph_index(const struct leat_pipeline *pipeline, const struct leat_stage_info *info);
 

@@ -313,6 +313,13 @@ void leat_segment_abort(struct leat_segment *seg)
     seg->out_gone = true;
 }
 
+void leat_segment_abandon(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (!seg->slots[i].done && seg->slots[i].stopping && !seg->slots[i].failed)
+            leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
+}
+
 /* The flow that stage i's input has come to. */
 enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
 {

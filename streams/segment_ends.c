@@ -192,6 +192,8 @@ bool leat_outlet_cancelled(struct leat_segment *seg)
     for (size_t k = 0; k < seg->n_ports; k++)
         if (!seg->ports[k].gone && leat_edge_reason(seg->ports[k].edge) != LEAT_REASON_NONE)
             port_gone(seg, &seg->ports[k]);
+    if (seg->n > 0 && atomic_load(&seg->slots[seg->n - 1].info->failed_below))
+        seg->out_failed = true;
     return seg->out_failed || all_gone(seg);
 }
 

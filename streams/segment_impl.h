@@ -18,6 +18,9 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed);
 void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why);
 /* leat_segment_abort - everything is being given up: SIGINT, a time limit, a stall. */
 void leat_segment_abort(struct leat_segment *seg);
+/* leat_segment_abandon - the pipeline has failed: stages that have no more to do with the stream, and
+ * only wait for something of their own, need not go on. */
+void leat_segment_abandon(struct leat_segment *seg);
 /* leat_segment_flow_into - the flow that stage i's input has come to. */
 enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i);
 /* leat_segment_finish - all stages are done and all output is gone: tell both sides. */

@@ -152,6 +152,8 @@ bool leat_segment_run(struct leat_actor *actor)
     wake_waiting(seg);
     if (leat_pipeline_aborted(seg->pipeline))
         leat_segment_abort(seg);
+    else if (leat_pipeline_failed(seg->pipeline))
+        leat_segment_abandon(seg);
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_alarm(seg, i);
     run = run_turns(seg);

@@ -131,6 +131,13 @@ static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
     return LEAT_TURN_WENT;
 }
 
+/* Upstream may go on or end; the stage itself has to wait. */
+static void step_enough(struct leat_segment *seg, size_t i)
+{
+    leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_DONE);
+    leat_segment_give_up(seg, i, LEAT_STOP_DONE);
+}
+
 /* Consume n bytes from the head of the slot's input. */
 static void consume(struct leat_slot *s, size_t n)
 {
@@ -333,6 +340,10 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     }
     if (r == LEAT_END) {
         step_ended(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_ENOUGH) {
+        step_enough(seg, i);
         return LEAT_TURN_WENT;
     }
     if (r == LEAT_WAIT)

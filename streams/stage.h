@@ -24,6 +24,9 @@ enum leat_step {
     /* As MORE, and a flush mark stands behind what the stage has given so far: all before it is to
      * come out of every stage that follows. See LEAT_FLUSHES. */
     LEAT_FLUSHED = 5,
+    /* Sinks with `stop`: no more input is wanted, which upstream is told benignly, but it is not over:
+     * `stop` is called with LEAT_STOP_DONE, and step from then on as after that. */
+    LEAT_ENOUGH = 6,
 };
 
 /* The input cursor: one contiguous piece of the stream. The step advances pos. */

@@ -411,3 +411,114 @@ TEST(test_a_detached_branch_that_fails_is_alone)
         memio_free(&io);
     }
 }
+
+/* --- a stage that has had enough and is not through ------------------------------------------- */
+
+/* A sink that wants no more as soon as there is something, and then waits. */
+struct enough {
+    bool for_ever; /* until all is given up; else it fails in a moment */
+    int dones, aborts;
+};
+
+static int enough_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct enough *e = memio_given(s);
+
+    (void)out;
+    if (e->dones == 0)
+        return in->len > 0 || in->end ? LEAT_ENOUGH : LEAT_MORE;
+    ASSERT_EQ(in->len, 0);
+    if (e->aborts > 0)
+        return leat_fail(s, LEAT_ECANCELLED, "stopped");
+    if (!e->for_ever && e->dones++ > 2)
+        return leat_fail(s, LEAT_ECHILD, "it was all in vain");
+    leat_wait_ms(s, e->for_ever ? (uint64_t)1000 * 60 * 60 * 24 : 1);
+    return LEAT_WAIT;
+}
+
+static void enough_stop(struct leat_stage *s, enum leat_stop why)
+{
+    struct enough *e = memio_given(s);
+
+    e->dones += why == LEAT_STOP_DONE;
+    e->aborts += why == LEAT_STOP_ABORT;
+}
+
+static const struct leat_stage_type enough_type = {
+    .name = "enough",
+    .summary = "wants little, and waits",
+    .kind = LEAT_SINK,
+    .params_size = sizeof(struct memio_params),
+    .options = memio_option,
+    .step = enough_step,
+    .stop = enough_stop,
+};
+
+static void add_enough(struct leat_registry *registry, void *arg)
+{
+    (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &enough_type), 0);
+}
+
+/* memsource : BEFORE enough --at=E AFTER : memsink, of an endless source. */
+static int run_enough(struct memio *io, struct enough *e, const char *before, const char *after)
+{
+    char text[TEXT_MAX];
+
+    io->registered = add_enough;
+    io->discard = true;
+    snprintf(text, sizeof text, "%s enough --at=%lld %s", before, (long long)(intptr_t)e, after);
+    test_context("%s enough %s, executor %d", before, after, (int)io->settings.executor);
+    return memio_run(io, text);
+}
+
+TEST(test_a_stage_that_fails_when_it_has_long_had_enough_ends_an_endless_job)
+{
+    static const char *const before[] = {
+        "tee [", "tee [ head -n 1 :", "tee [ gzip : gunzip :", "tee [ split -n 1G [ head -n 1 :",
+        "tee --slow=drop [ tee [ null ] [ head -n 2 :"};
+    static const char *const after[] = {"]", "]", "]", "] ]", "] : null ]"};
+
+    for (size_t e = 0; e < 3; e++)
+        for (size_t i = 0; i < 5; i++) {
+            struct memio io = input();
+            struct enough enough = {.for_ever = false};
+
+            io.in_repeat = UINT64_MAX / 8192;
+            io.settings.executor = executors[e];
+            ASSERT_EQ(run_enough(&io, &enough, before[i], after[i]), LEAT_ECHILD);
+            ASSERT_STREQ(io.error.stage_name, "enough");
+            memio_free(&io);
+        }
+}
+
+TEST(test_a_stage_that_has_had_enough_is_stopped_when_the_pipeline_fails)
+{
+    for (size_t e = 0; e < 3; e++) {
+        struct memio io = input();
+        struct enough enough = {.for_ever = true};
+
+        io.in_repeat = UINT64_MAX / 8192;
+        io.settings.executor = executors[e];
+        ASSERT_EQ(run_enough(&io, &enough, "tee [", "] : require --max-bytes=1M"), LEAT_ELIMIT);
+        ASSERT_EQ(enough.dones, 1);
+        ASSERT_EQ(enough.aborts, 1);
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_detached_branch_that_has_had_enough_may_fail)
+{
+    for (size_t e = 0; e < 3; e++) {
+        struct memio io = input();
+        struct enough enough = {.for_ever = false};
+
+        io.in_repeat = 100;
+        io.settings.executor = executors[e];
+        ASSERT_EQ(run_enough(&io, &enough, "tee --on-error=detach [ head -n 1 :", "]"),
+                  LEAT_EBATCH);
+        ASSERT_EQ(io.out_len, 100 * io.in_len);
+        ASSERT_EQ(io.commits, 1);
+        memio_free(&io);
+    }
+}

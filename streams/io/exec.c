@@ -37,7 +37,7 @@ struct child {
     atomic_bool killed;
     atomic_bool unwanted; /* downstream wanted no more: its status does not count */
     siginfo_t ended;      /* how; set when it is not live any more */
-    /* Of the half that takes, in the middle: */
+    /* Of the half that takes: */
     int watch_fd; /* as pid_fd, of its own */
     bool watched;
     /* Of the half that waits for it: */
@@ -163,7 +163,8 @@ static int judge(struct leat_stage *s, struct child *c, const siginfo_t *info)
         return LEAT_END;
     if (info->si_code == CLD_EXITED)
         return leat_fail(s, LEAT_ECHILD, "%s exited with status %d", name, info->si_status);
-    return leat_fail(s, LEAT_ECHILD, "%s was killed by signal %d (%s)", name, info->si_status,
+    return leat_fail(s, info->si_status == SIGPIPE ? LEAT_EPIPE : LEAT_ECHILD,
+                     "%s was killed by signal %d (%s)", name, info->si_status,
                      sigdescr_np(info->si_status) ? sigdescr_np(info->si_status) : "?");
 }
 
@@ -329,53 +330,9 @@ static int take(struct leat_stage *s, struct child *c, struct leat_in *in)
     return in->end ? LEAT_END : LEAT_MORE;
 }
 
-static int last_open(struct leat_stage *s)
-{
-    return start(s, true, false);
-}
-
-static int last_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
-{
-    struct child *c = leat_state(s);
-    int r;
-
-    (void)out;
-    if (atomic_load(&c->killed))
-        return wait_killed(s, c);
-    r = c->to.fd >= 0 ? take(s, c, in) : LEAT_END;
-    if (r != LEAT_END)
-        return r;
-    (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    in->pos = in->len;
-    return wait_for(s, c);
-}
-
-static void last_stop(struct leat_stage *s, enum leat_stop why)
-{
-    struct child *c = leat_state(s);
-
-    if (why == LEAT_STOP_ABORT)
-        kill_child(c);
-    (void)leat_fd_close(&c->to); /* killed first: it must not take this for a good end */
-}
-
-static void last_close(struct leat_stage *s)
-{
-    struct child *c = leat_state(s);
-
-    (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    (void)leat_fd_close(&c->from);
-    half_closed(c);
-}
-
-static int middle_open(struct leat_stage *s)
-{
-    return start(s, true, true);
-}
-
-/* The child takes no more, and the other half waits for it. If it died, what feeds it need not go on
- * until that has come round: in a branch of tee it may be long. A pipe closes a moment before the
- * process is gone, so it is given that. Returns END, WAIT, or the failure. */
+/* The child takes no more. If it died, what feeds it need not go on until that has come round: in a
+ * branch of tee it may be long. A pipe closes a moment before the process is gone, so it is given
+ * that. Returns END, WAIT, or the failure. */
 static int look_at_end(struct leat_stage *s, struct child *c)
 {
     siginfo_t info = {0};
@@ -398,6 +355,52 @@ static int look_at_end(struct leat_stage *s, struct child *c)
     leat_wait_fd(s, c->watch_fd, false);
     leat_wait_ms(s, DIES_WITHIN_MS);
     return LEAT_WAIT;
+}
+
+static int last_open(struct leat_stage *s)
+{
+    return start(s, true, false);
+}
+
+static int last_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct child *c = leat_state(s);
+    int r;
+
+    (void)out;
+    if (atomic_load(&c->killed))
+        return wait_killed(s, c);
+    r = c->to.fd >= 0 ? take(s, c, in) : LEAT_END;
+    if (r == LEAT_END && c->to.fd < 0)
+        return wait_for(s, c);
+    if (r == LEAT_END && in->pos < in->len)
+        r = look_at_end(s, c);
+    return r == LEAT_END ? LEAT_ENOUGH : r;
+}
+
+static void last_stop(struct leat_stage *s, enum leat_stop why)
+{
+    struct child *c = leat_state(s);
+
+    if (why == LEAT_STOP_ABORT)
+        kill_child(c);
+    (void)leat_fd_close(&c->to); /* killed first: it must not take this for a good end */
+}
+
+static void last_close(struct leat_stage *s)
+{
+    struct child *c = leat_state(s);
+
+    (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
+    (void)leat_fd_close(&c->from);
+    if (c->watched)
+        close_fd(&c->watch_fd);
+    half_closed(c);
+}
+
+static int middle_open(struct leat_stage *s)
+{
+    return start(s, true, true);
 }
 
 static int middle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -483,10 +486,12 @@ const struct leat_stage_type leat_stage_exec = {
         "As the first stage the command's standard output is the stream; as the last it reads the "
         "stream; in the middle both, in both directions at once. What is not connected it has from "
         "leat, its standard error too. There is no shell: use exec sh -c '...' for one.\n\n"
-        "An exit status other than 0, or death by a signal, fails the pipeline with exit status 6, "
-        "and no output is committed. A command that stops reading early is no failure if it then "
-        "exits with 0. If the stages after it want no more, its output is closed, and how it ends "
-        "does not count. If the pipeline fails it gets SIGTERM, and SIGKILL two seconds later.",
+        "An exit status other than 0, or death by a signal, fails the pipeline with exit status 6 (141 "
+        "if the signal is SIGPIPE), and no output is committed. A command that stops reading early is no failure if it then "
+        "exits with 0: what comes before it goes on without it, and its end is waited for. If the "
+        "stages after it want no more, its output is closed, and how it ends does not count. If the "
+        "pipeline fails it gets SIGTERM, and SIGKILL two seconds later. A signal that leat was "
+        "started with as ignored, as by nohup, the command ignores, too.",
     .examples = "exec seq 1 100 : exec sort -r : head -n 1\n"
                 "read big.log : exec tr a-z A-Z : count -l",
     .kind = LEAT_BY_PLACE,

@@ -71,6 +71,55 @@ each_place() {
     [ "$(cat n)" = x ]
 }
 
+@test "a child process that wants no more and lives on does not hold up the others" {
+    # The last stage sees the end of the stream, and only then does the child of the branch end.
+    run -0 leat zero : tee [ exec sh -c 'exec 0<&-; until [ -e end ]; do sleep 0.02; done; echo x >n' ] : \
+        head -c 20M : exec sh -c 'wc -c; : >end'
+    [ "$output" = 20971520 ]
+    [ "$(cat n)" = x ]
+    rm n end
+    none
+}
+
+@test "a stage that fails after its branch had enough ends an endless job" {
+    local late='exec 0<&-; until [ -s pid ]; do sleep 0.02; done; exit 3'
+    for branch in "exec sh -c" "head -n 1 : exec sh -c" "head -n 1 : gzip : gunzip : exec sh -c"; do
+        run -6 leat exec yes : tee [ $branch "$late" ] : exec sh -c 'echo $$ >pid; exec cat >/dev/null'
+        has 'sh exited with status 3'
+        rm pid
+    done
+    run -6 leat exec yes : tee [ split -n 1G 'part-{n}' [ head -n 1 : exec sh -c "$late" ] ] : \
+        exec sh -c 'echo $$ >pid; exec cat >/dev/null'
+    rm pid
+    run -8 leat exec yes : head -n 1000000 : tee --on-error=detach [ head -n 1 : exec sh -c 'exit 3' ] : count -l
+    has 1000000
+    none
+}
+
+@test "a job that has failed does not wait for a child process that has all of its input" {
+    for threads in 1 2; do
+        run -6 leat --threads=$threads read log : tee [ exec sh -c 'cat >/dev/null; : >end; exec sleep 1000' ] : \
+            exec sh -c 'cat >/dev/null; until [ -e end ]; do sleep 0.02; done; exit 3'
+        has 'exec (#4): sh exited with status 3'
+        rm end
+    done
+    none
+}
+
+@test "what a failed stage gave before it failed is delivered" {
+    log_lines 200000 | gzip | head -c -100 >../cut.gz
+    run -3 bash -c '"$LEAT" read ../cut.gz : gunzip : tee [ sha256 : null ] : write - >../got'
+    cmp <(gzip -dc ../cut.gz 2>/dev/null | head -c "$(stat -c %s ../got)") ../got
+    [ "$(stat -c %s ../got)" -ge $(($(gzip -dc ../cut.gz 2>/dev/null | wc -c) - 70000)) ]
+    none
+}
+
+@test "a last command that nobody reads any more ends the job quietly" {
+    run bash -c '"$LEAT" zero : exec cat | head -c 1 | wc -c; exit ${PIPESTATUS[0]}'
+    is 141
+    [ "$output" = 1 ]
+}
+
 @test "a wrong checksum at any place leaves no output" {
     each_place 4 'crc32 --expect=00000000'
 }
@@ -194,6 +243,14 @@ each_place() {
     none here
     leat read log : tee [ write --append out ] : write --append out
     [ "$(wc -c <out)" = $((2 * $(wc -c <log))) ]
+    rm out
+    for force in '' --force; do
+        run -2 leat $force read log : tee [ split -n 9000 'p-{n}' ] : write p-1
+        has 'p-1: is the output of another stage, too'
+        run -2 leat $force read log : tee [ split -n 9000 'p-{n}' ] : split -n 5000 './p-{n}'
+        run -2 leat $force read log : split -n 9000 [ tee [ write 'p-{n}' ] : gzip : write 'p-{n}' ]
+    done
+    none here
 }
 
 @test "an old output stays as it was when another branch fails" {
@@ -243,14 +300,6 @@ each_place() {
     run -3 leat read log : require --min-lines=30000 : write out
     has 'has 20000 lines, --min-lines is 30000'
     run -7 leat read log : require --max-bytes=1K : write out
-    rm out
-    for force in '' --force; do
-        run -2 leat $force read log : tee [ split -n 9000 'p-{n}' ] : write p-1
-        has 'p-1: is the output of another stage, too'
-        run -2 leat $force read log : tee [ split -n 9000 'p-{n}' ] : split -n 5000 './p-{n}'
-        run -2 leat $force read log : split -n 9000 [ tee [ write 'p-{n}' ] : gzip : write 'p-{n}' ]
-    done
-    none here
     has 'at least 1025 bytes, --max-bytes is 1024'
     has '(byte 1024)'
     none
