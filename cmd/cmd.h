@@ -140,6 +140,8 @@ void message_error(const struct config *config, const struct leat_error *error,
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
 /* out_write - text to standard output, all of it. Returns an exit status. */
 int out_write(const struct buf *buf);
+/* fd_write_all - returns 0, or -1 with errno; waits where somebody has set O_NONBLOCK. */
+int fd_write_all(int fd, const char *data, size_t n);
 /* message_write - text to a descriptor for what goes on beside the data, in one write if it takes it,
  * so that lines of several threads do not mix. Returns 0, or -1 with errno; of what goes to
  * standard error there is nobody to tell. */
@@ -346,13 +348,22 @@ void report_bar(struct buf *buf, const struct report *report, size_t stage);
 
 /* --- outfile.c: files that the command itself writes -------------------------------------------- */
 
-/* outfile_check - may `path`, the value of `option`, be written? Not over a file that does not begin
- * with `mark`, unless forced. "-" is standard output. Returns 0, or an exit status after saying why. */
-int outfile_check(const struct config *config, const char *option, const char *path,
-                  const char *mark);
-/* outfile_write - all of it or nothing: a file beside it is renamed. Returns the same. */
-int outfile_write(const struct config *config, const char *option, const char *path,
-                  const struct buf *buf);
+struct outfile {
+    const struct config *config;
+    const char *option, *path; /* path: its value, "-" is standard output */
+    const char *mark;          /* what a file of this kind begins with */
+    bool replaces;             /* a file of another kind, as it was forced to: this one */
+    dev_t dev;
+    ino_t ino;
+};
+
+/* outfile_begin - before the run: can it be written? Not over a file of another kind, unless forced.
+ * Returns 0, or an exit status after saying why. */
+int outfile_begin(struct outfile *file, const struct config *config, const char *option,
+                  const char *path, const char *mark);
+/* outfile_write - all of it or nothing: a file beside it is renamed. A file of another kind that was
+ * not there before the run stays, also if forced. Returns the same. */
+int outfile_write(const struct outfile *file, const struct buf *buf);
 
 /* --- trace.c: --trace ------------------------------------------------------------------------- */
 
@@ -398,6 +409,7 @@ struct watch {
     const struct job *job;
     struct samples samples; /* for --report */
     struct trace trace;     /* for --trace */
+    struct outfile report_file, trace_file;
     bool traces;
     int log_fd;           /* for --log; -1: none */
     atomic_int log_error; /* errno of a line that could not be written; 0: none */

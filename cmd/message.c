@@ -14,32 +14,21 @@
 
 /* --- standard output and error ---------------------------------------------------------------- */
 
-int out_write(const struct buf *b)
+int fd_write_all(int fd, const char *data, size_t n)
 {
-    const char *data = buf_text(b);
-    size_t n = b->failed ? 0 : b->n;
-
-    if (b->failed) {
-        fprintf(stderr, "leat: out of memory\n");
-        return 1;
-    }
     while (n > 0) {
-        ssize_t wrote = write(STDOUT_FILENO, data, n);
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+        ssize_t wrote = write(fd, data, n);
 
         if (wrote < 0 && errno == EINTR)
             continue;
-        if (wrote < 0 && errno == EAGAIN) { /* someone made the pipe non-blocking */
-            struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
-
+        if (wrote < 0 && errno == EAGAIN) {
             (void)poll(&p, 1, -1);
             continue;
         }
-        if (wrote < 0 && errno == EPIPE)
-            die_by(SIGPIPE);
         if (wrote <= 0) {
-            fprintf(stderr, "leat: standard output: %s\n",
-                    wrote < 0 ? strerror(errno) : "nothing is written");
-            return 1;
+            errno = wrote < 0 ? errno : EIO;
+            return -1;
         }
         data += wrote;
         n -= (size_t)wrote;
@@ -47,22 +36,25 @@ int out_write(const struct buf *b)
     return 0;
 }
 
+int out_write(const struct buf *b)
+{
+    if (b->failed) {
+        fprintf(stderr, "leat: out of memory\n");
+        return 1;
+    }
+    if (fd_write_all(STDOUT_FILENO, b->data, b->n) == 0)
+        return 0;
+    if (errno == EPIPE)
+        die_by(SIGPIPE);
+    fprintf(stderr, "leat: standard output: %s\n", strerror(errno));
+    return 1;
+}
+
 int message_write(int fd, const struct buf *b)
 {
     const char *data = buf_text(b);
-    size_t n = strlen(data);
 
-    while (n > 0) {
-        ssize_t wrote = write(fd, data, n);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return -1;
-        data += wrote;
-        n -= (size_t)wrote;
-    }
-    return 0;
+    return fd_write_all(fd, data, strlen(data));
 }
 
 /* --- where in the text ------------------------------------------------------------------------ */

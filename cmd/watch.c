@@ -42,7 +42,7 @@ static int open_log(struct watch *w)
 
 static int begin_trace(struct watch *w)
 {
-    int status = outfile_check(w->config, "--trace", w->config->trace, TRACE_MARK);
+    int status = outfile_begin(&w->trace_file, w->config, "--trace", w->config->trace, TRACE_MARK);
 
     if (status != 0)
         return status;
@@ -59,7 +59,7 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job)
 
     *w = (struct watch){.config = c, .job = job, .log_fd = -1};
     if (c->report)
-        status = outfile_check(c, "--report", c->report, REPORT_MARK);
+        status = outfile_begin(&w->report_file, c, "--report", c->report, REPORT_MARK);
     if (status == 0 && c->report && samples_init(&w->samples, job) < 0)
         status = message_fail(c, LEAT_ENOMEM, "out of memory");
     if (status == 0 && c->trace)
@@ -88,7 +88,7 @@ static int write_report(struct watch *w, const struct leat_error *error)
 
     samples_end(&w->samples);
     (void)report_page(&page, w->config, w->job, &w->samples, error); /* seen when it is written */
-    status = outfile_write(w->config, "--report", w->config->report, &page);
+    status = outfile_write(&w->report_file, &page);
     buf_free(&page);
     return status;
 }
@@ -100,7 +100,7 @@ static int write_trace(struct watch *w)
     int status;
 
     trace_page(&page, &w->trace);
-    status = outfile_write(w->config, "--trace", w->config->trace, &page);
+    status = outfile_write(&w->trace_file, &page);
     buf_free(&page);
     snprintf(warning.text, sizeof warning.text,
              "--trace: %llu events from the middle of the run are left out; it keeps %u",

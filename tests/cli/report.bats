@@ -134,3 +134,138 @@ PY
     has '"traceEvents"'
     only dir log
 }
+
+@test "a report or trace for a FIFO that nobody reads is an error, and the job is done" {
+    mkfifo pipe
+    for option in --report --trace; do
+        run -1 leat --force $option=pipe read log : write out
+        [ "$output" = "leat: $option=pipe: nobody reads it" ]
+        same log out
+    done
+    # It is opened for reading first: whether a reader is there in time is no matter then.
+    exec 9<>pipe
+    leat --report=pipe read log : null
+    [ "$(head -n 1 <&9)" = "$(leat --report=- read log : null | head -n 1)" ]
+    exec 9<&-
+    only log out pipe
+}
+
+@test "a report or trace does not replace an output of its own run" {
+    for force in '' --force; do
+        for option in --report --trace; do
+            run -1 leat $force $option=out read log : write out
+            has "leat: $option=out: something else is there by now, and stays"
+            same log out
+            rm out
+        done
+    done
+    echo precious >out
+    run -1 leat --force --report=out read log : write out
+    same log out
+    run -1 leat --force --report=r --trace=r read log : null
+    has '--trace=r: something else'
+    grep -q '^<!doctype html>' r
+    only log out r
+}
+
+# figures FILE STATS - the page says of the stages and flows what --stats=json says of the same run, and
+# its drawings are sound: XML, everything within its frame, nothing over anything else.
+figures() {
+    python3 - "$1" "$2" <<'PY'
+import html, json, re, sys
+import xml.etree.ElementTree as xml
+
+page = open(sys.argv[1], encoding="utf-8").read()
+stats = json.loads([line for line in open(sys.argv[2]) if '"type":"stats"' in line][0])
+stages, links = stats["stages"], stats["links"]
+drawings = [xml.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.S)]
+graph, charts = drawings[0], drawings[1:]
+
+def human(n):
+    units, value = ["B", "KiB", "MiB", "GiB"], float(n)
+    while value >= 999.5:
+        units, value = units[1:], value / 1024
+    decimals = 0 if units[0] == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:.{decimals}f} {units[0]}"
+
+def near(text, value):
+    """A rounded figure; those in the statistics are rounded, too."""
+    assert abs(float(text) - value) <= 1, (text, value)
+
+def rows(heading):
+    table = re.search(rf'<h2 id="{heading}">.*?<tbody>(.*?)</tbody>', page, re.S).group(1)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table)]
+    return [[html.unescape(cell).replace("\xa0", " ") for cell in row] for row in cells]
+
+def of_time(stage, key):
+    return min(100, 100 * stage[key] / (stats["elapsed_s"] * max(1, stage["workers"])))
+
+def name(stage):
+    return f"#{stage['number']} {stage['name']}"
+
+# The tables.
+assert len(rows("stages")) == len(stages) > 3
+for row, stage in zip(rows("stages"), stages):
+    assert row[:4] == [name(stage), str(stage["workers"]), human(stage["bytes_in"]),
+                       human(stage["bytes_out"])], (row, stage)
+    if stage["bytes_in"] and stage["bytes_out"]:
+        assert abs(float(row[4]) / (stage["bytes_out"] / stage["bytes_in"]) - 1) < 0.01, (row, stage)
+    for text, key in zip(row[6:9], ("busy_s", "wait_in_s", "wait_out_s")):
+        near(text.split()[0], of_time(stage, key))
+assert len(rows("flows")) == len(links) >= len(stages) - 1
+for row, link in zip(rows("flows"), links):
+    assert row[0].startswith(name(stages[link["from"]])), (row, link)
+    assert row[1].startswith(name(stages[link["to"]])), (row, link)
+    assert row[0].endswith(f", branch {link['port']}") == (link["port"] > 0), (row, link)
+    if row[2] == "through the child process":
+        continue
+    assert row[2] == human(link["bytes"]), (row, link)
+    assert (row[3] == human(link["capacity"])) == (link["capacity"] > 0), (row, link)
+    assert row[4] == (f"{link['full']} times" if link["capacity"] else ""), (row, link)
+
+# The graph: a box for each stage, all apart and in the frame; a line for each flow, from box to box.
+width, height = map(float, graph.get("viewBox").split()[2:])
+boxes = [{key: float(rect.get(key)) for key in ("x", "y", "width", "height")}
+         for rect in graph.iter("rect") if "box" in rect.get("class").split()]
+assert len(boxes) == len(stages)
+for box in boxes:
+    assert 0 <= box["x"] and box["x"] + box["width"] <= width, (box, width)
+    assert 0 <= box["y"] and box["y"] + box["height"] <= height, (box, height)
+for i, a in enumerate(boxes):
+    for b in boxes[:i]:
+        assert abs(a["x"] - b["x"]) >= a["width"] or abs(a["y"] - b["y"]) >= a["height"], (a, b)
+paths = [path for path in graph.iter("path") if "flow" in path.get("class").split()]
+assert len(paths) == len(links)
+most = max(link["bytes"] for link in links)
+for path, link in zip(paths, links):
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path.get("d"))]
+    start, end = boxes[link["from"]], boxes[link["to"]]
+    assert numbers[:2] == [start["x"] + start["width"] / 2, start["y"] + start["height"]], path.get("d")
+    assert numbers[-2:] == [end["x"] + end["width"] / 2, end["y"]], path.get("d")
+    assert abs(float(path.get("stroke-width")) - max(1.5, 16 * link["bytes"] / most)) < 0.1, link
+marked = [i for i, rect in enumerate(r for r in graph.iter("rect") if "box" in r.get("class").split())
+          if "marked" in rect.get("class").split()]
+assert len(marked) == 1 and stages[marked[0]]["number"] == stats["bottleneck"]["number"], marked
+
+# The charts: rate and use of time of each stage, and the fill of each buffer, to the end of the run.
+assert len(charts) == 2 * len(stages) + sum(link["capacity"] > 0 for link in links)
+for chart in charts:
+    assert chart.get("viewBox") == "0 0 600 100"
+    for path in chart.iter("path"):
+        xs = [float(n) for n in re.findall(r"H(-?[\d.]+)", path.get("d"))]
+        ys = [float(n) for n in re.findall(r"V(-?[\d.]+)", path.get("d"))]
+        assert xs == sorted(xs) and xs[-1] == 600, xs
+        assert all(0 <= y <= 100 for y in ys), ys
+PY
+}
+
+@test "the figures and drawings of the report are those of the run" {
+    needs python3
+    gzip -k log
+    leat --threads=2 --report=r.html --stats=json concat [ read log ] [ read log.gz : gunzip ] : \
+        tee [ sha256 : write sum ] [ exec tr a-z A-Z : zstd : write out.zst ] : gzip : write out.gz 2>stats
+    figures r.html stats
+    leat --force --threads=1 --report=r.html --stats=json read log : \
+        split -n 5000 [ gzip : write 'p-{n}' ] 2>stats
+    figures r.html stats
+}
