@@ -384,17 +384,22 @@ static bool due(struct leat_executor *ex, uint64_t until)
     return leat_waits_due(&p->waits, until);
 }
 
+/* Returns 0 or an error of libuv, which is -errno. */
 static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
 {
+    int r;
+
     p->on.loop = loop;
     p->on.async.data = p->on.poll.data = p->on.timer.data = p->on.idle.data = p;
-    if (uv_poll_init(loop, &p->on.poll, p->waits.epoll_fd) < 0)
-        return LEAT_EIO;
-    if (uv_async_init(loop, &p->on.async, on_async) < 0) {
+    r = uv_poll_init(loop, &p->on.poll, p->waits.epoll_fd);
+    if (r < 0)
+        return r;
+    r = uv_async_init(loop, &p->on.async, on_async);
+    if (r < 0) {
         /* The poll handle is not active; it must be closed all the same. */
         p->on.open = 1;
         uv_close((uv_handle_t *)&p->on.poll, NULL);
-        return LEAT_EIO;
+        return r;
     }
     uv_timer_init(loop, &p->on.timer); /* these two cannot fail */
     uv_idle_init(loop, &p->on.idle);
@@ -403,12 +408,12 @@ static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
 }
 
 /* The run did not begin; leat_pipeline_error tells why as well. */
-static int not_started(struct leat_pipeline *p, int code)
+static int not_started(struct leat_pipeline *p, int code, const char *why)
 {
     pthread_mutex_lock(&p->lock);
     if (!p->error.code) {
         p->error = (struct leat_error){.code = code};
-        snprintf(p->error.text, sizeof p->error.text, "cannot start: %s", leat_strerror(code));
+        snprintf(p->error.text, sizeof p->error.text, "cannot start: %s", why);
     }
     pthread_mutex_unlock(&p->lock);
     return code;
@@ -426,31 +431,32 @@ static void start_clock(struct leat_pipeline *p)
 int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
                         void *arg)
 {
-    int r;
+    int r, no_worker;
 
     if (atomic_load(&p->phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     r = leat_executor_init(&p->executor, p->settings.executor, p->settings.threads,
                            p->settings.seed, p->settings.virtual_time);
     if (r < 0)
-        return not_started(p, r);
+        return not_started(p, r, leat_strerror(r));
     p->executor.owner = p;
     p->executor.kick = kick;
     p->executor.on_idle = check_stall;
     p->executor.due = due;
-    if (leat_waits_init(&p->waits, &p->executor) < 0) {
+    r = leat_waits_init(&p->waits, &p->executor);
+    if (r < 0) {
         leat_executor_done(&p->executor);
-        return not_started(p, LEAT_EIO);
+        return not_started(p, LEAT_EIO, strerrordesc_np(-r));
     }
     p->executor.armed = &p->waits.armed;
-    r = leat_executor_start(&p->executor);
-    if (r == 0)
-        r = init_handles(p, loop);
-    if (r < 0) {
+    no_worker = leat_executor_start(&p->executor);
+    r = no_worker == 0 ? init_handles(p, loop) : 0;
+    if (no_worker < 0 || r < 0) {
         leat_executor_stop(&p->executor);
         leat_waits_done(&p->waits);
         leat_executor_done(&p->executor);
-        return not_started(p, r);
+        return r < 0 ? not_started(p, LEAT_EIO, strerrordesc_np(-r))
+                     : not_started(p, no_worker, leat_strerror(no_worker));
     }
     p->done = done;
     p->done_arg = arg;
@@ -472,10 +478,10 @@ int leat_pipeline_run(struct leat_pipeline *p)
     int r;
 
     if (!loop)
-        return not_started(p, LEAT_ENOMEM);
+        return not_started(p, LEAT_ENOMEM, leat_strerror(LEAT_ENOMEM));
     if (uv_loop_init(loop) < 0) {
         free(loop);
-        return not_started(p, LEAT_ENOMEM);
+        return not_started(p, LEAT_ENOMEM, leat_strerror(LEAT_ENOMEM));
     }
     r = leat_pipeline_start(p, loop, NULL, NULL);
     uv_run(loop, UV_RUN_DEFAULT);
