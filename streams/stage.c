@@ -318,7 +318,7 @@ union alloc_head {
     max_align_t align;
 };
 
-void *leat_alloc(struct leat_stage *s, size_t size)
+static void *alloc(struct leat_stage *s, size_t size, bool zeroed)
 {
     union alloc_head *h;
 
@@ -328,7 +328,7 @@ void *leat_alloc(struct leat_stage *s, size_t size)
     }
     if (leat_charge(s, sizeof *h + size) < 0)
         return NULL;
-    h = calloc(1, sizeof *h + size);
+    h = zeroed ? calloc(1, sizeof *h + size) : malloc(sizeof *h + size);
     if (!h) {
         leat_uncharge(s, sizeof *h + size);
         leat_fail(s, LEAT_ENOMEM, "out of memory (%zu bytes)", size);
@@ -336,6 +336,16 @@ void *leat_alloc(struct leat_stage *s, size_t size)
     }
     h->size = size;
     return h + 1;
+}
+
+void *leat_alloc(struct leat_stage *s, size_t size)
+{
+    return alloc(s, size, true);
+}
+
+void *leat_alloc_raw(struct leat_stage *s, size_t size)
+{
+    return alloc(s, size, false);
 }
 
 void leat_free(struct leat_stage *s, void *memory)

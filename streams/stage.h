@@ -123,6 +123,9 @@ LEAT_API uint64_t leat_memory_left(const struct leat_stage *stage);
 /* leat_alloc - zeroed, charged memory; NULL: recorded as the stage's failure (return LEAT_ENOMEM).
  * Free it with leat_free before or in close. */
 LEAT_API void *leat_alloc(struct leat_stage *stage, size_t size);
+/* leat_alloc_raw - the same, but not zeroed: for what is written before it is read. What a short
+ * stream does not write is then not even touched. */
+LEAT_API void *leat_alloc_raw(struct leat_stage *stage, size_t size);
 LEAT_API void leat_free(struct leat_stage *stage, void *memory);
 /* leat_threads - how many threads the pipeline runs on; for libraries with workers of their own. */
 LEAT_API unsigned leat_threads(const struct leat_stage *stage);

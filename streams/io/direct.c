@@ -16,7 +16,7 @@ int leat_direct_init(struct leat_stage *s, struct leat_direct *d)
 {
     uintptr_t start;
 
-    d->memory = leat_alloc(s, BUFFER + ALIGN_MAX);
+    d->memory = leat_alloc_raw(s, BUFFER + ALIGN_MAX);
     if (!d->memory)
         return LEAT_ENOMEM;
     start = (uintptr_t)d->memory;

@@ -35,7 +35,7 @@ static int grow(struct leat_stage *s, uint8_t **data, size_t *room, size_t first
 
     if (more > max + 1)
         more = max + 1; /* one byte more tells that there are too many */
-    to = leat_alloc(s, more);
+    to = leat_alloc_raw(s, more);
     if (!to)
         return LEAT_ENOMEM;
     if (*data)

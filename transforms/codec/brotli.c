@@ -64,7 +64,7 @@ static void *alloc(void *opaque, size_t n)
 {
     struct leat_stage *stage = opaque;
     struct brotli *b = leat_state(stage);
-    struct block *block = leat_alloc(stage, sizeof *block + n);
+    struct block *block = leat_alloc_raw(stage, sizeof *block + n);
 
     if (!block)
         longjmp(b->no_memory, 1);

@@ -24,7 +24,7 @@ struct bunzip2 {
 
 static void *alloc(void *stage, int items, int size)
 {
-    return leat_alloc(stage, (size_t)items * (size_t)size);
+    return leat_alloc_raw(stage, (size_t)items * (size_t)size);
 }
 
 static void release(void *stage, void *memory)

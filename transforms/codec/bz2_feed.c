@@ -32,7 +32,7 @@ int leat_bz2_feed_open(struct leat_bz2_feed *feed, struct leat_stage *stage)
     if (!feed->state)
         feed->state = leat_alloc(stage, LEAT_BZ2_STATE_BYTES);
     if (!feed->table)
-        feed->table = leat_alloc(stage, LEAT_BZ2_TABLE_BYTES);
+        feed->table = leat_alloc_raw(stage, LEAT_BZ2_TABLE_BYTES);
     return feed->state && feed->table ? 0 : LEAT_ENOMEM;
 }
 

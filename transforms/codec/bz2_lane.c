@@ -70,7 +70,7 @@ int leat_bz2_lane_open(struct leat_stage *stage, void *state)
 
     if (r < 0)
         return r;
-    s->lane.raw = leat_alloc(stage, LEAT_BZ2_PIECE + LEAT_BZ2_HISTORY);
+    s->lane.raw = leat_alloc_raw(stage, LEAT_BZ2_PIECE + LEAT_BZ2_HISTORY);
     return s->lane.raw ? 0 : LEAT_ENOMEM;
 }
 

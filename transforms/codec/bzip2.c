@@ -100,7 +100,7 @@ static int bzip2_open(struct leat_stage *stage)
 {
     struct bzip2 *b = leat_state(stage);
 
-    b->memory = leat_alloc(stage, held(stage));
+    b->memory = leat_alloc_raw(stage, held(stage));
     return b->memory ? 0 : LEAT_ENOMEM;
 }
 

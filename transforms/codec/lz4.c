@@ -134,8 +134,8 @@ static int lz4_open(struct leat_stage *stage)
     if (leat_charge(stage, CONTEXT_BYTES) < 0)
         return LEAT_ELIMIT;
     l->made_size = LZ4F_compressFrameBound(FRAME, &l->preferences);
-    l->gathered = leat_alloc(stage, FRAME);
-    l->made = leat_alloc(stage, l->made_size);
+    l->gathered = leat_alloc_raw(stage, FRAME);
+    l->made = leat_alloc_raw(stage, l->made_size);
     return l->gathered && l->made ? 0 : LEAT_ENOMEM;
 }
 
@@ -216,7 +216,7 @@ static int join(struct leat_stage *stage, enum leat_join when, const void *resul
         if (r < 0)
             return r;
         l->made_size = LZ4F_compressFrameBound(0, &l->preferences);
-        l->made = leat_alloc(stage, l->made_size);
+        l->made = leat_alloc_raw(stage, l->made_size);
         if (!l->made)
             return LEAT_ENOMEM;
         r = compress(stage, l->made, 0);

@@ -168,8 +168,8 @@ int leat_lz4_lane_open(struct leat_stage *stage, void *state)
     struct leat_lz4_split *s = state;
     struct leat_lz4_lane *l = &s->lane;
 
-    l->packed = leat_alloc(stage, PACKED_MAX);
-    l->plain = leat_alloc(stage, LEAT_LZ4_BLOCK_MAX);
+    l->packed = leat_alloc_raw(stage, PACKED_MAX);
+    l->plain = leat_alloc_raw(stage, LEAT_LZ4_BLOCK_MAX);
     return l->packed && l->plain ? 0 : LEAT_ENOMEM;
 }
 

@@ -31,7 +31,7 @@ static void *alloc(void *stage, size_t n, size_t size)
 {
     if (size > 0 && n > SIZE_MAX / size)
         return NULL;
-    return leat_alloc(stage, n * size);
+    return leat_alloc_raw(stage, n * size);
 }
 
 static void release(void *stage, void *memory)

@@ -13,7 +13,7 @@ struct unbrotli {
 
 static void *alloc(void *stage, size_t n)
 {
-    return leat_alloc(stage, n);
+    return leat_alloc_raw(stage, n);
 }
 
 static void release(void *stage, void *memory)

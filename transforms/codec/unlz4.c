@@ -191,9 +191,9 @@ static int run_frame(struct leat_stage *stage, struct unlz4 *z, struct leat_in *
 static int begin_legacy(struct leat_stage *stage, struct unlz4 *z)
 {
     if (!z->packed)
-        z->packed = leat_alloc(stage, LEGACY_BOUND);
+        z->packed = leat_alloc_raw(stage, LEGACY_BOUND);
     if (!z->plain)
-        z->plain = leat_alloc(stage, LEGACY_BLOCK);
+        z->plain = leat_alloc_raw(stage, LEGACY_BLOCK);
     if (!z->packed || !z->plain)
         return LEAT_ENOMEM;
     z->packed_len = 0;

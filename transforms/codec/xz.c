@@ -128,7 +128,7 @@ static int xz_open(struct leat_stage *stage)
     if (r < 0)
         return r;
     x->made_size = lzma_block_buffer_bound((size_t)block_of(stage, &lanes));
-    x->made = leat_alloc(stage, x->made_size);
+    x->made = leat_alloc_raw(stage, x->made_size);
     return x->made ? 0 : LEAT_ENOMEM;
 }
 

@@ -11,7 +11,7 @@
 
 static inline void *leat_zmem_alloc(void *stage, unsigned items, unsigned size)
 {
-    return leat_alloc(stage, (size_t)items * size);
+    return leat_alloc_raw(stage, (size_t)items * size);
 }
 
 static inline void leat_zmem_free(void *stage, void *memory)

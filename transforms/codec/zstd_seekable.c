@@ -28,8 +28,8 @@ int leat_zstd_seekable_open(struct leat_stage *stage, struct leat_zstd_seekable 
 {
     s->size = size;
     s->made_size = ZSTD_compressBound(size);
-    s->gathered = leat_alloc(stage, size);
-    s->made = s->gathered ? leat_alloc(stage, s->made_size) : NULL;
+    s->gathered = leat_alloc_raw(stage, size);
+    s->made = s->gathered ? leat_alloc_raw(stage, s->made_size) : NULL;
     return s->made ? 0 : LEAT_ENOMEM;
 }
 
