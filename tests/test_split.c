@@ -307,7 +307,7 @@ static const struct {
     {"tee [ require --min-bytes=1G : null ] : split --no-sync -n 100 @/p{n} [ gzip ]",
      LEAT_ETRUNCATED, 0},
     {"tee [ split --no-sync -n 100 @/p{n} ] : require --min-bytes=1G : null", LEAT_ETRUNCATED, 0},
-    {"tee [ split --no-sync -n 100 @/p{n} ] : split --no-sync -n 100 @/p{n}", LEAT_EEXIST, 0},
+    {"tee [ split --no-sync -n 100 @/p{n} ] : split --no-sync -n 100 @/p{n}", LEAT_EUSAGE, 0},
     {"split --no-sync -n 100 @/p{n} [ tee --on-error=detach [ gunzip : null ] ]", LEAT_EBATCH, 20},
     {"split --no-sync -n 100 @/p{n} [ grep -v x : head -n 3 ]", 0, 20},
     {"split --no-sync -n 100 @/p{n} [ tee [ grep -v x : head -n 3 : null ] : gzip : head -c 1 ]", 0,
