@@ -36,6 +36,11 @@ int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable)
         return -errno;
     }
     classify(fd, &st);
+    if (fd->mode == LEAT_FD_SOCKET) { /* several stages may wait for it: each for one of its own */
+        fd->fd = fcntl(inherited, F_DUPFD_CLOEXEC, 0);
+        fd->own = true;
+        return fd->fd < 0 ? -errno : 0;
+    }
     if (fd->mode != LEAT_FD_POLLED)
         return 0;
     snprintf(path, sizeof path, "/proc/self/fd/%d", inherited);

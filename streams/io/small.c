@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../stage_impl.h"
+#include "../pipeline.h"
 #include "small.h"
 
+#define LOOK_MS 100 /* a pipe or terminal: is it still wanted? */
 #define ROOM_FIRST ((size_t)16384)
 
 struct leat_small_file {
@@ -46,6 +48,21 @@ static int grow(struct leat_stage *s, uint8_t **data, size_t *room, size_t first
     return 0;
 }
 
+/* What gives nothing yet is waited for, until all is being given up. */
+static int await(struct leat_stage *s, int fd, const char *path)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int n;
+
+    while ((n = poll(&p, 1, LOOK_MS)) <= 0) {
+        if (n < 0 && errno != EINTR)
+            return leat_fail_errno(s, errno, "%s", path);
+        if (leat_pipeline_aborted(s->pipeline))
+            return leat_fail(s, LEAT_ECANCELLED, "stopped while waiting for %s", path);
+    }
+    return 0;
+}
+
 static int read_all(struct leat_stage *s, int fd, const char *path, size_t max, uint8_t **ret_data,
                     size_t *ret_len)
 {
@@ -56,8 +73,10 @@ static int read_all(struct leat_stage *s, int fd, const char *path, size_t max, 
 
         if (n == room && grow(s, ret_data, &room, first, max) < 0)
             return LEAT_ENOMEM;
+        if (await(s, fd, path) < 0)
+            return s->failure.code;
         got = read(fd, *ret_data + n, room - n);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
             return leat_fail_errno(s, errno, "%s", path);
@@ -98,7 +117,7 @@ static int keep(struct leat_stage *s, const char *path, uint8_t *data, size_t le
 static int read_first(struct leat_stage *s, const char *path, size_t max)
 {
     bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     uint8_t *data = NULL;
     size_t len = 0;
     int r;

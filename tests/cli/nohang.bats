@@ -107,3 +107,28 @@ each_threads() {
     same log out
     cmp one <(head -n 1 log)
 }
+
+@test "a list or dictionary that never comes does not keep a job from being stopped" {
+    mkfifo never
+    run -124 leat --threads=2 --timeout=100ms read log : zstd --dict=never : write out
+    run -124 leat --threads=2 --timeout=100ms read log : sha256 --check=never : write out
+    head -c 2000 log >dict
+    cat dict >never &
+    leat --threads=2 read log : zstd --dict=never : write with
+    leat read log : zstd --dict=dict | cmp - with
+    [ ! -e out ]
+}
+
+@test "two stages that write to one socket" {
+    needs python3
+    each_threads 0 'python3 - "$LEAT" $THREADS zero : head -c 3M : tee [ write - ] : write - <<PY
+import socket, subprocess, sys
+ours, theirs = socket.socketpair()
+leat = subprocess.Popen(sys.argv[1:], stdout=theirs)
+theirs.close()
+total = 0
+while piece := ours.recv(5000):
+    total += len(piece)
+assert leat.wait() == 0 and total == 6 << 20, total
+PY'
+}
