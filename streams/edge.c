@@ -137,7 +137,7 @@ static bool joins(const struct leat_edge_entry *last, const struct leat_item *it
     const struct leat_slice *s = &last->item.slice;
 
     return s->chunk && s->chunk == item->slice.chunk && s->off + s->len == item->slice.off &&
-           !last->item.end && !item->begin;
+           !last->item.end && !item->begin && last->item.used == item->used;
 }
 
 /* There is room. */

@@ -34,6 +34,7 @@ struct leat_item {
     struct leat_block *begin; /* the slice is the first of this block */
     struct leat_block *end;   /* the block ends after the slice */
     bool flush;               /* it is a mark; with `end`: a mark ended the block */
+    uint64_t used; /* from a lane: how much of the input it has taken to give this, bytes */
 };
 
 enum leat_edge_state {

@@ -31,12 +31,18 @@ static int fail_spill(struct leat_segment *seg, size_t i, const struct leat_edge
                            leat_spill_dir(edge->spill));
 }
 
+/* Before a lane goes on, what it gave is handed over: so this is how far it was when it gave it. */
+static uint64_t used_of(const struct leat_segment *seg)
+{
+    return seg->outlet == LEAT_OUTLET_LANE ? seg->slots[0].offset : 0;
+}
+
 /* Hands over the head of the port's queue, of a large slice its next piece. Returns as
  * leat_edge_write. */
-static int write_head(struct leat_port_end *port)
+static int write_head(const struct leat_segment *seg, struct leat_port_end *port)
 {
     struct leat_slice *s = leat_queue_head(&port->last);
-    struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s)};
+    struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s), .used = used_of(seg)};
     int r;
 
     if (!port->edge->spill || s->len <= LEAT_CHUNK_MAX) {
@@ -74,7 +80,7 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
     bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
 
     while (!port->gone && leat_queue_head(&port->last)) {
-        int r = write_head(port);
+        int r = write_head(seg, port);
 
         if (r == LEAT_FULL && drops && port != &seg->ports[0])
             drop_head(seg, port);
@@ -86,7 +92,7 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
             port_gone(seg, port);
     }
     if (seg->ended_block && !port->gone) {
-        struct leat_item item = {.end = seg->ended_block};
+        struct leat_item item = {.end = seg->ended_block, .used = used_of(seg)};
         int r = leat_edge_write(port->edge, &item);
 
         if (r == LEAT_FULL)

@@ -301,7 +301,7 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
 
     if (seg->outlet == LEAT_OUTLET_LANE)
         return r;
-    over = leat_stage_expansion(s->stage, s->out.total);
+    over = leat_stage_expansion(s->stage, s->out.total, s->offset);
     if (over == 0)
         return r;
     if (s->out.to)

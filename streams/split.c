@@ -93,7 +93,7 @@ int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
     run->index = run->offset = 0;
     run->history_len = run->block_bytes = 0;
     run->cut_known = false;
-    run->joined_bytes = run->marked = 0;
+    run->joined_bytes = run->used = run->marked = 0;
     run->phase = JOIN_HEAD;
     leat_out_init(&run->out, to, run->pool, p->settings.room);
     return 0;
@@ -365,7 +365,8 @@ static int joiner_failed(struct leat_segment *seg)
 static int check_expansion(struct leat_segment *seg)
 {
     struct leat_split_run *run = seg->join;
-    uint64_t over = leat_stage_expansion(run->stage, run->joined_bytes + run->out.total);
+    uint64_t made = run->joined_bytes + run->out.total;
+    uint64_t over = leat_stage_expansion(run->stage, made, run->used);
 
     if (over == 0)
         return 0;
@@ -405,7 +406,7 @@ static int call_join(struct leat_segment *seg, enum leat_join when, const void *
     struct leat_split_run *run = seg->join;
     const struct leat_split *split = run->info->type->split;
 
-    struct leat_in end = {.offset = leat_account_bytes_in(seg->pipeline, run->info)};
+    struct leat_in end = {.offset = run->used};
     int r;
 
     if (!split->join)
@@ -504,6 +505,7 @@ static int read_lane(struct leat_segment *seg)
         run->at_known = !run->at_mark;
         return 0;
     }
+    run->used = item.used;
     run->joined = item.end;
     if (run->info->type->split->merge) {
         run->merging = item.slice;

@@ -41,6 +41,7 @@ struct leat_split_run {
     bool at_mark; /* it is a mark's turn, not a block's */
     struct leat_out out;
     uint64_t joined_bytes;     /* that the lanes gave */
+    uint64_t used;             /* bytes of the stage's input that it took */
     uint64_t marked;           /* of that and what join wrote, before the last flush mark */
     struct leat_block *joined; /* its result is being joined */
     struct leat_slice merging; /* for the stage's merge; chunk NULL: none */

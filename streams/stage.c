@@ -394,23 +394,22 @@ void leat_hold_free(struct leat_stage *s, struct leat_out *hold)
 
 /* --- what comes out --------------------------------------------------------------------------- */
 
-uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made)
+uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used)
 {
     const struct leat_stage_info *info = s->info;
-    uint64_t read = leat_account_bytes_in(s->pipeline, info);
 
     if (info->output_max > 0 && made > info->output_max) {
-        leat_fail_at(s, LEAT_ELIMIT, read,
+        leat_fail_at(s, LEAT_ELIMIT, used,
                      "%" PRIu64 " bytes of output, at least, from %" PRIu64
                      " of input, and the limit is %" PRIu64 "; raise --max-output",
-                     made, read, info->output_max);
+                     made, used, info->output_max);
         return made - info->output_max;
     }
-    if (info->ratio_max > 0 && made > LEAT_EXPANSION_FREE && made / info->ratio_max > read) {
-        leat_fail_at(s, LEAT_ELIMIT, read,
+    if (info->ratio_max > 0 && made > LEAT_EXPANSION_FREE && made / info->ratio_max > used) {
+        leat_fail_at(s, LEAT_ELIMIT, used,
                      "%" PRIu64 " bytes of output from %" PRIu64 " of input: more than %" PRIu64
                      " times as many; raise --max-ratio",
-                     made, read, info->ratio_max);
+                     made, used, info->ratio_max);
         return 1;
     }
     return 0;

@@ -418,8 +418,8 @@ LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t his
 LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
 
 /* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max` bytes,
- * or than `ratio_max` times the input read so far; 0: no limit. The ratio counts when more than
- * LEAT_EXPANSION_FREE bytes have come out. No more than output_max bytes are handed on. */
+ * or than `ratio_max` times the input that was taken for it; 0: no limit. The ratio counts when more
+ * than LEAT_EXPANSION_FREE bytes have come out. No more than output_max bytes are handed on. */
 LEAT_API void leat_plan_expansion(struct leat_stage *stage, uint64_t output_max,
                                   uint64_t ratio_max);
 #define LEAT_EXPANSION_FREE ((uint64_t)1 << 20)

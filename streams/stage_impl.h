@@ -132,9 +132,9 @@ int leat_stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_ou
 /* blocking.c: the step of a stage that has a thread; and its end, which waits for the thread. */
 int leat_blocking_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 void leat_blocking_end(struct leat_blocking *blocking); /* NULL is fine */
-/* leat_stage_expansion - has it given too much? Fails the stage if it has, `made` bytes in all.
- * Returns how many of the last bytes are too many, 0: none. */
-uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made);
+/* leat_stage_expansion - has it given too much? Fails the stage if it has: `made` bytes in all, for
+ * which `used` bytes of its input were taken. Returns how many of the last bytes are too many, 0: none. */
+uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made, uint64_t used);
 /* leat_stage_forced - does settings.force stand? */
 bool leat_stage_forced(const struct leat_stage *stage);
 const char *leat_stage_side_path(const struct leat_node *node);
