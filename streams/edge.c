@@ -161,6 +161,7 @@ static void push(struct leat_edge *e, const struct leat_item *item)
     e->charge += charge;
 }
 
+/* Where slices of one chunk stand side by side, the last of them to be read has the charge. */
 static void pop(struct leat_edge *e, struct leat_item *ret_item)
 {
     struct leat_edge_entry *entry = &e->ring[e->head];
@@ -170,6 +171,10 @@ static void pop(struct leat_edge *e, struct leat_item *ret_item)
     e->inflight = entry->charge;
     e->head = (e->head + 1) % e->items;
     e->n--;
+    if (e->n > 0 && e->ring[e->head].item.slice.chunk == entry->item.slice.chunk) {
+        e->ring[e->head].charge = e->inflight;
+        e->inflight = 0;
+    }
 }
 
 static bool has_room(const struct leat_edge *e)
