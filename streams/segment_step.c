@@ -210,7 +210,8 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
     return LEAT_TURN_WENT;
 }
 
-/* Tests draw the size of input pieces from the schedule's seed; records stay whole. */
+/* How much of a slice is shown at once: a record that was made whole may be longer than what libraries
+ * can count. Tests draw the size from the schedule's seed. Records stay whole. */
 static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info,
                     const uint8_t *data, size_t len)
 {
@@ -218,6 +219,8 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     const uint8_t *end;
     size_t n;
 
+    if (info->framing != LEAT_LINES && len > LEAT_CHUNK_MAX)
+        len = LEAT_CHUNK_MAX;
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;
     n = 1 + leat_random(&ex->random) % len;

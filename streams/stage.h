@@ -32,7 +32,7 @@ enum leat_step {
 /* The input cursor: one contiguous piece of the stream. The step advances pos. */
 struct leat_in {
     const uint8_t *data;
-    size_t pos, len; /* bytes; pos <= len */
+    size_t pos, len; /* bytes; pos <= len <= LEAT_CHUNK_MAX, but a record may be longer */
     bool end;        /* nothing follows data[len-1]; in a lane of a split: of this block */
     bool flush;      /* LEAT_FLUSHES: a mark follows data[len-1]; in a lane: it ended the block */
     uint64_t offset; /* of data[0] in the stage's input */
