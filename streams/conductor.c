@@ -26,11 +26,11 @@ static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage
 
 /* A lane beyond the first is opened when it has its first block. What it will hold is as much as the
  * first one holds, and is charged now; where it does not fit, fewer lanes do it too. */
-static void keep_lane(struct leat_pipeline *p, struct leat_stage *s, unsigned lane)
+static void keep_lane(struct leat_stage *s, unsigned lane)
 {
     if (lane >= s->info->workers)
         return; /* one before it did not fit */
-    if (leat_pool_charge(&p->pool, s->info->open_bytes))
+    if (leat_stage_charge_spare(s, s->info->open_bytes))
         leat_stage_keep(s, s->info->open_bytes);
     else
         s->info->workers = lane;
@@ -43,7 +43,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     int r;
 
     if (turn_of(seg, s) == TURN_LANES) {
-        keep_lane(p, s, seg->lane);
+        keep_lane(s, seg->lane);
         return 0;
     }
     r = leat_stage_open(s);

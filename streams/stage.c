@@ -14,6 +14,8 @@
 #include "pipeline.h"
 #include "sums.h"
 
+#define LATER_PART 16u /* of the limit: the most that is left to one stage */
+
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info)
 {
     struct leat_stage *s = calloc(1, sizeof *s);
@@ -291,12 +293,30 @@ uint64_t leat_memory_left(const struct leat_stage *s)
     return s->kept + leat_pool_left(&s->pipeline->pool);
 }
 
+uint64_t leat_memory_spare(const struct leat_stage *s)
+{
+    const struct leat_pipeline *p = s->pipeline;
+    uint64_t left = leat_memory_left(s), most = p->settings.memory / LATER_PART, later = 0;
+
+    for (size_t i = 0; i < p->n_infos; i++)
+        if (&p->infos[i] != s->info)
+            later += p->infos[i].later < most ? p->infos[i].later : most;
+    return left > later ? left - later : 0;
+}
+
+bool leat_stage_charge_spare(struct leat_stage *s, uint64_t bytes)
+{
+    return bytes <= leat_memory_spare(s) && leat_pool_charge(&s->pipeline->pool, bytes);
+}
+
 void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
 {
     struct leat_stage_info *info = s->info;
     unsigned n = 0;
 
-    while (n < info->workers && n < most && leat_pool_charge(&s->pipeline->pool, bytes))
+    if (leat_pool_charge(&s->pipeline->pool, bytes))
+        n = 1;
+    while (n > 0 && n < info->workers && n < most && leat_stage_charge_spare(s, bytes))
         n++;
     info->kept_bytes = bytes;
     info->lanes_kept = n;
@@ -519,6 +539,12 @@ void leat_plan_lanes(struct leat_stage *s, unsigned most)
 {
     if (s->planning)
         s->info->lanes_max = most > 0 ? most : 1;
+}
+
+void leat_plan_later(struct leat_stage *s, uint64_t bytes)
+{
+    if (s->planning)
+        s->info->later = bytes;
 }
 
 void leat_plan_expansion(struct leat_stage *s, uint64_t output_max, uint64_t ratio_max)

@@ -120,6 +120,9 @@ LEAT_API int leat_charge(struct leat_stage *stage, uint64_t bytes);
 LEAT_API void leat_uncharge(struct leat_stage *stage, uint64_t bytes);
 /* leat_memory_left - bytes that may still be charged. */
 LEAT_API uint64_t leat_memory_left(const struct leat_stage *stage);
+/* leat_memory_spare - of these, what a stage may take that could do with less: more workers, a larger
+ * buffer. The rest is left to other stages, for what leat_plan_later says. */
+LEAT_API uint64_t leat_memory_spare(const struct leat_stage *stage);
 /* leat_alloc - zeroed, charged memory; NULL: recorded as the stage's failure (return LEAT_ENOMEM).
  * Free it with leat_free before or in close. */
 LEAT_API void *leat_alloc(struct leat_stage *stage, size_t size);
@@ -416,6 +419,11 @@ LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t his
 /* leat_plan_lanes - a split stage: no more lanes than this, at least 1. For stages whose lanes hold
  * so much that as many as there are threads may not fit in leat_memory_limit. */
 LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
+
+/* leat_plan_later - the stage is going to charge so much when it has seen its input, as a rule: a
+ * decoder's window. Lanes and workers that others could do without leave it that, up to a
+ * sixteenth of the limit. */
+LEAT_API void leat_plan_later(struct leat_stage *stage, uint64_t bytes);
 
 /* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max` bytes,
  * or than `ratio_max` times the input that was taken for it; 0: no limit. The ratio counts when more

@@ -46,6 +46,7 @@ struct leat_stage_info {
     unsigned flags;
     size_t block, history;
     unsigned lanes_max;             /* 0: as many as there are threads */
+    uint64_t later;                 /* leat_plan_later; 0: nothing */
     uint64_t output_max, ratio_max; /* leat_plan_expansion; 0: none */
     struct leat_part_options part_options;
     bool has_buffer;
@@ -119,6 +120,9 @@ struct leat_stage {
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info);
 void leat_stage_free(struct leat_stage *stage); /* closed, or never opened */
 int leat_stage_open(struct leat_stage *stage);
+/* leat_stage_charge_spare - charge the pool with what the stage could do without; false: there is no
+ * spare memory. It is not the stage's yet. */
+bool leat_stage_charge_spare(struct leat_stage *stage, uint64_t bytes);
 /* leat_stage_keep - bytes that have been charged to the pool for what this lane will charge. */
 void leat_stage_keep(struct leat_stage *stage, uint64_t bytes);
 void leat_stage_close(struct leat_stage *stage); /* at most once has an effect */

@@ -50,6 +50,19 @@ bomb() {
     [ "$kib" -le $((small + GROWTH_KIB)) ]
 }
 
+@test "a decoder has room for its window, whatever workers others take" {
+    log_lines 5000 >log
+    cat log | zstd -q -19 -c >log.zst # of unknown length: a window of 8 MiB
+    for threads in 2 8 16 64; do
+        for stages in 'unzstd : zstd -3' 'decode : zstd -3' 'unzstd : xz -6' 'decode : lzip -6' \
+            'unzstd : zstd --seekable -19' 'unzstd : bzip2' 'gzip : pass : gunzip : unzstd : zstd'; do
+            # shellcheck disable=SC2086
+            run leat -j "$threads" read log.zst : $stages : null
+            is 0
+        done
+    done
+}
+
 @test "compressors fit, with as many threads as asked for" {
     log_lines 200000 >log
     local _

@@ -7,6 +7,8 @@
 
 #include "decode_lanes.h"
 
+#define FORMAT_LATER                                                                               \
+    ((uint64_t)12 << 20) /* what one lane of any format needs, but at high levels */
 #define DEPTH_DEFAULT 8
 #define DEPTH_MAX 32
 #define HOLD_BYTES ((size_t)65536) /* between two layers */
@@ -170,6 +172,7 @@ static int decode_plan(struct leat_stage *stage)
         leat_decode_lanes_plan(stage);
     else
         leat_plan_nature(stage, LEAT_HEAVY);
+    leat_plan_later(stage, FORMAT_LATER);
     return leat_expansion_plan(stage);
 }
 

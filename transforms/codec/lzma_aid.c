@@ -3,6 +3,7 @@
 #if HAVE_LZMA
 
 #include "lzma_aid.h"
+#include "expansion.h"
 
 #define BLOCK_MIN ((uint64_t)1 << 20)
 #define SLACK ((uint64_t)1 << 20) /* chunks on their way, for each lane */
@@ -10,6 +11,7 @@
 #define PART_NUMERATOR 31u
 #define PART_DENOMINATOR 32u
 #define BLOCKS_PART 4u
+#define DECODER_LATER ((uint64_t)9 << 20) /* what level 6 needs */
 
 unsigned leat_lzma_level(const struct leat_lzma_params *params)
 {
@@ -120,6 +122,12 @@ int leat_lzma_run(struct leat_lzma *lzma, struct leat_stage *stage, const char *
 #else
 typedef int leat_lzma_aid_is_empty; /* no liblzma in this build */
 #endif
+
+int leat_lzma_decoder_plan(struct leat_stage *stage)
+{
+    leat_plan_later(stage, DECODER_LATER);
+    return leat_expansion_plan(stage);
+}
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 

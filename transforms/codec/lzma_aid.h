@@ -81,6 +81,9 @@ void leat_lzma_close(struct leat_lzma *lzma);
 /* leat_lzma_fail - fail the stage for what liblzma returned; `what` is the format's name. */
 int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what);
 
+/* leat_lzma_decoder_plan - the plan of a decoder: its limits, and the dictionary that it will need. */
+int leat_lzma_decoder_plan(struct leat_stage *stage);
+
 /* leat_lzma_run - code from the input to the output.
  *
  *   raise   called on LZMA_MEMLIMIT_ERROR; returns 0 to go on, or fails; may be NULL

@@ -38,7 +38,7 @@ struct unxz {
 static int start(struct leat_stage *stage, struct unxz *x)
 {
     unsigned threads = leat_threads(stage);
-    uint64_t part = leat_memory_left(stage) / PART_DENOMINATOR * PART_NUMERATOR;
+    uint64_t part = leat_memory_spare(stage) / PART_DENOMINATOR * PART_NUMERATOR;
     uint64_t wanted = threads > 1 ? threads * THREAD_BYTES : HELD_BYTES;
     lzma_mt mt = {
         .flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK,
@@ -207,7 +207,7 @@ const struct leat_stage_type leat_stage_unxz = {
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unxz),
     .options = leat_expansion_options,
-    .plan = leat_expansion_plan,
+    .plan = leat_lzma_decoder_plan,
     .step = stage_step,
     .close = stage_close,
 };

@@ -19,6 +19,7 @@
 /* What the library holds besides the window: its context, a block in and one out. */
 #define CONTEXT_BYTES ((uint64_t)192 << 10)
 #define BLOCK_MAX ((uint64_t)128 << 10)
+#define WINDOW_LATER ((uint64_t)9 << 20) /* what level 19 needs */
 #define BLOCK_BUFFERS (2 * BLOCK_MAX + 1024)
 
 struct unzstd {
@@ -326,6 +327,7 @@ static int stage_plan(struct leat_stage *stage)
         leat_plan_nature(stage, LEAT_HEAVY);
     leat_plan_block(stage, (size_t)(most < BLOCK_MADE ? most : BLOCK_MADE), 0);
     leat_plan_lanes(stage, LANES_MAX);
+    leat_plan_later(stage, WINDOW_LATER);
     return leat_expansion_plan(stage);
 }
 

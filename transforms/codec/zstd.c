@@ -139,7 +139,7 @@ static unsigned charge_workers(struct leat_stage *stage, int level, int long_log
     for (; n > 0; n--) {
         uint64_t need = leat_zstd_memory_need(level, long_log, n, job);
 
-        if (need <= part && need <= leat_memory_left(stage) && leat_charge(stage, need) == 0)
+        if (need <= part && need <= leat_memory_spare(stage) && leat_charge(stage, need) == 0)
             return n;
     }
     return 0;
