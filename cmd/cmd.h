@@ -442,9 +442,12 @@ struct subcommand {
     const char *name, *operands, *help;
     int (*main)(const struct config *config, int argc, char **argv);
     bool (*option)(struct config *config, const char *word); /* its own ones, or NULL */
+    const char *manual; /* paragraphs, with a blank line between */
 };
 extern const struct subcommand subcommands[];
 extern const size_t n_subcommands;
+const struct subcommand *find_subcommand(const char *name); /* NULL: none */
+int help_subcommand(const struct config *config, const struct subcommand *sub);
 
 /* --- table.c: how an option of a stage is shown ----------------------------------------------- */
 

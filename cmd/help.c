@@ -224,6 +224,21 @@ static void add_options(struct page *p, const char *title, const struct leat_opt
     }
 }
 
+int help_subcommand(const struct config *c, const struct subcommand *sub)
+{
+    struct buf synopsis = {.n = 0};
+    struct page p;
+
+    page_init(&p, c);
+    buf_add(&synopsis, "leat %s%s%s", sub->name, sub->operands[0] ? " " : "", sub->operands);
+    heading(&p, buf_text(&synopsis));
+    buf_free(&synopsis);
+    buf_fill(&p.out, ' ', 2);
+    term_wrap(&p.out, sub->help, strlen(sub->help), 2, 2, p.width);
+    paragraphs(&p, sub->manual);
+    return page_end(&p);
+}
+
 static int help_stage(const struct config *c, const struct leat_registry *registry,
                       const char *name)
 {
@@ -231,6 +246,8 @@ static int help_stage(const struct config *c, const struct leat_registry *regist
     struct buf synopsis = {.n = 0};
     struct page p;
 
+    if (!t && find_subcommand(name))
+        return help_subcommand(c, find_subcommand(name));
     if (!t)
         return message_fail(c, LEAT_EUSAGE, "there is no stage '%s'; `leat stages` lists them",
                             name);

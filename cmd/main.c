@@ -11,12 +11,27 @@
 #include "cmd.h"
 
 const struct subcommand subcommands[] = {
-    {"help", "[STAGE...]", "this help, or that of a stage", help_main, NULL},
-    {"stages", "", "the stages there are; with --json, as data", stages_main, NULL},
-    {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main, NULL},
-    {"test", "[--all] FILE...", "whether compressed files are sound", test_main, test_option},
-    {"completion", "SHELL", "completion for bash, zsh or fish", completion_main, NULL},
-    {"man", "stages", "the manual page leat-stages(7), from the tables", man_main, NULL},
+    {"help", "[NAME...]", "this help, or that of a stage or one of these", help_main, NULL,
+     "Without a name: the options, and all the stages there are."},
+    {"stages", "", "the stages there are; with --json, as data", stages_main, NULL,
+     "A line each; with --json their options, limits and manuals, for other programs."},
+    {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main, NULL,
+     "The segments and threads that would run it, and the most memory that it would use; branches "
+     "and inputs are drawn in lines, or with --dot as a graph for Graphviz. Nothing is opened."},
+    {"test", "[--all[=DEPTH]] FILE...", "whether compressed files are sound", test_main,
+     test_option,
+     "Decodes each file to nothing, as many at a time as there are threads, and writes a line about "
+     "it: OK to standard output, or what is wrong to standard error. - is standard input. The format "
+     "is known by the first bytes, or by the name: .br, .zz, .zlib, .deflate, .lzma.\n\n"
+     "With --all, or -a, compressed data in compressed data is decoded as well, to a depth of 8 or "
+     "DEPTH. -q leaves out the lines about sound files; --json makes an object of each. --memory is "
+     "shared by the files that are tested at a time, and --timeout is for each.\n\n"
+     "The status is 0 if all are sound; that of the error, such as 3, if the only file is not; and 8 "
+     "if some of several are not."},
+    {"completion", "SHELL", "completion for bash, zsh or fish", completion_main, NULL,
+     "Writes the script that the shell is to source."},
+    {"man", "stages", "the manual page leat-stages(7), from the tables", man_main, NULL,
+     "Writes the page's source, for man or mandoc."},
 };
 const size_t n_subcommands = sizeof subcommands / sizeof *subcommands;
 
@@ -59,7 +74,7 @@ static int short_usage(const struct config *c)
     return leat_exit_status(LEAT_EUSAGE);
 }
 
-static const struct subcommand *find_subcommand(const char *name)
+const struct subcommand *find_subcommand(const char *name)
 {
     for (size_t i = 0; i < n_subcommands; i++)
         if (strcmp(subcommands[i].name, name) == 0)
@@ -94,7 +109,7 @@ static int run_subcommand(struct config *c, const struct subcommand *sub, int ar
     if (first < 0)
         return leat_exit_status(LEAT_EUSAGE);
     if (c->help)
-        return help_usage(c);
+        return help_subcommand(c, sub);
     return sub->main(c, argc - first, argv + first);
 }
 

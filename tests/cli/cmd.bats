@@ -291,6 +291,15 @@ EOF
     leat -h | cmp - <(leat help)
 }
 
+@test "what is not a stage has a help of its own" {
+    [ "$(leat help test)" = "$(leat test --help)" ]
+    leat help test | grep -q -e '--all'
+    leat help explain | grep -q -e '--dot'
+    leat gzip --help | cmp - <(leat help gzip)
+    run -2 leat help tset
+    has "no stage 'tset'"
+}
+
 @test "stages as JSON are all the stages" {
     needs python3
     leat stages --json >stages.json

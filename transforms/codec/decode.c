@@ -238,7 +238,7 @@ const struct leat_stage_type leat_stage_decode = {
         "not know the length write it, it is recognised as well.\n\n"
         "zlib, raw deflate, brotli and other lzma data go through unchanged; unzlib, inflate, "
         "unbrotli and unlzma decode them. Data that begins like a codec's and is not valid is an "
-        "error. A skippable frame at the beginning is taken for one of zstd; unlz4 reads those of "
+        "error, and so is data of another format behind it. A skippable frame at the beginning is taken for one of zstd; unlz4 reads those of "
         "lz4.\n\n"
         "BGZF, zstd of several frames, bzip2 and lz4 are decoded by several workers, as by gunzip, "
         "unzstd, bunzip2 and unlz4, and xz as by unxz; other formats, and plain data, by one. There "
