@@ -126,11 +126,6 @@ static void tell_filled(struct leat_edge *e)
     atomic_store_explicit(&e->filled, e->charge + spilled(e), memory_order_relaxed);
 }
 
-static struct leat_edge_entry *last_entry(struct leat_edge *e)
-{
-    return e->n > 0 ? &e->ring[(e->head + e->n - 1) % e->items] : NULL;
-}
-
 /* Does the item go on where the last one ends? Then it is no item of its own. */
 static bool joins(const struct leat_edge_entry *last, const struct leat_item *item)
 {
@@ -143,17 +138,17 @@ static bool joins(const struct leat_edge_entry *last, const struct leat_item *it
 /* There is room. */
 static void push(struct leat_edge *e, const struct leat_item *item)
 {
-    struct leat_edge_entry *last = last_entry(e);
+    struct leat_edge_entry *last = &e->ring[(e->head + e->n + e->items - 1) % e->items];
     uint64_t charge = item->slice.chunk ? item->slice.chunk->cap : 0;
 
     e->queued += item->slice.len;
-    if (last && joins(last, item)) {
+    if (e->n > 0 && joins(last, item)) {
         last->item.slice.len += item->slice.len;
         last->item.end = item->end;
         leat_chunk_unref(item->slice.chunk);
         return;
     }
-    if (last && last->item.slice.chunk == item->slice.chunk)
+    if (e->n > 0 && last->item.slice.chunk == item->slice.chunk)
         charge = 0; /* the memory that they keep alive is one */
     e->ring[(e->head + e->n) % e->items] =
         (struct leat_edge_entry){.item = *item, .charge = charge};

@@ -134,7 +134,7 @@ static int find_range(struct leat_stage *s)
     struct read_state *st = leat_state(s);
     const char *name = files_of(s)->v[0];
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
-    struct stat info;
+    struct stat info = {0};
 
     if (fd < 0 || fstat(fd, &info) < 0)
         r = leat_fail_errno(s, errno, "%s", name);

@@ -129,7 +129,7 @@ int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint
                     const char *name)
 {
     uint64_t at = 0, decoded_at = 0;
-    uint8_t part[READ_AT_ONCE];
+    uint8_t part[READ_AT_ONCE] = {0};
     struct table t = {.frames = 0};
     int r = find_table(s, fd, size, name, &t);
 
