@@ -128,7 +128,7 @@ static int raise_limit(struct leat_stage *stage, void *state)
                          "needs %llu bytes of memory to decode, and %llu are left of the limit of "
                          "%llu; raise --memory",
                          (unsigned long long)need,
-                         (unsigned long long)(leat_memory_left(stage) + x->charged),
+                         (unsigned long long)leat_memory_left(stage) + x->charged,
                          (unsigned long long)leat_memory_limit(stage));
     if (leat_charge(stage, need - x->charged) < 0)
         return LEAT_ELIMIT;
