@@ -65,8 +65,7 @@ static const struct leat_option options[] = {
      .kind = LEAT_OPT_LIST,
      .offset = offsetof(struct lz4_params, block),
      .metavar = "LETTERS",
-     .help = "4 to 7: blocks of 64K, 256K, 1M or 4M (the default); D or I: linked or independent "
-             "blocks; X: checksums of blocks"},
+     .help = "4 to 7: blocks of 64K, 256K, 1M or 4M (default); D, I: linked or not; X: checksums"},
     {.name = "no-frame-crc",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct lz4_params, no_frame_crc),
