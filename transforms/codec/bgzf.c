@@ -70,8 +70,8 @@ int leat_bgzf_open(struct leat_stage *stage, struct leat_bgzf *b,
         return r;
     b->ops = choice->ops;
     b->made_size = HEADER + b->ops->bound(b->lib, LEAT_BGZF_INPUT) + TRAILER;
-    b->gathered = leat_alloc(stage, LEAT_BGZF_INPUT);
-    b->made = leat_alloc(stage, b->made_size);
+    b->gathered = leat_alloc_raw(stage, LEAT_BGZF_INPUT);
+    b->made = leat_alloc_raw(stage, b->made_size);
     return b->gathered && b->made ? 0 : LEAT_ENOMEM;
 }
 

@@ -60,8 +60,8 @@ int leat_pieces_open(struct leat_stage *stage)
     p->ops = c.ops;
     p->block = c.block;
     p->made_size = c.ops->bound(p->lib, c.block);
-    p->gathered = leat_alloc(stage, p->block);
-    p->made = leat_alloc(stage, p->made_size);
+    p->gathered = leat_alloc_raw(stage, p->block);
+    p->made = leat_alloc_raw(stage, p->made_size);
     return p->gathered && p->made ? 0 : LEAT_ENOMEM;
 }
 
