@@ -1,10 +1,10 @@
 /* deflater.c - which library compresses at which level.
  *
  * Measured for one thread on a tar of binaries and text, two logs and English prose; at each level
- * the output is within 1 % of that of gzip (2 % at level 1), or smaller. libdeflate knows no history, so its pieces
- * are large; ISA-L and zlib are given the history of theirs, and with ISA-L smaller pieces are
- * smaller in sum, too. ISA-L's level 3 would make binaries 1 % smaller, at two thirds of the speed;
- * it is for what shrinks much.
+ * the output is within 1 % of that of gzip (2 % at level 1), or smaller. libdeflate knows no
+ * history, so its pieces are large; ISA-L and zlib are given the history of theirs, and with ISA-L
+ * smaller pieces are smaller in sum, too. ISA-L's level 3 would make binaries 1 % smaller, at two
+ * thirds of the speed; it is for what shrinks much, and for what has no history.
  *
  * At the default level no output is to be larger than that of gzip. Which level of libdeflate does
  * that depends on the data: mostly 5, with patches and source text 6 or 7. So a part of each piece

@@ -11,7 +11,9 @@
 #define LEVEL_BUF                                                                                  \
     (ISAL_DEF_LVL3_DEFAULT > ISAL_DEF_LVL2_DEFAULT ? ISAL_DEF_LVL3_DEFAULT : ISAL_DEF_LVL2_DEFAULT)
 /* What shrinks to less than this part is compressed again at the better level, which takes little
- * time then and may save a third. */
+ * time then and may save a third. What has no history is compressed at that level alone: at the
+ * lower ones igzip 2.30 then hashes a register that holds the stream's address, so that the bytes
+ * depend on where the stream lies (.write_first_byte in igzip_icf_body_h1_gr_bt.asm). */
 #define DENSE 16u
 #define LEVEL_DENSE 3u
 
@@ -72,9 +74,10 @@ static int isal_run(struct leat_stage *stage, void *v, const struct leat_piece *
                     size_t room, size_t *ret_made)
 {
     struct isal *lib = v;
-    int r = run_at(stage, lib, lib->level, piece, to, room, ret_made);
+    uint32_t level = piece->history_len > 0 ? lib->level : LEVEL_DENSE;
+    int r = run_at(stage, lib, level, piece, to, room, ret_made);
 
-    if (r < 0 || *ret_made >= piece->len / DENSE)
+    if (r < 0 || *ret_made >= piece->len / DENSE || level == LEVEL_DENSE)
         return r;
     return run_at(stage, lib, LEVEL_DENSE, piece, to, room, ret_made);
 }
