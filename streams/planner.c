@@ -493,6 +493,7 @@ static int add_cut_range(struct leat_planner *pl, struct leat_stage_info *decode
         return leat_planner_no_memory(pl);
     info->name = leat_range_cut.name;
     decoder->range_cut = info;
+    read->info->range_decoder = decoder->type;
     s->shared = read;
     return 0;
 }
@@ -519,7 +520,7 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     r = pl->parts ? leat_planner_check_part(pl, node) : 0;
     if (r < 0)
         return r;
-    if (pl->ranged && !(type->flags & LEAT_FRAMES))
+    if (pl->ranged && !type->frame_holds)
         return leat_planner_fail(
             pl, pl->ranged->info->node,
             "--range is of what unzstd decodes, which must come next; --offset "

@@ -266,8 +266,6 @@ enum leat_flags {
                              * has input or is at its end */
     LEAT_PARTS = 128,    /* its branch, or a file, is run anew for each part: leat_part_end. What it
                              * takes as its operand is the template of the file's name */
-    LEAT_FRAMES = 256,   /* decodes frames, each by itself: it may begin with any of them, so that
-                          * `read --range` before it gives it only those that are needed */
     LEAT_OPENS_LAST = 8, /* opened after all others (exec): no side effect of a failed start */
     LEAT_FLUSHES = 512,  /* holds input back that could come out decodable: at a flush mark
                           * (in->flush) it uses up its input, gives all it has, and returns
@@ -347,6 +345,8 @@ struct leat_blocking;
 LEAT_API int leat_pull(struct leat_blocking *blocking, const uint8_t **ret_data, size_t *ret_len);
 LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t n);
 
+#define LEAT_FRAME_HEAD 18u
+
 struct leat_stage_type {
     const char *name;     /* as in a pipeline */
     const char *aliases;  /* more names, space separated, or NULL */
@@ -368,6 +368,11 @@ struct leat_stage_type {
     size_t branch_params_size;
     const struct leat_split *split;
 
+    /* frame_holds - not NULL: it decodes frames, each by itself, and may begin with any of them, so
+     * that `read --range` before it gives it only those that are needed. How many bytes decoded
+     * the frame holds that begins so: LEAT_FRAME_HEAD bytes, fewer at the end of the file.
+     * UINT64_MAX: it does not say. No frame holds nothing. Any thread. */
+    uint64_t (*frame_holds)(const uint8_t *head, size_t n);
     /* plan - may be NULL. Check params and operands once, when the pipeline is built: no I/O, no
      * state. May call leat_plan_*. Fails with LEAT_EUSAGE, usually. */
     int (*plan)(struct leat_stage *stage);

@@ -73,7 +73,8 @@ struct leat_stage_info {
     _Atomic uint64_t dropped;       /* bytes that slow branches lost */
     _Atomic uint64_t unread;        /* bytes on their way to it that it never took: it had ended */
     struct leat_stage_info *behind; /* of a hidden stage, what follows it */
-    const struct leat_stage_info *range_cut; /* what cuts its output, or NULL */
+    const struct leat_stage_info *range_cut;     /* what cuts its output, or NULL */
+    const struct leat_stage_type *range_decoder; /* of read --range: what decodes the frames */
 };
 
 /* leat_unread_of - where bytes that this stage never took are counted. */

@@ -438,8 +438,10 @@ const struct leat_stage_type leat_stage_read = {
         "frames hold them, and only those are read. unzstd must be the next stage; what comes out "
         "of it is the range. OFFSET: goes up to the end. A file without a seek table, and a range "
         "that ends beyond the contents, are errors. The frames that are read are verified up to "
-        "their ends, and against the table. The table itself has no checksum: damage to what it says of the "
-        "frames before them may go unnoticed.",
+        "their ends, and against the table. The table itself has no checksum: what it says of a "
+        "frame before the range is compared with that frame's own header where it is not the same "
+        "as of the frame before. A frame whose header does not state its size, which "
+        "zstd --seekable never makes, may be wrong in the table unnoticed.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,

@@ -125,10 +125,29 @@ static void add_frame(struct leat_range *range, uint64_t at, uint64_t made, uint
     range->behind += decoded; /* made less by the rest when all are found */
 }
 
+/* A frame before the range must hold what the table says. */
+static int check_frame(struct leat_stage *s, int fd, uint64_t at, uint32_t made, uint32_t decoded,
+                       const char *name)
+{
+    uint8_t head[LEAT_FRAME_HEAD];
+    size_t n = made < sizeof head ? made : sizeof head;
+    uint64_t holds;
+    int r = read_at(s, fd, at, head, n, name);
+
+    if (r < 0)
+        return r;
+    holds = s->info->range_decoder->frame_holds(head, n);
+    if (holds == decoded || holds == UINT64_MAX)
+        return 0;
+    return leat_fail_at(s, LEAT_ECORRUPT, at,
+                        "%s: a frame holds %" PRIu64 " bytes, and the seek table says %" PRIu32,
+                        name, holds, decoded);
+}
+
 int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint64_t size,
                     const char *name)
 {
-    uint64_t at = 0, decoded_at = 0;
+    uint64_t at = 0, decoded_at = 0, before = UINT64_MAX;
     uint8_t part[READ_AT_ONCE] = {0};
     struct table t = {.frames = 0};
     int r = find_table(s, fd, size, name, &t);
@@ -141,9 +160,14 @@ int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint
         r = read_at(s, fd, t.at + (uint64_t)i * t.entry, part, n * t.entry, name);
         i += n;
         for (const uint8_t *e = part; r == 0 && n > 0; n--, e += t.entry) {
-            add_frame(range, at, le32(e), decoded_at, le32(e + 4));
-            at += le32(e);
-            decoded_at += le32(e + 4);
+            uint32_t made = le32(e), decoded = le32(e + 4);
+
+            add_frame(range, at, made, decoded_at, decoded);
+            if (decoded != before && decoded_at + decoded <= range->offset && at + made < t.at)
+                r = check_frame(s, fd, at, made, decoded, name);
+            before = decoded;
+            at += made;
+            decoded_at += decoded;
         }
     }
     if (r < 0)

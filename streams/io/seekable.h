@@ -1,9 +1,14 @@
 /* seekable.h - `read --range`: which part of a seekable file holds a range of its contents.
  *
  * The file is of frames, and ends with a table of their sizes, as zstd's seekable format has it. The
- * table is read here and the frames are not looked at, so no codec is known: read gives the frames
- * that are needed, the stage behind it (LEAT_FRAMES) decodes them, and a stage of the engine's own
- * behind that one cuts the range out of what they hold.
+ * table is read here; no codec is known: read gives the frames that are needed, the stage behind it
+ * (frame_holds) decodes them, and a stage of the engine's own behind that one cuts the range out of
+ * what they hold.
+ *
+ * The table has no checksum. Sizes in the file must add up to its length, and what is decoded must
+ * be as much as the table says; but a wrong decoded size of a frame before the range would only shift
+ * it. So such a frame is asked how much it holds. As writers make all frames but the last equal, that
+ * is done where the size differs from the one before, and costs nothing with many frames.
  */
 #ifndef LEAT_SEEKABLE_H
 #define LEAT_SEEKABLE_H

@@ -389,7 +389,7 @@ const struct leat_stage_type leat_stage_unzstd = {
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT, /* LEAT_HEAVY for one thread, or with little memory */
-    .flags = LEAT_FRAMES,
+    .frame_holds = leat_zstd_frame_holds,
     .params_size = sizeof(struct unzstd_params),
     .state_size = sizeof(struct unzstd),
     .options = options,

@@ -94,6 +94,16 @@ void leat_zstd_frame_parse(const uint8_t *data, struct leat_zstd_frame *ret)
     ret->window = is_single_segment(descriptor) ? ret->content : window_of(window);
 }
 
+uint64_t leat_zstd_frame_holds(const uint8_t *head, size_t n)
+{
+    struct leat_zstd_frame f;
+
+    if (n < leat_zstd_frame_need(head, n))
+        return 0;
+    leat_zstd_frame_parse(head, &f);
+    return f.kind == LEAT_ZSTD_FRAME ? f.content : 0;
+}
+
 /* --- cutting ---------------------------------------------------------------------------------- */
 
 #define BLOCK_HEAD 3u

@@ -30,6 +30,8 @@ struct leat_zstd_frame {
  * never more than LEAT_ZSTD_HEADER_MAX. With so many or more, leat_zstd_frame_parse can read it. */
 size_t leat_zstd_frame_need(const uint8_t *data, size_t n);
 void leat_zstd_frame_parse(const uint8_t *data, struct leat_zstd_frame *ret_frame);
+/* leat_zstd_frame_holds - as frame_holds of a stage type. */
+uint64_t leat_zstd_frame_holds(const uint8_t *head, size_t n);
 
 /* Where frames end: their blocks tell their sizes, so nothing is decoded for it. */
 struct leat_zstd_cut {
