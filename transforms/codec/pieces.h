@@ -86,8 +86,9 @@ extern const struct leat_option leat_pieces_options[];
 #define LEAT_PIECES_MANUAL                                                                          \
     "The input is cut into pieces that are compressed by as many workers as there are "             \
     "threads; the output is one stream, and the same bytes whatever their number.\n\n"              \
-    "Level 1 is ISA-L's level 2, on pieces of 128 KiB, and its level 3 for those that shrink to "   \
-    "less than a sixteenth: three times the speed of the others or more, at the size of gzip -1 "   \
+    "Level 1 is ISA-L's level 2, on pieces of 128 KiB, and its level 3 for the first and for "      \
+    "those that shrink to less than a sixteenth: three times the speed of the others "              \
+    "or more, at the size of gzip -1 "                                                              \
     "or less (binaries within 2 %). "                                                               \
     "Levels 2 to 9 are libdeflate on pieces of 1 MiB, "                                             \
     "each verified as it is made: at the size of gzip's level of the same number (within "          \
