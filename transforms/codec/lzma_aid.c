@@ -119,10 +119,6 @@ int leat_lzma_run(struct leat_lzma *lzma, struct leat_stage *stage, const char *
     }
 }
 
-#else
-typedef int leat_lzma_aid_is_empty; /* no liblzma in this build */
-#endif
-
 int leat_lzma_decoder_plan(struct leat_stage *stage)
 {
     leat_plan_later(stage, DECODER_LATER);
@@ -170,3 +166,7 @@ void leat_lzma_plan_lanes(struct leat_stage *stage, const struct leat_lzma_lanes
     leat_plan_block(stage, (size_t)block, 0);
     leat_plan_lanes(stage, n < LEAT_THREADS_MAX ? (unsigned)n : LEAT_THREADS_MAX);
 }
+
+#else
+typedef int leat_lzma_aid_is_empty; /* no liblzma in this build */
+#endif
