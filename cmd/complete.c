@@ -10,6 +10,7 @@
 
 /* Of `leat test`, whose words are otherwise like those of a stage: options and files. */
 #define TEST_ALL_HELP "unwrap layers within layers"
+static const char *const test_globals[] = {"json", "memory", "quiet", "threads", "timeout"};
 
 /* Text in '…' of a shell. */
 static void add_quoted(struct buf *b, const char *text, const char *quote_escape)
@@ -43,9 +44,47 @@ static void each_name(struct buf *b, const struct leat_registry *registry,
     }
 }
 
+/* "a|b|c" as "a b c ". */
+static void add_choices(struct buf *b, const char *choices)
+{
+    const char *one;
+    size_t len;
+
+    while ((len = each_choice(&choices, &one)) > 0)
+        buf_add(b, "%.*s ", (int)len, one);
+}
+
 static bool wants_equals(const struct leat_option *o)
 {
     return o->kind != LEAT_OPT_FLAG && !o->value_optional;
+}
+
+static bool global_wants_equals(const struct global_option *o)
+{
+    return o->metavar && !o->value_optional;
+}
+
+/* The global options whose value may be the next word. */
+static void add_valued(struct buf *b)
+{
+    for (size_t i = 0; i < n_global_options; i++) {
+        const struct global_option *o = &global_options[i];
+
+        if (!global_wants_equals(o))
+            continue;
+        buf_add(b, " --%s", o->name);
+        if (o->short_name)
+            buf_add(b, " -%c", o->short_name);
+    }
+}
+
+/* The global options that `leat test` takes, each called. */
+static void each_of_test(struct buf *b, void (*add)(struct buf *b, const struct global_option *o))
+{
+    for (size_t i = 0; i < n_global_options; i++)
+        for (size_t k = 0; k < sizeof test_globals / sizeof *test_globals; k++)
+            if (strcmp(global_options[i].name, test_globals[k]) == 0)
+                add(b, &global_options[i]);
 }
 
 /* --- bash ------------------------------------------------------------------------------------- */
@@ -77,25 +116,27 @@ static void bash_choices(struct buf *b, const struct leat_stage_type *t, const c
     const struct leat_option *o = t->options;
 
     for (; o && !option_is_last(o); o++) {
-        const char *at = o->choices, *one;
-        size_t len;
-
         if (!o->choices || !o->name)
             continue;
         buf_add(b, "    %.*s--%s) echo '", (int)n, name, o->name);
-        while ((len = each_choice(&at, &one)) > 0)
-            buf_add(b, "%.*s ", (int)len, one);
+        add_choices(b, o->choices);
         buf_add(b, "' ;;\n");
     }
+}
+
+static void bash_global(struct buf *b, const struct global_option *o)
+{
+    buf_add(b, "--%s%s ", o->name, global_wants_equals(o) ? "=" : "");
 }
 
 static void bash_globals(struct buf *b)
 {
     buf_add(b, "_leat_globals='");
     for (size_t i = 0; i < n_global_options; i++)
-        buf_add(b, "--%s%s ", global_options[i].name,
-                global_options[i].metavar && !global_options[i].value_optional ? "=" : "");
-    buf_add(b, "'\n_leat_subcommands='");
+        bash_global(b, &global_options[i]);
+    buf_add(b, "'\n_leat_valued='");
+    add_valued(b);
+    buf_add(b, " '\n_leat_subcommands='");
     for (size_t i = 0; i < n_subcommands; i++)
         buf_add(b, "%s ", subcommands[i].name);
     buf_add(b, "'\n");
@@ -104,23 +145,30 @@ static void bash_globals(struct buf *b)
 static void bash_global_choices(struct buf *b)
 {
     for (size_t i = 0; i < n_global_options; i++) {
-        const char *at = global_options[i].choices, *one;
-        size_t len;
-
-        if (!at)
+        if (!global_options[i].choices)
             continue;
         buf_add(b, "    --%s) echo '", global_options[i].name);
-        while ((len = each_choice(&at, &one)) > 0)
-            buf_add(b, "%.*s ", (int)len, one);
+        add_choices(b, global_options[i].choices);
         buf_add(b, "' ;;\n");
     }
 }
 
 static const char bash_body[] =
+    "# What an option's value can be: _leat_value OPTION BEGINNING\n"
+    "_leat_value() {\n"
+    "    local choices\n"
+    "    choices=$(_leat_choices \"$1\")\n"
+    "    if [[ -n $choices ]]; then\n"
+    "        mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$2\")\n"
+    "    else\n"
+    "        compopt -o filenames\n"
+    "        mapfile -t COMPREPLY < <(compgen -f -- \"$2\")\n"
+    "    fi\n"
+    "}\n"
     "# Words are split at blanks alone: COMP_WORDS would break at : and = as well.\n"
     "_leat() {\n"
     "    local line=${COMP_LINE:0:COMP_POINT} cur='' stage='' state=start value=''\n"
-    "    local word prefix name\n"
+    "    local word part prefix name\n"
     "    local -a words\n"
     "    COMPREPLY=()\n"
     "    read -ra words <<<\"$line\"\n"
@@ -129,9 +177,7 @@ static const char bash_body[] =
     "    for word in \"${words[@]:1}\"; do\n"
     "        if [[ -n $value ]]; then value=''; continue; fi\n"
     "        case $state:$word in\n"
-    "        start:-f | start:--file | start:-j | start:--threads | start:--set | \\\n"
-    "            start:--memory | start:--timeout | start:--progress | start:--color) value=1 ;;\n"
-    "        start:-*) ;;\n"
+    "        start:-*) [[ $_leat_valued != *\" $word \"* ]] || value=$word ;;\n"
     "        start:help | start:completion | start:man | start:stages) state=$word ;;\n"
     "        start:explain) ;;\n"
     "        *::|*:\\||*:\\[|*:\\'\\|\\'|*:\\\\\\|) state=stage ;;\n"
@@ -140,23 +186,18 @@ static const char bash_body[] =
     "        esac\n"
     "    done\n"
     "    name=${cur%%=*}\n"
+    "    part=$cur\n"
+    "    [[ -n $value || $cur != --*=* ]] || part=${cur#*=}\n"
     "    case $state in\n"
     "    start)\n"
     "        if [[ -n $value ]]; then\n"
-    "            compopt -o filenames\n"
-    "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-    "        elif [[ $cur == --file=* ]]; then\n"
-    "            compopt -o filenames\n"
-    "            mapfile -t COMPREPLY < <(compgen -f -- \"${cur#*=}\")\n"
-    "            return\n"
+    "            _leat_value \"$value\" \"$part\"\n"
     "        elif [[ $cur == --*=* ]]; then\n"
-    "            mapfile -t COMPREPLY < <(compgen -P \"$name=\" -W \"$(_leat_choices \"$name\")\" "
-    "-- \"${cur#*=}\")\n"
+    "            _leat_value \"$name\" \"$part\"\n"
     "        elif [[ $cur == -* ]]; then\n"
     "            mapfile -t COMPREPLY < <(compgen -W \"$_leat_globals\" -- \"$cur\")\n"
     "        else\n"
-    "            mapfile -t COMPREPLY < <(compgen -W \"$_leat_stages $_leat_subcommands\" "
-    "-- \"$cur\")\n"
+    "            mapfile -t COMPREPLY < <(compgen -W \"$_leat_stages $_leat_subcommands\" -- \"$cur\")\n"
     "        fi ;;\n"
     "    stage|help) mapfile -t COMPREPLY < <(compgen -W \"$_leat_stages\" -- \"$cur\") ;;\n"
     "    completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- \"$cur\") ;;\n"
@@ -164,13 +205,8 @@ static const char bash_body[] =
     "    stages) mapfile -t COMPREPLY < <(compgen -W --json -- \"$cur\") ;;\n"
     "    after) mapfile -t COMPREPLY < <(compgen -W ': [' -- \"$cur\") ;;\n"
     "    words)\n"
-    "        if [[ $cur == --*=* && -n $(_leat_choices \"$stage$name\") ]]; then\n"
-    "            mapfile -t COMPREPLY < <(compgen -P \"$name=\" "
-    "-W \"$(_leat_choices \"$stage$name\")\" -- \"${cur#*=}\")\n"
-    "        elif [[ $cur == --*=* ]]; then\n"
-    "            compopt -o filenames\n"
-    "            mapfile -t COMPREPLY < <(compgen -f -- \"${cur#*=}\")\n"
-    "            return\n"
+    "        if [[ $cur == --*=* ]]; then\n"
+    "            _leat_value \"$stage$name\" \"$part\"\n"
     "        elif [[ $cur == -* ]]; then\n"
     "            mapfile -t COMPREPLY < <(compgen -W \"$(_leat_options \"$stage\")\" -- \"$cur\")\n"
     "        else\n"
@@ -179,7 +215,7 @@ static const char bash_body[] =
     "        fi ;;\n"
     "    esac\n"
     "    # bash replaces only what follows the last : or = of the word.\n"
-    "    prefix=${cur%\"${cur##*[=:]}\"}\n"
+    "    prefix=${part%\"${part##*[=:]}\"}\n"
     "    [[ -z $prefix ]] || COMPREPLY=(\"${COMPREPLY[@]#\"$prefix\"}\")\n"
     "    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi\n"
     "}\n"
@@ -193,7 +229,9 @@ static void bash_script(struct buf *b, const struct leat_registry *registry)
     each_name(b, registry, bash_name);
     buf_add(b, "'\n_leat_options() {\n    case $1 in\n");
     each_name(b, registry, bash_options);
-    buf_add(b, "    test) echo '--all --json --memory= --quiet --threads= ' ;;\n");
+    buf_add(b, "    test) echo '--all ");
+    each_of_test(b, bash_global);
+    buf_add(b, "' ;;\n");
     buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
     bash_global_choices(b);
     each_name(b, registry, bash_choices);
@@ -234,10 +272,17 @@ static void zsh_options(struct buf *b, const struct leat_stage_type *t, const ch
     buf_add(b, "    ) ;;\n");
 }
 
+static void zsh_global(struct buf *b, const struct global_option *o)
+{
+    buf_add(b, "        '--%s%s:", o->name, global_wants_equals(o) ? "=" : "");
+    zsh_text(b, o->help);
+    buf_add(b, "'\n");
+}
+
 static const char zsh_value[] = "_leat_value() {\n"
                                 "    local -a choices\n"
-                                "    choices=($(_leat_choices \"$stage${PREFIX%%=*}\"))\n"
-                                "    compset -P '*='\n"
+                                "    choices=($(_leat_choices \"$stage${value:-${PREFIX%%=*}}\"))\n"
+                                "    [[ -n $value ]] || compset -P '*='\n"
                                 "    if (( $#choices )); then compadd -a choices; else _files; fi\n"
                                 "}\n";
 
@@ -246,8 +291,8 @@ static const char zsh_body[] =
     "        word=${words[i]}\n"
     "        if [[ -n $value ]]; then value=; continue; fi\n"
     "        case $state:$word in\n"
-    "        (start:-[fj]|start:--(file|threads|set|memory|timeout|progress|color)) value=1 ;;\n"
-    "        (start:-*|start:explain) ;;\n"
+    "        (start:-*) (( ! $valued[(Ie)$word] )) || value=$word ;;\n"
+    "        (start:explain) ;;\n"
     "        (start:help|start:completion|start:man|start:stages) state=$word ;;\n"
     "        (*::|*:\\||*:\\[|*:\\\\\\||*:\\\\\\[|*:\\'\\|\\'|*:\\'\\[\\') state=stage ;;\n"
     "        (*:\\]|*:\\\\\\]|*:\\'\\]\\') state=after ;;\n"
@@ -256,9 +301,7 @@ static const char zsh_body[] =
     "    done\n"
     "    case $state in\n"
     "    (start)\n"
-    "        if [[ -n $value ]]; then\n"
-    "            _files\n"
-    "        elif [[ $PREFIX == --*=* ]]; then\n"
+    "        if [[ -n $value || $PREFIX == --*=* ]]; then\n"
     "            _leat_value\n"
     "        elif [[ $PREFIX == -* ]]; then\n"
     "            _describe -o option globals -S ''\n"
@@ -288,23 +331,22 @@ static void zsh_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "#compdef leat\n# zsh completion for leat, made by: leat completion zsh\n");
     buf_add(b, "_leat_options() {\n    options=()\n    case $stage in\n");
     each_name(b, registry, zsh_options);
-    buf_add(b, "    (test) options=('--all:" TEST_ALL_HELP "') ;;\n");
+    buf_add(b, "    (test) options=(\n        '--all:" TEST_ALL_HELP "'\n");
+    each_of_test(b, zsh_global);
+    buf_add(b, "    ) ;;\n");
     buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
     bash_global_choices(b);
     each_name(b, registry, bash_choices);
     buf_add(b,
             "    esac\n}\n%s_leat() {\n    local i word value= stage= state=start\n"
-            "    local -a options stages globals subcommands\n    stages=(\n",
+            "    local -a options stages valued globals subcommands\n    stages=(\n",
             zsh_value);
     each_name(b, registry, zsh_name);
-    buf_add(b, "    )\n    globals=(\n");
-    for (size_t i = 0; i < n_global_options; i++) {
-        const struct global_option *o = &global_options[i];
-
-        buf_add(b, "    '--%s%s:", o->name, o->metavar && !o->value_optional ? "=" : "");
-        zsh_text(b, o->help);
-        buf_add(b, "'\n");
-    }
+    buf_add(b, "    )\n    valued=(");
+    add_valued(b);
+    buf_add(b, ")\n    globals=(\n");
+    for (size_t i = 0; i < n_global_options; i++)
+        zsh_global(b, &global_options[i]);
     buf_add(b, "    )\n    subcommands=(\n");
     for (size_t i = 0; i < n_subcommands; i++) {
         buf_add(b, "    '%s:", subcommands[i].name);
@@ -328,14 +370,23 @@ static void fish_name(struct buf *b, const struct leat_stage_type *t, const char
     buf_add(b, "'\n");
 }
 
+/* What an option's value can be: choices, or files. */
+static void fish_value(struct buf *b, bool needed, const char *choices)
+{
+    if (needed)
+        buf_add(b, choices ? " -x" : " -r");
+    if (choices) {
+        buf_add(b, " -a '");
+        add_choices(b, choices);
+        buf_add(b, "'");
+    }
+}
+
 static void fish_options(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
 {
     const struct leat_option *o = t->options;
 
     for (; o && !option_is_last(o); o++) {
-        const char *at = o->choices, *one;
-        size_t len;
-
         if (!o->name && o->short_name == LEAT_DIGITS)
             continue;
         buf_add(b, "complete -c leat -n '__leat_in %.*s'", (int)n, name);
@@ -343,22 +394,14 @@ static void fish_options(struct buf *b, const struct leat_stage_type *t, const c
             buf_add(b, " -s %c", o->short_name);
         if (o->name)
             buf_add(b, " -l %s", o->name);
-        if (wants_equals(o))
-            buf_add(b, at ? " -x" : " -r");
-        if (at) {
-            buf_add(b, " -a '");
-            while ((len = each_choice(&at, &one)) > 0)
-                buf_add(b, "%.*s ", (int)len, one);
-            buf_add(b, "'");
-        }
+        fish_value(b, wants_equals(o), o->choices);
         buf_add(b, " -d '");
         fish_text(b, o->help);
         buf_add(b, "'\n");
     }
 }
 
-static const char fish_head[] =
-    "# fish completion for leat, made by: leat completion fish\n"
+static const char fish_body[] =
     "function __leat_state\n"
     "    set -l state start\n"
     "    set -l value\n"
@@ -368,10 +411,9 @@ static const char fish_head[] =
     "            continue\n"
     "        end\n"
     "        switch \"$state $word\"\n"
-    "            case 'start -f' 'start --file' 'start -j' 'start --threads' 'start --set' \\\n"
-    "                    'start --memory' 'start --timeout' 'start --progress' 'start --color'\n"
-    "                set value 1\n"
-    "            case 'start -*' 'start explain'\n"
+    "            case 'start -*'\n"
+    "                contains -- $word $__leat_valued; and set value $word\n"
+    "            case 'start explain'\n"
     "            case 'start help' 'start completion' 'start man' 'start stages'\n"
     "                set state $word\n"
     "            case '* :' '* |' '* ['\n"
@@ -396,28 +438,26 @@ static const char fish_head[] =
     "complete -c leat -f -n '__leat_at man' -a stages\n"
     "complete -c leat -f -n '__leat_at after' -a ': ['\n";
 
+static void fish_global(struct buf *b, const struct global_option *o, const char *where)
+{
+    buf_add(b, "complete -c leat -n '%s' -l %s", where, o->name);
+    if (o->short_name)
+        buf_add(b, " -s %c", o->short_name);
+    fish_value(b, global_wants_equals(o), o->choices);
+    buf_add(b, " -d '");
+    fish_text(b, o->help);
+    buf_add(b, "'\n");
+}
+
+static void fish_of_test(struct buf *b, const struct global_option *o)
+{
+    fish_global(b, o, "__leat_in test");
+}
+
 static void fish_globals(struct buf *b)
 {
-    for (size_t i = 0; i < n_global_options; i++) {
-        const struct global_option *o = &global_options[i];
-        const char *at = o->choices, *one;
-        size_t len;
-
-        buf_add(b, "complete -c leat -n '__leat_at start' -l %s", o->name);
-        if (o->short_name)
-            buf_add(b, " -s %c", o->short_name);
-        if (o->metavar && !o->value_optional)
-            buf_add(b, at ? " -x" : " -r");
-        if (at) {
-            buf_add(b, " -a '");
-            while ((len = each_choice(&at, &one)) > 0)
-                buf_add(b, "%.*s ", (int)len, one);
-            buf_add(b, "'");
-        }
-        buf_add(b, " -d '");
-        fish_text(b, o->help);
-        buf_add(b, "'\n");
-    }
+    for (size_t i = 0; i < n_global_options; i++)
+        fish_global(b, &global_options[i], "__leat_at start value");
     for (size_t i = 0; i < n_subcommands; i++) {
         buf_add(b, "complete -c leat -f -n '__leat_at start' -a %s -d '", subcommands[i].name);
         fish_text(b, subcommands[i].help);
@@ -427,11 +467,14 @@ static void fish_globals(struct buf *b)
 
 static void fish_script(struct buf *b, const struct leat_registry *registry)
 {
-    buf_add(b, "%s", fish_head);
+    buf_add(b, "# fish completion for leat, made by: leat completion fish\nset -g __leat_valued");
+    add_valued(b);
+    buf_add(b, "\n%s", fish_body);
     fish_globals(b);
     each_name(b, registry, fish_name);
     each_name(b, registry, fish_options);
     buf_add(b, "complete -c leat -n '__leat_in test' -s a -l all -d '" TEST_ALL_HELP "'\n");
+    each_of_test(b, fish_of_test);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

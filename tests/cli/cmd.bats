@@ -331,6 +331,10 @@ complete_bash() {
     [ "$(complete_bash 'leat --thr')" = --threads= ]
     [ "$(complete_bash 'leat --progress=pl')" = plain ]
     [ "$(complete_bash 'leat -j 2 gunz')" = gunzip ]
+    [ "$(complete_bash 'leat --report x.html --seed 3 gunz')" = gunzip ]
+    [ "$(complete_bash 'leat --stats gunz')" = gunzip ]
+    [ "$(complete_bash 'leat --progress pl')" = plain ]
+    [ "$(complete_bash 'leat --report=some')" = some.file ]
     [ "$(complete_bash 'leat read some')" = some.file ]
     [ "$(complete_bash 'leat read x : gunz')" = gunzip ]
     [ "$(complete_bash 'leat read x : head --li')" = --lines= ]
@@ -342,6 +346,8 @@ complete_bash() {
     [ "$(complete_bash 'leat -f some')" = some.file ]
     [ "$(complete_bash 'leat test some')" = some.file ]
     [ "$(complete_bash 'leat test --al')" = --all ]
+    [ "$(complete_bash 'leat test --tim')" = --timeout= ]
+    [ "$(complete_bash 'leat tee [ gunzip ] : gzip --bl')" = --blocks ]
 }
 
 @test "the completion scripts are sound" {
@@ -353,7 +359,10 @@ complete_bash() {
     leat completion fish >leat.fish
     if command -v fish; then
         fish -n leat.fish
-        [ "$(fish -c 'source leat.fish; complete -C "leat read x : gunz"' | cut -f1)" = gunzip ]
+        for line in 'leat read x : gunz' 'leat --report x.html gunz'; do
+            [ "$(fish -c 'source leat.fish; complete -C $argv' "$line" | cut -f1)" = gunzip ]
+        done
+        [ "$(fish -c 'source leat.fish; complete -C "leat test --tim"' | cut -f1)" = --timeout ]
     fi
     [ -s _leat ]
     [ -s leat.fish ]
