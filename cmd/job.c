@@ -56,19 +56,33 @@ static int read_text(const struct config *c, char **ret_text)
     return 0;
 }
 
-/* Whether a `read` with these words takes standard input: no file, or - among them. */
+/* Bytes of the word of canonical text, which is quoted as a whole if it has blanks or quotes. */
+static size_t word_length(const char *word)
+{
+    size_t n = 1;
+
+    if (*word != '\'' && *word != '"')
+        return strcspn(word, " ");
+    while (word[n] != *word)
+        n += *word == '"' && word[n] == '\\' ? 2 : 1;
+    return n + 1;
+}
+
+/* Whether a `read` of this canonical text takes standard input: no file, or - among them. */
 static bool reads_standard_input(const char *text)
 {
-    const char *at = text;
+    bool ended = false, file = false;
+    size_t n;
 
-    if (strcmp(text, "read") == 0)
-        return true;
-    while ((at = strstr(at, " -")) != NULL) {
-        at += 2;
-        if (*at == ' ' || *at == '\0')
+    for (const char *at = text + word_length(text); *at == ' '; at += n) {
+        at++;
+        n = word_length(at);
+        if (n == 1 && *at == '-')
             return true;
+        file = file || ended || *at != '-';
+        ended = ended || (n == 2 && strncmp(at, "--", 2) == 0);
     }
-    return false;
+    return !file;
 }
 
 /* Standard input cannot be both the text and the data. */

@@ -75,8 +75,15 @@ expect() {
     [ "$(echo 'read n | head -n 1' | leat -f -)" = 1 ]
     run -2 bash -c 'echo gzip | "$LEAT" -f -'
     has 'begin with: read FILE'
-    run -2 bash -c 'echo "read n - | gzip" | "$LEAT" -f -'
-    has 'begin with: read FILE'
+    for text in 'read n - | gzip' 'read --drop-cache | gzip' 'read -- - | gzip'; do
+        run -2 bash -c 'echo "$1" | "$LEAT" -f -' _ "$text"
+        has 'begin with: read FILE'
+    done
+    for name in 'a - b' "it's - \\ \" -" '-n'; do
+        seq 3 >"./$name"
+        leat explain read -- "$name" | head -n 1 >text
+        [ "$(leat -f - <text | wc -l)" = 3 ]
+    done
 }
 
 @test "what is no pipeline text is refused" {
