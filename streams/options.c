@@ -159,21 +159,31 @@ static void int_range(const struct leat_option *o, int64_t *ret_min, int64_t *re
     *ret_max = any ? INT64_MAX : o->max;
 }
 
+/* Whole, and with the units of a size: 100K lines. */
+static bool parse_int(const char *value, int64_t *ret)
+{
+    uint64_t size;
+    char *end;
+
+    if (!is_digit(value[value[0] == '-']))
+        return false;
+    errno = 0;
+    *ret = strtoll(value, &end, 10);
+    if (errno != 0 || *end == '\0')
+        return errno == 0;
+    if (*end == '.' || leat_parse_size(value, &size) < 0 || size > INT64_MAX)
+        return false;
+    *ret = (int64_t)size;
+    return true;
+}
+
 static int set_int(struct parse *p, const struct leat_option *o, struct spelling as,
                    const char *value)
 {
-    int64_t min, max;
-    long long v = 0;
-    char *end = NULL;
-    bool good = is_digit(value[value[0] == '-']);
+    int64_t min, max, v;
 
     int_range(o, &min, &max);
-    if (good) {
-        errno = 0;
-        v = strtoll(value, &end, 10);
-        good = errno == 0 && *end == '\0' && v >= min && v <= max;
-    }
-    if (good) {
+    if (parse_int(value, &v) && v >= min && v <= max) {
         put_int64(p->params + o->offset, v);
         return 0;
     }
@@ -510,8 +520,17 @@ static int parse_short(struct parse *p, const char *word)
     return 0;
 }
 
+/* How a stage that is given a file's name can have that file. */
+static const char *file_hint(const struct leat_stage_type *type)
+{
+    if (type->branches_max == 0)
+        return "; to read a file, begin with: read FILE";
+    return type->kind == LEAT_FAN_IN ? "; its inputs are branches, such as: [ read FILE ]"
+                                     : "; its outputs are branches, such as: [ write FILE ]";
+}
+
 /* What a shell, or the program of the same name, would have done with a word that is one too many. */
-static const char *shell_hint(const char *word)
+static const char *shell_hint(const struct leat_stage_type *type, const char *word)
 {
     if (*word == '<')
         return "; to read a file, begin with: read FILE";
@@ -521,9 +540,7 @@ static const char *shell_hint(const char *word)
         return "; stages are joined by : or |";
     if (*word == '[' || *word == ']' || (*word && strchr(":|]", word[strlen(word) - 1])))
         return "; the words : | [ ] need spaces around them";
-    if (strpbrk(word, "./"))
-        return "; to read a file, begin with: read FILE";
-    return "";
+    return type->branches_max > 0 || strpbrk(word, "./") ? file_hint(type) : "";
 }
 
 static int check_operands(struct parse *p)
@@ -540,10 +557,10 @@ static int check_operands(struct parse *p)
     extra = p->operands[max];
     if (max == 0)
         leat_error_set(p->error, LEAT_EUSAGE, "takes no operands, but there is '%s'%s",
-                       leat_shown(extra).text, shell_hint(extra));
+                       leat_shown(extra).text, shell_hint(type, extra));
     else
         leat_error_set(p->error, LEAT_EUSAGE, "takes only %s; '%s' is one too many%s",
-                       type->operands, leat_shown(extra).text, shell_hint(extra));
+                       type->operands, leat_shown(extra).text, shell_hint(type, extra));
     for (p->next = 0; p->next < p->args->n; p->next++)
         if (p->args->v[p->next] == extra)
             break;

@@ -213,6 +213,21 @@ static int dash_stage(struct build *b, struct leat_node *node, const struct leat
     return 0;
 }
 
+/* Does a joiner stick to one of these words, as in `a|head` or `a:`? */
+static bool hide_joiner(const struct build *b, const struct leat_token *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *word = words[i].word, *bar = strrchr(word, '|');
+        size_t len = strlen(word);
+
+        if (len > 1 && word[0] != '-' && strchr(":|", word[len - 1]))
+            return true;
+        if (bar && leat_registry_find(b->registry, bar + 1))
+            return true;
+    }
+    return false;
+}
+
 /* One of `n` words is wrong, as leat_options_parse says, or all of them: then it is `token`. */
 static int fail_options(struct build *b, const struct leat_node *node,
                         const struct leat_token *token, const struct leat_token *words, size_t n,
@@ -225,6 +240,8 @@ static int fail_options(struct build *b, const struct leat_node *node,
         b->error->offset = 0;
         if (token->word[0] != '-' && leat_registry_find(b->registry, token->word))
             leat_error_add(b->error, "; stages are joined by : or |");
+        else if (hide_joiner(b, words, (size_t)(token - words)))
+            leat_error_add(b->error, "; the words : | [ ] need spaces around them");
     }
     return fail_stage(b, node->type->name, node->number, token, code);
 }

@@ -183,7 +183,7 @@ LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
 
 enum leat_opt_kind {
     LEAT_OPT_FLAG = 1, /* int: `value` (1 if 0) when given */
-    LEAT_OPT_INT,      /* int64_t, min..max */
+    LEAT_OPT_INT,      /* int64_t, min..max; 5K is 5120 */
     LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max */
     LEAT_OPT_COUNT,    /* struct leat_count: as head -n: [+-]NUM[suffix] */
     LEAT_OPT_DURATION, /* uint64_t milliseconds, not 0: leat_parse_duration */

@@ -303,6 +303,16 @@ TEST(test_numbers_without_a_range_take_all_that_fits)
     done();
 }
 
+TEST(test_numbers_have_the_units_of_sizes)
+{
+    parse("--any 5K");
+    ASSERT_EQ(params.any, 5120);
+    done();
+    parse("--any=2MB");
+    ASSERT_EQ(params.any, 2000000);
+    done();
+}
+
 struct mistake {
     const char *words;
     size_t argument; /* 0: none */
@@ -331,6 +341,10 @@ static const struct mistake mistakes[] = {
     {"--level -", 2, "is not a number"},
     {"--any=-1", 1, "is not a number, 0 or more"},
     {"--any=9223372036854775808", 1, "is not a number, 0 or more"},
+    {"--any=8E", 1, "is not a number, 0 or more"},
+    {"--any=1.5K", 1, "is not a number, 0 or more"},
+    {"--level=1K", 1, "is not a number from 1 to 19"},
+    {"--degree=-1K", 1, "from -5 to 5"},
     {"--degree=-6", 1, "from -5 to 5"},
     {"-s 1023", 2, "option -s: '1023' is not a size from 1K to 1M"},
     {"-s 1025K", 2, "is not a size from 1K to 1M"},
