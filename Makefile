@@ -263,7 +263,7 @@ format: ## let clang-format lay out every C file
 
 demo: ## install what is missing, build, make a sample, run the main job and check it with zstd
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) gzip zstd
-	@$(MAKE) $(JOBS) --no-print-directory leat
+	@$(MAKE) $(JOBS) --no-print-directory all
 	@tests/tools/demo.sh ./leat
 
 deps: ## install the packages that the build needs (apt-get)
@@ -304,6 +304,7 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
 	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
 	    $(LEAT) completion $(firstword $(subst :, ,$c)) >$(lastword $(subst :, ,$c)) &&) true
+	-@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig # else no program finds the library
 
 uninstall: ## remove what install puts there
 	rm -f $(DESTDIR)$(PREFIX)/bin/leat $(DESTDIR)$(LIBDIR)/libleat.a $(DESTDIR)$(LIBDIR)/libleat.so \

@@ -100,7 +100,8 @@ static void add_globals(struct page *p)
         global_label(&label, o);
         buf_add(&text, "%s", o->help);
         for (bool first = true; at && (n = each_choice(&at, &one)) > 0; first = false)
-            buf_add(&text, "%s%.*s", first ? "; " : *at ? ", " : " or ", (int)n, one);
+            buf_add(&text, "%s%.*s", first ? " (" : *at ? ", " : " or ", (int)n, one);
+        buf_add(&text, "%s", o->choices ? ")" : "");
         item(p, buf_text(&label), buf_text(&text), LABEL_WIDTH);
         buf_free(&label);
         buf_free(&text);

@@ -14,7 +14,7 @@ const struct subcommand subcommands[] = {
     {"help", "[NAME...]", "this help, or that of a stage or one of these", help_main, NULL,
      "Without a name: the options, and all the stages there are."},
     {"stages", "", "the stages there are; with --json, as data", stages_main, NULL,
-     "A line each; with --json their options, limits and manuals, for other programs."},
+     "A line each; with --json an array of objects: names, kind, summary, usage and options."},
     {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main, NULL,
      "The segments and threads that would run it, and the most memory that it would use; branches "
      "and inputs are drawn in lines, or with --dot as a graph for Graphviz. Nothing is opened."},

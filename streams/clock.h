@@ -1,6 +1,6 @@
 /* clock.h - what time it is for a pipeline: the machine's, or a virtual one.
  *
- * On virtual time a step takes as long as the stage says (leat_spend), and a wait as long as it was
+ * On virtual time a step takes as long as the stage says (leat_spend_ns), and a wait as long as it was
  * asked for. The seeded executor runs actors in the order of their times, each in a time line of
  * its own and no more of them at once than there are threads: so what a job would come to on so
  * many processors is known to the nanosecond, and the same at every run.

@@ -1,4 +1,4 @@
-/* deal.c - which lane has which block: a queue from the cutter to the joiner. */
+/* deal.c - the queue of turns, under a lock. */
 
 #include "deal.h"
 

@@ -1,9 +1,5 @@
-/* deal.h - which lane has which block. The cutter deals the blocks out; the joiner takes them back in
- * that order.
- *
- * A block goes to a lane that has little left to do, and of those to the one that was given the fewest
- * bytes before: so that no lane waits for another, whatever a block costs, and all share the work. Who
- * has it is not seen in what comes out.
+/* deal.h - which lane has which block: a queue from the cutter, which chooses the lane (split.h), to
+ * the joiner, which takes the blocks back in that order.
  */
 #ifndef LEAT_DEAL_H
 #define LEAT_DEAL_H

@@ -125,8 +125,7 @@ struct leat_settings {
     bool measure_cpu; /* leat_stage_stats.cpu_ns: costs a system call or two a turn of a segment */
     bool fixed_default_io; /* do not add standard input and output at open ends (compose, tests) */
     bool force;            /* as --force of every `write` */
-    const char
-        *sums; /* the list of the SHA-256 digests of all files that `write` makes; NULL: none */
+    const char *sums;      /* file for the SHA-256 digests of all outputs; NULL: none */
     const struct leat_variable *variables; /* for ${name} in text */
     size_t n_variables;
 };
@@ -159,7 +158,9 @@ LEAT_API int leat_pipeline_from_words(const struct leat_registry *registry, size
 
 /* The builder: stage by stage, for programs that would otherwise quote. */
 struct leat_builder;
+/* leat_builder_new - `registry` is borrowed and must outlive the pipeline. NULL: out of memory. */
 LEAT_API struct leat_builder *leat_builder_new(const struct leat_registry *registry);
+/* leat_builder_free - NULL is fine; the pipeline does not need it. */
 LEAT_API void leat_builder_free(struct leat_builder *builder);
 /* leat_builder_stage - append a stage with its arguments (NULL-terminated, without the name).
  * Words such as ":" or "[" are ordinary arguments here. Returns 0 or LEAT_ENOMEM; a wrong
@@ -170,7 +171,7 @@ LEAT_API int leat_builder_stage(struct leat_builder *builder, const char *name,
  * Return 0, LEAT_EUSAGE (nothing to branch from, or no branch open), LEAT_ENOMEM. */
 LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);
 LEAT_API int leat_builder_branch_end(struct leat_builder *builder);
-/* leat_builder_finish - the pipeline; the builder can be freed after. */
+/* leat_builder_finish - the pipeline, as from leat_pipeline_from_text. */
 LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat_settings *settings,
                                  struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 

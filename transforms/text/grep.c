@@ -565,7 +565,7 @@ const struct leat_stage_type leat_stage_grep = {
         "treated specially: lines are always given as they are.\n"
         "\n"
         "To select nothing is success here: the pipeline goes on with an empty stream. To make it "
-        "fail instead, put a stage that checks its input behind it.\n"
+        "fail instead, put require --min-lines=1 behind it.\n"
         "\n"
         "Lines are searched on several threads at once and stay in order. With -n or -m one "
         "thread does the searching, with -m only until it has enough. A line may be as long as a "
