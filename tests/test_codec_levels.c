@@ -329,7 +329,8 @@ TEST(test_the_bytes_are_the_same_wherever_the_memory_lies)
 {
     static const char *const stages[] = {"gzip -1", "gzip -1 --blocks", "gzip", "zstd -1", "lz4"};
     const unsigned runs = test_under_sanitizer() ? 200 : 4000;
-    static const char text[] = "2026-11-22T10:00 DEBUG worker-0 id=0\n2026-11-22T10:01 INFO worker\n";
+    static const char text[] =
+        "2026-11-22T10:00 DEBUG worker-0 id=0\n2026-11-22T10:01 INFO worker\n";
     void **held = calloc((size_t)runs * HELD_EACH, sizeof(*held));
 
     ASSERT_NOT_NULL(held);
