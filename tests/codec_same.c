@@ -61,7 +61,7 @@ void codec_same_cut(const struct codec_same *same, const struct codec_bytes *dat
         codec_same(same, data->data, len, 1);
         codec_same(same, data->data, data->len - len, 0);
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && data->len > 0; i++) {
         size_t len = test_random(&random) % data->len;
 
         test_context("%s, %zu of %zu bytes", same->stage, len, data->len);

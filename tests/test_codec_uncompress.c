@@ -133,12 +133,10 @@ TEST(test_a_full_table_stays)
     char text[CODES_MAX + 3] = "";
 
     begin(&s, CLEARS | 9);
-    for (size_t i = 0; i < 600; i++) {
+    memset(text, 'a', 602);
+    for (size_t i = 0; i < 600; i++)
         put(&s, 'a');
-        text[i] = 'a';
-    }
-    put(&s, 511); /* defined by the last that could be */
-    strcat(text, "aa");
+    put(&s, 511); /* aa: defined by the last that could be */
     expect(&s, 0, text);
 }
 
