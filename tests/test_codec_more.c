@@ -229,7 +229,7 @@ TEST(test_a_damaged_later_header_is_an_error)
 /* --- what follows, and limits ----------------------------------------------------------------- */
 
 static int run_with(const char *stages, const struct codec_bytes *z, const char *after, size_t n,
-                    struct memio *io)
+                    unsigned threads, struct memio *io)
 {
     uint8_t *data = malloc(z->len + n);
     int r;
@@ -237,8 +237,9 @@ static int run_with(const char *stages, const struct codec_bytes *z, const char 
     ASSERT_NOT_NULL(data);
     memcpy(data, z->data, z->len);
     memcpy(data + z->len, after, n);
-    test_context("%s, then %zu bytes", stages, n);
-    r = codec_run(io, stages, data, z->len + n, 0);
+    *io = (struct memio){.in = data, .in_len = z->len + n, .settings = {.threads = threads}};
+    test_context("%s, then %zu bytes, threads %u", stages, n, threads);
+    r = memio_run(io, stages);
     io->in = NULL;
     free(data);
     return r;
@@ -248,32 +249,91 @@ static void garbage_after(const struct format *f)
 {
     bool passed = strcmp(f->encode, "lzip -0") == 0;
     struct codec_bytes plain = codec_text(2000, 1), z = encode(f->encode, &plain);
-    struct memio io;
 
-    ASSERT_EQ(run_with(f->decode, &z, "garbage garbage", 15, &io), passed ? 0 : LEAT_ECORRUPT);
-    ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
-    memio_free(&io);
+    for (unsigned threads = 1; threads <= 3; threads += 2) {
+        for (size_t n = 4; n <= 15; n += 11) {
+            struct memio io;
+            int r = run_with(f->decode, &z, "garbage garbage", n, threads, &io);
+
+            ASSERT_EQ(r, passed ? 0 : LEAT_ECORRUPT);
+            ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+            if (!passed)
+                ASSERT_EQ(io.error.offset, z.len);
+            memio_free(&io);
+        }
+    }
     free(plain.data);
     free(z.data);
 }
 
-TEST(test_what_follows_a_stream_is_an_error_but_with_lzip)
+TEST(test_what_follows_a_stream_is_an_error_where_it_begins_but_with_lzip)
 {
     each_format(garbage_after);
 }
 
+static void garbage_alone(const struct format *f)
+{
+    static const struct codec_bytes nothing = {.len = 0};
+    bool known = strcmp(f->decode, "decode") != 0 && strcmp(f->decode, "unbrotli") != 0;
+
+    for (unsigned threads = 1; known && threads <= 3; threads += 2) {
+        for (size_t n = 4; n <= 15; n++) {
+            struct memio io;
+
+            ASSERT_EQ(run_with(f->decode, &nothing, "garbage garbage", n, threads, &io),
+                      LEAT_ECORRUPT);
+            ASSERT_STR_HAS(io.error.text, "not in ");
+            ASSERT(io.error.has_offset);
+            ASSERT_EQ(io.error.offset, 0);
+            memio_free(&io);
+        }
+    }
+}
+
+TEST(test_what_is_of_no_format_is_an_error_at_its_first_byte)
+{
+    each_format(garbage_alone);
+}
+
+/* What follows an xz stream: a code, and how far behind the stream it is told. */
 TEST(test_xz_streams_may_have_padding)
 {
+    static const struct {
+        const char *bytes;
+        size_t len, at;
+        int code;
+    } after[] = {
+        {"\0\0\0\0\0\0\0", 7, 7, LEAT_ECORRUPT},
+        {"\0\0\0\0\0\0\0\0", 8, 0, 0},
+        {"\0\0\0\0garbage", 11, 4, LEAT_ECORRUPT},
+        {"\0\0\xfd"
+         "7zXZ\0",
+         8, 2, LEAT_ECORRUPT},
+        {"\xfd"
+         "7zXY\0",
+         6, 0, LEAT_ECORRUPT},
+        {"\xfd"
+         "7zX",
+         4, 4, LEAT_ETRUNCATED},
+        {"\0\0\0\0\xfd"
+         "7zXZ\0\0\4",
+         12, 12, LEAT_ETRUNCATED},
+    };
     struct codec_bytes plain = codec_text(2000, 1), z;
     struct memio io;
 
     if (!in_this_build("xz"))
         SKIP(1, "built without liblzma");
     z = encode("xz -0", &plain);
-    ASSERT_EQ(run_with("unxz", &z, "\0\0\0\0\0\0\0", 8, &io), 0);
-    memio_free(&io);
-    ASSERT_EQ(run_with("unxz", &z, "\0\0\0\0\0\0\0", 7, &io), LEAT_ECORRUPT);
-    memio_free(&io);
+    for (size_t i = 0; i < 2 * sizeof(after) / sizeof(after[0]); i++) {
+        int code = after[i / 2].code;
+
+        ASSERT_EQ(run_with("unxz", &z, after[i / 2].bytes, after[i / 2].len, 1 + i % 2, &io), code);
+        ASSERT_BYTES_EQ(io.out, io.out_len, plain.data, plain.len);
+        if (code != 0)
+            ASSERT_EQ(io.error.offset, z.len + after[i / 2].at);
+        memio_free(&io);
+    }
     free(plain.data);
     free(z.data);
 }

@@ -18,8 +18,9 @@
 
 struct bunzip2 {
     bz_stream bz;
-    bool begun; /* libbz2 is in a stream */
-    bool had;   /* a stream is over */
+    bool begun;         /* libbz2 is in a stream */
+    bool had;           /* a stream is over */
+    uint64_t stream_at; /* byte offset of the stream */
 };
 
 static void *alloc(void *stage, int items, int size)
@@ -49,7 +50,7 @@ static void bunzip2_close(struct leat_stage *stage, void *state)
     b->begun = false;
 }
 
-static int begin(struct leat_stage *stage, struct bunzip2 *b)
+static int begin(struct leat_stage *stage, struct bunzip2 *b, uint64_t at)
 {
     int r;
 
@@ -59,6 +60,7 @@ static int begin(struct leat_stage *stage, struct bunzip2 *b)
         return r == BZ_MEM_ERROR ? LEAT_ENOMEM
                                  : leat_fail(stage, LEAT_EINTERNAL, "libbz2: error %d", r);
     b->begun = true;
+    b->stream_at = at;
     return 0;
 }
 
@@ -68,7 +70,8 @@ static int fail_bz2(struct leat_stage *stage, const struct bunzip2 *b, int code)
     case BZ_MEM_ERROR:
         return LEAT_ENOMEM; /* leat_alloc has said it */
     case BZ_DATA_ERROR_MAGIC:
-        return leat_fail(stage, LEAT_ECORRUPT, b->had ? LEAT_BZ2_GARBAGE : LEAT_BZ2_NOT);
+        return leat_fail_at(stage, LEAT_ECORRUPT, b->stream_at,
+                            b->had ? LEAT_BZ2_GARBAGE : LEAT_BZ2_NOT);
     case BZ_DATA_ERROR:
         return leat_fail(stage, LEAT_ECORRUPT, LEAT_BZ2_CORRUPT);
     default:
@@ -91,7 +94,7 @@ static int bunzip2_step(struct leat_stage *stage, void *state, struct leat_in *i
         if (!b->begun) {
             if (left == 0 && !in->end)
                 return LEAT_MORE;
-            r = begin(stage, b);
+            r = begin(stage, b, in->offset + in->pos);
             if (r < 0)
                 return r;
         }

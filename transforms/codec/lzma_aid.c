@@ -64,8 +64,8 @@ int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what)
     switch (code) {
     case LZMA_MEM_ERROR:
         return LEAT_ENOMEM; /* leat_alloc has said it, with the figures */
-    case LZMA_FORMAT_ERROR:
-        return leat_fail(stage, LEAT_ECORRUPT, "not in %s format", what);
+    case LZMA_FORMAT_ERROR: /* said of the first header only */
+        return leat_fail_at(stage, LEAT_ECORRUPT, 0, "not in %s format", what);
     case LZMA_OPTIONS_ERROR:
         return leat_fail(stage, LEAT_ECORRUPT, "%s data with options that liblzma does not know",
                          what);

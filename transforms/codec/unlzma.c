@@ -99,7 +99,8 @@ static int unlzma_step(struct leat_stage *stage, void *state, struct leat_in *in
         u->ended = true;
     }
     if (in->pos < in->len || u->n_held > 0)
-        return leat_fail(stage, LEAT_ECORRUPT, "trailing garbage after the lzma stream");
+        return leat_fail_at(stage, LEAT_ECORRUPT, in->offset + in->pos - u->n_held,
+                            "trailing garbage after the lzma stream");
     return in->end ? LEAT_END : LEAT_MORE;
 }
 

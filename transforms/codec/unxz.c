@@ -2,6 +2,8 @@
  *
  * liblzma's threaded decoder: blocks that state their sizes are decoded in parallel, as far as
  * memory allows. What it may use is charged before it is told of it, and more as a stream needs it.
+ * It decodes a stream; where the next one begins is looked at here, so that it can be told where
+ * something else does.
  */
 
 #include "decoder.h"
@@ -14,6 +16,8 @@
 #include "lzma_aid.h"
 
 #define FORMAT "xz"
+#define MAGIC_LEN 6u
+#define PADDING_UNIT 4u                  /* bytes */
 #define HELD_BYTES ((uint64_t)128 << 10) /* what liblzma holds without any block */
 /* Two blocks of xz -6 -T, compressed and not, take less than this for a thread. */
 #define THREAD_BYTES ((uint64_t)64 << 20)
@@ -23,9 +27,15 @@
 #define PART_NUMERATOR 3u
 #define PART_DENOMINATOR 4u
 
+static const uint8_t magic[MAGIC_LEN] = {0xfd, '7', 'z', 'X', 'Z', 0};
+
 struct unxz {
     struct leat_lzma lzma;
-    bool opened;
+    enum { AT_STREAM, AT_MAGIC, IN_STREAM } place;
+    bool later_stream;        /* it is not the first one */
+    uint64_t stream_at;       /* byte offset of the stream */
+    size_t have, given;       /* bytes of its magic number that were seen, and that liblzma has */
+    unsigned padding;         /* bytes of it, modulo PADDING_UNIT */
     uint64_t charged;         /* bytes: liblzma's limit */
     const struct leat_in *in; /* of this step: in->pos - in_from bytes of it are with liblzma */
     size_t in_from;
@@ -35,25 +45,29 @@ struct unxz {
 };
 
 /* Not in `open`: then it would take the memory that stages yet to be opened need. */
-static int start(struct leat_stage *stage, struct unxz *x)
+static int charge(struct leat_stage *stage, struct unxz *x)
 {
     unsigned threads = leat_threads(stage);
     uint64_t part = leat_memory_spare(stage) / PART_DENOMINATOR * PART_NUMERATOR;
     uint64_t wanted = threads > 1 ? threads * THREAD_BYTES : HELD_BYTES;
-    lzma_mt mt = {
-        .flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK,
-        .threads = threads,
-    };
+
+    wanted = wanted < part ? wanted : part;
+    if (wanted < HELD_BYTES)
+        wanted = HELD_BYTES;
+    if (leat_charge(stage, wanted) < 0)
+        return LEAT_ELIMIT;
+    x->charged = wanted;
+    return 0;
+}
+
+static int begin_stream(struct leat_stage *stage, struct unxz *x)
+{
+    unsigned threads = leat_threads(stage);
+    lzma_mt mt = {.flags = LZMA_TELL_UNSUPPORTED_CHECK, .threads = threads};
     lzma_ret r;
 
-    x->lzma.strm = (lzma_stream)LZMA_STREAM_INIT;
-    x->charged = wanted < part ? wanted : part;
-    if (x->charged < HELD_BYTES)
-        x->charged = HELD_BYTES;
-    if (leat_charge(stage, x->charged) < 0) {
-        x->charged = 0;
+    if (x->charged == 0 && charge(stage, x) < 0)
         return LEAT_ELIMIT;
-    }
     mt.memlimit_threading = mt.memlimit_stop = x->charged;
     r = lzma_stream_decoder_mt(&x->lzma.strm, &mt);
     if (r == LZMA_MEM_ERROR)
@@ -61,8 +75,9 @@ static int start(struct leat_stage *stage, struct unxz *x)
     if (r != LZMA_OK)
         return leat_lzma_fail(stage, r, FORMAT);
     leat_own_threads(stage, threads > 1 ? threads : 0);
-    x->opened = true;
-    return 0;
+    x->given = 0;
+    x->place = AT_MAGIC;
+    return LEAT_END;
 }
 
 /* Keeps the last bytes that liblzma took, n of them now. They are moved only once in RECENT bytes, as
@@ -141,24 +156,107 @@ static int raise_limit(struct leat_stage *stage, void *state)
 
 static int unxz_open(struct leat_stage *stage, void *state)
 {
+    struct unxz *x = state;
+
     (void)stage;
-    (void)state;
+    x->lzma.strm = (lzma_stream)LZMA_STREAM_INIT;
     return 0;
+}
+
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static int fail_magic(struct leat_stage *stage, const struct unxz *x)
+{
+    return leat_fail_at(stage, LEAT_ECORRUPT, x->stream_at,
+                        x->later_stream ? "trailing garbage after the xz stream"
+                                        : "not in xz format");
+}
+
+/* The input is used up before a stream. Returns LEAT_MORE, also where it may end. */
+static int used_up(struct leat_stage *stage, const struct unxz *x, const struct leat_in *in)
+{
+    if (!in->end)
+        return in->flush ? LEAT_FLUSHED : LEAT_MORE;
+    if (x->have > 0 || !x->later_stream)
+        return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in the xz header");
+    if (x->padding > 0)
+        return leat_fail(stage, LEAT_ECORRUPT,
+                         "padding after an xz stream that is no multiple of %u bytes",
+                         PADDING_UNIT);
+    return LEAT_MORE;
+}
+
+/* Passes over padding, and the magic number of the next stream. Returns LEAT_END when it is there. */
+static int look(struct leat_stage *stage, struct unxz *x, struct leat_in *in)
+{
+    while (x->later_stream && x->have == 0 && in->pos < in->len && in->data[in->pos] == 0) {
+        in->pos++;
+        x->padding = (x->padding + 1) % PADDING_UNIT;
+    }
+    for (; x->have < MAGIC_LEN && in->pos < in->len; x->have++) {
+        if (x->have == 0)
+            x->stream_at = in->offset + in->pos;
+        if (in->data[in->pos] != magic[x->have] || x->padding > 0)
+            return fail_magic(stage, x);
+        in->pos++;
+    }
+    return x->have < MAGIC_LEN ? used_up(stage, x, in) : begin_stream(stage, x);
+}
+
+/* liblzma sees the magic number as an input of its own. */
+static int run_magic(struct leat_stage *stage, struct unxz *x, struct leat_out *out)
+{
+    struct leat_in in = {.data = magic, .pos = x->given, .len = MAGIC_LEN};
+    int r = leat_lzma_run(&x->lzma, stage, FORMAT, NULL, NULL, &in, out);
+
+    x->given = in.pos;
+    if (r != LEAT_MORE || x->given < MAGIC_LEN)
+        return r;
+    x->place = IN_STREAM;
+    return LEAT_END;
+}
+
+static int run_stream(struct leat_stage *stage, struct unxz *x, struct leat_in *in,
+                      struct leat_out *out)
+{
+    int r;
+
+    x->in = in;
+    x->in_from = in->pos;
+    r = leat_lzma_run(&x->lzma, stage, FORMAT, raise_limit, x, in, out);
+    remember_step(x);
+    if (r == LEAT_END) {
+        x->place = AT_STREAM;
+        x->later_stream = true;
+        x->have = 0;
+        x->padding = 0;
+    }
+    return r == LEAT_ENOMEM ? leat_fail(stage, r, "out of memory for liblzma") : r;
 }
 
 static int unxz_step(struct leat_stage *stage, void *state, struct leat_in *in,
                      struct leat_out *out)
 {
     struct unxz *x = state;
-    int r = x->opened ? 0 : start(stage, x);
+    int r;
 
-    if (r < 0)
-        return r;
-    x->in = in;
-    x->in_from = in->pos;
-    r = leat_lzma_run(&x->lzma, stage, FORMAT, raise_limit, x, in, out);
-    remember_step(x);
-    return r == LEAT_ENOMEM ? leat_fail(stage, r, "out of memory for liblzma") : r;
+    do {
+        switch (x->place) {
+        case AT_STREAM:
+            r = look(stage, x, in);
+            if (r == LEAT_MORE && in->end)
+                return LEAT_END;
+            break;
+        case AT_MAGIC:
+            r = run_magic(stage, x, out);
+            break;
+        case IN_STREAM:
+        default:
+            r = run_stream(stage, x, in, out);
+            break;
+        }
+    } while (r == LEAT_END);
+    return r;
 }
 
 static void unxz_close(struct leat_stage *stage, void *state)
@@ -179,15 +277,7 @@ const struct leat_decoder leat_decoder_xz = {
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static int stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    return unxz_step(stage, leat_state(stage), in, out);
-}
-
-static void stage_close(struct leat_stage *stage)
-{
-    unxz_close(stage, leat_state(stage));
-}
+LEAT_DECODER_CALLBACKS(leat_decoder_xz)
 
 const struct leat_stage_type leat_stage_unxz = {
     .name = "unxz",
@@ -208,6 +298,7 @@ const struct leat_stage_type leat_stage_unxz = {
     .state_size = sizeof(struct unxz),
     .options = leat_expansion_options,
     .plan = leat_lzma_decoder_plan,
+    .open = stage_open,
     .step = stage_step,
     .close = stage_close,
 };
