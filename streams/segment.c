@@ -262,6 +262,10 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         leat_slot_done(seg, s, failed);
         return;
     }
+    if (leat_pipeline_failed(seg->pipeline)) { /* too late for leat_segment_abandon to tell it */
+        why = LEAT_STOP_ABORT;
+        failed = true;
+    }
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
     s->waiting = false;
     s->stopping = true;

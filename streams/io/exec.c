@@ -1,8 +1,9 @@
 /* exec.c - a child process as the first, the last or a middle stage.
  *
  * In the middle it is two stages, one that writes to the child and one that reads from it, each in a
- * segment of its own, so that a child which reads and writes in any order never deadlocks. The
- * reading one waits for the child and has its exit status; of a sink it is the writing one.
+ * segment of its own, so that a child which reads and writes in any order never deadlocks. Both wait
+ * for the child, so that either can be told that the pipeline has failed. The reading one has its exit
+ * status; of a sink it is the writing one.
  */
 
 #include <errno.h>
@@ -38,8 +39,8 @@ struct child {
     atomic_bool unwanted; /* downstream wanted no more: its status does not count */
     siginfo_t ended;      /* how; set when it is not live any more */
     /* Of the half that takes: */
-    int watch_fd; /* as pid_fd, of its own */
-    bool watched;
+    int watch_fd; /* as pid_fd, of its own; -1: not needed yet */
+    bool watched; /* it was given the moment to die */
     /* Of the half that waits for it: */
     bool killed_hard;
     uint64_t killed_at; /* leat_now_ns */
@@ -330,6 +331,17 @@ static int take(struct leat_stage *s, struct child *c, struct leat_in *in)
     return in->end ? LEAT_END : LEAT_MORE;
 }
 
+/* To be stepped again when the child has ended. Returns WAIT or the failure. */
+static int watch(struct leat_stage *s, struct child *c)
+{
+    if (c->watch_fd < 0)
+        c->watch_fd = fcntl(c->pid_fd, F_DUPFD_CLOEXEC, 0);
+    if (c->watch_fd < 0)
+        return leat_fail_errno(s, errno, "cannot watch the child process");
+    leat_wait_fd(s, c->watch_fd, false);
+    return LEAT_WAIT;
+}
+
 /* The child takes no more. If it died, what feeds it need not go on until that has come round: in a
  * branch of tee it may be long. A pipe closes a moment before the process is gone, so it is given
  * that. Returns END, WAIT, or the failure. */
@@ -349,12 +361,8 @@ static int look_at_end(struct leat_stage *s, struct child *c)
     if (!live || c->watched)
         return LEAT_END;
     c->watched = true;
-    c->watch_fd = fcntl(c->pid_fd, F_DUPFD_CLOEXEC, 0);
-    if (c->watch_fd < 0)
-        return leat_fail_errno(s, errno, "cannot watch the child process");
-    leat_wait_fd(s, c->watch_fd, false);
     leat_wait_ms(s, DIES_WITHIN_MS);
-    return LEAT_WAIT;
+    return watch(s, c);
 }
 
 static int last_open(struct leat_stage *s)
@@ -393,8 +401,7 @@ static void last_close(struct leat_stage *s)
 
     (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
     (void)leat_fd_close(&c->from);
-    if (c->watched)
-        close_fd(&c->watch_fd);
+    close_fd(&c->watch_fd);
     half_closed(c);
 }
 
@@ -403,17 +410,30 @@ static int middle_open(struct leat_stage *s)
     return start(s, true, true);
 }
 
+/* Until the child has ended; what that is worth, the other half says. */
+static int wait_beside(struct leat_stage *s, struct child *c)
+{
+    siginfo_t info = {0};
+
+    if (atomic_load(&c->killed) || !atomic_load(&c->live))
+        return LEAT_END;
+    if (waitid(P_PIDFD, (id_t)c->pid_fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return LEAT_END; /* the other half has had it */
+    return info.si_pid != 0 ? LEAT_END : watch(s, c);
+}
+
 static int middle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct child *c = leat_state(s);
-    int r = c->to.fd >= 0 ? take(s, c, in) : LEAT_END;
+    int r;
 
     (void)out;
-    if (r == LEAT_END && c->to.fd >= 0 && in->pos < in->len)
+    if (c->to.fd < 0)
+        return wait_beside(s, c);
+    r = take(s, c, in);
+    if (r == LEAT_END && in->pos < in->len)
         r = look_at_end(s, c);
-    if (r == LEAT_END)
-        (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    return r;
+    return r == LEAT_END ? LEAT_ENOUGH : r;
 }
 
 static void middle_stop(struct leat_stage *s, enum leat_stop why)
@@ -426,8 +446,7 @@ static void middle_close(struct leat_stage *s)
     struct child *c = leat_state(s);
 
     (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    if (c->watched)
-        close_fd(&c->watch_fd);
+    close_fd(&c->watch_fd);
     half_closed(c); /* the other half waits for the child */
 }
 

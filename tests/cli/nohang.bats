@@ -64,6 +64,16 @@ each_threads() {
     same log copy
 }
 
+# The failure comes when the child has no pipe of ours any more, or has had all its input.
+@test "exec that has had all it wants, in a pipeline that fails" {
+    each_threads 6 '"$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; exit 3" ] : exec sh -c "exec <&- >&-; exec sleep 1000" : write out'
+    each_threads 6 'rm -f eof; "$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; until test -e eof; do :; done; exit 3" ] : exec sh -c "cat >/dev/null; : >eof; exec sleep 1000" : write out'
+    has 'exec (#3): sh exited with status 3'
+    each_threads 3 'head -c 1000 log.gz >cut.gz; "$LEAT" $THREADS concat [ read cut.gz : gunzip ] [ exec sh -c "exec >&-; exec sleep 1000" ] : write out'
+    has 'gunzip (#3): unexpected end of input'
+    [ ! -e out ]
+}
+
 @test "exec whose child keeps the pipe open" {
     each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \$! >>pids; cat" : write --force out'
     same log out
