@@ -314,7 +314,7 @@ void leat_segment_abort(struct leat_segment *seg)
     if (!seg->in_cancelled)
         leat_inlet_cancel(seg, LEAT_REASON_FAILED);
     leat_segment_drop_ports(seg);
-    seg->out_gone = true;
+    seg->out_gone = seg->out_failed = true;
 }
 
 void leat_segment_abandon(struct leat_segment *seg)
@@ -339,7 +339,9 @@ enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
 
 static void finish_outlet(struct leat_segment *seg)
 {
-    bool failed = seg->n > 0 ? seg->slots[seg->n - 1].failed : seg->in_flow == LEAT_FLOW_FAILED;
+    bool stage_failed =
+        seg->n > 0 ? seg->slots[seg->n - 1].failed : seg->in_flow == LEAT_FLOW_FAILED;
+    bool failed = stage_failed || seg->out_failed; /* it was through, and its output was not */
     enum leat_edge_state state = failed ? LEAT_EDGE_FAILED : LEAT_EDGE_EOF;
 
     seg->out_flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;

@@ -82,7 +82,7 @@ struct leat_segment {
     bool in_cancelled;
     enum leat_flow out_flow; /* what the outlet was told */
     bool out_gone;           /* nobody reads what it gives */
-    bool out_failed;         /* a branch failed, and that counts */
+    bool out_failed;         /* what is downstream has failed, or the cutter: there is no end */
     struct leat_queue dump;  /* what nobody wants */
     /* A lane: its number from 0, and its current block. */
     unsigned lane;

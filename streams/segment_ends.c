@@ -137,10 +137,12 @@ void leat_segment_drop_ports(struct leat_segment *seg)
         leat_edge_lost(seg->ports[k].edge, leat_queue_clear(&seg->ports[k].last));
 }
 
-/* Downstream wants no more, or has failed: nothing before it is needed. */
+/* Downstream wants no more, or has failed: nothing before it is needed. What is dropped now may have
+ * been for others, too, and they are not to take what they got for all there is. */
 static enum leat_turn outlet_gone(struct leat_segment *seg, bool failed)
 {
     seg->out_gone = true;
+    seg->out_failed = failed;
     leat_segment_drop_ports(seg);
     leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
     return LEAT_TURN_WENT;
