@@ -362,7 +362,7 @@ void leat_segment_finish(struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_out_done(&seg->slots[i]);
     if (seg->join)
-        leat_out_done(&seg->join->out);
+        leat_join_done(seg);
     if (seg->cut)
         leat_cut_done(seg);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);

@@ -79,8 +79,7 @@ int leat_split_reset(struct leat_split_run *run, struct leat_pipeline *p)
     leat_queue_clear(&run->framed);
     if (!run->block_sent)
         leat_block_free(run->block);
-    leat_block_free(run->joined);
-    run->block = run->joined = NULL;
+    run->block = NULL;
     run->block_sent = run->cut_ends = false;
     if (run->framer)
         leat_framer_init(run->framer, run->pool, run->info->delimiter, p->settings.record_max);
@@ -354,6 +353,17 @@ void leat_cut_done(struct leat_segment *seg)
 }
 
 /* --- the joiner ------------------------------------------------------------------------------- */
+
+void leat_join_done(struct leat_segment *seg)
+{
+    struct leat_split_run *run = seg->join;
+
+    leat_out_done(&run->out);
+    leat_chunk_unref(run->merging.chunk);
+    run->merging.chunk = NULL;
+    leat_block_free(run->joined);
+    run->joined = NULL;
+}
 
 static int joiner_failed(struct leat_segment *seg)
 {

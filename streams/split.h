@@ -60,6 +60,8 @@ void leat_cut_done(struct leat_segment *segment);
  * Returns 0; LEAT_EMPTY; LEAT_END; LEAT_ECANCELLED (upstream failed); or an error of a lane or of
  * the join, in segment->lane_error. */
 int leat_join_read(struct leat_segment *segment);
+/* leat_join_done - drop what the joiner holds; nothing is joined any more. */
+void leat_join_done(struct leat_segment *segment);
 void leat_split_cancel(struct leat_split_run *run, enum leat_reason reason);
 
 struct leat_split_run *leat_split_new(struct leat_pipeline *pipeline, struct leat_stage_info *info,

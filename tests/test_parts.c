@@ -252,3 +252,33 @@ TEST(test_a_part_that_cannot_be_prepared_stops_an_endless_stream)
         ASSERT_EQ(atomic_load(&sinks.committed), 0);
     }
 }
+
+/* --- parts that end early --------------------------------------------------------------------- */
+
+/* What its lanes have given is being merged when the next stage has had enough: nothing of it is kept. */
+TEST(test_a_part_that_has_enough_gives_back_what_was_being_merged)
+{
+    static const char *const texts[][2] = {{"lz4", "unlz4"}, {"bzip2 -1", "bunzip2"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *bytes = memio_bytes((size_t)1 << 20);
+        struct memio packed = {.in = bytes, .in_len = (size_t)1 << 20}, io = {.in_repeat = 10};
+        char text[100];
+
+        ASSERT_EQ(memio_run(&packed, texts[i][0]), 0);
+        io.in = packed.out;
+        io.in_len = packed.out_len;
+        snprintf(text, sizeof text, "tee [ split -b %zu [ %s : head -c 1000 : null ] ]", io.in_len,
+                 texts[i][1]);
+        for (unsigned threads = 2; threads <= 4; threads++) {
+            test_context("%u threads: %s", threads, text);
+            io.settings.room = 500;
+            io.settings.threads = threads;
+            ASSERT_EQ(memio_run(&io, text), 0);
+            ASSERT_EQ(io.chunks_left, 0);
+        }
+        memio_free(&io);
+        memio_free(&packed);
+        free(bytes);
+    }
+}
