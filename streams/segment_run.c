@@ -56,7 +56,8 @@ static bool all_done(const struct leat_segment *seg)
 static void wake_waiting(struct leat_segment *seg)
 {
     for (size_t i = 0; i < seg->n; i++)
-        if (seg->slots[i].waiting && leat_wait_fired(&seg->slots[i].stage->wait))
+        if (seg->slots[i].waiting &&
+            leat_wait_fired(&seg->pipeline->waits, &seg->slots[i].stage->wait))
             seg->slots[i].waiting = false;
 }
 

@@ -380,7 +380,7 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
 
     if (!stage->type->alarm || s->done || s->stopping || seg->inlet == LEAT_INLET_LANE)
         return;
-    if (leat_wait_fired(&stage->alarm))
+    if (leat_wait_fired(&seg->pipeline->waits, &stage->alarm))
         ring(seg, i);
 }
 

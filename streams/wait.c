@@ -127,6 +127,7 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
 {
     int r = 0;
 
+    wait->timed = ms > 0;
     atomic_fetch_add(&w->armed, 1);
     atomic_store(&wait->state, WAIT_ARMED);
     if (ms > 0 && w->executor->clock.is_virtual)
@@ -146,19 +147,31 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     return r;
 }
 
-void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
+static void unwatch(struct leat_waits *w, struct leat_wait *wait)
 {
-    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
-        atomic_fetch_sub(&w->armed, 1);
-    unset_due(w, wait);
     if (wait->fd >= 0)
         (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, wait->fd, NULL); /* gone already: as good */
     wait->fd = -1;
 }
 
-bool leat_wait_fired(struct leat_wait *wait)
+void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
+{
+    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
+        atomic_fetch_sub(&w->armed, 1);
+    unset_due(w, wait);
+    unwatch(w, wait);
+}
+
+/* From here on the descriptor may be closed, and its number another one's. What has fired is off; only
+ * beside a timer it may not have. */
+bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 {
     int fired = WAIT_FIRED;
 
-    return atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE);
+    if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
+        return false;
+    if (wait->timed)
+        unwatch(w, wait);
+    wait->fd = -1;
+    return true;
 }

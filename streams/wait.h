@@ -24,6 +24,7 @@ struct leat_wait {
     atomic_int state;
     int fd;          /* in the epoll set, or -1 */
     int timer_fd;    /* made when first needed, or -1 */
+    bool timed;      /* time is waited for, too */
     uint64_t due_ns; /* virtual time: when, 0: no timer is set */
     struct leat_wait *next_due;
 };
@@ -45,6 +46,6 @@ int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, int fd, bool
 /* leat_wait_clear - no longer wait; also before the descriptor is closed. Thread: the actor's. */
 void leat_wait_clear(struct leat_waits *waits, struct leat_wait *wait);
 /* leat_wait_fired - was it woken by what it waited for? Thread: the actor's. */
-bool leat_wait_fired(struct leat_wait *wait);
+bool leat_wait_fired(struct leat_waits *waits, struct leat_wait *wait);
 
 #endif

@@ -1,0 +1,51 @@
+/* test_wait.c - waiting for descriptors and time. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "wait.h"
+
+static bool run_nothing(struct leat_actor *actor)
+{
+    (void)actor;
+    return false;
+}
+
+/* A descriptor is closed when it has been waited for, and its number becomes another one's. */
+TEST(test_the_end_of_a_wait_leaves_another_of_the_same_number)
+{
+    for (unsigned ms = 0; ms < 2; ms++) {
+        struct leat_actor actors[2] = {{.run = run_nothing}, {.run = run_nothing}};
+        struct leat_executor executor;
+        struct leat_waits waits;
+        struct leat_wait first, second;
+        int a[2], b[2];
+
+        test_context("with a time of %u days", ms);
+        ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
+        ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+        leat_wait_init(&first, &actors[0]);
+        leat_wait_init(&second, &actors[1]);
+        ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
+        ASSERT_EQ(pipe2(b, O_CLOEXEC), 0);
+        ASSERT_EQ(write(a[1], "a", 1), 1);
+        ASSERT_EQ(leat_wait_arm(&waits, &first, a[0], false, (uint64_t)ms * 86400000), 0);
+        leat_waits_fire(&waits);
+        ASSERT(leat_wait_fired(&waits, &first));
+        ASSERT_EQ(dup2(b[0], a[0]), a[0]);
+        ASSERT_EQ(leat_wait_arm(&waits, &second, a[0], false, 0), 0);
+        leat_wait_clear(&waits, &first);
+        ASSERT_EQ(write(b[1], "b", 1), 1);
+        leat_waits_fire(&waits);
+        ASSERT(leat_wait_fired(&waits, &second));
+        ASSERT_EQ(atomic_load(&waits.armed), 0);
+        leat_wait_done(&first);
+        leat_wait_done(&second);
+        leat_waits_done(&waits);
+        leat_executor_done(&executor);
+        close(a[0]);
+        close(a[1]);
+        close(b[0]);
+        close(b[1]);
+    }
+}
