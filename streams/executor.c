@@ -165,7 +165,7 @@ static void *worker(void *arg)
     return NULL;
 }
 
-/* Under the lock. Signals are for the program's own threads. */
+/* Under the lock. Signals are for the program's own threads. Returns 0 or -errno. */
 static int add_worker(struct leat_executor *ex)
 {
     sigset_t all, old;
@@ -176,7 +176,7 @@ static int add_worker(struct leat_executor *ex)
     r = pthread_create(&ex->threads[ex->threads_n], NULL, worker, ex);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (r)
-        return LEAT_ENOMEM;
+        return -r;
     ex->threads_n++;
     return 0;
 }

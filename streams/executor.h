@@ -56,7 +56,7 @@ int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, u
 /* leat_executor_stop - pool: join all workers; the run queue is empty. */
 void leat_executor_stop(struct leat_executor *ex);
 void leat_executor_done(struct leat_executor *ex);
-/* leat_executor_grow - pool: start the first worker. Returns 0 or LEAT_ENOMEM. */
+/* leat_executor_start - pool: start the first worker. Returns 0, or -errno: no thread can be made. */
 int leat_executor_start(struct leat_executor *ex);
 /* leat_actor_wake - run it soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);

@@ -419,6 +419,15 @@ static int not_started(struct leat_pipeline *p, int code, const char *why)
     return code;
 }
 
+static int no_thread(struct leat_pipeline *p, int err)
+{
+    char why[128];
+
+    snprintf(why, sizeof why, "no thread can be made: %s; --threads=1 needs none",
+             strerrordesc_np(err));
+    return not_started(p, LEAT_ENOMEM, why);
+}
+
 static void start_clock(struct leat_pipeline *p)
 {
     uint64_t now = leat_clock_now(&p->executor.clock);
@@ -455,8 +464,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         leat_executor_stop(&p->executor);
         leat_waits_done(&p->waits);
         leat_executor_done(&p->executor);
-        return r < 0 ? not_started(p, LEAT_EIO, strerrordesc_np(-r))
-                     : not_started(p, no_worker, leat_strerror(no_worker));
+        return r < 0 ? not_started(p, LEAT_EIO, strerrordesc_np(-r)) : no_thread(p, -no_worker);
     }
     p->done = done;
     p->done_arg = arg;
