@@ -3,6 +3,9 @@
  * libbrotlienc ends the whole process when its allocator gives it nothing. So ours never returns
  * then: it jumps out of the library, and the encoder, all of whose memory is in our list, is freed
  * without the library's help.
+ *
+ * At quality 0 and 1 it makes a block of whatever comes with a call. So that the bytes do not depend on
+ * the pieces in which the input arrives, it is gathered there.
  */
 
 #include "stage.h"
@@ -11,9 +14,12 @@
 
 #include <brotli/encode.h>
 #include <setjmp.h>
+#include <string.h>
 
 #define QUALITY_DEFAULT 6 /* the library's 11 is for what is compressed once and served for ever */
 #define WINDOW_LOG_DEFAULT 22
+#define QUALITY_GATHERED 1 /* and less */
+#define GATHERED ((size_t)1 << 18)
 
 struct brotli_params {
     int64_t quality, window_log;
@@ -29,6 +35,8 @@ struct brotli {
     BrotliEncoderState *encoder;
     struct block blocks; /* the list's head */
     jmp_buf no_memory;   /* set around every call that may allocate */
+    uint8_t *gathered;   /* NULL, or `have` bytes of input, of which the library has `given` */
+    size_t have, given;
 };
 
 static const struct leat_option options[] = {
@@ -94,6 +102,11 @@ static int brotli_open(struct leat_stage *stage)
     const struct brotli_params *p = leat_params(stage);
     struct brotli *b = leat_state(stage);
 
+    if (p->quality <= QUALITY_GATHERED) {
+        b->gathered = leat_alloc_raw(stage, GATHERED);
+        if (!b->gathered)
+            return LEAT_ENOMEM;
+    }
     if (setjmp(b->no_memory))
         return LEAT_ENOMEM; /* leat_alloc has said why */
     b->encoder = BrotliEncoderCreateInstance(alloc, release, stage);
@@ -112,9 +125,10 @@ static void brotli_close(struct leat_stage *stage)
     while (b->blocks.next)
         release(stage, b->blocks.next->memory);
     b->encoder = NULL;
+    leat_free(stage, b->gathered);
 }
 
-static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+static int run(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct brotli *b = leat_state(stage);
 
@@ -146,6 +160,51 @@ static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat
         if (!in->flush)
             return LEAT_MORE;
     }
+}
+
+/* Takes input until there is enough, or all up to the end or a mark. Returns false: not yet. */
+static bool gather(struct brotli *b, struct leat_in *in)
+{
+    size_t n = in->len - in->pos, left = GATHERED - b->have;
+
+    if (b->given > 0)
+        return true;
+    if (n > left)
+        n = left;
+    memcpy(b->gathered + b->have, in->data + in->pos, n);
+    b->have += n;
+    in->pos += n;
+    return b->have == GATHERED || (in->pos == in->len && (in->end || in->flush));
+}
+
+static int run_gathered(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct brotli *b = leat_state(stage);
+
+    while (gather(b, in)) {
+        bool all = in->pos == in->len;
+        struct leat_in whole = {.data = b->gathered,
+                                .pos = b->given,
+                                .len = b->have,
+                                .end = all && in->end,
+                                .flush = all && in->flush};
+        int r = run(stage, &whole, out);
+
+        b->given = whole.pos;
+        if (r != LEAT_MORE || b->given < b->have)
+            return r;
+        b->given = b->have = 0;
+        if (all)
+            return r;
+    }
+    return LEAT_MORE;
+}
+
+static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    const struct brotli *b = leat_state(stage);
+
+    return b->gathered ? run_gathered(stage, in, out) : run(stage, in, out);
 }
 
 const struct leat_stage_type leat_stage_brotli = {
