@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "codec_same.h"
 #include "stage.h"
 
 #define SUBJECTS_MAX 512
@@ -292,7 +293,7 @@ static void make_subjects(void)
     ASSERT_NOT_NULL(registry);
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         type = leat_registry_find(registry, table[i].stage);
-        if (type && !type->missing)
+        if (type && !type->missing && !(table[i].prepare && codec_missing(table[i].prepare)))
             add(&table[i]);
     }
     for (i = 0; i < leat_registry_count(registry); i++) {

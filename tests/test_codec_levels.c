@@ -4,7 +4,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "codec_aid.h"
+#include "codec_same.h"
 
 #define PIECE_LARGE ((size_t)1 << 20)
 #define PIECE_TRIED ((size_t)1 << 21)
@@ -338,6 +338,8 @@ TEST(test_the_bytes_are_the_same_wherever_the_memory_lies)
     for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
         struct memio first, io;
 
+        if (codec_missing(stages[i]))
+            continue;
         ASSERT_EQ(codec_run(&first, stages[i], text, sizeof(text), 0), 0);
         for (unsigned k = 0; k < (i == 0 ? runs : runs / 100); k++) {
             for (unsigned h = k * HELD_EACH; i == 0 && h < (k + 1) * HELD_EACH; h++)

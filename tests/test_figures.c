@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "codec_same.h"
 #include "memio.h"
 #include "test.h"
 
@@ -140,6 +141,17 @@ static void check_source(const struct leat_pipeline *p, const struct memio *sour
     ASSERT_EQ(found, source->in != NULL);
 }
 
+/* Does this build lack a stage of it? */
+static bool missing(const struct planted *c)
+{
+    static const char *const optional[] = {"bzip2", "lz4"};
+
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (strstr(c->text, optional[i]) && codec_missing(optional[i]))
+            return true;
+    return false;
+}
+
 /* `reads`: the text has the source. */
 static void run_one(const struct planted *c, uint64_t seed, bool reads)
 {
@@ -175,7 +187,7 @@ TEST(test_bytes_out_of_a_stage_are_bytes_into_the_next_also_when_one_ends_early)
     unsigned seeds = test_under_sanitizer() ? SEEDS / 10 : SEEDS;
 
     for (size_t i = 0; i < N_CASES; i++)
-        for (uint64_t seed = 0; seed < seeds; seed++)
+        for (uint64_t seed = 0; seed < seeds && !missing(&cases[i]); seed++)
             run_one(&cases[i], seed, true);
 }
 

@@ -364,7 +364,7 @@ struct shared {
 
 static const struct shared shared[] = {
     {NULL, "gzip", 6400000, THREADS, 0},
-    {NULL, "gzip -1", 500000, THREADS, 0},
+    {NULL, "gzip -1", 4000000, THREADS, 0},
     {NULL, "gzip -0", 4000000, THREADS, 0},
     {NULL, "gzip --backend=zlib -1", 4000000, THREADS, 0},
     {NULL, "gzip --blocks", 4000000, THREADS, 0},
