@@ -456,7 +456,7 @@ bool option_is_last(const struct leat_option *option);
 void option_label(struct buf *buf, const struct leat_option *option);
 /* option_notes - "(1 to 19, default 3)" with a space before it, or nothing. */
 void option_notes(struct buf *buf, const struct leat_option *option);
-/* stage_synopsis - "grep [options] PATTERN [ … ]". */
+/* stage_synopsis - "split [options] [NAME] [ [ stages ] ]". */
 void stage_synopsis(struct buf *buf, const struct leat_stage_type *type);
 const char *stage_kind(const struct leat_stage_type *type);
 /* each_choice - the next of "a|b|c": its length; moves *at behind it; 0: no more. */

@@ -145,9 +145,11 @@ void stage_synopsis(struct buf *b, const struct leat_stage_type *t)
         buf_add(b, " [options]");
     if (t->operands)
         buf_add(b, t->operands_min > 0 || t->operands[0] == '[' ? " %s" : " [%s]", t->operands);
+    if (t->branches_min == 0 && t->branches_max > 0)
+        buf_add(b, " [ [ stages ] ]");
     for (unsigned i = 0; i < t->branches_min; i++)
         buf_add(b, t->branch_options ? " [ [options :] stages ]" : " [ stages ]");
-    if (t->branches_max > t->branches_min)
+    if (t->branches_max > t->branches_min && t->branches_max > 1)
         buf_add(b, " …");
 }
 

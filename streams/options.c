@@ -71,6 +71,11 @@ static const struct leat_option *find_short(const struct leat_stage_type *type, 
     return is_digit(c) ? digits : NULL;
 }
 
+static void refer_to_help(struct parse *p)
+{
+    leat_error_add(p->error, "; see `leat help %s`", p->type->name);
+}
+
 static void unknown_long(struct parse *p, const char *name, size_t len)
 {
     struct leat_near near;
@@ -84,6 +89,8 @@ static void unknown_long(struct parse *p, const char *name, size_t len)
     leat_error_set(p->error, LEAT_EUSAGE, "unknown option '--%s'", leat_shown(word).text);
     if (near.best)
         leat_error_add(p->error, "; did you mean --%.*s?", (int)near.best_len, near.best);
+    else
+        refer_to_help(p);
 }
 
 static void ambiguous_long(struct parse *p, const char *name, size_t len)
@@ -500,6 +507,7 @@ static int parse_short(struct parse *p, const char *word)
             leat_error_set(p->error, LEAT_EUSAGE, "unknown option '-%s'%s%s%s", leat_shown(at).text,
                            at > word + 1 ? " in '" : "", at > word + 1 ? leat_shown(word).text : "",
                            at > word + 1 ? "'" : "");
+            refer_to_help(p);
             return fail_here(p, LEAT_EUSAGE);
         }
         if (o->short_name == LEAT_DIGITS) {

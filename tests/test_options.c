@@ -320,10 +320,10 @@ struct mistake {
 };
 
 static const struct mistake mistakes[] = {
-    {"-x", 1, "unknown option '-x'"},
+    {"-x", 1, "unknown option '-x'; see `leat help t-all`"},
     {"-fx1", 1, "unknown option '-x1' in '-fx1'"},
     {"a --flagg", 2, "did you mean --flag?"},
-    {"--zzzzzzz", 1, "unknown option '--zzzzzzz'"},
+    {"--zzzzzzz", 1, "unknown option '--zzzzzzz'; see `leat help t-all`"},
     {"--", 0, NULL},
     {"--=3", 1, "unknown option"},
     {"--s 1", 1, "ambiguous: --size, --string"},

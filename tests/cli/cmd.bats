@@ -296,6 +296,8 @@ EOF
     leat help gzip gunzip | grep -q '^gunzip'
     leat help | grep -q '^Stages:'
     leat -h | cmp - <(leat help)
+    leat help split | grep -qxF 'split [options] [NAME] [ [ stages ] ]'
+    leat help tee | grep -qxF 'tee [options] [ stages ] …'
 }
 
 @test "what is not a stage has a help of its own" {
