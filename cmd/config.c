@@ -132,6 +132,20 @@ static int bad_value(const struct config *c, int id, const char *value, const ch
     return -1;
 }
 
+static int bad_choice(const struct config *c, int id, const char *value)
+{
+    const char *at = global_options[id].choices, *one;
+    struct buf names = {.n = 0};
+    size_t n;
+
+    while ((n = each_choice(&at, &one)) > 0)
+        buf_add(&names, "%s%.*s", names.n > 0 ? ", " : "", (int)n, one);
+    (void)message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is none of %s", global_options[id].name,
+                       value, buf_text(&names));
+    buf_free(&names);
+    return -1;
+}
+
 /* The index of value among the option's choices; a beginning that only one has is enough. */
 static int choice(const struct config *c, int id, const char *value)
 {
@@ -147,11 +161,7 @@ static int choice(const struct config *c, int id, const char *value)
                 return i;
         }
     }
-    if (matches == 1)
-        return found;
-    (void)message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is none of %s", global_options[id].name,
-                       value, global_options[id].choices);
-    return -1;
+    return matches == 1 ? found : bad_choice(c, id, value);
 }
 
 static int set_variable(struct config *c, const char *value)

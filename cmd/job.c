@@ -112,11 +112,12 @@ static void build_failed(const struct config *c, struct leat_error *e, const cha
 {
     struct origin origin = {.name = c->file, .text = text};
     const char *word;
-    size_t n;
+    size_t n = strlen(e->text);
 
+    if (n_words == 1 && e->code == LEAT_EUSAGE && access(words[0], F_OK) == 0)
+        snprintf(e->text + n, sizeof e->text - n, "; a pipeline that is in a file: leat -f FILE");
     if (!text && !e->has_offset && e->offset > 0 && e->offset <= (uint64_t)n_words) {
         word = words[e->offset - 1];
-        n = strlen(e->text);
         if (e->code == LEAT_EUSAGE && config_is_global(word))
             snprintf(e->text + n, sizeof e->text - n,
                      "; the options of leat itself come before the first stage");

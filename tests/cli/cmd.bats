@@ -70,6 +70,14 @@ expect() {
     has "'extra' is one word too many"
 }
 
+@test "a file that is given as a pipeline may hold one" {
+    echo 'read job.leat' >job.leat
+    run -2 leat job.leat
+    [ "${lines[0]}" = 'leat: job.leat (#1): unknown stage; to read a file: read job.leat; a pipeline that is in a file: leat -f FILE (byte 0)' ]
+    run -2 leat job.baet
+    [[ $output != *'-f FILE'* ]]
+}
+
 @test "the text may come from standard input, the data then not" {
     seq 5 >n
     [ "$(echo 'read n | head -n 1' | leat -f -)" = 1 ]
