@@ -17,7 +17,8 @@
 #define FAST_MAX 65536
 #define BLOCK_CODE_MIN '4'
 #define BLOCK_CODE_MAX '7'
-#define CONTEXT_BYTES ((uint64_t)320 << 10) /* what liblz4 holds at its higher levels */
+/* What liblz4 holds at its higher levels, with linked blocks. */
+#define CONTEXT_BYTES ((uint64_t)336 << 10)
 
 struct lz4_params {
     int64_t level, fast;
