@@ -115,7 +115,7 @@ TEST(test_the_plan_depends_on_level_and_limit_and_fits)
         test_context("level %d", level);
         ASSERT(leat_zstd_memory_plan(level, 0, LEAT_MEMORY_DEFAULT).workers);
     }
-    ASSERT(leat_zstd_memory_plan(3, 0, 32 * MIB).workers);
+    ASSERT(leat_zstd_memory_plan(3, 0, 64 * MIB).workers);
     ASSERT(leat_zstd_memory_plan(19, 0, 300 * MIB).workers);
 }
 
@@ -350,5 +350,36 @@ TEST(test_many_frames_need_the_memory_of_one)
     memio_free(&io);
     free(data);
     free(z.data);
+    free(text.data);
+}
+
+/* How much other stages hold depends on the number of threads. */
+TEST(test_the_bytes_do_not_depend_on_what_other_stages_hold)
+{
+    static const char *const stages[] = {"gzip : gunzip : zstd", "gzip : zlib : zstd -1",
+                                         "zstd --seekable=256K : unzstd : zstd -2"};
+    static const uint64_t limits[] = {16, 24, 32, 48, 64};
+    static const unsigned threads[] = {2, 4, 16};
+    struct codec_bytes text = codec_text(3 << 20, 1);
+    unsigned done = 0;
+
+    for (size_t i = 0; i < 3 * 5 * 3; i++) {
+        struct memio one = {.in = text.data,
+                            .in_len = text.len,
+                            .settings = {.threads = 1, .memory = limits[i / 3 % 5] * MIB}};
+        struct memio more = one;
+        int r = memio_run(&one, stages[i / 15]);
+
+        more.settings.threads = threads[i % 3];
+        test_context("%s, limit %llu, threads %u", stages[i / 15],
+                     (unsigned long long)one.settings.memory, more.settings.threads);
+        if (memio_run(&more, stages[i / 15]) == 0 && r == 0) {
+            ASSERT_BYTES_EQ(more.out, more.out_len, one.out, one.out_len);
+            done++;
+        }
+        memio_free(&one);
+        memio_free(&more);
+    }
+    ASSERT_GE(done, 30);
     free(text.data);
 }

@@ -127,41 +127,41 @@ static unsigned workers_most(void)
     return ZSTD_isError(b.error) || b.upperBound < 0 ? 0 : (unsigned)b.upperBound;
 }
 
-/* Counts the memory of as many workers as there are threads, or of as many as fit.
- * Returns how many, 0: not even one. */
-static unsigned charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job)
+/* Counts the memory of as many workers as there are threads, or of as many as fit, but of one at least,
+ * as what is made without workers is not the same. Returns how many, or fails. */
+static int charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job,
+                          unsigned most)
 {
     uint64_t part = leat_zstd_memory_part(leat_memory_limit(stage));
-    unsigned n = workers_most();
 
-    if (n > leat_threads(stage))
-        n = leat_threads(stage);
-    for (; n > 0; n--) {
+    for (unsigned n = most; n > 1; n--) {
         uint64_t need = leat_zstd_memory_need(level, long_log, n, job);
 
         if (need <= part && need <= leat_memory_spare(stage) && leat_charge(stage, need) == 0)
-            return n;
+            return (int)n;
     }
-    return 0;
+    return leat_charge(stage, leat_zstd_memory_need(level, long_log, 1, job)) == 0 ? 1
+                                                                                   : LEAT_ELIMIT;
 }
 
 /* Sets libzstd's workers if there are to be any. */
 static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
 {
     struct leat_zstd_plan plan = leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
-    unsigned n = 0;
+    unsigned threads = leat_threads(stage), most = workers_most();
+    size_t r;
+    int n;
 
-    if (plan.workers)
-        n = charge_workers(stage, level, long_log, plan.job);
-    if (n > 0) {
-        size_t r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_nbWorkers, (int)n);
-
-        leat_own_threads(stage, n);
-        if (!ZSTD_isError(r))
-            r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_jobSize, (int)plan.job);
-        return ZSTD_isError(r) ? fail_zstd(stage, r) : 0;
-    }
-    return leat_charge(stage, leat_zstd_memory_need(level, long_log, 0, 0));
+    if (!plan.workers || most == 0)
+        return leat_charge(stage, leat_zstd_memory_need(level, long_log, 0, 0));
+    n = charge_workers(stage, level, long_log, plan.job, most < threads ? most : threads);
+    if (n < 0)
+        return n;
+    leat_own_threads(stage, (unsigned)n);
+    r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_nbWorkers, n);
+    if (!ZSTD_isError(r))
+        r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_jobSize, (int)plan.job);
+    return ZSTD_isError(r) ? fail_zstd(stage, r) : 0;
 }
 
 static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
@@ -343,11 +343,11 @@ const struct leat_stage_type leat_stage_zstd = {
         "The output is one frame with a checksum. libzstd's workers compress, as many as there are "
         "threads; the bytes are the same whatever their number.\n\n"
         "Memory: two workers need about 18 MiB at level 1, 70 at 3, 180 at 10 and 400 at 19. They "
-        "may take what leaves 64 MiB of --memory to other stages, or half of it if that is less. "
+        "may take what leaves 64 MiB of --memory to other stages; of less than 128M, a quarter. "
         "Where two do not fit, the jobs that are given to them are made smaller, and the output a "
         "little larger; where that does not help (at level 19 with less than 300M), one thread "
         "compresses without jobs. So the bytes may depend on --memory. Where other stages hold so "
-        "much that not one worker fits in what is left, one thread compresses as well.\n\n"
+        "much that not one worker fits in what is left, it fails with both figures.\n\n"
         "--seekable writes zstd's seekable format: a frame for every SIZE bytes of input, and a "
         "seek table in a skippable frame at the end. Every zstd reads it; unzstd decodes its "
         "frames side by side, and read --range reads only those that it needs. As nothing is "

@@ -11,8 +11,9 @@
 #define JOB_MOST ((uint64_t)1 << 29) /* libzstd's own limit on 32-bit machines */
 #define JOB_WINDOWS 4u               /* windows in a job, as libzstd has it */
 #define JOBS_QUEUED 3u               /* being filled, its overlap, and one to spare */
-/* What is left to the other stages, or half of the limit if that is less. */
+/* What is left to the other stages, or with less than twice that, all but a part of the limit. */
 #define OTHERS (64 * MIB)
+#define LITTLE_PARTS 4u
 
 /* For a level: its window, and what its tables and buffers take (KiB), for input of any length. */
 static const struct {
@@ -70,7 +71,7 @@ uint64_t leat_zstd_memory_need(int level, int long_log, unsigned workers, uint64
 
 uint64_t leat_zstd_memory_part(uint64_t limit)
 {
-    return limit < 2 * OTHERS ? limit / 2 : limit - OTHERS;
+    return limit < 2 * OTHERS ? limit / LITTLE_PARTS : limit - OTHERS;
 }
 
 struct leat_zstd_plan leat_zstd_memory_plan(int level, int long_log, uint64_t limit)
