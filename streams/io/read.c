@@ -436,7 +436,7 @@ const struct leat_stage_type leat_stage_read = {
         "--range=OFFSET:LENGTH reaches into a file in zstd's seekable format, as zstd --seekable "
         "makes it: it counts bytes of the contents, the seek table at the end of FILE tells which "
         "frames hold them, and only those are read. unzstd must be the next stage; what comes out "
-        "of it is the range. OFFSET: goes up to the end. A file without a seek table, and a range "
+        "of it is the range, but its --max-output and --max-ratio count whole frames. OFFSET: goes up to the end. A file without a seek table, and a range "
         "that ends beyond the contents, are errors. The frames that are read are verified up to "
         "their ends, and against the table. The table itself has no checksum: what it says of a "
         "frame before the range is compared with that frame's own header where it is not the same "
