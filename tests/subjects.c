@@ -209,6 +209,7 @@ static const struct subject table[] = {
     {.stage = "lzip", .text = "flush --lines=40 : lzip -0"},
     {.stage = "bzip2", .text = "flush --lines=9 : bzip2 -1"},
     {.stage = "lz4", .text = "flush --lines=9 : lz4 -B4"},
+    {.stage = "brotli", .text = "brotli -0"},
     {.stage = "brotli", .text = "flush --bytes=700 : brotli -4"},
     {.stage = "bunzip2", .text = "flush --bytes=99 : bunzip2", .prepare = "bzip2 -1"},
     {.stage = "unlz4", .text = "flush --bytes=99 : unlz4", .prepare = "lz4 -B4"},
