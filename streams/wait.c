@@ -23,14 +23,19 @@ enum wait_state {
 int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
 {
     *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
-    return w->epoll_fd < 0 ? -errno : 0;
+    if (w->epoll_fd < 0)
+        return -errno;
+    pthread_mutex_init(&w->firing, NULL);
+    return 0;
 }
 
 void leat_waits_done(struct leat_waits *w)
 {
-    if (w->epoll_fd >= 0)
-        close(w->epoll_fd);
+    if (w->epoll_fd < 0)
+        return;
+    close(w->epoll_fd);
     w->epoll_fd = -1;
+    pthread_mutex_destroy(&w->firing);
 }
 
 /* The count goes down after the wake, so that nobody sees neither. */
@@ -47,10 +52,13 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
 void leat_waits_fire(struct leat_waits *w)
 {
     struct epoll_event ready[FIRE_MAX];
-    int n = epoll_wait(w->epoll_fd, ready, FIRE_MAX, 0);
+    int n;
 
+    pthread_mutex_lock(&w->firing);
+    n = epoll_wait(w->epoll_fd, ready, FIRE_MAX, 0);
     for (int i = 0; i < n; i++)
         fire(w, ready[i].data.ptr);
+    pthread_mutex_unlock(&w->firing);
 }
 
 static void unset_due(struct leat_waits *w, struct leat_wait *wait)
@@ -128,6 +136,7 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     int r = 0;
 
     wait->timed = ms > 0;
+    wait->used = true;
     atomic_fetch_add(&w->armed, 1);
     atomic_store(&wait->state, WAIT_ARMED);
     if (ms > 0 && w->executor->clock.is_virtual)
@@ -147,19 +156,25 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     return r;
 }
 
-static void unwatch(struct leat_waits *w, struct leat_wait *wait)
+static void unwatch(struct leat_waits *w, int fd)
 {
-    if (wait->fd >= 0)
-        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, wait->fd, NULL); /* gone already: as good */
-    wait->fd = -1;
+    if (fd >= 0)
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* gone already: as good */
 }
 
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
 {
     if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
         atomic_fetch_sub(&w->armed, 1);
+    if (!wait->used)
+        return;
     unset_due(w, wait);
-    unwatch(w, wait);
+    unwatch(w, wait->fd);
+    unwatch(w, wait->timer_fd);
+    wait->fd = -1;
+    wait->used = false;
+    pthread_mutex_lock(&w->firing); /* a batch may hold an event for it */
+    pthread_mutex_unlock(&w->firing);
 }
 
 /* From here on the descriptor may be closed, and its number another one's. What has fired is off; only
@@ -171,7 +186,7 @@ bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
     if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
         return false;
     if (wait->timed)
-        unwatch(w, wait);
+        unwatch(w, wait->fd);
     wait->fd = -1;
     return true;
 }

@@ -6,6 +6,7 @@
 #ifndef LEAT_WAIT_H
 #define LEAT_WAIT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +15,8 @@
 
 struct leat_waits {
     int epoll_fd;
-    atomic_uint armed; /* waits that will wake somebody */
+    pthread_mutex_t firing; /* held while events of a batch are at work */
+    atomic_uint armed;      /* waits that will wake somebody */
     struct leat_executor *executor;
     struct leat_wait *due; /* virtual time: the timers that are set, in no order */
 };
@@ -24,6 +26,7 @@ struct leat_wait {
     atomic_int state;
     int fd;          /* in the epoll set, or -1 */
     int timer_fd;    /* made when first needed, or -1 */
+    bool used;       /* armed since it was last cleared */
     bool timed;      /* time is waited for, too */
     uint64_t due_ns; /* virtual time: when, 0: no timer is set */
     struct leat_wait *next_due;
@@ -43,7 +46,8 @@ void leat_wait_done(struct leat_wait *wait);
  * Returns 0 or -errno. Thread: the actor's. */
 int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, int fd, bool writable,
                   uint64_t ms);
-/* leat_wait_clear - no longer wait; also before the descriptor is closed. Thread: the actor's. */
+/* leat_wait_clear - no longer wait; also before the descriptor is closed. When it returns, nobody knows
+ * of the wait any more, and it may be freed. Thread: the actor's. */
 void leat_wait_clear(struct leat_waits *waits, struct leat_wait *wait);
 /* leat_wait_fired - was it woken by what it waited for? Thread: the actor's. */
 bool leat_wait_fired(struct leat_waits *waits, struct leat_wait *wait);

@@ -1,5 +1,7 @@
 /* test_wait.c - waiting for descriptors and time. */
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -48,4 +50,55 @@ TEST(test_the_end_of_a_wait_leaves_another_of_the_same_number)
         close(b[0]);
         close(b[1]);
     }
+}
+
+struct firing {
+    struct leat_waits *waits;
+    atomic_bool stop;
+};
+
+static void *fire_on(void *arg)
+{
+    struct firing *f = arg;
+
+    while (!atomic_load(&f->stop))
+        leat_waits_fire(f->waits);
+    return NULL;
+}
+
+/* An event may be on its way to a wait that is given up: it must have arrived before it is freed. */
+TEST(test_a_wait_that_was_cleared_may_be_freed)
+{
+    struct leat_actor actor = {.run = run_nothing};
+    struct leat_executor executor;
+    struct leat_waits waits;
+    struct firing firing = {.waits = &waits};
+    pthread_t thread;
+    int a[2];
+
+    ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
+    ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+    ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
+    ASSERT_EQ(write(a[1], "a", 1), 1);
+    atomic_store(&actor.state, 1); /* queued already: a wake does nothing */
+    ASSERT_EQ(pthread_create(&thread, NULL, fire_on, &firing), 0);
+    for (unsigned i = 0; i < 30000; i++) {
+        struct leat_wait *wait = malloc(sizeof *wait);
+
+        ASSERT_NOT_NULL(wait);
+        leat_wait_init(wait, &actor);
+        ASSERT_EQ(leat_wait_arm(&waits, wait, a[0], false, i % 4 == 0 ? 86400000 : 0), 0);
+        for (unsigned k = 0; k < i % 100; k++)
+            atomic_load(&waits.armed);
+        leat_wait_clear(&waits, wait);
+        leat_wait_done(wait);
+        memset(wait, 1, sizeof *wait); /* what would look armed, with an actor that is none */
+        free(wait);
+    }
+    atomic_store(&firing.stop, true);
+    ASSERT_EQ(pthread_join(thread, NULL), 0);
+    leat_waits_done(&waits);
+    leat_executor_done(&executor);
+    close(a[0]);
+    close(a[1]);
 }
