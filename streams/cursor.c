@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "invariant.h"
+
 /* A chunk with less room than this is let go, where chunks are large. */
 #define FILL_MIN ((size_t)4096)
 
@@ -23,12 +25,14 @@ void leat_queue_push(struct leat_queue *q, struct leat_slice slice)
             return;
         }
     }
+    leat_assert(q->n < LEAT_QUEUE_SLICES);
     q->v[(q->head + q->n) % LEAT_QUEUE_SLICES] = slice;
     q->n++;
 }
 
 void leat_queue_pop(struct leat_queue *q)
 {
+    leat_assert(q->n > 0);
     q->head = (q->head + 1) % LEAT_QUEUE_SLICES;
     q->n--;
 }
@@ -72,11 +76,31 @@ void leat_out_done(struct leat_out *out)
     out->fill = NULL;
 }
 
-/* What is committed becomes a slice. The queue keeps one place free for this. */
+void leat_out_discard(struct leat_out *out)
+{
+    leat_assert(out->at == out->from);
+    out->to = NULL;
+    out->discards = true;
+}
+
+void leat_out_close(struct leat_out *out)
+{
+    leat_assert(out->at == out->from);
+    out->to = NULL;
+    out->discards = false;
+}
+
+/* What is committed becomes a slice. The queue keeps one place free for this. A place in the chunk is
+ * not used twice even when discarding: another port may have a reference to it. */
 static void flush(struct leat_out *out)
 {
     if (out->at == out->from)
         return;
+    if (out->discards) {
+        out->from = out->at;
+        return;
+    }
+    leat_assert(out->to != NULL);
     leat_queue_push(out->to, (struct leat_slice){.chunk = leat_chunk_ref(out->fill),
                                                  .off = out->from,
                                                  .len = out->at - out->from});
@@ -105,6 +129,8 @@ void leat_out_mark(struct leat_out *out)
 /* May one more slice be queued and the places for flush and for a mark still be free? */
 static bool queue_has_room(const struct leat_out *out)
 {
+    if (out->discards)
+        return true;
     return out->to && out->to->n + 3 <= LEAT_QUEUE_SLICES;
 }
 
@@ -206,8 +232,9 @@ size_t leat_write(struct leat_out *out, const void *data, size_t n)
 static void push_ref(struct leat_out *out, struct leat_chunk *chunk, size_t off, size_t n)
 {
     flush(out);
-    leat_queue_push(out->to,
-                    (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = n});
+    if (!out->discards)
+        leat_queue_push(out->to,
+                        (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = n});
     out->step_bytes += n;
     out->total += n;
 }

@@ -23,8 +23,8 @@ static inline struct leat_slice *leat_queue_head(struct leat_queue *q)
     return q->n ? &q->v[q->head] : NULL;
 }
 
-/* leat_queue_push - takes the slice. The queue has room: n < LEAT_QUEUE_SLICES. A slice that
- * continues the last one joins it. */
+/* leat_queue_push - takes the slice. The queue has room: n < LEAT_QUEUE_SLICES is asserted. A slice
+ * that continues the last one joins it. */
 void leat_queue_push(struct leat_queue *q, struct leat_slice slice);
 /* leat_queue_mark - a flush mark at the end; n < LEAT_QUEUE_SLICES. */
 static inline void leat_queue_mark(struct leat_queue *q)
@@ -38,8 +38,12 @@ uint64_t leat_queue_clear(struct leat_queue *q);
 /* leat_queue_cut - drops the last n bytes, or all there are. */
 void leat_queue_cut(struct leat_queue *q, uint64_t n);
 
+/* Three states: with a queue; without one, and then there is no room (a sink, a stage that was
+ * stopped); discarding, where there is always room and no queue, and bytes go nowhere. Each writer
+ * has a queue of its own: none is shared. */
 struct leat_out {
     struct leat_queue *to;
+    bool discards; /* `to` is NULL */
     struct leat_pool *pool;
     struct leat_chunk *fill; /* the chunk being filled, or NULL */
     size_t from, at;         /* [from, at) of it is committed and not in the queue yet */
@@ -60,6 +64,10 @@ struct leat_out {
 void leat_out_init(struct leat_out *out, struct leat_queue *to, struct leat_pool *pool,
                    size_t room_max);
 void leat_out_done(struct leat_out *out);
+/* leat_out_discard, _close - between two steps: from now on bytes go nowhere, or there is no room for
+ * any. */
+void leat_out_discard(struct leat_out *out);
+void leat_out_close(struct leat_out *out);
 /* leat_out_begin, _end - around each step; _end puts what was committed into the queue. */
 void leat_out_begin(struct leat_out *out);
 void leat_out_end(struct leat_out *out);

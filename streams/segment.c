@@ -60,7 +60,6 @@ void leat_segment_free(struct leat_segment *seg)
     leat_queue_clear(&seg->ports[0].last);
     for (size_t k = 1; k < seg->n_ports; k++)
         leat_queue_clear(&seg->ports[k].last);
-    leat_queue_clear(&seg->dump);
     leat_inputs_free(seg->inputs);
     leat_split_free(seg->join);
     leat_split_free(seg->cut);
@@ -271,7 +270,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
     s->stopping = true;
     s->more = true;
     s->failed = failed;
-    s->out.to = NULL;
+    leat_out_close(&s->out);
     s->stage->type->stop(s->stage, why);
 }
 
@@ -284,7 +283,7 @@ void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why
             return;
         if (why == LEAT_STOP_DONE && (s->stage->info->flags & LEAT_WANTS_ALL)) {
             s->discard = true;
-            s->out.to = &seg->dump;
+            leat_out_discard(&s->out);
             return;
         }
         leat_slot_stop(seg, s, why);

@@ -83,7 +83,6 @@ struct leat_segment {
     enum leat_flow out_flow; /* what the outlet was told */
     bool out_gone;           /* nobody reads what it gives */
     bool out_failed;         /* what is downstream has failed, or the cutter: there is no end */
-    struct leat_queue dump;  /* what nobody wants */
     /* A lane: its number from 0, and its current block. */
     unsigned lane;
     struct leat_block *block, *ended_block;

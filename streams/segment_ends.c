@@ -18,7 +18,7 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
 
     port->gone = true;
     leat_edge_lost(port->edge, leat_queue_clear(&port->last));
-    leat_port(out, (size_t)(port - seg->ports))->to = &seg->dump;
+    leat_out_discard(leat_port(out, (size_t)(port - seg->ports)));
     if (reason == LEAT_REASON_FAILED && (!(flags & LEAT_DETACHES) || port == &seg->ports[0]))
         seg->out_failed = true;
 }

@@ -157,13 +157,12 @@ static void consume(struct leat_slot *s, size_t n)
 /* A mark behind all that the stage has given. A lane does not know what the others gave. */
 static void put_mark(struct leat_segment *seg, struct leat_slot *s)
 {
-    if (seg->outlet == LEAT_OUTLET_LANE)
-        leat_queue_mark(s->out.to);
-    else
+    if (seg->outlet != LEAT_OUTLET_LANE)
         leat_out_mark(&s->out);
+    else if (s->out.to)
+        leat_queue_mark(s->out.to);
     for (size_t k = 1; k < s->out.n_ports; k++)
         leat_out_mark(&s->out.ports[k]);
-    leat_queue_clear(&seg->dump);
 }
 
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
@@ -234,12 +233,12 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
  * the join's hands: that is where the output is counted. */
 static uint64_t handed_over(const struct leat_segment *seg, const struct leat_slot *s)
 {
-    uint64_t bytes = s->out.to != &seg->dump ? s->out.step_bytes : 0;
+    uint64_t bytes = s->out.discards ? 0 : s->out.step_bytes;
 
     if (seg->outlet == LEAT_OUTLET_LANE && leat_split_merges(s->info))
         return 0;
     for (size_t k = 1; k < s->out.n_ports; k++)
-        if (s->out.ports[k].to != &seg->dump)
+        if (!s->out.ports[k].discards)
             bytes += s->out.ports[k].step_bytes;
     return bytes;
 }
@@ -307,9 +306,10 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     over = leat_stage_expansion(s->stage, s->out.total, s->offset);
     if (over == 0)
         return r;
-    if (s->out.to)
+    if (s->out.to) {
         leat_queue_cut(s->out.to, over);
-    leat_count(&s->count.bytes_out, 0 - over);
+        leat_count(&s->count.bytes_out, 0 - over);
+    }
     return s->stage->failure.code;
 }
 
@@ -332,7 +332,6 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     consume(s, in.pos);
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
-    leat_queue_clear(&seg->dump);
     if (r >= 0)
         r = check_expansion(seg, s, r);
     if (r < 0) {

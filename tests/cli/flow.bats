@@ -456,3 +456,23 @@ stalled() {
     has 'p-2: exists'
     none p-2
 }
+
+@test "route: branches that have ended early leave every line of the others alone" {
+    awk 'BEGIN {
+        srand(3)
+        split("60 120 4100 4200 4300", length_of, " ")
+        for (i = 0; i < 40000; i++)
+            if (rand() < 0.5)
+                printf "zz %d %*s\n", i, 20 + int(rand() * 280), "x"
+            else
+                printf "c%02d %d %*s\n", int(rand() * 16), i, length_of[1 + int(rand() * 5)], "x"
+    }' >lines
+    local branches="" digest t i
+    for i in $(seq -w 0 15); do branches+=" [ -e ^c$i : head -n 5 : null ]"; done
+    digest=$(grep -v '^c' lines | sha256sum)
+    for t in 1 2 16 2 16; do
+        run leat --threads=$t read lines : route $branches : sha256
+        is 0
+        [ "$output" = "$digest" ] || { echo "$t threads: $output"; return 1; }
+    done
+}
