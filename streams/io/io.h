@@ -12,7 +12,7 @@ extern const struct leat_stage_type leat_stage_write;
 /* leat_read_current - the descriptor being read and how many bytes may still be taken from it
  * (UINT64_MAX: to its end); NULL: none is open, take a step. */
 struct leat_fd *leat_read_current(struct leat_stage *stage, uint64_t *ret_left);
-/* leat_read_moved - n bytes were moved; 0: the current file is at its end. */
+/* leat_read_moved - n bytes of the current file were moved, 1 or more. */
 void leat_read_moved(struct leat_stage *stage, uint64_t n);
 /* leat_read_is_plain, leat_write_is_plain - may the kernel move bytes to or from what this `read` or `write` opens? */
 bool leat_read_is_plain(const struct leat_node *node);

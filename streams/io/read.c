@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,7 +18,7 @@
 
 struct read_params {
     uint64_t offset, length;
-    int drop_cache, direct;
+    int drop_cache, direct, shrink_ok;
     const char *range;
 };
 
@@ -30,6 +31,7 @@ struct read_state {
     uint64_t file_left;  /* the same of the current one */
     uint64_t pos, total; /* of all files; total 0: not known */
     uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
+    uint64_t at, size;   /* of a regular file: the next byte, and the size when it was opened */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
     struct leat_range range;
     struct leat_direct direct;
@@ -197,21 +199,24 @@ static ssize_t read_some(struct read_state *st, void *to, size_t n)
 static int bound_file(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
-    uint64_t size, at;
+    uint64_t size;
     struct stat info;
+    off_t at;
 
     st->file_left = UINT64_MAX;
+    st->at = st->size = 0;
     if (!st->fd.is_regular)
         return 0;
-    if (fstat(st->fd.fd, &info) < 0)
+    at = lseek(st->fd.fd, 0, SEEK_CUR);
+    if (at < 0 || fstat(st->fd.fd, &info) < 0)
         return leat_fail_errno(s, errno, "%s", shown(st->name));
+    st->at = (uint64_t)at;
+    st->size = (uint64_t)info.st_size;
     pthread_mutex_lock(&s->pipeline->lock);
     size = leat_claims_size(&s->pipeline->claims, &info);
     pthread_mutex_unlock(&s->pipeline->lock);
-    if (size == UINT64_MAX)
-        return 0;
-    at = (uint64_t)lseek(st->fd.fd, 0, SEEK_CUR);
-    st->file_left = at < size ? size - at : 0;
+    if (size != UINT64_MAX)
+        st->file_left = st->at < size ? size - st->at : 0;
     return 0;
 }
 
@@ -279,11 +284,8 @@ void leat_read_moved(struct leat_stage *s, uint64_t n)
 {
     struct read_state *st = leat_state(s);
 
-    if (n == 0) {
-        (void)leat_fd_close(&st->fd); /* was only read */
-        return;
-    }
     st->pos += n;
+    st->at += n;
     st->left -= n;
     st->file_left -= n; /* if it has no bound, not to be seen */
     leat_position(s, st->pos, st->total);
@@ -297,6 +299,31 @@ struct leat_fd *leat_read_current(struct leat_stage *s, uint64_t *ret_left)
         return NULL;
     *ret_left = st->left < st->file_left ? st->left : st->file_left;
     return &st->fd;
+}
+
+/* Reads up to n bytes; 0 is the end of the file. A regular file that ends before the size that it had
+ * when it was opened has been cut, and the bytes after the cut are lost: an error. It is read a second
+ * time first, as it may have grown again. Files of sysfs state a size that they do not have, and state
+ * the same one at their end. */
+static ssize_t read_or_end(struct leat_stage *s, void *to, size_t room)
+{
+    const struct read_params *params = leat_params(s);
+    struct read_state *st = leat_state(s);
+    ssize_t n = read_some(st, to, room);
+    struct stat info;
+
+    if (n != 0 || !st->fd.is_regular || st->at >= st->size || params->shrink_ok)
+        return n;
+    if (fstat(st->fd.fd, &info) < 0)
+        return -errno;
+    n = read_some(st, to, room);
+    if (n != 0 || (uint64_t)info.st_size >= st->size)
+        return n;
+    leat_fail(s, LEAT_EIO,
+              "%s: became shorter while it was read: from %" PRIu64 " bytes to %" PRIu64
+              ", of which %" PRIu64 " were read; read it again, or accept it with --shrink-ok",
+              shown(st->name), st->size, (uint64_t)info.st_size, st->at);
+    return -EIO;
 }
 
 /* What was read may be what is to be skipped. */
@@ -361,7 +388,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             room = (size_t)st->left;
         if (room > st->file_left)
             room = (size_t)st->file_left;
-        n = room > 0 ? read_some(st, to, room) : 0;
+        n = room > 0 ? read_or_end(s, to, room) : 0;
         got = n > 0 ? drop_skipped(st, to, (size_t)n) : 0;
         if (got > st->left)
             got = (size_t)st->left;
@@ -370,6 +397,8 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
         if (r < 0)
             return r;
     } while (n == 0);
+    if (n < 0 && s->failure.code)
+        return s->failure.code;
     if (n < 0 && n != -EAGAIN)
         return leat_fail_errno(s, (int)-n, "%s", shown(st->name));
     if (got > 0)
@@ -406,6 +435,10 @@ static const struct leat_option read_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct read_params, direct),
      .help = "read past the page cache (O_DIRECT)"},
+    {.name = "shrink-ok",
+     .kind = LEAT_OPT_FLAG,
+     .offset = offsetof(struct read_params, shrink_ok),
+     .help = "a file that becomes shorter while it is read is no error"},
     {.name = "range",
      .kind = LEAT_OPT_STRING,
      .offset = offsetof(struct read_params, range),
@@ -427,6 +460,10 @@ const struct leat_stage_type leat_stage_read = {
         "dropped.\n\n"
         "The position in the files is what progress and the time left are computed from, so "
         "they are right whatever the stages after it do.\n\n"
+        "A file that grows is read to its new end. A file that ends before the size that it had when "
+        "it was opened has been cut while it was read, and the pipeline fails with status 1, as the "
+        "bytes after the cut are lost; with --shrink-ok it is read as far as it goes. Files in /proc "
+        "and /sys, which do not state their true size, are read to their end.\n\n"
         "With --drop-cache what has been read is taken from the page cache, whoever else may have "
         "wanted it there: for a backup that must not push out what others use.\n\n"
         "With --direct files and block devices are read without passing through the page cache at "
