@@ -11,6 +11,7 @@
 
 #define TEXT_MAX 2048
 #define DATA_MAX 20000u
+#define BOM "\xef\xbb\xbf"
 
 /* --- names ----------------------------------------------------------------------------------- */
 
@@ -61,6 +62,11 @@ static void ends_by_bytes(const char *text, char *to)
 {
     bool start = true, quoted = false;
 
+    if (strncmp(text, BOM, strlen(BOM)) == 0) {
+        memset(to, '0', strlen(BOM));
+        to += strlen(BOM);
+        text += strlen(BOM);
+    }
     for (; *text; text++, to++) {
         bool end = *text == '\n' && !quoted;
 
@@ -89,6 +95,28 @@ TEST(test_a_line_end_in_quotes_does_not_end_a_record)
 
         for (size_t i = 0; i < n; i++)
             text[i] = alphabet[test_random(&random) % 5];
+        text[n] = '\0';
+        ends_by_bytes(text, expected);
+        for (size_t piece = 1; piece < 6; piece++) {
+            test_context("piece %zu of %s", piece, text);
+            ends_of(text, piece, ends);
+            ASSERT_STREQ(ends, expected);
+        }
+    }
+}
+
+/* The mark and its beginnings, in the right order and in others. */
+TEST(test_a_byte_order_mark_before_a_quoted_field_does_not_hide_the_quote)
+{
+    static const char alphabet[] = "\xef\xbb\xbf\"\n,";
+    uint64_t random = 13;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        char text[24] = BOM, ends[24], expected[24];
+        size_t from = round % 4, n = from + test_random(&random) % 12;
+
+        for (size_t i = from; i < n; i++)
+            text[i] = alphabet[test_random(&random) % 6];
         text[n] = '\0';
         ends_by_bytes(text, expected);
         for (size_t piece = 1; piece < 6; piece++) {
@@ -217,6 +245,8 @@ TEST(test_csv_records_are_not_cut)
     GIVES("split --no-sync --records=2 @/p{n}", "a,\"b\nc\"\nd,e\n\"f\"\"\n\",g\n",
           "a,\"b\nc\"\nd,e\n", "\"f\"\"\n\",g\n");
     GIVES("split --no-sync --records=1 @/p{n}", "a\"b\nc\n", "a\"b\n", "c\n");
+    GIVES("split --no-sync --records=1 @/p{n}", BOM "\"a\nb\"\n1\n", BOM "\"a\nb\"\n", "1\n");
+    GIVES("split --no-sync --records=1 @/p{n}", "a\n" BOM "\"b\nc\n", "a\n", BOM "\"b\n", "c\n");
     GIVES("split --no-sync --records=1 -t ';' @/p{n}", "a,\"b\n\";\n\"\nc", "a,\"b\n", "\";\n\"\n",
           "c");
 }
@@ -229,6 +259,8 @@ TEST(test_each_part_begins_with_the_header)
     GIVES("split --no-sync --header -n 2 @/p{n}", "h", "h");
     GIVES("split --no-sync --header --records=1 @/p{n}", "\"h\nh\"\n1\n\"2\n\"\n", "\"h\nh\"\n1\n",
           "\"h\nh\"\n\"2\n\"\n");
+    GIVES("split --no-sync --header --records=1 @/p{n}", BOM "\"h\nh\"\n1\n2\n",
+          BOM "\"h\nh\"\n1\n", BOM "\"h\nh\"\n2\n");
     GIVES("split --no-sync --header -C 6 @/p{n}", "hh\n1\n2\n33333333\n4\n", "hh\n1\n", "hh\n2\n",
           "hh\n33333333\n", "hh\n4\n");
 }
@@ -405,6 +437,11 @@ TEST(test_a_quoted_field_that_does_not_end_is_an_error)
 
     ASSERT_EQ(run_split(&io, "split --records=1 @/p{n}"), LEAT_ETRUNCATED);
     ASSERT_STR_HAS(io.error.text, "inside a quoted field");
+    ASSERT_EQ(count_files(), 0);
+    memio_free(&io);
+    io.in = BOM "\"b\nc\n";
+    io.in_len = 8;
+    ASSERT_EQ(run_split(&io, "split --records=1 @/p{n}"), LEAT_ETRUNCATED);
     ASSERT_EQ(count_files(), 0);
     memio_free(&io);
 }

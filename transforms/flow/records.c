@@ -47,11 +47,30 @@ static const uint8_t *after_quote(struct leat_records *r, const uint8_t *at)
     return at + 1;
 }
 
+/* A byte order mark of UTF-8 stands before the first field and is no part of it: a quote after it
+ * opens the field. An incomplete mark is text of a plain field. Returns the bytes of the mark. */
+static size_t skip_mark(struct leat_records *r, const uint8_t *data, size_t n)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    size_t i = 0;
+
+    while (i < n && r->mark < sizeof mark && data[i] == mark[r->mark]) {
+        r->mark++;
+        i++;
+    }
+    r->begun = i < n || r->mark == sizeof mark;
+    if (r->begun && r->mark > 0 && r->mark < sizeof mark)
+        r->field = LEAT_FIELD_PLAIN;
+    return i;
+}
+
 static size_t next_csv(struct leat_records *r, const uint8_t *data, size_t n, bool *ret_end)
 {
     const uint8_t *at = data, *end = data + n, *stop = data;
 
     *ret_end = false;
+    if (!r->begun)
+        at += skip_mark(r, data, n);
     while (at < end) {
         const uint8_t *quote;
 

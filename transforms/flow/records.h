@@ -12,6 +12,8 @@ struct leat_records {
     bool csv;                 /* fields may be quoted, as in RFC 4180 */
     uint8_t separator, quote; /* csv: between fields; around them */
     enum { LEAT_FIELD_START, LEAT_FIELD_PLAIN, LEAT_FIELD_QUOTED, LEAT_FIELD_QUOTE_SEEN } field;
+    uint8_t mark; /* csv: bytes of a byte order mark at the start of the stream that were seen */
+    bool begun;   /* csv: the first field has begun, after the mark if there is one */
 };
 
 /* leat_records_next - look for the end of the record that goes on at `data`.

@@ -72,6 +72,8 @@ static int split_plan(struct leat_stage *s)
     if (p->separator && (!is_csv(p) || strlen(p->separator) != 1))
         return leat_fail(s, LEAT_EUSAGE,
                          "--separator takes one byte, and goes with --records and --csv");
+    if (p->separator && (*p->separator == '"' || *p->separator == (p->zero ? '\0' : '\n')))
+        return leat_fail(s, LEAT_EUSAGE, "--separator takes neither a quote nor the end of a line");
     if (names->n == 0 && leat_branches(s) == 0)
         return leat_fail(s, LEAT_EUSAGE, "needs a name for the parts, such as part-{n:04}");
     if (p->line_bytes > 0) {
@@ -283,7 +285,8 @@ const struct leat_stage_type leat_stage_split = {
         "branches of tee; then {n} stands in their names, and such options are theirs. One that "
         "wants only the beginning of a part, such as head, leaves the next one whole.\n\n"
         "With --header the first line, or CSV record, begins every part and does not count. A "
-        "quoted field that does not end is an error (exit status 3). With --line-bytes a line that "
+        "quoted field that does not end is an error (exit status 3). A byte order mark before the "
+        "first CSV field belongs to the first record, and thus to the header. With --line-bytes a line that "
         "is longer than a part has one of its own.\n\n"
         "With --size-compressed a part ends, with a line, once SIZE bytes have come out of its "
         "branch; with --lines or --records as well, when it has so many if that comes first. With "
