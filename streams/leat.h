@@ -328,10 +328,14 @@ LEAT_API char *leat_pipeline_explain(const struct leat_pipeline *pipeline);
 /* --- sizes and durations as people write them ------------------------------------------------ */
 
 /* leat_parse_size - "64K", "10MB", "1.5G": K, M, G, T, P, E (also KiB…) are powers of 1024;
- * kB/KB, MB, GB… of 1000. Returns 0, or LEAT_EUSAGE if it is no size or does not fit. */
+ * kB/KB, MB, GB… of 1000. Returns 0, LEAT_EUSAGE if it is not a size, or LEAT_ELIMIT if it is one
+ * that does not fit in 64 bits. */
 LEAT_API int leat_parse_size(const char *text, uint64_t *ret_bytes);
-/* leat_parse_duration - "500ms", "10s", "5m", "1h", "2d", or seconds: "1.5". In milliseconds. */
+/* leat_parse_duration - "500ms", "10s", "5m", "1h", "2d", or seconds: "1.5". In milliseconds. Returns
+ * 0, LEAT_EUSAGE if it is not a duration, or LEAT_ELIMIT if it exceeds LEAT_DURATION_MAX_MS. */
 LEAT_API int leat_parse_duration(const char *text, uint64_t *ret_ms);
+/* The longest duration, 292 years: nanoseconds since the machine started, plus it, fit in 64 bits. */
+#define LEAT_DURATION_MAX_MS ((uint64_t)INT64_MAX / 1000000)
 
 #ifdef __cplusplus
 }

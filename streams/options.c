@@ -158,7 +158,14 @@ static void put_flag(const struct parse *p, const struct leat_option *flag, int 
     memcpy(p->params + flag->offset, &v, sizeof v);
 }
 
-static void int_range(const struct leat_option *o, int64_t *ret_min, int64_t *ret_max)
+/* How a number that was read relates to what its option takes. */
+enum fit {
+    FIT_NOT_A_NUMBER,
+    FIT_TOO_LARGE, /* for any number of this kind */
+    FIT_YES,       /* it was read; the range of the option is another matter */
+};
+
+static void number_range(const struct leat_option *o, int64_t *ret_min, int64_t *ret_max)
 {
     bool any = o->min == 0 && o->max == 0;
 
@@ -166,41 +173,29 @@ static void int_range(const struct leat_option *o, int64_t *ret_min, int64_t *re
     *ret_max = any ? INT64_MAX : o->max;
 }
 
-/* Whole, and with the units of a size: 100K lines. */
-static bool parse_int(const char *value, int64_t *ret)
+static enum fit parse_size(const char *value, int64_t *ret)
 {
-    uint64_t size;
+    uint64_t size = 0;
+    int r = leat_parse_size(value, &size);
+
+    if (r == LEAT_ELIMIT || size > INT64_MAX)
+        return FIT_TOO_LARGE;
+    *ret = (int64_t)size;
+    return r == 0 ? FIT_YES : FIT_NOT_A_NUMBER;
+}
+
+/* Whole, and with the units of a size: 100K lines. */
+static enum fit parse_int(const char *value, int64_t *ret)
+{
     char *end;
 
     if (!is_digit(value[value[0] == '-']))
-        return false;
+        return FIT_NOT_A_NUMBER;
     errno = 0;
     *ret = strtoll(value, &end, 10);
-    if (errno != 0 || *end == '\0')
-        return errno == 0;
-    if (*end == '.' || leat_parse_size(value, &size) < 0 || size > INT64_MAX)
-        return false;
-    *ret = (int64_t)size;
-    return true;
-}
-
-static int set_int(struct parse *p, const struct leat_option *o, struct spelling as,
-                   const char *value)
-{
-    int64_t min, max, v;
-
-    int_range(o, &min, &max);
-    if (parse_int(value, &v) && v >= min && v <= max) {
-        put_int64(p->params + o->offset, v);
-        return 0;
-    }
-    leat_error_set(p->error, LEAT_EUSAGE, "option %s: '%s' is not a number", as.text,
-                   leat_shown(value).text);
-    if (max == INT64_MAX)
-        leat_error_add(p->error, ", %" PRId64 " or more", min);
-    else
-        leat_error_add(p->error, " from %" PRId64 " to %" PRId64, min, max);
-    return fail_here(p, LEAT_EUSAGE);
+    if (*end == '\0')
+        return errno == 0 ? FIT_YES : FIT_TOO_LARGE;
+    return *end == '.' ? FIT_NOT_A_NUMBER : parse_size(value, ret);
 }
 
 /* 65536 as "64K": the way it would be written as an option. */
@@ -216,81 +211,111 @@ static void add_size(struct leat_error *error, uint64_t bytes)
     leat_error_add(error, "%" PRIu64 "%.*s", bytes, i > 0, &letters[i]);
 }
 
-static int set_size(struct parse *p, const struct leat_option *o, struct spelling as,
-                    const char *value)
+/* The end of "option --x: 'y' is not": the kind of the value, and from where to where it goes. The
+ * largest number of all is told only to the user who asked for more. */
+static void add_range(struct leat_error *error, const struct leat_option *o, enum fit fit)
 {
+    bool size = o->kind == LEAT_OPT_SIZE && strcmp(o->metavar, "SIZE") == 0;
     int64_t min, max;
-    uint64_t v;
-    int r = leat_parse_size(value, &v);
 
-    int_range(o, &min, &max);
-    if (r == 0 && v >= (uint64_t)min && (max == INT64_MAX || v <= (uint64_t)max)) {
-        put_uint64(p->params + o->offset, v);
+    number_range(o, &min, &max);
+    leat_error_add(error, size ? " a size" : " a number");
+    if (size && fit == FIT_NOT_A_NUMBER) {
+        leat_error_add(error, " such as 4096, 64K or 1.5G");
+    } else if (size) {
+        leat_error_add(error, " from ");
+        add_size(error, (uint64_t)min);
+        leat_error_add(error, " to ");
+        add_size(error, (uint64_t)max);
+    } else if (max == INT64_MAX && fit != FIT_TOO_LARGE) {
+        leat_error_add(error, ", %" PRId64 " or more", min);
+    } else {
+        leat_error_add(error, " from %" PRId64 " to %" PRId64, min, max);
+    }
+}
+
+/* LEAT_OPT_INT and LEAT_OPT_SIZE: both are stored in 64 bits, and neither exceeds INT64_MAX. */
+static int set_number(struct parse *p, const struct leat_option *o, struct spelling as,
+                      const char *value)
+{
+    int64_t min, max, v = 0;
+    enum fit fit = o->kind == LEAT_OPT_INT ? parse_int(value, &v) : parse_size(value, &v);
+
+    number_range(o, &min, &max);
+    if (fit == FIT_YES && v >= min && v <= max) {
+        put_int64(p->params + o->offset, v);
         return 0;
     }
-    leat_error_set(p->error, LEAT_EUSAGE, "option %s: '%s' is not a size", as.text,
+    leat_error_set(p->error, LEAT_EUSAGE, "option %s: '%s' is not", as.text,
                    leat_shown(value).text);
-    if (r == 0) {
-        leat_error_add(p->error, " from ");
-        add_size(p->error, (uint64_t)min);
-        leat_error_add(p->error, " to ");
-        add_size(p->error, (uint64_t)max);
-    } else {
-        leat_error_add(p->error, " such as 4096, 64K or 1.5G");
-    }
+    add_range(p->error, o, fit);
     return fail_here(p, LEAT_EUSAGE);
 }
 
 /* As head -n: [+-]NUM[suffix], whole numbers only; b is 512. */
-static bool parse_count(const char *value, struct leat_count *ret)
+static enum fit parse_count(const char *value, struct leat_count *ret)
 {
-    struct leat_count c = {.sign = 0};
+    struct leat_count c = {.given = true};
     size_t len;
+    int r;
 
     if (*value == '+' || *value == '-')
         c.sign = *value++;
-    if (strchr(value, '.') || leat_parse_size(value, &c.number) < 0) {
+    if (strchr(value, '.'))
+        return FIT_NOT_A_NUMBER;
+    r = leat_parse_size(value, &c.number);
+    if (r == LEAT_EUSAGE) {
         char digits[DIGITS_MAX + 1];
 
         len = strlen(value);
-        if (len < 2 || len > DIGITS_MAX || value[len - 1] != 'b' || !is_digit(value[len - 2]))
-            return false;
+        if (len < 2 || len > DIGITS_MAX + 1 || value[len - 1] != 'b' || !is_digit(value[len - 2]))
+            return FIT_NOT_A_NUMBER;
         snprintf(digits, sizeof digits, "%.*s", (int)len - 1, value);
-        if (leat_parse_size(digits, &c.number) < 0 ||
-            __builtin_mul_overflow(c.number, 512u, &c.number))
-            return false;
+        r = leat_parse_size(digits, &c.number);
+        if (r == 0 && __builtin_mul_overflow(c.number, 512u, &c.number))
+            r = LEAT_ELIMIT;
     }
+    if (r < 0)
+        return r == LEAT_ELIMIT ? FIT_TOO_LARGE : FIT_NOT_A_NUMBER;
     *ret = c;
-    return true;
+    return FIT_YES;
 }
 
 static int set_count(struct parse *p, const struct leat_option *o, struct spelling as,
                      const char *value)
 {
     struct leat_count count;
+    enum fit fit = parse_count(value, &count);
 
-    if (parse_count(value, &count)) {
+    if (fit == FIT_YES) {
         memcpy(p->params + o->offset, &count, sizeof count);
         return 0;
     }
-    leat_error_set(p->error, LEAT_EUSAGE,
-                   "option %s: '%s' is not a count such as 10, 5K or -3, or does not fit", as.text,
+    leat_error_set(p->error, LEAT_EUSAGE, "option %s: '%s' is not a count ", as.text,
                    leat_shown(value).text);
+    if (fit == FIT_TOO_LARGE)
+        leat_error_add(p->error, "from 0 to %" PRIu64, UINT64_MAX);
+    else
+        leat_error_add(p->error, "such as 10, 5K or -3");
     return fail_here(p, LEAT_EUSAGE);
 }
 
 static int set_duration(struct parse *p, const struct leat_option *o, struct spelling as,
                         const char *value)
 {
-    uint64_t ms;
+    uint64_t ms = 0;
+    int r = leat_parse_duration(value, &ms);
 
-    if (leat_parse_duration(value, &ms) == 0 && ms > 0) {
+    if (r == 0 && ms > 0) {
         put_uint64(p->params + o->offset, ms);
         return 0;
     }
-    leat_error_set(p->error, LEAT_EUSAGE,
-                   "option %s: '%s' is not a duration such as 10s, 500ms or 1.5h", as.text,
+    leat_error_set(p->error, LEAT_EUSAGE, "option %s: '%s' is not a duration ", as.text,
                    leat_shown(value).text);
+    if (r == LEAT_EUSAGE)
+        leat_error_add(p->error, "such as 10s, 500ms or 1.5h");
+    else
+        leat_error_add(p->error, "from 1ms to %" PRIu64 "d", LEAT_DURATION_MAX_MS / 86400000);
     return fail_here(p, LEAT_EUSAGE);
 }
 
@@ -347,9 +372,8 @@ static int set_value(struct parse *p, const struct leat_option *o, struct spelli
 {
     switch (o->kind) {
     case LEAT_OPT_INT:
-        return set_int(p, o, as, value);
     case LEAT_OPT_SIZE:
-        return set_size(p, o, as, value);
+        return set_number(p, o, as, value);
     case LEAT_OPT_COUNT:
         return set_count(p, o, as, value);
     case LEAT_OPT_DURATION:
@@ -372,7 +396,7 @@ static int set_value(struct parse *p, const struct leat_option *o, struct spelli
 static int set_alone(struct parse *p, const struct leat_option *o)
 {
     char *to = p->params + o->offset;
-    struct leat_count count = {.number = (uint64_t)o->value};
+    struct leat_count count = {.given = true, .number = (uint64_t)o->value};
 
     switch (o->kind) {
     case LEAT_OPT_FLAG:

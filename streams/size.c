@@ -10,10 +10,10 @@
 #define FRACTION_MAX ((uint64_t)1000000000000000) /* digits after the point that count: 15 */
 #define FACTORS_MAX 6
 
-/* whole + rest/scale; `more`: non-zero digits followed that do not count. */
+/* whole + rest/scale; `more`: non-zero digits followed that do not count. `large`: it does not fit. */
 struct decimal {
     uint64_t whole, rest, scale;
-    bool more;
+    bool more, large;
 };
 
 /* A unit is a product of small factors, so that rest * factor always fits in 64 bits. */
@@ -22,6 +22,7 @@ struct unit {
     size_t n;
 };
 
+/* A number that does not fit is read to its end, with `large` set. */
 static bool read_decimal(const char **p, struct decimal *d)
 {
     const char *s = *p;
@@ -32,7 +33,7 @@ static bool read_decimal(const char **p, struct decimal *d)
     for (; *s >= '0' && *s <= '9'; s++)
         if (__builtin_mul_overflow(d->whole, 10u, &d->whole) ||
             __builtin_add_overflow(d->whole, (uint64_t)(*s - '0'), &d->whole))
-            return false;
+            d->large = true;
     if (*s == '.') {
         if (s[1] < '0' || s[1] > '9')
             return false;
@@ -116,8 +117,10 @@ int leat_parse_size(const char *text, uint64_t *ret_bytes)
     struct decimal d;
     struct unit unit;
 
-    if (!read_decimal(&text, &d) || !size_unit(text, &unit) || !scale_by(&d, &unit))
+    if (!read_decimal(&text, &d) || !size_unit(text, &unit))
         return LEAT_EUSAGE;
+    if (d.large || !scale_by(&d, &unit))
+        return LEAT_ELIMIT;
     *ret_bytes = d.whole;
     return 0;
 }
@@ -128,10 +131,11 @@ int leat_parse_duration(const char *text, uint64_t *ret_ms)
     struct decimal d;
     struct unit unit;
 
-    if (!read_decimal(&text, &d) || !duration_unit(text, &unit) || !scale_by(&d, &unit))
+    if (!read_decimal(&text, &d) || !duration_unit(text, &unit))
         return LEAT_EUSAGE;
-    if ((d.rest != 0 || d.more) && __builtin_add_overflow(d.whole, 1u, &d.whole))
-        return LEAT_EUSAGE;
+    if (d.large || !scale_by(&d, &unit) || d.whole >= LEAT_DURATION_MAX_MS)
+        return LEAT_ELIMIT;
+    d.whole += d.rest != 0 || d.more;
     *ret_ms = d.whole;
     return 0;
 }

@@ -184,9 +184,9 @@ LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
 enum leat_opt_kind {
     LEAT_OPT_FLAG = 1, /* int: `value` (1 if 0) when given */
     LEAT_OPT_INT,      /* int64_t, min..max; 5K is 5120 */
-    LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max */
+    LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max, at most INT64_MAX as any file */
     LEAT_OPT_COUNT,    /* struct leat_count: as head -n: [+-]NUM[suffix] */
-    LEAT_OPT_DURATION, /* uint64_t milliseconds, not 0: leat_parse_duration */
+    LEAT_OPT_DURATION, /* uint64_t milliseconds, 1 to LEAT_DURATION_MAX_MS */
     LEAT_OPT_STRING,   /* const char * */
     LEAT_OPT_LIST,     /* struct leat_strings: each time it is given, appended */
     LEAT_OPT_ENUM,     /* int: index into `choices` */
@@ -194,7 +194,8 @@ enum leat_opt_kind {
 };
 
 struct leat_count {
-    char sign; /* '+', '-', or 0: none was written */
+    bool given; /* false: this is the default */
+    char sign;  /* '+', '-', or 0: none was written */
     uint64_t number;
 };
 

@@ -135,6 +135,8 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
 {
     int r = 0;
 
+    if (ms > LEAT_DURATION_MAX_MS)
+        ms = LEAT_DURATION_MAX_MS;
     wait->timed = ms > 0;
     wait->used = true;
     atomic_fetch_add(&w->armed, 1);

@@ -20,6 +20,7 @@ struct params {
     uint64_t any_size;
     int64_t any;
     int64_t degree;
+    uint64_t parts;
 };
 
 #define AT(field) .offset = offsetof(struct params, field)
@@ -88,6 +89,7 @@ static const struct leat_option options[] = {
      .max = 31},
     {.name = "any-size", .kind = LEAT_OPT_SIZE, AT(any_size), .metavar = "SIZE"},
     {.name = "any", .kind = LEAT_OPT_INT, AT(any), .metavar = "N"},
+    {.name = "parts", .kind = LEAT_OPT_SIZE, AT(parts), .metavar = "N", .min = 1, .max = INT64_MAX},
     {.name = "degree", .kind = LEAT_OPT_INT, AT(degree), .metavar = "N", .min = -5, .max = 5},
     {0},
 };
@@ -294,8 +296,8 @@ TEST(test_counts_are_as_in_head)
 
 TEST(test_numbers_without_a_range_take_all_that_fits)
 {
-    parse("--any-size=15E --any 9223372036854775807");
-    ASSERT_EQ(params.any_size, (uint64_t)15 << 60);
+    parse("--any-size=7E --any 9223372036854775807");
+    ASSERT_EQ(params.any_size, (uint64_t)7 << 60);
     ASSERT_EQ(params.any, INT64_MAX);
     done();
     parse("--degree -5");
@@ -340,8 +342,8 @@ static const struct mistake mistakes[] = {
     {"--level=", 1, "is not a number"},
     {"--level -", 2, "is not a number"},
     {"--any=-1", 1, "is not a number, 0 or more"},
-    {"--any=9223372036854775808", 1, "is not a number, 0 or more"},
-    {"--any=8E", 1, "is not a number, 0 or more"},
+    {"--any=9223372036854775808", 1, "is not a number from 0 to 9223372036854775807"},
+    {"--any=8E", 1, "is not a number from 0 to 9223372036854775807"},
     {"--any=1.5K", 1, "is not a number, 0 or more"},
     {"--level=1K", 1, "is not a number from 1 to 19"},
     {"--degree=-1K", 1, "from -5 to 5"},
@@ -354,8 +356,14 @@ static const struct mistake mistakes[] = {
     {"-n 5x", 2, "is not a count"},
     {"-n b", 2, "is not a count"},
     {"-n --5", 2, "is not a count"},
-    {"-n 18446744073709551615b", 2, "does not fit"},
-    {"-w soon", 2, "is not a duration"},
+    {"-n 18446744073709551615b", 2, "is not a count from 0 to 18446744073709551615"},
+    {"-n 18446744073709551616", 2, "is not a count from 0 to 18446744073709551615"},
+    {"-w soon", 2, "is not a duration such as 10s"},
+    {"-w 18446744073709551615ms", 2, "is not a duration from 1ms to 106751d"},
+    {"--any-size=9223372036854775808", 1, "is not a size from 0 to 9223372036854775807"},
+    {"--parts=x", 1, "option --parts: 'x' is not a number, 1 or more"},
+    {"--parts=0", 1, "option --parts: '0' is not a number, 1 or more"},
+    {"--parts=8E", 1, "is not a number from 1 to 9223372036854775807"},
     {"-c dorp", 2, "is none of block, drop, spill; did you mean drop?"},
     {"-c _", 2, "is none of block, drop, spill"},
     {"-c block|drop", 2, "is none of"},
@@ -446,6 +454,48 @@ static void check_option(const struct leat_stage_type *t, const struct leat_opti
         ASSERT(!o->name || !p->name || strcmp(o->name, p->name) != 0);
         ASSERT(o->short_name == 0 || o->short_name != p->short_name);
     }
+}
+
+/* The largest number of 64 bits is more than any stage counts to; the message gives the range. */
+static void check_largest(const struct leat_stage_type *t, const struct leat_option *o)
+{
+    char word[96], first[2] = {o->short_name == LEAT_DIGITS ? '\0' : o->short_name, '\0'};
+    const char *v[] = {word, NULL};
+    const struct leat_strings args = {.n = 1, .v = v};
+    struct leat_strings rest;
+    void *filled = calloc(1, t->params_size);
+    bool number = o->kind == LEAT_OPT_INT || o->kind == LEAT_OPT_SIZE;
+
+    if (o->name)
+        snprintf(word, sizeof word, "--%s=18446744073709551615", o->name);
+    else
+        snprintf(word, sizeof word, "-%s18446744073709551615", first);
+    if (number || o->kind == LEAT_OPT_DURATION) {
+        ASSERT_NOT_NULL(filled);
+        arena = leat_arena_new();
+        ASSERT_EQ(leat_options_parse(t, arena, &args, filled, &rest, &error), LEAT_EUSAGE);
+        ASSERT_STR_HAS(error.text, "'18446744073709551615' is not a ");
+        ASSERT_STR_HAS(error.text, " from ");
+        ASSERT_STR_HAS(error.text, " to ");
+        done();
+    }
+    free(filled);
+}
+
+TEST(test_no_stage_takes_the_largest_number_of_all)
+{
+    struct leat_registry *registry = leat_registry_new();
+
+    ASSERT_NOT_NULL(registry);
+    for (size_t i = 0; i < leat_registry_count(registry); i++) {
+        const struct leat_stage_type *t = leat_registry_at(registry, i);
+
+        for (const struct leat_option *o = t->options; o && (o->name || o->short_name); o++) {
+            test_context("%s: option --%s -%c", t->name, o->name ? o->name : "", o->short_name);
+            check_largest(t, o);
+        }
+    }
+    leat_registry_free(registry);
 }
 
 TEST(test_the_tables_of_all_stages_are_sound)

@@ -462,6 +462,10 @@ TEST(test_wrong_uses_of_split_are_usage_errors)
         {"split -n 1 @/p{n} [ tee [ split -n 1 @/q{n} ] ]", "run for each part"},
         {"split --header -b 1 @/p{n}", "--header"},
         {"split -t x -n 1 @/p{n}", "--separator"},
+        {"split --csv -t '\"' -n 1 @/p{n}", "--separator"},
+        {"split -n 1 --from=18446744073709551615 @/p{n}",
+         "option --from: '18446744073709551615' is "
+         "not a number from 0 to 9223372036854775807"},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -166,6 +166,24 @@ TEST(test_head_and_tail_know_the_old_forms_suffixes_and_nul)
     EXPECT("tail", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n", "2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n");
 }
 
+TEST(test_the_largest_count_is_a_count)
+{
+    static const char *const stages[][2] = {
+        {"head -n 18446744073709551615", "12"}, {"head -c 18446744073709551615", "12"},
+        {"head -n -18446744073709551615", ""},  {"head -c -18446744073709551615", ""},
+        {"tail -n 18446744073709551615", "12"}, {"tail -c 18446744073709551615", "12"},
+        {"tail -n +18446744073709551615", ""},  {"tail -c +18446744073709551615", ""},
+        {"head -18446744073709551615", "12"},   {"head -n 18446744073709551614", "12"},
+    };
+    uint64_t random = 3;
+    struct text t = {.len = 0};
+
+    for (size_t i = 0; i < 12; i++)
+        t.len += (size_t)sprintf((char *)t.bytes + t.len, "%zu\n", i);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        run_and_expect(&random, &t, stages[i][0], t.bytes, *stages[i][1] ? t.len : 0);
+}
+
 TEST(test_lines_and_bytes_cannot_both_be_asked_for)
 {
     static const char *const stages[] = {"head -n 1 -c 1", "tail -n 1 -c 1"};

@@ -11,8 +11,6 @@
 #include "scan.h"
 #include "stage.h"
 
-#define NOT_GIVEN UINT64_MAX
-
 struct head_params {
     struct leat_count lines, bytes;
     int zero;
@@ -33,7 +31,7 @@ static int head_plan(struct leat_stage *s)
 {
     const struct head_params *p = leat_params(s);
 
-    if (p->lines.number != NOT_GIVEN && p->bytes.number != NOT_GIVEN)
+    if (p->lines.given && p->bytes.given)
         return leat_fail(s, LEAT_EUSAGE, "only one of -n and -c can be given");
     return 0;
 }
@@ -44,9 +42,9 @@ static void begin(struct leat_stage *s)
     struct head *h = leat_state(s);
     struct leat_count count = {.number = 10};
 
-    if (p->lines.number != NOT_GIVEN)
+    if (p->lines.given)
         count = p->lines;
-    h->is_bytes = p->bytes.number != NOT_GIVEN;
+    h->is_bytes = p->bytes.given;
     if (h->is_bytes)
         count = p->bytes;
     h->all_but = count.sign == '-';
@@ -178,12 +176,11 @@ static void head_close(struct leat_stage *s)
 
 #define AT(field) offsetof(struct head_params, field)
 static const struct leat_option head_options[] = {
-    {"lines", 'n', LEAT_OPT_COUNT, AT(lines), .metavar = "[-]N", .initial = -1,
+    {"lines", 'n', LEAT_OPT_COUNT, AT(lines), .metavar = "[-]N",
      .help = "the first N lines (10 if not given); -N: all but the last N"},
-    {"bytes", 'c', LEAT_OPT_COUNT, AT(bytes), .metavar = "[-]N", .initial = -1,
+    {"bytes", 'c', LEAT_OPT_COUNT, AT(bytes), .metavar = "[-]N",
      .help = "the first N bytes; -N: all but the last N"},
-    {NULL, LEAT_DIGITS, LEAT_OPT_COUNT, AT(lines), .metavar = "N", .initial = -1,
-     .help = "the same as -n N"},
+    {NULL, LEAT_DIGITS, LEAT_OPT_COUNT, AT(lines), .metavar = "N", .help = "the same as -n N"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };

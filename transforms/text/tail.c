@@ -10,8 +10,6 @@
 #include "scan.h"
 #include "stage.h"
 
-#define NOT_GIVEN UINT64_MAX
-
 struct tail_params {
     struct leat_count lines, bytes;
     int zero;
@@ -30,7 +28,7 @@ static int tail_plan(struct leat_stage *s)
 {
     const struct tail_params *p = leat_params(s);
 
-    if (p->lines.number != NOT_GIVEN && p->bytes.number != NOT_GIVEN)
+    if (p->lines.given && p->bytes.given)
         return leat_fail(s, LEAT_EUSAGE, "only one of -n and -c can be given");
     return 0;
 }
@@ -41,9 +39,9 @@ static void begin(struct leat_stage *s)
     struct tail *t = leat_state(s);
     struct leat_count count = {.number = 10};
 
-    if (p->lines.number != NOT_GIVEN)
+    if (p->lines.given)
         count = p->lines;
-    t->is_bytes = p->bytes.number != NOT_GIVEN;
+    t->is_bytes = p->bytes.given;
     if (t->is_bytes)
         count = p->bytes;
     t->from_there = count.sign == '+';
@@ -167,12 +165,11 @@ static void tail_close(struct leat_stage *s)
 
 #define AT(field) offsetof(struct tail_params, field)
 static const struct leat_option tail_options[] = {
-    {"lines", 'n', LEAT_OPT_COUNT, AT(lines), .metavar = "[+]N", .initial = -1,
+    {"lines", 'n', LEAT_OPT_COUNT, AT(lines), .metavar = "[+]N",
      .help = "the last N lines (10 if not given); +N: all from line N on"},
-    {"bytes", 'c', LEAT_OPT_COUNT, AT(bytes), .metavar = "[+]N", .initial = -1,
+    {"bytes", 'c', LEAT_OPT_COUNT, AT(bytes), .metavar = "[+]N",
      .help = "the last N bytes; +N: all from byte N on"},
-    {NULL, LEAT_DIGITS, LEAT_OPT_COUNT, AT(lines), .metavar = "N", .initial = -1,
-     .help = "the same as -n N"},
+    {NULL, LEAT_DIGITS, LEAT_OPT_COUNT, AT(lines), .metavar = "N", .help = "the same as -n N"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
