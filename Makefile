@@ -125,6 +125,7 @@ CMD_OBJ  := $(call objects,$(CMD_SRC))
 TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench-bin/%,$(BENCH_SRC))
+BOUND    := $(BUILD)/bound
 STATIC   := $(BUILD)/libleat.a
 SHARED   := $(BUILD)/libleat.so.$(SOVERSION)
 LEAT     := $(BUILD)/leat
@@ -133,7 +134,7 @@ STAGES_MAN := $(BUILD)/man/leat-stages.7
 .PHONY: all lib tests clean help deps
 all: lib leat $(STAGES_MAN) ## the command ./leat, the libraries and the generated manual page
 lib: $(STATIC) $(SHARED)
-tests: $(TESTS)
+tests: $(TESTS) $(BOUND)
 
 # What the objects were built with, and of which files the libraries are made: when it changes,
 # they are built again.
@@ -188,6 +189,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 .PRECIOUS: $(BUILD)/obj/%.o
+
+# The watcher of suites and commands. Sanitizers have no business in it.
+$(BOUND): tests/tools/bound.c tests/bound.c tests/bound.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -o $@ $(filter %.c,$^)
 
 $(BUILD)/bench-bin/%: $(BUILD)/obj/tests/bench/%.o $(STATIC)
 	@mkdir -p $(@D)

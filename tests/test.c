@@ -1,6 +1,8 @@
 /* test.c - runs the tests of one program, each in a child process, and prints TAP. */
 #include "test.h"
 
+#include "bound.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
@@ -28,12 +30,15 @@ static size_t n_tests;
 /* Shared with the child, so that it outlives a crash there. */
 struct shared {
     unsigned skipped;
+    _Atomic uint64_t progress; /* for the parent, which sees no output */
     char why[256];
     char context[512];
     char tmp[64];
 };
 static struct shared *shared;
 static bool forks = true;
+static struct bound_limits limits;
+static sigset_t child_mask;
 static const void *current_argument;
 
 void test_register(const char *file, const char *name, test_function function)
@@ -91,6 +96,7 @@ void test_note(const char *format, ...)
     vprintf(format, args);
     va_end(args);
     printf("\n");
+    shared->progress++;
 }
 
 void test_context(const char *format, ...)
@@ -100,6 +106,7 @@ void test_context(const char *format, ...)
     va_start(args, format);
     vsnprintf(shared->context, sizeof(shared->context), format, args);
     va_end(args);
+    shared->progress++;
 }
 
 void test_context_clear(void)
@@ -342,19 +349,41 @@ static void run_here(const struct test *test)
 
 static _Noreturn void run_child(const struct test *test)
 {
-    const char *bound = getenv("TEST_BOUND");
-
+    sigprocmask(SIG_SETMASK, &child_mask, NULL);
     if (setpgid(0, 0) != 0)
         leave(1);
-    signal(SIGALRM, SIG_DFL);
-    alarm(bound ? (unsigned)strtoul(bound, NULL, 10) : TEST_BOUND_S);
     run_here(test);
     fflush(stdout);
     exit(0); /* not _exit: the leak sanitizer looks at the end */
 }
 
-/* Runs one test; returns the status as waitpid gives it. */
-static int run_forked(const struct test *test)
+static uint64_t progress(void *context)
+{
+    (void)context;
+    return shared->progress;
+}
+
+static unsigned seconds_from(const char *variable, unsigned otherwise)
+{
+    const char *text = getenv(variable);
+
+    return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+static void set_bounds(void)
+{
+    limits = (struct bound_limits){.tick_ms = 1000,
+                                   .idle_s = seconds_from("TEST_IDLE_S", TEST_IDLE_S),
+                                   .cpu_s = seconds_from("TEST_CPU_S", TEST_CPU_S),
+                                   .stall_s = seconds_from("TEST_STALL_S", TEST_STALL_S),
+                                   .progress = progress,
+                                   .report_fd = STDOUT_FILENO};
+    sigemptyset(&limits.forward);
+    bound_prepare(&limits, &child_mask);
+}
+
+/* Runs one test; returns the status as waitpid gives it. `why` says which bound it broke. */
+static int run_forked(const struct test *test, char *why, size_t size)
 {
     int status = -1;
     pid_t pid;
@@ -365,9 +394,8 @@ static int run_forked(const struct test *test)
         run_child(test);
     if (pid < 0)
         return -1;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    kill(-pid, SIGKILL); /* what a crashed test left running */
+    bound_wait(pid, &limits, &status, why, size);
+    bound_kill_rest(); /* what a crashed test left running */
     return status;
 }
 
@@ -375,8 +403,6 @@ static const char *verdict(int status, char *buf, size_t size)
 {
     if (status < 0)
         return "cannot fork";
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-        return "hung: stopped after its bound";
     if (WIFSIGNALED(status))
         snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
@@ -387,7 +413,7 @@ static const char *verdict(int status, char *buf, size_t size)
 
 static int run_one(const struct test *test, unsigned number)
 {
-    char buf[128];
+    char buf[128], why[128] = "";
     int status;
 
     memset(shared, 0, sizeof(*shared));
@@ -395,7 +421,7 @@ static int run_one(const struct test *test, unsigned number)
         run_here(test);
         status = 0;
     } else {
-        status = run_forked(test);
+        status = run_forked(test, why, sizeof(why));
     }
     remove_tmp_dir();
     if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
@@ -408,7 +434,8 @@ static int run_one(const struct test *test, unsigned number)
     }
     if (shared->context[0])
         printf("# in: %s\n", shared->context);
-    printf("not ok %u %s # %s\n", number, test->name, verdict(status, buf, sizeof(buf)));
+    printf("not ok %u %s # %s\n", number, test->name,
+           why[0] ? why : verdict(status, buf, sizeof(buf)));
     return 1;
 }
 
@@ -444,6 +471,8 @@ int main(int argc, char **argv)
         return 2;
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (forks && !list)
+        set_bounds();
     for (; repeat; repeat--)
         for (i = 0; i < n_tests; i++) {
             if (!chosen(&tests[i], argv + optind))

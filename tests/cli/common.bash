@@ -7,8 +7,15 @@ bats_require_minimum_version 1.5.0
 
 LEAT=${LEAT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/leat}
 export LEAT
-# A command that hangs is killed after so many seconds and then has status 137.
-BOUND_S=${BOUND_S:-60}
+# A command that hangs or spins is killed by this (tests/tools/bound.c) and then has status 137.
+BOUND=${BUILD:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build}/bound
+[ -x "$BOUND" ] || {
+    echo "no $BOUND: run \`make tests\`" >&2
+    exit 1
+}
+export BOUND
+# Each condition comes true at once; the bound of the loops that wait for it is only a net.
+WAIT_S=${WAIT_S:-600}
 export NO_COLOR=1 LC_ALL=C
 
 setup() {
@@ -24,12 +31,12 @@ teardown() {
 
 # leat ARG... - the command under test, bounded.
 leat() {
-    timeout -s KILL "$BOUND_S" "$LEAT" "$@"
+    "$BOUND" "$LEAT" "$@"
 }
 
 # bounded CMD... - any command, bounded.
 bounded() {
-    timeout -s KILL "$BOUND_S" "$@"
+    "$BOUND" "$@"
 }
 
 # log_lines N - N log-like lines, always the same.
@@ -79,9 +86,9 @@ pause() {
     read -rt 0.02 <> <(:) || true
 }
 
-# wait_for CMD... - until it succeeds, at most BOUND_S seconds.
+# wait_for CMD... - until it succeeds, at most WAIT_S seconds.
 wait_for() {
-    local end=$((SECONDS + BOUND_S))
+    local end=$((SECONDS + WAIT_S))
     until "$@" 2>/dev/null; do
         [ "$SECONDS" -lt "$end" ] || {
             echo "never happened: $*"

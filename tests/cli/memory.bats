@@ -14,7 +14,7 @@ setup() {
 
 # peak ARG... - run leat under --memory=32M; its peak in KiB is $kib. It must succeed and fit.
 peak() {
-    timeout -s KILL 300 /usr/bin/time -f '%M' -o kib "$LEAT" --memory=32M "$@"
+    "$BOUND" /usr/bin/time -f '%M' -o kib "$LEAT" --memory=32M "$@"
     kib=$(tail -n 1 kib)
     echo "peak $kib KiB: $*"
     [ "$kib" -le "$PEAK_KIB" ]

@@ -13,7 +13,7 @@ setup() {
 each_threads() {
     local threads
     for threads in 1 2 4; do
-        THREADS=--threads=$threads run -"$1" timeout -s KILL "$BOUND_S" bash -c "$2"
+        THREADS=--threads=$threads run -"$1" "$BOUND" bash -c "$2"
     done
 }
 

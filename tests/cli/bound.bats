@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# bound.bats - suites are bounded by their progress, never by their length.
+
+load common
+
+# suite BODY - a suite that is this shell script.
+suite() {
+    printf '#!/bin/bash\n%s\n' "$1" >"$BATS_TEST_TMPDIR/suite"
+    chmod +x "$BATS_TEST_TMPDIR/suite"
+}
+
+# run_suite - as `make check` runs it, with small bounds; the log is in $output, too.
+run_suite() {
+    mkdir -p own
+    ln -sf "$BOUND" own/bound
+    run env SUITE_IDLE_S=2 SUITE_CPU_S=2 SUITE_STALL_S=1000 \
+        "$BATS_TEST_DIRNAME/../tools/run.sh" build="$(realpath --relative-to="$BATS_TEST_DIRNAME/../.." own)" -- "$PWD/suite"
+    cat own/log/*
+}
+
+@test "a suite that hangs fails, says so and shows its processes" {
+    suite 'echo ok 1 first; exec sleep 1000'
+    run_suite
+    is 1
+    has 'hung: 2 s without progress'
+    has 'sleep 1000'
+    has '1 passed, 1 failed'
+}
+
+@test "a suite that spins fails, and says so" {
+    suite 'echo ok 1 first; while :; do :; done'
+    run_suite
+    is 1
+    has 'livelock: 2 s of processor time'
+    has '1 passed, 1 failed'
+}
+
+@test "a slow suite that goes on saying something is not killed" {
+    # Each number takes a part of the bound, all together are far over it.
+    suite 'for i in {1..40}; do for ((j = 0; j < 60000; j++)); do :; done; echo "ok $i"; done'
+    run_suite
+    is 0
+    has '40 passed, 0 failed'
+}
+
+@test "a suite that ends leaves no process" {
+    suite "sleep 1000 & echo \$! >$PWD/pid; echo ok 1 first"
+    run_suite
+    is 0
+    wait_for gone "$(cat pid)"
+}
+
+@test "a suite that dies of a signal is a failure" {
+    suite 'echo ok 1 first; kill -SEGV $$'
+    run_suite
+    is 1
+    has '1 passed, 1 failed'
+}
+
+@test "a command keeps its status, its signal and its streams" {
+    run -7 bounded sh -c 'exit 7'
+    run -127 bounded ./no-such-command
+    run -143 bounded sh -c 'kill -TERM $$'
+    [ "$(echo text | bounded cat)" = text ]
+    run -0 bounded sh -c 'exec 2>&1; ls /proc/$$/fd | wc -l' <&-
+}
+
+@test "a signal is passed on to the command" {
+    "$BOUND" bash -c 'trap "echo got it; exit 3" TERM; : >ready; while :; do read -rt 0.05 <> <(:); done' >out &
+    local pid=$! code=0
+    wait_for test -e ready
+    kill -TERM "$pid"
+    wait "$pid" || code=$?
+    [ "$code" -eq 3 ]
+    [ "$(cat out)" = 'got it' ]
+}
