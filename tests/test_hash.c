@@ -185,6 +185,42 @@ TEST(test_another_digest_is_a_checksum_error_and_nothing_is_committed)
     }
 }
 
+static void write_list(const char *text, size_t n, char *ret_path, size_t size)
+{
+    FILE *file;
+
+    snprintf(ret_path, size, "%s/list", test_tmp_dir());
+    file = fopen(ret_path, "wb");
+    ASSERT_NOT_NULL(file);
+    ASSERT_EQ(fwrite(text, 1, n, file), n);
+    ASSERT_EQ(fclose(file), 0);
+}
+
+/* Every digit counts, those of --check too. */
+TEST(test_a_digest_that_differs_in_one_digit_is_another_one)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        size_t n = strlen(known[i].of_abc);
+        char hex[2 * 64 + 2], text[600], path[512];
+
+        for (size_t at = 0; at < n; at++) {
+            struct memio io = {.in = "abc", .in_len = 3};
+
+            snprintf(hex, sizeof hex, "%s", known[i].of_abc);
+            hex[at] = hex[at] == '0' ? '1' : '0';
+            snprintf(text, sizeof text, "%s --expect=%s", known[i].stage, hex);
+            test_context("%s", text);
+            ASSERT_EQ(memio_run(&io, text), LEAT_ECHECKSUM);
+            memio_free(&io);
+            write_list(hex, n, path, sizeof path);
+            snprintf(text, sizeof text, "%s --check='%s'", known[i].stage, path);
+            test_context("%s: %s", text, hex);
+            ASSERT_EQ(memio_run(&io, text), LEAT_ECHECKSUM);
+            memio_free(&io);
+        }
+    }
+}
+
 TEST(test_the_digest_is_of_all_the_input_though_downstream_has_enough)
 {
     struct memio io = {.in = "abc", .in_len = 3};
@@ -218,17 +254,6 @@ TEST(test_an_expected_digest_of_wrong_length_is_refused)
 #define ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define NIL "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define NIL_UPPER "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
-
-static void write_list(const char *text, size_t n, char *ret_path, size_t size)
-{
-    FILE *file;
-
-    snprintf(ret_path, size, "%s/list", test_tmp_dir());
-    file = fopen(ret_path, "wb");
-    ASSERT_NOT_NULL(file);
-    ASSERT_EQ(fwrite(text, 1, n, file), n);
-    ASSERT_EQ(fclose(file), 0);
-}
 
 /* `sha256 --check=LIST OPTIONS` on "abc". Returns the code. */
 static int check_abc(const char *list, const char *options, const char *words)

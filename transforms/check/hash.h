@@ -11,10 +11,12 @@
 /* One algorithm. Its state follows struct leat_hash, zeroed. The callbacks return 0 or fail the
  * stage; `close` may come after an `open` that failed. */
 struct leat_hash_algorithm {
-    const char *tag;     /* its name in BSD form */
-    size_t size;         /* bytes of the digest */
-    bool plain_names;    /* names are never escaped, as xxhsum does; else as coreutils do */
-    const void *variant; /* the algorithm's own */
+    const char *tag;           /* its name in BSD form */
+    const char *tag_with_bits; /* the same with its size, as b2sum reads it; NULL: none */
+    const char *openssl_tag;   /* as `openssl dgst` of OpenSSL 3 writes it; NULL: none, or as tag */
+    size_t size;               /* bytes of the digest */
+    bool plain_names;          /* names are never escaped, as xxhsum does; else as coreutils do */
+    const void *variant;       /* the algorithm's own */
     int (*open)(struct leat_stage *stage, const struct leat_hash_algorithm *a, void *state);
     int (*add)(struct leat_stage *stage, void *state, const uint8_t *data, size_t n);
     int (*end)(struct leat_stage *stage, void *state, uint8_t *digest);
@@ -64,10 +66,11 @@ void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
         "committed with the pipeline's other outputs. With --expect or --check the stream goes "   \
         "on unchanged too, and the pipeline fails with exit status 4 if the digest differs; no "   \
         "output appears then.\n\n"                                                                 \
-        "--check takes a list of checksums in either form that this stage writes, or a file "      \
-        "with nothing but a digest, and reads it before the stream begins. The line is found by "  \
-        "the name of the file that is read (or --name), then by its name without directories; "    \
-        "a list of one line needs no name. A list without such a line fails the pipeline at once."
+        "--check takes a list of checksums in any form that the tools of coreutils read, or that " \
+        "openssl dgst writes, or a file with nothing but a digest, and reads it before the "       \
+        "stream begins. The line is found by the path of the file that is read (or --name), "      \
+        "where ./a and a are the same, then by its name without directories; a list of one line "  \
+        "needs no name. A list without such a line fails the pipeline at once."
 
 /* Defines leat_stage_<ident> on a `static const struct leat_hash_algorithm <ident>_algorithm`. */
 #define LEAT_HASH_STAGE(ident, algorithm_state_size, text, what, form)                             \

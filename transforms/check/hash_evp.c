@@ -72,9 +72,11 @@ static void evp_close(void *state)
     e->md = NULL;
 }
 
-#define EVP(ident, bsd_tag, evp_name, bytes)                                                       \
+#define EVP(ident, bsd_tag, bits_tag, evp_name, bytes)                                             \
     static const struct leat_hash_algorithm ident##_algorithm = {                                  \
         .tag = bsd_tag,                                                                            \
+        .tag_with_bits = bits_tag,                                                                 \
+        .openssl_tag = evp_name,                                                                   \
         .size = bytes,                                                                             \
         .variant = evp_name,                                                                       \
         .open = evp_open,                                                                          \
@@ -83,11 +85,11 @@ static void evp_close(void *state)
         .close = evp_close,                                                                        \
     }
 
-EVP(md5, "MD5", "MD5", 16);
-EVP(sha1, "SHA1", "SHA1", 20);
-EVP(sha256, "SHA256", "SHA2-256", 32);
-EVP(sha512, "SHA512", "SHA2-512", 64);
-EVP(blake2b, "BLAKE2b", "BLAKE2B-512", 64);
+EVP(md5, "MD5", NULL, "MD5", 16);
+EVP(sha1, "SHA1", NULL, "SHA1", 20);
+EVP(sha256, "SHA256", NULL, "SHA2-256", 32);
+EVP(sha512, "SHA512", NULL, "SHA2-512", 64);
+EVP(blake2b, "BLAKE2b", "BLAKE2b-512", "BLAKE2B-512", 64);
 
 LEAT_HASH_STAGE(
     md5, sizeof(struct evp_state), "MD5 digest of the stream",

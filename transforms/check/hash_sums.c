@@ -11,9 +11,26 @@ struct sum {
     bool escaped;
 };
 
+/* How many blanks there are between digest and name: two, or a blank and *, or one as `sum -r` of BSD
+ * does. The first line of a list decides for all of it: with one blank, another is of the name. */
+enum blanks {
+    BLANKS_UNKNOWN,
+    BLANKS_TWO,
+    BLANKS_ONE,
+};
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
+}
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at))
+        at++;
+    return at;
 }
 
 static size_t hex_run(const char *at, const char *end)
@@ -25,80 +42,134 @@ static size_t hex_run(const char *at, const char *end)
     return (size_t)(p - at);
 }
 
-/* HEX, then nothing, or blanks, perhaps *, and the name. */
-static bool parse_plain(const char *at, const char *end, size_t digits, struct sum *ret)
+/* HEX, then nothing, or a blank, perhaps a second one or *, and the name. */
+static bool parse_plain(const char *at, const char *end, size_t digits, enum blanks *blanks,
+                        struct sum *ret)
 {
+    bool two;
+
     if (hex_run(at, end) != digits)
         return false;
     ret->hex = at;
     at += digits;
     if (at == end)
         return true;
-    if (!is_blank(*at))
+    if (!is_blank(*at) || ++at == end)
         return false;
-    at++;
-    if (at < end && (*at == ' ' || *at == '*'))
-        at++;
+    two = end - at > 1 && (*at == ' ' || *at == '*');
+    if (!two && *blanks == BLANKS_TWO)
+        return false;
+    if (!two)
+        *blanks = BLANKS_ONE;
+    else if (*blanks == BLANKS_UNKNOWN)
+        *blanks = BLANKS_TWO;
+    at += *blanks == BLANKS_TWO;
     ret->name = at;
     ret->name_len = (size_t)(end - at);
-    return at < end;
+    return true;
 }
 
 /* TAG (NAME) = HEX, with or without those blanks. */
 static bool parse_tagged(const char *at, const char *end, const char *tag, size_t digits,
                          struct sum *ret)
 {
-    size_t n = strlen(tag);
-    const char *hex = end - digits, *close;
+    size_t n = tag ? strlen(tag) : 0;
+    const char *close = end, *hex;
 
-    if ((size_t)(end - at) < n + 3 + digits || memcmp(at, tag, n) != 0 ||
-        hex_run(hex, end) != digits)
+    if (n == 0 || (size_t)(end - at) <= n || memcmp(at, tag, n) != 0)
         return false;
     at += n;
-    at += is_blank(*at);
-    close = hex;
-    while (close > at && is_blank(close[-1]))
-        close--;
-    if (close == at || *--close != '=')
+    at += *at == ' ';
+    if (at == end || *at++ != '(')
         return false;
-    while (close > at && is_blank(close[-1]))
+    while (close > at && close[-1] != ')')
         close--;
-    if (close <= at + 1 || *at != '(' || *--close != ')')
+    if (close == at)
         return false;
-    *ret = (struct sum){.hex = hex, .name = at + 1, .name_len = (size_t)(close - at - 1)};
+    hex = skip_blanks(close, end);
+    if (hex == end || *hex++ != '=')
+        return false;
+    hex = skip_blanks(hex, end);
+    if (hex_run(hex, end) != digits || hex + digits != end)
+        return false;
+    *ret = (struct sum){.hex = hex, .name = at, .name_len = (size_t)(close - 1 - at)};
+    return true;
+}
+
+/* After a backslash of an escaped name. 0: this is no escape. */
+static char unescape(char c)
+{
+    return c == 'n' ? '\n' : c == 'r' ? '\r' : c == '\\' ? '\\' : '\0';
+}
+
+static bool is_escaped_well(const struct sum *sum)
+{
+    for (size_t i = 0; i < sum->name_len; i++) {
+        if (sum->name[i] != '\\')
+            continue;
+        if (++i == sum->name_len || !unescape(sum->name[i]))
+            return false;
+    }
     return true;
 }
 
 static bool parse_line(const char *at, const char *end, const struct leat_hash_algorithm *a,
-                       struct sum *ret)
+                       enum blanks *blanks, struct sum *ret)
 {
+    size_t digits = 2 * a->size;
     bool escaped;
 
     if (end > at && end[-1] == '\r')
         end--;
+    at = skip_blanks(at, end);
     escaped = at < end && *at == '\\';
     at += escaped;
     *ret = (struct sum){.hex = NULL};
-    if (!parse_plain(at, end, 2 * a->size, ret) && !parse_tagged(at, end, a->tag, 2 * a->size, ret))
+    if (!parse_tagged(at, end, a->tag, digits, ret) &&
+        !parse_tagged(at, end, a->tag_with_bits, digits, ret) &&
+        !parse_tagged(at, end, a->openssl_tag, digits, ret) &&
+        !parse_plain(at, end, digits, blanks, ret))
         return false;
     ret->escaped = escaped;
-    return true;
+    return !escaped || !ret->name || is_escaped_well(ret);
 }
 
-/* Is the written name, its escapes undone, that one? */
-static bool is_name(const struct sum *sum, size_t from, const char *name)
-{
-    for (size_t i = from; i < sum->name_len; i++, name++) {
-        char c = sum->name[i];
+/* --- names ------------------------------------------------------------------------------------ */
 
-        if (sum->escaped && c == '\\' && i + 1 < sum->name_len) {
-            c = sum->name[++i];
-            c = c == 'n' ? '\n' : c == 'r' ? '\r' : c;
-        }
-        if (c != *name || !c)
+/* A path part by part: "./a//b" and "a/b" have the same ones. No ".." is resolved, since what stands
+ * before it may be a link. */
+struct parts {
+    const char *at, *end;
+    const char *part; /* the current one, `len` bytes; empty after the last */
+    size_t len;
+};
+
+static void next_part(struct parts *p)
+{
+    do {
+        while (p->at < p->end && *p->at == '/')
+            p->at++;
+        p->part = p->at;
+        while (p->at < p->end && *p->at != '/')
+            p->at++;
+        p->len = (size_t)(p->at - p->part);
+    } while (p->len == 1 && *p->part == '.');
+}
+
+/* Is the part of a written name, its escapes undone, that part of a file's name? */
+static bool is_part(const struct sum *sum, const struct parts *written, const struct parts *file)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < written->len; i++, n++) {
+        char c = written->part[i];
+
+        if (sum->escaped && c == '\\')
+            c = unescape(written->part[++i]);
+        if (n == file->len || c != file->part[n])
             return false;
     }
-    return !*name;
+    return n == file->len;
 }
 
 enum match {
@@ -107,18 +178,39 @@ enum match {
     MATCH_NAME,
 };
 
+/* Ends at the first parts that differ, or at the end of both. */
+static bool is_path(const struct sum *sum, struct parts written, struct parts file)
+{
+    do {
+        next_part(&written);
+        next_part(&file);
+        if (!is_part(sum, &written, &file))
+            return false;
+    } while (written.len > 0 || file.len > 0);
+    return true;
+}
+
+static struct parts last_part(struct parts p)
+{
+    struct parts last = p;
+
+    for (next_part(&p); p.len > 0; next_part(&p))
+        last = p;
+    return last;
+}
+
 static enum match match_of(const struct sum *sum, const char *name)
 {
-    const char *slash = strrchr(name, '/');
-    size_t base = sum->name_len;
+    struct parts file = {.at = name, .end = name + strlen(name)}, written, last;
 
     if (!sum->name || strcmp(name, "-") == 0)
         return MATCH_NONE;
-    if (is_name(sum, 0, name))
+    written = (struct parts){.at = sum->name, .end = sum->name + sum->name_len};
+    if ((*sum->name == '/') == (*name == '/') && is_path(sum, written, file))
         return MATCH_NAME;
-    while (base > 0 && sum->name[base - 1] != '/')
-        base--;
-    return is_name(sum, base, slash ? slash + 1 : name) ? MATCH_BASE : MATCH_NONE;
+    written = last_part(written);
+    last = last_part(file);
+    return written.len > 0 && is_part(sum, &written, &last) ? MATCH_BASE : MATCH_NONE;
 }
 
 static bool same_digest(const struct sum *a, const struct sum *b, size_t digits)
@@ -154,6 +246,7 @@ int leat_sums_find(struct leat_stage *s, const struct leat_hash_algorithm *a, co
                    size_t n, const char *path, const char *name, char *ret)
 {
     struct search search = {.match = MATCH_NONE};
+    enum blanks blanks = BLANKS_UNKNOWN;
     const char *end = text + n;
 
     while (text < end) {
@@ -161,7 +254,7 @@ int leat_sums_find(struct leat_stage *s, const struct leat_hash_algorithm *a, co
         struct sum sum;
 
         text = lf ? lf + 1 : end;
-        if (parse_line(line, lf ? lf : end, a, &sum))
+        if (parse_line(line, lf ? lf : end, a, &blanks, &sum))
             look_at(&search, &sum, name, 2 * a->size);
     }
     if (search.lines == 0)
