@@ -8,6 +8,7 @@
 
 #include "chunk.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #define ALIGN_LARGE 4096u
@@ -35,12 +36,14 @@ static bool take_room(struct leat_pool *pool, uint64_t n)
     while (pool->free_chunks && (n > pool->limit || used > pool->limit - n)) {
         struct leat_chunk *c = pool->free_chunks;
 
+        leat_assert(used >= c->cap);
         pool->free_chunks = c->next;
         used -= c->cap;
         chunk_free(c);
     }
     if (n <= pool->limit && used <= pool->limit - n) {
         used += n;
+        leat_assert(used <= pool->limit);
         atomic_store_explicit(&pool->used, used, memory_order_relaxed);
         if (used > atomic_load_explicit(&pool->peak, memory_order_relaxed))
             atomic_store_explicit(&pool->peak, used, memory_order_relaxed);
@@ -55,6 +58,8 @@ static bool take_charge(struct leat_pool *pool, uint64_t n)
 {
     uint64_t room = pool->limit - pool->reserved;
 
+    leat_assert(pool->reserved <= pool->limit);
+    leat_assert(pool->charged <= room);
     if (n > room || pool->charged > room - n || !take_room(pool, n))
         return false;
     pool->charged += n;
@@ -66,6 +71,7 @@ static void give_back(struct leat_pool *pool, uint64_t n)
 {
     uint64_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
 
+    leat_assert(used >= n);
     atomic_store_explicit(&pool->used, used - n, memory_order_relaxed);
 }
 
@@ -75,6 +81,7 @@ static void wake_waiters(struct leat_pool *pool)
     while (pool->waiters) {
         struct leat_pool_waiter *w = pool->waiters;
 
+        leat_assert(w->listed);
         pool->waiters = w->next;
         w->listed = false;
         w->wake(w);
@@ -85,6 +92,7 @@ uint64_t leat_pool_done(struct leat_pool *pool)
 {
     uint64_t left = pool->chunks_out;
 
+    leat_assert(!pool->waiters);
     while (pool->free_chunks) {
         struct leat_chunk *c = pool->free_chunks;
 
@@ -117,6 +125,8 @@ int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_c
     pthread_mutex_lock(&pool->lock);
     if (own && pool->free_chunks) {
         c = pool->free_chunks;
+        leat_assert(c->cap == pool->chunk_size);
+        leat_assert(atomic_load_explicit(&c->refs, memory_order_relaxed) == 0);
         pool->free_chunks = c->next;
     } else {
         fits = own ? take_room(pool, pool->chunk_size) : take_charge(pool, size);
@@ -166,6 +176,7 @@ void leat_pool_unwait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
     pthread_mutex_lock(&pool->lock);
     while (*p && *p != waiter)
         p = &(*p)->next;
+    leat_assert(waiter->listed == (*p != NULL));
     if (*p)
         *p = waiter->next;
     waiter->listed = false;
@@ -174,6 +185,8 @@ void leat_pool_unwait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
 
 void leat_pool_reserve(struct leat_pool *pool, uint64_t n)
 {
+    leat_assert(pool->chunks_out == 0);
+    leat_assert(pool->charged == 0);
     pool->reserved = n < pool->limit ? n : pool->limit;
 }
 
@@ -200,6 +213,7 @@ uint64_t leat_pool_left(struct leat_pool *pool)
 void leat_pool_uncharge(struct leat_pool *pool, uint64_t n)
 {
     pthread_mutex_lock(&pool->lock);
+    leat_assert(pool->charged >= n);
     give_back(pool, n);
     pool->charged -= n;
     wake_waiters(pool);
@@ -208,24 +222,34 @@ void leat_pool_uncharge(struct leat_pool *pool, uint64_t n)
 
 struct leat_chunk *leat_chunk_ref(struct leat_chunk *c)
 {
-    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    unsigned refs = atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+
+    leat_assert(refs > 0); /* the caller has one */
+    leat_assert(refs < UINT_MAX);
     return c;
 }
 
 void leat_chunk_unref(struct leat_chunk *c)
 {
     struct leat_pool *pool;
+    unsigned refs;
 
-    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+    if (!c)
+        return;
+    refs = atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel);
+    leat_assert(refs > 0);
+    if (refs > 1)
         return;
     pool = c->pool;
     pthread_mutex_lock(&pool->lock);
+    leat_assert(pool->chunks_out > 0);
     pool->chunks_out--;
     if (c->own) {
         c->next = pool->free_chunks;
         pool->free_chunks = c;
         c = NULL;
     } else {
+        leat_assert(pool->charged >= c->cap);
         give_back(pool, c->cap);
         pool->charged -= c->cap;
     }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "invariant.h"
 #include "leat.h"
 
 struct leat_pool;
@@ -48,7 +49,8 @@ struct leat_pool {
 };
 
 int leat_pool_init(struct leat_pool *pool, uint64_t limit, size_t chunk_size);
-/* leat_pool_done - returns the number of chunks that were not given back: a bug if not 0. */
+/* leat_pool_done - returns the number of chunks that were not given back: a bug if not 0. No thread
+ * uses the pool any more. */
 uint64_t leat_pool_done(struct leat_pool *pool);
 
 /* leat_pool_get - a chunk with one reference: of the pool's own size if `size` is 0, from what is
@@ -79,6 +81,7 @@ static inline bool leat_slice_is_mark(const struct leat_slice *slice)
 
 static inline const uint8_t *leat_slice_data(const struct leat_slice *slice)
 {
+    leat_assert(slice->off + slice->len <= slice->chunk->cap);
     return slice->chunk->data + slice->off;
 }
 

@@ -305,8 +305,11 @@ static int prepare_all(struct leat_pipeline *p)
 
 static int commit_stage(struct leat_stage *s)
 {
-    int r = s->type->commit(s);
+    int r;
 
+    leat_assert(s->ended && !s->committed && !s->closed);
+    leat_assert(s->prepared || !s->type->prepare);
+    r = s->type->commit(s);
     s->committed = r == 0;
     if (r == 0)
         leat_tell_stage(s->pipeline, LEAT_EVENT_COMMITTED, s->info, NULL);
@@ -376,6 +379,7 @@ static bool phase_finish(struct leat_pipeline *p)
 {
     bool good;
 
+    leat_assert(atomic_load(&p->live) == 0);
     atomic_store(&p->finishing, true);
     pthread_mutex_lock(&p->lock);
     good = !p->error.code && !leat_pipeline_aborted(p);

@@ -9,13 +9,12 @@
 
 #include <string.h>
 
-#include "invariant.h"
-
 /* A chunk with less room than this is let go, where chunks are large. */
 #define FILL_MIN ((size_t)4096)
 
 void leat_queue_push(struct leat_queue *q, struct leat_slice slice)
 {
+    leat_assert(slice.chunk ? slice.off + slice.len <= slice.chunk->cap : slice.len == 0);
     if (q->n > 0) {
         struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_QUEUE_SLICES];
 
@@ -72,6 +71,7 @@ void leat_out_init(struct leat_out *out, struct leat_queue *to, struct leat_pool
 
 void leat_out_done(struct leat_out *out)
 {
+    leat_assert(!out->hold);
     leat_chunk_unref(out->fill);
     out->fill = NULL;
 }
@@ -109,6 +109,7 @@ static void flush(struct leat_out *out)
 
 void leat_out_begin(struct leat_out *out)
 {
+    leat_assert(!out->to || !out->discards);
     out->step_bytes = 0;
     out->offered = 0;
     out->full = out->starved = false;
@@ -116,7 +117,9 @@ void leat_out_begin(struct leat_out *out)
 
 void leat_out_end(struct leat_out *out)
 {
+    leat_assert(!out->hold);
     flush(out);
+    leat_assert(out->from == out->at);
 }
 
 void leat_out_mark(struct leat_out *out)
@@ -161,6 +164,8 @@ static size_t reserve_held(struct leat_out *out, uint8_t **ret_to)
 {
     size_t room = out->hold_size - out->at;
 
+    leat_assert(out->from <= out->at);
+    leat_assert(out->at <= out->hold_size);
     if (out->room_max && room > out->room_max - out->step_bytes)
         room = out->room_max - out->step_bytes;
     out->full = room == 0;
@@ -193,6 +198,7 @@ size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
     }
     if (out->room_max && room > out->room_max - out->step_bytes)
         room = out->room_max - out->step_bytes;
+    leat_assert(out->at + room <= out->fill->cap);
     *ret_to = out->fill->data + out->at;
     out->offered = room;
     return room;
@@ -200,6 +206,7 @@ size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
 
 void leat_commit(struct leat_out *out, size_t n)
 {
+    leat_assert(n <= out->offered);
     out->at += n;
     out->step_bytes += n;
     out->total += n;
@@ -253,6 +260,7 @@ size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n)
 {
     struct leat_chunk *chunk = in->engine;
 
+    leat_assert(n <= in->len - in->pos);
     if (!by_reference(out, in, n)) {
         n = leat_write(out, in->data + in->pos, n);
     } else if (queue_has_room(out)) {
@@ -273,6 +281,7 @@ size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
     size_t off;
     uint8_t *to;
 
+    leat_assert(n <= in->len - in->pos);
     for (size_t i = 0; i < (out->n_ports ? out->n_ports : 1); i++)
         if (!queue_has_room(leat_port(out, i))) {
             out->full = true;
@@ -300,7 +309,8 @@ size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
 
 struct leat_out *leat_port(struct leat_out *out, size_t i)
 {
-    return i == 0 || i >= out->n_ports ? out : &out->ports[i];
+    leat_assert(i == 0 || i < out->n_ports);
+    return i == 0 ? out : &out->ports[i];
 }
 
 /* --- an output that is kept ------------------------------------------------------------------- */
@@ -320,5 +330,6 @@ size_t leat_hold_data(const struct leat_out *hold, const uint8_t **ret_data)
 
 void leat_hold_take(struct leat_out *hold, size_t n)
 {
+    leat_assert(n <= hold->at - hold->from);
     hold->from += n;
 }

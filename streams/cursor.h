@@ -13,6 +13,7 @@
 /* A range smaller than this is copied, so that it does not keep a whole chunk alive. */
 #define LEAT_PASS_MIN ((size_t)4096)
 
+/* A ring: v[head] is the oldest of n slices. Each has one reference of its own. */
 struct leat_queue {
     struct leat_slice v[LEAT_QUEUE_SLICES];
     unsigned head, n;
@@ -20,6 +21,8 @@ struct leat_queue {
 
 static inline struct leat_slice *leat_queue_head(struct leat_queue *q)
 {
+    leat_assert(q->n <= LEAT_QUEUE_SLICES);
+    leat_assert(q->head < LEAT_QUEUE_SLICES);
     return q->n ? &q->v[q->head] : NULL;
 }
 

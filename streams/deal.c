@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "invariant.h"
 #include "stage.h"
 
 struct leat_deal *leat_deal_new(struct leat_executor *executor, struct leat_actor *joiner)
@@ -56,6 +57,7 @@ int leat_deal_put(struct leat_deal *d, struct leat_turn_of turn)
     int r = LEAT_EINTERNAL;
 
     pthread_mutex_lock(&d->lock);
+    leat_assert(!d->over);
     if (d->n < d->room) {
         d->ring[(d->head + d->n++) % d->room] = turn;
         wake = wake_due(d);
@@ -84,6 +86,7 @@ int leat_deal_take(struct leat_deal *d, struct leat_turn_of *ret_turn)
     int r = 0;
 
     pthread_mutex_lock(&d->lock);
+    leat_assert(d->n <= d->room);
     if (d->n > 0) {
         *ret_turn = d->ring[d->head];
         d->head = (d->head + 1) % d->room;

@@ -32,6 +32,8 @@ int leat_edge_size(struct leat_edge *e, uint64_t high, uint64_t low)
     uint64_t items = high / LEAT_EDGE_ITEM_BYTES;
     struct leat_edge_entry *ring;
 
+    leat_assert(e->n == 0);
+    leat_assert(low <= high);
     e->high = high;
     e->low = low;
     if (items <= e->items)
@@ -65,6 +67,7 @@ static void item_drop(struct leat_edge *e, struct leat_item *item)
 
 static uint64_t spilled(const struct leat_edge *e)
 {
+    leat_assert(!e->spill || e->spill->got <= e->spill->put);
     return e->spill ? e->spill->put - e->spill->got : 0;
 }
 
@@ -102,6 +105,7 @@ void leat_edge_lost(struct leat_edge *e, uint64_t n)
 void leat_edge_reset(struct leat_edge *e)
 {
     pthread_mutex_lock(&e->lock);
+    leat_assert(e->n == 0); /* its reader has ended, and dropped all */
     drop_all(e);
     e->charge = e->inflight = 0;
     e->state = LEAT_EDGE_OPEN;
@@ -135,12 +139,15 @@ static bool joins(const struct leat_edge_entry *last, const struct leat_item *it
            !last->item.end && !item->begin && last->item.used == item->used;
 }
 
-/* There is room. */
+/* There is room: before this item the charge is below the mark, so that the bound holds after it. */
 static void push(struct leat_edge *e, const struct leat_item *item)
 {
     struct leat_edge_entry *last = &e->ring[(e->head + e->n + e->items - 1) % e->items];
     uint64_t charge = item->slice.chunk ? item->slice.chunk->cap : 0;
 
+    leat_assert(e->n < e->items);
+    leat_assert(e->charge < e->high);
+    leat_assert(spilled(e) == 0); /* what is there is older than this item */
     e->queued += item->slice.len;
     if (e->n > 0 && joins(last, item)) {
         last->item.slice.len += item->slice.len;
@@ -161,11 +168,17 @@ static void pop(struct leat_edge *e, struct leat_item *ret_item)
 {
     struct leat_edge_entry *entry = &e->ring[e->head];
 
+    leat_assert(e->n > 0);
+    leat_assert(e->inflight == 0);
+    leat_assert(e->charge >= entry->charge);
+    leat_assert(e->queued >= entry->item.slice.len);
     *ret_item = entry->item;
     e->queued -= entry->item.slice.len;
     e->inflight = entry->charge;
     e->head = (e->head + 1) % e->items;
     e->n--;
+    leat_assert(e->n > 0 || e->queued == 0);
+    leat_assert(e->n > 0 || e->charge == e->inflight);
     if (e->n > 0 && e->ring[e->head].item.slice.chunk == entry->item.slice.chunk) {
         e->ring[e->head].charge = e->inflight;
         e->inflight = 0;
@@ -210,6 +223,7 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
     uint64_t at = e->spill->put;
     int r;
 
+    leat_assert(spilled(e) + slice->len <= e->spill->size);
     pthread_mutex_unlock(&e->lock);
     r = leat_spill_write(e->spill, at, leat_slice_data(slice), slice->len);
     pthread_mutex_lock(&e->lock);
@@ -239,7 +253,10 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
     bool wake = false;
     int r = 0;
 
+    leat_assert(!e->writer || leat_actor_runs_here(e->writer));
+    leat_assert(item->slice.chunk || item->flush || item->end);
     pthread_mutex_lock(&e->lock);
+    leat_assert(e->state == LEAT_EDGE_OPEN);
     if (e->reason) {
         r = LEAT_ECANCELLED;
     } else if (has_room(e)) {
@@ -271,6 +288,7 @@ bool leat_edge_wants(struct leat_edge *e)
 {
     bool wants;
 
+    leat_assert(!e->writer || leat_actor_runs_here(e->writer));
     pthread_mutex_lock(&e->lock);
     wants = e->reason || e->charge <= e->low;
     e->want_drain = !wants;
@@ -284,8 +302,10 @@ bool leat_edge_wants(struct leat_edge *e)
 
 void leat_edge_finish(struct leat_edge *e, enum leat_edge_state state)
 {
+    leat_assert(!e->writer || leat_actor_runs_here(e->writer));
+    leat_assert(state != LEAT_EDGE_OPEN);
     pthread_mutex_lock(&e->lock);
-    if (e->state == LEAT_EDGE_OPEN)
+    if (e->state == LEAT_EDGE_OPEN) /* the end of a part was told before */
         e->state = state;
     e->want_drain = false;
     e->reader_waits = false;
@@ -317,6 +337,8 @@ static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
     if (r < 0)
         return r == LEAT_ELIMIT ? LEAT_FULL : r;
     *ret_item = (struct leat_item){.slice = {.chunk = chunk, .len = (size_t)n}};
+    leat_assert(e->inflight == 0);
+    leat_assert(n <= spilled(e));
     e->spill->got += n;
     e->inflight = chunk->cap;
     e->charge += e->inflight;
@@ -338,7 +360,9 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
     bool drain;
     int r = 0;
 
+    leat_assert(!e->reader || leat_actor_runs_here(e->reader));
     pthread_mutex_lock(&e->lock);
+    leat_assert(e->charge >= e->inflight);
     e->charge -= e->inflight;
     e->inflight = 0;
     if (!gate_is_open(e)) {
@@ -367,6 +391,8 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
 
 void leat_edge_cancel(struct leat_edge *e, enum leat_reason reason)
 {
+    leat_assert(!e->reader || leat_actor_runs_here(e->reader));
+    leat_assert(reason != LEAT_REASON_NONE);
     pthread_mutex_lock(&e->lock);
     if (reason > e->reason)
         e->reason = reason;

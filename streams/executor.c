@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "invariant.h"
+
 enum actor_state {
     ACTOR_IDLE,
     ACTOR_QUEUED,
@@ -47,6 +49,7 @@ out:
 
 void leat_executor_done(struct leat_executor *ex)
 {
+    leat_assert(ex->threads_n == 0);
     pthread_cond_destroy(&ex->ready);
     pthread_mutex_destroy(&ex->lock);
     free(ex->threads);
@@ -56,6 +59,8 @@ void leat_executor_done(struct leat_executor *ex)
 /* Under the lock. */
 static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns)
 {
+    leat_assert(atomic_load_explicit(&a->state, memory_order_relaxed) == ACTOR_QUEUED);
+    leat_assert((ex->queued == 0) == (ex->head == NULL));
     a->next = NULL;
     a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
     if (ex->tail)
@@ -91,6 +96,7 @@ static struct leat_actor *pop(struct leat_executor *ex)
 {
     struct leat_actor **p = &ex->head, *a, *before = NULL;
 
+    leat_assert(ex->queued > 0);
     for (uint64_t skip = choose(ex); skip > 0; skip--) {
         before = *p;
         p = &before->next;
@@ -100,6 +106,7 @@ static struct leat_actor *pop(struct leat_executor *ex)
     if (ex->tail == a)
         ex->tail = before;
     ex->queued--;
+    leat_assert((ex->queued == 0) == (ex->tail == NULL));
     return a;
 }
 
@@ -116,8 +123,10 @@ uint64_t leat_random(uint64_t *state)
 static bool run_actor(struct leat_actor *a)
 {
     int running = ACTOR_RUNNING;
+    int was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
 
-    atomic_store_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
+    leat_assert(was == ACTOR_QUEUED); /* one thread at a time */
+    a->thread = pthread_self();
     if (a->run(a)) {
         atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
         return true;
@@ -151,6 +160,7 @@ static void *worker(void *arg)
         again = run_actor(a);
         now_ns = again ? leat_now_ns() : 0;
         pthread_mutex_lock(&ex->lock);
+        leat_assert(ex->running > 0);
         ex->running--;
         if (again)
             push(ex, a, now_ns);
@@ -171,6 +181,7 @@ static int add_worker(struct leat_executor *ex)
     sigset_t all, old;
     int r;
 
+    leat_assert(ex->threads_n < ex->threads_max);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     r = pthread_create(&ex->threads[ex->threads_n], NULL, worker, ex);
@@ -202,6 +213,7 @@ void leat_executor_stop(struct leat_executor *ex)
     pthread_mutex_unlock(&ex->lock);
     for (unsigned i = 0; i < ex->threads_n; i++)
         pthread_join(ex->threads[i], NULL);
+    leat_assert(ex->threads_n == 0 || (ex->queued == 0 && ex->running == 0 && ex->idle == 0));
     ex->threads_n = 0;
 }
 
@@ -240,6 +252,13 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
             return;
         }
     }
+}
+
+bool leat_actor_runs_here(const struct leat_actor *a)
+{
+    int s = atomic_load_explicit(&a->state, memory_order_relaxed);
+
+    return (s == ACTOR_RUNNING || s == ACTOR_NOTIFIED) && pthread_equal(a->thread, pthread_self());
 }
 
 /* Virtual: what the actor does, from its time on. */

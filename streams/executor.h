@@ -22,6 +22,7 @@ struct leat_actor {
     atomic_int state;        /* enum actor_state of executor.c */
     uint64_t ready_ns;       /* since when it could run; good while it runs */
     uint64_t ran_ns;         /* virtual time: until when it has run */
+    pthread_t thread;        /* that runs it, while it runs */
 };
 
 struct leat_executor {
@@ -60,6 +61,8 @@ void leat_executor_done(struct leat_executor *ex);
 int leat_executor_start(struct leat_executor *ex);
 /* leat_actor_wake - run it soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
+/* leat_actor_runs_here - is the actor being run, and by this thread? For assertions. */
+bool leat_actor_runs_here(const struct leat_actor *actor);
 /* leat_executor_step - loop and seeded: run one actor; true: more are queued. */
 bool leat_executor_step(struct leat_executor *ex);
 /* leat_random - the next number of the seeded executor's sequence. */

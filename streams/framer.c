@@ -21,6 +21,7 @@ uint64_t leat_framer_done(struct leat_framer *f)
 {
     uint64_t carried = f->at - f->from;
 
+    leat_assert(f->from <= f->at);
     leat_chunk_unref(f->carry);
     f->carry = NULL;
     f->from = f->at = 0;
@@ -62,6 +63,7 @@ static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n)
 
     if (r < 0)
         return r;
+    leat_assert(n <= f->carry->cap - f->at);
     memcpy(f->carry->data + f->at, data, n);
     f->at += n;
     return 0;
@@ -69,6 +71,7 @@ static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n)
 
 static void carry_push(struct leat_framer *f, struct leat_queue *framed)
 {
+    leat_assert(f->at > f->from);
     leat_queue_push(framed, (struct leat_slice){.chunk = leat_chunk_ref(f->carry),
                                                 .off = f->from,
                                                 .len = f->at - f->from});
@@ -80,6 +83,7 @@ static void advance(struct leat_framer *f, struct leat_queue *raw, size_t n)
 {
     struct leat_slice *s = leat_queue_head(raw);
 
+    leat_assert(n <= s->len);
     s->off += n;
     s->len -= n;
     f->offset += n;

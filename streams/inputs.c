@@ -151,6 +151,7 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
         struct leat_slice *head = leat_queue_head(&v->in);
         size_t n = inputs->shown[i].pos;
 
+        leat_assert(n <= (head ? head->len : 0));
         if (!head || n == 0)
             continue;
         total += n;

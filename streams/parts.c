@@ -292,8 +292,10 @@ static int begin(struct leat_segment *owner)
 {
     struct leat_pipeline *p = owner->pipeline;
     struct leat_parts *parts = owner->parts;
-    int r = renew(owner);
+    int r;
 
+    leat_assert(!parts->active && atomic_load(&parts->live) == 0);
+    r = renew(owner);
     if (r < 0) { /* unless the cause was reported already */
         struct leat_error error = {.code = r};
 
@@ -331,8 +333,10 @@ void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *
 void leat_parts_ended(struct leat_parts *parts)
 {
     struct leat_segment *owner = parts->owner;
+    unsigned live = atomic_fetch_sub(&parts->live, 1);
 
-    if (atomic_fetch_sub(&parts->live, 1) == 1)
+    leat_assert(live > 0);
+    if (live == 1)
         leat_actor_wake(&owner->pipeline->executor, &owner->actor);
 }
 

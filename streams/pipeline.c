@@ -117,10 +117,22 @@ int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_pl
     return r;
 }
 
+/* Everything was given back: no chunk is held by a slice that was lost, and no charge by a stage. */
+static void pool_done(struct leat_pool *pool)
+{
+    uint64_t charged = pool->charged, left = leat_pool_done(pool);
+
+    leat_assert(charged == 0);
+    leat_assert(left == 0);
+}
+
 void leat_pipeline_free(struct leat_pipeline *p)
 {
     if (!p)
         return;
+    leat_assert(atomic_load(&p->phase) == LEAT_PHASE_BUILT ||
+                atomic_load(&p->phase) == LEAT_PHASE_DONE);
+    leat_assert(!p->running);
     for (size_t i = 0; i < p->n_segments; i++)
         leat_segment_free(p->segments[i]);
     for (size_t i = 0; i < p->n_edges; i++) {
@@ -144,7 +156,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
     free(p->infos);
     free(p->links);
     if (p->pool_ready)
-        (void)leat_pool_done(&p->pool);
+        pool_done(&p->pool);
     leat_plan_free(p->plan);
     pthread_mutex_destroy(&p->lock);
     free(p);
@@ -206,6 +218,7 @@ int leat_pipeline_prepare(struct leat_pipeline *p, struct leat_stage *s)
 
     if (!s->ended || !s->type->prepare || s->prepared)
         return 0;
+    leat_assert(!s->committed && !s->closed);
     s->prepared = true;
     r = s->type->prepare(s);
     if (r == 0)
@@ -220,6 +233,7 @@ int leat_pipeline_prepare(struct leat_pipeline *p, struct leat_stage *s)
 void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *segment)
 {
     struct leat_parts *parts = segment->part_of;
+    unsigned live;
 
     for (size_t i = 0; i < segment->n; i++) {
         struct leat_stage *s = segment->slots[i].stage;
@@ -231,7 +245,9 @@ void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *se
     }
     if (parts)
         leat_parts_ended(parts); /* from here on the segment may be used anew */
-    if (atomic_fetch_sub(&p->live, 1) == 1)
+    live = atomic_fetch_sub(&p->live, 1);
+    leat_assert(live > 0);
+    if (live == 1)
         leat_actor_wake(&p->executor, &p->conductor);
 }
 

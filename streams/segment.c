@@ -110,6 +110,7 @@ static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
 
 void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *stage)
 {
+    leat_assert(i < seg->n || (i == 0 && seg->n == 0));
     seg->slots[i].stage = stage;
     stage->segment = seg;
     stage->wait.actor = stage->alarm.actor = &seg->actor;
@@ -183,6 +184,7 @@ void leat_segment_reset(struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
+        leat_assert(s->in.n == 0 && s->raw.n == 0 && !s->out.fill);
         s->flow = LEAT_FLOW_OPEN;
         s->offset = 0;
         if (s->done)
@@ -191,8 +193,10 @@ void leat_segment_reset(struct leat_segment *seg)
         s->idle = 0;
         atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
     }
-    for (size_t k = 0; k < seg->n_ports; k++)
+    for (size_t k = 0; k < seg->n_ports; k++) {
+        leat_assert(seg->ports[k].last.n == 0);
         seg->ports[k].gone = false;
+    }
     seg->in_at = 0;
     seg->in_flow = seg->out_flow = LEAT_FLOW_OPEN;
     seg->in_cancelled = seg->out_gone = seg->out_failed = false;
@@ -239,6 +243,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 {
     bool ended;
 
+    leat_assert(s->done || atomic_load(&s->info->lanes_left) > 0);
     slot_drop_input(seg, s);
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
     ended = !failed && (s->stage->ended || seg->inlet == LEAT_INLET_LANE);
@@ -256,6 +261,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
 {
     bool failed = why == LEAT_STOP_ABORT;
 
+    leat_assert(!s->done);
     slot_drop_input(seg, s);
     if (!s->stage->type->stop) {
         leat_slot_done(seg, s, failed);
@@ -296,6 +302,8 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
 
+    leat_assert(i < seg->n);
+    leat_assert(s->stage->failure.code < 0);
     if (seg->outlet == LEAT_OUTLET_LANE)
         seg->lane_error = s->stage->failure; /* the joiner reports it, in order */
     else
@@ -354,6 +362,11 @@ static void finish_outlet(struct leat_segment *seg)
 
 void leat_segment_finish(struct leat_segment *seg)
 {
+    leat_assert(!atomic_load_explicit(&seg->finished, memory_order_relaxed));
+    for (size_t i = 0; i < seg->n; i++)
+        leat_assert(seg->slots[i].done);
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_assert(seg->ports[k].last.n == 0);
     if (seg->outlet != LEAT_OUTLET_NONE && seg->out_flow == LEAT_FLOW_OPEN)
         finish_outlet(seg);
     if (!seg->in_cancelled && seg->inlet != LEAT_INLET_NONE)

@@ -16,6 +16,8 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
     unsigned flags = seg->slots[seg->n - 1].stage->info->flags;
     struct leat_out *out = &seg->slots[seg->n - 1].out;
 
+    leat_assert(!port->gone);
+    leat_assert(reason != LEAT_REASON_NONE);
     port->gone = true;
     leat_edge_lost(port->edge, leat_queue_clear(&port->last));
     leat_out_discard(leat_port(out, (size_t)(port - seg->ports)));
@@ -223,6 +225,8 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
     struct leat_in in = {.block = block->index, .offset = block->offset, .note = block->note};
     int r = 0;
 
+    leat_assert(seg->inlet == LEAT_INLET_LANE);
+    leat_assert(!seg->block);
     seg->block = block;
     seg->block_end_seen = false;
     s->offset = block->offset;
@@ -245,8 +249,10 @@ static int read_edge(struct leat_segment *seg)
 {
     struct leat_slot *s = &seg->slots[0];
     struct leat_item item = {0};
-    int r = leat_edge_read(seg->in_edges[seg->in_at], &item);
+    int r;
 
+    leat_assert(seg->in_at < seg->n_in_edges);
+    r = leat_edge_read(seg->in_edges[seg->in_at], &item);
     if (r == LEAT_END && seg->in_at + 1 < seg->n_in_edges) {
         seg->in_at++; /* concat: the next one's turn */
         return 0;
@@ -264,6 +270,7 @@ static int read_edge(struct leat_segment *seg)
     if (seg->block)
         seg->block->bytes += item.slice.len;
     if (item.end) {
+        leat_assert(item.end == seg->block);
         seg->block_end_seen = true;
         item.end->flush = item.flush;
     } else if (item.flush) {

@@ -147,6 +147,7 @@ bool leat_segment_run(struct leat_actor *actor)
     struct leat_segment *seg = (struct leat_segment *)actor;
     enum run run;
 
+    leat_assert(leat_actor_runs_here(actor));
     if (atomic_load_explicit(&seg->finished, memory_order_acquire))
         return false;
     leat_account_run(seg);

@@ -96,6 +96,7 @@ static void step_ended(struct leat_segment *seg, size_t i)
             leat_segment_fail(seg, i);
             return;
         }
+        leat_assert(!seg->ended_block);
         seg->ended_block = seg->block;
         seg->block = NULL;
         s->stage->result = NULL;
@@ -118,6 +119,7 @@ static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
         leat_segment_fail(seg, i);
         return LEAT_TURN_WENT;
     }
+    leat_assert(!s->waiting);
     s->waiting = true;
     r = leat_wait_arm(&seg->pipeline->waits, &stage->wait, stage->wait_fd, stage->wait_writable,
                       stage->wait_ms);
@@ -143,8 +145,11 @@ static void consume(struct leat_slot *s, size_t n)
 {
     struct leat_slice *head = leat_queue_head(&s->in);
 
-    if (!head || leat_slice_is_mark(head) || (n == 0 && head->len > 0))
+    if (!head || leat_slice_is_mark(head) || (n == 0 && head->len > 0)) {
+        leat_assert(n == 0);
         return;
+    }
+    leat_assert(n <= head->len);
     s->offset += n;
     head->off += n;
     head->len -= n;
@@ -176,6 +181,7 @@ static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const st
 {
     bool answers = in->flush && in->pos == in->len;
 
+    leat_assert(!answers || seg->block || mark_is_next(&s->in));
     if (answers)
         leat_queue_pop(&s->in);
     put_mark(seg, s);
@@ -322,12 +328,16 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     bool answered = false;
     int r;
 
+    leat_assert(!s->done && !s->waiting);
+    leat_assert(stage->open_called && !stage->closed);
+    leat_assert(s->stopping || s->discard || leat_segment_output_taken(seg, i));
     leat_account_doing(seg, LEAT_DOING_STEP, i);
     fill_in(seg, i, &in);
     slot_out_begin(s);
     stage->in = &in;
     r = leat_stage_step(stage, &in, &s->out);
     stage->in = NULL;
+    leat_assert(in.pos <= in.len);
     produced = slot_out_end(s);
     consume(s, in.pos);
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;

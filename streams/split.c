@@ -112,6 +112,7 @@ static int block_new(struct leat_split_run *run)
     struct leat_block *b = calloc(1, size);
     int r;
 
+    leat_assert(!run->block || run->block_sent);
     if (!b)
         return leat_fail(run->stage, LEAT_ENOMEM, "out of memory");
     b->index = run->index;
@@ -148,6 +149,7 @@ static void history_add(struct leat_split_run *run, const uint8_t *data, size_t 
     memmove(run->history, run->history + run->history_len - keep, keep);
     memcpy(run->history + keep, data, n);
     run->history_len = keep + n;
+    leat_assert(run->history_len <= max);
 }
 
 /* How much of the head slice belongs to the block, and does it end there? */
@@ -168,6 +170,7 @@ static int ask_cut(struct leat_split_run *run, const struct leat_slice *s, bool 
     } else {
         size_t left = run->info->block - run->block_bytes;
 
+        leat_assert(run->block_bytes < run->info->block);
         run->cut_take = s->len < left ? s->len : left;
         run->cut_ends = run->cut_take == left;
     }
@@ -193,6 +196,7 @@ static int choose_lane(struct leat_split_run *run, bool mark)
 
 static void block_sent_whole(struct leat_split_run *run)
 {
+    leat_assert(run->at_known && run->block);
     run->load[run->at] += run->block_bytes;
     run->at_known = false;
     run->block = NULL;
@@ -217,6 +221,8 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
     if (r != 0)
         return r;
     take = run->cut_take;
+    leat_assert(take <= s->len);
+    leat_assert(run->at < run->info->workers);
     item.slice = (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
     item.begin = run->block_sent ? NULL : run->block;
     item.end = run->cut_ends ? run->block : NULL;
@@ -498,6 +504,8 @@ static int read_lane(struct leat_segment *seg)
 
     if (r != 0)
         return r;
+    leat_assert(run->at < run->n);
+    leat_assert(!run->joined && !run->merging.chunk);
     lane = run->lanes[run->at];
     r = leat_edge_read(lane, &item);
     if (r == LEAT_END) {
@@ -517,6 +525,8 @@ static int read_lane(struct leat_segment *seg)
     }
     run->used = item.used;
     run->joined = item.end;
+    leat_assert(!item.end || item.end->index == run->index); /* in the order of the stream */
+    run->index += item.end != NULL;
     if (run->info->type->split->merge) {
         run->merging = item.slice;
         run->phase = JOIN_MERGE;

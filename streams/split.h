@@ -30,7 +30,8 @@ struct leat_split_run {
     struct leat_block *block; /* the current one; NULL: none has begun */
     bool block_sent;          /* its begin is with the lane, which owns it now */
     size_t block_bytes;
-    uint64_t index, offset;
+    uint64_t index; /* of the current block; joiner: of the next one to end */
+    uint64_t offset;
     uint8_t *history; /* the last history_len bytes of the stream */
     size_t history_len;
     bool cut_known; /* what belongs to the block was asked, and not sent yet */

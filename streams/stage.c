@@ -64,6 +64,7 @@ int leat_stage_open(struct leat_stage *s)
 {
     int r = 0;
 
+    leat_assert(!s->open_called && !s->closed);
     s->open_called = true;
     if (s->type->open)
         r = s->type->open(s);
@@ -76,6 +77,7 @@ void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
 {
     s->charged += bytes;
     s->kept += bytes;
+    leat_assert(s->kept <= s->charged);
 }
 
 int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -94,6 +96,7 @@ void leat_stage_close(struct leat_stage *s)
     leat_wait_clear(&s->pipeline->waits, &s->alarm);
     if (s->open_called && s->type->close)
         s->type->close(s);
+    leat_assert(s->kept <= s->charged);
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);
     s->charged = s->kept = 0;
@@ -282,8 +285,7 @@ int leat_charge(struct leat_stage *s, uint64_t bytes)
 
 void leat_uncharge(struct leat_stage *s, uint64_t bytes)
 {
-    if (bytes > s->charged)
-        bytes = s->charged;
+    leat_assert(bytes <= s->charged - s->kept);
     s->charged -= bytes;
     leat_pool_uncharge(&s->pipeline->pool, bytes);
 }
@@ -383,6 +385,7 @@ void leat_stage_disown(struct leat_stage *s, void *memory)
 {
     union alloc_head *h = memory;
 
+    leat_assert(sizeof *h + h[-1].size <= s->charged - s->kept);
     s->charged -= sizeof *h + h[-1].size;
 }
 

@@ -12,6 +12,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "invariant.h"
+
 #define FIRE_MAX 64
 
 enum wait_state {
@@ -38,6 +40,13 @@ void leat_waits_done(struct leat_waits *w)
     pthread_mutex_destroy(&w->firing);
 }
 
+static void count_down(struct leat_waits *w)
+{
+    unsigned armed = atomic_fetch_sub(&w->armed, 1);
+
+    leat_assert(armed > 0);
+}
+
 /* The count goes down after the wake, so that nobody sees neither. */
 static void fire(struct leat_waits *w, struct leat_wait *wait)
 {
@@ -46,7 +55,7 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
     leat_actor_wake(w->executor, wait->actor);
-    atomic_fetch_sub(&w->armed, 1);
+    count_down(w);
 }
 
 void leat_waits_fire(struct leat_waits *w)
@@ -135,6 +144,8 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
 {
     int r = 0;
 
+    leat_assert(ms > 0 || fd >= 0);
+    leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
     if (ms > LEAT_DURATION_MAX_MS)
         ms = LEAT_DURATION_MAX_MS;
     wait->timed = ms > 0;
@@ -167,7 +178,7 @@ static void unwatch(struct leat_waits *w, int fd)
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
 {
     if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
-        atomic_fetch_sub(&w->armed, 1);
+        count_down(w);
     if (!wait->used)
         return;
     unset_due(w, wait);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "invariant.h"
 
 static const struct leat_inflater_ops *ops_of(enum leat_inflater_backend backend)
 {
@@ -69,6 +70,8 @@ int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage,
         if (io.room == 0)
             return LEAT_MORE;
         r = inflater->ops->run(inflater->lib, &io);
+        leat_assert(io.used <= io.in_len);
+        leat_assert(io.made <= io.room);
         in->pos += io.used;
         count(inflater, io.to, io.made);
         leat_commit(out, io.made);

@@ -63,9 +63,11 @@ static int isal_run(void *lib, struct leat_inflater_io *io)
     state->next_out = io->to;
     state->avail_out = (uint32_t)io->room;
     r = isal_inflate(state);
-    io->used = io->in_len - state->avail_in;
     io->made = io->room - state->avail_out;
+    io->used = io->in_len - state->avail_in;
     if (r < 0) {
+        if (state->avail_in > io->in_len) /* it looked for bits after the end, and counts them */
+            io->used = io->in_len;
         io->problem = problem_of(r);
         return LEAT_ECORRUPT;
     }
