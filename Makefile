@@ -134,7 +134,7 @@ STAGES_MAN := $(BUILD)/man/leat-stages.7
 .PHONY: all lib tests clean help deps
 all: lib leat $(STAGES_MAN) ## the command ./leat, the libraries and the generated manual page
 lib: $(STATIC) $(SHARED)
-tests: $(TESTS) $(BOUND)
+tests: $(TESTS) $(BOUND) $(BUILD)/tests/faults.so
 
 # What the objects were built with, and of which files the libraries are made: when it changes,
 # they are built again.
@@ -194,6 +194,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 $(BOUND): tests/tools/bound.c tests/bound.c tests/bound.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -o $@ $(filter %.c,$^)
+
+# Preloaded into leat by tests/cli/faults.bats, so that its system calls fail; never sanitized itself.
+$(BUILD)/tests/faults.so: tests/interpose/faults.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ $<
 
 $(BUILD)/bench-bin/%: $(BUILD)/obj/tests/bench/%.o $(STATIC)
 	@mkdir -p $(@D)

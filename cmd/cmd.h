@@ -142,9 +142,11 @@ int message_fail(const struct config *config, int code, const char *format, ...)
 int out_write(const struct buf *buf);
 /* fd_write_all - returns 0, or -1 with errno; waits where somebody has set O_NONBLOCK. */
 int fd_write_all(int fd, const char *data, size_t n);
+/* fd_flush - what close(2) would say of a regular file, which stays open: NFS, FUSE and quotas tell only
+ * there that what was written is lost. Returns 0, or -1 with errno. */
+int fd_flush(int fd);
 /* message_write - text to a descriptor for what goes on beside the data, in one write if it takes it,
- * so that lines of several threads do not mix. Returns 0, or -1 with errno; of what goes to
- * standard error there is nobody to tell. */
+ * so that lines of several threads do not mix. Returns 0, or -1 with errno. */
 int message_write(int fd, const struct buf *buf);
 /* message_warning - what is to be told though all went well. */
 void message_warning(const struct config *config, const struct leat_error *warning);
@@ -160,6 +162,14 @@ struct job {
 /* job_open - build, or say what is wrong. Returns an exit status; job_close in any case. */
 int job_open(struct job *job, const struct config *config, int n_words, char **words);
 void job_close(struct job *job);
+
+/* --- loop.c: the event loop --------------------------------------------------------------------- */
+
+/* loop_init - Returns 0, or an exit status after saying why there is none. loop_done if it was 0. */
+int loop_init(const struct config *config, uv_loop_t *loop);
+/* loop_run - run it to its end. An abort of libuv in the first turn is told as an error. */
+void loop_run(uv_loop_t *loop);
+void loop_done(uv_loop_t *loop);
 
 /* --- run.c ------------------------------------------------------------------------------------ */
 
@@ -284,7 +294,8 @@ unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_s
                        uint64_t ns);
 /* stats_cpu_ns - a stage's processor time, with that of its library's threads. */
 uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *stage);
-void stats_write(const struct config *config, const struct job *job, bool failed);
+/* stats_write - to standard error. Returns an exit status, 0 also if nobody reads it any more. */
+int stats_write(const struct config *config, const struct job *job, bool failed);
 
 /* --- samples.c: looks at the run over time ----------------------------------------------------- */
 

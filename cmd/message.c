@@ -3,11 +3,13 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -36,13 +38,24 @@ int fd_write_all(int fd, const char *data, size_t n)
     return 0;
 }
 
+int fd_flush(int fd)
+{
+    struct stat info;
+    int copy;
+
+    if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
+        return 0;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 || close(copy) < 0 ? -1 : 0;
+}
+
 int out_write(const struct buf *b)
 {
     if (b->failed) {
         fprintf(stderr, "leat: out of memory\n");
         return 1;
     }
-    if (fd_write_all(STDOUT_FILENO, b->data, b->n) == 0)
+    if (fd_write_all(STDOUT_FILENO, b->data, b->n) == 0 && fd_flush(STDOUT_FILENO) == 0)
         return 0;
     if (errno == EPIPE)
         die_by(SIGPIPE);

@@ -145,7 +145,9 @@ int outfile_write(const struct outfile *f, const struct buf *b)
     int error = b->failed ? ENOMEM : 0;
 
     if (error == 0 && strcmp(f->path, "-") == 0)
-        error = fd_write_all(STDOUT_FILENO, b->data, b->n) < 0 ? errno : 0;
+        error = fd_write_all(STDOUT_FILENO, b->data, b->n) < 0 || fd_flush(STDOUT_FILENO) < 0
+                    ? errno
+                    : 0;
     else if (error == 0)
         error = write_file(f, b);
     if (error == EEXIST)

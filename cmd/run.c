@@ -152,17 +152,18 @@ static int finish(struct run *run, const struct job *job, int started)
 {
     const struct leat_error *error = leat_pipeline_error(job->pipeline);
     struct leat_error own = {.code = started};
-    int status, number = 0, watch_status;
+    int status, number = 0, side_status;
 
     progress_end(&run->progress);
     if (!error && started < 0)
         error = &own;
-    stats_write(run->config, job, error != NULL);
-    watch_status = watch_end(&run->watch, error);
+    side_status = stats_write(run->config, job, error != NULL);
+    status = watch_end(&run->watch, error);
+    side_status = status != 0 ? status : side_status;
     if (!error || error->code != LEAT_EPIPE)
         warn(run, job);
     if (!error)
-        return watch_status;
+        return side_status;
     status = leat_exit_status(error->code);
     if (error->code == LEAT_EPIPE && stdout_is_gone())
         number = SIGPIPE;     /* whoever read us has gone: nothing to say */
@@ -187,7 +188,7 @@ static int run_on_loop(struct run *run, struct job *job)
         started = leat_pipeline_start(job->pipeline, &run->loop, on_done, run);
     if (r < 0 || started < 0)
         uv_walk(&run->loop, close_handle, NULL);
-    (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+    loop_run(&run->loop);
     if (r == 0)
         return finish(run, job, started);
     progress_end(&run->progress);
@@ -198,18 +199,15 @@ static int run_on_loop(struct run *run, struct job *job)
 int run_job(const struct config *c, struct job *job)
 {
     struct run run = {.config = c, .pipeline = job->pipeline};
-    int r, status = watch_begin(&run.watch, c, job);
+    int status = watch_begin(&run.watch, c, job);
 
+    if (status == 0)
+        status = loop_init(c, &run.loop);
     if (status != 0) {
         watch_done(&run.watch);
         return status;
     }
-    r = uv_loop_init(&run.loop);
-    if (r < 0) {
-        watch_done(&run.watch);
-        return message_fail(c, LEAT_EIO, "cannot make an event loop: %s", uv_strerror(r));
-    }
     status = run_on_loop(&run, job);
-    (void)uv_loop_close(&run.loop);
+    loop_done(&run.loop);
     return status;
 }

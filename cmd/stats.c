@@ -1,5 +1,6 @@
 /* stats.c - --stats: what each stage did, and which one held the rest back. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -235,13 +236,14 @@ static void add_json(struct buf *out, const struct config *c, const struct job *
     buf_add(out, "}\n");
 }
 
-void stats_write(const struct config *c, const struct job *job, bool failed)
+int stats_write(const struct config *c, const struct job *job, bool failed)
 {
     struct leat_stats stats;
     struct buf out = {.n = 0};
+    int r;
 
     if (c->stats == STATS_NONE)
-        return;
+        return 0;
     leat_pipeline_stats(job->pipeline, &stats);
     if (c->json || c->stats == STATS_JSON) {
         add_json(&out, c, job, &stats, failed);
@@ -251,6 +253,9 @@ void stats_write(const struct config *c, const struct job *job, bool failed)
         add_totals(&out, &stats);
         bottleneck_sentence(&out, c, job);
     }
-    (void)message_write(STDERR_FILENO, &out);
+    r = message_write(STDERR_FILENO, &out) < 0 || fd_flush(STDERR_FILENO) < 0 ? LEAT_EIO : 0;
+    if (r < 0 && errno == EPIPE)
+        r = 0;
     buf_free(&out);
+    return leat_exit_status(r);
 }

@@ -218,19 +218,19 @@ static void start_more(struct tests *t)
 
 static int run_rounds(struct tests *t)
 {
-    int r = uv_loop_init(&t->loop);
+    int status = loop_init(t->config, &t->loop);
 
-    if (r < 0)
-        return message_fail(t->config, LEAT_EIO, "cannot make an event loop: %s", uv_strerror(r));
+    if (status != 0)
+        return status;
     start_more(t);
-    (void)uv_run(&t->loop, UV_RUN_DEFAULT);
+    loop_run(&t->loop);
     if (t->n_again > 0) {
         t->alone = true;
         t->next = 0;
         start_more(t);
-        (void)uv_run(&t->loop, UV_RUN_DEFAULT);
+        loop_run(&t->loop);
     }
-    (void)uv_loop_close(&t->loop);
+    loop_done(&t->loop);
     if (t->status != 0)
         return t->status;
     if (t->failed == 0)

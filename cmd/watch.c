@@ -110,13 +110,19 @@ static int write_trace(struct watch *w)
     return status;
 }
 
-/* On standard error there is no telling that it cannot be written to. */
-static int check_log(const struct watch *w)
+/* On standard error only the status tells that it cannot be written to. If nobody reads it any more,
+ * nobody misses anything. */
+static int end_log(struct watch *w)
 {
-    int error = atomic_load(&w->log_error);
+    int error = atomic_load(&w->log_error), fd = w->log_fd;
 
-    if (error == 0 || w->log_fd == STDERR_FILENO)
+    if (fd >= 0 && (fd == STDERR_FILENO ? fd_flush(fd) : close(fd)) < 0 && error == 0)
+        error = errno;
+    w->log_fd = -1;
+    if (error == 0)
         return 0;
+    if (fd == STDERR_FILENO)
+        return error == EPIPE ? 0 : leat_exit_status(LEAT_EIO);
     return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", w->config->log, strerror(error));
 }
 
@@ -124,7 +130,7 @@ int watch_end(struct watch *w, const struct leat_error *error)
 {
     int report = w->config->report ? write_report(w, error) : 0;
     int trace = w->config->trace ? write_trace(w) : 0;
-    int log = check_log(w);
+    int log = end_log(w);
 
     watch_done(w);
     return report ? report : trace ? trace : log;
@@ -137,6 +143,6 @@ void watch_done(struct watch *w)
         trace_done(&w->trace);
     w->traces = false;
     if (w->log_fd > STDERR_FILENO)
-        (void)close(w->log_fd); /* each line was written as it came */
+        (void)close(w->log_fd); /* the run did not begin */
     w->log_fd = -1;
 }

@@ -2,6 +2,8 @@
 
 #include "pipeline.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +343,10 @@ static void on_async(uv_async_t *async)
 
     if (p->on.closing)
         return;
+    if (!p->on.begun) {
+        p->on.begun = true;
+        leat_actor_wake(&p->executor, &p->conductor);
+    }
     if (atomic_load(&p->phase) == LEAT_PHASE_DONE) {
         pthread_mutex_lock(&p->lock);
         p->running = false; /* from here on a cancel is too late */
@@ -492,7 +498,19 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);
     if (p->settings.timeout_ms > 0)
         (void)uv_timer_start(&p->on.timer, on_timer, p->settings.timeout_ms, 0);
-    leat_actor_wake(&p->executor, &p->conductor);
+    uv_async_send(&p->on.async); /* opens nothing before the loop watches our handles, or aborts */
+    return 0;
+}
+
+/* libuv aborts where it gets no pipe for its signals, so ask for one first. Returns 0 or -errno. */
+static int try_pipe(void)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    (void)close(ends[0]); /* nothing was written */
+    (void)close(ends[1]);
     return 0;
 }
 
@@ -503,9 +521,12 @@ int leat_pipeline_run(struct leat_pipeline *p)
 
     if (!loop)
         return not_started(p, LEAT_ENOMEM, leat_strerror(LEAT_ENOMEM));
-    if (uv_loop_init(loop) < 0) {
+    r = try_pipe();
+    if (r == 0)
+        r = uv_loop_init(loop);
+    if (r < 0) {
         free(loop);
-        return not_started(p, LEAT_ENOMEM, leat_strerror(LEAT_ENOMEM));
+        return not_started(p, r == UV_ENOMEM ? LEAT_ENOMEM : LEAT_EIO, strerrordesc_np(-r));
     }
     r = leat_pipeline_start(p, loop, NULL, NULL);
     uv_run(loop, UV_RUN_DEFAULT);

@@ -32,7 +32,7 @@ struct leat_on_loop {
     uv_timer_t timer;
     uv_idle_t idle;
     unsigned open; /* handles not yet closed */
-    bool closing, idling, woken;
+    bool closing, idling, woken, begun;
 };
 
 /* A connection of two stages; graph.c. */

@@ -30,7 +30,7 @@ int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable)
     struct stat st;
     int again;
 
-    *fd = (struct leat_fd){.fd = inherited};
+    *fd = (struct leat_fd){.fd = inherited, .is_output = writable};
     if (fstat(inherited, &st) < 0) {
         fd->fd = -1;
         return -errno;
@@ -132,12 +132,26 @@ uint64_t leat_fd_skip(struct leat_fd *fd, uint64_t n)
     return end >= 0 && lseek(fd->fd, to, SEEK_SET) == to ? (uint64_t)(to - at) : 0;
 }
 
+/* The kernel asks the file system (its flush operation) each time that a descriptor of the open file is
+ * closed, so a copy does. */
+int leat_fd_flush(const struct leat_fd *fd)
+{
+    int copy;
+
+    if (fd->fd < 0 || !fd->is_regular)
+        return 0;
+    copy = fcntl(fd->fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 || close(copy) < 0 ? -errno : 0;
+}
+
 int leat_fd_close(struct leat_fd *fd)
 {
     int r = 0;
 
     if (fd->fd >= 0 && fd->own && close(fd->fd) < 0)
         r = -errno;
+    else if (!fd->own && fd->is_output)
+        r = leat_fd_flush(fd);
     fd->fd = -1;
     return r;
 }

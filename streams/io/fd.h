@@ -22,7 +22,8 @@ enum leat_fd_mode {
 struct leat_fd {
     int fd; /* -1: none */
     enum leat_fd_mode mode;
-    bool own; /* to be closed */
+    bool own;       /* to be closed */
+    bool is_output; /* inherited: flushed instead, see leat_fd_flush */
     bool is_pipe;
     bool is_regular;
 };
@@ -38,7 +39,11 @@ ssize_t leat_fd_write(struct leat_fd *fd, const void *buf, size_t n);
 /* leat_fd_skip - move over n bytes without reading them, at most to the end that the file says it has:
  * regular files and block devices do. Returns how many were skipped; 0 where one cannot seek. */
 uint64_t leat_fd_skip(struct leat_fd *fd, uint64_t n);
-/* leat_fd_close - returns 0 or -errno of close(2). */
+/* leat_fd_flush - what close(2) would say of a regular file, which stays open: NFS, FUSE and quotas tell
+ * only there that bytes which were written are lost. Returns 0 or -errno. */
+int leat_fd_flush(const struct leat_fd *fd);
+/* leat_fd_close - closes a descriptor of our own; an inherited one that is written to is flushed, since
+ * it is the program's to close. Returns 0 or -errno of close(2). */
 int leat_fd_close(struct leat_fd *fd);
 
 #endif

@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# faults.bats - system calls fail (tests/interpose): all outputs are right, or none is there.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    FAULTS=${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/faults.so
+    FAULTS=$(realpath "$FAULTS") || skip 'tests/faults.so is not built'
+    export FAULTS
+    export -f faulty
+    log_lines 3000 >log
+}
+
+# faulty FAULT STAGE... - leat with this fault, see faults.c.
+faulty() {
+    local library
+    library=$(ldd "$LEAT" | grep -oE '/[^ ]*lib[at]san[^ ]*' || true) # a sanitizer's must come first
+    "$BOUND" env FAULT="$1" LD_PRELOAD="$library $FAULTS" "$LEAT" "${@:2}"
+}
+
+# all_fail JOB - each system call of the job fails; FAULTS_CASES=0: with every error at every call.
+all_fail() {
+    needs python3
+    python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --cases="${FAULTS_CASES:-160}" "$1"
+}
+
+@test "each system call of the main job fails" {
+    all_fail main
+}
+
+@test "each system call of tee with --sums fails" {
+    all_fail sums
+}
+
+@test "each system call of split fails" {
+    all_fail split
+}
+
+@test "each system call around a child process fails" {
+    all_fail exec
+}
+
+@test "each system call of a copy fails" {
+    all_fail copy
+}
+
+@test "each system call of an appending write fails" {
+    all_fail append
+}
+
+@test "each system call of side outputs fails" {
+    all_fail side
+}
+
+@test "each system call of a job to standard output fails" {
+    all_fail stdout
+}
+
+@test "each system call of a write that keeps what it has fails" {
+    all_fail partial
+}
+
+@test "each system call of a write that leaves the page cache fails" {
+    all_fail drop
+}
+
+# --- standard output and error ------------------------------------------------------------------
+
+@test "what close(2) says of standard output is an error: quotas, NFS, FUSE" {
+    local error
+    for error in 5 28 122; do
+        run -1 bash -c "faulty close-out:0:$error read log : zstd >out"
+        has 'cannot close standard output'
+    done
+    run -1 bash -c "faulty close-out:0:122 help >out"
+    [ "$output" = 'leat: standard output: Disk quota exceeded' ]
+    run -1 bash -c "faulty close-out:0:122 --stats read log : null 2>err"
+    run -1 bash -c "faulty close-out:0:122 --log=json:events read log : null"
+    has 'leat: --log=json:events: Disk quota exceeded'
+}
+
+@test "a full standard output is status 1 whatever is written there" {
+    local words
+    gzip -k log
+    for words in help --version stages 'help zstd' 'explain null' 'completion bash' 'man stages' \
+        'test log.gz' 'read log' 'read log : count --to=- : null' '--report=- read log : null'; do
+        run -1 bash -c "\$LEAT $words >/dev/full"
+        has 'No space left on device'
+    done
+    for words in '--stats read log : null' '--log=json read log : null'; do
+        run -1 bash -c "\$LEAT $words 2>/dev/full"
+    done
+}
+
+@test "standard output that the program inherits stays open for others" {
+    # shellcheck disable=SC2016
+    run -0 bash -c '{ "$LEAT" read log; echo more; } >out'
+    { cat log; echo more; } | cmp - out
+}
+
+# --- the event loop -----------------------------------------------------------------------------
+
+@test "with too few descriptors a message says so" {
+    local n
+    for n in 4 5 6 7 8 9 10 12 14 16; do
+        (ulimit -n "$n" && "$LEAT" --version) >/dev/null 2>&1 || continue # the loader has none
+        run bash -c "ulimit -n $n; exec \"\$LEAT\" read log : gzip : exec cat : write out"
+        is 1
+        [ "${#lines[@]}" = 1 ]
+        has 'oo many open files'
+        only log
+    done
+}
