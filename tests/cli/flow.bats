@@ -390,7 +390,9 @@ stalled() {
     mkdir spill
     leat read log : tee --slow=spill --spill=spill [ limit --rate=100M : write a ] : write b
     leat read log : buffer --spill=spill --start-at=100% : write c
-    cmp log a && cmp log b && cmp log c
+    cmp log a
+    cmp log b
+    cmp log c
     [ -z "$(ls -A spill)" ]
     run -1 leat read log : buffer --spill=nowhere : write d
     has 'cannot make a temporary file in nowhere: No such file'

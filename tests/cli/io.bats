@@ -38,7 +38,7 @@ setup() {
 
 @test "what is read over, and many empty files, take no stack, and can be stopped" {
     : >e
-    { printf 'read' && printf ' e%.0s' {1..50000} && printf ' log : count -l'; } >many.leat
+    { printf 'read'; printf ' e%.0s' {1..50000}; printf ' log : count -l'; } >many.leat
     for threads in 1 2; do
         small=(bash -c 'ulimit -s 1024 && exec "$@"' - "$LEAT" "--threads=$threads")
         [ "$(bounded "${small[@]}" -f many.leat)" = 5000 ]
@@ -170,7 +170,8 @@ setup() {
     ln -s dir/link one
     ln -s target dir/link
     leat read log : write one
-    [ -L one ] && [ -L dir/link ]
+    [ -L one ]
+    [ -L dir/link ]
     same log dir/target
     rm dir/target
     leat --force read log : write one
