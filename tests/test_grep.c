@@ -1,4 +1,5 @@
 /* test_grep.c - grep's options, errors and limits, and the searches below it. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "../transforms/text/literals.h"
@@ -91,6 +92,16 @@ TEST(test_counts_numbers_and_parts)
     expect_text("-m 2 -v a", "b\na\nc\nd\n", "b\nc\n");
     expect_text("-m 2 -c a", "a\na\nb\na\n", "2\n");
     expect_text("-m -1 a", "a\na\n", "a\na\n");
+}
+
+TEST(test_a_last_line_without_its_end_counts_with_a_limit_too)
+{
+    expect_text("-c -m 5 a", "a\nb\na", "2\n");
+    expect_text("-c -m 2 a", "a\nb\na", "2\n");
+    expect_text("-c -m 1 a", "b\na", "1\n");
+    expect_text("-c -m 1 a", "a", "1\n");
+    expect_text("-v -c -m 9 b", "a\nb\na", "2\n");
+    expect_text("-z -c -m 3 a", "a\na", "1\n");
 }
 
 TEST(test_it_gives_nothing_when_nothing_can_be_selected)
@@ -451,6 +462,98 @@ TEST(test_one_of_many_strings_is_found_where_the_first_ends)
         test_context("round %u, %zu strings in %zu bytes", round, count, n);
         ASSERT_EQ(hit ? hit - data : -1, first);
         free(many);
+    }
+}
+
+static bool is_word_byte(const uint8_t *data, size_t n, size_t at)
+{
+    return at < n && (isalnum(data[at]) || data[at] == '_');
+}
+
+/* The leftmost occurrence from `from` on, and the longest there, by trying all. */
+static bool part_simply(const uint8_t *data, size_t n, size_t from, bool word, bool fold,
+                        const struct leat_many_string *each, size_t count, size_t *ret_start,
+                        size_t *ret_end)
+{
+    for (size_t at = from; at < n; at++) {
+        size_t best = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            size_t len = each[i].len;
+            const uint8_t *hit;
+
+            if (len > n - at || (word && (at > 0 && is_word_byte(data, n, at - 1))) ||
+                (word && is_word_byte(data, n, at + len)))
+                continue;
+            hit = find_simply(data + at, len, each[i].bytes, len, fold);
+            if (hit && len > best)
+                best = len;
+        }
+        *ret_start = at;
+        *ret_end = at + best;
+        if (best > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Strings over few letters, so that they overlap, begin and end each other. */
+TEST(test_the_leftmost_and_longest_of_many_strings_is_found)
+{
+    static uint8_t data[60], what[60][6];
+    uint64_t random = 9;
+
+    for (unsigned round = 0; round < 20 * ROUNDS; round++) {
+        struct leat_many_string each[60];
+        struct leat_many *many;
+        size_t n = test_random(&random) % sizeof data, count = 1 + test_random(&random) % 60;
+        size_t from = n > 0 ? test_random(&random) % n : 0, start = 0, end = 0, at = 0, stop = 0;
+        bool fold = round % 2, word = round % 3 == 0, found, same = false;
+
+        for (size_t i = 0; i < n; i++)
+            data[i] = (uint8_t)(fold ? "abA B_" : "ab ab_")[test_random(&random) % 6];
+        for (size_t i = 0; i < count; i++) {
+            each[i].bytes = what[i];
+            each[i].len = 1 + test_random(&random) % sizeof what[0];
+            for (size_t k = 0; k < each[i].len; k++)
+                what[i][k] = (uint8_t) "ab ab_"[test_random(&random) % 6];
+        }
+        found = part_simply(data, n, from, word, fold, each, count, &start, &end);
+        for (size_t i = 0; i < count; i++)
+            same = same || (each[i].len == n && find_simply(data, n, each[i].bytes, n, fold));
+        ASSERT_EQ(leat_many_new(each, count, fold, 1u << 20, &many), 0);
+        test_context("round %u, %zu strings from %zu on in '%.*s'", round, count, from, (int)n,
+                     (const char *)data);
+        ASSERT_EQ(leat_many_part(many, data, n, from, word, &at, &stop), found);
+        if (found) {
+            ASSERT_EQ(at, start);
+            ASSERT_EQ(stop, end);
+        }
+        ASSERT_EQ(leat_many_is(many, data, n), same);
+        free(many);
+    }
+}
+
+/* PCRE2 would take a step for each of them at each byte, or refuse them all. */
+TEST(test_twenty_thousand_strings_are_whole_lines_words_and_parts)
+{
+    static const char *const options[] = {"-x", "-w", "-o", "-x -o", "-w -o", "-i -x", ""};
+    static char args[200000], text[200000];
+    size_t len = 0, at;
+
+    for (unsigned i = 1; i <= 20000; i++)
+        len += (size_t)sprintf(text + len, "%u\n", i);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        struct memio io = {.in = text, .in_len = len};
+
+        at = (size_t)sprintf(args, "grep -F %s -e '", options[i]);
+        memcpy(args + at, text, len);
+        memcpy(args + at + len - 1, "'", 2);
+        test_context("%.20s", args);
+        if (memio_run(&io, args) < 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, text, len);
+        memio_free(&io);
     }
 }
 

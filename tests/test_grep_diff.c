@@ -221,7 +221,7 @@ static void draw_pattern(uint64_t *random, char syntax, struct buffer *b)
         add_text(b, PICK(random, plain));
     }
     /* Many, for the searches that know many. */
-    for (unsigned many = syntax == 'F' && draw(random, 6) == 0 ? draw(random, 60) : 0; many > 0;
+    for (unsigned many = syntax == 'F' && draw(random, 2) ? draw(random, 60) : 0; many > 0;
          many--) {
         add_text(b, "\n");
         for (unsigned k = 2 + draw(random, 3); k > 0; k--)

@@ -571,6 +571,9 @@ const struct leat_stage_type leat_stage_grep = {
         "thread does the searching, with -m only until it has enough. A line may be as long as a "
         "quarter of the memory limit, at most 16 MiB.\n"
         "\n"
+        "Any number of plain strings is searched for at once, also with -i, -o, -w and -x. They may "
+        "take a quarter of the memory limit; for hundreds of thousands of words raise --memory.\n"
+        "\n"
         "-o gives the leftmost, longest matches that do not overlap; with -P, what Perl would "
         "find. A pattern with back-references, or in Perl's syntax, that would need very many "
         "steps on a line is an error that names the line's place, never a line left out.",

@@ -1,7 +1,9 @@
 /* many.c - finding any of many fixed strings, by the automaton of Aho and Corasick.
  *
- * A state is how much of some string has been seen. Bytes that no string tells apart are of one
- * class, so that a row of the table is short; a state is named by the place of its row.
+ * A state is the longest end of the text so far that begins some string. Bytes that no string tells
+ * apart are of one class, so that a row of the table is short; a state is named by the place of its
+ * row. A transition to a state that is one byte longer is an edge of the tree of the strings; by
+ * those alone the strings that begin at a given place are found.
  */
 
 #include "many.h"
@@ -11,12 +13,15 @@
 
 #define FOUND ((uint32_t)1 << 31) /* in a table entry: a string ends here */
 #define UNSET UINT32_MAX
+#define WHOLE 1u /* in a state's info: it is a string; the rest is its length in bytes */
+#define INFO(len) ((uint32_t)(len) << 1)
 
 struct leat_many {
     size_t size;
     bool starts[256]; /* the first byte of some string */
     uint8_t class[256];
     uint32_t n_classes;
+    uint32_t *info;  /* of each state, at the number of its row */
     uint32_t next[]; /* next[state + class]: the place of the next state's row, and FOUND */
 };
 
@@ -49,22 +54,24 @@ static void add_strings(struct leat_many *m, const struct leat_many_string *stri
 
     for (size_t i = 0; i < n; i++) {
         uint32_t state = 0, *entry = NULL;
-        uint8_t first = strings[i].bytes[0];
 
-        m->starts[first] = true;
-        if (fold && is_letter(first))
-            m->starts[first & ~0x20u] = true;
         for (size_t k = 0; k < strings[i].len; k++) {
             entry = &m->next[state + m->class[strings[i].bytes[k]]];
             if (*entry == UNSET) {
                 *entry = end;
+                m->info[end / m->n_classes] = INFO(k + 1);
                 end += m->n_classes;
             }
             state = *entry & ~FOUND;
         }
+        m->info[state / m->n_classes] |= WHOLE;
         if (entry)
             *entry |= FOUND;
+        if (entry)
+            m->starts[strings[i].bytes[0]] = true;
     }
+    for (unsigned c = 'a'; fold && c <= 'z'; c++)
+        m->starts[c & ~0x20u] = m->starts[c];
 }
 
 /* Where a row says nothing, what the longest proper suffix's row says holds; rows in the order of
@@ -94,19 +101,43 @@ static void complete(struct leat_many *m, uint32_t *suffix, uint32_t *queue)
     }
 }
 
-int leat_many_new(const struct leat_many_string *strings, size_t n, bool fold, size_t size_max,
+static int compare(const void *a, const void *b)
+{
+    const struct leat_many_string *x = a, *y = b;
+    int order = memcmp(x->bytes, y->bytes, x->len < y->len ? x->len : y->len);
+
+    return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* The states that sorted strings need: one for each beginning of a string. */
+static size_t count_rows(const struct leat_many_string *strings, size_t n)
+{
+    size_t rows = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t same = 0;
+
+        while (i > 0 && same < strings[i - 1].len && same < strings[i].len &&
+               strings[i - 1].bytes[same] == strings[i].bytes[same])
+            same++;
+        rows += strings[i].len - same;
+    }
+    return rows;
+}
+
+int leat_many_new(struct leat_many_string *strings, size_t n, bool fold, size_t size_max,
                   struct leat_many **ret)
 {
     uint8_t class[256];
     uint32_t n_classes = make_classes(class, strings, n, fold), *work;
-    size_t rows = 1, size;
+    size_t rows, size;
     struct leat_many *m;
 
-    for (size_t i = 0; i < n; i++)
-        rows += strings[i].len;
+    qsort(strings, n, sizeof *strings, compare);
+    rows = count_rows(strings, n);
     if (rows >= (FOUND - 1) / n_classes)
         return LEAT_ELIMIT;
-    size = sizeof *m + rows * n_classes * sizeof *m->next;
+    size = sizeof *m + rows * (n_classes + 1) * sizeof *m->next;
     if (size > size_max)
         return LEAT_ELIMIT;
     m = calloc(1, size);
@@ -118,6 +149,7 @@ int leat_many_new(const struct leat_many_string *strings, size_t n, bool fold, s
     }
     m->size = size;
     m->n_classes = n_classes;
+    m->info = m->next + rows * n_classes;
     memcpy(m->class, class, sizeof class);
     memset(m->next, 0xff, rows * n_classes * sizeof *m->next);
     add_strings(m, strings, n, fold);
@@ -150,4 +182,84 @@ const uint8_t *leat_many_find(const struct leat_many *m, const uint8_t *data, si
         p++;
     }
     return NULL;
+}
+
+/* --- at a given place ------------------------------------------------------------------------- */
+
+/* Goes down the tree by one byte. False: no string goes on so. */
+static inline bool descend(const struct leat_many *m, uint32_t *state, uint8_t byte)
+{
+    uint32_t to = m->next[*state + m->class[byte]] & ~FOUND;
+    uint32_t here = m->info[*state / m->n_classes] | WHOLE;
+
+    if ((m->info[to / m->n_classes] | WHOLE) != here + INFO(1))
+        return false;
+    *state = to;
+    return true;
+}
+
+static inline bool is_whole(const struct leat_many *m, uint32_t state)
+{
+    return m->info[state / m->n_classes] & WHOLE;
+}
+
+bool leat_many_is(const struct leat_many *m, const uint8_t *text, size_t n)
+{
+    uint32_t state = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (!descend(m, &state, text[i]))
+            return false;
+    return is_whole(m, state);
+}
+
+static bool is_word(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || c == '_' || is_letter(c | 0x20u);
+}
+
+/* The longest string that begins at `start`; 0: none does. */
+static size_t longest_at(const struct leat_many *m, const uint8_t *line, size_t len, size_t start,
+                         bool word)
+{
+    uint32_t state = 0;
+    size_t best = 0;
+
+    if (word && start > 0 && is_word(line[start - 1]))
+        return 0;
+    for (size_t i = start; i < len && descend(m, &state, line[i]); i++)
+        if (is_whole(m, state) && !(word && i + 1 < len && is_word(line[i + 1])))
+            best = i + 1 - start;
+    return best;
+}
+
+/* Where a string ends, all places are tried that lie in the state: no string begins before. A place is
+ * tried once, with all strings that begin there, whether they have ended yet or not. */
+bool leat_many_part(const struct leat_many *m, const uint8_t *line, size_t len, size_t from,
+                    bool word, size_t *ret_start, size_t *ret_end)
+{
+    size_t tried = from;
+    uint32_t state = 0;
+
+    for (size_t i = from; i < len; i++) {
+        uint32_t entry, length;
+
+        if (state == 0 && !m->starts[line[i]])
+            continue;
+        entry = m->next[state + m->class[line[i]]];
+        state = entry & ~FOUND;
+        if (!(entry & FOUND))
+            continue;
+        length = m->info[state / m->n_classes] >> 1;
+        for (tried = tried > i + 1 - length ? tried : i + 1 - length; tried <= i; tried++) {
+            size_t n = longest_at(m, line, len, tried, word);
+
+            if (n == 0)
+                continue;
+            *ret_start = tried;
+            *ret_end = tried + n;
+            return true;
+        }
+    }
+    return false;
 }

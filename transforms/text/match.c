@@ -190,8 +190,6 @@ static void judge_literals(struct leat_matcher *m, size_t searched, size_t line)
 
 static const uint8_t *find_literal(const struct leat_matcher *m, const uint8_t *data, size_t n)
 {
-    if (m->many)
-        return leat_many_find(m->many, data, n);
     return m->n_literals == 1 ? leat_literal_find(&m->literal, data, n)
                               : leat_literals_find(&m->literals, data, n);
 }
@@ -239,6 +237,44 @@ static int next_by_buffer(struct leat_matcher *m, const uint8_t *data, size_t le
     return 1;
 }
 
+/* --- many fixed strings ----------------------------------------------------------------------- */
+
+/* The next line that is one of them. */
+static int next_whole_line(const struct leat_matcher *m, const uint8_t *data, size_t len,
+                           size_t from, size_t *ret_start, size_t *ret_end)
+{
+    for (; from < len; from = *ret_end) {
+        line_around(m, data, len, from, from, ret_start, ret_end);
+        if (leat_many_is(m->many, data + from, text_length(m, data, from, *ret_end)))
+            return 1;
+    }
+    return 0;
+}
+
+/* The next line that holds one of them. */
+static int next_by_many(const struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
+                        size_t *ret_start, size_t *ret_end)
+{
+    size_t start, end;
+
+    if (m->options.line)
+        return next_whole_line(m, data, len, from, ret_start, ret_end);
+    for (; from < len; from = *ret_end) {
+        const uint8_t *hit = leat_many_find(m->many, data + from, len - from);
+
+        if (!hit)
+            return 0;
+        line_around(m, data, len, from, (size_t)(hit - data), ret_start, ret_end);
+        if (!m->options.word ||
+            leat_many_part(m->many, data + *ret_start, text_length(m, data, *ret_start, *ret_end),
+                           0, true, &start, &end))
+            return 1;
+    }
+    return 0;
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
 int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                       size_t *ret_start, size_t *ret_end)
 {
@@ -249,6 +285,8 @@ int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, s
     }
     if (m->literals_help)
         return next_by_literals(m, data, len, from, ret_start, ret_end);
+    if (m->many)
+        return next_by_many(m, data, len, from, ret_start, ret_end);
     if (m->by_line)
         return next_by_line(m, data, len, from, ret_start, ret_end);
     return next_by_buffer(m, data, len, from, ret_start, ret_end);
@@ -300,6 +338,16 @@ static int find_longest(struct leat_matcher *m, const uint8_t *line, size_t len,
     return r;
 }
 
+static int part_of_many(const struct leat_matcher *m, const uint8_t *line, size_t len, size_t from,
+                        size_t *ret_start, size_t *ret_end)
+{
+    if (!m->options.line)
+        return leat_many_part(m->many, line, len, from, m->options.word, ret_start, ret_end);
+    *ret_start = 0;
+    *ret_end = len;
+    return from == 0 && leat_many_is(m->many, line, len);
+}
+
 int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, size_t from,
                       size_t *ret_start, size_t *ret_end)
 {
@@ -316,6 +364,8 @@ int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, s
         *ret_end = *ret_start + m->literal.len;
         return 1;
     }
+    if (m->many)
+        return part_of_many(m, line, len, from, ret_start, ret_end);
     r = match_at(m, line, len, from, &failed);
     if (r == 0 || failed)
         return r;

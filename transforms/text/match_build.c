@@ -15,8 +15,8 @@
 /* Steps that a match may take at one place: more for patterns that have no second way. */
 #define STEPS_MAX 100000u
 #define STEPS_MAX_LAST 20000000u
-#define MANY_SIZE_MAX ((size_t)64 << 20) /* of an automaton of fixed strings, */
-#define MANY_SHARE 4u                    /* and what part of memory all may have together */
+#define MANY_SHARE                                                                                 \
+    4u /* the part of memory that the automatons of fixed strings may have together */
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
@@ -168,35 +168,41 @@ static int make_longest(struct leat_matcher *m, struct leat_regex *re, uint32_t 
     return pcre2_set_callout(m->longest_context, callout, m);
 }
 
-/* Many fixed strings and nothing else: an automaton, if it is not too large. */
+static int build_many(struct leat_matcher *m, const uint8_t *bytes,
+                      const struct leat_regex_string *v, size_t n)
+{
+    uint64_t size_max = leat_memory_left(m->stage) / MANY_SHARE / leat_threads(m->stage);
+    struct leat_many_string *strings = calloc(n, sizeof *strings);
+    int r;
+
+    if (!strings)
+        return LEAT_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        strings[i] = (struct leat_many_string){bytes + v[i].at, v[i].len};
+    r = leat_many_new(strings, n, m->options.fold, (size_t)size_max, &m->many);
+    free(strings);
+    return r;
+}
+
+/* Fixed strings and nothing else: an automaton, if it is not too large. No check needs one. */
 static int make_many(struct leat_matcher *m, const struct leat_regex *re)
 {
-    struct leat_many_string *strings = NULL;
     struct leat_regex_string *v;
     uint8_t *bytes;
-    size_t n, size_max = MANY_SIZE_MAX;
+    size_t n;
     int r = leat_regex_fixed(re, &bytes, &v, &n);
 
     if (r < 0 || n == 0)
         return r;
-    if (m->stage && size_max > leat_memory_left(m->stage) / MANY_SHARE / leat_threads(m->stage))
-        size_max = (size_t)(leat_memory_left(m->stage) / MANY_SHARE / leat_threads(m->stage));
-    strings = calloc(n, sizeof *strings);
-    if (!strings)
-        r = LEAT_ENOMEM;
-    for (size_t i = 0; strings && i < n; i++)
-        strings[i] = (struct leat_many_string){bytes + v[i].at, v[i].len};
-    if (strings)
-        r = leat_many_new(strings, n, m->options.fold, size_max, &m->many);
-    free(strings);
+    m->fixed = true;
+    r = m->stage ? build_many(m, bytes, v, n) : 0;
     free(bytes);
     free(v);
     if (r == LEAT_ELIMIT)
         return 0;
-    if (r < 0)
+    if (r < 0 || !m->stage)
         return r;
-    m->literals_suffice = m->literals_help = true;
-    return m->stage ? leat_charge(m->stage, leat_many_size(m->many)) : 0;
+    return leat_charge(m->stage, leat_many_size(m->many));
 }
 
 static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
@@ -208,8 +214,12 @@ static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
 
     if (r < 0)
         return r;
-    if (!required.bytes)
-        return make_many(m, re);
+    if (!required.bytes || (m->options.parts && required.whole && required.n > 1))
+        r = make_many(m, re);
+    if (!required.bytes || r < 0) {
+        free(required.bytes);
+        return r;
+    }
     for (size_t i = 0; i < required.n; i++)
         if (required.v[i].at + required.v[i].len > total)
             total = required.v[i].at + required.v[i].len;
@@ -239,12 +249,13 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re,
     int r = add_all_patterns(re, patterns);
 
     if (r == 0) {
-        m->everything = leat_regex_is_empty(re) && !m->options.parts;
+        m->everything = leat_regex_is_empty(re);
         m->greedy = leat_regex_is_greedy(re);
         m->second_way = !re->has_backref;
         r = make_literals(m, re);
     }
-    if (r == 0 && (m->everything || m->literals_suffice) && !m->options.parts)
+    if (r == 0 && (m->many || (m->fixed && !m->stage) ||
+                   ((m->everything || m->literals_suffice) && !m->options.parts)))
         return 0; /* there is nothing for PCRE2 to do */
     if (r == 0)
         r = leat_regex_text(re, false, &text, &len);

@@ -22,7 +22,8 @@ struct leat_matcher {
     size_t n_literals;
     struct leat_literal literal;   /* the only one */
     struct leat_literals literals; /* if there are more */
-    struct leat_many *many;        /* if there are even more, and nothing else */
+    bool fixed;                    /* the patterns are fixed strings */
+    struct leat_many *many;        /* of all patterns, if all are fixed strings: no need of PCRE2 */
     bool literals_suffice;         /* to contain one is to match */
     bool literals_help;            /* to look for them first is faster */
     uint64_t candidates, candidate_bytes, searched_bytes; /* of the sample at hand */

@@ -123,7 +123,8 @@ struct leat_regex_required {
  * Returns 0 or LEAT_ENOMEM. */
 int leat_regex_required(const struct leat_regex *regex, struct leat_regex_required *ret);
 
-/* leat_regex_fixed - the patterns, if each of them is nothing but a fixed string.
+/* leat_regex_fixed - the patterns, if each of them is nothing but a fixed string, whatever may stand
+ * around it. An empty one is among them, unless it is to be a word.
  *
  *   ret_bytes, ret_v   free() both; NULL if there is another pattern
  *

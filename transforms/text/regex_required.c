@@ -193,7 +193,7 @@ static bool gather_fixed(const struct leat_regex *re, uint8_t *bytes, struct lea
             .regex = re, .bytes = bytes, .n_bytes = &n_bytes, .run_at = n_bytes, .whole = true};
 
         visit(&g, at);
-        if (!g.whole || n_bytes == g.run_at)
+        if (!g.whole || (n_bytes == g.run_at && re->options.word && !re->options.line))
             return false;
         *v++ = (struct leat_regex_string){(uint32_t)g.run_at, (uint32_t)(n_bytes - g.run_at)};
     }
@@ -210,8 +210,6 @@ int leat_regex_fixed(const struct leat_regex *re, uint8_t **ret_bytes,
     *ret_bytes = NULL;
     *ret_v = NULL;
     *ret_n = 0;
-    if (re->options.word || re->options.line)
-        return 0;
     for (uint32_t at = re->nodes[re->root].child; at != LEAT_REGEX_NONE; at = re->nodes[at].next)
         n++;
     bytes = calloc(2, re->n_nodes + 1);
