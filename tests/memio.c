@@ -2,6 +2,7 @@
 #include "memio.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -177,6 +178,20 @@ static int sink_open(struct leat_stage *stage)
     return io->sink.fail_open ? fail_planned(stage, io->sink.fail_open, "open") : 0;
 }
 
+static bool is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) == 1;
+}
+
+static int sink_ended(const struct memio *io)
+{
+    if (io->ended_fd)
+        ASSERT_EQ(eventfd_write(io->ended_fd, 1), 0);
+    return LEAT_END;
+}
+
 static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct memio *io = memio_of(stage);
@@ -184,13 +199,17 @@ static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     int r;
 
     (void)out;
+    if (io->after_fd && !is_readable(io->after_fd)) {
+        leat_wait_fd(stage, io->after_fd, false);
+        return LEAT_WAIT;
+    }
     switch (take_turn(stage, &io->sink, ++io->sink_calls)) {
     case FAIL_NOW:
         return fail_planned(stage, io->sink.fail_code, "the sink");
     case WAIT_NOW:
         return LEAT_WAIT;
     case END_NOW:
-        return LEAT_END;
+        return sink_ended(io);
     case GO_ON:
         break;
     }
@@ -199,7 +218,7 @@ static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     if (r < 0)
         return r;
     in->pos += n;
-    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+    return in->end && in->pos == in->len ? sink_ended(io) : LEAT_MORE;
 }
 
 static int sink_prepare(struct leat_stage *stage)

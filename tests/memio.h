@@ -40,6 +40,8 @@ struct memio {
     uint64_t seed;      /* for MEMIO_RANDOM */
     bool discard;       /* the sink counts its bytes and does not keep them */
     struct memio_fault source, sink;
+    int after_fd; /* the sink takes nothing before this descriptor can be read; 0: at once */
+    int ended_fd; /* an eventfd that the sink writes to at its end; 0: none */
     struct leat_settings settings;
     void (*registered)(struct leat_registry *registry, void *arg); /* add more stages here */
     void *arg;

@@ -32,7 +32,7 @@ struct shared {
     unsigned skipped;
     _Atomic uint64_t progress; /* for the parent, which sees no output */
     char why[256];
-    char context[512];
+    char context[32768];
     char tmp[64];
 };
 static struct shared *shared;
