@@ -363,15 +363,21 @@ struct outfile {
     const struct config *config;
     const char *option, *path; /* path: its value, "-" is standard output */
     const char *mark;          /* what a file of this kind begins with */
+    int inherited;             /* a descriptor that path names, or -1 */
+    int dir;                   /* else the directory, open, */
+    char *name;                /* and the name in it: symbolic links resolved */
     bool replaces;             /* a file of another kind, as it was forced to: this one */
     dev_t dev;
     ino_t ino;
 };
 
 /* outfile_begin - before the run: can it be written? Not over a file of another kind, unless forced.
- * Returns 0, or an exit status after saying why. */
+ * Returns 0, or an exit status after saying why; outfile_done in any case. */
 int outfile_begin(struct outfile *file, const struct config *config, const char *option,
                   const char *path, const char *mark);
+/* outfile_same - whether both are one file, which the second one would replace. */
+bool outfile_same(const struct outfile *a, const struct outfile *b);
+void outfile_done(struct outfile *file);
 /* outfile_write - all of it or nothing: a file beside it is renamed. A file of another kind that was
  * not there before the run stays, also if forced. Returns the same. */
 int outfile_write(const struct outfile *file, const struct buf *buf);

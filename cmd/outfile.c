@@ -1,11 +1,13 @@
 /* outfile.c - files that the command itself writes, about a run: all of one or nothing of it.
  *
- * Such a file may take the place of one of its own kind, as a nightly job's does every night, but
- * not of any other.
+ * A file may take the place of one of its own kind, as a nightly job's does every night, but not of
+ * any other. All that can be known before the run is checked there: at its end the outputs of the
+ * pipeline have been committed, and it is too late to ask for another name.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,11 +16,110 @@
 #include "cmd.h"
 
 #define MARK_MAX 64u
+#define TEMP_MAX 64u
+#define TEMP_TRIES 100u
+
+/* --- the name ---------------------------------------------------------------------------------- */
+
+/* The number of a descriptor that the program has inherited, or -1: a file of its own. */
+static int inherited_number(const char *path)
+{
+    char *end;
+    long n;
+
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    if (strncmp(path, "/dev/fd/", 8) != 0 && strncmp(path, "/proc/self/fd/", 14) != 0)
+        return -1;
+    path = strrchr(path, '/') + 1;
+    n = strtol(path, &end, 10);
+    return *path && !*end && n >= 0 && n <= INT_MAX ? (int)n : -1;
+}
+
+/* Returns 0 or an errno. */
+static int check_inherited(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0)
+        return errno;
+    return (flags & O_ACCMODE) == O_RDONLY ? EBADF : 0;
+}
+
+/* What a symbolic link says; NULL with errno: EINVAL or ENOENT, it is none. */
+static char *follow(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char target[PATH_MAX];
+    ssize_t n = readlink(path, target, sizeof target);
+    struct buf b = {.n = 0};
+
+    if (n < 0)
+        return NULL;
+    if (target[0] != '/' && slash)
+        buf_bytes(&b, path, (size_t)(slash - path) + 1);
+    buf_bytes(&b, target, (size_t)n);
+    if (!b.failed)
+        return b.data;
+    buf_free(&b);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* The file that a path means, through symbolic links, also one that points to what is not there yet.
+ * NULL with errno. */
+static char *resolve(const char *path)
+{
+    char *at = strdup(path);
+
+    while (at) {
+        char *real = realpath(at, NULL), *next;
+
+        if (real || errno != ENOENT) {
+            free(at);
+            return real;
+        }
+        next = follow(at);
+        if (!next && (errno == EINVAL || errno == ENOENT))
+            return at;
+        free(at);
+        at = next;
+    }
+    return NULL;
+}
+
+/* Opens the directory: one that is renamed during the run is still the same one. Returns 0 or an
+ * errno. */
+static int find_place(struct outfile *f)
+{
+    char *path = resolve(f->path), *slash;
+    int error = 0;
+
+    if (!path)
+        return errno;
+    slash = strrchr(path, '/');
+    f->name = strdup(slash ? slash + 1 : path);
+    if (slash)
+        slash[1] = '\0';
+    f->dir = open(slash ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (f->dir < 0)
+        error = errno;
+    else if (!f->name)
+        error = ENOMEM;
+    else if (!*f->name)
+        error = EISDIR;
+    free(path);
+    return error;
+}
+
+/* --- what is there ------------------------------------------------------------------------------ */
 
 /* Does the regular file begin with the mark, or is it empty? Returns 0 or an errno. */
 static int look_inside(const struct outfile *f, bool *ret_ours)
 {
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC), error = 0;
+    int fd = openat(f->dir, f->name, O_RDONLY | O_CLOEXEC), error = 0;
     char head[MARK_MAX];
     size_t mark = strlen(f->mark);
     ssize_t n;
@@ -33,38 +134,68 @@ static int look_inside(const struct outfile *f, bool *ret_ours)
     return error;
 }
 
-/* Can a file be put beside this one? Returns 0 or an errno. */
-static int check_directory(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int error = dir && access(dir, W_OK | X_OK) == 0 ? 0 : errno;
-
-    free(dir);
-    return error;
-}
-
-/* Looks at what is there, which is of mode 0 if nothing is. Returns 0 or an errno: why it cannot be
- * written to, or replaced. */
+/* Looks at what is there, which is of mode 0 if nothing is. Returns 0 or an errno. */
 static int look(const struct outfile *f, struct stat *ret_info, bool *ret_ours)
 {
-    int error;
-
     *ret_ours = true;
-    if (stat(f->path, ret_info) < 0) {
+    if (fstatat(f->dir, f->name, ret_info, 0) < 0) {
         *ret_info = (struct stat){.st_mode = 0};
-        return errno == ENOENT ? check_directory(f->path) : errno;
+        return errno == ENOENT ? 0 : errno;
     }
     if (!S_ISREG(ret_info->st_mode))
         return S_ISDIR(ret_info->st_mode) ? EISDIR : 0;
-    error = check_directory(f->path);
-    return error != 0 ? error : look_inside(f, ret_ours);
+    return look_inside(f, ret_ours);
+}
+
+/* --- the temporary ------------------------------------------------------------------------------ */
+
+/* A name that is short, so that it fits wherever the file's own does. Returns a descriptor, or -1 with
+ * errno. */
+static int open_temp(const struct outfile *f, char temp[TEMP_MAX])
+{
+    for (unsigned i = 0; i < TEMP_TRIES; i++) {
+        int fd;
+
+        snprintf(temp, TEMP_MAX, ".leat-%ld.%u.part", (long)getpid(), i);
+        fd = openat(f->dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
 }
 
 static int fail(const struct outfile *f, int error)
 {
     return message_fail(f->config, LEAT_EIO, "%s=%s: %s", f->option, f->path, strerror(error));
 }
+
+/* Can a file be put beside this one? Returns 0, or an exit status after saying why not. */
+static int try_temp(const struct outfile *f)
+{
+    char temp[TEMP_MAX];
+    int fd = open_temp(f, temp), error;
+
+    if (fd < 0)
+        return fail(f, errno);
+    error = close(fd) < 0 ? errno : 0;
+    if (unlinkat(f->dir, temp, 0) < 0)
+        return message_fail(f->config, LEAT_EIO, "%s=%s: cannot remove %s in its directory: %s",
+                            f->option, f->path, temp, strerror(errno));
+    return error != 0 ? fail(f, error) : 0;
+}
+
+/* The mode of the file that is replaced, and its owner and group where that is allowed; if the group
+ * is another one, it may do what all others may. Returns 0 or an errno. */
+static int make_like(int fd, const struct stat *old)
+{
+    mode_t mode = old->st_mode & 0777, common = mode & mode >> 3 & 07;
+
+    if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0)
+        mode = (mode & 0700) | common << 3 | common;
+    return fchmod(fd, mode) < 0 ? errno : 0;
+}
+
+/* --- before the run ----------------------------------------------------------------------------- */
 
 int outfile_begin(struct outfile *f, const struct config *c, const char *option, const char *path,
                   const char *mark)
@@ -73,10 +204,15 @@ int outfile_begin(struct outfile *f, const struct config *c, const char *option,
     bool ours;
     int error;
 
-    *f = (struct outfile){.config = c, .option = option, .path = path, .mark = mark};
-    if (strcmp(path, "-") == 0)
-        return 0;
-    error = look(f, &info, &ours);
+    *f = (struct outfile){.config = c, .option = option, .path = path, .mark = mark, .dir = -1};
+    f->inherited = inherited_number(path);
+    if (f->inherited >= 0) {
+        error = check_inherited(f->inherited);
+        return error != 0 ? fail(f, error) : 0;
+    }
+    error = find_place(f);
+    if (error == 0)
+        error = look(f, &info, &ours);
     if (error != 0)
         return fail(f, error);
     if (!ours && !c->settings.force)
@@ -86,13 +222,31 @@ int outfile_begin(struct outfile *f, const struct config *c, const char *option,
     f->replaces = !ours;
     f->dev = info.st_dev;
     f->ino = info.st_ino;
-    return 0;
+    return info.st_mode == 0 || S_ISREG(info.st_mode) ? try_temp(f) : 0;
 }
 
-/* A pipe or a device is written to as it is. Returns 0 or an errno; ENXIO: nobody reads it. */
-static int write_special(const char *path, const struct buf *b)
+bool outfile_same(const struct outfile *a, const struct outfile *b)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error = 0;
+    struct stat x, y;
+
+    return a->name && b->name && strcmp(a->name, b->name) == 0 && fstat(a->dir, &x) == 0 &&
+           fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+void outfile_done(struct outfile *f)
+{
+    if (f->config && f->dir >= 0)
+        (void)close(f->dir); /* a place, not a file */
+    free(f->name);
+    *f = (struct outfile){.config = NULL};
+}
+
+/* --- after the run ------------------------------------------------------------------------------ */
+
+/* A pipe or a device is written to as it is. Returns 0 or an errno; ENXIO: nobody reads it. */
+static int write_special(const struct outfile *f, const struct buf *b)
+{
+    int fd = openat(f->dir, f->name, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error = 0;
 
     if (fd < 0)
         return errno;
@@ -104,26 +258,28 @@ static int write_special(const char *path, const struct buf *b)
 }
 
 /* Returns 0 or an errno. */
-static int write_beside(const char *path, const char *beside, const struct buf *b)
+static int write_beside(const struct outfile *f, const struct stat *old, const struct buf *b)
 {
-    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), error;
+    char temp[TEMP_MAX];
+    int fd = open_temp(f, temp), error;
 
     if (fd < 0)
         return errno;
-    error = fd_write_all(fd, b->data, b->n) < 0 ? errno : 0;
+    error = old->st_mode != 0 ? make_like(fd, old) : 0;
+    if (error == 0 && fd_write_all(fd, b->data, b->n) < 0)
+        error = errno;
     if (close(fd) < 0 && error == 0)
         error = errno;
-    if (error == 0 && rename(beside, path) < 0)
+    if (error == 0 && renameat(f->dir, temp, f->dir, f->name) < 0)
         error = errno;
     if (error != 0)
-        (void)unlink(beside);
+        (void)unlinkat(f->dir, temp, 0); /* the error is told */
     return error;
 }
 
 /* Returns 0 or an errno; EEXIST: an output of the run, or of somebody else, is there by now. */
 static int write_file(const struct outfile *f, const struct buf *b)
 {
-    struct buf beside = {.n = 0};
     struct stat info;
     bool ours;
     int error = look(f, &info, &ours);
@@ -133,23 +289,22 @@ static int write_file(const struct outfile *f, const struct buf *b)
     if (!ours && !(f->replaces && f->dev == info.st_dev && f->ino == info.st_ino))
         return EEXIST;
     if (info.st_mode != 0 && !S_ISREG(info.st_mode))
-        return write_special(f->path, b);
-    buf_add(&beside, "%s.%ld.part", f->path, (long)getpid());
-    error = beside.failed ? ENOMEM : write_beside(f->path, buf_text(&beside), b);
-    buf_free(&beside);
-    return error;
+        return write_special(f, b);
+    return write_beside(f, &info, b);
+}
+
+/* Returns 0 or an errno. */
+static int write_inherited(int fd, const struct buf *b)
+{
+    return fd_write_all(fd, b->data, b->n) < 0 || fd_flush(fd) < 0 ? errno : 0;
 }
 
 int outfile_write(const struct outfile *f, const struct buf *b)
 {
     int error = b->failed ? ENOMEM : 0;
 
-    if (error == 0 && strcmp(f->path, "-") == 0)
-        error = fd_write_all(STDOUT_FILENO, b->data, b->n) < 0 || fd_flush(STDOUT_FILENO) < 0
-                    ? errno
-                    : 0;
-    else if (error == 0)
-        error = write_file(f, b);
+    if (error == 0)
+        error = f->inherited >= 0 ? write_inherited(f->inherited, b) : write_file(f, b);
     if (error == EEXIST)
         return message_fail(f->config, LEAT_EEXIST,
                             "%s=%s: something else is there by now, and stays; give another name",

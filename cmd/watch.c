@@ -44,6 +44,9 @@ static int begin_trace(struct watch *w)
 {
     int status = outfile_begin(&w->trace_file, w->config, "--trace", w->config->trace, TRACE_MARK);
 
+    if (status == 0 && w->config->report && outfile_same(&w->report_file, &w->trace_file))
+        status = message_fail(w->config, LEAT_EUSAGE, "--report and --trace are the same file: %s",
+                              w->config->trace);
     if (status != 0)
         return status;
     if (trace_begin(&w->trace, w->job) < 0)
@@ -138,6 +141,8 @@ int watch_end(struct watch *w, const struct leat_error *error)
 
 void watch_done(struct watch *w)
 {
+    outfile_done(&w->report_file);
+    outfile_done(&w->trace_file);
     samples_done(&w->samples);
     if (w->traces)
         trace_done(&w->trace);

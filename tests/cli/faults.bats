@@ -61,6 +61,10 @@ all_fail() {
     all_fail partial
 }
 
+@test "each system call of a job with a report and a trace fails" {
+    all_fail report
+}
+
 @test "each system call of a write that leaves the page cache fails" {
     all_fail drop
 }

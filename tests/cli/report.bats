@@ -162,10 +162,68 @@ PY
     echo precious >out
     run -1 leat --force --report=out read log : write out
     same log out
-    run -1 leat --force --report=r --trace=r read log : null
-    has '--trace=r: something else'
-    grep -q '^<!doctype html>' r
-    only log out r
+    only log out
+}
+
+@test "a report and a trace in one file are refused, whatever the names" {
+    mkdir dir
+    ln -s ../r dir/link
+    run -2 leat --force --report=r --trace=./dir/../r read log : write out
+    has '--report and --trace are the same file'
+    run -2 leat --report=r --trace=dir/link read log : write out
+    only dir dir/link log
+}
+
+@test "a report or trace with the longest name that the file system takes" {
+    local longest
+    longest=$(printf 'r%.0s' {1..255})
+    for option in --report --trace; do
+        run -0 leat $option="$longest" read log : write out
+        run -0 leat $option="$longest" read log : null # in its own place
+        only log out "$longest"
+        rm out "$longest"
+        run -1 leat $option="r$longest" read log : write out # before the job begins
+        has 'File name too long'
+        only log
+    done
+}
+
+@test "a report or trace goes through symbolic links, also to what is not there yet" {
+    mkdir dir
+    for option in --report --trace; do
+        ln -s dir/link r
+        ln -s real dir/link
+        run -0 leat $option=r read log : null
+        run -0 leat $option=r read log : null
+        [ "$(readlink r) $(readlink dir/link)" = 'dir/link real' ]
+        [ "$(stat -c %F dir/real)" = 'regular file' ]
+        rm r dir/*
+    done
+    leat --report=/dev/stdout read log : null >r
+    sound r
+    echo before >r
+    leat --report=/dev/fd/3 read log : null 3>>r
+    [ "$(head -n 1 r)" = before ]
+    [ "$(sed 1d r | head -n 1)" = '<!doctype html><!-- leat report -->' ]
+    [ -L /dev/stdout ]
+    run -1 leat --report=/dev/fd/3 read log : write out 3<r
+    has 'Bad file descriptor'
+    only dir log r
+}
+
+@test "a report that is replaced keeps its mode, and its directory may be renamed meanwhile" {
+    mkdir dir
+    for option in --report --trace; do
+        leat $option=dir/r read log : null
+        chmod 600 dir/r
+        leat $option=dir/r read log : null
+        [ "$(stat -c %a dir/r)" = 600 ]
+        leat $option=dir/r read log : exec sh -c 'mv dir moved; cat' : null
+        [ "$(stat -c %a moved/r)" = 600 ]
+        only log moved moved/r
+        mv moved dir
+        rm dir/r
+    done
 }
 
 # figures FILE STATS - the page says of the stages and flows what --stats=json says of the same run, and
