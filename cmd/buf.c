@@ -81,6 +81,29 @@ static size_t utf8_len(const unsigned char *p)
     return n;
 }
 
+void buf_shown(struct buf *b, const char *text)
+{
+    char shown[SHOWN_MAX];
+
+    buf_add(b, "%s", leat_show(text, shown, sizeof shown));
+}
+
+/* Does a terminal obey this character of n bytes? Then leat_show changes it. */
+static bool is_obeyed(const unsigned char *p, size_t n)
+{
+    char one[5] = "", shown[24];
+
+    memcpy(one, p, n);
+    return strcmp(leat_show(one, shown, sizeof shown), one) != 0;
+}
+
+static unsigned code_point(const unsigned char *p, size_t n)
+{
+    return n == 1   ? *p
+           : n == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+                    : (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+}
+
 void buf_json(struct buf *b, const char *text)
 {
     buf_bytes(b, "\"", 1);
@@ -93,8 +116,8 @@ void buf_json(struct buf *b, const char *text)
             buf_add(b, "\\%c", *p);
         else if (*p == '\n')
             buf_add(b, "\\n");
-        else if (*p < 0x20 || *p == 0x7f)
-            buf_add(b, "\\u%04x", *p);
+        else if (is_obeyed(p, n))
+            buf_add(b, "\\u%04x", code_point(p, n));
         else
             buf_bytes(b, (const char *)p, n);
         p += n ? n : 1;
@@ -107,7 +130,7 @@ void buf_html(struct buf *b, const char *text)
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
         size_t n = utf8_len(p);
 
-        if (n == 0 || *p == 0x7f || (*p < 0x20 && *p != '\n' && *p != '\t'))
+        if (n == 0 || (*p != '\n' && *p != '\t' && is_obeyed(p, n)))
             buf_add(b, "\xef\xbf\xbd");
         else if (strchr("<>&\"'", *p))
             buf_add(b, "&#%u;", *p);

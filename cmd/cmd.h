@@ -24,7 +24,11 @@ void buf_free(struct buf *buf);
 void buf_bytes(struct buf *buf, const char *data, size_t n);
 void buf_add(struct buf *buf, const char *format, ...) LEAT_PRINTF(2, 3);
 void buf_fill(struct buf *buf, char c, size_t n);
-/* buf_json - a string with its quotes; what is not UTF-8 becomes U+FFFD. */
+/* buf_shown - text as leat_show gives it, for people; cut after SHOWN_MAX bytes. */
+#define SHOWN_MAX 4400u /* more than a path can have */
+void buf_shown(struct buf *buf, const char *text);
+/* buf_json - a string with its quotes; what is not UTF-8 becomes U+FFFD, and characters that a terminal
+ * obeys are escaped. */
 void buf_json(struct buf *buf, const char *text);
 /* buf_html - text in a page, or in an attribute's quotes; bad bytes as above. */
 void buf_html(struct buf *buf, const char *text);

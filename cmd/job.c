@@ -60,11 +60,13 @@ static int read_text(const struct config *c, char **ret_text)
 static size_t word_length(const char *word)
 {
     size_t n = 1;
+    bool dollar = *word == '$' && word[1] == '\'';
+    char quote = dollar ? '\'' : *word;
 
-    if (*word != '\'' && *word != '"')
+    if (quote != '\'' && quote != '"')
         return strcspn(word, " ");
-    while (word[n] != *word)
-        n += *word == '"' && word[n] == '\\' ? 2 : 1;
+    for (n += dollar; word[n] != quote;)
+        n += (dollar || quote == '"') && word[n] == '\\' ? 2 : 1;
     return n + 1;
 }
 

@@ -95,6 +95,22 @@ static struct place find_place(const char *text, uint64_t offset)
     return p;
 }
 
+/* Text in as many columns, with a blank for each character that leat_show would change. */
+static void add_blanked(struct buf *b, const char *text, size_t n)
+{
+    for (size_t i = 0, len; i < n; i += len) {
+        char one[5] = "", shown[24];
+
+        for (len = 1; len < 4 && i + len < n && (text[i + len] & 0xc0) == 0x80;)
+            len++;
+        memcpy(one, text + i, len);
+        if (strcmp(leat_show(one, shown, sizeof shown), one) == 0)
+            buf_bytes(b, text + i, len);
+        else
+            buf_fill(b, ' ', term_columns(text + i, len));
+    }
+}
+
 /* The line with a caret under the place, cut to fit. */
 static void add_excerpt(struct buf *b, const struct config *c, const struct place *p)
 {
@@ -109,11 +125,7 @@ static void add_excerpt(struct buf *b, const struct config *c, const struct plac
     while (len > p->at && len < p->len && (p->start[len] & 0xc0) == 0x80)
         len--;
     buf_fill(b, ' ', 4);
-    for (size_t i = from; i < len; i++) {
-        unsigned char byte = (unsigned char)p->start[i];
-
-        buf_fill(b, byte < 0x20 || byte == 0x7f ? ' ' : (char)byte, 1);
-    }
+    add_blanked(b, p->start + from, len - from);
     buf_add(b, "\n");
     buf_fill(b, ' ', 4 + term_columns(p->start + from, p->at - from));
     term_color(b, c->err.color, TERM_GREEN);
@@ -167,11 +179,14 @@ static void add_text(struct buf *b, const struct config *c, const struct leat_er
     buf_add(b, "leat:");
     term_plain(b, c->err.color);
     buf_add(b, " ");
+    if (origin && origin->name)
+        buf_shown(b, origin->name);
     if (in_text && origin->name)
-        buf_add(b, "%s:%zu:%zu: ", origin->name, place.line, place.column);
+        buf_add(b, ":%zu:%zu: ", place.line, place.column);
     else if (origin && origin->name)
-        buf_add(b, "%s: ", origin->name);
-    buf_add(b, "%s\n", line);
+        buf_add(b, ": ");
+    buf_shown(b, line);
+    buf_add(b, "\n");
     if (in_text)
         add_excerpt(b, c, &place);
 }
@@ -213,11 +228,13 @@ void message_warning(const struct config *c, const struct leat_error *e)
 int message_fail(const struct config *c, int code, const char *format, ...)
 {
     struct leat_error e = {.code = code};
+    char raw[640];
     va_list ap;
 
     va_start(ap, format);
-    vsnprintf(e.text, sizeof e.text, format, ap);
+    vsnprintf(raw, sizeof raw, format, ap);
     va_end(ap);
+    (void)leat_show(raw, e.text, sizeof e.text);
     message_error(c, &e, NULL, leat_exit_status(code));
     return leat_exit_status(code);
 }

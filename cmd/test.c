@@ -41,10 +41,11 @@ struct tests {
 /* The error, without the file's name, which the line has already. */
 static const char *what(const struct tested *f)
 {
-    size_t n = strlen(f->file);
+    char shown[SHOWN_MAX];
+    size_t n = strlen(leat_show(f->file, shown, sizeof shown));
     const char *text = f->error->text;
 
-    return strncmp(text, f->file, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+    return strncmp(text, shown, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
 }
 
 static void add_line(struct buf *b, const struct config *c, const struct tested *f)
@@ -68,7 +69,8 @@ static void add_line(struct buf *b, const struct config *c, const struct tested 
         buf_add(b, "}\n");
         return;
     }
-    buf_add(b, "%s: %s", f->file, e ? what(f) : "OK");
+    buf_shown(b, f->file);
+    buf_add(b, ": %s", e ? what(f) : "OK");
     if (e && e->has_offset)
         buf_add(b, " (byte %" PRIu64 ")", e->offset);
     buf_add(b, "\n");

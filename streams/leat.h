@@ -77,6 +77,12 @@ struct leat_error {
  * Writes at most size bytes, the terminating NUL included. */
 LEAT_API void leat_error_format(const struct leat_error *error, char *buf, size_t size);
 
+/* leat_show - text from outside, such as a file's name, as one line that a terminal may see: control
+ * characters (C1 too), characters that turn the direction of text, and bytes that are not UTF-8 become
+ * \n, \t, \r or \xHH. The texts of errors and of stages are so already.
+ * Writes at most size bytes, the NUL included, and "…" where it is cut. Returns buf. */
+LEAT_API const char *leat_show(const char *text, char *buf, size_t size);
+
 /* --- the registry: which stages there are --------------------------------------------------- */
 
 struct leat_registry;

@@ -284,6 +284,57 @@ static int double_quotes(struct lexer *x)
     return r;
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* A backslash inside of $'…': the escapes of shells, with \xH and \xHH for any byte but 0. */
+static int dollar_escape(struct lexer *x)
+{
+    static const char names[] = "abefnrtv\\'\"?", bytes[] = "\a\b\033\f\n\r\t\v\\'\"?";
+    const char *p = x->text + x->at + 1, *name = *p ? strchr(names, *p) : NULL;
+    int high = *p == 'x' ? hex_digit(p[1]) : -1, low = high >= 0 ? hex_digit(p[2]) : -1;
+    char byte = (char)(low >= 0 ? high << 4 | low : high);
+
+    if (name) {
+        x->at += 2;
+        return put(x, &bytes[name - names], 1);
+    }
+    if (high < 0 || byte == 0) {
+        leat_error_set(x->error, LEAT_EUSAGE,
+                       "an escape that $'…' does not have: it knows \\n, \\t, \\r, \\e, \\\\, "
+                       "\\', \\x01 to \\xff and a few more");
+        return fail_text(x, x->at, LEAT_EUSAGE);
+    }
+    x->at += low >= 0 ? 4 : 3;
+    return put(x, &byte, 1);
+}
+
+static int dollar_quotes(struct lexer *x)
+{
+    size_t start = x->at;
+    int r = 0;
+
+    for (x->at += 2; r == 0 && x->text[x->at] != '\'';) {
+        const char *p = x->text + x->at;
+
+        if (*p == '\0')
+            return unclosed(x, start, '\'');
+        if (*p == '\\') {
+            r = dollar_escape(x);
+        } else {
+            r = put(x, p, 1);
+            x->at++;
+        }
+    }
+    x->at++;
+    return r;
+}
+
 /* One character that belongs to a word, or a quoted part of it. */
 static int word_part(struct lexer *x)
 {
@@ -298,6 +349,10 @@ static int word_part(struct lexer *x)
     }
     if (*p == '$' && p[1] == '{')
         return expand(x);
+    if (*p == '$' && p[1] == '\'') {
+        x->quoted = true;
+        return dollar_quotes(x);
+    }
     x->at++;
     return put(x, p, 1);
 }

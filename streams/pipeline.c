@@ -263,7 +263,7 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
         if (!p->error.code) {
             p->cancelled = true;
             p->error = (struct leat_error){.code = code};
-            snprintf(p->error.text, sizeof p->error.text, "%s", text ? text : leat_strerror(code));
+            (void)leat_show(text ? text : leat_strerror(code), p->error.text, sizeof p->error.text);
         }
         atomic_store_explicit(&p->aborted, true, memory_order_release);
         if (p->running)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "show.h"
 #include "text.h"
 
 /* --- arena: blocks in a list, freed together -------------------------------------------------- */
@@ -91,6 +92,16 @@ void leat_plan_free(struct leat_plan *plan)
 
 /* --- canonical text --------------------------------------------------------------------------- */
 
+/* Has it a byte that no terminal should see, or a line end, which would look like the end of a stage? */
+static bool must_escape(const char *word)
+{
+    size_t n;
+
+    while ((n = leat_show_plain(word)) > 0)
+        word += n;
+    return *word != '\0';
+}
+
 static bool must_quote(const char *word)
 {
     if (*word == '\0' || *word == '#')
@@ -103,6 +114,25 @@ static bool must_quote(const char *word)
         if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '\'' || *p == '"' || *p == '\\')
             return true;
     return false;
+}
+
+/* $'…', the only quotes that know escapes. */
+static void append_escaped(struct leat_text *t, const char *word)
+{
+    char escape[4];
+
+    leat_text_bytes(t, "$'", 2);
+    while (*word) {
+        size_t n = leat_show_plain(word);
+
+        if (n == 0)
+            leat_text_bytes(t, escape, leat_show_byte(escape, *word));
+        else if (*word == '\'' || *word == '\\')
+            leat_text_bytes(t, "\\", 1);
+        leat_text_bytes(t, word, n);
+        word += n > 0 ? n : 1;
+    }
+    leat_text_bytes(t, "'", 1);
 }
 
 /* '…' where that can hold the word, else "…" with backslashes. */
@@ -125,7 +155,9 @@ static void append_quoted(struct leat_text *t, const char *word)
 
 static void append_word(struct leat_text *t, const char *word)
 {
-    if (must_quote(word))
+    if (must_escape(word))
+        append_escaped(t, word);
+    else if (must_quote(word))
         append_quoted(t, word);
     else
         leat_text_add(t, "%s", word);

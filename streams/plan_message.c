@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "show.h"
 
 /* --- error texts ------------------------------------------------------------------------------ */
 
@@ -16,7 +17,7 @@ int leat_error_set(struct leat_error *ret_error, int code, const char *format, .
         return code;
     *ret_error = (struct leat_error){.code = code};
     va_start(ap, format);
-    vsnprintf(ret_error->text, sizeof ret_error->text, format, ap);
+    leat_show_v(ret_error->text, sizeof ret_error->text, format, ap);
     va_end(ap);
     return code;
 }
@@ -30,54 +31,15 @@ void leat_error_add(struct leat_error *ret_error, const char *format, ...)
         return;
     n = strlen(ret_error->text);
     va_start(ap, format);
-    vsnprintf(ret_error->text + n, sizeof ret_error->text - n, format, ap);
+    leat_show_v(ret_error->text + n, sizeof ret_error->text - n, format, ap);
     va_end(ap);
-}
-
-/* Bytes of the UTF-8 character at p, 0 if it is none (or a control character). */
-static size_t utf8_len(const unsigned char *p)
-{
-    size_t n = *p >= 0xf0 && *p < 0xf5 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 1;
-
-    if (*p < 0x80)
-        return *p < 0x20 || *p == 0x7f ? 0 : 1;
-    if (*p < 0xc2 || *p > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if (*p == 0xc2 && p[1] < 0xa0) /* C1 controls: a terminal may obey them */
-        return 0;
-    return n;
 }
 
 struct leat_shown leat_shown(const char *word)
 {
-    static const char dots[] = "…";
     struct leat_shown s;
-    size_t n = 0;
 
-    for (const unsigned char *p = (const unsigned char *)word; *p;) {
-        size_t len = utf8_len(p);
-
-        if (n + 4 + sizeof dots > sizeof s.text) {
-            memcpy(s.text + n, dots, sizeof dots);
-            return s;
-        }
-        if (len > 0) {
-            memcpy(s.text + n, p, len);
-            n += len;
-            p += len;
-        } else {
-            const char *name = *p == '\n' ? "\\n" : *p == '\t' ? "\\t" : *p == '\r' ? "\\r" : NULL;
-            int wrote =
-                name ? snprintf(s.text + n, 5, "%s", name) : snprintf(s.text + n, 5, "\\x%02x", *p);
-
-            n += wrote > 0 ? (size_t)wrote : 0;
-            p++;
-        }
-    }
-    s.text[n] = '\0';
+    (void)leat_show(word, s.text, sizeof s.text);
     return s;
 }
 

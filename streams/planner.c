@@ -246,7 +246,7 @@ int leat_planner_fail(struct leat_planner *pl, const struct leat_node *node, con
 {
     *pl->error = (struct leat_error){.code = LEAT_EUSAGE, .stage = node->number};
     snprintf(pl->error->stage_name, sizeof pl->error->stage_name, "%s", node->type->name);
-    snprintf(pl->error->text, sizeof pl->error->text, "%s", text);
+    (void)leat_show(text, pl->error->text, sizeof pl->error->text);
     return LEAT_EUSAGE;
 }
 

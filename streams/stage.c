@@ -12,6 +12,7 @@
 #include "io/outfile.h"
 #include "parts.h"
 #include "pipeline.h"
+#include "show.h"
 #include "sums.h"
 
 #define LATER_PART 16u /* of the limit: the most that is left to one stage */
@@ -205,10 +206,7 @@ static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t off
 
     *e = (struct leat_error){.code = code, .stage = s->info->number};
     snprintf(e->stage_name, sizeof e->stage_name, "%s", s->info->name);
-    vsnprintf(e->text, sizeof e->text, format, args);
-    for (char *p = e->text; *p; p++)
-        if (*p == '\n')
-            *p = ' ';
+    leat_show_v(e->text, sizeof e->text, format, args);
     e->has_offset = has_offset;
     e->offset = offset;
 }
@@ -246,7 +244,7 @@ int leat_fail_errno(struct leat_stage *s, int err, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    leat_show_v(text, sizeof text, format, args);
     va_end(args);
     return leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
 }
@@ -258,7 +256,7 @@ int leat_fail_within(struct leat_stage *s, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(e->text + n, sizeof e->text - n, format, args);
+    leat_show_v(e->text + n, sizeof e->text - n, format, args);
     va_end(args);
     e->has_offset = s->in != NULL;
     e->offset = s->in ? s->in->offset + s->in->pos : 0;

@@ -224,7 +224,7 @@ TEST(test_a_backslash_at_the_line_end_joins_lines)
 {
     setup();
     parse_text("t-up a\\\nb c \\\r\n d \"e\\\nf\" 'g\\\nh'");
-    assert_canonical("t-up ab c d ef 'g\\\nh'");
+    assert_canonical("t-up ab c d ef $'g\\\\\\nh'");
     teardown();
 }
 

@@ -1,0 +1,108 @@
+/* show.c - text from outside as one line that a terminal may see. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "show.h"
+
+/* Bytes of the valid UTF-8 character at p (no surrogate, not overlong), 0 if it is none. */
+static size_t utf8_len(const unsigned char *p)
+{
+    size_t n = p[0] < 0x80   ? 1
+               : p[0] < 0xc2 ? 0
+               : p[0] < 0xe0 ? 2
+               : p[0] < 0xf0 ? 3
+               : p[0] < 0xf5 ? 4
+                             : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* A control character, or one that turns the direction of text, ends a line or is not seen. */
+static bool is_obeyed(const unsigned char *p, size_t n)
+{
+    unsigned c = n == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu) : 0;
+
+    if (n == 1)
+        return *p < 0x20 || *p == 0x7f;
+    if (n == 3)
+        c = (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    return (c >= 0x80 && c < 0xa0) || c == 0x61c || (c >= 0x200e && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+size_t leat_show_plain(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = utf8_len(p);
+
+    return *p && !is_obeyed(p, n) ? n : 0;
+}
+
+size_t leat_show_byte(char *to, char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *name = byte == '\n' ? "n" : byte == '\t' ? "t" : byte == '\r' ? "r" : NULL;
+
+    to[0] = '\\';
+    to[1] = name ? *name : 'x';
+    if (name)
+        return 2;
+    to[2] = digits[(unsigned char)byte >> 4];
+    to[3] = digits[byte & 15];
+    return 4;
+}
+
+/* The next piece of what is shown: a character as it is, or one byte of what is not. */
+static size_t next_piece(const char **text, char *piece)
+{
+    size_t n = leat_show_plain(*text);
+
+    if (n > 0)
+        memcpy(piece, *text, n);
+    else
+        n = leat_show_byte(piece, **text);
+    *text += leat_show_plain(*text) > 0 ? n : 1;
+    return n;
+}
+
+const char *leat_show(const char *text, char *buf, size_t size)
+{
+    static const char dots[] = "…";
+    char piece[4];
+    size_t n = 0, fits = 0; /* fits: bytes that leave room for the dots */
+
+    if (size == 0)
+        return buf;
+    while (*text) {
+        size_t len = next_piece(&text, piece);
+
+        if (n + len >= size) {
+            n = fits;
+            if (size >= sizeof dots)
+                memcpy(buf + n, dots, sizeof dots - 1);
+            n += size >= sizeof dots ? sizeof dots - 1 : 0;
+            break;
+        }
+        memcpy(buf + n, piece, len);
+        n += len;
+        if (n + sizeof dots <= size)
+            fits = n;
+    }
+    buf[n] = '\0';
+    return buf;
+}
+
+void leat_show_v(char *buf, size_t size, const char *format, va_list args)
+{
+    char raw[LEAT_SHOW_RAW_MAX];
+
+    vsnprintf(raw, sizeof raw, format, args);
+    (void)leat_show(raw, buf, size);
+}
