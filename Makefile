@@ -248,10 +248,14 @@ valgrind: all ## the main job under valgrind: no leak, no error
 fuzz-smoke: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-smoke/%,$(FUZZ_SRC))
 $(BUILD)/fuzz-smoke/%: $(BUILD)/obj/tests/fuzz/%.o $(call objects,$(FUZZ_AID)) $(STATIC)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(STATIC)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+# The generator and the model of random pipelines are those of the tests.
+SHAPE_AID := $(call objects,tests/memio.c $(sort $(wildcard tests/shape*.c)))
+$(BUILD)/fuzz/fuzz_shape $(BUILD)/fuzz-smoke/fuzz_shape: ALL_LDFLAGS += -Wl,--wrap=leat_pool_done
+$(BUILD)/fuzz/fuzz_shape $(BUILD)/fuzz-smoke/fuzz_shape: $(SHAPE_AID)
 fuzzers: $(FUZZERS)
 fuzz: ## every fuzzer for FUZZ_SECONDS=60 each (clang with libFuzzer)
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) clang

@@ -276,15 +276,23 @@ static const struct shape_op *draw_early(struct shape *shape)
             return &shape_ops[i];
 }
 
+static const struct shape_op *draw_fan_out(struct shape *shape)
+{
+    enum shape_kind kind = one_of(shape, 3) ? SHAPE_TEE : SHAPE_ROUTE;
+
+    for (size_t i = 0;; i++)
+        if (shape_ops[i].kind == kind)
+            return &shape_ops[i];
+}
+
 static void draw_stage(struct shape *shape, struct shape_stage *stage, const struct place *place,
                        bool at_start)
 {
     bool early = place->early && !at_start && below(shape, 4) > 0;
     const struct shape_op *op = early ? draw_early(shape) : draw_op(shape, place, at_start);
 
-    while (shape->early && place->depth == 0 && shape->n_sinks == 0 && op->kind != SHAPE_ROUTE &&
-           op->kind != SHAPE_TEE)
-        op = shape->draw.bytes ? &shape_ops[shape_n_ops - 7] : draw_op(shape, place, false);
+    if (shape->early && place->depth == 0 && shape->n_sinks == 0)
+        op = draw_fan_out(shape);
     *stage = (struct shape_stage){.op = op};
     stage->n = early ? (long long)below(shape, 8) : draw_number(shape, op->number);
     shape->stages_left--;
@@ -338,7 +346,7 @@ static struct shape_chain *draw_chain(struct shape *shape, const struct place *p
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-struct shape *shape_new(struct shape_draw draw, size_t size_max)
+struct shape *shape_new(struct shape_draw draw, size_t size_max, bool children)
 {
     static const int stages[] = {4, 8, 12, 16, 24, 40, 60, 120};
     struct shape *shape = calloc(1, sizeof *shape);
@@ -356,7 +364,7 @@ struct shape *shape_new(struct shape_draw draw, size_t size_max)
     shape->size_max = size_max < shape->size_max ? size_max : shape->size_max;
     shape->fails_left = one_of(shape, 3) ? 1 + (int)below(shape, 3) : 0;
     shape->may_stand = shape->fails_left == 0;
-    shape->children_left = one_of(shape, 25) ? 1 + (int)below(shape, 4) : 0;
+    shape->children_left = children && one_of(shape, 25) ? 1 + (int)below(shape, 4) : 0;
     shape->heavy_left = (int)below(shape, 3);
     shape->may_fault = one_of(shape, 4);
     new_unit(shape, -1);

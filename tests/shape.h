@@ -164,8 +164,9 @@ struct shape {
     size_t n_blocks, blocks_room;
 };
 
-/* shape_new - draws a shape and what it has to give. Never fails: it ends the test. */
-struct shape *shape_new(struct shape_draw draw, size_t size_max);
+/* shape_new - draws a shape and what it has to give: inputs have at most size_max bytes, and without
+ * `children` no stage starts a process. Never fails: it ends the test. */
+struct shape *shape_new(struct shape_draw draw, size_t size_max, bool children);
 void shape_free(struct shape *shape);
 /* shape_alloc - zeroed memory that lives as long as the shape. */
 void *shape_alloc(struct shape *shape, size_t n);

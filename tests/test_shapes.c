@@ -62,7 +62,7 @@ static void write_inputs(const struct shape *shape)
 
 static void run_seed(uint64_t seed)
 {
-    struct shape *shape = shape_new((struct shape_draw){.state = seed}, SIZE_MAX_INPUT);
+    struct shape *shape = shape_new((struct shape_draw){.state = seed}, SIZE_MAX_INPUT, true);
 
     if (getenv("LEAT_SHAPE"))
         write_inputs(shape);
