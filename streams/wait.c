@@ -27,7 +27,7 @@ int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
     *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
     if (w->epoll_fd < 0)
         return -errno;
-    pthread_mutex_init(&w->firing, NULL);
+    pthread_mutex_init(&w->lock, NULL);
     return 0;
 }
 
@@ -37,7 +37,7 @@ void leat_waits_done(struct leat_waits *w)
         return;
     close(w->epoll_fd);
     w->epoll_fd = -1;
-    pthread_mutex_destroy(&w->firing);
+    pthread_mutex_destroy(&w->lock);
 }
 
 static void count_down(struct leat_waits *w)
@@ -47,27 +47,98 @@ static void count_down(struct leat_waits *w)
     leat_assert(armed > 0);
 }
 
+/* --- under the lock --------------------------------------------------------------------------- */
+
+static void enlist(struct leat_waits *w, struct leat_wait *wait)
+{
+    if (wait->listed)
+        return;
+    wait->listed = true;
+    wait->next = w->waiting;
+    w->waiting = wait;
+}
+
+static void unlist(struct leat_waits *w, struct leat_wait *wait)
+{
+    struct leat_wait **p = &w->waiting;
+
+    if (!wait->listed)
+        return;
+    while (*p != wait)
+        p = &(*p)->next;
+    *p = wait->next;
+    wait->listed = false;
+}
+
 /* The count goes down after the wake, so that nobody sees neither. */
 static void fire(struct leat_waits *w, struct leat_wait *wait)
 {
     int armed = WAIT_ARMED;
 
+    unlist(w, wait);
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
     leat_actor_wake(w->executor, wait->actor);
     count_down(w);
 }
 
+/* The epoll set holds a descriptor once, so all that wait for it are woken, in whichever direction;
+ * one that finds it not ready waits again. */
+static void fire_all(struct leat_waits *w, int fd)
+{
+    struct leat_wait *next;
+
+    for (struct leat_wait *wait = w->waiting; wait; wait = next) {
+        next = wait->next;
+        if (wait->fd == fd || (wait->timed && wait->timer_fd == fd))
+            fire(w, wait);
+    }
+}
+
+static int watch(struct leat_waits *w, int fd, uint32_t events)
+{
+    struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.fd = fd};
+
+    if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) == 0)
+        return 0;
+    if (errno == ENOENT && epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
+        return 0;
+    return -errno;
+}
+
+static uint32_t events_wanted(const struct leat_waits *w, int fd)
+{
+    uint32_t events = 0;
+
+    for (const struct leat_wait *wait = w->waiting; wait; wait = wait->next)
+        if (wait->fd == fd)
+            events |= wait->events;
+    return events;
+}
+
+/* One that was waited for by a wait that is no longer listed. */
+static void unwatch(struct leat_waits *w, int fd)
+{
+    uint32_t events = fd >= 0 ? events_wanted(w, fd) : 0;
+
+    if (events)
+        (void)watch(w, fd, events);
+    else if (fd >= 0)
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* gone already: as good */
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 void leat_waits_fire(struct leat_waits *w)
 {
     struct epoll_event ready[FIRE_MAX];
     int n;
 
-    pthread_mutex_lock(&w->firing);
+    pthread_mutex_lock(&w->lock);
     n = epoll_wait(w->epoll_fd, ready, FIRE_MAX, 0);
     for (int i = 0; i < n; i++)
-        fire(w, ready[i].data.ptr);
-    pthread_mutex_unlock(&w->firing);
+        fire_all(w, ready[i].data.fd);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void unset_due(struct leat_waits *w, struct leat_wait *wait)
@@ -93,7 +164,9 @@ bool leat_waits_due(struct leat_waits *w, uint64_t until)
         return false;
     leat_clock_set(&w->executor->clock, first->due_ns);
     unset_due(w, first);
+    pthread_mutex_lock(&w->lock);
     fire(w, first);
+    pthread_mutex_unlock(&w->lock);
     return true;
 }
 
@@ -117,17 +190,6 @@ void leat_wait_done(struct leat_wait *wait)
     wait->timer_fd = -1;
 }
 
-static int watch(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t events)
-{
-    struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.ptr = wait};
-
-    if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) == 0)
-        return 0;
-    if (errno == ENOENT && epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
-        return 0;
-    return -errno;
-}
-
 static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
     struct itimerspec when = {
@@ -137,7 +199,7 @@ static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
         wait->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (wait->timer_fd < 0 || timerfd_settime(wait->timer_fd, 0, &when, NULL) < 0)
         return -errno;
-    return watch(w, wait, wait->timer_fd, EPOLLIN);
+    return watch(w, wait->timer_fd, EPOLLIN);
 }
 
 int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable, uint64_t ms)
@@ -148,31 +210,28 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
     if (ms > LEAT_DURATION_MAX_MS)
         ms = LEAT_DURATION_MAX_MS;
+    pthread_mutex_lock(&w->lock);
     wait->timed = ms > 0;
     wait->used = true;
+    wait->fd = fd;
+    wait->events = writable ? EPOLLOUT : EPOLLIN;
     atomic_fetch_add(&w->armed, 1);
     atomic_store(&wait->state, WAIT_ARMED);
+    enlist(w, wait);
     if (ms > 0 && w->executor->clock.is_virtual)
         set_due(w, wait, ms);
     else if (ms > 0)
         r = watch_time(w, wait, ms);
-    if (r == 0 && fd >= 0) {
-        wait->fd = fd;
-        r = watch(w, wait, fd, writable ? EPOLLOUT : EPOLLIN);
-        if (r == -EPERM) { /* a file or device that is always ready */
-            fire(w, wait);
-            r = 0;
-        }
+    if (r == 0 && fd >= 0)
+        r = watch(w, fd, events_wanted(w, fd));
+    if (r == -EPERM) { /* a file or device that is always ready */
+        fire(w, wait);
+        r = 0;
     }
+    pthread_mutex_unlock(&w->lock);
     if (r < 0)
         leat_wait_clear(w, wait);
     return r;
-}
-
-static void unwatch(struct leat_waits *w, int fd)
-{
-    if (fd >= 0)
-        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* gone already: as good */
 }
 
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
@@ -182,12 +241,13 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
     if (!wait->used)
         return;
     unset_due(w, wait);
+    pthread_mutex_lock(&w->lock);
+    unlist(w, wait);
     unwatch(w, wait->fd);
     unwatch(w, wait->timer_fd);
+    pthread_mutex_unlock(&w->lock);
     wait->fd = -1;
     wait->used = false;
-    pthread_mutex_lock(&w->firing); /* a batch may hold an event for it */
-    pthread_mutex_unlock(&w->firing);
 }
 
 /* From here on the descriptor may be closed, and its number another one's. What has fired is off; only
@@ -198,8 +258,11 @@ bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 
     if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
         return false;
-    if (wait->timed)
+    if (wait->timed) {
+        pthread_mutex_lock(&w->lock);
         unwatch(w, wait->fd);
+        pthread_mutex_unlock(&w->lock);
+    }
     wait->fd = -1;
     return true;
 }

@@ -15,8 +15,9 @@
 
 struct leat_waits {
     int epoll_fd;
-    pthread_mutex_t firing; /* held while events of a batch are at work */
-    atomic_uint armed;      /* waits that will wake somebody */
+    pthread_mutex_t lock; /* of the epoll set and of the list; held while a batch of events fires */
+    struct leat_wait *waiting; /* the waits that are armed, in no order */
+    atomic_uint armed;         /* how many */
     struct leat_executor *executor;
     struct leat_wait *due; /* virtual time: the timers that are set, in no order */
 };
@@ -24,12 +25,15 @@ struct leat_waits {
 struct leat_wait {
     struct leat_actor *actor;
     atomic_int state;
-    int fd;          /* in the epoll set, or -1 */
+    int fd;          /* in the epoll set, or -1; other waits may be for the same one */
+    uint32_t events; /* of fd */
     int timer_fd;    /* made when first needed, or -1 */
     bool used;       /* armed since it was last cleared */
     bool timed;      /* time is waited for, too */
     uint64_t due_ns; /* virtual time: when, 0: no timer is set */
     struct leat_wait *next_due;
+    bool listed; /* among `waiting` */
+    struct leat_wait *next;
 };
 
 int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor);

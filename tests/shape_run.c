@@ -50,8 +50,7 @@ static void set_up(struct run *run, const struct shape_config *config)
             if (!other->ended_fd)
                 other->ended_fd = eventfd(0, EFD_CLOEXEC);
             ASSERT_GT(other->ended_fd, 0);
-            io->after_fd = dup(other->ended_fd); /* a wait is for a descriptor of its own */
-            ASSERT_GT(io->after_fd, 0);
+            io->after_fd = other->ended_fd;
         }
     }
     run->sources[0].settings = (struct leat_settings){
@@ -68,8 +67,6 @@ static void tear_down(struct run *run)
     for (int i = 0; i < run->shape->n_sinks; i++) {
         if (run->sinks[i].ended_fd)
             close(run->sinks[i].ended_fd);
-        if (run->sinks[i].after_fd)
-            close(run->sinks[i].after_fd);
         memio_free(&run->sinks[i]);
     }
     free(run->sources);

@@ -52,6 +52,43 @@ TEST(test_the_end_of_a_wait_leaves_another_of_the_same_number)
     }
 }
 
+/* The epoll set holds a descriptor once. */
+TEST(test_two_waits_for_one_descriptor_are_both_woken)
+{
+    for (unsigned clears = 0; clears < 2; clears++) {
+        struct leat_actor actors[2] = {{.run = run_nothing}, {.run = run_nothing}};
+        struct leat_executor executor;
+        struct leat_waits waits;
+        struct leat_wait first, second;
+        int a[2];
+
+        test_context("the first is %s", clears ? "given up" : "waited for");
+        ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
+        ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+        leat_wait_init(&first, &actors[0]);
+        leat_wait_init(&second, &actors[1]);
+        ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
+        ASSERT_EQ(leat_wait_arm(&waits, &first, a[0], false, 0), 0);
+        ASSERT_EQ(leat_wait_arm(&waits, &second, a[0], false, 86400000), 0);
+        ASSERT_EQ(atomic_load(&waits.armed), 2);
+        if (clears)
+            leat_wait_clear(&waits, &first);
+        ASSERT_EQ(write(a[1], "a", 1), 1);
+        leat_waits_fire(&waits);
+        ASSERT_EQ(leat_wait_fired(&waits, &first), !clears);
+        ASSERT(leat_wait_fired(&waits, &second));
+        ASSERT_EQ(atomic_load(&waits.armed), 0);
+        leat_wait_clear(&waits, &first);
+        leat_wait_clear(&waits, &second);
+        leat_wait_done(&first);
+        leat_wait_done(&second);
+        leat_waits_done(&waits);
+        leat_executor_done(&executor);
+        close(a[0]);
+        close(a[1]);
+    }
+}
+
 struct firing {
     struct leat_waits *waits;
     atomic_bool stop;
