@@ -75,11 +75,12 @@ static void run_seed(uint64_t seed)
     shape_free(shape);
 }
 
-/* Most of the time goes into page faults if each large block is mapped anew. */
+/* Most of the time goes into page faults if each large block is mapped anew. A wish: sanitizers have
+ * an allocator of their own. */
 static void keep_memory(void)
 {
-    ASSERT_EQ(mallopt(M_MMAP_THRESHOLD, 1 << 30), 1);
-    ASSERT_EQ(mallopt(M_TRIM_THRESHOLD, 1 << 30), 1);
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 static void test_shapes(void)
