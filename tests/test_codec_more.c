@@ -465,6 +465,25 @@ TEST(test_more_threads_than_fit_change_nothing)
         SKIP(missing, "built without a library");
 }
 
+/* "hello hello hello" with a window of 32 MiB, and a length of the stream that ends too early. */
+TEST(test_brotli_streams_with_a_large_window_are_decoded)
+{
+    static const char text[] = "hello hello hello",
+                      stream[] = "\x11\x19\x20\0\x02hello hello hello\x03";
+    struct memio io;
+
+    if (!in_this_build("unbrotli"))
+        SKIP(1, "built without a library");
+    for (size_t piece = 0; piece < 6; piece++) {
+        if (codec_run(&io, "unbrotli", stream, sizeof(stream) - 1, piece) != 0)
+            FAIL("%s", io.error.text);
+        ASSERT_BYTES_EQ(io.out, io.out_len, text, sizeof(text) - 1);
+        memio_free(&io);
+        ASSERT_EQ(codec_run(&io, "unbrotli", stream, sizeof(stream) - 2, piece), LEAT_ETRUNCATED);
+        memio_free(&io);
+    }
+}
+
 /* A frame without content, between two skippable ones, and one that needs a dictionary. */
 TEST(test_lz4_frames_of_other_kinds)
 {

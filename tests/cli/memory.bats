@@ -109,3 +109,14 @@ bomb() {
     wait_for gone "$pid"
     [ "$kib" -le "$PEAK_KIB" ]
 }
+
+@test "the large window of a brotli stream counts against the limit" {
+    needs brotli
+    has_stage unbrotli
+    log_lines 400000 >log
+    brotli --large_window=25 -q 5 -c log >log.br
+    leat unbrotli <log.br | cmp - log
+    run leat --memory=16M unbrotli : null <log.br
+    is 7
+    has 'raise --memory'
+}

@@ -13,14 +13,12 @@
 #define FLAG_DICTIONARY 0x01u
 #define FLAG_RESERVED 0x02u
 #define FLAG_SUM 0x04u
-#define FLAG_SIZE 0x08u
 #define FLAG_BLOCK_SUMS 0x10u
 #define FLAG_INDEPENDENT 0x20u
 #define VERSION_SHIFT 6u
 #define BLOCK_CODE_LEAST 4u
 #define BLOCK_RESERVED 0x8fu
 #define HEADER_LEAST 7u
-#define SIZE_BYTES 8u
 #define WORD 4u /* a block's size, or a checksum */
 #define STORED 0x80000000u
 
@@ -38,7 +36,7 @@ bool leat_lz4_for_lanes(const uint8_t *first)
 
 size_t leat_lz4_header_len(const uint8_t *first)
 {
-    return HEADER_LEAST + (first[4] & FLAG_SIZE ? SIZE_BYTES : 0);
+    return HEADER_LEAST + (first[4] & LEAT_LZ4_FLAG_SIZE ? LEAT_LZ4_SIZE_BYTES : 0);
 }
 
 static unsigned note_of(const uint8_t *first)

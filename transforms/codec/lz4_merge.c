@@ -31,7 +31,7 @@ static int frame_begins(struct leat_stage *stage, struct leat_lz4_merge *m)
     leat_xxh32_reset(m->sum);
     m->in_frame = m->had_frame = true;
     m->has_sum = info.contentChecksumFlag == LZ4F_contentChecksumEnabled;
-    m->has_size = info.contentSize > 0;
+    m->has_size = m->first[4] & LEAT_LZ4_FLAG_SIZE;
     m->size = info.contentSize;
     m->total = 0;
     return 0;
@@ -45,8 +45,7 @@ static int blocks_end(struct leat_stage *stage, struct leat_lz4_merge *m,
     if (!result->ended)
         return 0; /* if the input is over, too, that is truncation */
     if (m->has_size && m->size != m->total)
-        return leat_fail_at(stage, LEAT_ECORRUPT, m->piece.offset,
-                            "invalid lz4 data: ERROR_frameSize_wrong");
+        return leat_fail_at(stage, LEAT_ECORRUPT, m->piece.offset, LEAT_LZ4_WRONG_SIZE);
     if (m->has_sum && leat_xxh32_get(m->sum) != result->sum)
         return leat_fail_at(stage, LEAT_ECORRUPT, m->piece.offset,
                             "the lz4 frame's checksum does not match");

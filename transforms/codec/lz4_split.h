@@ -10,6 +10,9 @@
 #include "stage.h"
 #include "xxh32.h"
 
+#define LEAT_LZ4_FLAG_SIZE 0x08u /* of a frame's header: the size of the contents follows */
+#define LEAT_LZ4_SIZE_BYTES 8u
+#define LEAT_LZ4_WRONG_SIZE "the lz4 frame does not hold as many bytes as its header states"
 #define LEAT_LZ4_BLOCK_MAX ((size_t)4 << 20)
 #define LEAT_LZ4_PIECE ((size_t)1 << 20) /* a piece ends with the block that reaches this */
 #define LEAT_LZ4_FIRST 6u                /* bytes of a frame that tell its kind */

@@ -3,6 +3,9 @@
 #if HAVE_LZMA
 
 #include "lzma_aid.h"
+
+#include <string.h>
+
 #include "expansion.h"
 
 #define BLOCK_MIN ((uint64_t)1 << 20)
@@ -61,17 +64,19 @@ void leat_lzma_close(struct leat_lzma *lzma)
 
 int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what)
 {
+    /* The header of xz has a CRC: it states what it was meant to state. */
+    int unknown = strcmp(what, "xz") == 0 ? LEAT_EUNSUPPORTED : LEAT_ECORRUPT;
+
     switch (code) {
     case LZMA_MEM_ERROR:
         return LEAT_ENOMEM; /* leat_alloc has said it, with the figures */
     case LZMA_FORMAT_ERROR: /* said of the first header only */
         return leat_fail_at(stage, LEAT_ECORRUPT, 0, "not in %s format", what);
     case LZMA_OPTIONS_ERROR:
-        return leat_fail(stage, LEAT_ECORRUPT, "%s data with options that liblzma does not know",
-                         what);
+        return leat_fail(stage, unknown, "%s data with options that liblzma does not know", what);
     case LZMA_UNSUPPORTED_CHECK:
-        return leat_fail(stage, LEAT_ECORRUPT,
-                         "%s data with a kind of check that liblzma does not know", what);
+        return leat_fail(stage, unknown, "%s data with a kind of check that liblzma does not know",
+                         what);
     case LZMA_DATA_ERROR:
         return leat_fail(stage, LEAT_ECORRUPT, "invalid %s data, or its check does not match",
                          what);

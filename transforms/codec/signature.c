@@ -1,7 +1,8 @@
 /* signature.c - which format data is in, by its first bytes.
  *
- * A format is one line of the table: its first bytes, and the decoder that it shares with its own
- * stage. zlib and raw deflate have no first bytes to know them by.
+ * A format is one line of the table: its magic number, and the decoder that it shares with its own
+ * stage. Only the magic number counts, so that the decoder sees a header with a damaged field after it
+ * and says what is wrong; as plain data it would go through. zlib and raw deflate have no magic number.
  */
 
 #include "signature.h"
@@ -14,15 +15,12 @@ struct signature {
 };
 
 static const struct signature signatures[] = {
-    {"\x1f\x8b\x08", 3, NULL, &leat_decoder_gzip},
+    {"\x1f\x8b", 2, NULL, &leat_decoder_gzip},
     {"\x28\xb5\x2f\xfd", 4, NULL, &leat_decoder_zstd},
     {"\x50\x2a\x4d\x18", 4, "\xf0\xff\xff\xff", &leat_decoder_zstd}, /* a skippable frame */
-    {"\x1f\x9d\x80", 3, "\xff\xff\x60", &leat_decoder_compress},
-#if HAVE_BZ2 /* "BZh" and a digit, and the magic number of a block or of the end */
-    {"BZh0\x31\x41\x59\x26\x53\x59", 10, "\xff\xff\xff\xf0\xff\xff\xff\xff\xff\xff",
-     &leat_decoder_bzip2},
-    {"BZh0\x17\x72\x45\x38\x50\x90", 10, "\xff\xff\xff\xf0\xff\xff\xff\xff\xff\xff",
-     &leat_decoder_bzip2},
+    {"\x1f\x9d", 2, NULL, &leat_decoder_compress},
+#if HAVE_BZ2
+    {"BZh", 3, NULL, &leat_decoder_bzip2},
 #endif
 #if HAVE_LZ4
     {"\x04\x22\x4d\x18", 4, NULL, &leat_decoder_lz4},
@@ -30,7 +28,7 @@ static const struct signature signatures[] = {
 #endif
 #if HAVE_LZMA
     {"\xfd\x37\x7a\x58\x5a\x00", 6, NULL, &leat_decoder_xz},
-    {"LZIP\x00", 5, "\xff\xff\xff\xff\xf0", &leat_decoder_lzip},
+    {"LZIP", 4, NULL, &leat_decoder_lzip},
     /* It has no signature: the usual coder's parameters, a dictionary of whole 256 bytes, and a length
      * that is not stated, as encoders that stream write it. */
     {"\x5d\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 13,

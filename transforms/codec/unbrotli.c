@@ -26,7 +26,12 @@ static int unbrotli_open(struct leat_stage *stage)
     struct unbrotli *b = leat_state(stage);
 
     b->decoder = BrotliDecoderCreateInstance(alloc, release, stage);
-    return b->decoder ? 0 : LEAT_ENOMEM;
+    if (!b->decoder)
+        return LEAT_ENOMEM;
+    /* The window counts against the pipeline's limit, so it needs no limit of its own. */
+    if (!BrotliDecoderSetParameter(b->decoder, BROTLI_DECODER_PARAM_LARGE_WINDOW, 1))
+        return leat_fail(stage, LEAT_EINTERNAL, "libbrotlidec has no large windows");
+    return 0;
 }
 
 static void unbrotli_close(struct leat_stage *stage)
@@ -99,9 +104,10 @@ static int unbrotli_step(struct leat_stage *stage, struct leat_in *in, struct le
 const struct leat_stage_type leat_stage_unbrotli = {
     .name = "unbrotli",
     .summary = "decompress brotli (.br)",
-    .manual = "Reads one stream, with a window of at most 16 MiB (\"large window\" streams are "
-              "refused). Truncation and anything after the stream are errors. The format has no "
-              "checksum: damage may go unnoticed.",
+    .manual =
+        "Reads one stream. Its window counts against --memory; that is at most 16 MiB, and up to "
+        "1 GiB in a stream that brotli --large_window made. Truncation and anything after the stream are errors. The format has no "
+        "checksum: damage may go unnoticed.",
     .examples = "read big.log : brotli -1 : unbrotli : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

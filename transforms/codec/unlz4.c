@@ -24,6 +24,7 @@
 #define MAGIC_SKIPPABLE_MASK 0xfffffff0u
 #define MAGIC_LEN 4u
 #define DESCRIPTOR_LEN 2u /* what the header's first two bytes tell is needed before liblz4 runs */
+#define FIRST_MAX (MAGIC_LEN + DESCRIPTOR_LEN + LEAT_LZ4_SIZE_BYTES)
 #define FLAG_DICTIONARY 1u
 #define BLOCK_CODE_LEAST 4u
 #define CONTEXT_BYTES ((uint64_t)1024)
@@ -36,11 +37,14 @@
 struct unlz4 {
     LZ4F_dctx *context;
     enum { AT_MAGIC, AT_DESCRIPTOR, IN_HEADER, IN_FRAME, IN_LEGACY, OUT_LEGACY } place;
-    uint8_t first[MAGIC_LEN + DESCRIPTOR_LEN]; /* have of them are there, first_pos are handed on */
+    uint8_t first[FIRST_MAX]; /* have of them are there, first_pos are handed on */
     size_t have, first_pos;
     uint64_t frame_at; /* byte offset of the frame */
     uint64_t charged;  /* for the largest block so far */
     bool later_frame;  /* it is not the first one */
+    bool
+        states_empty; /* its header states a size of 0, which liblz4 takes for one that is not known */
+    bool any;         /* something has come out of the frame */
     /* The legacy format: a block's length (in `first`), the block, and what is in it. */
     uint8_t *packed, *plain;
     size_t packed_len, packed_have, plain_len, plain_pos;
@@ -99,6 +103,12 @@ static int read_descriptor(struct leat_stage *stage, struct unlz4 *z, struct lea
 {
     int r = fill_first(stage, z, in, MAGIC_LEN + DESCRIPTOR_LEN);
 
+    z->states_empty = z->any = false;
+    if (r == LEAT_END && z->first[MAGIC_LEN] & LEAT_LZ4_FLAG_SIZE) {
+        r = fill_first(stage, z, in, FIRST_MAX);
+        z->states_empty =
+            leat_get_le(z->first + MAGIC_LEN + DESCRIPTOR_LEN, LEAT_LZ4_SIZE_BYTES) == 0;
+    }
     if (r != LEAT_END)
         return r;
     if (z->first[MAGIC_LEN] & FLAG_DICTIONARY)
@@ -111,7 +121,7 @@ static int read_descriptor(struct leat_stage *stage, struct unlz4 *z, struct lea
     return LEAT_END;
 }
 
-static int fail_lz4(struct leat_stage *stage, size_t code)
+static int fail_lz4(struct leat_stage *stage, const struct unlz4 *z, size_t code)
 {
     const char *name = LZ4F_getErrorName(code);
 
@@ -121,6 +131,8 @@ static int fail_lz4(struct leat_stage *stage, size_t code)
         return leat_fail(stage, LEAT_ECORRUPT, "the lz4 frame's checksum does not match");
     if (strcmp(name, "ERROR_blockChecksum_invalid") == 0)
         return leat_fail(stage, LEAT_ECORRUPT, "an lz4 block's checksum does not match");
+    if (strcmp(name, "ERROR_frameSize_wrong") == 0)
+        return leat_fail_at(stage, LEAT_ECORRUPT, z->frame_at, LEAT_LZ4_WRONG_SIZE);
     return leat_fail(stage, LEAT_ECORRUPT, "invalid lz4 data: %s", name);
 }
 
@@ -139,9 +151,10 @@ static int decode(struct leat_stage *stage, struct unlz4 *z, const uint8_t *data
             return LEAT_MORE;
         r = LZ4F_decompress(z->context, to, &made, data + *ret_taken, &taken, NULL);
         if (LZ4F_isError(r))
-            return fail_lz4(stage, r);
+            return fail_lz4(stage, z, r);
         *ret_taken += taken;
         leat_commit(out, made);
+        z->any = z->any || made > 0;
         if (r == 0)
             return LEAT_END;
         if (*ret_taken == n && made < room)
@@ -179,6 +192,8 @@ static int run_frame(struct leat_stage *stage, struct unlz4 *z, struct leat_in *
     if (r == LEAT_END) {
         z->place = AT_MAGIC;
         z->have = 0;
+        if (z->states_empty && z->any)
+            return leat_fail_at(stage, LEAT_ECORRUPT, z->frame_at, LEAT_LZ4_WRONG_SIZE);
         return LEAT_END;
     }
     if (leat_reserve(out, &to) > 0 && in->pos == in->len && in->end)
@@ -375,8 +390,8 @@ const struct leat_stage_type leat_stage_unlz4 = {
     .summary = "decompress lz4 (.lz4)",
     .manual =
         "Reads any number of frames, one after the other, passes over skippable ones, and reads the "
-        "legacy format as well. Truncation, anything else after the last frame, and a checksum that "
-        "does not match are errors. A frame without checksums, and the legacy format, which has "
+        "legacy format as well. Truncation, anything else after the last frame, and a checksum or a "
+        "size that does not match are errors. A frame without checksums, and the legacy format, which has "
         "none, may be damaged unnoticed; and a legacy file that was cut between two blocks cannot "
         "be told from a whole one. Frames that need a dictionary are refused.\n\n"
         "Frames of independent blocks, which are those that our lz4 and the lz4 command write, are "

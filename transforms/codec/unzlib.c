@@ -59,7 +59,8 @@ static int read_header(struct leat_stage *stage, struct unzlib *z, struct leat_i
     if ((cmf & CM_MASK) != CM_DEFLATE || cmf >> 4 > CINFO_MAX || (cmf * 256 + flg) % 31 != 0)
         return leat_fail_at(stage, LEAT_ECORRUPT, 0, "not in zlib format (incorrect header check)");
     if (flg & FLAG_DICT)
-        return leat_fail_at(stage, LEAT_ECORRUPT, 0, "needs a preset dictionary");
+        return leat_fail_at(stage, LEAT_EUSAGE, 0,
+                            "needs a preset dictionary, and dictionaries are not read");
     z->place = IN_DATA;
     return LEAT_END;
 }

@@ -28,6 +28,7 @@ struct unzstd {
     uint8_t header[LEAT_ZSTD_HEADER_MAX]; /* header_have bytes are there */
     size_t header_have;
     uint64_t frame_at;      /* byte offset of the frame */
+    uint64_t content, made; /* bytes that its header states, and that have come out of it */
     uint64_t skip;          /* bytes left of a skippable one */
     uint64_t charged;       /* for the largest window so far */
     bool later_frame;       /* it is not the first one */
@@ -137,8 +138,21 @@ static int begin_frame(struct leat_stage *stage, struct unzstd *z)
         return fail_zstd(stage, r);
     if (in.pos < in.size)
         return leat_fail(stage, LEAT_EINTERNAL, "libzstd did not take the frame header");
+    z->content = f.content;
+    z->made = 0;
     z->place = IN_FRAME;
     return LEAT_END;
+}
+
+/* libzstd compares the size with the header's only at the end of a block that is not empty. */
+static int end_frame(struct leat_stage *stage, struct unzstd *z)
+{
+    z->place = AT_FRAME;
+    if (z->content == UINT64_MAX || z->content == z->made)
+        return LEAT_END;
+    return leat_fail_at(stage, LEAT_ECORRUPT, z->frame_at,
+                        "the zstd frame holds %llu bytes, and its header states %llu",
+                        (unsigned long long)z->made, (unsigned long long)z->content);
 }
 
 /* Returns LEAT_END when a frame begins. */
@@ -190,12 +204,11 @@ static int read_frame(struct leat_stage *stage, struct unzstd *z, struct leat_in
         r = ZSTD_decompressStream(z->context, &to, &from);
         in->pos = from.pos;
         leat_commit(out, to.pos);
+        z->made += to.pos;
         if (ZSTD_isError(r))
             return fail_zstd(stage, r);
-        if (r == 0) {
-            z->place = AT_FRAME;
-            return LEAT_END;
-        }
+        if (r == 0)
+            return end_frame(stage, z);
         if (to.pos == to.size || in->pos < in->len)
             continue; /* there may be more in the library */
         if (in->end)
@@ -376,15 +389,16 @@ static const struct leat_split split = {
 const struct leat_stage_type leat_stage_unzstd = {
     .name = "unzstd",
     .summary = "decompress zstd (.zst)",
-    .manual = "Reads any number of frames, one after the other, and passes over skippable ones. "
-              "Truncation, anything else after the last frame, and a checksum that does not match "
-              "are errors. A frame without a checksum may be damaged unnoticed, and so may a file "
-              "that was cut just between two frames.\n\n"
-              "Several frames, as zstd --seekable and pzstd write them, are decoded by as many "
-              "workers as there are threads.\n\n"
-              "The window of a frame counts against --memory; a frame that needs more fails with "
-              "both figures. The file of --dict counts, too, and what libzstd makes of it, "
-              "for each worker.",
+    .manual =
+        "Reads any number of frames, one after the other, and passes over skippable ones. "
+        "Truncation, anything else after the last frame, and a checksum or a size that does not "
+        "match are errors. A frame without a checksum may be damaged unnoticed, and so may a file "
+        "that was cut just between two frames.\n\n"
+        "Several frames, as zstd --seekable and pzstd write them, are decoded by as many "
+        "workers as there are threads.\n\n"
+        "The window of a frame counts against --memory; a frame that needs more fails with "
+        "both figures. The file of --dict counts, too, and what libzstd makes of it, "
+        "for each worker.",
     .examples = "read big.log : zstd : unzstd : count -l\n"
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,
