@@ -140,6 +140,8 @@ struct origin {
 /* message_error - `origin` may be NULL; `status` is the exit status that follows. */
 void message_error(const struct config *config, const struct leat_error *error,
                    const struct origin *origin, int status);
+/* error_offset_of - what the offset of an error counts in: "file", "stream", "text" or "none". */
+const char *error_offset_of(const struct leat_error *error);
 /* message_fail - an error of the command's own; returns the exit status of code. */
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
 /* out_write - text to standard output, all of it. Returns an exit status. */

@@ -58,13 +58,20 @@ static void add_stage(struct buf *b, const struct job *job, const struct leat_ev
 
 static void add_error(struct buf *b, const struct leat_error *e)
 {
-    char line[700];
+    char line[1024];
 
     leat_error_format(e, line, sizeof line);
     buf_add(b, ",\"code\":");
     buf_json(b, leat_error_name(e->code));
     buf_add(b, ",\"exit\":%d,\"error\":", leat_exit_status(e->code));
     buf_json(b, line);
+    if (e->file[0]) {
+        buf_add(b, ",\"file\":");
+        buf_json(b, e->file);
+    }
+    if (e->has_offset)
+        buf_add(b, ",\"offset\":%llu,\"offset_of\":\"%s\"", (unsigned long long)e->offset,
+                error_offset_of(e));
 }
 
 int log_event(int fd, const struct job *job, const struct leat_event *e)

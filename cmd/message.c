@@ -136,6 +136,16 @@ static void add_excerpt(struct buf *b, const struct config *c, const struct plac
 
 /* --- the message ------------------------------------------------------------------------------ */
 
+const char *error_offset_of(const struct leat_error *e)
+{
+    static const char *const names[] = {
+        [LEAT_OFFSET_NONE] = "none", [LEAT_OFFSET_STREAM] = "stream", [LEAT_OFFSET_FILE] = "file",
+        [LEAT_OFFSET_TEXT] = "text", [LEAT_OFFSET_WORD] = "none",
+    };
+
+    return names[e->offset_of];
+}
+
 static void add_json(struct buf *b, const struct leat_error *e, const struct origin *origin,
                      int status)
 {
@@ -156,10 +166,14 @@ static void add_json(struct buf *b, const struct leat_error *e, const struct ori
         buf_add(b, "%" PRIu64, e->offset);
     else
         buf_add(b, "null");
-    if (origin && origin->name) {
+    if (e->has_offset)
+        buf_add(b, ",\"offset_of\":\"%s\"", error_offset_of(e));
+    if (e->file[0] || (origin && origin->name)) {
         buf_add(b, ",\"file\":");
-        buf_json(b, origin->name);
+        buf_json(b, e->file[0] ? e->file : origin->name);
     }
+    if (e->sys_errno > 0 && strerrorname_np(e->sys_errno))
+        buf_add(b, ",\"errno\":\"%s\"", strerrorname_np(e->sys_errno));
     buf_add(b, ",\"text\":");
     buf_json(b, e->text[0] ? e->text : leat_strerror(e->code));
     buf_add(b, "}\n");

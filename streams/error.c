@@ -2,8 +2,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "leat.h"
+#include "plan.h"
 
 static const struct error_entry {
     int code, status;
@@ -51,7 +52,7 @@ int leat_exit_status(int code)
 
 void leat_error_format(const struct leat_error *error, char *buf, size_t size)
 {
-    char stage[64] = "", where[48] = "";
+    char stage[64] = "", where[48] = "", file[sizeof(struct leat_shown) + 4] = "";
 
     if (error->stage_name[0] && error->stage > 0)
         snprintf(stage, sizeof stage, "%s (#%d): ", error->stage_name, error->stage);
@@ -59,6 +60,10 @@ void leat_error_format(const struct leat_error *error, char *buf, size_t size)
         snprintf(stage, sizeof stage, "%s: ", error->stage_name);
     if (error->has_offset)
         snprintf(where, sizeof where, " (byte %" PRIu64 ")", error->offset);
-    snprintf(buf, size, "%s%s%s", stage, error->text[0] ? error->text : leat_strerror(error->code),
-             where);
+    if (strcmp(error->file, "-") == 0)
+        snprintf(file, sizeof file, "standard input: ");
+    else if (error->file[0])
+        snprintf(file, sizeof file, "%s: ", leat_shown(error->file).text);
+    snprintf(buf, size, "%s%s%s%s", stage, file,
+             error->text[0] ? error->text : leat_strerror(error->code), where);
 }

@@ -29,7 +29,14 @@ struct leat_stage_type;
 #define LEAT_PRINTF(f, a)
 #endif
 
-/* Error codes: code, number, exit status of the command, message. */
+/* Error codes: code, number, exit status of the command, message.
+ *
+ * Data that a decoder refuses is ECORRUPT or ETRUNCATED, also where a checksum or a size of the format
+ * itself does not match: some libraries do not tell that from other damage. ECHECKSUM is a digest other
+ * than the one that the user expected (--expect, --check). EUSAGE is data that needs a dictionary, and
+ * EUNSUPPORTED data that states, under a checksum of the header, features that the library lacks. Errors
+ * of the system are EIO, but for those that have a code of their own; leat_error.sys_errno tells them
+ * apart. */
 #define LEAT_ERRORS(X)                                                                             \
     X(EIO, -1, 1, "input/output error")                                                            \
     X(ENOENT, -2, 1, "no such file")                                                               \
@@ -63,17 +70,33 @@ LEAT_API int leat_exit_status(int code);
 /* leat_error_name - the code's name, such as "ECORRUPT". Never NULL. */
 LEAT_API const char *leat_error_name(int code);
 
+/* In which row of things leat_error.offset counts, bytes from 0. */
+enum leat_offset_kind {
+    LEAT_OFFSET_NONE,   /* no place is known; has_offset is false */
+    LEAT_OFFSET_STREAM, /* in the stage's input (a source's: in its output) */
+    LEAT_OFFSET_FILE,   /* in the file `file` */
+    LEAT_OFFSET_TEXT,   /* in the text that the pipeline was built from */
+    LEAT_OFFSET_WORD,   /* it is the number of a word from 1, of those that the pipeline was built
+                         * from; has_offset is false */
+};
+
 /* What went wrong, once: the root cause. */
 struct leat_error {
     int code;            /* 0, or LEAT_E* */
     int stage;           /* number of the stage from 1 as in `leat explain`, 0: no single stage */
     char stage_name[32]; /* "" if no single stage */
     bool has_offset;
-    uint64_t offset; /* byte offset in the stage's input (a source's: in its output) */
-    char text[480];  /* what, where, what to do; one line, no newline */
+    enum leat_offset_kind offset_of;
+    uint64_t offset;
+    /* The file of `read` that holds the offset, as its operand names it ("-": standard input beside
+     * other files), where the stage's input is what `read` gave, unchanged; else "". Of a name that is
+     * too long, the end. Not quoted: it may hold any byte but NUL. */
+    char file[256];
+    int sys_errno;  /* of the failed system call, such as ENOSPC; 0: none, or not known */
+    char text[480]; /* what, where, what to do; one line, no newline */
 };
 
-/* leat_error_format - the command's line for an error: `STAGE (#3): what (byte N)`.
+/* leat_error_format - the command's line for an error: `STAGE (#3): FILE: what (byte N)`.
  * Writes at most size bytes, the terminating NUL included. */
 LEAT_API void leat_error_format(const struct leat_error *error, char *buf, size_t size);
 

@@ -104,6 +104,7 @@ static int fail_text(struct lexer *x, size_t at, int code)
 {
     if (x->error) {
         x->error->has_offset = true;
+        x->error->offset_of = LEAT_OFFSET_TEXT;
         x->error->offset = at;
     }
     return code;

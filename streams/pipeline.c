@@ -149,6 +149,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         free(p->infos[i].side.data);
         free(p->infos[i].text);
         leat_small_files_free(&p->pool, p->infos[i].files);
+        free(p->infos[i].files_read);
     }
     leat_sums_free(p->sums);
     leat_claims_done(&p->claims);

@@ -31,6 +31,9 @@ static int fail_token(struct build *b, const struct leat_token *token, int code)
     if (b->error) {
         b->error->has_offset = token->has_offset;
         b->error->offset = token->where;
+        b->error->offset_of = token->has_offset  ? LEAT_OFFSET_TEXT
+                              : token->where > 0 ? LEAT_OFFSET_WORD
+                                                 : LEAT_OFFSET_NONE;
         if (!token->has_offset && token->where > 0)
             leat_error_add(b->error, " (word %llu)", (unsigned long long)token->where);
     }

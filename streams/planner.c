@@ -97,6 +97,7 @@ static struct leat_stage_info *new_info(struct leat_planner *pl, const struct le
     info->history = type->split ? type->split->history : 0;
     info->workers = info->lanes_left = 1;
     info->input_name = pl->name;
+    info->input_files = pl->files;
     info->input_binary = pl->binary;
     info->hidden = type == &relay || type == &leat_range_cut;
     info->detached = pl->detached;
@@ -275,9 +276,11 @@ static void carry_on(struct leat_planner *pl, const struct leat_stage_info *info
 
     if (info->type == &leat_stage_read) {
         pl->name = files->n == 1 ? files->v[0] : "-";
+        pl->files = info->files_read;
         pl->binary = false;
     } else if (!(info->flags & LEAT_PASS_THROUGH)) {
         pl->name = "-";
+        pl->files = NULL;
         pl->binary = (info->flags & LEAT_NO_STDOUT_TTY) != 0;
     }
 }
@@ -362,6 +365,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
 {
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
+    const struct leat_file_map *files = pl->files;
     struct leat_detached *detached = pl->detached;
     bool binary = pl->binary;
     int r = leat_planner_cut(pl);
@@ -371,6 +375,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
         struct leat_edge *e = new_edge(pl);
 
         pl->name = name;
+        pl->files = files;
         pl->binary = binary;
         if (!e || (info->flags & LEAT_DETACHES && detach(pl, detached) < 0))
             return leat_planner_no_memory(pl);
@@ -385,6 +390,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
     pl->cur = on;
     pl->cur_heavy = false;
     pl->name = name;
+    pl->files = files;
     pl->binary = binary;
     pl->detached = detached;
     return r;
@@ -415,6 +421,7 @@ static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
     if (r == 0)
         pl->cur->inlet = node->type->flags & LEAT_PORTS_IN ? LEAT_INLET_PORTS : LEAT_INLET_CONCAT;
     pl->name = "-";
+    pl->files = NULL;
     free(ends);
     return r;
 }
@@ -537,6 +544,12 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     r = plan_node(pl, info);
     if (r < 0)
         return r;
+    if (type == &leat_stage_read) {
+        info->input_files = NULL;
+        info->files_read = leat_read_map(node);
+        if (!info->files_read)
+            return leat_planner_no_memory(pl);
+    }
     r = info->nature == LEAT_SPLIT ? add_split(pl, info) : place_stage(pl, info);
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_map.h"
 #include "io/outfile.h"
 #include "parts.h"
 #include "pipeline.h"
@@ -179,6 +180,11 @@ uint64_t leat_memory_limit(const struct leat_stage *s)
     return s->pipeline->settings.memory;
 }
 
+bool leat_input_file(const struct leat_stage *s, size_t i, struct leat_input_file *ret)
+{
+    return s->info->input_files && leat_file_map_get(s->info->input_files, i, ret);
+}
+
 const char *leat_input_name(const struct leat_stage *s)
 {
     if (s->part_name)
@@ -199,6 +205,39 @@ uint64_t leat_part_size(const struct leat_stage *s)
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
+/* The end of a name that is too long tells more than its beginning. */
+static void copy_name(char *to, size_t size, const char *name)
+{
+    static const char dots[] = "...";
+    size_t n = strlen(name);
+
+    if (n < size)
+        memcpy(to, name, n + 1);
+    else
+        snprintf(to, size, "%s%s", dots, name + n - (size - sizeof dots));
+}
+
+/* Where the input is made of files, the place is one in a file. Data that ends too early has done so in
+ * the file whose end that is. */
+static void place_error(const struct leat_stage *s, struct leat_error *e, bool has_offset,
+                        uint64_t offset)
+{
+    const struct leat_file_map *map = s->info->input_files;
+    bool alone = map && map->names->n == 1 && strcmp(map->names->v[0], "-") == 0;
+    struct leat_input_file file;
+
+    e->has_offset = has_offset;
+    e->offset_of = has_offset ? LEAT_OFFSET_STREAM : LEAT_OFFSET_NONE;
+    e->offset = offset;
+    e->file[0] = '\0';
+    if (!has_offset || !map || alone ||
+        !leat_file_map_find(map, offset, e->code == LEAT_ETRUNCATED, &file))
+        return;
+    copy_name(e->file, sizeof e->file, file.name);
+    e->offset_of = LEAT_OFFSET_FILE;
+    e->offset = offset - file.begin + file.place;
+}
+
 static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t offset,
                    const char *format, va_list args)
 {
@@ -207,8 +246,7 @@ static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t off
     *e = (struct leat_error){.code = code, .stage = s->info->number};
     snprintf(e->stage_name, sizeof e->stage_name, "%s", s->info->name);
     leat_show_v(e->text, sizeof e->text, format, args);
-    e->has_offset = has_offset;
-    e->offset = offset;
+    place_error(s, e, has_offset, offset);
 }
 
 int leat_fail(struct leat_stage *s, int code, const char *format, ...)
@@ -246,7 +284,9 @@ int leat_fail_errno(struct leat_stage *s, int err, const char *format, ...)
     va_start(args, format);
     leat_show_v(text, sizeof text, format, args);
     va_end(args);
-    return leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
+    leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
+    s->failure.sys_errno = err;
+    return code;
 }
 
 int leat_fail_within(struct leat_stage *s, const char *format, ...)
@@ -258,8 +298,7 @@ int leat_fail_within(struct leat_stage *s, const char *format, ...)
     va_start(args, format);
     leat_show_v(e->text + n, sizeof e->text - n, format, args);
     va_end(args);
-    e->has_offset = s->in != NULL;
-    e->offset = s->in ? s->in->offset + s->in->pos : 0;
+    place_error(s, e, s->in != NULL, s->in ? s->in->offset + s->in->pos : 0);
     return e->code;
 }
 

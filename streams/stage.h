@@ -139,6 +139,16 @@ LEAT_API void leat_own_threads(struct leat_stage *stage, unsigned n);
 LEAT_API uint64_t leat_memory_limit(const struct leat_stage *stage);
 /* leat_input_name - the file whose bytes these are, unchanged; "-" if there is no one such file. */
 LEAT_API const char *leat_input_name(const struct leat_stage *stage);
+/* leat_input_file - the i-th file of those whose bytes, one after another and unchanged, are the stage's
+ * input; files without a byte count, too. It is known when a byte of it, or after it, is shown to the
+ * stage. Returns false if it is not known yet, if there is none, or if the input is something else. */
+struct leat_input_file {
+    const char *name;    /* "-": standard input */
+    uint64_t begin, end; /* in the stage's input; end UINT64_MAX: not known yet */
+    uint64_t place;      /* in the file: of the byte that is at `begin` */
+};
+LEAT_API bool leat_input_file(const struct leat_stage *stage, size_t i,
+                              struct leat_input_file *ret);
 /* leat_load - load a shared library that few pipelines need, so that the others start without it;
  * from open or run. It stays loaded.
  *

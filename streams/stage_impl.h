@@ -10,6 +10,7 @@ struct leat_pipeline;
 struct leat_segment;
 struct leat_outfile;
 struct leat_small_file;
+struct leat_file_map;
 
 /* What an option of kind LEAT_OPT_SIDE collects, until the pipeline commits. */
 struct leat_side_output {
@@ -52,7 +53,9 @@ struct leat_stage_info {
     bool has_buffer;
     struct leat_buffer buffer; /* what stands behind it */
     const char *input_name;
-    bool input_binary; /* its input is compressed: not for a terminal */
+    struct leat_file_map *files_read;        /* of a `read`: its own; or NULL */
+    const struct leat_file_map *input_files; /* whose bytes are its input, unchanged; or NULL */
+    bool input_binary;                       /* its input is compressed: not for a terminal */
     struct leat_side_output side;
     struct leat_small_file *files;        /* of leat_read_file */
     bool for_sums;                        /* a digest before an output: its line is for --sums */

@@ -14,6 +14,8 @@ extern const struct leat_stage_type leat_stage_write;
 struct leat_fd *leat_read_current(struct leat_stage *stage, uint64_t *ret_left);
 /* leat_read_moved - n bytes of the current file were moved, 1 or more. */
 void leat_read_moved(struct leat_stage *stage, uint64_t n);
+/* leat_read_map - the files that this `read` will read, none of them open yet. NULL: no memory. */
+struct leat_file_map *leat_read_map(const struct leat_node *node);
 /* leat_read_is_plain, leat_write_is_plain - may the kernel move bytes to or from what this `read` or `write` opens? */
 bool leat_read_is_plain(const struct leat_node *node);
 bool leat_write_is_plain(const struct leat_node *node);

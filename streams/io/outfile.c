@@ -213,7 +213,7 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
         return leat_fail_errno(s, errno, "%s", f->shown);
     f->target_existed = stat(f->path, &st) == 0;
     if (f->target_existed && S_ISDIR(st.st_mode))
-        return leat_fail(s, LEAT_EIO, "%s: is a directory", f->shown);
+        return leat_fail_errno(s, EISDIR, "%s", f->shown);
     if (f->target_existed && !S_ISREG(st.st_mode)) {
         f->kind = OUTFILE_STREAM;
         return open_stream(s, f);

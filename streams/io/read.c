@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../file_map.h"
 #include "../pipeline.h"
 #include "direct.h"
 #include "io.h"
@@ -48,13 +49,18 @@ struct leat_range *leat_read_range(void *state)
 }
 
 static const char *const stdin_name[] = {"-", NULL};
+static const struct leat_strings standard_input = {1, stdin_name};
 
 static const struct leat_strings *files_of(struct leat_stage *s)
 {
-    static const struct leat_strings standard_input = {1, stdin_name};
     const struct leat_strings *files = leat_operands(s);
 
     return files->n > 0 ? files : &standard_input;
+}
+
+struct leat_file_map *leat_read_map(const struct leat_node *node)
+{
+    return leat_file_map_new(node->operands.n > 0 ? &node->operands : &standard_input);
 }
 
 static const char *shown(const char *name)
@@ -95,7 +101,7 @@ static int measure(struct leat_stage *s)
         if (r < 0 || (!standard && access(files->v[i], R_OK) < 0))
             return leat_fail_errno(s, errno, "%s", shown(files->v[i]));
         if (S_ISDIR(info.st_mode))
-            return leat_fail(s, LEAT_EIO, "%s: is a directory", shown(files->v[i]));
+            return leat_fail_errno(s, EISDIR, "%s", shown(files->v[i]));
         size = S_ISBLK(info.st_mode) ? device_size(files->v[i]) : (uint64_t)info.st_size;
         known = known && (S_ISREG(info.st_mode) || (S_ISBLK(info.st_mode) && size > 0));
         st->total += size;
@@ -220,6 +226,14 @@ static int bound_file(struct leat_stage *s)
     return 0;
 }
 
+/* Where the first byte that goes out is in the file. */
+static uint64_t place_of(const struct read_state *st)
+{
+    off_t at = lseek(st->fd.fd, 0, SEEK_CUR);
+
+    return (at > 0 ? (uint64_t)at : 0) + st->skip;
+}
+
 static int open_next(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -244,6 +258,7 @@ static int open_next(struct leat_stage *s)
     if (st->skip > 0)
         st->skip -= leat_fd_skip(&st->fd, st->skip);
     r = bound_file(s);
+    leat_file_map_add(s->info->files_read, st->pos, place_of(st));
     return r < 0 ? r : begin_direct(s);
 }
 
@@ -375,10 +390,10 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     int r;
 
     (void)in;
-    if (st->left == 0)
-        return LEAT_END;
     do {
-        r = open_current(s);
+        r = st->left > 0 ? open_current(s) : LEAT_END;
+        if (r == LEAT_END)
+            leat_file_map_end(s->info->files_read, st->pos);
         if (r != LEAT_MORE)
             return r;
         room = leat_reserve(out, &to);

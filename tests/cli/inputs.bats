@@ -83,3 +83,96 @@ cut_by_reader() {
     leat read /sys/kernel/mm/transparent_hugepage/enabled : write out
     cmp out /sys/kernel/mm/transparent_hugepage/enabled
 }
+
+# --- whose an error is ----------------------------------------------------------------------------
+
+# three - a.gz, bad.gz and c.gz; the CRC of bad.gz is wrong.
+three() {
+    log_lines 3000 | gzip -n >a.gz
+    cp a.gz c.gz
+    cp a.gz bad.gz
+    at=$(($(stat -c %s bad.gz) - 8))
+    printf '\0\0\0\0' | dd of=bad.gz bs=1 seek=$at conv=notrunc status=none
+}
+
+@test "an error in the data names its file, and its place in it" {
+    three
+    for j in 1 4; do
+        run leat -j$j read a.gz bad.gz c.gz : gunzip : null
+        is 3
+        has "leat: gunzip (#2): bad.gz: CRC-32 mismatch"
+        has "(byte $at)"
+        run leat -j$j read a.gz bad.gz c.gz : tee [ null ] : buffer : gunzip : null
+        is 3
+        has "bad.gz: CRC-32 mismatch"
+        has "(byte $at)"
+    done
+    run leat --json read a.gz bad.gz c.gz : gunzip : null
+    has "\"offset\":$at,\"offset_of\":\"file\",\"file\":\"bad.gz\""
+    run leat --log=json:log read a.gz bad.gz c.gz : gunzip : null
+    grep -q "\"file\":\"bad.gz\",\"offset\":$at,\"offset_of\":\"file\"" log
+    run leat --report=page.html read a.gz bad.gz c.gz : gunzip : null
+    grep -q "bad.gz: CRC-32 mismatch.*(byte $at)" page.html
+}
+
+@test "the place of an error counts from the beginning of the file, whatever was skipped" {
+    three
+    run leat read --offset=1000 bad.gz : gunzip : null
+    is 3
+    has 'bad.gz: not in gzip format (byte 1000)'
+    run leat read --offset="$(stat -c %s a.gz)" a.gz bad.gz : gunzip : null
+    has "bad.gz: CRC-32 mismatch"
+    has "(byte $at)"
+}
+
+@test "data that ends too early is an error of the file that ends" {
+    three
+    head -c 1000 a.gz >cut.gz
+    run leat read a.gz cut.gz : gunzip : null
+    is 3
+    has 'cut.gz: unexpected end of input'
+    has '(byte 1000)'
+}
+
+@test "an error in data that is of no one file names none" {
+    three
+    gzip -n <bad.gz >twice.gz
+    run leat read twice.gz : gunzip : gunzip : null
+    is 3
+    has "leat: gunzip (#3): CRC-32 mismatch"
+    run leat gunzip : null <bad.gz
+    has "leat: gunzip (#1): CRC-32 mismatch"
+    run leat --json gunzip : null <bad.gz
+    has "\"offset\":$at,\"offset_of\":\"stream\",\"text\""
+    run leat read a.gz - : gunzip : null <bad.gz
+    has "gunzip (#2): standard input: CRC-32 mismatch"
+    has "(byte $at)"
+}
+
+@test "an error in one of many thousand files names that one" {
+    three
+    printf '' | gzip -n >e.gz
+    { printf 'read' && printf ' e.gz%.0s' {1..20000} && printf ' bad.gz a.gz : gunzip : null'; } >many.leat
+    run leat -f many.leat
+    is 3
+    has "bad.gz: CRC-32 mismatch"
+    has "(byte $at)"
+}
+
+@test "an error of the system keeps its number" {
+    run leat --json read . : null
+    is 1
+    has '"errno":"EISDIR"'
+    run leat --json read nothing : null
+    has '"code":"ENOENT"'
+    has '"errno":"ENOENT"'
+    run leat --json zero -n 1M : write /dev/full
+    is 1
+    has '"errno":"ENOSPC"'
+}
+
+@test "an offset in the pipeline's text is said to be one" {
+    run leat --json 'read a | nothing'
+    is 2
+    has '"offset_of":"text"'
+}
