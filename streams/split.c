@@ -223,7 +223,10 @@ static int send_piece(struct leat_split_run *run, struct leat_queue *q, bool end
     take = run->cut_take;
     leat_assert(take <= s->len);
     leat_assert(run->at < run->info->workers);
-    item.slice = (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
+    leat_assert(take > 0 || run->cut_ends);
+    if (take > 0)
+        item.slice =
+            (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = take};
     item.begin = run->block_sent ? NULL : run->block;
     item.end = run->cut_ends ? run->block : NULL;
     r = leat_edge_write(run->lanes[run->at], &item);

@@ -307,8 +307,8 @@ struct leat_split {
     size_t history;     /* bytes before the block that a lane wants to see */
     size_t result_size; /* bytes of result that a lane hands over per block, zeroed first */
     /* cut - where does the current block end? Looks at data (what follows the bytes it has taken
-     * so far), sets *ret_take to how many of them belong to the block, 1..len, and returns 1 if
-     * the block ends there, 0 if it goes on, or fails. Keeps its place in the state of an
+     * so far), sets *ret_take to how many of them belong to the block, 1..len (0 only if the block
+     * ends before them), and returns 1 if the block ends there, 0 if it goes on, or fails. Keeps its place in the state of an
      * instance of its own. NULL: by `block`, or at line ends. `end` is true at the end of the
      * whole input; then what is left is a block of its own, whatever it returns. With
      * LEAT_FLUSHES, len 0 says that a mark is here: 1 if the block ends with it, which goes without

@@ -176,3 +176,93 @@ three() {
     is 2
     has '"offset_of":"text"'
 }
+
+# --- decode of several files ----------------------------------------------------------------------
+
+# samples - files in all formats, small and in several blocks, plain and empty ones, with the contents of
+# each in NAME.plain.
+samples() {
+    local stage name
+    seq 1 20000 >one
+    seq 5 30000 >two
+    : >empty
+    for stage in gzip 'gzip --blocks' zstd 'zstd --seekable=20K' bzip2 lz4 xz 'lzip -0' compress; do
+        has_stage "${stage%% *}"
+        name=${stage//[ =-]/}
+        # shellcheck disable=SC2086 # the words of a stage
+        leat $stage <one >"$name.1"
+        # shellcheck disable=SC2086
+        leat $stage <two >"$name.2"
+        cp one "$name.1.plain"
+        cp two "$name.2.plain"
+    done
+    for name in one two empty; do
+        cp $name $name.plain
+    done
+}
+
+@test "decode recognises each of several files by itself, in lanes, too" {
+    samples
+    while read -r -a files; do
+        cat "${files[@]/%/.plain}" >expected
+        for options in -j1 -j2 -j4 '-j4 --chunk=7' '-j3 --chunk=1000' --seed=3; do
+            # shellcheck disable=SC2086
+            leat $options read "${files[@]}" : decode >got || { echo "$options ${files[*]}"; return 1; }
+            cmp got expected || { echo "$options ${files[*]}"; return 1; }
+        done
+    done <<'END'
+gzip.1 zstd.2
+gzipblocks.1 zstd.2 bzip2.1 bzip2.2 gzipblocks.2
+one gzip.1 empty bzip2.1 two
+empty lz4.1 lz4.2 one lz4.1
+compress.2 gzip.1 compress.1
+zstdseekable20K.1 zstdseekable20K.2 zstd.2 lz4.1 zstdseekable20K.1 empty
+bzip2.1 one bzip2.2 empty empty bzip2.1
+xz.2 gzip.1 xz.1 lzip0.1 gzip.2
+empty empty one
+END
+}
+
+@test "a file that is cut is an error of decode, whatever file follows" {
+    samples
+    for name in gzip.1 gzipblocks.1 zstd.1 zstdseekable20K.1 bzip2.1 lz4.1 xz.1; do
+        head -c $(($(stat -c %s $name) / 2)) $name >cut
+        for j in 1 2 4; do
+            run leat -j$j read two $name cut gzip.2 : decode : null
+            is 3
+            has 'cut: unexpected end of input'
+            has "(byte $(stat -c %s cut))"
+        done
+    done
+}
+
+@test "garbage after a file is an error of decode, and a whole file is none" {
+    samples
+    { cat gzip.1; echo garbage; } >bad
+    for j in 1 4; do
+        run leat -j$j read zstd.1 bad one : decode : null
+        is 3
+        has "bad: trailing garbage after the gzip member (byte $(stat -c %s gzip.1))"
+    done
+    run bash -c 'cat gzip.1 zstd.2 | "$LEAT" decode : null'
+    is 3
+}
+
+@test "decode --strict takes no file of no known format" {
+    samples
+    for j in 1 4; do
+        for file in one empty; do
+            run leat -j$j read gzip.1 $file gzip.2 : decode --strict : null
+            is 3
+            has 'not in a format that is known'
+        done
+        leat -j$j read gzip.1 zstd.2 : decode --strict : null
+    done
+}
+
+@test "decode --all unwraps the layers of each of several files" {
+    samples
+    leat gzip <zstd.1 >layers
+    leat read layers two gzip.2 : decode --all >got
+    cat one two two | cmp - got
+}

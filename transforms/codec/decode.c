@@ -24,6 +24,7 @@ struct layer {
 };
 
 struct decode {
+    size_t file; /* of those that the input is made of: its number */
     struct layer layers[DEPTH_MAX + 1];
 };
 
@@ -37,11 +38,11 @@ static const struct leat_decode_params *params_of(const struct leat_stage *stage
     return leat_params(stage);
 }
 
-int leat_decode_unknown(struct leat_stage *stage)
+int leat_decode_unknown(struct leat_stage *stage, uint64_t at)
 {
     if (!params_of(stage)->strict)
         return 0;
-    return leat_fail_at(stage, LEAT_ECORRUPT, 0,
+    return leat_fail_at(stage, LEAT_ECORRUPT, at,
                         "not in a format that is known by its first bytes");
 }
 
@@ -54,7 +55,7 @@ static int begin(struct leat_stage *stage, struct layer *l, size_t at)
     l->known = true;
     l->decoder = leat_format_decoder(l->first.format);
     if (!l->decoder && at == 0)
-        r = leat_decode_unknown(stage);
+        r = leat_decode_unknown(stage, l->first.at);
     if (!l->decoder)
         return r < 0 ? r : LEAT_END;
     if (p->depth > 0 && at == (size_t)p->depth)
@@ -77,6 +78,8 @@ static int begin(struct leat_stage *stage, struct layer *l, size_t at)
 /* Takes the first bytes, as few as tell. Returns LEAT_END when it is known what they begin. */
 static int look(struct leat_stage *stage, struct layer *l, size_t at, struct leat_in *in)
 {
+    if (l->first.have == 0)
+        l->first.at = in->offset + in->pos;
     in->pos += leat_first_look(&l->first, in->data + in->pos, in->len - in->pos, in->end);
     return l->first.known ? begin(stage, l, at) : LEAT_MORE;
 }
@@ -176,15 +179,6 @@ static int decode_plan(struct leat_stage *stage)
     return leat_expansion_plan(stage);
 }
 
-static int decode_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    union state *s = leat_state(stage);
-
-    if (leat_decode_in_lanes(stage))
-        return leat_decode_lane_step(stage, &s->lane, in, out);
-    return layer_step(stage, &s->serial, 0, in, out);
-}
-
 static void close_layers(struct leat_stage *stage, struct decode *d)
 {
     for (size_t i = 0; i <= DEPTH_MAX; i++) {
@@ -195,7 +189,43 @@ static void close_layers(struct leat_stage *stage, struct decode *d)
             leat_free(stage, l->state);
         }
         leat_hold_free(stage, l->hold);
+        *l = (struct layer){.known = false};
     }
+}
+
+/* Each file of the input is recognised by itself, and ends where it ends. */
+static int serial_step(struct leat_stage *stage, struct decode *d, struct leat_in *in,
+                       struct leat_out *out)
+{
+    const size_t len = in->len;
+    const bool end = in->end;
+
+    for (;;) {
+        struct leat_input_file next;
+        bool last = !leat_input_file(stage, d->file + 1, &next) || next.begin > in->offset + len;
+        int r;
+
+        if (!last) {
+            in->len = (size_t)(next.begin - in->offset);
+            in->end = true;
+        }
+        r = layer_step(stage, d, 0, in, out);
+        in->len = len;
+        in->end = end;
+        if (r != LEAT_END || last)
+            return r;
+        close_layers(stage, d);
+        d->file++;
+    }
+}
+
+static int decode_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    union state *s = leat_state(stage);
+
+    if (leat_decode_in_lanes(stage))
+        return leat_decode_lane_step(stage, &s->lane, in, out);
+    return serial_step(stage, &s->serial, in, out);
 }
 
 static void decode_close(struct leat_stage *stage)
@@ -238,13 +268,18 @@ const struct leat_stage_type leat_stage_decode = {
         "not know the length write it, it is recognised as well.\n\n"
         "zlib, raw deflate, brotli and other lzma data go through unchanged; unzlib, inflate, "
         "unbrotli and unlzma decode them. Data that begins with a codec's magic number, such as "
-        "the two bytes of gzip, and is not valid after it is an error, and so is data of another format behind it, but behind lzip, where it is passed over "
-        "as by unlzip. A skippable frame at the beginning is taken for one of zstd; unlz4 reads "
+        "the two bytes of gzip, and is not valid after it is an error, and so is data of another "
+        "format after it in the same file, except after lzip, where it is passed over as by unlzip.\n\n"
+        "Where the input is the files of read, each of them is recognised by itself and must be whole: "
+        "read a.gz b.zst notes.txt : decode gives the contents of all three. The parts of a file that "
+        "was cut in pieces are not whole; join them with the format's own stage, such as gunzip, or with "
+        "cat and standard input. A skippable frame at the beginning is taken for one of zstd; unlz4 reads "
         "those of lz4.\n\n"
         "BGZF, zstd of several frames, bzip2 and lz4 are decoded by several workers, as by gunzip, "
         "unzstd, bunzip2 and unlz4, and xz as by unxz; other formats, and plain data, by one. There "
         "are as many workers as threads, as far as an eighth of --memory holds what those beyond the "
-        "first need: 10 MiB each for lz4, 5 for bzip2, and half of one for others. With less than "
+        "first need: 10 MiB each for lz4, 5 for bzip2, and half of one for others. Of several files, "
+        "those in the format of the first one are decoded so, and others by one worker. With less than "
         "--memory=64M, and with --all, there is one for all but xz.",
     .examples = "read big.log.gz : decode : count -l\n"
                 "read big.log : decode : count -l\n"

@@ -13,12 +13,27 @@ struct leat_decode_params {
 
 /* The state of a lane, of the cutter, or of the join. */
 struct leat_decode_lane {
-    struct leat_first first;                /* the cutter's and the first lane's */
-    bool ready;                             /* what follows is set */
-    const struct leat_decoder_lanes *lanes; /* NULL: the format has none */
-    const struct leat_decoder *serial;      /* then: NULL for plain data */
-    void *state;                            /* of either */
-    bool in_first, told; /* it has the first block, and has told the join of the format */
+    /* The format of the first file, if it has lanes: of all files that are decoded in lanes. */
+    bool ready; /* it is known, and the state is there */
+    unsigned format;
+    const struct leat_decoder_lanes *lanes; /* NULL: none is */
+    void *state;
+    struct leat_first
+        first;       /* of the current file: the cutter's, and that of the lane that begins it */
+    bool file_ready; /* the lane's and the cutter's: it is known how to decode the file */
+    bool in_lanes;   /* the current file is decoded in lanes; the lane's, cutter's and join's */
+    /* A lane's, for a file that is one block: NULL for plain data. */
+    const struct leat_decoder *serial;
+    void *serial_state;
+    bool in_first, told, begun; /* its block begins a file; its tag is written; the lanes' begin was
+                                 * called */
+    uint64_t note;
+    /* The cutter's and the join's. */
+    size_t file;        /* its number */
+    uint64_t at;        /* the cutter's: byte offset in the input */
+    bool begins, empty; /* the cutter's: the current block begins a file, and has no byte yet */
+    bool later_file, tagged,
+        empty_block; /* the join's: a file has begun; the block's tag was read */
 };
 
 /* leat_decode_in_lanes - is the stage split? */
@@ -31,7 +46,7 @@ void leat_decode_lane_close(struct leat_stage *stage, struct leat_decode_lane *l
 /* Its functions find a struct leat_decode_lane at the beginning of the stage's state. */
 extern const struct leat_split leat_decode_split;
 
-/* leat_decode_unknown - it is of no known format. Fails the stage if that is an error, or returns 0. */
-int leat_decode_unknown(struct leat_stage *stage);
+/* leat_decode_unknown - a file that begins `at` is of no known format. Fails the stage if that is an error, or returns 0. */
+int leat_decode_unknown(struct leat_stage *stage, uint64_t at);
 
 #endif

@@ -87,6 +87,8 @@ static int read_header(struct leat_stage *stage, struct gunzip *g, struct leat_i
 
     do {
         at = leat_inflater_offset(&g->inflater, in);
+        if (g->header.part == 0)
+            g->header_at = at;
         if (!leat_inflater_byte(&g->inflater, in, &byte))
             return used_up(stage, in, "the gzip header");
         r = leat_gzip_header_feed(&g->header, byte, &problem);

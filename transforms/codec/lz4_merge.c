@@ -208,8 +208,7 @@ int leat_lz4_join(struct leat_stage *stage, void *state, enum leat_join when, co
     if (when != LEAT_JOIN_TAIL)
         return LEAT_END;
     if (m->in_frame)
-        return leat_fail_at(stage, LEAT_ETRUNCATED, m->piece.offset,
-                            "unexpected end of input in an lz4 frame");
+        return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in an lz4 frame");
     if (m->had_frame && !m->other)
         return LEAT_END;
     if (!m->other) {

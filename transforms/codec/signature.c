@@ -98,6 +98,7 @@ int leat_first_run(struct leat_first *f, struct leat_stage *stage,
             .data = f->bytes,
             .pos = f->pos,
             .len = f->have,
+            .offset = f->at,
             .end = in->end && in->pos == in->len,
         };
 

@@ -10,6 +10,7 @@
 struct leat_first {
     uint8_t bytes[LEAT_SIGNATURE_MAX];
     size_t have, pos; /* bytes: that are there, and that are handed on */
+    uint64_t at;      /* byte offset of the first one in the stage's input */
     bool known;       /* what they begin */
     unsigned format;  /* then: for leat_format_decoder */
 };

@@ -38,6 +38,7 @@ struct uncompress {
     struct table *table;
     uint8_t header[HEADER_LEN];
     size_t header_have;
+    uint64_t header_at; /* byte offset */
     unsigned width_max, width;
     bool clears;
     uint32_t next;     /* the code that will be defined next */
@@ -75,6 +76,8 @@ static int read_header(struct leat_stage *stage, struct uncompress *u, struct le
 {
     uint8_t flags;
 
+    if (u->header_have == 0)
+        u->header_at = in->offset + in->pos;
     while (u->header_have < HEADER_LEN && in->pos < in->len)
         u->header[u->header_have++] = in->data[in->pos++];
     if (u->header_have < HEADER_LEN)
@@ -82,10 +85,11 @@ static int read_header(struct leat_stage *stage, struct uncompress *u, struct le
                        : LEAT_MORE;
     flags = u->header[2];
     if (u->header[0] != MAGIC_0 || u->header[1] != MAGIC_1)
-        return leat_fail_at(stage, LEAT_ECORRUPT, 0, "not in .Z format");
+        return leat_fail_at(stage, LEAT_ECORRUPT, u->header_at, "not in .Z format");
     u->width_max = flags & FLAG_WIDTH;
     if (u->width_max < WIDTH_MIN || u->width_max > WIDTH_MAX || (flags & FLAG_RESERVED))
-        return leat_fail_at(stage, LEAT_ECORRUPT, 2, "invalid .Z header: flags 0x%02x", flags);
+        return leat_fail_at(stage, LEAT_ECORRUPT, u->header_at + 2,
+                            "invalid .Z header: flags 0x%02x", flags);
     u->clears = flags & FLAG_CLEARS;
     u->width = WIDTH_MIN;
     u->next = u->clears ? CODE_CLEAR + 1 : LITERALS;

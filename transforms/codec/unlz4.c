@@ -65,6 +65,8 @@ static void unlz4_close(struct leat_stage *stage, void *state)
 {
     struct unlz4 *z = state;
 
+    if (z->context)
+        leat_uncharge(stage, CONTEXT_BYTES + z->charged);
     LZ4F_freeDecompressionContext(z->context);
     leat_free(stage, z->packed);
     leat_free(stage, z->plain);

@@ -46,7 +46,7 @@ static int unzstd_open(struct leat_stage *stage, void *state)
     if (leat_charge(stage, CONTEXT_BYTES) < 0)
         return LEAT_ELIMIT;
     z->context = ZSTD_createDCtx();
-    if (!z->context)
+    if (!z->context) /* the charge is given back when the stage closes */
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     /* The pipeline's limit is the one that counts. */
     r = ZSTD_DCtx_setParameter(z->context, ZSTD_d_windowLogMax, bounds.upperBound);
@@ -59,7 +59,8 @@ static void unzstd_close(struct leat_stage *stage, void *state)
 {
     struct unzstd *z = state;
 
-    (void)stage;
+    if (z->context)
+        leat_uncharge(stage, CONTEXT_BYTES + z->charged);
     ZSTD_freeDCtx(z->context);
     ZSTD_freeDDict(z->dictionary);
 }
