@@ -58,7 +58,7 @@ static void add_stage(struct buf *b, const struct job *job, const struct leat_ev
 
 static void add_error(struct buf *b, const struct leat_error *e)
 {
-    char line[1024];
+    char line[2048];
 
     leat_error_format(e, line, sizeof line);
     buf_add(b, ",\"code\":");

@@ -184,7 +184,7 @@ static void add_text(struct buf *b, const struct config *c, const struct leat_er
 {
     bool in_text = origin && origin->text && e->has_offset;
     struct place place = {.line = 0};
-    char line[1024];
+    char line[2048];
 
     if (in_text)
         place = find_place(origin->text, e->offset);
@@ -221,7 +221,7 @@ void message_error(const struct config *c, const struct leat_error *e, const str
 void message_warning(const struct config *c, const struct leat_error *e)
 {
     struct buf b = {.n = 0};
-    char line[1024];
+    char line[2048];
 
     if (c->quiet)
         return;

@@ -137,7 +137,7 @@ static void add_facts(struct buf *b, const struct report *r)
 
 static void add_error(struct buf *b, const struct report *r)
 {
-    char line[1024];
+    char line[2048];
 
     if (!r->error)
         return;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plan.h"
+#include "leat.h"
 
 static const struct error_entry {
     int code, status;
@@ -52,7 +52,8 @@ int leat_exit_status(int code)
 
 void leat_error_format(const struct leat_error *error, char *buf, size_t size)
 {
-    char stage[64] = "", where[48] = "", file[sizeof(struct leat_shown) + 4] = "";
+    char stage[64] = "", where[48] = "", file[4 * sizeof error->file] = "";
+    const char *colon = error->file[0] ? ": " : "";
 
     if (error->stage_name[0] && error->stage > 0)
         snprintf(stage, sizeof stage, "%s (#%d): ", error->stage_name, error->stage);
@@ -61,9 +62,9 @@ void leat_error_format(const struct leat_error *error, char *buf, size_t size)
     if (error->has_offset)
         snprintf(where, sizeof where, " (byte %" PRIu64 ")", error->offset);
     if (strcmp(error->file, "-") == 0)
-        snprintf(file, sizeof file, "standard input: ");
-    else if (error->file[0])
-        snprintf(file, sizeof file, "%s: ", leat_shown(error->file).text);
-    snprintf(buf, size, "%s%s%s%s", stage, file,
+        snprintf(file, sizeof file, "standard input");
+    else
+        leat_show(error->file, file, sizeof file);
+    snprintf(buf, size, "%s%s%s%s%s", stage, file, colon,
              error->text[0] ? error->text : leat_strerror(error->code), where);
 }

@@ -266,3 +266,14 @@ END
     leat read layers two gzip.2 : decode --all >got
     cat one two two | cmp - got
 }
+
+@test "the name of a file in an error is quoted, and is whole as JSON" {
+    printf 'no gzip data' >$'a\e[2J\n.gz'
+    run leat read $'a\e[2J\n.gz' : gunzip : null
+    is 3
+    [ "${#lines[@]}" = 1 ]
+    [[ $output != *$'\e'* ]]
+    has 'not in gzip format (byte 0)'
+    run leat --json read $'a\e[2J\n.gz' : gunzip : null
+    has '"file":"a\u001b[2J\n.gz"'
+}
