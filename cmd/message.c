@@ -228,6 +228,10 @@ void message_warning(const struct config *c, const struct leat_error *e)
     if (c->json) {
         buf_add(&b, "{\"type\":\"warning\",\"stage\":%d,\"name\":", e->stage);
         buf_json(&b, e->stage_name);
+        if (e->file[0]) {
+            buf_add(&b, ",\"file\":");
+            buf_json(&b, e->file);
+        }
         buf_add(&b, ",\"text\":");
         buf_json(&b, e->text);
         buf_add(&b, "}\n");

@@ -2,7 +2,9 @@
 
 #include "file_map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "invariant.h"
 
@@ -67,4 +69,15 @@ bool leat_file_map_find(const struct leat_file_map *map, uint64_t offset, bool b
             high = middle;
     }
     return low > 0 && leat_file_map_get(map, low - 1, ret);
+}
+
+void leat_file_name_copy(char *to, size_t size, const char *name)
+{
+    static const char dots[] = "...";
+    size_t n = strlen(name);
+
+    if (n < size)
+        memcpy(to, name, n + 1);
+    else
+        snprintf(to, size, "%s%s", dots, name + n - (size - sizeof dots));
 }

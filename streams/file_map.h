@@ -12,10 +12,17 @@
 
 #include "stage.h"
 
+struct leat_stage_info;
+
 struct leat_file_map {
     const struct leat_strings *names; /* the source's operands */
-    atomic_size_t n;                  /* that were opened; v[0] to v[n - 1] stay as they are */
-    _Atomic uint64_t end;             /* of the source's output; UINT64_MAX: not known yet */
+    /* The first stage that takes the bytes for lines of text, or NULL; set before it runs. And for a
+     * warning: the first file that is in a format that a stage decodes, and that; NULL: none was. The
+     * source's, until all has ended. */
+    const struct leat_stage_info *text_reader;
+    const char *coded_name, *coded_format;
+    atomic_size_t n;      /* that were opened; v[0] to v[n - 1] stay as they are */
+    _Atomic uint64_t end; /* of the source's output; UINT64_MAX: not known yet */
     struct leat_file_start {
         uint64_t begin; /* offset of its first byte in the source's output */
         uint64_t place; /* and in the file */
@@ -34,5 +41,7 @@ bool leat_file_map_get(const struct leat_file_map *map, size_t i, struct leat_in
  * `before`, else the one that begins there. False: none does. */
 bool leat_file_map_find(const struct leat_file_map *map, uint64_t offset, bool before,
                         struct leat_input_file *ret);
+/* leat_file_name_copy - a name for an error; of one that does not fit, the end, which tells more. */
+void leat_file_name_copy(char *to, size_t size, const char *name);
 
 #endif

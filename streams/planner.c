@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_map.h"
 #include "grow.h"
 #include "io/io.h"
 #include "io/seekable.h"
@@ -365,7 +366,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
 {
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
-    const struct leat_file_map *files = pl->files;
+    struct leat_file_map *files = pl->files;
     struct leat_detached *detached = pl->detached;
     bool binary = pl->binary;
     int r = leat_planner_cut(pl);
@@ -544,6 +545,8 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     r = plan_node(pl, info);
     if (r < 0)
         return r;
+    if (pl->files && !pl->files->text_reader && (info->takes_text || info->framing == LEAT_LINES))
+        pl->files->text_reader = info;
     if (type == &leat_stage_read) {
         info->input_files = NULL;
         info->files_read = leat_read_map(node);

@@ -17,7 +17,7 @@ struct leat_planner {
     struct leat_detached *detached; /* in a branch whose errors are not the pipeline's; or NULL */
     struct leat_parts *parts;       /* in a branch that is run anew for each part */
     const char *name;               /* the file whose bytes flow here, or "-" */
-    const struct leat_file_map *files; /* the files, if their bytes flow here unchanged; or NULL */
+    struct leat_file_map *files;    /* the files, if their bytes flow here unchanged; or NULL */
     bool binary;
     struct leat_stage *ranged; /* the `read --range` just before */
 };

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "file_map.h"
 #include "io/io.h"
 #include "pipeline.h"
 #include "split.h"
@@ -141,6 +142,34 @@ static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, siz
     return NULL;
 }
 
+/* Of a source: a file of it is compressed, and a stage takes it for text. These come after the warnings
+ * of lossy ports. */
+static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
+{
+    const struct leat_segment *seg = NULL;
+    const struct leat_file_map *map = NULL;
+    size_t lossy = 0;
+
+    while (lossy < i && lossy_port(p, lossy, &seg))
+        lossy++;
+    i -= lossy;
+    for (size_t k = 0; k < p->n_infos; k++) {
+        map = p->infos[k].files_read;
+        if (map && map->coded_format && i-- == 0)
+            break;
+        map = NULL;
+    }
+    if (!map)
+        return false;
+    *ret = (struct leat_error){.stage = map->text_reader->number};
+    snprintf(ret->stage_name, sizeof ret->stage_name, "%s", map->text_reader->name);
+    leat_file_name_copy(ret->file, sizeof ret->file, map->coded_name);
+    snprintf(ret->text, sizeof ret->text,
+             "this is %s data, which was taken for text; put `decode` before %s", map->coded_format,
+             map->text_reader->name);
+    return true;
+}
+
 bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
 {
     const struct leat_segment *seg = NULL;
@@ -148,7 +177,7 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
     const struct leat_stage_info *info;
 
     if (!port)
-        return false;
+        return coded_warning(p, i, ret);
     info = seg->slots[seg->n - 1].info;
     *ret = (struct leat_error){.stage = info->number};
     snprintf(ret->stage_name, sizeof ret->stage_name, "%s", info->name);

@@ -205,18 +205,6 @@ uint64_t leat_part_size(const struct leat_stage *s)
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* The end of a name that is too long tells more than its beginning. */
-static void copy_name(char *to, size_t size, const char *name)
-{
-    static const char dots[] = "...";
-    size_t n = strlen(name);
-
-    if (n < size)
-        memcpy(to, name, n + 1);
-    else
-        snprintf(to, size, "%s%s", dots, name + n - (size - sizeof dots));
-}
-
 /* Where the input is made of files, the place is one in a file. Data that ends too early has done so in
  * the file whose end that is. */
 static void place_error(const struct leat_stage *s, struct leat_error *e, bool has_offset,
@@ -233,7 +221,7 @@ static void place_error(const struct leat_stage *s, struct leat_error *e, bool h
     if (!has_offset || !map || alone ||
         !leat_file_map_find(map, offset, e->code == LEAT_ETRUNCATED, &file))
         return;
-    copy_name(e->file, sizeof e->file, file.name);
+    leat_file_name_copy(e->file, sizeof e->file, file.name);
     e->offset_of = LEAT_OFFSET_FILE;
     e->offset = offset - file.begin + file.place;
 }
@@ -539,6 +527,12 @@ void leat_plan_framing(struct leat_stage *s, enum leat_framing framing)
 {
     if (s->planning)
         s->info->framing = framing;
+}
+
+void leat_plan_lines(struct leat_stage *s)
+{
+    if (s->planning)
+        s->info->takes_text = true;
 }
 
 void leat_plan_delimiter(struct leat_stage *s, uint8_t delimiter)

@@ -357,6 +357,7 @@ LEAT_API int leat_pull(struct leat_blocking *blocking, const uint8_t **ret_data,
 LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t n);
 
 #define LEAT_FRAME_HEAD 18u
+#define LEAT_RECOGNISE 16u
 
 struct leat_stage_type {
     const char *name;     /* as in a pipeline */
@@ -384,6 +385,9 @@ struct leat_stage_type {
      * the frame holds that begins so: LEAT_FRAME_HEAD bytes, fewer at the end of the file.
      * UINT64_MAX: it does not say. No frame holds nothing. Any thread. */
     uint64_t (*frame_holds)(const uint8_t *head, size_t n);
+    /* recognise - may be NULL. The name of the format, such as "gzip", of data that begins with these
+     * bytes, if the stage decodes it; else NULL. LEAT_RECOGNISE bytes, fewer if less is there. */
+    const char *(*recognise)(const uint8_t *first, size_t n);
     /* plan - may be NULL. Check params and operands once, when the pipeline is built: no I/O, no
      * state. May call leat_plan_*. Fails with LEAT_EUSAGE, usually. */
     int (*plan)(struct leat_stage *stage);
@@ -428,6 +432,9 @@ LEAT_API void *leat_shared(struct leat_stage *stage);
 /* For `plan` only: this instance, with these options, is of another nature than its type. */
 LEAT_API void leat_plan_nature(struct leat_stage *stage, enum leat_nature nature);
 LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing framing);
+/* leat_plan_lines - it takes its input for text, as every stage with LEAT_LINES does: there is a warning
+ * (leat_pipeline_warning) if that is a file in a format that a stage recognises. */
+LEAT_API void leat_plan_lines(struct leat_stage *stage);
 /* leat_plan_delimiter - LEAT_LINES: what ends a record, '\n' if it is not called. */
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);

@@ -33,6 +33,7 @@ struct read_state {
     uint64_t pos, total; /* of all files; total 0: not known */
     uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
     uint64_t at, size;   /* of a regular file: the next byte, and the size when it was opened */
+    bool at_begin;       /* of the current file */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
     struct leat_range range;
     struct leat_direct direct;
@@ -234,6 +235,26 @@ static uint64_t place_of(const struct read_state *st)
     return (at > 0 ? (uint64_t)at : 0) + st->skip;
 }
 
+/* The first bytes of a file. What a stage after this one takes for text may be compressed. */
+static void look_at(const struct leat_stage *s, const uint8_t *first, size_t n)
+{
+    const struct leat_registry *registry = s->pipeline->registry;
+    const struct read_state *st = s->state;
+    struct leat_file_map *map = s->info->files_read;
+    const char *format = NULL;
+
+    if (!map->text_reader || map->coded_format)
+        return;
+    n = n < LEAT_RECOGNISE ? n : LEAT_RECOGNISE;
+    for (size_t i = 0; i < leat_registry_count(registry) && !format; i++) {
+        const struct leat_stage_type *type = leat_registry_at(registry, i);
+
+        format = type->recognise ? type->recognise(first, n) : NULL;
+    }
+    map->coded_name = st->name;
+    map->coded_format = format;
+}
+
 static int open_next(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -258,6 +279,7 @@ static int open_next(struct leat_stage *s)
     if (st->skip > 0)
         st->skip -= leat_fd_skip(&st->fd, st->skip);
     r = bound_file(s);
+    st->at_begin = place_of(st) == 0;
     leat_file_map_add(s->info->files_read, st->pos, place_of(st));
     return r < 0 ? r : begin_direct(s);
 }
@@ -407,6 +429,9 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
         got = n > 0 ? drop_skipped(st, to, (size_t)n) : 0;
         if (got > st->left)
             got = (size_t)st->left;
+        if (st->at_begin && got > 0)
+            look_at(s, to, got);
+        st->at_begin = st->at_begin && got == 0;
         leat_commit(out, got);
         r = n == 0 ? close_current(s) : 0;
         if (r < 0)

@@ -226,12 +226,12 @@ END
 @test "a file that is cut is an error of decode, whatever file follows" {
     samples
     for name in gzip.1 gzipblocks.1 zstd.1 zstdseekable20K.1 bzip2.1 lz4.1 xz.1; do
-        head -c $(($(stat -c %s $name) / 2)) $name >cut
+        head -c $(($(stat -c %s $name) / 2)) $name >short
         for j in 1 2 4; do
-            run leat -j$j read two $name cut gzip.2 : decode : null
+            run leat -j$j read two $name short gzip.2 : decode : null
             is 3
-            has 'cut: unexpected end of input'
-            has "(byte $(stat -c %s cut))"
+            has 'short: unexpected end of input'
+            has "(byte $(stat -c %s short))"
         done
     done
 }
@@ -276,4 +276,45 @@ END
     has 'not in gzip format (byte 0)'
     run leat --json read $'a\e[2J\n.gz' : gunzip : null
     has '"file":"a\u001b[2J\n.gz"'
+}
+
+# --- a compressed file that is taken for text -----------------------------------------------------
+
+@test "a compressed file that is taken for lines of text is warned of once" {
+    log_lines 2000 | gzip -n >x.gz
+    zstd -q <x.gz >y.zst
+    for stages in 'grep ERROR : count -l' 'count -l' 'head -n 1 : null' 'tail -n 1 : null' \
+        'tee [ count -l : null ] : null' 'buffer : route [ -e x : null ] : null' \
+        'sha256 --to=sum : grep -c x'; do
+        # shellcheck disable=SC2086 # the words of a pipeline
+        run --separate-stderr leat --force read x.gz y.zst x.gz : $stages
+        is 0
+        [[ $stderr == *'x.gz: this is gzip data, which was taken for text'* ]]
+        [ "$(grep -c warning <<<"$stderr")" = 1 ]
+    done
+    run --separate-stderr leat grep -c x <y.zst
+    [[ $stderr == *'warning: grep (#1): this is zstd data'* || $stderr == *'standard input: this is zstd data'* ]]
+    run --separate-stderr leat --json read y.zst : grep -c x
+    [[ $stderr == '{"type":"warning","stage":2,"name":"grep","file":"y.zst",'* ]]
+}
+
+@test "what is decoded, is no text stage's, or is asked to be quiet is not warned of" {
+    log_lines 2000 | gzip -n >x.gz
+    for words in '-q read x.gz : count -l' 'read x.gz : gunzip : grep -c x' \
+        'read x.gz : decode : head -n 1' 'read x.gz : count -c' 'read x.gz : head -c 5 : null' \
+        'read x.gz : sha256' 'read --offset=5 x.gz : count -l' 'read x.gz : null'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr leat $words
+        is 0
+        [ -z "$stderr" ]
+    done
+}
+
+# --- names of checksums ---------------------------------------------------------------------------
+
+@test "the checksum of what a decoder gives has the name that --name gives" {
+    log_lines 2000 >big.log
+    gzip -nk big.log
+    leat read big.log.gz : gunzip : tee [ sha256 --name=big.log : write big.sha256 ] : null
+    sha256sum --strict -c big.sha256
 }

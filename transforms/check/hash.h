@@ -61,7 +61,9 @@ void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
     what                                                                                           \
         "\n\n"                                                                                     \
         "Alone, the stage takes the stream in and gives a line of the digest in hexadecimal and "  \
-        "the name of the file that was read, - if there is none such" form ".\n\n"                 \
+        "the name of the file that was read, - if there is none such" form ". What a decoder "     \
+        "gives, and several files together, have no name: --name gives one, so that the line can " \
+        "be checked later.\n\n"                                                                    \
         "With --to the stream goes on unchanged, and the line is written to a file that is "       \
         "committed with the pipeline's other outputs. With --expect or --check the stream goes "   \
         "on unchanged too, and the pipeline fails with exit status 4 if the digest differs; no "   \

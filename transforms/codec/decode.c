@@ -290,6 +290,7 @@ const struct leat_stage_type leat_stage_decode = {
     .state_size = sizeof(union state),
     .options = options,
     .split = &leat_decode_split,
+    .recognise = leat_format_of,
     .plan = decode_plan,
     .step = decode_step,
     .close = decode_close,

@@ -110,6 +110,16 @@ int leat_first_run(struct leat_first *f, struct leat_stage *stage,
     return r == LEAT_MORE ? step(stage, state, in, out) : r;
 }
 
+const char *leat_format_of(const uint8_t *first, size_t n)
+{
+    struct leat_first f = {.known = false};
+    const struct leat_decoder *decoder;
+
+    (void)leat_first_look(&f, first, n, true);
+    decoder = leat_format_decoder(f.format);
+    return decoder ? decoder->name : NULL;
+}
+
 int leat_plain_step(struct leat_stage *stage, void *state, struct leat_in *in, struct leat_out *out)
 {
     (void)stage;

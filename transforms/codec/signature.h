@@ -33,6 +33,9 @@ int leat_first_run(struct leat_first *first, struct leat_stage *stage,
 const struct leat_decoder *leat_format_decoder(unsigned format);
 #define LEAT_FORMATS_END 64u /* they are less */
 
+/* leat_format_of - as `recognise` of a stage type. */
+const char *leat_format_of(const uint8_t *first, size_t n);
+
 /* leat_plain_step - what has no decoder: all of it goes through. */
 int leat_plain_step(struct leat_stage *stage, void *state, struct leat_in *in,
                     struct leat_out *out);

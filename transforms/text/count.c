@@ -46,6 +46,8 @@ static int count_plan(struct leat_stage *s)
 
     if (p->to)
         leat_plan_flags(s, LEAT_PASS_THROUGH | LEAT_WANTS_ALL);
+    if (p->lines || p->words || p->chars || p->columns)
+        leat_plan_lines(s);
     return 0;
 }
 

@@ -33,6 +33,8 @@ static int head_plan(struct leat_stage *s)
 
     if (p->lines.given && p->bytes.given)
         return leat_fail(s, LEAT_EUSAGE, "only one of -n and -c can be given");
+    if (!p->bytes.given)
+        leat_plan_lines(s);
     return 0;
 }
 
