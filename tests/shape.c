@@ -81,8 +81,10 @@ static int draw_source(struct shape *shape, bool ordered)
     size_t input = (size_t)below(shape, shape->n_inputs);
 
     ASSERT_LT(shape->n_sources, SHAPE_ENDS_MAX);
-    if (ordered)
+    if (ordered && (shape->fails_left == 0 || !one_of(shape, 4)))
         input = 0;
+    else if (ordered)
+        shape->fails_left--; /* most likely it is not sorted */
     else if (shape->early && shape->n_sources == 0)
         input = shape->n_inputs - 1;
     *source = (struct shape_source){.input = input};
