@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "pipeline.h"
-#include "stage.h"
+#include "stage_impl.h"
 #include "test.h"
 
 #define GROW_MIN 4096u
+#define LOOK_MS 20u /* a sink that stands still looks so often whether the pipeline has failed */
 
 const struct leat_option memio_option[] = {
     {.name = "at",
@@ -192,6 +193,17 @@ static int sink_ended(const struct memio *io)
     return LEAT_END;
 }
 
+/* After a failure a sink still gets what is on its way to it, so its peer has to go on. */
+static bool stands_still(struct leat_stage *stage, const struct memio *io)
+{
+    if (!io->after_fd || is_readable(io->after_fd) || leat_pipeline_failed(stage->pipeline) ||
+        leat_detached_failed(stage->info->detached))
+        return false;
+    leat_wait_fd(stage, io->after_fd, false);
+    leat_wait_ms(stage, LOOK_MS);
+    return true;
+}
+
 static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct memio *io = memio_of(stage);
@@ -199,10 +211,8 @@ static int sink_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     int r;
 
     (void)out;
-    if (io->after_fd && !is_readable(io->after_fd)) {
-        leat_wait_fd(stage, io->after_fd, false);
+    if (stands_still(stage, io))
         return LEAT_WAIT;
-    }
     switch (take_turn(stage, &io->sink, ++io->sink_calls)) {
     case FAIL_NOW:
         return fail_planned(stage, io->sink.fail_code, "the sink");

@@ -258,7 +258,7 @@ static void draw_junction(struct shape *shape, struct shape_stage *stage, const 
         (shape->early && place->depth == 0) || (stage->n_branches > 2 && one_of(shape, 3));
     inner.in_part = place->in_part || op->kind == SHAPE_SPLIT;
     inner.lossy = place->lossy || (op->flags & SHAPE_DROP);
-    inner.may_stand = (op->flags & SHAPE_SPILL) && !inner.in_part && shape->may_stand;
+    inner.may_stand = (op->flags & SHAPE_SPILL) && !inner.in_part;
     for (size_t i = 0; i < stage->n_branches; i++) {
         if (op->flags & SHAPE_DETACH)
             inner.unit = new_unit(shape, place->unit);
@@ -365,7 +365,6 @@ struct shape *shape_new(struct shape_draw draw, size_t size_max, bool children)
         shape->size_max = size_max;
     shape->size_max = size_max < shape->size_max ? size_max : shape->size_max;
     shape->fails_left = one_of(shape, 3) ? 1 + (int)below(shape, 3) : 0;
-    shape->may_stand = shape->fails_left == 0;
     shape->children_left = children && one_of(shape, 25) ? 1 + (int)below(shape, 4) : 0;
     shape->heavy_left = (int)below(shape, 3);
     shape->may_fault = one_of(shape, 4);

@@ -158,7 +158,6 @@ struct shape {
     int stages_left, fails_left, children_left, heavy_left;
     bool early;     /* many branches that end early, on a long input */
     bool may_fault; /* sinks may end early */
-    bool may_stand; /* sinks may wait for others */
     /* Everything above that has a pointer is in here. */
     void **blocks;
     size_t n_blocks, blocks_room;
