@@ -278,10 +278,11 @@ struct bottleneck {
     bool waits;        /* it is not busy: it waits for what is outside */
     bool more_threads; /* they may help */
     bool found;
+    bool unclear; /* not found: no stage was held up for long enough to be one */
 };
 
 void bottleneck_get(const struct job *job, struct bottleneck *ret);
-/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". */
+/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". Of one that is found or unclear. */
 void bottleneck_words(struct buf *buf, const struct config *config, const struct job *job,
                       const struct bottleneck *bottleneck);
 /* bottleneck_sentence, _json - a line, or nothing if it is not known; an object, or null. */
@@ -295,6 +296,9 @@ struct process {
     uint64_t cpu_ns, rss_bytes;
 };
 struct process process_used(void);
+/* stats_stage - leat_pipeline_stage_stats for a table: of a stage that gives the same to several
+ * branches, bytes_out is what the one that has most has got, not all of them added. */
+void stats_stage(const struct job *job, size_t i, struct leat_stage_stats *ret);
 /* stats_percent - what part of its lanes' time `ns` of a stage is. */
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,
                        uint64_t ns);

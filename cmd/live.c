@@ -52,7 +52,7 @@ static void look_at_row(struct live *l, size_t i, uint64_t now_ns)
     struct live_row *row = &l->rows[i];
     struct leat_stage_stats *s = &row->stage;
 
-    leat_pipeline_stage_stats(l->job->pipeline, i, s);
+    stats_stage(l->job, i, s);
     meter_add(&row->meters[LIVE_IN], now_ns, s->bytes_in);
     meter_add(&row->meters[LIVE_OUT], now_ns, s->bytes_out);
     meter_add(&row->meters[LIVE_BUSY], now_ns, s->busy_ns);

@@ -118,7 +118,7 @@ static void add_table(struct buf *out, const struct config *c, const struct job 
     for (size_t i = 0; i < stats->n_stages; i++) {
         struct leat_stage_stats s;
 
-        leat_pipeline_stage_stats(job->pipeline, i, &s);
+        stats_stage(job, i, &s);
         add_row(out, job, stats, &s, room, waits, c->err.utf8);
     }
 }

@@ -3,7 +3,8 @@
  * The stages of a segment take turns, so what counts is how much of the time a segment is held up
  * by its own stages: by their work, or by what they wait for outside. The segment that is held up
  * most sets the pace of all, and in it the stage that does so most is the one. When every thread is
- * busy the processors set the pace, and the stage that uses most of them is named.
+ * busy the processors set the pace, and the stage that uses most of them is named. If even that
+ * segment is free for more than half of the time, and all stages together for a tenth, none is.
  */
 
 #include <stdlib.h>
@@ -11,6 +12,10 @@
 #include "pipeline.h"
 
 #define ALL_THREADS_BUSY 0.9 /* of their time */
+/* Below both, no stage set the pace: the time in which the segment works, waits or has no thread, and
+ * the same of all stages, which for stages that work one after another is nearly all. */
+#define EVIDENCE_MIN 0.5
+#define EVIDENCE_ALL_MIN 0.9
 
 struct suspect {
     struct leat_stage_stats s;
@@ -96,14 +101,23 @@ static void judge(const struct inquiry *q, bool all_busy, struct leat_bottleneck
     }
 }
 
-/* How much of the threads' time was used by all stages together. */
-static double threads_share(const struct inquiry *q)
+/* How much of the run's time was used by all stages together; 2: two of them all the time. */
+static double busy_share(const struct inquiry *q)
 {
     double busy = 0;
 
     for (size_t i = 0; i < q->n; i++)
         busy += (double)q->v[i].s.busy_ns;
-    return busy / (q->elapsed * q->p->settings.threads);
+    return busy / q->elapsed;
+}
+
+static bool is_unclear(const struct inquiry *q, const struct leat_bottleneck *b)
+{
+    double all = busy_share(q);
+
+    for (size_t i = 0; i < q->n; i++)
+        all += q->v[i].waits;
+    return !b->threads_busy && b->segment + b->wait_turn < EVIDENCE_MIN && all < EVIDENCE_ALL_MIN;
 }
 
 void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottleneck *ret)
@@ -120,6 +134,8 @@ void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottlen
         return;
     look(&q);
     blame_children(&q);
-    judge(&q, threads_share(&q) >= ALL_THREADS_BUSY, ret);
+    judge(&q, busy_share(&q) >= ALL_THREADS_BUSY * p->settings.threads, ret);
+    if (is_unclear(&q, ret))
+        ret->kind = LEAT_BOTTLENECK_UNCLEAR;
     free(q.v);
 }

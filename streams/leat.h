@@ -297,6 +297,9 @@ enum leat_bottleneck_kind {
     LEAT_BOTTLENECK_NONE, /* not known: nothing has run yet */
     LEAT_BOTTLENECK_BUSY, /* it is busy */
     LEAT_BOTTLENECK_WAIT, /* it waits for what is outside: a slow pipe, a child, a rate */
+    /* No stage is the limit: even the one that is given here was held up for less than half of the
+     * time, and all of them did not fill it. The run is short, or the machine has other work. */
+    LEAT_BOTTLENECK_UNCLEAR,
 };
 struct leat_bottleneck {
     enum leat_bottleneck_kind kind;

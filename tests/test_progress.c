@@ -10,6 +10,7 @@
 #include "../cmd/buf.c"
 #include "../cmd/live.c"
 #include "../cmd/meter.c"
+#include "../cmd/stages.c"
 #include "../cmd/table.c"
 #include "../cmd/term.c"
 /* NOLINTEND(bugprone-suspicious-include) */

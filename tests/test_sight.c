@@ -10,6 +10,7 @@
 
 /* NOLINTBEGIN(bugprone-suspicious-include): a pure part of the command, tested by itself */
 #include "../cmd/meter.c"
+#include "../cmd/stages.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
 #define SEEDS 10u
@@ -379,6 +380,45 @@ TEST(test_the_planted_bottleneck_is_named_and_times_add_up)
     for (size_t i = 0; i < N_CASES; i++)
         for (uint64_t seed = 1; seed <= SEEDS; seed++)
             run_case(&cases[i], seed);
+}
+
+/* Inputs that are read one after another hold up all in turn. */
+TEST(test_stages_that_work_one_after_another_fill_the_time)
+{
+    struct leat_bottleneck b;
+    struct run r;
+
+    begin(&r, "concat [ src --cost=9000 ] [ src --cost=9000 ] [ src --cost=9500 ] : snk", 4, 1);
+    finish(&r);
+    leat_pipeline_bottleneck(r.p, &b);
+    test_context("share %.2f, segment %.2f", b.share, b.segment);
+    ASSERT_EQ(b.kind, LEAT_BOTTLENECK_BUSY);
+    ASSERT_EQ(b.stage, 2);
+    end(&r);
+}
+
+TEST(test_a_table_counts_once_what_several_branches_get)
+{
+    struct leat_stage_stats s;
+    struct run r;
+    struct job job;
+
+    begin(&r, "src : tee [ snk ] [ work : snk ] : snk", 2, 1);
+    finish(&r);
+    job = (struct job){.pipeline = r.p, .registry = r.registry};
+    stats_stage(&job, 1, &s);
+    ASSERT_STREQ(s.name, "tee");
+    ASSERT_EQ(s.bytes_in, 4 * MIB);
+    ASSERT_EQ(s.bytes_out, 4 * MIB);
+    leat_pipeline_stage_stats(r.p, 1, &s);
+    ASSERT_EQ(s.bytes_out, 12 * MIB);
+    end(&r);
+    begin(&r, "src : route [ -e y : snk ] : snk", 2, 1);
+    finish(&r);
+    job = (struct job){.pipeline = r.p, .registry = r.registry};
+    stats_stage(&job, 1, &s);
+    ASSERT_EQ(s.bytes_out, s.bytes_in);
+    end(&r);
 }
 
 /* Before what holds up, stages wait for room, and behind it for input: in one segment, in several, and
