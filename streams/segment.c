@@ -113,7 +113,7 @@ void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *st
     leat_assert(i < seg->n || (i == 0 && seg->n == 0));
     seg->slots[i].stage = stage;
     stage->segment = seg;
-    stage->wait.actor = stage->alarm.actor = &seg->actor;
+    stage->wait.actor = stage->alarm.actor = stage->watch.actor = &seg->actor;
 }
 
 int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
@@ -255,6 +255,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     s->more = s->stopping = s->waiting = false;
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
     leat_wait_clear(&seg->pipeline->waits, &s->stage->alarm);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->watch);
 }
 
 void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why)
@@ -272,6 +273,9 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         failed = true;
     }
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->watch); /* it may hold what stop closes */
+    s->stage->watch_fd = -1;
+    s->stage->watch_ms = 0;
     s->waiting = false;
     s->stopping = true;
     s->more = true;
@@ -324,11 +328,29 @@ void leat_segment_abort(struct leat_segment *seg)
     seg->out_gone = seg->out_failed = true;
 }
 
+/* Can the stage wait for something that the failure does not end: a source that has no data, a child
+ * process? All other stages only finish what is in their hands. */
+static bool waits_outside(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    return s->stopping || s->stage->type->stop || (i == 0 && seg->inlet == LEAT_INLET_NONE);
+}
+
 void leat_segment_abandon(struct leat_segment *seg)
 {
-    for (size_t i = 0; i < seg->n; i++)
-        if (!seg->slots[i].done && seg->slots[i].stopping && !seg->slots[i].failed)
-            leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
+    bool failed = leat_pipeline_failed(seg->pipeline);
+
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i];
+
+        if (s->done || (s->stopping && s->failed) || !waits_outside(seg, i))
+            continue;
+        if (!failed && !leat_detached_failed(s->info->detached))
+            continue;
+        leat_slot_stop(seg, s, LEAT_STOP_ABORT);
+        leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
+    }
 }
 
 /* The flow that stage i's input has come to. */

@@ -18,8 +18,9 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed);
 void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why);
 /* leat_segment_abort - everything is being given up: SIGINT, a time limit, a stall. */
 void leat_segment_abort(struct leat_segment *seg);
-/* leat_segment_abandon - the pipeline has failed: stages that have no more to do with the stream, and
- * only wait for something of their own, need not go on. */
+/* leat_segment_abandon - if the pipeline or the detached branch has failed: stop its sources and the
+ * stages with a child process, which could keep it waiting. The other stages still hand on what was
+ * produced before. */
 void leat_segment_abandon(struct leat_segment *seg);
 /* leat_segment_flow_into - the flow that stage i's input has come to. */
 enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i);
@@ -58,5 +59,8 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i);
 /* leat_slot_set_alarm - after them: set the alarm that the stage has asked for in open, a step or an
  * alarm, if it has. Returns false when that failed the stage. */
 bool leat_slot_set_alarm(struct leat_segment *seg, size_t i);
+/* leat_slot_watched, leat_slot_set_watch - the same for what the stage watches. */
+void leat_slot_watched(struct leat_segment *seg, size_t i);
+bool leat_slot_set_watch(struct leat_segment *seg, size_t i);
 
 #endif

@@ -154,13 +154,15 @@ bool leat_segment_run(struct leat_actor *actor)
     wake_waiting(seg);
     if (leat_pipeline_aborted(seg->pipeline))
         leat_segment_abort(seg);
-    else if (leat_pipeline_failed(seg->pipeline))
+    else
         leat_segment_abandon(seg);
-    for (size_t i = 0; i < seg->n; i++)
+    for (size_t i = 0; i < seg->n; i++) {
         leat_slot_alarm(seg, i);
+        leat_slot_watched(seg, i);
+    }
     run = run_turns(seg);
     for (size_t i = 0; run != RUN_ENDED && i < seg->n; i++)
-        if (!leat_slot_set_alarm(seg, i))
+        if (!leat_slot_set_alarm(seg, i) || !leat_slot_set_watch(seg, i))
             run = RUN_MORE;
     if (run != RUN_ENDED)
         leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT

@@ -409,3 +409,48 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
     }
     return r == 0;
 }
+
+/* A step that waits is stepped again: what it waits for may never come now. */
+static void end_wait(struct leat_segment *seg, struct leat_slot *s)
+{
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    s->waiting = false;
+}
+
+void leat_slot_watched(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (!stage->type->watch || s->done || s->stopping ||
+        !leat_wait_fired(&seg->pipeline->waits, &stage->watch))
+        return;
+    r = stage->type->watch(stage);
+    if (r < 0)
+        leat_segment_fail(seg, i);
+    else if (r == LEAT_ENOUGH)
+        step_enough(seg, i);
+    else if (s->waiting)
+        end_wait(seg, s);
+}
+
+bool leat_slot_set_watch(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if ((stage->watch_fd < 0 && stage->watch_ms == 0) || s->done)
+        return true;
+    leat_wait_clear(&seg->pipeline->waits, &stage->watch);
+    r = leat_wait_watch(&seg->pipeline->waits, &stage->watch, stage->watch_fd, stage->watch_gone,
+                        stage->watch_ms);
+    stage->watch_fd = -1;
+    stage->watch_ms = 0;
+    if (r < 0) {
+        leat_fail_errno(stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+    }
+    return r == 0;
+}

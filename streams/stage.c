@@ -30,6 +30,8 @@ struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_st
     s->wait_fd = -1;
     leat_wait_init(&s->wait, NULL);
     leat_wait_init(&s->alarm, NULL);
+    leat_wait_init(&s->watch, NULL);
+    s->watch_fd = -1;
     if (s->type->state_size > 0) {
         s->state = calloc(1, s->type->state_size);
         if (!s->state) {
@@ -46,6 +48,7 @@ void leat_stage_free(struct leat_stage *s)
         return;
     leat_wait_done(&s->wait);
     leat_wait_done(&s->alarm);
+    leat_wait_done(&s->watch);
     free(s->part_name);
     free(s->state);
     free(s);
@@ -96,6 +99,7 @@ void leat_stage_close(struct leat_stage *s)
     s->blocking = NULL;
     leat_wait_clear(&s->pipeline->waits, &s->wait);
     leat_wait_clear(&s->pipeline->waits, &s->alarm);
+    leat_wait_clear(&s->pipeline->waits, &s->watch);
     if (s->open_called && s->type->close)
         s->type->close(s);
     leat_assert(s->kept <= s->charged);
@@ -508,6 +512,23 @@ void leat_spend_ns(struct leat_stage *s, uint64_t ns)
 void leat_alarm_ms(struct leat_stage *s, uint64_t ms)
 {
     s->alarm_ms = ms > 0 ? ms : 1;
+}
+
+void leat_watch_fd(struct leat_stage *s, int fd)
+{
+    s->watch_fd = fd;
+    s->watch_gone = false;
+}
+
+void leat_watch_gone(struct leat_stage *s, int fd)
+{
+    s->watch_fd = fd;
+    s->watch_gone = true;
+}
+
+void leat_watch_ms(struct leat_stage *s, uint64_t ms)
+{
+    s->watch_ms = ms > 0 ? ms : 1;
 }
 
 void leat_wait_ms(struct leat_stage *s, uint64_t ms)

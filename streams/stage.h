@@ -189,6 +189,19 @@ LEAT_API void leat_spend_ns(struct leat_stage *stage, uint64_t ns);
  * the stream does meanwhile. */
 LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
 
+/* For sources and sinks that must notice what happens outside while they neither move data nor wait:
+ * a child process that dies, a reader that leaves. In open, step or watch: call the type's `watch`
+ * once, whatever the stream does meanwhile. The next call replaces the watch before it.
+ *
+ * leat_watch_fd    when fd is readable, or nobody is left at its other end
+ * leat_watch_gone  only when nobody is left at its other end
+ * leat_watch_ms    after that many milliseconds
+ *
+ * A file that never makes one wait is never reported. The engine watches a duplicate of fd. */
+LEAT_API void leat_watch_fd(struct leat_stage *stage, int fd);
+LEAT_API void leat_watch_gone(struct leat_stage *stage, int fd);
+LEAT_API void leat_watch_ms(struct leat_stage *stage, uint64_t ms);
+
 /* --- the options table: parsing, help, manual and completion all come from it ----------------- */
 
 enum leat_opt_kind {
@@ -400,6 +413,10 @@ struct leat_stage_type {
      * without input and room. Returns LEAT_MORE: go on; LEAT_END or LEAT_FLUSHED: as from
      * step; or fails. */
     int (*alarm)(struct leat_stage *stage);
+    /* watch - may be NULL; not in lanes. An event that leat_watch_* asked for has come. Returns
+     * LEAT_MORE: a step that waits is called now, too; of a sink LEAT_ENOUGH, as from step; or
+     * fails. Not called after `stop`: then only step is. */
+    int (*watch)(struct leat_stage *stage);
     /* run - LEAT_BLOCKING, instead of step: from the first byte to the last, with leat_pull and
      * leat_push. Returns LEAT_END, or fails; after LEAT_ECANCELLED of a call it returns that. */
     int (*run)(struct leat_stage *stage, struct leat_blocking *blocking);
@@ -408,9 +425,10 @@ struct leat_stage_type {
     void (*close)(struct leat_stage *stage);
 
     /* stop - may be NULL. Downstream wants no more (LEAT_STOP_DONE), or all is being given up
-     * (LEAT_STOP_ABORT). Without it the stage is simply closed; with it, step goes on being
-     * called, with no input and no room, until it returns LEAT_END or fails: a child process
-     * must be waited for. It may be called twice, the second time to abort. */
+     * (LEAT_STOP_ABORT), which is also so when any other stage has failed. Without it the stage is
+     * simply closed; with it, step goes on being called, with no input and no room, until it
+     * returns LEAT_END or fails: a child process must be waited for. It may be called twice, the
+     * second time to abort. */
     void (*stop)(struct leat_stage *stage, enum leat_stop why);
 
     /* Sinks that commit. prepare: flush, sync, checked; after all of the pipeline ended well.

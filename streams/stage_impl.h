@@ -118,6 +118,10 @@ struct leat_stage {
     struct leat_wait wait;
     uint64_t alarm_ms; /* asked for and not armed yet */
     struct leat_wait alarm;
+    int watch_fd; /* asked for and not armed yet; -1: none */
+    bool watch_gone;
+    uint64_t watch_ms;
+    struct leat_wait watch;
     struct leat_blocking *blocking; /* LEAT_BLOCKING, once it has begun */
 };
 

@@ -8,6 +8,7 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -79,7 +80,8 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
     leat_actor_wake(w->executor, wait->actor);
-    count_down(w);
+    if (!wait->quiet)
+        count_down(w);
 }
 
 /* The epoll set holds a descriptor once, so all that wait for it are woken, in whichever direction;
@@ -202,7 +204,8 @@ static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
     return watch(w, wait->timer_fd, EPOLLIN);
 }
 
-int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable, uint64_t ms)
+/* Under the lock. Returns 0 or -errno. */
+static int arm(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t events, uint64_t ms)
 {
     int r = 0;
 
@@ -210,12 +213,12 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
     if (ms > LEAT_DURATION_MAX_MS)
         ms = LEAT_DURATION_MAX_MS;
-    pthread_mutex_lock(&w->lock);
     wait->timed = ms > 0;
     wait->used = true;
     wait->fd = fd;
-    wait->events = writable ? EPOLLOUT : EPOLLIN;
-    atomic_fetch_add(&w->armed, 1);
+    wait->events = events;
+    if (!wait->quiet)
+        atomic_fetch_add(&w->armed, 1);
     atomic_store(&wait->state, WAIT_ARMED);
     enlist(w, wait);
     if (ms > 0 && w->executor->clock.is_virtual)
@@ -224,6 +227,15 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
         r = watch_time(w, wait, ms);
     if (r == 0 && fd >= 0)
         r = watch(w, fd, events_wanted(w, fd));
+    return r;
+}
+
+int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable, uint64_t ms)
+{
+    int r;
+
+    pthread_mutex_lock(&w->lock);
+    r = arm(w, wait, fd, writable ? EPOLLOUT : EPOLLIN, ms);
     if (r == -EPERM) { /* a file or device that is always ready */
         fire(w, wait);
         r = 0;
@@ -234,33 +246,61 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     return r;
 }
 
+int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool gone, uint64_t ms)
+{
+    int own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1, r;
+
+    if (fd >= 0 && own < 0)
+        return -errno;
+    wait->quiet = true;
+    wait->owns_fd = own >= 0;
+    pthread_mutex_lock(&w->lock);
+    r = arm(w, wait, own, gone ? 0 : EPOLLIN, ms);
+    pthread_mutex_unlock(&w->lock);
+    if (r == -EPERM)
+        r = 0;
+    if (r < 0)
+        leat_wait_clear(w, wait);
+    return r;
+}
+
+/* Under the lock. A duplicate must leave the set before it is closed: its file stays open. */
+static void drop_fd(struct leat_waits *w, struct leat_wait *wait, bool in_set)
+{
+    if (in_set || wait->owns_fd)
+        unwatch(w, wait->fd);
+    if (wait->owns_fd)
+        (void)close(wait->fd); /* was only watched */
+    wait->owns_fd = false;
+    wait->fd = -1;
+}
+
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
 {
-    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
+    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED && !wait->quiet)
         count_down(w);
     if (!wait->used)
         return;
     unset_due(w, wait);
     pthread_mutex_lock(&w->lock);
     unlist(w, wait);
-    unwatch(w, wait->fd);
     unwatch(w, wait->timer_fd);
+    drop_fd(w, wait, true);
     pthread_mutex_unlock(&w->lock);
-    wait->fd = -1;
     wait->used = false;
 }
 
-/* From here on the descriptor may be closed, and its number another one's. What has fired is off; only
- * beside a timer it may not have. */
+/* From here on the descriptor may be closed, and its number another one's. A descriptor that has fired
+ * is off; beside a timer, it may not have fired. */
 bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 {
     int fired = WAIT_FIRED;
 
     if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
         return false;
-    if (wait->timed) {
+    if (wait->timed || wait->owns_fd) {
         pthread_mutex_lock(&w->lock);
-        unwatch(w, wait->fd);
+        drop_fd(w, wait, wait->timed);
         pthread_mutex_unlock(&w->lock);
     }
     wait->fd = -1;

@@ -29,6 +29,8 @@ struct leat_wait {
     uint32_t events; /* of fd */
     int timer_fd;    /* made when first needed, or -1 */
     bool used;       /* armed since it was last cleared */
+    bool owns_fd;    /* `fd` is a duplicate, closed with the wait */
+    bool quiet;      /* not counted in `armed`: the stage does not depend on it to go on */
     bool timed;      /* time is waited for, too */
     uint64_t due_ns; /* virtual time: when, 0: no timer is set */
     struct leat_wait *next_due;
@@ -50,6 +52,13 @@ void leat_wait_done(struct leat_wait *wait);
  * Returns 0 or -errno. Thread: the actor's. */
 int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, int fd, bool writable,
                   uint64_t ms);
+/* leat_wait_watch - wake the actor once when fd is readable, when nobody is left at its other end, or
+ * when ms have passed. `gone`: only for the latter two. fd -1: only for the time; ms 0: no time. The
+ * actor may wait for the same descriptor meanwhile. A watch alone does not keep a pipeline from being
+ * stalled. Returns 0, also for a file that is always ready, which then never fires; or -errno.
+ * Thread: the actor's. */
+int leat_wait_watch(struct leat_waits *waits, struct leat_wait *wait, int fd, bool gone,
+                    uint64_t ms);
 /* leat_wait_clear - no longer wait; also before the descriptor is closed. When it returns, nobody knows
  * of the wait any more, and it may be freed. Thread: the actor's. */
 void leat_wait_clear(struct leat_waits *waits, struct leat_wait *wait);
