@@ -2,96 +2,34 @@
  *
  * In the middle it is two stages, one that writes to the child and one that reads from it, each in a
  * segment of its own, so that a child which reads and writes in any order never deadlocks. Both wait
- * for the child, so that either can be told that the pipeline has failed. The reading one has its exit
- * status; of a sink it is the writing one.
+ * for the child, so that either can be told that the pipeline has failed. The reading one judges its
+ * exit status; of a sink it is the writing one. Both watch the child, so that its death is an event
+ * also when no data moves.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <poll.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "io.h"
 
-#define KILL_AFTER_MS 2000u /* SIGTERM, then SIGKILL */
-#define DIES_WITHIN_MS 500u /* after it has closed its input, if it did not just close that */
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
-
-extern char **environ;
 extern const struct leat_stage_type leat_stage_exec;
 
-struct child {
+struct exec {
+    struct leat_child child;
     struct leat_fd to;   /* our ends; fd -1: none. Of the half that takes, */
     struct leat_fd from; /* of the half that gives */
-    int pid_fd;          /* open until both halves are closed, so a signal never hits another */
     atomic_int halves;   /* not closed yet */
-    atomic_bool live;    /* started, and not waited for */
-    atomic_bool killed;
-    atomic_bool unwanted; /* downstream wanted no more: its status does not count */
-    siginfo_t ended;      /* how; set when it is not live any more */
-    /* Of the half that takes: */
-    int watch_fd; /* as pid_fd, of its own; -1: not needed yet */
-    bool watched; /* it was given the moment to die */
-    /* Of the half that waits for it: */
-    bool killed_hard;
-    uint64_t killed_at; /* leat_now_ns */
+    int beside_fd;       /* of the half that takes: a duplicate of the child's pid_fd, or -1 */
+    bool failing;        /* of the half that gives: the child has failed, */
+    size_t rest;         /* and so many bytes of it are still to be read */
 };
 
 /* --- starting and ending ---------------------------------------------------------------------- */
-
-/* What a shell or nohup(1) has us ignore, the child ignores, too; what the program that we are part of
- * ignores for itself, such as SIGPIPE, is not handed on. */
-static void keep_the_users(sigset_t *defaults)
-{
-    static const int users[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
-
-    sigfillset(defaults);
-    for (size_t i = 0; i < sizeof users / sizeof *users; i++)
-        sigdelset(defaults, users[i]);
-}
-
-/* Everything as a program expects it to be at its start. */
-static int spawn(pid_t *ret_pid, char *const *argv, int in, int out)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t defaults, none;
-    int r = posix_spawn_file_actions_init(&actions);
-
-    if (r)
-        return r;
-    r = posix_spawnattr_init(&attr);
-    if (r) {
-        posix_spawn_file_actions_destroy(&actions);
-        return r;
-    }
-    keep_the_users(&defaults);
-    sigemptyset(&none);
-    if (in >= 0)
-        r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    if (!r && out >= 0)
-        r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    if (!r)
-        r = posix_spawnattr_setsigdefault(&attr, &defaults);
-    if (!r)
-        r = posix_spawnattr_setsigmask(&attr, &none);
-    if (!r)
-        r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    if (!r)
-        r = posix_spawnp(ret_pid, argv[0], &actions, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    return r;
-}
 
 static void close_fd(int *fd)
 {
@@ -102,40 +40,30 @@ static void close_fd(int *fd)
 
 static int start(struct leat_stage *s, bool feed, bool read_back)
 {
-    struct child *c = leat_state(s);
-    const struct leat_strings *argv = leat_operands(s);
+    struct exec *e = leat_state(s);
+    char *const *argv = (char *const *)(uintptr_t)leat_operands(s)->v;
     int in[2] = {-1, -1}, out[2] = {-1, -1}, r = 0;
-    pid_t pid;
 
-    c->to.fd = c->from.fd = c->pid_fd = c->watch_fd = -1;
-    atomic_store(&c->halves, feed && read_back ? 2 : 1);
+    e->to.fd = e->from.fd = e->child.pid_fd = e->beside_fd = -1;
+    atomic_store(&e->halves, feed && read_back ? 2 : 1);
     if ((feed && pipe2(in, O_CLOEXEC) < 0) || (read_back && pipe2(out, O_CLOEXEC) < 0)) {
         r = leat_fail_errno(s, errno, "cannot make a pipe");
         goto out;
     }
-    r = spawn(&pid, (char *const *)(uintptr_t)argv->v, in[0], out[1]);
-    if (r) {
-        r = leat_fail(s, LEAT_ECHILD, "cannot run %s: %s", argv->v[0], strerrordesc_np(r));
+    r = leat_child_start(s, &e->child, argv, in[0], out[1]);
+    if (r < 0)
         goto out;
-    }
-    c->pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (c->pid_fd < 0) {
-        r = leat_fail_errno(s, errno, "cannot watch the child process");
-        (void)kill(pid, SIGKILL); /* it is not waited for yet, so it is still this one */
-        (void)waitpid(pid, NULL, 0);
-        goto out;
-    }
-    atomic_store(&c->live, true);
-    if (feed && r == 0) {
-        r = leat_fd_own(&c->to, in[1]);
+    if (feed) {
+        r = leat_fd_own(&e->to, in[1]);
         in[1] = -1;
     }
     if (read_back && r == 0) {
-        r = leat_fd_own(&c->from, out[0]);
+        r = leat_fd_own(&e->from, out[0]);
         out[0] = -1;
     }
     if (r < 0)
         r = leat_fail_errno(s, -r, "cannot set up the pipes");
+    leat_watch_fd(s, e->child.pid_fd);
 out:
     close_fd(&in[0]);
     close_fd(&in[1]);
@@ -144,135 +72,78 @@ out:
     return r;
 }
 
-static void signal_child(struct child *c, int sig)
-{
-    if (atomic_load(&c->live)) /* it may be gone all the same, which is as good */
-        (void)syscall(SYS_pidfd_send_signal, c->pid_fd, sig, NULL, 0);
-}
-
-static void kill_child(struct child *c)
-{
-    atomic_store(&c->killed, true);
-    signal_child(c, SIGTERM);
-}
-
-static int judge(struct leat_stage *s, struct child *c, const siginfo_t *info)
-{
-    const char *name = leat_operands(s)->v[0];
-
-    if (atomic_load(&c->unwanted) || (info->si_code == CLD_EXITED && info->si_status == 0))
-        return LEAT_END;
-    if (info->si_code == CLD_EXITED)
-        return leat_fail(s, LEAT_ECHILD, "%s exited with status %d", name, info->si_status);
-    return leat_fail(s, info->si_status == SIGPIPE ? LEAT_EPIPE : LEAT_ECHILD,
-                     "%s was killed by signal %d (%s)", name, info->si_status,
-                     sigdescr_np(info->si_status) ? sigdescr_np(info->si_status) : "?");
-}
-
-static void count_cpu(struct leat_stage *s, const struct rusage *u)
-{
-    uint64_t seconds = (uint64_t)u->ru_utime.tv_sec + (uint64_t)u->ru_stime.tv_sec;
-    uint64_t micros = (uint64_t)u->ru_utime.tv_usec + (uint64_t)u->ru_stime.tv_usec;
-
-    atomic_fetch_add(&s->info->child_cpu_ns, seconds * 1000000000u + micros * 1000u);
-}
-
-/* Returns END, WAIT, or the failure that the exit status is. */
-static int wait_for(struct leat_stage *s, struct child *c)
-{
-    struct rusage usage = {0};
-    siginfo_t info = {0};
-    long r;
-
-    if (!atomic_load(&c->live))
-        return LEAT_END;
-    do { /* waitid of the C library does not tell what was used */
-        r = syscall(SYS_waitid, P_PIDFD, c->pid_fd, &info, WEXITED | WNOHANG, &usage);
-    } while (r < 0 && errno == EINTR);
-    if (r < 0) { /* SIGCHLD is ignored by the program that embeds us: no status is kept */
-        atomic_store(&c->live, false);
-        return errno == ECHILD ? LEAT_END : leat_fail_errno(s, errno, "cannot wait for the child");
-    }
-    if (info.si_pid != 0) {
-        c->ended = info;
-        atomic_store(&c->live, false);
-        count_cpu(s, &usage);
-        return judge(s, c, &info);
-    }
-    if (atomic_load(&c->killed) && !c->killed_hard)
-        leat_wait_ms(s, KILL_AFTER_MS);
-    leat_wait_fd(s, c->pid_fd, false);
-    return LEAT_WAIT;
-}
-
-/* After SIGTERM and its time, SIGKILL. What the child gave has no good end then. */
-static int wait_killed(struct leat_stage *s, struct child *c)
-{
-    int r;
-
-    atomic_store(&c->unwanted, true); /* it was we who ended it */
-    if (c->killed_at == 0) {
-        c->killed_at = leat_now_ns();
-    } else if (leat_now_ns() - c->killed_at >= KILL_AFTER_MS * (uint64_t)1000000) {
-        signal_child(c, SIGKILL);
-        c->killed_hard = true;
-    }
-    r = wait_for(s, c);
-    return r == LEAT_END ? leat_fail(s, LEAT_ECANCELLED, "stopped") : r;
-}
-
 /* The last half to be closed ends a child that was given up before it could be waited for. */
-static void half_closed(struct child *c)
+static void half_closed(struct exec *e)
 {
-    siginfo_t info;
-
-    if (c->pid_fd < 0 || atomic_fetch_sub(&c->halves, 1) > 1)
-        return;
-    if (atomic_load(&c->live)) {
-        signal_child(c, SIGKILL);
-        while (waitid(P_PIDFD, (id_t)c->pid_fd, &info, WEXITED) < 0 && errno == EINTR)
-            ;
-        atomic_store(&c->live, false);
-    }
-    close_fd(&c->pid_fd);
+    if (e->child.pid_fd >= 0 && atomic_fetch_sub(&e->halves, 1) == 1)
+        leat_child_done(&e->child);
 }
 
 /* --- giving: first, and the second half of a middle one --------------------------------------- */
 
-static int give(struct leat_stage *s, struct child *c, struct leat_out *out)
+/* Another process may hold the pipe of a child that has failed, so that its end never comes. */
+static bool is_at_end(const struct exec *e)
+{
+    return atomic_load(&e->child.killed) || (e->failing && e->rest == 0);
+}
+
+static int give(struct leat_stage *s, struct exec *e, struct leat_out *out)
 {
     uint8_t *to;
     size_t room;
     ssize_t n;
 
-    if (atomic_load(&c->killed))
-        return wait_killed(s, c);
-    if (c->from.fd < 0)
-        return wait_for(s, c);
+    if (e->from.fd >= 0 && is_at_end(e))
+        (void)leat_fd_close(&e->from); /* was only read */
+    if (e->from.fd < 0)
+        return leat_child_end(s, &e->child);
     room = leat_reserve(out, &to);
     if (room == 0)
         return LEAT_MORE;
-    n = leat_fd_read(&c->from, to, room);
+    if (e->failing && room > e->rest)
+        room = e->rest;
+    n = leat_fd_read(&e->from, to, room);
     leat_commit(out, n > 0 ? (size_t)n : 0);
+    if (e->failing)
+        e->rest = n > 0 ? e->rest - (size_t)n : 0;
     if (n > 0)
         return LEAT_MORE;
-    if (n == -EAGAIN) {
-        leat_wait_fd(s, c->from.fd, false);
+    if (n == -EAGAIN && !e->failing) {
+        leat_wait_fd(s, e->from.fd, false);
         return LEAT_WAIT;
     }
-    if (n < 0)
+    if (n < 0 && n != -EAGAIN)
         return leat_fail_errno(s, (int)-n, "cannot read from %s", leat_operands(s)->v[0]);
-    (void)leat_fd_close(&c->from); /* was only read */
-    return wait_for(s, c);
+    (void)leat_fd_close(&e->from); /* was only read */
+    return leat_child_end(s, &e->child);
 }
 
-static void stop_giving(struct child *c, enum leat_stop why)
+/* The child has ended. After a good end other processes may still write to its pipe, as they may to a
+ * shell's; after a bad one what is in the pipe is all there is. */
+static int giver_watch(struct leat_stage *s, struct exec *e)
+{
+    int rest = 0;
+
+    if (leat_child_look(&e->child) == LEAT_CHILD_RUNS) {
+        leat_watch_fd(s, e->child.pid_fd);
+        return LEAT_MORE;
+    }
+    if (e->from.fd < 0 || leat_child_look(&e->child) != LEAT_CHILD_FAILED)
+        return LEAT_MORE;
+    if (ioctl(e->from.fd, FIONREAD, &rest) < 0)
+        return leat_fail_errno(s, errno, "cannot read from %s", leat_operands(s)->v[0]);
+    e->failing = true;
+    e->rest = (size_t)rest;
+    return LEAT_MORE;
+}
+
+static void stop_giving(struct exec *e, enum leat_stop why)
 {
     if (why == LEAT_STOP_ABORT)
-        kill_child(c);
+        leat_child_kill(&e->child);
     else
-        atomic_store(&c->unwanted, true);
-    (void)leat_fd_close(&c->from); /* was only read: the child learns by SIGPIPE */
+        atomic_store(&e->child.unwanted, true);
+    (void)leat_fd_close(&e->from); /* was only read: the child learns by SIGPIPE */
 }
 
 static int first_open(struct leat_stage *s)
@@ -286,15 +157,33 @@ static int first_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
     return give(s, leat_state(s), out);
 }
 
+static int first_watch(struct leat_stage *s)
+{
+    return giver_watch(s, leat_state(s));
+}
+
 static void first_stop(struct leat_stage *s, enum leat_stop why)
 {
     stop_giving(leat_state(s), why);
+}
+
+static int out_open(struct leat_stage *s)
+{
+    const struct exec *e = leat_shared(s);
+
+    leat_watch_fd(s, e->child.pid_fd);
+    return 0;
 }
 
 static int out_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     (void)in;
     return give(s, leat_shared(s), out);
+}
+
+static int out_watch(struct leat_stage *s)
+{
+    return giver_watch(s, leat_shared(s));
 }
 
 static void out_stop(struct leat_stage *s, enum leat_stop why)
@@ -304,65 +193,56 @@ static void out_stop(struct leat_stage *s, enum leat_stop why)
 
 static void out_close(struct leat_stage *s)
 {
-    struct child *c = leat_shared(s);
+    struct exec *e = leat_shared(s);
 
-    (void)leat_fd_close(&c->from); /* was only read */
-    half_closed(c);
+    (void)leat_fd_close(&e->from); /* was only read */
+    half_closed(e);
 }
 
 /* --- taking: last, and the first half of a middle one ----------------------------------------- */
 
-/* Returns MORE, WAIT, a failure, or END when the child takes no more. */
-static int take(struct leat_stage *s, struct child *c, struct leat_in *in)
+/* Returns MORE, WAIT, a failure, or ENOUGH: the child takes no more, or there is no more. What the
+ * child's end is worth, its status says. */
+static int take(struct leat_stage *s, struct exec *e, struct leat_in *in)
 {
-    while (c->to.fd >= 0 && in->pos < in->len) {
-        ssize_t n = leat_fd_write(&c->to, in->data + in->pos, in->len - in->pos);
+    while (in->pos < in->len) {
+        ssize_t n = leat_fd_write(&e->to, in->data + in->pos, in->len - in->pos);
 
         if (n == -EAGAIN) {
-            leat_wait_fd(s, c->to.fd, true);
+            leat_wait_fd(s, e->to.fd, true);
             return LEAT_WAIT;
         }
-        if (n == -EPIPE) /* it has read all it wants; what that is worth, its status says */
-            return LEAT_END;
+        if (n == -EPIPE)
+            return LEAT_ENOUGH;
         if (n < 0)
             return leat_fail_errno(s, (int)-n, "cannot write to %s", leat_operands(s)->v[0]);
         in->pos += (size_t)n;
     }
-    return in->end ? LEAT_END : LEAT_MORE;
+    return in->end ? LEAT_ENOUGH : LEAT_MORE;
 }
 
-/* To be stepped again when the child has ended. Returns WAIT or the failure. */
-static int watch(struct leat_stage *s, struct child *c)
+/* Has every process that could read the pipe gone? */
+static bool is_unread(const struct leat_fd *fd)
 {
-    if (c->watch_fd < 0)
-        c->watch_fd = fcntl(c->pid_fd, F_DUPFD_CLOEXEC, 0);
-    if (c->watch_fd < 0)
-        return leat_fail_errno(s, errno, "cannot watch the child process");
-    leat_wait_fd(s, c->watch_fd, false);
-    return LEAT_WAIT;
+    struct pollfd p = {.fd = fd->fd};
+
+    return poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
 }
 
-/* The child takes no more. If it died, what feeds it need not go on until that has come round: in a
- * branch of tee it may be long. A pipe closes a moment before the process is gone, so it is given
- * that. Returns END, WAIT, or the failure. */
-static int look_at_end(struct leat_stage *s, struct child *c)
+/* The child has ended, or its pipe has no reader any more: it is not fed any more, though the stage has
+ * no input to find that out with. */
+static int taker_watch(struct leat_stage *s)
 {
-    siginfo_t info = {0};
-    bool live = atomic_load(&c->live);
+    struct exec *e = leat_state(s);
+    enum leat_child_state state = leat_child_look(&e->child);
 
-    if (atomic_load(&c->killed)) /* by us */
-        return LEAT_END;
-    if (!live)
-        info = c->ended;
-    else
-        (void)waitid(P_PIDFD, (id_t)c->pid_fd, &info, WEXITED | WNOHANG | WNOWAIT);
-    if (info.si_pid != 0)
-        return judge(s, c, &info);
-    if (!live || c->watched)
-        return LEAT_END;
-    c->watched = true;
-    leat_wait_ms(s, DIES_WITHIN_MS);
-    return watch(s, c);
+    if (state == LEAT_CHILD_FAILED || is_unread(&e->to))
+        return LEAT_ENOUGH;
+    if (state == LEAT_CHILD_RUNS)
+        leat_watch_fd(s, e->child.pid_fd);
+    else /* another process reads what was meant for it */
+        leat_watch_gone(s, e->to.fd);
+    return LEAT_MORE;
 }
 
 static int last_open(struct leat_stage *s)
@@ -372,37 +252,29 @@ static int last_open(struct leat_stage *s)
 
 static int last_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
-    struct child *c = leat_state(s);
-    int r;
+    struct exec *e = leat_state(s);
 
     (void)out;
-    if (atomic_load(&c->killed))
-        return wait_killed(s, c);
-    r = c->to.fd >= 0 ? take(s, c, in) : LEAT_END;
-    if (r == LEAT_END && c->to.fd < 0)
-        return wait_for(s, c);
-    if (r == LEAT_END && in->pos < in->len)
-        r = look_at_end(s, c);
-    return r == LEAT_END ? LEAT_ENOUGH : r;
+    return e->to.fd < 0 ? leat_child_end(s, &e->child) : take(s, e, in);
 }
 
-static void last_stop(struct leat_stage *s, enum leat_stop why)
+static void taker_stop(struct leat_stage *s, enum leat_stop why)
 {
-    struct child *c = leat_state(s);
+    struct exec *e = leat_state(s);
 
     if (why == LEAT_STOP_ABORT)
-        kill_child(c);
-    (void)leat_fd_close(&c->to); /* killed first: it must not take this for a good end */
+        leat_child_kill(&e->child);
+    (void)leat_fd_close(&e->to); /* killed first: it must not take this for a good end */
 }
 
-static void last_close(struct leat_stage *s)
+static void close_all(struct leat_stage *s)
 {
-    struct child *c = leat_state(s);
+    struct exec *e = leat_state(s);
 
-    (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    (void)leat_fd_close(&c->from);
-    close_fd(&c->watch_fd);
-    half_closed(c);
+    (void)leat_fd_close(&e->to); /* a pipe: nothing is lost by closing */
+    (void)leat_fd_close(&e->from);
+    close_fd(&e->beside_fd);
+    half_closed(e);
 }
 
 static int middle_open(struct leat_stage *s)
@@ -410,44 +282,31 @@ static int middle_open(struct leat_stage *s)
     return start(s, true, true);
 }
 
-/* Until the child has ended; what that is worth, the other half says. */
-static int wait_beside(struct leat_stage *s, struct child *c)
+/* Both halves wait for the child, so that either can be told that the pipeline has failed. */
+static int wait_beside(struct leat_stage *s, struct exec *e)
 {
-    siginfo_t info = {0};
-
-    if (atomic_load(&c->killed) || !atomic_load(&c->live))
-        return LEAT_END;
-    if (waitid(P_PIDFD, (id_t)c->pid_fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-        return LEAT_END; /* the other half has had it */
-    return info.si_pid != 0 ? LEAT_END : watch(s, c);
+    if (e->beside_fd < 0)
+        e->beside_fd = fcntl(e->child.pid_fd, F_DUPFD_CLOEXEC, 0);
+    if (e->beside_fd < 0)
+        return leat_fail_errno(s, errno, "cannot watch the child process");
+    return leat_child_await(s, &e->child, e->beside_fd);
 }
 
 static int middle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
-    struct child *c = leat_state(s);
-    int r;
+    struct exec *e = leat_state(s);
 
     (void)out;
-    if (c->to.fd < 0)
-        return wait_beside(s, c);
-    r = take(s, c, in);
-    if (r == LEAT_END && in->pos < in->len)
-        r = look_at_end(s, c);
-    return r == LEAT_END ? LEAT_ENOUGH : r;
-}
-
-static void middle_stop(struct leat_stage *s, enum leat_stop why)
-{
-    last_stop(s, why);
+    return e->to.fd < 0 ? wait_beside(s, e) : take(s, e, in);
 }
 
 static void middle_close(struct leat_stage *s)
 {
-    struct child *c = leat_state(s);
+    struct exec *e = leat_state(s);
 
-    (void)leat_fd_close(&c->to); /* a pipe: nothing is lost by closing */
-    close_fd(&c->watch_fd);
-    half_closed(c); /* the other half waits for the child */
+    (void)leat_fd_close(&e->to); /* a pipe: nothing is lost by closing */
+    close_fd(&e->beside_fd);
+    half_closed(e); /* the other half has `from` and reaps the child */
 }
 
 /* --- types ------------------------------------------------------------------------------------ */
@@ -456,32 +315,35 @@ static const struct leat_stage_type exec_first = {
     .name = "exec",
     .kind = LEAT_SOURCE,
     .flags = LEAT_OPENS_LAST,
-    .state_size = sizeof(struct child),
+    .state_size = sizeof(struct exec),
     .open = first_open,
     .step = first_step,
+    .watch = first_watch,
     .stop = first_stop,
-    .close = last_close,
+    .close = close_all,
 };
 
 static const struct leat_stage_type exec_last = {
     .name = "exec",
     .kind = LEAT_SINK,
     .flags = LEAT_OPENS_LAST,
-    .state_size = sizeof(struct child),
+    .state_size = sizeof(struct exec),
     .open = last_open,
     .step = last_step,
-    .stop = last_stop,
-    .close = last_close,
+    .watch = taker_watch,
+    .stop = taker_stop,
+    .close = close_all,
 };
 
 static const struct leat_stage_type exec_middle_in = {
     .name = "exec",
     .kind = LEAT_SINK,
     .flags = LEAT_OPENS_LAST,
-    .state_size = sizeof(struct child),
+    .state_size = sizeof(struct exec),
     .open = middle_open,
     .step = middle_step,
-    .stop = middle_stop,
+    .watch = taker_watch,
+    .stop = taker_stop,
     .close = middle_close,
 };
 
@@ -489,7 +351,9 @@ static const struct leat_stage_type exec_middle_out = {
     .name = "exec",
     .kind = LEAT_SOURCE,
     .flags = LEAT_OPENS_LAST,
+    .open = out_open,
     .step = out_step,
+    .watch = out_watch,
     .stop = out_stop,
     .close = out_close,
 };
@@ -505,12 +369,18 @@ const struct leat_stage_type leat_stage_exec = {
         "As the first stage the command's standard output is the stream; as the last it reads the "
         "stream; in the middle both, in both directions at once. What is not connected it has from "
         "leat, its standard error too. There is no shell: use exec sh -c '...' for one.\n\n"
-        "An exit status other than 0, or death by a signal, fails the pipeline with exit status 6 (141 "
-        "if the signal is SIGPIPE), and no output is committed. A command that stops reading early is no failure if it then "
-        "exits with 0: what comes before it goes on without it, and its end is waited for. If the "
-        "stages after it want no more, its output is closed, and how it ends does not count. If the "
-        "pipeline fails it gets SIGTERM, and SIGKILL two seconds later. A signal that leat was "
-        "started with as ignored, as by nohup, the command ignores, too.",
+        "An exit status other than 0, or death by a signal, fails the pipeline at once with exit status 6 "
+        "(141 if the signal is SIGPIPE), even while its input is idle, and no output is committed. A "
+        "command that stops reading early is no failure if it then exits with 0: the stages before it "
+        "go on without it, and its end is waited for. If the stages after it want no more, its output "
+        "is closed, and its status does not count. The stream ends when every process that has the "
+        "command's output has closed it, as in a shell's pipeline.\n\n"
+        "If the pipeline fails or is stopped, the command gets SIGTERM, and SIGKILL two seconds later. "
+        "Where there is no controlling terminal (cron, a service, setsid), each command leads a process "
+        "group of its own, and the signals go to all processes of the group. On a terminal the command "
+        "stays in the group of leat, so that Ctrl-C and Ctrl-Z reach it and it may ask for a password; "
+        "then the signals go to the command alone. A signal that leat was started with as ignored, as by "
+        "nohup, the command ignores, too.",
     .examples = "exec seq 1 100 : exec sort -r : head -n 1\n"
                 "read big.log : exec tr a-z A-Z : count -l",
     .kind = LEAT_BY_PLACE,

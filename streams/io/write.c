@@ -1,6 +1,12 @@
 /* write.c - the writable: a file that appears when all has succeeded, or a stream. */
 
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
 #include "io.h"
+
+#define GONE_MS 500u /* without a reader: the stream may be at its end, and then it is no failure */
 
 struct write_params {
     struct leat_file_options file;
@@ -10,6 +16,8 @@ struct write_params {
 struct write_state {
     struct leat_outfile *file;
     struct leat_direct direct;
+    bool watched; /* its reader is */
+    bool unread;  /* a moment ago its reader was gone */
 };
 
 static const char *path_of(struct leat_stage *s)
@@ -17,6 +25,37 @@ static const char *path_of(struct leat_stage *s)
     const struct leat_strings *o = leat_operands(s);
 
     return o->n > 0 ? o->v[0] : "-";
+}
+
+/* A pipe or socket is a failure when its reader has left, also while there is nothing to write: the
+ * source may never give anything again. */
+static void watch_reader(struct leat_stage *s)
+{
+    struct write_state *st = leat_state(s);
+    const struct leat_fd *fd = leat_outfile_fd(st->file);
+
+    if (st->watched || !fd) /* a FIFO that nobody has opened yet */
+        return;
+    st->watched = true;
+    if (fd->is_pipe || fd->mode == LEAT_FD_SOCKET)
+        leat_watch_gone(s, fd->fd);
+}
+
+static int write_watch(struct leat_stage *s)
+{
+    struct write_state *st = leat_state(s);
+    struct pollfd p = {.fd = leat_outfile_fd(st->file)->fd};
+    bool unread = poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
+
+    if (unread && st->unread)
+        return leat_fail_errno(s, EPIPE, "%s",
+                               strcmp(path_of(s), "-") == 0 ? "standard output" : path_of(s));
+    st->unread = unread;
+    if (unread)
+        leat_watch_ms(s, GONE_MS);
+    else /* another one has opened the FIFO */
+        leat_watch_gone(s, p.fd);
+    return LEAT_MORE;
 }
 
 static int write_open(struct leat_stage *s)
@@ -31,9 +70,14 @@ static int write_open(struct leat_stage *s)
                                            .drop_cache = p->file.drop_cache != 0,
                                            .direct = p->file.direct ? &st->direct : NULL};
 
+    int r;
+
     if (p->file.direct && leat_direct_init(s, &st->direct) < 0)
         return LEAT_ENOMEM;
-    return leat_outfile_open(s, path_of(s), &options, &st->file);
+    r = leat_outfile_open(s, path_of(s), &options, &st->file);
+    if (r == 0)
+        watch_reader(s);
+    return r;
 }
 
 struct leat_outfile *leat_write_file(struct leat_stage *s)
@@ -72,6 +116,7 @@ static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
     int r;
 
     (void)out;
+    watch_reader(s);
     while (in->pos < in->len) {
         ssize_t n = leat_outfile_write(s, st->file, in->data + in->pos, in->len - in->pos);
 
@@ -149,7 +194,8 @@ const struct leat_stage_type leat_stage_write = {
         "not replaced without --force; its mode is kept, and its owner where that is allowed; "
         "through a symbolic link, what it points to is replaced.\n\n"
         "A FIFO, a device or a socket, /dev/stdout, and - or no FILE (standard output) are written "
-        "as the data comes; there is nothing to commit. --append writes to FILE itself: kill -9 "
+        "as the data comes; there is nothing to commit. A pipe or socket whose reader has left is a "
+        "failure within a second, also while there is nothing to write. --append writes to FILE itself: kill -9 "
         "can leave a part of the addition.\n\n"
         "With --sparse whole blocks of zeros take no room on the disk; a reader sees them all the "
         "same. With --drop-cache what has been written is put on the disk as it goes and taken from "
@@ -170,6 +216,7 @@ const struct leat_stage_type leat_stage_write = {
     .plan = write_plan,
     .open = write_open,
     .step = write_step,
+    .watch = write_watch,
     .close = write_close,
     .prepare = write_prepare,
     .commit = write_commit,

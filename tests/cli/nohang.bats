@@ -70,7 +70,7 @@ each_threads() {
     each_threads 6 'rm -f eof; "$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; until test -e eof; do :; done; exit 3" ] : exec sh -c "cat >/dev/null; : >eof; exec sleep 1000" : write out'
     has 'exec (#3): sh exited with status 3'
     each_threads 3 'head -c 1000 log.gz >cut.gz; "$LEAT" $THREADS concat [ read cut.gz : gunzip ] [ exec sh -c "exec >&-; exec sleep 1000" ] : write out'
-    has 'gunzip (#3): unexpected end of input'
+    has 'unexpected end of input'
     [ ! -e out ]
 }
 
@@ -141,4 +141,44 @@ while piece := ours.recv(5000):
     total += len(piece)
 assert leat.wait() == 0 and total == 6 << 20, total
 PY'
+}
+
+# --- nothing moves ------------------------------------------------------------------------------
+
+# A FIFO that the test holds open gives a byte, and then nothing more.
+idle() {
+    mkfifo idle
+    exec 9<>idle
+    printf a >&9
+}
+
+@test "a failure is acted on while a source is idle" {
+    idle
+    each_threads 3 '"$LEAT" $THREADS concat [ read idle ] [ read log : gunzip ] : write out 9>&-'
+    each_threads 6 '"$LEAT" $THREADS read idle : tee [ exec false ] : write out 9>&-'
+    each_threads 6 '"$LEAT" $THREADS read idle : tee --on-error=fail [ exec sh -c "exec <&- ; exit 3" : null ] : write out 9>&-'
+    each_threads 6 '"$LEAT" $THREADS read idle : exec false 9>&-'
+    each_threads 6 '"$LEAT" $THREADS read idle : exec false : write out 9>&-'
+    each_threads 6 '"$LEAT" $THREADS exec sleep 1000 : exec false 9>&-'
+    each_threads 6 '"$LEAT" $THREADS exec sh -c "exec sleep 1000 2>&1 & exit 3" : write out 9>&-'
+    [ ! -e out ]
+}
+
+@test "a command that has all it wants ends the stages before it while a source is idle" {
+    idle
+    each_threads 0 '"$LEAT" $THREADS read idle : exec true 9>&-'
+    each_threads 0 '"$LEAT" $THREADS read idle : exec true : write --force out 9>&-'
+}
+
+@test "a reader that leaves is noticed while a source is idle" {
+    idle
+    each_threads 141 'printf a >idle; "$LEAT" $THREADS read idle 9>&- | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
+    each_threads 141 '"$LEAT" $THREADS read idle 9>&- | true; exit ${PIPESTATUS[0]}'
+    each_threads 141 '"$LEAT" $THREADS read idle : grep -z . 9>&- | true; exit ${PIPESTATUS[0]}'
+    each_threads 141 '"$LEAT" $THREADS exec sleep 1000 9>&- | true; exit ${PIPESTATUS[0]}'
+}
+
+@test "what a failing command wrote before is not lost" {
+    each_threads 6 '"$LEAT" $THREADS exec sh -c "cat log; (exec 1>&-; :) & exec sh -c \"exit 3\"" >out'
+    same log out
 }

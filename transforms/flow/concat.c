@@ -20,7 +20,9 @@ const struct leat_stage_type leat_stage_concat = {
     .summary = "join pipelines end to end",
     .manual = "Each bracket is a pipeline that begins with a readable; their streams follow one "
               "another. All of them run from the start, each as far as its buffers go, so the next "
-              "one is ready when its turn comes. If any fails, the whole pipeline fails.",
+              "one is ready when its turn comes. If any fails, the whole pipeline fails at once, "
+              "even while an earlier one is still read; then what standard output has got may end "
+              "anywhere.",
     .examples = "concat [ read words.txt ] [ read big.log : head -n 1 ] : count -l",
     .kind = LEAT_FAN_IN,
     .branches_min = 1,

@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# children.bats - a pipeline that fails, or is stopped, ends soon whatever its children do, and leaves none.
+#
+# Each test is a place of a child in a pipeline. In it each kind of child meets each event. The children
+# of a test run at the same time: most of them only wait.
+
+load common
+
+setup_file() {
+    export FAIL='until test -e started; do sleep 0.02; done; exit 3'
+}
+
+# child KIND - the shell text of a child; none of them ends by itself but `dead`.
+child() {
+    case $1 in
+    shell) echo ': >started; sleep 600; true' ;;
+    deaf) echo 'trap "" TERM; : >started; while :; do sleep 1; done' ;;
+    full) echo ': >started; yes; sleep 600' ;;
+    stopped) echo ': >started; kill -STOP $$; sleep 600' ;;
+    closes-in) echo 'exec <&-; : >started; exec sleep 600' ;;
+    closes-out) echo 'exec >&-; : >started; exec sleep 600' ;;
+    # Only the daemon is still there, in a session of its own, and holds the pipes.
+    daemon) echo 'exec 3<&0; setsid sleep 600 <&3 & echo $! >daemon; : >started; exec sleep 600' ;;
+    dead) echo ': >started; exit 3' ;;
+    esac
+}
+
+# words PLACE EVENT - the pipeline in W, with the child's shell text in C.
+words() {
+    local source=(read feed) sink=(write out) beside=()
+    local child=(exec sh -c "$C")
+
+    case $2 in
+    upstream) source=(exec sh -c "echo x; echo x; $FAIL") ;;
+    downstream) sink=(exec sh -c "$FAIL") ;;
+    beside) beside=(tee '[' exec sh -c "$FAIL" ']' :) ;;
+    esac
+    case $1 in
+    first) W=("${child[@]}" : "${beside[@]}" "${sink[@]}") ;;
+    middle) W=("${source[@]}" : "${beside[@]}" "${child[@]}" : "${sink[@]}") ;;
+    last) W=("${source[@]}" : "${beside[@]}" "${child[@]}") ;;
+    tee-middle) W=("${source[@]}" : "${beside[@]}" tee '[' "${child[@]}" : null ']' : "${sink[@]}") ;;
+    tee-last) W=("${source[@]}" : "${beside[@]}" tee '[' "${child[@]}" ']' : "${sink[@]}") ;;
+    route) W=("${source[@]}" : "${beside[@]}" route '[' -e x : "${child[@]}" ']' : "${sink[@]}") ;;
+    concat-first) W=(concat '[' "${child[@]}" ']' '[' "${source[@]}" ']' : "${beside[@]}" "${sink[@]}") ;;
+    concat-second) W=(concat '[' "${source[@]}" ']' '[' "${child[@]}" ']' : "${beside[@]}" "${sink[@]}") ;;
+    concat-middle) W=(concat '[' "${source[@]}" : "${child[@]}" ']' '[' zero : head -c 9 ']' : "${beside[@]}" "${sink[@]}") ;;
+    merge) W=(merge '[' "${child[@]}" ']' '[' "${source[@]}" ']' : "${beside[@]}" "${sink[@]}") ;;
+    part-middle) W=("${source[@]}" : "${beside[@]}" split -n 5 'p-{n}' '[' "${child[@]}" ']') ;;
+    part-last) W=("${source[@]}" : "${beside[@]}" split -n 5 '[' "${child[@]}" ']') ;;
+    esac
+}
+
+# expected KIND EVENT - the exit statuses that are right.
+expected() {
+    case $1/$2 in
+    */signal) echo 143 ;;
+    */timeout) echo 124 ;;
+    *) echo 6 ;;
+    esac
+}
+
+# running_or_gone PID - the child runs, or leat has ended.
+running_or_gone() {
+    test -e started || gone "$1"
+}
+
+# one PLACE KIND EVENT THREADS - in a directory of its own, in a session of its own.
+one() {
+    local W C pid status=0 want session left options=()
+    mkdir "$1.$2.$3" && cd "$1.$2.$3" || return 1
+    mkfifo feed
+    exec 9<>feed # it gives some lines, and then it is idle
+    printf 'x\nx\nx\n' >&9
+    C=$(child "$2")
+    words "$1" "$3"
+    [ "$3" != timeout ] || options=(--timeout=500ms)
+    "$BOUND" setsid --wait sh -c 'echo $$ >session; exec "$@"' - \
+        "$LEAT" --threads="$4" "${options[@]}" "${W[@]}" </dev/null >/dev/null 2>err 9>&- &
+    pid=$!
+    if [ "$3" = signal ]; then
+        wait_for running_or_gone "$pid" # if it is gone, the status tells
+        kill -TERM "$(cat session)"
+    fi
+    wait "$pid" || status=$?
+    session=$(cat session)
+    left=$(pgrep -l -r R,S,D,T -s "$session") || true
+    [ ! -s daemon ] || kill -9 "$(cat daemon)" 2>/dev/null || true
+    pkill -9 -s "$session" || true
+    want=$(expected "$2" "$3")
+    if [ "$status" != "$want" ] || [ -n "$left" ] || [ -e out ] || [ -n "$(find . -name '.*leat-*')" ]; then
+        echo "$1, $2, $3, --threads=$4: status $status, expected $want; left: $left; files:" * "$(cat err)" >>../wrong
+        return 1
+    fi
+}
+
+# place NAME EVENT... - every kind of child there.
+place() {
+    local kind event n=0
+    for kind in shell deaf full stopped closes-in closes-out daemon dead; do
+        for event in "${@:2}"; do
+            case $kind/$event in
+            closes-in/upstream) continue ;; # it has all it wants: the status upstream does not count
+            dead/signal | dead/timeout) continue ;; # either may be first
+            esac
+            one "$1" "$kind" "$event" $((1 + n++ % 2)) 3>&- &
+        done
+    done
+    wait
+    [ ! -e wrong ] || {
+        cat wrong
+        return 1
+    }
+}
+
+@test "a child that is first" {
+    place first downstream beside signal timeout
+}
+
+@test "a child in the middle" {
+    place middle upstream downstream beside signal timeout
+}
+
+@test "a child that is last" {
+    place last upstream beside signal timeout
+}
+
+@test "a child in the middle of a branch of tee" {
+    place tee-middle upstream downstream beside signal timeout
+}
+
+@test "a child at the end of a branch of tee" {
+    place tee-last upstream downstream beside signal timeout
+}
+
+@test "a child in a branch of route" {
+    place route upstream downstream beside signal timeout
+}
+
+@test "a child as the branch of concat that is read" {
+    place concat-first upstream downstream beside signal timeout
+}
+
+@test "a child as a branch of concat that is not read yet" {
+    place concat-second upstream downstream beside signal timeout
+}
+
+@test "a child in the middle of a branch of concat" {
+    place concat-middle upstream downstream beside signal timeout
+}
+
+@test "a child as a branch of merge" {
+    place merge upstream downstream beside signal timeout
+}
+
+@test "a child in the middle of a part" {
+    place part-middle upstream beside signal timeout
+}
+
+@test "a child at the end of a part" {
+    place part-last upstream beside signal timeout
+}
