@@ -4,6 +4,7 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -183,10 +184,39 @@ void loop_done(uv_loop_t *loop);
  * return if the process ends by a signal. */
 int run_job(const struct config *config, struct job *job);
 
+/* --- writer.c: text for a reader that may be stuck ---------------------------------------------- */
+
+struct writer {
+    int fd;
+    bool json; /* a line about what is left out is JSON */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* All below under the lock. */
+    struct buf pending;
+    bool started, writing, stop;
+    int error; /* errno of a write; 0: none */
+    unsigned long long left_out;
+    pthread_t thread;
+};
+
+enum writer_kind {
+    WRITER_EVENT, /* is wanted, if there is room for it */
+    WRITER_STATE, /* is of use only when it is read at once */
+};
+
+void writer_init(struct writer *writer, int fd);
+/* writer_put - does not block. Thread: any. */
+void writer_put(struct writer *writer, const struct buf *text, enum writer_kind kind);
+/* writer_done - wait until all is written, however long that takes. Returns 0 or an errno. */
+int writer_done(struct writer *writer);
+
 /* --- die.c ------------------------------------------------------------------------------------ */
 
 /* die_by - end as the signal would have ended us: a shell's loop stops too. */
 _Noreturn void die_by(int signal_number);
+/* die_soon - it was asked to end, or its time is over: the last messages do not keep it if nobody reads
+ * them. It ends by the signal, or if that is 0 with the status. */
+void die_soon(int signal_number, int status);
 
 /* --- meter.c: rate and time left, from positions ---------------------------------------------- */
 
@@ -252,6 +282,7 @@ struct progress {
     enum progress_kind kind;
     const struct config *config;
     const struct job *job;
+    struct writer *err;
     struct meter meter;
     struct live live; /* of PROGRESS_STAGES */
     bool drawn;       /* a line is on the terminal, without a newline */
@@ -259,7 +290,8 @@ struct progress {
 };
 
 /* progress_init - chooses for PROGRESS_AUTO. */
-void progress_init(struct progress *progress, const struct config *config, const struct job *job);
+void progress_init(struct progress *progress, const struct config *config, const struct job *job,
+                   struct writer *err);
 /* progress_interval_ms, progress_delay_ms - when to call progress_tick; 0: never. */
 unsigned progress_interval_ms(const struct progress *progress);
 unsigned progress_delay_ms(const struct progress *progress);
@@ -419,8 +451,8 @@ void trace_page(struct buf *buf, struct trace *trace);
 
 /* --- log.c: --log ----------------------------------------------------------------------------- */
 
-/* log_event - one line of JSON to fd, in one write. Any thread. Returns 0 or an errno. */
-int log_event(int fd, const struct job *job, const struct leat_event *event);
+/* log_event - one line of JSON, in one write if it is short. Thread: any. */
+void log_event(struct writer *to, const struct job *job, const struct leat_event *event);
 
 /* --- graph.c: leat explain -------------------------------------------------------------------- */
 
@@ -438,13 +470,16 @@ struct watch {
     struct trace trace;     /* for --trace */
     struct outfile report_file, trace_file;
     bool traces;
-    int log_fd;           /* for --log; -1: none */
-    atomic_int log_error; /* errno of a line that could not be written; 0: none */
+    int log_fd;         /* for --log; -1: none */
+    struct writer *err; /* standard error */
+    struct writer log;  /* of log_fd, if it is another one */
+    int log_error;      /* errno of a line that could not be written; 0: none */
     unsigned kinds;
 };
 
 /* watch_begin - before the run. Returns 0, or an exit status after saying why not. */
-int watch_begin(struct watch *watch, const struct config *config, const struct job *job);
+int watch_begin(struct watch *watch, const struct config *config, const struct job *job,
+                struct writer *err);
 unsigned watch_interval_ms(const struct watch *watch); /* 0: watch_tick is not wanted */
 void watch_tick(struct watch *watch);
 /* watch_end - after the run (error NULL: it went well), instead of watch_done. Returns 0, or an

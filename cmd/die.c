@@ -3,7 +3,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <sys/time.h>
+
 #include "cmd.h"
+
+#define LAST_WORDS_US 250000
+
+static volatile sig_atomic_t soon_number, soon_status;
 
 _Noreturn void die_by(int number)
 {
@@ -15,4 +21,22 @@ _Noreturn void die_by(int number)
     (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
     (void)raise(number);
     _exit(128 + number);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    if (soon_number > 0)
+        die_by(soon_number);
+    _exit(soon_status);
+}
+
+void die_soon(int number, int status)
+{
+    struct itimerval when = {.it_value = {.tv_usec = LAST_WORDS_US}};
+
+    soon_number = number;
+    soon_status = status;
+    (void)signal(SIGALRM, on_alarm);
+    (void)setitimer(ITIMER_REAL, &when, NULL);
 }

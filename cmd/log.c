@@ -1,6 +1,5 @@
 /* log.c - --log=json: what happens in a run, a line of JSON for each event. */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,10 +73,9 @@ static void add_error(struct buf *b, const struct leat_error *e)
                 error_offset_of(e));
 }
 
-int log_event(int fd, const struct job *job, const struct leat_event *e)
+void log_event(struct writer *to, const struct job *job, const struct leat_event *e)
 {
     struct buf b = {.n = 0};
-    int r, error;
 
     add_time(&b);
     buf_add(&b, ",\"type\":\"event\",\"event\":\"%s\",\"elapsed_s\":%.6f", event_name(e->kind),
@@ -96,8 +94,6 @@ int log_event(int fd, const struct job *job, const struct leat_event *e)
     if (e->error)
         add_error(&b, e->error);
     buf_add(&b, "}\n");
-    r = message_write(fd, &b);
-    error = r < 0 ? errno : 0;
+    writer_put(to, &b, WRITER_EVENT);
     buf_free(&b);
-    return error;
 }

@@ -53,9 +53,10 @@ static enum progress_kind choose(const struct config *c, const struct leat_pipel
     return terminal_is_taken(p) ? PROGRESS_NONE : PROGRESS_BAR;
 }
 
-void progress_init(struct progress *pr, const struct config *c, const struct job *job)
+void progress_init(struct progress *pr, const struct config *c, const struct job *job,
+                   struct writer *err)
 {
-    *pr = (struct progress){.kind = choose(c, job->pipeline), .config = c, .job = job};
+    *pr = (struct progress){.kind = choose(c, job->pipeline), .config = c, .job = job, .err = err};
     meter_add(&pr->meter, 0, 0);
     if (pr->kind == PROGRESS_STAGES && live_init(&pr->live, job) < 0)
         pr->kind = PROGRESS_PLAIN;
@@ -217,7 +218,7 @@ static void add_words(struct progress *pr, struct buf *b, const struct progress_
         live_lines(b, &pr->live);
 }
 
-void progress_tick(struct progress *pr)
+static void tell(struct progress *pr, enum writer_kind kind)
 {
     struct progress_view v = look(pr);
     struct buf b = {.n = 0};
@@ -226,8 +227,13 @@ void progress_tick(struct progress *pr)
         draw(pr, &b, &v);
     else
         add_words(pr, &b, &v);
-    (void)message_write(STDERR_FILENO, &b);
+    writer_put(pr->err, &b, kind);
     buf_free(&b);
+}
+
+void progress_tick(struct progress *pr)
+{
+    tell(pr, WRITER_STATE);
 }
 
 void progress_status(struct progress *pr)
@@ -243,7 +249,7 @@ void progress_status(struct progress *pr)
         add_plain(&b, &v);
     if (drawn)
         draw(pr, &b, &v);
-    (void)message_write(STDERR_FILENO, &b);
+    writer_put(pr->err, &b, WRITER_EVENT);
     buf_free(&b);
 }
 
@@ -252,10 +258,10 @@ void progress_end(struct progress *pr)
     struct buf b = {.n = 0};
 
     erase(pr, &b);
-    (void)message_write(STDERR_FILENO, &b);
+    writer_put(pr->err, &b, WRITER_EVENT);
     buf_free(&b);
     if (pr->kind == PROGRESS_PLAIN || pr->kind == PROGRESS_JSON ||
         (pr->kind == PROGRESS_STAGES && !draws_table(pr)))
-        progress_tick(pr);
+        tell(pr, WRITER_EVENT);
     live_done(&pr->live);
 }

@@ -9,12 +9,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <uv.h>
 
 #include "cmd.h"
 
+#define GROUP_SIGNAL_MS 100u
 #define GRACE_MS 3000u /* a child that is deaf to SIGTERM is gone by then */
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
@@ -28,7 +30,8 @@ struct run {
     uv_timer_t tick, grace, look;
     struct progress progress;
     struct watch watch;
-    int signal; /* that cancelled us, or 0 */
+    struct writer err; /* standard error, while it runs */
+    int signal;        /* that cancelled us, or 0 */
     uint64_t signal_ms;
 };
 
@@ -39,14 +42,27 @@ static void close_handle(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
+static void on_last(uv_timer_t *timer)
+{
+    uv_walk(timer->loop, close_handle, NULL);
+}
+
+/* A signal to the whole group may have ended a child first, and be on its way to us. */
+static unsigned wait_for_signal_ms(const struct leat_error *error)
+{
+    bool by_signal = error && error->code == LEAT_ECHILD && strstr(error->text, "killed by signal");
+
+    return by_signal ? GROUP_SIGNAL_MS : 1; /* at least one turn of the loop */
+}
+
 /* The pipeline has none of its own left on the loop. */
 static void on_done(struct leat_pipeline *pipeline, const struct leat_error *error, void *arg)
 {
     struct run *run = arg;
 
     (void)pipeline;
-    (void)error;
-    uv_walk(&run->loop, close_handle, NULL);
+    if (run->signal > 0 || uv_timer_start(&run->tick, on_last, wait_for_signal_ms(error), 0) < 0)
+        uv_walk(&run->loop, close_handle, NULL);
 }
 
 static void on_grace(uv_timer_t *timer)
@@ -154,7 +170,10 @@ static int finish(struct run *run, const struct job *job, int started)
     struct leat_error own = {.code = started};
     int status, number = 0, side_status;
 
+    if (run->signal > 0 || (error && error->code == LEAT_ETIMEDOUT))
+        die_soon(run->signal, leat_exit_status(LEAT_ETIMEDOUT));
     progress_end(&run->progress);
+    run->watch.log_error = writer_done(&run->err);
     if (!error && started < 0)
         error = &own;
     side_status = stats_write(run->config, job, error != NULL);
@@ -182,7 +201,7 @@ static int run_on_loop(struct run *run, struct job *job)
 {
     int r, started = 0;
 
-    progress_init(&run->progress, run->config, job);
+    progress_init(&run->progress, run->config, job, &run->err);
     r = start_handles(run);
     if (r == 0)
         started = leat_pipeline_start(job->pipeline, &run->loop, on_done, run);
@@ -192,21 +211,44 @@ static int run_on_loop(struct run *run, struct job *job)
     if (r == 0)
         return finish(run, job, started);
     progress_end(&run->progress);
+    (void)writer_done(&run->err); /* the failure is told all the same */
     watch_done(&run->watch);
     return message_fail(run->config, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
+}
+
+/* Nothing that takes control of a run without a command of the user's gains by a setuid program. A
+ * command may be one, such as sudo. */
+static void give_up_privileges(const struct leat_pipeline *p)
+{
+    struct leat_stats stats;
+
+    leat_pipeline_stats(p, &stats);
+    for (size_t i = 0; i < stats.n_stages; i++) {
+        struct leat_stage_stats stage;
+
+        leat_pipeline_stage_stats(p, i, &stage);
+        if (strcmp(stage.name, "exec") == 0)
+            return;
+    }
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* an old kernel does not know it */
 }
 
 int run_job(const struct config *c, struct job *job)
 {
     struct run run = {.config = c, .pipeline = job->pipeline};
-    int status = watch_begin(&run.watch, c, job);
+    int status;
 
+    writer_init(&run.err, STDERR_FILENO);
+    run.err.json = c->json;
+    status = watch_begin(&run.watch, c, job, &run.err);
     if (status == 0)
         status = loop_init(c, &run.loop);
     if (status != 0) {
+        (void)writer_done(&run.err); /* nothing was told yet */
         watch_done(&run.watch);
         return status;
     }
+    give_up_privileges(job->pipeline);
     status = run_on_loop(&run, job);
     loop_done(&run.loop);
     return status;

@@ -14,15 +14,12 @@
 static void told(const struct leat_event *event, void *arg)
 {
     struct watch *w = arg;
-    int error;
 
     if (event->kind & LEAT_EVENTS_TRACE) {
         trace_event(&w->trace, event);
         return;
     }
-    error = log_event(w->log_fd, w->job, event);
-    if (error != 0)
-        atomic_store(&w->log_error, error);
+    log_event(w->log_fd == STDERR_FILENO ? w->err : &w->log, w->job, event);
 }
 
 static int open_log(struct watch *w)
@@ -32,11 +29,14 @@ static int open_log(struct watch *w)
     w->kinds |= LEAT_EVENTS_LIFE;
     if (strcmp(path, "-") == 0) {
         w->log_fd = STDERR_FILENO;
+        w->err->json = true;
         return 0;
     }
     w->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
     if (w->log_fd < 0)
         return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", path, strerror(errno));
+    writer_init(&w->log, w->log_fd);
+    w->log.json = true;
     return 0;
 }
 
@@ -56,11 +56,11 @@ static int begin_trace(struct watch *w)
     return 0;
 }
 
-int watch_begin(struct watch *w, const struct config *c, const struct job *job)
+int watch_begin(struct watch *w, const struct config *c, const struct job *job, struct writer *err)
 {
     int status = 0;
 
-    *w = (struct watch){.config = c, .job = job, .log_fd = -1};
+    *w = (struct watch){.config = c, .job = job, .log_fd = -1, .err = err};
     if (c->report)
         status = outfile_begin(&w->report_file, c, "--report", c->report, REPORT_MARK);
     if (status == 0 && c->report && samples_init(&w->samples, job) < 0)
@@ -117,7 +117,7 @@ static int write_trace(struct watch *w)
  * nobody misses anything. */
 static int end_log(struct watch *w)
 {
-    int error = atomic_load(&w->log_error), fd = w->log_fd;
+    int fd = w->log_fd, error = fd > STDERR_FILENO ? writer_done(&w->log) : w->log_error;
 
     if (fd >= 0 && (fd == STDERR_FILENO ? fd_flush(fd) : close(fd)) < 0 && error == 0)
         error = errno;

@@ -169,3 +169,48 @@ aborted() {
     kill -TERM "$pid"
     ends_with 143
 }
+
+# full - a FIFO that takes nothing more, whatever writes to it.
+full() {
+    mkfifo full
+    exec 8<>full
+    dd if=/dev/zero of=full bs=4096 oflag=nonblock 2>/dev/null || true
+}
+
+@test "a run whose standard error nobody reads is ended by SIGTERM and by its time limit" {
+    full
+    for options in --log=json --progress=json "--threads=1 --log=json --json"; do
+        # shellcheck disable=SC2086
+        (cd work && exec env --default-signal=TERM "$LEAT" $options read ../feed : write result) 2>full 8>&- &
+        pid=$!
+        wait_for settled "$pid"
+        kill -USR1 "$pid"
+        wait_for settled "$pid"
+        kill -TERM "$pid"
+        ends_with 143
+        [ -z "$(ls -A work)" ]
+        # shellcheck disable=SC2086
+        run -124 bounded sh -c 'exec "$@" 2>full' - "$LEAT" $options --timeout=100ms read feed : write work/result
+        [ -z "$(ls -A work)" ]
+    done
+}
+
+@test "a log that is read slowly has every event" {
+    # shellcheck disable=SC2016
+    run -0 bash -c 'set -o pipefail; "$LEAT" --log=json read log : split -n 10 work/p-{n} 2>&1 | sort >events'
+    [ "$(grep -c '"event":"committed"' events)" = 300 ]
+    ! grep -q left-out events || false
+}
+
+@test "a run has no new privileges, unless it has a command" {
+    no_new_privs() {
+        awk '$1 == "NoNewPrivs:" { print $2 }' "/proc/$1/status"
+    }
+    start read ../feed : write result
+    wait_for settled "$pid"
+    [ "$(no_new_privs "$pid")" = 1 ]
+    kill -TERM "$pid"
+    ends_with 143
+    run -0 leat exec awk '$1 == "NoNewPrivs:" { print $2 }' /proc/self/status
+    [ "$output" = 0 ]
+}

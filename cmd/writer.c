@@ -1,0 +1,113 @@
+/* writer.c - text for a descriptor whose reader may be slow or stuck, written by a thread of its own.
+ *
+ * Progress and events must not hold up the run, and O_NONBLOCK is not ours to set on a descriptor that
+ * others share. The thread starts with the first text; it may block, and nobody needs to wait for it.
+ * A bounded amount of text waits for it; the rest is left out, and said to be.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+#define PENDING_MAX ((size_t)1 << 20)
+
+void writer_init(struct writer *w, int fd)
+{
+    *w = (struct writer){.fd = fd};
+    (void)pthread_mutex_init(&w->lock, NULL); /* cannot fail with glibc, as below */
+    (void)pthread_cond_init(&w->changed, NULL);
+}
+
+/* Under the lock. */
+static void write_pending(struct writer *w)
+{
+    struct buf text = w->pending;
+    int error;
+
+    w->pending = (struct buf){.n = 0};
+    w->writing = true;
+    pthread_mutex_unlock(&w->lock);
+    error = fd_write_all(w->fd, text.data, text.n) < 0 ? errno : 0;
+    buf_free(&text);
+    pthread_mutex_lock(&w->lock);
+    w->writing = false;
+    if (error != 0)
+        w->error = error;
+    if (w->left_out > 0)
+        buf_add(&w->pending,
+                w->json ? "{\"type\":\"left-out\",\"lines\":%llu}\n"
+                        : "leat: %llu lines are left out: nobody read them\n",
+                w->left_out);
+    w->left_out = 0;
+}
+
+static void *run(void *arg)
+{
+    struct writer *w = arg;
+
+    pthread_mutex_lock(&w->lock);
+    while (!w->stop) {
+        if (w->pending.n > 0)
+            write_pending(w);
+        else
+            pthread_cond_wait(&w->changed, &w->lock);
+        pthread_cond_broadcast(&w->changed);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+/* Under the lock. Signals are for the thread of the loop. */
+static bool start(struct writer *w)
+{
+    sigset_t all, old;
+
+    if (w->started)
+        return true;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    w->started = pthread_create(&w->thread, NULL, run, w) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return w->started;
+}
+
+void writer_put(struct writer *w, const struct buf *text, enum writer_kind kind)
+{
+    size_t n = strlen(buf_text(text));
+
+    if (n == 0)
+        return;
+    pthread_mutex_lock(&w->lock);
+    if (kind == WRITER_STATE && (w->writing || w->pending.n > 0)) {
+        /* The next one tells as much. */
+    } else if (w->pending.n + n > PENDING_MAX || !start(w)) {
+        w->left_out++;
+    } else {
+        buf_bytes(&w->pending, text->data, n);
+        pthread_cond_broadcast(&w->changed);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+int writer_done(struct writer *w)
+{
+    int error;
+
+    pthread_mutex_lock(&w->lock);
+    while (w->started && (w->writing || w->pending.n > 0))
+        pthread_cond_wait(&w->changed, &w->lock);
+    w->stop = true;
+    error = w->error;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+    if (w->started)
+        (void)pthread_join(w->thread, NULL);
+    w->started = false;
+    buf_free(&w->pending);
+    pthread_cond_destroy(&w->changed);
+    pthread_mutex_destroy(&w->lock);
+    return error;
+}
