@@ -173,6 +173,9 @@ struct leat_pipeline;
  *   settings    may be NULL; borrowed until return
  *   ret_error   may be NULL; filled in on failure
  *
+ * In a pipeline /dev/fd/N is a descriptor of the program that a child would inherit. One that is
+ * close-on-exec is refused (EBADF): its number may have become an internal one of the library.
+ *
  * Returns 0 and the pipeline, to be freed with leat_pipeline_free; or LEAT_E*. No I/O happens. */
 LEAT_API int leat_pipeline_from_text(const struct leat_registry *registry, const char *text,
                                      const struct leat_settings *settings,

@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +26,31 @@ static void classify(struct leat_fd *fd, const struct stat *st)
         fd->mode = LEAT_FD_POLLED;
 }
 
+/* The standard streams are what they are, however the program has opened them. */
+static bool is_private(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    return fd > STDERR_FILENO && (flags < 0 || (flags & FD_CLOEXEC));
+}
+
+bool leat_fd_is_private(const char *path)
+{
+    static const char *const dirs[] = {"/dev/fd/", "/proc/self/fd/"};
+
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        size_t n = strlen(dirs[i]);
+        char *end;
+        long fd;
+
+        if (strncmp(path, dirs[i], n) != 0)
+            continue;
+        fd = strtol(path + n, &end, 10);
+        return end > path + n && !*end && fd >= 0 && (fd > INT_MAX || is_private((int)fd));
+    }
+    return false;
+}
+
 int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable)
 {
     char path[32];
@@ -31,6 +58,10 @@ int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable)
     int again;
 
     *fd = (struct leat_fd){.fd = inherited, .is_output = writable};
+    if (is_private(inherited)) {
+        fd->fd = -1;
+        return -EBADF;
+    }
     if (fstat(inherited, &st) < 0) {
         fd->fd = -1;
         return -errno;

@@ -28,7 +28,11 @@ struct leat_fd {
     bool is_regular;
 };
 
-/* leat_fd_adopt - use an inherited descriptor. Returns 0 or -errno. */
+/* leat_fd_is_private - is it /dev/fd/N or /proc/self/fd/N of a descriptor that is closed, or that no
+ * child would inherit (FD_CLOEXEC)? The latter is an internal one, of the loop or of another stage,
+ * which has got the number of one that was closed before. */
+bool leat_fd_is_private(const char *path);
+/* leat_fd_adopt - use an inherited descriptor. Returns 0 or -errno; -EBADF: it is a private one. */
 int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable);
 /* leat_fd_own - take a descriptor that was just opened (or an end of our own pipe). Returns 0 or
  * -errno, and then it is closed. */

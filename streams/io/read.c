@@ -99,6 +99,8 @@ static int measure(struct leat_stage *s)
 
         if (!*files->v[i])
             return leat_fail(s, LEAT_EUSAGE, "the name of a file is empty");
+        if (leat_fd_is_private(files->v[i]))
+            return leat_fail_errno(s, EBADF, "%s", files->v[i]);
         if (r < 0 || (!standard && access(files->v[i], R_OK) < 0))
             return leat_fail_errno(s, errno, "%s", shown(files->v[i]));
         if (S_ISDIR(info.st_mode))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../pipeline.h"
+#include "fd.h"
 #include "small.h"
 
 #define LOOK_MS 100 /* a pipe or terminal: is it still wanted? */
@@ -117,11 +118,13 @@ static int keep(struct leat_stage *s, const char *path, uint8_t *data, size_t le
 static int read_first(struct leat_stage *s, const char *path, size_t max)
 {
     bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     uint8_t *data = NULL;
     size_t len = 0;
-    int r;
+    int fd, r;
 
+    if (leat_fd_is_private(path))
+        return leat_fail_errno(s, EBADF, "%s", path);
+    fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return leat_fail_errno(s, errno, "%s", path);
     r = read_all(s, fd, standard ? "standard input" : path, max, &data, &len);

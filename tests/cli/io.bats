@@ -511,3 +511,19 @@ evict() {
     has '--direct: standard output is a file that others have open too; give its name'
     [ ! -s out ]
 }
+
+@test "a descriptor that was closed before does not name one of leat's own" {
+    local fd
+    for fd in 5 6 7 8 9 11 12 13 14 15 16 17 18 19 20; do
+        run -1 leat zero : head -c 100 : write "/dev/fd/$fd"
+        has "/dev/fd/$fd: "
+        run -1 leat read "/proc/self/fd/$fd" : write out
+        run -1 leat read log : zstd --dict="/dev/fd/$fd" : write out
+        run -1 leat --sums="/dev/fd/$fd" read log : write out
+        [ ! -e out ]
+    done
+    leat read log : write /dev/fd/5 5>copy
+    same log copy
+    leat read /dev/fd/5 5<log : write back
+    same log back
+}
