@@ -84,7 +84,7 @@ static int draw_source(struct shape *shape, bool ordered)
     if (ordered && (shape->fails_left == 0 || !one_of(shape, 4)))
         input = 0;
     else if (ordered)
-        shape->fails_left--; /* most likely it is not sorted */
+        shape->fails_left--; /* most likely it is not sorted, or two lines of it are not */
     else if (shape->early && shape->n_sources == 0)
         input = shape->n_inputs - 1;
     *source = (struct shape_source){.input = input};

@@ -131,7 +131,7 @@ struct shape_unit {
 
 struct shape_input {
     uint64_t seed;
-    bool sorted;
+    bool sorted, displaced; /* displaced: but for two lines */
     struct shape_bytes bytes;
 };
 

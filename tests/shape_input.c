@@ -51,8 +51,9 @@ static int by_bytes(const void *a, const void *b)
     return r ? r : x->len < y->len ? -1 : x->len > y->len;
 }
 
-/* Lines are compared without their ends, and a NUL is smaller than all there is. */
-static struct shape_bytes sorted(struct shape *shape, struct shape_bytes in)
+/* Lines are compared without their ends. `displaced`: but for two lines side by side. */
+static struct shape_bytes sorted(struct shape *shape, struct shape_bytes in, bool displaced,
+                                 uint64_t *random)
 {
     struct shape_bytes *lines;
     uint8_t *to = shape_alloc(shape, in.len);
@@ -71,6 +72,13 @@ static struct shape_bytes sorted(struct shape *shape, struct shape_bytes in)
         at += line;
     }
     qsort(lines, n, sizeof *lines, by_bytes);
+    if (displaced && n > 1) {
+        size_t at = (size_t)(test_random(random) % (n - 1));
+        struct shape_bytes line = lines[at];
+
+        lines[at] = lines[at + 1];
+        lines[at + 1] = line;
+    }
     for (size_t i = 0; i < n; i++) {
         memcpy(to + len, lines[i].data, lines[i].len);
         to[len + lines[i].len] = '\n';
@@ -100,7 +108,7 @@ static void make_input(struct shape *shape, struct shape_input *input, size_t si
     input->bytes = (struct shape_bytes){to, len};
     if (input->sorted && len > 0) {
         to[len - 1] = '\n';
-        input->bytes = sorted(shape, input->bytes);
+        input->bytes = sorted(shape, input->bytes, input->displaced, &random);
         input->bytes.len -= test_random(&random) % 2; /* without the last end */
     }
 }
@@ -130,7 +138,8 @@ void shape_draw_inputs(struct shape *shape)
         struct shape_bytes *bytes = &input->bytes;
 
         input->seed = shape_below(&shape->draw, UINT32_MAX);
-        input->sorted = i == 0;
+        input->displaced = i == 1 && shape_below(&shape->draw, 4) == 3;
+        input->sorted = i == 0 || input->displaced;
         make_input(shape, input, draw_size(shape, shape->early && i + 1 == shape->n_inputs));
         shape->total_bytes += bytes->len;
         for (size_t at = 0; at < bytes->len; shape->total_lines++)

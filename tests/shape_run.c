@@ -155,7 +155,8 @@ static void check_bytes(const struct run *run, int i, bool whole)
         return;
     if ((!whole || sink->end_at) && io->out_len < expected.len)
         expected.len = io->out_len;
-    if (io->out_len != expected.len || (io->out_len && memcmp(io->out, expected.data, io->out_len)))
+    if (io->out_len != expected.len ||
+        (io->out_len && memcmp(io->out, expected.data, io->out_len) != 0))
         test_note("out-%d of %d", i, run->shape->n_sinks);
     ASSERT_BYTES_EQ(io->out, io->out_len, expected.data, expected.len);
 }
