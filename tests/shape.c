@@ -133,10 +133,12 @@ static bool is_possible(const struct shape *shape, const struct shape_op *op,
         return false;
     if (op->kind != SHAPE_SIMPLE && (place->depth == SHAPE_DEPTH_MAX || shape->stages_left < 2))
         return false;
+    if (at_start != is_fan_in(op->kind))
+        return false;
     if (is_fan_in(op->kind))
-        return at_start && !place->fed && (op->kind == SHAPE_MERGE || !place->ordered);
+        return !place->fed && (op->kind == SHAPE_MERGE || !place->ordered);
     if (op->kind == SHAPE_SPLIT)
-        return !at_start && !place->feeds && !place->in_part;
+        return !place->feeds && !place->in_part;
     if (op->flags & SHAPE_DETACH)
         return shape->n_units < (int)(SHAPE_UNITS_MAX - SHAPE_BRANCHES_MAX) && !place->in_part;
     return true;
@@ -324,7 +326,8 @@ static struct shape_chain *draw_chain(struct shape *shape, const struct place *p
     chain->stages = shape_alloc(shape, (n + 1) * sizeof *chain->stages);
     while (chain->n < n && shape->stages_left > 0 && !split) {
         struct shape_stage *stage = &chain->stages[chain->n];
-        bool fan_in = !begun && place->depth < SHAPE_DEPTH_MAX && one_of(shape, 4);
+        bool fan_in =
+            !begun && place->depth < SHAPE_DEPTH_MAX && shape->stages_left > 1 && one_of(shape, 4);
 
         if (!begun && !fan_in)
             chain->source = draw_source(shape, place->ordered);
