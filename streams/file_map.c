@@ -58,8 +58,6 @@ bool leat_file_map_find(const struct leat_file_map *map, uint64_t offset, bool b
 
     if (before && offset > 0)
         offset--; /* the byte before */
-    else
-        before = false;
     while (low < high) { /* the last file that begins there or earlier */
         size_t middle = low + (high - low) / 2;
 
