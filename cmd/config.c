@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -47,7 +48,7 @@ const struct global_option global_options[] = {
                      .help = "worker threads, 1 to 256; default: as many as processors"},
     [OPT_MEMORY] = {.name = "memory",
                     .metavar = "SIZE",
-                    .help = "limit of memory, such as 64M; default: 256M"},
+                    .help = "limit of memory, such as 64M, at most the machine's; default: 256M"},
     [OPT_TIMEOUT] = {.name = "timeout",
                      .metavar = "TIME",
                      .help = "give up after TIME, such as 90s or 1.5h"},
@@ -393,6 +394,21 @@ static int bad_option(const struct config *c, int problem, char **argv)
     return -1;
 }
 
+/* A limit that is more than the machine has is none: that many bytes are used, with a word. */
+static void fit_memory(struct config *c)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t there = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
+    struct leat_error warning = {.code = 0};
+
+    if (c->settings.memory <= there || there < LEAT_MEMORY_MIN)
+        return;
+    snprintf(warning.text, sizeof warning.text,
+             "--memory: the machine has %s, which is the limit now", human_bytes(there).text);
+    message_warning(c, &warning);
+    c->settings.memory = there;
+}
+
 int config_parse(struct config *c, int argc, char **argv)
 {
     struct getopt_tables tables = {.short_options = ""};
@@ -407,5 +423,7 @@ int config_parse(struct config *c, int argc, char **argv)
             return bad_option(c, found, argv);
         r = set_option(c, id_of(found), optarg);
     }
+    if (r == 0)
+        fit_memory(c);
     return r < 0 ? -1 : optind;
 }

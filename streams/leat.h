@@ -138,7 +138,8 @@ struct leat_variable {
     const char *name, *value;
 };
 
-/* How a pipeline is built and run. Zero means the default everywhere. */
+/* How a pipeline is built and run. Zero means the default everywhere; what is out of its range is
+ * LEAT_EUSAGE when the pipeline is built. */
 struct leat_settings {
     unsigned threads;    /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
     uint64_t memory;     /* limit in bytes; 0: 256 MiB */

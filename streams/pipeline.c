@@ -38,19 +38,40 @@ static void fill_defaults(struct leat_settings *s)
         s->executor = s->threads == 1 ? LEAT_EXECUTOR_LOOP : LEAT_EXECUTOR_POOL;
 }
 
+/* What no machine and no executor can do is refused here, and not made fit in silence. */
+static int check_settings(const struct leat_settings *s, struct leat_error *ret_error)
+{
+    unsigned executor = s ? (unsigned)s->executor : 0;
+
+    if (!s)
+        return 0;
+    if (s->threads > LEAT_THREADS_MAX)
+        return leat_error_set(ret_error, LEAT_EUSAGE, "settings.threads is %u, and %u are the most",
+                              s->threads, LEAT_THREADS_MAX);
+    if (executor > LEAT_EXECUTOR_SEEDED)
+        return leat_error_set(ret_error, LEAT_EUSAGE,
+                              "settings.executor is %u, which is not in enum leat_executor_kind",
+                              executor);
+    if (s->chunk > LEAT_CHUNK_MAX)
+        return leat_error_set(ret_error, LEAT_EUSAGE,
+                              "settings.chunk is %zu bytes, and %zu are the most", s->chunk,
+                              LEAT_CHUNK_MAX);
+    return 0;
+}
+
 /* Takes the plan, also on failure. */
 static int pipeline_new(const struct leat_registry *registry, struct leat_plan *plan,
                         const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
                         struct leat_error *ret_error)
 {
-    struct leat_pipeline *p = calloc(1, sizeof *p);
-    int r = LEAT_ENOMEM;
+    int r = check_settings(settings, ret_error);
+    struct leat_pipeline *p = r == 0 ? calloc(1, sizeof *p) : NULL;
 
     if (!p) {
         leat_plan_free(plan);
-        *ret_error = (struct leat_error){.code = LEAT_ENOMEM};
-        return LEAT_ENOMEM;
+        return r < 0 ? r : leat_error_set(ret_error, LEAT_ENOMEM, "out of memory");
     }
+    r = LEAT_ENOMEM;
     p->registry = registry;
     p->plan = plan;
     if (settings)

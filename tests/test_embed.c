@@ -333,6 +333,34 @@ TEST(test_an_error_line_fits_any_buffer)
     }
 }
 
+TEST(test_settings_that_cannot_be_are_refused)
+{
+    static const struct {
+        struct leat_settings settings;
+        const char *says;
+    } wrong[] = {
+        {{.threads = 100000}, "settings.threads is 100000, and 256 are the most"},
+        {{.threads = 257}, "settings.threads"},
+        {{.executor = (enum leat_executor_kind)77}, "settings.executor is 77"},
+        {{.executor = (enum leat_executor_kind)(LEAT_EXECUTOR_SEEDED + 1)}, "settings.executor"},
+        {{.chunk = LEAT_CHUNK_MAX + 1}, "settings.chunk is 1048577 bytes"},
+    };
+    struct leat_registry *registry = leat_registry_new();
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct leat_pipeline *pipeline = NULL;
+        struct leat_error error = {.code = 0};
+
+        test_context("case %zu", i);
+        ASSERT_EQ(leat_pipeline_from_text(registry, "zero -n 1 | null", &wrong[i].settings,
+                                          &pipeline, &error),
+                  LEAT_EUSAGE);
+        ASSERT_STR_HAS(error.text, wrong[i].says);
+        ASSERT_NULL(pipeline);
+    }
+    leat_registry_free(registry);
+}
+
 TEST(test_the_text_and_the_explanation_of_a_pipeline)
 {
     struct leat_registry *registry = leat_registry_new();

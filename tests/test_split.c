@@ -263,6 +263,9 @@ TEST(test_each_part_begins_with_the_header)
           BOM "\"h\nh\"\n1\n", BOM "\"h\nh\"\n2\n");
     GIVES("split --no-sync --header -C 6 @/p{n}", "hh\n1\n2\n33333333\n4\n", "hh\n1\n", "hh\n2\n",
           "hh\n33333333\n", "hh\n4\n");
+    GIVES("split --no-sync --header -C 6 @/p{n}", "hh\n1\n2\n3\n4\n", "hh\n1\n", "hh\n2\n",
+          "hh\n3\n", "hh\n4\n");
+    GIVES("split --no-sync --header -C 7 @/p{n}", "hh\n1\n2\n3\n4\n", "hh\n1\n2\n", "hh\n3\n4\n");
 }
 
 TEST(test_a_branch_runs_for_each_part)

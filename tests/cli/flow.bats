@@ -478,3 +478,11 @@ stalled() {
         [ "$output" = "$digest" ] || { echo "$t threads: $output"; return 1; }
     done
 }
+
+@test "a flush of zstd ends a block, and no frame" {
+    for threads in 1 2; do
+        printf 'a\nb\nc\n' | leat --threads=$threads flush -n 1 : zstd >flushed.zst
+        [ "$(od -An -tx1 -v flushed.zst | tr -d ' \n' | grep -o 28b52ffd | wc -l)" = 1 ]
+        [ "$(leat read flushed.zst : unzstd)" = $'a\nb\nc' ]
+    done
+}

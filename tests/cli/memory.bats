@@ -120,3 +120,13 @@ bomb() {
     is 7
     has 'raise --memory'
 }
+
+@test "a limit that is more than the machine has is told, and is the machine's" {
+    run -0 --separate-stderr leat --memory=999999G --stats zero -n 1 : null
+    [[ $stderr == 'leat: warning: --memory: the machine has '*' which is the limit now'* ]]
+    [[ $stderr != *' of 976'* ]]
+    run -0 leat -q --memory=999999G zero -n 1 : null
+    [ "$output" = '' ]
+    run -0 leat --memory=64M zero -n 1 : null
+    [ "$output" = '' ]
+}
