@@ -1,8 +1,10 @@
 /* conductor.c - opens every stage, and when all segments have ended commits all outputs or none.
  *
  * It is an actor like a segment: opening and syncing may block, and the loop must not. Commit is in
- * two steps: all prepare (flush, sync, checked), and only then does any commit; should one commit
- * fail, or the sync of a directory after the last, those before it are reverted.
+ * steps: all prepare (flush, sync, checked); then all commit; then their directories are synced; then
+ * side outputs to streams, which cannot be taken back, are written. If any step fails, all outputs that
+ * have committed are reverted, the last one first. Old files are kept until the close, after all of
+ * this.
  */
 
 #include "io/outfile.h"
@@ -321,6 +323,17 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
     return leat_outfile_commit(s, side->file);
 }
 
+static int no_stage(struct leat_stage *s)
+{
+    (void)s;
+    return 0;
+}
+
+static int deliver_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    return leat_outfile_deliver(s, side->file);
+}
+
 static int commit_all(struct leat_pipeline *p)
 {
     int r = for_each_commit(p, commit_stage, commit_side, leat_sums_commit);
@@ -328,8 +341,10 @@ static int commit_all(struct leat_pipeline *p)
 
     if (r < 0)
         return r;
-    r = leat_directories_sync(&p->renamed, &s);
-    return r < 0 ? failed_commit(p, s, r) : 0;
+    r = leat_directories_sync(&p->directories, &s);
+    if (r < 0)
+        return failed_commit(p, s, r);
+    return for_each_commit(p, no_stage, deliver_side, leat_sums_deliver);
 }
 
 static void revert_stage(struct leat_stage *s)
@@ -340,16 +355,18 @@ static void revert_stage(struct leat_stage *s)
     s->committed = false;
 }
 
+/* In the opposite order of the commit: parts that were appended to one file are cut off one by one. */
 static void revert_all(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->retired.n; i++)
-        revert_stage(p->retired.v[i]);
-    for (size_t i = 0; i < p->n_segments; i++)
-        for (size_t j = 0; j < p->segments[i]->n; j++)
-            revert_stage(p->segments[i]->slots[j].stage);
-    for (size_t i = 0; i < p->n_infos; i++)
-        leat_outfile_revert(p->infos[i].side.file);
     leat_sums_revert(p->sums);
+    for (size_t i = p->n_segments; i-- > 0;)
+        for (size_t j = p->segments[i]->n; j-- > 0;)
+            revert_stage(p->segments[i]->slots[j].stage);
+    for (size_t i = p->retired.n; i-- > 0;)
+        revert_stage(p->retired.v[i]);
+    for (size_t i = p->n_infos; i-- > 0;)
+        leat_outfile_revert(p->infos[i].side.file);
+    leat_directories_sync_again(&p->directories);
 }
 
 /* After this a cancel comes too late; false: one came before. */
@@ -409,7 +426,7 @@ static void phase_close(struct leat_pipeline *p)
         if (seg->join)
             leat_stage_close(seg->join->stage);
     }
-    for (size_t i = 0; i < p->retired.n; i++)
+    for (size_t i = p->retired.n; i-- > 0;) /* as they are reverted */
         leat_stage_close(p->retired.v[i]);
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_close(p->infos[i].side.file);

@@ -82,7 +82,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_plan *
     fill_defaults(&p->settings);
     p->conductor.run = leat_conductor_run;
     p->waits.epoll_fd = -1;
-    if (pthread_mutex_init(&p->lock, NULL) == 0) {
+    if (leat_directories_init(&p->directories) == 0 && pthread_mutex_init(&p->lock, NULL) == 0) {
         if (settings && settings->sums)
             p->sums = leat_sums_new(p, settings->sums);
         r = settings && settings->sums && !p->sums ? LEAT_ENOMEM : leat_planner_build(p, ret_error);
@@ -174,7 +174,8 @@ void leat_pipeline_free(struct leat_pipeline *p)
     }
     leat_sums_free(p->sums);
     leat_claims_done(&p->claims);
-    leat_directories_done(&p->renamed);
+    leat_directories_done(&p->directories);
+    leat_warnings_done(&p->warnings);
     free(p->segments);
     free(p->edges);
     free(p->infos);

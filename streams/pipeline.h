@@ -14,6 +14,7 @@
 #include "segment.h"
 #include "stage_impl.h"
 #include "wait.h"
+#include "warnings.h"
 
 enum leat_phase {
     LEAT_PHASE_BUILT,
@@ -71,6 +72,7 @@ struct leat_pipeline {
     struct leat_error detached;  /* of a branch that does not stop the others */
     struct leat_retired retired; /* sinks of the parts that have ended */
     struct leat_claims claims;   /* files that are outputs */
+    struct leat_warnings warnings;
     bool cancelled;              /* the error is the caller's, and stays */
     bool committing;
     bool running;
@@ -81,7 +83,8 @@ struct leat_pipeline {
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */
     struct leat_actor conductor;
-    struct leat_directories renamed; /* the conductor's, while it commits */
+    struct leat_directories directories; /* that outputs are in */
+    atomic_uint n_outputs;               /* that have been opened */
     struct leat_on_loop on;
     leat_done_cb done;
     void *done_arg;

@@ -173,9 +173,15 @@ static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_e
 bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
 {
     const struct leat_segment *seg = NULL;
-    const struct leat_port_end *port = lossy_port(p, i, &seg);
     const struct leat_stage_info *info;
+    const struct leat_port_end *port;
 
+    if (i < p->warnings.n) {
+        *ret = p->warnings.v[i];
+        return true;
+    }
+    i -= p->warnings.n;
+    port = lossy_port(p, i, &seg);
     if (!port)
         return coded_warning(p, i, ret);
     info = seg->slots[seg->n - 1].info;

@@ -167,6 +167,11 @@ int leat_sums_commit(struct leat_sums *sums)
     return sums ? leat_outfile_commit(sums->stage, sums->file) : 0;
 }
 
+int leat_sums_deliver(struct leat_sums *sums)
+{
+    return sums ? leat_outfile_deliver(sums->stage, sums->file) : 0;
+}
+
 void leat_sums_revert(struct leat_sums *sums)
 {
     if (sums)

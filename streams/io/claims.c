@@ -6,17 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file that is written to as it is has no name here: it is there, so it has a number. */
-struct claim {
-    dev_t dev; /* of the directory, or of such a file */
+/* A file that is there has no name here: it is known by its number. */
+struct held {
+    dev_t dev; /* of the directory, or of the file */
     ino_t ino;
     const char *name; /* in the same memory */
-    uint64_t size;    /* of such a file, when it was opened */
+    enum leat_claim_kind kind;
+    unsigned users; /* outputs that are open */
+    struct leat_appended appended;
 };
 
 static int compare(const void *a, const void *b)
 {
-    const struct claim *x = a, *y = b;
+    const struct held *x = a, *y = b;
 
     if (x->dev != y->dev)
         return x->dev < y->dev ? -1 : 1;
@@ -25,66 +27,79 @@ static int compare(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int stat_directory(const char *path, size_t len, struct stat *ret_info)
+/* May both of them have it? Two names of one file may both be replaced: each becomes a file. */
+static bool go_together(enum leat_claim_kind a, enum leat_claim_kind b, bool is_name)
 {
-    char *dir = len > 0 ? strndup(path, len) : strdup(".");
-    int r = dir ? 0 : LEAT_ENOMEM;
-
-    if (dir && stat(dir, ret_info) < 0)
-        r = LEAT_EIO;
-    free(dir);
-    return r;
+    return a == b && !(a == LEAT_CLAIM_REPLACE && is_name);
 }
 
-static struct claim *claim_new(const struct stat *info, const char *name)
+static int add(struct leat_claims *c, const struct held *key)
 {
-    size_t size = strlen(name) + 1;
-    struct claim *claim = malloc(sizeof *claim + size);
+    size_t size = strlen(key->name) + 1;
+    struct held *e = malloc(sizeof *e + size);
+    struct held **found;
 
-    if (claim)
-        *claim = (struct claim){.dev = info->st_dev,
-                                .ino = info->st_ino,
-                                .name = memcpy(claim + 1, name, size),
-                                .size = (uint64_t)info->st_size};
-    return claim;
+    if (!e)
+        return LEAT_ENOMEM;
+    *e = *key;
+    e->name = memcpy(e + 1, key->name, size);
+    found = tsearch(e, &c->tree, compare);
+    if (!found || *found != e)
+        free(e);
+    if (!found)
+        return LEAT_ENOMEM;
+    if ((*found)->users > 0 && !go_together((*found)->kind, key->kind, size > 1))
+        return LEAT_EEXIST;
+    if ((*found)->users++ == 0)
+        (*found)->appended = key->appended;
+    return 0;
 }
 
-/* Returns 0, LEAT_EEXIST, or LEAT_ENOMEM. */
-static int add(struct leat_claims *c, const struct stat *info, const char *name)
+int leat_claims_name(struct leat_claims *c, dev_t dev, ino_t ino, const char *name,
+                     enum leat_claim_kind kind)
 {
-    struct claim *claim = claim_new(info, name);
-    struct claim *const *found = claim ? tsearch(claim, &c->tree, compare) : NULL;
-
-    if (found && *found == claim)
-        return 0;
-    free(claim);
-    return found ? LEAT_EEXIST : LEAT_ENOMEM;
+    return add(c, &(struct held){.dev = dev, .ino = ino, .name = name, .kind = kind});
 }
 
-int leat_claims_add(struct leat_claims *c, const char *path)
+int leat_claims_file(struct leat_claims *c, const struct stat *info, enum leat_claim_kind kind)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    struct stat dir;
-    int r = stat_directory(path, (size_t)(name - path), &dir);
-
-    if (r < 0)
-        return r == LEAT_EIO ? 0 : r;
-    return add(c, &dir, name);
+    return add(c, &(struct held){.dev = info->st_dev,
+                                 .ino = info->st_ino,
+                                 .name = "",
+                                 .kind = kind,
+                                 .appended.size = (uint64_t)info->st_size});
 }
 
-int leat_claims_add_open(struct leat_claims *c, const struct stat *info)
+static struct held *find_file(const struct leat_claims *c, const struct stat *info)
 {
-    int r = add(c, info, "");
+    struct held key = {.dev = info->st_dev, .ino = info->st_ino, .name = ""};
+    struct held **found = tfind(&key, &c->tree, compare);
 
-    return r == LEAT_EEXIST ? 0 : r;
+    return found ? *found : NULL;
 }
 
 uint64_t leat_claims_size(const struct leat_claims *c, const struct stat *info)
 {
-    struct claim key = {.dev = info->st_dev, .ino = info->st_ino, .name = ""};
-    struct claim *const *found = tfind(&key, &c->tree, compare);
+    const struct held *file = find_file(c, info);
 
-    return found ? (*found)->size : UINT64_MAX;
+    return file && file->kind != LEAT_CLAIM_REPLACE ? file->appended.size : UINT64_MAX;
+}
+
+bool leat_claims_leave(struct leat_claims *c, const struct stat *info, uint64_t n, bool stay,
+                       bool created, struct leat_appended *ret)
+{
+    struct held *file = find_file(c, info);
+
+    if (!file || file->users == 0)
+        return false;
+    if (stay)
+        file->appended.kept = true;
+    else
+        file->appended.failed += n;
+    file->appended.created = file->appended.created || created;
+    file->users--;
+    *ret = file->appended;
+    return file->users == 0;
 }
 
 void leat_claims_done(struct leat_claims *c)

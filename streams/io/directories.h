@@ -1,31 +1,60 @@
-/* directories.h - the directories in which names have changed, each to be synced once.
+/* directories.h - the directories that the outputs of a pipeline are in: open, each once.
  *
- * A name is safe when its directory is on the disk. Outputs are renamed first, all of them, and then
- * their directories are synced, so that a thousand parts in one directory cost one sync.
+ * An output is made, put in place and removed relative to the open directory, so that a directory
+ * that is renamed meanwhile takes its outputs along. A name is safe when its directory is on the
+ * disk: outputs are put in place first, all of them, and then their directories are synced, so that
+ * a thousand parts in one directory cost one sync.
  */
 #ifndef LEAT_DIRECTORIES_H
 #define LEAT_DIRECTORIES_H
 
+#include <pthread.h>
+#include <sys/types.h>
+
 #include "../stage.h"
+#include "stale.h"
 
 struct leat_directory {
-    char *path;
-    struct leat_stage *stage; /* an output of it is there */
+    char *path; /* for messages, and to open it again */
+    int fd;     /* -1: closed, as too many are open */
+    dev_t dev;
+    ino_t ino;
+    unsigned pins;            /* threads that use the descriptor now */
+    bool guarded;             /* see leat_directory_guard */
+    bool changed;             /* names have changed: it is to be synced */
+    struct leat_stage *stage; /* an output of it is here */
+    struct leat_stales stale; /* temporaries that a run which was killed has left here */
 };
 
-/* All zero: none. */
 struct leat_directories {
-    struct leat_directory *v;
+    pthread_mutex_t lock; /* several stages may run parts */
+    struct leat_directory **v;
     size_t n, room;
+    void *tree; /* of tsearch(3), by device and inode */
+    size_t n_open, open_max, hand;
 };
 
-/* leat_directories_add - the name `path`, an output of the stage, is about to change in its directory.
- * Returns 0 or LEAT_ENOMEM. */
-int leat_directories_add(struct leat_directories *directories, const char *path,
-                         struct leat_stage *stage);
-/* leat_directories_sync - sync them; stops at the first that fails, which is then the failure of the
- * stage that *ret_stage says. Returns 0 or its code. */
-int leat_directories_sync(struct leat_directories *directories, struct leat_stage **ret_stage);
+/* leat_directories_init - returns 0 or LEAT_ENOMEM. */
+int leat_directories_init(struct leat_directories *directories);
 void leat_directories_done(struct leat_directories *directories);
+/* leat_directories_find - the directory that the path's last name is in, opened if it is new here. It
+ * lives until done. Returns 0 or -errno. Thread: any, here and below. */
+int leat_directories_find(struct leat_directories *directories, const char *path,
+                          struct leat_directory **ret_directory);
+/* leat_directory_pin - its descriptor, which is good until unpin. Returns -errno if it had to be
+ * opened again and is not there; ESTALE: another directory is there. */
+int leat_directory_pin(struct leat_directories *directories, struct leat_directory *directory);
+void leat_directory_unpin(struct leat_directories *directories, struct leat_directory *directory);
+/* leat_directory_guard - no other run takes a temporary of ours in this directory for a stale one, even
+ * if no descriptor of it is open. Call it while the directory is pinned. */
+void leat_directory_guard(struct leat_directories *directories, struct leat_directory *directory);
+/* leat_directory_changed - an output of the stage has got its name here. */
+void leat_directory_changed(struct leat_directories *directories, struct leat_directory *directory,
+                            struct leat_stage *stage);
+/* leat_directories_sync - sync those that have changed; stops at the first that fails, which is then the
+ * failure of the stage that *ret_stage says. Returns 0 or its code. */
+int leat_directories_sync(struct leat_directories *directories, struct leat_stage **ret_stage);
+/* leat_directories_sync_again - after the outputs were taken back: as well as it can be done. */
+void leat_directories_sync_again(struct leat_directories *directories);
 
 #endif

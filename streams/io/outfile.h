@@ -1,8 +1,8 @@
 /* outfile.h - an output file that appears whole or not at all.
  *
- * A regular file is written under a temporary name in the same directory, synced, and renamed; what
- * it replaces is kept under the temporary name until all outputs of the pipeline are in place, so
- * that a late failure can be undone. Pipes, devices and standard output are written as they are.
+ * A regular file is written as a draft (draft.h) in the same directory, synced, and put under its name;
+ * what it replaces is kept under a second name until all outputs of the pipeline are in place, so that
+ * a late failure can be undone. Pipes, devices and standard output are written as they are.
  */
 #ifndef LEAT_OUTFILE_H
 #define LEAT_OUTFILE_H
@@ -31,17 +31,24 @@ ssize_t leat_outfile_write(struct leat_stage *stage, struct leat_outfile *file, 
 /* leat_outfile_end - nothing more will be written: what is buffered goes to the file, which begins to
  * go to the disk. Returns 0, or LEAT_E*. */
 int leat_outfile_end(struct leat_stage *stage, struct leat_outfile *file);
-/* leat_outfile_prepare - everything is on disk (unless no_sync), and close(2) said so. */
+/* leat_outfile_prepare - the content is on the disk (unless no_sync), the file system has been asked
+ * whether it is whole, and owner, mode and the like are those of the file that it replaces. */
 int leat_outfile_prepare(struct leat_stage *stage, struct leat_outfile *file);
-/* leat_outfile_finish - write all of data, then prepare. For small side outputs: may block; a
- * streaming one is written at commit. `data` is borrowed until close. */
+/* leat_outfile_finish - write all of data, then prepare. For small side outputs: may block; one to a
+ * stream is written by deliver. `data` is borrowed until close. */
 int leat_outfile_finish(struct leat_stage *stage, struct leat_outfile *file, const void *data,
                         size_t n);
 /* leat_outfile_commit - the name is there. It is safe when its directory is on the disk: that is left
- * to leat_directories_sync of the pipeline's `renamed`. */
+ * to leat_directories_sync. */
 int leat_outfile_commit(struct leat_stage *stage, struct leat_outfile *file);
-void leat_outfile_revert(struct leat_outfile *file); /* NULL is fine, here and below */
-/* leat_outfile_close - without a commit: leave everything as it was. */
+/* leat_outfile_deliver - when all names are there: the side output to a stream, which cannot be taken
+ * back. */
+int leat_outfile_deliver(struct leat_stage *stage, struct leat_outfile *file);
+/* leat_outfile_revert - after a commit: what was there before is there again, or a warning says where
+ * it is. NULL is fine, here and below. */
+void leat_outfile_revert(struct leat_outfile *file);
+/* leat_outfile_close - after a commit: what was replaced is removed. Without one: everything is left
+ * as it was. */
 void leat_outfile_close(struct leat_outfile *file);
 void leat_outfile_free(struct leat_outfile *file);
 /* For transfer.c: where bytes go, and to say that n went there. */

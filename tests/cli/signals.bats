@@ -19,9 +19,9 @@ start() {
     head -c 60000 log >feed
 }
 
-# temporary - there is a file in work.
+# temporary - a file is being written in work, under a name or under none.
 temporary() {
-    [ -n "$(find work -type f)" ]
+    find "/proc/$pid/fd" -lname "$PWD/work/*" | grep -q .
 }
 
 # ends_with STATUS - leat ends, with this status.

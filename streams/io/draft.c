@@ -1,0 +1,494 @@
+/* draft.c - files without a name, their names, and the way back. */
+
+#include "draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAKE_TRIES 100u
+#define PLACE_TRIES 10u /* somebody else makes and removes the name all the time */
+#define PROC_FD_SIZE 32u
+
+int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int r, at;
+
+    *d = (struct leat_draft){.directories = directories, .fd = -1};
+    r = leat_directories_find(directories, path, &d->directory);
+    if (r < 0)
+        return r;
+    d->name = strdup(slash ? slash + 1 : path);
+    if (!d->name)
+        return -ENOMEM;
+    if (d->directory->stale.n == 0)
+        return 0;
+    at = leat_directory_pin(directories, d->directory);
+    if (at < 0)
+        return at;
+    leat_stales_remove(&d->directory->stale, at, d->name, false);
+    leat_directory_unpin(directories, d->directory);
+    return 0;
+}
+
+void leat_draft_done(struct leat_draft *d)
+{
+    free(d->name);
+    free(d->temp);
+    *d = (struct leat_draft){.fd = -1};
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* Is the file of this name the draft? */
+static bool is_ours(const struct leat_draft *d, int at, const char *name)
+{
+    struct stat info;
+
+    return fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == d->dev &&
+           info.st_ino == d->ino;
+}
+
+/* Returns 0, -errno, or LEAT_DRAFT_OTHER. */
+static int check_regular(int at, const char *name)
+{
+    struct stat info;
+
+    if (fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    return S_ISREG(info.st_mode) ? 0 : LEAT_DRAFT_OTHER;
+}
+
+static bool lacks_rename_flags(int err)
+{
+    return err == EINVAL || err == ENOSYS || err == EOPNOTSUPP;
+}
+
+/* EPERM is what Linux says of a file system without links, and of a file of somebody else's. */
+static bool lacks_links(int err)
+{
+    return err == EPERM || err == EOPNOTSUPP || err == ENOSYS || err == EMLINK;
+}
+
+static int renamed(int at, const char *from, const char *to)
+{
+    return renameat(at, from, at, to) < 0 ? -errno : 0;
+}
+
+static void proc_path(char *path, int fd)
+{
+    snprintf(path, PROC_FD_SIZE, "/proc/self/fd/%d", fd);
+}
+
+/* A file without a name gets one, if nothing else has it. Returns 0 or -errno. */
+static int link_unnamed(const struct leat_draft *d, int at, const char *name)
+{
+    char path[PROC_FD_SIZE];
+
+    proc_path(path, d->fd);
+    return linkat(AT_FDCWD, path, at, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+static int new_temp(struct leat_draft *d, bool old, char **ret)
+{
+    *ret = leat_temporary_name(d->name, old);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* --- make ------------------------------------------------------------------------------------- */
+
+/* Other runs see by this lock that the draft is in use; where there are no locks, nothing is taken for
+ * stale. EWOULDBLOCK: a run looks for stale ones, and has taken it for one. */
+static int lock_draft(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -errno : 0;
+}
+
+static int note_inode(struct leat_draft *d, int fd)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    d->dev = info.st_dev;
+    d->ino = info.st_ino;
+    return 0;
+}
+
+/* Its name is given through /proc, so that must be there. Returns a descriptor or -errno. */
+static int make_unnamed(struct leat_draft *d, int at, mode_t mode)
+{
+    int fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode), r;
+    char path[PROC_FD_SIZE];
+    struct stat info;
+
+    if (fd < 0)
+        return -errno;
+    proc_path(path, fd);
+    r = note_inode(d, fd);
+    if (r == 0 && (stat(path, &info) < 0 || info.st_dev != d->dev || info.st_ino != d->ino))
+        r = -ENOSYS;
+    if (r == 0)
+        r = lock_draft(fd);
+    if (r < 0) {
+        (void)close(fd); /* nothing was written */
+        return r;
+    }
+    d->state = LEAT_DRAFT_UNNAMED;
+    return fd;
+}
+
+/* Returns a descriptor or -errno; EEXIST: another name does it. */
+static int make_named_once(struct leat_draft *d, int at, mode_t mode)
+{
+    int fd = openat(at, d->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode), r;
+
+    if (fd < 0)
+        return -errno;
+    r = note_inode(d, fd);
+    if (r < 0)
+        (void)unlinkat(at, d->temp, 0);
+    else if (lock_draft(fd) < 0 || !is_ours(d, at, d->temp))
+        r = -EEXIST; /* a run that looked for stale ones was faster, and removes it */
+    if (r < 0) {
+        (void)close(fd); /* nothing was written */
+        return r;
+    }
+    d->state = LEAT_DRAFT_NAMED;
+    return fd;
+}
+
+static int make_named(struct leat_draft *d, int at, mode_t mode)
+{
+    int fd = -EEXIST;
+
+    for (unsigned i = 0; i < MAKE_TRIES && fd == -EEXIST; i++) {
+        free(d->temp);
+        fd = new_temp(d, false, &d->temp);
+        if (fd == 0)
+            fd = make_named_once(d, at, mode);
+    }
+    return fd;
+}
+
+int leat_draft_make(struct leat_draft *d, mode_t mode)
+{
+    int at = leat_directory_pin(d->directories, d->directory), fd;
+
+    if (at < 0)
+        return at;
+    fd = make_unnamed(d, at, mode);
+    if (fd < 0)
+        fd = make_named(d, at, mode); /* and if that fails, it says why */
+    leat_directory_unpin(d->directories, d->directory);
+    d->fd = fd;
+    return fd;
+}
+
+int leat_draft_let_go(struct leat_draft *d)
+{
+    int at = leat_directory_pin(d->directories, d->directory), r = 0;
+
+    if (at < 0)
+        return at;
+    leat_directory_guard(d->directories, d->directory); /* its lock goes with the descriptor */
+    if (d->state == LEAT_DRAFT_UNNAMED) {
+        r = new_temp(d, false, &d->temp);
+        if (r == 0)
+            r = link_unnamed(d, at, d->temp);
+        if (r == 0)
+            d->state = LEAT_DRAFT_NAMED;
+    }
+    leat_directory_unpin(d->directories, d->directory);
+    if (r == 0)
+        d->fd = -1;
+    return r;
+}
+
+/* --- a new name ------------------------------------------------------------------------------- */
+
+/* Neither links nor RENAME_NOREPLACE: between the look and the rename somebody else may create the file,
+ * and it is lost. An empty file that reserves the name would be seen by others, and be left by a kill. */
+static int place_after_look(struct leat_draft *d, int at)
+{
+    struct stat info;
+
+    if (fstatat(at, d->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        return -EEXIST;
+    return errno == ENOENT ? renamed(at, d->temp, d->name) : -errno;
+}
+
+/* Returns 0, -errno (EEXIST: the name is taken), or LEAT_DRAFT_LOST. */
+static int place_new(struct leat_draft *d, int at)
+{
+    if (d->state == LEAT_DRAFT_UNNAMED)
+        return link_unnamed(d, at, d->name);
+    if (!is_ours(d, at, d->temp))
+        return LEAT_DRAFT_LOST;
+    if (renameat2(at, d->temp, at, d->name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (!lacks_rename_flags(errno))
+        return -errno;
+    if (linkat(at, d->temp, at, d->name, 0) == 0) {
+        (void)unlinkat(at, d->temp, 0); /* or the next run does it: nobody has a lock on it */
+        return 0;
+    }
+    return lacks_links(errno) ? place_after_look(d, at) : -errno;
+}
+
+/* --- in place of a file ----------------------------------------------------------------------- */
+
+/* The draft under a name that may come to be the old file's. Returns 0 or -errno. */
+static int name_for_exchange(struct leat_draft *d, int at)
+{
+    char *name;
+    int r = new_temp(d, true, &name);
+
+    if (r == 0)
+        r = d->state == LEAT_DRAFT_UNNAMED ? link_unnamed(d, at, name) : renamed(at, d->temp, name);
+    if (r < 0) {
+        free(name);
+        return r;
+    }
+    free(d->temp);
+    d->temp = name;
+    d->state = LEAT_DRAFT_NAMED;
+    return 0;
+}
+
+static int exchange(int at, const char *a, const char *b)
+{
+    return renameat2(at, a, at, b, RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
+
+/* The exchange takes whatever has the name: a directory, which may have come meanwhile, goes back. */
+static int check_exchanged(struct leat_draft *d, int at)
+{
+    int r = check_regular(at, d->temp);
+
+    if (r != LEAT_DRAFT_OTHER) {
+        d->has_old = true;
+        return 0;
+    }
+    if (exchange(at, d->temp, d->name) < 0) {
+        d->state = LEAT_DRAFT_PLACED; /* and the other one is under the temporary name */
+        d->has_old = true;
+    }
+    return r;
+}
+
+/* A second name for the old file, or its only one. *ret_old: NULL: it is not kept. */
+static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, bool *ret_aside)
+{
+    char *old;
+    int r = new_temp(d, true, &old);
+
+    *ret_aside = false;
+    *ret_old = NULL;
+    if (r < 0)
+        return r;
+    r = linkat(at, d->name, at, old, 0) < 0 ? -errno : 0;
+    if (r < 0 && lacks_links(-r)) {
+        *ret_aside = !last;
+        r = last ? 0 : renamed(at, d->name, old);
+        if (last) {
+            free(old);
+            return 0;
+        }
+    }
+    if (r < 0) {
+        free(old);
+        return r;
+    }
+    *ret_old = old;
+    return 0;
+}
+
+/* After a failure: the old file has its own name only, or again. */
+static void put_aside_back(int at, const char *name, const char *old, bool aside)
+{
+    if (aside)
+        (void)renamed(at, old, name); /* the failure is told; the file is still there as it is */
+    else
+        (void)unlinkat(at, old, 0);
+}
+
+/* Without an exchange. */
+static int rename_over(struct leat_draft *d, int at, bool last)
+{
+    int r = check_regular(at, d->name);
+    char *old = NULL;
+    bool aside;
+
+    if (r == 0)
+        r = keep_old(d, at, last, &old, &aside);
+    if (r != 0)
+        return r;
+    if (old)
+        r = check_regular(at, old); /* it may have changed since */
+    if (r == 0)
+        r = renamed(at, d->temp, d->name);
+    if (r != 0) {
+        if (old)
+            put_aside_back(at, d->name, old, aside);
+        free(old);
+        return r;
+    }
+    free(d->temp);
+    d->temp = old;
+    d->has_old = old != NULL;
+    d->lost_old = !old;
+    return 0;
+}
+
+/* Returns 0, -errno (ENOENT: there is nothing to replace), or LEAT_DRAFT_*. */
+static int replace_old(struct leat_draft *d, int at, bool last)
+{
+    int r = d->state == LEAT_DRAFT_NAMED && !is_ours(d, at, d->temp) ? LEAT_DRAFT_LOST : 0;
+
+    if (r == 0)
+        r = name_for_exchange(d, at);
+    if (r != 0)
+        return r;
+    r = exchange(at, d->temp, d->name);
+    if (r == 0)
+        return check_exchanged(d, at);
+    return lacks_rename_flags(-r) ? rename_over(d, at, last) : r;
+}
+
+int leat_draft_place(struct leat_draft *d, bool replace, bool last)
+{
+    int at = leat_directory_pin(d->directories, d->directory), r = at;
+
+    if (at < 0)
+        return at;
+    leat_directory_guard(d->directories, d->directory); /* nobody has a lock on an old file */
+    for (unsigned i = 0; i < PLACE_TRIES; i++) {
+        r = place_new(d, at);
+        if (r == 0 || r != -EEXIST || !replace)
+            break;
+        r = replace_old(d, at, last);
+        if (r != -ENOENT) /* else it has been removed meanwhile */
+            break;
+    }
+    leat_directory_unpin(d->directories, d->directory);
+    if (r == 0)
+        d->state = LEAT_DRAFT_PLACED;
+    return r;
+}
+
+/* --- afterwards ------------------------------------------------------------------------------- */
+
+static int take_back(struct leat_draft *d, int at)
+{
+    bool ours = is_ours(d, at, d->name);
+    int r;
+
+    if (d->lost_old)
+        return LEAT_DRAFT_NO_WAY;
+    if (!ours && (d->has_old || check_regular(at, d->name) != -ENOENT))
+        return LEAT_DRAFT_LOST; /* somebody has put another file there: it is theirs */
+    if (d->has_old)
+        r = renamed(at, d->temp, d->name);
+    else
+        r = ours && unlinkat(at, d->name, 0) < 0 ? -errno : 0;
+    if (r == 0)
+        d->has_old = false;
+    return r;
+}
+
+int leat_draft_take_back(struct leat_draft *d)
+{
+    int at, r;
+
+    if (d->state != LEAT_DRAFT_PLACED)
+        return 0;
+    at = leat_directory_pin(d->directories, d->directory);
+    if (at < 0)
+        return at;
+    r = take_back(d, at);
+    leat_directory_unpin(d->directories, d->directory);
+    if (r == 0)
+        d->state = LEAT_DRAFT_NONE;
+    return r;
+}
+
+int leat_draft_settle(struct leat_draft *d)
+{
+    int at, r = 0;
+
+    if (d->state != LEAT_DRAFT_PLACED)
+        return 0;
+    d->state = LEAT_DRAFT_NONE;
+    if (!d->has_old && d->directory->stale.n == 0)
+        return 0;
+    at = leat_directory_pin(d->directories, d->directory);
+    if (at < 0)
+        return at;
+    if (d->has_old && unlinkat(at, d->temp, 0) < 0 && errno != ENOENT)
+        r = -errno;
+    d->has_old = r < 0;
+    leat_stales_remove(&d->directory->stale, at, d->name, true);
+    leat_directory_unpin(d->directories, d->directory);
+    return r;
+}
+
+static int keep(struct leat_draft *d, int at, const char *name)
+{
+    int r = check_regular(at, name);
+
+    if (r != 0 && r != -ENOENT)
+        return r;
+    if (d->state == LEAT_DRAFT_PLACED) {
+        if (!is_ours(d, at, d->name))
+            return LEAT_DRAFT_LOST;
+        (void)unlinkat(at, name, 0); /* if it stays, the link says so */
+        return linkat(at, d->name, at, name, 0) < 0 ? -errno : 0;
+    }
+    if (d->state == LEAT_DRAFT_UNNAMED) {
+        r = name_for_exchange(d, at);
+        if (r < 0)
+            return r;
+    }
+    r = is_ours(d, at, d->temp) ? renamed(at, d->temp, name) : LEAT_DRAFT_LOST;
+    if (r == 0)
+        d->state = LEAT_DRAFT_NONE;
+    return r;
+}
+
+int leat_draft_keep(struct leat_draft *d, const char *name)
+{
+    int at, r;
+
+    if (d->state == LEAT_DRAFT_NONE)
+        return -ENOENT;
+    at = leat_directory_pin(d->directories, d->directory);
+    if (at < 0)
+        return at;
+    r = keep(d, at, name);
+    leat_directory_unpin(d->directories, d->directory);
+    return r;
+}
+
+int leat_draft_drop(struct leat_draft *d)
+{
+    int at, r = 0;
+
+    if (d->state == LEAT_DRAFT_NAMED) {
+        at = leat_directory_pin(d->directories, d->directory);
+        if (at < 0)
+            return at;
+        if (is_ours(d, at, d->temp) && unlinkat(at, d->temp, 0) < 0)
+            r = -errno;
+        leat_directory_unpin(d->directories, d->directory);
+    }
+    if (d->state != LEAT_DRAFT_PLACED && r == 0)
+        d->state = LEAT_DRAFT_NONE;
+    return r;
+}

@@ -1,0 +1,208 @@
+/* outfile_commit.c - outputs get their names, or everything is as it was. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../warnings.h"
+#include "outfile_impl.h"
+
+static int failed_place(struct leat_stage *s, const struct leat_outfile *f, int r)
+{
+    if (r < 0)
+        return leat_fail_errno(s, -r, "cannot put %s in its place", f->shown);
+    if (r == LEAT_DRAFT_LOST)
+        return leat_fail(s, LEAT_EIO, "%s: its temporary file has been removed or replaced",
+                         f->shown);
+    if (f->draft.has_old)
+        leat_warn(f->pipeline, f->info, "%s: what was there is %s%s now", f->shown,
+                  f->draft.directory->path, f->draft.temp);
+    return leat_fail(s, LEAT_EIO, "%s: a directory or a special file has taken the name meanwhile",
+                     f->shown);
+}
+
+int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
+{
+    bool last = atomic_load(&s->pipeline->n_outputs) == 1;
+    int r = 0;
+
+    if (f->kind == LEAT_OUTFILE_STREAM)
+        return 0;
+    if (f->kind == LEAT_OUTFILE_REPLACE)
+        r = leat_draft_place(&f->draft, f->options.force, last);
+    if (r != 0)
+        return failed_place(s, f, r);
+    f->committed = true;
+    if (f->kind == LEAT_OUTFILE_REPLACE)
+        (void)leat_fd_close(&f->fd); /* prepare has asked */
+    if (!f->options.no_sync && (f->kind == LEAT_OUTFILE_REPLACE || f->created))
+        leat_directory_changed(f->draft.directories, f->draft.directory, s);
+    return 0;
+}
+
+/* --- the way back ----------------------------------------------------------------------------- */
+
+static void keep_partial(struct leat_outfile *f)
+{
+    char *partial;
+    int r = asprintf(&partial, "%s.partial", f->draft.name) < 0 ? -ENOMEM : 0;
+
+    if (r == 0) {
+        r = leat_draft_keep(&f->draft, partial);
+        free(partial);
+    }
+    if (r != 0)
+        leat_warn(f->pipeline, f->info, "%s.partial cannot be kept: %s", f->shown,
+                  r < 0 ? strerrordesc_np(-r) : "something else has the name");
+}
+
+static bool wants_partial(const struct leat_outfile *f)
+{
+    return f->options.keep_partial && f->kind == LEAT_OUTFILE_REPLACE && f->written > 0;
+}
+
+void leat_outfile_revert(struct leat_outfile *f)
+{
+    int r;
+
+    if (!f || !f->committed)
+        return;
+    f->committed = false;
+    if (f->kind != LEAT_OUTFILE_REPLACE)
+        return;
+    if (wants_partial(f))
+        keep_partial(f);
+    r = leat_draft_take_back(&f->draft);
+    if (r == 0)
+        return;
+    if (f->draft.has_old)
+        leat_warn(f->pipeline, f->info, "%s cannot be put back: %s; the old file is %s%s", f->shown,
+                  r < 0 ? strerrordesc_np(-r) : "another file has taken its name",
+                  f->draft.directory->path, f->draft.temp);
+    else
+        leat_warn(f->pipeline, f->info, "%s cannot be taken back: %s", f->shown,
+                  r == LEAT_DRAFT_NO_WAY ? "its file system has no way to keep the old file"
+                  : r < 0                ? strerrordesc_np(-r)
+                                         : "another file has taken its name");
+}
+
+static bool is_named(const struct leat_outfile *f, const struct stat *info)
+{
+    int at = leat_directory_pin(f->draft.directories, f->draft.directory);
+    struct stat named;
+    bool is;
+
+    if (at < 0)
+        return false;
+    is = fstatat(at, f->draft.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         named.st_dev == info->st_dev && named.st_ino == info->st_ino;
+    leat_directory_unpin(f->draft.directories, f->draft.directory);
+    return is;
+}
+
+/* A file that was not there goes again. Returns 0 or -errno. */
+static int remove_created(const struct leat_outfile *f)
+{
+    int at = leat_directory_pin(f->draft.directories, f->draft.directory), r;
+
+    if (at < 0)
+        return at;
+    r = unlinkat(at, f->draft.name, 0) < 0 ? -errno : 0;
+    leat_directory_unpin(f->draft.directories, f->draft.directory);
+    return r;
+}
+
+/* All that was appended is at the end, or else others have written to the file: what they wrote would
+ * be cut off too. */
+static void cut_back(const struct leat_outfile *f, const struct leat_appended *a,
+                     const struct stat *info)
+{
+    int r = 0;
+
+    if (a->failed == 0 && !(a->created && !a->kept && info->st_size == 0))
+        return;
+    if (a->kept || (uint64_t)info->st_size != a->size + a->failed) {
+        leat_warn(f->pipeline, f->info,
+                  "%s: others have written to it meanwhile, so what was appended stays in it",
+                  f->shown);
+        return;
+    }
+    if (a->created && is_named(f, info))
+        r = remove_created(f);
+    else if (ftruncate(f->fd.fd, (off_t)a->size) < 0)
+        r = -errno;
+    if (r < 0)
+        leat_warn(f->pipeline, f->info,
+                  "%s cannot be cut back to the %" PRIu64 " bytes that it had before: %s", f->shown,
+                  a->size, strerrordesc_np(-r));
+}
+
+/* The last output of a file takes back what all of those did that have failed. */
+static void close_append(struct leat_outfile *f)
+{
+    bool stay = f->committed || f->options.keep_partial, last;
+    struct leat_appended appended;
+    struct stat info;
+
+    if (f->fd.fd < 0)
+        return;
+    if (fstat(f->fd.fd, &info) < 0) {
+        leat_warn(f->pipeline, f->info, "%s cannot be cut back: %s", f->shown,
+                  strerrordesc_np(errno));
+        return;
+    }
+    if (!f->appends) {
+        if (f->created && info.st_size == 0 && is_named(f, &info))
+            (void)remove_created(f); /* the run has failed, and why was told */
+        return;
+    }
+    pthread_mutex_lock(&f->pipeline->lock);
+    last = leat_claims_leave(&f->pipeline->claims, &info, f->written, stay, f->created, &appended);
+    pthread_mutex_unlock(&f->pipeline->lock);
+    if (last)
+        cut_back(f, &appended, &info);
+}
+
+static void close_draft(struct leat_outfile *f)
+{
+    int r;
+
+    if (f->committed) {
+        r = leat_draft_settle(&f->draft);
+    } else {
+        if (wants_partial(f) && f->draft.state != LEAT_DRAFT_NONE)
+            keep_partial(f);
+        r = leat_draft_drop(&f->draft);
+    }
+    if (r < 0)
+        leat_warn(f->pipeline, f->info, "the temporary file %s%s cannot be removed: %s",
+                  f->draft.directory->path, f->draft.temp ? f->draft.temp : "",
+                  strerrordesc_np(-r));
+}
+
+void leat_outfile_close(struct leat_outfile *f)
+{
+    if (!f)
+        return;
+    if (f->options.keep_partial && !f->committed)
+        (void)leat_outfile_drain(f, true); /* as far as it goes */
+    if (f->kind == LEAT_OUTFILE_APPEND)
+        close_append(f);
+    if (f->kind == LEAT_OUTFILE_REPLACE)
+        close_draft(f);
+    (void)leat_fd_close(&f->fd); /* of a commit: prepare has closed it and checked */
+}
+
+void leat_outfile_free(struct leat_outfile *f)
+{
+    if (!f)
+        return;
+    leat_draft_done(&f->draft);
+    free(f->path);
+    free(f);
+}

@@ -1,0 +1,234 @@
+/* outfile_open.c - what an output is: a draft, the end of a file, or a stream. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "outfile_impl.h"
+
+static int inherited_number(const char *path)
+{
+    char *end;
+    long n;
+
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return 1;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return 2;
+    if (strncmp(path, "/dev/fd/", 8) != 0 && strncmp(path, "/proc/self/fd/", 14) != 0)
+        return -1;
+    path = strrchr(path, '/') + 1;
+    n = strtol(path, &end, 10);
+    return *path && !*end && n >= 0 && n <= INT_MAX ? (int)n : -1;
+}
+
+/* Two outputs of one file would spoil each other; and who reads one that grows while the pipeline runs
+ * must not read what is written now. */
+static int claimed(struct leat_stage *s, const struct leat_outfile *f, int r)
+{
+    if (r == LEAT_EEXIST)
+        return leat_fail(s, LEAT_EUSAGE, "%s: is the output of another stage, too", f->shown);
+    return r < 0 ? leat_fail(s, r, "out of memory") : 0;
+}
+
+static int claim_name(struct leat_stage *s, const struct leat_outfile *f, enum leat_claim_kind kind)
+{
+    const struct leat_directory *directory = f->draft.directory;
+    int r;
+
+    pthread_mutex_lock(&s->pipeline->lock); /* several stages may run parts */
+    r = leat_claims_name(&s->pipeline->claims, directory->dev, directory->ino, f->draft.name, kind);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    return claimed(s, f, r);
+}
+
+static int claim_file(struct leat_stage *s, const struct leat_outfile *f, const struct stat *info,
+                      enum leat_claim_kind kind)
+{
+    int r;
+
+    pthread_mutex_lock(&s->pipeline->lock);
+    r = leat_claims_file(&s->pipeline->claims, info, kind);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    return claimed(s, f, r);
+}
+
+static int claim_open_file(struct leat_stage *s, struct leat_outfile *f, enum leat_claim_kind kind)
+{
+    struct stat info;
+    int r;
+
+    if (!f->fd.is_regular)
+        return 0;
+    if (fstat(f->fd.fd, &info) < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    f->size_before = (uint64_t)info.st_size;
+    r = claim_file(s, f, &info, kind);
+    f->appends = r == 0 && kind == LEAT_CLAIM_APPEND;
+    return r;
+}
+
+/* Returns a descriptor or -errno, and whether the file is new. */
+static int open_at_end(struct leat_outfile *f)
+{
+    static const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int at = leat_directory_pin(f->draft.directories, f->draft.directory), fd, r;
+
+    if (at < 0)
+        return at;
+    do {
+        fd = openat(at, f->draft.name, flags);
+        f->created = fd < 0 && errno == ENOENT;
+        if (f->created)
+            fd = openat(at, f->draft.name, flags | O_CREAT | O_EXCL, 0666);
+    } while (fd < 0 && f->created && errno == EEXIST);
+    r = fd < 0 ? -errno : fd;
+    leat_directory_unpin(f->draft.directories, f->draft.directory);
+    return r;
+}
+
+static int open_append(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r = claim_name(s, f, LEAT_CLAIM_APPEND);
+
+    if (r == 0) {
+        r = open_at_end(f);
+        if (r >= 0)
+            r = leat_fd_own(&f->fd, r);
+        if (r < 0)
+            r = leat_fail_errno(s, -r, "%s", f->shown);
+    }
+    if (r == 0 && !f->fd.is_regular)
+        r = leat_fail(s, LEAT_EIO, "%s: is no regular file any more", f->shown);
+    return r < 0 ? r : claim_open_file(s, f, LEAT_CLAIM_APPEND);
+}
+
+/* Until its content is whole a draft that replaces a file is for nobody but its owner. */
+static int open_draft(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
+{
+    int r = claim_name(s, f, LEAT_CLAIM_REPLACE);
+
+    if (r == 0 && f->target_existed)
+        r = claim_file(s, f, st, LEAT_CLAIM_REPLACE);
+    if (r < 0)
+        return r;
+    r = leat_draft_make(&f->draft, f->target_existed ? 0600 : 0666);
+    if (r < 0)
+        return leat_fail_errno(s, -r, "cannot create a temporary file for %s", f->shown);
+    r = leat_fd_own(&f->fd, r);
+    return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
+}
+
+/* Where a symbolic link points; NULL with errno: it is none, or there is no memory. */
+static char *follow(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char link[PATH_MAX], *target;
+    ssize_t n = readlink(path, link, sizeof link);
+    int dir = n > 0 && link[0] != '/' && slash ? (int)(slash - path) + 1 : 0;
+
+    if (n < 0 || asprintf(&target, "%.*s%.*s", dir, path, (int)n, link) < 0)
+        return NULL;
+    return target;
+}
+
+/* The file that a path means, through symbolic links; if the last of them points nowhere, what it
+ * points to. */
+static char *resolve(const char *path)
+{
+    char *at = strdup(path);
+
+    while (at) {
+        char *real = realpath(at, NULL), *next = NULL;
+
+        if (!real && errno == ENOENT) {
+            next = follow(at);
+            if (!next && errno != ENOMEM)
+                return at;
+        }
+        free(at);
+        if (!next)
+            return real;
+        at = next;
+    }
+    return NULL;
+}
+
+static int open_path(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct stat st = {0};
+    int r;
+
+    if (!*f->shown)
+        return leat_fail(s, LEAT_EUSAGE, "the name of the file is empty");
+    f->path = resolve(f->shown);
+    if (!f->path)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    f->target_existed = stat(f->path, &st) == 0;
+    if (f->target_existed && S_ISDIR(st.st_mode))
+        return leat_fail_errno(s, EISDIR, "%s", f->shown);
+    if (f->target_existed && !S_ISREG(st.st_mode)) {
+        f->kind = LEAT_OUTFILE_STREAM;
+        return leat_outfile_open_stream(s, f);
+    }
+    if (f->target_existed && !f->options.append && !f->options.force)
+        return leat_fail(s, LEAT_EEXIST, "%s: exists; use --force to replace it", f->shown);
+    f->kind = f->options.append ? LEAT_OUTFILE_APPEND : LEAT_OUTFILE_REPLACE;
+    r = leat_draft_init(&f->draft, &s->pipeline->directories, f->path);
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", f->shown);
+    return f->options.append ? open_append(s, f) : open_draft(s, f, &st);
+}
+
+static int open_inherited(struct leat_stage *s, struct leat_outfile *f, int inherited)
+{
+    int r;
+
+    f->kind = LEAT_OUTFILE_STREAM;
+    r = leat_fd_adopt(&f->fd, inherited, true);
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", f->shown);
+    if (s->info->input_binary && isatty(inherited) && !f->options.force)
+        return leat_fail(
+            s, LEAT_EUSAGE,
+            "compressed data is not written to a terminal; redirect it or use --force");
+    return claim_open_file(s, f, LEAT_CLAIM_INHERITED);
+}
+
+/* A FIFO, opened yet or not, has no page cache to be kept out of. */
+static int open_direct(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct leat_direct *d = f->options.direct;
+    int r = f->fifo_pending ? 0 : leat_direct_begin(s, d, &f->fd, f->shown);
+
+    if (r < 0 || !d->used)
+        f->options.direct = NULL;
+    else
+        leat_direct_start(d, f->size_before);
+    return r;
+}
+
+int leat_outfile_open(struct leat_stage *s, const char *path,
+                      const struct leat_outfile_options *options, struct leat_outfile **ret_file)
+{
+    struct leat_outfile *f = calloc(1, sizeof *f);
+    int inherited = inherited_number(path), r;
+
+    if (!f)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    *ret_file = f;
+    f->options = *options;
+    f->options.force = f->options.force || leat_stage_forced(s);
+    f->shown = strcmp(path, "-") == 0 ? "standard output" : path;
+    f->fd.fd = f->draft.fd = -1;
+    f->pipeline = s->pipeline;
+    f->info = s->info;
+    atomic_fetch_add(&s->pipeline->n_outputs, 1);
+    r = inherited < 0 ? open_path(s, f) : open_inherited(s, f, inherited);
+    return r == 0 && f->options.direct ? open_direct(s, f) : r;
+}

@@ -1,0 +1,29 @@
+/* warnings.h - what the caller is to be told beside the outcome of a run.
+ *
+ * A warning is of a stage and has the form of an error with code 0.
+ */
+#ifndef LEAT_WARNINGS_H
+#define LEAT_WARNINGS_H
+
+#include <stddef.h>
+
+#include "leat.h"
+
+struct leat_pipeline;
+struct leat_stage_info;
+
+#define LEAT_WARNINGS_MAX 64u /* of a run; more are not kept */
+
+/* All zero: none. Under the pipeline's lock. */
+struct leat_warnings {
+    struct leat_error *v;
+    size_t n, room;
+};
+
+/* leat_warn - keep a warning of this stage. Without memory it is lost. Thread: any; not under the
+ * pipeline's lock. */
+void leat_warn(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
+               const char *format, ...) __attribute__((format(printf, 3, 4)));
+void leat_warnings_done(struct leat_warnings *warnings);
+
+#endif
