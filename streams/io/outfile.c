@@ -29,16 +29,19 @@ int leat_outfile_open_stream(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
 
-/* The window before this one has had time to get to the disk; then the cache can do without it. */
+/* The window before this one has had time to get to the disk; then the cache can do without it. The wait
+ * is told of an error that fsync is then not told of any more. */
 static void drop_window(struct leat_outfile *f)
 {
     uint64_t from = f->flushed > WRITEBACK ? f->flushed - WRITEBACK : 0;
 
     if (!f->options.drop_cache || f->flushed == 0)
         return;
-    (void)sync_file_range(f->fd.fd, (off_t)from, (off_t)(f->flushed - from),
-                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                              SYNC_FILE_RANGE_WAIT_AFTER);
+    if (sync_file_range(f->fd.fd, (off_t)from, (off_t)(f->flushed - from),
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                            SYNC_FILE_RANGE_WAIT_AFTER) < 0 &&
+        errno != ESPIPE && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        f->writeback_error = errno;
     (void)posix_fadvise(f->fd.fd, (off_t)from, (off_t)(f->flushed - from), POSIX_FADV_DONTNEED);
 }
 
@@ -208,18 +211,30 @@ static int copy_attributes(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "cannot keep %s of %s", which, f->shown) : 0;
 }
 
-/* A network file system may say only at a close that data is lost, and each close of a copy asks it. A
- * draft that is prepared before the end of the run gives its descriptor back: others need it. */
+/* A draft that is prepared before the end of the run gives its descriptor back: others need it. */
 static int check_close(struct leat_stage *s, struct leat_outfile *f)
 {
     bool early = !atomic_load(&s->pipeline->finishing);
-    int copy = early ? -1 : fcntl(f->fd.fd, F_DUPFD_CLOEXEC, 0);
-    int r;
+    int r = early ? -EMFILE : leat_fd_flush(&f->fd);
 
-    if (copy >= 0)
-        return close(copy) < 0 ? -errno : 0;
+    if (r != -EMFILE && r != -ENFILE)
+        return r;
     r = leat_draft_let_go(&f->draft);
     return r < 0 ? r : leat_fd_close(&f->fd);
+}
+
+/* A file that is appended to stays open, to cut it back if another output fails. */
+static int flush(struct leat_stage *s, struct leat_outfile *f)
+{
+    switch (f->kind) {
+    case LEAT_OUTFILE_REPLACE:
+        return check_close(s, f);
+    case LEAT_OUTFILE_APPEND:
+        return leat_fd_flush(&f->fd);
+    case LEAT_OUTFILE_STREAM:
+        return leat_fd_close(&f->fd);
+    }
+    return 0;
 }
 
 int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
@@ -228,13 +243,13 @@ int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
 
     if (r == 0)
         r = sync_file(s, f);
+    if (r == 0 && f->writeback_error != 0)
+        r = leat_fail_errno(s, f->writeback_error, "cannot sync %s", f->shown);
     if (f->options.drop_cache && f->fd.is_regular)
         (void)posix_fadvise(f->fd.fd, 0, 0, POSIX_FADV_DONTNEED);
-    if (r < 0 || f->kind == LEAT_OUTFILE_APPEND) /* kept open, to cut it back if another fails */
+    if (r < 0)
         return r;
-    if (f->late_n > 0)
-        return 0;
-    r = f->kind == LEAT_OUTFILE_REPLACE ? check_close(s, f) : leat_fd_close(&f->fd);
+    r = flush(s, f);
     return r < 0 ? leat_fail_errno(s, -r, "cannot close %s", f->shown) : 0;
 }
 
@@ -276,6 +291,13 @@ int leat_outfile_finish(struct leat_stage *s, struct leat_outfile *f, const void
 
 int leat_outfile_deliver(struct leat_stage *s, struct leat_outfile *f)
 {
-    return f->kind == LEAT_OUTFILE_STREAM && f->late_n > 0 ? write_all(s, f, f->late, f->late_n)
-                                                           : 0;
+    int r;
+
+    if (f->kind != LEAT_OUTFILE_STREAM || f->late_n == 0)
+        return 0;
+    r = write_all(s, f, f->late, f->late_n);
+    if (r < 0)
+        return r;
+    r = leat_fd_close(&f->fd);
+    return r < 0 ? leat_fail_errno(s, -r, "cannot close %s", f->shown) : 0;
 }

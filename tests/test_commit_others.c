@@ -1,0 +1,351 @@
+/* test_commit_others.c - outputs while others make, replace and remove files of the same names. */
+#include "commit_disk.h"
+
+static struct leat_error error;
+static char warnings[TEXT_MAX];
+
+/* --- what is left if the way back fails -------------------------------------------------------- */
+
+/* The rename of the second output fails, and every one after it, so the first cannot be put back. */
+TEST(test_an_old_file_that_cannot_be_put_back_is_kept_and_named)
+{
+    char name[NAME_MAX + 1];
+
+    disk.lacks = NO_EXCHANGE;
+    disk.kind = "rename";
+    disk.error = ENOSPC;
+    disk.fail_at = 2;
+    disk.fails = 100;
+    write_file("a", OLD);
+    write_file("b", OLD);
+    ASSERT_EQ(run_here("zero : head -c 10 : tee [ write @/a ] : write @/b", true, &error, warnings),
+              LEAT_EIO);
+    ASSERT(holds("a", OLD) || holds("b", OLD)); /* the one that was to be second */
+    ASSERT_EQ(temporaries(name), 1);
+    ASSERT_STR_HAS(warnings, name);
+    ASSERT_STR_HAS(warnings, "cannot be put back: No space left on device");
+    ASSERT(holds(name, OLD));
+}
+
+TEST(test_a_temporary_that_cannot_be_removed_is_told)
+{
+    char name[NAME_MAX + 1];
+
+    disk.kind = "unlink";
+    disk.error = EACCES;
+    disk.fail_at = 1;
+    write_file("a", OLD);
+    ASSERT_EQ(run_here("zero : head -c 10 : write @/a", true, &error, warnings), 0);
+    ASSERT_EQ(temporaries(name), 1);
+    ASSERT_STR_HAS(warnings, name);
+}
+
+/* --- who else is there ------------------------------------------------------------------------ */
+
+static const char *meddle_name;
+static unsigned meddled;
+
+/* The name is taken just before the output gets it. */
+static void make_directory(const char *call, const char *name)
+{
+    if ((strcmp(call, "rename2") == 0 || strcmp(call, "rename") == 0) && meddled == 0 &&
+        strcmp(name, meddle_name) == 0) {
+        meddled++;
+        (void)unlink(path_of(meddle_name));
+        ASSERT_EQ(mkdir(path_of(meddle_name), 0777), 0);
+        write_file("a/inside", OLD);
+    }
+}
+
+TEST(test_a_directory_that_takes_the_name_stays_where_it_is)
+{
+    for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+        test_context("lacks %u", disk.lacks);
+        write_file("a", OLD);
+        meddle_name = "a";
+        meddled = 0;
+        disk.before = make_directory;
+        ASSERT_EQ(run_here("zero : head -c 10 : tee [ null ] : write @/a", true, &error, warnings),
+                  LEAT_EIO);
+        ASSERT_EQ(meddled, 1);
+        disk.before = NULL;
+        ASSERT(holds("a/inside", OLD));
+        ASSERT_EQ(temporaries(NULL), 0);
+        ASSERT_EQ(unlink(path_of("a/inside")), 0);
+        ASSERT_EQ(rmdir(path_of("a")), 0);
+    }
+}
+
+static void make_fifo(const char *call, const char *name)
+{
+    if (strcmp(call, "create") != 0 && strcmp(call, "sync") == 0 && meddled == 0) {
+        meddled++;
+        (void)name;
+        (void)unlink(path_of(meddle_name));
+        ASSERT_EQ(mkfifo(path_of(meddle_name), 0666), 0);
+    }
+}
+
+TEST(test_a_fifo_that_takes_the_name_stays_where_it_is)
+{
+    struct stat info;
+
+    for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+        test_context("lacks %u", disk.lacks);
+        write_file("a", OLD);
+        meddle_name = "a";
+        meddled = 0;
+        disk.before = make_fifo;
+        ASSERT_EQ(run_here("zero : head -c 10 : write @/a", true, &error, warnings), LEAT_EIO);
+        ASSERT_STR_HAS(error.text, "has taken the name");
+        ASSERT_EQ(lstat(path_of("a"), &info), 0);
+        ASSERT(S_ISFIFO(info.st_mode));
+        ASSERT_EQ(temporaries(NULL), 0);
+        ASSERT_EQ(unlink(path_of("a")), 0);
+    }
+}
+
+static void make_file(const char *call, const char *name)
+{
+    if (strcmp(call, "sync") == 0 && meddled++ == 0)
+        write_file("a", OLD);
+    (void)name;
+}
+
+TEST(test_a_file_that_takes_the_name_of_a_new_one_stays)
+{
+    for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+        test_context("lacks %u", disk.lacks);
+        meddled = 0;
+        disk.before = make_file;
+        ASSERT_EQ(run_here("zero : head -c 10 : write @/a", false, &error, warnings), LEAT_EEXIST);
+        ASSERT(holds("a", OLD));
+        ASSERT_EQ(temporaries(NULL), 0);
+        ASSERT_EQ(unlink(path_of("a")), 0);
+    }
+}
+
+/* Somebody puts a file of theirs in the place of the temporary. */
+static void replace_temporary(const char *call, const char *name)
+{
+    char temp[NAME_MAX + 1];
+
+    (void)name;
+    if (strcmp(call, "sync") != 0 || meddled++ > 0)
+        return;
+    ASSERT_EQ(temporaries(temp), 1);
+    write_file("theirs", OLD);
+    ASSERT_EQ(rename(path_of("theirs"), strdup(path_of(temp))), 0);
+}
+
+TEST(test_a_temporary_that_was_replaced_does_not_get_the_name)
+{
+    char temp[NAME_MAX + 1];
+
+    disk.lacks = NO_TMPFILE;
+    for (int force = 0; force <= 1; force++) {
+        if (force)
+            write_file("a", OLD);
+        meddled = 0;
+        disk.before = replace_temporary;
+        ASSERT_EQ(run_here("zero : head -c 10 : write @/a", force, &error, warnings), LEAT_EIO);
+        ASSERT_STR_HAS(error.text, "temporary file has been removed or replaced");
+        ASSERT_EQ(force ? holds("a", OLD) : !is_there("a"), 1);
+        ASSERT_EQ(temporaries(temp), 1); /* theirs */
+        ASSERT(holds(temp, OLD));
+        ASSERT_EQ(unlink(path_of(temp)), 0);
+    }
+}
+
+/* --- other runs ------------------------------------------------------------------------------- */
+
+static unsigned before_inner;
+
+/* In the middle of a run another one of the same name goes through. */
+static void run_another(const char *call, const char *name)
+{
+    struct leat_error inner_error;
+    char inner_warnings[TEXT_MAX];
+
+    (void)name;
+    if (strcmp(call, "sync") != 0 || meddled++ > 0)
+        return;
+    disk.before = NULL;
+    before_inner = temporaries(NULL);
+    ASSERT_EQ(run_here("zero : head -c 5 : write @/a", true, &inner_error, inner_warnings), 0);
+    ASSERT_EQ(temporaries(NULL), before_inner);
+}
+
+TEST(test_the_temporaries_of_a_run_that_goes_on_are_not_removed)
+{
+    for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+        test_context("lacks %u", disk.lacks);
+        write_file("a", OLD);
+        meddled = 0;
+        disk.before = run_another;
+        ASSERT_EQ(run_here("zero : head -c 10 : write @/a", true, &error, warnings), 0);
+        ASSERT_EQ(before_inner, disk.lacks & NO_TMPFILE ? 1 : 0);
+        ASSERT(is_there("a"));
+        ASSERT_EQ(temporaries(NULL), 0);
+    }
+}
+
+/* After the old file got its second name, and before the directory is synced. */
+static void run_another_late(const char *call, const char *name)
+{
+    struct stat info;
+
+    if (strcmp(call, "sync") == 0 && meddled == 0 && temporaries(NULL) > 0 &&
+        stat(path_of("a"), &info) == 0 && info.st_size == 10)
+        run_another(call, name);
+}
+
+TEST(test_an_old_file_that_may_be_put_back_is_not_removed_by_another_run)
+{
+    disk.lacks = 0;
+    write_file("a", OLD);
+    disk.before = run_another_late;
+    ASSERT_EQ(run_here("zero : head -c 10 : write @/a", true, &error, warnings), 0);
+    ASSERT_EQ(meddled, 1);
+    ASSERT_EQ(before_inner, 1);
+    ASSERT_EQ(temporaries(NULL), 0);
+}
+
+TEST(test_where_files_cannot_be_locked_no_temporary_counts_as_stale)
+{
+    char name[NAME_MAX + 1];
+
+    write_file(".a.leat-0123456789abcdef", OLD);
+    disk.no_locks = true;
+    for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+        ASSERT_EQ(run_here("zero : head -c 10 : write @/a", true, &error, warnings), 0);
+        ASSERT_EQ(temporaries(name), 1);
+        ASSERT_STREQ(name, ".a.leat-0123456789abcdef");
+    }
+}
+
+/* Names that look like temporaries of this one, and are not. */
+TEST(test_only_temporaries_of_the_name_are_removed)
+{
+    static const char *const others[] = {
+        ".b.leat-0123456789abcdef",     ".a.leat-0123456789abcdeg",
+        ".a.leat-0123456789abcdef0",    "a.leat-0123456789abcdef",
+        ".a.leat-0123456789abcdef.new", ".a.leat-x.leat-0123456789abcdef"};
+    static const char *const stale[] = {".a.leat-0123456789abcdef", ".a.leat-0123456789abcdef.old"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        write_file(others[i], OLD);
+    for (size_t i = 0; i < 2; i++)
+        write_file(stale[i], OLD);
+    ASSERT_EQ(run_here("zero : head -c 10 : write @/a", false, &error, warnings), 0);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!is_there(others[i]))
+            FAIL("%s has been removed", others[i]);
+    for (size_t i = 0; i < 2; i++)
+        if (is_there(stale[i]))
+            FAIL("%s is still there", stale[i]);
+}
+
+/* What may be an old file goes only when there is a new one. */
+TEST(test_a_run_that_fails_removes_no_old_file)
+{
+    write_file(".a.leat-0123456789abcdef.old", OLD);
+    ASSERT_NE(run_here("read @/missing : write @/a", false, &error, warnings), 0);
+    ASSERT(is_there(".a.leat-0123456789abcdef.old"));
+}
+
+TEST(test_temporaries_of_long_names_are_removed_too)
+{
+    char job[TEXT_MAX], name[256];
+
+    memset(name, 'n', 255);
+    for (size_t len = 195; len <= 255; len += 10) {
+        name[len] = '\0';
+        disk.lacks = NO_TMPFILE;
+        snprintf(job, sizeof job, "zero : head -c 10 : write @/%s", name);
+        disk.kind = "unlink";
+        disk.error = EIO;
+        disk.fails = 0;
+        disk.fail_at = 1;
+        write_file(name, OLD);
+        ASSERT_EQ(run_here(job, true, &error, warnings), 0);
+        ASSERT_EQ(temporaries(NULL), 1);
+        disk.fail_at = 0;
+        ASSERT_EQ(run_here(job, true, &error, warnings), 0);
+        ASSERT_EQ(temporaries(NULL), 0);
+        name[len] = 'n';
+    }
+}
+
+/* --- appending -------------------------------------------------------------------------------- */
+
+static void append_more(const char *call, const char *name)
+{
+    FILE *file;
+
+    (void)name;
+    if (strcmp(call, "sync") != 0 || meddled++ > 0)
+        return;
+    file = fopen(path_of("grows"), "a");
+    ASSERT_NOT_NULL(file);
+    ASSERT_GE(fputs("theirs", file), 0);
+    ASSERT_EQ(fclose(file), 0);
+}
+
+#define APPENDS "read @/in : tee [ write --append @/grows ] : write @/a"
+
+TEST(test_what_others_append_is_not_cut_off)
+{
+    write_file("in", "ours ");
+    disk.kind = "link"; /* of the other output, which gets its name last */
+    disk.error = EIO;
+    for (int created = 0; created <= 1; created++) {
+        if (created)
+            ASSERT_EQ(unlink(path_of("grows")), 0);
+        else
+            write_file("grows", GROWS);
+        meddled = 0;
+        disk.before = append_more;
+        disk.fail_at = 1;
+        ASSERT_EQ(run_here(APPENDS, false, &error, warnings), LEAT_EIO);
+        ASSERT_STR_HAS(warnings, "others have written to it meanwhile");
+        ASSERT(holds("grows", created ? "ours theirs" : GROWS "ours theirs"));
+        ASSERT(!is_there("a"));
+    }
+}
+
+TEST(test_what_several_outputs_appended_is_cut_off)
+{
+    static const char job[] =
+        "read @/in : tee [ write -a @/grows ] [ write -a @/grows ] : write @/a";
+
+    write_file("in", "ours ");
+    write_file("grows", GROWS);
+    ASSERT_EQ(run_here(job, false, &error, warnings), 0);
+    ASSERT(holds("grows", GROWS "ours ours "));
+    ASSERT_EQ(unlink(path_of("a")), 0);
+    disk.kind = "link";
+    disk.error = EIO;
+    for (int created = 0; created <= 1; created++) {
+        if (created)
+            ASSERT_EQ(unlink(path_of("grows")), 0);
+        else
+            write_file("grows", GROWS);
+        disk.fail_at = 1;
+        ASSERT_EQ(run_here(job, false, &error, warnings), LEAT_EIO);
+        ASSERT_STREQ(warnings, "");
+        ASSERT(created ? !is_there("grows") : holds("grows", GROWS));
+    }
+}
+
+TEST(test_a_file_that_cannot_be_cut_back_is_told)
+{
+    write_file("in", "ours ");
+    write_file("grows", GROWS);
+    disk.kind = "link";
+    disk.always = "truncate";
+    disk.error = EIO;
+    disk.fail_at = 1;
+    ASSERT_EQ(run_here(APPENDS, false, &error, warnings), LEAT_EIO);
+    ASSERT_STR_HAS(warnings, "cannot be cut back to the 4 bytes that it had before: Input/output");
+}
