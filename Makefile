@@ -184,6 +184,8 @@ TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 # test_disk counts syncs, and makes them fail.
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
+# test_attributes refuses attributes.
+$(BUILD)/tests/test_attributes: TEST_LDFLAGS += -Wl,--wrap=fsetxattr
 # test_commit and test_commit_others make steps of a commit fail, or be the last one.
 COMMIT_STEPS := openat linkat renameat renameat2 unlinkat flock ftruncate fchmod fsync
 $(BUILD)/tests/test_commit $(BUILD)/tests/test_commit_others: TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)

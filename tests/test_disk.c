@@ -196,6 +196,39 @@ TEST(test_a_directory_that_cannot_be_synced_leaves_what_was_there)
     }
 }
 
+/* A name that was there before needs no sync of its directory. */
+TEST(test_what_is_appended_is_synced)
+{
+    struct leat_error error;
+
+    ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(atomic_load(&disk.files), 1);
+    ASSERT_EQ(atomic_load(&disk.directories), 1);
+    ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(atomic_load(&disk.files), 1);
+    ASSERT_EQ(atomic_load(&disk.directories), 0);
+    ASSERT_EQ(run(SOURCE "write --append --no-sync @/b", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(atomic_load(&disk.files) + atomic_load(&disk.directories), 0);
+}
+
+TEST(test_what_is_appended_and_cannot_be_synced_is_cut_off)
+{
+    struct leat_error error;
+
+    disk.fail_file = 1;
+    for (int created = 0; created <= 1; created++) {
+        if (created)
+            ASSERT_EQ(unlink(path_of("a")), 0);
+        else
+            write_file("a", "old");
+        ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), LEAT_EIO);
+        ASSERT_STR_HAS(error.text, "cannot sync");
+        if (!created)
+            holds("a", "old");
+    }
+    ASSERT_EQ(names(), 0);
+}
+
 /* --- contents --------------------------------------------------------------------------------- */
 
 /* The data of a part may reach a full disk when it is synced, while others are made. */

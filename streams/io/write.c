@@ -173,7 +173,7 @@ static const struct leat_option write_options[] = {
      .short_name = 'a',
      .kind = LEAT_OPT_FLAG,
      .offset = AT(append),
-     .help = "add to the end; on failure the file is cut back to what it was"},
+     .help = "add to the end; on failure the file is cut back, unless others have added to it"},
     {.name = "keep-partial",
      .kind = LEAT_OPT_FLAG,
      .offset = AT(keep_partial),
@@ -188,16 +188,23 @@ const struct leat_stage_type leat_stage_write = {
     .operands = "FILE",
     .operands_max = 1,
     .manual =
-        "Writes to a temporary file in the same directory, syncs it, and renames it to FILE when "
-        "every stage of the pipeline has ended well. On any failure, SIGINT or SIGTERM the "
-        "temporary is removed, and a FILE that was there stays as it was. A FILE that exists is "
-        "not replaced without --force; its mode is kept, and its owner where that is allowed; "
-        "through a symbolic link, what it points to is replaced.\n\n"
+        "Writes to a file without a name, or with a temporary one, in the same directory, syncs it, "
+        "and gives it the name FILE when every stage of the pipeline has ended well. On any failure "
+        "or signal it is removed, and a FILE that was there stays as it was, or a warning says "
+        "where it is.\n\n"
+        "A FILE that exists is not replaced without --force; through a symbolic link, what it "
+        "points to is replaced. The new file gets the mode, the access control list and the user.* "
+        "attributes of the old one, and its owner and group where that is allowed: without the "
+        "same owner or group it loses set-user-ID or set-group-ID, and another group gets no more "
+        "than both the old group and all others had. Only a regular file is replaced: a directory "
+        "that takes the name meanwhile is an error.\n\n"
         "A FIFO, a device or a socket, /dev/stdout, and - or no FILE (standard output) are written "
         "as the data comes; there is nothing to commit. /dev/fd/N is a descriptor that leat "
         "was started with. A pipe or socket whose reader has left is a "
-        "failure within a second, also while there is nothing to write. --append writes to FILE itself: kill -9 "
-        "can leave a part of the addition.\n\n"
+        "failure within a second, also while there is nothing to write. --append writes to FILE "
+        "itself: kill -9 can leave a part of the addition, and so does a failure if others have "
+        "written to FILE after it, which a warning tells. Several outputs may append to one file, "
+        "but one that is replaced, or that is standard output too, has no other output.\n\n"
         "With --sparse whole blocks of zeros take no room on the disk; a reader sees them all the "
         "same. With --drop-cache what has been written is put on the disk as it goes and taken from "
         "the page cache, so that a backup does not push out what others use. Both mean nothing to "
