@@ -1,8 +1,8 @@
 /* run.c - a pipeline on a loop: signals, progress, outcome, exit status.
  *
- * The first SIGINT, SIGTERM or SIGHUP cancels the pipeline, which removes what was not committed;
- * then we end by that signal, so that a shell's loop stops too. After one more, if it takes longer than
- * the grace time, we end at once: by then something hangs.
+ * The first signal that would end us cancels the pipeline, which removes what was not committed; then
+ * we end by that signal, so that a shell's loop stops too. After one more, if it takes longer than the
+ * grace time, we remove the temporary files and end at once: by then something hangs.
  */
 
 #include <poll.h>
@@ -19,7 +19,15 @@
 #define GROUP_SIGNAL_MS 100u
 #define GRACE_MS 3000u /* a child that is deaf to SIGTERM is gone by then */
 
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+/* Those that end a process and do not tell of a fault in it. */
+static const struct {
+    int number;
+    const char *name;
+} signals[] = {
+    {SIGINT, "SIGINT"},   {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"},       {SIGUSR1, "SIGUSR1"},
+    {SIGQUIT, "SIGQUIT"}, {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"},     {SIGXCPU, "SIGXCPU"},
+    {SIGPROF, "SIGPROF"}, {SIGPOLL, "SIGPOLL"}, {SIGVTALRM, "SIGVTALRM"}, {SIGPWR, "SIGPWR"},
+};
 #define N_SIGNALS (sizeof signals / sizeof *signals)
 
 struct run {
@@ -65,11 +73,23 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
         uv_walk(&run->loop, close_handle, NULL);
 }
 
+static _Noreturn void end_at_once(struct run *run)
+{
+    leat_pipeline_discard(run->pipeline);
+    die_by(run->signal);
+}
+
 static void on_grace(uv_timer_t *timer)
 {
-    struct run *run = timer->data;
+    end_at_once(timer->data);
+}
 
-    die_by(run->signal);
+static const char *signal_name(int number)
+{
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        if (signals[i].number == number)
+            return signals[i].name;
+    return "a signal";
 }
 
 static void on_signal(uv_signal_t *watch, int number)
@@ -85,17 +105,14 @@ static void on_signal(uv_signal_t *watch, int number)
     if (run->signal == 0) {
         run->signal = number;
         run->signal_ms = uv_now(&run->loop);
-        snprintf(text, sizeof text, "stopped by %s",
-                 number == SIGINT   ? "SIGINT"
-                 : number == SIGHUP ? "SIGHUP"
-                                    : "SIGTERM");
+        snprintf(text, sizeof text, "stopped by %s", signal_name(number));
         leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
         return;
     }
     since = uv_now(&run->loop) - run->signal_ms;
     run->signal = number;
     if (uv_timer_start(&run->grace, on_grace, since < GRACE_MS ? GRACE_MS - since : 0, 0) < 0)
-        die_by(number);
+        end_at_once(run);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -112,12 +129,13 @@ static void on_look(uv_timer_t *timer)
     watch_tick(&run->watch);
 }
 
-/* What was ignored when we were started stays so: nohup, or a shell's background job. */
-static bool is_ignored(int number)
+/* What was ignored when we were started stays so: nohup, or a shell's background job. A handler that is
+ * there is a profiler's. */
+static bool is_taken(int number)
 {
     struct sigaction old;
 
-    return sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+    return sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_DFL;
 }
 
 static int start_handles(struct run *run)
@@ -136,12 +154,12 @@ static int start_handles(struct run *run)
     if (r == 0 && interval > 0)
         r = uv_timer_start(&run->tick, on_tick, progress_delay_ms(&run->progress), interval);
     for (size_t i = 0; i < N_SIGNALS && r == 0; i++) {
-        if (is_ignored(signals[i]))
+        if (is_taken(signals[i].number))
             continue;
         r = uv_signal_init(&run->loop, &run->watches[i]);
         run->watches[i].data = run;
         if (r == 0)
-            r = uv_signal_start(&run->watches[i], on_signal, signals[i]);
+            r = uv_signal_start(&run->watches[i], on_signal, signals[i].number);
     }
     return r;
 }

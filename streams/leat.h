@@ -231,6 +231,10 @@ LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
  * (NULL: the general message), unless an outcome is there already. Not after `done`.
  * Thread: any. */
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
+/* leat_pipeline_discard - remove the temporary files of outputs now, for a program that has cancelled and
+ * ends without waiting for `done`. Nothing is committed after it; a commit that has begun goes on.
+ * Thread: any. */
+LEAT_API void leat_pipeline_discard(struct leat_pipeline *pipeline);
 /* leat_pipeline_error - the root cause, or NULL. After `done`. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th thing that is to be told beside the outcome, as an error with code 0:

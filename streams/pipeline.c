@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/draft.h"
 #include "io/outfile.h"
 #include "io/small.h"
 #include "split.h"
@@ -293,6 +294,18 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
             uv_async_send(&p->on.async);
     }
     pthread_mutex_unlock(&p->lock);
+}
+
+void leat_pipeline_discard(struct leat_pipeline *p)
+{
+    bool committing;
+
+    pthread_mutex_lock(&p->lock);
+    atomic_store_explicit(&p->aborted, true, memory_order_release);
+    committing = p->committing;
+    pthread_mutex_unlock(&p->lock);
+    if (!committing)
+        leat_drafts_discard(&p->directories);
 }
 
 const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)

@@ -14,6 +14,8 @@
 #include "../stage.h"
 #include "stale.h"
 
+struct leat_draft;
+
 struct leat_directory {
     char *path; /* for messages, and to open it again */
     int fd;     /* -1: closed, as too many are open */
@@ -32,6 +34,7 @@ struct leat_directories {
     size_t n, room;
     void *tree; /* of tsearch(3), by device and inode */
     size_t n_open, open_max, hand;
+    struct leat_draft *named; /* a list of those with a temporary name */
 };
 
 /* leat_directories_init - returns 0 or LEAT_ENOMEM. */

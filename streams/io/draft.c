@@ -37,8 +37,45 @@ int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, 
     return 0;
 }
 
+/* Those with a temporary name are in a list, for leat_directories_discard. */
+static void become(struct leat_draft *d, enum leat_draft_state state)
+{
+    struct leat_directories *ds = d->directories;
+    bool was_named = d->state == LEAT_DRAFT_NAMED, is_named = state == LEAT_DRAFT_NAMED;
+
+    if (was_named == is_named) {
+        d->state = state;
+        return;
+    }
+    pthread_mutex_lock(&ds->lock);
+    d->state = state;
+    if (is_named) {
+        d->next = ds->named;
+        d->prev = NULL;
+        ds->named = d;
+    } else if (d->prev) {
+        d->prev->next = d->next;
+    } else {
+        ds->named = d->next;
+    }
+    if (d->next)
+        d->next->prev = is_named ? d : d->prev;
+    pthread_mutex_unlock(&ds->lock);
+}
+
+/* Takes the name. */
+static void set_temp(struct leat_draft *d, char *temp)
+{
+    pthread_mutex_lock(&d->directories->lock);
+    free(d->temp);
+    d->temp = temp;
+    pthread_mutex_unlock(&d->directories->lock);
+}
+
 void leat_draft_done(struct leat_draft *d)
 {
+    if (d->directories)
+        become(d, LEAT_DRAFT_NONE);
     free(d->name);
     free(d->temp);
     *d = (struct leat_draft){.fd = -1};
@@ -140,7 +177,7 @@ static int make_unnamed(struct leat_draft *d, int at, mode_t mode)
         (void)close(fd); /* nothing was written */
         return r;
     }
-    d->state = LEAT_DRAFT_UNNAMED;
+    become(d, LEAT_DRAFT_UNNAMED);
     return fd;
 }
 
@@ -160,7 +197,7 @@ static int make_named_once(struct leat_draft *d, int at, mode_t mode)
         (void)close(fd); /* nothing was written */
         return r;
     }
-    d->state = LEAT_DRAFT_NAMED;
+    become(d, LEAT_DRAFT_NAMED);
     return fd;
 }
 
@@ -203,7 +240,7 @@ int leat_draft_let_go(struct leat_draft *d)
         if (r == 0)
             r = link_unnamed(d, at, d->temp);
         if (r == 0)
-            d->state = LEAT_DRAFT_NAMED;
+            become(d, LEAT_DRAFT_NAMED);
     }
     leat_directory_unpin(d->directories, d->directory);
     if (r == 0)
@@ -256,9 +293,8 @@ static int name_for_exchange(struct leat_draft *d, int at)
         free(name);
         return r;
     }
-    free(d->temp);
-    d->temp = name;
-    d->state = LEAT_DRAFT_NAMED;
+    set_temp(d, name);
+    become(d, LEAT_DRAFT_NAMED);
     return 0;
 }
 
@@ -277,7 +313,7 @@ static int check_exchanged(struct leat_draft *d, int at)
         return 0;
     }
     if (exchange(at, d->temp, d->name) < 0) {
-        d->state = LEAT_DRAFT_PLACED; /* and the other one is under the temporary name */
+        become(d, LEAT_DRAFT_PLACED); /* and the other one is under the temporary name */
         d->has_old = true;
     }
     return r;
@@ -340,8 +376,7 @@ static int rename_over(struct leat_draft *d, int at, bool last)
         free(old);
         return r;
     }
-    free(d->temp);
-    d->temp = old;
+    set_temp(d, old);
     d->has_old = old != NULL;
     d->lost_old = !old;
     return 0;
@@ -379,7 +414,7 @@ int leat_draft_place(struct leat_draft *d, bool replace, bool last)
     }
     leat_directory_unpin(d->directories, d->directory);
     if (r == 0)
-        d->state = LEAT_DRAFT_PLACED;
+        become(d, LEAT_DRAFT_PLACED);
     return r;
 }
 
@@ -415,7 +450,7 @@ int leat_draft_take_back(struct leat_draft *d)
     r = take_back(d, at);
     leat_directory_unpin(d->directories, d->directory);
     if (r == 0)
-        d->state = LEAT_DRAFT_NONE;
+        become(d, LEAT_DRAFT_NONE);
     return r;
 }
 
@@ -425,7 +460,7 @@ int leat_draft_settle(struct leat_draft *d)
 
     if (d->state != LEAT_DRAFT_PLACED)
         return 0;
-    d->state = LEAT_DRAFT_NONE;
+    become(d, LEAT_DRAFT_NONE);
     if (!d->has_old && d->directory->stale.n == 0)
         return 0;
     at = leat_directory_pin(d->directories, d->directory);
@@ -458,7 +493,7 @@ static int keep(struct leat_draft *d, int at, const char *name)
     }
     r = is_ours(d, at, d->temp) ? renamed(at, d->temp, name) : LEAT_DRAFT_LOST;
     if (r == 0)
-        d->state = LEAT_DRAFT_NONE;
+        become(d, LEAT_DRAFT_NONE);
     return r;
 }
 
@@ -476,6 +511,15 @@ int leat_draft_keep(struct leat_draft *d, const char *name)
     return r;
 }
 
+void leat_drafts_discard(struct leat_directories *ds)
+{
+    pthread_mutex_lock(&ds->lock);
+    for (const struct leat_draft *d = ds->named; d; d = d->next)
+        if (d->directory->fd >= 0 && is_ours(d, d->directory->fd, d->temp))
+            (void)unlinkat(d->directory->fd, d->temp, 0); /* or the next run does it */
+    pthread_mutex_unlock(&ds->lock);
+}
+
 int leat_draft_drop(struct leat_draft *d)
 {
     int at, r = 0;
@@ -489,6 +533,6 @@ int leat_draft_drop(struct leat_draft *d)
         leat_directory_unpin(d->directories, d->directory);
     }
     if (d->state != LEAT_DRAFT_PLACED && r == 0)
-        d->state = LEAT_DRAFT_NONE;
+        become(d, LEAT_DRAFT_NONE);
     return r;
 }

@@ -45,6 +45,7 @@ struct leat_draft {
     char *name, *temp; /* temp: the draft's, before it is placed; the old file's, after */
     bool has_old;      /* temp has what was replaced */
     bool lost_old;     /* it was replaced, and could not be kept */
+    struct leat_draft *prev, *next; /* of all that have a temporary name */
 };
 
 /* leat_draft_init - of an output of this path, whose symbolic links are resolved. Stale temporaries of
@@ -71,5 +72,8 @@ int leat_draft_settle(struct leat_draft *draft);
 int leat_draft_keep(struct leat_draft *draft, const char *name);
 /* leat_draft_drop - before place: it is gone. Returns 0, or -errno: it is still there as `temp`. */
 int leat_draft_drop(struct leat_draft *draft);
+/* leat_drafts_discard - remove all temporary names now, as the process is about to end: nothing is
+ * being placed. Thread: any. */
+void leat_drafts_discard(struct leat_directories *directories);
 
 #endif

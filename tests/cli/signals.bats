@@ -58,6 +58,46 @@ aborted() {
     aborted HUP 129
 }
 
+@test "any signal that ends a process removes what was not committed" {
+    local number name
+    for name in QUIT ALRM USR2 XCPU VTALRM PROF IO PWR; do
+        (cd work && ulimit -c 0 && exec env --default-signal="$name" "$LEAT" \
+            read ../feed : count --to=lines : write result) 2>err >out &
+        pid=$!
+        head -c 60000 log >feed
+        wait_for temporary
+        wait_for settled "$pid"
+        kill -"$name" "$pid"
+        number=$(kill -l "$name")
+        ends_with $((128 + number))
+        grep -q "stopped by SIG${name/IO/POLL}" err
+        [ -z "$(ls -A work)" ]
+    done
+}
+
+@test "a directory that is renamed takes its outputs along" {
+    (cd work && exec "$LEAT" read ../feed : tee [ count --to=lines : null ] : write result 9>&-) 2>err &
+    pid=$!
+    head -c 60000 log >feed
+    wait_for temporary
+    mv work moved
+    mkdir work
+    exec 9>&-
+    ends_with 0
+    [ "$(ls -A moved)" = "$(printf 'lines\nresult')" ]
+    [ -z "$(ls -A work)" ]
+    cmp moved/result <(head -c 60000 log)
+}
+
+@test "a signal after the directory was renamed leaves nothing there" {
+    start read ../feed : write result
+    wait_for temporary
+    mv work moved
+    kill -TERM "$pid"
+    ends_with 143
+    [ -z "$(ls -A moved)" ]
+}
+
 @test "a signal leaves the old output" {
     echo old >work/result
     start read ../feed : write --force result
@@ -76,9 +116,10 @@ aborted() {
     ends_with 137
     [ "$(cat work/result)" = old ]
     [ "$(find work -type f | wc -l)" -le 2 ]
-    # What a later run does is not disturbed by it.
+    # A later run is not disturbed by it, and removes it.
     leat read log : write --force work/result
     same log work/result
+    [ "$(ls -A work)" = result ]
 }
 
 @test "a signal ends a pipeline whose exec does not end" {
