@@ -253,6 +253,27 @@ each_place() {
     none here
 }
 
+@test "an output that is replaced is not also appended to, nor standard output" {
+    local job
+    cp log want
+    ln log hard
+    for job in 'tee [ write -a log ] : head -n 1 : write --force log' \
+        'tee [ write --force log ] : head -n 1 : write -a hard' \
+        'tee [ write -a log ] : head -n 1' 'tee [ write --force log ] : head -n 1' \
+        'count --to=log : head -n 1' 'tee [ head -n 1 : write -a hard ]'; do
+        run -2 bash -c '"$LEAT" --force read log : '"$job"' >>log'
+        cmp log want
+    done
+    run -2 leat --force read log : tee [ write -a new ] : head -n 1 : write new
+    [[ $output == *': is the output of another stage, too' ]]
+    run -2 leat --force read log : tee [ write new ] : head -n 1 : write -a new
+    [[ $output == *': is the output of another stage, too' ]]
+    none hard want
+    # Those who share a descriptor know what they do.
+    leat read log : tee [ head -n 1 : write /dev/stderr ] : head -n 2 >both 2>&1
+    [ "$(wc -l <both)" = 3 ]
+}
+
 @test "an old output stays as it was when another branch fails" {
     echo old | tee a >b
     run -4 leat --force read log : tee [ write a ] [ crc32 --expect=00000000 : null ] : write b
