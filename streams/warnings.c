@@ -7,6 +7,7 @@
 
 #include "grow.h"
 #include "pipeline.h"
+#include "show.h"
 
 void leat_warn(struct leat_pipeline *p, const struct leat_stage_info *info, const char *format, ...)
 {
@@ -15,11 +16,8 @@ void leat_warn(struct leat_pipeline *p, const struct leat_stage_info *info, cons
 
     snprintf(warning.stage_name, sizeof warning.stage_name, "%s", info->name);
     va_start(args, format);
-    vsnprintf(warning.text, sizeof warning.text, format, args);
+    leat_show_v(warning.text, sizeof warning.text, format, args);
     va_end(args);
-    for (char *c = warning.text; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
     pthread_mutex_lock(&p->lock);
     if (p->warnings.n < LEAT_WARNINGS_MAX)
         more = leat_grow(p->warnings.v, p->warnings.n, &p->warnings.room, sizeof *more);
