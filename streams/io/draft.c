@@ -474,16 +474,27 @@ int leat_draft_settle(struct leat_draft *d)
     return r;
 }
 
-static int keep(struct leat_draft *d, int at, const char *name)
+/* Where the file system cannot refuse to replace, the look before has to do. */
+static int rename_to_new(int at, const char *from, const char *to)
+{
+    if (renameat2(at, from, at, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    return lacks_rename_flags(errno) ? renamed(at, from, to) : -errno;
+}
+
+static int keep(struct leat_draft *d, int at, const char *name, bool replace)
 {
     int r = check_regular(at, name);
 
+    if (r == 0 && !replace)
+        return -EEXIST;
     if (r != 0 && r != -ENOENT)
         return r;
     if (d->state == LEAT_DRAFT_PLACED) {
         if (!is_ours(d, at, d->name))
             return LEAT_DRAFT_LOST;
-        (void)unlinkat(at, name, 0); /* if it stays, the link says so */
+        if (replace)
+            (void)unlinkat(at, name, 0); /* if it stays, the link says so */
         return linkat(at, d->name, at, name, 0) < 0 ? -errno : 0;
     }
     if (d->state == LEAT_DRAFT_UNNAMED) {
@@ -491,13 +502,15 @@ static int keep(struct leat_draft *d, int at, const char *name)
         if (r < 0)
             return r;
     }
-    r = is_ours(d, at, d->temp) ? renamed(at, d->temp, name) : LEAT_DRAFT_LOST;
+    if (!is_ours(d, at, d->temp))
+        return LEAT_DRAFT_LOST;
+    r = replace ? renamed(at, d->temp, name) : rename_to_new(at, d->temp, name);
     if (r == 0)
         become(d, LEAT_DRAFT_NONE);
     return r;
 }
 
-int leat_draft_keep(struct leat_draft *d, const char *name)
+int leat_draft_keep(struct leat_draft *d, const char *name, bool replace)
 {
     int at, r;
 
@@ -506,7 +519,7 @@ int leat_draft_keep(struct leat_draft *d, const char *name)
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
         return at;
-    r = keep(d, at, name);
+    r = keep(d, at, name, replace);
     leat_directory_unpin(d->directories, d->directory);
     return r;
 }

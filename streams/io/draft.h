@@ -67,9 +67,9 @@ int leat_draft_take_back(struct leat_draft *draft);
 /* leat_draft_settle - after place: it will not be taken back. Returns 0, or -errno: the old file is
  * still there as `temp`. */
 int leat_draft_settle(struct leat_draft *draft);
-/* leat_draft_keep - under another name, in place of a regular file that has it; before place, or after:
- * then it is a second link. Returns 0, -errno, or LEAT_DRAFT_*. */
-int leat_draft_keep(struct leat_draft *draft, const char *name);
+/* leat_draft_keep - under another name, with `replace` in place of a regular file that has it; before
+ * place, or after: then it is a second link. Returns 0, -errno, or LEAT_DRAFT_*. */
+int leat_draft_keep(struct leat_draft *draft, const char *name, bool replace);
 /* leat_draft_drop - before place: it is gone. Returns 0, or -errno: it is still there as `temp`. */
 int leat_draft_drop(struct leat_draft *draft);
 /* leat_drafts_discard - remove all temporary names now, as the process is about to end: nothing is

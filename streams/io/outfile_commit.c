@@ -53,7 +53,7 @@ static void keep_partial(struct leat_outfile *f)
     int r = asprintf(&partial, "%s.partial", f->draft.name) < 0 ? -ENOMEM : 0;
 
     if (r == 0) {
-        r = leat_draft_keep(&f->draft, partial);
+        r = leat_draft_keep(&f->draft, partial, f->options.force);
         free(partial);
     }
     if (r != 0)

@@ -29,8 +29,8 @@ struct leat_outfile {
     uint64_t size_before; /* append */
     uint64_t written, flushed;
     int writeback_error; /* errno, 0: none */
-    bool ends_in_hole; /* the length must be said */
-    const void *late;  /* side output to a stream: written at commit */
+    bool ends_in_hole;   /* the length must be said */
+    const void *late;    /* side output to a stream: written at commit */
     size_t late_n;
 };
 

@@ -36,13 +36,14 @@ static int claimed(struct leat_stage *s, const struct leat_outfile *f, int r)
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
 }
 
-static int claim_name(struct leat_stage *s, const struct leat_outfile *f, enum leat_claim_kind kind)
+static int claim_name(struct leat_stage *s, const struct leat_outfile *f, const char *name,
+                      enum leat_claim_kind kind)
 {
     const struct leat_directory *directory = f->draft.directory;
     int r;
 
     pthread_mutex_lock(&s->pipeline->lock); /* several stages may run parts */
-    r = leat_claims_name(&s->pipeline->claims, directory->dev, directory->ino, f->draft.name, kind);
+    r = leat_claims_name(&s->pipeline->claims, directory->dev, directory->ino, name, kind);
     pthread_mutex_unlock(&s->pipeline->lock);
     return claimed(s, f, r);
 }
@@ -94,7 +95,7 @@ static int open_at_end(struct leat_outfile *f)
 
 static int open_append(struct leat_stage *s, struct leat_outfile *f)
 {
-    int r = claim_name(s, f, LEAT_CLAIM_APPEND);
+    int r = claim_name(s, f, f->draft.name, LEAT_CLAIM_APPEND);
 
     if (r == 0) {
         r = open_at_end(f);
@@ -108,13 +109,51 @@ static int open_append(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? r : claim_open_file(s, f, LEAT_CLAIM_APPEND);
 }
 
+/* Can FILE.partial be made if the run fails? Then it is too late to say that it cannot. */
+static int check_partial(struct leat_stage *s, struct leat_outfile *f, const char *name)
+{
+    int at = leat_directory_pin(f->draft.directories, f->draft.directory), error = 0;
+    struct stat info;
+
+    if (at < 0)
+        return leat_fail_errno(s, -at, "%s.partial", f->shown);
+    if (fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        error = errno;
+    leat_directory_unpin(f->draft.directories, f->draft.directory);
+    if (error != 0)
+        return error == ENOENT ? 0 : leat_fail_errno(s, error, "%s.partial", f->shown);
+    if (!S_ISREG(info.st_mode))
+        return leat_fail(s, LEAT_EIO, "%s.partial: is no regular file", f->shown);
+    if (!f->options.force)
+        return leat_fail(s, LEAT_EEXIST, "%s.partial: exists; use --force to replace it", f->shown);
+    return 0;
+}
+
+static int claim_partial(struct leat_stage *s, struct leat_outfile *f)
+{
+    char *name;
+    int r;
+
+    if (!f->options.keep_partial)
+        return 0;
+    if (asprintf(&name, "%s.partial", f->draft.name) < 0)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    r = check_partial(s, f, name);
+    if (r == 0)
+        r = claim_name(s, f, name, LEAT_CLAIM_REPLACE);
+    free(name);
+    return r;
+}
+
 /* Until its content is whole a draft that replaces a file is for nobody but its owner. */
 static int open_draft(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
 {
-    int r = claim_name(s, f, LEAT_CLAIM_REPLACE);
+    int r = claim_name(s, f, f->draft.name, LEAT_CLAIM_REPLACE);
 
     if (r == 0 && f->target_existed)
         r = claim_file(s, f, st, LEAT_CLAIM_REPLACE);
+    if (r == 0)
+        r = claim_partial(s, f);
     if (r < 0)
         return r;
     r = leat_draft_make(&f->draft, f->target_existed ? 0600 : 0666);

@@ -254,6 +254,32 @@ setup() {
     cmp "$part" <(head -c "$(stat -c %s "$part")" big)
 }
 
+@test "write --keep-partial replaces nothing without --force, and is refused before the run" {
+    local longest
+    log_lines 50000 | gzip | head -c 200000 >bad.gz
+    echo precious >out.partial
+    run -1 leat read bad.gz : gunzip : write --keep-partial out
+    has 'out.partial: exists; use --force to replace it'
+    run -3 leat read bad.gz : gunzip : write --keep-partial --force out
+    [ "$(head -n 1 out.partial)" = "$(head -n 1 log)" ]
+    rm out.partial
+    # One that comes during the run stays, and a warning tells it.
+    run -3 leat exec sh -c 'echo precious >out.partial; cat bad.gz' : gunzip : write --keep-partial out
+    [ "$(cat out.partial)" = precious ]
+    has 'warning: write (#3): out.partial cannot be kept: File exists'
+    rm out.partial
+    mkdir out.partial
+    run -1 leat read log : write --keep-partial --force out
+    has 'out.partial: is no regular file'
+    rmdir out.partial
+    longest=$(printf 'o%.0s' {1..250})
+    run -1 leat read log : write --keep-partial "$longest"
+    has 'File name too long'
+    run -2 leat read log : tee [ write out.partial ] : write --keep-partial out
+    has 'is the output of another stage, too'
+    only bad.gz log
+}
+
 @test "write streams to a FIFO, to a device and to /dev/stdout" {
     mkfifo fifo
     cat fifo >copy &
