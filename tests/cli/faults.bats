@@ -103,6 +103,23 @@ all_fail() {
     { cat log; echo more; } | cmp - out
 }
 
+@test "side outputs to a stream are written when all names are there and safe" {
+    local words fault
+    for words in 'read log : count --to=- : write out' \
+        'read log : sha256 --to=/dev/stdout : write out' \
+        '--sums=/dev/stdout read log : write out' \
+        'read log : tee [ sha256 --to=/dev/fd/3 : null ] : write out'; do
+        for fault in rename:0:28,link:0:28 fsync-dir:1:5; do
+            run -1 bash -c "faulty $fault $words >s 3>s"
+            [ ! -s s ]
+            rm s
+            only log
+        done
+        run -1 bash -c "\$LEAT $words >/dev/full 3>/dev/full" # and if that fails, nothing is there
+        only log
+    done
+}
+
 # --- the event loop -----------------------------------------------------------------------------
 
 @test "with too few descriptors a message says so" {
