@@ -69,6 +69,11 @@ all_fail() {
     all_fail drop
 }
 
+@test "file systems that lack exchange, no-replace, hard links, files without a name" {
+    needs python3
+    python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --absent
+}
+
 # --- standard output and error ------------------------------------------------------------------
 
 @test "what close(2) says of standard output is an error: quotas, NFS, FUSE" {
