@@ -217,6 +217,8 @@ void leat_executor_stop(struct leat_executor *ex)
     ex->threads_n = 0;
 }
 
+/* A worker that was signalled counts as idle until it wakes. Each of those takes one of the actors that
+ * are queued, so more actors than idle workers need another worker. */
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
     uint64_t now_ns = leat_clock_now(&ex->clock);
@@ -226,7 +228,7 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
     push(ex, a, now_ns);
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
-    else if (ex->idle > 0)
+    else if (ex->queued <= ex->idle)
         pthread_cond_signal(&ex->ready);
     else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
         (void)add_worker(ex); /* without it there is one worker less, and all goes on */

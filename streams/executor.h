@@ -32,7 +32,7 @@ struct leat_executor {
     struct leat_actor *head, *tail; /* under the lock: the run queue */
     unsigned queued;                /* under the lock */
     unsigned threads_max, threads_n;
-    unsigned idle;    /* under the lock: workers waiting */
+    unsigned idle;    /* under the lock: workers waiting, or signalled and not awake yet */
     unsigned running; /* under the lock: actors being run */
     bool stop;        /* under the lock */
     pthread_t *threads;

@@ -1,0 +1,245 @@
+/* test_executor.c - who runs an actor, how often, and in which order. */
+#include "executor.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include "test.h"
+
+#define NET_S 5 /* far more than what is waited for takes on any machine */
+#define ACTORS 8u
+#define WAKERS 4u
+
+/* --- a place where actors meet ------------------------------------------------------------------ */
+
+struct meeting {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned there, wanted;
+};
+
+struct guest {
+    struct leat_actor actor; /* first */
+    struct meeting *meeting;
+    bool met;
+};
+
+static struct timespec net(void)
+{
+    struct timespec t;
+
+    ASSERT_EQ(clock_gettime(CLOCK_REALTIME, &t), 0);
+    t.tv_sec += NET_S;
+    return t;
+}
+
+/* Returns when all are there: each needs a thread of its own. */
+static bool guest_run(struct leat_actor *actor)
+{
+    struct guest *g = (struct guest *)actor;
+    struct meeting *m = g->meeting;
+    struct timespec until = net();
+    int r = 0;
+
+    pthread_mutex_lock(&m->lock);
+    m->there++;
+    pthread_cond_broadcast(&m->changed);
+    while (m->there < m->wanted && r == 0)
+        r = pthread_cond_timedwait(&m->changed, &m->lock, &until);
+    g->met = m->there >= m->wanted;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+    return false;
+}
+
+static void wait_for_idle(struct leat_executor *ex, unsigned n)
+{
+    for (unsigned idle = n + 1; idle != n; sched_yield()) {
+        pthread_mutex_lock(&ex->lock);
+        idle = ex->idle;
+        pthread_mutex_unlock(&ex->lock);
+    }
+}
+
+/* The first worker is idle, and is signalled once for each actor before it can wake. */
+TEST(test_a_burst_of_wakes_starts_as_many_workers_as_it_needs)
+{
+    for (unsigned round = 0; round < 100; round++) {
+        unsigned n = 2 + round % 3;
+        struct leat_executor ex;
+        struct meeting meeting = {
+            .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .wanted = n};
+        struct guest guests[4] = {{.met = false}};
+
+        test_context("round %u, %u actors", round, n);
+        ASSERT_EQ(leat_executor_init(&ex, LEAT_EXECUTOR_POOL, n, 0, false), 0);
+        ASSERT_EQ(leat_executor_start(&ex), 0);
+        wait_for_idle(&ex, 1);
+        for (unsigned i = 0; i < n; i++)
+            guests[i] = (struct guest){.actor.run = guest_run, .meeting = &meeting};
+        for (unsigned i = 0; i < n; i++)
+            leat_actor_wake(&ex, &guests[i].actor);
+        leat_executor_stop(&ex);
+        for (unsigned i = 0; i < n; i++)
+            ASSERT(guests[i].met);
+        leat_executor_done(&ex);
+    }
+}
+
+/* --- wakes from many threads -------------------------------------------------------------------- */
+
+struct counter {
+    struct leat_actor actor; /* first */
+    atomic_uint posted, seen;
+    unsigned runs; /* no lock: one thread runs it at a time */
+    bool inside;
+};
+
+struct crowd {
+    struct leat_executor ex;
+    struct counter counters[ACTORS];
+    unsigned wakes;
+};
+
+static bool counter_run(struct leat_actor *actor)
+{
+    struct counter *c = (struct counter *)actor;
+
+    ASSERT(!c->inside);
+    ASSERT(leat_actor_runs_here(actor));
+    c->inside = true;
+    c->runs++;
+    atomic_store(&c->seen, atomic_load(&c->posted));
+    c->inside = false;
+    return c->runs % 3 == 0; /* queued again without a wake */
+}
+
+static void *waker(void *arg)
+{
+    struct crowd *crowd = arg;
+
+    for (unsigned i = 0; i < crowd->wakes; i++) {
+        struct counter *c = &crowd->counters[i % ACTORS];
+
+        atomic_fetch_add(&c->posted, 1);
+        leat_actor_wake(&crowd->ex, &c->actor);
+    }
+    return NULL;
+}
+
+TEST(test_no_wake_is_lost_and_one_thread_at_a_time_runs_an_actor)
+{
+    static const unsigned threads[] = {1, 2, 7};
+
+    for (size_t t = 0; t < 3; t++) {
+        struct crowd crowd = {.wakes = test_under_sanitizer() ? 2000 : 20000};
+        pthread_t wakers[WAKERS];
+
+        test_context("%u threads", threads[t]);
+        ASSERT_EQ(leat_executor_init(&crowd.ex, LEAT_EXECUTOR_POOL, threads[t], 0, false), 0);
+        for (unsigned i = 0; i < ACTORS; i++)
+            crowd.counters[i].actor.run = counter_run;
+        ASSERT_EQ(leat_executor_start(&crowd.ex), 0);
+        for (unsigned i = 0; i < WAKERS; i++)
+            ASSERT_EQ(pthread_create(&wakers[i], NULL, waker, &crowd), 0);
+        for (unsigned i = 0; i < WAKERS; i++)
+            ASSERT_EQ(pthread_join(wakers[i], NULL), 0);
+        leat_executor_stop(&crowd.ex); /* what is queued is run first */
+        for (unsigned i = 0; i < ACTORS; i++) {
+            ASSERT_EQ(atomic_load(&crowd.counters[i].seen), crowd.wakes / ACTORS * WAKERS);
+            ASSERT_GT(crowd.counters[i].runs, 0);
+        }
+        leat_executor_done(&crowd.ex);
+    }
+}
+
+/* --- on the loop's thread ----------------------------------------------------------------------- */
+
+struct noted {
+    struct leat_actor actor; /* first */
+    unsigned *order, *n;
+    unsigned number, again;
+};
+
+static bool noted_run(struct leat_actor *actor)
+{
+    struct noted *a = (struct noted *)actor;
+
+    a->order[(*a->n)++] = a->number;
+    return a->again-- > 0;
+}
+
+/* The order in which four actors run that are woken one after another, each twice. */
+static void order_of(enum leat_executor_kind kind, uint64_t seed, unsigned order[8])
+{
+    struct leat_executor ex;
+    struct noted actors[4];
+    unsigned n = 0;
+
+    ASSERT_EQ(leat_executor_init(&ex, kind, 1, seed, false), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        actors[i] = (struct noted){
+            .actor.run = noted_run, .order = order, .n = &n, .number = i, .again = 1};
+        leat_actor_wake(&ex, &actors[i].actor);
+        leat_actor_wake(&ex, &actors[i].actor); /* queued once */
+    }
+    while (leat_executor_step(&ex))
+        ASSERT_LT(n, 8);
+    ASSERT_EQ(n, 8);
+    leat_executor_done(&ex);
+}
+
+TEST(test_the_loop_runs_actors_first_in_first_out)
+{
+    static const unsigned expected[8] = {0, 1, 2, 3, 0, 1, 2, 3};
+    unsigned order[8];
+
+    order_of(LEAT_EXECUTOR_LOOP, 0, order);
+    ASSERT_MEM_EQ(order, expected, sizeof order);
+}
+
+TEST(test_a_seed_gives_one_order_and_seeds_give_many)
+{
+    unsigned first[8], order[8], different = 0;
+
+    order_of(LEAT_EXECUTOR_SEEDED, 1, first);
+    for (uint64_t seed = 1; seed < 50; seed++) {
+        unsigned again[8];
+
+        order_of(LEAT_EXECUTOR_SEEDED, seed, order);
+        order_of(LEAT_EXECUTOR_SEEDED, seed, again);
+        ASSERT_MEM_EQ(order, again, sizeof order);
+        different += memcmp(first, order, sizeof order) != 0;
+    }
+    ASSERT_GE(different, 40);
+}
+
+/* An actor that is woken while it runs runs once more. */
+static bool wakes_itself(struct leat_actor *actor)
+{
+    struct noted *a = (struct noted *)actor;
+
+    if ((*a->n)++ == 0) {
+        leat_actor_wake((struct leat_executor *)(void *)a->order, actor);
+        leat_actor_wake((struct leat_executor *)(void *)a->order, actor);
+    }
+    return false;
+}
+
+TEST(test_a_wake_during_a_run_is_one_more_run)
+{
+    struct leat_executor ex;
+    unsigned n = 0;
+    struct noted a = {.actor.run = wakes_itself, .n = &n};
+
+    ASSERT_EQ(leat_executor_init(&ex, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
+    a.order = (unsigned *)(void *)&ex;
+    leat_actor_wake(&ex, &a.actor);
+    while (leat_executor_step(&ex))
+        ;
+    ASSERT_EQ(n, 2);
+    ASSERT(!leat_actor_runs_here(&a.actor));
+    leat_executor_done(&ex);
+}
