@@ -9,7 +9,11 @@
 
 #include "pipeline.h"
 
-#define TURNS 64 /* of one run, before others have theirs */
+/* A run ends after so many turns or nanoseconds, before others have theirs: other segments, and on one
+ * thread the loop with its signals, timers and whatever else the caller has there. One step may take
+ * longer than that, and is not interrupted. */
+#define TURNS 64
+#define RUN_NS ((uint64_t)2000000)
 
 static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
 {
@@ -115,12 +119,23 @@ enum run {
     RUN_ENDED, /* the segment may be used anew by now */
 };
 
+/* Each step looks at the clock, so this needs no look of its own. A seeded schedule depends on the seed
+ * alone. */
+static bool has_run_long(const struct leat_segment *seg)
+{
+    uint64_t mark = atomic_load_explicit(&seg->account.mark_ns, memory_order_relaxed);
+
+    if (seg->pipeline->executor.kind == LEAT_EXECUTOR_SEEDED)
+        return false;
+    return mark >= seg->account.run_ns + RUN_NS;
+}
+
 /* Some turns. */
 static enum run run_turns(struct leat_segment *seg)
 {
     int turns = seg->pipeline->executor.clock.is_virtual ? 1 : TURNS;
 
-    for (int i = 0; i < turns; i++) {
+    for (int i = 0; i < turns && !has_run_long(seg); i++) {
         enum leat_turn t = LEAT_TURN_WENT;
 
         if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
@@ -138,6 +153,8 @@ static enum run run_turns(struct leat_segment *seg)
             t = turn(seg);
         if (t == LEAT_TURN_PARK)
             return RUN_PARKED;
+        if (leat_pipeline_aborted(seg->pipeline)) /* the next run begins with it */
+            return RUN_MORE;
     }
     return RUN_MORE;
 }

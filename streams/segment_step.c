@@ -9,6 +9,8 @@
 #include "split.h"
 
 #define IDLE_MAX 2u /* steps without progress before it is an error */
+/* On one thread a step holds up signals and timers. A slow encoder (xz -9: 1 MB/s) gets less at once. */
+#define LOOP_PIECE_MAX ((size_t)65536)
 
 static bool lane_block_open(const struct leat_segment *seg)
 {
@@ -216,7 +218,8 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
 }
 
 /* How much of a slice is shown at once: a record that was made whole may be longer than what libraries
- * can count. Tests draw the size from the schedule's seed. Records stay whole. */
+ * can count. No stage's output depends on it. Tests draw the size from the schedule's seed. Records
+ * stay whole. */
 static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info,
                     const uint8_t *data, size_t len)
 {
@@ -226,6 +229,9 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
 
     if (info->framing != LEAT_LINES && len > LEAT_CHUNK_MAX)
         len = LEAT_CHUNK_MAX;
+    if (ex->kind == LEAT_EXECUTOR_LOOP && info->framing != LEAT_LINES &&
+        info->nature != LEAT_LIGHT && len > LOOP_PIECE_MAX)
+        len = LOOP_PIECE_MAX;
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;
     n = 1 + leat_random(&ex->random) % len;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -317,11 +318,42 @@ static int forever_step(struct leat_stage *stage, struct leat_in *in, struct lea
 static const struct leat_stage_type forever_type = {
     .name = "forever", .summary = "waits for a day", .kind = LEAT_SINK, .step = forever_step};
 
+#define SLOW_STEP_NS 3000000u
+#define SLOW_BYTES 40u
+
+static unsigned slow_steps, loop_turns;
+
+static uint64_t clock_ns(void)
+{
+    struct timespec t;
+
+    ASSERT_EQ(clock_gettime(CLOCK_MONOTONIC, &t), 0);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Takes one byte a step, and longer than a run of a segment may last. */
+static int slow_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    uint64_t until = clock_ns() + SLOW_STEP_NS;
+
+    (void)stage;
+    (void)out;
+    while (clock_ns() < until)
+        ;
+    slow_steps++;
+    in->pos += in->pos < in->len;
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static const struct leat_stage_type slow_type = {
+    .name = "slow_forever", .summary = "takes its time", .kind = LEAT_SINK, .step = slow_step};
+
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
     ASSERT_EQ(leat_registry_add(registry, &idle_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &forever_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &slow_type), 0);
 }
 
 TEST(test_a_stage_that_makes_no_progress_is_named)
@@ -479,6 +511,51 @@ TEST(test_the_callers_timers_run_beside_an_endless_pipeline)
         ASSERT_EQ(run.code, LEAT_ECANCELLED);
         ASSERT_STREQ(leat_pipeline_error(run.pipeline)->text, "enough");
         run_free(&run);
+    }
+}
+
+/* --- how long a run of a segment is ------------------------------------------------------------ */
+
+static void on_turn(uv_check_t *check)
+{
+    (void)check;
+    loop_turns++;
+}
+
+/* The loop has a turn after each step that takes longer than a run may last. */
+TEST(test_on_one_thread_the_loop_has_its_turn_however_slow_a_step_is)
+{
+    struct run run = {.io = {.in = "abcd", .in_len = 4, .in_repeat = SLOW_BYTES / 4}};
+    uv_check_t check;
+    uv_loop_t loop;
+
+    run.io.settings.executor = LEAT_EXECUTOR_LOOP;
+    ASSERT_EQ(uv_loop_init(&loop), 0);
+    run_new(&run, "slow_forever");
+    ASSERT_EQ(uv_check_init(&loop, &check), 0);
+    ASSERT_EQ(uv_check_start(&check, on_turn), 0);
+    uv_unref((uv_handle_t *)&check);
+    ASSERT_EQ(leat_pipeline_start(run.pipeline, &loop, on_done, &run), 0);
+    ASSERT_EQ(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    uv_close((uv_handle_t *)&check, NULL);
+    close_loop(&loop);
+    ASSERT_EQ(run.code, 0);
+    ASSERT_GE(slow_steps, SLOW_BYTES);
+    ASSERT_GE(loop_turns, slow_steps);
+    run_free(&run);
+}
+
+TEST(test_no_step_follows_a_cancel)
+{
+    for (size_t e = 0; e < N_EXECUTORS; e++) {
+        struct memio io = {.in = "abc", .in_len = 3, .in_repeat = 1000, .piece = 1};
+
+        test_context("executor %zu", e);
+        io.settings.executor = executors[e];
+        io.source.cancel_at = 5;
+        ASSERT_EQ(memio_run(&io, "pass"), LEAT_ECANCELLED);
+        ASSERT_EQ(io.source_calls, 5);
+        memio_free(&io);
     }
 }
 

@@ -255,3 +255,41 @@ full() {
     run -0 leat exec awk '$1 == "NoNewPrivs:" { print $2 }' /proc/self/status
     [ "$output" = 0 ]
 }
+
+# cpu_after_term ARG... - leat with these arguments; SIGTERM when it has used 300 ms of processor time.
+# Prints its status and the ms of processor time that it used from then on.
+cpu_after_term() {
+    bounded python3 - "$LEAT" "$@" <<'P'
+import os, signal, subprocess, sys, time
+
+def used(pid):
+    path = f'/proc/{pid}/task'
+    return sum(int(open(f'{path}/{t}/schedstat').read().split()[0]) for t in os.listdir(path)) / 1e6
+
+child = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL)
+while used(child.pid) < 300:
+    assert child.poll() is None, 'it ended before the signal'
+    time.sleep(0.005)
+before = used(child.pid)
+child.send_signal(signal.SIGTERM)
+_, status, usage = os.wait4(child.pid, 0)
+print(os.waitstatus_to_exitcode(status), int((usage.ru_utime + usage.ru_stime) * 1000 - before))
+P
+}
+
+# A step of the encoder is not interrupted, a run of many steps is: this took 10 s. On a machine of 2026
+# it takes 50 to 300 ms; the bound is for slow ones.
+@test "SIGTERM ends slow encoders on one thread after little more processor time" {
+    needs python3
+    local job
+    awk 'BEGIN { srand(1); for (i = 0; i < 1000000; i++) print rand(), rand() }' >numbers
+    for job in 'brotli -11' 'xz -6'; do
+        # shellcheck disable=SC2086 # two words
+        run cpu_after_term --threads=1 read numbers : $job : write work/out
+        is 0
+        echo "$job: $output"
+        [ "${output% *}" = -15 ]
+        [ "${output#* }" -lt 2000 ]
+        [ -z "$(ls -A work)" ]
+    done
+}
