@@ -1,5 +1,6 @@
 /* test_edge.c - the bound of an edge, in the memory that its slices keep alive. */
 #include "edge.h"
+#include "stage.h"
 #include "test.h"
 
 #define CHUNK 4096u
@@ -62,4 +63,163 @@ TEST(test_slices_of_one_chunk_count_until_the_last_of_them_is_read)
         leat_chunk_unref(chunk);
         ASSERT_EQ(leat_pool_done(&pool), 0);
     }
+}
+
+/* Both sides of the edge, as if this thread ran their actors: a wake is noted and queues nothing. */
+#define RUNNING 2 /* enum actor_state of executor.c */
+#define NOTIFIED 3
+
+struct ends {
+    struct leat_executor executor;
+    struct leat_actor reader, writer;
+    struct leat_pool pool;
+    struct leat_edge edge;
+};
+
+static void ends_init(struct ends *s, uint64_t high)
+{
+    *s = (struct ends){.executor = {.owner = NULL}};
+    ASSERT_EQ(leat_pool_init(&s->pool, 1000 * CHUNK, CHUNK), 0);
+    ASSERT_EQ(leat_edge_init(&s->edge, &s->executor, high), 0);
+    s->reader.thread = s->writer.thread = pthread_self();
+    atomic_store(&s->reader.state, RUNNING);
+    atomic_store(&s->writer.state, RUNNING);
+    s->edge.reader = &s->reader;
+    s->edge.writer = &s->writer;
+}
+
+static void ends_done(struct ends *s)
+{
+    leat_edge_done(&s->edge);
+    ASSERT_EQ(leat_pool_done(&s->pool), 0);
+}
+
+/* Was it woken since the last call? */
+static bool woken(struct leat_actor *actor)
+{
+    return atomic_exchange(&actor->state, RUNNING) == NOTIFIED;
+}
+
+static void read_one(struct ends *s)
+{
+    struct leat_item item;
+
+    ASSERT_EQ(leat_edge_read(&s->edge, &item), 0);
+    leat_chunk_unref(item.slice.chunk);
+}
+
+/* A write is taken while the charge is below the mark: so one chunk more than the mark at most. */
+TEST(test_an_edge_takes_chunks_up_to_its_mark_and_no_more)
+{
+    for (uint64_t chunks = 1; chunks < 6; chunks++)
+        for (int more = -1; more < 2; more++) {
+            uint64_t high = chunks * CHUNK + (uint64_t)(int64_t)more;
+            uint64_t most = (high + CHUNK - 1) / CHUNK;
+            struct ends s;
+
+            test_context("mark %u", (unsigned)high);
+            ends_init(&s, high);
+            ASSERT_EQ(fill_up(&s.edge, &s.pool), most);
+            ASSERT_LT(s.edge.charge, high + CHUNK);
+            read_one(&s); /* it is in flight, and is charged still */
+            ASSERT_EQ(s.edge.charge, most * CHUNK);
+            ASSERT_EQ(fill_up(&s.edge, &s.pool), 0);
+            if (most > 1) {
+                read_one(&s);
+                ASSERT_EQ(fill_up(&s.edge, &s.pool), 1);
+            }
+            ends_done(&s);
+        }
+}
+
+TEST(test_an_edge_takes_as_many_items_as_it_has_places)
+{
+    struct leat_chunk *chunk;
+    struct leat_item item;
+    struct ends s;
+    unsigned n = 0;
+    int r = 0;
+
+    ends_init(&s, 10 * CHUNK);
+    chunk = new_chunk(&s.pool);
+    while (r == 0) { /* slices that do not join */
+        item = slice_of(chunk, n % 2 ? 0 : 20);
+        r = leat_edge_write(&s.edge, &item);
+        n += r == 0;
+    }
+    leat_chunk_unref(chunk);
+    ASSERT_EQ(r, LEAT_FULL);
+    ASSERT_EQ(n, LEAT_EDGE_ITEMS);
+    for (unsigned i = 0; i < n; i++)
+        read_one(&s);
+    ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_EMPTY);
+    ASSERT_EQ(s.edge.charge, 0);
+    ASSERT_EQ(s.edge.queued, 0);
+    leat_chunk_unref(chunk);
+    ends_done(&s);
+}
+
+/* The writer is woken once for each refusal, when half of the mark is left. */
+TEST(test_a_refused_writer_is_woken_once_at_the_low_mark)
+{
+    struct ends s;
+
+    ends_init(&s, 8 * CHUNK);
+    for (unsigned round = 0; round < 3; round++) {
+        test_context("round %u", round);
+        ASSERT_EQ(fill_up(&s.edge, &s.pool), round == 0 ? 8 : 4);
+        for (unsigned i = 0; i < 4; i++) {
+            ASSERT(!woken(&s.writer));
+            read_one(&s); /* the last one read is in flight */
+        }
+        ASSERT_EQ(woken(&s.writer), round > 0);
+        if (round == 0) {
+            read_one(&s);
+            ASSERT(woken(&s.writer));
+        }
+        ASSERT(!woken(&s.writer));
+    }
+    ends_done(&s);
+}
+
+TEST(test_a_reader_that_found_nothing_is_woken_by_the_next_item_and_by_the_end)
+{
+    struct leat_item item;
+    struct ends s;
+
+    ends_init(&s, 4 * CHUNK);
+    ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_EMPTY);
+    ASSERT(!woken(&s.reader));
+    ASSERT_GT(fill_up(&s.edge, &s.pool), 0);
+    ASSERT(woken(&s.reader));
+    while (s.edge.n > 0)
+        read_one(&s);
+    ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_EMPTY);
+    leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
+    ASSERT(woken(&s.reader));
+    ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_END);
+    ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_END); /* who asks again is told again */
+    ends_done(&s);
+}
+
+TEST(test_a_cancelled_edge_takes_nothing_and_says_why)
+{
+    struct leat_chunk *chunk;
+    struct leat_item item;
+    struct ends s;
+
+    ends_init(&s, 4 * CHUNK);
+    ASSERT_GT(fill_up(&s.edge, &s.pool), 0);
+    leat_edge_cancel(&s.edge, LEAT_REASON_DONE);
+    ASSERT(woken(&s.writer));
+    ASSERT_EQ(s.edge.n, 0);
+    chunk = new_chunk(&s.pool);
+    item = slice_of(chunk, 0);
+    ASSERT_EQ(leat_edge_write(&s.edge, &item), LEAT_ECANCELLED);
+    leat_chunk_unref(chunk); /* a refused write takes nothing */
+    leat_chunk_unref(chunk);
+    leat_edge_cancel(&s.edge, LEAT_REASON_FAILED);
+    leat_edge_cancel(&s.edge, LEAT_REASON_DONE);
+    ASSERT_EQ(leat_edge_reason(&s.edge), LEAT_REASON_FAILED);
+    ends_done(&s);
 }

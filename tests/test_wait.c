@@ -1,5 +1,6 @@
 /* test_wait.c - waiting for descriptors and time. */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -138,4 +139,34 @@ TEST(test_a_wait_that_was_cleared_may_be_freed)
     leat_executor_done(&executor);
     close(a[0]);
     close(a[1]);
+}
+
+/* Timers of most tests run on virtual time. A slow machine may be late; none may be early. */
+TEST(test_a_timer_on_the_real_clock_does_not_fire_before_its_time)
+{
+    static const unsigned times_ms[] = {1, 20, 150, 1005};
+
+    for (size_t i = 0; i < sizeof times_ms / sizeof *times_ms; i++) {
+        struct leat_actor actor = {.run = run_nothing};
+        struct leat_executor executor;
+        struct leat_waits waits;
+        struct leat_wait wait;
+        struct pollfd fd;
+        uint64_t began;
+
+        test_context("%u ms", times_ms[i]);
+        ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
+        ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+        leat_wait_init(&wait, &actor);
+        fd = (struct pollfd){.fd = waits.epoll_fd, .events = POLLIN};
+        began = leat_now_ns();
+        ASSERT_EQ(leat_wait_arm(&waits, &wait, -1, false, times_ms[i]), 0);
+        ASSERT_EQ(poll(&fd, 1, 60000), 1);
+        ASSERT_GE(leat_now_ns() - began, (uint64_t)times_ms[i] * 1000000);
+        leat_waits_fire(&waits);
+        ASSERT(leat_wait_fired(&waits, &wait));
+        leat_wait_done(&wait);
+        leat_waits_done(&waits);
+        leat_executor_done(&executor);
+    }
 }
