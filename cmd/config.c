@@ -83,10 +83,11 @@ const struct global_option global_options[] = {
                    .choices = "auto|always|never",
                    .help = "whether to use colours; auto: on a terminal, unless NO_COLOR is set"},
     [OPT_QUIET] = {.name = "quiet", .short_name = 'q', .help = "no progress; errors only"},
-    [OPT_RECORD_MAX] = {.name = "record-max",
-                        .metavar = "SIZE",
-                        .help =
-                            "the longest line allowed; default: 16M, or less if memory is less"},
+    [OPT_RECORD_MAX] =
+        {.name = "record-max",
+         .metavar = "SIZE",
+         .help = "the longest line allowed, without its newline; default: 16M, or less if "
+                 "memory is less"},
     [OPT_CHUNK] = {.name = "chunk",
                    .metavar = "SIZE",
                    .help = "bytes that move at a time, 1 to 1M; for measuring"},

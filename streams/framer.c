@@ -3,6 +3,9 @@
  * What ends inside a slice is handed on by reference; only the piece of a record at a slice's end
  * is copied, to be joined with its rest. The small chunk for that goes on being filled with the
  * starts of later records, so that it is not pinned once for every few bytes.
+ *
+ * The longest record is counted without its delimiter, and whether it came in one piece or in several:
+ * the outcome, and the records that are handed on before the error, depend on the bytes alone.
  */
 
 #include "framer.h"
@@ -28,14 +31,14 @@ uint64_t leat_framer_done(struct leat_framer *f)
     return carried;
 }
 
-/* Room for n more bytes of the record that is being carried. */
-static int carry_room(struct leat_framer *f, size_t n)
+/* Room for n more bytes of the record that is being carried; ended: the last of them ends it. */
+static int carry_room(struct leat_framer *f, size_t n, bool ended)
 {
     size_t held = f->at - f->from, size = CARRY_SIZE;
     struct leat_chunk *c;
     int r;
 
-    if (held + n > f->record_max) {
+    if (held + n - ended > f->record_max) {
         f->too_long_at = f->offset - held;
         return LEAT_ELIMIT;
     }
@@ -57,9 +60,9 @@ static int carry_room(struct leat_framer *f, size_t n)
     return 0;
 }
 
-static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n)
+static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n, bool ended)
 {
-    int r = carry_room(f, n);
+    int r = carry_room(f, n, ended);
 
     if (r < 0)
         return r;
@@ -93,6 +96,26 @@ static void advance(struct leat_framer *f, struct leat_queue *raw, size_t n)
     }
 }
 
+/* How many of these n bytes, which are whole records, come before the first record that is too long?
+ * Looks for the last delimiter in each stretch that must have one, so most of it is not read. */
+static size_t short_enough(const struct leat_framer *f, const uint8_t *data, size_t n)
+{
+    size_t from = 0;
+
+    if (n - 1 <= f->record_max)
+        return n;
+    while (n - from - 1 > f->record_max) {
+        const uint8_t *end = memrchr(data + from, f->delimiter, (size_t)f->record_max + 1);
+
+        if (!end)
+            return from;
+        from = (size_t)(end - data) + 1;
+        if (from == n)
+            break;
+    }
+    return n;
+}
+
 /* One move: finish the carried record, or hand on whole records or a mark, or carry a piece. */
 static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue *framed)
 {
@@ -111,7 +134,7 @@ static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue
         end = memchr(data, f->delimiter, n);
         if (end)
             n = (size_t)(end - data) + 1;
-        r = carry_add(f, data, n);
+        r = carry_add(f, data, n, end != NULL);
         if (r < 0)
             return r;
         if (end)
@@ -121,12 +144,16 @@ static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue
     }
     end = memrchr(data, f->delimiter, n);
     if (!end) {
-        r = carry_add(f, data, n);
+        r = carry_add(f, data, n, false);
         if (r == 0)
             advance(f, raw, n);
         return r;
     }
-    n = (size_t)(end - data) + 1;
+    n = short_enough(f, data, (size_t)(end - data) + 1);
+    if (n == 0) {
+        f->too_long_at = f->offset;
+        return LEAT_ELIMIT;
+    }
     leat_queue_push(
         framed, (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = n});
     advance(f, raw, n);
@@ -139,8 +166,8 @@ int leat_framer_feed(struct leat_framer *f, struct leat_queue *raw, bool ended,
     while (raw->n > 0 && framed->n + 2 <= LEAT_QUEUE_SLICES) {
         int r = move(f, raw, framed);
 
-        if (r < 0)
-            return r;
+        if (r < 0) /* the records before it come first; it is found again */
+            return framed->n > 0 ? 0 : r;
     }
     if (ended && raw->n == 0 && !leat_framer_empty(f) && framed->n < LEAT_QUEUE_SLICES)
         carry_push(f, framed);

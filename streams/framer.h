@@ -11,7 +11,7 @@
 struct leat_framer {
     struct leat_pool *pool;
     uint8_t delimiter;
-    uint64_t record_max;      /* bytes */
+    uint64_t record_max;      /* bytes, without the delimiter */
     struct leat_chunk *carry; /* the start of a record: [from, at) of it */
     size_t from, at;
     uint64_t offset;      /* of the head of the raw queue in the stream */
@@ -27,7 +27,7 @@ uint64_t leat_framer_done(struct leat_framer *framer);
  *   ended   nothing follows what is in raw: the last record may lack its delimiter
  *
  * Returns 0; LEAT_ELIMIT: a record is longer than record_max (too_long_at says where) or does not
- * fit the memory limit; LEAT_ENOMEM. */
+ * fit the memory limit; LEAT_ENOMEM. An error is returned when framed is empty, not before. */
 int leat_framer_feed(struct leat_framer *framer, struct leat_queue *raw, bool ended,
                      struct leat_queue *framed);
 /* leat_framer_empty - is no start of a record held back? */

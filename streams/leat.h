@@ -141,10 +141,11 @@ struct leat_variable {
 /* How a pipeline is built and run. Zero means the default everywhere; what is out of its range is
  * LEAT_EUSAGE when the pipeline is built. */
 struct leat_settings {
-    unsigned threads;    /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
-    uint64_t memory;     /* limit in bytes; 0: 256 MiB */
-    size_t chunk;        /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the planner */
-    uint64_t record_max; /* longest record (line) in bytes; 0: 16 MiB or a quarter of memory */
+    unsigned threads; /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
+    uint64_t memory;  /* limit in bytes; 0: 256 MiB */
+    size_t chunk;     /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the planner */
+    /* Longest record (line) in bytes, without its end; 0: 16 MiB or a quarter of memory. */
+    uint64_t record_max;
     uint64_t timeout_ms; /* 0: none */
     enum leat_executor_kind executor;
     uint64_t seed; /* LEAT_EXECUTOR_SEEDED: the schedule, chunk and room sizes */

@@ -90,3 +90,18 @@ load common
     [ ! -e bad ]
     [ ! -e n ]
 }
+
+@test "--record-max counts a line that comes at once as one that comes in pieces" {
+    local line=123456789012345678901234567890 cut
+    printf 'ab\n%s\nc\n' "$line" >lines
+    for cut in 64K 7 1; do
+        run leat --chunk=$cut --record-max=10 read lines : grep -v x
+        is 7
+        has "limit of 10 bytes"
+        has "(byte 3)"
+        [ "${lines[0]}" = ab ]
+        run leat --chunk=$cut --record-max=30 read lines : grep -c -v x
+        is 0
+        [ "$output" = 3 ]
+    done
+}
