@@ -99,6 +99,13 @@ uint64_t leat_pool_done(struct leat_pool *pool)
         pool->free_chunks = c->next;
         chunk_free(c);
     }
+    while (pool->shares) {
+        struct leat_share *share = pool->shares;
+
+        leat_assert(share->used == 0 || left > 0);
+        pool->shares = share->next;
+        free(share);
+    }
     pthread_mutex_destroy(&pool->lock);
     return left;
 }
@@ -117,7 +124,32 @@ static struct leat_chunk *chunk_new(struct leat_pool *pool, size_t size, bool ow
     return c;
 }
 
+/* Under the lock. From the share; false: it does not fit. */
+static bool take_share(struct leat_pool *pool, struct leat_share *share, uint64_t n)
+{
+    if (!share || n > share->size - share->used || !take_room(pool, n))
+        return false;
+    share->used += n;
+    return true;
+}
+
+/* Under the lock: n bytes that were taken as a chunk of its own size. */
+static void give_back_sized(struct leat_pool *pool, struct leat_share *share, uint64_t n)
+{
+    uint64_t *from = share ? &share->used : &pool->charged;
+
+    leat_assert(*from >= n);
+    *from -= n;
+    give_back(pool, n);
+}
+
 int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_chunk)
+{
+    return leat_pool_get_shared(pool, NULL, size, ret_chunk);
+}
+
+int leat_pool_get_shared(struct leat_pool *pool, struct leat_share *share, size_t size,
+                         struct leat_chunk **ret_chunk)
 {
     struct leat_chunk *c = NULL;
     bool own = size == 0, fits = true;
@@ -130,6 +162,10 @@ int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_c
         pool->free_chunks = c->next;
     } else {
         fits = own ? take_room(pool, pool->chunk_size) : take_charge(pool, size);
+        if (fits || own)
+            share = NULL;
+        else
+            fits = take_share(pool, share, size);
     }
     if (fits)
         pool->chunks_out++;
@@ -141,15 +177,47 @@ int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_c
     if (!c) {
         pthread_mutex_lock(&pool->lock);
         pool->chunks_out--;
-        give_back(pool, own ? pool->chunk_size : size);
-        pool->charged -= own ? 0 : size;
+        if (own)
+            give_back(pool, pool->chunk_size);
+        else
+            give_back_sized(pool, share, size);
         pthread_mutex_unlock(&pool->lock);
         return LEAT_ENOMEM;
     }
     atomic_store_explicit(&c->refs, 1, memory_order_relaxed);
     c->next = NULL;
+    c->share = own ? NULL : share;
     *ret_chunk = c;
     return 0;
+}
+
+/* Under the lock. */
+static void list_waiter(struct leat_pool *pool, struct leat_pool_waiter *waiter)
+{
+    if (waiter->listed)
+        return;
+    waiter->listed = true;
+    waiter->next = pool->waiters;
+    pool->waiters = waiter;
+}
+
+bool leat_pool_wait_for(struct leat_pool *pool, const struct leat_share *share, size_t size,
+                        struct leat_pool_waiter *waiter)
+{
+    uint64_t used, free_bytes = 0;
+    bool room;
+
+    pthread_mutex_lock(&pool->lock);
+    for (const struct leat_chunk *c = pool->free_chunks; c; c = c->next)
+        free_bytes += c->cap;
+    used = atomic_load_explicit(&pool->used, memory_order_relaxed) - free_bytes;
+    room = pool->charged + size <= pool->limit - pool->reserved ||
+           (share && size <= share->size - share->used);
+    room = room && used + size <= pool->limit;
+    if (!room)
+        list_waiter(pool, waiter);
+    pthread_mutex_unlock(&pool->lock);
+    return !room;
 }
 
 bool leat_pool_wait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
@@ -160,11 +228,8 @@ bool leat_pool_wait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
     pthread_mutex_lock(&pool->lock);
     used = atomic_load_explicit(&pool->used, memory_order_relaxed);
     room = pool->free_chunks || used + pool->chunk_size <= pool->limit;
-    if (!room && !waiter->listed) {
-        waiter->listed = true;
-        waiter->next = pool->waiters;
-        pool->waiters = waiter;
-    }
+    if (!room)
+        list_waiter(pool, waiter);
     pthread_mutex_unlock(&pool->lock);
     return !room;
 }
@@ -181,6 +246,19 @@ void leat_pool_unwait(struct leat_pool *pool, struct leat_pool_waiter *waiter)
         *p = waiter->next;
     waiter->listed = false;
     pthread_mutex_unlock(&pool->lock);
+}
+
+struct leat_share *leat_pool_share(struct leat_pool *pool, uint64_t n)
+{
+    struct leat_share *share = calloc(1, sizeof *share);
+
+    leat_assert(pool->chunks_out == 0);
+    if (!share)
+        return NULL;
+    share->size = n;
+    share->next = pool->shares;
+    pool->shares = share;
+    return share;
 }
 
 void leat_pool_reserve(struct leat_pool *pool, uint64_t n)
@@ -249,9 +327,7 @@ void leat_chunk_unref(struct leat_chunk *c)
         pool->free_chunks = c;
         c = NULL;
     } else {
-        leat_assert(pool->charged >= c->cap);
-        give_back(pool, c->cap);
-        pool->charged -= c->cap;
+        give_back_sized(pool, c->share, c->cap);
     }
     wake_waiters(pool);
     pthread_mutex_unlock(&pool->lock);

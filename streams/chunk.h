@@ -14,12 +14,26 @@
 
 struct leat_pool;
 
+/* What reads and writes of queues, edges and memory answer beside 0 and errors. */
+#define LEAT_FULL 3  /* no room now */
+#define LEAT_EMPTY 4 /* nothing there now */
+#define LEAT_SHORT 5 /* no memory now: wait for it */
+
+/* A part of the limit that is set aside for one owner, so that it can go on when codecs and others have
+ * taken all else. */
+struct leat_share {
+    struct leat_share *next;
+    uint64_t size;
+    uint64_t used; /* under the pool's lock */
+};
+
 struct leat_chunk {
     atomic_uint refs;
     size_t cap;
     bool own; /* of the pool's size, kept for reuse */
     struct leat_pool *pool;
-    struct leat_chunk *next; /* in the pool's list of free ones */
+    struct leat_share *share; /* whose part of the limit it takes; NULL: nobody's */
+    struct leat_chunk *next;  /* in the pool's list of free ones */
     uint8_t *data;
 };
 
@@ -44,6 +58,7 @@ struct leat_pool {
     uint64_t charged;                 /* under the lock: part of used that is no such chunk */
     uint64_t chunks_out;              /* under the lock: chunks not in the free list */
     size_t chunk_size;                /* of the ones kept for reuse */
+    struct leat_share *shares;        /* set before it is shared */
     struct leat_chunk *free_chunks;   /* under the lock */
     struct leat_pool_waiter *waiters; /* under the lock */
 };
@@ -57,6 +72,16 @@ uint64_t leat_pool_done(struct leat_pool *pool);
  * reserved for chunks; else of just that size, from what may be charged.
  * Returns 0; LEAT_ELIMIT: it does not fit now; LEAT_ENOMEM. */
 int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_chunk);
+/* leat_pool_get_shared - as leat_pool_get with a size, and if that may not be charged, from the share,
+ * which may be NULL. */
+int leat_pool_get_shared(struct leat_pool *pool, struct leat_share *share, size_t size,
+                         struct leat_chunk **ret_chunk);
+/* leat_pool_wait_for - as leat_pool_wait, for what leat_pool_get_shared refused. */
+bool leat_pool_wait_for(struct leat_pool *pool, const struct leat_share *share, size_t size,
+                        struct leat_pool_waiter *waiter);
+/* leat_pool_share - set n bytes aside, which are part of what leat_pool_reserve was told. The pool frees
+ * it. NULL: out of memory. Before the pool is shared. */
+struct leat_share *leat_pool_share(struct leat_pool *pool, uint64_t n);
 /* leat_pool_wait - be woken once when memory comes back.
  * Returns false, and does not wait, if a chunk is to be had now. */
 bool leat_pool_wait(struct leat_pool *pool, struct leat_pool_waiter *waiter);

@@ -89,9 +89,6 @@ struct leat_edge {
     _Atomic uint64_t *unread; /* where what the reader never took is counted; NULL: nowhere */
 };
 
-#define LEAT_FULL 3
-#define LEAT_EMPTY 4
-
 int leat_edge_init(struct leat_edge *edge, struct leat_executor *executor, uint64_t high);
 /* leat_edge_size - its marks, and room for as many items. Before it is used. Returns 0 or
  * LEAT_ENOMEM. */

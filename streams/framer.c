@@ -13,11 +13,23 @@
 #include <string.h>
 
 #define CARRY_SIZE ((size_t)16384)
+#define CARRIES 2u /* one that is being filled; one whose records are being used */
+
+static size_t carry_size(size_t chunk_size)
+{
+    return chunk_size < CARRY_SIZE ? chunk_size : CARRY_SIZE;
+}
+
+uint64_t leat_framer_share(size_t chunk_size)
+{
+    return (uint64_t)CARRIES * carry_size(chunk_size);
+}
 
 void leat_framer_init(struct leat_framer *f, struct leat_pool *pool, uint8_t delimiter,
                       uint64_t record_max)
 {
-    *f = (struct leat_framer){.pool = pool, .delimiter = delimiter, .record_max = record_max};
+    *f = (struct leat_framer){
+        .pool = pool, .share = f->share, .delimiter = delimiter, .record_max = record_max};
 }
 
 uint64_t leat_framer_done(struct leat_framer *f)
@@ -34,7 +46,7 @@ uint64_t leat_framer_done(struct leat_framer *f)
 /* Room for n more bytes of the record that is being carried; ended: the last of them ends it. */
 static int carry_room(struct leat_framer *f, size_t n, bool ended)
 {
-    size_t held = f->at - f->from, size = CARRY_SIZE;
+    size_t held = f->at - f->from, size = carry_size(f->pool->chunk_size);
     struct leat_chunk *c;
     int r;
 
@@ -46,10 +58,11 @@ static int carry_room(struct leat_framer *f, size_t n, bool ended)
         return 0;
     while (size < held + n)
         size *= 2;
-    r = leat_pool_get(f->pool, size, &c);
+    r = leat_pool_get_shared(f->pool, f->share, size, &c);
     if (r < 0) {
         f->too_long_at = f->offset - held;
-        return r;
+        f->wants = size;
+        return r == LEAT_ELIMIT ? LEAT_SHORT : r;
     }
     if (f->carry)
         memcpy(c->data, f->carry->data + f->from, held);
@@ -64,7 +77,7 @@ static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n, bool 
 {
     int r = carry_room(f, n, ended);
 
-    if (r < 0)
+    if (r != 0)
         return r;
     leat_assert(n <= f->carry->cap - f->at);
     memcpy(f->carry->data + f->at, data, n);
@@ -135,7 +148,7 @@ static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue
         if (end)
             n = (size_t)(end - data) + 1;
         r = carry_add(f, data, n, end != NULL);
-        if (r < 0)
+        if (r != 0)
             return r;
         if (end)
             carry_push(f, framed);
@@ -166,7 +179,7 @@ int leat_framer_feed(struct leat_framer *f, struct leat_queue *raw, bool ended,
     while (raw->n > 0 && framed->n + 2 <= LEAT_QUEUE_SLICES) {
         int r = move(f, raw, framed);
 
-        if (r < 0) /* the records before it come first; it is found again */
+        if (r != 0) /* the records before it come first; it is found again */
             return framed->n > 0 ? 0 : r;
     }
     if (ended && raw->n == 0 && !leat_framer_empty(f) && framed->n < LEAT_QUEUE_SLICES)

@@ -10,6 +10,8 @@
 
 struct leat_framer {
     struct leat_pool *pool;
+    struct leat_share *share; /* memory that is its own; leat_framer_init leaves it as it is */
+    size_t wants;             /* bytes of memory, after LEAT_SHORT */
     uint8_t delimiter;
     uint64_t record_max;      /* bytes, without the delimiter */
     struct leat_chunk *carry; /* the start of a record: [from, at) of it */
@@ -20,14 +22,17 @@ struct leat_framer {
 
 void leat_framer_init(struct leat_framer *framer, struct leat_pool *pool, uint8_t delimiter,
                       uint64_t record_max);
+/* leat_framer_share - bytes to set aside for a framer, where chunks have this size. */
+uint64_t leat_framer_share(size_t chunk_size);
 /* leat_framer_done - drops the start of a record that it holds back; returns its bytes. */
 uint64_t leat_framer_done(struct leat_framer *framer);
 /* leat_framer_feed - move what can be moved from raw to framed.
  *
  *   ended   nothing follows what is in raw: the last record may lack its delimiter
  *
- * Returns 0; LEAT_ELIMIT: a record is longer than record_max (too_long_at says where) or does not
- * fit the memory limit; LEAT_ENOMEM. An error is returned when framed is empty, not before. */
+ * Returns 0; LEAT_ELIMIT: a record is longer than record_max (too_long_at says where); LEAT_SHORT: the
+ * start of a record needs memory (of `wants` bytes) that is not there now; LEAT_ENOMEM. Anything but 0
+ * is returned when framed is empty, not before. */
 int leat_framer_feed(struct leat_framer *framer, struct leat_queue *raw, bool ended,
                      struct leat_queue *framed);
 /* leat_framer_empty - is no start of a record held back? */

@@ -102,7 +102,12 @@ static int read_one(struct input *v)
     return r;
 }
 
-int leat_inputs_read(struct leat_segment *seg, uint64_t *ret_at)
+struct leat_framer *leat_inputs_framer(struct leat_inputs *inputs, size_t i)
+{
+    return i < inputs->n ? &inputs->v[i].framer : NULL;
+}
+
+int leat_inputs_read(struct leat_segment *seg, struct leat_framer **ret_framer)
 {
     struct leat_inputs *inputs = seg->inputs;
     int result = LEAT_EMPTY;
@@ -111,12 +116,14 @@ int leat_inputs_read(struct leat_segment *seg, uint64_t *ret_at)
         struct input *v = &inputs->v[i];
         int r = v->in.n > 0 || at_end(v) ? LEAT_EMPTY : read_one(v);
 
-        if (r < 0) {
-            *ret_at = v->framer.too_long_at;
+        if (r < 0 || (r == LEAT_SHORT && result != 0))
+            *ret_framer = &v->framer;
+        if (r < 0)
             return r;
-        }
         if (r == 0)
             result = 0;
+        else if (result != 0 && r != LEAT_EMPTY)
+            result = r;
     }
     return result;
 }

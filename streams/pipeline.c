@@ -330,6 +330,22 @@ static void dump(const struct leat_pipeline *p, char *buf, size_t size)
     }
 }
 
+/* A segment that waits for memory while nothing else can go on will not get it: all of it is held for
+ * as long as the run lasts. One of them fails. */
+static bool give_up_memory(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+
+        if (atomic_load(&seg->finished) || !atomic_load(&seg->short_of_memory) ||
+            atomic_exchange(&seg->no_memory, true))
+            continue;
+        leat_actor_wake(&p->executor, &seg->actor);
+        return true;
+    }
+    return false;
+}
+
 /* Nothing runs, nothing is queued: is anything waited for? */
 static void check_stall(struct leat_executor *ex)
 {
@@ -338,6 +354,8 @@ static void check_stall(struct leat_executor *ex)
 
     if (atomic_load(&p->phase) != LEAT_PHASE_RUN || atomic_load(&p->live) == 0 ||
         atomic_load(&p->waits.armed) > 0 || leat_pipeline_aborted(p))
+        return;
+    if (give_up_memory(p))
         return;
     dump(p, error.text, sizeof error.text);
     leat_pipeline_report(p, NULL, &error);

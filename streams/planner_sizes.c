@@ -41,7 +41,52 @@ static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e
     return block + chunk > mark ? block + chunk : mark;
 }
 
-/* Bytes of chunks that can be alive at once. */
+static uint64_t framers_of(const struct leat_segment *seg)
+{
+    uint64_t n = seg->cut && seg->cut->framer;
+
+    for (size_t i = 0; i < seg->n; i++)
+        n += seg->slots[i].framer != NULL;
+    for (size_t i = 0; seg->inputs && leat_inputs_framer(seg->inputs, i); i++)
+        n++;
+    return n;
+}
+
+/* Bytes that are set aside for pieces of records and for a block's history: without them what has begun
+ * could not go on, whatever codecs hold. */
+static uint64_t aside_of(const struct leat_segment *seg, size_t chunk)
+{
+    uint64_t history = seg->cut && seg->cut->history ? seg->cut->info->history : 0;
+
+    return framers_of(seg) * leat_framer_share(chunk) + history;
+}
+
+static int set_aside_one(struct leat_pool *pool, struct leat_share **ret_share, uint64_t n)
+{
+    *ret_share = leat_pool_share(pool, n);
+    return *ret_share ? 0 : LEAT_ENOMEM;
+}
+
+static int set_aside(struct leat_pool *pool, struct leat_segment *seg, size_t chunk)
+{
+    uint64_t framer = leat_framer_share(chunk);
+    struct leat_split_run *cut = seg->cut;
+    struct leat_framer *f;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < seg->n; i++)
+        if (seg->slots[i].framer)
+            r = set_aside_one(pool, &seg->slots[i].framer->share, framer);
+    for (size_t i = 0; r == 0 && seg->inputs && (f = leat_inputs_framer(seg->inputs, i)); i++)
+        r = set_aside_one(pool, &f->share, framer);
+    if (r == 0 && cut && cut->framer)
+        r = set_aside_one(pool, &cut->framer->share, framer);
+    if (r == 0 && cut && cut->history)
+        r = set_aside_one(pool, &cut->share, cut->info->history);
+    return r;
+}
+
+/* Bytes of chunks that can be alive at once, and of what is set aside. */
 static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned chunks)
 {
     uint64_t bound = 0;
@@ -51,6 +96,7 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
 
         bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->n_ports);
         bound += seg->join ? (uint64_t)chunk * JOIN_CHUNKS : 0;
+        bound += aside_of(seg, chunk);
     }
     for (size_t i = 0; i < p->n_edges; i++)
         bound += mark_of(p, p->edges[i], chunk, chunks) + chunk;
@@ -140,6 +186,9 @@ int leat_planner_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
     if (r < 0)
         return no_memory(ret_error);
     p->pool_ready = true;
+    for (size_t i = 0; i < p->n_segments; i++)
+        if (set_aside(&p->pool, p->segments[i], chunk) < 0)
+            return no_memory(ret_error);
     leat_pool_reserve(&p->pool, p->bound);
     return 0;
 }

@@ -206,6 +206,7 @@ void leat_segment_reset(struct leat_segment *seg)
     seg->block_end_seen = false;
     seg->lane_error = (struct leat_error){0};
     seg->parked = LEAT_PARK_NONE;
+    atomic_store(&seg->no_memory, false);
     connect_slots(seg);
 }
 
@@ -215,6 +216,16 @@ enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
 {
     seg->parked = why;
     return LEAT_TURN_PARK;
+}
+
+int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *share, size_t size)
+{
+    if (atomic_load(&seg->no_memory))
+        return -1;
+    atomic_store(&seg->short_of_memory, true);
+    leat_segment_park(seg, LEAT_PARK_MEMORY);
+    return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory) ? LEAT_TURN_PARK
+                                                                               : LEAT_TURN_WENT;
 }
 
 /* No input is wanted any more. */

@@ -90,10 +90,12 @@ struct leat_segment {
     /* An error of a lane, for the joiner to report in order. */
     struct leat_error lane_error;
     struct leat_pool_waiter memory;
-    struct leat_parts *parts;   /* LEAT_OUTLET_PARTS: the branch */
-    struct leat_parts *part_of; /* it is in such a branch */
-    atomic_bool finished;       /* in such a branch: also when no part runs */
-    bool transfer;              /* read -> write without looking: streams/io/transfer.c */
+    atomic_bool short_of_memory; /* it waits for some that is not of the chunks' */
+    atomic_bool no_memory;       /* and nothing else can go on: there will be none */
+    struct leat_parts *parts;    /* LEAT_OUTLET_PARTS: the branch */
+    struct leat_parts *part_of;  /* it is in such a branch */
+    atomic_bool finished;        /* in such a branch: also when no part runs */
+    bool transfer;               /* read -> write without looking: streams/io/transfer.c */
     struct leat_account account;
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };
@@ -121,14 +123,22 @@ void leat_segment_fail(struct leat_segment *segment, size_t i);
 /* leat_segment_park - note why nothing can be done, for the statistics. */
 enum leat_turn leat_segment_park(struct leat_segment *segment, int why);
 
+/* leat_segment_wait_memory - wait for memory that leat_pool_get_shared refused. Returns a turn; or -1:
+ * there will be none, fail with LEAT_ELIMIT. */
+int leat_segment_wait_memory(struct leat_segment *segment, const struct leat_share *share,
+                             size_t size);
+
 /* inputs.c: the branches of a fan-in whose stage sees each by itself. */
 struct leat_inputs *leat_inputs_new(struct leat_segment *segment);
 void leat_inputs_free(struct leat_inputs *inputs); /* NULL is fine */
 /* leat_inputs_ready - has every branch input for the stage, or is at its end? */
 bool leat_inputs_ready(const struct leat_inputs *inputs);
-/* leat_inputs_read - take what is missing. Returns 0; LEAT_EMPTY; LEAT_ECANCELLED: a branch failed;
- * or an error, with the offset of a record that is too long in *ret_at. */
-int leat_inputs_read(struct leat_segment *segment, uint64_t *ret_at);
+/* leat_inputs_read - take what is missing. Returns 0; LEAT_EMPTY; LEAT_FULL: no chunk now; LEAT_SHORT:
+ * the framer in *ret_framer needs memory; LEAT_ECANCELLED: a branch failed; or an error. *ret_framer is
+ * that of the branch also then. */
+int leat_inputs_read(struct leat_segment *segment, struct leat_framer **ret_framer);
+/* leat_inputs_framer - of the i-th branch; NULL: there are no more. */
+struct leat_framer *leat_inputs_framer(struct leat_inputs *inputs, size_t i);
 /* leat_inputs_show, _take - before and after a step: fill in in->ports, use up what it used.
  * _take returns the bytes. */
 void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in);

@@ -163,6 +163,8 @@ static int cut_turn(struct leat_segment *seg)
         return -1;
     if (r == LEAT_FULL)
         return leat_segment_park(seg, LEAT_PARK_OUT);
+    if (r == LEAT_SHORT)
+        return leat_segment_wait_memory(seg, seg->cut->short_share, seg->cut->short_size);
     /* Any other error is of the cutter, which has reported it. */
     return outlet_gone(seg,
                        r != LEAT_ECANCELLED ||
@@ -279,27 +281,37 @@ static int read_edge(struct leat_segment *seg)
     return r;
 }
 
-static int read_inputs(struct leat_segment *seg)
+/* Of LEAT_SHORT it makes a turn, 0, or the error that there will be no memory. */
+static int read_inputs(struct leat_segment *seg, enum leat_turn *ret_turn)
 {
     struct leat_stage *stage = seg->slots[0].stage;
-    uint64_t at = 0;
-    int r = leat_inputs_read(seg, &at);
+    struct leat_framer *framer = NULL;
+    int r = leat_inputs_read(seg, &framer);
 
+    if (r == LEAT_SHORT) {
+        int turn = leat_segment_wait_memory(seg, framer->share, framer->wants);
+
+        if (turn >= 0) {
+            *ret_turn = (enum leat_turn)turn;
+            return LEAT_SHORT;
+        }
+        r = LEAT_ELIMIT;
+    }
     if (r == LEAT_ELIMIT)
-        leat_fail_at(stage, r, at, LEAT_RECORD_TOO_LONG,
+        leat_fail_at(stage, r, framer->too_long_at, LEAT_RECORD_TOO_LONG,
                      (unsigned long long)seg->pipeline->settings.record_max);
     else if (r < 0 && r != LEAT_ECANCELLED)
         leat_fail(stage, r, "%s", leat_strerror(r));
     return r;
 }
 
-static int read_inlet(struct leat_segment *seg)
+static int read_inlet(struct leat_segment *seg, enum leat_turn *ret_turn)
 {
     switch (seg->inlet) {
     case LEAT_INLET_JOIN:
         return leat_join_read(seg);
     case LEAT_INLET_PORTS:
-        return read_inputs(seg);
+        return read_inputs(seg, ret_turn);
     default:
         return read_edge(seg);
     }
@@ -308,10 +320,11 @@ static int read_inlet(struct leat_segment *seg)
 /* What the inlet's answer means for the segment. */
 enum leat_turn leat_inlet_turn(struct leat_segment *seg)
 {
-    int r = read_inlet(seg);
+    enum leat_turn turn = LEAT_TURN_WENT;
+    int r = read_inlet(seg, &turn);
 
-    if (r == 0)
-        return LEAT_TURN_WENT;
+    if (r == 0 || r == LEAT_SHORT)
+        return turn;
     if (r == LEAT_EMPTY)
         return leat_segment_park(seg, LEAT_PARK_IN);
     if (r == LEAT_FULL) {

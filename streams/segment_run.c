@@ -26,6 +26,13 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
         bool had = s->raw.n > 0;
         int r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
 
+        if (r == LEAT_SHORT) {
+            int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
+
+            if (t >= 0)
+                return (enum leat_turn)t;
+            r = LEAT_ELIMIT;
+        }
         if (r < 0) {
             leat_inlet_fail_record(seg, i, r);
             return LEAT_TURN_WENT;
@@ -167,6 +174,7 @@ bool leat_segment_run(struct leat_actor *actor)
     leat_assert(leat_actor_runs_here(actor));
     if (atomic_load_explicit(&seg->finished, memory_order_acquire))
         return false;
+    atomic_store(&seg->short_of_memory, false);
     leat_account_run(seg);
     wake_waiting(seg);
     if (leat_pipeline_aborted(seg->pipeline))

@@ -120,10 +120,14 @@ static int block_new(struct leat_split_run *run)
     b->note = run->stage->note;
     run->stage->note = 0;
     if (run->history_len > 0) {
-        r = leat_pool_get(run->pool, run->history_len, &b->history.chunk);
+        r = leat_pool_get_shared(run->pool, run->share, run->history_len, &b->history.chunk);
         if (r < 0) {
             free(b);
-            return leat_fail(run->stage, r, "no memory for a block's history; raise --memory");
+            run->short_share = run->share;
+            run->short_size = run->history_len;
+            if (r == LEAT_ELIMIT)
+                return LEAT_SHORT;
+            return leat_fail(run->stage, r, "%s", leat_strerror(r));
         }
         memcpy(b->history.chunk->data, run->history, run->history_len);
         b->history.len = run->history_len;
@@ -306,6 +310,19 @@ static int fail_cut(struct leat_segment *seg, int code)
     return code;
 }
 
+/* Memory is short. Fails when there will be none, else returns LEAT_SHORT. */
+static int cut_short(struct leat_segment *seg)
+{
+    struct leat_split_run *run = seg->cut;
+
+    if (!atomic_load(&seg->no_memory))
+        return LEAT_SHORT;
+    if (run->framer && run->framed.n == 0)
+        return fail_cut(seg, LEAT_ELIMIT);
+    leat_fail(run->stage, LEAT_ELIMIT, "no memory for a block's history; raise --memory");
+    return fail_cut(seg, LEAT_ELIMIT);
+}
+
 int leat_cut_flush(struct leat_segment *seg)
 {
     struct leat_split_run *run = seg->cut;
@@ -317,6 +334,10 @@ int leat_cut_flush(struct leat_segment *seg)
     for (;;) {
         if (run->framer && q->n == 0) {
             r = leat_framer_feed(run->framer, &seg->ports[0].last, ended, q);
+            run->short_share = run->framer->share;
+            run->short_size = run->framer->wants;
+            if (r == LEAT_SHORT)
+                return cut_short(seg);
             if (r < 0)
                 return fail_cut(seg, r);
         }
@@ -327,6 +348,8 @@ int leat_cut_flush(struct leat_segment *seg)
         else
             r = send_piece(run, q,
                            ended && q->n == 1 && seg->ports[0].last.n <= (run->framer ? 0u : 1u));
+        if (r == LEAT_SHORT)
+            return cut_short(seg);
         if (r < 0 && r != LEAT_ECANCELLED)
             return fail_cut(seg, r);
         if (r != 0)

@@ -32,7 +32,10 @@ struct leat_split_run {
     size_t block_bytes;
     uint64_t index; /* of the current block; joiner: of the next one to end */
     uint64_t offset;
-    uint8_t *history; /* the last history_len bytes of the stream */
+    struct leat_share *share; /* for one block's history, so that one can always go on */
+    const struct leat_share *short_share; /* after LEAT_SHORT: memory is needed of this */
+    size_t short_size;                    /* and so much */
+    uint8_t *history;                     /* the last history_len bytes of the stream */
     size_t history_len;
     bool cut_known; /* what belongs to the block was asked, and not sent yet */
     size_t cut_take;
@@ -50,7 +53,8 @@ struct leat_split_run {
 };
 
 /* leat_cut_flush - outlet: deal out what is in segment->last.
- * Returns 0: all gone; LEAT_FULL: the writer will be woken; LEAT_ECANCELLED: the reader is gone;
+ * Returns 0: all gone; LEAT_FULL: the writer will be woken; LEAT_SHORT: wait for the memory that
+ * short_share and short_size name; LEAT_ECANCELLED: the reader is gone;
  * or an error, in run->stage->failure or for the segment's last stage. */
 int leat_cut_flush(struct leat_segment *segment);
 /* leat_cut_finish - tell the lanes that nothing follows; after flush returned 0. */

@@ -141,3 +141,53 @@ TEST(test_a_record_as_long_as_the_limit_is_not_too_long)
         ASSERT_EQ(o.too_long_at, 0);
     }
 }
+
+/* Others hold all of the memory but the framer's own: records that fit into that go on, and a longer one
+ * waits until memory is given back. */
+TEST(test_a_record_goes_on_in_memory_of_its_own_and_a_longer_one_waits)
+{
+    const size_t chunk = 65536, piece = 10000, small = 3000;
+    uint64_t own = leat_framer_share(chunk), limit = 8 * chunk + own;
+    struct leat_queue raw = {.n = 0}, framed = {.n = 0};
+    struct leat_framer f = {.pool = NULL};
+    static uint8_t text[10000];
+    static struct outcome o;
+    struct leat_pool pool;
+    uint64_t held;
+
+    memset(text, 'x', sizeof text);
+    ASSERT_EQ(leat_pool_init(&pool, limit, chunk), 0);
+    f.share = leat_pool_share(&pool, own);
+    ASSERT_NOT_NULL(f.share);
+    leat_pool_reserve(&pool, 4 * chunk + own);
+    leat_framer_init(&f, &pool, '\n', 1 << 20);
+    held = leat_pool_left(&pool);
+    ASSERT(leat_pool_charge(&pool, held));
+    for (unsigned i = 0; i < 50; i++) { /* the start of a record, then its end */
+        text[small - 1] = i % 2 ? '\n' : 'x';
+        put(&pool, &raw, text, small);
+        ASSERT_EQ(leat_framer_feed(&f, &raw, false, &framed), 0);
+        take(&framed, false, &o);
+        o.n = 0;
+    }
+    text[small - 1] = 'x';
+    ASSERT_GT(f.share->used, 0);
+    for (unsigned i = 0; i < 4 && raw.n == 0; i++) {
+        int r;
+
+        put(&pool, &raw, text, piece);
+        r = leat_framer_feed(&f, &raw, false, &framed);
+        ASSERT(r == 0 || r == LEAT_SHORT);
+    }
+    ASSERT_EQ(leat_framer_feed(&f, &raw, false, &framed),
+              LEAT_SHORT); /* nothing is lost or moved */
+    ASSERT_EQ(raw.n, 1);
+    leat_pool_uncharge(&pool, held);
+    ASSERT_EQ(leat_framer_feed(&f, &raw, true, &framed), 0);
+    o.n = 0;
+    take(&framed, true, &o);
+    ASSERT_EQ(o.n % piece, 0);
+    ASSERT_GT(o.n, piece);
+    leat_framer_done(&f);
+    ASSERT_EQ(leat_pool_done(&pool), 0);
+}

@@ -130,3 +130,22 @@ bomb() {
     run -0 leat --memory=64M zero -n 1 : null
     [ "$output" = '' ]
 }
+
+@test "what a codec takes leaves room for the lines before it" {
+    awk 'BEGIN { for (i = 0; i < 5000; i++) printf "%0*d\n", 3900 + i * 37 % 400, i }' >lines
+    local m
+    for m in 64489984 64520000 64600000; do
+        run leat --memory=$m read lines : grep 1 : zstd -12 : null
+        [ "$status" = 0 ] || { is 7; has 'zstd (#3): needs'; }
+    done
+    is 0
+}
+
+@test "a line that memory does not allow is an error, not a wait without end" {
+    awk 'BEGIN { for (i = 0; i < 40; i++) printf "%0*d\n", 100000 + i * 7000, i }' >lines
+    local t
+    for t in 1 2 8; do
+        run leat --threads=$t --memory=64600000 read lines : grep 1 : zstd -12 : null
+        [ "$status" = 0 ] || [ "$status" = 7 ]
+    done
+}
