@@ -322,7 +322,8 @@ static struct shape_chain *draw_chain(struct shape *shape, const struct place *p
     int first_sink = shape->n_sinks;
     bool begun = place->fed, split = false;
 
-    *chain = (struct shape_chain){SHAPE_NO_END, SHAPE_NO_END, .unit = place->unit};
+    *chain = (struct shape_chain){SHAPE_NO_END, SHAPE_NO_END, .unit = place->unit,
+                                  .lossy = place->lossy};
     chain->stages = shape_alloc(shape, (n + 1) * sizeof *chain->stages);
     while (chain->n < n && shape->stages_left > 0 && !split) {
         struct shape_stage *stage = &chain->stages[chain->n];

@@ -103,6 +103,7 @@ struct shape_chain {
     char prefix[16];
     bool invert;
     int unit;          /* number of the unit that it is in, see struct shape_unit */
+    bool lossy;        /* behind tee --slow=drop: how much it gets is not known */
     bool fails_inside; /* by the model: something in it may */
 };
 

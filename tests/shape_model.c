@@ -302,7 +302,9 @@ static bool judge_stage(struct shape *shape, struct shape_chain *chain, struct s
     const struct shape_op *op = stage->op;
 
     if (stage->failed) {
-        note_failure(shape, chain, stage, drains || (op->flags & SHAPE_ALL));
+        bool sees_all = (drains || (op->flags & SHAPE_ALL)) && !(chain->lossy && op->fails);
+
+        note_failure(shape, chain, stage, sees_all);
         chain->fails_inside = true;
         drains = false;
     }
