@@ -100,6 +100,9 @@ const char *test_tmp_dir(void);
 
 /* test_random - the next number of a generator; seed its state with anything. */
 uint64_t test_random(uint64_t *state);
+/* test_loop - a loop without handles, the same in all of a test: to make one for each of a thousand
+ * runs costs more than the runs. NULL outside of a test. */
+struct uv_loop_s *test_loop(void);
 /* test_fd_count - open descriptors of this process. */
 int test_fd_count(void);
 /* test_thread_count - threads of this process. */

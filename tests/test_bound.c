@@ -35,7 +35,8 @@ static void spin(double seconds)
     double end = cpu_now() + seconds;
 
     while (cpu_now() < end)
-        ;
+        for (volatile unsigned i = 0; i < 100000; i++)
+            ;
 }
 
 static void hang(void)

@@ -27,7 +27,8 @@ run_suite() {
     log=$dir/log/$kind-$(basename "$suite").log
     mkdir -p "$dir/log"
     export LEAT="$PWD/$dir/leat" BUILD="$PWD/$dir" LEAT_BUILD_KIND="$kind"
-    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
+    # A large quarantine is new pages all the time; our objects are small, and 16 MB of them are many.
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1:quarantine_size_mb=16:malloc_context_size=12
     export LSAN_OPTIONS=suppressions=$PWD/tests/tools/lsan.supp:print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
     export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/tools/tsan.supp
