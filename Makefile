@@ -320,10 +320,10 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION)
 	ln -sf libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libleat.so
 	install -m 644 streams/leat.h streams/stage.h $(DESTDIR)$(INCLUDEDIR)
-	printf '%s\n' "$$PC_FILE" >$(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
+	printf '%s\n' "$$PC_FILE" | install -m 644 /dev/stdin $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
 	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
 	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
-	    $(LEAT) completion $(firstword $(subst :, ,$c)) >$(lastword $(subst :, ,$c)) &&) true
+	    $(LEAT) completion $(firstword $(subst :, ,$c)) | install -m 644 /dev/stdin $(lastword $(subst :, ,$c)) &&) true
 	-@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig # else no program finds the library
 
 uninstall: ## remove what install puts there
