@@ -115,8 +115,14 @@ LEAT_API struct leat_registry *leat_registry_new(void);
 /* leat_registry_free - no pipeline made with it may be alive. NULL is fine. */
 LEAT_API void leat_registry_free(struct leat_registry *registry);
 /* leat_registry_add - add one's own stage type; `type` is borrowed and must outlive the registry.
- * Returns 0, LEAT_EEXIST if the name is taken, LEAT_EUSAGE if the type is not sound, LEAT_ENOMEM. */
+ * Its names are 1 to 31 letters, digits, '-', '_', '.' or '+', and do not begin with '-'; its options
+ * lie in its params. Returns 0, LEAT_EEXIST if the name is taken, LEAT_EUSAGE if the engine could not
+ * run the type, LEAT_ENOMEM.
+ * Thread: any, but not while another one uses the registry, to build a pipeline or to look. */
 LEAT_API int leat_registry_add(struct leat_registry *registry, const struct leat_stage_type *type);
+/* leat_registry_refusal - why the last leat_registry_add refused its type, one line; "" if it did not.
+ * Borrowed until the next call or leat_registry_free. */
+LEAT_API const char *leat_registry_refusal(const struct leat_registry *registry);
 /* leat_registry_find - by name or alias; NULL if there is none. */
 LEAT_API const struct leat_stage_type *leat_registry_find(const struct leat_registry *registry,
                                                           const char *name);
@@ -229,8 +235,10 @@ LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_
  * Returns 0 or LEAT_E*; leat_pipeline_error has the rest. */
 LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
 /* leat_pipeline_cancel - stop, discard uncommitted outputs; the outcome is `code` with `text`
- * (NULL: the general message), unless an outcome is there already. Not after `done`.
- * Thread: any. */
+ * (NULL: the general message), unless an outcome is there already. Allowed from its birth until the
+ * pipeline is freed; after `done` it does nothing.
+ * Thread: any; not from a signal handler, as it takes a lock: uv_signal_t calls it on the loop.
+ * A child made by fork has no threads of the run: it must not touch the pipeline, but exec or _exit. */
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
 /* leat_pipeline_discard - remove the temporary files of outputs now, for a program that has cancelled and
  * ends without waiting for `done`. Nothing is committed after it; a commit that has begun goes on.

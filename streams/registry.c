@@ -4,11 +4,13 @@
  * their names, and it knows nothing else of them.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "grow.h"
 #include "stage.h"
+#include "type_check.h"
 
 #define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
 #include "../transforms/stages.def"
@@ -24,6 +26,7 @@ static const struct leat_stage_type *const builtins[] = {
 struct leat_registry {
     const struct leat_stage_type **types;
     size_t n, room;
+    char refusal[256]; /* of the last leat_registry_add */
 };
 
 struct leat_registry *leat_registry_new(void)
@@ -51,28 +54,17 @@ void leat_registry_free(struct leat_registry *r)
     free(r);
 }
 
-/* A type that the engine could not run is refused when it is added, not when it is used. */
-static bool sound(const struct leat_stage_type *type)
-{
-    if (!type->name || !*type->name || strpbrk(type->name, " \t\n:|[]"))
-        return false;
-    if (type->kind == LEAT_BY_PLACE)
-        return type->first || type->last || type->middle_in;
-    if (type->kind < LEAT_SOURCE || type->kind > LEAT_FAN_IN)
-        return false;
-    if (type->nature == LEAT_SPLIT && (!type->split || type->kind != LEAT_TRANSFORM))
-        return false;
-    if (type->nature == LEAT_BLOCKING)
-        return type->run != NULL && type->kind == LEAT_TRANSFORM;
-    return type->step != NULL;
-}
-
 int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *type)
 {
-    if (!sound(type))
+    if (!r)
         return LEAT_EUSAGE;
-    if (leat_registry_find(r, type->name))
+    r->refusal[0] = '\0';
+    if (!leat_type_is_sound(r, type, r->refusal, sizeof r->refusal))
+        return LEAT_EUSAGE;
+    if (leat_registry_find(r, type->name)) {
+        snprintf(r->refusal, sizeof r->refusal, "there is a stage %s already", type->name);
         return LEAT_EEXIST;
+    }
     const struct leat_stage_type **more = leat_grow(r->types, r->n, &r->room, sizeof(*more));
 
     if (!more)
@@ -80,6 +72,11 @@ int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *typ
     r->types = more;
     r->types[r->n++] = type;
     return 0;
+}
+
+const char *leat_registry_refusal(const struct leat_registry *r)
+{
+    return r->refusal;
 }
 
 static bool has_alias(const struct leat_stage_type *type, const char *name)

@@ -161,7 +161,11 @@ LEAT_API bool leat_input_file(const struct leat_stage *stage, size_t i,
  * Returns 0, or fails the stage with LEAT_EUNSUPPORTED. */
 LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *package,
                        const char *const *names, void *table);
+#ifdef __cplusplus /* where a member must not change what its own name means */
+#define LEAT_LOADED_MEMBER(function) decltype(::function) *function;
+#else
 #define LEAT_LOADED_MEMBER(function) __typeof__(function) *function;
+#endif
 #define LEAT_LOADED_NAME(function) #function,
 /* leat_side - append to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
  * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
@@ -235,7 +239,7 @@ struct leat_option {
     const char *choices; /* LEAT_OPT_ENUM: "block|drop|spill" */
     const char *text_default; /* LEAT_OPT_STRING: the default, or NULL */
     bool value_optional; /* --name or --name=VALUE (never as a word of its own); alone: `value` */
-    const char *help;    /* one line, lower case, no full stop */
+    const char *help;    /* one line, lower case, no full stop; or NULL: only help prints it */
 };
 #define LEAT_DIGITS '#'
 
@@ -254,8 +258,8 @@ struct leat_file_options {
         LEAT_FILE_FLAG(at, direct, "direct", 0, "write past the page cache (O_DIRECT)")
 #define LEAT_FILE_FLAG(at, member, long_name, letter, text)                                        \
     {                                                                                              \
-        .name = long_name, .short_name = letter, .kind = LEAT_OPT_FLAG,                            \
-        .offset = (at) + offsetof(struct leat_file_options, member), .help = text,                 \
+        long_name, letter, LEAT_OPT_FLAG, (at) + offsetof(struct leat_file_options, member), NULL, \
+            0, 0, 0, 0, NULL, NULL, false, text /* no designators: C++17 has none */               \
     }
 
 /* --- the type --------------------------------------------------------------------------------- */
@@ -375,7 +379,7 @@ LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t 
 struct leat_stage_type {
     const char *name;     /* as in a pipeline */
     const char *aliases;  /* more names, space separated, or NULL */
-    const char *summary;  /* one line, lower case, no full stop */
+    const char *summary;  /* one line, lower case, no full stop; or NULL: only help prints it */
     const char *operands; /* for help: "FILE…"; NULL: none are allowed */
     size_t operands_min, operands_max;
     bool operands_raw;    /* options end at the first operand (exec) */
@@ -493,6 +497,7 @@ struct leat_part_options {
 LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_options *options);
 
 /* A stage whose library was not there at build time: it is listed, and says what is missing. */
+#ifndef __cplusplus /* for the library's own tables only */
 #define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \
     const struct leat_stage_type leat_stage_##ident = {                                            \
         .name = stage_name,                                                                        \
@@ -503,6 +508,7 @@ LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_o
         .operands_raw = true,                                                                      \
         .missing = package,                                                                        \
     }
+#endif
 
 #ifdef __cplusplus
 }

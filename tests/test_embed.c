@@ -1,5 +1,6 @@
 /* test_embed.c - what an embedding program does: registry, builder, words, its own stage type. */
 #include <ctype.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "leat.h"
@@ -173,6 +174,196 @@ TEST(test_the_registry_refuses_what_is_not_sound)
     bad.name = NULL;
     ASSERT_EQ(leat_registry_add(registry, &bad), LEAT_EUSAGE);
     ASSERT_EQ(leat_registry_count(registry), count + 1);
+    leat_registry_free(registry);
+}
+
+/* A change to a sound type or its only option, and a part of what is said of it. */
+struct mistake {
+    const char *says;
+    void (*make)(struct leat_stage_type *type, struct leat_option *option);
+};
+
+#define MISTAKE(function, ...)                                                                     \
+    static void function(struct leat_stage_type *type, struct leat_option *option)                 \
+    {                                                                                              \
+        (void)type;                                                                                \
+        (void)option;                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
+
+MISTAKE(offset_outside, option->offset = sizeof(struct shout_params))
+MISTAKE(offset_huge, option->offset = SIZE_MAX - 3)
+MISTAKE(offset_askew, option->offset = 1)
+MISTAKE(no_params, type->params_size = 0)
+MISTAKE(huge_params, type->params_size = SIZE_MAX)
+MISTAKE(kind_of_option, option->kind = (enum leat_opt_kind)77)
+MISTAKE(range, option->kind = LEAT_OPT_INT; option->offset = 0; option->min = 2; option->max = 1)
+MISTAKE(no_choices, option->kind = LEAT_OPT_ENUM)
+MISTAKE(initial_choice, option->kind = LEAT_OPT_ENUM; option->choices = "a|b"; option->initial = 2)
+MISTAKE(option_name, option->name = "a b")
+MISTAKE(option_letter, option->short_name = '-')
+MISTAKE(twice, option[1] = option[0])
+MISTAKE(dash, type->name = "-x")
+MISTAKE(comment, type->name = "a#b")
+MISTAKE(control, type->name = "a\033b")
+MISTAKE(empty, type->name = "")
+MISTAKE(no_name, type->name = NULL)
+MISTAKE(long_name, type->name = "abcdefghijklmnopqrstuvwxyz012345")
+MISTAKE(alias_taken, type->aliases = "louder gzip")
+MISTAKE(alias_askew, type->aliases = "a|b")
+MISTAKE(kind, type->kind = (enum leat_kind)9)
+MISTAKE(nature, type->nature = (enum leat_nature)9)
+MISTAKE(framing, type->framing = (enum leat_framing)9)
+MISTAKE(flag, type->flags = 1u << 20)
+MISTAKE(no_step, type->step = NULL)
+MISTAKE(no_run, type->nature = LEAT_BLOCKING)
+MISTAKE(no_split, type->nature = LEAT_SPLIT)
+MISTAKE(operands, type->operands_min = 2)
+MISTAKE(state, type->state_size = SIZE_MAX)
+MISTAKE(nowhere, type->kind = LEAT_BY_PLACE)
+
+TEST(test_a_type_that_could_not_run_is_refused_with_a_text)
+{
+    static const struct mistake mistakes[] = {
+        {"outside of params_size", offset_outside},
+        {"outside of params_size", offset_huge},
+        {"multiple", offset_askew},
+        {"outside of params_size", no_params},
+        {"params_size", huge_params},
+        {"77 is not a kind", kind_of_option},
+        {"min is above max", range},
+        {"choices", no_choices},
+        {"choices", initial_choice},
+        {"name of an option", option_name},
+        {"short option", option_letter},
+        {"twice", twice},
+        {"begin with '-'", dash},
+        {"letters", comment},
+        {"letters", control},
+        {"letters", empty},
+        {"name is missing", no_name},
+        {"31", long_name},
+        {"gzip is the name of another", alias_taken},
+        {"alias", alias_askew},
+        {"9 is not a kind", kind},
+        {"9 is not a nature", nature},
+        {"9 is not a framing", framing},
+        {"0x100000", flag},
+        {"step is missing", no_step},
+        {"run", no_run},
+        {"split", no_split},
+        {"operands_min", operands},
+        {"state_size", state},
+        {"first, last or middle_in", nowhere},
+    };
+    struct leat_registry *registry = leat_registry_new();
+    size_t count;
+
+    ASSERT_NOT_NULL(registry);
+    count = leat_registry_count(registry);
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+        struct leat_option options[3] = {{.name = "low",
+                                          .short_name = 'l',
+                                          .kind = LEAT_OPT_FLAG,
+                                          .offset = 0,
+                                          .help = "to lower case"}};
+        struct leat_stage_type type = shout_type;
+
+        type.options = options;
+        mistakes[i].make(&type, options);
+        test_context("%s", mistakes[i].says);
+        ASSERT_EQ(leat_registry_add(registry, &type), LEAT_EUSAGE);
+        ASSERT_STR_HAS(leat_registry_refusal(registry), mistakes[i].says);
+    }
+    ASSERT_EQ(leat_registry_add(registry, NULL), LEAT_EUSAGE);
+    ASSERT_EQ(leat_registry_add(NULL, &shout_type), LEAT_EUSAGE);
+    ASSERT_EQ(leat_registry_count(registry), count);
+    ASSERT_EQ(leat_registry_add(registry, &shout_type), 0);
+    ASSERT_STREQ(leat_registry_refusal(registry), "");
+    leat_registry_free(registry);
+}
+
+static const struct leat_stage_type *const *parts_of(const struct leat_stage_type *type)
+{
+    static const struct leat_stage_type *parts[5];
+
+    memset(parts, 0, sizeof(parts));
+    parts[0] = type;
+    parts[1] = type->first;
+    parts[2] = type->last;
+    parts[3] = type->middle_in;
+    parts[4] = type->middle_out;
+    return parts;
+}
+
+TEST(test_every_built_in_type_would_be_let_in)
+{
+    struct leat_registry *registry = leat_registry_new();
+
+    ASSERT_NOT_NULL(registry);
+    for (size_t i = 0; i < leat_registry_count(registry); i++) {
+        for (size_t k = 0; k < 5; k++) {
+            const struct leat_stage_type *part = parts_of(leat_registry_at(registry, i))[k];
+            struct leat_stage_type type;
+
+            if (!part || part->missing)
+                continue;
+            type = *part;
+            test_context("%s", type.name);
+            type.aliases = NULL;
+            type.name = k ? "part" : type.name;
+            type.summary = "a part";
+            if (leat_registry_add(registry, &type) != (k ? 0 : LEAT_EEXIST))
+                FAIL("%s", leat_registry_refusal(registry));
+            if (k) { /* the name is free again */
+                leat_registry_free(registry);
+                registry = leat_registry_new();
+                ASSERT_NOT_NULL(registry);
+            }
+        }
+    }
+    leat_registry_free(registry);
+}
+
+static _Atomic bool cancel_enough;
+
+static void *cancel_again_and_again(void *arg)
+{
+    while (!cancel_enough)
+        leat_pipeline_cancel(arg, LEAT_ECANCELLED, "enough");
+    return NULL;
+}
+
+/* From the birth of a pipeline to its end, through its outcome. */
+TEST(test_a_pipeline_is_cancelled_at_any_time_until_it_is_freed)
+{
+    struct leat_settings settings = {.threads = 2};
+    struct leat_registry *registry = leat_registry_new();
+
+    ASSERT_NOT_NULL(registry);
+    for (unsigned i = 0; i < 50; i++) {
+        struct leat_pipeline *p;
+        pthread_t thread;
+        int r;
+
+        ASSERT_EQ(
+            leat_pipeline_from_text(registry, "zero : head -c 100K : null", &settings, &p, NULL),
+            0);
+        cancel_enough = false;
+        if (i % 2)
+            ASSERT_EQ(pthread_create(&thread, NULL, cancel_again_and_again, p), 0);
+        r = leat_pipeline_run(p);
+        ASSERT(r == 0 || r == LEAT_ECANCELLED);
+        if (i % 2 == 0) {
+            ASSERT_EQ(r, 0);
+            ASSERT_EQ(pthread_create(&thread, NULL, cancel_again_and_again, p), 0);
+        }
+        leat_pipeline_cancel(p, LEAT_ETIMEDOUT, "too late");
+        ASSERT_EQ(leat_pipeline_error(p) ? leat_pipeline_error(p)->code : 0, r);
+        cancel_enough = true;
+        ASSERT_EQ(pthread_join(thread, NULL), 0);
+        leat_pipeline_free(p);
+    }
     leat_registry_free(registry);
 }
 

@@ -1,0 +1,225 @@
+/* type_check.c - is a stage type that a program adds one that the engine can run?
+ *
+ * A wrong table is a fault of the program, and it would show as a write outside of the params or as
+ * a stage that no text can name. It is refused when it is added, with a text that says what is wrong.
+ */
+#include "type_check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OPTIONS_MAX 256u
+#define NAME_MAX_BYTES 31u
+#define OPTION_NAME_MAX 63u
+#define PARAMS_MAX ((size_t)1 << 20)
+#define STATE_MAX ((size_t)1 << 30)
+
+/* All of enum leat_flags. */
+#define FLAGS                                                                                      \
+    (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_NO_STDOUT_TTY | LEAT_DROPS | LEAT_DETACHES |        \
+     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES)
+
+struct check {
+    char *text;
+    size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static bool refuse(const struct check *c, const char *format,
+                                                         ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(c->text, c->size, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* A word that needs no quotes in any text and cannot be taken for an option. */
+static bool is_name(const char *name, size_t n, size_t most)
+{
+    if (n == 0 || n > most || name[0] == '-')
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!is_alnum(name[i]) && (name[i] == '\0' || !strchr("-_.+", name[i])))
+            return false;
+    return true;
+}
+
+static bool check_aliases(const struct check *c, const struct leat_registry *registry,
+                          const char *aliases)
+{
+    const char *p = aliases;
+
+    while (p && *p) {
+        size_t n = strcspn(p, " ");
+        char name[NAME_MAX_BYTES + 1] = "";
+
+        if (!is_name(p, n, NAME_MAX_BYTES))
+            return refuse(c, "an alias must be 1 to %u letters, digits, '-', '_', '.' or '+'",
+                          NAME_MAX_BYTES);
+        memcpy(name, p, n);
+        if (leat_registry_find(registry, name))
+            return refuse(c, "the alias %s is the name of another stage", name);
+        p += n;
+        p += strspn(p, " ");
+    }
+    return true;
+}
+
+/* What the parser writes for an option of this kind; 0: there is no such kind. */
+static size_t size_of_kind(enum leat_opt_kind kind, size_t *ret_align)
+{
+#define OF(type) (*ret_align = _Alignof(type), sizeof(type))
+    switch (kind) {
+    case LEAT_OPT_FLAG:
+    case LEAT_OPT_ENUM:
+        return OF(int);
+    case LEAT_OPT_INT:
+    case LEAT_OPT_SIZE:
+    case LEAT_OPT_DURATION:
+        return OF(int64_t);
+    case LEAT_OPT_COUNT:
+        return OF(struct leat_count);
+    case LEAT_OPT_STRING:
+    case LEAT_OPT_SIDE:
+        return OF(const char *);
+    case LEAT_OPT_LIST:
+        return OF(struct leat_strings);
+    }
+    return 0;
+#undef OF
+}
+
+static const char *shown_name(const struct leat_option *o, char *buf, size_t size)
+{
+    if (o->name)
+        snprintf(buf, size, "--%s", o->name);
+    else
+        snprintf(buf, size, "-%c", o->short_name);
+    return buf;
+}
+
+static bool check_values(const struct check *c, const struct leat_option *o, const char *name)
+{
+    bool is_number = o->kind == LEAT_OPT_INT || o->kind == LEAT_OPT_SIZE;
+    int64_t choices = 1;
+
+    if (is_number && o->min > o->max)
+        return refuse(c, "option %s: min is above max", name);
+    if (o->kind != LEAT_OPT_ENUM)
+        return true;
+    if (!o->choices || !*o->choices)
+        return refuse(c, "option %s: choices are missing", name);
+    for (const char *p = o->choices; *p; p++)
+        choices += *p == '|';
+    if (o->initial < 0 || o->initial >= choices)
+        return refuse(c, "option %s: initial is not one of the choices", name);
+    return true;
+}
+
+static bool check_option(const struct check *c, const struct leat_option *o, size_t params_size)
+{
+    size_t align = 1, size = size_of_kind(o->kind, &align);
+    char name[OPTION_NAME_MAX + 8];
+
+    if (o->name && !is_name(o->name, strnlen(o->name, OPTION_NAME_MAX + 1), OPTION_NAME_MAX))
+        return refuse(c,
+                      "the name of an option must be 1 to %u letters, digits, '-', '_', '.' or "
+                      "'+'",
+                      OPTION_NAME_MAX);
+    if (o->short_name && !is_alnum(o->short_name) && o->short_name != LEAT_DIGITS)
+        return refuse(c, "a short option must be a letter or a digit");
+    shown_name(o, name, sizeof name);
+    if (size == 0)
+        return refuse(c, "option %s: %d is not a kind", name, (int)o->kind);
+    if (o->offset > params_size || size > params_size - o->offset)
+        return refuse(c, "option %s: %zu bytes at offset %zu are outside of params_size %zu", name,
+                      size, o->offset, params_size);
+    if (o->offset % align != 0)
+        return refuse(c, "option %s: offset %zu is not a multiple of %zu", name, o->offset, align);
+    return check_values(c, o, name);
+}
+
+static bool is_last(const struct leat_option *o)
+{
+    return !o->name && !o->short_name;
+}
+
+static bool same(const struct leat_option *a, const struct leat_option *b)
+{
+    return (a->name && b->name && strcmp(a->name, b->name) == 0) ||
+           (a->short_name && a->short_name == b->short_name);
+}
+
+static bool check_options(const struct check *c, const struct leat_option *options,
+                          size_t params_size)
+{
+    char name[OPTION_NAME_MAX + 8];
+
+    if (params_size > PARAMS_MAX)
+        return refuse(c, "params_size is above %zu", PARAMS_MAX);
+    for (size_t i = 0; options && !is_last(&options[i]); i++) {
+        if (i == OPTIONS_MAX)
+            return refuse(c, "more than %u options: is the {0} at the end missing?", OPTIONS_MAX);
+        if (!check_option(c, &options[i], params_size))
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (same(&options[i], &options[j]))
+                return refuse(c, "option %s is there twice",
+                              shown_name(&options[i], name, sizeof name));
+    }
+    return true;
+}
+
+static bool check_calls(const struct check *c, const struct leat_stage_type *type)
+{
+    if (type->kind == LEAT_BY_PLACE)
+        return type->first || type->last || type->middle_in ||
+               refuse(c, "a stage by place needs first, last or middle_in");
+    if (type->kind < LEAT_SOURCE || type->kind > LEAT_FAN_IN)
+        return refuse(c, "%d is not a kind", (int)type->kind);
+    if (type->nature < LEAT_LIGHT || type->nature > LEAT_BLOCKING)
+        return refuse(c, "%d is not a nature", (int)type->nature);
+    if (type->framing != LEAT_BYTES && type->framing != LEAT_LINES)
+        return refuse(c, "%d is not a framing", (int)type->framing);
+    if (type->flags & ~(unsigned)FLAGS)
+        return refuse(c, "0x%x are no flags", type->flags & ~(unsigned)FLAGS);
+    if (type->nature == LEAT_SPLIT && (!type->split || type->kind != LEAT_TRANSFORM))
+        return refuse(c, "a split stage is a transform and has split");
+    if (type->nature == LEAT_SPLIT && type->split->merge && !type->split->join)
+        return refuse(c, "merge needs join");
+    if (type->nature == LEAT_BLOCKING)
+        return (type->run && type->kind == LEAT_TRANSFORM) ||
+               refuse(c, "a blocking stage is a transform and has run");
+    return type->step || refuse(c, "step is missing");
+}
+
+bool leat_type_is_sound(const struct leat_registry *registry, const struct leat_stage_type *type,
+                        char *text, size_t size)
+{
+    const struct check c = {text, size};
+
+    if (!type || !type->name)
+        return refuse(&c, "the name is missing");
+    if (!is_name(type->name, strnlen(type->name, NAME_MAX_BYTES + 1), NAME_MAX_BYTES))
+        return refuse(&c,
+                      "a name must be 1 to %u letters, digits, '-', '_', '.' or '+', and not "
+                      "begin with '-'",
+                      NAME_MAX_BYTES);
+    if (type->state_size > STATE_MAX)
+        return refuse(&c, "%s: state_size is above %zu", type->name, STATE_MAX);
+    if (type->operands_min > type->operands_max)
+        return refuse(&c, "%s: operands_min is above operands_max", type->name);
+    if (type->branches_min > type->branches_max)
+        return refuse(&c, "%s: branches_min is above branches_max", type->name);
+    return check_calls(&c, type) && check_aliases(&c, registry, type->aliases) &&
+           check_options(&c, type->options, type->params_size) &&
+           check_options(&c, type->branch_options, type->branch_params_size);
+}

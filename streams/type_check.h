@@ -1,0 +1,12 @@
+/* type_check.h - is a stage type that a program adds one that the engine can run? */
+#ifndef LEAT_TYPE_CHECK_H
+#define LEAT_TYPE_CHECK_H
+
+#include "stage.h"
+
+/* leat_type_is_sound - `registry` has the names that are taken, for the aliases; the name itself is
+ * the caller's to look up. `text` says what is wrong; it is untouched if nothing is. */
+bool leat_type_is_sound(const struct leat_registry *registry, const struct leat_stage_type *type,
+                        char *text, size_t size);
+
+#endif

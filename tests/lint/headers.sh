@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# headers.sh - the public headers and their macros compile as C11 and as C++17, without a warning.
+# check: light
+. "$(dirname "$0")/tap.bash"
+
+# Every macro with arguments stands here once; `seen` complains of one that does not.
+program() {
+    cat <<'C'
+#include "leat.h"
+#include "stage.h"
+#include <stddef.h>
+struct own_params { struct leat_file_options file; };
+extern const struct leat_option own_options[];
+const struct leat_option own_options[] = {
+    LEAT_FILE_OPTIONS(offsetof(struct own_params, file)),
+    LEAT_FILE_FLAG(offsetof(struct own_params, file), direct, "past-cache", 0, "write past the cache"),
+    {NULL, 0, LEAT_OPT_FLAG, 0, NULL, 0, 0, 0, 0, NULL, NULL, false, NULL},
+};
+#ifndef __cplusplus
+extern const struct leat_stage_type leat_stage_own;
+LEAT_STAGE_MISSING(own, "own", "a stage that this build lacks", "libown-dev");
+#endif
+int own_puts(const char *text);
+struct own_library { LEAT_LOADED_MEMBER(own_puts) };
+const char *const *own_names(void);
+const char *const *own_names(void)
+{
+    static const char *const names[] = {LEAT_LOADED_NAME(own_puts) NULL};
+    return names;
+}
+void own_say(const char *format, ...) LEAT_PRINTF(1, 2);
+#define AS_CASE(name, code, status, text) case code: return status;
+int own_status(int code);
+int own_status(int code)
+{
+    switch (code) {
+        LEAT_ERRORS(AS_CASE)
+    default: return (int)LEAT_LANE_EDGES(LEAT_CHUNK_MAX) != 0;
+    }
+}
+C
+}
+macros() {
+    sed -nE 's/^#define (LEAT_[A-Z_]+)\(.*/\1/p' streams/leat.h streams/stage.h
+}
+seen() {
+    local macro
+    while read -r macro; do
+        program | grep -q "\<$macro(" || echo "$macro is not used in $0"
+    done < <(macros)
+}
+
+flags=(-Istreams -Wall -Wextra -Wpedantic -Werror -fsyntax-only)
+tap 'every macro of the public headers is tried' "$(seen)"
+tap 'the public headers are C11' "$(program | "${CC:-gcc}" -std=c11 "${flags[@]}" -x c - 2>&1)"
+if command -v g++ >/dev/null; then
+    tap 'the public headers are C++17' "$(program | g++ -std=c++17 "${flags[@]}" -x c++ - 2>&1)"
+else
+    tap_number=$((tap_number + 1))
+    echo "ok $tap_number the public headers are C++17 # SKIP g++ is not installed"
+fi
+tap_done
