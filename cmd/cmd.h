@@ -152,6 +152,9 @@ int fd_write_all(int fd, const char *data, size_t n);
 /* fd_flush - what close(2) would say of a regular file, which stays open: NFS, FUSE and quotas tell only
  * there that what was written is lost. Returns 0, or -1 with errno. */
 int fd_flush(int fd);
+/* stderr_is_unread - standard error that is closed, or a pipe without a reader, fails so: nobody misses
+ * what was to be written there. */
+bool stderr_is_unread(int error);
 /* message_write - text to a descriptor for what goes on beside the data, in one write if it takes it,
  * so that lines of several threads do not mix. Returns 0, or -1 with errno. */
 int message_write(int fd, const struct buf *buf);

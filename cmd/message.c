@@ -63,6 +63,11 @@ int out_write(const struct buf *b)
     return 1;
 }
 
+bool stderr_is_unread(int error)
+{
+    return error == EPIPE || error == EBADF;
+}
+
 int message_write(int fd, const struct buf *b)
 {
     const char *data = buf_text(b);

@@ -254,7 +254,7 @@ int stats_write(const struct config *c, const struct job *job, bool failed)
         bottleneck_sentence(&out, c, job);
     }
     r = message_write(STDERR_FILENO, &out) < 0 || fd_flush(STDERR_FILENO) < 0 ? LEAT_EIO : 0;
-    if (r < 0 && errno == EPIPE)
+    if (r < 0 && stderr_is_unread(errno))
         r = 0;
     buf_free(&out);
     return leat_exit_status(r);

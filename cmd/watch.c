@@ -119,13 +119,15 @@ static int end_log(struct watch *w)
 {
     int fd = w->log_fd, error = fd > STDERR_FILENO ? writer_done(&w->log) : w->log_error;
 
-    if (fd >= 0 && (fd == STDERR_FILENO ? fd_flush(fd) : close(fd)) < 0 && error == 0)
+    if (fd < 0)
+        return 0;
+    if ((fd == STDERR_FILENO ? fd_flush(fd) : close(fd)) < 0 && error == 0)
         error = errno;
     w->log_fd = -1;
     if (error == 0)
         return 0;
     if (fd == STDERR_FILENO)
-        return error == EPIPE ? 0 : leat_exit_status(LEAT_EIO);
+        return stderr_is_unread(error) ? 0 : leat_exit_status(LEAT_EIO);
     return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", w->config->log, strerror(error));
 }
 

@@ -128,6 +128,21 @@ expect() {
     cmp n a
     bash -c '"$LEAT" --stats --progress=plain read n : write b <&- >&- 2>&-'
     cmp n b
+    for option in --stats --stats=json --log=json --progress=plain --progress=json; do
+        leat $option read n : write "of$option" 2>&-
+        cmp n "of$option"
+    done
+}
+
+@test "standard error that takes no more fails what was asked for, and not progress" {
+    seq 1000 >n
+    for option in --stats --stats=json --log=json; do
+        status=0
+        leat --force $option read n : write a 2>/dev/full || status=$?
+        is 1
+    done
+    leat --progress=plain read n : write b 2>/dev/full
+    cmp n b
 }
 
 @test "a program that is not a shell sees the signal" {
