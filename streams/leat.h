@@ -247,8 +247,9 @@ LEAT_API void leat_pipeline_discard(struct leat_pipeline *pipeline);
 /* leat_pipeline_error - the root cause, or NULL. After `done`. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th thing that is to be told beside the outcome, as an error with code 0:
- * a branch that lost data, a file that could not be left as it was before, and the first file of each
- * source that is compressed where a stage takes it for text. Returns false if there are no more. After
+ * an output with the suffix of another format than its own, a branch that lost data, a file that could not
+ * be left as it was before, and the first file of each source that is compressed where a stage takes it for
+ * text. Returns false if there are no more. After
  * `done`. */
 LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t i,
                                     struct leat_error *ret_warning);

@@ -278,10 +278,12 @@ static void carry_on(struct leat_planner *pl, const struct leat_stage_info *info
     if (info->type == &leat_stage_read) {
         pl->name = files->n == 1 ? files->v[0] : "-";
         pl->files = info->files_read;
+        pl->encoder = NULL;
         pl->binary = false;
     } else if (!(info->flags & LEAT_PASS_THROUGH)) {
         pl->name = "-";
         pl->files = NULL;
+        pl->encoder = info->type->suffixes ? info->type : NULL;
         pl->binary = (info->flags & LEAT_NO_STDOUT_TTY) != 0;
     }
 }
@@ -367,6 +369,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
     struct leat_file_map *files = pl->files;
+    const struct leat_stage_type *encoder = pl->encoder;
     struct leat_detached *detached = pl->detached;
     bool binary = pl->binary;
     int r = leat_planner_cut(pl);
@@ -377,6 +380,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
 
         pl->name = name;
         pl->files = files;
+        pl->encoder = encoder;
         pl->binary = binary;
         if (!e || (info->flags & LEAT_DETACHES && detach(pl, detached) < 0))
             return leat_planner_no_memory(pl);
@@ -392,6 +396,7 @@ static int add_branches(struct leat_planner *pl, const struct leat_node *node,
     pl->cur_heavy = false;
     pl->name = name;
     pl->files = files;
+    pl->encoder = encoder;
     pl->binary = binary;
     pl->detached = detached;
     return r;
@@ -423,6 +428,7 @@ static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
         pl->cur->inlet = node->type->flags & LEAT_PORTS_IN ? LEAT_INLET_PORTS : LEAT_INLET_CONCAT;
     pl->name = "-";
     pl->files = NULL;
+    pl->encoder = NULL;
     free(ends);
     return r;
 }
@@ -545,6 +551,7 @@ int leat_planner_node(struct leat_planner *pl, const struct leat_node *node, boo
     r = plan_node(pl, info);
     if (r < 0)
         return r;
+    leat_planner_suffix(pl, info);
     if (pl->files && !pl->files->text_reader && (info->takes_text || info->framing == LEAT_LINES))
         pl->files->text_reader = info;
     if (type == &leat_stage_read) {

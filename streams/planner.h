@@ -18,6 +18,7 @@ struct leat_planner {
     struct leat_parts *parts;       /* in a branch that is run anew for each part */
     const char *name;               /* the file whose bytes flow here, or "-" */
     struct leat_file_map *files;    /* the files, if their bytes flow here unchanged; or NULL */
+    const struct leat_stage_type *encoder; /* whose output flows here unchanged; or NULL */
     bool binary;
     struct leat_stage *ranged; /* the `read --range` just before */
 };
@@ -37,6 +38,10 @@ bool leat_planner_ends(const struct leat_stage_type *type);
 int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
                        const struct leat_part_options *options);
 int leat_planner_check_part(struct leat_planner *pl, const struct leat_node *node);
+
+/* leat_planner_suffix - planner_suffix.c: a warning if the name of this output tells of another format than
+ * that of its content. */
+void leat_planner_suffix(struct leat_planner *pl, const struct leat_stage_info *sink);
 
 /* leat_planner_sizes - planner_sizes.c: of chunks and edges, within the memory limit, and the pool
  * that has them reserved. Returns 0, LEAT_ELIMIT or LEAT_ENOMEM. */

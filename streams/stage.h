@@ -405,6 +405,10 @@ struct leat_stage_type {
     /* recognise - may be NULL. The name of the format, such as "gzip", of data that begins with these
      * bytes, if the stage decodes it; else NULL. LEAT_RECOGNISE bytes, fewer if less is there. */
     const char *(*recognise)(const uint8_t *first, size_t n);
+    /* suffixes - may be NULL. Of an encoder: how names of files in its format end, space separated, such as
+     * ".gz .tgz". There is a warning (leat_pipeline_warning) if its output is written to a file with
+     * a suffix of another encoder only. */
+    const char *suffixes;
     /* plan - may be NULL. Check params and operands once, when the pipeline is built: no I/O, no
      * state. May call leat_plan_*. Fails with LEAT_EUSAGE, usually. */
     int (*plan)(struct leat_stage *stage);

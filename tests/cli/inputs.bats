@@ -310,6 +310,47 @@ END
     done
 }
 
+# --- a name that tells of another format ----------------------------------------------------------
+
+@test "an output with the suffix of another format than its codec's is warned of once" {
+    log_lines 200 >log
+    mkdir -p out.gz
+    for words in 'gzip : write x.zst' 'gzip : write out.gz/x.tar.zst' 'zstd : gzip : write x.zst' \
+        'tee [ gzip : write x.zst ] : gzip : write x.gz' 'gzip : tee [ write x.zst ] : write x.gz' \
+        'gzip : sha256 --to=sum : buffer : write x.zst' 'split -l 200 x-{n}.zst [ gzip ]' \
+        'split -l 200 [ tee [ gzip : write x-{n}.zst ] : null ]' 'xz : write x.tgz' 'zlib : write x.br' \
+        'brotli : write x.deflate' 'bzip2 : write x.Z' 'compress : write x.lz4' 'lz4 : write x.lzma' \
+        'lzip : write x.xz' 'zstd : write x.bz2'; do
+        # shellcheck disable=SC2086 # the words of a pipeline
+        run --separate-stderr leat --force read log : $words
+        is 0
+        [ "$(grep -c . <<<"$stderr")" = 1 ]
+        [[ $stderr == *'warning: '*' has the suffix of '*', but its content is that of '* ]]
+    done
+    run --separate-stderr leat --force --json read log : gzip : write x.zst
+    [ "$stderr" = '{"type":"warning","stage":3,"name":"write","text":"x.zst has the suffix of zstd, but its content is that of gzip"}' ]
+    run --separate-stderr leat -q --force read log : gzip : write x.zst
+    is 0
+    [ -z "$stderr" ]
+}
+
+@test "an output whose suffix is its codec's, none's, or after what is no codec is not warned of" {
+    log_lines 200 >log
+    mkdir -p x.zst
+    for words in 'gzip : write x.gz' 'gzip : write x.tgz' 'gzip : write x.out' 'gzip : write gz' \
+        'gzip : write x.zst/y' 'gzip : write x.zst/.zst' 'zstd : gzip : gunzip : write y.gz' 'write z.gz' \
+        'tee [ gzip : write x.gz ] : zstd : write x.tar.zst' 'tee [ gzip : write x.gz ] : write y.zst' \
+        'split -l 100 x-{n}.gz [ gzip ]' 'deflate : write x.deflate' 'compress : write x.Z' 'lzip : write x.lz'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr leat --force read log : $words
+        is 0
+        [ -z "$stderr" ]
+    done
+    run --separate-stderr leat --force concat [ read log : gzip ] [ read log : gzip ] : write x.gz
+    is 0
+    [ -z "$stderr" ]
+}
+
 # --- names of checksums ---------------------------------------------------------------------------
 
 @test "the checksum of what a decoder gives has the name that --name gives" {

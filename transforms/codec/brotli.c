@@ -217,6 +217,7 @@ const struct leat_stage_type leat_stage_brotli = {
         "as a rule read once. It holds 2 to 16 MiB at quality 6, and up to 180 MiB at 11.",
     .examples = "read big.log : brotli -5 : write --force big.copy.br\n"
                 "zero -n 1M : brotli -1 --lgwin=18 : count -c",
+    .suffixes = ".br .tbr",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

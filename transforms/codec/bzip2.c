@@ -254,6 +254,7 @@ const struct leat_stage_type leat_stage_bzip2 = {
         "There are as many workers as threads, or as fit in --memory: each holds 8 MiB at level 9.",
     .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
                 "zero -n 1M : bzip2 --fast : count -c",
+    .suffixes = ".bz2 .tbz2 .tbz",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

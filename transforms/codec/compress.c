@@ -134,6 +134,7 @@ const struct leat_stage_type leat_stage_compress = {
         "else. The format has neither a length nor a checksum: damage, and truncation for the "
         "most part, go unnoticed. It cannot be flushed: what it holds comes at the end.",
     .examples = "read big.log : compress : write --force big.copy.Z",
+    .suffixes = ".Z .taZ",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_BLOCKING,
     .flags = LEAT_NO_STDOUT_TTY,

@@ -60,6 +60,7 @@ const struct leat_stage_type leat_stage_deflate = {
     .manual = LEAT_PIECES_MANUAL
     "Raw deflate data has no checksum: damage may go unnoticed. gzip or zlib have one.",
     .examples = "read big.log : deflate -9 : inflate : count -l",
+    .suffixes = ".deflate",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

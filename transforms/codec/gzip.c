@@ -131,6 +131,7 @@ const struct leat_stage_type leat_stage_gzip = {
     .examples = "read big.log : gzip -9 : write --force big.copy.gz\n"
                 "read big.log : gzip --blocks : gunzip : count -l\n"
                 "zero -n 1M : gzip --fast : count -c",
+    .suffixes = ".gz .tgz .bgz",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

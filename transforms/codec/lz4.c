@@ -244,6 +244,7 @@ const struct leat_stage_type leat_stage_lz4 = {
         "4 MiB and independent, as with the lz4 command, unless -B says otherwise.",
     .examples = "read big.log : lz4 : write --force big.copy.lz4\n"
                 "zero -n 1M : lz4 -9 -B4 : count -c",
+    .suffixes = ".lz4 .tlz4",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

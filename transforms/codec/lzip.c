@@ -208,6 +208,7 @@ const struct leat_stage_type leat_stage_lzip = {
         "default, is enough for two of these and 512M for three of the larger ones.",
     .examples = "read big.log : lzip -1 : write --force big.copy.lz\n"
                 "zero -n 1M : lzip --fast : count -c",
+    .suffixes = ".lz",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

@@ -47,6 +47,7 @@ const struct leat_stage_type leat_stage_lzma = {
         "flushed: what it holds comes at the end.\n\n"
         "Level 6 holds 94 MiB, and level 9 673 MiB.",
     .examples = "read big.log : lzma -1 : write --force big.copy.lzma",
+    .suffixes = ".lzma",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
     .flags = LEAT_NO_STDOUT_TTY,

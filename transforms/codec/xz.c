@@ -354,6 +354,7 @@ const struct leat_stage_type leat_stage_xz = {
         "dictionary.",
     .examples = "read big.log : xz -6 : write --force big.copy.xz\n"
                 "zero -n 1M : xz --fast --check=crc32 : count -c",
+    .suffixes = ".xz .txz",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

@@ -60,6 +60,7 @@ const struct leat_stage_type leat_stage_zlib = {
     .summary = "compress to a zlib stream (RFC 1950)",
     .manual = LEAT_PIECES_MANUAL "The checksum is an Adler-32.",
     .examples = "read big.log : zlib -9 : unzlib : count -l",
+    .suffixes = ".zz .zlib",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_SPLIT,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,

@@ -359,6 +359,7 @@ const struct leat_stage_type leat_stage_zstd = {
         "for each worker.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
+    .suffixes = ".zst .zstd .tzst",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY, /* LEAT_SPLIT with --seekable */
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
