@@ -57,7 +57,7 @@ bool leat_file_map_find(const struct leat_file_map *map, uint64_t offset, bool b
     size_t low = 0, high = atomic_load_explicit(&map->n, memory_order_acquire);
 
     if (before && offset > 0)
-        offset--; /* the byte before */
+        offset--;        /* the byte before */
     while (low < high) { /* the last file that begins there or earlier */
         size_t middle = low + (high - low) / 2;
 

@@ -73,7 +73,7 @@ struct leat_pipeline {
     struct leat_retired retired; /* sinks of the parts that have ended */
     struct leat_claims claims;   /* files that are outputs */
     struct leat_warnings warnings;
-    bool cancelled;              /* the error is the caller's, and stays */
+    bool cancelled; /* the error is the caller's, and stays */
     bool committing;
     bool running;
 

@@ -55,7 +55,7 @@ struct leat_stage_info {
     const char *input_name;
     struct leat_file_map *files_read;        /* of a `read`: its own; or NULL */
     const struct leat_file_map *input_files; /* whose bytes are its input, unchanged; or NULL */
-    bool takes_text; /* leat_plan_lines */
+    bool takes_text;                         /* leat_plan_lines */
     bool input_binary;                       /* its input is compressed: not for a terminal */
     struct leat_side_output side;
     struct leat_small_file *files;        /* of leat_read_file */

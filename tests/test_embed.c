@@ -2,6 +2,8 @@
 #include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "leat.h"
 #include "memio.h"
@@ -572,6 +574,31 @@ TEST(test_the_text_and_the_explanation_of_a_pipeline)
     ASSERT_STR_HAS(explain, "gunzip");
     free(text);
     free(explain);
+    leat_pipeline_free(pipeline);
+    leat_registry_free(registry);
+}
+
+/* libuv would get its epoll set, but no pipe, and abort. */
+TEST(test_a_run_without_a_free_descriptor_is_an_error)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_settings settings = {.fixed_default_io = true};
+    struct leat_pipeline *pipeline = NULL;
+    struct rlimit usual, few;
+    int next = dup(STDERR_FILENO);
+
+    ASSERT_EQ(
+        leat_pipeline_from_text(registry, "zero : head -c 9 : null", &settings, &pipeline, NULL),
+        0);
+    ASSERT_GE(next, 0);
+    ASSERT_EQ(close(next), 0);
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    few = usual;
+    few.rlim_cur = (rlim_t)next + 1; /* one is free */
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    ASSERT_EQ(leat_pipeline_run(pipeline), LEAT_EIO);
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    ASSERT_STR_HAS(leat_pipeline_error(pipeline)->text, "Too many open files");
     leat_pipeline_free(pipeline);
     leat_registry_free(registry);
 }

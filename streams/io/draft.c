@@ -406,7 +406,7 @@ int leat_draft_place(struct leat_draft *d, bool replace, bool last)
     leat_directory_guard(d->directories, d->directory); /* nobody has a lock on an old file */
     for (unsigned i = 0; i < PLACE_TRIES; i++) {
         r = place_new(d, at);
-        if (r == 0 || r != -EEXIST || !replace)
+        if (r != -EEXIST || !replace)
             break;
         r = replace_old(d, at, last);
         if (r != -ENOENT) /* else it has been removed meanwhile */
