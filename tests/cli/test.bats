@@ -113,6 +113,32 @@ setup() {
     has 'wide.zst: a window of'
 }
 
+# lets_go PID FILE - the process has not opened it, or has ended.
+lets_go() {
+    ! find "/proc/$1/fd" -lname "$PWD/$2" | grep -q .
+}
+
+# A FIFO has other data when it is opened again: that is how a second round is seen.
+@test "files that are tested side by side have a share of the memory each" {
+    local status=0
+    needs zstd
+    head -c 3000000 /dev/zero | zstd -q --ultra -22 --long=24 --no-content-size >wide.zst
+    mkfifo wide other
+    exec 9<>other
+    "$LEAT" -j 2 --memory=24M test wide other >out 2>&1 9>&- &
+    pid=$!
+    cat wide.zst >wide # waits until leat has opened it
+    wait_for lets_go "$pid" wide
+    cat cut.gz 9>&- >wide & # it waits for the second round
+    cat log.gz >&9
+    exec 9>&-
+    wait_for gone "$pid"
+    wait "$pid" || status=$?
+    echo "status $status: $(cat out)"
+    [ "$status" = 8 ]
+    [ "$(cat out)" = $'wide: unexpected end of input in deflate data (byte 5000)\nother: OK' ]
+}
+
 @test "a reader that goes away ends it quietly" {
     run -0 --separate-stderr bash -c '"$LEAT" test log.gz log.zst | true'
     [ -z "$stderr" ]
