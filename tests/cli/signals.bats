@@ -6,6 +6,7 @@ load common
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
     mkdir work
+    FAULTS=$(realpath "${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/faults.so")
     mkfifo feed
     exec 9<>feed
     log_lines 3000 >log
@@ -75,27 +76,57 @@ aborted() {
     done
 }
 
-@test "a directory that is renamed takes its outputs along" {
-    (cd work && exec "$LEAT" read ../feed : tee [ count --to=lines : null ] : write result 9>&-) 2>err &
+# writes_in ARG... - leat in the background, here: its outputs are in work. Its pid is $pid. For $absent and
+# $fault see tests/interpose/faults.c.
+writes_in() {
+    local faults=()
+    [ -z "${absent:-}" ] || faults=(FAULT_ABSENT="$absent" FAULT="${fault:-}" LD_PRELOAD="$FAULTS")
+    env --default-signal=INT,TERM,HUP "${faults[@]}" "$LEAT" "$@" 2>err >out 9>&- &
     pid=$!
     head -c 60000 log >feed
     wait_for temporary
-    mv work moved
-    mkdir work
-    exec 9>&-
-    ends_with 0
-    [ "$(ls -A moved)" = "$(printf 'lines\nresult')" ]
-    [ -z "$(ls -A work)" ]
-    cmp moved/result <(head -c 60000 log)
+    wait_for settled "$pid"
+}
+
+@test "a directory that is renamed takes its outputs along" {
+    for absent in '' tmpfile; do
+        [ -z "$absent" ] || ! sanitized || continue # a sanitizer wants to be loaded first
+        rm -rf work moved
+        mkdir work
+        exec 9<>feed
+        writes_in read feed : tee [ count --to=work/lines : null ] : write work/result
+        mv work moved
+        exec 9>&-
+        ends_with 0
+        [ "$(ls -A moved)" = "$(printf 'lines\nresult')" ]
+        cmp moved/result <(head -c 60000 log)
+    done
 }
 
 @test "a signal after the directory was renamed leaves nothing there" {
-    start read ../feed : write result
-    wait_for temporary
-    mv work moved
-    kill -TERM "$pid"
+    for absent in '' tmpfile; do
+        [ -z "$absent" ] || ! sanitized || continue
+        rm -rf work moved
+        mkdir work
+        writes_in read feed : write work/result
+        mv work moved
+        kill -TERM "$pid"
+        ends_with 143
+        [ -z "$(ls -A moved)" ]
+    done
+}
+
+@test "two signals to a run that does not end remove its temporaries" {
+    if sanitized; then skip 'a sanitizer wants to be loaded first'; fi
+    echo old >work/old
+    absent=tmpfile fault=write:1:hang
+    writes_in --threads=2 --force read feed : tee [ write work/old ] [ write work/new ] : write work/result
+    [ "$(find work -name '.*.leat-*' | wc -l)" = 3 ]
+    kill -HUP "$pid"
+    kill -TERM "$pid" # another one: two of the same may be one
     ends_with 143
-    [ -z "$(ls -A moved)" ]
+    [ "$(ls -A work)" = old ]
+    [ "$(cat work/old)" = old ]
 }
 
 @test "a signal leaves the old output" {

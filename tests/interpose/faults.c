@@ -8,7 +8,8 @@
  *
  *   FAULT_COUNTS=FILE      how often each class was called, kept in FILE by mmap: a line each
  *   FAULT=CLASS:K:ERRNO    the K-th call of the class fails (0: every call); several with commas.
- *                          ERRNO is a number, or `short`: a write or read takes half.
+ *                          ERRNO is a number, or `short`: a write or read takes half; or `hang`: it does
+ *                          not return.
  *   FAULT_ABSENT=exchange,noreplace,link,tmpfile   what the file system lacks; =ERRNO may follow each
  *
  * The variables are gone before main() runs: child processes run without faults.
@@ -73,6 +74,7 @@ static const char *const names[] = {
 
 #define LINE 32 /* bytes of a class in FAULT_COUNTS */
 #define SHORT (-1)
+#define HANG (-2)
 #define SPECS_MAX 8
 
 struct spec {
@@ -112,6 +114,8 @@ static int fault(enum class class)
     for (size_t i = 0; i < n_specs; i++)
         if (specs[i].class == class && (specs[i].at == 0 || specs[i].at == n))
             error = specs[i].error;
+    while (error == HANG)
+        (void)pause();
     return error;
 }
 
@@ -151,7 +155,9 @@ static void add_spec(char *text)
             continue;
         spec->class = (enum class)i;
         spec->at = strtoul(at + 1, NULL, 10);
-        spec->error = strcmp(error + 1, "short") == 0 ? SHORT : atoi(error + 1);
+        spec->error = strcmp(error + 1, "short") == 0  ? SHORT
+                      : strcmp(error + 1, "hang") == 0 ? HANG
+                                                       : atoi(error + 1);
         n_specs++;
         return;
     }
