@@ -170,6 +170,7 @@ read $'\x70lain' | grep $'\'\\\"\a\b\e\f\n\r\t\v\x1\x7F?' | count -l
 J
     leat explain "$(cat job)" | head -n 1 >got
     [ "$(cat got)" = "read plain | grep \$'\\'\\\\\"\\x07\\x08\\x1b\\x0c\\n\\r\\t\\x0b\\x01\\x7f?' | count -l" ]
+    # shellcheck disable=SC1003 # a backslash is meant
     for wrong in '\q' '\x' '\x0' '\x00' '\xg1' '\'; do
         run -2 leat explain "read \$'a$wrong"
         run -2 leat explain "read \$'a$wrong'"
