@@ -132,3 +132,24 @@ each_form() {
     printf 'SHA2-256(x)= %s\nSHA2-256(y)= %s\n' "$(sha256sum <x | cut -d' ' -f1)" "$(sha256sum <y | cut -d' ' -f1)" >list
     leat read x : sha256 --check=list : null
 }
+
+@test "a list that is of what a compressed file holds says so" {
+    mkdir dir
+    printf 'abc' >dir/x.log
+    gzip -nk dir/x.log
+    sha256sum dir/x.log >one
+    sha256sum dir/x.log one >two
+    for list in one two; do
+        run -4 leat read dir/x.log.gz : sha256 --check="$list" : null
+        has 'for the name without its suffix; if that is of what the file holds, put `decode` before this stage'
+        run -0 leat read dir/x.log.gz : decode : sha256 --check="$list" --name=x.log : null
+    done
+    sha256sum one dir/x.log.gz >other
+    run -4 leat read dir/x.log : sha256 --check=other : null
+    [[ $output != *decode* ]]
+    run -0 leat read dir/x.log.gz : sha256 --check=other : null
+    # A wrong digest of the file itself.
+    sed "s/^[0-9a-f]*  dir/$(sha256sum <one | cut -c1-64)  dir/" two other >wrong
+    run -4 leat read dir/x.log.gz : sha256 --check=wrong : null
+    [[ $output != *decode* ]]
+}

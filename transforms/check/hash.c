@@ -99,8 +99,8 @@ static int finish(struct leat_stage *s, const struct leat_hash_algorithm *a)
     if (p->expect && strcasecmp(hex, p->expect) != 0)
         return leat_fail(s, LEAT_ECHECKSUM, "%s is %s, expected %s", a->tag, hex, p->expect);
     if (h->wanted && strcasecmp(hex, h->wanted) != 0)
-        return leat_fail(s, LEAT_ECHECKSUM, "%s is %s, %s says %s", a->tag, hex, p->check,
-                         h->wanted);
+        return leat_fail(s, LEAT_ECHECKSUM, "%s is %s, %s says %s%s", a->tag, hex, p->check,
+                         h->wanted, h->of_stem ? LEAT_HASH_OF_STEM : "");
     if (h->passes && !p->to)
         return 0;
     r = make_line(s, a, hex);
@@ -139,7 +139,8 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
     r = leat_read_file(s, p->check, SUMS_MAX, &text, &n);
     if (r < 0)
         return r;
-    return leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted);
+    return leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted,
+                          &h->of_stem);
 }
 
 int leat_hash_open(struct leat_stage *s, const struct leat_hash_algorithm *a)

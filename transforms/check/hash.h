@@ -28,6 +28,7 @@ struct leat_hash {
     bool finished;
     bool passes;  /* the stream goes on unchanged */
     char *wanted; /* --check: the digest it must have, in hexadecimal */
+    bool of_stem; /* and it is perhaps that of what the file holds when it is decoded */
     char *line;   /* the answer */
     size_t line_at, line_len;
     max_align_t state[]; /* the algorithm's */
@@ -50,10 +51,15 @@ void leat_hash_close(struct leat_stage *stage, const struct leat_hash_algorithm 
  *   path   where it is from, for messages
  *   name   the file, as it was written by who reads it; "-": not known
  *   ret    2 * a->size digits and a NUL
+ *   ret_of_stem  no line has the name, but this one has it without its last suffix
  *
  * Returns 0, or fails the stage: there is no such line, or lines contradict each other. */
 int leat_sums_find(struct leat_stage *stage, const struct leat_hash_algorithm *a, const char *text,
-                   size_t n, const char *path, const char *name, char *ret);
+                   size_t n, const char *path, const char *name, char *ret, bool *ret_of_stem);
+/* Advice where a list has a name without the suffix of the file. */
+#define LEAT_HASH_OF_STEM                                                                          \
+    " for the name without its suffix; if that is of what the file holds, put `decode` "           \
+    "before this stage and give it that name with --name"
 /* leat_hash_put_big_endian - the value's lowest `size` bytes, the highest first. */
 void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
 
@@ -72,7 +78,9 @@ void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
         "openssl dgst writes, or a file with nothing but a digest, and reads it before the "       \
         "stream begins. The line is found by the path of the file that is read (or --name), "      \
         "where ./a and a are the same, then by its name without directories; a list of one line "  \
-        "needs no name. A list without such a line fails the pipeline at once."
+        "needs no name. A list without such a line fails the pipeline at once. A list "            \
+        "that is of what a compressed file holds needs a decoder before the stage, and --name: "   \
+        "`read x.gz : gunzip : sha256 --check=LIST --name=x`."
 
 /* Defines leat_stage_<ident> on a `static const struct leat_hash_algorithm <ident>_algorithm`. */
 #define LEAT_HASH_STAGE(ident, algorithm_state_size, text, what, form)                             \

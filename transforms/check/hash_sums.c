@@ -199,11 +199,11 @@ static struct parts last_part(struct parts p)
     return last;
 }
 
-static enum match match_of(const struct sum *sum, const char *name)
+static enum match match_of(const struct sum *sum, const char *name, size_t len)
 {
-    struct parts file = {.at = name, .end = name + strlen(name)}, written, last;
+    struct parts file = {.at = name, .end = name + len}, written, last;
 
-    if (!sum->name || strcmp(name, "-") == 0)
+    if (!sum->name || len == 0 || (len == 1 && *name == '-'))
         return MATCH_NONE;
     written = (struct parts){.at = sum->name, .end = sum->name + sum->name_len};
     if ((*sum->name == '/') == (*name == '/') && is_path(sum, written, file))
@@ -211,6 +211,15 @@ static enum match match_of(const struct sum *sum, const char *name)
     written = last_part(written);
     last = last_part(file);
     return written.len > 0 && is_part(sum, &written, &last) ? MATCH_BASE : MATCH_NONE;
+}
+
+/* The length of a name without its last suffix, such as .gz; 0: it has none. */
+static size_t stem_of(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    const char *dot = strrchr(base, '.');
+
+    return dot && dot > base ? (size_t)(dot - name) : 0;
 }
 
 static bool same_digest(const struct sum *a, const struct sum *b, size_t digits)
@@ -226,13 +235,15 @@ struct search {
     enum match match;
     size_t lines;   /* that have a digest of this kind */
     bool ambiguous; /* two of them match as well, and have different digests */
+    bool has_stem;  /* one matches the name without its suffix */
 };
 
 static void look_at(struct search *search, const struct sum *sum, const char *name, size_t digits)
 {
-    enum match match = match_of(sum, name);
+    enum match match = match_of(sum, name, strlen(name));
 
     search->lines++;
+    search->has_stem |= match_of(sum, name, stem_of(name)) != MATCH_NONE;
     if (search->lines == 1 || match > search->match) {
         search->best = *sum;
         search->match = match;
@@ -243,7 +254,7 @@ static void look_at(struct search *search, const struct sum *sum, const char *na
 }
 
 int leat_sums_find(struct leat_stage *s, const struct leat_hash_algorithm *a, const char *text,
-                   size_t n, const char *path, const char *name, char *ret)
+                   size_t n, const char *path, const char *name, char *ret, bool *ret_of_stem)
 {
     struct search search = {.match = MATCH_NONE};
     enum blanks blanks = BLANKS_UNKNOWN;
@@ -259,6 +270,9 @@ int leat_sums_find(struct leat_stage *s, const struct leat_hash_algorithm *a, co
     }
     if (search.lines == 0)
         return leat_fail(s, LEAT_ECORRUPT, "%s: there is no line with a %s digest", path, a->tag);
+    if (search.match == MATCH_NONE && search.ambiguous && search.has_stem)
+        return leat_fail(s, LEAT_ECHECKSUM, "%s has %zu digests, and none for '%s', but one%s",
+                         path, search.lines, name, LEAT_HASH_OF_STEM);
     if (search.match == MATCH_NONE && search.ambiguous)
         return leat_fail(s, LEAT_ECHECKSUM,
                          "%s has %zu digests, and none for '%s'; --name says whose it is", path,
@@ -267,5 +281,6 @@ int leat_sums_find(struct leat_stage *s, const struct leat_hash_algorithm *a, co
         return leat_fail(s, LEAT_ECHECKSUM, "%s has different digests for '%s'", path, name);
     memcpy(ret, search.best.hex, 2 * a->size);
     ret[2 * a->size] = '\0';
+    *ret_of_stem = search.match == MATCH_NONE && search.has_stem;
     return 0;
 }
