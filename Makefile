@@ -134,7 +134,7 @@ STAGES_MAN := $(BUILD)/man/leat-stages.7
 .PHONY: all lib tests clean help deps
 all: lib leat $(STAGES_MAN) ## the command ./leat, the libraries and the generated manual page
 lib: $(STATIC) $(SHARED)
-tests: $(TESTS) $(BOUND) $(BUILD)/tests/faults.so
+tests: $(TESTS) $(BOUND) $(BUILD)/tests/faults.so $(BUILD)/tests/nomem.so
 
 # What the objects were built with, and of which files the libraries are made: when it changes,
 # they are built again.
@@ -200,8 +200,9 @@ $(BOUND): tests/tools/bound.c tests/bound.c tests/bound.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -o $@ $(filter %.c,$^)
 
-# Preloaded into leat by tests/cli/faults.bats, so that its system calls fail; never sanitized itself.
-$(BUILD)/tests/faults.so: tests/interpose/faults.c $(BUILD)/flags
+# Preloaded into leat by tests/cli/faults.bats and nomem.bats, so that its system calls and allocations
+# fail; never sanitized themselves.
+$(BUILD)/tests/faults.so $(BUILD)/tests/nomem.so: $(BUILD)/tests/%.so: tests/interpose/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ $<
 

@@ -152,7 +152,7 @@ three() {
 @test "an error in one of many thousand files names that one" {
     three
     printf '' | gzip -n >e.gz
-    { printf 'read' && printf ' e.gz%.0s' {1..20000} && printf ' bad.gz a.gz : gunzip : null'; } >many.leat
+    { printf 'read'; printf ' e.gz%.0s' {1..20000}; printf ' bad.gz a.gz : gunzip : null'; } >many.leat
     run leat -f many.leat
     is 3
     has "bad.gz: CRC-32 mismatch"

@@ -56,6 +56,8 @@ def logical_lines(text):
                 out += 'S' if c == '(' else 'A' if text.startswith('((', i) else 'X'
         elif c == ')' and depth:
             quote = depth.pop()
+        elif c == '\n' and not depth and re.search(r'(&&|\|)\s*$', out):
+            out += ' ' # the list goes on
         elif c == '\n' and not depth:
             lines.append((start, out))
             for word in heredocs:

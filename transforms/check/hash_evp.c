@@ -1,11 +1,14 @@
 /* hash_evp.c - the digests of libcrypto: MD5, SHA-1, SHA-2 and BLAKE2b. */
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "hash.h"
 
 /* libcrypto takes longer to start than leat itself: it is loaded when a digest of it is wanted. */
 #define FUNCTIONS(X)                                                                               \
+    X(OPENSSL_init_crypto)                                                                         \
+    X(OSSL_LIB_CTX_get0_global_default)                                                            \
     X(EVP_MD_fetch)                                                                                \
     X(EVP_MD_free)                                                                                 \
     X(EVP_MD_CTX_new)                                                                              \
@@ -33,6 +36,10 @@ static int evp_open(struct leat_stage *s, const struct leat_hash_algorithm *a, v
 
     if (r < 0)
         return r;
+    /* EVP_MD_fetch does not look at whether the library could start, and writes through NULL. */
+    if (e->lib.OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 ||
+        !e->lib.OSSL_LIB_CTX_get0_global_default())
+        return leat_fail(s, LEAT_ENOMEM, "libcrypto cannot start: out of memory");
     e->md = e->lib.EVP_MD_fetch(NULL, a->variant, NULL);
     if (!e->md)
         return leat_fail(s, LEAT_EUNSUPPORTED, "libcrypto offers no %s here", a->tag);

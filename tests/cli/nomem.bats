@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# nomem.bats - each allocation of the command fails once: it ends well, or with a status of its own
+# and a message, and all or none of its outputs are there. NOMEM_STEP=1 tries every one.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    [ "${LEAT_BUILD_KIND:-build}" = build ] || skip "a sanitizer has an allocator of its own"
+    log_lines 3000 >log
+    gzip -k log
+}
+
+# each_fails STEP OUTPUT... -- ARG... - `leat ARG...` on one thread, so that the order is the same.
+each_fails() {
+    local step=${NOMEM_STEP:-$1} outputs=() bad=0 n k status output there
+    shift
+    while [ "$1" != -- ]; do
+        outputs+=("$1")
+        shift
+    done
+    shift
+    NOMEM_COUNT=n LD_PRELOAD=$BUILD/tests/nomem.so "$LEAT" "$@" >/dev/null 2>&1 </dev/null
+    n=$(cat n)
+    [ "$n" -gt 20 ]
+    for ((k = 1; k <= n; k += step)); do
+        rm -f "${outputs[@]}"
+        status=0
+        "$BOUND" env NOMEM_AT="$k" LD_PRELOAD="$BUILD/tests/nomem.so" "$LEAT" "$@" \
+            >/dev/null 2>err </dev/null || status=$?
+        there=0
+        for output in "${outputs[@]}"; do
+            [ ! -e "$output" ] || there=$((there + 1))
+        done
+        if [ "$status" -gt 8 ] || { [ "$status" -ne 0 ] && { [ ! -s err ] || [ "$there" -gt 0 ]; }; } ||
+            { [ "$status" -eq 0 ] && [ "$there" -ne ${#outputs[@]} ]; }; then
+            echo "allocation $k of $n: status $status, $there outputs, says: $(head -n 2 err)"
+            bad=1
+        fi
+    done
+    [ -z "$(find . -name '.*leat-*')" ]
+    return "$bad"
+}
+
+@test "the main job" {
+    each_fails 23 s o -- --threads=1 --sums=sums --force read log.gz : gunzip : tee [ sha256 : write s ] : zstd : write o
+}
+
+@test "split into parts" {
+    each_fails 3 p-0 p-1 p-2 -- --threads=1 read log.gz : gunzip : split -l 1000 'p-{n}'
+}
+
+@test "a child process" {
+    each_fails 2 o -- --threads=1 read log : exec cat : write o
+}
+
+@test "text stages" {
+    each_fails 5 o -- --threads=1 read log : grep -v DEBUG : head -n 100 : count -l : write o
+}
+
+@test "explain, help and test" {
+    each_fails 3 -- explain read log.gz : gunzip : null
+    each_fails 2 -- help zstd
+    each_fails 3 -- test log.gz
+}
