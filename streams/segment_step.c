@@ -383,6 +383,8 @@ static void ring(struct leat_segment *seg, size_t i)
         put_mark(seg, &seg->slots[i]);
     if (r >= 0)
         return;
+    if (!stage->failure.code)
+        leat_fail(stage, r, "%s", leat_strerror(r));
     leat_segment_fail(seg, i);
     if (!stage->info->detached)
         leat_pipeline_cancel(seg->pipeline, r, NULL);
@@ -407,6 +409,7 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
 
     if (stage->alarm_ms == 0 || s->done)
         return true;
+    leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new one replaces it */
     r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
     stage->alarm_ms = 0;
     if (r < 0) {
@@ -433,11 +436,14 @@ void leat_slot_watched(struct leat_segment *seg, size_t i)
         !leat_wait_fired(&seg->pipeline->waits, &stage->watch))
         return;
     r = stage->type->watch(stage);
-    if (r < 0)
+    if (r < 0) {
+        if (!stage->failure.code)
+            leat_fail(stage, r, "%s", leat_strerror(r));
         leat_segment_fail(seg, i);
-    else if (r == LEAT_ENOUGH)
+    }
+    if (r == LEAT_ENOUGH)
         step_enough(seg, i);
-    else if (s->waiting)
+    else if (r >= 0 && s->waiting)
         end_wait(seg, s);
 }
 

@@ -118,7 +118,6 @@ static int block_new(struct leat_split_run *run)
     b->index = run->index;
     b->offset = run->offset;
     b->note = run->stage->note;
-    run->stage->note = 0;
     if (run->history_len > 0) {
         r = leat_pool_get_shared(run->pool, run->share, run->history_len, &b->history.chunk);
         if (r < 0) {
@@ -132,6 +131,7 @@ static int block_new(struct leat_split_run *run)
         memcpy(b->history.chunk->data, run->history, run->history_len);
         b->history.len = run->history_len;
     }
+    run->stage->note = 0; /* not before: without memory for the history the block is made again */
     run->block = b;
     run->block_sent = false;
     run->block_bytes = 0;

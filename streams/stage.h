@@ -190,7 +190,7 @@ LEAT_API uint64_t leat_clock_ns(const struct leat_stage *stage);
 LEAT_API void leat_spend_ns(struct leat_stage *stage, uint64_t ns);
 
 /* leat_alarm_ms - in open, step or alarm: call the type's alarm after that many milliseconds, whatever
- * the stream does meanwhile. */
+ * the stream does meanwhile. An alarm that is set already is set anew. */
 LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
 
 /* For sources and sinks that must notice what happens outside while they neither move data nor wait:

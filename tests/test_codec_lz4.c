@@ -113,3 +113,27 @@ TEST(test_what_follows_a_frame_comes_to_the_same_with_lanes)
     free(z.data);
     free(noise.data);
 }
+
+TEST(test_a_frame_that_states_its_size_may_be_cut_in_its_header)
+{
+    struct codec_bytes text = codec_text(3000, 5), z;
+
+    if (!in_this_build() || !codec_have_tool("lz4"))
+        test_skip(1, "no lz4");
+    z = codec_shell("lz4 -q -c --content-size \"$IN\"", text.data, text.len);
+    for (size_t piece = 1; piece < 24; piece++) {
+        for (unsigned threads = 1; threads <= 2; threads++) {
+            struct memio io = {.in = z.data, .in_len = z.len, .in_repeat = 3, .piece = piece};
+
+            test_context("pieces of %zu, %u threads", piece, threads);
+            io.settings.threads = threads;
+            io.settings.chunk = piece; /* for what lies between the stages, too */
+            ASSERT_EQ(memio_run(&io, "unlz4"), 0);
+            ASSERT_EQ(io.out_len, 3 * text.len);
+            ASSERT_BYTES_EQ(io.out, text.len, text.data, text.len);
+            memio_free(&io);
+        }
+    }
+    free(text.data);
+    free(z.data);
+}

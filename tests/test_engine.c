@@ -318,6 +318,46 @@ static int forever_step(struct leat_stage *stage, struct leat_in *in, struct lea
 static const struct leat_stage_type forever_type = {
     .name = "forever", .summary = "waits for a day", .kind = LEAT_SINK, .step = forever_step};
 
+/* Sets its alarm anew at each step. */
+static int dozer_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    leat_alarm_ms(stage, (uint64_t)1000 * 60 * 60);
+    (void)leat_pass(out, in, in->len - in->pos);
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static int no_alarm(struct leat_stage *stage)
+{
+    (void)stage;
+    return 0;
+}
+
+static const struct leat_stage_type dozer_type = {.name = "dozer",
+                                                  .summary = "sets an alarm at each step",
+                                                  .kind = LEAT_TRANSFORM,
+                                                  .step = dozer_step,
+                                                  .alarm = no_alarm};
+
+/* Its alarm fails, and says no more than a code. */
+static int failing_open(struct leat_stage *stage)
+{
+    leat_alarm_ms(stage, 1);
+    return 0;
+}
+
+static int failing_alarm(struct leat_stage *stage)
+{
+    (void)stage;
+    return LEAT_EIO;
+}
+
+static const struct leat_stage_type failing_type = {.name = "failing_alarm",
+                                                    .summary = "fails when its time has come",
+                                                    .kind = LEAT_SINK,
+                                                    .open = failing_open,
+                                                    .step = forever_step,
+                                                    .alarm = failing_alarm};
+
 #define SLOW_STEP_NS 3000000u
 #define SLOW_BYTES 40u
 
@@ -354,6 +394,8 @@ static void add_types(struct leat_registry *registry, void *arg)
     ASSERT_EQ(leat_registry_add(registry, &idle_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &forever_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &slow_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &dozer_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &failing_type), 0);
 }
 
 TEST(test_a_stage_that_makes_no_progress_is_named)
@@ -380,6 +422,33 @@ TEST(test_a_timeout_ends_a_pipeline_that_waits)
         io.settings.executor = executors[i];
         io.settings.timeout_ms = 20;
         ASSERT_EQ(memio_run_text(&io, text), LEAT_ETIMEDOUT);
+    }
+}
+
+TEST(test_an_alarm_that_is_set_again_replaces_the_one_before)
+{
+    struct memio io = {.in = "abcdef", .in_len = 6, .piece = 1, .registered = add_types};
+    size_t i;
+
+    io.source.wait_every = 2;
+    for (i = 0; i < N_EXECUTORS; i++) {
+        io.settings.executor = executors[i];
+        ASSERT_EQ(memio_run(&io, "dozer"), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, "abcdef", 6);
+        memio_free(&io);
+    }
+}
+
+TEST(test_an_alarm_that_fails_with_a_code_alone_is_an_error)
+{
+    struct memio io = {.in = "abc", .in_len = 3, .registered = add_types};
+    char text[128];
+    size_t i;
+
+    snprintf(text, sizeof(text), "memsource --at=%lld | failing_alarm", memio_at(&io));
+    for (i = 0; i < N_EXECUTORS; i++) {
+        io.settings.executor = executors[i];
+        ASSERT_EQ(memio_run_text(&io, text), LEAT_EIO);
     }
 }
 

@@ -72,12 +72,12 @@ static void unlz4_close(struct leat_stage *stage, void *state)
     leat_free(stage, z->plain);
 }
 
-/* Fills `first` up to n bytes. Returns LEAT_END when they are there, LEAT_MORE, or fails. */
+/* Fills `first` up to n bytes; it may have more, from the call before. Returns LEAT_END when they are there, LEAT_MORE, or fails. */
 static int fill_first(struct leat_stage *stage, struct unlz4 *z, struct leat_in *in, size_t n)
 {
     while (z->have < n && in->pos < in->len)
         z->first[z->have++] = in->data[in->pos++];
-    if (z->have == n)
+    if (z->have >= n)
         return LEAT_END;
     return in->end ? leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in an lz4 frame")
                    : LEAT_MORE;
