@@ -179,3 +179,26 @@ TEST(test_what_the_header_may_say)
         memio_free(&io);
     }
 }
+
+/* libarchive writes behind its buffer when it goes on after a callback that failed. The C library sees it
+ * when a block beside the buffer is freed, so there are many of them. */
+TEST(test_a_reader_of_compress_that_ends_early_leaves_the_heap_sound)
+{
+    static uint8_t noise[1 << 20];
+    uint64_t random = 1;
+
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)test_random(&random);
+    for (size_t k = 0; k < 40; k++) {
+        struct memio io = {.in = noise, .in_len = sizeof noise};
+        char text[64];
+
+        snprintf(text, sizeof text, "compress : head -c %zu", k * 5000);
+        test_context("%s", text);
+        io.piece = k % 2 ? MEMIO_RANDOM : 0;
+        io.settings.threads = 1 + (unsigned)(k % 3);
+        ASSERT_EQ(memio_run(&io, text), 0);
+        ASSERT_EQ(io.out_len, k * 5000);
+        memio_free(&io);
+    }
+}

@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 
 #include "stage.h"
 
@@ -10,7 +9,6 @@
 
 /* libarchive and what it needs take longer to start than leat itself, and few compress to .Z. */
 #define FUNCTIONS(X)                                                                               \
-    X(archive_set_error)                                                                           \
     X(archive_error_string)                                                                        \
     X(archive_entry_new)                                                                           \
     X(archive_entry_set_pathname)                                                                  \
@@ -38,16 +36,16 @@ struct target {
     int failed; /* what leat_push returned */
 };
 
+/* The library is never told that its output is not wanted: when its callback fails it leaves its buffer
+ * full, and what it still writes when it is freed lands after the buffer's end. Seen in 3.6.2. */
 static la_ssize_t push(struct archive *a, void *arg, const void *data, size_t n)
 {
     struct target *t = arg;
 
+    (void)a;
     if (t->failed == 0)
         t->failed = leat_push(t->blocking, data, n);
-    if (t->failed == 0)
-        return (la_ssize_t)n;
-    t->lib.archive_set_error(a, EPIPE, "closed");
-    return -1;
+    return (la_ssize_t)n;
 }
 
 static int fail_archive(struct leat_stage *stage, struct archive *a, const struct target *t)
@@ -103,12 +101,12 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
     a = t.lib.archive_write_new();
     if (!a)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libarchive");
-    if (begin(a, &t) != ARCHIVE_OK) {
+    if (begin(a, &t) != ARCHIVE_OK || t.failed) {
         r = fail_archive(stage, a, &t);
         goto out;
     }
     do {
-        if (t.lib.archive_write_data(a, data, n) != (la_ssize_t)n) {
+        if (t.lib.archive_write_data(a, data, n) != (la_ssize_t)n || t.failed) {
             r = fail_archive(stage, a, &t);
             goto out;
         }
@@ -118,7 +116,10 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
         t.failed = r; /* what libarchive still writes goes nowhere */
         goto out;
     }
-    r = t.lib.archive_write_close(a) == ARCHIVE_OK ? LEAT_END : fail_archive(stage, a, &t);
+    if (t.lib.archive_write_close(a) == ARCHIVE_OK && t.failed == 0)
+        r = LEAT_END;
+    else
+        r = fail_archive(stage, a, &t);
 out:
     if (r < 0 && t.failed == 0)
         t.failed = r;
