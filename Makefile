@@ -97,8 +97,14 @@ endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(WERROR),-Werror)
-fortify  := $(if $(SAN)$(filter -O0 -Og,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-HARDEN   := -fstack-protector-strong -fstack-clash-protection $(fortify)
+# takes - the flag, if the compiler takes it without a warning.
+takes    = $(shell echo 'int main(void) { return 0; }' | $(CC) -O2 -Werror $1 -include stdio.h -x c -c -o /dev/null - \
+    2>/dev/null && echo '$1')
+fortify  := $(if $(SAN)$(filter -O0 -Og,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if \
+    $(call takes,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),3,2))
+# The directory of the build is not in what is built: two directories give the same bytes.
+HARDEN   := -fstack-protector-strong -fstack-clash-protection $(fortify) $(call takes,-fcf-protection) \
+    $(if $(SAN),,$(call takes,-ftrivial-auto-var-init=zero)) $(call takes,-ffile-prefix-map=$(CURDIR)=.)
 HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DZLIB_CONST -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNINGS) $(HARDEN) \
