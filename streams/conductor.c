@@ -2,9 +2,9 @@
  *
  * It is an actor like a segment: opening and syncing may block, and the loop must not. Commit is in
  * steps: all prepare (flush, sync, checked); then all commit; then their directories are synced; then
- * side outputs to streams, which cannot be taken back, are written. If any step fails, all outputs that
- * have committed are reverted, the last one first. Old files are kept until the close, after all of
- * this.
+ * side outputs to streams, which nothing can take back, are written. If any step fails, all outputs that
+ * have committed are reverted, the last one first. A stream that is full is waited for as a segment
+ * waits, and a cancel ends the wait and reverts. Old files are kept until the close, after all of this.
  */
 
 #include "io/outfile.h"
@@ -323,17 +323,6 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
     return leat_outfile_commit(s, side->file);
 }
 
-static int no_stage(struct leat_stage *s)
-{
-    (void)s;
-    return 0;
-}
-
-static int deliver_side(struct leat_stage *s, struct leat_side_output *side)
-{
-    return leat_outfile_deliver(s, side->file);
-}
-
 static int commit_all(struct leat_pipeline *p)
 {
     int r = for_each_commit(p, commit_stage, commit_side, leat_sums_commit);
@@ -342,9 +331,7 @@ static int commit_all(struct leat_pipeline *p)
     if (r < 0)
         return r;
     r = leat_directories_sync(&p->directories, &s);
-    if (r < 0)
-        return failed_commit(p, s, r);
-    return for_each_commit(p, no_stage, deliver_side, leat_sums_deliver);
+    return r < 0 ? failed_commit(p, s, r) : 0;
 }
 
 static void revert_stage(struct leat_stage *s)
@@ -369,16 +356,73 @@ static void revert_all(struct leat_pipeline *p)
     leat_directories_sync_again(&p->directories);
 }
 
-/* After this a cancel comes too late; false: one came before. */
+/* The next side output that its stream has not taken yet; NULL: there is none. */
+static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile **ret_file)
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        struct leat_outfile *f = p->infos[i].side.file;
+        struct leat_stage *s = leat_outfile_is_late(f) ? any_instance(p, &p->infos[i]) : NULL;
+
+        if (!s || !is_wanted(s))
+            continue;
+        *ret_file = f;
+        return s;
+    }
+    return leat_sums_late(p->sums, ret_file);
+}
+
+/* After this a cancel comes too late, unless there is something to deliver. false: one came before. */
 static bool begin_commit(struct leat_pipeline *p)
 {
-    bool good;
+    struct leat_outfile *file;
+    bool late = next_late(p, &file) != NULL, good;
 
     pthread_mutex_lock(&p->lock);
     good = !p->error.code && !leat_pipeline_aborted(p);
     p->committing = good;
+    p->settled = good && !late;
     pthread_mutex_unlock(&p->lock);
     return good;
+}
+
+/* All is delivered, and a cancel comes too late. false: a cancel came before. */
+static bool settle(struct leat_pipeline *p)
+{
+    bool good;
+
+    pthread_mutex_lock(&p->lock);
+    p->settled = p->settled || !leat_pipeline_aborted(p);
+    good = p->settled;
+    pthread_mutex_unlock(&p->lock);
+    return good;
+}
+
+/* Returns LEAT_WAIT, or fails the stage. */
+static int wait_for_room(struct leat_pipeline *p, struct leat_stage *s, struct leat_outfile *f)
+{
+    int r = leat_wait_arm(&p->waits, &p->delivery, leat_outfile_fd(f)->fd, true, 0);
+
+    return r < 0 ? leat_fail_errno(s, -r, "cannot wait for a stream") : LEAT_WAIT;
+}
+
+/* Returns 0, LEAT_WAIT: run again when a stream has room or the run is cancelled; or an error. */
+static int deliver_all(struct leat_pipeline *p)
+{
+    struct leat_outfile *f;
+    struct leat_stage *s;
+    int r = 0;
+
+    leat_wait_clear(&p->waits, &p->delivery); /* a cancel leaves it armed */
+    while (r == 0 && (s = next_late(p, &f))) {
+        if (leat_pipeline_aborted(p))
+            return LEAT_ECANCELLED;
+        r = leat_outfile_deliver(s, f);
+        if (r == LEAT_WAIT)
+            r = wait_for_room(p, s, f);
+        if (r < 0)
+            leat_pipeline_report(p, NULL, &s->failure);
+    }
+    return r;
 }
 
 /* The others have their outputs; that a branch has not is told all the same. */
@@ -392,6 +436,12 @@ static void report_detached(struct leat_pipeline *p)
     leat_pipeline_report(p, NULL, &error);
 }
 
+static void end_finish(struct leat_pipeline *p)
+{
+    report_detached(p);
+    atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+}
+
 static bool phase_finish(struct leat_pipeline *p)
 {
     bool good;
@@ -401,11 +451,28 @@ static bool phase_finish(struct leat_pipeline *p)
     pthread_mutex_lock(&p->lock);
     good = !p->error.code && !leat_pipeline_aborted(p);
     pthread_mutex_unlock(&p->lock);
-    if (good && prepare_all(p) == 0 && begin_commit(p) && commit_all(p) < 0)
+    if (!good) {
+        atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+    } else if (prepare_all(p) < 0 || !begin_commit(p)) {
+        end_finish(p);
+    } else if (commit_all(p) < 0) {
         revert_all(p);
-    if (good)
-        report_detached(p);
-    atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+        end_finish(p);
+    } else {
+        atomic_store(&p->phase, LEAT_PHASE_DELIVER);
+    }
+    return true;
+}
+
+static bool phase_deliver(struct leat_pipeline *p)
+{
+    int r = deliver_all(p);
+
+    if (r == LEAT_WAIT)
+        return false;
+    if (r < 0 || !settle(p))
+        revert_all(p);
+    end_finish(p);
     return true;
 }
 
@@ -450,6 +517,8 @@ bool leat_conductor_run(struct leat_actor *actor)
         return true;
     case LEAT_PHASE_FINISH:
         return phase_finish(p);
+    case LEAT_PHASE_DELIVER:
+        return phase_deliver(p);
     case LEAT_PHASE_CLOSE:
         phase_close(p);
         return false;

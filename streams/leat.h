@@ -234,9 +234,10 @@ LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_
 /* leat_pipeline_run - run to the end, blocking, on a loop of its own.
  * Returns 0 or LEAT_E*; leat_pipeline_error has the rest. */
 LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
-/* leat_pipeline_cancel - stop, discard uncommitted outputs; the outcome is `code` with `text`
- * (NULL: the general message), unless an outcome is there already. Allowed from its birth until the
- * pipeline is freed; after `done` it does nothing.
+/* leat_pipeline_cancel - stop, and take all outputs back; the outcome is `code` with `text` (NULL: the
+ * general message), unless there is an outcome already. It comes too late once outputs get their names,
+ * or, where a stage's result goes to a pipe after that, once the pipe has all of it. Allowed from the
+ * pipeline's birth until it is freed; after `done` it does nothing.
  * Thread: any; not from a signal handler, as it takes a lock: uv_signal_t calls it on the loop.
  * A child made by fork has no threads of the run: it must not touch the pipeline, but exec or _exit. */
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);

@@ -283,7 +283,7 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
 
     pthread_mutex_lock(&p->lock);
     early = atomic_load(&p->phase) == LEAT_PHASE_BUILT;
-    if ((early || p->running) && !p->committing) {
+    if ((early || p->running) && !p->settled) {
         if (!p->error.code) {
             p->cancelled = true;
             p->error = (struct leat_error){.code = code};
@@ -409,7 +409,11 @@ static void on_async(uv_async_t *async)
         close_handles(p);
         return;
     }
-    if (leat_pipeline_aborted(p) && !p->on.woken && atomic_load(&p->phase) == LEAT_PHASE_RUN) {
+    if (!leat_pipeline_aborted(p))
+        return;
+    if (atomic_load(&p->phase) > LEAT_PHASE_RUN) {
+        leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a stream */
+    } else if (!p->on.woken && atomic_load(&p->phase) == LEAT_PHASE_RUN) {
         p->on.woken = true;
         leat_pipeline_wake_all(p);
     }
@@ -533,6 +537,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         leat_executor_done(&p->executor);
         return not_started(p, LEAT_EIO, strerrordesc_np(-r));
     }
+    leat_wait_init(&p->delivery, &p->conductor);
     p->executor.armed = &p->waits.armed;
     no_worker = leat_executor_start(&p->executor);
     r = no_worker == 0 ? init_handles(p, loop) : 0;

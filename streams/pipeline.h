@@ -20,7 +20,8 @@ enum leat_phase {
     LEAT_PHASE_BUILT,
     LEAT_PHASE_OPEN,
     LEAT_PHASE_RUN,
-    LEAT_PHASE_FINISH, /* prepare, then commit */
+    LEAT_PHASE_FINISH,  /* prepare, then commit */
+    LEAT_PHASE_DELIVER, /* all names are there: side outputs go to their streams */
     LEAT_PHASE_CLOSE,
     LEAT_PHASE_DONE,
 };
@@ -73,8 +74,9 @@ struct leat_pipeline {
     struct leat_retired retired; /* sinks of the parts that have ended */
     struct leat_claims claims;   /* files that are outputs */
     struct leat_warnings warnings;
-    bool cancelled; /* the error is the caller's, and stays */
-    bool committing;
+    bool cancelled;  /* the error is the caller's, and stays */
+    bool committing; /* outputs get their names */
+    bool settled;    /* they keep them: a cancel comes too late */
     bool running;
 
     atomic_bool aborted;
@@ -83,6 +85,7 @@ struct leat_pipeline {
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */
     struct leat_actor conductor;
+    struct leat_wait delivery;           /* the conductor's, for a stream that is full */
     struct leat_directories directories; /* that outputs are in */
     atomic_uint n_outputs;               /* that have been opened */
     struct leat_on_loop on;

@@ -167,9 +167,12 @@ int leat_sums_commit(struct leat_sums *sums)
     return sums ? leat_outfile_commit(sums->stage, sums->file) : 0;
 }
 
-int leat_sums_deliver(struct leat_sums *sums)
+struct leat_stage *leat_sums_late(struct leat_sums *sums, struct leat_outfile **ret_file)
 {
-    return sums ? leat_outfile_deliver(sums->stage, sums->file) : 0;
+    if (!sums || !leat_outfile_is_late(sums->file))
+        return NULL;
+    *ret_file = sums->file;
+    return sums->stage;
 }
 
 void leat_sums_revert(struct leat_sums *sums)

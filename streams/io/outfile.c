@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -253,25 +252,18 @@ int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "cannot close %s", f->shown) : 0;
 }
 
-static int write_all(struct leat_stage *s, struct leat_outfile *f, const uint8_t *data, size_t n)
+/* Returns 0, LEAT_WAIT: the stream is full, and f->late is what is left; or LEAT_E*. */
+static int write_late(struct leat_stage *s, struct leat_outfile *f)
 {
-    if (f->fifo_pending && leat_outfile_open_stream(s, f) < 0)
-        return s->failure.code;
-    if (f->fifo_pending)
-        return leat_fail(s, LEAT_EIO, "%s: nobody reads it", f->shown);
-    while (n > 0) {
-        ssize_t r = leat_fd_write(&f->fd, data, n);
+    while (f->late_n > 0) {
+        ssize_t r = leat_fd_write(&f->fd, f->late, f->late_n);
 
-        if (r == -EAGAIN) {
-            struct pollfd p = {.fd = f->fd.fd, .events = POLLOUT};
-
-            (void)poll(&p, 1, -1);
-            continue;
-        }
+        if (r == -EAGAIN && f->kind == LEAT_OUTFILE_STREAM)
+            return LEAT_WAIT;
         if (r < 0)
             return leat_fail_errno(s, (int)-r, "%s", f->shown);
-        data += r;
-        n -= (size_t)r;
+        f->late += r;
+        f->late_n -= (size_t)r;
     }
     return 0;
 }
@@ -280,23 +272,31 @@ int leat_outfile_finish(struct leat_stage *s, struct leat_outfile *f, const void
 {
     int r;
 
-    if (f->kind == LEAT_OUTFILE_STREAM) {
-        f->late = data;
-        f->late_n = n;
+    f->late = data;
+    f->late_n = n;
+    if (f->kind == LEAT_OUTFILE_STREAM)
         return 0;
-    }
-    r = write_all(s, f, data, n);
+    r = write_late(s, f);
     return r < 0 ? r : leat_outfile_prepare(s, f);
+}
+
+bool leat_outfile_is_late(const struct leat_outfile *f)
+{
+    return f && f->kind == LEAT_OUTFILE_STREAM && f->late_n > 0;
 }
 
 int leat_outfile_deliver(struct leat_stage *s, struct leat_outfile *f)
 {
     int r;
 
-    if (f->kind != LEAT_OUTFILE_STREAM || f->late_n == 0)
+    if (!leat_outfile_is_late(f))
         return 0;
-    r = write_all(s, f, f->late, f->late_n);
-    if (r < 0)
+    if (f->fifo_pending && leat_outfile_open_stream(s, f) < 0)
+        return s->failure.code;
+    if (f->fifo_pending)
+        return leat_fail(s, LEAT_EIO, "%s: nobody reads it", f->shown);
+    r = write_late(s, f);
+    if (r != 0)
         return r;
     r = leat_fd_close(&f->fd);
     return r < 0 ? leat_fail_errno(s, -r, "cannot close %s", f->shown) : 0;

@@ -34,15 +34,18 @@ int leat_outfile_end(struct leat_stage *stage, struct leat_outfile *file);
 /* leat_outfile_prepare - the content is on the disk (unless no_sync), the file system has been asked
  * whether it is whole, and owner, mode and the like are those of the file that it replaces. */
 int leat_outfile_prepare(struct leat_stage *stage, struct leat_outfile *file);
-/* leat_outfile_finish - write all of data, then prepare. For small side outputs: may block; one to a
- * stream is written by deliver. `data` is borrowed until close. */
+/* leat_outfile_finish - write all of data, then prepare. For small side outputs: deliver writes one to a
+ * stream. `data` is borrowed until close. */
 int leat_outfile_finish(struct leat_stage *stage, struct leat_outfile *file, const void *data,
                         size_t n);
 /* leat_outfile_commit - the name is there. It is safe when its directory is on the disk: that is left
  * to leat_directories_sync. */
 int leat_outfile_commit(struct leat_stage *stage, struct leat_outfile *file);
-/* leat_outfile_deliver - when all names are there: the side output to a stream, which cannot be taken
- * back. */
+/* leat_outfile_is_late - is there a side output to a stream that is not written yet? NULL: no. */
+bool leat_outfile_is_late(const struct leat_outfile *file);
+/* leat_outfile_deliver - when all names are there: write the side output to a stream, which nothing can
+ * take back. Never blocks. Returns 0; LEAT_WAIT: the stream is full, call again when leat_outfile_fd is
+ * writable; or LEAT_E*. */
 int leat_outfile_deliver(struct leat_stage *stage, struct leat_outfile *file);
 /* leat_outfile_revert - after a commit: what was there before is there again, or a warning says where
  * it is. NULL is fine, here and below. */
@@ -51,8 +54,9 @@ void leat_outfile_revert(struct leat_outfile *file);
  * as it was. */
 void leat_outfile_close(struct leat_outfile *file);
 void leat_outfile_free(struct leat_outfile *file);
-/* For transfer.c: where bytes go, and to say that n went there. */
+/* leat_outfile_fd - the descriptor that bytes go to; NULL: a FIFO that nobody reads yet. */
 struct leat_fd *leat_outfile_fd(struct leat_outfile *file);
+/* leat_outfile_wrote - n bytes went there: for transfer.c. */
 void leat_outfile_wrote(struct leat_outfile *file, uint64_t n);
 
 #endif

@@ -30,7 +30,7 @@ struct leat_outfile {
     uint64_t written, flushed;
     int writeback_error; /* errno, 0: none */
     bool ends_in_hole;   /* the length must be said */
-    const void *late;    /* side output to a stream: written at commit */
+    const uint8_t *late; /* side output: what is not written yet */
     size_t late_n;
 };
 

@@ -324,3 +324,128 @@ P
         [ -z "$(ls -A work)" ]
     done
 }
+
+# late WHAT ARG... - leat with these arguments, and a full pipe for standard output. When work/result is
+# as log is, and leat waits: WHAT is a signal for leat, "close" (nobody reads the pipe any more), "read" (all of
+# it is read, and goes to the file "read" but for what filled it) or "wait". Prints its status, and the ms of processor time that
+# it used from then on.
+late() {
+    bounded python3 - "$LEAT" "$@" <<'P'
+import fcntl, os, signal, subprocess, sys, time
+
+def full_pipe():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20) # or leat does, and there is room
+    except PermissionError:
+        pass # for leat, too
+    try:
+        while os.write(writer, bytes(4096)):
+            pass
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    return reader, writer
+
+def used(pid):
+    path = f'/proc/{pid}/task'
+    return sum(int(open(f'{path}/{t}/schedstat').read().split()[0]) for t in os.listdir(path)) / 1e6
+
+def settled(pid):
+    before = used(pid)
+    for _ in range(10):
+        time.sleep(0.02)
+        if used(pid) != before:
+            return False
+    return True
+
+def committed():
+    try:
+        return open('work/result', 'rb').read() == open('log', 'rb').read()
+    except FileNotFoundError:
+        return False
+
+what, args = sys.argv[2], [sys.argv[1]] + sys.argv[3:]
+reader, writer = full_pipe()
+child = subprocess.Popen(args, stdout=writer, stderr=open('err', 'w'))
+os.close(writer)
+before = 0
+if what != 'wait':
+    while not (committed() and settled(child.pid)):
+        assert child.poll() is None, 'it did not wait for the pipe'
+        time.sleep(0.005)
+    before = used(child.pid)
+if what == 'close':
+    os.close(reader)
+elif what == 'read':
+    open('read', 'wb').write(open(reader, 'rb').read().lstrip(b'\0'))
+elif what != 'wait':
+    child.send_signal(getattr(signal, what))
+_, status, usage = os.wait4(child.pid, 0)
+print(os.waitstatus_to_exitcode(status), int((usage.ru_utime + usage.ru_stime) * 1000 - before))
+P
+}
+
+# late_jobs CMD... - the command, with each job whose output has its name before standard output has all:
+# with 1 and 2 threads, and over an old file.
+late_jobs() {
+    local threads old
+    for threads in 1 2; do
+        for old in "" --force; do
+            rm -f work/result
+            [ -z "$old" ] || echo old >work/result
+            "$@" --threads="$threads" read log : count --to=- : write $old work/result
+            rm -f work/result
+            [ -z "$old" ] || echo old >work/result
+            "$@" --threads="$threads" --sums=/dev/stdout read log : write $old work/result
+        done
+    done
+}
+
+# nothing_new - what was there before is there, and nothing else.
+nothing_new() {
+    if [ -n "$old" ]; then
+        [ "$(ls -A work)" = result ] && [ "$(cat work/result)" = old ]
+    else
+        [ -z "$(ls -A work)" ]
+    fi
+}
+
+# taken_back STATUS WHAT ARG... - `late WHAT` ends so, without more processor time than that needs, and
+# nothing is left.
+taken_back() {
+    local expected=$1
+    shift
+    run late "$@"
+    is 0
+    echo "$*: $output; $(cat err)"
+    [ "${output% *}" = "$expected" ]
+    sanitized || [ "${output#* }" -lt 250 ]
+    nothing_new
+}
+
+@test "SIGTERM, a time limit or a reader that leaves takes back outputs while standard output is full" {
+    needs python3
+    late_jobs taken_back -15 SIGTERM
+    late_jobs taken_back 124 wait --timeout=500ms
+    late_jobs taken_back -13 close
+}
+
+# delivered ARG... - what was waited for arrives, whole, and the outputs stay.
+delivered() {
+    run late read "$@"
+    is 0
+    echo "$*: $output; $(cat err)"
+    [ "${output% *}" = 0 ]
+    same log work/result
+    [ "$(ls -A work)" = result ]
+    case $* in
+        *--sums*) sha256sum --check --quiet read ;;
+        *) leat read log : count --to=- : null | cmp - read ;;
+    esac
+}
+
+@test "a side output that has waited for a full standard output is whole" {
+    needs python3
+    late_jobs delivered
+}
