@@ -58,7 +58,7 @@ static void on_last(uv_timer_t *timer)
 /* A signal to the whole group may have ended a child first, and be on its way to us. */
 static unsigned wait_for_signal_ms(const struct leat_error *error)
 {
-    bool by_signal = error && error->code == LEAT_ECHILD && strstr(error->text, "killed by signal");
+    bool by_signal = error && error->code == LEAT_ECHILD && error->child_signal > 0;
 
     return by_signal ? GROUP_SIGNAL_MS : 1; /* at least one turn of the loop */
 }

@@ -92,8 +92,9 @@ struct leat_error {
      * other files), where the stage's input is what `read` gave, unchanged; else "". Of a name that is
      * too long, the end. Not quoted: it may hold any byte but NUL. */
     char file[256];
-    int sys_errno;  /* of the failed system call, such as ENOSPC; 0: none, or not known */
-    char text[480]; /* what, where, what to do; one line, no newline */
+    int sys_errno;    /* of the failed system call, such as ENOSPC; 0: none, or not known */
+    int child_signal; /* that killed the child process of the stage; 0: none did */
+    char text[480];   /* what, where, what to do; one line, no newline */
 };
 
 /* leat_error_format - the command's line for an error: `STAGE (#3): FILE: what (byte N)`.

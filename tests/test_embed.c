@@ -1,6 +1,7 @@
 /* test_embed.c - what an embedding program does: registry, builder, words, its own stage type. */
 #include <ctype.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -334,6 +335,18 @@ static void *cancel_again_and_again(void *arg)
     while (!cancel_enough)
         leat_pipeline_cancel(arg, LEAT_ECANCELLED, "enough");
     return NULL;
+}
+
+/* Its text has words of the command in it, and is not to be searched. */
+TEST(test_the_signal_that_killed_a_child_is_told_as_data)
+{
+    struct memio io = {.in = "a", .in_len = 1};
+
+    ASSERT_EQ(memio_run(&io, "exec sh -c 'kill -KILL $$'"), LEAT_ECHILD);
+    ASSERT_EQ(io.error.child_signal, SIGKILL);
+    ASSERT_EQ(memio_run(&io, "exec sh -c 'exit 9' 'killed by signal 9'"), LEAT_ECHILD);
+    ASSERT_EQ(io.error.child_signal, 0);
+    memio_free(&io);
 }
 
 /* From the birth of a pipeline to its end, through its outcome. */

@@ -214,6 +214,7 @@ static int judge(struct leat_stage *s, struct leat_child *c)
 {
     const char *name = leat_operands(s)->v[0];
     const siginfo_t *info = &c->ended;
+    int code = info->si_status == SIGPIPE ? LEAT_EPIPE : LEAT_ECHILD;
 
     if (atomic_load(&c->killed))
         return leat_fail(s, LEAT_ECANCELLED, "stopped");
@@ -221,9 +222,10 @@ static int judge(struct leat_stage *s, struct leat_child *c)
         return LEAT_END;
     if (info->si_code == CLD_EXITED)
         return leat_fail(s, LEAT_ECHILD, "%s exited with status %d", name, info->si_status);
-    return leat_fail(s, info->si_status == SIGPIPE ? LEAT_EPIPE : LEAT_ECHILD,
-                     "%s was killed by signal %d (%s)", name, info->si_status,
-                     sigdescr_np(info->si_status) ? sigdescr_np(info->si_status) : "?");
+    leat_fail(s, code, "%s was killed by signal %d (%s)", name, info->si_status,
+              sigdescr_np(info->si_status) ? sigdescr_np(info->si_status) : "?");
+    s->failure.child_signal = info->si_status;
+    return code;
 }
 
 static void count_cpu(struct leat_stage *s, const struct rusage *u)
