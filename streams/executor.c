@@ -137,6 +137,31 @@ static bool run_actor(struct leat_actor *a)
     return true;
 }
 
+static unsigned count_of(atomic_uint *count)
+{
+    return count ? atomic_load(count) : 0;
+}
+
+/* Under the lock: is there nothing that can go on, except by an alarm? */
+static bool is_quiet(struct leat_executor *ex, bool *ret_alarmed)
+{
+    *ret_alarmed = count_of(ex->alarms) > 0;
+    return ex->queued == 0 && ex->running == 0 && count_of(ex->armed) == 0;
+}
+
+void leat_executor_look(struct leat_executor *ex)
+{
+    bool quiet, alarmed;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return;
+    pthread_mutex_lock(&ex->lock);
+    quiet = is_quiet(ex, &alarmed);
+    pthread_mutex_unlock(&ex->lock);
+    if (quiet && ex->on_idle)
+        ex->on_idle(ex, alarmed);
+}
+
 static void *worker(void *arg)
 {
     struct leat_executor *ex = arg;
@@ -144,7 +169,7 @@ static void *worker(void *arg)
     pthread_mutex_lock(&ex->lock);
     for (;;) {
         struct leat_actor *a;
-        bool again, quiet;
+        bool again, quiet, alarmed;
         uint64_t now_ns;
 
         while (ex->queued == 0 && !ex->stop) {
@@ -164,10 +189,10 @@ static void *worker(void *arg)
         ex->running--;
         if (again)
             push(ex, a, now_ns);
-        quiet = ex->queued == 0 && ex->running == 0 && (!ex->armed || atomic_load(ex->armed) == 0);
+        quiet = is_quiet(ex, &alarmed);
         if (quiet && ex->on_idle) {
             pthread_mutex_unlock(&ex->lock);
-            ex->on_idle(ex);
+            ex->on_idle(ex, alarmed);
             pthread_mutex_lock(&ex->lock);
         }
     }

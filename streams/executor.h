@@ -42,12 +42,13 @@ struct leat_executor {
     bool (*due)(struct leat_executor *executor, uint64_t until);
     /* kick - loop and seeded: the queue is no longer empty (on the loop's thread). */
     void (*kick)(struct leat_executor *executor);
-    /* idle_cb - pool: nothing is queued, nothing runs and nothing is armed. Called under no lock,
-     * by a worker. */
-    void (*on_idle)(struct leat_executor *executor);
-    /* How much is waited for outside; NULL: nothing ever is. It is read under the lock: who counts
-     * down wakes an actor first, so queue and count are never both seen empty for nothing. */
-    atomic_uint *armed;
+    /* on_idle - pool: nothing is queued, nothing runs and nothing is armed, except for alarms if
+     * `alarmed`. Called under no lock, by a worker or leat_executor_look. */
+    void (*on_idle)(struct leat_executor *executor, bool alarmed);
+    /* How much is waited for outside, and how many alarms are set; NULL: none ever is. They are read
+     * under the lock: who counts down wakes an actor first, so queue and count are never both seen
+     * empty for nothing. */
+    atomic_uint *armed, *alarms;
     void *owner;
 };
 
@@ -59,6 +60,9 @@ void leat_executor_stop(struct leat_executor *ex);
 void leat_executor_done(struct leat_executor *ex);
 /* leat_executor_start - pool: start the first worker. Returns 0, or -errno: no thread can be made. */
 int leat_executor_start(struct leat_executor *ex);
+/* leat_executor_look - pool: call on_idle if it is due. For who counts `armed` down and does not run in
+ * an actor: the actor that it woke may have run before, and found the count too high. */
+void leat_executor_look(struct leat_executor *ex);
 /* leat_actor_wake - run it soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
 /* leat_actor_runs_here - is the actor being run, and by this thread? For assertions. */

@@ -346,16 +346,19 @@ static bool give_up_memory(struct leat_pipeline *p)
     return false;
 }
 
-/* Nothing runs, nothing is queued: is anything waited for? */
-static void check_stall(struct leat_executor *ex)
+/* Nothing runs, nothing is queued, no step waits. An alarm may ring and let something go on, so with one
+ * nothing is stalled; but it may be a day away, and it gives no memory back. What a step waits for may:
+ * what it gets, or gets rid of, moves the chunks that others hold. Whoever is short then waits until
+ * the descriptor is ready or at its end, lest the outcome depend on how fast an input comes. */
+static void check_stall(struct leat_executor *ex, bool alarmed)
 {
     struct leat_pipeline *p = ex->owner;
     struct leat_error error = {.code = LEAT_ESTALL};
 
     if (atomic_load(&p->phase) != LEAT_PHASE_RUN || atomic_load(&p->live) == 0 ||
-        atomic_load(&p->waits.armed) > 0 || leat_pipeline_aborted(p))
+        leat_pipeline_aborted(p))
         return;
-    if (give_up_memory(p))
+    if (give_up_memory(p) || alarmed)
         return;
     dump(p, error.text, sizeof error.text);
     leat_pipeline_report(p, NULL, &error);
@@ -446,7 +449,8 @@ static void on_idle(uv_idle_t *idle)
         return;
     uv_idle_stop(idle);
     p->on.idling = false;
-    check_stall(&p->executor);
+    if (atomic_load(&p->waits.armed) == 0)
+        check_stall(&p->executor, atomic_load(&p->waits.alarms) > 0);
 }
 
 static void kick(struct leat_executor *ex)
@@ -539,6 +543,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     }
     leat_wait_init(&p->delivery, &p->conductor);
     p->executor.armed = &p->waits.armed;
+    p->executor.alarms = &p->waits.alarms;
     no_worker = leat_executor_start(&p->executor);
     r = no_worker == 0 ? init_handles(p, loop) : 0;
     if (no_worker < 0 || r < 0) {

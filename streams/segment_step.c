@@ -410,7 +410,7 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
     if (stage->alarm_ms == 0 || s->done)
         return true;
     leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new one replaces it */
-    r = leat_wait_arm(&seg->pipeline->waits, &stage->alarm, -1, false, stage->alarm_ms);
+    r = leat_wait_alarm(&seg->pipeline->waits, &stage->alarm, stage->alarm_ms);
     stage->alarm_ms = 0;
     if (r < 0) {
         leat_fail_errno(stage, -r, "cannot wait");

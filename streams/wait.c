@@ -41,11 +41,22 @@ void leat_waits_done(struct leat_waits *w)
     pthread_mutex_destroy(&w->lock);
 }
 
-static void count_down(struct leat_waits *w)
+static atomic_uint *count_of(struct leat_waits *w, const struct leat_wait *wait)
 {
-    unsigned armed = atomic_fetch_sub(&w->armed, 1);
+    return wait->is_alarm ? &w->alarms : &w->armed;
+}
 
-    leat_assert(armed > 0);
+static void count_up(struct leat_waits *w, const struct leat_wait *wait)
+{
+    if (!wait->quiet)
+        atomic_fetch_add(count_of(w, wait), 1);
+}
+
+static void count_down(struct leat_waits *w, const struct leat_wait *wait)
+{
+    unsigned before = wait->quiet ? 1 : atomic_fetch_sub(count_of(w, wait), 1);
+
+    leat_assert(before > 0);
 }
 
 /* --- under the lock --------------------------------------------------------------------------- */
@@ -80,8 +91,7 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
     leat_actor_wake(w->executor, wait->actor);
-    if (!wait->quiet)
-        count_down(w);
+    count_down(w, wait);
 }
 
 /* The epoll set holds a descriptor once, so all that wait for it are woken, in whichever direction;
@@ -141,6 +151,7 @@ void leat_waits_fire(struct leat_waits *w)
     for (int i = 0; i < n; i++)
         fire_all(w, ready[i].data.fd);
     pthread_mutex_unlock(&w->lock);
+    leat_executor_look(w->executor);
 }
 
 static void unset_due(struct leat_waits *w, struct leat_wait *wait)
@@ -217,8 +228,7 @@ static int arm(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t ev
     wait->used = true;
     wait->fd = fd;
     wait->events = events;
-    if (!wait->quiet)
-        atomic_fetch_add(&w->armed, 1);
+    count_up(w, wait);
     atomic_store(&wait->state, WAIT_ARMED);
     enlist(w, wait);
     if (ms > 0 && w->executor->clock.is_virtual)
@@ -244,6 +254,12 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     if (r < 0)
         leat_wait_clear(w, wait);
     return r;
+}
+
+int leat_wait_alarm(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
+{
+    wait->is_alarm = true;
+    return leat_wait_arm(w, wait, -1, false, ms);
 }
 
 int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool gone, uint64_t ms)
@@ -277,8 +293,8 @@ static void drop_fd(struct leat_waits *w, struct leat_wait *wait, bool in_set)
 
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
 {
-    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED && !wait->quiet)
-        count_down(w);
+    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
+        count_down(w, wait);
     if (!wait->used)
         return;
     unset_due(w, wait);

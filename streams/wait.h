@@ -17,7 +17,8 @@ struct leat_waits {
     int epoll_fd;
     pthread_mutex_t lock; /* of the epoll set and of the list; held while a batch of events fires */
     struct leat_wait *waiting; /* the waits that are armed, in no order */
-    atomic_uint armed;         /* how many */
+    atomic_uint armed;         /* how many, without the alarms and those that are quiet */
+    atomic_uint alarms;        /* how many of them are alarms */
     struct leat_executor *executor;
     struct leat_wait *due; /* virtual time: the timers that are set, in no order */
 };
@@ -30,7 +31,8 @@ struct leat_wait {
     int timer_fd;    /* made when first needed, or -1 */
     bool used;       /* armed since it was last cleared */
     bool owns_fd;    /* `fd` is a duplicate, closed with the wait */
-    bool quiet;      /* not counted in `armed`: the stage does not depend on it to go on */
+    bool quiet;      /* not counted: the stage does not depend on it to go on */
+    bool is_alarm;   /* counted in `alarms` */
     bool timed;      /* time is waited for, too */
     uint64_t due_ns; /* virtual time: when, 0: no timer is set */
     struct leat_wait *next_due;
@@ -52,6 +54,10 @@ void leat_wait_done(struct leat_wait *wait);
  * Returns 0 or -errno. Thread: the actor's. */
 int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, int fd, bool writable,
                   uint64_t ms);
+/* leat_wait_alarm - wake the actor once when ms have passed, whatever it does meanwhile. An alarm keeps a
+ * pipeline from being stalled, but nobody gets memory by it: see check_stall in pipeline.c.
+ * Returns 0 or -errno. Thread: the actor's. */
+int leat_wait_alarm(struct leat_waits *waits, struct leat_wait *wait, uint64_t ms);
 /* leat_wait_watch - wake the actor once when fd is readable, when nobody is left at its other end, or
  * when ms have passed. `gone`: only for the latter two. fd -1: only for the time; ms 0: no time. The
  * actor may wait for the same descriptor meanwhile. A watch alone does not keep a pipeline from being

@@ -182,3 +182,17 @@ idle() {
     each_threads 6 '"$LEAT" $THREADS exec sh -c "cat log; (exec 1>&-; :) & exec sh -c \"exit 3\"" >out'
     same log out
 }
+
+@test "memory that never comes is not waited for until an alarm rings" {
+    local stage
+    for stage in 'limit --time=1d' 'timeout 1d' 'flush --time=1d'; do
+        each_threads 7 "\"\$LEAT\" \$THREADS --memory=4M zero -n 600K : $stage : grep 1 : gzip -6 : null"
+        # shellcheck disable=SC2154 # of common.bash
+        [[ $output == *'grep (#3)'* ]]
+    done
+    each_threads 7 'head -c 600K /dev/zero | "$LEAT" $THREADS --memory=4M flush --time=1d : grep 1 : gzip -6 : null'
+}
+
+@test "memory that never comes is waited for while a source is idle, and no longer" {
+    each_threads 7 'sleep 0.2 | "$LEAT" $THREADS --memory=4M concat [ zero -n 600K ] [ read ] : grep 1 : gzip -6 : null'
+}
