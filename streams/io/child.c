@@ -164,9 +164,12 @@ static void kill_hard(struct leat_child *c)
     signal_child(c, SIGKILL);
 }
 
-void leat_child_kill(struct leat_child *c)
+void leat_child_kill(struct leat_child *c, bool holds_pipe)
 {
-    if (atomic_load(&c->killed) || leat_child_look(c) != LEAT_CHILD_RUNS)
+    enum leat_child_state state = leat_child_look(c);
+
+    if (atomic_load(&c->killed) || state == LEAT_CHILD_FAILED ||
+        (state == LEAT_CHILD_ENDED_WELL && !holds_pipe))
         return;
     atomic_store(&c->killed, true);
     terminate(c);

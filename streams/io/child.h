@@ -41,9 +41,11 @@ enum leat_child_state {
 int leat_child_start(struct leat_stage *stage, struct leat_child *child, char *const *argv, int in,
                      int out);
 enum leat_child_state leat_child_look(const struct leat_child *child);
-/* leat_child_kill - SIGTERM, and SIGKILL after the grace time: whoever waits for the child sees to
- * that. No effect on one that has ended. */
-void leat_child_kill(struct leat_child *child);
+/* leat_child_kill - send SIGTERM, and SIGKILL after the grace time: the stage that waits for the child
+ * sends that. A child that has ended well may have left others of its group at work: they are ended if
+ * the pipe to or from the child is still open (`holds_pipe`). No effect on a child that has failed:
+ * leat_child_end ends its group. */
+void leat_child_kill(struct leat_child *child, bool holds_pipe);
 /* leat_child_end - reap the child. If it failed or was killed, also the rest of its group is gone
  * after that. Returns LEAT_END; LEAT_WAIT: it was asked of the stage; or the failure that its status
  * is, and LEAT_ECANCELLED if it was killed. */

@@ -140,7 +140,7 @@ static int giver_watch(struct leat_stage *s, struct exec *e)
 static void stop_giving(struct exec *e, enum leat_stop why)
 {
     if (why == LEAT_STOP_ABORT)
-        leat_child_kill(&e->child);
+        leat_child_kill(&e->child, e->from.fd >= 0);
     else
         atomic_store(&e->child.unwanted, true);
     (void)leat_fd_close(&e->from); /* was only read: the child learns by SIGPIPE */
@@ -263,7 +263,7 @@ static void taker_stop(struct leat_stage *s, enum leat_stop why)
     struct exec *e = leat_state(s);
 
     if (why == LEAT_STOP_ABORT)
-        leat_child_kill(&e->child);
+        leat_child_kill(&e->child, e->to.fd >= 0);
     (void)leat_fd_close(&e->to); /* killed first: it must not take this for a good end */
 }
 
@@ -377,7 +377,8 @@ const struct leat_stage_type leat_stage_exec = {
         "command's output has closed it, as in a shell's pipeline.\n\n"
         "If the pipeline fails or is stopped, the command gets SIGTERM, and SIGKILL two seconds later. "
         "Where there is no controlling terminal (cron, a service, setsid), each command leads a process "
-        "group of its own, and the signals go to all processes of the group. On a terminal the command "
+        "group of its own, and the signals go to all processes of the group, also when the command itself has "
+        "ended well and others of the group still have its pipe. On a terminal the command "
         "stays in the group of leat, so that Ctrl-C and Ctrl-Z reach it and it may ask for a password; "
         "then the signals go to the command alone. A signal that leat was started with as ignored, as by "
         "nohup, the command ignores, too.",

@@ -10,7 +10,7 @@ setup_file() {
     export FAIL='until test -e started; do sleep 0.02; done; exit 3'
 }
 
-# child KIND - the shell text of a child; none of them ends by itself but `dead`.
+# child KIND - the shell text of a child; none but `leader` and `dead` ends by itself.
 child() {
     case $1 in
     shell) echo ': >started; sleep 600; true' ;;
@@ -21,6 +21,8 @@ child() {
     closes-out) echo 'exec >&-; : >started; exec sleep 600' ;;
     # Only the daemon is still there, in a session of its own, and holds the pipes.
     daemon) echo 'exec 3<&0; setsid sleep 600 <&3 & echo $! >daemon; : >started; exec sleep 600' ;;
+    # Only the others of its group are still there, and hold the pipes: its own end was good.
+    leader) echo 'exec 3<&0; sleep 600 <&3 & : >started; exit 0' ;;
     dead) echo ': >started; exit 3' ;;
     esac
 }
@@ -97,9 +99,10 @@ one() {
 # place NAME EVENT... - every kind of child there.
 place() {
     local kind event n=0
-    for kind in shell deaf full stopped closes-in closes-out daemon dead; do
+    for kind in shell deaf full stopped closes-in closes-out daemon leader dead; do
         for event in "${@:2}"; do
             case $kind/$event in
+            leader/downstream) continue ;; # its output is closed first: the others learn by SIGPIPE
             closes-in/upstream) continue ;; # it has all it wants: the status upstream does not count
             dead/signal | dead/timeout) continue ;; # either may be first
             esac
