@@ -143,7 +143,7 @@ static int look(const struct outfile *f, struct stat *ret_info, bool *ret_ours)
         return errno == ENOENT ? 0 : errno;
     }
     if (!S_ISREG(ret_info->st_mode))
-        return S_ISDIR(ret_info->st_mode) ? EISDIR : 0;
+        return S_ISDIR(ret_info->st_mode) ? EISDIR : S_ISSOCK(ret_info->st_mode) ? ENXIO : 0;
     return look_inside(f, ret_ours);
 }
 

@@ -15,15 +15,20 @@
 
 int leat_outfile_open_stream(struct leat_stage *s, struct leat_outfile *f)
 {
-    int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), r;
+    int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), r = fd < 0 ? errno : 0;
+    struct stat info;
 
-    if (fd < 0 && errno == ENXIO) {
-        f->fifo_pending = true;
-        return 0;
-    }
     f->fifo_pending = false;
-    if (fd < 0)
-        return leat_fail_errno(s, errno, "%s", f->shown);
+    if (r == ENXIO && stat(f->path, &info) == 0) {
+        f->fifo_pending = S_ISFIFO(info.st_mode);
+        if (f->fifo_pending)
+            return 0;
+        if (S_ISSOCK(info.st_mode))
+            return leat_fail(s, LEAT_EIO, "%s: is a socket, which cannot be opened as a file",
+                             f->shown);
+    }
+    if (r != 0)
+        return leat_fail_errno(s, r, "%s", f->shown);
     r = leat_fd_own(&f->fd, fd);
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
