@@ -217,9 +217,9 @@ int writer_done(struct writer *writer);
 
 /* die_by - end as the signal would have ended us: a shell's loop stops too. */
 _Noreturn void die_by(int signal_number);
-/* die_soon - it was asked to end, or its time is over: the last messages do not keep it if nobody reads
- * them. It ends by the signal, or if that is 0 with the status. */
-void die_soon(int signal_number, int status);
+/* die_soon - it was asked to end, or its time is over: the last messages do not keep it for longer than
+ * `ms` if nobody reads them. It ends by the signal, or if that is 0 with the status. */
+void die_soon(int signal_number, int status, unsigned ms);
 
 /* --- meter.c: rate and time left, from positions ---------------------------------------------- */
 

@@ -7,8 +7,6 @@
 
 #include "cmd.h"
 
-#define LAST_WORDS_US 250000
-
 static volatile sig_atomic_t soon_number, soon_status;
 
 _Noreturn void die_by(int number)
@@ -31,9 +29,9 @@ static void on_alarm(int number)
     _exit(soon_status);
 }
 
-void die_soon(int number, int status)
+void die_soon(int number, int status, unsigned ms)
 {
-    struct itimerval when = {.it_value = {.tv_usec = LAST_WORDS_US}};
+    struct itimerval when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}};
 
     soon_number = number;
     soon_status = status;

@@ -17,7 +17,9 @@
 #include "cmd.h"
 
 #define GROUP_SIGNAL_MS 100u
-#define GRACE_MS 3000u /* a child that is deaf to SIGTERM is gone by then */
+#define LAST_WORDS_MS 250u   /* for standard error that nobody reads */
+#define LAST_FILES_MS 10000u /* for the report and the trace, which may be large */
+#define GRACE_MS 3000u       /* a child that is deaf to SIGTERM is gone by then */
 
 /* Those that end a process and do not tell of a fault in it. */
 static const struct {
@@ -181,6 +183,13 @@ static bool stdout_is_gone(void)
     return poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
 }
 
+/* A run that was stopped ends in any case, also if a write hangs. */
+static void end_within(const struct run *run, const struct leat_error *error, unsigned ms)
+{
+    if (run->signal > 0 || (error && error->code == LEAT_ETIMEDOUT))
+        die_soon(run->signal, leat_exit_status(LEAT_ETIMEDOUT), ms);
+}
+
 /* Say how it ended. Returns the exit status, or ends by the signal that it ended by. */
 static int finish(struct run *run, const struct job *job, int started)
 {
@@ -188,17 +197,17 @@ static int finish(struct run *run, const struct job *job, int started)
     struct leat_error own = {.code = started};
     int status, number = 0, side_status;
 
-    if (run->signal > 0 || (error && error->code == LEAT_ETIMEDOUT))
-        die_soon(run->signal, leat_exit_status(LEAT_ETIMEDOUT));
+    end_within(run, error, LAST_WORDS_MS);
     progress_end(&run->progress);
     run->watch.log_error = writer_done(&run->err);
     if (!error && started < 0)
         error = &own;
     side_status = stats_write(run->config, job, error != NULL);
+    end_within(run, error, LAST_FILES_MS);
     status = watch_end(&run->watch, error);
     side_status = status != 0 ? status : side_status;
-    if (!error || error->code != LEAT_EPIPE)
-        warn(run, job);
+    end_within(run, error, LAST_WORDS_MS);
+    warn(run, job);
     if (!error)
         return side_status;
     status = leat_exit_status(error->code);

@@ -60,17 +60,22 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Under the lock. Signals are for the thread of the loop. */
+/* Under the lock. Signals are for the thread of the loop. Text that is left out for want of a thread is
+ * an error of the log. */
 static bool start(struct writer *w)
 {
     sigset_t all, old;
+    int error;
 
     if (w->started)
         return true;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    w->started = pthread_create(&w->thread, NULL, run, w) == 0;
+    error = pthread_create(&w->thread, NULL, run, w);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    w->started = error == 0;
+    if (error != 0)
+        w->error = error;
     return w->started;
 }
 

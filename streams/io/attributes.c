@@ -104,11 +104,17 @@ static mode_t narrow(mode_t mode, const struct value *acl, bool same_group)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* The owner cannot be set: not by us, or not in this file system, such as one of FUSE. */
+static bool is_not_allowed(int err)
+{
+    return err == EPERM || err == EACCES || err == EINVAL || err == ENOSYS || err == EOPNOTSUPP;
+}
+
 /* Owner and group, where we may say so. Returns 0 or -errno. */
 static int copy_owner(const struct stat *old, int fd, struct stat *ret_new)
 {
     bool refused = fchown(fd, old->st_uid, old->st_gid) < 0 &&
-                   fchown(fd, (uid_t)-1, old->st_gid) < 0 && errno != EPERM && errno != EINVAL;
+                   fchown(fd, (uid_t)-1, old->st_gid) < 0 && !is_not_allowed(errno);
 
     return refused || fstat(fd, ret_new) < 0 ? -errno : 0;
 }

@@ -9,11 +9,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAKE_TRIES 100u
 #define PLACE_TRIES 10u /* somebody else makes and removes the name all the time */
 #define PROC_FD_SIZE 32u
+#define SECOND_NS 1000000000L
+#define DISCARD_WAIT_NS 200000000L
 
 int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, const char *path)
 {
@@ -524,9 +527,25 @@ int leat_draft_keep(struct leat_draft *d, const char *name, bool replace)
     return r;
 }
 
+/* A thread that waits for a slow file system may hold the lock; whoever discards wants to end at once. */
+static bool lock_soon(pthread_mutex_t *lock)
+{
+    struct timespec until;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &until) < 0)
+        return false;
+    until.tv_nsec += DISCARD_WAIT_NS;
+    if (until.tv_nsec >= SECOND_NS) {
+        until.tv_nsec -= SECOND_NS;
+        until.tv_sec++;
+    }
+    return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 void leat_drafts_discard(struct leat_directories *ds)
 {
-    pthread_mutex_lock(&ds->lock);
+    if (!lock_soon(&ds->lock))
+        return; /* the next run that writes the names removes what is left */
     for (const struct leat_draft *d = ds->named; d; d = d->next)
         if (d->directory->fd >= 0 && is_ours(d, d->directory->fd, d->temp))
             (void)unlinkat(d->directory->fd, d->temp, 0); /* or the next run does it */

@@ -294,6 +294,25 @@ setup() {
     leat read log : write - | cmp - log
 }
 
+@test "a socket as an output is an error at once" {
+    needs python3
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("sock")'
+    run -1 leat zero : head -c 9 : write sock
+    has 'sock: is a socket'
+    run -1 leat --report=sock zero : head -c 9 : null
+    has '--report=sock'
+}
+
+@test "bytes that stay in a file are told of also when the reader of standard output has gone" {
+    mkfifo out
+    # The reader adds to the same file, so that the run cannot cut it back.
+    { wait_for test -s added && echo other >>added; } <out &
+    run -141 bounded sh -c '"$LEAT" zero : tee [ head -c 9 : write -a added ] : write - >out'
+    wait
+    has 'added: others have written to it meanwhile'
+    [ "$(wc -c <added)" = 15 ]
+}
+
 @test "write to a full device is an error" {
     run -1 leat read log : write /dev/full
     has 'write (#2)'
