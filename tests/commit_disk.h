@@ -33,6 +33,7 @@ static struct {
     unsigned step;           /* calls so far */
     unsigned fail_at, fails; /* this one fails, and so many after it; 0: none */
     int error;               /* with this one */
+    bool done;               /* it does its work all the same: the answer is lost */
     unsigned kill_at;        /* before this one the process is killed; 0: never */
     const char *kind;        /* only calls of this kind count; NULL: all */
     const char *always;      /* all calls of this kind fail, too; NULL: none */
@@ -63,6 +64,12 @@ static inline bool step(const char *call, const char *name)
     disk.failed = call;
     errno = disk.error;
     return true;
+}
+
+/* The result of a call that was done and says that it has failed. */
+static inline int deny(int result)
+{
+    return result < 0 ? -1 : lacks(disk.error);
 }
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
@@ -104,24 +111,32 @@ int __wrap_linkat(int from_at, const char *from, int to_at, const char *to, int 
 {
     if ((disk.lacks & NO_LINKS) && from_at != AT_FDCWD)
         return lacks(EPERM);
-    return step("link", to) ? -1 : __real_linkat(from_at, from, to_at, to, flags);
+    if (step("link", to))
+        return disk.done ? deny(__real_linkat(from_at, from, to_at, to, flags)) : -1;
+    return __real_linkat(from_at, from, to_at, to, flags);
 }
 
 int __wrap_renameat(int from_at, const char *from, int to_at, const char *to)
 {
-    return step("rename", to) ? -1 : __real_renameat(from_at, from, to_at, to);
+    if (step("rename", to))
+        return disk.done ? deny(__real_renameat(from_at, from, to_at, to)) : -1;
+    return __real_renameat(from_at, from, to_at, to);
 }
 
 int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
 {
     if (disk.lacks & (flags == RENAME_EXCHANGE ? NO_EXCHANGE : NO_NOREPLACE))
         return lacks(EINVAL);
-    return step("rename2", to) ? -1 : __real_renameat2(from_at, from, to_at, to, flags);
+    if (step("rename2", to))
+        return disk.done ? deny(__real_renameat2(from_at, from, to_at, to, flags)) : -1;
+    return __real_renameat2(from_at, from, to_at, to, flags);
 }
 
 int __wrap_unlinkat(int at, const char *path, int flags)
 {
-    return step("unlink", path) ? -1 : __real_unlinkat(at, path, flags);
+    if (step("unlink", path))
+        return disk.done ? deny(__real_unlinkat(at, path, flags)) : -1;
+    return __real_unlinkat(at, path, flags);
 }
 
 int __wrap_flock(int fd, int operation)

@@ -40,6 +40,91 @@ TEST(test_a_temporary_that_cannot_be_removed_is_told)
     ASSERT_STR_HAS(warnings, name);
 }
 
+/* --- answers that are lost -------------------------------------------------------------------- */
+
+static bool is_new(const char *name)
+{
+    struct stat info;
+
+    return stat(path_of(name), &info) == 0 && info.st_size == 10;
+}
+
+/* Returns false if there was no such step. */
+static bool lose_answer(const char *kind, unsigned k, bool old)
+{
+    static const char *const names[] = {"a", "b"};
+    int code;
+
+    for (size_t i = 0; i < 2; i++) {
+        (void)unlink(path_of(names[i]));
+        if (old)
+            write_file(names[i], OLD);
+    }
+    disk.kind = kind;
+    disk.fail_at = k;
+    code = run_here("zero : head -c 10 : tee [ write @/a ] : write @/b", old, &error, warnings);
+    disk.fail_at = 0;
+    if (!disk.failed)
+        return false;
+    if (code != 0)
+        FAIL("%s", error.text);
+    for (size_t i = 0; i < 2; i++)
+        if (!is_new(names[i]))
+            FAIL("%s is not the new file", names[i]);
+    ASSERT_STREQ(warnings, "");
+    ASSERT_EQ(temporaries(NULL), 0);
+    return true;
+}
+
+/* A server renames, and the client is told that it has failed, or the error of the second try. */
+TEST(test_a_step_that_was_done_has_not_failed_whatever_is_said)
+{
+    static const char *const kinds[] = {"link", "rename", "rename2", "unlink"};
+    static const int errors[] = {ETIMEDOUT, EEXIST, ENOENT};
+    unsigned n = 0;
+
+    disk.done = true;
+    for (unsigned i = 0; i < 4 * 3 * 2; i++)
+        for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+            unsigned k = 1;
+
+            disk.error = errors[i / 4 % 3];
+            test_context("lacks %u, %s, %s", disk.lacks, kinds[i % 4], strerror(disk.error));
+            while (lose_answer(kinds[i % 4], k, i >= 12))
+                k++;
+            n += k - 1;
+        }
+    ASSERT_GT(n, 100);
+}
+
+/* The way back, too: the directory cannot be synced, and the answer to each rename is lost. */
+TEST(test_outputs_are_taken_back_whatever_is_said)
+{
+    static const char *const kinds[] = {"link", "rename", "rename2", "unlink"};
+
+    disk.done = true;
+    disk.error = EIO;
+    for (unsigned i = 0; i < 4 * 2; i++)
+        for (disk.lacks = 0; disk.lacks < LACKS_ALL; disk.lacks++) {
+            test_context("lacks %u, %s", disk.lacks, kinds[i % 4]);
+            (void)unlink(path_of("a"));
+            if (i >= 4)
+                write_file("a", OLD);
+            disk.always = kinds[i % 4];
+            disk.kind = "sync";
+            disk.fail_at = 2;
+            ASSERT_EQ(
+                run_here("zero : head -c 10 : tee [ null ] : write @/a", i >= 4, &error, warnings),
+                LEAT_EIO);
+            ASSERT_STR_HAS(error.text, "cannot sync the directory");
+            if (i < 4)
+                ASSERT(!is_there("a"));
+            else if (!(disk.lacks & NO_EXCHANGE) || !(disk.lacks & NO_LINKS))
+                ASSERT(holds("a", OLD)); /* else there is no way to keep it */
+            ASSERT_EQ(temporaries(NULL), 0);
+        }
+}
+
 /* --- who else is there ------------------------------------------------------------------------ */
 
 static const char *meddle_name;

@@ -81,18 +81,39 @@ void leat_draft_done(struct leat_draft *d)
         become(d, LEAT_DRAFT_NONE);
     free(d->name);
     free(d->temp);
+    free(d->left);
     *d = (struct leat_draft){.fd = -1};
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* Is the file of this name the draft? */
-static bool is_ours(const struct leat_draft *d, int at, const char *name)
+static bool is_same(const struct leat_inode *a, const struct leat_inode *b)
+{
+    return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* Returns 0 or -errno. */
+static int find_inode(int at, const char *name, struct leat_inode *ret)
 {
     struct stat info;
 
-    return fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == d->dev &&
-           info.st_ino == d->ino;
+    if (fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    *ret = (struct leat_inode){.dev = info.st_dev, .ino = info.st_ino};
+    return 0;
+}
+
+static bool is_inode(int at, const char *name, const struct leat_inode *inode)
+{
+    struct leat_inode found = {0};
+
+    return find_inode(at, name, &found) == 0 && is_same(&found, inode);
+}
+
+/* Is the file of this name the draft? */
+static bool is_ours(const struct leat_draft *d, int at, const char *name)
+{
+    return is_inode(at, name, &d->inode);
 }
 
 /* Returns 0, -errno, or LEAT_DRAFT_OTHER. */
@@ -116,9 +137,36 @@ static bool lacks_links(int err)
     return err == EPERM || err == EOPNOTSUPP || err == ENOSYS || err == EMLINK;
 }
 
-static int renamed(int at, const char *from, const char *to)
+/* What a call says that was to give the file this name. It is wrong if the file has the name now: the
+ * call was done, and the answer of a server was lost, or is one to the same request sent again. */
+static int named(int at, const char *name, const struct leat_inode *inode, int r)
 {
-    return renameat(at, from, at, to) < 0 ? -errno : 0;
+    int error = errno;
+
+    if (r < 0 && is_inode(at, name, inode))
+        return 0;
+    return r < 0 ? -error : 0;
+}
+
+static int renamed(int at, const char *from, const char *to, const struct leat_inode *inode)
+{
+    return named(at, to, inode, renameat(at, from, at, to));
+}
+
+static int linked(int at, const char *from, const char *to, const struct leat_inode *inode)
+{
+    return named(at, to, inode, linkat(at, from, at, to, 0));
+}
+
+/* Returns 0 or -errno. */
+static int removed(int at, const char *name, const struct leat_inode *inode)
+{
+    int error;
+
+    if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    error = errno;
+    return is_inode(at, name, inode) || check_regular(at, name) != -ENOENT ? -error : 0;
 }
 
 static void proc_path(char *path, int fd)
@@ -132,7 +180,7 @@ static int link_unnamed(const struct leat_draft *d, int at, const char *name)
     char path[PROC_FD_SIZE];
 
     proc_path(path, d->fd);
-    return linkat(AT_FDCWD, path, at, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+    return named(at, name, &d->inode, linkat(AT_FDCWD, path, at, name, AT_SYMLINK_FOLLOW));
 }
 
 static int new_temp(struct leat_draft *d, bool old, char **ret)
@@ -156,9 +204,15 @@ static int note_inode(struct leat_draft *d, int fd)
 
     if (fstat(fd, &info) < 0)
         return -errno;
-    d->dev = info.st_dev;
-    d->ino = info.st_ino;
+    d->inode = (struct leat_inode){.dev = info.st_dev, .ino = info.st_ino};
     return 0;
+}
+
+static bool is_followed(const char *path, const struct leat_inode *inode)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && info.st_dev == inode->dev && info.st_ino == inode->ino;
 }
 
 /* Its name is given through /proc, so that must be there. Returns a descriptor or -errno. */
@@ -166,13 +220,12 @@ static int make_unnamed(struct leat_draft *d, int at, mode_t mode)
 {
     int fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode), r;
     char path[PROC_FD_SIZE];
-    struct stat info;
 
     if (fd < 0)
         return -errno;
     proc_path(path, fd);
     r = note_inode(d, fd);
-    if (r == 0 && (stat(path, &info) < 0 || info.st_dev != d->dev || info.st_ino != d->ino))
+    if (r == 0 && !is_followed(path, &d->inode))
         r = -ENOSYS;
     if (r == 0)
         r = lock_draft(fd);
@@ -261,25 +314,25 @@ static int place_after_look(struct leat_draft *d, int at)
 
     if (fstatat(at, d->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
         return -EEXIST;
-    return errno == ENOENT ? renamed(at, d->temp, d->name) : -errno;
+    return errno == ENOENT ? renamed(at, d->temp, d->name, &d->inode) : -errno;
 }
 
 /* Returns 0, -errno (EEXIST: the name is taken), or LEAT_DRAFT_LOST. */
 static int place_new(struct leat_draft *d, int at)
 {
+    int r;
+
     if (d->state == LEAT_DRAFT_UNNAMED)
         return link_unnamed(d, at, d->name);
     if (!is_ours(d, at, d->temp))
         return LEAT_DRAFT_LOST;
-    if (renameat2(at, d->temp, at, d->name, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (!lacks_rename_flags(errno))
-        return -errno;
-    if (linkat(at, d->temp, at, d->name, 0) == 0) {
+    r = named(at, d->name, &d->inode, renameat2(at, d->temp, at, d->name, RENAME_NOREPLACE));
+    if (r == 0 || !lacks_rename_flags(-r))
+        return r;
+    r = linked(at, d->temp, d->name, &d->inode);
+    if (r == 0)
         (void)unlinkat(at, d->temp, 0); /* or the next run does it: nobody has a lock on it */
-        return 0;
-    }
-    return lacks_links(errno) ? place_after_look(d, at) : -errno;
+    return lacks_links(-r) ? place_after_look(d, at) : r;
 }
 
 /* --- in place of a file ----------------------------------------------------------------------- */
@@ -291,7 +344,8 @@ static int name_for_exchange(struct leat_draft *d, int at)
     int r = new_temp(d, true, &name);
 
     if (r == 0)
-        r = d->state == LEAT_DRAFT_UNNAMED ? link_unnamed(d, at, name) : renamed(at, d->temp, name);
+        r = d->state == LEAT_DRAFT_UNNAMED ? link_unnamed(d, at, name)
+                                           : renamed(at, d->temp, name, &d->inode);
     if (r < 0) {
         free(name);
         return r;
@@ -301,9 +355,9 @@ static int name_for_exchange(struct leat_draft *d, int at)
     return 0;
 }
 
-static int exchange(int at, const char *a, const char *b)
+static int exchange(const struct leat_draft *d, int at)
 {
-    return renameat2(at, a, at, b, RENAME_EXCHANGE) < 0 ? -errno : 0;
+    return named(at, d->name, &d->inode, renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE));
 }
 
 /* The exchange takes whatever has the name: a directory, which may have come meanwhile, goes back. */
@@ -312,10 +366,10 @@ static int check_exchanged(struct leat_draft *d, int at)
     int r = check_regular(at, d->temp);
 
     if (r != LEAT_DRAFT_OTHER) {
-        d->has_old = true;
+        d->has_old = find_inode(at, d->temp, &d->old) == 0; /* or somebody has removed it */
         return 0;
     }
-    if (exchange(at, d->temp, d->name) < 0) {
+    if (renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE) < 0 && is_ours(d, at, d->name)) {
         become(d, LEAT_DRAFT_PLACED); /* and the other one is under the temporary name */
         d->has_old = true;
     }
@@ -332,10 +386,12 @@ static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, boo
     *ret_old = NULL;
     if (r < 0)
         return r;
-    r = linkat(at, d->name, at, old, 0) < 0 ? -errno : 0;
+    r = find_inode(at, d->name, &d->old);
+    if (r == 0)
+        r = linked(at, d->name, old, &d->old);
     if (r < 0 && lacks_links(-r)) {
         *ret_aside = !last;
-        r = last ? 0 : renamed(at, d->name, old);
+        r = last ? 0 : renamed(at, d->name, old, &d->old);
         if (last) {
             free(old);
             return 0;
@@ -349,13 +405,25 @@ static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, boo
     return 0;
 }
 
-/* After a failure: the old file has its own name only, or again. */
-static void put_aside_back(int at, const char *name, const char *old, bool aside)
+/* After a failure: the old file has its own name only, or again. It stays as `left` if it is not sure
+ * what has the name, or if that is the draft. Takes the name. */
+static void put_aside_back(struct leat_draft *d, int at, char *old, bool aside)
 {
-    if (aside)
-        (void)renamed(at, old, name); /* the failure is told; the file is still there as it is */
-    else
-        (void)unlinkat(at, old, 0);
+    struct leat_inode now;
+    int r = find_inode(at, d->name, &now);
+    bool is_draft = r == 0 && is_same(&now, &d->inode);
+
+    if (aside && (r == -ENOENT || is_draft)) {
+        r = renamed(at, old, d->name, &d->old);
+        is_draft = r < 0;
+    }
+    if (r == 0 && !is_draft && (!aside || is_inode(at, d->name, &d->old))) {
+        (void)unlinkat(at, old, 0); /* a second name, or none: a later run does it */
+        free(old);
+        return;
+    }
+    free(d->left);
+    d->left = old;
 }
 
 /* Without an exchange. */
@@ -370,13 +438,14 @@ static int rename_over(struct leat_draft *d, int at, bool last)
     if (r != 0)
         return r;
     if (old)
-        r = check_regular(at, old); /* it may have changed since */
+        r = find_inode(at, old, &d->old); /* it may have changed since */
+    if (old && r == 0)
+        r = check_regular(at, old);
     if (r == 0)
-        r = renamed(at, d->temp, d->name);
+        r = renamed(at, d->temp, d->name, &d->inode);
     if (r != 0) {
         if (old)
-            put_aside_back(at, d->name, old, aside);
-        free(old);
+            put_aside_back(d, at, old, aside);
         return r;
     }
     set_temp(d, old);
@@ -394,7 +463,7 @@ static int replace_old(struct leat_draft *d, int at, bool last)
         r = name_for_exchange(d, at);
     if (r != 0)
         return r;
-    r = exchange(at, d->temp, d->name);
+    r = exchange(d, at);
     if (r == 0)
         return check_exchanged(d, at);
     return lacks_rename_flags(-r) ? rename_over(d, at, last) : r;
@@ -433,9 +502,9 @@ static int take_back(struct leat_draft *d, int at)
     if (!ours && (d->has_old || check_regular(at, d->name) != -ENOENT))
         return LEAT_DRAFT_LOST; /* somebody has put another file there: it is theirs */
     if (d->has_old)
-        r = renamed(at, d->temp, d->name);
+        r = renamed(at, d->temp, d->name, &d->old);
     else
-        r = ours && unlinkat(at, d->name, 0) < 0 ? -errno : 0;
+        r = ours ? removed(at, d->name, &d->inode) : 0;
     if (r == 0)
         d->has_old = false;
     return r;
@@ -469,8 +538,8 @@ int leat_draft_settle(struct leat_draft *d)
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
         return at;
-    if (d->has_old && unlinkat(at, d->temp, 0) < 0 && errno != ENOENT)
-        r = -errno;
+    if (d->has_old && is_inode(at, d->temp, &d->old))
+        r = removed(at, d->temp, &d->old);
     d->has_old = r < 0;
     leat_stales_remove(&d->directory->stale, at, d->name, true);
     leat_directory_unpin(d->directories, d->directory);
@@ -478,11 +547,11 @@ int leat_draft_settle(struct leat_draft *d)
 }
 
 /* Where the file system cannot refuse to replace, the look before has to do. */
-static int rename_to_new(int at, const char *from, const char *to)
+static int rename_to_new(const struct leat_draft *d, int at, const char *to)
 {
-    if (renameat2(at, from, at, to, RENAME_NOREPLACE) == 0)
-        return 0;
-    return lacks_rename_flags(errno) ? renamed(at, from, to) : -errno;
+    int r = named(at, to, &d->inode, renameat2(at, d->temp, at, to, RENAME_NOREPLACE));
+
+    return lacks_rename_flags(-r) ? renamed(at, d->temp, to, &d->inode) : r;
 }
 
 static int keep(struct leat_draft *d, int at, const char *name, bool replace)
@@ -498,7 +567,7 @@ static int keep(struct leat_draft *d, int at, const char *name, bool replace)
             return LEAT_DRAFT_LOST;
         if (replace)
             (void)unlinkat(at, name, 0); /* if it stays, the link says so */
-        return linkat(at, d->name, at, name, 0) < 0 ? -errno : 0;
+        return linked(at, d->name, name, &d->inode);
     }
     if (d->state == LEAT_DRAFT_UNNAMED) {
         r = name_for_exchange(d, at);
@@ -507,7 +576,7 @@ static int keep(struct leat_draft *d, int at, const char *name, bool replace)
     }
     if (!is_ours(d, at, d->temp))
         return LEAT_DRAFT_LOST;
-    r = replace ? renamed(at, d->temp, name) : rename_to_new(at, d->temp, name);
+    r = replace ? renamed(at, d->temp, name, &d->inode) : rename_to_new(d, at, name);
     if (r == 0)
         become(d, LEAT_DRAFT_NONE);
     return r;
@@ -560,8 +629,8 @@ int leat_draft_drop(struct leat_draft *d)
         at = leat_directory_pin(d->directories, d->directory);
         if (at < 0)
             return at;
-        if (is_ours(d, at, d->temp) && unlinkat(at, d->temp, 0) < 0)
-            r = -errno;
+        if (is_ours(d, at, d->temp))
+            r = removed(at, d->temp, &d->inode);
         leat_directory_unpin(d->directories, d->directory);
     }
     if (d->state != LEAT_DRAFT_PLACED && r == 0)

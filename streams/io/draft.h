@@ -14,6 +14,10 @@
  * A kill at any point leaves the whole new file, or the whole old one, under the name (where neither
  * an exchange nor links are known: or no file, and the old one beside it), and at most temporaries,
  * which the next run that writes the same name removes: see stale.h.
+ *
+ * A network file system may say of a step that was done that it has failed, as the answer was lost.
+ * After each failure the file that has the name now decides, and an old file is only removed if the
+ * name has it still.
  */
 #ifndef LEAT_DRAFT_H
 #define LEAT_DRAFT_H
@@ -34,15 +38,20 @@ enum {
     LEAT_DRAFT_NO_WAY,    /* the file system has no way to keep the old file */
 };
 
+struct leat_inode {
+    dev_t dev;
+    ino_t ino;
+};
+
 /* All zero: none. The names are in the directory. */
 struct leat_draft {
     struct leat_directories *directories;
     struct leat_directory *directory;
     enum leat_draft_state state;
     int fd; /* while it is open; the caller's */
-    dev_t dev;
-    ino_t ino;
+    struct leat_inode inode, old;
     char *name, *temp; /* temp: the draft's, before it is placed; the old file's, after */
+    char *left;        /* the old file's other name after a place that failed; NULL: none */
     bool has_old;      /* temp has what was replaced */
     bool lost_old;     /* it was replaced, and could not be kept */
     struct leat_draft *prev, *next; /* of all that have a temporary name */
@@ -59,7 +68,8 @@ int leat_draft_make(struct leat_draft *draft, mode_t mode);
 int leat_draft_let_go(struct leat_draft *draft);
 /* leat_draft_place - under its name. `replace`: a regular file that is there is replaced; `last`: no
  * step that can fail follows, so that an old file need not be kept at any price.
- * Returns 0, -errno (EEXIST: there is a file), or LEAT_DRAFT_*. */
+ * Returns 0, -errno (EEXIST: there is a file), or LEAT_DRAFT_*; after a failure the old file may also be
+ * kept as `left`, or as `temp` if has_old says so. */
 int leat_draft_place(struct leat_draft *draft, bool replace, bool last);
 /* leat_draft_take_back - after place: what was there before, is again. Returns 0, -errno, or
  * LEAT_DRAFT_*; then the old file is kept as `temp` if has_old says so. */

@@ -14,6 +14,9 @@
 
 static int failed_place(struct leat_stage *s, const struct leat_outfile *f, int r)
 {
+    if (f->draft.left)
+        leat_warn(f->pipeline, f->info, "%s: what was there is still in %s%s", f->shown,
+                  f->draft.directory->path, f->draft.left);
     if (r < 0)
         return leat_fail_errno(s, -r, "cannot put %s in its place", f->shown);
     if (r == LEAT_DRAFT_LOST)
