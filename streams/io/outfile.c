@@ -245,6 +245,8 @@ int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
 {
     int r = f->kind == LEAT_OUTFILE_REPLACE ? copy_attributes(s, f) : 0;
 
+    if (f->kind == LEAT_OUTFILE_APPEND)
+        r = leat_outfile_check_named(s, f);
     if (r == 0)
         r = sync_file(s, f);
     if (r == 0 && f->writeback_error != 0)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,10 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
         r = leat_draft_place(&f->draft, f->options.force, last);
     if (r != 0)
         return failed_place(s, f, r);
+    if (f->kind == LEAT_OUTFILE_APPEND)
+        r = leat_outfile_check_named(s, f);
+    if (r != 0)
+        return r;
     f->committed = true;
     if (f->kind == LEAT_OUTFILE_REPLACE)
         (void)leat_fd_close(&f->fd); /* prepare has asked */
@@ -108,14 +113,33 @@ static bool is_named(const struct leat_outfile *f, const struct stat *info)
     return is;
 }
 
-/* A file that was not there goes again. Returns 0 or -errno. */
+/* A file that another process has removed, or replaced, has no name any more. It may still have one that
+ * we do not know, as after a log was rotated: that is no loss. */
+int leat_outfile_check_named(struct leat_stage *s, const struct leat_outfile *f)
+{
+    struct stat info;
+
+    if (!f->fd.is_regular)
+        return 0;
+    if (fstat(f->fd.fd, &info) < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    if (info.st_nlink > 0)
+        return 0;
+    return leat_fail(s, LEAT_EIO, "%s: has been removed or replaced while it was appended to",
+                     f->shown);
+}
+
+/* A file that was not there goes again, but not while another run appends to it. Returns 0 or -errno. */
 static int remove_created(const struct leat_outfile *f)
 {
     int at = leat_directory_pin(f->draft.directories, f->draft.directory), r;
 
     if (at < 0)
         return at;
-    r = unlinkat(at, f->draft.name, 0) < 0 ? -errno : 0;
+    if (flock(f->fd.fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        r = ftruncate(f->fd.fd, 0) < 0 ? -errno : 0;
+    else
+        r = unlinkat(at, f->draft.name, 0) < 0 ? -errno : 0;
     leat_directory_unpin(f->draft.directories, f->draft.directory);
     return r;
 }

@@ -36,6 +36,8 @@ struct leat_outfile {
 
 /* leat_outfile_open_stream - open what is no regular file; a FIFO that nobody reads is pending then. */
 int leat_outfile_open_stream(struct leat_stage *stage, struct leat_outfile *file);
+/* leat_outfile_check_named - of an append: does the file still have a name? Returns 0, or fails. */
+int leat_outfile_check_named(struct leat_stage *stage, const struct leat_outfile *file);
 /* leat_outfile_drain - the buffer of --direct to the file, when it is full or this is all. Returns 0 or
  * -errno. */
 int leat_outfile_drain(struct leat_outfile *file, bool last);

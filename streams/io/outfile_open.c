@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,9 @@ static int open_at_end(struct leat_outfile *f)
             fd = openat(at, f->draft.name, flags | O_CREAT | O_EXCL, 0666);
     } while (fd < 0 && f->created && errno == EEXIST);
     r = fd < 0 ? -errno : fd;
+    if (fd >= 0)
+        (void)flock(fd,
+                    LOCK_SH | LOCK_NB); /* a run that fails sees that it must not remove the file */
     leat_directory_unpin(f->draft.directories, f->draft.directory);
     return r;
 }

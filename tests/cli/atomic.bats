@@ -152,3 +152,45 @@ fails() {
     gzip -dc same.gz | cmp - log
     only log log.gz same.gz
 }
+
+# has_open PID FILE - the process has it open.
+has_open() {
+    local fd
+    for fd in "/proc/$1/fd"/*; do
+        [ "$fd" -ef "$2" ] && return 0
+    done
+    return 1
+}
+
+@test "a run that fails does not remove the file that another run appends to" {
+    mkfifo fa fb
+    "$LEAT" read fa : exec sh -c 'cat; exit 1' : write -a new 2>err &
+    local a=$!
+    exec 7>fa
+    wait_for test -e new
+    "$LEAT" read fb : write -a new 7>&- &
+    local b=$!
+    exec 8>fb
+    wait_for has_open "$b" new
+    exec 7>&-
+    wait "$a" && return 1
+    echo important >&8
+    exec 8>&-
+    wait "$b"
+    [ "$(cat new)" = important ]
+}
+
+@test "what is appended to a file that has been removed is an error" {
+    mkfifo feed
+    echo old >log
+    "$LEAT" read feed : write -a log 2>err &
+    local pid=$! status=0
+    exec 8>feed
+    wait_for has_open "$pid" log
+    rm log
+    echo more >&8
+    exec 8>&-
+    wait "$pid" || status=$?
+    [ "$status" -eq 1 ]
+    grep -q 'log: has been removed or replaced while it was appended to' err
+}

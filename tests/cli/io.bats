@@ -306,7 +306,10 @@ setup() {
 @test "bytes that stay in a file are told of also when the reader of standard output has gone" {
     mkfifo out
     # The reader adds to the same file, so that the run cannot cut it back.
-    { wait_for test -s added && echo other >>added; } <out &
+    {
+        wait_for test -s added
+        echo other >>added
+    } <out &
     run -141 bounded sh -c '"$LEAT" zero : tee [ head -c 9 : write -a added ] : write - >out'
     wait
     has 'added: others have written to it meanwhile'

@@ -405,7 +405,7 @@ late_jobs() {
 # nothing_new - what was there before is there, and nothing else.
 nothing_new() {
     if [ -n "$old" ]; then
-        [ "$(ls -A work)" = result ] && [ "$(cat work/result)" = old ]
+        [ "$(ls -A work) $(cat work/result)" = 'result old' ]
     else
         [ -z "$(ls -A work)" ]
     fi
