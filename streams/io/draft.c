@@ -366,7 +366,8 @@ static int check_exchanged(struct leat_draft *d, int at)
     int r = check_regular(at, d->temp);
 
     if (r != LEAT_DRAFT_OTHER) {
-        d->has_old = find_inode(at, d->temp, &d->old) == 0; /* or somebody has removed it */
+        d->old = (struct leat_inode){.ino = 0};
+        d->has_old = find_inode(at, d->temp, &d->old) != -ENOENT; /* or somebody has removed it */
         return 0;
     }
     if (renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE) < 0 && is_ours(d, at, d->name)) {
@@ -526,6 +527,15 @@ int leat_draft_take_back(struct leat_draft *d)
     return r;
 }
 
+/* Has another file got the name of the old one? A file that cannot be looked at is the old one: nobody
+ * else knows the name. */
+static bool is_other(const struct leat_draft *d, int at)
+{
+    struct leat_inode found = {0};
+
+    return d->old.ino != 0 && find_inode(at, d->temp, &found) == 0 && !is_same(&found, &d->old);
+}
+
 int leat_draft_settle(struct leat_draft *d)
 {
     int at, r = 0;
@@ -538,7 +548,7 @@ int leat_draft_settle(struct leat_draft *d)
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
         return at;
-    if (d->has_old && is_inode(at, d->temp, &d->old))
+    if (d->has_old && !is_other(d, at))
         r = removed(at, d->temp, &d->old);
     d->has_old = r < 0;
     leat_stales_remove(&d->directory->stale, at, d->name, true);
