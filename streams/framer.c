@@ -43,21 +43,34 @@ uint64_t leat_framer_done(struct leat_framer *f)
     return carried;
 }
 
+/* Of a chunk for `need` bytes of a record, by doubling: but no record needs more than the limit and the
+ * delimiter, so the last step goes there at once. */
+static size_t grown_size(const struct leat_framer *f, size_t need)
+{
+    const size_t first = carry_size(f->pool->chunk_size);
+    size_t size = first;
+
+    while (size < need)
+        size *= 2;
+    return size > first && size >= f->record_max ? (size_t)f->record_max + 1 : size;
+}
+
 /* Room for n more bytes of the record that is being carried; ended: the last of them ends it. */
 static int carry_room(struct leat_framer *f, size_t n, bool ended)
 {
-    size_t held = f->at - f->from, size = carry_size(f->pool->chunk_size);
+    size_t held = f->at - f->from, size;
     struct leat_chunk *c;
     int r;
 
     if (held + n - ended > f->record_max) {
         f->too_long_at = f->offset - held;
+        f->wants = 0;
         return LEAT_ELIMIT;
     }
     if (f->carry && f->carry->cap - f->at >= n)
         return 0;
-    while (size < held + n)
-        size *= 2;
+    size = grown_size(f, held + n);
+    leat_assert(size >= held + n);
     r = leat_pool_get_shared(f->pool, f->share, size, &c);
     if (r < 0) {
         f->too_long_at = f->offset - held;
@@ -165,6 +178,7 @@ static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue
     n = short_enough(f, data, (size_t)(end - data) + 1);
     if (n == 0) {
         f->too_long_at = f->offset;
+        f->wants = 0;
         return LEAT_ELIMIT;
     }
     leat_queue_push(

@@ -5,13 +5,16 @@
 #include "cursor.h"
 
 /* What is said of a record that is refused; takes an unsigned long long, the limit in bytes. */
-#define LEAT_RECORD_TOO_LONG                                                                       \
-    "a record (line) is longer than the limit of %llu bytes, or than memory allows"
+#define LEAT_RECORD_TOO_LONG "a record (line) is longer than the limit of %llu bytes"
+/* And of one that is within the limit; takes the bytes that it needs as well, before it. */
+#define LEAT_RECORD_NO_MEMORY                                                                      \
+    "there are no %llu bytes of memory for a record (line) within the limit of %llu bytes; "       \
+    "raise --memory"
 
 struct leat_framer {
     struct leat_pool *pool;
     struct leat_share *share; /* memory that is its own; leat_framer_init leaves it as it is */
-    size_t wants;             /* bytes of memory, after LEAT_SHORT */
+    size_t wants;             /* bytes of memory, after LEAT_SHORT; 0 after LEAT_ELIMIT */
     uint8_t delimiter;
     uint64_t record_max;      /* bytes, without the delimiter */
     struct leat_chunk *carry; /* the start of a record: [from, at) of it */

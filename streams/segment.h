@@ -128,6 +128,10 @@ enum leat_turn leat_segment_park(struct leat_segment *segment, int why);
 int leat_segment_wait_memory(struct leat_segment *segment, const struct leat_share *share,
                              size_t size);
 
+/* leat_fail_record - the framer of the stage has refused a record, as too long or for want of memory:
+ * LEAT_ELIMIT. */
+void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer);
+
 /* inputs.c: the branches of a fan-in whose stage sees each by itself. */
 struct leat_inputs *leat_inputs_new(struct leat_segment *segment);
 void leat_inputs_free(struct leat_inputs *inputs); /* NULL is fine */

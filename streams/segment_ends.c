@@ -281,6 +281,16 @@ static int read_edge(struct leat_segment *seg)
     return r;
 }
 
+void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer)
+{
+    unsigned long long limit = framer->record_max, wants = framer->wants;
+
+    if (wants > 0)
+        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_NO_MEMORY, wants, limit);
+    else
+        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_TOO_LONG, limit);
+}
+
 /* Of LEAT_SHORT it makes a turn, 0, or the error that there will be no memory. */
 static int read_inputs(struct leat_segment *seg, enum leat_turn *ret_turn)
 {
@@ -298,8 +308,7 @@ static int read_inputs(struct leat_segment *seg, enum leat_turn *ret_turn)
         r = LEAT_ELIMIT;
     }
     if (r == LEAT_ELIMIT)
-        leat_fail_at(stage, r, framer->too_long_at, LEAT_RECORD_TOO_LONG,
-                     (unsigned long long)seg->pipeline->settings.record_max);
+        leat_fail_record(stage, framer);
     else if (r < 0 && r != LEAT_ECANCELLED)
         leat_fail(stage, r, "%s", leat_strerror(r));
     return r;
@@ -352,8 +361,7 @@ void leat_inlet_fail_record(struct leat_segment *seg, size_t i, int code)
     struct leat_slot *s = &seg->slots[i];
 
     if (code == LEAT_ELIMIT)
-        leat_fail_at(s->stage, code, s->framer->too_long_at, LEAT_RECORD_TOO_LONG,
-                     (unsigned long long)s->framer->record_max);
+        leat_fail_record(s->stage, s->framer);
     else
         leat_fail(s->stage, code, "%s", leat_strerror(code));
     leat_segment_fail(seg, i);

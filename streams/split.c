@@ -302,8 +302,7 @@ static int fail_cut(struct leat_segment *seg, int code)
     struct leat_split_run *run = seg->cut;
 
     if (!run->stage->failure.code && run->framer && code == LEAT_ELIMIT)
-        leat_fail_at(run->stage, code, run->framer->too_long_at, LEAT_RECORD_TOO_LONG,
-                     (unsigned long long)run->framer->record_max);
+        leat_fail_record(run->stage, run->framer);
     else if (!run->stage->failure.code)
         leat_fail(run->stage, code, "%s", leat_strerror(code));
     leat_pipeline_report(seg->pipeline, run->info, &run->stage->failure);

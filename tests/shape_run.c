@@ -101,7 +101,7 @@ static bool is_too_little(const struct run *run, const struct shape_config *conf
     const char *text = run->error.text;
 
     return (run->code == LEAT_ELIMIT || run->code == LEAT_EBATCH) && config->memory < ENOUGH &&
-           (strstr(text, "--memory") || strstr(text, "or than memory allows"));
+           strstr(text, "--memory");
 }
 
 static void check_code(const struct run *run)

@@ -142,6 +142,39 @@ TEST(test_a_record_as_long_as_the_limit_is_not_too_long)
     }
 }
 
+/* Both pieces of a record that is as long as the limit, and no more, are in memory at once. */
+TEST(test_a_record_as_long_as_the_limit_needs_no_more_memory_than_it_and_its_start)
+{
+    const size_t chunk = 65536, record = 16 * chunk;
+    struct leat_queue raw = {.n = 0}, framed = {.n = 0};
+    uint8_t *text = malloc(record);
+    struct leat_framer f;
+    struct leat_pool pool;
+    uint64_t rest;
+
+    ASSERT_NOT_NULL(text);
+    memset(text, 'x', record);
+    ASSERT_EQ(leat_pool_init(&pool, 4 * record, chunk), 0);
+    leat_pool_reserve(&pool, 2 * chunk);
+    f.share = NULL;
+    leat_framer_init(&f, &pool, '\n', record);
+    rest = leat_pool_left(&pool) - (record + 1) - record / 2;
+    ASSERT(leat_pool_charge(&pool, rest));
+    for (size_t at = 0; at < record; at += chunk) {
+        put(&pool, &raw, text, chunk);
+        ASSERT_EQ(leat_framer_feed(&f, &raw, false, &framed), 0);
+        ASSERT_EQ(raw.n, 0);
+    }
+    put(&pool, &raw, (const uint8_t *)"\n", 1);
+    ASSERT_EQ(leat_framer_feed(&f, &raw, true, &framed), 0);
+    ASSERT_EQ(framed.n, 1);
+    ASSERT_EQ(leat_queue_clear(&framed), record + 1);
+    leat_pool_uncharge(&pool, rest);
+    leat_framer_done(&f);
+    ASSERT_EQ(leat_pool_done(&pool), 0);
+    free(text);
+}
+
 /* Others hold all of the memory but the framer's own: records that fit into that go on, and a longer one
  * waits until memory is given back. */
 TEST(test_a_record_goes_on_in_memory_of_its_own_and_a_longer_one_waits)

@@ -105,3 +105,17 @@ load common
         [ "$output" = 3 ]
     done
 }
+
+@test "a record as long as the limit is none that is too long" {
+    head -c 4194304 /dev/zero | tr '\0' x >longest
+    echo >>longest
+    for threads in 1 4; do
+        run -0 leat --memory=16M --threads="$threads" read longest : grep -c x
+        [ "$output" = 1 ]
+    done
+    echo y | cat longest - | tr -d '\n' >longer
+    run -7 leat --memory=16M read longer : grep -c x
+    has 'a record (line) is longer than the limit of 4194304 bytes (byte 0)'
+    run -7 leat --memory=4M zero -n 600K : grep 1 : gzip -6 : null
+    has 'bytes of memory for a record (line) within the limit of 1048576 bytes; raise --memory'
+}
