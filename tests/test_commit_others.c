@@ -213,14 +213,17 @@ TEST(test_a_file_that_takes_the_name_of_a_new_one_stays)
 /* Somebody puts a file of theirs in the place of the temporary. */
 static void replace_temporary(const char *call, const char *name)
 {
-    char temp[NAME_MAX + 1];
+    char temp[NAME_MAX + 1], *to;
 
     (void)name;
     if (strcmp(call, "sync") != 0 || meddled++ > 0)
         return;
     ASSERT_EQ(temporaries(temp), 1);
     write_file("theirs", OLD);
-    ASSERT_EQ(rename(path_of("theirs"), strdup(path_of(temp))), 0);
+    to = strdup(path_of(temp));
+    ASSERT_NOT_NULL(to);
+    ASSERT_EQ(rename(path_of("theirs"), to), 0);
+    free(to);
 }
 
 TEST(test_a_temporary_that_was_replaced_does_not_get_the_name)
