@@ -280,10 +280,10 @@ bench: ## compare with the best other tools, in pairs; BENCH='gunzip copy' choos
 	@$(MAKE) $(JOBS) --no-print-directory all benches
 	@tests/bench/run.sh $(BENCH)
 
-lint: all ## format, clang-tidy, cppcheck, mandoc, shellcheck, include rules, symbols, sizes
+lint: all $(BOUND) ## format, clang-tidy, cppcheck, mandoc, shellcheck, include rules, symbols, sizes
 	@tests/tools/deps.sh -- @lint
 	@tests/tools/run.sh lint=$(BUILD)
-lint-light: all ## the quick part of lint, which is in check
+lint-light: all $(BOUND) ## the quick part of lint, which is in check
 	@tests/tools/run.sh lint-light=$(BUILD)
 format: ## let clang-format lay out every C file
 	clang-format -i $(shell git ls-files '*.c' '*.h')
