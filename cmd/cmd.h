@@ -317,7 +317,7 @@ struct bottleneck {
 };
 
 void bottleneck_get(const struct job *job, struct bottleneck *ret);
-/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". Of one that is found or unclear. */
+/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". The bottleneck is found or unclear. */
 void bottleneck_words(struct buf *buf, const struct config *config, const struct job *job,
                       const struct bottleneck *bottleneck);
 /* bottleneck_sentence, _json - a line, or nothing if it is not known; an object, or null. */

@@ -48,7 +48,7 @@ static int check_inherited(int fd)
     return (flags & O_ACCMODE) == O_RDONLY ? EBADF : 0;
 }
 
-/* What a symbolic link says; NULL with errno: EINVAL or ENOENT, it is none. */
+/* The target of a symbolic link, or NULL with errno: EINVAL or ENOENT if the path is not a link. */
 static char *follow(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -131,8 +131,8 @@ static void on_look(uv_timer_t *timer)
     watch_tick(&run->watch);
 }
 
-/* What was ignored when we were started stays so: nohup, or a shell's background job. A handler that is
- * there is a profiler's. */
+/* A signal that the parent ignores stays ignored: nohup, or a shell's background job. A handler that is
+ * already set belongs to a profiler, and stays. */
 static bool is_taken(int number)
 {
     struct sigaction old;

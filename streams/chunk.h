@@ -14,7 +14,7 @@
 
 struct leat_pool;
 
-/* What reads and writes of queues, edges and memory answer beside 0 and errors. */
+/* Results of reads and writes of queues, edges and memory, beside 0 and errors. */
 #define LEAT_FULL 3  /* no room now */
 #define LEAT_EMPTY 4 /* nothing there now */
 #define LEAT_SHORT 5 /* no memory now: wait for it */

@@ -90,8 +90,8 @@ void leat_out_close(struct leat_out *out)
     out->discards = false;
 }
 
-/* What is committed becomes a slice. The queue keeps one place free for this. A place in the chunk is
- * not used twice even when discarding: another port may have a reference to it. */
+/* Turns the committed bytes into a slice; the queue keeps one place free for it. A writer that discards
+ * does not use a place in the chunk twice either: another port may have a reference to it. */
 static void flush(struct leat_out *out)
 {
     if (out->at == out->from)

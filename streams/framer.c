@@ -43,8 +43,8 @@ uint64_t leat_framer_done(struct leat_framer *f)
     return carried;
 }
 
-/* Of a chunk for `need` bytes of a record, by doubling: but no record needs more than the limit and the
- * delimiter, so the last step goes there at once. */
+/* The size of a chunk for `need` bytes of a record. It doubles, but the last step goes to the limit and
+ * the delimiter at once: no record needs more. */
 static size_t grown_size(const struct leat_framer *f, size_t need)
 {
     const size_t first = carry_size(f->pool->chunk_size);

@@ -76,7 +76,7 @@ struct acl_entry {
 #define TAG_OWNER 0x01
 #define TAG_OTHER 0x20
 
-/* What the group and everybody who is named in the ACL may do: all of them. */
+/* The permissions that the group and everybody named in the ACL have in common. */
 static mode_t common_of(const struct value *acl)
 {
     mode_t common = 07;

@@ -22,7 +22,7 @@ struct leat_claims {
     void *tree; /* of tsearch(3) */
 };
 
-/* What is known of a file when the last output that appended to it has been closed. */
+/* The state of a file when the last output that appended to it has been closed. */
 struct leat_appended {
     uint64_t size;   /* before any of them */
     uint64_t failed; /* bytes of outputs that are to be taken back */

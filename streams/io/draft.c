@@ -137,8 +137,8 @@ static bool lacks_links(int err)
     return err == EPERM || err == EOPNOTSUPP || err == ENOSYS || err == EMLINK;
 }
 
-/* What a call says that was to give the file this name. It is wrong if the file has the name now: the
- * call was done, and the answer of a server was lost, or is one to the same request sent again. */
+/* Corrects the result of a call that gives the file a name. If the file has the name now, the call was
+ * done: the answer of a server was lost, or is one to the same request sent again. */
 static int named(int at, const char *name, const struct leat_inode *inode, int r)
 {
     int error = errno;
