@@ -331,8 +331,8 @@ struct process {
     uint64_t cpu_ns, rss_bytes;
 };
 struct process process_used(void);
-/* stats_stage - leat_pipeline_stage_stats for a table: of a stage that gives the same to several
- * branches, bytes_out is what the one that has most has got, not all of them added. */
+/* stats_stage - leat_pipeline_stage_stats for people and for JSON: a stage that gives the same bytes to
+ * several branches counts them once, as bytes_out of the branch that got most. */
 void stats_stage(const struct job *job, size_t i, struct leat_stage_stats *ret);
 /* stats_percent - what part of its lanes' time `ns` of a stage is. */
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,

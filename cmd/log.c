@@ -45,7 +45,7 @@ static void add_stage(struct buf *b, const struct job *job, const struct leat_ev
 {
     struct leat_stage_stats s;
 
-    leat_pipeline_stage_stats(job->pipeline, e->stage, &s);
+    stats_stage(job, e->stage, &s);
     buf_add(b, ",\"stage\":%d,\"name\":", s.number);
     buf_json(b, s.name);
     buf_add(b, ",\"text\":");

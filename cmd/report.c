@@ -154,14 +154,19 @@ static void add_slow(struct buf *b, const struct report *r)
 {
     struct buf words = {.n = 0};
 
-    if (!r->bottleneck.found || (r->error && r->stats.elapsed_ns < SLOW_MIN_NS))
+    if (!r->bottleneck.found && !r->bottleneck.unclear)
+        return;
+    if (r->error && r->stats.elapsed_ns < SLOW_MIN_NS)
         return;
     bottleneck_words(&words, r->config, r->job, &r->bottleneck);
     buf_add(b, "<section class=\"card slow callout\"><h2>What held it back</h2><p>Bottleneck: ");
     buf_html(b, buf_text(&words));
-    buf_add(b, " (<a href=\"#stage-%zu\">", r->bottleneck.index);
-    buf_html(b, r->bottleneck.stage.text);
-    buf_add(b, "</a>).</p></section>\n");
+    if (r->bottleneck.found) {
+        buf_add(b, " (<a href=\"#stage-%zu\">", r->bottleneck.index);
+        buf_html(b, r->bottleneck.stage.text);
+        buf_add(b, "</a>)");
+    }
+    buf_add(b, ".</p></section>\n");
     buf_free(&words);
 }
 
@@ -308,7 +313,7 @@ int report_page(struct buf *b, const struct config *c, const struct job *job,
     r.links = calloc(r.stats.n_links + 1, sizeof *r.links);
     if (r.stages && r.links && samples->n > 0) {
         for (size_t i = 0; i < r.stats.n_stages; i++)
-            leat_pipeline_stage_stats(job->pipeline, i, &r.stages[i]);
+            stats_stage(job, i, &r.stages[i]);
         for (size_t i = 0; i < r.stats.n_links; i++)
             leat_pipeline_link_stats(job->pipeline, i, &r.links[i]);
         bottleneck_get(job, &r.bottleneck);

@@ -84,7 +84,7 @@ static void take(struct samples *s)
     for (size_t i = 0; i < s->n_stages; i++) {
         struct leat_stage_stats stage;
 
-        leat_pipeline_stage_stats(s->job->pipeline, i, &stage);
+        stats_stage(s->job, i, &stage);
         *to++ = stage.bytes_in;
         *to++ = stage.bytes_out;
         *to++ = stage.busy_ns;

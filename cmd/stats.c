@@ -226,7 +226,7 @@ static void add_json(struct buf *out, const struct config *c, const struct job *
     for (size_t i = 0; i < stats->n_stages; i++) {
         struct leat_stage_stats s;
 
-        leat_pipeline_stage_stats(job->pipeline, i, &s);
+        stats_stage(job, i, &s);
         buf_add(out, "%s", i > 0 ? "," : "");
         add_json_stage(out, job, &s);
     }

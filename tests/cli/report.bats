@@ -67,6 +67,18 @@ PY
     only log out.gz r.html
 }
 
+@test "the report counts the output of a tee once" {
+    needs python3
+    leat --report=r.html read log : tee [ sha256 : null ] [ count -l : null ] : write out
+    run -0 sound r.html
+    python3 - r.html <<'PY'
+import re, sys
+row = re.search(r"<tr>(?:(?!</tr>).)*\btee\b.*?</tr>", open(sys.argv[1]).read(), re.S).group(0)
+cells = [re.sub(r"<[^>]*>", "", c) for c in re.findall(r"<td.*?</td>", row, re.S)]
+assert "1" in cells and "3" not in cells, cells
+PY
+}
+
 @test "a job that fails has its report, with the error in it" {
     needs python3
     run -3 leat --report=r.html read log : gunzip : write out
