@@ -266,11 +266,18 @@ TEST(test_who_waits_is_woken_once_by_a_chunk_or_a_charge_that_comes_back)
             leat_chunk_unref(chunk);
         ASSERT_EQ(a.woken, 1);
         ASSERT_EQ(b.woken, 1);
+        ASSERT(!a.waiter.listed && !b.waiter.listed);
         if (by_charge)
             leat_chunk_unref(chunk);
         else
             leat_pool_uncharge(&pool, 4096);
-        ASSERT_EQ(a.woken, 1);
+        ASSERT_EQ(a.woken, 1); /* it did not ask again */
+        chunk = get(&pool, 0);
+        ASSERT(leat_pool_charge(&pool, 4096));
+        ASSERT(leat_pool_wait(&pool, &a.waiter));
+        leat_chunk_unref(chunk);
+        ASSERT_EQ(a.woken, 2);
+        leat_pool_uncharge(&pool, 4096);
         ASSERT_EQ(leat_pool_done(&pool), 0);
     }
 }

@@ -440,7 +440,7 @@ static void pass_to_ports(unsigned gone, unsigned full, size_t n)
     struct leat_chunk *chunk;
     struct leat_pool pool;
     struct leat_in in;
-    size_t done;
+    size_t done, again;
 
     test_context("%zu bytes, gone %#x, full %#x", n, gone, full);
     pool_init(&pool, CHUNK);
@@ -455,16 +455,22 @@ static void pass_to_ports(unsigned gone, unsigned full, size_t n)
     }
     ports[0].ports = ports;
     ports[0].n_ports = PORTS;
-    in = (struct leat_in){.data = chunk->data, .len = n, .engine = chunk};
-    for (unsigned i = 0; i < PORTS; i++)
-        leat_out_begin(&ports[i]);
-    done = leat_pass_all(&ports[0], &in, n);
-    ASSERT_EQ(done, full & ~gone ? 0 : n);
-    ASSERT_EQ(in.pos, done);
-    ASSERT_EQ(ports[0].full, done == 0);
+    in = (struct leat_in){.data = chunk->data, .len = 2 * n, .engine = chunk};
+    done = 0;
+    for (unsigned step = 0; step < 2; step++) { /* the second one leaves the bytes of the first */
+        for (unsigned i = 0; i < PORTS; i++)
+            leat_out_begin(&ports[i]);
+        again = leat_pass_all(&ports[0], &in, n);
+        ASSERT_EQ(again, full & ~gone ? 0 : n);
+        ASSERT_EQ(ports[0].full, again == 0);
+        for (unsigned i = 0; i < PORTS; i++) {
+            leat_out_end(&ports[i]);
+            ASSERT_EQ(ports[i].step_bytes, again);
+        }
+        done += again;
+        ASSERT_EQ(in.pos, done);
+    }
     for (unsigned i = 0; i < PORTS; i++) {
-        leat_out_end(&ports[i]);
-        ASSERT_EQ(ports[i].step_bytes, done);
         if (full == 0)
             ASSERT_EQ(take_counted(&queues[i], 0), gone >> i & 1 ? 0 : done);
         leat_queue_clear(&queues[i]);
