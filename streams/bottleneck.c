@@ -125,6 +125,8 @@ void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottlen
     struct leat_stats stats;
     struct inquiry q = {.p = p};
 
+    if (!ret)
+        return;
     *ret = (struct leat_bottleneck){.kind = LEAT_BOTTLENECK_NONE};
     leat_pipeline_stats(p, &stats);
     q.n = stats.n_stages;

@@ -52,9 +52,13 @@ static int add(struct leat_builder *b, enum leat_token_kind kind, const char *wo
 
 int leat_builder_stage(struct leat_builder *b, const char *name, const char *const *args)
 {
-    size_t before = b->n;
-    int r = b->stage_open ? add(b, LEAT_TOKEN_JOIN, NULL) : 0;
+    size_t before;
+    int r;
 
+    if (!b || !name)
+        return LEAT_EUSAGE;
+    before = b->n;
+    r = b->stage_open ? add(b, LEAT_TOKEN_JOIN, NULL) : 0;
     if (r == 0)
         r = add(b, LEAT_TOKEN_WORD, name);
     for (; r == 0 && args && *args; args++)
@@ -72,7 +76,7 @@ int leat_builder_branch_begin(struct leat_builder *b)
 {
     int r;
 
-    if (!b->stage_open)
+    if (!b || !b->stage_open)
         return LEAT_EUSAGE;
     r = add(b, LEAT_TOKEN_OPEN, NULL);
     if (r < 0)
@@ -86,7 +90,7 @@ int leat_builder_branch_end(struct leat_builder *b)
 {
     int r;
 
-    if (b->depth == 0)
+    if (!b || b->depth == 0)
         return LEAT_EUSAGE;
     r = add(b, LEAT_TOKEN_CLOSE, NULL);
     if (r < 0)
@@ -101,8 +105,15 @@ int leat_builder_finish(struct leat_builder *b, const struct leat_settings *sett
 {
     struct leat_error error = {0};
     struct leat_plan *plan = NULL;
-    int r = leat_plan_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
+    int r = 0;
 
+    if (!b || !b->registry || !ret_pipeline)
+        r = leat_error_set(&error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL",
+                           !b              ? "builder"
+                           : !ret_pipeline ? "ret_pipeline"
+                                           : "the builder's registry");
+    if (r == 0)
+        r = leat_plan_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
     if (r < 0) {
         if (ret_error)
             *ret_error = error;

@@ -53,8 +53,12 @@ int leat_exit_status(int code)
 void leat_error_format(const struct leat_error *error, char *buf, size_t size)
 {
     char stage[64] = "", where[48] = "", file[4 * sizeof error->file] = "";
-    const char *colon = error->file[0] ? ": " : "";
+    static const struct leat_error success;
+    const char *colon;
 
+    if (!error)
+        error = &success;
+    colon = error->file[0] ? ": " : "";
     if (error->stage_name[0] && error->stage > 0)
         snprintf(stage, sizeof stage, "%s (#%d): ", error->stage_name, error->stage);
     else if (error->stage_name[0])
@@ -65,6 +69,6 @@ void leat_error_format(const struct leat_error *error, char *buf, size_t size)
         snprintf(file, sizeof file, "standard input");
     else
         leat_show(error->file, file, sizeof file);
-    snprintf(buf, size, "%s%s%s%s%s", stage, file, colon,
+    snprintf(size ? buf : NULL, size, "%s%s%s%s%s", stage, file, colon,
              error->text[0] ? error->text : leat_strerror(error->code), where);
 }

@@ -6,7 +6,7 @@
 
 int leat_pipeline_watch(struct leat_pipeline *p, unsigned kinds, leat_event_cb told, void *arg)
 {
-    if (atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+    if (!p || atomic_load(&p->phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     p->watcher = (struct leat_watcher){.kinds = told ? kinds : 0, .told = told, .arg = arg};
     return 0;

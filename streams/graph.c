@@ -188,8 +188,10 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
 {
     const struct leat_link *link;
 
+    if (!ret)
+        return;
     *ret = (struct leat_link_stats){0};
-    if (i >= p->n_links)
+    if (!p || i >= p->n_links)
         return;
     link = &p->links[i];
     ret->from = leat_graph_index(p, link->from);

@@ -236,7 +236,7 @@ LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_
  * Returns 0 or LEAT_E*; leat_pipeline_error has the rest. */
 LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
 /* leat_pipeline_cancel - stop, and take all outputs back; the outcome is `code` with `text` (NULL: the
- * general message), unless there is an outcome already. It comes too late once outputs get their names,
+ * general message), unless there is an outcome already; a code that is none of LEAT_E* is ECANCELLED. It comes too late once outputs get their names,
  * or, where a stage's result goes to a pipe after that, once the pipe has all of it. Allowed from the
  * pipeline's birth until it is freed; after `done` it does nothing.
  * Thread: any; not from a signal handler, as it takes a lock: uv_signal_t calls it on the loop.

@@ -98,15 +98,52 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_plan *
     return r;
 }
 
+/* What has to be there, and what is built from. Returns 0 or LEAT_EUSAGE. */
+static int check_given(const struct leat_registry *registry, const void *from, const char *name,
+                       struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    const char *missing = !registry       ? "registry"
+                          : !from         ? name
+                          : !ret_pipeline ? "ret_pipeline"
+                                          : NULL;
+
+    return missing ? leat_error_set(ret_error, LEAT_EUSAGE, "%s is NULL", missing) : 0;
+}
+
+static int check_words(size_t n, const char *const *words, struct leat_error *ret_error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!words[i])
+            return leat_error_set(ret_error, LEAT_EUSAGE, "words[%zu] is NULL", i);
+    return 0;
+}
+
+static int check_variables(const struct leat_settings *s, struct leat_error *ret_error)
+{
+    size_t n = s ? s->n_variables : 0;
+
+    if (n > 0 && !s->variables)
+        return leat_error_set(ret_error, LEAT_EUSAGE, "settings.variables is NULL");
+    for (size_t i = 0; i < n; i++)
+        if (!s->variables[i].name || !s->variables[i].value)
+            return leat_error_set(ret_error, LEAT_EUSAGE,
+                                  "settings.variables[%zu] has no name or no value", i);
+    return 0;
+}
+
 int leat_pipeline_from_text(const struct leat_registry *registry, const char *text,
                             const struct leat_settings *settings,
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
     struct leat_plan *plan = NULL;
-    int r = leat_plan_parse_text(registry, text, settings ? settings->variables : NULL,
-                                 settings ? settings->n_variables : 0, &plan, &error);
+    int r = check_given(registry, text, "text", ret_pipeline, &error);
 
+    if (r == 0)
+        r = check_variables(settings, &error);
+    if (r == 0)
+        r = leat_plan_parse_text(registry, text, settings ? settings->variables : NULL,
+                                 settings ? settings->n_variables : 0, &plan, &error);
     if (r == 0)
         r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
     if (r < 0 && ret_error)
@@ -120,8 +157,13 @@ int leat_pipeline_from_words(const struct leat_registry *registry, size_t n_word
 {
     struct leat_error error = {0};
     struct leat_plan *plan = NULL;
-    int r = leat_plan_parse_words(registry, n_words, words, &plan, &error);
+    int r =
+        check_given(registry, n_words ? (const void *)words : "", "words", ret_pipeline, &error);
 
+    if (r == 0)
+        r = check_words(n_words, words, &error);
+    if (r == 0)
+        r = leat_plan_parse_words(registry, n_words, words, &plan, &error);
     if (r == 0)
         r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
     if (r < 0 && ret_error)
@@ -281,6 +323,10 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
 {
     bool early;
 
+    if (!p)
+        return;
+    if (strcmp(leat_error_name(code), "UNKNOWN") == 0 || code >= 0)
+        code = LEAT_ECANCELLED;
     pthread_mutex_lock(&p->lock);
     early = atomic_load(&p->phase) == LEAT_PHASE_BUILT;
     if ((early || p->running) && !p->settled) {
@@ -300,6 +346,8 @@ void leat_pipeline_discard(struct leat_pipeline *p)
 {
     bool committing;
 
+    if (!p)
+        return;
     pthread_mutex_lock(&p->lock);
     atomic_store_explicit(&p->aborted, true, memory_order_release);
     committing = p->committing;
@@ -308,9 +356,16 @@ void leat_pipeline_discard(struct leat_pipeline *p)
         leat_drafts_discard(&p->directories);
 }
 
+bool leat_pipeline_rests(const struct leat_pipeline *p)
+{
+    int phase = p ? atomic_load(&p->phase) : LEAT_PHASE_RUN;
+
+    return phase == LEAT_PHASE_BUILT || phase == LEAT_PHASE_DONE;
+}
+
 const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)
 {
-    return p->error.code ? &p->error : NULL;
+    return leat_pipeline_rests(p) && p->error.code ? &p->error : NULL;
 }
 
 /* --- stall ------------------------------------------------------------------------------------ */
@@ -526,7 +581,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
 {
     int r, no_worker;
 
-    if (atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+    if (!p || !loop || atomic_load(&p->phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     r = leat_executor_init(&p->executor, p->settings.executor, p->settings.threads,
                            p->settings.seed, p->settings.virtual_time);
@@ -580,9 +635,12 @@ static int try_pipe(void)
 
 int leat_pipeline_run(struct leat_pipeline *p)
 {
-    uv_loop_t *loop = malloc(sizeof *loop);
+    uv_loop_t *loop;
     int r;
 
+    if (!p || atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+        return LEAT_EUSAGE;
+    loop = malloc(sizeof *loop);
     if (!loop)
         return not_started(p, LEAT_ENOMEM, leat_strerror(LEAT_ENOMEM));
     r = try_pipe();

@@ -109,6 +109,9 @@ bool leat_pipeline_aborted(struct leat_pipeline *pipeline);
 /* leat_pipeline_failed - there is an outcome, and it is not success. What was produced before is still
  * delivered to streaming outputs. */
 bool leat_pipeline_failed(struct leat_pipeline *pipeline);
+/* leat_pipeline_rests - it has not been started, or all of it has ended: what it says does not change.
+ * false: it runs, or is NULL. */
+bool leat_pipeline_rests(const struct leat_pipeline *pipeline);
 void leat_pipeline_segment_done(struct leat_pipeline *pipeline, struct leat_segment *segment);
 /* leat_pipeline_wake_all - run every segment: something they all must notice. */
 void leat_pipeline_wake_all(struct leat_pipeline *pipeline);

@@ -76,7 +76,7 @@ int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *typ
 
 const char *leat_registry_refusal(const struct leat_registry *r)
 {
-    return r->refusal;
+    return r ? r->refusal : "there is no registry";
 }
 
 static bool has_alias(const struct leat_stage_type *type, const char *name)
@@ -97,6 +97,8 @@ static bool has_alias(const struct leat_stage_type *type, const char *name)
 
 const struct leat_stage_type *leat_registry_find(const struct leat_registry *r, const char *name)
 {
+    if (!r || !name)
+        return NULL;
     for (size_t i = 0; i < r->n; i++)
         if (strcmp(r->types[i]->name, name) == 0)
             return r->types[i];
@@ -108,10 +110,10 @@ const struct leat_stage_type *leat_registry_find(const struct leat_registry *r, 
 
 size_t leat_registry_count(const struct leat_registry *r)
 {
-    return r->n;
+    return r ? r->n : 0;
 }
 
 const struct leat_stage_type *leat_registry_at(const struct leat_registry *r, size_t i)
 {
-    return r->types[i];
+    return r && i < r->n ? r->types[i] : NULL;
 }

@@ -325,6 +325,20 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     return s->stage->failure.code;
 }
 
+/* What no step may do is the stage's failure: it may be an embedder's. Returns r or that. */
+static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
+{
+    bool known = r < 0 || r == LEAT_MORE || r == LEAT_END || r == LEAT_WAIT || r == LEAT_FLUSHED ||
+                 r == LEAT_ENOUGH;
+
+    if (in->pos > in->len) {
+        in->pos = in->len;
+        return leat_fail(stage, LEAT_EINTERNAL, "used more input than there was");
+    }
+    return known ? r
+                 : leat_fail(stage, LEAT_EINTERNAL, "its step returned %d, which means nothing", r);
+}
+
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -343,7 +357,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     stage->in = &in;
     r = leat_stage_step(stage, &in, &s->out);
     stage->in = NULL;
-    leat_assert(in.pos <= in.len);
+    r = check_answer(stage, &in, r);
     produced = slot_out_end(s);
     consume(s, in.pos);
     used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;

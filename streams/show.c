@@ -80,7 +80,7 @@ const char *leat_show(const char *text, char *buf, size_t size)
 
     if (size == 0)
         return buf;
-    while (*text) {
+    while (text && *text) {
         size_t len = next_piece(&text, piece);
 
         if (n + len >= size) {

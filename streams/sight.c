@@ -45,8 +45,13 @@ static void add_sources(const struct leat_pipeline *p, struct leat_stats *ret)
 
 void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
 {
-    uint64_t start = atomic_load(&p->started_ns);
+    uint64_t start = p ? atomic_load(&p->started_ns) : 0;
 
+    if (!ret)
+        return;
+    *ret = (struct leat_stats){0};
+    if (!p)
+        return;
     *ret = (struct leat_stats){.n_links = p->n_links,
                                .memory_limit = p->pool.limit,
                                .memory_peak = atomic_load(&p->pool.peak),
@@ -104,12 +109,15 @@ static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat
 void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
                                struct leat_stage_stats *ret)
 {
-    const struct leat_stage_info *info = shown(p, i);
-    uint64_t now = until(p), less;
+    const struct leat_stage_info *info = p ? shown(p, i) : NULL;
+    uint64_t now, less;
 
+    if (!ret)
+        return;
     *ret = (struct leat_stage_stats){0};
     if (!info)
         return;
+    now = until(p);
     ret->name = info->name;
     ret->text = info->text;
     ret->number = info->number;
@@ -176,6 +184,8 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
     const struct leat_stage_info *info;
     const struct leat_port_end *port;
 
+    if (!ret || !leat_pipeline_rests(p))
+        return false;
     if (i < p->warnings.n) {
         *ret = p->warnings.v[i];
         return true;
@@ -196,7 +206,7 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
 
 char *leat_pipeline_text(const struct leat_pipeline *p)
 {
-    return leat_plan_text(p->plan);
+    return p ? leat_plan_text(p->plan) : NULL;
 }
 
 /* --- explain ---------------------------------------------------------------------------------- */
@@ -272,6 +282,8 @@ char *leat_pipeline_explain(const struct leat_pipeline *p)
 {
     struct leat_text t = {0};
 
+    if (!p)
+        return NULL;
     explain_stages(&t, p);
     explain_segments(&t, p);
     leat_text_add(&t, "threads: %u%s\n", p->settings.threads,

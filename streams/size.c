@@ -117,7 +117,7 @@ int leat_parse_size(const char *text, uint64_t *ret_bytes)
     struct decimal d;
     struct unit unit;
 
-    if (!read_decimal(&text, &d) || !size_unit(text, &unit))
+    if (!text || !ret_bytes || !read_decimal(&text, &d) || !size_unit(text, &unit))
         return LEAT_EUSAGE;
     if (d.large || !scale_by(&d, &unit))
         return LEAT_ELIMIT;
@@ -131,7 +131,7 @@ int leat_parse_duration(const char *text, uint64_t *ret_ms)
     struct decimal d;
     struct unit unit;
 
-    if (!read_decimal(&text, &d) || !duration_unit(text, &unit))
+    if (!text || !ret_ms || !read_decimal(&text, &d) || !duration_unit(text, &unit))
         return LEAT_EUSAGE;
     if (d.large || !scale_by(&d, &unit) || d.whole >= LEAT_DURATION_MAX_MS)
         return LEAT_ELIMIT;

@@ -186,7 +186,7 @@ uint64_t leat_memory_limit(const struct leat_stage *s)
 
 bool leat_input_file(const struct leat_stage *s, size_t i, struct leat_input_file *ret)
 {
-    return s->info->input_files && leat_file_map_get(s->info->input_files, i, ret);
+    return ret && s->info->input_files && leat_file_map_get(s->info->input_files, i, ret);
 }
 
 const char *leat_input_name(const struct leat_stage *s)
@@ -235,10 +235,17 @@ static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t off
 {
     struct leat_error *e = &s->failure;
 
+    leat_assert(code < 0);
     *e = (struct leat_error){.code = code, .stage = s->info->number};
     snprintf(e->stage_name, sizeof e->stage_name, "%s", s->info->name);
     leat_show_v(e->text, sizeof e->text, format, args);
     place_error(s, e, has_offset, offset);
+}
+
+/* No failure is success, whatever a stage says. */
+static int failure_code(int code)
+{
+    return code < 0 ? code : LEAT_EINTERNAL;
 }
 
 int leat_fail(struct leat_stage *s, int code, const char *format, ...)
@@ -246,6 +253,7 @@ int leat_fail(struct leat_stage *s, int code, const char *format, ...)
     bool data = code == LEAT_ECORRUPT || code == LEAT_ETRUNCATED || code == LEAT_ELIMIT;
     va_list args;
 
+    code = failure_code(code);
     va_start(args, format);
     fail_v(s, code, s->in && data, s->in ? s->in->offset + s->in->pos : 0, format, args);
     va_end(args);
@@ -256,6 +264,7 @@ int leat_fail_at(struct leat_stage *s, int code, uint64_t offset, const char *fo
 {
     va_list args;
 
+    code = failure_code(code);
     va_start(args, format);
     fail_v(s, code, true, offset, format, args);
     va_end(args);
@@ -429,8 +438,12 @@ void leat_disowned_free(struct leat_pool *pool, void *memory)
 
 struct leat_out *leat_hold_new(struct leat_stage *s, size_t size)
 {
-    struct leat_out *hold = leat_alloc(s, sizeof *hold + size);
+    struct leat_out *hold = NULL;
 
+    if (size > SIZE_MAX - sizeof *hold)
+        leat_fail(s, LEAT_ENOMEM, "out of memory (%zu bytes)", size);
+    else
+        hold = leat_alloc(s, sizeof *hold + size);
     if (!hold)
         return NULL;
     hold->hold = (uint8_t *)(hold + 1);
@@ -469,6 +482,14 @@ uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used
 
 /* --- side output, position, waiting ----------------------------------------------------------- */
 
+static bool has_side_option(const struct leat_stage_type *type)
+{
+    for (const struct leat_option *o = type->options; o && (o->name || o->short_name); o++)
+        if (o->kind == LEAT_OPT_SIDE)
+            return true;
+    return false;
+}
+
 int leat_side(struct leat_stage *s, const void *data, size_t n)
 {
     struct leat_side_output *side = &s->info->side;
@@ -476,6 +497,9 @@ int leat_side(struct leat_stage *s, const void *data, size_t n)
 
     if (s->info->for_sums)
         return leat_sums_add(s, data, n);
+    if (!has_side_option(s->type))
+        return leat_fail(s, LEAT_EINTERNAL,
+                         "gives a side output, and no option of it names a file");
     if (n > LEAT_SIDE_MAX - side->n)
         return leat_fail(s, LEAT_ELIMIT, "more than %zu bytes of side output", LEAT_SIDE_MAX);
     more = realloc(side->data, side->n + n + 1);

@@ -138,9 +138,11 @@ static bool is_too_little(const struct run *run, const struct shape_config *conf
     if (at && sscanf(at, "needs at least %llu bytes of memory and the limit is %llu", &needs,
                      &limit) == 2)
         return needs > limit && limit == config->memory && run->sinks[0].sink_opens == 0;
-    if (at && sscanf(at, "needs %llu bytes of memory and %llu are left of the limit of %llu",
-                     &needs, &left, &limit) == 3)
-        return needs > left && limit == config->memory;
+    if (at && sscanf(at, "needs %llu bytes of memory", &needs) == 1) {
+        at = strstr(at, "and ");
+        return at && sscanf(at, "and %llu are left of the limit of %llu", &left, &limit) == 2 &&
+               needs > left && limit == config->memory;
+    }
     at = strstr(said, "there are no ");
     return at && sscanf(at, "there are no %llu bytes of memory for a record", &needs) == 1 &&
            may_be_record(run, text, needs);

@@ -284,19 +284,26 @@ TEST(test_all_bytes_go_through_in_order_and_the_end_after_them)
 TEST(test_the_most_downstream_stage_that_can_go_on_is_stepped)
 {
     static const struct script scripts[] = {{PASS, 0}, {PASS, 0}, {PASS, 0}};
-    struct stage_set s;
 
-    set_init(&s, 3, scripts, 1000 * CHUNK);
-    for (unsigned i = 0; i < 20; i++)
-        ASSERT_EQ(give(&s, CHUNK / 4), 0);
-    run(&s);
-    ASSERT_EQ(s.log.n, 60);
-    for (size_t i = 0; i < s.log.n; i++)
-        ASSERT_EQ(s.log.steps[i], "abc"[i % 3]);
-    leat_edge_finish(&s.in, LEAT_EDGE_EOF);
-    ASSERT_EQ(drain(&s), LEAT_END);
-    ASSERT_EQ(s.taken, 5 * CHUNK);
-    set_done(&s);
+    for (size_t room = 1; room < 5; room++) { /* the first stage gives a slice in so many steps */
+        size_t least = room > 1 ? CHUNK / 4 / room + 1 : 0;
+        struct stage_set s;
+
+        test_context("%zu steps a slice", room);
+        set_init(&s, 3, scripts, 1000 * CHUNK);
+        for (size_t i = 0; i < 3; i++)
+            s.seg->slots[i].out.room_max = i == 0 ? least : 0;
+        for (unsigned i = 0; i < 20; i++)
+            ASSERT_EQ(give(&s, CHUNK / 4), 0);
+        run(&s);
+        ASSERT_GE(s.log.n, 60 * room);
+        for (size_t i = 0; i < 60 * room; i++)
+            ASSERT_EQ(s.log.steps[i], "abc"[i % 3]);
+        leat_edge_finish(&s.in, LEAT_EDGE_EOF);
+        ASSERT_EQ(drain(&s), LEAT_END);
+        ASSERT_EQ(s.taken, 5 * CHUNK);
+        set_done(&s);
+    }
 }
 
 TEST(test_a_segment_whose_output_is_refused_takes_no_more_than_a_chunk_a_stage)
