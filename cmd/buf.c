@@ -62,39 +62,11 @@ void buf_fill(struct buf *b, char c, size_t n)
         buf_bytes(b, &c, 1);
 }
 
-/* Bytes of the valid UTF-8 character at p (no surrogate, not overlong), 0 if it is none. */
-static size_t utf8_len(const unsigned char *p)
-{
-    size_t n = p[0] < 0x80   ? 1
-               : p[0] < 0xc2 ? 0
-               : p[0] < 0xe0 ? 2
-               : p[0] < 0xf0 ? 3
-               : p[0] < 0xf5 ? 4
-                             : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 void buf_shown(struct buf *b, const char *text)
 {
     char shown[SHOWN_MAX];
 
     buf_add(b, "%s", leat_show(text, shown, sizeof shown));
-}
-
-/* Does a terminal obey this character of n bytes? Then leat_show changes it. */
-static bool is_obeyed(const unsigned char *p, size_t n)
-{
-    char one[5] = "", shown[24];
-
-    memcpy(one, p, n);
-    return strcmp(leat_show(one, shown, sizeof shown), one) != 0;
 }
 
 static unsigned code_point(const unsigned char *p, size_t n)
@@ -107,36 +79,38 @@ static unsigned code_point(const unsigned char *p, size_t n)
 void buf_json(struct buf *b, const char *text)
 {
     buf_bytes(b, "\"", 1);
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t n = utf8_len(p);
+    while (*text) {
+        bool plain;
+        size_t n = leat_show_char(text, &plain);
 
         if (n == 0)
             buf_add(b, "\\ufffd");
-        else if (*p == '"' || *p == '\\')
-            buf_add(b, "\\%c", *p);
-        else if (*p == '\n')
+        else if (*text == '"' || *text == '\\')
+            buf_add(b, "\\%c", *text);
+        else if (*text == '\n')
             buf_add(b, "\\n");
-        else if (is_obeyed(p, n))
-            buf_add(b, "\\u%04x", code_point(p, n));
+        else if (!plain)
+            buf_add(b, "\\u%04x", code_point((const unsigned char *)text, n));
         else
-            buf_bytes(b, (const char *)p, n);
-        p += n ? n : 1;
+            buf_bytes(b, text, n);
+        text += n ? n : 1;
     }
     buf_bytes(b, "\"", 1);
 }
 
 void buf_html(struct buf *b, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t n = utf8_len(p);
+    while (*text) {
+        bool plain;
+        size_t n = leat_show_char(text, &plain);
 
-        if (n == 0 || (*p != '\n' && *p != '\t' && is_obeyed(p, n)))
+        if (n == 0 || (*text != '\n' && *text != '\t' && !plain))
             buf_add(b, "\xef\xbf\xbd");
-        else if (strchr("<>&\"'", *p))
-            buf_add(b, "&#%u;", *p);
+        else if (strchr("<>&\"'", *text))
+            buf_add(b, "&#%u;", (unsigned)*text);
         else
-            buf_bytes(b, (const char *)p, n);
-        p += n ? n : 1;
+            buf_bytes(b, text, n);
+        text += n ? n : 1;
     }
 }
 

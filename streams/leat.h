@@ -106,6 +106,9 @@ LEAT_API void leat_error_format(const struct leat_error *error, char *buf, size_
  * \n, \t, \r or \xHH. The texts of errors and of stages are so already.
  * Writes at most size bytes, the NUL included, and "…" where it is cut. Returns buf. */
 LEAT_API const char *leat_show(const char *text, char *buf, size_t size);
+/* leat_show_char - the character that text begins with, as leat_show sees it. Returns its bytes; 0 if
+ * they are not UTF-8, or the text is at its end. *ret_plain, which may be NULL: leat_show leaves it. */
+LEAT_API size_t leat_show_char(const char *text, bool *ret_plain);
 
 /* --- the registry: which stages there are --------------------------------------------------- */
 

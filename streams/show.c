@@ -37,12 +37,22 @@ static bool is_obeyed(const unsigned char *p, size_t n)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-size_t leat_show_plain(const char *text)
+size_t leat_show_char(const char *text, bool *ret_plain)
 {
     const unsigned char *p = (const unsigned char *)text;
-    size_t n = utf8_len(p);
+    size_t n = p && *p ? utf8_len(p) : 0;
 
-    return *p && !is_obeyed(p, n) ? n : 0;
+    if (ret_plain)
+        *ret_plain = n > 0 && !is_obeyed(p, n);
+    return n;
+}
+
+size_t leat_show_plain(const char *text)
+{
+    bool plain;
+    size_t n = leat_show_char(text, &plain);
+
+    return plain ? n : 0;
 }
 
 size_t leat_show_byte(char *to, char byte)

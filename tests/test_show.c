@@ -58,3 +58,32 @@ TEST(test_what_is_too_long_is_cut_between_characters)
     shows("123", 3, "");
     shows("123", 1, "");
 }
+
+TEST(test_a_character_is_told_with_its_length_and_whether_it_stays)
+{
+    static const struct {
+        const char *text;
+        size_t n;
+        bool plain;
+    } rows[] = {
+        {"", 0, false},
+        {"a", 1, true},
+        {"\n", 1, false},
+        {"\xc3\xa9x", 2, true},
+        {"\xc2\x9b", 2, false},
+        {"\xe2\x80\xae", 3, false},
+        {"\xf0\x9f\x98\x80", 4, true},
+        {"\xff", 0, false},
+        {"\xe2\x82", 0, false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool plain = !rows[i].plain;
+
+        test_context("row %zu", i);
+        ASSERT_EQ(leat_show_char(rows[i].text, &plain), rows[i].n);
+        ASSERT_EQ(plain, rows[i].plain);
+        ASSERT_EQ(leat_show_char(rows[i].text, NULL), rows[i].n);
+    }
+    ASSERT_EQ(leat_show_char(NULL, NULL), 0);
+}
