@@ -190,7 +190,7 @@ static int look(struct leat_stage *s, const uint8_t *data, size_t n)
 /* A part begins: with the header, but the first, which has it anyway. Returns false: no room. */
 static bool begin_part(const struct split_params *p, struct split *q, struct leat_out *out)
 {
-    if (!q->header_open)
+    if (!q->header_open && q->header_at < q->header_len) /* without a header there is no pointer */
         q->header_at += leat_write(out, q->header + q->header_at, q->header_len - q->header_at);
     if (!q->header_open && q->header_at < q->header_len)
         return false;
