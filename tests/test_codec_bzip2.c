@@ -294,7 +294,7 @@ TEST(test_small_and_empty_streams_follow_each_other)
 
 /* --- the same as without lanes ---------------------------------------------------------------- */
 
-#define FLIPS (test_under_sanitizer() ? 40u : 250u)
+#define FLIPS (test_under_sanitizer() ? 20u : 100u)
 
 static const struct codec_same bunzip2 = {"bunzip2", CODEC_SAME_TEXT | CODEC_SAME_BYTES};
 

@@ -133,7 +133,7 @@ TEST(test_one_layer_is_unwrapped)
 
 /* --- in lanes --------------------------------------------------------------------------------- */
 
-#define FLIPS (test_under_sanitizer() ? 25u : 120u)
+#define FLIPS (test_under_sanitizer() ? 12u : 60u)
 
 /* What decode takes apart in lanes, and some that it does not. Blocks and frames are small, so that
  * there are many; bzip2 makes none smaller. */

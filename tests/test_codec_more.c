@@ -91,9 +91,11 @@ static void round_trip(const char *text, const struct codec_bytes *plain,
 static void round_trips(const char *text, const struct codec_bytes *plain)
 {
     static const size_t chunks[] = {1, 7, 4095, 0};
+    bool is_long =
+        plain->len > 20000; /* steps of a byte are those of a short one, a hundred times */
 
     for (size_t i = 0; i < 4; i++) {
-        if (plain->len > 20000 && chunks[i] == 1)
+        if (is_long && chunks[i] < 100)
             continue;
         round_trip(text, plain, (struct leat_settings){.threads = 3, .chunk = chunks[i]}, 0);
         if (!test_under_tsan()) /* what it looks for is between threads */
@@ -103,7 +105,7 @@ static void round_trips(const char *text, const struct codec_bytes *plain)
         round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
         return;
     }
-    round_trip(text, plain, (struct leat_settings){.threads = 1, .room = 1}, 0);
+    round_trip(text, plain, (struct leat_settings){.threads = 1, .room = is_long ? 211 : 1}, 0);
     round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
     for (uint64_t seed = 1; seed <= (test_under_sanitizer() ? 3 : 8); seed++)
         round_trip(
@@ -157,7 +159,7 @@ TEST(test_truncation_within_a_code_is_an_error)
     unsigned errors = 0;
     struct memio io;
 
-    for (size_t len = 0; len < z.len; len++) {
+    for (size_t len = 0; len < z.len; len += test_under_sanitizer() ? 7 : 1) {
         int r = codec_run(&io, "uncompress", z.data, len, 0);
 
         test_context("compress, %zu of %zu bytes", len, z.len);
@@ -169,7 +171,7 @@ TEST(test_truncation_within_a_code_is_an_error)
             ASSERT_MEM_EQ(io.out, text.data, io.out_len);
         memio_free(&io);
     }
-    ASSERT_GE(errors, z.len / 2);
+    ASSERT_GE(errors, z.len / (test_under_sanitizer() ? 14 : 2));
     free(text.data);
     free(z.data);
 }
@@ -204,7 +206,7 @@ TEST(test_a_damaged_later_header_is_an_error)
         ASSERT_EQ(io.out_len, 2 * plain.len);
         memio_free(&io);
         for (size_t at = 0; at < 4; at++) {
-            for (unsigned flip = 1; flip < 256; flip++) {
+            for (unsigned flip = 1; flip < 256; flip += test_under_sanitizer() ? 23 : 1) {
                 int r;
 
                 test_context("%s twice, byte %zu of the second ^ 0x%02x", several[i].encode, at,
@@ -232,7 +234,7 @@ TEST(test_a_damaged_later_header_is_an_error)
 static void same_in_pieces(const struct format *f)
 {
     static const size_t pieces[] = {1000, 262143, 262145, MEMIO_RANDOM};
-    struct codec_bytes plain = codec_text(strchr(f->encode, '-') ? 600000 : 60000, 3),
+    struct codec_bytes plain = codec_text(strchr(f->encode, '-') ? 530000 : 60000, 3),
                        z = encode(f->encode, &plain);
     struct memio io;
 

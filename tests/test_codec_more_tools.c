@@ -73,7 +73,7 @@ static void check_level(const struct coder *c, int level, const struct codec_byt
     snprintf(stage, sizeof(stage), "%s -%d", c->stage, level);
     snprintf(pack, sizeof(pack), strcmp(c->name, "brotli") ? "%s -%d" : "%s %d", c->pack, level);
     for (unsigned threads = 1; threads <= WORKERS_MAX;
-         threads += is_serial(c) ? WORKERS_MAX - 1 : 1) {
+         threads += is_serial(c) || level > c->level_min ? WORKERS_MAX - 1 : 1) {
         struct codec_bytes other = run(stage, plain, threads);
 
         if (threads == 1) {
@@ -159,7 +159,7 @@ TEST(test_tools_and_stages_read_each_other_with_several_blocks)
         {"lbzip2", "bzip2", "bunzip2", "lbzip2 -dc", "lbzip2 -c", 9, 9},
         {"lz4", "lz4", "unlz4", "lz4 -dc", "lz4 -c", 1, 3},
     };
-    struct codec_bytes plain = codec_text(9000001, 5);
+    struct codec_bytes plain = codec_text(5000001, 5);
     unsigned missing = 0;
 
     for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)

@@ -8,7 +8,7 @@
 
 #define END_MEMBER 28u /* bytes of the empty member of BGZF */
 #define SMALL_PARTS 40u
-#define FLIPS (test_under_sanitizer() ? 300u : 10000u)
+#define FLIPS (test_under_sanitizer() ? 150u : 3000u)
 
 struct parts {
     const char *encode, *decode;
@@ -68,22 +68,25 @@ static void round_trip(const struct parts *p, const struct codec_bytes *plain)
     struct codec_bytes z = encode(p->encode, plain, 1);
 
     for (unsigned threads = 1; threads <= 4; threads++) {
-        struct codec_bytes same = encode(p->encode, plain, threads);
         struct memio io;
 
-        ASSERT_BYTES_EQ(same.data, same.len, z.data, z.len);
+        if (threads > 1) {
+            struct codec_bytes same = encode(p->encode, plain, threads);
+
+            ASSERT_BYTES_EQ(same.data, same.len, z.data, z.len);
+            free(same.data);
+        }
         if (run_threads(&io, p->decode, &z, threads) != 0)
             FAIL("%s", io.error.text);
         ASSERT_BYTES_EQ(io.out, io.out_len, plain->data, plain->len);
         memio_free(&io);
-        free(same.data);
     }
     free(z.data);
 }
 
 static void round_trips(const struct parts *p)
 {
-    static const size_t sizes[] = {0, 1, 65279, 65280, 65281, 1044480, 1044481, 5000000};
+    static const size_t sizes[] = {0, 1, 65279, 65280, 65281, 1044480, 1044481, 2500000};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct codec_bytes text = codec_text(sizes[i], i), noise = codec_noise(sizes[i], i);
@@ -102,7 +105,7 @@ TEST(test_bgzf_makes_a_round_trip_with_any_number_of_workers)
 
     round_trips(&bgzf);
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        struct codec_bytes plain = codec_text(3000000, i);
+        struct codec_bytes plain = codec_text(1500000, i);
 
         round_trip(&(struct parts){levels[i], "gunzip"}, &plain);
         round_trip(&(struct parts){levels[i], "gunzip --backend=zlib"}, &plain);
@@ -257,7 +260,7 @@ TEST(test_seekable_zstd_makes_a_round_trip_with_any_number_of_workers)
 
     round_trips(&seekable);
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        struct codec_bytes plain = codec_text(3000000, i);
+        struct codec_bytes plain = codec_text(1200000, i);
 
         round_trip(&(struct parts){options[i], "unzstd"}, &plain);
         round_trip(&(struct parts){options[i], "decode"}, &plain);

@@ -89,6 +89,9 @@ static void for_each_disk(void (*test)(bool old))
     make_room();
     for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++)
         for (int old = 0; old <= 1; old++) {
+            if (!old &&
+                (disk.lacks & NO_EXCHANGE)) /* there is nothing to exchange a new file with */
+                continue;
             with_sums = ((disk.lacks & 1) != 0) == (old != 0);
             test(old != 0);
         }
@@ -119,6 +122,8 @@ static void fail_each_step(bool old)
             FAIL("nobody was told that %s has failed", disk.failed);
         if (temporaries(NULL) > 0 && strcmp(disk.failed, "unlink") != 0)
             FAIL("a temporary is left after %s has failed: %s", disk.failed, error.text);
+        if (k % 4 != disk.lacks % 4) /* over all the disks each step has its turn */
+            continue;
         restore(old);
         ASSERT_EQ(run_job(old), 0);
         ASSERT_EQ(temporaries(NULL), 0);

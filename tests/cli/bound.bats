@@ -57,6 +57,21 @@ run_suite() {
     has '1 passed, 1 failed'
 }
 
+@test "the longest suites start first, and one that is not known is taken for a long one" {
+    mkdir -p own bin
+    ln -sf "$BOUND" own/bound
+    printf '#!/bin/sh\necho 1\n' >bin/nproc
+    for name in short long new; do
+        printf '#!/bin/sh\necho %s >>%s/order\necho ok 1\n' "$name" "$PWD" >"$name"
+    done
+    chmod +x bin/nproc short long new
+    printf 'build\tshort\t1.5\t1\nbuild\tlong\t200.1\t1\n' >own/costs
+    PATH=$PWD/bin:$PATH run -0 "$BATS_TEST_DIRNAME/../tools/run.sh" \
+        build="$(realpath --relative-to="$BATS_TEST_DIRNAME/../.." own)" -- "$PWD"/{short,long,new}
+    [ "$(cat order)" = $'long\nnew\nshort' ]
+    grep -Eq '^[0-9]+[.][0-9] [0-9]+[.][0-9]$' own/log/build-short.log.cost
+}
+
 @test "a command keeps its status, its signal and its streams" {
     run -7 bounded sh -c 'exit 7'
     run -127 bounded ./no-such-command

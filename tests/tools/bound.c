@@ -5,6 +5,8 @@
  *   --stall=S   killed after S seconds without a word, whatever it does; 0: no bound
  *   --tick=MS   time between two looks
  *   --all       what the command has left running is killed when it ends
+ *   --cost=FILE the time that the command took, and the processor time of it and its descendants, are
+ *               written there, in seconds
  *
  * Standard output, if it is a file, shows progress by growing. The status is the command's own, 137
  * after a kill; standard error then tells what was going on. Signals are passed on.
@@ -19,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT};
@@ -31,12 +34,16 @@ static uint64_t output_size(void *context)
     return fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
-static bool parse(int argc, char **argv, struct bound_limits *limits, bool *ret_all)
+static bool parse(int argc, char **argv, struct bound_limits *limits, bool *ret_all,
+                  const char **ret_cost)
 {
-    static const struct option options[] = {
-        {"idle", required_argument, NULL, 'i'},  {"cpu", required_argument, NULL, 'c'},
-        {"stall", required_argument, NULL, 's'}, {"tick", required_argument, NULL, 't'},
-        {"all", no_argument, NULL, 'a'},         {0}};
+    static const struct option options[] = {{"idle", required_argument, NULL, 'i'},
+                                            {"cpu", required_argument, NULL, 'c'},
+                                            {"stall", required_argument, NULL, 's'},
+                                            {"tick", required_argument, NULL, 't'},
+                                            {"all", no_argument, NULL, 'a'},
+                                            {"cost", required_argument, NULL, 'o'},
+                                            {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
@@ -52,10 +59,35 @@ static bool parse(int argc, char **argv, struct bound_limits *limits, bool *ret_
             limits->tick_ms = value;
         else if (option == 'a')
             *ret_all = true;
+        else if (option == 'o')
+            *ret_cost = optarg;
         else
             return false;
     }
     return optind < argc;
+}
+
+static double now_s(void)
+{
+    struct timespec t = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A descendant that nobody has waited for does not count. A cost that cannot be written is not known. */
+static void write_cost(const char *path, double began_s)
+{
+    struct rusage used;
+    FILE *file = path ? fopen(path, "we") : NULL;
+
+    if (!file)
+        return;
+    getrusage(RUSAGE_CHILDREN, &used);
+    fprintf(file, "%.1f %.1f\n", now_s() - began_s,
+            (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+    fclose(file);
 }
 
 /* Ends as the command has ended, so that the shell sees the same. */
@@ -83,6 +115,8 @@ int main(int argc, char **argv)
                                   .stall_s = 1800,
                                   .progress = output_size,
                                   .report_fd = STDERR_FILENO};
+    const char *cost = NULL;
+    double began_s = now_s();
     bool all = false;
     char text[128];
     int status = 0;
@@ -90,8 +124,10 @@ int main(int argc, char **argv)
     pid_t child;
     size_t i;
 
-    if (!parse(argc, argv, &limits, &all)) {
-        fputs("usage: bound [--idle=S] [--cpu=S] [--stall=S] [--tick=MS] [--all] CMD...\n", stderr);
+    if (!parse(argc, argv, &limits, &all, &cost)) {
+        fputs(
+            "usage: bound [--idle=S] [--cpu=S] [--stall=S] [--tick=MS] [--all] [--cost=FILE] CMD...\n",
+            stderr);
         return 125;
     }
     sigemptyset(&limits.forward);
@@ -114,5 +150,6 @@ int main(int argc, char **argv)
     }
     if (all)
         bound_kill_rest();
+    write_cost(cost, began_s);
     return leave_as(status);
 }

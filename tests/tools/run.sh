@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# run.sh - run suites, two at a time, and add up their TAP: the last line of `make check`.
+# run.sh - run suites, as many at a time as there are processors, and add up their TAP: the last line of
+# `make check`.
 #
 #   run.sh [--all] KIND=BUILD_DIR ... [-- SUITE ...]
 #
 # build       C tests, command-line tests, the quick part of lint
 # asan, tsan  the C tests of a sanitized build; with --all the command-line tests too
 # lint, lint-light   the checks in tests/lint
+#
+# The longest suites start first, so that no processor waits for them at the end. How long each has
+# taken, and its processor time, are in BUILD_DIR/costs after a run; tests/tools/costs is for a first one.
 #
 # A suite is a program that prints TAP; its output is kept in BUILD_DIR/log. One that fails
 # without a "not ok" line (a crash, a hang) counts as a failure of its own. SUITEs, if given, run
@@ -37,7 +41,7 @@ run_suite() {
     tsan) export TEST_CPU_S=${TEST_CPU_S:-7200} TEST_STALL_S=${TEST_STALL_S:-14400} SUITE_CPU_S=14400 SUITE_STALL_S=28800 ;;
     lint) SUITE_CPU_S=0 SUITE_STALL_S=0 ;;
     esac
-    set -- "$dir/bound" --all --idle="$SUITE_IDLE_S" --cpu="$SUITE_CPU_S" --stall="$SUITE_STALL_S"
+    set -- "$dir/bound" --all --idle="$SUITE_IDLE_S" --cpu="$SUITE_CPU_S" --stall="$SUITE_STALL_S" --cost="$log.cost"
     case $suite in
     *.bats) "$@" bats --tap "$suite" ;;
     *) "$@" "$suite" ;;
@@ -65,10 +69,9 @@ suites() {
     lint) printf '%s\n' tests/lint/*.sh && return ;;
     lint-light) grep -l '^# check: light' tests/lint/*.sh && return ;;
     esac
-    # The long ones first, so that nobody waits for them at the end.
-    for file in tests/test_{conformance,faults,codec_levels}.c tests/test_*.c; do
+    for file in tests/test_*.c; do
         echo "$dir/tests/$(basename "$file" .c)"
-    done | awk '!seen[$0]++'
+    done
     [ "$kind" != build ] || grep -l '^# check: light' tests/lint/*.sh
     if [ "$kind" = build ] || [ "$all" = 1 ]; then
         for file in tests/fuzz/fuzz_*.c; do
@@ -76,6 +79,30 @@ suites() {
         done
         printf '%s\n' tests/cli/*.bats
     fi
+}
+
+# by_cost COSTS ... - the plan, a suite a line, with the longest first. Of two costs the last one counts;
+# a suite whose cost is not known may be a long one.
+by_cost() {
+    awk -F '\t' -v unknown=30 '
+        FILENAME != "-" { cost[$1 "\t" $2] = $3; next }
+        {
+            name = $3
+            sub(/.*\//, "", name)
+            key = $1 "\t" name
+            print (key in cost ? cost[key] : unknown) "\t" $0
+        }' "$@" - | sort -t $'\t' -k 1,1 -rn -s | cut -f 2-
+}
+
+# write_costs KIND BUILD - what each suite has cost, for the next run.
+write_costs() {
+    local file name
+    for file in "$2/log/$1"-*.log.cost; do
+        name=$(basename "$file" .log.cost)
+        printf '%s\t%s\t%s\n' "$1" "${name#"$1"-}" "$(tr ' ' '\t' <"$file")"
+    done | sort >"$2/costs.new"
+    [ ! -s "$2/costs.new" ] || cat "$2/costs.new" >"$2/costs"
+    rm -f "$2/costs.new"
 }
 
 all=0
@@ -93,16 +120,21 @@ set -- "${pairs[@]}"
 shopt -s nullglob
 plan=$(mktemp)
 trap 'rm -f "$plan"' EXIT
+known=(tests/tools/costs)
 for pair in "$@"; do
     rm -rf "${pair#*=}/log"
+    [ ! -s "${pair#*=}/costs" ] || known+=("${pair#*=}/costs")
+done
+for pair in "$@"; do
     while read -r suite; do
-        printf '%s\n%s\n%s\n' "${pair%%=*}" "${pair#*=}" "$suite"
+        printf '%s\t%s\t%s\n' "${pair%%=*}" "${pair#*=}" "$suite"
     done < <(suites "${pair%%=*}" "${pair#*=}")
-done >"$plan"
+done | by_cost "${known[@]}" | tr '\t' '\n' >"$plan"
 xargs -a "$plan" -d '\n' -n 3 -P "$(nproc 2>/dev/null || echo 2)" bash -c 'run_suite "$@"' run_suite
 
 logs=()
 for pair in "$@"; do
+    [ ${#chosen[@]} -gt 0 ] || write_costs "${pair%%=*}" "${pair#*=}"
     logs+=("${pair#*=}"/log/"${pair%%=*}"-*.log)
 done
 [ ${#logs[@]} -gt 0 ] || { echo '0 passed, 1 failed'; exit 1; }
