@@ -256,7 +256,8 @@ static int drain(struct stage_set *s)
 TEST(test_all_bytes_go_through_in_order_and_the_end_after_them)
 {
     static const size_t pieces[] = {1, 10, 999, CHUNK};
-    static const struct script lines[] = {{LINES, 0}, {PASS, 0}, {LINES, 0}, {PASS, 0}, {LINES, 0}};
+    static const struct script lines[] = {{LINES, 0}, {PASS, 0},  {LINES, 0},
+                                          {PASS, 0},  {LINES, 0}, {PASS, 0}};
 
     for (size_t n = 1; n <= STAGES_MAX; n++)
         for (size_t k = 0; k < 4; k++)
