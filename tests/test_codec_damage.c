@@ -17,6 +17,9 @@
 #define CUTS_MAX                                                                                   \
     (test_under_tsan() ? (size_t)30 : test_under_sanitizer() ? (size_t)100 : (size_t)2500)
 #define CUTS_FEW (test_under_sanitizer() ? (size_t)30 : (size_t)300)
+#define CUTS_LONG                                                                                  \
+    (test_under_sanitizer() ? (size_t)8 : (size_t)60) /* of a file as long as SIZE_LONG */
+#define FLIPS_LONG (test_under_sanitizer() ? 15u : 100u)
 #define PARTS_MAX 64u
 #define SIGNATURE_MAX 13u /* to decode, what has no signature is plain data */
 #define MEMORY ((uint64_t)64 << 20)
@@ -186,7 +189,7 @@ static void test_cuts(void)
         SKIP(1, "built without a library");
     for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
         size_t size = k == 3 && f->size ? f->size : sizes[k];
-        size_t cuts = k == 3 && f->parts ? CUTS_FEW : CUTS_MAX;
+        size_t cuts = size >= SIZE_LONG ? CUTS_LONG : k == 3 && f->parts ? CUTS_FEW : CUTS_MAX;
         struct sample text, noise;
 
         make_sample(f, size, 1, false, &text);
@@ -233,7 +236,9 @@ static void flip_bytes(const struct format *f, size_t size, uint64_t seed)
     struct sample s;
     struct memio io;
 
-    if (test_under_sanitizer())
+    if (size >= SIZE_LONG)
+        flips = FLIPS_LONG;
+    else if (test_under_sanitizer())
         flips = FLIPS_SANITIZED;
     make_sample(f, size, seed, false, &s);
     for (unsigned i = 0; i < flips; i++) {

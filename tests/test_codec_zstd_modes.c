@@ -83,12 +83,18 @@ static struct codec_bytes run(const char *stage, const struct codec_bytes *in, u
     return (struct codec_bytes){.data = io.out, .len = io.out_len};
 }
 
+/* Under ASan: what others make takes the same ways through our code, and they are not looked into. */
+static bool only_own(void)
+{
+    return test_under_sanitizer() && !test_under_tsan();
+}
+
 static struct codec_bytes run_all(const char *stage, const struct codec_bytes *plain,
                                   uint64_t memory)
 {
     struct codec_bytes first = run(stage, plain, 1, memory);
 
-    for (unsigned threads = 2; threads <= WORKERS_MAX; threads++) {
+    for (unsigned threads = only_own() ? WORKERS_MAX : 2; threads <= WORKERS_MAX; threads++) {
         struct codec_bytes z = run(stage, plain, threads, memory);
 
         ASSERT_BYTES_EQ(z.data, z.len, first.data, first.len);
@@ -173,6 +179,10 @@ static void test_mode(void)
     z = run(stage, &empty, 1, m->memory);
     command_reads("zstd -dcq", &z, &empty);
     free(z.data);
+    if (only_own()) {
+        free(plain.data);
+        return;
+    }
     snprintf(command, sizeof(command), "zstd -cq %s", m->command);
     we_read_commands(command, "unzstd", 512 * MIB, &plain);
     z = library_compress(&plain, m->level, m->long_log, &none);

@@ -71,7 +71,7 @@ TEST(test_a_character_is_told_with_its_length_and_whether_it_stays)
         {"\n", 1, false},
         {"\xc3\xa9x", 2, true},
         {"\xc2\x9b", 2, false},
-        {"\xe2\x80\xae", 3, false},
+        {"\xe2\x80\xa8", 3, false},
         {"\xf0\x9f\x98\x80", 4, true},
         {"\xff", 0, false},
         {"\xe2\x82", 0, false},

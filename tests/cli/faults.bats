@@ -22,7 +22,7 @@ faulty() {
 # all_fail JOB - each system call of the job fails; FAULTS_CASES=0: with every error at every call.
 all_fail() {
     needs python3
-    python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --cases="${FAULTS_CASES:-160}" "$1"
+    python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --cases="${FAULTS_CASES:-100}" "$1"
 }
 
 @test "each system call of the main job fails" {

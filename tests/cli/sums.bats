@@ -32,6 +32,7 @@ each_form() {
         for start in '' ' ' $'\t \t' '\'; do
             for join in '  ' ' *' ' ' $'\t' '   ' $'\t*' ''; do
                 for end in '' $'\r'; do
+                    [ -z "$end" ] || [ -z "$start" ] || continue
                     printf '%s\n%s%s%s%s%s\n%s\n' "$decoy" "$start" "$good" "$join" x "$end" "$last" >list
                     agrees x list || return 1
                 done
