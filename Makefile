@@ -192,9 +192,9 @@ $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 # test_attributes refuses attributes.
 $(BUILD)/tests/test_attributes: TEST_LDFLAGS += -Wl,--wrap=fsetxattr
-# test_commit and test_commit_others make steps of a commit fail, or be the last one.
+# test_commit, test_commit_others and test_stale make steps of a commit fail, or be the last one.
 COMMIT_STEPS := openat linkat renameat renameat2 unlinkat flock ftruncate fchmod fsync
-$(BUILD)/tests/test_commit $(BUILD)/tests/test_commit_others: TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
+$(addprefix $(BUILD)/tests/,test_commit test_commit_others test_stale): TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)

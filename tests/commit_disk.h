@@ -38,7 +38,7 @@ static struct {
     const char *kind;        /* only calls of this kind count; NULL: all */
     const char *always;      /* all calls of this kind fail, too; NULL: none */
     const char *failed;      /* the call that did */
-    void (*before)(const char *call, const char *name); /* or NULL */
+    void (*before)(const char *call, const char *name); /* or NULL; of "lock" and "list", too */
 } disk;
 
 static inline int lacks(int error)
@@ -103,6 +103,8 @@ int __wrap_openat(int at, const char *path, int flags, ...)
         return lacks(EOPNOTSUPP);
     if ((flags & O_CREAT) && step("create", path))
         return -1;
+    if ((flags & O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE && disk.before)
+        disk.before("list", path);
     return __real_openat(at, path, flags, mode);
 }
 
@@ -141,6 +143,8 @@ int __wrap_unlinkat(int at, const char *path, int flags)
 
 int __wrap_flock(int fd, int operation)
 {
+    if ((operation & LOCK_EX) && disk.before)
+        disk.before("lock", "");
     return disk.no_locks ? lacks(ENOLCK) : __real_flock(fd, operation);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../grow.h"
+#include "../invariant.h"
 
 #define OPEN_MAX ((size_t)256) /* directories; at most a quarter of the descriptors */
 #define OPEN_MIN ((size_t)2)
@@ -25,11 +26,21 @@ int leat_directories_init(struct leat_directories *ds)
         ds->open_max = (size_t)limit.rlim_cur / 4;
     if (ds->open_max < OPEN_MIN)
         ds->open_max = OPEN_MIN;
-    return pthread_mutex_init(&ds->lock, NULL) == 0 ? 0 : LEAT_ENOMEM;
+    ds->guarded_max =
+        ds->open_max - ds->open_max / 4 - 1; /* the others are opened and closed in turn */
+    if (pthread_mutex_init(&ds->lock, NULL) != 0)
+        return LEAT_ENOMEM;
+    if (pthread_cond_init(&ds->looked, NULL) != 0) {
+        pthread_mutex_destroy(&ds->lock);
+        return LEAT_ENOMEM;
+    }
+    return 0;
 }
 
 static void directory_free(struct leat_directory *d)
 {
+    leat_assert(d->pins == 0);
+    leat_assert(!d->looking);
     if (d->fd >= 0)
         (void)close(d->fd); /* nothing was written through it */
     leat_stales_done(&d->stale);
@@ -48,45 +59,50 @@ void leat_directories_done(struct leat_directories *ds)
     for (size_t i = 0; i < ds->n; i++)
         directory_free(ds->v[i]);
     free(ds->v);
+    pthread_cond_destroy(&ds->looked);
     pthread_mutex_destroy(&ds->lock);
 }
 
 /* --- open ------------------------------------------------------------------------------------- */
 
-/* A directory that may not be read has no list of names and no sync, but files can be made in it.
+/* A directory that must not be read has no list of names and no sync, but files can be made in it.
  * Returns a descriptor or -errno. */
-static int open_directory(const char *path)
+static int open_directory(const char *path, bool *ret_no_sync)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0 && errno == EACCES)
+    *ret_no_sync = fd < 0 && errno == EACCES;
+    if (*ret_no_sync)
         fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
-/* Closes the one that was opened first of those that nobody uses now. Under the lock. */
+/* Closes the one that was opened first of those that nobody uses now and that guard nothing. If there is
+ * none, there are more than open_max for a moment: one for each thread that has pinned one. Under the
+ * lock. */
 static void make_room(struct leat_directories *ds)
 {
     for (size_t i = 0; i < ds->n && ds->n_open >= ds->open_max; i++) {
         struct leat_directory *d = ds->v[ds->hand++ % ds->n];
 
-        if (d->fd < 0 || d->pins > 0)
+        if (d->fd < 0 || d->pins > 0 || d->guarded)
             continue;
         (void)close(d->fd); /* nothing was written through it */
         d->fd = -1;
-        d->guarded = false;
         ds->n_open--;
     }
 }
 
-/* Under the lock. Returns 0 or -errno. */
-static int reopen(struct leat_directories *ds, struct leat_directory *d)
+int leat_directories_reopen(struct leat_directories *ds, struct leat_directory *d)
 {
     struct stat info;
+    bool no_sync;
     int fd;
 
+    leat_assert(d->fd < 0);
+    leat_assert(!d->guarded);
     make_room(ds);
-    fd = open_directory(d->path);
+    fd = open_directory(d->path, &no_sync);
     if (fd < 0)
         return fd;
     if (fstat(fd, &info) < 0 || info.st_dev != d->dev || info.st_ino != d->ino) {
@@ -104,7 +120,7 @@ int leat_directory_pin(struct leat_directories *ds, struct leat_directory *d)
 
     pthread_mutex_lock(&ds->lock);
     if (d->fd < 0)
-        r = reopen(ds, d);
+        r = leat_directories_reopen(ds, d);
     if (r == 0) {
         d->pins++;
         r = d->fd;
@@ -116,15 +132,24 @@ int leat_directory_pin(struct leat_directories *ds, struct leat_directory *d)
 void leat_directory_unpin(struct leat_directories *ds, struct leat_directory *d)
 {
     pthread_mutex_lock(&ds->lock);
+    leat_assert(d->pins > 0);
     d->pins--;
     pthread_mutex_unlock(&ds->lock);
 }
 
-void leat_directory_guard(struct leat_directories *ds, struct leat_directory *d)
+bool leat_directory_guard(struct leat_directories *ds, struct leat_directory *d)
 {
+    bool guarded;
+
     pthread_mutex_lock(&ds->lock);
-    d->guarded = d->guarded || leat_temporaries_guard(d->fd);
+    leat_assert(d->pins > 0);
+    if (!d->guarded && ds->n_guarded < ds->guarded_max && leat_temporaries_guard(d->fd)) {
+        d->guarded = true;
+        ds->n_guarded++;
+    }
+    guarded = d->guarded;
     pthread_mutex_unlock(&ds->lock);
+    return guarded;
 }
 
 /* --- find ------------------------------------------------------------------------------------- */
@@ -146,7 +171,7 @@ static char *directory_of(const char *path)
 }
 
 /* Takes path and fd on success. Under the lock. NULL: out of memory. */
-static struct leat_directory *add(struct leat_directories *ds, char *path, int fd,
+static struct leat_directory *add(struct leat_directories *ds, char *path, int fd, bool no_sync,
                                   const struct stat *info)
 {
     struct leat_directory **more = leat_grow(ds->v, ds->n, &ds->room, sizeof(*more)), *d;
@@ -157,38 +182,37 @@ static struct leat_directory *add(struct leat_directories *ds, char *path, int f
     d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
-    *d = (struct leat_directory){.dev = info->st_dev, .ino = info->st_ino};
+    *d = (struct leat_directory){
+        .dev = info->st_dev, .ino = info->st_ino, .looking = true, .no_sync = no_sync};
     if (!tsearch(d, &ds->tree, by_inode)) {
         free(d);
         return NULL;
     }
     d->path = path;
     d->fd = fd;
+    d->pins = 1; /* of look */
     ds->n_open++;
     ds->v[ds->n++] = d;
-    leat_stales_find(&d->stale, fd);
     return d;
 }
 
-/* Under the lock. Takes the path. Returns 0 or -errno. */
-static int find(struct leat_directories *ds, char *path, struct leat_directory **ret)
+/* The directory that was opened: a new one, or one that is here already. Takes path and fd. Returns 0 or
+ * -errno. */
+static int enter(struct leat_directories *ds, char *path, int fd, bool no_sync,
+                 struct leat_directory **ret, bool *ret_new)
 {
     struct leat_directory key, *const *found;
     struct stat info;
-    int fd, r;
+    int r = fstat(fd, &info) < 0 ? -errno : 0;
 
-    make_room(ds);
-    fd = open_directory(path);
-    if (fd < 0) {
-        free(path);
-        return fd;
-    }
-    r = fstat(fd, &info) < 0 ? -errno : 0;
     if (r == 0) {
         key = (struct leat_directory){.dev = info.st_dev, .ino = info.st_ino};
+        pthread_mutex_lock(&ds->lock);
         found = tfind(&key, &ds->tree, by_inode);
-        *ret = found ? *found : add(ds, path, fd, &info);
-        if (*ret && !found)
+        *ret = found ? *found : add(ds, path, fd, no_sync, &info);
+        *ret_new = *ret && !found;
+        pthread_mutex_unlock(&ds->lock);
+        if (*ret_new)
             return 0;
         r = *ret ? 0 : -ENOMEM;
     }
@@ -197,24 +221,74 @@ static int find(struct leat_directories *ds, char *path, struct leat_directory *
     return r;
 }
 
-/* Files of one directory mostly come one after another. */
+/* Not under the lock, as a large directory, or a slow one, takes its time: only outputs in the same
+ * directory wait for it. None of them has made a temporary there yet, so what is listed is not ours. */
+static void look(struct leat_directories *ds, struct leat_directory *d)
+{
+    uint32_t owner = leat_temporary_owner(d->dev);
+    struct leat_stales stale;
+
+    leat_stales_list(&stale, d->fd);
+    pthread_mutex_lock(&ds->lock);
+    leat_assert(d->looking);
+    d->owner = owner;
+    d->stale = stale;
+    d->looking = false;
+    d->pins--;
+    pthread_cond_broadcast(&ds->looked);
+    pthread_mutex_unlock(&ds->lock);
+}
+
+/* Files of one directory mostly come one after another. Under the lock. NULL: it is another one. */
+static struct leat_directory *find_last(struct leat_directories *ds, const char *path)
+{
+    struct leat_directory *last = ds->n > 0 ? ds->v[ds->n - 1] : NULL;
+
+    return last && strcmp(last->path, path) == 0 ? last : NULL;
+}
+
+/* Takes the path. Returns 0 or -errno. */
+static int find(struct leat_directories *ds, char *path, struct leat_directory **ret)
+{
+    bool no_sync, is_new = false;
+    int fd = open_directory(path, &no_sync), r;
+
+    if (fd < 0) {
+        free(path);
+        return fd;
+    }
+    r = enter(ds, path, fd, no_sync, ret, &is_new);
+    if (is_new)
+        look(ds, *ret);
+    return r;
+}
+
 int leat_directories_find(struct leat_directories *ds, const char *path,
                           struct leat_directory **ret)
 {
     char *directory = directory_of(path);
+    struct leat_directory *d;
     int r = 0;
 
     if (!directory)
         return -ENOMEM;
     pthread_mutex_lock(&ds->lock);
-    if (ds->n > 0 && strcmp(ds->v[ds->n - 1]->path, directory) == 0) {
-        *ret = ds->v[ds->n - 1];
-        free(directory);
-    } else {
-        r = find(ds, directory, ret);
-    }
+    d = find_last(ds, directory);
+    if (!d)
+        make_room(ds);
     pthread_mutex_unlock(&ds->lock);
-    return r;
+    if (d)
+        free(directory);
+    else
+        r = find(ds, directory, &d);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&ds->lock);
+    while (d->looking)
+        pthread_cond_wait(&ds->looked, &ds->lock);
+    pthread_mutex_unlock(&ds->lock);
+    *ret = d;
+    return 0;
 }
 
 /* --- sync ------------------------------------------------------------------------------------- */

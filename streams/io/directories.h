@@ -22,18 +22,24 @@ struct leat_directory {
     dev_t dev;
     ino_t ino;
     unsigned pins;            /* threads that use the descriptor now */
-    bool guarded;             /* see leat_directory_guard */
+    uint32_t owner;           /* of temporaries that are guarded or locked: see stale.h */
+    bool no_sync;             /* it must not be read, so it cannot be synced */
+    bool guarded;             /* see leat_directory_guard; it stays open then */
+    bool looking;             /* a thread lists the temporaries, without the lock */
     bool changed;             /* names have changed: it is to be synced */
     struct leat_stage *stage; /* an output of it is here */
-    struct leat_stales stale; /* temporaries that a run which was killed has left here */
+    struct leat_stales
+        stale; /* temporaries that were here before any of ours; fixed after `looking` */
 };
 
 struct leat_directories {
-    pthread_mutex_t lock; /* several stages may run parts */
+    pthread_mutex_t lock;  /* several stages may run parts */
+    pthread_cond_t looked; /* a directory is not `looking` any more */
     struct leat_directory **v;
     size_t n, room;
     void *tree; /* of tsearch(3), by device and inode */
     size_t n_open, open_max, hand;
+    size_t n_guarded, guarded_max;
     struct leat_draft *named; /* a list of those with a temporary name */
 };
 
@@ -48,9 +54,14 @@ int leat_directories_find(struct leat_directories *directories, const char *path
  * opened again and is not there; ESTALE: another directory is there. */
 int leat_directory_pin(struct leat_directories *directories, struct leat_directory *directory);
 void leat_directory_unpin(struct leat_directories *directories, struct leat_directory *directory);
-/* leat_directory_guard - no other run takes a temporary of ours in this directory for a stale one, even
- * if no descriptor of it is open. Call it while the directory is pinned. */
-void leat_directory_guard(struct leat_directories *directories, struct leat_directory *directory);
+/* leat_directory_guard - until done no other run takes a temporary of the directory's owner in it for a
+ * stale one, even if no descriptor of the temporary is open. The directory stays open for that. Call it
+ * while the directory is pinned. Returns false if it cannot be, as too many are: then a temporary without
+ * a lock must have no owner. */
+bool leat_directory_guard(struct leat_directories *directories, struct leat_directory *directory);
+/* leat_directories_reopen - a descriptor of a directory that was closed: under the lock of `directories`.
+ * Returns 0 or -errno. */
+int leat_directories_reopen(struct leat_directories *directories, struct leat_directory *directory);
 /* leat_directory_changed - an output of the stage has got its name here. */
 void leat_directory_changed(struct leat_directories *directories, struct leat_directory *directory,
                             struct leat_stage *stage);

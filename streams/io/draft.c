@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../invariant.h"
+
 #define MAKE_TRIES 100u
 #define PLACE_TRIES 10u /* somebody else makes and removes the name all the time */
 #define PROC_FD_SIZE 32u
@@ -35,7 +37,7 @@ int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, 
     at = leat_directory_pin(directories, d->directory);
     if (at < 0)
         return at;
-    leat_stales_remove(&d->directory->stale, at, d->name, false);
+    leat_stales_remove(&d->directory->stale, at, d->name, false, d->directory->owner);
     leat_directory_unpin(directories, d->directory);
     return 0;
 }
@@ -183,10 +185,17 @@ static int link_unnamed(const struct leat_draft *d, int at, const char *name)
     return named(at, name, &d->inode, linkat(AT_FDCWD, path, at, name, AT_SYMLINK_FOLLOW));
 }
 
-static int new_temp(struct leat_draft *d, bool old, char **ret)
+/* `owned`: as long as it exists it is locked, or the directory is guarded. */
+static int new_temp(const struct leat_draft *d, bool old, bool owned, char **ret)
 {
-    *ret = leat_temporary_name(d->name, old);
+    *ret = leat_temporary_name(d->name, old, owned ? d->directory->owner : LEAT_OWNER_NONE);
     return *ret ? 0 : -ENOMEM;
+}
+
+/* While the directory is pinned. */
+static void guard(struct leat_draft *d)
+{
+    d->guarded = leat_directory_guard(d->directories, d->directory);
 }
 
 /* --- make ------------------------------------------------------------------------------------- */
@@ -245,12 +254,12 @@ static int make_named_once(struct leat_draft *d, int at, mode_t mode)
     if (fd < 0)
         return -errno;
     r = note_inode(d, fd);
-    if (r < 0)
-        (void)unlinkat(at, d->temp, 0);
-    else if (lock_draft(fd) < 0 || !is_ours(d, at, d->temp))
-        r = -EEXIST; /* a run that looked for stale ones was faster, and removes it */
+    if (r == 0 && (lock_draft(fd) < 0 || !is_ours(d, at, d->temp)))
+        r = -EEXIST; /* a run that looks for stale ones was faster, and may remove it, or not */
     if (r < 0) {
-        (void)close(fd); /* nothing was written */
+        if (d->inode.ino == 0 || is_ours(d, at, d->temp))
+            (void)unlinkat(at, d->temp, 0); /* or the next run does it */
+        (void)close(fd);                    /* nothing was written */
         return r;
     }
     become(d, LEAT_DRAFT_NAMED);
@@ -263,7 +272,8 @@ static int make_named(struct leat_draft *d, int at, mode_t mode)
 
     for (unsigned i = 0; i < MAKE_TRIES && fd == -EEXIST; i++) {
         free(d->temp);
-        fd = new_temp(d, false, &d->temp);
+        d->inode = (struct leat_inode){.ino = 0};
+        fd = new_temp(d, false, true, &d->temp);
         if (fd == 0)
             fd = make_named_once(d, at, mode);
     }
@@ -284,20 +294,37 @@ int leat_draft_make(struct leat_draft *d, mode_t mode)
     return fd;
 }
 
+/* The draft gets a temporary name that holds without a lock. Returns 0 or -errno. */
+static int name_without_lock(struct leat_draft *d, int at)
+{
+    char *name;
+    int r;
+
+    if (d->state == LEAT_DRAFT_NAMED && d->guarded)
+        return 0;
+    r = new_temp(d, false, d->guarded, &name);
+    if (r < 0)
+        return r;
+    r = d->state == LEAT_DRAFT_UNNAMED ? link_unnamed(d, at, name)
+                                       : renamed(at, d->temp, name, &d->inode);
+    if (r < 0) {
+        free(name);
+        return r;
+    }
+    set_temp(d, name);
+    become(d, LEAT_DRAFT_NAMED);
+    return 0;
+}
+
 int leat_draft_let_go(struct leat_draft *d)
 {
-    int at = leat_directory_pin(d->directories, d->directory), r = 0;
+    int at = leat_directory_pin(d->directories, d->directory), r;
 
     if (at < 0)
         return at;
-    leat_directory_guard(d->directories, d->directory); /* its lock goes with the descriptor */
-    if (d->state == LEAT_DRAFT_UNNAMED) {
-        r = new_temp(d, false, &d->temp);
-        if (r == 0)
-            r = link_unnamed(d, at, d->temp);
-        if (r == 0)
-            become(d, LEAT_DRAFT_NAMED);
-    }
+    leat_assert(d->state == LEAT_DRAFT_UNNAMED || d->state == LEAT_DRAFT_NAMED);
+    guard(d); /* before its lock goes with the descriptor */
+    r = name_without_lock(d, at);
     leat_directory_unpin(d->directories, d->directory);
     if (r == 0)
         d->fd = -1;
@@ -341,7 +368,7 @@ static int place_new(struct leat_draft *d, int at)
 static int name_for_exchange(struct leat_draft *d, int at)
 {
     char *name;
-    int r = new_temp(d, true, &name);
+    int r = new_temp(d, true, d->guarded, &name);
 
     if (r == 0)
         r = d->state == LEAT_DRAFT_UNNAMED ? link_unnamed(d, at, name)
@@ -381,7 +408,7 @@ static int check_exchanged(struct leat_draft *d, int at)
 static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, bool *ret_aside)
 {
     char *old;
-    int r = new_temp(d, true, &old);
+    int r = new_temp(d, true, d->guarded, &old);
 
     *ret_aside = false;
     *ret_old = NULL;
@@ -476,7 +503,7 @@ int leat_draft_place(struct leat_draft *d, bool replace, bool last)
 
     if (at < 0)
         return at;
-    leat_directory_guard(d->directories, d->directory); /* nobody has a lock on an old file */
+    guard(d); /* nobody has a lock on an old file */
     for (unsigned i = 0; i < PLACE_TRIES; i++) {
         r = place_new(d, at);
         if (r != -EEXIST || !replace)
@@ -551,7 +578,7 @@ int leat_draft_settle(struct leat_draft *d)
     if (d->has_old && !is_other(d, at))
         r = removed(at, d->temp, &d->old);
     d->has_old = r < 0;
-    leat_stales_remove(&d->directory->stale, at, d->name, true);
+    leat_stales_remove(&d->directory->stale, at, d->name, true, d->directory->owner);
     leat_directory_unpin(d->directories, d->directory);
     return r;
 }
@@ -601,6 +628,7 @@ int leat_draft_keep(struct leat_draft *d, const char *name, bool replace)
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
         return at;
+    guard(d);
     r = keep(d, at, name, replace);
     leat_directory_unpin(d->directories, d->directory);
     return r;
@@ -624,10 +652,16 @@ static bool lock_soon(pthread_mutex_t *lock)
 void leat_drafts_discard(struct leat_directories *ds)
 {
     if (!lock_soon(&ds->lock))
-        return; /* the next run that writes the names removes what is left */
-    for (const struct leat_draft *d = ds->named; d; d = d->next)
-        if (d->directory->fd >= 0 && is_ours(d, d->directory->fd, d->temp))
-            (void)unlinkat(d->directory->fd, d->temp, 0); /* or the next run does it */
+        return; /* the next run that writes the names removes what is left, or one after a week */
+    for (const struct leat_draft *d = ds->named; d; d = d->next) {
+        struct leat_directory *directory = d->directory;
+
+        leat_assert(d->state == LEAT_DRAFT_NAMED);
+        if (directory->fd < 0 && leat_directories_reopen(ds, directory) < 0)
+            continue;
+        if (is_ours(d, directory->fd, d->temp))
+            (void)unlinkat(directory->fd, d->temp, 0); /* as above */
+    }
     pthread_mutex_unlock(&ds->lock);
 }
 

@@ -54,6 +54,7 @@ struct leat_draft {
     char *left;        /* the old file's other name after a place that failed; NULL: none */
     bool has_old;      /* temp has what was replaced */
     bool lost_old;     /* it was replaced, and could not be kept */
+    bool guarded;      /* the directory is: temporaries have an owner even without a lock */
     struct leat_draft *prev, *next; /* of all that have a temporary name */
 };
 

@@ -17,10 +17,18 @@
 #include <unistd.h>
 
 #include "../grow.h"
+#include "../invariant.h"
 
 #define MARK ".leat-"
 #define OLD ".old"
-#define DIGITS 16u
+#define OWNER_DIGITS 8u
+#define TIME_DIGITS 8u
+#define RANDOM_DIGITS 16u
+#define DIGITS (OWNER_DIGITS + TIME_DIGITS + RANDOM_DIGITS)
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_SIZE 64u
+#define WEEK_S 604800   /* until a temporary of another owner may be stale */
+#define HASH_DIGITS 16u /* in place of the end of a long name */
 #define NAME_BYTES 200u /* of the name, so that no file system finds the whole too long */
 #define GUARD_PLACE ((off_t)0x6c656174) /* "leat" */
 #define LOOK_MAX 32768u /* names of a directory: a larger one would take longer than many a job */
@@ -37,6 +45,26 @@ static uint64_t hash(const char *text)
     return h;
 }
 
+/* Two machines may have the same name and the same machine-id, as clones do, but not this one. The device
+ * is part of it: one directory of a server may be mounted twice, and each mount has locks of its own. */
+uint32_t leat_temporary_owner(dev_t device)
+{
+    char boot[BOOT_ID_SIZE + 1], text[BOOT_ID_SIZE + 32];
+    int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, boot, BOOT_ID_SIZE);
+    uint64_t h;
+
+    if (fd >= 0)
+        (void)close(fd); /* it was only read */
+    if (n <= 0)
+        return LEAT_OWNER_NONE;
+    boot[n] = '\0';
+    snprintf(text, sizeof text, "%s %jx", boot, (uintmax_t)device);
+    h = hash(text);
+    h ^= h >> 32;
+    return (uint32_t)h == LEAT_OWNER_NONE ? 1 : (uint32_t)h;
+}
+
 /* The part of a temporary's name that says of which name it is. NULL: out of memory. */
 static char *prefix_of(const char *name)
 {
@@ -47,7 +75,7 @@ static char *prefix_of(const char *name)
     if (n <= NAME_BYTES) {
         r = asprintf(&prefix, ".%s" MARK, name);
     } else {
-        n = NAME_BYTES - DIGITS - 1;
+        n = NAME_BYTES - HASH_DIGITS - 1;
         while (n > 0 && ((uint8_t)name[n] & 0xc0) == 0x80) /* UTF-8 is not cut in a character */
             n--;
         r = asprintf(&prefix, ".%.*s~%016" PRIx64 MARK, (int)n, name, hash(name));
@@ -56,23 +84,23 @@ static char *prefix_of(const char *name)
 }
 
 /* The names need not be secret, as each file is created anew: they must not be guessed by chance. */
-static uint64_t random_number(void)
+static uint64_t random_number(const struct timespec *now)
 {
-    struct timespec now = {0};
     uint64_t n;
 
     if (getrandom(&n, sizeof n, GRND_NONBLOCK) == sizeof n)
         return n;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* soon after the machine's start */
-    return ((uint64_t)now.tv_nsec << 32 | (uint32_t)getpid()) * 0x9e3779b97f4a7c15u;
+    return ((uint64_t)now->tv_nsec << 32 | (uint32_t)getpid()) * 0x9e3779b97f4a7c15u;
 }
 
-char *leat_temporary_name(const char *name, bool old)
+char *leat_temporary_name(const char *name, bool old, uint32_t owner)
 {
     char *prefix = prefix_of(name), *temp = NULL;
+    struct timespec now = {0};
 
-    if (prefix &&
-        asprintf(&temp, "%s%016" PRIx64 "%s", prefix, random_number(), old ? OLD : "") < 0)
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (prefix && asprintf(&temp, "%s%08" PRIx32 "%08" PRIx32 "%016" PRIx64 "%s", prefix, owner,
+                           (uint32_t)now.tv_sec, random_number(&now), old ? OLD : "") < 0)
         temp = NULL;
     free(prefix);
     return temp;
@@ -95,72 +123,45 @@ static size_t prefix_length(const char *name, bool *ret_old)
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* Its owner has a lock on it as long as its descriptor is open. */
-static bool can_be_locked(int directory, const char *name)
-{
-    static const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = openat(directory, name, O_RDWR | flags); /* NFS locks what can be written */
-    bool can;
-
-    if (fd < 0)
-        fd = openat(directory, name, O_RDONLY | flags);
-    if (fd < 0)
-        return false;
-    can = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    (void)close(fd); /* nothing was written through it */
-    return can;
-}
-
-static void add_if_stale(struct leat_stales *stales, int directory, char *name)
-{
-    struct leat_stale *more;
-    struct stat info;
-
-    if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode) ||
-        !can_be_locked(directory, name)) {
-        free(name);
-        return;
-    }
-    more = leat_grow(stales->v, stales->n, &stales->room, sizeof *more);
-    if (!more) {
-        free(name);
-        return;
-    }
-    stales->v = more;
-    stales->v[stales->n++] =
-        (struct leat_stale){.name = name, .dev = info.st_dev, .ino = info.st_ino};
-}
-
-/* The names in a list of their own, as others are made and removed meanwhile. Returns how many. */
-static size_t list_temporaries(DIR *dir, char ***ret_names)
-{
-    struct dirent *entry;
-    char **names = NULL;
-    size_t n = 0, room = 0;
-
-    for (size_t seen = 0; seen < LOOK_MAX && (entry = readdir(dir)); seen++) {
-        bool old;
-        char **more = prefix_length(entry->d_name, &old) > 0
-                          ? leat_grow(names, n, &room, sizeof *more)
-                          : NULL;
-
-        if (!more)
-            continue;
-        names = more;
-        names[n] = strdup(entry->d_name);
-        if (names[n])
-            n++;
-    }
-    *ret_names = names;
-    return n;
-}
-
 static int by_name(const void *a, const void *b)
 {
-    const struct leat_stale *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
+
+static void add_name(struct leat_stales *stales, const char *name)
+{
+    char **more = leat_grow(stales->names, stales->n, &stales->room, sizeof *more);
+
+    if (!more)
+        return;
+    stales->names = more;
+    more[stales->n] = strdup(name);
+    if (more[stales->n])
+        stales->n++;
+}
+
+void leat_stales_list(struct leat_stales *stales, int directory)
+{
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    bool old;
+
+    *stales = (struct leat_stales){.n = 0};
+    if (!dir) {
+        if (fd >= 0)
+            (void)close(fd); /* it was only read, here and below */
+        return;
+    }
+    for (size_t seen = 0; seen < LOOK_MAX && (entry = readdir(dir)); seen++)
+        if (prefix_length(entry->d_name, &old) > 0)
+            add_name(stales, entry->d_name);
+    (void)closedir(dir);
+    if (stales->n > 1)
+        qsort(stales->names, stales->n, sizeof *stales->names, by_name);
+}
+
+/* --- the guard -------------------------------------------------------------------------------- */
 
 /* Of two runs that ask for it neither waits, and none that locks the directory for its own purpose is
  * in the way: it is a lock on a byte that no directory has. */
@@ -183,32 +184,6 @@ static bool is_guarded(int directory)
     return fcntl(directory, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-/* The temporaries are looked at first, then the guard: a run takes the guard before a temporary of its
- * own is without a lock, and gives it back when none is left. */
-void leat_stales_find(struct leat_stales *stales, int directory)
-{
-    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    char **names;
-    size_t n;
-
-    *stales = (struct leat_stales){.n = 0};
-    if (!dir) {
-        if (fd >= 0)
-            (void)close(fd);
-        return;
-    }
-    n = list_temporaries(dir, &names);
-    for (size_t i = 0; i < n; i++)
-        add_if_stale(stales, fd, names[i]);
-    free(names);
-    if (stales->n > 0 && is_guarded(fd))
-        leat_stales_done(stales);
-    (void)closedir(dir); /* it was only read */
-    if (stales->n > 1)
-        qsort(stales->v, stales->n, sizeof *stales->v, by_name);
-}
-
 /* --- removing --------------------------------------------------------------------------------- */
 
 /* The first one that is not before the prefix. */
@@ -219,7 +194,7 @@ static size_t first_of(const struct leat_stales *stales, const char *prefix)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (strcmp(stales->v[middle].name, prefix) < 0)
+        if (strcmp(stales->names[middle], prefix) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -227,29 +202,80 @@ static size_t first_of(const struct leat_stales *stales, const char *prefix)
     return low;
 }
 
-/* It may be there no more, or another file may be: then it stays. */
-static void remove_one(const struct leat_stale *stale, int directory)
+/* A name and a file that nobody has touched for a week: whoever made them does not run any more. */
+static bool is_old_enough(const char *digits, const struct stat *info)
 {
-    struct stat info;
+    char made[TIME_DIGITS + 1];
+    struct timespec now;
 
-    if (fstatat(directory, stale->name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        info.st_dev == stale->dev && info.st_ino == stale->ino)
-        (void)unlinkat(directory, stale->name, 0); /* or a later run does it */
+    if (clock_gettime(CLOCK_REALTIME, &now) < 0)
+        return false;
+    snprintf(made, sizeof made, "%.*s", (int)TIME_DIGITS, digits + OWNER_DIGITS);
+    return now.tv_sec - (time_t)strtoul(made, NULL, 16) > WEEK_S &&
+           now.tv_sec - info->st_mtime > WEEK_S;
 }
 
-void leat_stales_remove(const struct leat_stales *stales, int directory, const char *name, bool old)
+static bool is_ours(const char *digits, uint32_t owner)
+{
+    char text[OWNER_DIGITS + 1];
+
+    snprintf(text, sizeof text, "%08" PRIx32, owner);
+    return owner != LEAT_OWNER_NONE && memcmp(digits, text, OWNER_DIGITS) == 0;
+}
+
+/* Returns a descriptor of the regular file of this name, or -1. */
+static int open_candidate(int directory, const char *name, struct stat *ret_info)
+{
+    static const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd;
+
+    if (fstatat(directory, name, ret_info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ret_info->st_mode))
+        return -1;                                /* to open a device may do something */
+    fd = openat(directory, name, O_RDWR | flags); /* NFS locks what can be written */
+    return fd < 0 ? openat(directory, name, O_RDONLY | flags) : fd;
+}
+
+/* Does the name still mean the open file? */
+static bool is_named(int directory, const char *name, int fd)
+{
+    struct stat open, named;
+
+    return fstat(fd, &open) == 0 && fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+/* A run takes the guard before one of its temporaries is without a lock. So the lock comes first here:
+ * whoever gave it back has the guard. As long as we have the lock no run takes the file for its own: one
+ * that has just made it sees that it was not the first to lock it, and makes another one. */
+static void remove_if_stale(int directory, const char *name, const char *digits, uint32_t owner)
+{
+    struct stat info;
+    int fd = open_candidate(directory, name, &info);
+
+    if (fd < 0)
+        return;
+    if ((is_ours(digits, owner) || is_old_enough(digits, &info)) &&
+        flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(directory, name, fd) &&
+        !is_guarded(directory))
+        (void)unlinkat(directory, name, 0); /* or a later run does it */
+    (void)close(fd);                        /* nothing was written through it */
+}
+
+void leat_stales_remove(const struct leat_stales *stales, int directory, const char *name, bool old,
+                        uint32_t owner)
 {
     char *prefix = stales->n > 0 ? prefix_of(name) : NULL;
     size_t n = prefix ? strlen(prefix) : 0;
 
     for (size_t i = prefix ? first_of(stales, prefix) : stales->n; i < stales->n; i++) {
-        const struct leat_stale *stale = &stales->v[i];
+        const char *temp = stales->names[i];
         bool is_old;
 
-        if (strncmp(stale->name, prefix, n) != 0)
+        leat_assert(i == 0 || strcmp(stales->names[i - 1], temp) <= 0);
+        if (strncmp(temp, prefix, n) != 0)
             break;
-        if (prefix_length(stale->name, &is_old) == n && is_old == old)
-            remove_one(stale, directory);
+        if (prefix_length(temp, &is_old) == n && is_old == old)
+            remove_if_stale(directory, temp, temp + n, owner);
     }
     free(prefix);
 }
@@ -257,7 +283,7 @@ void leat_stales_remove(const struct leat_stales *stales, int directory, const c
 void leat_stales_done(struct leat_stales *stales)
 {
     for (size_t i = 0; i < stales->n; i++)
-        free(stales->v[i].name);
-    free(stales->v);
+        free(stales->names[i]);
+    free(stales->names);
     *stales = (struct leat_stales){.n = 0};
 }
