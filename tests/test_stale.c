@@ -347,6 +347,44 @@ TEST(test_drafts_in_more_directories_than_may_be_open_are_not_stale_for_another_
         }
 }
 
+/* --- a directory that may not be read --------------------------------------------------------- */
+
+#define NOBODY 65534u
+
+static int write_to_drop(const char *format)
+{
+    return run_here(format, true, &error, warnings);
+}
+
+TEST(test_a_directory_that_may_not_be_read_is_refused_at_once_or_does_without_its_sync)
+{
+    ASSERT_EQ(mkdir(path_of("sub"), 0300), 0);
+    ASSERT_EQ(chmod(test_tmp_dir(), 0755), 0);
+    write_file("sub/grows", GROWS);
+    write_file("in", "more");
+    if (geteuid() == 0) {
+        ASSERT_EQ(chown(path_of("sub"), NOBODY, NOBODY), 0);
+        ASSERT_EQ(chown(path_of("sub/grows"), NOBODY, NOBODY), 0);
+        ASSERT_EQ(setresuid(NOBODY, NOBODY, NOBODY), 0);
+    }
+    for (disk.lacks = 0; disk.lacks <= LACKS_ALL; disk.lacks++) {
+        test_context("lacks %u", disk.lacks);
+        ASSERT_EQ(write_to_drop("zero : head -c 10 : write @/sub/a"), LEAT_EIO);
+        ASSERT_STR_HAS(error.text, "sub/a: its directory cannot be synced");
+        ASSERT_STR_HAS(error.text, "--no-sync");
+        ASSERT_EQ(error.sys_errno, EACCES);
+        ASSERT_EQ(write_to_drop("zero : head -c 10 : write --append @/sub/new"), LEAT_EIO);
+        ASSERT(!is_there("sub/new"));
+        ASSERT_EQ(write_to_drop("zero : head -c 10 : write --no-sync @/sub/a"), 0);
+        ASSERT_EQ(write_to_drop("read @/in : write --append @/sub/grows"), 0);
+    }
+    ASSERT_EQ(chmod(path_of("sub"), 0700), 0);
+    ASSERT(is_there("sub/a"));
+    ASSERT(holds("sub/grows",
+                 GROWS "moremoremoremoremoremoremoremoremoremoremoremoremoremoremoremore"));
+    ASSERT_EQ(temporaries(NULL), 0);
+}
+
 /* --- a directory that is slow to list --------------------------------------------------------- */
 
 static struct leat_directories directories;

@@ -202,6 +202,19 @@ static char *resolve(const char *path)
     return NULL;
 }
 
+/* A name that is new in a directory is not safe until the directory is synced, and that takes the
+ * permission to read it. Without it, the time to say so is before the work. */
+static int check_sync(struct leat_stage *s, const struct leat_outfile *f)
+{
+    if (f->options.no_sync || !f->draft.directory->no_sync ||
+        (f->options.append && f->target_existed))
+        return 0;
+    return leat_fail_errno(s, EACCES,
+                           "%s: its directory cannot be synced without the permission to read it; "
+                           "give that, or --no-sync",
+                           f->shown);
+}
+
 static int open_path(struct leat_stage *s, struct leat_outfile *f)
 {
     struct stat st = {0};
@@ -225,6 +238,9 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
     r = leat_draft_init(&f->draft, &s->pipeline->directories, f->path);
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
+    r = check_sync(s, f);
+    if (r < 0)
+        return r;
     return f->options.append ? open_append(s, f) : open_draft(s, f, &st);
 }
 

@@ -198,6 +198,8 @@ const struct leat_stage_type leat_stage_write = {
         "same owner or group it loses set-user-ID or set-group-ID, and another group gets no more "
         "than both the old group and all others had. Only a regular file is replaced: a directory "
         "that takes the name meanwhile is an error.\n\n"
+        "A directory that may not be read cannot be synced: a new FILE in it is refused before the "
+        "run, unless --no-sync is given.\n\n"
         "A FILE with the suffix of another format than that of the codec before it, as in `gzip : write "
         "x.zst`, is written, and a warning says so; leat -q silences it.\n\n"
         "With --keep-partial what was written before a failure stays as FILE.partial; a file of that name "
