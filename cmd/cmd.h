@@ -420,8 +420,6 @@ struct outfile {
  * Returns 0, or an exit status after saying why; outfile_done in any case. */
 int outfile_begin(struct outfile *file, const struct config *config, const char *option,
                   const char *path, const char *mark);
-/* outfile_same - whether both are one file, which the second one would replace. */
-bool outfile_same(const struct outfile *a, const struct outfile *b);
 void outfile_done(struct outfile *file);
 /* outfile_write - all of it or nothing: a file beside it is renamed. A file of another kind that was
  * not there before the run stays, also if forced. Returns the same. */

@@ -220,17 +220,11 @@ int outfile_begin(struct outfile *f, const struct config *c, const char *option,
                             "%s=%s: the file is there and is something else; --force replaces it",
                             option, path);
     f->replaces = !ours;
-    f->dev = info.st_dev;
-    f->ino = info.st_ino;
+    if (S_ISREG(info.st_mode)) {
+        f->dev = info.st_dev;
+        f->ino = info.st_ino;
+    }
     return info.st_mode == 0 || S_ISREG(info.st_mode) ? try_temp(f) : 0;
-}
-
-bool outfile_same(const struct outfile *a, const struct outfile *b)
-{
-    struct stat x, y;
-
-    return a->name && b->name && strcmp(a->name, b->name) == 0 && fstat(a->dir, &x) == 0 &&
-           fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 void outfile_done(struct outfile *f)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -22,6 +23,31 @@ static void told(const struct leat_event *event, void *arg)
     log_event(w->log_fd == STDERR_FILENO ? w->err : &w->log, w->job, event);
 }
 
+/* No stage and no other option has the file. Returns 0 or an exit status. */
+static int reserve(const struct watch *w, const char *path, const char *option)
+{
+    int r = leat_pipeline_reserve(w->job->pipeline, path, option);
+
+    if (r == LEAT_EEXIST)
+        return message_fail(w->config, LEAT_EUSAGE, "%s: is the file of %s and of another option",
+                            path, option);
+    return r < 0 ? message_fail(w->config, r, "%s: %s: %s", option, path, leat_strerror(r)) : 0;
+}
+
+/* Lines of JSON would spoil a file of another kind, such as an input. */
+static bool is_no_log(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat info;
+    char first;
+    bool no_log = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                  read(fd, &first, 1) == 1 && first != '{';
+
+    if (fd >= 0)
+        (void)close(fd); /* it was only read */
+    return no_log;
+}
+
 static int open_log(struct watch *w)
 {
     const char *path = w->config->log;
@@ -32,21 +58,30 @@ static int open_log(struct watch *w)
         w->err->json = true;
         return 0;
     }
+    if (!w->config->settings.force && is_no_log(path))
+        return message_fail(w->config, LEAT_EEXIST,
+                            "--log=json:%s: the file is there and is no log; --force appends to it",
+                            path);
     w->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
     if (w->log_fd < 0)
         return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", path, strerror(errno));
     writer_init(&w->log, w->log_fd);
     w->log.json = true;
-    return 0;
+    return reserve(w, path, "--log=json");
+}
+
+static int begin_file(const struct watch *w, struct outfile *file, const char *option,
+                      const char *path, const char *mark)
+{
+    int status = outfile_begin(file, w->config, option, path, mark);
+
+    return status == 0 && file->inherited < 0 ? reserve(w, path, option) : status;
 }
 
 static int begin_trace(struct watch *w)
 {
-    int status = outfile_begin(&w->trace_file, w->config, "--trace", w->config->trace, TRACE_MARK);
+    int status = begin_file(w, &w->trace_file, "--trace", w->config->trace, TRACE_MARK);
 
-    if (status == 0 && w->config->report && outfile_same(&w->report_file, &w->trace_file))
-        status = message_fail(w->config, LEAT_EUSAGE, "--report and --trace are the same file: %s",
-                              w->config->trace);
     if (status != 0)
         return status;
     if (trace_begin(&w->trace, w->job) < 0)
@@ -62,7 +97,7 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
 
     *w = (struct watch){.config = c, .job = job, .log_fd = -1, .err = err};
     if (c->report)
-        status = outfile_begin(&w->report_file, c, "--report", c->report, REPORT_MARK);
+        status = begin_file(w, &w->report_file, "--report", c->report, REPORT_MARK);
     if (status == 0 && c->report && samples_init(&w->samples, job) < 0)
         status = message_fail(c, LEAT_ENOMEM, "out of memory");
     if (status == 0 && c->trace)
@@ -131,10 +166,25 @@ static int end_log(struct watch *w)
     return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", w->config->log, strerror(error));
 }
 
+/* A run that was refused may have been so because the file is one of its inputs: what is there stays. */
+static bool is_kept(const struct watch *w, const struct outfile *file,
+                    const struct leat_error *error)
+{
+    struct leat_error warning = {.code = 0};
+
+    if (!error || error->code != LEAT_EUSAGE || file->ino == 0)
+        return false;
+    snprintf(warning.text, sizeof warning.text, "%s=%s: stays as it was, as the run was refused",
+             file->option, file->path);
+    message_warning(w->config, &warning);
+    return true;
+}
+
 int watch_end(struct watch *w, const struct leat_error *error)
 {
-    int report = w->config->report ? write_report(w, error) : 0;
-    int trace = w->config->trace ? write_trace(w) : 0;
+    const struct config *c = w->config;
+    int report = c->report && !is_kept(w, &w->report_file, error) ? write_report(w, error) : 0;
+    int trace = c->trace && !is_kept(w, &w->trace_file, error) ? write_trace(w) : 0;
     int log = end_log(w);
 
     watch_done(w);

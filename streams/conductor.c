@@ -122,7 +122,7 @@ static int open_sides(struct leat_pipeline *p)
     for (size_t i = 0; i < p->n_infos; i++) {
         const char *path = leat_stage_side_path(p->infos[i].node);
         struct leat_stage *s = path && !p->infos[i].for_sums ? any_instance(p, &p->infos[i]) : NULL;
-        struct leat_outfile_options options = {.force = p->settings.force};
+        struct leat_outfile_options options = {.force = p->settings.force, .side = true};
         int r;
 
         if (!s)

@@ -245,6 +245,15 @@ LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
  * Thread: any; not from a signal handler, as it takes a lock: uv_signal_t calls it on the loop.
  * A child made by fork has no threads of the run: it must not touch the pipeline, but exec or _exit. */
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
+/* leat_pipeline_reserve - the program itself writes this file during the run or after it, such as a log:
+ * a stage that would read it or write it fails (LEAT_EUSAGE) when it opens it. Call it before the start.
+ *
+ *   option  who writes it, for the message; borrowed until the pipeline is freed
+ *
+ * A path that is no regular file, and not a name where one can be made, is ignored. Returns 0; LEAT_EEXIST:
+ * it is reserved already; LEAT_EUSAGE: the pipeline has been started; LEAT_ENOMEM. */
+LEAT_API int leat_pipeline_reserve(struct leat_pipeline *pipeline, const char *path,
+                                   const char *option);
 /* leat_pipeline_discard - remove the temporary files of outputs now, for a program that has cancelled and
  * ends without waiting for `done`. Nothing is committed after it; a commit that has begun goes on.
  * Thread: any. */

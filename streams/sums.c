@@ -76,7 +76,7 @@ const struct leat_error *leat_sums_error(const struct leat_sums *sums)
 
 int leat_sums_open(struct leat_sums *sums)
 {
-    struct leat_outfile_options options = {.force = false};
+    struct leat_outfile_options options = {.side = true};
 
     return sums ? leat_outfile_open(sums->stage, sums->path, &options, &sums->file) : 0;
 }

@@ -299,6 +299,59 @@ static const struct leat_stage_type *const *parts_of(const struct leat_stage_typ
     return parts;
 }
 
+static int null_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage;
+    (void)out;
+    in->pos = in->len;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+/* Each kind of value, also a wrong one and none. */
+TEST(test_an_option_needs_no_metavar)
+{
+    struct values {
+        int64_t number, size, duration;
+        struct leat_count count;
+        const char *string, *side;
+        struct leat_strings list;
+    };
+    static const struct leat_option options[] = {
+        {.name = "number", .kind = LEAT_OPT_INT, .offset = offsetof(struct values, number)},
+        {.name = "size", .kind = LEAT_OPT_SIZE, .offset = offsetof(struct values, size)},
+        {.name = "time", .kind = LEAT_OPT_DURATION, .offset = offsetof(struct values, duration)},
+        {.name = "count", .kind = LEAT_OPT_COUNT, .offset = offsetof(struct values, count)},
+        {.name = "string", .kind = LEAT_OPT_STRING, .offset = offsetof(struct values, string)},
+        {.name = "list", .kind = LEAT_OPT_LIST, .offset = offsetof(struct values, list)},
+        {0}};
+    static const struct leat_stage_type type = {.name = "swallow",
+                                                .summary = "read all",
+                                                .kind = LEAT_SINK,
+                                                .params_size = sizeof(struct values),
+                                                .options = options,
+                                                .step = null_step};
+    struct leat_registry *registry = leat_registry_new();
+
+    ASSERT_NOT_NULL(registry);
+    if (leat_registry_add(registry, &type) < 0)
+        FAIL("%s", leat_registry_refusal(registry));
+    for (size_t i = 0; options[i].name; i++)
+        for (size_t k = 0; k < 2; k++) {
+            struct leat_pipeline *pipeline = NULL;
+            struct leat_error error = {.code = 0};
+            char text[64];
+
+            snprintf(text, sizeof text, k ? "zero : swallow --%s" : "zero : swallow --%s=@",
+                     options[i].name);
+            test_context("%s", text);
+            if (leat_pipeline_from_text(registry, text, NULL, &pipeline, &error) == 0)
+                leat_pipeline_free(pipeline);
+            else
+                ASSERT_STR_HAS(error.text, options[i].name);
+        }
+    leat_registry_free(registry);
+}
+
 TEST(test_every_built_in_type_would_be_let_in)
 {
     struct leat_registry *registry = leat_registry_new();
@@ -537,6 +590,36 @@ TEST(test_an_error_line_fits_any_buffer)
         ASSERT_EQ(strnlen(small, n), n - 1);
         ASSERT_EQ(small[n], '!');
     }
+}
+
+TEST(test_a_file_of_the_program_is_reserved_before_the_start)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_pipeline *pipeline = NULL;
+    struct leat_error error = {.code = 0};
+    char path[300], link[300], text[400];
+
+    snprintf(path, sizeof path, "%s/own", test_tmp_dir());
+    snprintf(link, sizeof link, "%s/link", test_tmp_dir());
+    ASSERT_EQ(symlink("own", link), 0);
+    for (int output = 0; output <= 1; output++) {
+        FILE *file = fopen(path, "w");
+
+        ASSERT_NOT_NULL(file);
+        ASSERT_EQ(fclose(file), 0);
+        snprintf(text, sizeof text, output ? "zero : head : write -f %s" : "read %s : null", path);
+        ASSERT_EQ(leat_pipeline_from_text(registry, text, NULL, &pipeline, &error), 0);
+        ASSERT_EQ(leat_pipeline_reserve(pipeline, "/dev/null", "nothing"), 0);
+        ASSERT_EQ(leat_pipeline_reserve(pipeline, "/dev/null", "nothing"), 0);
+        ASSERT_EQ(leat_pipeline_reserve(pipeline, "/no/such/place", "nothing"), 0);
+        ASSERT_EQ(leat_pipeline_reserve(pipeline, link, "the journal"), 0);
+        ASSERT_EQ(leat_pipeline_reserve(pipeline, path, "another one"), LEAT_EEXIST);
+        ASSERT_EQ(leat_pipeline_run(pipeline), LEAT_EUSAGE);
+        ASSERT_STR_HAS(leat_pipeline_error(pipeline)->text, "is the file of the journal, too");
+        ASSERT_EQ(leat_pipeline_reserve(pipeline, path, "too late"), LEAT_EUSAGE);
+        leat_pipeline_free(pipeline);
+    }
+    leat_registry_free(registry);
 }
 
 TEST(test_settings_that_cannot_be_are_refused)

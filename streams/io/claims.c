@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../invariant.h"
+
 /* A file that is there has no name here: it is known by its number. */
 struct held {
     dev_t dev; /* of the directory, or of the file */
     ino_t ino;
     const char *name; /* in the same memory */
     enum leat_claim_kind kind;
+    const char *by;
     unsigned users; /* outputs that are open */
     struct leat_appended appended;
 };
@@ -30,7 +33,9 @@ static int compare(const void *a, const void *b)
 /* May both of them have it? Two names of one file may both be replaced: each becomes a file. */
 static bool go_together(enum leat_claim_kind a, enum leat_claim_kind b, bool is_name)
 {
-    return a == b && !(a == LEAT_CLAIM_REPLACE && is_name);
+    if (a == LEAT_CLAIM_REPLACE || a == LEAT_CLAIM_SIDE)
+        return (b == LEAT_CLAIM_REPLACE || b == LEAT_CLAIM_SIDE) && !is_name;
+    return a == b && a != LEAT_CLAIM_RESERVED;
 }
 
 static int add(struct leat_claims *c, const struct held *key)
@@ -50,23 +55,33 @@ static int add(struct leat_claims *c, const struct held *key)
         return LEAT_ENOMEM;
     if ((*found)->users > 0 && !go_together((*found)->kind, key->kind, size > 1))
         return LEAT_EEXIST;
-    if ((*found)->users++ == 0)
+    if ((*found)->kind == LEAT_CLAIM_REPLACE && key->kind == LEAT_CLAIM_SIDE) {
+        (*found)->kind = key->kind; /* the stricter one */
+        (*found)->by = key->by;
+    }
+    if ((*found)->users++ == 0) {
+        (*found)->kind = key->kind;
+        (*found)->by = key->by;
         (*found)->appended = key->appended;
+    }
     return 0;
 }
 
 int leat_claims_name(struct leat_claims *c, dev_t dev, ino_t ino, const char *name,
-                     enum leat_claim_kind kind)
+                     enum leat_claim_kind kind, const char *by)
 {
-    return add(c, &(struct held){.dev = dev, .ino = ino, .name = name, .kind = kind});
+    leat_assert(*name != '\0');
+    return add(c, &(struct held){.dev = dev, .ino = ino, .name = name, .kind = kind, .by = by});
 }
 
-int leat_claims_file(struct leat_claims *c, const struct stat *info, enum leat_claim_kind kind)
+int leat_claims_file(struct leat_claims *c, const struct stat *info, enum leat_claim_kind kind,
+                     const char *by)
 {
     return add(c, &(struct held){.dev = info->st_dev,
                                  .ino = info->st_ino,
                                  .name = "",
                                  .kind = kind,
+                                 .by = by,
                                  .appended.size = (uint64_t)info->st_size});
 }
 
@@ -82,7 +97,21 @@ uint64_t leat_claims_size(const struct leat_claims *c, const struct stat *info)
 {
     const struct held *file = find_file(c, info);
 
-    return file && file->kind != LEAT_CLAIM_REPLACE ? file->appended.size : UINT64_MAX;
+    if (!file || (file->kind != LEAT_CLAIM_APPEND && file->kind != LEAT_CLAIM_INHERITED))
+        return UINT64_MAX;
+    return file->appended.size;
+}
+
+const char *leat_claims_writer(const struct leat_claims *c, dev_t dev, ino_t ino, const char *name,
+                               bool side)
+{
+    struct held key = {.dev = dev, .ino = ino, .name = name};
+    struct held *const *found = tfind(&key, &c->tree, compare);
+
+    if (!found ||
+        ((*found)->kind != LEAT_CLAIM_RESERVED && !(side && (*found)->kind == LEAT_CLAIM_SIDE)))
+        return NULL;
+    return (*found)->by;
 }
 
 bool leat_claims_leave(struct leat_claims *c, const struct stat *info, uint64_t n, bool stay,

@@ -16,6 +16,7 @@ struct leat_outfile;
 struct leat_outfile_options {
     bool force, append, no_sync, keep_partial;
     bool sparse;                /* blocks of zeros are left out: holes */
+    bool side;                  /* no output of the pipeline, but a stage's word on it */
     bool drop_cache;            /* what is on the disk does not stay in the page cache */
     struct leat_direct *direct; /* past the page cache, through this buffer; NULL: no */
 };

@@ -34,6 +34,9 @@ struct leat_outfile {
     size_t late_n;
 };
 
+/* leat_outfile_resolve - the file that a path means, through symbolic links; if the last of them points
+ * nowhere, the name that it points to. free() it. NULL with errno. */
+char *leat_outfile_resolve(const char *path);
 /* leat_outfile_open_stream - open what is no regular file; a FIFO that nobody reads is pending then. */
 int leat_outfile_open_stream(struct leat_stage *stage, struct leat_outfile *file);
 /* leat_outfile_check_named - of an append: does the file still have a name? Returns 0, or fails. */

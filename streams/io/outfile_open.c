@@ -30,8 +30,11 @@ static int inherited_number(const char *path)
 
 /* Two outputs of one file would spoil each other; and who reads one that grows while the pipeline runs
  * must not read what is written now. */
-static int claimed(struct leat_stage *s, const struct leat_outfile *f, int r)
+static int claimed(struct leat_stage *s, const struct leat_outfile *f, const char *writer, int r)
 {
+    if (r == LEAT_EEXIST && writer)
+        return leat_fail(s, LEAT_EUSAGE, "%s: is the file of %s, too; give another name", f->shown,
+                         writer);
     if (r == LEAT_EEXIST)
         return leat_fail(s, LEAT_EUSAGE, "%s: is the output of another stage, too", f->shown);
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
@@ -41,23 +44,29 @@ static int claim_name(struct leat_stage *s, const struct leat_outfile *f, const 
                       enum leat_claim_kind kind)
 {
     const struct leat_directory *directory = f->draft.directory;
+    struct leat_claims *claims = &s->pipeline->claims;
+    const char *writer;
     int r;
 
     pthread_mutex_lock(&s->pipeline->lock); /* several stages may run parts */
-    r = leat_claims_name(&s->pipeline->claims, directory->dev, directory->ino, name, kind);
+    r = leat_claims_name(claims, directory->dev, directory->ino, name, kind, s->info->name);
+    writer = leat_claims_writer(claims, directory->dev, directory->ino, name, false);
     pthread_mutex_unlock(&s->pipeline->lock);
-    return claimed(s, f, r);
+    return claimed(s, f, writer, r);
 }
 
 static int claim_file(struct leat_stage *s, const struct leat_outfile *f, const struct stat *info,
                       enum leat_claim_kind kind)
 {
+    struct leat_claims *claims = &s->pipeline->claims;
+    const char *writer;
     int r;
 
     pthread_mutex_lock(&s->pipeline->lock);
-    r = leat_claims_file(&s->pipeline->claims, info, kind);
+    r = leat_claims_file(claims, info, kind, s->info->name);
+    writer = leat_claims_writer(claims, info->st_dev, info->st_ino, "", false);
     pthread_mutex_unlock(&s->pipeline->lock);
-    return claimed(s, f, r);
+    return claimed(s, f, writer, r);
 }
 
 static int claim_open_file(struct leat_stage *s, struct leat_outfile *f, enum leat_claim_kind kind)
@@ -152,10 +161,11 @@ static int claim_partial(struct leat_stage *s, struct leat_outfile *f)
 /* Until its content is whole a draft that replaces a file is for nobody but its owner. */
 static int open_draft(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
 {
-    int r = claim_name(s, f, f->draft.name, LEAT_CLAIM_REPLACE);
+    enum leat_claim_kind kind = f->options.side ? LEAT_CLAIM_SIDE : LEAT_CLAIM_REPLACE;
+    int r = claim_name(s, f, f->draft.name, kind);
 
     if (r == 0 && f->target_existed)
-        r = claim_file(s, f, st, LEAT_CLAIM_REPLACE);
+        r = claim_file(s, f, st, kind);
     if (r == 0)
         r = claim_partial(s, f);
     if (r < 0)
@@ -180,9 +190,7 @@ static char *follow(const char *path)
     return target;
 }
 
-/* The file that a path means, through symbolic links; if the last of them points nowhere, what it
- * points to. */
-static char *resolve(const char *path)
+char *leat_outfile_resolve(const char *path)
 {
     char *at = strdup(path);
 
@@ -222,7 +230,7 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
 
     if (!*f->shown)
         return leat_fail(s, LEAT_EUSAGE, "the name of the file is empty");
-    f->path = resolve(f->shown);
+    f->path = leat_outfile_resolve(f->shown);
     if (!f->path)
         return leat_fail_errno(s, errno, "%s", f->shown);
     f->target_existed = stat(f->path, &st) == 0;

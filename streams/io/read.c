@@ -208,6 +208,7 @@ static ssize_t read_some(struct read_state *st, void *to, size_t n)
 static int bound_file(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
+    const char *writer;
     uint64_t size;
     struct stat info;
     off_t at;
@@ -223,7 +224,11 @@ static int bound_file(struct leat_stage *s)
     st->size = (uint64_t)info.st_size;
     pthread_mutex_lock(&s->pipeline->lock);
     size = leat_claims_size(&s->pipeline->claims, &info);
+    writer = leat_claims_writer(&s->pipeline->claims, info.st_dev, info.st_ino, "", true);
     pthread_mutex_unlock(&s->pipeline->lock);
+    if (writer)
+        return leat_fail(s, LEAT_EUSAGE, "%s: is the file of %s, too; give that another name",
+                         shown(st->name), writer);
     if (size != UINT64_MAX)
         st->file_left = st->at < size ? size - st->at : 0;
     return 0;

@@ -115,6 +115,22 @@ static int keep(struct leat_stage *s, const char *path, uint8_t *data, size_t le
     return 0;
 }
 
+/* What the program writes during the run is no input. */
+static int check_unwritten(struct leat_stage *s, int fd, const char *path)
+{
+    struct stat info;
+    const char *writer;
+
+    if (fstat(fd, &info) < 0)
+        return leat_fail_errno(s, errno, "%s", path);
+    pthread_mutex_lock(&s->pipeline->lock);
+    writer = leat_claims_writer(&s->pipeline->claims, info.st_dev, info.st_ino, "", false);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    return writer ? leat_fail(s, LEAT_EUSAGE, "%s: is the file of %s, too; give that another name",
+                              path, writer)
+                  : 0;
+}
+
 static int read_first(struct leat_stage *s, const char *path, size_t max)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -127,7 +143,9 @@ static int read_first(struct leat_stage *s, const char *path, size_t max)
     fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return leat_fail_errno(s, errno, "%s", path);
-    r = read_all(s, fd, standard ? "standard input" : path, max, &data, &len);
+    r = check_unwritten(s, fd, standard ? "standard input" : path);
+    if (r == 0)
+        r = read_all(s, fd, standard ? "standard input" : path, max, &data, &len);
     if (!standard)
         (void)close(fd); /* was only read */
     if (r == 0)

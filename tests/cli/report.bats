@@ -162,27 +162,102 @@ PY
     only log out pipe
 }
 
-@test "a report or trace does not replace an output of its own run" {
+@test "a report or trace does not replace what another process has made meanwhile" {
     for force in '' --force; do
         for option in --report --trace; do
-            run -1 leat $force $option=out read log : write out
+            run -1 leat $force $option=out read log : exec sh -c 'cat >out' : null
             has "leat: $option=out: something else is there by now, and stays"
             same log out
             rm out
         done
     done
-    echo precious >out
-    run -1 leat --force --report=out read log : write out
-    same log out
-    only log out
+    only log
 }
 
-@test "a report and a trace in one file are refused, whatever the names" {
+@test "the file of a report, a trace or a log is no output" {
+    mkdir dir
+    ln -s ../r dir/link
+    for option in --report --trace --log=json; do
+        local file=${option/=json/=json:}
+        [ "$option" = --log=json ] || file=$option=
+        for job in 'write r' 'write --force ./dir/../r' 'write -a r' 'write --force dir/link' \
+            'sha256 --to=r : null'; do
+            # shellcheck disable=SC2086 # the words of a job
+            run -2 leat --force "${file}r" read log : $job
+            has ": is the file of $option, too"
+            rm -f r
+        done
+        run -2 leat --force --sums=r "${file}r" read log : sha256 : write out
+        has "r: is the file of $option, too"
+        rm -f r
+        # shellcheck disable=SC2094 # that is what it is about
+        run -2 bash -c '"$LEAT" --force "$1" read log >>r' _ "${file}r"
+        has "standard output: is the file of $option, too"
+        rm -f r
+        [ ! -e out ]
+    done
+    only dir dir/link log
+}
+
+@test "the file of a report, a trace or a log is no input" {
+    leat --report=page --trace=trace --log=json:events read log : null
+    cp page page.old
+    run -2 leat --report=page read page : write out
+    has 'page: is the file of --report, too'
+    has '--report=page: stays as it was'
+    same page.old page
+    run -2 leat --trace=trace concat [ read log ] [ read trace ] : write out
+    has 'trace: is the file of --trace, too'
+    run -2 leat --log=json:events read events : write out
+    has 'events: is the file of --log=json, too'
+    run -2 leat --log=json:events read log : sha256 --check=events : write out
+    has 'events: is the file of --log=json, too'
+    cp log in
+    run -2 leat --force --report=in read in : write out
+    same log in
+    [ ! -e out ]
+}
+
+@test "a log is not appended to a file of another kind" {
+    cp log in
+    for job in 'read in : write out' 'read log : write --append in'; do
+        # shellcheck disable=SC2086 # the words of a job
+        run -1 leat --log=json:in $job
+        has '--log=json:in: the file is there and is no log; --force appends to it'
+        same log in
+    done
+    : >empty
+    leat --log=json:empty read log : null
+    leat --log=json:empty read log : null
+    [ "$(grep -c '"event":"finished"' empty)" -eq 2 ]
+    leat --force --log=json:in read log : null
+    grep -q '"event":"finished"' in
+}
+
+@test "a side output does not take the place of an input" {
+    cp log in
+    run -2 leat --force read in : count --to=in : null
+    has 'in: is the file of count, too'
+    run -2 leat --force --sums=in read in : sha256 : write out
+    has 'in: is the file of --sums, too'
+    run -2 leat --force read log in : count --to=in : null
+    has 'in: is the file of count, too'
+    same log in
+    [ ! -e out ]
+    leat --force read in : count --to=n : write in
+    same log in
+}
+
+@test "files about a run are not one file, whatever the names" {
     mkdir dir
     ln -s ../r dir/link
     run -2 leat --force --report=r --trace=./dir/../r read log : write out
-    has '--report and --trace are the same file'
+    has './dir/../r: is the file of --trace and of another option'
     run -2 leat --report=r --trace=dir/link read log : write out
+    run -2 leat --report=r --log=json:dir/link read log : write out
+    has 'dir/link: is the file of --log=json and of another option'
+    run -2 leat --trace=r --log=json:r read log : write out
+    rm -f r
     only dir dir/link log
 }
 
