@@ -299,6 +299,14 @@ TEST(test_an_old_file_that_may_be_put_back_is_not_removed_by_another_run)
     ASSERT_EQ(temporaries(NULL), 0);
 }
 
+static int give_name(const char *from, const char *to)
+{
+    char old[512];
+
+    snprintf(old, sizeof old, "%s", path_of(from));
+    return rename(old, path_of(to));
+}
+
 /* --- appending -------------------------------------------------------------------------------- */
 
 static void append_more(const char *call, const char *name)
@@ -334,6 +342,49 @@ TEST(test_what_others_append_is_not_cut_off)
         ASSERT(holds("grows", created ? "ours theirs" : GROWS "ours theirs"));
         ASSERT(!is_there("a"));
     }
+}
+
+/* Somebody renames another file over it, or renames it, at the last sync. */
+static void replace_grows(const char *call, const char *name)
+{
+    (void)name;
+    if (strcmp(call, "sync") != 0 || meddled++ > 0)
+        return;
+    write_file("theirs", OLD);
+    ASSERT_EQ(give_name("theirs", "grows"), 0);
+}
+
+static void rotate_grows(const char *call, const char *name)
+{
+    (void)name;
+    if (strcmp(call, "sync") != 0 || meddled++ > 0)
+        return;
+    ASSERT_EQ(give_name("grows", "grows.1"), 0);
+    write_file("grows", "");
+}
+
+/* Its name was looked at before, and is looked at again. */
+TEST(test_a_file_that_is_replaced_after_its_last_byte_is_an_error)
+{
+    write_file("in", "ours ");
+    write_file("grows", GROWS);
+    disk.before = replace_grows;
+    ASSERT_EQ(run_here("read @/in : write --append @/grows", false, &error, warnings), LEAT_EIO);
+    ASSERT_EQ(meddled, 1);
+    ASSERT_STR_HAS(error.text, "grows: has been removed or replaced while it was appended to");
+    ASSERT(holds("grows", OLD));
+}
+
+TEST(test_a_file_that_is_renamed_while_it_is_appended_to_is_told)
+{
+    write_file("in", "ours ");
+    write_file("grows", GROWS);
+    disk.before = rotate_grows;
+    ASSERT_EQ(run_here("read @/in : write --append @/grows", false, &error, warnings), 0);
+    ASSERT_EQ(meddled, 1);
+    ASSERT_STR_HAS(warnings, "grows: has been renamed while it was appended to");
+    ASSERT(holds("grows.1", GROWS "ours "));
+    ASSERT(holds("grows", ""));
 }
 
 TEST(test_what_several_outputs_appended_is_cut_off)

@@ -30,6 +30,32 @@ static int failed_place(struct leat_stage *s, const struct leat_outfile *f, int 
                      f->shown);
 }
 
+static bool is_named(const struct leat_outfile *f, const struct stat *info)
+{
+    int at = leat_directory_pin(f->draft.directories, f->draft.directory);
+    struct stat named;
+    bool is;
+
+    if (at < 0)
+        return false;
+    is = fstatat(at, f->draft.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         named.st_dev == info->st_dev && named.st_ino == info->st_ino;
+    leat_directory_unpin(f->draft.directories, f->draft.directory);
+    return is;
+}
+
+/* It has another name, as after a rotation of logs: whoever looks for what was appended is told. */
+static void tell_if_renamed(const struct leat_outfile *f)
+{
+    struct stat info;
+
+    if (f->fd.is_regular && fstat(f->fd.fd, &info) == 0 && !is_named(f, &info))
+        leat_warn(f->pipeline, f->info,
+                  "%s: has been renamed while it was appended to; what was appended is in it under "
+                  "its new name",
+                  f->shown);
+}
+
 int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
 {
     bool last = atomic_load(&s->pipeline->n_outputs) == 1;
@@ -45,6 +71,8 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
         r = leat_outfile_check_named(s, f);
     if (r != 0)
         return r;
+    if (f->kind == LEAT_OUTFILE_APPEND)
+        tell_if_renamed(f);
     f->committed = true;
     if (f->kind == LEAT_OUTFILE_REPLACE)
         (void)leat_fd_close(&f->fd); /* prepare has asked */
@@ -99,22 +127,7 @@ void leat_outfile_revert(struct leat_outfile *f)
                                          : "another file has taken its name");
 }
 
-static bool is_named(const struct leat_outfile *f, const struct stat *info)
-{
-    int at = leat_directory_pin(f->draft.directories, f->draft.directory);
-    struct stat named;
-    bool is;
-
-    if (at < 0)
-        return false;
-    is = fstatat(at, f->draft.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         named.st_dev == info->st_dev && named.st_ino == info->st_ino;
-    leat_directory_unpin(f->draft.directories, f->draft.directory);
-    return is;
-}
-
-/* A file that another process has removed, or replaced, has no name any more. It may still have one that
- * we do not know, as after a log was rotated: that is no loss. */
+/* A file that another process has removed, or replaced, has no name any more: what was appended is lost. */
 int leat_outfile_check_named(struct leat_stage *s, const struct leat_outfile *f)
 {
     struct stat info;
