@@ -215,7 +215,7 @@ static void add_size(struct leat_error *error, uint64_t bytes)
  * largest number of all is told only to the user who asked for more. */
 static void add_range(struct leat_error *error, const struct leat_option *o, enum fit fit)
 {
-    bool size = o->kind == LEAT_OPT_SIZE && strcmp(o->metavar, "SIZE") == 0;
+    bool size = o->kind == LEAT_OPT_SIZE && o->metavar && strcmp(o->metavar, "SIZE") == 0;
     int64_t min, max;
 
     number_range(o, &min, &max);
