@@ -54,9 +54,12 @@ static void blame_children(struct inquiry *q)
 {
     for (size_t i = 0; i + 1 < q->n; i++) {
         struct suspect *takes = &q->v[i], *gives = &q->v[i + 1];
-        const struct leat_stage_type *type = takes->info->node->type;
         double no_taking = takes->waits + (double)takes->s.ended_ns / q->elapsed;
+        const struct leat_stage_type *type;
 
+        leat_assert(takes->info);
+        leat_assert(gives->info);
+        type = takes->info->node->type;
         if (!type->middle_out || takes->info->type != type->middle_in ||
             gives->info->type != type->middle_out)
             continue;
@@ -128,6 +131,8 @@ void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottlen
     if (!ret)
         return;
     *ret = (struct leat_bottleneck){.kind = LEAT_BOTTLENECK_NONE};
+    if (!p)
+        return;
     leat_pipeline_stats(p, &stats);
     q.n = stats.n_stages;
     q.elapsed = (double)stats.elapsed_ns;

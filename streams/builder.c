@@ -103,17 +103,17 @@ int leat_builder_branch_end(struct leat_builder *b)
 int leat_builder_finish(struct leat_builder *b, const struct leat_settings *settings,
                         struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
+    const char *missing = !b              ? "builder"
+                          : !ret_pipeline ? "ret_pipeline"
+                          : !b->registry  ? "the builder's registry"
+                                          : NULL;
     struct leat_error error = {0};
     struct leat_plan *plan = NULL;
-    int r = 0;
+    int r;
 
-    if (!b || !b->registry || !ret_pipeline)
-        r = leat_error_set(&error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL",
-                           !b              ? "builder"
-                           : !ret_pipeline ? "ret_pipeline"
-                                           : "the builder's registry");
-    if (r == 0)
-        r = leat_plan_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
+    if (missing)
+        return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL", missing);
+    r = leat_plan_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
     if (r < 0) {
         if (ret_error)
             *ret_error = error;

@@ -23,10 +23,12 @@ TEST(test_what_a_terminal_obeys_is_escaped)
     shows("\xc2\x9b"
           "2J\xc2\xa0",
           100, "\\xc2\\x9b2J\xc2\xa0");
+    // NOLINTBEGIN(misc-misleading-bidirectional): what turns the text is what is shown
     shows("\xe2\x80\xae\xe2\x81\xa6\xd8\x9c\xef\xbb\xbf\xe2\x80\xa8", 100,
           "\\xe2\\x80\\xae\\xe2\\x81\\xa6\\xd8\\x9c\\xef\\xbb\\xbf\\xe2\\x80\\xa8");
     shows("\xe2\x80\xad|\xe2\x80\x8f|\xe2\x81\xa9|\xe2\x80\x90", 100,
           "\\xe2\\x80\\xad|\\xe2\\x80\\x8f|\\xe2\\x81\\xa9|\xe2\x80\x90");
+    // NOLINTEND(misc-misleading-bidirectional)
 }
 
 TEST(test_bytes_that_are_not_utf8_are_escaped)
