@@ -387,6 +387,40 @@ TEST(test_a_file_that_is_renamed_while_it_is_appended_to_is_told)
     ASSERT(holds("grows", ""));
 }
 
+static int appender;
+
+/* As a run that appends, and has not written yet. */
+static void open_to_append(const char *call, const char *name)
+{
+    (void)name;
+    if (strcmp(call, "sync") != 0 || meddled++ > 0)
+        return;
+    appender = open(path_of("grows"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    ASSERT_GE(appender, 0);
+    ASSERT_EQ(__real_flock(appender, LOCK_SH | LOCK_NB), 0);
+}
+
+/* Its next write may come between the look at the size and the cut. */
+TEST(test_a_file_that_another_run_appends_to_is_not_cut)
+{
+    write_file("in", "ours ");
+    disk.kind = "link";
+    disk.error = EIO;
+    for (int created = 0; created <= 1; created++) {
+        if (created)
+            ASSERT_EQ(unlink(path_of("grows")), 0);
+        else
+            write_file("grows", GROWS);
+        meddled = 0;
+        disk.before = open_to_append;
+        disk.fail_at = 1;
+        ASSERT_EQ(run_here(APPENDS, false, &error, warnings), LEAT_EIO);
+        ASSERT_STR_HAS(warnings, "others append to it at the same time");
+        ASSERT(holds("grows", created ? "ours " : GROWS "ours "));
+        ASSERT_EQ(close(appender), 0);
+    }
+}
+
 TEST(test_what_several_outputs_appended_is_cut_off)
 {
     static const char job[] =

@@ -142,39 +142,45 @@ int leat_outfile_check_named(struct leat_stage *s, const struct leat_outfile *f)
                      f->shown);
 }
 
-/* A file that was not there goes again, but not while another run appends to it. Returns 0 or -errno. */
+/* Does no other run append to the file? Then none begins to until the descriptor is closed. Where there are
+ * no locks there is no way to know. */
+static bool lock_alone(const struct leat_outfile *f)
+{
+    return flock(f->fd.fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+/* A file that was not there goes again. Returns 0 or -errno. */
 static int remove_created(const struct leat_outfile *f)
 {
     int at = leat_directory_pin(f->draft.directories, f->draft.directory), r;
 
     if (at < 0)
         return at;
-    if (flock(f->fd.fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        r = ftruncate(f->fd.fd, 0) < 0 ? -errno : 0;
-    else
-        r = unlinkat(at, f->draft.name, 0) < 0 ? -errno : 0;
+    r = unlinkat(at, f->draft.name, 0) < 0 ? -errno : 0;
     leat_directory_unpin(f->draft.directories, f->draft.directory);
     return r;
 }
 
-/* All that was appended is at the end, or else others have written to the file: what they wrote would
- * be cut off too. */
-static void cut_back(const struct leat_outfile *f, const struct leat_appended *a,
-                     const struct stat *info)
+/* All that was appended is at the end, and nobody appends now, or else what others have written, or are
+ * about to write, would be cut off too. */
+static void cut_back(const struct leat_outfile *f, const struct leat_appended *a)
 {
-    int r = 0;
+    struct stat info;
+    bool alone = lock_alone(f);
+    int r = fstat(f->fd.fd, &info) < 0 ? -errno : 0;
 
-    if (a->failed == 0 && !(a->created && !a->kept && info->st_size == 0))
+    if (r == 0 && a->failed == 0 && !(a->created && !a->kept && info.st_size == 0))
         return;
-    if (a->kept || (uint64_t)info->st_size != a->size + a->failed) {
-        leat_warn(f->pipeline, f->info,
-                  "%s: others have written to it meanwhile, so what was appended stays in it",
-                  f->shown);
+    if (r == 0 && (a->kept || !alone || (uint64_t)info.st_size != a->size + a->failed)) {
+        if (a->failed > 0)
+            leat_warn(f->pipeline, f->info, "%s: others %s, so what was appended stays in it",
+                      f->shown,
+                      alone ? "have written to it meanwhile" : "append to it at the same time");
         return;
     }
-    if (a->created && is_named(f, info))
+    if (r == 0 && a->created && is_named(f, &info))
         r = remove_created(f);
-    else if (ftruncate(f->fd.fd, (off_t)a->size) < 0)
+    else if (r == 0 && ftruncate(f->fd.fd, (off_t)a->size) < 0)
         r = -errno;
     if (r < 0)
         leat_warn(f->pipeline, f->info,
@@ -197,7 +203,7 @@ static void close_append(struct leat_outfile *f)
         return;
     }
     if (!f->appends) {
-        if (f->created && info.st_size == 0 && is_named(f, &info))
+        if (f->created && info.st_size == 0 && lock_alone(f) && is_named(f, &info))
             (void)remove_created(f); /* the run has failed, and why was told */
         return;
     }
@@ -205,7 +211,7 @@ static void close_append(struct leat_outfile *f)
     last = leat_claims_leave(&f->pipeline->claims, &info, f->written, stay, f->created, &appended);
     pthread_mutex_unlock(&f->pipeline->lock);
     if (last)
-        cut_back(f, &appended, &info);
+        cut_back(f, &appended);
 }
 
 static void close_draft(struct leat_outfile *f)
