@@ -4,6 +4,14 @@
 static struct leat_error error;
 static char warnings[TEXT_MAX];
 
+static int give_name(const char *from, const char *to)
+{
+    char old[512];
+
+    snprintf(old, sizeof old, "%s", path_of(from));
+    return rename(old, path_of(to));
+}
+
 /* --- what is left if the way back fails -------------------------------------------------------- */
 
 /* The rename of the second output fails, and every one after it, so the first cannot be put back. */
@@ -161,6 +169,33 @@ TEST(test_a_directory_that_takes_the_name_stays_where_it_is)
     }
 }
 
+/* The first output that has its name gets that of the second, as if both were one. */
+static void rename_first(const char *call, const char *name)
+{
+    bool is_a = is_there("a");
+
+    (void)name;
+    if (strcmp(call, "unlink") == 0 && meddled++ == 0)
+        ASSERT_EQ(give_name(is_a ? "a" : "b", is_a ? "b" : "a"), 0);
+}
+
+TEST(test_an_output_does_not_replace_another_one_whose_name_is_the_same_for_the_file_system)
+{
+    for (int force = 0; force <= 1; force++) {
+        disk.lacks = NO_TMPFILE | NO_NOREPLACE; /* the name comes by a link, and then an unlink */
+        meddled = 0;
+        disk.before = rename_first;
+        ASSERT_EQ(
+            run_here("zero : head -c 10 : tee [ write @/a ] : write @/b", force, &error, warnings),
+            LEAT_EUSAGE);
+        ASSERT_GT(meddled, 0);
+        ASSERT_STR_HAS(error.text, "has become the name of another output");
+        ASSERT_EQ(temporaries(NULL), 0);
+        (void)unlink(path_of("a"));
+        (void)unlink(path_of("b"));
+    }
+}
+
 static void make_fifo(const char *call, const char *name)
 {
     if (strcmp(call, "create") != 0 && strcmp(call, "sync") == 0 && meddled == 0) {
@@ -297,14 +332,6 @@ TEST(test_an_old_file_that_may_be_put_back_is_not_removed_by_another_run)
     ASSERT_EQ(meddled, 1);
     ASSERT_EQ(before_inner, 1);
     ASSERT_EQ(temporaries(NULL), 0);
-}
-
-static int give_name(const char *from, const char *to)
-{
-    char old[512];
-
-    snprintf(old, sizeof old, "%s", path_of(from));
-    return rename(old, path_of(to));
 }
 
 /* --- appending -------------------------------------------------------------------------------- */

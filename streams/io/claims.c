@@ -85,6 +85,22 @@ int leat_claims_file(struct leat_claims *c, const struct stat *info, enum leat_c
                                  .appended.size = (uint64_t)info->st_size});
 }
 
+#define PLACED "/" /* the name of a file that is in its place: no other name has a slash */
+
+int leat_claims_place(struct leat_claims *c, dev_t dev, ino_t ino)
+{
+    struct held key = {.dev = dev, .ino = ino, .name = PLACED, .kind = LEAT_CLAIM_APPEND};
+
+    return add(c, &key);
+}
+
+bool leat_claims_is_placed(const struct leat_claims *c, dev_t dev, ino_t ino)
+{
+    struct held key = {.dev = dev, .ino = ino, .name = PLACED};
+
+    return tfind(&key, &c->tree, compare) != NULL;
+}
+
 static struct held *find_file(const struct leat_claims *c, const struct stat *info)
 {
     struct held key = {.dev = info->st_dev, .ino = info->st_ino, .name = ""};

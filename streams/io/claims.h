@@ -44,6 +44,10 @@ int leat_claims_file(struct leat_claims *claims, const struct stat *info, enum l
  * does. `side`: a side output counts, too. */
 const char *leat_claims_writer(const struct leat_claims *claims, dev_t dev, ino_t ino,
                                const char *name, bool side);
+/* leat_claims_place - the file is to get the name of an output now. Returns 0 or LEAT_ENOMEM. */
+int leat_claims_place(struct leat_claims *claims, dev_t dev, ino_t ino);
+/* leat_claims_is_placed - has the file got the name of an output? */
+bool leat_claims_is_placed(const struct leat_claims *claims, dev_t dev, ino_t ino);
 /* leat_claims_size - how long the file was before outputs began to write to it; UINT64_MAX: none
  * does. */
 uint64_t leat_claims_size(const struct leat_claims *claims, const struct stat *info);

@@ -56,6 +56,32 @@ static void tell_if_renamed(const struct leat_outfile *f)
                   f->shown);
 }
 
+/* A file system may take two names for one, as one that ignores case does: what the run itself has put
+ * there is not replaced. */
+static int check_place(struct leat_stage *s, const struct leat_outfile *f)
+{
+    const struct leat_draft *d = &f->draft;
+    struct leat_claims *claims = &s->pipeline->claims;
+    int at = leat_directory_pin(d->directories, d->directory), r;
+    struct stat info;
+    bool is_there, placed;
+
+    if (at < 0)
+        return leat_fail_errno(s, -at, "%s", f->shown);
+    is_there = fstatat(at, d->name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    leat_directory_unpin(d->directories, d->directory);
+    pthread_mutex_lock(&s->pipeline->lock);
+    placed = is_there && leat_claims_is_placed(claims, info.st_dev, info.st_ino);
+    r = leat_claims_place(claims, d->inode.dev, d->inode.ino);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    if (placed)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "%s: has become the name of another output; a file system that ignores "
+                         "case takes the two for one",
+                         f->shown);
+    return r < 0 ? leat_fail(s, r, "out of memory") : 0;
+}
+
 int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
 {
     bool last = atomic_load(&s->pipeline->n_outputs) == 1;
@@ -63,6 +89,10 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
 
     if (f->kind == LEAT_OUTFILE_STREAM)
         return 0;
+    if (f->kind == LEAT_OUTFILE_REPLACE && !last)
+        r = check_place(s, f);
+    if (r < 0)
+        return r;
     if (f->kind == LEAT_OUTFILE_REPLACE)
         r = leat_draft_place(&f->draft, f->options.force, last);
     if (r != 0)
