@@ -1,6 +1,7 @@
 /* conductor.c - opens every stage, and when all segments have ended commits all outputs or none.
  *
- * It is an actor like a segment: opening and syncing may block, and the loop must not. Commit is in
+ * It is an actor like a segment: opening and syncing may block, and the loop must not. A file that comes
+ * slowly, and a stream that is full, it waits for as a segment waits. Commit is in
  * steps: all prepare (flush, sync, checked); then all commit; then their directories are synced; then
  * side outputs to streams, which nothing can take back, are written. If any step fails, all outputs that
  * have committed are reverted, the last one first. A stream that is full is waited for as a segment
@@ -8,6 +9,7 @@
  */
 
 #include "io/outfile.h"
+#include "io/small.h"
 #include "pipeline.h"
 #include "split.h"
 #include "sums.h"
@@ -171,10 +173,41 @@ static unsigned count_running(const struct leat_pipeline *p)
     return n;
 }
 
+/* Returns LEAT_WAIT: run again when fd is ready or the run is cancelled; or fails the stage. */
+static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool writable)
+{
+    int r = leat_wait_arm(&p->waits, &p->wait, fd, writable, 0);
+
+    return r < 0 ? leat_fail_errno(s, -r, "cannot wait") : LEAT_WAIT;
+}
+
+/* The small files that stages need in `open`. Returns 0, LEAT_WAIT or an error. */
+static int read_files(struct leat_pipeline *p)
+{
+    leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
+    for (size_t i = 0; i < p->n_infos && !leat_pipeline_aborted(p); i++) {
+        struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
+        int fd = -1, r = s ? leat_small_files_read(s, &fd) : 0;
+
+        leat_assert(s || !p->infos[i].files);
+        if (r == LEAT_WAIT)
+            r = wait_for(p, s, fd, false);
+        if (r < 0)
+            leat_pipeline_report(p, NULL, &s->failure);
+        if (r != 0)
+            return r;
+    }
+    return leat_pipeline_aborted(p) ? LEAT_ECANCELLED : 0;
+}
+
 static bool phase_open(struct leat_pipeline *p)
 {
-    int r = open_stages(p, TURN_LANE);
+    int r = read_files(p);
 
+    if (r == LEAT_WAIT)
+        return false;
+    if (r == 0)
+        r = open_stages(p, TURN_LANE);
     if (r == 0)
         r = open_stages(p, TURN_NEEDED);
     if (r == 0)
@@ -397,14 +430,6 @@ static bool settle(struct leat_pipeline *p)
     return good;
 }
 
-/* Returns LEAT_WAIT, or fails the stage. */
-static int wait_for_room(struct leat_pipeline *p, struct leat_stage *s, struct leat_outfile *f)
-{
-    int r = leat_wait_arm(&p->waits, &p->delivery, leat_outfile_fd(f)->fd, true, 0);
-
-    return r < 0 ? leat_fail_errno(s, -r, "cannot wait for a stream") : LEAT_WAIT;
-}
-
 /* Returns 0, LEAT_WAIT: run again when a stream has room or the run is cancelled; or an error. */
 static int deliver_all(struct leat_pipeline *p)
 {
@@ -412,13 +437,13 @@ static int deliver_all(struct leat_pipeline *p)
     struct leat_stage *s;
     int r = 0;
 
-    leat_wait_clear(&p->waits, &p->delivery); /* a cancel leaves it armed */
+    leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
     while (r == 0 && (s = next_late(p, &f))) {
         if (leat_pipeline_aborted(p))
             return LEAT_ECANCELLED;
         r = leat_outfile_deliver(s, f);
         if (r == LEAT_WAIT)
-            r = wait_for_room(p, s, f);
+            r = wait_for(p, s, leat_outfile_fd(f)->fd, true);
         if (r < 0)
             leat_pipeline_report(p, NULL, &s->failure);
     }

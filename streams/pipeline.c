@@ -469,9 +469,9 @@ static void on_async(uv_async_t *async)
     }
     if (!leat_pipeline_aborted(p))
         return;
-    if (atomic_load(&p->phase) > LEAT_PHASE_RUN) {
-        leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a stream */
-    } else if (!p->on.woken && atomic_load(&p->phase) == LEAT_PHASE_RUN) {
+    if (atomic_load(&p->phase) != LEAT_PHASE_RUN) {
+        leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a file or a stream */
+    } else if (!p->on.woken) {
         p->on.woken = true;
         leat_pipeline_wake_all(p);
     }
@@ -596,7 +596,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         leat_executor_done(&p->executor);
         return not_started(p, LEAT_EIO, strerrordesc_np(-r));
     }
-    leat_wait_init(&p->delivery, &p->conductor);
+    leat_wait_init(&p->wait, &p->conductor);
     p->executor.armed = &p->waits.armed;
     p->executor.alarms = &p->waits.alarms;
     no_worker = leat_executor_start(&p->executor);

@@ -85,7 +85,7 @@ struct leat_pipeline {
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */
     struct leat_actor conductor;
-    struct leat_wait delivery;           /* the conductor's, for a stream that is full */
+    struct leat_wait wait;               /* the conductor's */
     struct leat_directories directories; /* that outputs are in */
     atomic_uint n_outputs;               /* that have been opened */
     struct leat_on_loop on;

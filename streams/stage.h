@@ -171,11 +171,10 @@ LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *p
  * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
 #define LEAT_SIDE_MAX ((size_t)1 << 16)
-/* leat_read_file - in open: the whole of a small file ("-": standard input), at most max bytes of it.
- * It is read once for all instances of the stage, and stays until the pipeline ends. `path` is of the
- * params or operands. Returns 0, or fails the stage. It may block. */
-LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, size_t max,
-                            const uint8_t **ret_data, size_t *ret_len);
+/* leat_read_file - in open: the whole of a small file that leat_plan_file has asked for. It is read once
+ * for all instances of the stage, and stays until the pipeline ends. Returns 0, or fails the stage. */
+LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const uint8_t **ret_data,
+                            size_t *ret_len);
 /* leat_position - a source tells its position and total (0: not known), for progress and ETA. */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 
@@ -473,6 +472,12 @@ LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
  * decoder's window. Lanes and workers that others could do without leave it that, up to a
  * sixteenth of the limit. */
 LEAT_API void leat_plan_later(struct leat_stage *stage, uint64_t bytes);
+
+/* leat_plan_file - open is going to need the whole of this small file ("-": standard input), at most max
+ * bytes of it. It is read before any stage is opened, and one that comes slowly, such as a FIFO, keeps
+ * nobody from stopping the pipeline. `path` is of the params or operands. Returns 0, or fails the
+ * stage. */
+LEAT_API int leat_plan_file(struct leat_stage *stage, const char *path, size_t max);
 
 /* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max` bytes,
  * or than `ratio_max` times the input that was taken for it; 0: no limit. The ratio counts when more

@@ -118,15 +118,69 @@ each_threads() {
     cmp one <(head -n 1 log)
 }
 
-@test "a list or dictionary that never comes does not keep a job from being stopped" {
+# ended_by_term ARG... - leat in the background waits; SIGTERM ends it, and it used hardly any time.
+ended_by_term() {
+    local pid code=0
+    "$BOUND" env --default-signal=TERM "$LEAT" "$@" >got 2>err </dev/null 9>&- &
+    pid=$!
+    wait_for settled "$pid"
+    kill -TERM "$pid"
+    wait_for gone "$pid"
+    wait "$pid" || code=$?
+    [ "$code" = 143 ] || {
+        echo "status $code: $*"
+        cat err
+        return 1
+    }
+}
+
+@test "SIGTERM ends a job that waits for somebody to open a FIFO, or to write to it" {
+    local threads
     mkfifo never
-    run -124 leat --threads=2 --timeout=100ms read log : zstd --dict=never : write out
-    run -124 leat --threads=2 --timeout=100ms read log : sha256 --check=never : write out
-    head -c 2000 log >dict
-    cat dict >never &
-    leat --threads=2 read log : zstd --dict=never : write with
-    leat read log : zstd --dict=dict | cmp - with
+    for threads in 1 2; do
+        ended_by_term --threads=$threads read never : write out
+        ended_by_term --threads=$threads read log : write never
+        ended_by_term --threads=$threads read log : write -a never
+        ended_by_term --threads=$threads read log : tee [ sha256 --check=never : write out ] : null
+        ended_by_term --threads=$threads read log : zstd --dict=never : write out
+        ended_by_term --threads=$threads read log : split -l 9 'p-{n}' [ unzstd --dict=never ]
+    done
+    ended_by_term -f never
+    ended_by_term --log=json:never read log : null
+    exec 9<>never # it has a writer, which gives nothing
+    ended_by_term --threads=1 read never : write out
+    ended_by_term --threads=1 read log : sha256 --check=never : write out
+    only log log.gz never got err
+}
+
+@test "a list or dictionary that never comes does not keep a job from its time limit" {
+    local threads
+    mkfifo never
+    for threads in 1 2; do
+        run -124 leat --threads=$threads --timeout=100ms read log : zstd --dict=never : write out
+        run -124 leat --threads=$threads --timeout=100ms read log : sha256 --check=never : write out
+    done
     [ ! -e out ]
+}
+
+@test "a list or dictionary that comes slowly is taken whole" {
+    local threads pid
+    head -c 200000 log >dict
+    sha256sum log >sum
+    mkfifo slow
+    for threads in 1 2; do
+        { head -c 70000 dict; wait_for test -e go; tail -c +70001 dict; } >slow &
+        leat --threads=$threads read log : zstd --dict=slow : write --force with &
+        pid=$!
+        wait_for settled "$pid"
+        : >go
+        wait "$pid"
+        rm go
+        leat read log : zstd --dict=dict | cmp - with
+        leat --threads=$threads read log : zstd --dict=- <dict | cmp - with
+        cat sum >slow &
+        leat --threads=$threads read log : sha256 --check=slow : null
+    done
 }
 
 @test "two stages that write to one socket" {

@@ -121,7 +121,7 @@ int leat_hash_plan(struct leat_stage *s, const struct leat_hash_algorithm *a)
                          2 * a->size);
     if (p->to || p->expect || p->check)
         leat_plan_flags(s, LEAT_PASS_THROUGH | LEAT_WANTS_ALL);
-    return 0;
+    return p->check ? leat_plan_file(s, p->check, SUMS_MAX) : 0;
 }
 
 /* The digest that the list has for this stream. */
@@ -136,7 +136,7 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
     h->wanted = leat_alloc(s, 2 * a->size + 1);
     if (!h->wanted)
         return LEAT_ENOMEM;
-    r = leat_read_file(s, p->check, SUMS_MAX, &text, &n);
+    r = leat_read_file(s, p->check, &text, &n);
     if (r < 0)
         return r;
     return leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted,

@@ -335,8 +335,11 @@ static const struct leat_option options[] = {
 
 static int stage_plan(struct leat_stage *stage)
 {
+    const struct unzstd_params *params = leat_params(stage);
     uint64_t most = leat_memory_limit(stage) / LIMIT_PARTS;
 
+    if (leat_zstd_dictionary_plan(stage, params->dict) < 0)
+        return LEAT_ENOMEM;
     if (!leat_lanes_used(stage, &lanes))
         leat_plan_nature(stage, LEAT_HEAVY);
     leat_plan_block(stage, (size_t)(most < BLOCK_MADE ? most : BLOCK_MADE), 0);

@@ -109,7 +109,7 @@ static int zstd_plan(struct leat_stage *stage)
         leat_plan_nature(stage, LEAT_SPLIT);
         leat_plan_block(stage, (size_t)params->seekable, 0);
     }
-    return 0;
+    return leat_zstd_dictionary_plan(stage, params->dict);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */

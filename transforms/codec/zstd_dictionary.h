@@ -8,8 +8,9 @@
 
 #include "stage.h"
 
-#define LEAT_ZSTD_DICT_MAX ((size_t)32 << 20)
-
+/* leat_zstd_dictionary_plan - in plan: leat_plan_file; path NULL: there is none. Returns 0, or fails the
+ * stage. */
+int leat_zstd_dictionary_plan(struct leat_stage *stage, const char *path);
 /* leat_zstd_dictionary_read - in open: leat_read_file. Any bytes will do; those that begin as zstd
  * --train has it must be whole. Returns 0, or fails the stage. */
 int leat_zstd_dictionary_read(struct leat_stage *stage, const char *path, const uint8_t **ret_data,
