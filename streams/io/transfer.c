@@ -41,6 +41,13 @@ static bool ready(int fd, short events)
     return poll(&p, 1, 0) > 0;
 }
 
+/* May splice sleep for it? SPLICE_F_NONBLOCK is about pipes: a socket sleeps unless it has O_NONBLOCK, as
+ * does a terminal, and that is not ours to set on a descriptor that others share. */
+static bool may_sleep(const struct leat_fd *fd)
+{
+    return fd->mode == LEAT_FD_POLLED || fd->mode == LEAT_FD_SOCKET;
+}
+
 static int wait_for(struct leat_segment *seg, size_t i, int fd, bool writable)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -77,7 +84,7 @@ int leat_transfer_turn(struct leat_segment *seg)
     if (!from || !to || seg->slots[1].in.n > 0)
         return LEAT_TURN_STEP;
     if (!((from->is_regular && to->is_regular) || from->is_pipe || to->is_pipe) ||
-        from->mode == LEAT_FD_POLLED || to->mode == LEAT_FD_POLLED)
+        may_sleep(from) || may_sleep(to))
         return LEAT_TURN_STEP;
     leat_account_doing(seg, LEAT_DOING_STEP, 1);
     n = move(from, to, left < TRANSFER_MAX ? (size_t)left : TRANSFER_MAX);

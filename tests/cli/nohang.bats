@@ -183,6 +183,32 @@ ended_by_term() {
     done
 }
 
+@test "SIGTERM ends a job that copies from a pipe to a socket that nobody reads" {
+    needs python3
+    cat >copy.py <<'PY'
+import os, signal, socket, subprocess, sys
+def tcp():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return socket.create_connection(server.getsockname()), server.accept()[0]
+for pair in tcp, socket.socketpair:
+    ours, theirs = pair()
+    zeros = subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE)
+    leat = subprocess.Popen(sys.argv[1:], stdin=zeros.stdout, stdout=ours)
+    zeros.stdout.close()
+    ours.close()
+    while True: # until both wait: nothing moves any more
+        with open("/proc/%d/io" % leat.pid) as io: before = io.read()
+        try: leat.wait(0.3)
+        except subprocess.TimeoutExpired: pass
+        with open("/proc/%d/io" % leat.pid) as io:
+            if io.read() == before: break
+    leat.send_signal(signal.SIGTERM)
+    assert leat.wait() == -signal.SIGTERM, leat.returncode
+    zeros.wait()
+PY
+    each_threads 0 'python3 copy.py "$LEAT" $THREADS read'
+}
+
 @test "two stages that write to one socket" {
     needs python3
     each_threads 0 'python3 - "$LEAT" $THREADS zero : head -c 3M : tee [ write - ] : write - <<PY
