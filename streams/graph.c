@@ -154,7 +154,7 @@ int leat_graph_build(struct leat_pipeline *p)
     return g.failed ? LEAT_ENOMEM : 0;
 }
 
-void leat_graph_failed(struct leat_pipeline *p, const struct leat_stage_info *info)
+static void mark_above(struct leat_pipeline *p, const struct leat_stage_info *info)
 {
     for (size_t i = 0; i < p->n_links; i++) {
         const struct leat_link *link = &p->links[i];
@@ -162,8 +162,24 @@ void leat_graph_failed(struct leat_pipeline *p, const struct leat_stage_info *in
         bool lets_go = link->port > 0 && (from->flags & LEAT_DETACHES);
 
         if (link->to == info && !lets_go && !atomic_exchange(&from->failed_below, true))
-            leat_graph_failed(p, from);
+            mark_above(p, from);
     }
+}
+
+static void mark_below(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_links; i++) {
+        struct leat_stage_info *to = &p->infos[p->links[i].to - p->infos];
+
+        if (p->links[i].from == info && !atomic_exchange(&to->failed_above, true))
+            mark_below(p, to);
+    }
+}
+
+void leat_graph_failed(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    mark_above(p, info);
+    mark_below(p, info);
 }
 
 size_t leat_graph_index(const struct leat_pipeline *p, const struct leat_stage_info *info)

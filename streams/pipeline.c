@@ -243,6 +243,8 @@ void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info 
 {
     bool news = false;
 
+    if (info && error->code != LEAT_ECANCELLED)
+        leat_graph_failed(p, info); /* before a segment can see that something has failed */
     pthread_mutex_lock(&p->lock);
     if (info && info->detached) {
         atomic_store(&info->detached->failed, true);
@@ -258,8 +260,6 @@ void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info 
     pthread_mutex_unlock(&p->lock);
     if (news)
         leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
-    if (info && error->code != LEAT_ECANCELLED)
-        leat_graph_failed(p, info);
     if (atomic_load(&p->phase) == LEAT_PHASE_RUN)
         leat_pipeline_wake_all(p);
 }

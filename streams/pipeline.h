@@ -128,8 +128,9 @@ int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_er
 /* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_graph_build(struct leat_pipeline *pipeline);
-/* leat_graph_failed - the stage has failed: so has what its input came from, up to a junction that lets
- * such a branch go. For junctions whose branch ended early, benignly: no edge tells them. */
+/* leat_graph_failed - the stage has failed: tell those that its input came from, up to a junction that
+ * lets a branch like this go (failed_below), and those that its output goes to (failed_above). For
+ * junctions whose branch ended early, benignly, and for stages that wait: no edge tells them. */
 void leat_graph_failed(struct leat_pipeline *pipeline, const struct leat_stage_info *info);
 /* leat_graph_index - the stage's index among those that show. */
 size_t leat_graph_index(const struct leat_pipeline *pipeline, const struct leat_stage_info *info);

@@ -340,28 +340,44 @@ void leat_segment_abort(struct leat_segment *seg)
 }
 
 /* Can the stage wait for something that the failure does not end: a source that has no data, a child
- * process? All other stages only finish what is in their hands. */
+ * process, a reader that takes nothing, an hour that is not over? A stage that takes what the failed one
+ * gave hands that on first, however long it waits: it was produced before the error. All others only
+ * finish what is in their hands. */
 static bool waits_outside(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
 
-    return s->stopping || s->stage->type->stop || (i == 0 && seg->inlet == LEAT_INLET_NONE);
+    return s->stopping || s->stage->type->stop || (i == 0 && seg->inlet == LEAT_INLET_NONE) ||
+           (s->waiting && !atomic_load(&s->info->failed_above));
+}
+
+static bool is_abandoned(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->done || (s->stopping && s->failed))
+        return false;
+    if (!leat_pipeline_failed(seg->pipeline) && !leat_detached_failed(s->info->detached))
+        return false;
+    return waits_outside(seg, i);
 }
 
 void leat_segment_abandon(struct leat_segment *seg)
 {
-    bool failed = leat_pipeline_failed(seg->pipeline);
-
     for (size_t i = 0; i < seg->n; i++) {
-        struct leat_slot *s = &seg->slots[i];
-
-        if (s->done || (s->stopping && s->failed) || !waits_outside(seg, i))
+        if (!is_abandoned(seg, i))
             continue;
-        if (!failed && !leat_detached_failed(s->info->detached))
-            continue;
-        leat_slot_stop(seg, s, LEAT_STOP_ABORT);
+        leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
         leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
     }
+}
+
+bool leat_segment_is_abandoned(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (is_abandoned(seg, i))
+            return true;
+    return false;
 }
 
 /* The flow that stage i's input has come to. */

@@ -18,10 +18,12 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed);
 void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why);
 /* leat_segment_abort - everything is being given up: SIGINT, a time limit, a stall. */
 void leat_segment_abort(struct leat_segment *seg);
-/* leat_segment_abandon - if the pipeline or the detached branch has failed: stop its sources and the
- * stages with a child process, which could keep it waiting. The other stages still hand on what was
- * produced before. */
+/* leat_segment_abandon - if the pipeline or the detached branch has failed: stop its sources, the stages
+ * with a child process, and those that wait and do not have the failed stage upstream: all of them could
+ * keep it waiting. The other stages still hand on what was produced before. */
 void leat_segment_abandon(struct leat_segment *seg);
+/* leat_segment_is_abandoned - is there a stage that leat_segment_abandon would stop? */
+bool leat_segment_is_abandoned(const struct leat_segment *seg);
 /* leat_segment_flow_into - the flow that stage i's input has come to. */
 enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i);
 /* leat_segment_finish - all stages are done and all output is gone: tell both sides. */

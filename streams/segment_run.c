@@ -189,6 +189,8 @@ bool leat_segment_run(struct leat_actor *actor)
     for (size_t i = 0; run != RUN_ENDED && i < seg->n; i++)
         if (!leat_slot_set_alarm(seg, i) || !leat_slot_set_watch(seg, i))
             run = RUN_MORE;
+    if (run == RUN_PARKED && leat_segment_is_abandoned(seg))
+        run = RUN_MORE; /* it failed before this run, and the wait began in it */
     if (run != RUN_ENDED)
         leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
                                                                             : LEAT_DOING_WAIT_IN);

@@ -69,6 +69,7 @@ struct leat_stage_info {
     uint64_t open_bytes;            /* charged by the first lane when it was opened */
     bool hidden;                    /* the engine's own, not of the plan */
     atomic_bool failed_below;       /* what it gives goes to a stage that has failed */
+    atomic_bool failed_above;       /* what it takes comes from one */
     struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
     _Atomic uint64_t joined_bytes;  /* a split stage's: what its join wrote */
     atomic_uint own_threads;        /* of its library */

@@ -244,6 +244,53 @@ idle() {
     [ ! -e out ]
 }
 
+# A FIFO that the test holds open is full, and nobody reads it.
+stalled() {
+    mkfifo full
+    exec 8<>full
+    head -c 3M /dev/zero >big
+}
+
+@test "a failure is acted on while an output has a reader that takes nothing" {
+    local to fifo="write full" way
+    stalled
+    ln -s full full-1
+    for to in "$fifo" 'write /dev/fd/8' "gzip -0 : $fifo" 'limit --rate=1 : null' 'exec sleep 1000'; do
+        for way in "read big : tee [ $to ] [ gunzip : null ]" \
+            "read big : tee [ $to ] : gunzip : null" \
+            "read big : tee [ gunzip : null ] : $to" \
+            "read big : tee [ tee [ $to ] : null ] [ tee [ gunzip : null ] : null ] : null" \
+            "read big : route [ -v -e x : $to ] [ -e y : null ] : gunzip : null" \
+            "concat [ read big : tee [ $to ] ] [ read big : gunzip ] : null" \
+            "merge [ read big : tee [ $to ] ] [ read big : gunzip ] : null" \
+            "paste [ read big : tee [ $to ] ] [ read big : gunzip ] : null"; do
+            each_threads 3 "\"\$LEAT\" \$THREADS $way >/dev/null"
+        done
+        each_threads 8 "\"\$LEAT\" \$THREADS read big : tee --on-error=detach [ tee [ $to ] : gunzip : null ] : null"
+    done
+    each_threads 3 '"$LEAT" $THREADS read big : split -n 3 [ tee [ write "full-{n}" ] : gunzip : null ]'
+    each_threads 3 '"$LEAT" $THREADS read big : split -n 3 [ tee [ exec sleep 1000 ] : gunzip : null ]'
+    each_threads 3 '"$LEAT" $THREADS read big : tee [ gunzip : null ] >&8'
+    each_threads 6 '"$LEAT" $THREADS read big : tee [ exec sh -c "head -c 1200000 >/dev/null; exit 3" ] >&8'
+}
+
+# It was produced before the error, and the reader may only be slow.
+@test "an output after the stage that failed gets all that came before the error" {
+    local threads pid code
+    mkfifo slow
+    { gzip -1 <log && echo junk; } >bad.gz
+    for threads in 1 2; do
+        "$BOUND" "$LEAT" --threads=$threads read bad.gz : gunzip : write slow 2>err &
+        pid=$! code=0
+        exec 7<slow
+        wait_for settled "$pid"
+        cmp log - <&7
+        wait "$pid" || code=$?
+        [ "$code" = 3 ]
+        exec 7<&-
+    done
+}
+
 @test "a command that has all it wants ends the stages before it while a source is idle" {
     idle
     each_threads 0 '"$LEAT" $THREADS read idle : exec true 9>&-'
