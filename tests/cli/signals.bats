@@ -116,12 +116,16 @@ writes_in() {
     done
 }
 
+three_temporaries() {
+    [ "$(find work -name '.*.leat-*' | wc -l)" = 3 ]
+}
+
 @test "two signals to a run that does not end remove its temporaries" {
     if sanitized; then skip 'a sanitizer wants to be loaded first'; fi
     echo old >work/old
     absent=tmpfile fault=write:1:hang
     writes_in --threads=2 --force read feed : tee [ write work/old ] [ write work/new ] : write work/result
-    [ "$(find work -name '.*.leat-*' | wc -l)" = 3 ]
+    wait_for three_temporaries
     kill -HUP "$pid"
     kill -TERM "$pid" # another one: two of the same may be one
     ends_with 143
