@@ -121,6 +121,26 @@ TEST(test_a_broken_header_after_a_magic_number_is_an_error)
         SKIP(missing, "built without a library");
 }
 
+TEST(test_what_an_outer_layer_gave_before_its_error_comes_out)
+{
+    static const size_t pieces[] = {0, 1, 100, 5000};
+    struct codec_bytes text = codec_text(60000, 5), inner, z;
+    struct memio io;
+
+    inner = codec_deflate(text.data, text.len, CODEC_GZIP, 6);
+    z = codec_deflate(inner.data, inner.len, CODEC_GZIP, 1);
+    z.data[z.len - 6] ^= 1; /* its CRC */
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        test_context("piece %zu", pieces[i]);
+        ASSERT_EQ(codec_run(&io, "decode --all", z.data, z.len, pieces[i]), LEAT_ECORRUPT);
+        ASSERT_BYTES_EQ(io.out, io.out_len, text.data, text.len);
+        memio_free(&io);
+    }
+    free(text.data);
+    free(inner.data);
+    free(z.data);
+}
+
 TEST(test_one_layer_is_unwrapped)
 {
     struct codec_bytes once = codec_deflate("text", 4, CODEC_GZIP, 6),

@@ -20,6 +20,7 @@ struct layer {
     void *state;
     struct leat_out *hold; /* what it gives, for the layer in it */
     uint64_t given;        /* bytes that the layer in it took */
+    int error;             /* 0, or it has failed so: what it gave before that is handed on first */
     bool ended;
 };
 
@@ -126,15 +127,18 @@ static int run_with_inner(struct leat_stage *stage, struct decode *d, size_t at,
 
         if (l->ended || leat_hold_data(l->hold, &data) > 0) {
             r = hand_on(stage, d, at, out);
-            if (r != LEAT_MORE || l->ended || leat_hold_data(l->hold, &data) > 0)
+            if (r < 0 || l->ended || (r == LEAT_MORE && leat_hold_data(l->hold, &data) > 0))
+                return r;
+            if (r == LEAT_END && l->error == 0)
                 return r;
         }
+        if (l->error < 0)
+            return l->error;
         leat_hold_begin(l->hold);
         r = run(stage, l, at, in, l->hold);
-        if (r < 0)
-            return r;
+        l->error = r < 0 ? r : 0;
         l->ended = r == LEAT_END;
-        if (!l->ended && leat_hold_data(l->hold, &data) == 0)
+        if (r == LEAT_MORE && leat_hold_data(l->hold, &data) == 0)
             return LEAT_MORE;
     }
 }
@@ -146,7 +150,7 @@ static bool inner_is_plain(const struct decode *d, size_t at)
     const uint8_t *data;
 
     return inner->known && !inner->decoder && inner->first.pos == inner->first.have && !l->ended &&
-           leat_hold_data(l->hold, &data) == 0;
+           l->error == 0 && leat_hold_data(l->hold, &data) == 0;
 }
 
 static int layer_step(struct leat_stage *stage, struct decode *d, size_t at, struct leat_in *in,
