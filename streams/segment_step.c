@@ -378,6 +378,10 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
         step_enough(seg, i);
         return LEAT_TURN_WENT;
     }
+    if (r == LEAT_FAILING) {
+        leat_slot_stop(seg, s, LEAT_STOP_DONE);
+        return LEAT_TURN_WENT;
+    }
     if (r == LEAT_WAIT)
         return step_waits(seg, i);
     if (r == LEAT_FLUSHED)
@@ -457,6 +461,8 @@ void leat_slot_watched(struct leat_segment *seg, size_t i)
     }
     if (r == LEAT_ENOUGH)
         step_enough(seg, i);
+    else if (r == LEAT_FAILING)
+        leat_slot_stop(seg, s, LEAT_STOP_DONE);
     else if (r >= 0 && s->waiting)
         end_wait(seg, s);
 }

@@ -27,6 +27,9 @@ enum leat_step {
     /* Sinks with `stop`: no more input is wanted, which upstream is told benignly, but it is not over:
      * `stop` is called with LEAT_STOP_DONE, and step from then on as after that. */
     LEAT_ENOUGH = 6,
+    /* As ENOUGH, and the steps after it are going to fail: upstream is told then, and not that no more is
+     * wanted. */
+    LEAT_FAILING = 7,
 };
 
 /* The input cursor: one contiguous piece of the stream. The step advances pos. */
@@ -421,8 +424,8 @@ struct leat_stage_type {
      * step; or fails. */
     int (*alarm)(struct leat_stage *stage);
     /* watch - may be NULL; not in lanes. An event that leat_watch_* asked for has come. Returns
-     * LEAT_MORE: a step that waits is called now, too; of a sink LEAT_ENOUGH, as from step; or
-     * fails. Not called after `stop`: then only step is. */
+     * LEAT_MORE: a step that waits is called now, too; of a sink LEAT_ENOUGH or LEAT_FAILING, as
+     * from step; or fails. Not called after `stop`: then only step is. */
     int (*watch)(struct leat_stage *stage);
     /* run - LEAT_BLOCKING, instead of step: from the first byte to the last, with leat_pull and
      * leat_push. Returns LEAT_END, or fails; after LEAT_ECANCELLED of a call it returns that. */

@@ -314,6 +314,12 @@ int leat_child_await(struct leat_stage *s, struct leat_child *c, int pid_fd)
     return wait_for(s, c, pid_fd);
 }
 
+void leat_child_end_group(struct leat_child *c)
+{
+    if (c->by_pid_fd)
+        terminate(c);
+}
+
 void leat_child_done(struct leat_child *c)
 {
     siginfo_t info;

@@ -53,6 +53,8 @@ int leat_child_end(struct leat_stage *stage, struct leat_child *child);
 /* leat_child_await - for the other stage: LEAT_END when the child has ended, else LEAT_WAIT, by
  * `pid_fd`, a duplicate of the child's. */
 int leat_child_await(struct leat_stage *stage, struct leat_child *child, int pid_fd);
+/* leat_child_end_group - send SIGTERM to those of its group that are left, which nobody waits for. */
+void leat_child_end_group(struct leat_child *child);
 /* leat_child_done - close; a child that was not waited for is killed first. */
 void leat_child_done(struct leat_child *child);
 

@@ -14,10 +14,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../pipeline.h"
 #include "child.h"
 #include "io.h"
 
 extern const struct leat_stage_type leat_stage_exec;
+static const struct leat_stage_type exec_last;
 
 struct exec {
     struct leat_child child;
@@ -25,8 +27,9 @@ struct exec {
     struct leat_fd from; /* of the half that gives */
     atomic_int halves;   /* not closed yet */
     int beside_fd;       /* of the half that takes: a duplicate of the child's pid_fd, or -1 */
-    bool failing;        /* of the half that gives: the child has failed, */
-    size_t rest;         /* and so many bytes of it are still to be read */
+    bool left_held; /* of the half that gives: others had the pipe when we closed it, benignly */
+    bool failing;   /* of the same: the child has failed, */
+    size_t rest;    /* and so many bytes of it are still to be read */
 };
 
 /* --- starting and ending ---------------------------------------------------------------------- */
@@ -137,13 +140,30 @@ static int giver_watch(struct leat_stage *s, struct exec *e)
     return LEAT_MORE;
 }
 
+/* Has every process gone that had the other end of the pipe? */
+static bool is_alone(const struct leat_fd *fd)
+{
+    struct pollfd p = {.fd = fd->fd};
+
+    return poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
+}
+
 static void stop_giving(struct exec *e, enum leat_stop why)
 {
-    if (why == LEAT_STOP_ABORT)
+    if (why == LEAT_STOP_ABORT) {
         leat_child_kill(&e->child, e->from.fd >= 0);
-    else
+    } else {
         atomic_store(&e->child.unwanted, true);
+        e->left_held = e->from.fd >= 0 && !is_alone(&e->from);
+    }
     (void)leat_fd_close(&e->from); /* was only read: the child learns by SIGPIPE */
+}
+
+/* What was left at work when no more of it was wanted ends with a run that failed after that. */
+static void end_the_rest(const struct leat_stage *s, struct exec *e)
+{
+    if (e->left_held && leat_pipeline_failed(s->pipeline))
+        leat_child_end_group(&e->child);
 }
 
 static int first_open(struct leat_stage *s)
@@ -196,13 +216,22 @@ static void out_close(struct leat_stage *s)
     struct exec *e = leat_shared(s);
 
     (void)leat_fd_close(&e->from); /* was only read */
+    end_the_rest(s, e);
     half_closed(e);
 }
 
 /* --- taking: last, and the first half of a middle one ----------------------------------------- */
 
-/* Returns MORE, WAIT, a failure, or ENOUGH: the child takes no more, or there is no more. What the
- * child's end is worth, its status says. */
+/* The child takes no more. Of a sink it is known by now whether that is well; in the middle the other half
+ * judges, and what is after it may want no more, so that the status does not count. */
+static int enough(struct leat_stage *s, const struct exec *e)
+{
+    bool fails = s->type == &exec_last && leat_child_look(&e->child) == LEAT_CHILD_FAILED;
+
+    return fails ? LEAT_FAILING : LEAT_ENOUGH;
+}
+
+/* Returns MORE, WAIT, a failure, or ENOUGH or FAILING: the child takes no more, or there is no more. */
 static int take(struct leat_stage *s, struct exec *e, struct leat_in *in)
 {
     while (in->pos < in->len) {
@@ -213,20 +242,12 @@ static int take(struct leat_stage *s, struct exec *e, struct leat_in *in)
             return LEAT_WAIT;
         }
         if (n == -EPIPE)
-            return LEAT_ENOUGH;
+            return enough(s, e);
         if (n < 0)
             return leat_fail_errno(s, (int)-n, "cannot write to %s", leat_operands(s)->v[0]);
         in->pos += (size_t)n;
     }
     return in->end ? LEAT_ENOUGH : LEAT_MORE;
-}
-
-/* Has every process that could read the pipe gone? */
-static bool is_unread(const struct leat_fd *fd)
-{
-    struct pollfd p = {.fd = fd->fd};
-
-    return poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
 }
 
 /* The child has ended, or its pipe has no reader any more: it is not fed any more, though the stage has
@@ -236,8 +257,8 @@ static int taker_watch(struct leat_stage *s)
     struct exec *e = leat_state(s);
     enum leat_child_state state = leat_child_look(&e->child);
 
-    if (state == LEAT_CHILD_FAILED || is_unread(&e->to))
-        return LEAT_ENOUGH;
+    if (state == LEAT_CHILD_FAILED || is_alone(&e->to))
+        return enough(s, e);
     if (state == LEAT_CHILD_RUNS)
         leat_watch_fd(s, e->child.pid_fd);
     else /* another process reads what was meant for it */
@@ -274,6 +295,7 @@ static void close_all(struct leat_stage *s)
     (void)leat_fd_close(&e->to); /* a pipe: nothing is lost by closing */
     (void)leat_fd_close(&e->from);
     close_fd(&e->beside_fd);
+    end_the_rest(s, e);
     half_closed(e);
 }
 

@@ -102,7 +102,6 @@ place() {
     for kind in shell deaf full stopped closes-in closes-out daemon leader dead; do
         for event in "${@:2}"; do
             case $kind/$event in
-            leader/downstream) continue ;; # its output is closed first: the others learn by SIGPIPE
             closes-in/upstream) continue ;; # it has all it wants: the status upstream does not count
             dead/signal | dead/timeout) continue ;; # either may be first
             esac
