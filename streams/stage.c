@@ -106,10 +106,9 @@ void leat_stage_close(struct leat_stage *s)
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);
     s->charged = s->kept = 0;
-    if (s->keeps_lanes) { /* those that had no block; all have ended */
-        leat_pool_uncharge(&s->pipeline->pool, s->info->lanes_kept * s->info->kept_bytes);
-        s->info->lanes_kept = 0;
-    }
+    if (s->keeps_lanes) /* those that had no block; all have ended */
+        leat_pool_uncharge(&s->pipeline->pool,
+                           atomic_exchange(&s->info->lanes_kept, 0) * s->info->kept_bytes);
 }
 
 bool leat_stage_forced(const struct leat_stage *s)
@@ -358,18 +357,21 @@ void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
         n = 1;
     while (n > 0 && n < info->workers && n < most && leat_stage_charge_spare(s, bytes))
         n++;
+    leat_assert(!s->keeps_lanes);
     info->kept_bytes = bytes;
-    info->lanes_kept = n;
+    atomic_store(&info->lanes_kept, n);
     s->keeps_lanes = true;
     info->workers = n > 0 ? n : 1; /* seen by the joiner when it has the end of the first block */
 }
 
 void leat_lane_kept(struct leat_stage *s)
 {
-    if (s->info->lanes_kept == 0)
-        return; /* the first lane has to see whether it fits */
-    s->info->lanes_kept--;
-    leat_stage_keep(s, s->info->kept_bytes);
+    unsigned left = atomic_load(&s->info->lanes_kept);
+
+    while (left > 0 && !atomic_compare_exchange_weak(&s->info->lanes_kept, &left, left - 1))
+        ;
+    if (left > 0) /* else the first lane has to see whether it fits */
+        leat_stage_keep(s, s->info->kept_bytes);
 }
 
 /* The size stands before what is given out, at the alignment of malloc. */
