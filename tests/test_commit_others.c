@@ -48,6 +48,27 @@ TEST(test_a_temporary_that_cannot_be_removed_is_told)
     ASSERT_STR_HAS(warnings, name);
 }
 
+/* The draft has got its name by a second link, and its first one stays. */
+TEST(test_the_temporary_name_of_a_new_output_is_removed_or_told)
+{
+    char name[NAME_MAX + 1];
+
+    for (unsigned fails = 0; fails <= 1; fails++) {
+        disk.lacks = NO_TMPFILE | NO_NOREPLACE;
+        disk.kind = "unlink";
+        disk.error = EACCES;
+        disk.fail_at = 1;
+        disk.fails = fails;
+        ASSERT_EQ(run_here("zero : head -c 10 : write @/a", false, &error, warnings), 0);
+        ASSERT_EQ(temporaries(name), fails);
+        if (fails)
+            ASSERT_STR_HAS(warnings, name);
+        else
+            ASSERT_STREQ(warnings, "");
+        ASSERT_EQ(unlink(path_of("a")), 0);
+    }
+}
+
 /* --- answers that are lost -------------------------------------------------------------------- */
 
 static bool is_new(const char *name)

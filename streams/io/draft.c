@@ -358,7 +358,7 @@ static int place_new(struct leat_draft *d, int at)
         return r;
     r = linked(at, d->temp, d->name, &d->inode);
     if (r == 0)
-        (void)unlinkat(at, d->temp, 0); /* or the next run does it: nobody has a lock on it */
+        d->twin = unlinkat(at, d->temp, 0) < 0; /* to be tried again */
     return lacks_links(-r) ? place_after_look(d, at) : r;
 }
 
@@ -437,7 +437,7 @@ static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, boo
  * what has the name, or if that is the draft. Takes the name. */
 static void put_aside_back(struct leat_draft *d, int at, char *old, bool aside)
 {
-    struct leat_inode now;
+    struct leat_inode now = {0};
     int r = find_inode(at, d->name, &now);
     bool is_draft = r == 0 && is_same(&now, &d->inode);
 
@@ -520,6 +520,15 @@ int leat_draft_place(struct leat_draft *d, bool replace, bool last)
 
 /* --- afterwards ------------------------------------------------------------------------------- */
 
+/* Returns 0 or -errno. */
+static int remove_twin(struct leat_draft *d, int at)
+{
+    int r = d->twin && is_ours(d, at, d->temp) ? removed(at, d->temp, &d->inode) : 0;
+
+    d->twin = r < 0;
+    return r;
+}
+
 static int take_back(struct leat_draft *d, int at)
 {
     bool ours = is_ours(d, at, d->name);
@@ -547,6 +556,8 @@ int leat_draft_take_back(struct leat_draft *d)
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
         return at;
+    leat_assert(!d->twin || !d->has_old);
+    (void)remove_twin(d, at); /* or a later run does it */
     r = take_back(d, at);
     leat_directory_unpin(d->directories, d->directory);
     if (r == 0)
@@ -570,7 +581,7 @@ int leat_draft_settle(struct leat_draft *d)
     if (d->state != LEAT_DRAFT_PLACED)
         return 0;
     become(d, LEAT_DRAFT_NONE);
-    if (!d->has_old && d->directory->stale.n == 0)
+    if (!d->has_old && !d->twin && d->directory->stale.n == 0)
         return 0;
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
@@ -578,6 +589,8 @@ int leat_draft_settle(struct leat_draft *d)
     if (d->has_old && !is_other(d, at))
         r = removed(at, d->temp, &d->old);
     d->has_old = r < 0;
+    if (r == 0)
+        r = remove_twin(d, at);
     leat_stales_remove(&d->directory->stale, at, d->name, true, d->directory->owner);
     leat_directory_unpin(d->directories, d->directory);
     return r;

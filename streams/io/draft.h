@@ -53,6 +53,7 @@ struct leat_draft {
     char *name, *temp; /* temp: the draft's, before it is placed; the old file's, after */
     char *left;        /* the old file's other name after a place that failed; NULL: none */
     bool has_old;      /* temp has what was replaced */
+    bool twin;         /* after place: temp is a second name of the draft */
     bool lost_old;     /* it was replaced, and could not be kept */
     bool guarded;      /* the directory is: temporaries have an owner even without a lock */
     struct leat_draft *prev, *next; /* of all that have a temporary name */
