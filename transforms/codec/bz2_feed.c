@@ -106,7 +106,7 @@ int leat_bz2_feed_run(struct leat_bz2_feed *feed, const uint8_t *data, size_t *p
 
         if (feed->bz.avail_in == 0 && *pos < n)
             fill(feed, data, pos, n);
-        feed->bz.next_out = (char *)to + *ret_made;
+        feed->bz.next_out = to ? (char *)to + *ret_made : NULL; /* NULL: there is no room */
         feed->bz.avail_out = (unsigned)(room - *ret_made);
         r = BZ2_bzDecompress(&feed->bz);
         *ret_made = room - feed->bz.avail_out;

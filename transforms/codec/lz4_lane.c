@@ -267,7 +267,8 @@ static int blocks_step(struct leat_stage *stage, struct leat_lz4_lane *l, struct
         l->gathered = true;
     }
     for (;;) {
-        l->from_pos += leat_write(out, l->from + l->from_pos, l->n_from - l->from_pos);
+        if (l->from_pos < l->n_from) /* before the first block there is no pointer */
+            l->from_pos += leat_write(out, l->from + l->from_pos, l->n_from - l->from_pos);
         if (l->from_pos < l->n_from)
             return LEAT_MORE;
         if (next_block(l, leat_result(stage)) == LEAT_END)
