@@ -16,7 +16,11 @@
 #include "show.h"
 #include "sums.h"
 
-#define LATER_PART 16u /* of the limit: the most that is left to one stage */
+/* Of the limit: what is left at least to a stage that is going to charge what its input needs, and at most
+ * if the stage has said how much. */
+#define LATER_LEAST 16u
+#define LATER_MOST 4u
+#define MIB ((uint64_t)1 << 20)
 
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info)
 {
@@ -316,8 +320,8 @@ int leat_charge(struct leat_stage *s, uint64_t bytes)
     }
     return leat_fail(s, LEAT_ELIMIT,
                      "needs %" PRIu64 " bytes of memory and %" PRIu64 " are left of the limit of "
-                     "%" PRIu64 "; raise --memory",
-                     bytes, leat_memory_left(s), pool->limit);
+                     "%" PRIu64 "; raise --memory to %" PRIu64 "M",
+                     bytes, leat_memory_left(s), pool->limit, leat_memory_enough(s, bytes) / MIB);
 }
 
 void leat_uncharge(struct leat_stage *s, uint64_t bytes)
@@ -332,14 +336,52 @@ uint64_t leat_memory_left(const struct leat_stage *s)
     return s->kept + leat_pool_left(&s->pipeline->pool);
 }
 
+/* What others are going to charge. */
+static uint64_t later_of_others(const struct leat_stage *s)
+{
+    const struct leat_pipeline *p = s->pipeline;
+    uint64_t later = 0;
+
+    for (size_t i = 0; i < p->n_infos; i++)
+        later += &p->infos[i] != s->info ? p->infos[i].later : 0;
+    return later;
+}
+
+/* Chunks take half of the limit at most; the other half must hold what is charged by now, and this. What
+ * others could do without would grow with the limit, but leaves a part of it to a stage that charges
+ * late; a stage that charges when it is opened must leave such stages theirs. */
+uint64_t leat_memory_enough(const struct leat_stage *s, uint64_t bytes)
+{
+    struct leat_pool *pool = &s->pipeline->pool;
+    uint64_t taken = pool->limit - pool->reserved - leat_pool_left(pool), enough, part;
+    bool is_late = s->info->later > 0;
+
+    if (bytes > UINT64_MAX / 2 / LATER_LEAST)
+        return UINT64_MAX / MIB * MIB; /* no limit is enough */
+    part = bytes > s->info->later ? LATER_LEAST : LATER_MOST;
+    enough = 2 * (taken + bytes + (is_late ? 0 : later_of_others(s)));
+    if (is_late && enough < part * bytes)
+        enough = part * bytes;
+    return (enough + MIB - 1) / MIB * MIB;
+}
+
+static uint64_t left_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    uint64_t least = p->settings.memory / LATER_LEAST, most = p->settings.memory / LATER_MOST;
+
+    if (info->later == 0)
+        return 0;
+    return info->later < least ? least : info->later < most ? info->later : most;
+}
+
 uint64_t leat_memory_spare(const struct leat_stage *s)
 {
     const struct leat_pipeline *p = s->pipeline;
-    uint64_t left = leat_memory_left(s), most = p->settings.memory / LATER_PART, later = 0;
+    uint64_t left = leat_memory_left(s), later = 0;
 
     for (size_t i = 0; i < p->n_infos; i++)
         if (&p->infos[i] != s->info)
-            later += p->infos[i].later < most ? p->infos[i].later : most;
+            later += left_for(p, &p->infos[i]);
     return left > later ? left - later : 0;
 }
 

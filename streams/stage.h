@@ -126,6 +126,9 @@ LEAT_API uint64_t leat_memory_left(const struct leat_stage *stage);
 /* leat_memory_spare - of these, what a stage may take that could do with less: more workers, a larger
  * buffer. The rest is left to other stages, for what leat_plan_later says. */
 LEAT_API uint64_t leat_memory_spare(const struct leat_stage *stage);
+/* leat_memory_enough - bytes of a limit with which this stage could charge so many, for the message that it
+ * cannot: whole MiB. */
+LEAT_API uint64_t leat_memory_enough(const struct leat_stage *stage, uint64_t bytes);
 /* leat_alloc - zeroed, charged memory; NULL: recorded as the stage's failure (return LEAT_ENOMEM).
  * Free it with leat_free before or in close. */
 LEAT_API void *leat_alloc(struct leat_stage *stage, size_t size);
@@ -473,7 +476,7 @@ LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
 
 /* leat_plan_later - the stage is going to charge so much when it has seen its input, as a rule: a
  * decoder's window. Lanes and workers that others could do without leave it that, up to a
- * sixteenth of the limit. */
+ * quarter of the limit, and a sixteenth of the limit at least. */
 LEAT_API void leat_plan_later(struct leat_stage *stage, uint64_t bytes);
 
 /* leat_plan_file - open is going to need the whole of this small file ("-": standard input), at most max

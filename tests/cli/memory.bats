@@ -149,3 +149,36 @@ bomb() {
         [ "$status" = 0 ] || [ "$status" = 7 ]
     done
 }
+
+@test "decoders that allocate late find memory beside encoders with workers" {
+    local memory
+    has_stage bzip2
+    log_lines 20000 >log
+    for memory in 16M 24M; do
+        leat --threads=16 --memory=$memory read log : bzip2 -1 : bunzip2 : zstd : null
+    done
+}
+
+@test "the limit that a message about memory names is enough" {
+    has_stage bzip2
+    local job threads number jobs=('zstd -3 : unzstd') errors=0
+    log_lines 20000 >log
+    ! "$LEAT" help bunzip2 >/dev/null || jobs+=('bzip2 -9 : bunzip2')
+    ! "$LEAT" help unxz >/dev/null || jobs+=('xz -3 : unxz')
+    ! "$LEAT" help unbrotli >/dev/null || jobs+=('brotli -2 : unbrotli')
+    ! "$LEAT" help unlz4 >/dev/null || jobs+=('lz4 -1 : unlz4')
+    for job in "${jobs[@]}"; do
+        # shellcheck disable=SC2086 # words, here and below
+        leat --memory=1G read log : ${job% : *} : write --force packed
+        for threads in 1 16; do
+            run leat --threads=$threads --memory=6M read packed : ${job#* : } : head -c 20K : bzip2 -9 : null
+            [ "$status" != 0 ] || continue
+            is 7
+            number=$(sed -n 's/.*raise --memory to \([0-9]*M\).*/\1/p' <<<"$output")
+            [ -n "$number" ]
+            leat --threads=$threads --memory="$number" read packed : ${job#* : } : head -c 20K : bzip2 -9 : null
+            errors=$((errors + 1))
+        done
+    done
+    [ "$errors" -gt 0 ]
+}

@@ -14,7 +14,8 @@
 #include "bz2_split.h"
 
 #define LANES_MEMORY_MIN ((uint64_t)32 << 20)
-#define LANE_HOLDS ((uint64_t)5 << 20) /* a piece, and what libbz2 needs for blocks of 900 KB */
+#define SERIAL_LATER ((uint64_t)4 << 20) /* what libbz2 needs for blocks of 900 KB */
+#define LANE_HOLDS ((uint64_t)5 << 20)   /* a piece, and what libbz2 needs for blocks of 900 KB */
 
 struct bunzip2 {
     bz_stream bz;
@@ -145,6 +146,7 @@ const struct leat_decoder leat_decoder_bzip2 = {
     .step = bunzip2_step,
     .close = bunzip2_close,
     .lanes = &lanes,
+    .later = SERIAL_LATER,
 };
 
 /* --- the stage -------------------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ struct leat_decoder {
     int (*step)(struct leat_stage *stage, void *state, struct leat_in *in, struct leat_out *out);
     void (*close)(struct leat_stage *stage, void *state); /* also after a failed open */
     const struct leat_decoder_lanes *lanes;               /* NULL: there are none */
+    uint64_t later; /* bytes that it charges when it has seen its input, as a rule */
 };
 
 /* open, step and close of a stage that is one decoder, whose state is the decoder's. */

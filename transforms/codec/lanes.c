@@ -17,6 +17,7 @@ int leat_lanes_plan(struct leat_stage *stage, const struct leat_decoder *decoder
     } else {
         leat_plan_nature(stage, LEAT_HEAVY);
     }
+    leat_plan_later(stage, decoder->later);
     return leat_expansion_plan(stage);
 }
 

@@ -6,10 +6,18 @@
 
 #include <brotli/decode.h>
 
+#define WINDOW_LATER ((uint64_t)17 << 20) /* the largest window, and its tables */
+
 struct unbrotli {
     BrotliDecoderState *decoder;
     bool ended;
 };
+
+static int unbrotli_plan(struct leat_stage *stage)
+{
+    leat_plan_later(stage, WINDOW_LATER);
+    return leat_expansion_plan(stage);
+}
 
 static void *alloc(void *stage, size_t n)
 {
@@ -114,7 +122,7 @@ const struct leat_stage_type leat_stage_unbrotli = {
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unbrotli),
     .options = leat_expansion_options,
-    .plan = leat_expansion_plan,
+    .plan = unbrotli_plan,
     .open = unbrotli_open,
     .step = unbrotli_step,
     .close = unbrotli_close,

@@ -24,6 +24,7 @@
 #define MAGIC_SKIPPABLE_MASK 0xfffffff0u
 #define MAGIC_LEN 4u
 #define DESCRIPTOR_LEN 2u /* what the header's first two bytes tell is needed before liblz4 runs */
+#define BLOCKS_LATER ((uint64_t)9 << 20) /* what blocks of 4 MB need, each with the one before */
 #define FIRST_MAX (MAGIC_LEN + DESCRIPTOR_LEN + LEAT_LZ4_SIZE_BYTES)
 #define FLAG_DICTIONARY 1u
 #define BLOCK_CODE_LEAST 4u
@@ -369,6 +370,7 @@ const struct leat_decoder leat_decoder_lz4 = {
     .step = unlz4_step,
     .close = unlz4_close,
     .lanes = &lanes,
+    .later = BLOCKS_LATER,
 };
 
 void leat_unlz4_had_frame(void *state)

@@ -141,10 +141,11 @@ static int raise_limit(struct leat_stage *stage, void *state)
     if (need - x->charged > leat_memory_left(stage))
         return leat_fail(stage, LEAT_ELIMIT,
                          "needs %llu bytes of memory to decode, and %llu are left of the limit of "
-                         "%llu; raise --memory",
+                         "%llu; raise --memory to %lluM",
                          (unsigned long long)need,
                          (unsigned long long)leat_memory_left(stage) + x->charged,
-                         (unsigned long long)leat_memory_limit(stage));
+                         (unsigned long long)leat_memory_limit(stage),
+                         (unsigned long long)leat_memory_enough(stage, need - x->charged) >> 20);
     if (leat_charge(stage, need - x->charged) < 0)
         return LEAT_ELIMIT;
     x->charged = need;

@@ -97,10 +97,11 @@ static int charge_window(struct leat_stage *stage, struct unzstd *z,
     if (leat_charge(stage, need) < 0)
         return leat_fail_at(stage, LEAT_ELIMIT, z->frame_at,
                             "a window of %llu bytes needs %llu bytes of memory, and %llu are left "
-                            "of the limit of %llu; raise --memory",
+                            "of the limit of %llu; raise --memory to %lluM",
                             (unsigned long long)f->window, (unsigned long long)need,
                             (unsigned long long)leat_memory_left(stage),
-                            (unsigned long long)leat_memory_limit(stage));
+                            (unsigned long long)leat_memory_limit(stage),
+                            (unsigned long long)leat_memory_enough(stage, need) >> 20);
     z->charged = need;
     return 0;
 }
