@@ -329,7 +329,7 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
 static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
 {
     bool known = r < 0 || r == LEAT_MORE || r == LEAT_END || r == LEAT_WAIT || r == LEAT_FLUSHED ||
-                 r == LEAT_ENOUGH;
+                 r == LEAT_ENOUGH || r == LEAT_FAILING;
 
     if (in->pos > in->len) {
         in->pos = in->len;
