@@ -37,7 +37,7 @@ void leat_error_add(struct leat_error *ret_error, const char *format, ...)
 
 struct leat_shown leat_shown(const char *word)
 {
-    struct leat_shown s;
+    struct leat_shown s = {.text = ""};
 
     (void)leat_show(word, s.text, sizeof s.text);
     return s;

@@ -58,7 +58,9 @@ int leat_plan_file(struct leat_stage *s, const char *path, size_t max)
     f = calloc(1, sizeof *f);
     if (!f)
         return leat_fail(s, LEAT_ENOMEM, "out of memory");
-    *f = (struct leat_small_file){.path = path, .max = max, .fd = {.fd = -1}};
+    f->path = path;
+    f->max = max;
+    f->fd.fd = -1;
     while (*last) /* they are read in the order of the calls */
         last = &(*last)->next;
     *last = f;
