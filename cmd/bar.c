@@ -1,4 +1,4 @@
-/* bar.c - one line of progress, as much of it as the width allows. No side effects. */
+/* bar.c - formats one line of progress, with as many fields as the width allows. No side effects. */
 
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #define BAR_MIN 10u
 #define BAR_MAX 50u
 #define BAR_LINE_MIN 34u /* narrower terminals get no bar */
-#define SHORT_LINE 60u   /* and below this figures are short */
+#define SHORT_LINE 60u   /* narrower terminals get short figures */
 
 unsigned progress_percent(const struct progress_view *v)
 {
@@ -38,7 +38,7 @@ static void add_bar(struct buf *b, const struct progress_view *v, size_t width, 
     buf_add(b, utf8 ? "▏" : "]");
 }
 
-/* What the line may say, in the order in which it is said; `rank`: in which order it gets room. */
+/* The fields of the line, in the order of the text; `rank` is the order in which they get room. */
 struct field {
     char text[96];
     unsigned rank;
@@ -85,7 +85,7 @@ void progress_line(struct buf *b, const struct progress_view *v, unsigned width,
 {
     struct field f[N_FIELDS] = {{.shown = false}};
     size_t bar = v->total > 0 && width >= BAR_LINE_MIN ? BAR_MIN + 3 : 0;
-    size_t used = v->total > 0 ? 4 : 0, room = width - 3; /* a "^C" after it must not wrap */
+    size_t used = v->total > 0 ? 4 : 0, room = width - 3; /* room for a "^C" after the line */
 
     make_fields(f, v, width < SHORT_LINE);
     for (unsigned rank = 1; rank <= N_FIELDS; rank++) {

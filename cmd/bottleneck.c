@@ -1,4 +1,4 @@
-/* bottleneck.c - what holds the rest back, in one sentence, and what could be done about it. */
+/* bottleneck.c - the bottleneck of a run and a possible remedy, in one sentence. */
 
 #include <string.h>
 #include <sys/resource.h>
@@ -6,8 +6,8 @@
 
 #include "cmd.h"
 
-#define TURN_MIN 0.2    /* of the time without a free thread: more threads may help */
-#define AT_WORK_MIN 0.5 /* of the busy time on a processor: below, a device is slow */
+#define TURN_MIN 0.2    /* share of time without a free thread; above, more threads may help */
+#define AT_WORK_MIN 0.5 /* share of busy time on a processor; below, a device is slow */
 
 static unsigned whole_percent(double share)
 {
@@ -47,7 +47,7 @@ static long processors_online(void)
     return n > 0 ? n : 1;
 }
 
-/* How much of the machine the run has had. */
+/* The number of processors that the run has used on average. */
 static void add_share(struct buf *out, const struct job *job)
 {
     struct leat_stats stats;
@@ -55,7 +55,7 @@ static void add_share(struct buf *out, const struct job *job)
     double used;
 
     leat_pipeline_stats(job->pipeline, &stats);
-    (void)getrusage(RUSAGE_SELF, &u); /* zeroes if it fails */
+    (void)getrusage(RUSAGE_SELF, &u); /* zeroes on failure */
     used = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
     buf_add(out, "leat got %.1f of %ld processor%s",
@@ -63,7 +63,7 @@ static void add_share(struct buf *out, const struct job *job)
             processors_online() == 1 ? "" : "s");
 }
 
-/* Busy, and hardly on a processor, though it reads and writes nothing itself: others have them. */
+/* Busy but hardly on a processor, although the stage does no I/O: other processes use the processors. */
 static bool is_kept_waiting(const struct config *c, const struct leat_stage_type *type,
                             const struct leat_stage_stats *s)
 {
@@ -88,7 +88,7 @@ static void add_advice(struct buf *out, const struct config *c, const struct lea
         buf_add(out, "; all processors are at work");
 }
 
-/* Who waits for what. */
+/* The cause of the wait, by the kind of the stage. */
 static const char *waited_for(const struct leat_stage_type *type)
 {
     if (type && type->kind == LEAT_SOURCE)
@@ -98,7 +98,7 @@ static const char *waited_for(const struct leat_stage_type *type)
     return type && type->kind == LEAT_BY_PLACE ? "its command is slow" : "as it was told to";
 }
 
-/* Busy, and hardly on a processor: a read or write that takes long. */
+/* A source or sink that is busy but hardly on a processor: its reads or writes are slow. */
 static const char *slow_device(const struct config *c, const struct leat_stage_type *type,
                                const struct leat_stage_stats *s)
 {

@@ -1,4 +1,4 @@
-/* buf.c - text that grows, and strings in it as JSON and HTML want them. */
+/* buf.c - growable text, with escaping for terminals, JSON and HTML. */
 
 #include <stdarg.h>
 #include <stdlib.h>

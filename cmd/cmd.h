@@ -1,5 +1,5 @@
-/* cmd.h - what the files of the command share. They know the library by leat.h alone, and
- * stage.h where options tables are read. Only here is anything printed.
+/* cmd.h - the interfaces between the files of the command. They use the library through leat.h alone,
+ * and stage.h to read option tables. Only the command prints; the library never does.
  */
 #ifndef CMD_H
 #define CMD_H
@@ -13,10 +13,10 @@
 #include "leat.h"
 #include "stage.h"
 
-/* --- buf.c: text that grows; a failed allocation is seen once, at the end --------------------- */
+/* --- buf.c: growable text; an allocation error is checked once, at the end -------------------- */
 
 struct buf {
-    char *data; /* NUL-terminated once something was added */
+    char *data; /* NUL-terminated after the first addition */
     size_t n, room;
     bool failed;
 };
@@ -25,15 +25,15 @@ void buf_free(struct buf *buf);
 void buf_bytes(struct buf *buf, const char *data, size_t n);
 void buf_add(struct buf *buf, const char *format, ...) LEAT_PRINTF(2, 3);
 void buf_fill(struct buf *buf, char c, size_t n);
-/* buf_shown - text as leat_show gives it, for people; cut after SHOWN_MAX bytes. */
-#define SHOWN_MAX 4400u /* more than a path can have */
+/* buf_shown - text for people, escaped by leat_show; cut after SHOWN_MAX bytes. */
+#define SHOWN_MAX 4400u /* longer than any path */
 void buf_shown(struct buf *buf, const char *text);
-/* buf_json - a string with its quotes; what is not UTF-8 becomes U+FFFD, and characters that a terminal
- * obeys are escaped. */
+/* buf_json - a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD, and characters that
+ * control a terminal are escaped. */
 void buf_json(struct buf *buf, const char *text);
-/* buf_html - text in a page, or in an attribute's quotes; bad bytes as above. */
+/* buf_html - text for an HTML page or a quoted attribute; invalid bytes as above. */
 void buf_html(struct buf *buf, const char *text);
-/* buf_text - what is in it; "" if nothing is, or if it failed. */
+/* buf_text - the content; "" if it is empty or an allocation failed. */
 const char *buf_text(const struct buf *buf);
 
 /* --- term.c: terminals, widths, layout -------------------------------------------------------- */
@@ -41,7 +41,7 @@ const char *buf_text(const struct buf *buf);
 #define TERM_WIDTH_DEFAULT 80u
 #define TERM_HEIGHT_DEFAULT 24u
 #define TERM_WIDTH_MIN 20u
-#define TERM_WIDTH_TEXT 100u /* longer lines of prose are hard to read */
+#define TERM_WIDTH_TEXT 100u /* of prose: longer lines are hard to read */
 
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
@@ -51,20 +51,20 @@ struct term {
 };
 
 void term_init(struct term *term, int fd, enum color_when when);
-/* term_width - columns now; $COLUMNS or 80 if it is no terminal. */
+/* term_width - the current columns; $COLUMNS or 80 if it is not a terminal. */
 unsigned term_width(const struct term *term);
-/* term_height - lines now; 24 if it is no terminal. */
+/* term_height - the current lines; 24 if it is not a terminal. */
 unsigned term_height(const struct term *term);
-/* term_columns - columns that n bytes of UTF-8 take, a character each. */
+/* term_columns - the width of n bytes of UTF-8, one column per character. */
 size_t term_columns(const char *text, size_t n);
-/* term_wrap - words of text[0..n) in lines of at most `width` columns, all but the first
- * indented; the first starts in column `at`. Ends with a newline. */
+/* term_wrap - wrap the words of text[0..n) into lines of at most `width` columns. The first line starts
+ * in column `at`, the others are indented. Ends with a newline. */
 void term_wrap(struct buf *buf, const char *text, size_t n, size_t at, size_t indent, size_t width);
 
-/* term_cell - text in exactly `width` columns, at least 2: cut or filled up. */
+/* term_cell - text in exactly `width` columns (at least 2): cut or padded. */
 void term_cell(struct buf *buf, const char *text, size_t width, bool utf8);
 
-/* Escape sequences, or nothing. */
+/* Codes for term_color, which writes an escape sequence, or nothing without `color`. */
 #define TERM_BOLD "1"
 #define TERM_RED "1;31"
 #define TERM_GREEN "32"
@@ -96,7 +96,7 @@ enum stats_kind { STATS_NONE, STATS_TABLE, STATS_JSON };
 struct config {
     struct leat_settings settings;
     struct leat_variable *variables;
-    char **variable_names; /* owned, as many as variables */
+    char **variable_names; /* owned; one per variable */
     const char *file;      /* -f */
     const char *report;    /* --report, or NULL */
     const char *trace;     /* --trace, or NULL */
@@ -104,16 +104,16 @@ struct config {
     enum progress_kind progress;
     enum stats_kind stats;
     enum color_when color;
-    const char *test_all; /* --all of `leat test`, as it was written, or NULL */
+    const char *test_all; /* --all of `leat test`, the word as given, or NULL */
     bool json, quiet, help, version, dot;
     struct term err; /* standard error */
 };
 
-/* The table that getopt, the help, the completion and the manual page of the options come from. */
+/* A global option. The table of them is the source for getopt, the help and the completion. */
 struct global_option {
     const char *name;
     char short_name;     /* 0: none */
-    const char *metavar; /* NULL: takes no value */
+    const char *metavar; /* NULL: no value */
     bool value_optional;
     const char *choices; /* "a|b|c", or NULL */
     const char *help;
@@ -123,42 +123,42 @@ extern const size_t n_global_options;
 
 void config_init(struct config *config);
 void config_done(struct config *config);
-/* config_parse - options of argv up to the first operand; may be called again for the rest.
+/* config_parse - parse the options of argv up to the first operand; may be called again for the rest.
  *
- * Returns the index of the first operand (argc: none), or -1 after saying what is wrong. */
+ * Returns the index of the first operand (argc: none), or -1 after an error message. */
 int config_parse(struct config *config, int argc, char **argv);
-/* config_is_global - whether a word such as --stats=json is one of them. */
+/* config_is_global - is the word, such as --stats=json, a global option? */
 bool config_is_global(const char *word);
 
-/* --- message.c: what is written --------------------------------------------------------------- */
+/* --- message.c: output and messages ----------------------------------------------------------- */
 
-/* The text a pipeline came from, to point into; zero: from words. */
+/* The source text of a pipeline, for the excerpt in a message; all zero: built from words. */
 struct origin {
     const char *name; /* the file, or NULL: the command line */
     const char *text;
 };
 
-/* message_error - `origin` may be NULL; `status` is the exit status that follows. */
+/* message_error - write an error. `origin` may be NULL; `status` is the exit status that will follow. */
 void message_error(const struct config *config, const struct leat_error *error,
                    const struct origin *origin, int status);
-/* error_offset_of - what the offset of an error counts in: "file", "stream", "text" or "none". */
+/* error_offset_of - the unit of the offset of an error: "file", "stream", "text" or "none". */
 const char *error_offset_of(const struct leat_error *error);
-/* message_fail - an error of the command's own; returns the exit status of code. */
+/* message_fail - write an error of the command itself. Returns the exit status of `code`. */
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
-/* out_write - text to standard output, all of it. Returns an exit status. */
+/* out_write - write all of the text to standard output. Returns an exit status. */
 int out_write(const struct buf *buf);
-/* fd_write_all - returns 0, or -1 with errno; waits where somebody has set O_NONBLOCK. */
+/* fd_write_all - write n bytes; waits if the descriptor is non-blocking. Returns 0, or -1 with errno. */
 int fd_write_all(int fd, const char *data, size_t n);
-/* fd_flush - what close(2) would say of a regular file, which stays open: NFS, FUSE and quotas tell only
- * there that what was written is lost. Returns 0, or -1 with errno. */
+/* fd_flush - get the error that close(2) would return for a regular file, but keep the file open: NFS,
+ * FUSE and quotas report lost writes only at close. Returns 0, or -1 with errno. */
 int fd_flush(int fd);
-/* stderr_is_unread - standard error that is closed, or a pipe without a reader, fails so: nobody misses
- * what was to be written there. */
+/* stderr_is_unread - does this errno mean that standard error is closed or a pipe without a reader? Lost
+ * messages are no error then. */
 bool stderr_is_unread(int error);
-/* message_write - text to a descriptor for what goes on beside the data, in one write if it takes it,
- * so that lines of several threads do not mix. Returns 0, or -1 with errno. */
+/* message_write - write messages or a log to a descriptor, in one write if possible, so that lines of
+ * several threads do not mix. Returns 0, or -1 with errno. */
 int message_write(int fd, const struct buf *buf);
-/* message_warning - what is to be told though all went well. */
+/* message_warning - write a warning, unless --quiet is given. */
 void message_warning(const struct config *config, const struct leat_error *warning);
 
 /* --- job.c: the pipeline from words, text or a file ------------------------------------------- */
@@ -166,35 +166,35 @@ void message_warning(const struct config *config, const struct leat_error *warni
 struct job {
     struct leat_registry *registry;
     struct leat_pipeline *pipeline;
-    char *text; /* of -f */
+    char *text; /* the content of the file of -f; owned */
 };
 
-/* job_open - build, or say what is wrong. Returns an exit status; job_close in any case. */
+/* job_open - build the pipeline, or write an error. Returns an exit status. Call job_close in any case. */
 int job_open(struct job *job, const struct config *config, int n_words, char **words);
 void job_close(struct job *job);
 
 /* --- loop.c: the event loop --------------------------------------------------------------------- */
 
-/* loop_init - Returns 0, or an exit status after saying why there is none. loop_done if it was 0. */
+/* loop_init - Returns 0, or an exit status after an error message. Call loop_done only after 0. */
 int loop_init(const struct config *config, uv_loop_t *loop);
-/* loop_run - run it to its end. An abort of libuv in the first turn is told as an error. */
+/* loop_run - run the loop to its end. Reports an abort of libuv in the first iteration as an error. */
 void loop_run(uv_loop_t *loop);
 void loop_done(uv_loop_t *loop);
 
 /* --- run.c ------------------------------------------------------------------------------------ */
 
-/* run_job - run to the end, with signals, progress and report. Returns an exit status; does not
- * return if the process ends by a signal. */
+/* run_job - run the pipeline to its end, with signals, progress and report. Returns an exit status; does
+ * not return if the process ends by a signal. */
 int run_job(const struct config *config, struct job *job);
 
-/* --- writer.c: text for a reader that may be stuck ---------------------------------------------- */
+/* --- writer.c: text for a descriptor whose reader can block ------------------------------------- */
 
 struct writer {
     int fd;
-    bool json; /* a line about what is left out is JSON */
+    bool json; /* the line about left-out lines is JSON */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    /* All below under the lock. */
+    /* All fields below: under the lock. */
     struct buf pending;
     bool started, writing, stop;
     int error; /* errno of a write; 0: none */
@@ -203,22 +203,22 @@ struct writer {
 };
 
 enum writer_kind {
-    WRITER_EVENT, /* is wanted, if there is room for it */
-    WRITER_STATE, /* is of use only when it is read at once */
+    WRITER_EVENT, /* queued; left out if the queue is full */
+    WRITER_STATE, /* dropped if older text is still unwritten: only the current state is useful */
 };
 
 void writer_init(struct writer *writer, int fd);
-/* writer_put - does not block. Thread: any. */
+/* writer_put - queue a text; does not block. Thread: any. */
 void writer_put(struct writer *writer, const struct buf *text, enum writer_kind kind);
-/* writer_done - wait until all is written, however long that takes. Returns 0 or an errno. */
+/* writer_done - wait until all text is written, without a time limit. Returns 0 or an errno. */
 int writer_done(struct writer *writer);
 
 /* --- die.c ------------------------------------------------------------------------------------ */
 
-/* die_by - end as the signal would have ended us: a shell's loop stops too. */
+/* die_by - end the process by the signal, so that a shell loop around it stops too. */
 _Noreturn void die_by(int signal_number);
-/* die_soon - it was asked to end, or its time is over: the last messages do not keep it for longer than
- * `ms` if nobody reads them. It ends by the signal, or if that is 0 with the status. */
+/* die_soon - end the process after `ms` at the latest, for a stopped run whose last messages may block on
+ * a pipe that nobody reads. The process ends by the signal, or with the status if the signal is 0. */
 void die_soon(int signal_number, int status, unsigned ms);
 
 /* --- meter.c: rate and time left, from positions ---------------------------------------------- */
@@ -229,51 +229,51 @@ struct meter {
     double bytes[2], seconds[2]; /* decaying sums: fast for the rate, slow for the time left */
 };
 
-/* meter_add - the position at a time; both never fall. */
+/* meter_add - record the position at a time; neither may decrease. */
 void meter_add(struct meter *meter, uint64_t now_ns, uint64_t pos);
-double meter_rate(const struct meter *meter); /* bytes a second, lately */
-/* meter_left_ns - until `left` bytes have passed; UINT64_MAX: cannot be said. */
+double meter_rate(const struct meter *meter); /* recent bytes per second */
+/* meter_left_ns - the time until `left` bytes have passed; UINT64_MAX: unknown. */
 uint64_t meter_left_ns(const struct meter *meter, uint64_t left);
 
 /* --- bar.c: one line of progress -------------------------------------------------------------- */
 
-/* What a line of progress is made of. */
+/* The data of a line of progress. */
 struct progress_view {
-    uint64_t pos, total, elapsed_ns, left_ns; /* total 0, left_ns UINT64_MAX: not known */
-    uint64_t rate, out;                       /* bytes a second; bytes that went out */
-    const char *slowest;                      /* NULL: not known */
+    uint64_t pos, total, elapsed_ns, left_ns; /* total 0, left_ns UINT64_MAX: unknown */
+    uint64_t rate, out;                       /* bytes per second; bytes written */
+    const char *slowest;                      /* the bottleneck; NULL: unknown */
     unsigned slowest_percent;
     bool finishing;
 };
 unsigned progress_percent(const struct progress_view *view);
-/* progress_line - at most width - 3 columns, a bar in it if there is room. */
+/* progress_line - a line of at most width - 3 columns, with a bar if there is room. */
 void progress_line(struct buf *buf, const struct progress_view *view, unsigned width, bool utf8,
                    bool color);
 
-/* --- live.c: a row a stage -------------------------------------------------------------------- */
+/* --- live.c: one row per stage ---------------------------------------------------------------- */
 
 enum live_meter { LIVE_IN, LIVE_OUT, LIVE_BUSY, LIVE_WAIT_IN, LIVE_WAIT_OUT, LIVE_METERS };
 
 struct live_row {
     struct leat_stage_stats stage;
     struct meter meters[LIVE_METERS];
-    uint64_t in_rate, out_rate, fill, capacity; /* capacity 0: no buffer before it */
-    unsigned busy, wait_in, wait_out;           /* per cent, lately */
+    uint64_t in_rate, out_rate, fill, capacity; /* capacity 0: no buffer before the stage */
+    unsigned busy, wait_in, wait_out;           /* recent per cent of the time */
 };
 
 struct live {
     const struct job *job;
-    struct live_row *rows; /* n of them */
-    size_t n, marked;      /* the row of the bottleneck; SIZE_MAX: not known */
+    struct live_row *rows; /* n rows */
+    size_t n, marked;      /* marked: the row of the bottleneck; SIZE_MAX: unknown */
 };
 
-/* live_init - Returns 0, or -1 if there is no memory. live_done in any case. */
+/* live_init - Returns 0, or -1 if out of memory. Call live_done in any case. */
 int live_init(struct live *live, const struct job *job);
 void live_done(struct live *live);
-/* live_look - bring the rows up to now. */
+/* live_look - update the rows from the pipeline. */
 void live_look(struct live *live);
-/* live_table - a head and as many rows as `height` has room for, of at most `width` columns, each
- * followed by line_end. Returns the number of lines. */
+/* live_table - a header and as many rows as fit in `height` lines of at most `width` columns, each followed
+ * by line_end. Returns the number of lines. */
 size_t live_table(struct buf *buf, const struct live *live, unsigned width, unsigned height,
                   const struct term *term, const char *line_end);
 void live_lines(struct buf *buf, const struct live *live);
@@ -288,64 +288,64 @@ struct progress {
     struct writer *err;
     struct meter meter;
     struct live live; /* of PROGRESS_STAGES */
-    bool drawn;       /* a line is on the terminal, without a newline */
-    size_t lines;     /* and so many whole ones above it */
+    bool drawn;       /* an unfinished line is on the terminal */
+    size_t lines;     /* complete lines above it */
 };
 
-/* progress_init - chooses for PROGRESS_AUTO. */
+/* progress_init - resolves PROGRESS_AUTO to a kind. */
 void progress_init(struct progress *progress, const struct config *config, const struct job *job,
                    struct writer *err);
 /* progress_interval_ms, progress_delay_ms - when to call progress_tick; 0: never. */
 unsigned progress_interval_ms(const struct progress *progress);
 unsigned progress_delay_ms(const struct progress *progress);
 void progress_tick(struct progress *progress);
-/* progress_status - one line, now, whatever the kind (SIGUSR1). */
+/* progress_status - write one line now, with any kind (SIGUSR1). */
 void progress_status(struct progress *progress);
-/* progress_end - nothing of it stays on a terminal. Once, after progress_init. */
+/* progress_end - erase the progress from the terminal. Call it once, after progress_init. */
 void progress_end(struct progress *progress);
 
-/* --- bottleneck.c: which stage holds the rest back -------------------------------------------- */
+/* --- bottleneck.c: the stage that limits the throughput --------------------------------------- */
 
 struct bottleneck {
     struct leat_stage_stats stage;
-    size_t index;      /* of it */
-    unsigned percent;  /* of the time that its workers had */
-    bool waits;        /* it is not busy: it waits for what is outside */
-    bool more_threads; /* they may help */
+    size_t index;      /* of the stage */
+    unsigned percent;  /* of the time of its workers */
+    bool waits;        /* the stage is not busy: it waits for a device, a command or a timer */
+    bool more_threads; /* more threads may help */
     bool found;
-    bool unclear; /* not found: no stage was held up for long enough to be one */
+    bool unclear; /* not found: no stage was busy or waiting for long enough */
 };
 
 void bottleneck_get(const struct job *job, struct bottleneck *ret);
-/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". The bottleneck is found or unclear. */
+/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". Requires `found` or `unclear`. */
 void bottleneck_words(struct buf *buf, const struct config *config, const struct job *job,
                       const struct bottleneck *bottleneck);
-/* bottleneck_sentence, _json - a line, or nothing if it is not known; an object, or null. */
+/* bottleneck_sentence, _json - a line, or nothing if unknown; an object, or null. */
 void bottleneck_sentence(struct buf *buf, const struct config *config, const struct job *job);
 void bottleneck_json(struct buf *buf, const struct config *config, const struct job *job);
 
 /* --- stats.c: --stats ------------------------------------------------------------------------- */
 
-/* What the process has used so far. */
+/* The resources that the process has used until now. */
 struct process {
     uint64_t cpu_ns, rss_bytes;
 };
 struct process process_used(void);
-/* stats_stage - leat_pipeline_stage_stats for people and for JSON: a stage that gives the same bytes to
- * several branches counts them once, as bytes_out of the branch that got most. */
+/* stats_stage - leat_pipeline_stage_stats for people and for JSON: a stage that sends the same bytes to
+ * several branches counts them once; its bytes_out is that of the branch with the most bytes. */
 void stats_stage(const struct job *job, size_t i, struct leat_stage_stats *ret);
-/* stats_percent - what part of its lanes' time `ns` of a stage is. */
+/* stats_percent - the share of `ns` in the time of the lanes of a stage, in per cent. */
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,
                        uint64_t ns);
-/* stats_cpu_ns - a stage's processor time, with that of its library's threads. */
+/* stats_cpu_ns - the processor time of a stage, including the threads of its library. */
 uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *stage);
-/* stats_write - to standard error. Returns an exit status, 0 also if nobody reads it any more. */
+/* stats_write - write to standard error. Returns an exit status; 0 also if standard error is unread. */
 int stats_write(const struct config *config, const struct job *job, bool failed);
 
-/* --- samples.c: looks at the run over time ----------------------------------------------------- */
+/* --- samples.c: samples of the run over time ---------------------------------------------------- */
 
 #define SAMPLES_MAX 240u
-#define SAMPLES_INTERVAL_MS 50u /* at first; twice as long each time that there is no more room */
+#define SAMPLES_INTERVAL_MS 50u /* at first; doubled each time the table is full */
 #define SAMPLE_HEAD 1u          /* the time */
 
 enum sample_field {
@@ -359,17 +359,17 @@ enum sample_field {
 
 struct samples {
     const struct job *job;
-    uint64_t *v; /* n rows of `stride`: time, the fields of each stage, the fill of each link */
+    uint64_t *v; /* n rows of `stride`: time, fields of each stage, fill of each link */
     size_t n_stages, n_links, stride, n;
     unsigned every, ticks;
 };
 
-/* samples_init - Returns 0, or -1 if there is no memory. samples_done in any case. */
+/* samples_init - Returns 0, or -1 if out of memory. Call samples_done in any case. */
 int samples_init(struct samples *samples, const struct job *job);
 void samples_done(struct samples *samples);
-void samples_tick(struct samples *samples); /* every SAMPLES_INTERVAL_MS */
-void samples_end(struct samples *samples);  /* the last look */
-/* Of the i-th look, i < n: nanoseconds since the start; a counter; bytes in the buffer. */
+void samples_tick(struct samples *samples); /* call it every SAMPLES_INTERVAL_MS */
+void samples_end(struct samples *samples);  /* take the last sample */
+/* The i-th sample, i < n: nanoseconds since the start; a counter of a stage; bytes in a buffer. */
 uint64_t samples_at(const struct samples *samples, size_t i);
 uint64_t samples_stage(const struct samples *samples, size_t i, size_t stage,
                        enum sample_field field);
@@ -377,57 +377,58 @@ uint64_t samples_fill(const struct samples *samples, size_t i, size_t link);
 
 /* --- report.c, report_graph.c, report_chart.c: --report ------------------------------------------ */
 
-/* What a page is made of. */
+/* The data of a report page. */
 struct report {
     const struct config *config;
     const struct job *job;
     const struct samples *samples;
-    const struct leat_error *error; /* NULL: it went well */
+    const struct leat_error *error; /* NULL: success */
     struct leat_stats stats;
-    struct leat_stage_stats *stages; /* stats.n_stages of them */
-    struct leat_link_stats *links;   /* stats.n_links of them */
+    struct leat_stage_stats *stages; /* stats.n_stages elements */
+    struct leat_link_stats *links;   /* stats.n_links elements */
     struct bottleneck bottleneck;
 };
 
-/* report_page - the whole page. Returns 0, or -1 if there is no memory. */
+/* report_page - the complete page. Returns 0, or -1 if out of memory. */
 int report_page(struct buf *buf, const struct config *config, const struct job *job,
                 const struct samples *samples, const struct leat_error *error);
-/* report_graph - the drawing of the stages and what flows between them. */
+/* report_graph - the drawing of the stages and the data flow between them. */
 void report_graph(struct buf *buf, const struct report *report, unsigned *ret_columns);
-/* report_charts - throughput, use of time and fill of the buffer of a stage over time. */
+/* report_charts - throughput, use of time and buffer fill of a stage over time. */
 void report_charts(struct buf *buf, const struct report *report, size_t stage);
-/* report_bar - how a stage used its time, as one bar. */
+/* report_bar - the use of time of a stage as one bar. */
 void report_bar(struct buf *buf, const struct report *report, size_t stage);
 
-/* What every report begins with, so that one may replace another. */
+/* The first bytes of every report; they identify an older report that may be replaced. */
 #define REPORT_MARK "<!doctype html><!-- leat report -->\n"
 
-/* --- outfile.c: files that the command itself writes -------------------------------------------- */
+/* --- outfile.c: files that the command itself writes (--report, --trace) ------------------------ */
 
 struct outfile {
     const struct config *config;
-    const char *option, *path; /* path: its value, "-" is standard output */
-    const char *mark;          /* what a file of this kind begins with */
+    const char *option, *path; /* path: the value; "-" is standard output */
+    const char *mark;          /* the first bytes of a file of this kind */
     int inherited;             /* a descriptor that path names, or -1 */
-    int dir;                   /* else the directory, open, */
-    char *name;                /* and the name in it: symbolic links resolved */
-    bool replaces;             /* a file of another kind, as it was forced to: this one */
+    int dir;                   /* else the open directory */
+    char *name;                /* and the name in it; symbolic links are resolved */
+    bool replaces;             /* --force: replace this file of another kind (dev, ino) */
     dev_t dev;
     ino_t ino;
 };
 
-/* outfile_begin - before the run: can it be written? Not over a file of another kind, unless forced.
- * Returns 0, or an exit status after saying why; outfile_done in any case. */
+/* outfile_begin - check before the run that the file can be written. Refuses a file of another kind,
+ * unless --force is given. Returns 0, or an exit status after an error message. Call outfile_done in
+ * any case. */
 int outfile_begin(struct outfile *file, const struct config *config, const char *option,
                   const char *path, const char *mark);
 void outfile_done(struct outfile *file);
-/* outfile_write - all of it or nothing: a file beside it is renamed. A file of another kind that was
- * not there before the run stays, also if forced. Returns the same. */
+/* outfile_write - write all or nothing: write a temporary file in the same directory and rename it. A file
+ * of another kind that appeared during the run stays, even with --force. Returns the same. */
 int outfile_write(const struct outfile *file, const struct buf *buf);
 
 /* --- trace.c: --trace ------------------------------------------------------------------------- */
 
-/* The first half of them are the run's first, the other half its last. */
+/* The first half keeps the first events of the run, the other half the last ones. */
 #define TRACE_EVENTS_MAX 100000u
 #define TRACE_MARK "{\"otherData\":{\"producer\":\"leat\""
 
@@ -439,30 +440,30 @@ struct trace_event {
 struct trace {
     const struct job *job;
     uv_mutex_t lock;
-    struct trace_event *v;  /* under the lock, as all below */
-    size_t n, room, oldest; /* of the second half, once it is full */
+    struct trace_event *v;  /* this and all fields below: under the lock */
+    size_t n, room, oldest; /* oldest: of the second half, a ring once it is full */
     uint64_t dropped;
 };
 
-/* trace_begin - Returns 0, or -1 if there is no memory. trace_done if it was 0. */
+/* trace_begin - Returns 0, or -1 if out of memory. Call trace_done only after 0. */
 int trace_begin(struct trace *trace, const struct job *job);
 void trace_done(struct trace *trace);
-void trace_event(struct trace *trace, const struct leat_event *event); /* any thread */
+void trace_event(struct trace *trace, const struct leat_event *event); /* thread: any */
 void trace_page(struct buf *buf, struct trace *trace);
 
 /* --- log.c: --log ----------------------------------------------------------------------------- */
 
-/* log_event - one line of JSON, in one write if it is short. Thread: any. */
+/* log_event - queue one line of JSON. Thread: any. */
 void log_event(struct writer *to, const struct job *job, const struct leat_event *event);
 
 /* --- graph.c: leat explain -------------------------------------------------------------------- */
 
-/* graph_draw - a drawing in lines, if there are branches or inputs to draw. graph_dot - the graph for
- * Graphviz. Return 0, or -1 if there is no memory. */
+/* graph_draw - a drawing with line characters, if there are branches or inputs. graph_dot - the graph for
+ * Graphviz. Both return 0, or -1 if out of memory. */
 int graph_draw(struct buf *buf, const struct job *job, bool utf8);
 int graph_dot(struct buf *buf, const struct job *job);
 
-/* --- watch.c: what is kept about a run, and written at its end ---------------------------------- */
+/* --- watch.c: report, trace and log of a run ---------------------------------------------------- */
 
 struct watch {
     const struct config *config;
@@ -473,18 +474,18 @@ struct watch {
     bool traces;
     int log_fd;         /* for --log; -1: none */
     struct writer *err; /* standard error */
-    struct writer log;  /* of log_fd, if it is another one */
-    int log_error;      /* errno of a line that could not be written; 0: none */
+    struct writer log;  /* for log_fd, if that is not standard error */
+    int log_error;      /* errno of a failed write to standard error; 0: none */
     unsigned kinds;
 };
 
-/* watch_begin - before the run. Returns 0, or an exit status after saying why not. */
+/* watch_begin - call it before the run. Returns 0, or an exit status after an error message. */
 int watch_begin(struct watch *watch, const struct config *config, const struct job *job,
                 struct writer *err);
-unsigned watch_interval_ms(const struct watch *watch); /* 0: watch_tick is not wanted */
+unsigned watch_interval_ms(const struct watch *watch); /* 0: do not call watch_tick */
 void watch_tick(struct watch *watch);
-/* watch_end - after the run (error NULL: it went well), instead of watch_done. Returns 0, or an
- * exit status if something could not be written. */
+/* watch_end - write the files after the run (error NULL: success); includes watch_done. Returns 0, or an
+ * exit status if a write failed. */
 int watch_end(struct watch *watch, const struct leat_error *error);
 void watch_done(struct watch *watch);
 
@@ -496,15 +497,15 @@ int stages_main(const struct config *config, int argc, char **argv);  /* leat st
 int explain_main(const struct config *config, int argc, char **argv); /* leat explain */
 int completion_main(const struct config *config, int argc, char **argv);
 int test_main(const struct config *config, int argc, char **argv); /* leat test */
-/* test_option - takes the word if it is an option of `leat test`. */
+/* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);
 int man_main(const struct config *config, int argc, char **argv); /* leat man stages */
 
-/* The subcommands, in the order of the help. */
+/* A subcommand; the table is in the order of the help. */
 struct subcommand {
     const char *name, *operands, *help;
     int (*main)(const struct config *config, int argc, char **argv);
-    bool (*option)(struct config *config, const char *word); /* its own ones, or NULL */
+    bool (*option)(struct config *config, const char *word); /* stores its own option; or NULL */
     const char *manual; /* paragraphs, with a blank line between */
 };
 extern const struct subcommand subcommands[];
@@ -512,17 +513,17 @@ extern const size_t n_subcommands;
 const struct subcommand *find_subcommand(const char *name); /* NULL: none */
 int help_subcommand(const struct config *config, const struct subcommand *sub);
 
-/* --- table.c: how an option of a stage is shown ----------------------------------------------- */
+/* --- table.c: options of stages as text ------------------------------------------------------- */
 
 bool option_is_last(const struct leat_option *option);
 /* option_label - "-n, --lines=COUNT". */
 void option_label(struct buf *buf, const struct leat_option *option);
-/* option_notes - "(1 to 19, default 3)" with a space before it, or nothing. */
+/* option_notes - " (1 to 19, default 3)", or nothing. */
 void option_notes(struct buf *buf, const struct leat_option *option);
 /* stage_synopsis - "split [options] [NAME] [ [ stages ] ]". */
 void stage_synopsis(struct buf *buf, const struct leat_stage_type *type);
 const char *stage_kind(const struct leat_stage_type *type);
-/* each_choice - the next of "a|b|c": its length; moves *at behind it; 0: no more. */
+/* each_choice - the next choice of "a|b|c": returns its length and moves *at past it; 0: no more. */
 size_t each_choice(const char **at, const char **ret_choice);
 
 #endif

@@ -1,4 +1,4 @@
-/* config.c - the global options: one table, from which getopt, help and completion come. */
+/* config.c - the global options: one table for getopt, help and completion. */
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -33,68 +33,75 @@ enum {
 };
 
 const struct global_option global_options[] = {
-    [OPT_HELP] = {.name = "help", .short_name = 'h', .help = "this help"},
-    [OPT_VERSION] = {.name = "version", .short_name = 'V', .help = "the version"},
+    [OPT_HELP] = {.name = "help", .short_name = 'h', .help = "show this help"},
+    [OPT_VERSION] = {.name = "version", .short_name = 'V', .help = "show the version"},
     [OPT_FILE] = {.name = "file",
                   .short_name = 'f',
                   .metavar = "FILE",
-                  .help = "read the pipeline from FILE, - is standard input"},
+                  .help = "read the pipeline from FILE; - is standard input"},
     [OPT_SET] = {.name = "set",
                  .metavar = "NAME=VALUE",
-                 .help = "what ${NAME} stands for in pipeline text; may be repeated"},
+                 .help = "set the variable ${NAME} in pipeline text; can be repeated"},
     [OPT_THREADS] = {.name = "threads",
                      .short_name = 'j',
                      .metavar = "N",
-                     .help = "worker threads, 1 to 256; default: as many as processors"},
-    [OPT_MEMORY] = {.name = "memory",
-                    .metavar = "SIZE",
-                    .help = "limit of memory, such as 64M, at most the machine's; default: 256M"},
+                     .help = "worker threads, 1 to 256; default: the number of processors"},
+    [OPT_MEMORY] =
+        {.name = "memory",
+         .metavar = "SIZE",
+         .help = "memory limit, such as 64M; at most the memory of the machine; default: 256M"},
     [OPT_TIMEOUT] = {.name = "timeout",
                      .metavar = "TIME",
-                     .help = "give up after TIME, such as 90s or 1.5h"},
+                     .help = "stop with an error after TIME, such as 90s or 1.5h"},
     [OPT_FORCE] = {.name = "force",
                    .help = "replace existing files; write compressed data to a terminal"},
     [OPT_SUMS] = {.name = "sums",
                   .metavar = "FILE",
-                  .help = "the SHA-256 digests of all output files, for sha256sum -c"},
+                  .help =
+                      "write the SHA-256 digests of all output files to FILE, for sha256sum -c"},
     [OPT_STATS] = {.name = "stats",
                    .metavar = "FORM",
                    .value_optional = true,
                    .choices = "table|json",
-                   .help = "at the end, what each stage did and which one held the rest back"},
+                   .help = "at the end, write statistics of each stage and the bottleneck"},
     [OPT_REPORT] = {.name = "report",
                     .metavar = "FILE",
-                    .help = "at the end, a page (HTML) that shows what was slow, or failed"},
+                    .help =
+                        "at the end, write an HTML page that shows the bottleneck and the error"},
     [OPT_TRACE] = {.name = "trace",
                    .metavar = "FILE",
-                   .help = "at the end, what ran when, as trace events for Perfetto"},
+                   .help = "at the end, write a timeline of the run, as trace events for Perfetto"},
     [OPT_LOG] = {.name = "log",
                  .metavar = "json[:FILE]",
-                 .help = "each stage's opening, end, failure and commit as lines of JSON, to "
+                 .help = "write a line of JSON when a stage opens, ends, fails or commits, to "
                          "standard error or appended to FILE"},
-    [OPT_JSON] = {.name = "json", .help = "errors, statistics and progress as JSON lines"},
+    [OPT_JSON] = {.name = "json", .help = "write errors, statistics and progress as JSON lines"},
     [OPT_PROGRESS] = {.name = "progress",
                       .metavar = "KIND",
                       .choices = "auto|bar|stages|plain|json|none",
                       .help = "how to show progress on standard error; auto: a bar on a terminal; "
-                              "stages: a row a stage"},
+                              "stages: one row per stage"},
     [OPT_COLOR] = {.name = "color",
                    .metavar = "WHEN",
                    .choices = "auto|always|never",
-                   .help = "whether to use colours; auto: on a terminal, unless NO_COLOR is set"},
-    [OPT_QUIET] = {.name = "quiet", .short_name = 'q', .help = "no progress; errors only"},
+                   .help = "when to use colours; auto: on a terminal, unless NO_COLOR is set"},
+    [OPT_QUIET] = {.name = "quiet",
+                   .short_name = 'q',
+                   .help = "write only errors, no progress and no warnings"},
     [OPT_RECORD_MAX] =
         {.name = "record-max",
          .metavar = "SIZE",
-         .help = "the longest line allowed, without its newline; default: 16M, or less if "
-                 "memory is less"},
+         .help = "the longest line that is accepted, without its newline; default: 16M, or less if "
+                 "the memory limit is small"},
     [OPT_CHUNK] = {.name = "chunk",
                    .metavar = "SIZE",
-                   .help = "bytes that move at a time, 1 to 1M; for measuring"},
-    [OPT_SEED] = {.name = "seed",
-                  .metavar = "N",
-                  .help = "run in an order drawn from N, on one thread; for repeating a test"},
-    [OPT_DOT] = {.name = "dot", .help = "of explain: the graph for Graphviz"},
+                   .help = "bytes that move between stages at a time, 1 to 1M; for measurements"},
+    [OPT_SEED] =
+        {.name = "seed",
+         .metavar = "N",
+         .help =
+             "run on one thread, in a pseudo-random order that N selects; for repeatable tests"},
+    [OPT_DOT] = {.name = "dot", .help = "with explain: write the graph for Graphviz"},
 };
 const size_t n_global_options = N_OPTIONS;
 
@@ -148,7 +155,7 @@ static int bad_choice(const struct config *c, int id, const char *value)
     return -1;
 }
 
-/* The index of value among the option's choices; a beginning that only one has is enough. */
+/* The index of the value in the choices of the option; an unambiguous prefix is accepted. */
 static int choice(const struct config *c, int id, const char *value)
 {
     const char *at = global_options[id].choices, *one;
@@ -358,7 +365,7 @@ static int id_of(int c)
     return -1;
 }
 
-/* A beginning that several long names have. Says so, and which. */
+/* Is the word a prefix of several long names? Writes a message that lists them. */
 static bool is_ambiguous(const struct config *c, const char *word)
 {
     struct buf names = {.n = 0};
@@ -395,7 +402,7 @@ static int bad_option(const struct config *c, int problem, char **argv)
     return -1;
 }
 
-/* A limit that is more than the machine has is none: that many bytes are used, with a word. */
+/* Lower a limit above the memory of the machine to that memory, with a warning. */
 static void fit_memory(struct config *c)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);

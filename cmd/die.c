@@ -1,4 +1,4 @@
-/* die.c - ending by a signal, as others would have ended us. */
+/* die.c - ends the process by a signal, as if the signal had its default action. */
 
 #include <signal.h>
 #include <unistd.h>

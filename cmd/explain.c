@@ -1,4 +1,4 @@
-/* explain.c - what a pipeline is and how it would run; nothing is opened. */
+/* explain.c - leat explain: shows a pipeline and how it would run; opens no input or output. */
 
 #include <stdlib.h>
 
@@ -12,7 +12,9 @@ int explain_main(const struct config *c, int argc, char **argv)
     int status;
 
     if (argc == 0 && !c->file)
-        return message_fail(c, LEAT_EUSAGE, "explain what? leat explain STAGE [: STAGE]...");
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "explain: the pipeline is missing; usage: leat explain STAGE [: STAGE]...");
     status = job_open(&job, c, argc, argv);
     if (status != 0)
         goto out;

@@ -1,4 +1,4 @@
-/* graph.c - the graph of a pipeline in words: as a drawing of lines for people, and for Graphviz. */
+/* graph.c - the graph of a pipeline: a drawing with line characters, and the source for Graphviz. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 
 struct graph {
     const struct job *job;
-    struct leat_stage_stats *stages; /* n_stages of them */
-    struct leat_link_stats *links;   /* n_links of them */
+    struct leat_stage_stats *stages; /* n_stages elements */
+    struct leat_link_stats *links;   /* n_links elements */
     size_t n_stages, n_links;
     bool utf8;
 };
@@ -39,7 +39,7 @@ static void graph_free(struct graph *g)
 
 /* --- the drawing ------------------------------------------------------------------------------ */
 
-/* The link along which the stream itself goes on from a stage. NULL: it ends here. */
+/* The link that carries the main stream (port 0) from a stage. NULL: the stream ends there. */
 static const struct leat_link_stats *onward(const struct graph *g, size_t stage)
 {
     for (size_t i = 0; i < g->n_links; i++)
@@ -48,7 +48,7 @@ static const struct leat_link_stats *onward(const struct graph *g, size_t stage)
     return NULL;
 }
 
-/* The first stage of the chain that comes to a stage: a source, a join, or what a branch begins with. */
+/* The first stage of the chain that leads to a stage: a source, a join, or the start of a branch. */
 static size_t head_of(const struct graph *g, size_t stage)
 {
     for (size_t i = 0; i < g->n_links; i++) {
@@ -68,7 +68,8 @@ static void add_line(struct buf *b, const struct buf *prefix, const char *mark, 
 
 static void draw_chain(struct buf *b, const struct graph *g, size_t stage, struct buf *prefix);
 
-/* What stands between brackets, one step further in. Brackets are no deeper than the plan allows. */
+/* A branch or input, indented by one level. The recursion is as deep as the nested brackets, which the
+ * syntax limits. */
 static void draw_inner(struct buf *b, const struct graph *g, size_t stage, struct buf *prefix)
 {
     size_t n = prefix->n;
@@ -112,11 +113,11 @@ static void draw_branches(struct buf *b, const struct graph *g, size_t stage, st
         }
 }
 
-/* From a stage to the end of its chain, or to the join that takes it. */
+/* The chain from a stage to its end, or to the join that reads it as an input. */
 static void draw_chain(struct buf *b, const struct graph *g, size_t stage, struct buf *prefix)
 {
     const struct leat_link_stats *next;
-    bool again = false; /* the second half of the stage before */
+    bool again = false; /* `stage` is the second half of the stage that was drawn before */
 
     for (;;) {
         const struct leat_stage_stats *s = &g->stages[stage];
@@ -136,7 +137,7 @@ static void draw_chain(struct buf *b, const struct graph *g, size_t stage, struc
     }
 }
 
-/* The chain that feeds no other: where the drawing starts. */
+/* The first stage of the chain that feeds no other chain; the drawing starts there. */
 static size_t root_of(const struct graph *g)
 {
     size_t at = 0;
@@ -172,7 +173,7 @@ int graph_draw(struct buf *b, const struct job *job, bool utf8)
 
 /* --- Graphviz --------------------------------------------------------------------------------- */
 
-/* In the quotes of a string of dot. */
+/* Text inside a quoted string of the dot language. */
 static void add_dot_text(struct buf *b, const char *text)
 {
     for (; *text; text++) {

@@ -1,11 +1,11 @@
-/* help.c - leat help, leat help STAGE, leat stages: all from the tables. */
+/* help.c - leat help, leat help STAGE and leat stages, all generated from the tables. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
 
-#define LABEL_WIDTH 26u /* options; a longer label gets a line of its own */
+#define LABEL_WIDTH 26u /* of an option; a longer label gets a line of its own */
 
 struct page {
     struct buf out;
@@ -45,7 +45,7 @@ static void prose(struct page *p, const char *text, size_t n, size_t indent)
     term_wrap(&p->out, text, n, indent, indent, p->width);
 }
 
-/* A label, then text in a column of its own. */
+/* A label, followed by text in its own column. */
 static void item(struct page *p, const char *label, const char *text, size_t column)
 {
     size_t columns = term_columns(label, strlen(label));
@@ -77,7 +77,7 @@ static void lines(struct page *p, const char *text, size_t indent)
     }
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- leat help -------------------------------------------------------------------------------- */
 
 static void global_label(struct buf *b, const struct global_option *o)
 {
@@ -153,8 +153,8 @@ static void add_stages(struct page *p, const struct leat_registry *registry)
 static void add_usage(struct page *p)
 {
     static const char about[] =
-        "Moves a stream of any size through stages that run side by side, in bounded memory. "
-        "Output files appear only if everything succeeded.";
+        "Runs a stream of any size through a pipeline of stages, in parallel and in bounded memory. "
+        "Output files appear only if all stages succeeded.";
 
     heading(p, "Usage:");
     lines(p,
@@ -174,7 +174,7 @@ static void add_usage(struct page *p)
 
 int help_usage(const struct config *c)
 {
-    static const char see[] = "Sizes: K, M, G are powers of 1024, KB, MB, GB of 1000. "
+    static const char see[] = "Sizes: K, M, G are powers of 1024; KB, MB, GB are powers of 1000. "
                               "See leat(1), leat-stages(7), leat-syntax(5).";
     struct leat_registry *registry = leat_registry_new();
     struct page p;
@@ -264,7 +264,7 @@ static int help_stage(const struct config *c, const struct leat_registry *regist
     if (t->aliases)
         buf_add(&p.out, "  also: %s\n", t->aliases);
     if (t->missing)
-        buf_add(&p.out, "  not in this build: install %s and build it again\n", t->missing);
+        buf_add(&p.out, "  not in this build: install %s and build leat again\n", t->missing);
     paragraphs(&p, t->manual);
     add_options(&p, "Options:", t->options);
     add_options(&p, "Options of a branch:", t->branch_options);
@@ -376,7 +376,7 @@ int stages_main(const struct config *c, int argc, char **argv)
     struct page p;
 
     if (argc > 0)
-        return message_fail(c, LEAT_EUSAGE, "stages: '%s' is one word too many", argv[0]);
+        return message_fail(c, LEAT_EUSAGE, "stages takes no operands: '%s'", argv[0]);
     registry = leat_registry_new();
     if (!registry)
         return message_fail(c, LEAT_ENOMEM, "out of memory");
@@ -388,7 +388,7 @@ int stages_main(const struct config *c, int argc, char **argv)
         }
         buf_add(&p.out, "\n]\n");
     } else {
-        if (!p.term.tty) /* for programs: a line each */
+        if (!p.term.tty) /* for programs: one line per stage */
             p.width = SIZE_MAX;
         add_stages(&p, registry);
     }

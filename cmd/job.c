@@ -1,4 +1,4 @@
-/* job.c - the pipeline from words, from one word of text, or from a file. */
+/* job.c - builds the pipeline from words, from one word of text, or from a file. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 
 #include "cmd.h"
 
-#define JOB_TEXT_MAX ((size_t)1 << 20) /* what the library takes, too */
+#define JOB_TEXT_MAX ((size_t)1 << 20) /* the same limit as in the library */
 
 /* --- the text of -f --------------------------------------------------------------------------- */
 
@@ -50,13 +50,14 @@ static int read_text(const struct config *c, char **ret_text)
         buf_free(&b);
         return status;
     }
-    if (b.n >= 3 && memcmp(b.data, "\xef\xbb\xbf", 3) == 0) /* a byte order mark: by editors */
+    if (b.n >= 3 &&
+        memcmp(b.data, "\xef\xbb\xbf", 3) == 0) /* a byte order mark, which some editors write */
         memcpy(b.data, "   ", 3);
     *ret_text = b.data;
     return 0;
 }
 
-/* Bytes of the word of canonical text, which is quoted as a whole if it has blanks or quotes. */
+/* The length of a word of canonical text. A word with blanks or quotes is quoted as a whole. */
 static size_t word_length(const char *word)
 {
     size_t n = 1;
@@ -70,7 +71,7 @@ static size_t word_length(const char *word)
     return n + 1;
 }
 
-/* Whether a `read` of this canonical text takes standard input: no file, or - among them. */
+/* Does a `read` with this canonical text read standard input: without a file, or with - as a file? */
 static bool reads_standard_input(const char *text)
 {
     bool ended = false, file = false;
@@ -87,7 +88,7 @@ static bool reads_standard_input(const char *text)
     return !file;
 }
 
-/* Standard input cannot be both the text and the data. */
+/* Refuse standard input as both the text of the pipeline and its data. */
 static int check_input(const struct config *c, const struct leat_pipeline *pipeline)
 {
     struct leat_stats stats;

@@ -1,7 +1,7 @@
-/* live.c - what each stage does just now: a row a stage, for a terminal or as plain lines.
+/* live.c - the current activity of the stages: one row per stage, for a terminal or as plain lines.
  *
- * The figures are decaying averages over the last seconds, so a change shows and nothing flickers.
- * live_look reads the pipeline; the rest has no side effects.
+ * The figures are decaying averages over the last seconds: they show changes but do not flicker.
+ * live_look reads the pipeline; the other functions have no side effects.
  */
 
 #include <inttypes.h>
@@ -10,8 +10,8 @@
 
 #include "cmd.h"
 
-#define LIVE_FIGURES 63u /* columns of a row but for the stage's words */
-#define LIVE_FEW 32u     /* the same where there is room for rates and busy only */
+#define LIVE_FIGURES 63u /* columns of a row without the text of the stage */
+#define LIVE_FEW 32u     /* the same with rates and busy only, for narrow terminals */
 #define LIVE_NAME_MIN 8u
 
 int live_init(struct live *l, const struct job *job)
@@ -165,7 +165,7 @@ size_t live_table(struct buf *b, const struct live *l, unsigned width, unsigned 
         name_width = width - figures;
     if (name_width < LIVE_NAME_MIN)
         name_width = LIVE_NAME_MIN;
-    if (n + 1 > height) { /* the marked one is among those that have room */
+    if (n + 1 > height) { /* choose the rows so that the marked one is shown */
         n = height > 2 ? height - 1 : 1;
         from = l->marked != SIZE_MAX && l->marked >= n ? l->marked - n + 1 : 0;
     }

@@ -1,4 +1,4 @@
-/* log.c - --log=json: what happens in a run, a line of JSON for each event. */
+/* log.c - --log=json: one line of JSON for each event of a run. */
 
 #include <stdlib.h>
 #include <time.h>
@@ -28,7 +28,7 @@ static const char *event_name(unsigned kind)
     }
 }
 
-/* As RFC 3339 has it, in UTC. */
+/* The current time in the format of RFC 3339, in UTC. */
 static void add_time(struct buf *b)
 {
     struct timespec now = {0};

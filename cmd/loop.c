@@ -1,8 +1,8 @@
 /* loop.c - the event loop of the command.
  *
- * libuv calls abort(3) where it gets no pipe of its own, or no place in its epoll set. That happens
- * while the loop is made and in its first turn; until then a handler of SIGABRT says why, as for any
- * error. No output has been opened by then.
+ * libuv calls abort(3) if it cannot create its own pipe or add a descriptor to its epoll set. This can
+ * happen while the loop is created and in its first iteration. Until then a handler of SIGABRT reports
+ * the error like any other. No output has been opened at that point.
  */
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static struct {
     struct sigaction old;
 } guard;
 
-/* abort(3) raises the signal in the thread that calls it, so any function may be called here. An abort
- * of another thread is not libuv's: it returns to abort(3), which ends the process. */
+/* abort(3) raises the signal in the calling thread, so the handler may call any function. An abort in
+ * another thread is not from libuv: return to abort(3), which ends the process. */
 static void on_abort(int number)
 {
     int error = errno;
@@ -46,7 +46,7 @@ int loop_init(const struct config *c, uv_loop_t *loop)
 
     guard.config = c;
     guard.thread = pthread_self();
-    (void)sigaction(SIGABRT, &action, &guard.old); /* fails only for what is no signal */
+    (void)sigaction(SIGABRT, &action, &guard.old); /* fails only for an invalid signal number */
     r = uv_loop_init(loop);
     if (r == 0)
         return 0;

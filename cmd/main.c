@@ -11,32 +11,35 @@
 #include "cmd.h"
 
 const struct subcommand subcommands[] = {
-    {"help", "[NAME...]", "this help, or that of a stage or one of these", help_main, NULL,
-     "Without a name: the options, and all the stages there are."},
-    {"stages", "", "the stages there are; with --json, as data", stages_main, NULL,
-     "A line each; with --json an array of objects: names, kind, summary, usage and options."},
-    {"explain", "PIPELINE", "the canonical text, and how it would run", explain_main, NULL,
-     "The segments and threads that would run it, and the most memory that it would use; branches "
-     "and inputs are drawn in lines, or with --dot as a graph for Graphviz. Nothing is opened."},
-    {"test", "[--all[=DEPTH]] FILE...", "whether compressed files are sound", test_main,
+    {"help", "[NAME...]", "show this help, or the help of a stage or subcommand", help_main, NULL,
+     "Without a name, shows the global options and lists all stages."},
+    {"stages", "", "list the stages; with --json, as data", stages_main, NULL,
+     "Writes one line per stage; with --json an array of objects with names, kind, summary, usage and options."},
+    {"explain", "PIPELINE", "show the canonical text and how the pipeline would run", explain_main,
+     NULL,
+     "Shows the segments and threads that would run the pipeline, and the most memory that it would use. "
+     "Draws branches and inputs with line characters; with --dot, writes the graph for Graphviz instead. "
+     "Opens no input or output."},
+    {"test", "[--all[=DEPTH]] FILE...", "check whether compressed files are intact", test_main,
      test_option,
-     "Decodes each file to nothing, as many at a time as there are threads, and writes a line about "
-     "it: OK to standard output, or what is wrong to standard error. - is standard input. The format "
-     "is known by the first bytes, or by the name: .br, .zz, .zlib, .deflate, .lzma.\n\n"
-     "With --all, or -a, compressed data in compressed data is decoded as well, to a depth of 8 or "
-     "DEPTH. -q leaves out the lines about sound files; --json makes an object of each. --memory is "
-     "shared by the files that are tested at a time, and --timeout is for each.\n\n"
-     "The status is 0 if all are sound; that of the error, such as 3, if the only file is not; and 8 "
-     "if some of several are not."},
-    {"completion", "SHELL", "completion for bash, zsh or fish", completion_main, NULL,
-     "Writes the script that the shell is to source."},
-    {"man", "stages", "the manual page leat-stages(7), from the tables", man_main, NULL,
-     "Writes the page's source, for man or mandoc."},
+     "Decodes each file, discards the output, and writes one line about the file: OK to standard output, "
+     "or the error to standard error. As many files are tested in parallel as there are threads. - is "
+     "standard input. The format is detected from the first bytes, or from the end of the name: .br, "
+     ".zz, .zlib, .deflate, .lzma.\n\n"
+     "With --all, or -a, compressed data inside compressed data is decoded as well, to a depth of 8 or "
+     "DEPTH. -q writes no lines about intact files; --json writes an object per file. The files that are "
+     "tested in parallel share --memory; --timeout applies to each file.\n\n"
+     "The status is 0 if all files are intact. If the only file is damaged, the status is that of its "
+     "error, such as 3. If some of several files are damaged, the status is 8."},
+    {"completion", "SHELL", "write the completion for bash, zsh or fish", completion_main, NULL,
+     "Writes a script; source it in the shell."},
+    {"man", "stages", "write the manual page leat-stages(7)", man_main, NULL,
+     "Writes the source of the page, for man or mandoc."},
 };
 const size_t n_subcommands = sizeof subcommands / sizeof *subcommands;
 
-/* If 0, 1 or 2 is closed, the next file opened would take its place and be read or written by
- * mistake. What is put there fails when it is used, as the closed one would. */
+/* If descriptor 0, 1 or 2 is closed, the next opened file would get its number and be read or written by
+ * mistake. Open /dev/null there in the wrong direction: its use fails, like that of a closed one. */
 static bool guard_standard_fds(void)
 {
     static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
@@ -69,7 +72,7 @@ static int short_usage(const struct config *c)
           "       leat [options] 'STAGE | STAGE ...'\n"
           "       leat [options] -f FILE\n"
           "for example: leat read big.log.gz : gunzip : grep -v DEBUG : zstd : write out.zst\n"
-          "`leat help` says more, `leat help STAGE` all about a stage.\n",
+          "`leat help` lists options and stages; `leat help STAGE` describes a stage.\n",
           stderr);
     return leat_exit_status(LEAT_EUSAGE);
 }
@@ -82,7 +85,7 @@ const struct subcommand *find_subcommand(const char *name)
     return NULL;
 }
 
-/* Takes its own options out of the words, up to `--`. Returns how many words are left. */
+/* Remove the subcommand's own options from the words, up to `--`. Returns the number of words left. */
 static int take_options(struct config *c, const struct subcommand *sub, int argc, char **argv)
 {
     bool ended = false;
@@ -97,7 +100,7 @@ static int take_options(struct config *c, const struct subcommand *sub, int argc
     return n;
 }
 
-/* Global options are allowed after the name of a subcommand as well. */
+/* Global options are also allowed after the name of a subcommand. */
 static int run_subcommand(struct config *c, const struct subcommand *sub, int argc, char **argv)
 {
     int first;
@@ -119,7 +122,8 @@ static int run_pipeline(const struct config *c, int n_words, char **words)
     int status;
 
     if (c->dot)
-        return message_fail(c, LEAT_EUSAGE, "--dot goes with explain: leat explain --dot ...");
+        return message_fail(c, LEAT_EUSAGE,
+                            "--dot is an option of explain: leat explain --dot ...");
     if (n_words == 2 && (strcmp(words[1], "--help") == 0)) /* leat STAGE --help */
         return help_main(c, 1, words);
     status = job_open(&job, c, n_words, words);
@@ -157,7 +161,7 @@ int main(int argc, char **argv)
     if (!guard_standard_fds())
         return 1;
     (void)setlocale(LC_CTYPE, "");
-    (void)signal(SIGPIPE, SIG_IGN); /* what they are about is an error of the write */
+    (void)signal(SIGPIPE, SIG_IGN); /* the write fails with an error instead */
     (void)signal(SIGXFSZ, SIG_IGN);
     config_init(&config);
     status = dispatch(&config, argc, argv);

@@ -1,10 +1,10 @@
-/* man.c - leat man stages: the manual page leat-stages(7) in mdoc, from the tables. */
+/* man.c - leat man stages: generates the manual page leat-stages(7) in mdoc from the tables. */
 
 #include <string.h>
 
 #include "cmd.h"
 
-/* One UTF-8 character of more than one byte as a roff escape. Returns its bytes. */
+/* One multi-byte UTF-8 character as a roff escape. Returns its length in bytes. */
 static size_t add_special(struct buf *b, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -20,7 +20,7 @@ static size_t add_special(struct buf *b, const char *text)
     return n;
 }
 
-/* n bytes of plain text, made safe for roff. */
+/* n bytes of plain text, escaped for roff. */
 static void add_roff(struct buf *b, const char *text, size_t n)
 {
     for (size_t i = 0; i < n;) {
@@ -44,7 +44,7 @@ static void add_roff(struct buf *b, const char *text, size_t n)
     }
 }
 
-/* Prose: a line of input for each sentence, wrapped; no line is taken for a request. */
+/* Prose, wrapped, with a new line for each sentence; no line is parsed as a request. */
 static void add_prose(struct buf *b, const char *text, size_t n)
 {
     size_t column = 0;
@@ -143,7 +143,7 @@ static void add_stage(struct buf *b, const struct leat_stage_type *t)
     if (t->aliases)
         buf_add(&about, " Also: %s.", t->aliases);
     if (t->missing)
-        buf_add(&about, " This build was made without it; it needs the Debian package %s.",
+        buf_add(&about, " This build does not contain it; it needs the Debian package %s.",
                 t->missing);
     buf_add(b, ".Ss %s\n.D1 Ic \"", t->name);
     add_roff(b, buf_text(&synopsis), strlen(buf_text(&synopsis)));
@@ -167,19 +167,19 @@ static const char head[] =
     ".Nm leat-stages\n"
     ".Nd the stages of a leat pipeline\n"
     ".Sh DESCRIPTION\n"
-    "A stage is a name, then options and operands in the GNU manner: short options\n"
-    "may be bundled, long ones may be shortened while they are unambiguous, and\n"
+    "A stage is a name, followed by options and operands. Options follow the GNU conventions:\n"
+    "short options can be combined, long options can be shortened while they are unambiguous, and\n"
     ".Ql \\-\\-\n"
-    "ends them.\n"
-    "A readable is the first stage, a writable the last; a transform stands between.\n"
-    "How stages are joined is in\n"
-    ".Xr leat-syntax 5 ,\n"
-    "the command's own options are in\n"
-    ".Xr leat 1 .\n"
+    "ends the options.\n"
+    "A readable is the first stage, a writable the last, and transforms are between them.\n"
+    ".Xr leat-syntax 5\n"
+    "describes how to join stages,\n"
+    ".Xr leat 1\n"
+    "the options of the command.\n"
     ".Pp\n"
-    "Sizes are written as 4096, 64K or 1.5G: K, M, G, T, P and E are powers of 1024,\n"
-    "KB, MB, GB and so on of 1000.\n"
-    "Durations are written as 500ms, 10s, 5m, 1.5h or 2d; a bare number is seconds.\n"
+    "Sizes are written as 4096, 64K or 1.5G: K, M, G, T, P and E are powers of 1024;\n"
+    "KB, MB, GB and so on are powers of 1000.\n"
+    "Durations are written as 500ms, 10s, 5m, 1.5h or 2d; a number without a unit is in seconds.\n"
     ".Sh STAGES\n";
 
 static const char tail[] = ".Sh SEE ALSO\n"
@@ -194,7 +194,7 @@ int man_main(const struct config *c, int argc, char **argv)
     int status;
 
     if (argc != 1 || strcmp(argv[0], "stages") != 0)
-        return message_fail(c, LEAT_EUSAGE, "man of what? leat man stages");
+        return message_fail(c, LEAT_EUSAGE, "man: the page is missing; usage: leat man stages");
     registry = leat_registry_new();
     if (!registry)
         return message_fail(c, LEAT_ENOMEM, "out of memory");

@@ -1,5 +1,4 @@
-/* message.c - what is written: text on standard output, and errors on standard error, as a line for
- * people or JSON for programs.
+/* message.c - output: text on standard output, and errors on standard error as a line of text or as JSON.
  */
 
 #include <errno.h>
@@ -75,12 +74,12 @@ int message_write(int fd, const struct buf *b)
     return fd_write_all(fd, data, strlen(data));
 }
 
-/* --- where in the text ------------------------------------------------------------------------ */
+/* --- position in the text --------------------------------------------------------------------- */
 
 struct place {
     size_t line, column; /* from 1; the column counts characters */
     const char *start;   /* of the line */
-    size_t len, at;      /* of the line, and bytes before the place */
+    size_t len, at;      /* bytes of the line, and those before the place */
 };
 
 static struct place find_place(const char *text, uint64_t offset)
@@ -100,7 +99,7 @@ static struct place find_place(const char *text, uint64_t offset)
     return p;
 }
 
-/* Text in as many columns, with a blank for each character that leat_show would change. */
+/* Text of the same width, with a blank for each character that leat_show would change. */
 static void add_blanked(struct buf *b, const char *text, size_t n)
 {
     for (size_t i = 0, len; i < n; i += len) {
@@ -116,7 +115,7 @@ static void add_blanked(struct buf *b, const char *text, size_t n)
     }
 }
 
-/* The line with a caret under the place, cut to fit. */
+/* The line, cut to the width of the terminal, with a caret under the place. */
 static void add_excerpt(struct buf *b, const struct config *c, const struct place *p)
 {
     size_t width = term_width(&c->err) - 5, from = 0, len = p->len;

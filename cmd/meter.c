@@ -1,7 +1,7 @@
-/* meter.c - how fast, and how long still: decaying averages of positions over time.
+/* meter.c - rate and time left: decaying averages of positions over time.
  *
- * The fast one follows changes and is what is shown as the rate; the slow one is calm, and what is
- * left divided by it is the time left. It takes its time from the caller, so it can be tested.
+ * The fast average follows changes and is shown as the rate. The slow average is steady; the remaining
+ * bytes divided by it are the time left. The caller passes the time, so tests control it.
  */
 
 #include "cmd.h"

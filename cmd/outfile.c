@@ -1,8 +1,8 @@
-/* outfile.c - files that the command itself writes, about a run: all of one or nothing of it.
+/* outfile.c - files about a run that the command itself writes, each complete or not at all.
  *
- * A file may take the place of one of its own kind, as a nightly job's does every night, but not of
- * any other. All that can be known before the run is checked there: at its end the outputs of the
- * pipeline have been committed, and it is too late to ask for another name.
+ * A file may replace an older file of its own kind, as in a nightly job, but no other file. Everything
+ * that can be checked before the run is checked then: at the end the outputs of the pipeline are
+ * committed, and it is too late to ask for another name.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 /* --- the name ---------------------------------------------------------------------------------- */
 
-/* The number of a descriptor that the program has inherited, or -1: a file of its own. */
+/* The inherited descriptor that the path names, or -1: the path names a file. */
 static int inherited_number(const char *path)
 {
     char *end;
@@ -68,8 +68,7 @@ static char *follow(const char *path)
     return NULL;
 }
 
-/* The file that a path means, through symbolic links, also one that points to what is not there yet.
- * NULL with errno. */
+/* The path with all symbolic links resolved; the last link may point to a missing file. NULL with errno. */
 static char *resolve(const char *path)
 {
     char *at = strdup(path);
@@ -90,8 +89,7 @@ static char *resolve(const char *path)
     return NULL;
 }
 
-/* Opens the directory: one that is renamed during the run is still the same one. Returns 0 or an
- * errno. */
+/* Open the directory, so that renaming it during the run does not matter. Returns 0 or an errno. */
 static int find_place(struct outfile *f)
 {
     char *path = resolve(f->path), *slash;
@@ -114,7 +112,7 @@ static int find_place(struct outfile *f)
     return error;
 }
 
-/* --- what is there ------------------------------------------------------------------------------ */
+/* --- the existing file -------------------------------------------------------------------------- */
 
 /* Does the regular file begin with the mark, or is it empty? Returns 0 or an errno. */
 static int look_inside(const struct outfile *f, bool *ret_ours)
@@ -130,11 +128,11 @@ static int look_inside(const struct outfile *f, bool *ret_ours)
     if (n < 0)
         error = errno;
     *ret_ours = n == 0 || (n >= (ssize_t)mark && memcmp(head, f->mark, mark) == 0);
-    (void)close(fd); /* was only read */
+    (void)close(fd); /* opened only for reading */
     return error;
 }
 
-/* Looks at what is there, which is of mode 0 if nothing is. Returns 0 or an errno. */
+/* Examine the existing file; st_mode is 0 if there is none. Returns 0 or an errno. */
 static int look(const struct outfile *f, struct stat *ret_info, bool *ret_ours)
 {
     *ret_ours = true;
@@ -147,9 +145,9 @@ static int look(const struct outfile *f, struct stat *ret_info, bool *ret_ours)
     return look_inside(f, ret_ours);
 }
 
-/* --- the temporary ------------------------------------------------------------------------------ */
+/* --- the temporary file ------------------------------------------------------------------------- */
 
-/* A name that is short, so that it fits wherever the file's own does. Returns a descriptor, or -1 with
+/* The name is short, so that it is valid wherever the name of the file is. Returns a descriptor, or -1 with
  * errno. */
 static int open_temp(const struct outfile *f, char temp[TEMP_MAX])
 {
@@ -169,7 +167,7 @@ static int fail(const struct outfile *f, int error)
     return message_fail(f->config, LEAT_EIO, "%s=%s: %s", f->option, f->path, strerror(error));
 }
 
-/* Can a file be put beside this one? Returns 0, or an exit status after saying why not. */
+/* Can the directory hold a temporary file? Returns 0, or an exit status after an error message. */
 static int try_temp(const struct outfile *f)
 {
     char temp[TEMP_MAX];
@@ -184,8 +182,8 @@ static int try_temp(const struct outfile *f)
     return error != 0 ? fail(f, error) : 0;
 }
 
-/* The mode of the file that is replaced, and its owner and group where that is allowed; if the group
- * is another one, it may do what all others may. Returns 0 or an errno. */
+/* Copy the mode of the replaced file, and its owner and group if that is allowed. If the group cannot be
+ * kept, group and others get only the rights that owner, group and others all had. Returns 0 or an errno. */
 static int make_like(int fd, const struct stat *old)
 {
     mode_t mode = old->st_mode & 0777, common = mode & mode >> 3 & 07;
@@ -230,14 +228,14 @@ int outfile_begin(struct outfile *f, const struct config *c, const char *option,
 void outfile_done(struct outfile *f)
 {
     if (f->config && f->dir >= 0)
-        (void)close(f->dir); /* a place, not a file */
+        (void)close(f->dir); /* a directory opened with O_PATH */
     free(f->name);
     *f = (struct outfile){.config = NULL};
 }
 
 /* --- after the run ------------------------------------------------------------------------------ */
 
-/* A pipe or a device is written to as it is. Returns 0 or an errno; ENXIO: nobody reads it. */
+/* Write directly to a pipe or a device. Returns 0 or an errno; ENXIO: a FIFO without a reader. */
 static int write_special(const struct outfile *f, const struct buf *b)
 {
     int fd = openat(f->dir, f->name, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error = 0;
@@ -267,11 +265,11 @@ static int write_beside(const struct outfile *f, const struct stat *old, const s
     if (error == 0 && renameat(f->dir, temp, f->dir, f->name) < 0)
         error = errno;
     if (error != 0)
-        (void)unlinkat(f->dir, temp, 0); /* the error is told */
+        (void)unlinkat(f->dir, temp, 0); /* the first error is reported */
     return error;
 }
 
-/* Returns 0 or an errno; EEXIST: an output of the run, or of somebody else, is there by now. */
+/* Returns 0 or an errno; EEXIST: an output of the run or of another program has appeared there. */
 static int write_file(const struct outfile *f, const struct buf *b)
 {
     struct stat info;

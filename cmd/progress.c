@@ -1,7 +1,7 @@
-/* progress.c - how far, how fast, how long still: a bar on a terminal, lines elsewhere.
+/* progress.c - position, rate and time left: a bar on a terminal, lines elsewhere.
  *
- * The position is that of the source, so it is right through any codec. When there is nothing to
- * draw on, or the user's own data goes to the same terminal, there is no bar.
+ * The position is that of the source, so it is right with any codec. There is no bar without a terminal,
+ * or if the data of the user uses the same terminal.
  */
 
 #include <inttypes.h>
@@ -12,11 +12,11 @@
 #include "cmd.h"
 
 #define BAR_INTERVAL_MS 100u
-#define BAR_DELAY_MS 400u /* a job that is over by then shows nothing */
+#define BAR_DELAY_MS 400u /* a shorter job shows no bar */
 #define STAGES_INTERVAL_MS 250u
 #define PLAIN_INTERVAL_MS 5000u
 #define JSON_INTERVAL_MS 1000u
-#define SLOWEST_MIN 10u /* per cent: below, nothing holds the rest back yet */
+#define SLOWEST_MIN 10u /* per cent; below, no bottleneck is shown */
 
 /* --- when ------------------------------------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ static bool stage_is(const struct leat_pipeline *p, size_t i, const char *name)
     return strncmp(s.text, name, n) == 0 && (s.text[n] == '\0' || strcmp(s.text + n, " -") == 0);
 }
 
-/* A bar would be drawn into what the user types or reads. */
+/* A bar would mix with the text that the user types or reads. */
 static bool terminal_is_taken(const struct leat_pipeline *p)
 {
     struct leat_stats stats;
@@ -62,7 +62,7 @@ void progress_init(struct progress *pr, const struct config *c, const struct job
         pr->kind = PROGRESS_PLAIN;
 }
 
-/* A table that is drawn over itself. */
+/* Is the table redrawn in place? */
 static bool draws_table(const struct progress *pr)
 {
     const char *term = getenv("TERM");
@@ -94,7 +94,7 @@ unsigned progress_delay_ms(const struct progress *pr)
     return pr->kind == PROGRESS_BAR || draws_table(pr) ? BAR_DELAY_MS : progress_interval_ms(pr);
 }
 
-/* --- what is shown now ------------------------------------------------------------------------ */
+/* --- the current view ------------------------------------------------------------------------- */
 
 static struct progress_view look(struct progress *pr)
 {
@@ -171,7 +171,7 @@ static void add_json(struct buf *b, const struct progress *pr, const struct prog
     buf_add(b, ",\"finishing\":%s}\n", v->finishing ? "true" : "false");
 }
 
-/* A job in the background does not draw over the foreground's terminal. */
+/* A background job does not draw on the terminal of the foreground job. */
 static bool in_foreground(const struct progress *pr)
 {
     return !pr->config->err.tty || tcgetpgrp(STDERR_FILENO) == getpgrp();
@@ -206,7 +206,7 @@ static void draw(struct progress *pr, struct buf *b, const struct progress_view 
     pr->drawn = true;
 }
 
-/* Whatever the kind, in words. */
+/* One line of text or JSON, for any kind. */
 static void add_words(struct progress *pr, struct buf *b, const struct progress_view *v)
 {
     if (pr->kind == PROGRESS_JSON || pr->config->json) {

@@ -1,7 +1,7 @@
-/* report.c - --report: one page about a run, for whoever wants to know why it was slow or failed.
+/* report.c - --report: one HTML page about a run that shows why it was slow or failed.
  *
- * It needs nothing but itself: no script, no network, no font. It reads on a phone and in the dark,
- * and whatever a chart shows is said in words or in a table too.
+ * The page is self-contained: no script, no network, no font. It works on a phone and in dark mode, and
+ * text or a table repeats the data of each chart.
  */
 
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 
 #include "cmd.h"
 
-#define SLOW_MIN_NS 1000000000u /* what failed sooner was not slow */
-#define NARROW_COLUMNS 2u       /* a graph that has room beside the charts */
+#define SLOW_MIN_NS 1000000000u /* a run that failed earlier was not slow */
+#define NARROW_COLUMNS 2u       /* a graph of so few columns fits beside the charts */
 
 static const char head[] =
     REPORT_MARK "<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
@@ -51,7 +51,7 @@ static const char style[] =
     "margin:0}\n"
     ".facts dt{color:var(--dim);font-size:.85rem}.facts dd{margin:0;font-weight:600;"
     "font-variant-numeric:tabular-nums}\n"
-    /* A shade at the side where there is more to be seen. */
+    /* A shadow at the side where the content can be scrolled. */
     ".wide{overflow-x:auto;-webkit-overflow-scrolling:touch;background:"
     "linear-gradient(90deg,var(--card) 40%,transparent) 0 0/48px 100% no-repeat local,"
     "linear-gradient(270deg,var(--card) 40%,transparent) 100% 0/48px 100% no-repeat local,"

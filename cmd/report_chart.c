@@ -1,4 +1,4 @@
-/* report_chart.c - the charts of one stage over time: throughput, use of time, fill of its buffer. */
+/* report_chart.c - the charts of one stage over time: throughput, use of time, buffer fill. */
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void begin_chart(struct buf *b)
         CHART_WIDTH, CHART_HEIGHT);
 }
 
-/* A value for the time between two looks; the step from look i - 1 to look i. */
+/* A value for the interval from sample i - 1 to sample i. */
 typedef double (*step_value)(const struct report *r, size_t stage, size_t i);
 
 static double seconds_of(const struct report *r, size_t i)
@@ -42,7 +42,7 @@ static double change(const struct report *r, size_t stage, size_t i, enum sample
     return now > before ? (double)(now - before) : 0;
 }
 
-/* Bytes a second: what it gives, or takes if it gives nothing. */
+/* Output bytes per second, or input bytes if the stage has no output. */
 static double throughput(const struct report *r, size_t stage, size_t i)
 {
     enum sample_field field = r->stages[stage].bytes_out > 0 ? SAMPLE_OUT : SAMPLE_IN;
@@ -70,7 +70,7 @@ static double busy_or_in(const struct report *r, size_t stage, size_t i)
                         change(r, stage, i, SAMPLE_BUSY) + change(r, stage, i, SAMPLE_WAIT_IN));
 }
 
-/* Steps: the value holds from one look to the next. */
+/* A step chart: the value is constant between two samples. */
 static void add_area(struct buf *b, const struct report *r, size_t stage, const char *class,
                      step_value value, double most)
 {
@@ -128,7 +128,7 @@ static void add_use(struct buf *b, const struct report *r, size_t stage)
     add_caption(b, "Use of time", "0 to 100 %");
 }
 
-/* The mean over time, as a part of the capacity. */
+/* The mean fill over time, as a fraction of the capacity. */
 static double mean_fill(const struct report *r, size_t link)
 {
     double sum = 0, all = 0;

@@ -1,5 +1,5 @@
-/* report_graph.c - the graph as a drawing: from top to bottom, each branch in a column of its own,
- * the lines as wide as what flowed through them.
+/* report_graph.c - the drawing of the graph: from top to bottom, each branch in its own column. The width
+ * of a line shows the amount of data.
  */
 
 #include <stdlib.h>
@@ -11,19 +11,19 @@
 #define BOX_HEIGHT 64u
 #define GAP_X 34u
 #define GAP_Y 60u
-#define BEND_FROM (GAP_Y / 3u)     /* a line spreads high, so that it is above the amounts */
-#define BEND_TO (GAP_Y * 9u / 10u) /* that stand over the boxes */
+#define BEND_FROM (GAP_Y / 3u)     /* lines bend high in the gap, above the amounts */
+#define BEND_TO (GAP_Y * 9u / 10u) /* that are printed over the boxes */
 #define FLOW_MAX 16.0
 #define FLOW_MIN 1.5
 #define NAME_MAX_COLUMNS 17u
 
-/* Where a stage stands. */
+/* The position of a stage. */
 struct place {
     unsigned column, row;
     bool placed;
 };
 
-/* Links go from lower numbers to higher ones, so one pass in their order is enough. */
+/* Links lead from lower stage numbers to higher ones, so one pass in their order is enough. */
 static unsigned set_places(const struct report *r, struct place *places)
 {
     unsigned columns = 0;
@@ -68,7 +68,7 @@ static double flow_width(const struct leat_link_stats *link, uint64_t most)
     return width < FLOW_MIN ? FLOW_MIN : width;
 }
 
-/* Over the box that it flows into; of one of several inputs, under the box that it comes from. */
+/* The amount is above the target box; for one of several inputs, below the source box. */
 static void add_amount(struct buf *b, const struct leat_link_stats *link,
                        const struct place *places, uint64_t most)
 {
@@ -81,7 +81,7 @@ static void add_amount(struct buf *b, const struct leat_link_stats *link,
                 human_bytes(link->bytes).text);
 }
 
-/* Down its own column, to the gap before the box that it flows into. */
+/* The line goes down the column of the source box, to the gap above the target box. */
 static void add_flow(struct buf *b, const struct leat_link_stats *link, const struct place *places,
                      uint64_t most)
 {

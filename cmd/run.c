@@ -1,8 +1,9 @@
 /* run.c - a pipeline on a loop: signals, progress, outcome, exit status.
  *
- * The first signal that would end us cancels the pipeline, which removes what was not committed; then
- * we end by that signal, so that a shell's loop stops too. After one more, if it takes longer than the
- * grace time, we remove the temporary files and end at once: by then something hangs.
+ * The first fatal signal cancels the pipeline, which removes the uncommitted outputs. The process then
+ * ends by the same signal, so that a shell loop around it stops too. After a second signal, when the
+ * grace time since the first has passed, the process removes the temporary files and ends at once: by
+ * then something hangs.
  */
 
 #include <poll.h>
@@ -17,11 +18,11 @@
 #include "cmd.h"
 
 #define GROUP_SIGNAL_MS 100u
-#define LAST_WORDS_MS 250u   /* for standard error that nobody reads */
-#define LAST_FILES_MS 10000u /* for the report and the trace, which may be large */
-#define GRACE_MS 3000u       /* a child that is deaf to SIGTERM is gone by then */
+#define LAST_WORDS_MS 250u   /* for a standard error without a reader */
+#define LAST_FILES_MS 10000u /* for the report and the trace, which can be large */
+#define GRACE_MS 3000u       /* a child that ignores SIGTERM is gone by then */
 
-/* Those that end a process and do not tell of a fault in it. */
+/* The signals that end a process but do not report a fault in it; also SIGUSR1. */
 static const struct {
     int number;
     const char *name;
@@ -40,8 +41,8 @@ struct run {
     uv_timer_t tick, grace, look;
     struct progress progress;
     struct watch watch;
-    struct writer err; /* standard error, while it runs */
-    int signal;        /* that cancelled us, or 0 */
+    struct writer err; /* standard error during the run */
+    int signal;        /* the signal that cancelled the run, or 0 */
     uint64_t signal_ms;
 };
 
@@ -57,15 +58,15 @@ static void on_last(uv_timer_t *timer)
     uv_walk(timer->loop, close_handle, NULL);
 }
 
-/* A signal to the whole group may have ended a child first, and be on its way to us. */
+/* A signal to the process group may have ended a child first and not yet have reached us. */
 static unsigned wait_for_signal_ms(const struct leat_error *error)
 {
     bool by_signal = error && error->code == LEAT_ECHILD && error->child_signal > 0;
 
-    return by_signal ? GROUP_SIGNAL_MS : 1; /* at least one turn of the loop */
+    return by_signal ? GROUP_SIGNAL_MS : 1; /* at least one iteration of the loop */
 }
 
-/* The pipeline has none of its own left on the loop. */
+/* The pipeline has no handles left on the loop. */
 static void on_done(struct leat_pipeline *pipeline, const struct leat_error *error, void *arg)
 {
     struct run *run = arg;
@@ -131,8 +132,8 @@ static void on_look(uv_timer_t *timer)
     watch_tick(&run->watch);
 }
 
-/* A signal that the parent ignores stays ignored: nohup, or a shell's background job. A handler that is
- * already set belongs to a profiler, and stays. */
+/* A signal that the parent process ignores stays ignored (nohup, a background job of a shell). An
+ * existing handler belongs to a profiler, and stays. */
 static bool is_taken(int number)
 {
     struct sigaction old;
@@ -166,7 +167,7 @@ static int start_handles(struct run *run)
     return r;
 }
 
-/* What has been lost is told however it ended: it may be why. */
+/* Report lost data after success and failure: it may be the reason of a failure. */
 static void warn(const struct run *run, const struct job *job)
 {
     struct leat_error warning;
@@ -175,22 +176,22 @@ static void warn(const struct run *run, const struct job *job)
         message_warning(run->config, &warning);
 }
 
-/* Else it is another pipe, such as a FIFO in a branch, that nobody reads any more. */
+/* Has standard output lost its reader? If not, another pipe has, such as a FIFO in a branch. */
 static bool stdout_is_gone(void)
 {
     struct pollfd p = {.fd = STDOUT_FILENO};
 
-    return poll(&p, 1, 0) == 1; /* asked for nothing, it tells of errors only */
+    return poll(&p, 1, 0) == 1; /* no events requested: poll reports only errors */
 }
 
-/* A run that was stopped ends in any case, also if a write hangs. */
+/* After a signal or a timeout the process ends in any case, even if a write hangs. */
 static void end_within(const struct run *run, const struct leat_error *error, unsigned ms)
 {
     if (run->signal > 0 || (error && error->code == LEAT_ETIMEDOUT))
         die_soon(run->signal, leat_exit_status(LEAT_ETIMEDOUT), ms);
 }
 
-/* Say how it ended. Returns the exit status, or ends by the signal that it ended by. */
+/* Report the outcome. Returns the exit status, or ends the process by the signal of the run. */
 static int finish(struct run *run, const struct job *job, int started)
 {
     const struct leat_error *error = leat_pipeline_error(job->pipeline);
@@ -212,8 +213,8 @@ static int finish(struct run *run, const struct job *job, int started)
         return side_status;
     status = leat_exit_status(error->code);
     if (error->code == LEAT_EPIPE && stdout_is_gone())
-        number = SIGPIPE;     /* whoever read us has gone: nothing to say */
-    else if (run->signal > 0) /* a child may have had it first, and failed of it */
+        number = SIGPIPE;     /* the reader of standard output is gone: no message */
+    else if (run->signal > 0) /* the signal may have ended a child first */
         number = run->signal;
     if (number > 0)
         status = 128 + number;
@@ -238,13 +239,13 @@ static int run_on_loop(struct run *run, struct job *job)
     if (r == 0)
         return finish(run, job, started);
     progress_end(&run->progress);
-    (void)writer_done(&run->err); /* the failure is told all the same */
+    (void)writer_done(&run->err); /* the failure is reported below */
     watch_done(&run->watch);
     return message_fail(run->config, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
 }
 
-/* Nothing that takes control of a run without a command of the user's gains by a setuid program. A
- * command may be one, such as sudo. */
+/* Without a command of the user (exec), an attacker who controls the process gains nothing from a setuid
+ * program. The command of an `exec` may be setuid, such as sudo. */
 static void give_up_privileges(const struct leat_pipeline *p)
 {
     struct leat_stats stats;
@@ -271,7 +272,7 @@ int run_job(const struct config *c, struct job *job)
     if (status == 0)
         status = loop_init(c, &run.loop);
     if (status != 0) {
-        (void)writer_done(&run.err); /* nothing was told yet */
+        (void)writer_done(&run.err); /* nothing is queued yet */
         watch_done(&run.watch);
         return status;
     }

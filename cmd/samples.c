@@ -1,8 +1,8 @@
-/* samples.c - the run as a row of looks at it, never more than so many.
+/* samples.c - a bounded series of samples of a run.
  *
- * Counters are kept as they were, so that of two looks either tells as much: when there is no more
- * room every second one goes, and from then on half as many are taken. How full a buffer was is
- * averaged instead.
+ * Counters are cumulative, so dropping a sample loses only resolution. When the table is full, every
+ * second sample is dropped, and from then on samples are taken half as often. The fill of a buffer is
+ * averaged over the two samples instead.
  */
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ int samples_init(struct samples *s, const struct job *job)
     s->v = calloc(SAMPLES_MAX * s->stride, sizeof *s->v);
     if (!s->v)
         return -1;
-    s->n = 1; /* all is zero at the start */
+    s->n = 1; /* the first sample: all zero at the start */
     return 0;
 }
 
@@ -52,7 +52,7 @@ uint64_t samples_fill(const struct samples *s, size_t i, size_t link)
     return row(s, i)[SAMPLE_HEAD + SAMPLE_FIELDS * s->n_stages + link];
 }
 
-/* Of each pair the later one stays, with the mean of how full the buffers were. */
+/* Keep the later sample of each pair, with the mean fill of the buffers. */
 static void halve(struct samples *s)
 {
     size_t fills = SAMPLE_HEAD + SAMPLE_FIELDS * s->n_stages;

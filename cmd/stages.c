@@ -1,4 +1,4 @@
-/* stages.c - the figures of a stage as tables show them. */
+/* stages.c - the statistics of a stage, as tables show them. */
 
 #include "cmd.h"
 

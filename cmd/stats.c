@@ -1,4 +1,4 @@
-/* stats.c - --stats: what each stage did, and which one held the rest back. */
+/* stats.c - --stats: statistics of each stage, and the bottleneck. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,8 +25,8 @@ struct process process_used(void)
                             .rss_bytes = (uint64_t)u.ru_maxrss * 1024};
 }
 
-/* What the threads of libraries have used is what the process has, and no stage. A child process is
- * no part of it. */
+/* The threads of libraries have used the processor time of the process that no stage accounts for. Child
+ * processes are not included. */
 uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *s)
 {
     uint64_t all = process_used().cpu_ns, counted = 0, threads = 0;
@@ -61,8 +61,8 @@ unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_s
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-#define FIGURES_WIDTH 49u /* all columns but the stage */
-#define WAITS_WIDTH 17u   /* two of them, left out where there is no room */
+#define FIGURES_WIDTH 49u /* all columns except the stage */
+#define WAITS_WIDTH 17u   /* two wait columns, left out on narrow terminals */
 
 static void add_row(struct buf *out, const struct job *job, const struct leat_stats *stats,
                     const struct leat_stage_stats *s, size_t width, bool waits, bool utf8)
@@ -123,7 +123,7 @@ static void add_table(struct buf *out, const struct config *c, const struct job 
     }
 }
 
-/* What is not in the columns. */
+/* Figures that have no column. */
 static void add_losses(struct buf *out, const struct job *job, const struct leat_stats *stats)
 {
     for (size_t i = 0; i < stats->n_stages; i++) {
@@ -177,7 +177,7 @@ static void add_json_link(struct buf *out, const struct job *job, size_t i)
     buf_add(out, ",\"capacity\":%" PRIu64 ",\"full\":%" PRIu64 "}", link.capacity, link.refusals);
 }
 
-/* "links" name stages by their places in "stages", from 0. */
+/* "links" refer to stages by their index in "stages", from 0. */
 static void add_json_links(struct buf *out, const struct job *job, size_t n)
 {
     buf_add(out, "],\"links\":[");

@@ -1,4 +1,4 @@
-/* table.c - options tables in words: what help, manual page and completion have in common. */
+/* table.c - option tables as text, shared by help, manual page and completion. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -91,8 +91,8 @@ static bool add_range(struct buf *b, const struct leat_option *o)
     return true;
 }
 
-/* A default that nobody would write: how a stage sees that there is no limit, or that the option
- * was not given. */
+/* Is the default a sentinel, by which a stage sees that there is no limit or that the option is not
+ * given? */
 static bool stands_for_none(const struct leat_option *o)
 {
     if (o->initial == INT64_MAX)

@@ -1,4 +1,4 @@
-/* term.c - terminals: whether, how wide, in which colours; text laid out for them. */
+/* term.c - terminals: detection, width, colours, and text layout. */
 
 #include <inttypes.h>
 #include <langinfo.h>
@@ -120,7 +120,7 @@ void term_plain(struct buf *b, bool color)
 
 /* --- figures for people ----------------------------------------------------------------------- */
 
-/* Three digits at least where there is a fraction: 1.25, 12.5, 125. */
+/* At least three digits if there is a fraction: 1.25, 12.5, 125. */
 static struct human scaled(uint64_t bytes, const char *const units[])
 {
     struct human h;

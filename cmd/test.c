@@ -1,7 +1,7 @@
-/* test.c - leat test FILE...: decodes files and says whether they are sound.
+/* test.c - leat test FILE...: decodes files and reports whether they are intact.
  *
- * Each file is a pipeline of its own, `read FILE : decode --strict : null`; as many run side by side,
- * on one loop, as there are threads. What a file needs more than its share of the memory for is
+ * Each file gets its own pipeline, `read FILE : decode --strict : null`. As many pipelines run in
+ * parallel, on one loop, as there are threads. A file that needs more than its share of the memory is
  * tested again at the end, alone. Results are written in the order of the files.
  */
 
@@ -19,7 +19,7 @@ struct tested {
     struct tests *tests;
     const char *file;
     struct leat_pipeline *pipeline; /* while it runs */
-    struct leat_error *error;       /* NULL: it is sound; only once it is done */
+    struct leat_error *error;       /* NULL: intact; valid once `done` */
     bool done, again;
 };
 
@@ -28,17 +28,17 @@ struct tests {
     struct leat_registry *registry;
     uv_loop_t loop;
     struct tested *files;
-    size_t n, next, shown; /* files: all, the first not started, the first without a line */
+    size_t n, next, shown; /* number of files; first one not started; first one without a line */
     size_t n_again, failed;
     unsigned threads, at_once, running;
     bool alone; /* the second round */
-    int status; /* of writing, or of a wrong option */
+    int status; /* exit status of a failed write or a wrong option; 0: none */
     struct leat_error no_memory;
 };
 
 /* --- one line --------------------------------------------------------------------------------- */
 
-/* The error, without the file's name, which the line has already. */
+/* The error text without the file name, which the line already contains. */
 static const char *what(const struct tested *f)
 {
     char shown[SHOWN_MAX];
@@ -76,8 +76,8 @@ static void add_line(struct buf *b, const struct config *c, const struct tested 
     buf_add(b, "\n");
 }
 
-/* Writes the lines that are due. What is sound goes to standard output, the rest to standard error;
- * as JSON, all of it to standard output. */
+/* Write the lines of finished files, in order. Intact files go to standard output, errors to standard
+ * error; with JSON, all lines go to standard output. */
 static void show(struct tests *t)
 {
     for (; t->shown < t->n && t->files[t->shown].done && t->status == 0; t->shown++) {
@@ -136,7 +136,7 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     start_more(t);
 }
 
-/* The decoder of what has no first bytes to know it by. */
+/* The decoder, by file name, of a format without a signature. NULL: none. */
 static const char *stage_of_name(const char *file)
 {
     static const char *const names[][2] = {
@@ -170,7 +170,7 @@ static int add_stages(struct leat_builder *b, const struct tests *t, const char 
     return r == 0 ? leat_builder_stage(b, "null", none) : r;
 }
 
-/* A file's share of threads and memory; alone, all of it. */
+/* The share of threads and memory of one file; all of them if it runs alone. */
 static struct leat_settings share(const struct tests *t)
 {
     struct leat_settings s = t->config->settings;
@@ -181,7 +181,7 @@ static struct leat_settings share(const struct tests *t)
     s.memory = (s.memory ? s.memory : LEAT_MEMORY_DEFAULT) / t->at_once;
     if (s.memory < LEAT_MEMORY_MIN)
         s.memory = LEAT_MEMORY_MIN;
-    s.executor = LEAT_EXECUTOR_POOL; /* a thread of its own, also if it is only one */
+    s.executor = LEAT_EXECUTOR_POOL; /* a thread of its own, even if the share is one thread */
     return s;
 }
 
@@ -202,7 +202,7 @@ static void start(struct tested *f)
     }
     if (r == 0)
         t->running++;
-    else if (r == LEAT_EUSAGE) /* the command's: nothing of the file is known yet */
+    else if (r == LEAT_EUSAGE) /* an error of the options, not of the file */
         t->status = message_fail(t->config, r, "%s", error.text);
     else
         ended(f, &error);
@@ -251,7 +251,7 @@ bool test_option(struct config *c, const char *word)
     return true;
 }
 
-/* An option that asks for what only a pipeline gives, or NULL. */
+/* The name of a given option that `leat test` does not support, or NULL. */
 static const char *no_option_of_test(const struct config *c)
 {
     if (c->stats)
@@ -268,9 +268,9 @@ int test_main(const struct config *c, int argc, char **argv)
     int status;
 
     if (unwanted)
-        return message_fail(c, LEAT_EUSAGE, "leat test has no --%s", unwanted);
+        return message_fail(c, LEAT_EUSAGE, "leat test has no option --%s", unwanted);
     if (argc == 0)
-        return message_fail(c, LEAT_EUSAGE, "test what? leat test FILE...");
+        return message_fail(c, LEAT_EUSAGE, "test: the file is missing; usage: leat test FILE...");
     t.n = (size_t)argc;
     t.threads = c->settings.threads ? c->settings.threads : uv_available_parallelism();
     t.at_once = t.n < t.threads ? (unsigned)t.n : t.threads;

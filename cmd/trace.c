@@ -1,5 +1,6 @@
-/* trace.c - --trace: segments' runs, buffers' fill and drains as the trace events that Perfetto and
- * Chrome show. Bounded: of a long run the beginning and the end are kept, and it says what is not.
+/* trace.c - --trace: runs of segments, fill of buffers and drains as trace events for Perfetto and Chrome.
+ * The number of events is bounded: for a long run the first and the last ones are kept, and the file says
+ * how many are left out.
  */
 
 #include <inttypes.h>
@@ -24,7 +25,7 @@ void trace_done(struct trace *t)
     *t = (struct trace){.n = 0};
 }
 
-/* Under the lock. NULL: no memory, or there is none to be had. */
+/* Under the lock. Returns the place of the next event; NULL: out of memory, the event is dropped. */
 static struct trace_event *next_place(struct trace *t)
 {
     size_t at;
@@ -68,7 +69,7 @@ void trace_event(struct trace *t, const struct leat_event *e)
     uv_mutex_unlock(&t->lock);
 }
 
-/* --- what is written -------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static double micros(uint64_t ns)
 {
@@ -140,7 +141,7 @@ static void add_event(struct buf *b, const struct trace *t, const struct trace_e
     buf_add(b, "}}");
 }
 
-/* A name for each segment and lane that ran. */
+/* Write a name for each segment and lane that ran. */
 static void add_names(struct buf *b, const struct trace *t)
 {
     uint32_t named[256];

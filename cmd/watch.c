@@ -1,7 +1,4 @@
-/* watch.c - what is kept about a run besides its progress: report, trace and log.
- *
- * They are written when the run fails too; that is when they are wanted.
- */
+/* watch.c - report, trace and log of a run. They are also written when the run fails. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +8,7 @@
 
 #include "cmd.h"
 
-/* From any thread. */
+/* Thread: any. */
 static void told(const struct leat_event *event, void *arg)
 {
     struct watch *w = arg;
@@ -23,7 +20,7 @@ static void told(const struct leat_event *event, void *arg)
     log_event(w->log_fd == STDERR_FILENO ? w->err : &w->log, w->job, event);
 }
 
-/* No stage and no other option has the file. Returns 0 or an exit status. */
+/* Reserve the file, so that no stage and no other option uses it. Returns 0 or an exit status. */
 static int reserve(const struct watch *w, const char *path, const char *option)
 {
     int r = leat_pipeline_reserve(w->job->pipeline, path, option);
@@ -34,7 +31,7 @@ static int reserve(const struct watch *w, const char *path, const char *option)
     return r < 0 ? message_fail(w->config, r, "%s: %s: %s", option, path, leat_strerror(r)) : 0;
 }
 
-/* Lines of JSON would spoil a file of another kind, such as an input. */
+/* Is it a regular file that is not a log? Appended lines of JSON would damage it. */
 static bool is_no_log(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -44,7 +41,7 @@ static bool is_no_log(const char *path)
                   read(fd, &first, 1) == 1 && first != '{';
 
     if (fd >= 0)
-        (void)close(fd); /* it was only read */
+        (void)close(fd); /* opened only for reading */
     return no_log;
 }
 
@@ -105,7 +102,8 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
     if (status == 0 && c->log)
         status = open_log(w);
     if (status == 0 && w->kinds)
-        (void)leat_pipeline_watch(job->pipeline, w->kinds, told, w); /* it has not begun */
+        (void)leat_pipeline_watch(job->pipeline, w->kinds, told,
+                                  w); /* cannot fail: the run has not begun */
     return status;
 }
 
@@ -125,7 +123,8 @@ static int write_report(struct watch *w, const struct leat_error *error)
     int status;
 
     samples_end(&w->samples);
-    (void)report_page(&page, w->config, w->job, &w->samples, error); /* seen when it is written */
+    (void)report_page(&page, w->config, w->job, &w->samples,
+                      error); /* outfile_write reports a failure */
     status = outfile_write(&w->report_file, &page);
     buf_free(&page);
     return status;
@@ -148,8 +147,8 @@ static int write_trace(struct watch *w)
     return status;
 }
 
-/* On standard error only the status tells that it cannot be written to. If nobody reads it any more,
- * nobody misses anything. */
+/* A failed write to standard error can only be reported by the exit status. A closed standard error or one
+ * without a reader is no error. */
 static int end_log(struct watch *w)
 {
     int fd = w->log_fd, error = fd > STDERR_FILENO ? writer_done(&w->log) : w->log_error;
@@ -166,7 +165,7 @@ static int end_log(struct watch *w)
     return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", w->config->log, strerror(error));
 }
 
-/* A run that was refused may have been so because the file is one of its inputs: what is there stays. */
+/* A run may have been refused because the file is one of its inputs: keep the existing file. */
 static bool is_kept(const struct watch *w, const struct outfile *file,
                     const struct leat_error *error)
 {

@@ -1,8 +1,8 @@
-/* writer.c - text for a descriptor whose reader may be slow or stuck, written by a thread of its own.
+/* writer.c - a queue of text for a descriptor whose reader can be slow, written by a thread of its own.
  *
- * Progress and events must not hold up the run, and O_NONBLOCK is not ours to set on a descriptor that
- * others share. The thread starts with the first text; it may block, and nobody needs to wait for it.
- * A bounded amount of text waits for it; the rest is left out, and said to be.
+ * Progress and events must not block the run, and other processes share the descriptor, so O_NONBLOCK
+ * cannot be set on it. The thread starts with the first text; it may block without blocking the run. The
+ * queue is bounded; further lines are left out, and a line says how many.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 void writer_init(struct writer *w, int fd)
 {
     *w = (struct writer){.fd = fd};
-    (void)pthread_mutex_init(&w->lock, NULL); /* cannot fail with glibc, as below */
+    (void)pthread_mutex_init(&w->lock, NULL); /* cannot fail with glibc; nor can the next call */
     (void)pthread_cond_init(&w->changed, NULL);
 }
 
@@ -60,8 +60,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Under the lock. Signals are for the thread of the loop. Text that is left out for want of a thread is
- * an error of the log. */
+/* Under the lock. Start the thread, with all signals blocked: the thread of the loop handles them. If the
+ * thread cannot start, the lost text is an error of the log. */
 static bool start(struct writer *w)
 {
     sigset_t all, old;
@@ -87,7 +87,7 @@ void writer_put(struct writer *w, const struct buf *text, enum writer_kind kind)
         return;
     pthread_mutex_lock(&w->lock);
     if (kind == WRITER_STATE && (w->writing || w->pending.n > 0)) {
-        /* The next one tells as much. */
+        /* The next state replaces this one. */
     } else if (w->pending.n + n > PENDING_MAX || !start(w)) {
         w->left_out++;
     } else {
