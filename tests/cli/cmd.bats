@@ -67,7 +67,7 @@ expect() {
     PATH=$PWD/bin:$PATH run -0 bounded ./nightly.leat --set day=2026-11-22
     gzip -dc errors-2026-11-22.gz | cmp - <(grep -e ERROR 2026-11-22.log)
     PATH=$PWD/bin:$PATH run -2 bounded ./nightly.leat --set day=2026-11-22 extra
-    has "stages takes no operands: 'extra'"
+    has "'extra' is one word too many"
 }
 
 @test "a file that is given as a pipeline may hold one" {
