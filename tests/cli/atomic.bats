@@ -81,7 +81,7 @@ fails() {
     only log log.gz
 }
 
-@test "exec that gives all its output and then fails" {
+@test "exec that writes all its output and then fails" {
     fails 6 exec sh -c 'cat log; exit 3'
     fails 6 read log : exec sh -c 'cat; exit 3'
     fails 6 read log : exec sh -c 'cat; kill -TERM $$'
@@ -109,7 +109,7 @@ fails() {
     [ "$(cat left)" = small/out ]
 }
 
-@test "a full device elsewhere takes the other outputs back" {
+@test "a full device as one output reverts the other outputs" {
     run -1 leat read log : sha256 --to=sum : write /dev/full
     only log log.gz
 }
@@ -180,7 +180,7 @@ has_open() {
     [ "$(cat new)" = important ]
 }
 
-@test "what is appended to a file that has been removed is an error" {
+@test "appending to a file that was removed during the run is an error" {
     mkfifo feed
     echo old >log
     "$LEAT" read feed : write -a log 2>err &

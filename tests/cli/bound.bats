@@ -35,7 +35,7 @@ run_suite() {
     has '1 passed, 1 failed'
 }
 
-@test "a slow suite that goes on saying something is not killed" {
+@test "a slow suite that keeps printing is not killed" {
     # Each number takes a part of the bound, all together are far over it.
     suite 'for i in {1..40}; do for ((j = 0; j < 60000; j++)); do :; done; echo "ok $i"; done'
     run_suite
@@ -57,7 +57,7 @@ run_suite() {
     has '1 passed, 1 failed'
 }
 
-@test "the longest suites start first, and one that is not known is taken for a long one" {
+@test "the longest suites start first, and an unknown one counts as long" {
     mkdir -p own bin
     ln -sf "$BOUND" own/bound
     printf '#!/bin/sh\necho 1\n' >bin/nproc

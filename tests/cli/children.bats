@@ -115,15 +115,15 @@ place() {
     }
 }
 
-@test "a child that is first" {
+@test "a child process as the first stage" {
     place first downstream beside signal timeout
 }
 
-@test "a child in the middle" {
+@test "a child process in the middle" {
     place middle upstream downstream beside signal timeout
 }
 
-@test "a child that is last" {
+@test "a child process as the last stage" {
     place last upstream beside signal timeout
 }
 
@@ -139,11 +139,11 @@ place() {
     place route upstream downstream beside signal timeout
 }
 
-@test "a child as the branch of concat that is read" {
+@test "a child process in the branch of concat that is being read" {
     place concat-first upstream downstream beside signal timeout
 }
 
-@test "a child as a branch of concat that is not read yet" {
+@test "a child process in a branch of concat that is not read yet" {
     place concat-second upstream downstream beside signal timeout
 }
 

@@ -21,7 +21,7 @@ expect() {
     if [ -e "$1" ]; then diff -u "$1" "$2"; else diff -u /dev/null "$2"; fi
 }
 
-@test "every call in cmd/ says what it should" {
+@test "every command line in cmd/ prints the expected message" {
     local args name failed=0
     local -a words
     for args in "$CASES"/*.args; do
@@ -40,7 +40,7 @@ expect() {
 
 # --- files of text ---------------------------------------------------------------------------------
 
-@test "a mistake in a file is given with line and column" {
+@test "an error in a pipeline file is reported with line and column" {
     printf 'read x\n\ngzip | gunzp\n' >job.leat
     run -2 leat -f job.leat
     [ "${lines[0]}" = 'leat: job.leat:3:8: gunzp (#3): unknown stage; did you mean gunzip? (byte 15)' ]
@@ -48,7 +48,7 @@ expect() {
     [ "${lines[2]}" = '           ^' ]
 }
 
-@test "a long line is cut around the mistake" {
+@test "a long line is cut around the error" {
     { head -c 300 /dev/zero | tr '\0' x; printf ' | gunzp | '; head -c 300 /dev/zero | tr '\0' y; } |
         sed 's/^/read /' >job.leat
     COLUMNS=60 run -2 leat -f job.leat
@@ -57,7 +57,7 @@ expect() {
     [ "${lines[1]:${#lines[2]}-1:5}" = gunzp ]
 }
 
-@test "a file of text can be a command of its own" {
+@test "an executable pipeline file can be run as a command" {
     mkdir bin
     ln -s "$LEAT" bin/leat
     awk '/^#!\/usr\/bin\/env/ { on = 1 } /^\.Ed/ { on = 0 } on' \
@@ -70,7 +70,7 @@ expect() {
     has "'extra' is one word too many"
 }
 
-@test "a file that is given as a pipeline may hold one" {
+@test "a file name as a stage suggests read FILE or -f FILE" {
     echo 'read job.leat' >job.leat
     run -2 leat job.leat
     [ "${lines[0]}" = 'leat: job.leat (#1): unknown stage; to read a file: read job.leat; a pipeline that is in a file: leat -f FILE (byte 0)' ]
@@ -78,7 +78,7 @@ expect() {
     [[ $output != *'-f FILE'* ]]
 }
 
-@test "the text may come from standard input, the data then not" {
+@test "with -f - the text comes from standard input, and the data cannot" {
     seq 5 >n
     [ "$(echo 'read n | head -n 1' | leat -f -)" = 1 ]
     run -2 bash -c 'echo gzip | "$LEAT" -f -'
@@ -94,7 +94,7 @@ expect() {
     done
 }
 
-@test "what is no pipeline text is refused" {
+@test "a file that is not pipeline text is refused" {
     printf 'read x\0y' >nul
     run -2 leat -f nul
     has 'NUL'
@@ -122,7 +122,7 @@ expect() {
     has 'No space left'
 }
 
-@test "no output takes the place of a closed descriptor" {
+@test "no output gets the number of a closed standard descriptor" {
     seq 1000 >n
     bash -c '"$LEAT" --stats --progress=plain read n : write a <&- 2>&-'
     cmp n a
@@ -134,7 +134,7 @@ expect() {
     done
 }
 
-@test "standard error that takes no more fails what was asked for, and not progress" {
+@test "a full standard error fails --stats and --log but not progress" {
     seq 1000 >n
     for option in --stats --stats=json --log=json; do
         status=0
@@ -166,7 +166,7 @@ EOF
 
 # --- progress and statistics -----------------------------------------------------------------------
 
-@test "progress is lines or JSON where it is asked for, and nothing where it is not" {
+@test "progress is lines or JSON if requested, and nothing otherwise" {
     log_lines 1000 >log
     run -0 --separate-stderr leat read log : null
     [ -z "$stderr" ]
@@ -191,7 +191,7 @@ EOF
     [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[K//')" ]
 }
 
-@test "progress by stages is lines where there is no terminal, and JSON on request" {
+@test "progress by stages is lines without a terminal, and JSON on request" {
     log_lines 1000 >log
     run -0 --separate-stderr leat --progress=stages read log : gzip : null
     [[ $stderr == 'leat: 100 %, '*$'\n''leat:   read log: in '*$'\n''leat:   gzip: in '* ]]
@@ -220,7 +220,7 @@ EOF
     [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[J//')" ]
 }
 
-@test "no bar on a terminal that the data goes to, or that is dumb" {
+@test "no bar on a dumb terminal or on one that the data uses" {
     needs script
     log_lines 100 >log
     TERM=xterm script -qec "'$LEAT' --progress=auto read log" typescript </dev/null >/dev/null
@@ -264,7 +264,7 @@ EOF
     done
 }
 
-@test "statistics come with a failure too" {
+@test "statistics are written after a failure too" {
     log_lines 1000 >log
     run -3 leat --stats read log : gunzip : null
     has 'read in'
@@ -273,7 +273,7 @@ EOF
     [[ $stderr == *'"ok":false'* ]]
 }
 
-@test "errors as JSON are JSON whatever is in them" {
+@test "errors as JSON are valid JSON with any content" {
     needs python3
     run -2 --separate-stderr leat --json read x : $'gu\x1bn\xffz"\\ip' : null
     python3 -c 'import json, sys; e = json.loads(sys.argv[1]); assert e["exit"] == 2 and e["stage"] == 2' \
@@ -286,7 +286,7 @@ EOF
 
 # --- help ----------------------------------------------------------------------------------------------
 
-@test "colours are used where they are asked for only" {
+@test "colours are used only if requested" {
     run -0 leat help
     [[ $output != *$'\x1b'* ]]
     run -0 leat --color=always help
@@ -315,7 +315,7 @@ EOF
     done
 }
 
-@test "the help of a stage is there in three ways" {
+@test "three forms show the help of a stage" {
     [ "$(leat help gzip)" = "$(leat gzip --help)" ]
     [ "$(leat help gzip)" = "$(leat help -q gzip)" ]
     leat help gzip gunzip | grep -q '^gunzip'
@@ -325,7 +325,7 @@ EOF
     leat help tee | grep -qxF 'tee [options] [ stages ] …'
 }
 
-@test "what is not a stage has a help of its own" {
+@test "subcommands have their own help" {
     [ "$(leat help test)" = "$(leat test --help)" ]
     leat help test | grep -q -e '--all'
     leat help explain | grep -q -e '--dot'
@@ -334,7 +334,7 @@ EOF
     has "no stage 'tset'"
 }
 
-@test "stages as JSON are all the stages" {
+@test "leat stages --json lists all stages" {
     needs python3
     leat stages --json >stages.json
     python3 -c 'import json; print("\n".join(s["name"] for s in json.load(open("stages.json"))))' |
@@ -384,7 +384,7 @@ complete_bash() {
     [ "$(complete_bash 'leat tee [ gunzip ] : gzip --bl')" = --blocks ]
 }
 
-@test "the completion scripts are sound" {
+@test "the completion scripts are valid" {
     leat completion bash >leat.bash
     bash -n leat.bash
     if command -v shellcheck; then shellcheck -s bash leat.bash; fi

@@ -57,7 +57,7 @@ all_fail() {
     all_fail stdout
 }
 
-@test "each system call of a write that keeps what it has fails" {
+@test "each system call of write --keep-partial fails" {
     all_fail partial
 }
 
@@ -65,7 +65,7 @@ all_fail() {
     all_fail report
 }
 
-@test "each system call of a write that leaves the page cache fails" {
+@test "each system call of write --drop-cache fails" {
     all_fail drop
 }
 
@@ -76,7 +76,7 @@ all_fail() {
 
 # --- standard output and error ------------------------------------------------------------------
 
-@test "what close(2) says of standard output is an error: quotas, NFS, FUSE" {
+@test "an error of close(2) on standard output is an error: quotas, NFS, FUSE" {
     local error
     for error in 5 28 122; do
         run -1 bash -c "faulty close-out:0:$error read log : zstd >out"
@@ -89,7 +89,7 @@ all_fail() {
     has 'leat: --log=json:events: Disk quota exceeded'
 }
 
-@test "a full standard output is status 1 whatever is written there" {
+@test "a full standard output is status 1 for every kind of output" {
     local words
     gzip -k log
     for words in help --version stages 'help zstd' 'explain null' 'completion bash' 'man stages' \
@@ -108,7 +108,7 @@ all_fail() {
     { cat log; echo more; } | cmp - out
 }
 
-@test "side outputs to a stream are written when all names are there and safe" {
+@test "side outputs to a stream are written only after all files are in place and synced" {
     local words fault
     for words in 'read log : count --to=- : write out' \
         'read log : sha256 --to=/dev/stdout : write out' \
@@ -127,7 +127,7 @@ all_fail() {
 
 # --- the event loop -----------------------------------------------------------------------------
 
-@test "with too few descriptors a message says so" {
+@test "too few descriptors are reported" {
     local n
     for n in 4 5 6 7 8 9 10 12 14 16; do
         (ulimit -n "$n" && "$LEAT" --version) >/dev/null 2>&1 || continue # the loader has none

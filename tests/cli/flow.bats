@@ -51,11 +51,11 @@ each_place() {
     grep -vE 'ERROR|WARN' log | cmp - out
 }
 
-@test "corrupt data at any place leaves no output" {
+@test "corrupt data at any position leaves no output" {
     each_place 3 gunzip
 }
 
-@test "a failing child process at any place leaves no output" {
+@test "a failing child process at any position leaves no output" {
     each_place 6 'exec false'
     each_place 6 'exec ./half'
 }
@@ -71,7 +71,7 @@ each_place() {
     [ "$(cat n)" = x ]
 }
 
-@test "a child process that wants no more and lives on does not hold up the others" {
+@test "a child process that closes its input and stays alive does not block the others" {
     # The last stage sees the end of the stream, and only then does the child of the branch end.
     run -0 leat zero : tee [ exec sh -c 'exec 0<&-; until [ -e end ]; do sleep 0.02; done; echo x >n' ] : \
         head -c 20M : exec sh -c 'wc -c; : >end'
@@ -81,7 +81,7 @@ each_place() {
     none
 }
 
-@test "a stage that fails after its branch had enough ends an endless job" {
+@test "a stage that fails after its branch wants no more input ends an endless job" {
     local late='exec 0<&-; until [ -s pid ]; do sleep 0.02; done; exit 3'
     for branch in "exec sh -c" "head -n 1 : exec sh -c" "head -n 1 : gzip : gunzip : exec sh -c"; do
         run -6 leat exec yes : tee [ $branch "$late" ] : exec sh -c 'echo $$ >pid; exec cat >/dev/null'
@@ -96,7 +96,7 @@ each_place() {
     none
 }
 
-@test "a job that has failed does not wait for a child process that has all of its input" {
+@test "a failed job does not wait for a child process that has all of its input" {
     for threads in 1 2; do
         run -6 leat --threads=$threads read log : tee [ exec sh -c 'cat >/dev/null; : >end; exec sleep 1000' ] : \
             exec sh -c 'cat >/dev/null; until [ -e end ]; do sleep 0.02; done; exit 3'
@@ -106,7 +106,7 @@ each_place() {
     none
 }
 
-@test "what a failed stage gave before it failed is delivered" {
+@test "the output of a stage before its failure is delivered" {
     log_lines 200000 | gzip | head -c -100 >../cut.gz
     run -3 bash -c '"$LEAT" read ../cut.gz : gunzip : tee [ sha256 : null ] : write - >../got'
     cmp <(gzip -dc ../cut.gz 2>/dev/null | head -c "$(stat -c %s ../got)") ../got
@@ -114,17 +114,17 @@ each_place() {
     none
 }
 
-@test "a last command that nobody reads any more ends the job quietly" {
+@test "a last command whose reader has gone ends the job without a message" {
     run bash -c '"$LEAT" zero : exec cat | head -c 1 | wc -c; exit ${PIPESTATUS[0]}'
     is 141
     [ "$output" = 1 ]
 }
 
-@test "a wrong checksum at any place leaves no output" {
+@test "a wrong checksum at any position leaves no output" {
     each_place 4 'crc32 --expect=00000000'
 }
 
-@test "a digest that is not the one of the list leaves no output" {
+@test "a digest that differs from the list leaves no output" {
     printf "%064d  log.gz\n" 0 >../list
     each_place 4 'sha256 --check=../list'
     sha256sum log.gz log >../list
@@ -132,7 +132,7 @@ each_place() {
     none out
 }
 
-@test "--sums lists the digests of all outputs in the form of sha256sum, or nothing is there" {
+@test "--sums lists the digests of all outputs in the format of sha256sum, or there is no list" {
     leat --sums=SUMS read log : tee [ gzip : write log2.gz ] [ tee [ head -n 3 : write 'a b' ] : null ] \
         [ count -l : write - ] : write $'odd\nname' >counted
     [ "$(cat counted)" = 20000 ]
@@ -155,7 +155,7 @@ each_place() {
     [ "$(cat list)" = "$(sha256sum one)" ]
 }
 
-@test "a gate that does not open at any place leaves no output" {
+@test "a failed require at any position leaves no output" {
     each_place 3 'require --min-bytes=1G'
     each_place 3 'require --match nowhere'
     each_place 7 'require --max-lines=10'
@@ -221,7 +221,7 @@ each_place() {
     none
 }
 
-@test "a pipe in a branch that nobody reads any more is told, and the outputs are not there" {
+@test "a pipe without a reader in a branch is reported, and there are no outputs" {
     mkfifo pipe
     head -c 10 pipe >/dev/null &
     run -141 leat zero : tee [ write pipe ] : write out
@@ -296,7 +296,7 @@ each_place() {
     [ -z "$(ls -A work)" ]
 }
 
-@test "merge and paste give what sort -m and paste give" {
+@test "merge and paste write the same as sort -m and paste" {
     local i
     for i in 1 2 3; do
         awk "NR % 3 == $i - 1" log | LC_ALL=C sort -t= -k2,2n >part$i
@@ -307,7 +307,7 @@ each_place() {
     head -n 5 part2 | paste -d ',;' part1 - part3 | cmp - pasted
 }
 
-@test "merge says which line of which branch is out of order" {
+@test "merge reports the line and the branch that are out of order" {
     printf 'a\nb\n' >one
     printf 'a\nc\nb\n' >two
     run -3 leat merge [ read one ] [ read two ] : write out
@@ -317,7 +317,7 @@ each_place() {
     [ ! -e out ]
 }
 
-@test "require says both figures" {
+@test "the message of require has both figures" {
     run -3 leat read log : require --min-lines=30000 : write out
     has 'has 20000 lines, --min-lines is 30000'
     run -7 leat read log : require --max-bytes=1K : write out
@@ -333,7 +333,7 @@ each_place() {
     [ "$(wc -l <seven)" = 7 ]
 }
 
-@test "one pass does what tee and process substitution do" {
+@test "one pass does the same as tee with process substitution" {
     leat read log.gz : gunzip : tee [ sha256 : write s ] [ count -l : write n ] : zstd -3 : write o
     sha256sum <log | cmp - s
     [ "$(cat n)" = "$(wc -l <log)" ]
@@ -341,7 +341,7 @@ each_place() {
     zstd -dcq o | cmp - log
 }
 
-@test "a branch that loses data is told, in words and in JSON" {
+@test "lost data of a branch is reported, as text and as JSON" {
     local slow='limit --rate=100K --burst=1000 : null'
     for _ in 1 2 3 4 5 6; do cat log; done >large
     run leat --chunk=1000 read large : tee --slow=drop [ $slow ] : write out
@@ -372,7 +372,7 @@ stalled() {
     [ ! -e out ]
 }
 
-@test "a branch that never reads does not hold back the rest, and is named" {
+@test "a branch that never reads does not block the others, and is named" {
     mkdir spill
     stalled --slow=drop
     grep -q 'leat: warning: tee (#3): branch 1 was too slow and lost [0-9]* of 67108864 bytes' said
@@ -382,7 +382,7 @@ stalled() {
     none all said spill
 }
 
-@test "what is lost is told when another branch has failed" {
+@test "lost data is reported when another branch has failed" {
     local last='until [ -s all ]; do sleep 0.02; done'
     run leat --chunk=64K zero : head -c 64M : tee --slow=drop --on-error=detach [ exec sh -c "$last" ] \
         [ gunzip : null ] : exec sh -c 'wc -c >all'
@@ -391,7 +391,7 @@ stalled() {
     has 'gunzip'
 }
 
-@test "what is flushed reaches the reader while the input is still open" {
+@test "flushed data reaches the reader while the input is still open" {
     local codec line
     mkfifo feed lines
     for codec in gzip 'gzip --blocks' zstd; do
@@ -426,7 +426,7 @@ stalled() {
     [ ! -e d ]
 }
 
-@test "split gives the parts that split(1) gives" {
+@test "split writes the same parts as split(1)" {
     split -l 3000 -d -a 2 log want-
     leat read log : split -n 3000 'got-{n:02}'
     for f in want-*; do cmp "$f" "got-${f#want-}"; done
@@ -445,7 +445,7 @@ stalled() {
     [ "$(wc -l <SUMS)" = "${#files[@]}" ]
 }
 
-@test "split --size-compressed ends a part when so much has come out of its branch" {
+@test "split --size-compressed ends a part at that size of the output of its branch" {
     seq 1 2000000 >in
     for threads in 1 2 4; do
         leat --force --threads=$threads read in : split --size-compressed=300K 'p-{n:02}.gz' [ gzip -1 ]
@@ -467,7 +467,7 @@ stalled() {
     none in
 }
 
-@test "one bad part leaves none" {
+@test "one failed part leaves no parts" {
     run -3 leat read log : split -n 3000 'p-{n}' [ require --min-lines=3000 : gzip ]
     none
     run -4 leat read log : crc32 --expect=00000000 : split -n 3000 'p-{n}.gz' [ gzip ]

@@ -39,7 +39,7 @@ sees() {
     return 1
 }
 
-@test "an error shows what the user gave as one line of text" {
+@test "an error shows the words of the user as one line of text" {
     local none=$HOSTILE/none
     sees 1 read "$none"
     sees 1 read plain : write "$none"
@@ -90,7 +90,7 @@ sees() {
     sees any read "$HOSTILE" : require --match="$HOSTILE" : null
 }
 
-@test "an error about a global option or a file of leat's own is tame" {
+@test "an error about a global option or a file of leat itself is escaped" {
     local none=$HOSTILE/none
     sees 2 "--$HOSTILE" read
     sees 2 --memory="$HOSTILE" read
@@ -119,7 +119,7 @@ sees() {
     sees any "$HOSTILE" "$HOSTILE"
 }
 
-@test "leat test says which files are sound in one line each" {
+@test "leat test reports each file in one line" {
     gzip <plain >$'a\nb.gz'
     gzip <plain >"$HOSTILE.x.gz"
     run leat test $'a\nb.gz' "$HOSTILE.x.gz" "$HOSTILE.gz" "$HOSTILE/none.gz"
@@ -134,7 +134,7 @@ sees() {
     [ "$(grep -o pwn <<<"$output" | wc -l)" = 1 ]
 }
 
-@test "statistics, explanations and lines of a log are tame" {
+@test "statistics, explanations and log lines are escaped" {
     leat --stats --progress=plain read "$HOSTILE" : count -l >out 2>err
     tame err
     leat --stats=json --progress=stages read "$HOSTILE" : count -l >out 2>err
@@ -151,7 +151,7 @@ sees() {
     tame got
 }
 
-@test "explain gives text that can be given back, here and to a shell" {
+@test "the text of explain can be parsed again, by leat and by a shell" {
     leat explain read "$HOSTILE" : grep $'a\tb\'\\$' : write "$HOSTILE.out" >got
     tame got
     head -n 1 got >first

@@ -38,7 +38,7 @@ cut_by_reader() {
     leat --memory=8M read --length=1M f : exec sh -c 'head -c 1048576 >/dev/null; : >f; cat' : null
 }
 
-@test "a file that becomes shorter is an error for what moves in the kernel, too" {
+@test "a file that becomes shorter is an error for a copy in the kernel, too" {
     truncate -s 64M f
     mkfifo pipe
     { head -c 1 >/dev/null; : >f; cat >/dev/null; } <pipe &
@@ -76,7 +76,7 @@ cut_by_reader() {
     [ "$(cat n)" -eq $((65 * 1024 * 1024 - 1)) ]
 }
 
-@test "files that state a size which they do not have are read" {
+@test "files with a wrong size (proc, sysfs) are read" {
     leat read /proc/self/status : grep -c ^Name: >n
     [ "$(cat n)" = 1 ]
     [ -r /sys/kernel/mm/transparent_hugepage/enabled ] || skip 'no sysfs here'
@@ -95,7 +95,7 @@ three() {
     printf '\0\0\0\0' | dd of=bad.gz bs=1 seek=$at conv=notrunc status=none
 }
 
-@test "an error in the data names its file, and its place in it" {
+@test "an error in the data names its file and its offset in the file" {
     three
     for j in 1 4; do
         run leat -j$j read a.gz bad.gz c.gz : gunzip : null
@@ -115,7 +115,7 @@ three() {
     grep -q "bad.gz: CRC-32 mismatch.*(byte $at)" page.html
 }
 
-@test "the place of an error counts from the beginning of the file, whatever was skipped" {
+@test "the offset of an error counts from the beginning of the file, also after skipped bytes" {
     three
     run leat read --offset=1000 bad.gz : gunzip : null
     is 3
@@ -125,7 +125,7 @@ three() {
     has "(byte $at)"
 }
 
-@test "data that ends too early is an error of the file that ends" {
+@test "truncated data is an error of the file that is truncated" {
     three
     head -c 1000 a.gz >cut.gz
     run leat read a.gz cut.gz : gunzip : null
@@ -134,7 +134,7 @@ three() {
     has '(byte 1000)'
 }
 
-@test "an error in data that is of no one file names none" {
+@test "an error in data that belongs to no single file names no file" {
     three
     gzip -n <bad.gz >twice.gz
     run leat read twice.gz : gunzip : gunzip : null
@@ -159,7 +159,7 @@ three() {
     has "(byte $at)"
 }
 
-@test "an error of the system keeps its number" {
+@test "an error of a system call keeps its errno" {
     run leat --json read . : null
     is 1
     has '"errno":"EISDIR"'
@@ -171,7 +171,7 @@ three() {
     has '"errno":"ENOSPC"'
 }
 
-@test "an offset in the pipeline's text is said to be one" {
+@test "an offset in the text of the pipeline is marked as one" {
     run leat --json 'read a | nothing'
     is 2
     has '"offset_of":"text"'
@@ -223,7 +223,7 @@ empty empty one
 END
 }
 
-@test "a file that is cut is an error of decode, whatever file follows" {
+@test "a truncated file is an error of decode, whatever file follows" {
     samples
     for name in gzip.1 gzipblocks.1 zstd.1 zstdseekable20K.1 bzip2.1 lz4.1 xz.1; do
         head -c $(($(stat -c %s $name) / 2)) $name >short
@@ -236,7 +236,7 @@ END
     done
 }
 
-@test "garbage after a file is an error of decode, and a whole file is none" {
+@test "garbage after a file is an error of decode, and an intact file is not" {
     samples
     { cat gzip.1; echo garbage; } >bad
     for j in 1 4; do
@@ -248,7 +248,7 @@ END
     is 3
 }
 
-@test "decode --strict takes no file of no known format" {
+@test "decode --strict refuses a file of an unknown format" {
     samples
     for j in 1 4; do
         for file in one empty; do
@@ -280,7 +280,7 @@ END
 
 # --- a compressed file that is taken for text -----------------------------------------------------
 
-@test "a compressed file that is taken for lines of text is warned of once" {
+@test "a compressed file that is read as lines of text gets one warning" {
     log_lines 2000 | gzip -n >x.gz
     zstd -q <x.gz >y.zst
     for stages in 'grep ERROR : count -l' 'count -l' 'head -n 1 : null' 'tail -n 1 : null' \
@@ -298,7 +298,7 @@ END
     [[ $stderr == '{"type":"warning","stage":2,"name":"grep","file":"y.zst",'* ]]
 }
 
-@test "what is decoded, is no text stage's, or is asked to be quiet is not warned of" {
+@test "no warning for decoded data, for other stages, or with --quiet" {
     log_lines 2000 | gzip -n >x.gz
     for words in '-q read x.gz : count -l' 'read x.gz : gunzip : grep -c x' \
         'read x.gz : decode : head -n 1' 'read x.gz : count -c' 'read x.gz : head -c 5 : null' \
@@ -312,7 +312,7 @@ END
 
 # --- a name that tells of another format ----------------------------------------------------------
 
-@test "an output with the suffix of another format than its codec's is warned of once" {
+@test "an output whose suffix does not match its codec gets one warning" {
     log_lines 200 >log
     mkdir -p out.gz
     for words in 'gzip : write x.zst' 'gzip : write out.gz/x.tar.zst' 'zstd : gzip : write x.zst' \
@@ -334,7 +334,7 @@ END
     [ -z "$stderr" ]
 }
 
-@test "an output whose suffix is its codec's, none's, or after what is no codec is not warned of" {
+@test "no warning if the suffix matches the codec, is unknown, or there is no codec" {
     log_lines 200 >log
     mkdir -p x.zst
     for words in 'gzip : write x.gz' 'gzip : write x.tgz' 'gzip : write x.out' 'gzip : write gz' \
@@ -353,7 +353,7 @@ END
 
 # --- names of checksums ---------------------------------------------------------------------------
 
-@test "the checksum of what a decoder gives has the name that --name gives" {
+@test "the checksum line of decoded data has the name from --name" {
     log_lines 2000 >big.log
     gzip -nk big.log
     leat read big.log.gz : gunzip : tee [ sha256 --name=big.log : write big.sha256 ] : null

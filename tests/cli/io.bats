@@ -10,7 +10,7 @@ setup() {
 
 # --- read -----------------------------------------------------------------------------------------
 
-@test "read gives several files one after the other" {
+@test "read concatenates several files" {
     printf a >a
     printf b >b
     : >empty
@@ -20,7 +20,7 @@ setup() {
     [ "$(cat out2)" = acb ]
 }
 
-@test "read --offset and --length give that part" {
+@test "read --offset and --length select a range" {
     leat read --offset=1000 --length=5000 log : write part
     cmp part <(tail -c +1001 log | head -c 5000)
     leat read --offset=1000 log : write rest
@@ -36,7 +36,7 @@ setup() {
     cmp part <(tail -c +101 log | head -c 1000)
 }
 
-@test "what is read over, and many empty files, take no stack, and can be stopped" {
+@test "skipped data and many empty files need no stack and can be stopped" {
     : >e
     { printf 'read'; printf ' e%.0s' {1..50000}; printf ' log : count -l'; } >many.leat
     for threads in 1 2; do
@@ -48,13 +48,13 @@ setup() {
     done
 }
 
-@test "read beyond the end gives nothing or says so, and never hangs" {
+@test "read beyond the end is empty or an error, and never hangs" {
     run leat read --offset=100M log : write out
     [ "$status" -le 1 ]
     [ ! -s out ]
 }
 
-@test "read --offset moves over what it can, and reads over the rest" {
+@test "read --offset seeks where possible and skips the rest by reading" {
     truncate -s 4T huge 2>/dev/null || skip 'no file of that size here'
     bounded "$LEAT" read --offset=4398046510000 huge log : head -c 2000 : write end
     cmp end <(head -c 1104 /dev/zero; head -c 896 log)
@@ -84,7 +84,7 @@ setup() {
     only log dir
 }
 
-@test "read takes files without a size, as in /proc" {
+@test "read accepts files without a size, as in /proc" {
     leat read /proc/self/status : write out
     grep -q '^Pid:' out
 }
@@ -97,7 +97,7 @@ setup() {
     wait
 }
 
-@test "read on a file that another descriptor shares leaves the position after what it read" {
+@test "read leaves a shared file position after the bytes that it read" {
     exec 8<log
     leat read --length=100 - : write part <&8
     cmp part <(head -c 100 log)
@@ -133,7 +133,7 @@ setup() {
     only log out
 }
 
-@test "a new file has the mode that the umask leaves" {
+@test "a new file has the mode of the umask" {
     umask 027
     leat read log : write out
     [ "$(stat -c %a out)" = 640 ]
@@ -165,7 +165,7 @@ setup() {
     only log dir dir/target link
 }
 
-@test "write through symbolic links that point nowhere makes what they point to" {
+@test "write through dangling symbolic links creates their target" {
     mkdir dir
     ln -s dir/link one
     ln -s target dir/link
@@ -185,7 +185,7 @@ setup() {
     only a b dir dir/link dir/target log one
 }
 
-@test "a file without a name is known before anything runs" {
+@test "an empty file name is a usage error before the run" {
     run -2 leat read log : write ''
     has 'write (#2): the name of the file is empty'
     run -2 leat read '' : null
@@ -194,7 +194,7 @@ setup() {
 }
 
 # shellcheck disable=SC2094 # the same file is read and written: that is what it is about
-@test "what is read does not grow by what the pipeline adds to it" {
+@test "data appended by the pipeline itself is not read" {
     local words
     cp log want
     for job in 'write --append log' 'pass : write --append hard' 'write --append soft' \
@@ -221,7 +221,7 @@ setup() {
     cmp log want
 }
 
-@test "write --append adds to what is there" {
+@test "write --append adds to the existing content" {
     echo first >out
     leat read log : write --append out
     cmp out <(echo first; cat log)
@@ -243,7 +243,7 @@ setup() {
     same log out
 }
 
-@test "write --keep-partial keeps what there is after a failure" {
+@test "write --keep-partial keeps the partial output after a failure" {
     log_lines 50000 >big
     gzip -c big | head -c 200000 >bad.gz
     [ "$(stat -c %s bad.gz)" = 200000 ]
@@ -303,7 +303,7 @@ setup() {
     has '--report=sock'
 }
 
-@test "bytes that stay in a file are told of also when the reader of standard output has gone" {
+@test "bytes that stay in a file are reported even if the reader of standard output has gone" {
     mkfifo out
     # The reader adds to the same file, so that the run cannot cut it back.
     {
@@ -322,7 +322,7 @@ setup() {
     run -1 bash -c '"$LEAT" read log >/dev/full'
 }
 
-@test "write into a directory that is not there is an error" {
+@test "write into a missing directory is an error" {
     run -1 leat read log : write no/such/out
     has no/such
     mkdir dir
@@ -335,12 +335,12 @@ setup() {
     cmp out <(echo first; cat log)
 }
 
-@test "standard output in the middle of a file goes on there" {
+@test "standard output continues at its file position" {
     { echo first; leat read log; echo last; } >out
     cmp out <(echo first; cat log; echo last)
 }
 
-@test "standard input in the middle of a file goes on there" {
+@test "standard input continues at its file position" {
     { head -c 0; dd bs=100 count=1 status=none of=first; leat write rest; } <log
     cmp rest <(tail -c +101 log)
 }
@@ -381,7 +381,7 @@ setup() {
     [ "$(stat -c %s five)" = 5 ]
 }
 
-@test "exec gets no descriptor of ours" {
+@test "exec inherits no descriptor of leat" {
     sh -c 'ls /proc/self/fd' >want
     leat read log log : exec sh -c 'cat >/dev/null; ls /proc/self/fd' : sha256 --to=sum : write out
     cmp out want
@@ -421,13 +421,13 @@ blocking() {
     exec 7>&- 8>&-
 }
 
-@test "standard input and output may be a socket or a terminal" {
+@test "standard input and output can be a socket or a terminal" {
     needs script
     run -0 bash -c 'script -qec "\"$LEAT\" read log : count -l" /dev/null </dev/null'
     has 5000
 }
 
-@test "compressed data is not sprayed on a terminal" {
+@test "compressed data is not written to a terminal" {
     needs script
     run script -qec "$LEAT read log : gzip" /dev/null </dev/null
     is 2
@@ -550,7 +550,7 @@ evict() {
     [ "$(cached in)" -gt 3000000 ]
 }
 
-@test "--direct where there is none is one clear error" {
+@test "--direct without support is one clear error" {
     run -1 leat read --direct /proc/version : count -c
     has '--direct: /proc/version: its file system has no direct I/O'
     run -2 leat read --direct - : count -c <log
@@ -560,7 +560,7 @@ evict() {
     [ ! -s out ]
 }
 
-@test "a descriptor that was closed before does not name one of leat's own" {
+@test "a path of a closed descriptor does not name a file of leat" {
     local fd
     for fd in 5 6 7 8 9 11 12 13 14 15 16 17 18 19 20; do
         run -1 leat zero : head -c 100 : write "/dev/fd/$fd"

@@ -61,12 +61,12 @@ print("%d kills, %d came too late, %d temporaries removed" % (kills, ended, tidi
 PYTHON
 }
 
-@test "after kill -9 new files are whole or not there, and the next run leaves nothing else" {
+@test "after kill -9 new files are complete or missing, and the next run removes the rest" {
     needs python3
     killed new
 }
 
-@test "after kill -9 replaced files are the old or the new ones, and the next run leaves nothing else" {
+@test "after kill -9 replaced files are the old or the new ones, and the next run removes the rest" {
     needs python3
     killed old
 }

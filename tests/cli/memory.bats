@@ -27,7 +27,7 @@ bomb() {
     for ((i = 0; i < $1; i += 64)); do cat member.gz; done
 }
 
-@test "8 GiB of zeros from a gzip bomb, and no more than for a tenth of it" {
+@test "8 GiB of zeros from a gzip bomb need no more memory than a tenth of them" {
     bomb 832 >small.gz
     bomb 8192 >large.gz
     peak read small.gz : gunzip : count -c : write small
@@ -43,14 +43,14 @@ bomb() {
     [ "$(cat n)" = 0 ]
 }
 
-@test "10 GiB passed through, and no more than for 1 GiB" {
+@test "10 GiB need no more memory than 1 GiB" {
     peak zero : head -c 1G : pass : null
     local small=$kib
     peak zero : head -c 10G : pass : null
     [ "$kib" -le $((small + GROWTH_KIB)) ]
 }
 
-@test "a decoder has room for its window, whatever workers others take" {
+@test "a decoder has memory for its window, however many workers other stages use" {
     log_lines 5000 >log
     cat log | zstd -q -19 -c >log.zst # of unknown length: a window of 8 MiB
     for threads in 2 8 16 64; do
@@ -63,7 +63,7 @@ bomb() {
     done
 }
 
-@test "compressors fit, with as many threads as asked for" {
+@test "compressors fit in memory with the requested number of threads" {
     log_lines 200000 >log
     local _
     for _ in 1 2 3 4 5 6 7 8; do cat log; done >big
@@ -98,7 +98,7 @@ bomb() {
     [ "$kib" -le "$PEAK_KIB" ]
 }
 
-@test "an exec that gives more than anyone takes" {
+@test "an exec that writes more than is read" {
     mkfifo fifo
     exec 8<>fifo
     "$LEAT" --memory=32M exec cat /dev/zero : pass : write fifo &
@@ -121,7 +121,7 @@ bomb() {
     has 'raise --memory'
 }
 
-@test "a limit that is more than the machine has is told, and is the machine's" {
+@test "a limit above the memory of the machine is lowered with a warning" {
     run -0 --separate-stderr leat --memory=999999G --stats zero -n 1 : null
     [[ $stderr == 'leat: warning: --memory: the machine has '*' which is the limit now'* ]]
     [[ $stderr != *' of 976'* ]]
@@ -131,7 +131,7 @@ bomb() {
     [ "$output" = '' ]
 }
 
-@test "what a codec takes leaves room for the lines before it" {
+@test "the memory of a codec leaves room for the lines before it" {
     awk 'BEGIN { for (i = 0; i < 5000; i++) printf "%0*d\n", 3900 + i * 37 % 400, i }' >lines
     local m
     for m in 64489984 64520000 64600000; do
@@ -141,7 +141,7 @@ bomb() {
     is 0
 }
 
-@test "a line that memory does not allow is an error, not a wait without end" {
+@test "a line too long for the memory limit is an error, not an endless wait" {
     awk 'BEGIN { for (i = 0; i < 40; i++) printf "%0*d\n", 100000 + i * 7000, i }' >lines
     local t
     for t in 1 2 8; do

@@ -42,7 +42,7 @@ each_threads() {
     same log out
 }
 
-@test "standard streams that are closed do not become files of ours" {
+@test "closed standard streams do not become files of leat" {
     each_threads 6 '"$LEAT" $THREADS read log : exec sh -c "echo noise >&2; exit 1" : write --force out 2>&-'
     [ ! -e out ]
 }
@@ -53,19 +53,19 @@ each_threads() {
     each_threads 0 '"$LEAT" $THREADS zero : exec true'
 }
 
-@test "exec that closes its input and goes on writing" {
+@test "exec that closes its input and continues to write" {
     each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "exec <&-; cat log" : write --force out'
     same log out
 }
 
-@test "exec that closes its output and goes on reading" {
+@test "exec that closes its output and continues to read" {
     each_threads 0 '"$LEAT" $THREADS read log : exec sh -c "exec >&-; cat >copy" : write --force out'
     [ ! -s out ]
     same log copy
 }
 
 # The failure comes when the child has no pipe of ours any more, or has had all its input.
-@test "exec that has had all it wants, in a pipeline that fails" {
+@test "exec that has read enough, in a pipeline that fails" {
     each_threads 6 '"$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; exit 3" ] : exec sh -c "exec <&- >&-; exec sleep 1000" : write out'
     each_threads 6 'rm -f eof; "$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; until test -e eof; do :; done; exit 3" ] : exec sh -c "cat >/dev/null; : >eof; exec sleep 1000" : write out'
     has 'exec (#3): sh exited with status 3'
@@ -97,7 +97,7 @@ each_threads() {
     each_threads 0 '"$LEAT" $THREADS read empty : gzip : gunzip : grep x : exec cat : sha256 --to=- : null'
 }
 
-@test "an output that is unread and then closed" {
+@test "an output that is not read and then closed" {
     mkfifo fifo
     exec 8<>fifo
     "$LEAT" zero : gzip -1 : write fifo 2>err 8>&- &
@@ -153,7 +153,7 @@ ended_by_term() {
     only log log.gz never got err
 }
 
-@test "a list or dictionary that never comes does not keep a job from its time limit" {
+@test "a list or dictionary that never arrives does not delay the timeout" {
     local threads
     mkfifo never
     for threads in 1 2; do
@@ -163,7 +163,7 @@ ended_by_term() {
     [ ! -e out ]
 }
 
-@test "a list or dictionary that comes slowly is taken whole" {
+@test "a list or dictionary that arrives slowly is read completely" {
     local threads pid
     head -c 200000 log >dict
     sha256sum log >sum
@@ -275,7 +275,7 @@ stalled() {
 }
 
 # It was produced before the error, and the reader may only be slow.
-@test "an output after the stage that failed gets all that came before the error" {
+@test "an output downstream of the failed stage gets all data before the error" {
     local threads pid code
     mkfifo slow
     { gzip -1 <log; echo junk; } >bad.gz
@@ -291,7 +291,7 @@ stalled() {
     done
 }
 
-@test "a command that has all it wants ends the stages before it while a source is idle" {
+@test "a command that has read enough ends the stages upstream while a source is idle" {
     idle
     each_threads 0 '"$LEAT" $THREADS read idle : exec true 9>&-'
     each_threads 0 '"$LEAT" $THREADS read idle : exec true : write --force out 9>&-'
@@ -305,12 +305,12 @@ stalled() {
     each_threads 141 '"$LEAT" $THREADS exec sleep 1000 9>&- | true; exit ${PIPESTATUS[0]}'
 }
 
-@test "what a failing command wrote before is not lost" {
+@test "the output of a command before its failure is not lost" {
     each_threads 6 '"$LEAT" $THREADS exec sh -c "cat log; (exec 1>&-; :) & exec sh -c \"exit 3\"" >out'
     same log out
 }
 
-@test "memory that never comes is not waited for until an alarm rings" {
+@test "a wait for impossible memory fails without waiting for an alarm" {
     local stage
     for stage in 'limit --time=1d' 'timeout 1d' 'flush --time=1d'; do
         each_threads 7 "\"\$LEAT\" \$THREADS --memory=4M zero -n 600K : $stage : grep 1 : gzip -6 : null"
@@ -320,6 +320,6 @@ stalled() {
     each_threads 7 'head -c 600K /dev/zero | "$LEAT" $THREADS --memory=4M flush --time=1d : grep 1 : gzip -6 : null'
 }
 
-@test "memory that never comes is waited for while a source is idle, and no longer" {
+@test "a wait for impossible memory lasts while a source is idle, and no longer" {
     each_threads 7 'sleep 0.2 | "$LEAT" $THREADS --memory=4M concat [ zero -n 600K ] [ read ] : grep 1 : gzip -6 : null'
 }

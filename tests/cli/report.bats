@@ -51,7 +51,7 @@ print(re.sub(r"\s+", " ", "".join(page.text)))
 PY
 }
 
-@test "the report of a job that went well" {
+@test "the report of a successful job" {
     needs python3
     leat --report=r.html read log : tee [ sha256 : null ] [ exec cat : null ] : gzip : write out.gz
     gzip -dc out.gz | cmp - log
@@ -106,7 +106,7 @@ PY
     has 'stopped by SIGTERM'
 }
 
-@test "names that are made to break a page do not" {
+@test "hostile names do not break the page" {
     needs python3
     local name=$'<script>alert(1)<\x2fscript>&"\'\xff\x1b[31m\n.log'
     name=${name//\//}
@@ -131,7 +131,7 @@ PY
     [ -c /dev/null ]
 }
 
-@test "a report or trace that cannot be written is known before the job begins" {
+@test "a report or trace that cannot be written is an error before the job begins" {
     mkdir dir
     for option in --report --trace; do
         run -1 leat $option=no/such/r read log : write out
@@ -147,7 +147,7 @@ PY
     only dir log
 }
 
-@test "a report or trace for a FIFO that nobody reads is an error, and the job is done" {
+@test "a report or trace for a FIFO without a reader is an error, and the outputs stay" {
     mkfifo pipe
     for option in --report --trace; do
         run -1 leat --force $option=pipe read log : write out
@@ -162,7 +162,7 @@ PY
     only log out pipe
 }
 
-@test "a report or trace does not replace what another process has made meanwhile" {
+@test "a report or trace does not replace a file that another process created meanwhile" {
     for force in '' --force; do
         for option in --report --trace; do
             run -1 leat $force $option=out read log : exec sh -c 'cat >out' : null
@@ -234,7 +234,7 @@ PY
     grep -q '"event":"finished"' in
 }
 
-@test "a side output does not take the place of an input" {
+@test "a side output does not replace an input" {
     cp log in
     run -2 leat --force read in : count --to=in : null
     has 'in: is the file of count, too'
@@ -248,7 +248,7 @@ PY
     same log in
 }
 
-@test "files about a run are not one file, whatever the names" {
+@test "two files about a run cannot be the same file, whatever the names" {
     mkdir dir
     ln -s ../r dir/link
     run -2 leat --force --report=r --trace=./dir/../r read log : write out
@@ -261,7 +261,7 @@ PY
     only dir dir/link log
 }
 
-@test "a report or trace with the longest name that the file system takes" {
+@test "a report or trace with the longest name that the file system allows" {
     local longest
     longest=$(printf 'r%.0s' {1..255})
     for option in --report --trace; do
@@ -275,7 +275,7 @@ PY
     done
 }
 
-@test "a report or trace goes through symbolic links, also to what is not there yet" {
+@test "a report or trace follows symbolic links, also to a missing file" {
     mkdir dir
     for option in --report --trace; do
         ln -s dir/link r
@@ -298,7 +298,7 @@ PY
     only dir log r
 }
 
-@test "a report that is replaced keeps its mode, and its directory may be renamed meanwhile" {
+@test "a replaced report keeps its mode, and its directory can be renamed meanwhile" {
     mkdir dir
     for option in --report --trace; do
         leat $option=dir/r read log : null

@@ -9,7 +9,7 @@ setup() {
     gzip -k log
 }
 
-@test "the main job gives what the shell pipeline gives" {
+@test "the main job writes the same as the shell pipeline" {
     needs zstd
     run -0 leat read log.gz : gunzip : grep -v DEBUG : zstd -3 : write out.zst
     [ -z "$output" ]
@@ -22,7 +22,7 @@ setup() {
     gzip -dc out.gz | cmp - <(grep -v DEBUG log)
 }
 
-@test "every number of threads gives the same bytes" {
+@test "the output is the same with every number of threads" {
     local threads
     for threads in 1 2 3 8; do
         run -0 leat --threads="$threads" read log.gz : gunzip : grep INFO : gzip -6 : write "$threads.gz"
@@ -33,7 +33,7 @@ setup() {
     gzip -dc 1.gz | cmp - <(grep INFO log)
 }
 
-@test "standard input and output are the ends when none are named" {
+@test "standard input and output are the default ends" {
     leat gzip <log >a.gz
     gzip -t a.gz
     leat gunzip <a.gz | cmp - log
@@ -46,7 +46,7 @@ setup() {
     same log.out <(grep -v DEBUG log)
 }
 
-@test "a usage error is status 2 and names what was meant" {
+@test "a usage error is status 2 and suggests the right name" {
     run -2 leat read log.gz : gunzp : null
     has gunzp
     has gunzip
@@ -102,7 +102,7 @@ setup() {
     exec 9>&-
 }
 
-@test "the reader that goes away is status 141 and quiet" {
+@test "a reader that goes away is status 141 without a message" {
     run bash -c '"$LEAT" zero : pass 2>err | head -c 1 >/dev/null; exit "${PIPESTATUS[0]}"'
     is 141
     [ ! -s err ]
@@ -142,7 +142,7 @@ setup() {
     done
 }
 
-@test "explain prints a pipeline that parses to itself and moves nothing" {
+@test "explain prints a pipeline that parses to itself, and moves no data" {
     run -0 leat explain read missing : gunzip : grep -v 'a b' : write out
     has "grep -v 'a b'"
     [ ! -e out ]

@@ -59,7 +59,7 @@ aborted() {
     aborted HUP 129
 }
 
-@test "any signal that ends a process removes what was not committed" {
+@test "any signal that ends a process removes the uncommitted outputs" {
     local number name
     for name in QUIT ALRM USR2 XCPU VTALRM PROF IO PWR; do
         (cd work && ulimit -c 0 && exec env --default-signal="$name" "$LEAT" \
@@ -103,7 +103,7 @@ writes_in() {
     done
 }
 
-@test "a signal after the directory was renamed leaves nothing there" {
+@test "a signal after the directory was renamed leaves no files there" {
     for absent in '' tmpfile; do
         [ -z "$absent" ] || ! sanitized || continue
         rm -rf work moved
@@ -177,7 +177,7 @@ three_temporaries() {
     exec 8>&-
 }
 
-@test "two signals are as one" {
+@test "two signals end a run like one" {
     start read ../feed : gzip : write result
     wait_for settled "$pid"
     kill -INT "$pid"
@@ -186,7 +186,7 @@ three_temporaries() {
     [ -z "$(ls -A work)" ]
 }
 
-@test "two signals do not leave behind a child that is deaf to them, or a temporary" {
+@test "two signals leave no child process that ignores them, and no temporary" {
     start read ../feed : tee [ write result ] : exec sh -c 'trap "" TERM HUP; echo $$ >../pid; while :; do read -r line || exec sleep 1000; done'
     wait_for test -s pid
     wait_for settled "$pid"
@@ -197,7 +197,7 @@ three_temporaries() {
     [ -z "$(ls -A work)" ]
 }
 
-@test "a signal to the whole group ends it as the signal would, whoever is told first" {
+@test "a signal to the process group ends leat by the signal, in any order of delivery" {
     for _ in 1 2 3 4 5; do
         rm -f pid
         (cd work && exec setsid env --default-signal=INT "$LEAT" read ../feed : \
@@ -213,7 +213,7 @@ three_temporaries() {
     done
 }
 
-@test "what nohup has ignored is ignored by a child, too, and nothing else" {
+@test "a child process ignores the signals that nohup ignores, and no others" {
     ignored() {
         (trap '' "$1" PIPE XFSZ; exec "$LEAT" exec grep SigIgn /proc/self/status) |
             (read -r _ mask; echo $((0x$mask & 0x7fffffff)))
@@ -223,7 +223,7 @@ three_temporaries() {
     [ "$(ignored CHLD)" = 0 ]
 }
 
-@test "SIGUSR1 prints one status line and goes on" {
+@test "SIGUSR1 prints one status line, and the run continues" {
     start read ../feed : gzip : write result
     wait_for settled "$pid"
     [ ! -s err ]
@@ -253,7 +253,7 @@ full() {
     dd if=/dev/zero of=full bs=4096 oflag=nonblock 2>/dev/null || true
 }
 
-@test "a run whose standard error nobody reads is ended by SIGTERM and by its time limit" {
+@test "SIGTERM and the timeout end a run whose standard error is not read" {
     full
     for options in --log=json --progress=json "--threads=1 --log=json --json"; do
         # shellcheck disable=SC2086
@@ -271,7 +271,7 @@ full() {
     done
 }
 
-@test "a log that is read slowly has every event" {
+@test "a log with a slow reader has every event" {
     # shellcheck disable=SC2016
     run -0 bash -c 'set -o pipefail; "$LEAT" --log=json read log : split -n 10 work/p-{n} 2>&1 | sort >events'
     [ "$(grep -c '"event":"committed"' events)" = 300 ]
@@ -428,7 +428,7 @@ taken_back() {
     nothing_new
 }
 
-@test "SIGTERM, a time limit or a reader that leaves takes back outputs while standard output is full" {
+@test "SIGTERM, a timeout or a reader that leaves reverts the outputs while standard output is full" {
     needs python3
     late_jobs taken_back -15 SIGTERM
     late_jobs taken_back 124 wait --timeout=500ms
@@ -449,7 +449,7 @@ delivered() {
     esac
 }
 
-@test "a side output that has waited for a full standard output is whole" {
+@test "a side output that has waited for a full standard output is complete" {
     needs python3
     late_jobs delivered
 }

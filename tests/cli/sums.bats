@@ -52,28 +52,28 @@ each_form() {
     done
 }
 
-@test "md5: a list says what it says to md5sum" {
+@test "md5: a list has the same result as with md5sum" {
     each_form md5sum md5 MD5
 }
 
-@test "sha1: a list says what it says to sha1sum" {
+@test "sha1: a list has the same result as with sha1sum" {
     each_form sha1sum sha1 SHA1
 }
 
-@test "sha256: a list says what it says to sha256sum" {
+@test "sha256: a list has the same result as with sha256sum" {
     each_form sha256sum sha256 SHA256
 }
 
-@test "sha512: a list says what it says to sha512sum" {
+@test "sha512: a list has the same result as with sha512sum" {
     each_form sha512sum sha512 SHA512
 }
 
-@test "blake2b: a list says what it says to b2sum" {
+@test "blake2b: a list has the same result as with b2sum" {
     each_form b2sum blake2b BLAKE2b
 }
 
 # shellcheck disable=SC1003 # backslashes are meant
-@test "names that are escaped are those that the tool wrote" {
+@test "escaped names match those that the tool wrote" {
     tool=sha256sum stage=sha256
     for name in 'a b' ' a' '*a' $'a\nb' $'a\rb' 'a\b' 'a\nb' $'\\\n' '(a) = b' 'SHA256 (a) = b' $'a\r' '#a' '\a'; do
         printf '%s' "$name" >"$name"
@@ -116,7 +116,7 @@ each_form() {
     run -0 leat read dir/f : sha256 --check=shorter : null
 }
 
-@test "the lines of openssl dgst are known" {
+@test "the lines of openssl dgst are recognised" {
     command -v openssl >/dev/null || skip 'no openssl'
     printf 'abc' >x
     : >y
@@ -134,7 +134,7 @@ each_form() {
     leat read x : sha256 --check=list : null
 }
 
-@test "a list that is of what a compressed file holds says so" {
+@test "a list of decompressed content is recognised, and the message suggests decode" {
     mkdir dir
     printf 'abc' >dir/x.log
     gzip -nk dir/x.log

@@ -13,7 +13,7 @@ setup() {
     head -c 5000 log.gz >cut.gz
 }
 
-@test "a sound file is OK" {
+@test "an intact file is OK" {
     run -0 --separate-stderr leat test log.gz
     [ "$output" = 'log.gz: OK' ]
     [ -z "$stderr" ]
@@ -21,7 +21,7 @@ setup() {
     [ -z "$output" ]
 }
 
-@test "one file that is not sound gives its own status" {
+@test "a single damaged file sets the status of its error" {
     run -3 --separate-stderr leat test cut.gz
     [ -z "$output" ]
     [ "$stderr" = 'cut.gz: unexpected end of input in deflate data (byte 5000)' ]
@@ -35,7 +35,7 @@ setup() {
     run -3 leat test empty.gz
 }
 
-@test "of several files each has its line, in order, and the status is 8" {
+@test "several files have one line each, in order, and the status is 8" {
     local threads
     for threads in 1 2 8; do
         run -8 leat -j "$threads" test log.zst cut.gz log.gz nowhere.gz log.zz
@@ -54,7 +54,7 @@ setup() {
     [ "$output" = "$(printf '%s.gz: OK\n' {1..200})" ]
 }
 
-@test "every format is known" {
+@test "every format is recognised" {
     local stage
     for stage in gzip zstd xz lzma lzip bzip2 lz4 brotli compress zlib deflate; do
         leat stages | grep -q "^$stage " || continue
@@ -69,7 +69,7 @@ setup() {
     done
 }
 
-@test "one layer is looked at, or all" {
+@test "one layer is decoded, or all with --all" {
     leat read cut.gz : zstd : write cut.gz.zst
     run -0 leat test cut.gz.zst log.gz.zst
     run -3 leat test --all cut.gz.zst
@@ -94,17 +94,17 @@ setup() {
     has 'leat test FILE'
 }
 
-@test "an option that would do nothing is refused" {
+@test "an option that would have no effect is refused" {
     local option
     for option in --sums=s --stats --report=r --trace=t --log=json:l; do
         run -2 leat test "$option" log.gz
-        [ "$output" = "leat: leat test has no ${option%%=*}" ]
+        [ "$output" = "leat: leat test has no option ${option%%=*}" ]
         [ ! -e "${option#*[=:]}" ]
     done
     run -0 leat test --timeout=1h --progress=none log.gz log.zst
 }
 
-@test "what needs more than its share of memory is tested alone" {
+@test "a file that needs more than its share of memory is tested alone" {
     needs zstd
     head -c 3000000 /dev/zero | zstd -q --ultra -22 --long=24 --no-content-size >wide.zst
     run -0 leat -j 2 --memory=24M test wide.zst log.gz
@@ -119,7 +119,7 @@ lets_go() {
 }
 
 # A FIFO has other data when it is opened again: that is how a second round is seen.
-@test "files that are tested side by side have a share of the memory each" {
+@test "files that are tested in parallel share the memory" {
     local status=0
     needs zstd
     head -c 3000000 /dev/zero | zstd -q --ultra -22 --long=24 --no-content-size >wide.zst
@@ -139,7 +139,7 @@ lets_go() {
     [ "$(cat out)" = $'wide: unexpected end of input in deflate data (byte 5000)\nother: OK' ]
 }
 
-@test "a reader that goes away ends it quietly" {
+@test "a reader that goes away ends it without a message" {
     run -0 --separate-stderr bash -c '"$LEAT" test log.gz log.zst | true'
     [ -z "$stderr" ]
 }

@@ -3,7 +3,7 @@
 
 load common
 
-@test "grep gives what GNU grep gives, with any number of threads" {
+@test "grep writes the same as GNU grep, with any number of threads" {
     log_lines 50000 >log
     for options in '-v DEBUG' '-c WARN' '-n worker-1[02]' '-i -w error' '-E id=[0-9]*7|took.9' \
         '-o worker-[0-9]*' '-m 100 INFO' '-x -F nothing'; do
@@ -17,13 +17,13 @@ load common
     done
 }
 
-@test "grep that selects nothing is success, and its output is there and empty" {
+@test "grep that selects nothing succeeds, and its output exists and is empty" {
     log_lines 100 | leat grep nothing : write out
     [ -e out ]
     [ ! -s out ]
 }
 
-@test "a pattern that cannot be used is a usage error that names the stage" {
+@test "an invalid pattern is a usage error that names the stage" {
     run leat read none : grep '\(a' : write out
     is 2
     has 'grep (#2)'
@@ -37,7 +37,7 @@ load common
     [ "$output" = $'y\ny' ]
 }
 
-@test "head and tail read files and know old options" {
+@test "head and tail read files and accept the old options" {
     log_lines 100 >log
     leat read log : head -5 >got
     head -n 5 log | cmp - got
@@ -47,7 +47,7 @@ load common
     head -n -90 log | tail -n +3 | cmp - got
 }
 
-@test "count gives what wc gives for a pipe" {
+@test "count prints the same as wc for a pipe" {
     log_lines 1000 >log
     for options in '' -l -w -c -m -L -lw -clmwL; do
         # shellcheck disable=SC2002,SC2086
@@ -58,7 +58,7 @@ load common
     done
 }
 
-@test "the digests are those of the standard tools, and they can check them" {
+@test "the digests equal those of the standard tools, which can check the lists" {
     log_lines 1000 >log
     for pair in md5:md5sum sha1:sha1sum sha256:sha256sum sha512:sha512sum blake2b:b2sum; do
         leat read log : "${pair%:*}" >got
@@ -69,7 +69,7 @@ load common
     done
 }
 
-@test "digest and count in passing: both files and the output appear together" {
+@test "digest and count in one pass: both files and the output appear together" {
     log_lines 1000 >log
     leat read log : sha256 --to=sum : count -l --to=n : write out
     cmp out log
@@ -77,7 +77,7 @@ load common
     [ "$(cat n)" = 1000 ]
 }
 
-@test "another digest than expected is status 4, and no output appears" {
+@test "an unexpected digest is status 4, and no output appears" {
     log_lines 1000 >log
     sum=$(sha256sum <log)
     leat read log : sha256 --expect="${sum%% *}" : write good
@@ -91,7 +91,7 @@ load common
     [ ! -e n ]
 }
 
-@test "--record-max counts a line that comes at once as one that comes in pieces" {
+@test "--record-max treats a line in one chunk like a line in several" {
     local line=123456789012345678901234567890 cut
     printf 'ab\n%s\nc\n' "$line" >lines
     for cut in 64K 7 1; do
@@ -106,7 +106,7 @@ load common
     done
 }
 
-@test "a record as long as the limit is none that is too long" {
+@test "a record exactly as long as the limit is accepted" {
     head -c 4194304 /dev/zero | tr '\0' x >longest
     echo >>longest
     for threads in 1 4; do

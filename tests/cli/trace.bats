@@ -8,7 +8,7 @@ setup() {
     log_lines 20000 >log
 }
 
-@test "a trace is what Perfetto reads: runs on tracks with names, buffers as counters" {
+@test "a trace has the format of Perfetto: runs on named tracks, buffers as counters" {
     needs jq
     leat --trace=t.json read log : tee [ sha256 : null ] : gzip : write out.gz
     jq -e '.otherData.producer == "leat" and .otherData.dropped == 0' t.json
@@ -26,13 +26,13 @@ setup() {
         length > 0' t.json
 }
 
-@test "a trace tells how often there was no room, and when there was again" {
+@test "a trace shows how often a buffer was full, and when it had room again" {
     needs jq
     leat --seed=1 --trace=t.json read log : gzip : exec cat : null
     jq -e '[.traceEvents[] | select(.ph == "i").name] | unique - ["full", "drained"] == []' t.json
 }
 
-@test "a trace is bounded, keeps the beginning and the end, and says what it leaves out" {
+@test "a trace is bounded, keeps the beginning and the end, and reports the dropped events" {
     needs jq
     run -0 leat --trace=t.json --log=json:ev --chunk=16 read log : gzip : null
     has 'are left out'
@@ -47,7 +47,7 @@ setup() {
         .traceEvents[$gap + 1:] | all(.ts + (.dur // 0) >= $at)' t.json
 }
 
-@test "a trace comes with a failure, and replaces nothing but a trace" {
+@test "a trace is written after a failure, and replaces only a trace" {
     needs jq
     run -3 leat --trace=t.json read log : gunzip : null
     jq -e '.traceEvents | length > 0' t.json
@@ -57,7 +57,7 @@ setup() {
     [ "$(cat t.json)" = precious ]
 }
 
-@test "the log has the life of each stage in order" {
+@test "the log has the events of each stage in order" {
     needs jq
     leat --log=json read log : gzip : write out.gz 2>events
     jq -es 'all(.type == "event" and (.time | test("^2.*T.*[.][0-9]{3}Z$")))' events
@@ -68,7 +68,7 @@ setup() {
         and .[-1].ok == true' events
 }
 
-@test "the log of a failure has its cause, and what was taken back; a file is appended to" {
+@test "the log of a failure has its cause and the reverted outputs; a log file is appended to" {
     needs jq
     run -3 leat --log=json:events read log : gunzip : write out
     jq -es 'map(select(.event == "failed")) | length == 1 and .[0].stage == 2 and .[0].code == "ECORRUPT"' events
@@ -83,7 +83,7 @@ setup() {
     run -2 leat --log=json: read log : null
 }
 
-@test "explain draws branches and inputs as lines" {
+@test "explain draws branches and inputs with line characters" {
     run -0 leat explain concat [ read a : gunzip ] [ read b : tee [ sha256 : null ] ] : exec sort : tee [ count -l : null ] \
         [ head : tee [ null ] : null ] : write out
     [ "${output#*graph:}" = '
