@@ -52,7 +52,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     }
     r = leat_stage_open(s);
     if (r < 0) {
-        leat_pipeline_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
+        leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
         return r;
     }
     s->info->open_bytes = s->charged;
@@ -131,12 +131,12 @@ static int open_sides(struct leat_pipeline *p)
             continue;
         r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
         if (r < 0) {
-            leat_pipeline_report(p, NULL, &s->failure);
+            leat_outcome_report(p, NULL, &s->failure);
             return r;
         }
     }
     if (leat_sums_open(p->sums) < 0) {
-        leat_pipeline_report(p, NULL, leat_sums_error(p->sums));
+        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
         return leat_sums_error(p->sums)->code;
     }
     return 0;
@@ -155,7 +155,7 @@ static int open_spills(struct leat_pipeline *p)
             if (r < 0) {
                 r = leat_fail_errno(s, -r, "cannot make a temporary file in %s",
                                     leat_spill_dir(spill));
-                leat_pipeline_report(p, NULL, &s->failure);
+                leat_outcome_report(p, NULL, &s->failure);
                 return r;
             }
         }
@@ -185,7 +185,7 @@ static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool 
 static int read_files(struct leat_pipeline *p)
 {
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
-    for (size_t i = 0; i < p->n_infos && !leat_pipeline_aborted(p); i++) {
+    for (size_t i = 0; i < p->n_infos && !leat_outcome_aborted(p); i++) {
         struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
         int fd = -1, r = s ? leat_small_files_read(s, &fd) : 0;
 
@@ -193,11 +193,11 @@ static int read_files(struct leat_pipeline *p)
         if (r == LEAT_WAIT)
             r = wait_for(p, s, fd, false);
         if (r < 0)
-            leat_pipeline_report(p, NULL, &s->failure);
+            leat_outcome_report(p, NULL, &s->failure);
         if (r != 0)
             return r;
     }
-    return leat_pipeline_aborted(p) ? LEAT_ECANCELLED : 0;
+    return leat_outcome_aborted(p) ? LEAT_ECANCELLED : 0;
 }
 
 static bool phase_open(struct leat_pipeline *p)
@@ -216,16 +216,16 @@ static bool phase_open(struct leat_pipeline *p)
         r = open_spills(p);
     if (r == 0)
         r = open_sides(p);
-    if (r == 0 && !leat_pipeline_aborted(p))
+    if (r == 0 && !leat_outcome_aborted(p))
         r = open_stages(p, TURN_LAST);
-    if (r < 0 || leat_pipeline_aborted(p)) {
-        atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+    if (r < 0 || leat_outcome_aborted(p)) {
+        atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
         return true;
     }
-    atomic_store(&p->live, count_running(p));
-    atomic_store(&p->phase, LEAT_PHASE_RUN);
+    atomic_store(&p->outcome.live, count_running(p));
+    atomic_store(&p->outcome.phase, LEAT_PHASE_RUN);
     leat_tell_stage(p, LEAT_EVENT_STARTED, NULL, NULL);
-    leat_pipeline_wake_all(p);
+    leat_outcome_wake_all(p);
     return false;
 }
 
@@ -248,7 +248,7 @@ static int failed_commit(struct leat_pipeline *p, struct leat_stage *s, int code
 {
     if (!s->failure.code)
         leat_fail(s, code, "%s", leat_strerror(code));
-    leat_pipeline_report(p, NULL, &s->failure);
+    leat_outcome_report(p, NULL, &s->failure);
     return code;
 }
 
@@ -268,7 +268,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
         int r = s && is_wanted(s) ? side_fn(s, &p->infos[i].side) : 0;
 
         if (r < 0) {
-            leat_pipeline_report(p, NULL, &s->failure);
+            leat_outcome_report(p, NULL, &s->failure);
             return r;
         }
     }
@@ -290,15 +290,10 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
         }
     }
     if (sums_fn(p->sums) < 0) {
-        leat_pipeline_report(p, NULL, leat_sums_error(p->sums));
+        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
         return leat_sums_error(p->sums)->code;
     }
     return 0;
-}
-
-static int prepare_stage(struct leat_stage *s)
-{
-    return leat_pipeline_prepare(s->pipeline, s);
 }
 
 /* A detached branch may fail until the last of its outputs is prepared. */
@@ -327,13 +322,13 @@ static int prepare_side(struct leat_stage *s, struct leat_side_output *side)
 
     if (r == 0 || !s->info->detached)
         return r;
-    leat_pipeline_report(s->pipeline, s->info, &s->failure);
+    leat_outcome_report(s->pipeline, s->info, &s->failure);
     return 0;
 }
 
 static int prepare_all(struct leat_pipeline *p)
 {
-    int r = for_each_commit(p, prepare_stage, prepare_side, no_sums);
+    int r = for_each_commit(p, leat_stage_prepare, prepare_side, no_sums);
 
     return r < 0 ? r : for_each_commit(p, keep_sum, no_side, leat_sums_prepare);
 }
@@ -411,9 +406,9 @@ static bool begin_commit(struct leat_pipeline *p)
     bool late = next_late(p, &file) != NULL, good;
 
     pthread_mutex_lock(&p->lock);
-    good = !p->error.code && !leat_pipeline_aborted(p);
-    p->committing = good;
-    p->settled = good && !late;
+    good = !p->outcome.error.code && !leat_outcome_aborted(p);
+    p->outcome.committing = good;
+    p->outcome.settled = good && !late;
     pthread_mutex_unlock(&p->lock);
     return good;
 }
@@ -424,8 +419,8 @@ static bool settle(struct leat_pipeline *p)
     bool good;
 
     pthread_mutex_lock(&p->lock);
-    p->settled = p->settled || !leat_pipeline_aborted(p);
-    good = p->settled;
+    p->outcome.settled = p->outcome.settled || !leat_outcome_aborted(p);
+    good = p->outcome.settled;
     pthread_mutex_unlock(&p->lock);
     return good;
 }
@@ -439,13 +434,13 @@ static int deliver_all(struct leat_pipeline *p)
 
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
     while (r == 0 && (s = next_late(p, &f))) {
-        if (leat_pipeline_aborted(p))
+        if (leat_outcome_aborted(p))
             return LEAT_ECANCELLED;
         r = leat_outfile_deliver(s, f);
         if (r == LEAT_WAIT)
             r = wait_for(p, s, leat_outfile_fd(f)->fd, true);
         if (r < 0)
-            leat_pipeline_report(p, NULL, &s->failure);
+            leat_outcome_report(p, NULL, &s->failure);
     }
     return r;
 }
@@ -453,38 +448,38 @@ static int deliver_all(struct leat_pipeline *p)
 /* The others have their outputs; that a branch has not is told all the same. */
 static void report_detached(struct leat_pipeline *p)
 {
-    struct leat_error error = p->detached;
+    struct leat_error error = p->outcome.detached;
 
     if (!error.code)
         return;
     error.code = LEAT_EBATCH;
-    leat_pipeline_report(p, NULL, &error);
+    leat_outcome_report(p, NULL, &error);
 }
 
 static void end_finish(struct leat_pipeline *p)
 {
     report_detached(p);
-    atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+    atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
 }
 
 static bool phase_finish(struct leat_pipeline *p)
 {
     bool good;
 
-    leat_assert(atomic_load(&p->live) == 0);
-    atomic_store(&p->finishing, true);
+    leat_assert(atomic_load(&p->outcome.live) == 0);
+    atomic_store(&p->outcome.finishing, true);
     pthread_mutex_lock(&p->lock);
-    good = !p->error.code && !leat_pipeline_aborted(p);
+    good = !p->outcome.error.code && !leat_outcome_aborted(p);
     pthread_mutex_unlock(&p->lock);
     if (!good) {
-        atomic_store(&p->phase, LEAT_PHASE_CLOSE);
+        atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
     } else if (prepare_all(p) < 0 || !begin_commit(p)) {
         end_finish(p);
     } else if (commit_all(p) < 0) {
         revert_all(p);
         end_finish(p);
     } else {
-        atomic_store(&p->phase, LEAT_PHASE_DELIVER);
+        atomic_store(&p->outcome.phase, LEAT_PHASE_DELIVER);
     }
     return true;
 }
@@ -523,7 +518,7 @@ static void phase_close(struct leat_pipeline *p)
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_close(p->infos[i].side.file);
     leat_sums_close(p->sums);
-    atomic_store(&p->phase, LEAT_PHASE_DONE);
+    atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);
     uv_async_send(&p->on.async);
 }
 
@@ -532,13 +527,13 @@ bool leat_conductor_run(struct leat_actor *actor)
     struct leat_pipeline *p =
         (struct leat_pipeline *)((char *)actor - offsetof(struct leat_pipeline, conductor));
 
-    switch (atomic_load(&p->phase)) {
+    switch (atomic_load(&p->outcome.phase)) {
     case LEAT_PHASE_OPEN:
         return phase_open(p);
     case LEAT_PHASE_RUN:
-        if (atomic_load(&p->live) > 0)
+        if (atomic_load(&p->outcome.live) > 0)
             return false;
-        atomic_store(&p->phase, LEAT_PHASE_FINISH);
+        atomic_store(&p->outcome.phase, LEAT_PHASE_FINISH);
         return true;
     case LEAT_PHASE_FINISH:
         return phase_finish(p);

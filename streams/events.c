@@ -6,7 +6,7 @@
 
 int leat_pipeline_watch(struct leat_pipeline *p, unsigned kinds, leat_event_cb told, void *arg)
 {
-    if (!p || atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+    if (!p || atomic_load(&p->outcome.phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     p->watcher = (struct leat_watcher){.kinds = told ? kinds : 0, .told = told, .arg = arg};
     return 0;
@@ -28,7 +28,7 @@ void leat_tell_stage(struct leat_pipeline *p, unsigned kind, const struct leat_s
         return;
     e.at_ns = since_start(p, leat_clock_now(&p->executor.clock));
     if (info)
-        e.stage = leat_graph_index(p, info);
+        e.stage = info->index;
     p->watcher.told(&e, p->watcher.arg);
 }
 
@@ -43,7 +43,7 @@ void leat_tell_run(const struct leat_segment *seg, uint64_t from, uint64_t to)
     e.segment = seg->number;
     e.lane = seg->lane;
     if (info && !info->hidden)
-        e.stage = leat_graph_index(p, info);
+        e.stage = info->index;
     p->watcher.told(&e, p->watcher.arg);
 }
 

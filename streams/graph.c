@@ -133,10 +133,22 @@ static void count_unread(struct leat_segment *seg)
         seg->join->lanes[k]->unread = leat_unread_of(seg->slots[0].info);
 }
 
+/* The stages that show, in order. */
+static void number_stages(struct leat_pipeline *p)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < p->n_infos; i++) {
+        p->infos[i].index = shown;
+        shown += !p->infos[i].hidden;
+    }
+}
+
 int leat_graph_build(struct leat_pipeline *p)
 {
     struct graph g = {.p = p};
 
+    number_stages(p);
     for (size_t i = 0; i < p->n_segments; i++)
         if (p->segments[i]->outlet != LEAT_OUTLET_LANE)
             add_segment(&g, p->segments[i]);
@@ -152,78 +164,4 @@ int leat_graph_build(struct leat_pipeline *p)
     p->links = g.v;
     p->n_links = g.n;
     return g.failed ? LEAT_ENOMEM : 0;
-}
-
-static void mark_above(struct leat_pipeline *p, const struct leat_stage_info *info)
-{
-    for (size_t i = 0; i < p->n_links; i++) {
-        const struct leat_link *link = &p->links[i];
-        struct leat_stage_info *from = &p->infos[link->from - p->infos];
-        bool lets_go = link->port > 0 && (from->flags & LEAT_DETACHES);
-
-        if (link->to == info && !lets_go && !atomic_exchange(&from->failed_below, true))
-            mark_above(p, from);
-    }
-}
-
-static void mark_below(struct leat_pipeline *p, const struct leat_stage_info *info)
-{
-    for (size_t i = 0; i < p->n_links; i++) {
-        struct leat_stage_info *to = &p->infos[p->links[i].to - p->infos];
-
-        if (p->links[i].from == info && !atomic_exchange(&to->failed_above, true))
-            mark_below(p, to);
-    }
-}
-
-void leat_graph_failed(struct leat_pipeline *p, const struct leat_stage_info *info)
-{
-    mark_above(p, info);
-    mark_below(p, info);
-}
-
-size_t leat_graph_index(const struct leat_pipeline *p, const struct leat_stage_info *info)
-{
-    size_t at = 0;
-
-    for (const struct leat_stage_info *i = p->infos; i < info; i++)
-        at += !i->hidden;
-    return at;
-}
-
-/* What the stage gave to the one beside it. */
-static uint64_t bytes_out(const struct leat_pipeline *p, size_t stage)
-{
-    struct leat_stage_stats s;
-
-    leat_pipeline_stage_stats(p, stage, &s);
-    return s.bytes_out;
-}
-
-void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct leat_link_stats *ret)
-{
-    const struct leat_link *link;
-
-    if (!ret)
-        return;
-    *ret = (struct leat_link_stats){0};
-    if (!p || i >= p->n_links)
-        return;
-    link = &p->links[i];
-    ret->from = leat_graph_index(p, link->from);
-    ret->to = leat_graph_index(p, link->to);
-    ret->port = link->port;
-    ret->input = link->input;
-    ret->outside = link->outside;
-    for (size_t k = 0; k < link->n_edges; k++) {
-        const struct leat_edge *e = link->edges[k];
-
-        ret->fill += atomic_load_explicit(&e->filled, memory_order_relaxed);
-        ret->refusals += atomic_load_explicit(&e->refusals, memory_order_relaxed);
-        ret->capacity += e->high + (e->spill ? e->spill->size : 0);
-    }
-    if (link->counts)
-        ret->bytes = atomic_load_explicit(&link->counts->bytes, memory_order_relaxed);
-    else if (!link->outside)
-        ret->bytes = bytes_out(p, ret->from);
 }

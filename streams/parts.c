@@ -151,9 +151,9 @@ static int prepare_older(struct leat_pipeline *p)
     struct leat_stage *s;
     int r = 0;
 
-    while (r == 0 && !leat_pipeline_aborted(p) && (s = next_unprepared(p, left))) {
+    while (r == 0 && !leat_outcome_aborted(p) && (s = next_unprepared(p, left))) {
         left = most / 2;
-        r = leat_pipeline_prepare(p, s);
+        r = leat_stage_prepare(s);
         if (!s->ended)
             leat_parts_stage_failed(s->segment->part_of, s);
     }
@@ -240,7 +240,7 @@ static int swap_in(struct leat_pipeline *p, struct leat_segment *seg)
         leat_segment_seat(seg, i, new);
         failed = retire_or_free(p, old);
         if (failed < 0) {
-            leat_pipeline_report(p, leat_parts_info(seg->part_of), &old->failure);
+            leat_outcome_report(p, leat_parts_info(seg->part_of), &old->failure);
             leat_stage_close(old);
             leat_stage_free(old);
             r = failed;
@@ -299,7 +299,7 @@ static int begin(struct leat_segment *owner)
     if (r < 0) { /* unless the cause was reported already */
         struct leat_error error = {.code = r};
 
-        leat_pipeline_report(p, leat_parts_info(parts), &error);
+        leat_outcome_report(p, leat_parts_info(parts), &error);
     }
     if (r == 0)
         r = leat_conductor_open(p, p->segments + parts->first, parts->n);
@@ -310,7 +310,7 @@ static int begin(struct leat_segment *owner)
     parts->active = true;
     parts->gone = false;
     atomic_store(&parts->live, (unsigned)parts->n);
-    atomic_fetch_add(&p->live, (unsigned)parts->n);
+    atomic_fetch_add(&p->outcome.live, (unsigned)parts->n);
     for (size_t k = 0; k < parts->n; k++)
         atomic_store_explicit(&p->segments[parts->first + k]->finished, false,
                               memory_order_release);
@@ -347,6 +347,11 @@ uint64_t leat_parts_size(const struct leat_segment *owner)
     if (!parts->active)
         return 0;
     return leat_account_bytes_in(owner->pipeline, parts->out) - parts->out_before;
+}
+
+uint64_t leat_part_size(const struct leat_stage *s)
+{
+    return s->segment && s->segment->parts ? leat_parts_size(s->segment) : 0;
 }
 
 /* --- the outlet ------------------------------------------------------------------------------- */

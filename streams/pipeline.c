@@ -60,6 +60,29 @@ static int check_settings(const struct leat_settings *s, struct leat_error *ret_
     return 0;
 }
 
+/* A segment has ended. Thread: the one that ran it. */
+static void segment_done(struct leat_segment *segment)
+{
+    struct leat_pipeline *p = segment->pipeline;
+    struct leat_parts *parts = segment->part_of;
+    unsigned live;
+
+    for (size_t i = 0; i < segment->n; i++) {
+        struct leat_stage *s = segment->slots[i].stage;
+
+        if (parts && segment->slots[i].failed)
+            leat_parts_stage_failed(parts, s);
+        if (!s->type->commit)
+            leat_stage_close(s);
+    }
+    if (parts)
+        leat_parts_ended(parts); /* from here on the segment may be used anew */
+    live = atomic_fetch_sub(&p->outcome.live, 1);
+    leat_assert(live > 0);
+    if (live == 1)
+        leat_actor_wake(&p->executor, &p->conductor);
+}
+
 /* Takes the plan, also on failure. */
 static int pipeline_new(const struct leat_registry *registry, struct leat_plan *plan,
                         const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
@@ -82,6 +105,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_plan *
     p->settings.sums = NULL;
     fill_defaults(&p->settings);
     p->conductor.run = leat_conductor_run;
+    p->segment_done = segment_done;
     p->waits.epoll_fd = -1;
     if (leat_directories_init(&p->directories) == 0 && pthread_mutex_init(&p->lock, NULL) == 0) {
         if (settings && settings->sums)
@@ -196,9 +220,9 @@ void leat_pipeline_free(struct leat_pipeline *p)
 {
     if (!p)
         return;
-    leat_assert(atomic_load(&p->phase) == LEAT_PHASE_BUILT ||
-                atomic_load(&p->phase) == LEAT_PHASE_DONE);
-    leat_assert(!p->running);
+    leat_assert(atomic_load(&p->outcome.phase) == LEAT_PHASE_BUILT ||
+                atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE);
+    leat_assert(!p->outcome.running);
     for (size_t i = 0; i < p->n_segments; i++)
         leat_segment_free(p->segments[i]);
     for (size_t i = 0; i < p->n_edges; i++) {
@@ -230,118 +254,6 @@ void leat_pipeline_free(struct leat_pipeline *p)
     free(p);
 }
 
-/* --- outcome ---------------------------------------------------------------------------------- */
-
-/* A consequence never displaces a cause; a cause displaces a consequence. */
-static bool is_consequence(int code)
-{
-    return code == LEAT_EPIPE || code == LEAT_ECANCELLED;
-}
-
-void leat_pipeline_report(struct leat_pipeline *p, const struct leat_stage_info *info,
-                          const struct leat_error *error)
-{
-    bool news = false;
-
-    if (info && error->code != LEAT_ECANCELLED)
-        leat_graph_failed(p, info); /* before a segment can see that something has failed */
-    pthread_mutex_lock(&p->lock);
-    if (info && info->detached) {
-        atomic_store(&info->detached->failed, true);
-        news = !p->detached.code;
-        if (news)
-            p->detached = *error;
-    } else if (!p->error.code ||
-               (!p->cancelled && is_consequence(p->error.code) && !is_consequence(error->code))) {
-        p->error = *error;
-        atomic_store(&p->failed, true);
-        news = true;
-    }
-    pthread_mutex_unlock(&p->lock);
-    if (news)
-        leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
-    if (atomic_load(&p->phase) == LEAT_PHASE_RUN)
-        leat_pipeline_wake_all(p);
-}
-
-bool leat_pipeline_aborted(struct leat_pipeline *p)
-{
-    return atomic_load_explicit(&p->aborted, memory_order_acquire);
-}
-
-bool leat_pipeline_failed(struct leat_pipeline *p)
-{
-    return atomic_load_explicit(&p->failed, memory_order_acquire);
-}
-
-void leat_pipeline_wake_all(struct leat_pipeline *p)
-{
-    for (size_t i = 0; i < p->n_segments; i++)
-        leat_actor_wake(&p->executor, &p->segments[i]->actor);
-}
-
-int leat_pipeline_prepare(struct leat_pipeline *p, struct leat_stage *s)
-{
-    int r;
-
-    if (!s->ended || !s->type->prepare || s->prepared)
-        return 0;
-    leat_assert(!s->committed && !s->closed);
-    s->prepared = true;
-    r = s->type->prepare(s);
-    if (r == 0)
-        return 0;
-    s->ended = false;
-    if (!s->failure.code)
-        leat_fail(s, r, "%s", leat_strerror(r));
-    leat_pipeline_report(p, s->info, &s->failure);
-    return s->info->detached ? 0 : r;
-}
-
-void leat_pipeline_segment_done(struct leat_pipeline *p, struct leat_segment *segment)
-{
-    struct leat_parts *parts = segment->part_of;
-    unsigned live;
-
-    for (size_t i = 0; i < segment->n; i++) {
-        struct leat_stage *s = segment->slots[i].stage;
-
-        if (parts && segment->slots[i].failed)
-            leat_parts_stage_failed(parts, s);
-        if (!s->type->commit)
-            leat_stage_close(s);
-    }
-    if (parts)
-        leat_parts_ended(parts); /* from here on the segment may be used anew */
-    live = atomic_fetch_sub(&p->live, 1);
-    leat_assert(live > 0);
-    if (live == 1)
-        leat_actor_wake(&p->executor, &p->conductor);
-}
-
-void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
-{
-    bool early;
-
-    if (!p)
-        return;
-    if (strcmp(leat_error_name(code), "UNKNOWN") == 0 || code >= 0)
-        code = LEAT_ECANCELLED;
-    pthread_mutex_lock(&p->lock);
-    early = atomic_load(&p->phase) == LEAT_PHASE_BUILT;
-    if ((early || p->running) && !p->settled) {
-        if (!p->error.code) {
-            p->cancelled = true;
-            p->error = (struct leat_error){.code = code};
-            (void)leat_show(text ? text : leat_strerror(code), p->error.text, sizeof p->error.text);
-        }
-        atomic_store_explicit(&p->aborted, true, memory_order_release);
-        if (p->running)
-            uv_async_send(&p->on.async);
-    }
-    pthread_mutex_unlock(&p->lock);
-}
-
 void leat_pipeline_discard(struct leat_pipeline *p)
 {
     bool committing;
@@ -349,23 +261,16 @@ void leat_pipeline_discard(struct leat_pipeline *p)
     if (!p)
         return;
     pthread_mutex_lock(&p->lock);
-    atomic_store_explicit(&p->aborted, true, memory_order_release);
-    committing = p->committing;
+    atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
+    committing = p->outcome.committing;
     pthread_mutex_unlock(&p->lock);
     if (!committing)
         leat_drafts_discard(&p->directories);
 }
 
-bool leat_pipeline_rests(const struct leat_pipeline *p)
-{
-    int phase = p ? atomic_load(&p->phase) : LEAT_PHASE_RUN;
-
-    return phase == LEAT_PHASE_BUILT || phase == LEAT_PHASE_DONE;
-}
-
 const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)
 {
-    return leat_pipeline_rests(p) && p->error.code ? &p->error : NULL;
+    return leat_outcome_rests(p) && p->outcome.error.code ? &p->outcome.error : NULL;
 }
 
 /* --- stall ------------------------------------------------------------------------------------ */
@@ -410,14 +315,14 @@ static void check_stall(struct leat_executor *ex, bool alarmed)
     struct leat_pipeline *p = ex->owner;
     struct leat_error error = {.code = LEAT_ESTALL};
 
-    if (atomic_load(&p->phase) != LEAT_PHASE_RUN || atomic_load(&p->live) == 0 ||
-        leat_pipeline_aborted(p))
+    if (atomic_load(&p->outcome.phase) != LEAT_PHASE_RUN || atomic_load(&p->outcome.live) == 0 ||
+        leat_outcome_aborted(p))
         return;
     if (give_up_memory(p) || alarmed)
         return;
     dump(p, error.text, sizeof error.text);
-    leat_pipeline_report(p, NULL, &error);
-    atomic_store_explicit(&p->aborted, true, memory_order_release);
+    leat_outcome_report(p, NULL, &error);
+    atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
     uv_async_send(&p->on.async);
 }
 
@@ -459,21 +364,21 @@ static void on_async(uv_async_t *async)
         p->on.begun = true;
         leat_actor_wake(&p->executor, &p->conductor);
     }
-    if (atomic_load(&p->phase) == LEAT_PHASE_DONE) {
+    if (atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE) {
         pthread_mutex_lock(&p->lock);
-        p->running = false; /* from here on a cancel is too late */
+        p->outcome.running = false; /* from here on a cancel is too late */
         pthread_mutex_unlock(&p->lock);
         leat_executor_stop(&p->executor);
         close_handles(p);
         return;
     }
-    if (!leat_pipeline_aborted(p))
+    if (!leat_outcome_aborted(p))
         return;
-    if (atomic_load(&p->phase) != LEAT_PHASE_RUN) {
+    if (atomic_load(&p->outcome.phase) != LEAT_PHASE_RUN) {
         leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a file or a stream */
     } else if (!p->on.woken) {
         p->on.woken = true;
-        leat_pipeline_wake_all(p);
+        leat_outcome_wake_all(p);
     }
 }
 
@@ -550,9 +455,9 @@ static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
 static int not_started(struct leat_pipeline *p, int code, const char *why)
 {
     pthread_mutex_lock(&p->lock);
-    if (!p->error.code) {
-        p->error = (struct leat_error){.code = code};
-        snprintf(p->error.text, sizeof p->error.text, "cannot start: %s", why);
+    if (!p->outcome.error.code) {
+        p->outcome.error = (struct leat_error){.code = code};
+        snprintf(p->outcome.error.text, sizeof p->outcome.error.text, "cannot start: %s", why);
     }
     pthread_mutex_unlock(&p->lock);
     return code;
@@ -581,7 +486,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
 {
     int r, no_worker;
 
-    if (!p || !loop || atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+    if (!p || !loop || atomic_load(&p->outcome.phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     r = leat_executor_init(&p->executor, p->settings.executor, p->settings.threads,
                            p->settings.seed, p->settings.virtual_time);
@@ -611,8 +516,8 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     p->done_arg = arg;
     start_clock(p);
     pthread_mutex_lock(&p->lock);
-    atomic_store(&p->phase, LEAT_PHASE_OPEN);
-    p->running = true;
+    atomic_store(&p->outcome.phase, LEAT_PHASE_OPEN);
+    p->outcome.running = true;
     pthread_mutex_unlock(&p->lock);
     (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);
     if (p->settings.timeout_ms > 0)
@@ -638,7 +543,7 @@ int leat_pipeline_run(struct leat_pipeline *p)
     uv_loop_t *loop;
     int r;
 
-    if (!p || atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+    if (!p || atomic_load(&p->outcome.phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     loop = malloc(sizeof *loop);
     if (!loop)
@@ -655,5 +560,5 @@ int leat_pipeline_run(struct leat_pipeline *p)
     if (uv_loop_close(loop) < 0 && r == 0)
         r = LEAT_EINTERNAL;
     free(loop);
-    return r < 0 ? r : p->error.code;
+    return r < 0 ? r : p->outcome.error.code;
 }

@@ -279,7 +279,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         leat_slot_done(seg, s, failed);
         return;
     }
-    if (leat_pipeline_failed(seg->pipeline)) { /* too late for leat_segment_abandon to tell it */
+    if (leat_outcome_failed(seg->pipeline)) { /* too late for leat_segment_abandon to tell it */
         why = LEAT_STOP_ABORT;
         failed = true;
     }
@@ -322,7 +322,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
     if (seg->outlet == LEAT_OUTLET_LANE)
         seg->lane_error = s->stage->failure; /* the joiner reports it, in order */
     else
-        leat_pipeline_report(seg->pipeline, s->stage->info, &s->stage->failure);
+        leat_outcome_report(seg->pipeline, s->stage->info, &s->stage->failure);
     leat_slot_done(seg, s, true);
     leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
 }
@@ -357,7 +357,7 @@ static bool is_abandoned(const struct leat_segment *seg, size_t i)
 
     if (s->done || (s->stopping && s->failed))
         return false;
-    if (!leat_pipeline_failed(seg->pipeline) && !leat_detached_failed(s->info->detached))
+    if (!leat_outcome_failed(seg->pipeline) && !leat_detached_failed(s->info->detached))
         return false;
     return waits_outside(seg, i);
 }
@@ -429,5 +429,5 @@ void leat_segment_finish(struct leat_segment *seg)
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
     atomic_store_explicit(&seg->finished, true, memory_order_release);
     leat_account_park(seg, LEAT_DOING_ENDED);
-    leat_pipeline_segment_done(seg->pipeline, seg);
+    seg->pipeline->segment_done(seg);
 }

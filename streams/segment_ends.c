@@ -348,7 +348,7 @@ enum leat_turn leat_inlet_turn(struct leat_segment *seg)
     if (r == LEAT_ECANCELLED)
         return LEAT_TURN_WENT;
     if (seg->inlet == LEAT_INLET_JOIN) {
-        leat_pipeline_report(seg->pipeline, seg->join->info, &seg->lane_error);
+        leat_outcome_report(seg->pipeline, seg->join->info, &seg->lane_error);
         leat_inlet_cancel(seg, LEAT_REASON_FAILED);
     } else {
         leat_segment_fail(seg, 0);

@@ -160,7 +160,7 @@ static enum run run_turns(struct leat_segment *seg)
             t = turn(seg);
         if (t == LEAT_TURN_PARK)
             return RUN_PARKED;
-        if (leat_pipeline_aborted(seg->pipeline)) /* the next run begins with it */
+        if (leat_outcome_aborted(seg->pipeline)) /* the next run begins with it */
             return RUN_MORE;
     }
     return RUN_MORE;
@@ -177,7 +177,7 @@ bool leat_segment_run(struct leat_actor *actor)
     atomic_store(&seg->short_of_memory, false);
     leat_account_run(seg);
     wake_waiting(seg);
-    if (leat_pipeline_aborted(seg->pipeline))
+    if (leat_outcome_aborted(seg->pipeline))
         leat_segment_abort(seg);
     else
         leat_segment_abandon(seg);

@@ -1,4 +1,4 @@
-/* sight.c - a pipeline seen from outside: its counters while it runs, and what it would do. */
+/* sight.c - a pipeline seen from outside: its counters while it runs, its warnings after it. */
 
 #include <inttypes.h>
 
@@ -56,7 +56,7 @@ void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
                                .memory_limit = p->pool.limit,
                                .memory_peak = atomic_load(&p->pool.peak),
                                .memory_now = atomic_load(&p->pool.used),
-                               .finishing = atomic_load(&p->finishing)};
+                               .finishing = atomic_load(&p->outcome.finishing)};
     if (start)
         ret->elapsed_ns = until(p) - start;
     for (size_t i = 0; i < p->n_infos; i++)
@@ -134,6 +134,43 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->bytes_spilled = spilled_by(p, info);
 }
 
+/* What the stage gave to the one beside it. */
+static uint64_t bytes_out(const struct leat_pipeline *p, size_t stage)
+{
+    struct leat_stage_stats s;
+
+    leat_pipeline_stage_stats(p, stage, &s);
+    return s.bytes_out;
+}
+
+void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct leat_link_stats *ret)
+{
+    const struct leat_link *link;
+
+    if (!ret)
+        return;
+    *ret = (struct leat_link_stats){0};
+    if (!p || i >= p->n_links)
+        return;
+    link = &p->links[i];
+    ret->from = link->from->index;
+    ret->to = link->to->index;
+    ret->port = link->port;
+    ret->input = link->input;
+    ret->outside = link->outside;
+    for (size_t k = 0; k < link->n_edges; k++) {
+        const struct leat_edge *e = link->edges[k];
+
+        ret->fill += atomic_load_explicit(&e->filled, memory_order_relaxed);
+        ret->refusals += atomic_load_explicit(&e->refusals, memory_order_relaxed);
+        ret->capacity += e->high + (e->spill ? e->spill->size : 0);
+    }
+    if (link->counts)
+        ret->bytes = atomic_load_explicit(&link->counts->bytes, memory_order_relaxed);
+    else if (!link->outside)
+        ret->bytes = bytes_out(p, ret->from);
+}
+
 /* The i-th port of all that lost data. */
 static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, size_t i,
                                               const struct leat_segment **ret_segment)
@@ -184,7 +221,7 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
     const struct leat_stage_info *info;
     const struct leat_port_end *port;
 
-    if (!ret || !leat_pipeline_rests(p))
+    if (!ret || !leat_outcome_rests(p))
         return false;
     if (i < p->warnings.n) {
         *ret = p->warnings.v[i];
@@ -202,96 +239,4 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
              (size_t)(port - seg->ports), port->dropped,
              port->dropped + atomic_load_explicit(&port->edge->bytes, memory_order_relaxed));
     return true;
-}
-
-char *leat_pipeline_text(const struct leat_pipeline *p)
-{
-    return p ? leat_plan_text(p->plan) : NULL;
-}
-
-/* --- explain ---------------------------------------------------------------------------------- */
-
-static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
-{
-    leat_text_add(t, "stages:\n");
-    for (size_t i = 0; i < p->n_infos; i++) {
-        const struct leat_stage_info *info = &p->infos[i];
-        bool source = info->type->kind == LEAT_SOURCE;
-
-        if (info->hidden)
-            continue;
-        if (info->number > 0)
-            leat_text_add(t, "  #%d %s", info->number, info->text);
-        else if (info->node->args.n > 0)
-            leat_text_add(t, "  -  %s", info->text);
-        else if (info->for_sums)
-            leat_text_add(t, "  -  %s for --sums", info->text);
-        else
-            leat_text_add(t, "  -  standard %s", source ? "input" : "output");
-        if (info->workers > 1)
-            leat_text_add(t, " (%u lanes)", info->workers);
-        leat_text_add(t, "\n");
-    }
-}
-
-static void explain_segment(struct leat_text *t, const struct leat_segment *seg, unsigned lanes)
-{
-    leat_text_add(t, "  segment %d", seg->number);
-    if (lanes > 1)
-        leat_text_add(t, " x %u", lanes);
-    leat_text_add(t, ": ");
-    if (seg->join)
-        leat_text_add(t, "join %s%s", seg->join->info->name, seg->n ? ", " : "");
-    for (size_t i = 0; i < seg->n; i++)
-        leat_text_add(t, "%s%s", i ? ", " : "", seg->slots[i].info->name);
-    if (seg->transfer)
-        leat_text_add(t, " (moved by the kernel)");
-    if (seg->cut)
-        leat_text_add(t, ", cut for %s", seg->cut->info->name);
-    if (seg->n_ports > 1)
-        leat_text_add(t, " -> %zu edges of %" PRIu64 " bytes", seg->n_ports,
-                      seg->ports[0].edge->high);
-    else if (seg->n_ports > 0)
-        leat_text_add(t, " -> edge of %" PRIu64 " bytes", seg->ports[0].edge->high);
-    else if (seg->cut)
-        leat_text_add(t, " -> %u edges of %" PRIu64 " bytes", seg->cut->n,
-                      seg->cut->lanes[0]->high);
-    leat_text_add(t, "\n");
-}
-
-/* Segments by their numbers; the lanes of a split stage share one. */
-static void explain_segments(struct leat_text *t, const struct leat_pipeline *p)
-{
-    leat_text_add(t, "segments:\n");
-    for (int number = 1;; number++) {
-        const struct leat_segment *seg = NULL;
-        unsigned lanes = 0;
-
-        for (size_t i = 0; i < p->n_segments; i++)
-            if (p->segments[i]->number == number) {
-                seg = p->segments[i];
-                lanes++;
-            }
-        if (!seg)
-            return;
-        explain_segment(t, seg, lanes);
-    }
-}
-
-char *leat_pipeline_explain(const struct leat_pipeline *p)
-{
-    struct leat_text t = {0};
-
-    if (!p)
-        return NULL;
-    explain_stages(&t, p);
-    explain_segments(&t, p);
-    leat_text_add(&t, "threads: %u%s\n", p->settings.threads,
-                  p->settings.executor == LEAT_EXECUTOR_LOOP ? ", all on the loop" : "");
-    leat_text_add(&t,
-                  "memory: %" PRIu64 " bytes at most; %" PRIu64
-                  " reserved for chunks of %zu, the rest for "
-                  "codecs\n",
-                  p->settings.memory, p->bound, p->settings.chunk);
-    return leat_text_take(&t);
 }

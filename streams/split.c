@@ -305,7 +305,7 @@ static int fail_cut(struct leat_segment *seg, int code)
         leat_fail_record(run->stage, run->framer);
     else if (!run->stage->failure.code)
         leat_fail(run->stage, code, "%s", leat_strerror(code));
-    leat_pipeline_report(seg->pipeline, run->info, &run->stage->failure);
+    leat_outcome_report(seg->pipeline, run->info, &run->stage->failure);
     return code;
 }
 

@@ -3,6 +3,7 @@
 #define LEAT_STAGE_IMPL_H
 
 #include "cursor.h"
+#include "outcome.h"
 #include "plan.h"
 #include "wait.h"
 
@@ -18,21 +19,6 @@ struct leat_side_output {
     uint8_t *data;
     size_t n;
 };
-
-/* A branch whose errors are not the pipeline's (tee --on-error=detach): its outputs commit together,
- * or not at all, by themselves. */
-struct leat_detached {
-    const struct leat_detached *outer; /* it is in another one, or NULL */
-    atomic_bool failed;
-};
-
-static inline bool leat_detached_failed(const struct leat_detached *d)
-{
-    for (; d; d = d->outer)
-        if (atomic_load(&d->failed))
-            return true;
-    return false;
-}
 
 /* One stage of the plan: what all instances of it share. Fixed while it runs, but the counters. */
 struct leat_stage_info {
@@ -68,6 +54,7 @@ struct leat_stage_info {
     uint64_t kept_bytes;
     uint64_t open_bytes;            /* charged by the first lane when it was opened */
     bool hidden;                    /* the engine's own, not of the plan */
+    size_t index;                   /* among the stages that show */
     atomic_bool failed_below;       /* what it gives goes to a stage that has failed */
     atomic_bool failed_above;       /* what it takes comes from one */
     struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
@@ -130,6 +117,9 @@ struct leat_stage {
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info);
 void leat_stage_free(struct leat_stage *stage); /* closed, or never opened */
 int leat_stage_open(struct leat_stage *stage);
+/* leat_stage_prepare - the sink's prepare, once, if the stage has ended well. Its failure is reported,
+ * and it does not commit then. Returns 0; or the error, if the pipeline has failed with it. */
+int leat_stage_prepare(struct leat_stage *stage);
 /* leat_stage_charge_spare - charge the pool with what the stage could do without; false: there is no
  * spare memory. It is not the stage's yet. */
 bool leat_stage_charge_spare(struct leat_stage *stage, uint64_t bytes);

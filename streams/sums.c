@@ -111,6 +111,35 @@ int leat_sums_add(struct leat_stage *digest, const void *line, size_t n)
     return leat_fail(digest, r, "out of memory");
 }
 
+static bool has_side_option(const struct leat_stage_type *type)
+{
+    for (const struct leat_option *o = type->options; o && (o->name || o->short_name); o++)
+        if (o->kind == LEAT_OPT_SIDE)
+            return true;
+    return false;
+}
+
+int leat_side(struct leat_stage *s, const void *data, size_t n)
+{
+    struct leat_side_output *side = &s->info->side;
+    uint8_t *more;
+
+    if (s->info->for_sums)
+        return leat_sums_add(s, data, n);
+    if (!has_side_option(s->type))
+        return leat_fail(s, LEAT_EINTERNAL,
+                         "gives a side output, and no option of it names a file");
+    if (n > LEAT_SIDE_MAX - side->n)
+        return leat_fail(s, LEAT_ELIMIT, "more than %zu bytes of side output", LEAT_SIDE_MAX);
+    more = realloc(side->data, side->n + n + 1);
+    if (!more)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    side->data = more;
+    memcpy(side->data + side->n, data, n);
+    side->n += n;
+    return 0;
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;

@@ -199,7 +199,7 @@ static int sink_ended(const struct memio *io)
 /* After a failure a sink still gets what is on its way to it, so its peer has to go on. */
 static bool stands_still(struct leat_stage *stage, const struct memio *io)
 {
-    if (!io->after_fd || is_readable(io->after_fd) || leat_pipeline_failed(stage->pipeline) ||
+    if (!io->after_fd || is_readable(io->after_fd) || leat_outcome_failed(stage->pipeline) ||
         leat_detached_failed(stage->info->detached))
         return false;
     leat_wait_fd(stage, io->after_fd, false);

@@ -153,7 +153,7 @@ TEST(test_one_watches_before_the_start_or_not_at_all)
     leat_tell_stage(s.pipeline, LEAT_EVENT_OPENED, &s.infos[0], NULL);
     ASSERT_EQ(s.heard.n, 0);
     for (int phase = LEAT_PHASE_OPEN; phase <= LEAT_PHASE_DONE; phase++) {
-        atomic_store(&s.pipeline->phase, phase);
+        atomic_store(&s.pipeline->outcome.phase, phase);
         ASSERT_EQ(leat_pipeline_watch(s.pipeline, LEAT_EVENTS_LIFE, hear, &s.heard), LEAT_EUSAGE);
     }
     stand_done(&s);

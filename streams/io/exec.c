@@ -162,7 +162,7 @@ static void stop_giving(struct exec *e, enum leat_stop why)
 /* What was left at work when no more of it was wanted ends with a run that failed after that. */
 static void end_the_rest(const struct leat_stage *s, struct exec *e)
 {
-    if (e->left_held && leat_pipeline_failed(s->pipeline))
+    if (e->left_held && leat_outcome_failed(s->pipeline))
         leat_child_end_group(&e->child);
 }
 

@@ -218,7 +218,7 @@ static int copy_attributes(struct leat_stage *s, struct leat_outfile *f)
 /* A draft that is prepared before the end of the run gives its descriptor back: others need it. */
 static int check_close(struct leat_stage *s, struct leat_outfile *f)
 {
-    bool early = !atomic_load(&s->pipeline->finishing);
+    bool early = !atomic_load(&s->pipeline->outcome.finishing);
     int r = early ? -EMFILE : leat_fd_flush(&f->fd);
 
     if (r != -EMFILE && r != -ENFILE)

@@ -34,7 +34,7 @@ int leat_pipeline_reserve(struct leat_pipeline *p, const char *path, const char 
     char *real;
     int r;
 
-    if (atomic_load(&p->phase) != LEAT_PHASE_BUILT)
+    if (atomic_load(&p->outcome.phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     real = leat_outfile_resolve(path);
     if (!real)
