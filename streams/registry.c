@@ -1,27 +1,16 @@
-/* registry.c - the stages there are: the built-in ones and those a program adds.
- *
- * The built-ins come from transforms/stages.def; this is the only place of the engine that knows
- * their names, and it knows nothing else of them.
- */
+/* registry.c - the stages there are, by name. It knows none of them. */
+
+#include "registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "grow.h"
-#include "stage.h"
+#include "invariant.h"
 #include "type_check.h"
 
-#define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
-#include "../transforms/stages.def"
-#undef STAGE
-
-static const struct leat_stage_type *const builtins[] = {
-#define STAGE(ident) &leat_stage_##ident,
-#include "../transforms/stages.def"
-#undef STAGE
-};
-#define N_BUILTINS (sizeof builtins / sizeof *builtins)
+#define ROOM_FOR_MORE 8u
 
 struct leat_registry {
     const struct leat_stage_type **types;
@@ -29,20 +18,20 @@ struct leat_registry {
     char refusal[256]; /* of the last leat_registry_add */
 };
 
-struct leat_registry *leat_registry_new(void)
+struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n)
 {
     struct leat_registry *r = calloc(1, sizeof *r);
 
     if (!r)
         return NULL;
-    r->room = N_BUILTINS + 8;
+    r->room = n + ROOM_FOR_MORE;
     r->types = calloc(r->room, sizeof *r->types);
     if (!r->types) {
         free(r);
         return NULL;
     }
-    memcpy(r->types, builtins, sizeof builtins);
-    r->n = N_BUILTINS;
+    memcpy(r->types, types, n * sizeof *r->types);
+    r->n = n;
     return r;
 }
 
@@ -54,12 +43,34 @@ void leat_registry_free(struct leat_registry *r)
     free(r);
 }
 
+/* An alias, which leat_type_is_sound has found to be a name, is that of no other stage. */
+static bool aliases_are_free(struct leat_registry *r, const struct leat_stage_type *type)
+{
+    const char *p = type->aliases;
+
+    while (p && *p) {
+        char name[LEAT_STAGE_NAME_MAX + 1] = "";
+        size_t n = strcspn(p, " ");
+
+        leat_assert(n < sizeof name);
+        memcpy(name, p, n);
+        if (leat_registry_find(r, name)) {
+            snprintf(r->refusal, sizeof r->refusal, "the alias %s is the name of another stage",
+                     name);
+            return false;
+        }
+        p += n;
+        p += strspn(p, " ");
+    }
+    return true;
+}
+
 int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *type)
 {
     if (!r)
         return LEAT_EUSAGE;
     r->refusal[0] = '\0';
-    if (!leat_type_is_sound(r, type, r->refusal, sizeof r->refusal))
+    if (!leat_type_is_sound(type, r->refusal, sizeof r->refusal) || !aliases_are_free(r, type))
         return LEAT_EUSAGE;
     if (leat_registry_find(r, type->name)) {
         snprintf(r->refusal, sizeof r->refusal, "there is a stage %s already", type->name);

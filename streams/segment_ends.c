@@ -281,16 +281,6 @@ static int read_edge(struct leat_segment *seg)
     return r;
 }
 
-void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer)
-{
-    unsigned long long limit = framer->record_max, wants = framer->wants;
-
-    if (wants > 0)
-        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_NO_MEMORY, wants, limit);
-    else
-        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_TOO_LONG, limit);
-}
-
 /* Of LEAT_SHORT it makes a turn, 0, or the error that there will be no memory. */
 static int read_inputs(struct leat_segment *seg, enum leat_turn *ret_turn)
 {

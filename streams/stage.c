@@ -84,13 +84,6 @@ int leat_stage_prepare(struct leat_stage *s)
     return s->info->detached ? 0 : r;
 }
 
-void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
-{
-    s->charged += bytes;
-    s->kept += bytes;
-    leat_assert(s->kept <= s->charged);
-}
-
 int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);

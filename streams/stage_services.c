@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "file_map.h"
+#include "framer.h"
 #include "pipeline.h"
 #include "show.h"
 
@@ -205,6 +206,16 @@ int leat_fail_within(struct leat_stage *s, const char *format, ...)
     return e->code;
 }
 
+void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer)
+{
+    unsigned long long limit = framer->record_max, wants = framer->wants;
+
+    if (wants > 0)
+        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_NO_MEMORY, wants, limit);
+    else
+        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_TOO_LONG, limit);
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 int leat_charge(struct leat_stage *s, uint64_t bytes)
@@ -282,6 +293,13 @@ uint64_t leat_memory_spare(const struct leat_stage *s)
         if (&p->infos[i] != s->info)
             later += left_for(p, &p->infos[i]);
     return left > later ? left - later : 0;
+}
+
+void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
+{
+    s->charged += bytes;
+    s->kept += bytes;
+    leat_assert(s->kept <= s->charged);
 }
 
 bool leat_stage_charge_spare(struct leat_stage *s, uint64_t bytes)

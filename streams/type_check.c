@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define OPTIONS_MAX 256u
-#define NAME_MAX_BYTES 31u
 #define OPTION_NAME_MAX 63u
 #define PARAMS_MAX ((size_t)1 << 20)
 #define STATE_MAX ((size_t)1 << 30)
@@ -52,21 +51,16 @@ static bool is_name(const char *name, size_t n, size_t most)
     return true;
 }
 
-static bool check_aliases(const struct check *c, const struct leat_registry *registry,
-                          const char *aliases)
+static bool check_aliases(const struct check *c, const char *aliases)
 {
     const char *p = aliases;
 
     while (p && *p) {
         size_t n = strcspn(p, " ");
-        char name[NAME_MAX_BYTES + 1] = "";
 
-        if (!is_name(p, n, NAME_MAX_BYTES))
+        if (!is_name(p, n, LEAT_STAGE_NAME_MAX))
             return refuse(c, "an alias must be 1 to %u letters, digits, '-', '_', '.' or '+'",
-                          NAME_MAX_BYTES);
-        memcpy(name, p, n);
-        if (leat_registry_find(registry, name))
-            return refuse(c, "the alias %s is the name of another stage", name);
+                          LEAT_STAGE_NAME_MAX);
         p += n;
         p += strspn(p, " ");
     }
@@ -201,25 +195,24 @@ static bool check_calls(const struct check *c, const struct leat_stage_type *typ
     return type->step || refuse(c, "step is missing");
 }
 
-bool leat_type_is_sound(const struct leat_registry *registry, const struct leat_stage_type *type,
-                        char *text, size_t size)
+bool leat_type_is_sound(const struct leat_stage_type *type, char *text, size_t size)
 {
     const struct check c = {text, size};
 
     if (!type || !type->name)
         return refuse(&c, "the name is missing");
-    if (!is_name(type->name, strnlen(type->name, NAME_MAX_BYTES + 1), NAME_MAX_BYTES))
+    if (!is_name(type->name, strnlen(type->name, LEAT_STAGE_NAME_MAX + 1), LEAT_STAGE_NAME_MAX))
         return refuse(&c,
                       "a name must be 1 to %u letters, digits, '-', '_', '.' or '+', and not "
                       "begin with '-'",
-                      NAME_MAX_BYTES);
+                      LEAT_STAGE_NAME_MAX);
     if (type->state_size > STATE_MAX)
         return refuse(&c, "%s: state_size is above %zu", type->name, STATE_MAX);
     if (type->operands_min > type->operands_max)
         return refuse(&c, "%s: operands_min is above operands_max", type->name);
     if (type->branches_min > type->branches_max)
         return refuse(&c, "%s: branches_min is above branches_max", type->name);
-    return check_calls(&c, type) && check_aliases(&c, registry, type->aliases) &&
+    return check_calls(&c, type) && check_aliases(&c, type->aliases) &&
            check_options(&c, type->options, type->params_size) &&
            check_options(&c, type->branch_options, type->branch_params_size);
 }

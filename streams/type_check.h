@@ -4,9 +4,10 @@
 
 #include "stage.h"
 
-/* leat_type_is_sound - `registry` has the names that are taken, for the aliases; the name itself is
- * the caller's to look up. `text` says what is wrong; it is untouched if nothing is. */
-bool leat_type_is_sound(const struct leat_registry *registry, const struct leat_stage_type *type,
-                        char *text, size_t size);
+#define LEAT_STAGE_NAME_MAX 31u /* bytes of a stage's name or alias */
+
+/* leat_type_is_sound - whether its name and aliases are taken is the caller's to look up. `text` says
+ * what is wrong; it is untouched if nothing is. */
+bool leat_type_is_sound(const struct leat_stage_type *type, char *text, size_t size);
 
 #endif

@@ -24,6 +24,7 @@ struct read_params {
 };
 
 struct read_state {
+    struct leat_range range; /* first: the stage that cuts the range out of the frames has it, too */
     struct leat_fd fd;
     size_t next;         /* operand to open next */
     const char *name;    /* of the current one */
@@ -35,7 +36,6 @@ struct read_state {
     uint64_t at, size;   /* of a regular file: the next byte, and the size when it was opened */
     bool at_begin;       /* of the current file */
     bool wait_first;     /* a FIFO: end of file before the first writer is no end */
-    struct leat_range range;
     struct leat_direct direct;
 };
 
@@ -44,10 +44,7 @@ bool leat_read_has_range(const struct leat_node *node)
     return ((const struct read_params *)node->params)->range != NULL;
 }
 
-struct leat_range *leat_read_range(void *state)
-{
-    return &((struct read_state *)state)->range;
-}
+_Static_assert(offsetof(struct read_state, range) == 0, "leat_range_cut takes the state for it");
 
 static const char *const stdin_name[] = {"-", NULL};
 static const struct leat_strings standard_input = {1, stdin_name};

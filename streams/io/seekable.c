@@ -194,7 +194,7 @@ static int fail_cut(struct leat_stage *s, const char *how)
 /* Goes on behind the range: a frame's checksum is at its end, and the table may be wrong. */
 static int cut_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
-    struct leat_range *range = leat_read_range(leat_shared(s));
+    struct leat_range *range = leat_shared(s);
     size_t n = in->len - in->pos;
 
     if (range->skip > 0) {

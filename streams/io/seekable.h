@@ -30,10 +30,10 @@ int leat_range_parse(const char *text, struct leat_range *ret_range);
 int leat_range_find(struct leat_stage *stage, struct leat_range *range, int fd, uint64_t size,
                     const char *name);
 
-/* leat_range_cut - the engine's stage that cuts the range out; leat_shared is that of read. */
+/* leat_range_cut - the engine's stage that cuts the range out. Its leat_shared is the state of the
+ * `read`, which begins with the struct leat_range. */
 extern const struct leat_stage_type leat_range_cut;
-/* leat_read_range - of a `read` by its plan: is there a --range? And of its state. */
+/* leat_read_has_range - by the plan of a `read`: is there a --range? */
 bool leat_read_has_range(const struct leat_node *node);
-struct leat_range *leat_read_range(void *state);
 
 #endif

@@ -1,0 +1,22 @@
+/* builtins.c - the stages that come with leat.
+ *
+ * They are listed in transforms/stages.def; this is the only place of the engine that knows their
+ * names, and it knows nothing else of them.
+ */
+
+#include "registry.h"
+
+#define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
+#include "../transforms/stages.def"
+#undef STAGE
+
+static const struct leat_stage_type *const builtins[] = {
+#define STAGE(ident) &leat_stage_##ident,
+#include "../transforms/stages.def"
+#undef STAGE
+};
+
+struct leat_registry *leat_registry_new(void)
+{
+    return leat_registry_with(builtins, sizeof builtins / sizeof *builtins);
+}
