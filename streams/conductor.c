@@ -10,158 +10,10 @@
 
 #include "io/outfile.h"
 #include "io/small.h"
+#include "lanes.h"
+#include "open.h"
 #include "pipeline.h"
-#include "split.h"
 #include "sums.h"
-
-/* First what needs just so much memory, then what makes do with what is left: a stage may have
- * workers of its own, and there are lanes beyond the first. Stages that have effects beyond the
- * pipeline are opened when all else is known to be there. */
-enum turn { TURN_LANE, TURN_NEEDED, TURN_LANES, TURN_LAST };
-
-static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
-{
-    if (s->type->flags & LEAT_OPENS_LAST)
-        return TURN_LAST;
-    if (seg->inlet == LEAT_INLET_LANE)
-        return seg->lane > 0 ? TURN_LANES : TURN_LANE;
-    return TURN_NEEDED;
-}
-
-/* A lane beyond the first is opened when it has its first block. What it will hold is as much as the
- * first one holds, and is charged now; where it does not fit, fewer lanes do it too. */
-static void keep_lane(struct leat_stage *s, unsigned lane)
-{
-    if (lane >= s->info->workers)
-        return; /* one before it did not fit */
-    if (leat_stage_charge_spare(s, s->info->open_bytes))
-        leat_stage_keep(s, s->info->open_bytes);
-    else
-        s->info->workers = lane;
-}
-
-/* The j-th stage of a segment, which does not run yet. */
-static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
-{
-    struct leat_stage *s = seg->slots[j].stage;
-    int r;
-
-    if (turn_of(seg, s) == TURN_LANES) {
-        keep_lane(s, seg->lane);
-        return 0;
-    }
-    r = leat_stage_open(s);
-    if (r < 0) {
-        leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
-        return r;
-    }
-    s->info->open_bytes = s->charged;
-    leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
-    return 0;
-}
-
-static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
-{
-    int r;
-
-    (void)leat_account_charge(seg);
-    leat_account_doing(seg, LEAT_DOING_STEP, j);
-    r = open_now(p, seg, j);
-    (void)leat_account_charge(seg);
-    leat_account_doing(seg, LEAT_DOING_WAIT_IN, 0);
-    return r;
-}
-
-/* One turn of these segments; what runs in parts is opened for each part. */
-static int open_some(struct leat_pipeline *p, struct leat_segment **segments, size_t n,
-                     enum turn turn, bool part)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct leat_segment *seg = segments[i];
-
-        if (seg->part_of && !part)
-            continue;
-        for (size_t j = 0; j < seg->n; j++) {
-            struct leat_stage *s = seg->slots[j].stage;
-            int r = turn_of(seg, s) == turn ? open_stage(p, seg, j) : 0;
-
-            if (r < 0)
-                return r;
-        }
-        if (turn == TURN_NEEDED && seg->cut)
-            seg->cut->stage->open_called = true;
-        if (turn == TURN_NEEDED && seg->join)
-            seg->join->stage->open_called = true;
-    }
-    return 0;
-}
-
-int leat_conductor_open(struct leat_pipeline *p, struct leat_segment **segments, size_t n)
-{
-    int r = 0;
-
-    for (int turn = TURN_LANE; turn <= TURN_LAST && r == 0; turn++)
-        r = open_some(p, segments, n, (enum turn)turn, true);
-    return r;
-}
-
-static int open_stages(struct leat_pipeline *p, enum turn turn)
-{
-    return open_some(p, p->segments, p->n_segments, turn, false);
-}
-
-static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
-{
-    for (size_t i = 0; i < p->n_segments; i++)
-        for (size_t j = 0; j < p->segments[i]->n; j++)
-            if (p->segments[i]->slots[j].stage->info == info)
-                return p->segments[i]->slots[j].stage;
-    return NULL;
-}
-
-static int open_sides(struct leat_pipeline *p)
-{
-    for (size_t i = 0; i < p->n_infos; i++) {
-        const char *path = leat_stage_side_path(p->infos[i].node);
-        struct leat_stage *s = path && !p->infos[i].for_sums ? any_instance(p, &p->infos[i]) : NULL;
-        struct leat_outfile_options options = {.force = p->settings.force, .side = true};
-        int r;
-
-        if (!s)
-            continue;
-        r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
-        if (r < 0) {
-            leat_outcome_report(p, NULL, &s->failure);
-            return r;
-        }
-    }
-    if (leat_sums_open(p->sums) < 0) {
-        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
-        return leat_sums_error(p->sums)->code;
-    }
-    return 0;
-}
-
-static int open_spills(struct leat_pipeline *p)
-{
-    for (size_t i = 0; i < p->n_segments; i++) {
-        struct leat_segment *seg = p->segments[i];
-
-        for (size_t k = 0; k < seg->n_ports; k++) {
-            struct leat_spill *spill = seg->ports[k].edge ? seg->ports[k].edge->spill : NULL;
-            struct leat_stage *s = spill ? seg->slots[seg->n - 1].stage : NULL;
-            int r = spill ? leat_spill_open(spill) : 0;
-
-            if (r < 0) {
-                r = leat_fail_errno(s, -r, "cannot make a temporary file in %s",
-                                    leat_spill_dir(spill));
-                leat_outcome_report(p, NULL, &s->failure);
-                return r;
-            }
-        }
-    }
-    return 0;
-}
 
 /* All but those that run in parts, of which none has begun. */
 static unsigned count_running(const struct leat_pipeline *p)
@@ -186,7 +38,7 @@ static int read_files(struct leat_pipeline *p)
 {
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
     for (size_t i = 0; i < p->n_infos && !leat_outcome_aborted(p); i++) {
-        struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = p->infos[i].files ? leat_any_instance(p, &p->infos[i]) : NULL;
         int fd = -1, r = s ? leat_small_files_read(s, &fd) : 0;
 
         leat_assert(s || !p->infos[i].files);
@@ -207,17 +59,7 @@ static bool phase_open(struct leat_pipeline *p)
     if (r == LEAT_WAIT)
         return false;
     if (r == 0)
-        r = open_stages(p, TURN_LANE);
-    if (r == 0)
-        r = open_stages(p, TURN_NEEDED);
-    if (r == 0)
-        r = open_stages(p, TURN_LANES);
-    if (r == 0)
-        r = open_spills(p);
-    if (r == 0)
-        r = open_sides(p);
-    if (r == 0 && !leat_outcome_aborted(p))
-        r = open_stages(p, TURN_LAST);
+        r = leat_open_all(p);
     if (r < 0 || leat_outcome_aborted(p)) {
         atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
         return true;
@@ -264,7 +106,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
                            int (*sums_fn)(struct leat_sums *))
 {
     for (size_t i = 0; i < p->n_infos; i++) {
-        struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = p->infos[i].side.file ? leat_any_instance(p, &p->infos[i]) : NULL;
         int r = s && is_wanted(s) ? side_fn(s, &p->infos[i].side) : 0;
 
         if (r < 0) {
@@ -389,7 +231,7 @@ static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         struct leat_outfile *f = p->infos[i].side.file;
-        struct leat_stage *s = leat_outfile_is_late(f) ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = leat_outfile_is_late(f) ? leat_any_instance(p, &p->infos[i]) : NULL;
 
         if (!s || !is_wanted(s))
             continue;
@@ -508,10 +350,10 @@ static void phase_close(struct leat_pipeline *p)
                 leat_tell_stage(p, LEAT_EVENT_ABORTED, s->info, NULL);
             leat_stage_close(s);
         }
-        if (seg->cut)
-            leat_stage_close(seg->cut->stage);
-        if (seg->join)
-            leat_stage_close(seg->join->stage);
+        if (seg->cutter)
+            leat_stage_close(seg->cutter->lanes.stage);
+        if (seg->joiner)
+            leat_stage_close(seg->joiner->lanes.stage);
     }
     for (size_t i = p->retired.n; i-- > 0;) /* as they are reverted */
         leat_stage_close(p->retired.v[i]);

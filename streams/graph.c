@@ -8,7 +8,7 @@
 
 #include "grow.h"
 #include "pipeline.h"
-#include "split.h"
+#include "lanes.h"
 
 struct graph {
     struct leat_pipeline *p;
@@ -47,7 +47,7 @@ static const struct leat_segment *reader_of(const struct leat_pipeline *p,
 
         for (size_t k = 0; k < seg->n_in_edges; k++)
             if (seg->in_edges[k] == edge) {
-                bool junction = seg->inlet == LEAT_INLET_CONCAT || seg->inlet == LEAT_INLET_PORTS;
+                bool junction = seg->inlet->is_junction;
 
                 *ret_input = junction ? (unsigned)k + 1 : 0;
                 return seg;
@@ -56,14 +56,9 @@ static const struct leat_segment *reader_of(const struct leat_pipeline *p,
     return NULL;
 }
 
-static bool has_edges(const struct leat_segment *seg)
-{
-    return seg->outlet == LEAT_OUTLET_EDGE || seg->outlet == LEAT_OUTLET_PARTS;
-}
-
 static void add_ports(struct graph *g, struct leat_segment *seg)
 {
-    for (size_t k = 0; k < seg->n_ports && has_edges(seg); k++) {
+    for (size_t k = 0; k < seg->n_ports; k++) {
         struct leat_link link = {.from = last_of(seg),
                                  .edges = &seg->ports[k].edge,
                                  .n_edges = 1,
@@ -79,22 +74,22 @@ static void add_ports(struct graph *g, struct leat_segment *seg)
 
 static void add_segment(struct graph *g, struct leat_segment *seg)
 {
-    if (seg->join && first_of(seg))
-        add(g, (struct leat_link){.from = seg->join->info,
+    if (seg->joiner && first_of(seg))
+        add(g, (struct leat_link){.from = seg->joiner->lanes.info,
                                   .to = first_of(seg),
-                                  .edges = seg->join->lanes,
-                                  .n_edges = seg->join->n});
+                                  .edges = seg->joiner->lanes.edges,
+                                  .n_edges = seg->joiner->lanes.n});
     for (size_t i = 0; i + 1 < seg->n; i++)
         add(g, (struct leat_link){.from = seg->slots[i].info, .to = seg->slots[i + 1].info});
     if (seg->n > 0 && seg->slots[0].stage->shared)
         add(g, (struct leat_link){.from = seg->slots[0].stage->shared->info,
                                   .to = first_of(seg),
                                   .outside = true});
-    if (seg->cut && last_of(seg))
+    if (seg->cutter && last_of(seg))
         add(g, (struct leat_link){.from = last_of(seg),
-                                  .to = seg->cut->info,
-                                  .edges = seg->cut->lanes,
-                                  .n_edges = seg->cut->n});
+                                  .to = seg->cutter->lanes.info,
+                                  .edges = seg->cutter->lanes.edges,
+                                  .n_edges = seg->cutter->lanes.n});
     add_ports(g, seg);
 }
 
@@ -129,8 +124,8 @@ static void count_unread(struct leat_segment *seg)
 {
     for (size_t k = 0; k < seg->n_in_edges && seg->n > 0; k++)
         seg->in_edges[k]->unread = leat_unread_of(seg->slots[0].info);
-    for (unsigned k = 0; seg->join && !leat_split_merges(seg->join->info) && k < seg->join->n; k++)
-        seg->join->lanes[k]->unread = leat_unread_of(seg->slots[0].info);
+    for (unsigned k = 0; seg->joiner && !leat_lanes_merge(seg->joiner->lanes.info) && k < seg->joiner->lanes.n; k++)
+        seg->joiner->lanes.edges[k]->unread = leat_unread_of(seg->slots[0].info);
 }
 
 /* The stages that show, in order. */
@@ -150,7 +145,7 @@ int leat_graph_build(struct leat_pipeline *p)
 
     number_stages(p);
     for (size_t i = 0; i < p->n_segments; i++)
-        if (p->segments[i]->outlet != LEAT_OUTLET_LANE)
+        if (!p->segments[i]->is_lane)
             add_segment(&g, p->segments[i]);
     if (!g.failed)
         skip_hidden(&g);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "pipeline.h"
+#include "segment_impl.h"
 
 struct input {
     struct leat_edge *edge;
@@ -172,3 +173,67 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
     }
     return total;
 }
+
+/* --- as the inlet of a segment ---------------------------------------------------------------- */
+
+static enum leat_turn read_turn(struct leat_segment *seg)
+{
+    struct leat_stage *stage = seg->slots[0].stage;
+    struct leat_framer *framer = NULL;
+    int r = leat_inputs_read(seg, &framer);
+
+    if (r == LEAT_SHORT) {
+        int turn = leat_segment_wait_memory(seg, framer->share, framer->wants);
+
+        if (turn >= 0)
+            return (enum leat_turn)turn;
+        r = LEAT_ELIMIT;
+    }
+    if (r == LEAT_ELIMIT)
+        leat_fail_record(stage, framer);
+    else if (r < 0 && r != LEAT_ECANCELLED)
+        leat_fail(stage, r, "%s", leat_strerror(r));
+    return leat_segment_took(seg, r);
+}
+
+static int ready(struct leat_segment *seg)
+{
+    seg->inputs = leat_inputs_new(seg);
+    return seg->inputs ? 0 : LEAT_ENOMEM;
+}
+
+static uint64_t drop(struct leat_segment *seg)
+{
+    return leat_inputs_drop(seg->inputs);
+}
+
+static void free_inputs(struct leat_segment *seg)
+{
+    leat_inputs_free(seg->inputs);
+}
+
+static bool has_input(const struct leat_segment *seg)
+{
+    return leat_inputs_ready(seg->inputs);
+}
+
+static void show(struct leat_segment *seg, struct leat_in *in)
+{
+    leat_inputs_show(seg->inputs, in);
+}
+
+static size_t take(struct leat_segment *seg)
+{
+    return leat_inputs_take(seg->inputs);
+}
+
+const struct leat_inlet_ops leat_inlet_ports = {
+    .read = read_turn,
+    .ready = ready,
+    .drop = drop,
+    .free = free_inputs,
+    .has_input = has_input,
+    .show = show,
+    .take = take,
+    .is_junction = true,
+};

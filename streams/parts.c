@@ -12,7 +12,8 @@
 #include "io/io.h"
 #include "pipeline.h"
 #include "segment_impl.h"
-#include "split.h"
+#include "lanes.h"
+#include "open.h"
 
 #define WIDTH_MAX 20 /* digits of a part's number */
 /* What a sink that waits for its commit takes: itself, its state, its names. */
@@ -259,10 +260,10 @@ static int reset(struct leat_pipeline *p, const struct leat_parts *parts)
         struct leat_segment *seg = p->segments[parts->first + k];
 
         leat_segment_reset(seg);
-        if (seg->cut && r == 0)
-            r = leat_split_reset(seg->cut, p);
-        if (seg->join && r == 0)
-            r = leat_split_reset(seg->join, p);
+        if (seg->cutter && r == 0)
+            r = leat_cutter_reset(seg->cutter, p);
+        if (seg->joiner && r == 0)
+            r = leat_joiner_reset(seg->joiner, p);
     }
     return r;
 }
@@ -302,7 +303,7 @@ static int begin(struct leat_segment *owner)
         leat_outcome_report(p, leat_parts_info(parts), &error);
     }
     if (r == 0)
-        r = leat_conductor_open(p, p->segments + parts->first, parts->n);
+        r = leat_open_part(p, p->segments + parts->first, parts->n);
     if (r < 0)
         return r;
     parts->number++;
@@ -317,11 +318,6 @@ static int begin(struct leat_segment *owner)
     for (size_t k = 0; k < parts->n; k++)
         leat_actor_wake(&p->executor, &p->segments[parts->first + k]->actor);
     return 0;
-}
-
-const struct leat_stage_info *leat_parts_info(const struct leat_parts *parts)
-{
-    return parts->owner->slots[parts->owner->n - 1].info;
 }
 
 void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *s)
@@ -356,7 +352,8 @@ uint64_t leat_part_size(const struct leat_stage *s)
 
 /* --- the outlet ------------------------------------------------------------------------------- */
 
-bool leat_parts_failed(const struct leat_segment *seg)
+/* Has the branch failed in the part that runs? */
+static bool branch_failed(const struct leat_segment *seg)
 {
     if (atomic_load(&seg->parts->failed) || atomic_load(&leat_parts_info(seg->parts)->failed_below))
         return true;
@@ -373,7 +370,7 @@ static int hand_over(struct leat_segment *seg)
         struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s)};
         int r = seg->parts->gone ? 0 : leat_edge_write(port->edge, &item);
 
-        if (r == LEAT_FULL || (r < 0 && leat_parts_failed(seg)))
+        if (r == LEAT_FULL || (r < 0 && branch_failed(seg)))
             return r;
         if (seg->parts->gone || r < 0) {
             seg->parts->gone = true; /* it has enough; the next part may want more */
@@ -392,7 +389,7 @@ static void drop_marks(struct leat_queue *q)
         leat_queue_pop(q);
 }
 
-int leat_parts_turn(struct leat_segment *seg)
+static int turn(struct leat_segment *seg)
 {
     struct leat_parts *parts = seg->parts;
     int r = 0;
@@ -409,7 +406,7 @@ int leat_parts_turn(struct leat_segment *seg)
     if (r == LEAT_FULL)
         return (int)leat_segment_park(seg, LEAT_PARK_OUT);
     if (r < 0)
-        return (int)leat_outlet_give_up(seg);
+        return (int)leat_segment_out_gone(seg, true);
     if (parts->end_due && parts->active) {
         leat_edge_finish(seg->ports[0].edge, LEAT_EDGE_EOF);
         parts->active = false;
@@ -417,3 +414,33 @@ int leat_parts_turn(struct leat_segment *seg)
     parts->end_due = false;
     return -1;
 }
+
+static bool is_gone(struct leat_segment *seg)
+{
+    return branch_failed(seg);
+}
+
+/* The branch of a part that wants no more is no end: the next part may. */
+static bool has_failed(const struct leat_segment *seg)
+{
+    (void)seg;
+    return true;
+}
+
+static void finish(struct leat_segment *seg, enum leat_edge_state state)
+{
+    leat_edge_finish(seg->ports[0].edge, state);
+}
+
+static void free_parts(struct leat_segment *seg)
+{
+    free(seg->parts);
+}
+
+const struct leat_outlet_ops leat_outlet_parts = {
+    .hand_over = turn,
+    .is_gone = is_gone,
+    .has_failed = has_failed,
+    .finish = finish,
+    .free = free_parts,
+};

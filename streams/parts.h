@@ -36,13 +36,8 @@ struct leat_retired {
 };
 
 struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from);
-/* leat_parts_turn - outlet: hand over what the stage gave, beginning and ending parts.
- * Returns a turn, or -1: there is nothing left to hand over. */
-int leat_parts_turn(struct leat_segment *segment);
 /* leat_parts_size - what has come out of the branch for the part that runs; 0: none does. */
 uint64_t leat_parts_size(const struct leat_segment *segment);
-/* leat_parts_failed - has the branch failed in the part that runs? */
-bool leat_parts_failed(const struct leat_segment *segment);
 /* leat_parts_ended - one of the branch's segments has ended, and is no longer touched by its own
  * thread. Thread: that one. */
 void leat_parts_ended(struct leat_parts *parts);
@@ -50,7 +45,10 @@ void leat_parts_ended(struct leat_parts *parts);
  * detached branch within. Thread: any. */
 void leat_parts_stage_failed(struct leat_parts *parts, const struct leat_stage *stage);
 /* leat_parts_info - the stage that cuts the stream: what ends the branch as a whole is its failure. */
-const struct leat_stage_info *leat_parts_info(const struct leat_parts *parts);
+static inline const struct leat_stage_info *leat_parts_info(const struct leat_parts *parts)
+{
+    return parts->owner->slots[parts->owner->n - 1].info;
+}
 /* leat_part_name - the template with {n} or {n:04} filled in; free() it. NULL: out of memory. */
 char *leat_part_name(const char *template, uint64_t n);
 /* leat_part_is_template - is there a {n} in it? */

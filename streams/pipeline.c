@@ -12,7 +12,7 @@
 #include "io/draft.h"
 #include "io/outfile.h"
 #include "io/small.h"
-#include "split.h"
+#include "lanes.h"
 #include "sums.h"
 
 #define RECORD_MAX_DEFAULT ((uint64_t)16 << 20)

@@ -82,8 +82,6 @@ int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_pl
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 /* conductor.c: opens all, waits for the segments, commits or aborts, closes all. An actor, so that
  * none of it blocks the loop. */
-/* leat_conductor_open - open the stages of these segments, for a part. Errors are reported. */
-int leat_conductor_open(struct leat_pipeline *pipeline, struct leat_segment **segments, size_t n);
 bool leat_conductor_run(struct leat_actor *actor);
 
 /* planner.c: plan -> segments and edges, within the memory limit. */

@@ -16,7 +16,7 @@
 #include "io/seekable.h"
 #include "pipeline.h"
 #include "planner.h"
-#include "split.h"
+#include "lanes.h"
 
 #define LANE_SHARE 4u /* lanes take at most this part of the limit */
 
@@ -57,7 +57,7 @@ static struct leat_segment *new_segment(struct leat_planner *pl, int number)
     if (!more)
         return NULL;
     p->segments = more;
-    seg = leat_segment_new(p, number);
+    seg = leat_segment_new(p, number, leat_segment_run);
     if (seg)
         p->segments[p->n_segments++] = seg;
     return seg;
@@ -131,8 +131,9 @@ static int begin_segment(struct leat_planner *pl)
 static int join_segments(struct leat_planner *pl, struct leat_segment *from,
                          struct leat_segment *to, struct leat_edge *e)
 {
-    from->outlet = LEAT_OUTLET_EDGE;
-    to->inlet = LEAT_INLET_EDGE;
+    if (!from->outlet)
+        from->outlet = &leat_outlet_edge;
+    to->inlet = &leat_inlet_edge;
     if (leat_segment_add_output(from, e) < 0 || leat_segment_add_input(to, e) < 0)
         return leat_planner_no_memory(pl);
     return 0;
@@ -191,14 +192,15 @@ static int add_lane(struct leat_planner *pl, struct leat_segment *from, struct l
         return leat_planner_no_memory(pl);
     if (leat_segment_add_input(lane, in) < 0 || leat_segment_add_output(lane, out) < 0)
         return leat_planner_no_memory(pl);
-    lane->inlet = LEAT_INLET_LANE;
-    lane->outlet = LEAT_OUTLET_LANE;
+    lane->inlet = &leat_inlet_edge;
+    lane->outlet = &leat_outlet_edge;
+    lane->is_lane = true;
     lane->lane = i;
     in->writer = &from->actor;
     out->reader = &to->actor;
     out->carries_ends = true;
-    from->cut->lanes[i] = in;
-    to->join->lanes[i] = out;
+    from->cutter->lanes.edges[i] = in;
+    to->joiner->lanes.edges[i] = out;
     return 0;
 }
 
@@ -216,15 +218,16 @@ static int add_split(struct leat_planner *pl, struct leat_stage_info *info)
     to = new_segment(pl, lane_number + 1);
     if (!to)
         return leat_planner_no_memory(pl);
-    from->cut = leat_split_new(pl->p, info, n, true);
-    to->join = leat_split_new(pl->p, info, n, false);
-    if (!from->cut || !to->join)
+    from->outlet = &leat_outlet_cutter;
+    to->inlet = &leat_inlet_joiner;
+    from->cutter = leat_cutter_new(pl->p, info, n);
+    to->joiner = leat_joiner_new(pl->p, info, n);
+    if (!from->cutter || !to->joiner)
         return leat_planner_no_memory(pl);
-    from->cut->deal = to->join->deal = leat_deal_new(&pl->p->executor, &to->actor);
-    if (!from->cut->deal)
+    from->cutter->lanes.deal = leat_deal_new(&pl->p->executor, &to->actor);
+    to->joiner->lanes.deal = from->cutter->lanes.deal;
+    if (!from->cutter->lanes.deal)
         return leat_planner_no_memory(pl);
-    from->outlet = LEAT_OUTLET_CUT;
-    to->inlet = LEAT_INLET_JOIN;
     info->workers = info->lanes_left = n;
     for (unsigned i = 0; i < n && r == 0; i++)
         r = add_lane(pl, from, to, info, i);
@@ -307,7 +310,7 @@ static int place_stage(struct leat_planner *pl, struct leat_stage_info *info)
     if (info->type->kind == LEAT_SOURCE || !pl->cur) {
         r = begin_segment(pl);
     } else if (is_copy(pl, info)) {
-        pl->cur->transfer = true;
+        pl->cur->transfer = leat_transfer_turn;
     } else if (parallel && heavy &&
                (pl->cur_heavy || (info->type->kind == LEAT_SINK && pl->cur->n > 0))) {
         r = leat_planner_cut(pl);
@@ -417,7 +420,7 @@ static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
         if (r == 0 && (!ends[i] || leat_segment_add_output(pl->cur, ends[i]) < 0))
             r = leat_planner_no_memory(pl);
         if (r == 0)
-            pl->cur->outlet = LEAT_OUTLET_EDGE;
+            pl->cur->outlet = &leat_outlet_edge;
     }
     if (r == 0)
         r = begin_segment(pl);
@@ -425,7 +428,8 @@ static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
         if (leat_segment_add_input(pl->cur, ends[i]) < 0)
             r = leat_planner_no_memory(pl);
     if (r == 0)
-        pl->cur->inlet = node->type->flags & LEAT_PORTS_IN ? LEAT_INLET_PORTS : LEAT_INLET_CONCAT;
+        pl->cur->inlet =
+            node->type->flags & LEAT_PORTS_IN ? &leat_inlet_ports : &leat_inlet_concat;
     pl->name = "-";
     pl->files = NULL;
     pl->encoder = NULL;
@@ -657,9 +661,8 @@ static int connect_all(struct leat_planner *pl)
 
         if (leat_segment_ready(seg) < 0)
             return leat_planner_no_memory(pl);
-        if (seg->join)
-            leat_out_init(&seg->join->out, s->framer ? &s->raw : &s->in, &p->pool,
-                          p->settings.room);
+        if (seg->joiner)
+            leat_joiner_connect(seg->joiner, p, s->framer ? &s->raw : &s->in);
     }
     return 0;
 }

@@ -100,10 +100,10 @@ int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
     if (!parts)
         return leat_planner_no_memory(pl);
     from->parts = parts;
+    from->outlet = &leat_outlet_parts;
     parts->first = p->n_segments;
     parts->first_edge = p->n_edges;
     r = leat_planner_cut(pl);
-    from->outlet = LEAT_OUTLET_PARTS;
     pl->parts = parts;
     if (r == 0)
         r = add_part_chain(pl, node, &options->file);

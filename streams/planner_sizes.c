@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "planner.h"
-#include "split.h"
+#include "lanes.h"
 
 #define MARK_CHUNKS 4u /* high-water mark of an edge, in chunks, if memory allows */
 #define SLOT_CHUNKS 2u /* a stage's output: being filled, and being used up */
@@ -17,7 +17,7 @@ static const struct leat_segment *lane_of(const struct leat_pipeline *p, const s
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        if (seg->inlet == LEAT_INLET_LANE && (seg->in_edges[0] == e || seg->ports[0].edge == e))
+        if (seg->is_lane && (seg->in_edges[0] == e || seg->ports[0].edge == e))
             return seg;
     }
     return NULL;
@@ -43,7 +43,7 @@ static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e
 
 static uint64_t framers_of(const struct leat_segment *seg)
 {
-    uint64_t n = seg->cut && seg->cut->framer;
+    uint64_t n = seg->cutter && seg->cutter->framer;
 
     for (size_t i = 0; i < seg->n; i++)
         n += seg->slots[i].framer != NULL;
@@ -56,7 +56,7 @@ static uint64_t framers_of(const struct leat_segment *seg)
  * could not go on, whatever codecs hold. */
 static uint64_t aside_of(const struct leat_segment *seg, size_t chunk)
 {
-    uint64_t history = seg->cut && seg->cut->history ? seg->cut->info->history : 0;
+    uint64_t history = seg->cutter && seg->cutter->history ? seg->cutter->lanes.info->history : 0;
 
     return framers_of(seg) * leat_framer_share(chunk) + history;
 }
@@ -70,7 +70,7 @@ static int set_aside_one(struct leat_pool *pool, struct leat_share **ret_share, 
 static int set_aside(struct leat_pool *pool, struct leat_segment *seg, size_t chunk)
 {
     uint64_t framer = leat_framer_share(chunk);
-    struct leat_split_run *cut = seg->cut;
+    struct leat_cutter *cutter = seg->cutter;
     struct leat_framer *f;
     int r = 0;
 
@@ -79,10 +79,10 @@ static int set_aside(struct leat_pool *pool, struct leat_segment *seg, size_t ch
             r = set_aside_one(pool, &seg->slots[i].framer->share, framer);
     for (size_t i = 0; r == 0 && seg->inputs && (f = leat_inputs_framer(seg->inputs, i)); i++)
         r = set_aside_one(pool, &f->share, framer);
-    if (r == 0 && cut && cut->framer)
-        r = set_aside_one(pool, &cut->framer->share, framer);
-    if (r == 0 && cut && cut->history)
-        r = set_aside_one(pool, &cut->share, cut->info->history);
+    if (r == 0 && cutter && cutter->framer)
+        r = set_aside_one(pool, &cutter->framer->share, framer);
+    if (r == 0 && cutter && cutter->history)
+        r = set_aside_one(pool, &cutter->share, cutter->lanes.info->history);
     return r;
 }
 
@@ -95,7 +95,7 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
         const struct leat_segment *seg = p->segments[i];
 
         bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->n_ports);
-        bound += seg->join ? (uint64_t)chunk * JOIN_CHUNKS : 0;
+        bound += seg->joiner ? (uint64_t)chunk * JOIN_CHUNKS : 0;
         bound += aside_of(seg, chunk);
     }
     for (size_t i = 0; i < p->n_edges; i++)
@@ -131,16 +131,16 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
 static int size_deals(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_split_run *cut = p->segments[i]->cut;
+        const struct leat_cutter *cutter = p->segments[i]->cutter;
         size_t room = 1;
 
-        for (size_t k = 0; cut && k < p->n_segments; k++) {
+        for (size_t k = 0; cutter && k < p->n_segments; k++) {
             const struct leat_segment *seg = p->segments[k];
 
-            if (seg->inlet == LEAT_INLET_LANE && seg->slots[0].stage->info == cut->info)
+            if (seg->is_lane && seg->slots[0].stage->info == cutter->lanes.info)
                 room += seg->in_edges[0]->items + seg->ports[0].edge->items + IN_LANE;
         }
-        if (cut && leat_deal_size(cut->deal, room) < 0)
+        if (cutter && leat_deal_size(cutter->lanes.deal, room) < 0)
             return LEAT_ENOMEM;
     }
     return 0;

@@ -6,7 +6,6 @@
 
 #include "grow.h"
 #include "pipeline.h"
-#include "split.h"
 
 static void memory_wake(struct leat_pool_waiter *w)
 {
@@ -16,13 +15,14 @@ static void memory_wake(struct leat_pool_waiter *w)
     leat_actor_wake(&seg->pipeline->executor, &seg->actor);
 }
 
-struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number)
+struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number,
+                                      bool (*run)(struct leat_actor *))
 {
     struct leat_segment *seg = calloc(1, sizeof *seg);
 
     if (!seg)
         return NULL;
-    seg->actor.run = leat_segment_run;
+    seg->actor.run = run;
     seg->pipeline = pipeline;
     seg->number = number;
     seg->memory.wake = memory_wake;
@@ -60,12 +60,12 @@ void leat_segment_free(struct leat_segment *seg)
     leat_queue_clear(&seg->ports[0].last);
     for (size_t k = 1; k < seg->n_ports; k++)
         leat_queue_clear(&seg->ports[k].last);
-    leat_inputs_free(seg->inputs);
-    leat_split_free(seg->join);
-    leat_split_free(seg->cut);
+    if (seg->inlet && seg->inlet->free)
+        seg->inlet->free(seg);
+    if (seg->outlet && seg->outlet->free)
+        seg->outlet->free(seg);
     leat_block_free(seg->block);
     leat_block_free(seg->ended_block);
-    free(seg->parts);
     free(seg->slots);
     free(seg->ports);
     free(seg->in_edges);
@@ -145,7 +145,7 @@ static void connect_slots(struct leat_segment *seg)
             leat_framer_init(s->framer, &p->pool, s->info->delimiter, p->settings.record_max);
         if (next)
             to = next->framer ? &next->raw : &next->in;
-        else if (seg->outlet != LEAT_OUTLET_NONE)
+        else if (seg->outlet)
             to = &seg->ports[0].last;
         leat_out_init(&s->out, to, &p->pool, p->settings.room);
         s->out.ports = ports;
@@ -157,17 +157,14 @@ static void connect_slots(struct leat_segment *seg)
 
 int leat_segment_ready(struct leat_segment *seg)
 {
-    bool lane = seg->inlet == LEAT_INLET_LANE;
+    bool own_queue = !seg->inlet || !seg->inlet->show; /* the first stage's input is its slot's */
 
-    if (seg->inlet == LEAT_INLET_PORTS) {
-        seg->inputs = leat_inputs_new(seg);
-        if (!seg->inputs)
-            return LEAT_ENOMEM;
-    }
+    if (seg->inlet && seg->inlet->ready && seg->inlet->ready(seg) < 0)
+        return LEAT_ENOMEM;
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
-        if (s->info->framing == LEAT_LINES && !lane && (i > 0 || !seg->inputs)) {
+        if (s->info->framing == LEAT_LINES && !seg->is_lane && (i > 0 || own_queue)) {
             s->framer = calloc(1, sizeof *s->framer);
             if (!s->framer)
                 return LEAT_ENOMEM;
@@ -228,14 +225,13 @@ int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *
                                                                                : LEAT_TURN_WENT;
 }
 
-/* No input is wanted any more. */
-void leat_inlet_cancel(struct leat_segment *seg, enum leat_reason reason)
+void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason)
 {
     seg->in_cancelled = true;
     for (size_t k = 0; k < seg->n_in_edges; k++)
         leat_edge_cancel(seg->in_edges[k], reason);
-    if (seg->inlet == LEAT_INLET_JOIN)
-        leat_split_cancel(seg->join, reason);
+    if (seg->inlet && seg->inlet->cancel)
+        seg->inlet->cancel(seg, reason);
 }
 
 static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
@@ -244,8 +240,8 @@ static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
 
     if (s->framer)
         bytes += leat_framer_done(s->framer);
-    if (seg->inputs && s == &seg->slots[0])
-        bytes += leat_inputs_drop(seg->inputs);
+    if (s == &seg->slots[0] && seg->inlet && seg->inlet->drop)
+        bytes += seg->inlet->drop(seg);
     atomic_fetch_add_explicit(leat_unread_of(s->info), bytes, memory_order_relaxed);
 }
 
@@ -257,7 +253,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     leat_assert(s->done || atomic_load(&s->info->lanes_left) > 0);
     slot_drop_input(seg, s);
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
-    ended = !failed && (s->stage->ended || seg->inlet == LEAT_INLET_LANE);
+    ended = !failed && (s->stage->ended || seg->is_lane);
     if (!s->done && atomic_fetch_sub(&s->info->lanes_left, 1) == 1)
         leat_tell_stage(seg->pipeline, ended ? LEAT_EVENT_ENDED : LEAT_EVENT_STOPPED, s->info,
                         NULL);
@@ -310,7 +306,7 @@ void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why
         leat_slot_stop(seg, s, why);
     }
     if (!seg->in_cancelled)
-        leat_inlet_cancel(seg, why == LEAT_STOP_DONE ? LEAT_REASON_DONE : LEAT_REASON_FAILED);
+        leat_segment_cancel_input(seg, why == LEAT_STOP_DONE ? LEAT_REASON_DONE : LEAT_REASON_FAILED);
 }
 
 void leat_segment_fail(struct leat_segment *seg, size_t i)
@@ -319,7 +315,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
 
     leat_assert(i < seg->n);
     leat_assert(s->stage->failure.code < 0);
-    if (seg->outlet == LEAT_OUTLET_LANE)
+    if (seg->is_lane)
         seg->lane_error = s->stage->failure; /* the joiner reports it, in order */
     else
         leat_outcome_report(seg->pipeline, s->stage->info, &s->stage->failure);
@@ -334,8 +330,8 @@ void leat_segment_abort(struct leat_segment *seg)
         if (!seg->slots[i].done && !(seg->slots[i].stopping && seg->slots[i].failed))
             leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
     if (!seg->in_cancelled)
-        leat_inlet_cancel(seg, LEAT_REASON_FAILED);
-    leat_segment_drop_ports(seg);
+        leat_segment_cancel_input(seg, LEAT_REASON_FAILED);
+    leat_segment_drop_output(seg);
     seg->out_gone = seg->out_failed = true;
 }
 
@@ -347,7 +343,7 @@ static bool waits_outside(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
 
-    return s->stopping || s->stage->type->stop || (i == 0 && seg->inlet == LEAT_INLET_NONE) ||
+    return s->stopping || s->stage->type->stop || (i == 0 && !seg->inlet) ||
            (s->waiting && !atomic_load(&s->info->failed_above));
 }
 
@@ -386,7 +382,7 @@ enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
     const struct leat_slot *before;
 
     if (i == 0)
-        return seg->inlet == LEAT_INLET_NONE ? LEAT_FLOW_OPEN : seg->in_flow;
+        return seg->inlet ? seg->in_flow : LEAT_FLOW_OPEN;
     before = &seg->slots[i - 1];
     if (!before->done)
         return LEAT_FLOW_OPEN;
@@ -401,12 +397,7 @@ static void finish_outlet(struct leat_segment *seg)
     enum leat_edge_state state = failed ? LEAT_EDGE_FAILED : LEAT_EDGE_EOF;
 
     seg->out_flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
-    if (seg->outlet == LEAT_OUTLET_LANE && seg->lane_error.code)
-        seg->ports[0].edge->error = &seg->lane_error;
-    for (size_t k = 0; k < seg->n_ports; k++)
-        leat_edge_finish(seg->ports[k].edge, state);
-    if (seg->outlet == LEAT_OUTLET_CUT)
-        (void)leat_cut_finish(seg, state);
+    seg->outlet->finish(seg, state);
 }
 
 void leat_segment_finish(struct leat_segment *seg)
@@ -416,18 +407,66 @@ void leat_segment_finish(struct leat_segment *seg)
         leat_assert(seg->slots[i].done);
     for (size_t k = 0; k < seg->n_ports; k++)
         leat_assert(seg->ports[k].last.n == 0);
-    if (seg->outlet != LEAT_OUTLET_NONE && seg->out_flow == LEAT_FLOW_OPEN)
+    if (seg->outlet && seg->out_flow == LEAT_FLOW_OPEN)
         finish_outlet(seg);
-    if (!seg->in_cancelled && seg->inlet != LEAT_INLET_NONE)
-        leat_inlet_cancel(seg, LEAT_REASON_DONE);
+    if (!seg->in_cancelled && seg->inlet)
+        leat_segment_cancel_input(seg, LEAT_REASON_DONE);
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_out_done(&seg->slots[i]);
-    if (seg->join)
-        leat_join_done(seg);
-    if (seg->cut)
-        leat_cut_done(seg);
+    if (seg->inlet && seg->inlet->done)
+        seg->inlet->done(seg);
+    if (seg->outlet && seg->outlet->drop)
+        seg->outlet->drop(seg);
     leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
     atomic_store_explicit(&seg->finished, true, memory_order_release);
     leat_account_park(seg, LEAT_DOING_ENDED);
     seg->pipeline->segment_done(seg);
+}
+
+/* --- what inlets and outlets come to ---------------------------------------------------------- */
+
+void leat_segment_drop_output(struct leat_segment *seg)
+{
+    if (seg->outlet && seg->outlet->drop)
+        seg->outlet->drop(seg);
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_edge_lost(seg->ports[k].edge, leat_queue_clear(&seg->ports[k].last));
+}
+
+/* Downstream wants no more, or has failed: nothing before it is needed. What is dropped now may have
+ * been for others, too, and they are not to take what they got for all there is. */
+enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
+{
+    seg->out_gone = true;
+    seg->out_failed = failed;
+    leat_segment_drop_output(seg);
+    leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
+    return LEAT_TURN_WENT;
+}
+
+enum leat_turn leat_segment_took(struct leat_segment *seg, int r)
+{
+    if (r == 0)
+        return LEAT_TURN_WENT;
+    if (r == LEAT_EMPTY)
+        return leat_segment_park(seg, LEAT_PARK_IN);
+    if (r == LEAT_FULL) {
+        leat_segment_park(seg, LEAT_PARK_MEMORY);
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+    }
+    seg->in_flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
+    if (r < 0 && r != LEAT_ECANCELLED)
+        leat_segment_fail(seg, 0);
+    return LEAT_TURN_WENT;
+}
+
+void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code)
+{
+    struct leat_slot *s = &seg->slots[i];
+
+    if (code == LEAT_ELIMIT)
+        leat_fail_record(s->stage, s->framer);
+    else
+        leat_fail(s->stage, code, "%s", leat_strerror(code));
+    leat_segment_fail(seg, i);
 }

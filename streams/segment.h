@@ -34,8 +34,6 @@ struct leat_slot {
     struct leat_counters count;
 };
 
-struct leat_split_run;
-
 /* One way out of a segment. A junction has several; every other outlet is ports[0]. */
 struct leat_port_end {
     struct leat_queue last; /* output of the last stage, not yet taken by the outlet */
@@ -44,25 +42,62 @@ struct leat_port_end {
     uint64_t dropped;       /* bytes, under LEAT_DROPS */
 };
 
-enum leat_inlet_kind {
-    LEAT_INLET_NONE, /* the first stage is a source */
-    LEAT_INLET_EDGE,
-    LEAT_INLET_LANE,   /* an edge that carries blocks */
-    LEAT_INLET_JOIN,   /* the lanes of a split stage, in order */
-    LEAT_INLET_CONCAT, /* several edges, one after another */
-    LEAT_INLET_PORTS,  /* several edges at once, for a stage that sees each by itself */
+struct leat_segment;
+
+/* What one turn of a segment came to. */
+enum leat_turn {
+    LEAT_TURN_WENT, /* something was done */
+    LEAT_TURN_PARK, /* nothing can be; somebody will wake it */
+    LEAT_TURN_STEP, /* transfer.c: this turn needs a step */
 };
 
-enum leat_outlet_kind {
-    LEAT_OUTLET_NONE,  /* the last stage is a sink */
-    LEAT_OUTLET_EDGE,  /* one edge, or one for each port of a junction */
-    LEAT_OUTLET_LANE,  /* an edge that carries the outputs of blocks */
-    LEAT_OUTLET_PARTS, /* an edge, into a branch that is run anew for each part */
-    LEAT_OUTLET_CUT,   /* to the lanes of a split stage */
+/* How a segment takes its input: a constant table for each kind of inlet. A segment without one begins
+ * with a source. All but `read` may be NULL. Thread: the one that runs the segment. */
+struct leat_inlet_ops {
+    /* Take input for the first stage. */
+    enum leat_turn (*read)(struct leat_segment *segment);
+    /* Before the first run, when all stages are there. Returns 0 or LEAT_ENOMEM. */
+    int (*ready)(struct leat_segment *segment);
+    /* No input is wanted any more; the edges that lead in have been told. */
+    void (*cancel)(struct leat_segment *segment, enum leat_reason reason);
+    /* Drop what was taken and not used. Returns its bytes. */
+    uint64_t (*drop)(struct leat_segment *segment);
+    void (*done)(struct leat_segment *segment); /* all stages have ended */
+    void (*free)(struct leat_segment *segment);
+    /* A stage that sees each of its inputs by itself; NULL: it sees the queue of its slot. */
+    bool (*has_input)(const struct leat_segment *segment); /* may it step? */
+    void (*show)(struct leat_segment *segment, struct leat_in *in);
+    size_t (*take)(struct leat_segment *segment); /* what the step used; returns its bytes */
+    bool is_junction;                             /* its edges are inputs, numbered from 1 */
 };
+
+/* The same for the output. A segment without an outlet ends with a sink. */
+struct leat_outlet_ops {
+    /* Hand over what the last stage gave. Returns a turn, or -1: there is nothing left. */
+    int (*hand_over)(struct leat_segment *segment);
+    /* Has downstream gone? For when there is nothing to hand over, which would show it. */
+    bool (*is_gone)(struct leat_segment *segment);
+    /* It has gone: because it failed? */
+    bool (*has_failed)(const struct leat_segment *segment);
+    /* All stages have ended and all output is handed over: signal EOF, or that there is none. */
+    void (*finish)(struct leat_segment *segment, enum leat_edge_state state);
+    void (*drop)(struct leat_segment *segment); /* nothing more is handed over; or NULL */
+    void (*free)(struct leat_segment *segment); /* or NULL */
+    bool holds; /* it may hold output though the ports are empty */
+};
+
+extern const struct leat_inlet_ops leat_inlet_edge;
+extern const struct leat_inlet_ops leat_inlet_concat; /* several edges, one after another */
+extern const struct leat_inlet_ops leat_inlet_ports;  /* several edges, each seen by itself */
+extern const struct leat_inlet_ops leat_inlet_joiner; /* the lanes of a split stage, in order */
+extern const struct leat_outlet_ops leat_outlet_edge; /* one, or one for each port of a junction */
+extern const struct leat_outlet_ops leat_outlet_parts;  /* a branch that runs anew for each part */
+extern const struct leat_outlet_ops leat_outlet_cutter; /* to the lanes of a split stage */
 
 struct leat_inputs;
 struct leat_parts;
+struct leat_cutter;
+struct leat_joiner;
 
 struct leat_segment {
     struct leat_actor actor; /* first: the executor's view */
@@ -70,19 +105,21 @@ struct leat_segment {
     int number;
     struct leat_slot *slots;
     size_t n, room;
-    enum leat_inlet_kind inlet;
-    enum leat_outlet_kind outlet;
+    const struct leat_inlet_ops *inlet;   /* NULL: the first stage is a source */
+    const struct leat_outlet_ops *outlet; /* NULL: the last stage is a sink */
     struct leat_edge **in_edges; /* concat: n_in_edges of them; else in_edges[0] */
     size_t n_in_edges, in_at;
-    struct leat_inputs *inputs; /* LEAT_INLET_PORTS */
+    struct leat_inputs *inputs; /* leat_inlet_ports */
     struct leat_port_end *ports;
     size_t n_ports;
-    struct leat_split_run *join, *cut;
+    struct leat_joiner *joiner;
+    struct leat_cutter *cutter;
     enum leat_flow in_flow; /* what the inlet has said */
     bool in_cancelled;
     enum leat_flow out_flow; /* what the outlet was told */
     bool out_gone;           /* nobody reads what it gives */
-    bool out_failed;         /* what is downstream has failed, or the cutter: there is no end */
+    bool out_failed;         /* downstream or the cutter failed: do not signal EOF */
+    bool is_lane;            /* of a split stage: the edges carry its blocks */
     /* A lane: its number from 0, and its current block. */
     unsigned lane;
     struct leat_block *block, *ended_block;
@@ -92,22 +129,20 @@ struct leat_segment {
     struct leat_pool_waiter memory;
     atomic_bool short_of_memory; /* it waits for some that is not of the chunks' */
     atomic_bool no_memory;       /* and nothing else can go on: there will be none */
-    struct leat_parts *parts;    /* LEAT_OUTLET_PARTS: the branch */
+    struct leat_parts *parts;    /* leat_outlet_parts: the branch */
     struct leat_parts *part_of;  /* it is in such a branch */
     atomic_bool finished;        /* in such a branch: also when no part runs */
-    bool transfer;               /* read -> write without looking: streams/io/transfer.c */
+    /* read -> write without a look at the bytes, or NULL: as leat_transfer_turn */
+    int (*transfer)(struct leat_segment *segment);
     struct leat_account account;
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };
 
-/* What one turn of a segment came to. */
-enum leat_turn {
-    LEAT_TURN_WENT, /* something was done */
-    LEAT_TURN_PARK, /* nothing can be; somebody will wake it */
-    LEAT_TURN_STEP, /* transfer.c: this turn needs a step */
-};
-
-struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number);
+/* leat_segment_new - one that `run` runs. NULL: out of memory. */
+struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number,
+                                      bool (*run)(struct leat_actor *));
+/* leat_segment_run - segment_run.c: the actor's run: some turns, then others have theirs. */
+bool leat_segment_run(struct leat_actor *actor);
 void leat_segment_free(struct leat_segment *segment);
 /* leat_segment_add - append a stage; taken also on failure. Returns 0 or LEAT_ENOMEM. */
 int leat_segment_add(struct leat_segment *segment, struct leat_stage *stage);
@@ -128,10 +163,6 @@ enum leat_turn leat_segment_park(struct leat_segment *segment, int why);
 int leat_segment_wait_memory(struct leat_segment *segment, const struct leat_share *share,
                              size_t size);
 
-/* leat_fail_record - the framer of the stage has refused a record, as too long or for want of memory:
- * LEAT_ELIMIT. */
-void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer);
-
 /* inputs.c: the branches of a fan-in whose stage sees each by itself. */
 struct leat_inputs *leat_inputs_new(struct leat_segment *segment);
 void leat_inputs_free(struct leat_inputs *inputs); /* NULL is fine */
@@ -149,9 +180,5 @@ void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in);
 size_t leat_inputs_take(struct leat_inputs *inputs);
 /* leat_inputs_drop - what was not used; returns its bytes. */
 uint64_t leat_inputs_drop(struct leat_inputs *inputs);
-
-/* transfer.c: one turn of a segment that only moves bytes from a file to a file or pipe.
- * Returns a turn, or LEAT_EUNSUPPORTED: not for these descriptors; go on with steps. */
-int leat_transfer_turn(struct leat_segment *segment);
 
 #endif

@@ -1,15 +1,10 @@
-/* segment_impl.h - what the files of a segment share: segment.c builds and ends it, segment_ends.c
- * is its inlet and outlet, segment_step.c one step, segment_run.c the order of steps. */
+/* segment_impl.h - what the files of a segment share: segment.c builds and ends it, segment_step.c is
+ * one step, segment_run.c the order of steps; inlets and outlets use it, and none of these knows them. */
 #ifndef LEAT_SEGMENT_IMPL_H
 #define LEAT_SEGMENT_IMPL_H
 
 #include "segment.h"
 
-/* segment_run.c - the actor's run: some turns, then others have theirs. */
-bool leat_segment_run(struct leat_actor *actor);
-
-/* segment_ends.c - drop what the ports hold: their readers are gone. */
-void leat_segment_drop_ports(struct leat_segment *seg);
 /* leat_slot_out_done - give back the chunks that a stage was filling. */
 void leat_slot_out_done(struct leat_slot *s);
 /* leat_slot_done - the stage is through; what it waits for, it no longer waits for. */
@@ -34,20 +29,17 @@ void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *st
 /* leat_segment_reset - as it was before it ran. It has ended, and does not run. */
 void leat_segment_reset(struct leat_segment *seg);
 
-/* segment_ends.c - hand over what the last stage gave. Returns a turn, or -1: there was nothing. */
-int leat_outlet_turn(struct leat_segment *seg);
-/* leat_outlet_cancelled - has downstream gone while there is nothing to write? Then it is not found
- * out by writing; leat_outlet_notice acts on it. */
-bool leat_outlet_cancelled(struct leat_segment *seg);
-void leat_outlet_notice(struct leat_segment *seg);
-/* leat_outlet_give_up - what is downstream has failed: so has all before it. */
-enum leat_turn leat_outlet_give_up(struct leat_segment *seg);
-/* leat_inlet_turn - take input. */
-enum leat_turn leat_inlet_turn(struct leat_segment *seg);
-/* leat_inlet_fail_record - stage i's framer refused a record. */
-void leat_inlet_fail_record(struct leat_segment *seg, size_t i, int code);
-/* leat_inlet_cancel - no input is wanted any more. */
-void leat_inlet_cancel(struct leat_segment *seg, enum leat_reason reason);
+/* leat_segment_drop_output - nothing more is handed over: drop what the ports hold. */
+void leat_segment_drop_output(struct leat_segment *seg);
+/* leat_segment_out_gone - downstream wants no more, or has failed: nothing before it is needed. */
+enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed);
+/* leat_segment_took - what an inlet's answer means for the segment: 0, LEAT_EMPTY, LEAT_FULL (no chunk
+ * now), LEAT_END, LEAT_ECANCELLED (upstream failed), or an error that the first stage has. */
+enum leat_turn leat_segment_took(struct leat_segment *seg, int answer);
+/* leat_segment_fail_record - stage i's framer refused a record. */
+void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code);
+/* leat_segment_cancel_input - no input is wanted any more. */
+void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason);
 
 /* segment_step.c - a stage may run when the one after it has used up what it got. */
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i);

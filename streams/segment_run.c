@@ -34,7 +34,7 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
             r = LEAT_ELIMIT;
         }
         if (r < 0) {
-            leat_inlet_fail_record(seg, i, r);
+            leat_segment_fail_record(seg, i, r);
             return LEAT_TURN_WENT;
         }
         if (s->in.n == 0 && had)
@@ -44,12 +44,12 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
         leat_slot_pass_mark(seg, s);
         return LEAT_TURN_WENT;
     }
-    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (seg->inputs && i == 0))) {
+    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (i == 0 && seg->inlet && seg->inlet->show))) {
         leat_slot_stop(seg, s, LEAT_STOP_ABORT);
         return LEAT_TURN_WENT;
     }
     /* In a lane the end of the input comes between blocks. */
-    if (flow == LEAT_FLOW_ENDED && seg->inlet == LEAT_INLET_LANE && i == 0 && !seg->block) {
+    if (flow == LEAT_FLOW_ENDED && seg->is_lane && i == 0 && !seg->block) {
         leat_slot_done(seg, s, false);
         return LEAT_TURN_WENT;
     }
@@ -85,31 +85,35 @@ static bool wants_input(const struct leat_segment *seg)
 {
     const struct leat_slot *s = &seg->slots[0];
 
-    if (seg->inlet == LEAT_INLET_NONE || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled)
+    if (!seg->inlet || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled)
         return false;
     if (s->done || s->stopping || s->waiting || s->in.n > 0 || s->raw.n > 0)
         return false;
-    if (seg->inlet == LEAT_INLET_LANE && seg->block && seg->block_end_seen)
+    if (seg->is_lane && seg->block && seg->block_end_seen)
         return false;
     return leat_segment_output_taken(seg, 0) || s->discard;
+}
+
+/* Returns a turn, or -1 when there was nothing to hand over. */
+static int hand_over(struct leat_segment *seg)
+{
+    return seg->out_gone || !seg->outlet ? -1 : seg->outlet->hand_over(seg);
 }
 
 static enum leat_turn turn(struct leat_segment *seg)
 {
     int r;
 
-    if (leat_outlet_cancelled(seg)) {
-        leat_outlet_notice(seg);
-        return LEAT_TURN_WENT;
-    }
-    r = leat_outlet_turn(seg);
+    if (seg->outlet && !seg->out_gone && seg->outlet->is_gone(seg))
+        return leat_segment_out_gone(seg, seg->outlet->has_failed(seg));
+    r = hand_over(seg);
     if (r >= 0)
         return (enum leat_turn)r;
     for (size_t i = seg->n; i-- > 0;)
         if (leat_slot_runnable(seg, i))
             return slot_turn(seg, i);
     if (wants_input(seg))
-        return leat_inlet_turn(seg);
+        return seg->inlet->read(seg);
     if (all_done(seg) && leat_segment_output_taken(seg, seg->n - 1))
         return LEAT_TURN_WENT; /* the last of the output has just gone */
     return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
@@ -146,14 +150,15 @@ static enum run run_turns(struct leat_segment *seg)
         enum leat_turn t = LEAT_TURN_WENT;
 
         if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
-            (seg->outlet != LEAT_OUTLET_CUT || seg->out_gone || leat_outlet_turn(seg) == -1)) {
+            (!seg->outlet || !seg->outlet->holds || hand_over(seg) == -1)) {
             leat_segment_finish(seg);
             return RUN_ENDED;
         }
         if (seg->transfer) {
-            int r = leat_transfer_turn(seg);
+            int r = seg->transfer(seg);
 
-            seg->transfer = r != LEAT_EUNSUPPORTED;
+            if (r == LEAT_EUNSUPPORTED)
+                seg->transfer = NULL;
             t = r < 0 ? LEAT_TURN_STEP : (enum leat_turn)r;
         }
         if (!seg->transfer || t == LEAT_TURN_STEP)

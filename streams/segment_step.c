@@ -4,9 +4,8 @@
 
 #include <string.h>
 
-#include "parts.h"
 #include "pipeline.h"
-#include "split.h"
+#include "lanes.h"
 
 #define IDLE_MAX 2u /* steps without progress before it is an error */
 /* On one thread a step holds up signals and timers. A slow encoder (xz -9: 1 MB/s) gets less at once. */
@@ -14,7 +13,7 @@
 
 static bool lane_block_open(const struct leat_segment *seg)
 {
-    return seg->inlet != LEAT_INLET_LANE || seg->block;
+    return !seg->is_lane || seg->block;
 }
 
 static bool mark_is_next(const struct leat_queue *q)
@@ -30,7 +29,7 @@ static bool mark_is_second(const struct leat_queue *q)
 /* In a lane a mark has ended the block; one between two blocks is handed on there, too. */
 static bool answers_marks(const struct leat_segment *seg, const struct leat_slot *s)
 {
-    return (s->info->flags & LEAT_FLUSHES) && seg->inlet != LEAT_INLET_LANE;
+    return (s->info->flags & LEAT_FLUSHES) && !seg->is_lane;
 }
 
 bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s)
@@ -46,7 +45,7 @@ static bool at_end(const struct leat_segment *seg, size_t i)
     if (s->in.n > 1 || mark_is_next(&s->in) || s->raw.n > 0 ||
         (s->framer && !leat_framer_empty(s->framer)))
         return false;
-    if (seg->inlet == LEAT_INLET_LANE && i == 0)
+    if (seg->is_lane && i == 0)
         return seg->block && seg->block_end_seen;
     return leat_segment_flow_into(seg, i) == LEAT_FLOW_ENDED;
 }
@@ -74,13 +73,13 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
         return true;
     if (!leat_segment_output_taken(seg, i) && !s->discard)
         return false;
-    if (seg->inputs && i == 0)
-        return leat_inputs_ready(seg->inputs) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
+    if (i == 0 && seg->inlet && seg->inlet->has_input)
+        return seg->inlet->has_input(seg) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
     if (s->more || s->in.n > 0 || s->raw.n > 0)
         return lane_block_open(seg) || leat_slot_at_mark(seg, s);
-    if (i == 0 && seg->inlet == LEAT_INLET_NONE)
+    if (i == 0 && !seg->inlet)
         return true;
-    if (seg->inlet == LEAT_INLET_LANE && i == 0)
+    if (seg->is_lane && i == 0)
         return (seg->block && seg->block_end_seen) ||
                leat_segment_flow_into(seg, 0) != LEAT_FLOW_OPEN;
     return leat_segment_flow_into(seg, i) != LEAT_FLOW_OPEN;
@@ -92,7 +91,7 @@ static void step_ended(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     bool failed = s->stopping && s->failed;
 
-    if (seg->inlet == LEAT_INLET_LANE && i == 0 && seg->block) {
+    if (seg->is_lane && i == 0 && seg->block) {
         if (!seg->block_end_seen || s->in.n > 0) { /* its rest is not wanted */
             leat_fail(s->stage, LEAT_EINTERNAL, "ended before the end of its block");
             leat_segment_fail(seg, i);
@@ -164,7 +163,7 @@ static void consume(struct leat_slot *s, size_t n)
 /* A mark behind all that the stage has given. A lane does not know what the others gave. */
 static void put_mark(struct leat_segment *seg, struct leat_slot *s)
 {
-    if (seg->outlet != LEAT_OUTLET_LANE)
+    if (!seg->is_lane)
         leat_out_mark(&s->out);
     else if (s->out.to)
         leat_queue_mark(s->out.to);
@@ -247,7 +246,7 @@ static uint64_t handed_over(const struct leat_segment *seg, const struct leat_sl
 {
     uint64_t bytes = s->out.discards ? 0 : s->out.step_bytes;
 
-    if (seg->outlet == LEAT_OUTLET_LANE && leat_split_merges(s->info))
+    if (seg->is_lane && leat_lanes_merge(s->info))
         return 0;
     for (size_t k = 1; k < s->out.n_ports; k++)
         if (!s->out.ports[k].discards)
@@ -270,8 +269,8 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
     }
     if (answers_marks(seg, s))
         in->flush = mark_is_next(&s->in) || (mark_is_second(&s->in) && in->len == head->len);
-    if (seg->inputs && i == 0)
-        leat_inputs_show(seg->inputs, in);
+    if (i == 0 && seg->inlet && seg->inlet->show)
+        seg->inlet->show(seg, in);
     if (seg->block && i == 0) {
         in->block = seg->block->index;
         in->note = seg->block->note;
@@ -313,7 +312,7 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
 {
     uint64_t over;
 
-    if (seg->outlet == LEAT_OUTLET_LANE)
+    if (seg->is_lane)
         return r;
     over = leat_stage_expansion(s->stage, s->out.total, s->offset);
     if (over == 0)
@@ -360,7 +359,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     r = check_answer(stage, &in, r);
     produced = slot_out_end(s);
     consume(s, in.pos);
-    used = in.ports ? leat_inputs_take(seg->inputs) : in.pos;
+    used = in.ports ? seg->inlet->take(seg) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
     if (r >= 0)
         r = check_expansion(seg, s, r);
@@ -413,7 +412,7 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
 
-    if (!stage->type->alarm || s->done || s->stopping || seg->inlet == LEAT_INLET_LANE)
+    if (!stage->type->alarm || s->done || s->stopping || seg->is_lane)
         return;
     if (leat_wait_fired(&seg->pipeline->waits, &stage->alarm))
         ring(seg, i);

@@ -5,7 +5,7 @@
 #include "file_map.h"
 #include "io/io.h"
 #include "pipeline.h"
-#include "split.h"
+#include "lanes.h"
 #include "text.h"
 
 static const struct leat_stage_info *shown(const struct leat_pipeline *p, size_t i)
@@ -86,7 +86,7 @@ static void add_instances(const struct leat_pipeline *p, const struct leat_stage
     for (size_t k = 0; k < p->n_segments; k++) {
         const struct leat_segment *seg = p->segments[k];
 
-        if (seg->inlet == LEAT_INLET_LANE && seg->lane >= info->workers)
+        if (seg->is_lane && seg->lane >= info->workers)
             continue; /* it did not fit in memory */
         for (size_t j = 0; j < seg->n; j++)
             if (seg->slots[j].info == info)

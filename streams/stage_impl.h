@@ -8,6 +8,8 @@
 #include "wait.h"
 
 struct leat_pipeline;
+struct leat_framer;
+struct leat_spill;
 struct leat_segment;
 struct leat_outfile;
 struct leat_small_file;
@@ -141,6 +143,11 @@ void leat_blocking_end(struct leat_blocking *blocking); /* NULL is fine */
 uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made, uint64_t used);
 /* leat_stage_forced - does settings.force stand? */
 bool leat_stage_forced(const struct leat_stage *stage);
+/* leat_fail_record - the framer of the stage has refused a record, as too long or for want of memory:
+ * LEAT_ELIMIT. */
+void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer);
+/* leat_fail_spill - fail the stage: the temporary file cannot be written or read. Returns the code. */
+int leat_fail_spill(struct leat_stage *stage, const struct leat_spill *spill);
 const char *leat_stage_side_path(const struct leat_node *node);
 
 #endif

@@ -13,6 +13,7 @@
 #include "framer.h"
 #include "pipeline.h"
 #include "show.h"
+#include "spill.h"
 
 /* Of the limit: what is left at least to a stage that is going to charge what its input needs, and at most
  * if the stage has said how much. */
@@ -214,6 +215,11 @@ void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer
         leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_NO_MEMORY, wants, limit);
     else
         leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_TOO_LONG, limit);
+}
+
+int leat_fail_spill(struct leat_stage *s, const struct leat_spill *spill)
+{
+    return leat_fail_errno(s, spill->error, "the temporary file in %s", leat_spill_dir(spill));
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */

@@ -347,7 +347,7 @@ static void look_at_stages(struct memio *io)
     for (size_t i = 0; i < io->pipeline->n_segments; i++) {
         const struct leat_segment *segment = io->pipeline->segments[i];
 
-        io->lanes += segment->inlet == LEAT_INLET_LANE && segment->slots[0].count.bytes_in > 0;
+        io->lanes += segment->is_lane && segment->slots[0].count.bytes_in > 0;
     }
     while (leat_pipeline_warning(io->pipeline, io->warnings, &warning))
         io->warnings++;

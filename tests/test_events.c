@@ -39,6 +39,7 @@ static void stand_init(struct stand *s, unsigned kinds)
     p->infos = s->infos;
     p->n_infos = 3;
     s->infos[1].hidden = true;
+    s->infos[2].index = 1;
     atomic_store(&p->started_ns, START);
     ASSERT_EQ(leat_pipeline_watch(p, kinds, hear, &s->heard), 0);
 }

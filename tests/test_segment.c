@@ -104,6 +104,13 @@ static void take_part(struct leat_actor *actor)
     atomic_store(&actor->state, RUNNING);
 }
 
+static void segment_ended(struct leat_segment *segment)
+{
+    for (size_t i = 0; i < segment->n; i++)
+        leat_stage_close(segment->slots[i].stage);
+    atomic_fetch_sub(&segment->pipeline->outcome.live, 1);
+}
+
 static struct leat_pipeline *make_pipeline(uint64_t memory)
 {
     struct leat_pipeline *p = calloc(1, sizeof *p);
@@ -114,7 +121,8 @@ static struct leat_pipeline *make_pipeline(uint64_t memory)
     ASSERT_EQ(pthread_mutex_init(&p->lock, NULL), 0);
     p->executor.owner = p;
     p->settings.record_max = 100000;
-    atomic_store(&p->live, 1);
+    atomic_store(&p->outcome.live, 1);
+    p->segment_done = segment_ended;
     take_part(&p->conductor);
     return p;
 }
@@ -147,10 +155,10 @@ static void set_init(struct stage_set *s, size_t n, const struct script *scripts
     *s = (struct stage_set){.pipeline = make_pipeline(1000 * CHUNK)};
     ASSERT_EQ(leat_edge_init(&s->in, &s->pipeline->executor, 100 * CHUNK), 0);
     ASSERT_EQ(leat_edge_init(&s->out, &s->pipeline->executor, mark), 0);
-    s->seg = leat_segment_new(s->pipeline, 1);
+    s->seg = leat_segment_new(s->pipeline, 1, leat_segment_run);
     ASSERT_NOT_NULL(s->seg);
-    s->seg->inlet = LEAT_INLET_EDGE;
-    s->seg->outlet = LEAT_OUTLET_EDGE;
+    s->seg->inlet = &leat_inlet_edge;
+    s->seg->outlet = &leat_outlet_edge;
     for (size_t i = 0; i < n; i++)
         add_stage(s, i, scripts[i]);
     ASSERT_EQ(leat_segment_add_input(s->seg, &s->in), 0);
@@ -274,7 +282,7 @@ TEST(test_all_bytes_go_through_in_order_and_the_end_after_them)
                 ASSERT_EQ(drain(&s), LEAT_END);
                 ASSERT(s.ended);
                 ASSERT_EQ(s.taken, 40 * pieces[k]);
-                ASSERT_EQ(s.pipeline->error.code, 0);
+                ASSERT_EQ(s.pipeline->outcome.error.code, 0);
                 for (size_t i = 0; i < n; i++)
                     ASSERT(state_of(&s, i)->end_seen);
                 set_done(&s);
@@ -365,7 +373,7 @@ TEST(test_the_inputs_of_a_concat_come_one_after_another)
         ASSERT_EQ(leat_segment_add_input(s.seg, &more[i]), 0);
         more[i].writer = &s.before;
     }
-    s.seg->inlet = LEAT_INLET_CONCAT;
+    s.seg->inlet = &leat_inlet_concat;
     s.given = 300; /* the last input comes first */
     for (unsigned i = 2; i-- > 0;) {
         struct leat_edge first = s.in;
@@ -405,7 +413,7 @@ static void end_early(size_t at, uint64_t bytes, enum part others)
     ASSERT(s.ended);
     ASSERT_EQ(s.taken, bytes);
     ASSERT_EQ(leat_edge_reason(&s.in), LEAT_REASON_DONE);
-    ASSERT_EQ(s.pipeline->error.code, 0);
+    ASSERT_EQ(s.pipeline->outcome.error.code, 0);
     for (size_t i = 0; i < 4; i++)
         ASSERT_EQ(s.seg->slots[i].stage->ended, i >= at);
     set_done(&s);
@@ -437,9 +445,9 @@ TEST(test_a_failure_is_told_both_ways_after_the_bytes_before_it)
             ASSERT(s.ended);
             ASSERT_EQ(s.taken, bytes);
             ASSERT_EQ(leat_edge_reason(&s.in), LEAT_REASON_FAILED);
-            ASSERT_EQ(s.pipeline->error.code, LEAT_ECORRUPT);
-            ASSERT_EQ(s.pipeline->error.stage, at + 1);
-            ASSERT_EQ(s.pipeline->error.offset, bytes);
+            ASSERT_EQ(s.pipeline->outcome.error.code, LEAT_ECORRUPT);
+            ASSERT_EQ(s.pipeline->outcome.error.stage, at + 1);
+            ASSERT_EQ(s.pipeline->outcome.error.offset, bytes);
             for (size_t i = at; i < 4; i++)
                 ASSERT(!state_of(&s, i)->end_seen); /* a failure is no end */
             set_done(&s);
@@ -461,7 +469,7 @@ TEST(test_a_failed_input_gives_its_bytes_and_no_end)
         ASSERT_EQ(s.taken, 1000);
         for (size_t i = 0; i < n; i++)
             ASSERT(!state_of(&s, i)->end_seen && !s.seg->slots[i].stage->ended);
-        ASSERT_EQ(s.pipeline->error.code, 0); /* who failed has told it */
+        ASSERT_EQ(s.pipeline->outcome.error.code, 0); /* who failed has told it */
         set_done(&s);
     }
 }
@@ -492,7 +500,7 @@ TEST(test_a_reader_that_goes_ends_the_stages_but_for_one_that_wants_all)
                 ASSERT(state_of(&s, 1)->end_seen);
                 ASSERT_EQ(state_of(&s, 1)->seen, 2000);
             }
-            ASSERT_EQ(s.pipeline->error.code, 0);
+            ASSERT_EQ(s.pipeline->outcome.error.code, 0);
             set_done(&s);
         }
 }
@@ -504,7 +512,7 @@ TEST(test_an_aborted_pipeline_is_given_up_at_once)
 
     set_init(&s, 2, scripts, 1000 * CHUNK);
     ASSERT_EQ(give(&s, 1000), 0);
-    atomic_store(&s.pipeline->aborted, true);
+    atomic_store(&s.pipeline->outcome.aborted, true);
     run(&s);
     ASSERT(s.ended);
     ASSERT_EQ(s.log.n, 0); /* without a step */
@@ -525,9 +533,9 @@ static void fails_with(enum part part, const char *text)
     set_init(&s, 2, scripts, 1000 * CHUNK);
     ASSERT_EQ(give(&s, 100), 0);
     ASSERT_EQ(drain(&s), LEAT_ECANCELLED);
-    ASSERT_EQ(s.pipeline->error.code, LEAT_EINTERNAL);
-    ASSERT_EQ(s.pipeline->error.stage, 2);
-    ASSERT_STR_HAS(s.pipeline->error.text, text);
+    ASSERT_EQ(s.pipeline->outcome.error.code, LEAT_EINTERNAL);
+    ASSERT_EQ(s.pipeline->outcome.error.stage, 2);
+    ASSERT_STR_HAS(s.pipeline->outcome.error.text, text);
     set_done(&s);
 }
 

@@ -23,4 +23,8 @@ bool leat_write_is_plain(const struct leat_node *node);
 bool leat_write_appends(const struct leat_node *node);
 struct leat_outfile *leat_write_file(struct leat_stage *stage);
 
+/* leat_transfer_turn - transfer.c: one turn of a segment that only moves bytes from a file to a file or
+ * pipe. Returns a turn, or LEAT_EUNSUPPORTED: not for these descriptors; go on with steps. */
+int leat_transfer_turn(struct leat_segment *segment);
+
 #endif
