@@ -85,7 +85,7 @@ static int add_part_chain(struct leat_planner *pl, const struct leat_node *node,
                                      "writes no file, as its branch ends with a writable: "
                                      "--force, --no-sync and such are for that one");
     for (size_t i = 0; i < c->n && r == 0; i++)
-        r = leat_planner_node(pl, &c->nodes[i], false, i + 1 == c->n && ends);
+        r = pl->node(pl, &c->nodes[i], false, i + 1 == c->n && ends);
     return r < 0 || ends ? r : imply_part(pl, node, options);
 }
 
