@@ -15,6 +15,38 @@
 #include "pipeline.h"
 #include "sums.h"
 
+static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_segments; i++)
+        for (size_t j = 0; j < p->segments[i]->n; j++)
+            if (p->segments[i]->slots[j].stage->info == info)
+                return p->segments[i]->slots[j].stage;
+    return NULL;
+}
+
+static int open_sides(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        const char *path = leat_stage_side_path(p->infos[i].node);
+        struct leat_stage *s = path && !p->infos[i].for_sums ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_outfile_options options = {.force = p->settings.force, .side = true};
+        int r;
+
+        if (!s)
+            continue;
+        r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
+        if (r < 0) {
+            leat_outcome_report(p, NULL, &s->failure);
+            return r;
+        }
+    }
+    if (leat_sums_open(p->sums) < 0) {
+        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
+        return leat_sums_error(p->sums)->code;
+    }
+    return 0;
+}
+
 /* All but those that run in parts, of which none has begun. */
 static unsigned count_running(const struct leat_pipeline *p)
 {
@@ -38,7 +70,7 @@ static int read_files(struct leat_pipeline *p)
 {
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
     for (size_t i = 0; i < p->n_infos && !leat_outcome_aborted(p); i++) {
-        struct leat_stage *s = p->infos[i].files ? leat_any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
         int fd = -1, r = s ? leat_small_files_read(s, &fd) : 0;
 
         leat_assert(s || !p->infos[i].files);
@@ -59,7 +91,11 @@ static bool phase_open(struct leat_pipeline *p)
     if (r == LEAT_WAIT)
         return false;
     if (r == 0)
-        r = leat_open_all(p);
+        r = leat_open_first(p);
+    if (r == 0)
+        r = open_sides(p);
+    if (r == 0 && !leat_outcome_aborted(p))
+        r = leat_open_last(p);
     if (r < 0 || leat_outcome_aborted(p)) {
         atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
         return true;
@@ -106,7 +142,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
                            int (*sums_fn)(struct leat_sums *))
 {
     for (size_t i = 0; i < p->n_infos; i++) {
-        struct leat_stage *s = p->infos[i].side.file ? leat_any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
         int r = s && is_wanted(s) ? side_fn(s, &p->infos[i].side) : 0;
 
         if (r < 0) {
@@ -231,7 +267,7 @@ static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         struct leat_outfile *f = p->infos[i].side.file;
-        struct leat_stage *s = leat_outfile_is_late(f) ? leat_any_instance(p, &p->infos[i]) : NULL;
+        struct leat_stage *s = leat_outfile_is_late(f) ? any_instance(p, &p->infos[i]) : NULL;
 
         if (!s || !is_wanted(s))
             continue;

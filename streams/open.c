@@ -2,10 +2,8 @@
 
 #include "open.h"
 
-#include "io/outfile.h"
 #include "lanes.h"
 #include "pipeline.h"
-#include "sums.h"
 
 /* Stages with fixed memory needs are opened first, elastic ones after: a stage may have workers of its
  * own, and there are lanes beyond the first. Stages that have effects beyond the pipeline are opened
@@ -103,38 +101,6 @@ static int open_stages(struct leat_pipeline *p, enum turn turn)
     return open_some(p, p->segments, p->n_segments, turn, false);
 }
 
-struct leat_stage *leat_any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
-{
-    for (size_t i = 0; i < p->n_segments; i++)
-        for (size_t j = 0; j < p->segments[i]->n; j++)
-            if (p->segments[i]->slots[j].stage->info == info)
-                return p->segments[i]->slots[j].stage;
-    return NULL;
-}
-
-static int open_sides(struct leat_pipeline *p)
-{
-    for (size_t i = 0; i < p->n_infos; i++) {
-        const char *path = leat_stage_side_path(p->infos[i].node);
-        struct leat_stage *s = path && !p->infos[i].for_sums ? leat_any_instance(p, &p->infos[i]) : NULL;
-        struct leat_outfile_options options = {.force = p->settings.force, .side = true};
-        int r;
-
-        if (!s)
-            continue;
-        r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
-        if (r < 0) {
-            leat_outcome_report(p, NULL, &s->failure);
-            return r;
-        }
-    }
-    if (leat_sums_open(p->sums) < 0) {
-        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
-        return leat_sums_error(p->sums)->code;
-    }
-    return 0;
-}
-
 static int open_spills(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->n_segments; i++) {
@@ -156,7 +122,7 @@ static int open_spills(struct leat_pipeline *p)
     return 0;
 }
 
-int leat_open_all(struct leat_pipeline *p)
+int leat_open_first(struct leat_pipeline *p)
 {
     int r = open_stages(p, TURN_LANE);
 
@@ -164,11 +130,10 @@ int leat_open_all(struct leat_pipeline *p)
         r = open_stages(p, TURN_NEEDED);
     if (r == 0)
         r = open_stages(p, TURN_LANES);
-    if (r == 0)
-        r = open_spills(p);
-    if (r == 0)
-        r = open_sides(p);
-    if (r == 0 && !leat_outcome_aborted(p))
-        r = open_stages(p, TURN_LAST);
-    return r;
+    return r == 0 ? open_spills(p) : r;
+}
+
+int leat_open_last(struct leat_pipeline *p)
+{
+    return open_stages(p, TURN_LAST);
 }

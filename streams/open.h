@@ -4,13 +4,12 @@
 
 #include "segment.h"
 
-/* leat_open_all - open all stages but those of parts, the temporary files of buffers, and side outputs.
- * Returns 0, or an error that was reported. */
-int leat_open_all(struct leat_pipeline *pipeline);
-/* leat_open_part - open the stages of these segments, for a part. Returns as leat_open_all. */
+/* leat_open_first - open the stages, but those of parts and those that open last, and the temporary
+ * files of buffers. Returns 0, or an error that was reported. */
+int leat_open_first(struct leat_pipeline *pipeline);
+/* leat_open_last - open the stages with LEAT_OPENS_LAST. Returns as leat_open_first. */
+int leat_open_last(struct leat_pipeline *pipeline);
+/* leat_open_part - open the stages of these segments, for a part. Returns as leat_open_first. */
 int leat_open_part(struct leat_pipeline *pipeline, struct leat_segment **segments, size_t n);
-/* leat_any_instance - of this stage; NULL: there is none. */
-struct leat_stage *leat_any_instance(struct leat_pipeline *pipeline,
-                                     const struct leat_stage_info *info);
 
 #endif

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 
 #include "grow.h"
-#include "io/io.h"
 #include "pipeline.h"
 #include "segment_impl.h"
 #include "lanes.h"
@@ -89,14 +88,9 @@ char *leat_part_name(const char *template, uint64_t n)
 /* A file, and the digest before it, of this part. */
 static int name_stage(struct leat_stage *s, uint64_t number)
 {
-    const struct leat_stage_info *info = s->info;
-    const char *template = NULL;
+    const char *template = s->info->part_template;
 
     s->part = number;
-    if (info->for_sums)
-        template = info->input_name;
-    else if (info->type == &leat_stage_write && info->node->operands.n > 0)
-        template = info->node->operands.v[0];
     if (!template)
         return 0;
     s->part_name = leat_part_name(template, number);

@@ -127,6 +127,7 @@ static int add_digest(struct leat_planner *pl, const struct leat_node *file,
         return leat_planner_no_memory(pl);
     info->for_sums = true;
     info->input_name = file->operands.v[0];
+    info->part_template = pl->parts ? file->operands.v[0] : NULL;
     r = leat_planner_ask(pl, info);
     *ret_info = info;
     return r < 0 ? r : place_stage(pl, info);
@@ -192,6 +193,8 @@ static int add_node(struct leat_planner *pl, const struct leat_node *node, bool 
     if (!info)
         return leat_planner_no_memory(pl);
     info->digest = digest;
+    if (pl->parts && type == &leat_stage_write && node->operands.n > 0)
+        info->part_template = node->operands.v[0];
     r = leat_planner_ask(pl, info);
     if (r < 0)
         return r;

@@ -41,6 +41,7 @@ struct leat_stage_info {
     bool has_buffer;
     struct leat_buffer buffer; /* what stands behind it */
     const char *input_name;
+    const char *part_template; /* the name of a part's file, with {n}; NULL: it makes none */
     struct leat_file_map *files_read;        /* of a `read`: its own; or NULL */
     const struct leat_file_map *input_files; /* whose bytes are its input, unchanged; or NULL */
     bool takes_text;                         /* leat_plan_lines */
