@@ -4,7 +4,7 @@
  * names, and it knows nothing else of them.
  */
 
-#include "registry.h"
+#include "syntax/registry.h"
 
 #define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
 #include "../transforms/stages.def"

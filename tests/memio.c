@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "pipeline.h"
-#include "stage_impl.h"
+#include "run/pipeline.h"
+#include "stage/stage_impl.h"
 #include "test.h"
 
 #define GROW_MIN 4096u

@@ -1,9 +1,9 @@
 /* test_account.c - each nanosecond of a segment's stages is charged once, under the right head. */
-#include "account.h"
+#include "segment/time_account.h"
 
 #include <stdlib.h>
 
-#include "pipeline.h"
+#include "run/pipeline.h"
 #include "test.h"
 
 #define STAGES 4u

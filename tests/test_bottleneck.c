@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "pipeline.h"
+#include "run/pipeline.h"
 #include "test.h"
 
 static struct leat_stats figures;
@@ -29,7 +29,7 @@ void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottlen
 #include "../cmd/bottleneck.c"
 #include "../cmd/buf.c"
 #include "../cmd/table.c"
-#include "../streams/bottleneck.c"
+#include "stats/bottleneck.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
 #define SECOND 1000000000.0

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "memio.h"
-#include "spill.h"
+#include "edge/spill.h"
 #include "stage.h"
 #include "test.h"
 

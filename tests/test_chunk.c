@@ -1,5 +1,5 @@
 /* test_chunk.c - the pool: what it gives, what it accounts for, whom it wakes. */
-#include "chunk.h"
+#include "memory/chunk.h"
 
 #include <stdlib.h>
 

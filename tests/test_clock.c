@@ -1,5 +1,5 @@
 /* test_clock.c - virtual time: who starts when, and what the machine's time has to do with it. */
-#include "clock.h"
+#include "base/clock.h"
 
 #include "test.h"
 

@@ -1,5 +1,5 @@
 /* test_cursor.c - the queue of slices, and the writer that a step gives its output through. */
-#include "cursor.h"
+#include "memory/cursor.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* test_deal.c - the joiner takes blocks back in the order in which the cutter dealt them. */
-#include "deal.h"
+#include "lanes/lane_order.h"
 
 #include "breaks.h"
 #include "stage.h"

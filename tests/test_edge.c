@@ -1,5 +1,5 @@
 /* test_edge.c - the bound of an edge, in the memory that its slices keep alive. */
-#include "edge.h"
+#include "edge/edge.h"
 #include "stage.h"
 #include "test.h"
 

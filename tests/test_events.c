@@ -1,9 +1,9 @@
 /* test_events.c - who is told of what, and when it says that it happened. */
-#include "events.h"
+#include "outcome/events.h"
 
 #include <stdlib.h>
 
-#include "pipeline.h"
+#include "run/pipeline.h"
 #include "test.h"
 
 #define START ((uint64_t)1000000000) /* VIRTUAL_START of clock.c */

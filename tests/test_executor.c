@@ -1,5 +1,5 @@
 /* test_executor.c - who runs an actor, how often, and in which order. */
-#include "executor.h"
+#include "sched/executor.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* test_framer.c - records are whole, in order and short enough, however the input is cut. */
-#include "framer.h"
+#include "edge/framer.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "breaks.h"
-#include "pipeline.h"
+#include "run/pipeline.h"
 #include "test.h"
 
 #define RUNNING 2 /* enum actor_state of executor.c: a wake is noted and queues nothing */

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "plan.h"
+#include "syntax/tree.h"
 #include "test.h"
 
 struct params {

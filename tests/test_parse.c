@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "plan.h"
+#include "syntax/tree.h"
 #include "test.h"
 
 /* --- a registry with one stage of each kind --------------------------------------------------- */

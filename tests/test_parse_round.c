@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "plan.h"
+#include "syntax/tree.h"
 #include "test.h"
 
 static int idle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)

@@ -1,11 +1,11 @@
 /* test_segment.c - a segment by itself: which of its stages is stepped, and how both ends learn what
  * came of it. The test's thread is the executor, and both neighbours. */
-#include "segment.h"
+#include "segment/segment.h"
 
 #include <stdlib.h>
 
 #include "breaks.h"
-#include "pipeline.h"
+#include "run/pipeline.h"
 #include "test.h"
 
 #define RUNNING 2 /* enum actor_state of executor.c: a wake is noted and queues nothing */

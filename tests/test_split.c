@@ -5,7 +5,7 @@
 
 #include "../transforms/flow/records.h"
 #include "memio.h"
-#include "parts.h"
+#include "parts/parts.h"
 #include "stage.h"
 #include "test.h"
 

@@ -1,10 +1,10 @@
 /* test_sums.c - the list of digests: one line for each output that is there, in the plan's order. */
-#include "sums.h"
+#include "io/digest_list.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "pipeline.h"
+#include "run/pipeline.h"
 #include "test.h"
 
 #define OUTPUTS 3u

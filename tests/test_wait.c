@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "test.h"
-#include "wait.h"
+#include "sched/wait.h"
 
 static bool run_nothing(struct leat_actor *actor)
 {

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../stage_impl.h"
+#include "stage/stage_impl.h"
 
 #define GROUP_LOOK_MS 20u /* nothing tells when the last process of a group has ended */
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../invariant.h"
+#include "base/invariant.h"
 
 /* A file that is there has no name here: it is known by its number. */
 struct held {

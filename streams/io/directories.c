@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../grow.h"
-#include "../invariant.h"
+#include "base/grow.h"
+#include "base/invariant.h"
 
 #define OPEN_MAX ((size_t)256) /* directories; at most a quarter of the descriptors */
 #define OPEN_MIN ((size_t)2)

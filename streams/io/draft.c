@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../invariant.h"
+#include "base/invariant.h"
 
 #define MAKE_TRIES 100u
 #define PLACE_TRIES 10u /* somebody else makes and removes the name all the time */

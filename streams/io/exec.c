@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../pipeline.h"
+#include "run/pipeline.h"
 #include "child.h"
 #include "io.h"
 

@@ -2,7 +2,7 @@
 #ifndef LEAT_IO_H
 #define LEAT_IO_H
 
-#include "../stage_impl.h"
+#include "stage/stage_impl.h"
 #include "fd.h"
 #include "outfile.h"
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../warnings.h"
+#include "outcome/warnings.h"
 #include "outfile_impl.h"
 
 static int failed_place(struct leat_stage *s, const struct leat_outfile *f, int r)

@@ -2,7 +2,7 @@
 #ifndef LEAT_OUTFILE_IMPL_H
 #define LEAT_OUTFILE_IMPL_H
 
-#include "../pipeline.h"
+#include "run/pipeline.h"
 #include "draft.h"
 #include "outfile.h"
 

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../file_map.h"
-#include "../pipeline.h"
+#include "stage/file_map.h"
+#include "run/pipeline.h"
 #include "direct.h"
 #include "io.h"
 #include "seekable.h"

@@ -13,7 +13,7 @@
 #ifndef LEAT_SEEKABLE_H
 #define LEAT_SEEKABLE_H
 
-#include "../stage_impl.h"
+#include "stage/stage_impl.h"
 
 struct leat_range {
     uint64_t offset, length; /* of the contents; length UINT64_MAX: to the end */

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../grow.h"
-#include "../invariant.h"
+#include "base/grow.h"
+#include "base/invariant.h"
 
 #define MARK ".leat-"
 #define OLD ".old"

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "../pipeline.h"
+#include "run/pipeline.h"
 #include "io.h"
 
 #define TRANSFER_MAX ((size_t)1 << 20) /* of one turn, so that a cancel is noticed */

@@ -28,12 +28,12 @@ tap 'cmd/ includes only leat.h, stage.h and uv.h of the project and its librarie
     done
 )"
 
-tap 'transforms/ includes no loop, no thread, no stdio, of streams/ only stage.h and invariant.h' "$(
+tap 'transforms/ includes no loop, no thread, no stdio, of streams/ only stage.h and base/invariant.h' "$(
     includes transforms/*/*.c transforms/*/*.h /dev/null | while read -r where name; do
         room=$(dirname "${where%%:*}")
         base=$(basename "$name")
         case $name in
-        stage.h | invariant.h) continue ;;
+        stage.h | base/invariant.h) continue ;;
         uv.h | pthread.h | threads.h | leat.h | uv/* | sys/socket.h | sys/epoll.h) echo "$where $name" ;;
         esac
         [ -e "$room/$name" ] && continue
@@ -51,7 +51,7 @@ tap 'a transform includes one codec library at most, or zlib in its place' "$(
 )"
 
 tap 'streams/ includes no codec header and nothing of cmd/ or transforms/ but stages.def' "$(
-    includes streams/*.c streams/*.h streams/io/*.c streams/io/*.h /dev/null |
+    includes streams/*.[ch] streams/*/*.[ch] /dev/null |
         while read -r where name; do
             if grep -qE "^($codec)$" <<<"$name"; then
                 echo "$where $name"
@@ -63,12 +63,12 @@ tap 'streams/ includes no codec header and nothing of cmd/ or transforms/ but st
 
 tap 'the library prints nothing, never exits, never sleeps, touches no signal disposition' "$(
     grep -nE '(^|[^a-z_])(printf|fprintf|vfprintf|puts|fputs|putchar|perror|exit|_exit|abort|usleep|sleep|nanosleep|signal|sigaction|system|popen|uv_queue_work)\(' \
-        streams/*.c streams/io/*.c transforms/*/*.c /dev/null |
-        grep -vE '^[^:]*:[0-9]+: *(/?\*|//)|/\* child \*/|^streams/invariant\.c:.*/\* assertion \*/'
+        streams/*.c streams/*/*.c transforms/*/*.c /dev/null |
+        grep -vE '^[^:]*:[0-9]+: *(/?\*|//)|/\* child \*/|^streams/base/invariant\.c:.*/\* assertion \*/'
 )"
 
 tap 'no file says that something is left for later' "$(
-    grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/* streams/*.[ch] streams/io/*.[ch] \
+    grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/* streams/*.[ch] streams/*/*.[ch] \
         transforms/*/*.[ch] tests/*.[ch] man/* Makefile README* /dev/null |
         grep -vE 'mkd?s?temp|XXXXXX'
 )"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "checksum.h"
-#include "invariant.h"
+#include "base/invariant.h"
 
 static const struct leat_inflater_ops *ops_of(enum leat_inflater_backend backend)
 {

@@ -1,0 +1,315 @@
+/* compiler.c - from the plan to segments and edges, within the memory limit.
+ *
+ * Adjacent stages share a segment until one of them is worth a core of its own. A split stage is a
+ * cutter at the end of one segment, lanes, and a joiner at the start of the next. The sizes of
+ * chunks and edges are chosen last, so that their sum is known and reserved before anything runs.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stage/file_map.h"
+#include "base/grow.h"
+#include "io/io.h"
+#include "io/seekable.h"
+#include "run/pipeline.h"
+#include "compiler.h"
+#include "lanes/lanes.h"
+
+/* --- one node --------------------------------------------------------------------------------- */
+
+static const struct leat_stage_type *by_place(const struct leat_stage_type *type, bool first,
+                                              bool last)
+{
+    if (type->kind != LEAT_BY_PLACE)
+        return type;
+    return first ? type->first : last ? type->last : type->middle_in;
+}
+
+/* What the stages after this one will see. */
+static void carry_on(struct leat_planner *pl, const struct leat_stage_info *info)
+{
+    const struct leat_strings *files = &info->node->operands;
+
+    if (info->type == &leat_stage_read) {
+        pl->name = files->n == 1 ? files->v[0] : "-";
+        pl->files = info->files_read;
+        pl->encoder = NULL;
+        pl->binary = false;
+    } else if (!(info->flags & LEAT_PASS_THROUGH)) {
+        pl->name = "-";
+        pl->files = NULL;
+        pl->encoder = info->type->suffixes ? info->type : NULL;
+        pl->binary = (info->flags & LEAT_NO_STDOUT_TTY) != 0;
+    }
+}
+
+static bool is_copy(const struct leat_planner *pl, const struct leat_stage_info *info)
+{
+    const struct leat_settings *s = &pl->p->settings;
+
+    return info->type == &leat_stage_write && leat_write_is_plain(info->node) && pl->cur->n == 1 &&
+           pl->cur->slots[0].stage->type == &leat_stage_read &&
+           leat_read_is_plain(pl->cur->slots[0].info->node) && s->chunk == 0 && s->room == 0 &&
+           s->executor != LEAT_EXECUTOR_SEEDED;
+}
+
+static int place_stage(struct leat_planner *pl, struct leat_stage_info *info)
+{
+    bool parallel = pl->p->settings.threads > 1;
+    bool heavy = info->nature == LEAT_HEAVY || info->nature == LEAT_BLOCKING;
+    int r = 0;
+
+    if (info->type->kind == LEAT_SOURCE || !pl->cur) {
+        r = leat_planner_begin(pl);
+    } else if (is_copy(pl, info)) {
+        pl->cur->transfer = leat_transfer_turn;
+    } else if (parallel && heavy &&
+               (pl->cur_heavy || (info->type->kind == LEAT_SINK && pl->cur->n > 0))) {
+        r = leat_planner_cut(pl);
+    }
+    if (r < 0)
+        return r;
+    if (!leat_planner_add(pl, pl->cur, info))
+        return leat_planner_no_memory(pl);
+    pl->cur_heavy = pl->cur_heavy || heavy;
+    return 0;
+}
+
+/* The other half of a middle stage begins a segment of its own. */
+static int place_second_half(struct leat_planner *pl, const struct leat_node *node)
+{
+    struct leat_stage *first = pl->cur->slots[pl->cur->n - 1].stage, *s;
+    struct leat_stage_info *info = leat_planner_info(pl, node, node->type->middle_out);
+
+    if (!info)
+        return leat_planner_no_memory(pl);
+    if (leat_planner_begin(pl) < 0)
+        return LEAT_ENOMEM;
+    s = leat_planner_add(pl, pl->cur, info);
+    if (!s)
+        return leat_planner_no_memory(pl);
+    s->shared = first;
+    return 0;
+}
+
+/* For --sums: a digest before the file that this `write` makes. */
+static int add_digest(struct leat_planner *pl, const struct leat_node *file,
+                      const struct leat_stage_info **ret_info)
+{
+    static const char *const words[] = {"--to", "-", NULL};
+    const struct leat_strings args = {.n = 2, .v = words};
+    const struct leat_stage_type *type = leat_registry_find(pl->p->registry, "sha256");
+    struct leat_arena *arena = pl->p->plan->arena;
+    struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
+    struct leat_stage_info *info;
+    int r;
+
+    if (leat_write_appends(file))
+        return leat_planner_fail(pl, file,
+                                 "--append does not go with --sums, which is of whole files");
+    if (!type || type->missing)
+        return leat_planner_fail(pl, file,
+                                 "--sums needs the stage sha256, which this build has not");
+    if (!node)
+        return leat_planner_no_memory(pl);
+    *node = (struct leat_node){.type = type, .implied = true};
+    node->params = leat_arena_alloc(arena, type->params_size);
+    if (!node->params)
+        return leat_planner_no_memory(pl);
+    r = leat_options_parse(type, arena, &args, node->params, &node->operands, pl->error);
+    if (r < 0)
+        return r;
+    info = leat_planner_info(pl, node, type);
+    if (!info)
+        return leat_planner_no_memory(pl);
+    info->for_sums = true;
+    info->input_name = file->operands.v[0];
+    info->part_template = pl->parts ? file->operands.v[0] : NULL;
+    r = leat_planner_ask(pl, info);
+    *ret_info = info;
+    return r < 0 ? r : place_stage(pl, info);
+}
+
+/* Standard output is no file that could be checked later. */
+static bool needs_digest(const struct leat_planner *pl, const struct leat_node *node)
+{
+    return pl->p->sums && node->type == &leat_stage_write && node->operands.n > 0 &&
+           strcmp(node->operands.v[0], "-") != 0;
+}
+
+/* Behind the decoder that follows `read --range`: what cuts the range out of the frames. */
+static int add_cut_range(struct leat_planner *pl, struct leat_stage_info *decoder)
+{
+    struct leat_stage *read = pl->ranged, *s;
+    struct leat_stage_info *info = leat_planner_info(pl, read->info->node, &leat_range_cut);
+
+    pl->ranged = NULL;
+    s = info ? leat_planner_add(pl, pl->cur, info) : NULL;
+    if (!s)
+        return leat_planner_no_memory(pl);
+    info->name = leat_range_cut.name;
+    decoder->range_cut = info;
+    read->info->range_decoder = decoder->type;
+    s->shared = read;
+    return 0;
+}
+
+static int add_node(struct leat_planner *pl, const struct leat_node *node, bool first, bool last)
+{
+    const struct leat_stage_info *digest = NULL;
+    const struct leat_stage_type *type = by_place(node->type, first, last);
+    struct leat_stage_info *info;
+    int r;
+
+    if (!type)
+        return leat_planner_fail(pl, node, "cannot stand here");
+    if (type->kind == LEAT_FAN_IN)
+        return leat_planner_fan_in(pl, node, first);
+    if (type->kind == LEAT_SOURCE && !first)
+        return leat_planner_fail(pl, node, "is a readable; it can only come first");
+    if (type->kind != LEAT_SOURCE && first)
+        return leat_planner_fail(pl, node, "needs an input before it");
+    if (type->kind == LEAT_SINK && !last && node->type->kind != LEAT_BY_PLACE)
+        return leat_planner_fail(pl, node, "is a writable; it can only come last");
+    if (type->kind != LEAT_SINK && last)
+        return leat_planner_fail(pl, node, "needs an output after it");
+    r = pl->parts ? leat_planner_check_part(pl, node) : 0;
+    if (r < 0)
+        return r;
+    if (pl->ranged && !type->frame_holds)
+        return leat_planner_fail(
+            pl, pl->ranged->info->node,
+            "--range is of what unzstd decodes, which must come next; --offset "
+            "and --length are of the file as it is");
+    if (needs_digest(pl, node)) {
+        r = add_digest(pl, node, &digest);
+        if (r < 0)
+            return r;
+    }
+    info = leat_planner_info(pl, node, type);
+    if (!info)
+        return leat_planner_no_memory(pl);
+    info->digest = digest;
+    if (pl->parts && type == &leat_stage_write && node->operands.n > 0)
+        info->part_template = node->operands.v[0];
+    r = leat_planner_ask(pl, info);
+    if (r < 0)
+        return r;
+    leat_planner_suffix(pl, info);
+    if (pl->files && !pl->files->text_reader && (info->takes_text || info->framing == LEAT_LINES))
+        pl->files->text_reader = info;
+    if (type == &leat_stage_read) {
+        info->input_files = NULL;
+        info->files_read = leat_read_map(node);
+        if (!info->files_read)
+            return leat_planner_no_memory(pl);
+    }
+    r = info->nature == LEAT_SPLIT ? leat_planner_lanes(pl, info) : place_stage(pl, info);
+    if (r == 0 && type == node->type->middle_in && node->type->middle_out)
+        r = place_second_half(pl, node);
+    if (r == 0 && pl->ranged)
+        r = add_cut_range(pl, info);
+    if (r == 0 && type == &leat_stage_read && leat_read_has_range(node))
+        pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
+    carry_on(pl, info);
+    if (r == 0 && (info->flags & LEAT_PARTS))
+        return leat_planner_parts(pl, node, &info->part_options);
+    if (r == 0 && node->n_branches > 0)
+        return leat_planner_branches(pl, node, info);
+    if (r == 0 && info->has_buffer) {
+        r = leat_planner_cut(pl);
+        if (r == 0)
+            r = leat_planner_buffer(pl, info, pl->cur->in_edges[0]);
+    }
+    return r;
+}
+
+/* --- open ends -------------------------------------------------------------------------------- */
+
+static bool starts_itself(const struct leat_stage_type *type)
+{
+    return type->kind == LEAT_SOURCE || type->kind == LEAT_FAN_IN ||
+           (type->kind == LEAT_BY_PLACE && type->first);
+}
+
+/* One chain into the current segment, or (starts) from a source of its own.
+ *
+ *   starts  nothing comes before: a readable, or standard input
+ *   ends    nothing comes after: a writable, or standard output; else its end stays open */
+static int add_chain(struct leat_planner *pl, const struct leat_chain *c, bool starts, bool ends)
+{
+    bool fixed = pl->p->settings.fixed_default_io;
+    bool before = starts && (c->n == 0 || (!fixed && !starts_itself(c->nodes[0].type)));
+    bool after = ends && (c->n == 0 || (!fixed && !leat_planner_ends(c->nodes[c->n - 1].type)));
+    int r = 0;
+
+    /* `exec CMD` alone is a source: its output is what is seen. */
+    if (ends && !fixed && !before && starts && c->n == 1 && c->nodes[0].type->kind != LEAT_SINK)
+        after = true;
+    if (before)
+        r = leat_planner_imply(pl, &leat_stage_read, true, NULL);
+    for (size_t i = 0; i < c->n && r == 0; i++)
+        r = add_node(pl, &c->nodes[i], starts && i == 0 && !before,
+                              ends && i + 1 == c->n && !after);
+    if (after && r == 0)
+        r = leat_planner_imply(pl, &leat_stage_write, false, NULL);
+    return r;
+}
+
+static size_t count_nodes(const struct leat_chain *c)
+{
+    size_t n = c->n + 2; /* and its implied ends */
+
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t k = 0; k < c->nodes[i].n_branches; k++)
+            n += count_nodes(&c->nodes[i].branches[k]);
+    return n;
+}
+
+/* --- all of it --------------------------------------------------------------------------------- */
+
+static int connect_all(struct leat_planner *pl)
+{
+    struct leat_pipeline *p = pl->p;
+
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+        struct leat_slot *s = seg->slots;
+
+        if (leat_segment_ready(seg) < 0)
+            return leat_planner_no_memory(pl);
+        if (seg->joiner)
+            leat_joiner_connect(seg->joiner, p, s->framer ? &s->raw : &s->in);
+    }
+    return 0;
+}
+
+int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
+{
+    struct leat_planner pl = {
+        .p = p,
+        .error = ret_error,
+        .name = "-",
+        .node = add_node,
+        .chain = add_chain,
+    };
+    int r;
+
+    /* A node is at most two stages, with a relay or a digest, and what cuts a range, before
+     * or behind it. */
+    pl.infos_room = 4 * count_nodes(&p->plan->root);
+    p->infos = calloc(pl.infos_room, sizeof *p->infos);
+    if (!p->infos)
+        return leat_planner_no_memory(&pl);
+    r = add_chain(&pl, &p->plan->root, true, true);
+    if (r == 0)
+        r = leat_planner_sizes(p, ret_error);
+    if (r == 0)
+        r = connect_all(&pl);
+    if (r == 0 && leat_graph_build(p) < 0)
+        r = leat_planner_no_memory(&pl);
+    return r;
+}

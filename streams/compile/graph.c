@@ -1,0 +1,162 @@
+/* graph.c - the graph of a pipeline: which stage gives its output to which.
+ *
+ * Read off the segments once they are built. What the engine put in by itself (a relay between a
+ * joiner and a cutter) is not of the plan and does not show.
+ */
+
+#include <stdlib.h>
+
+#include "base/grow.h"
+#include "run/pipeline.h"
+#include "lanes/lanes.h"
+
+struct graph {
+    struct leat_pipeline *p;
+    struct leat_link *v;
+    size_t n, room;
+    bool failed;
+};
+
+static void add(struct graph *g, struct leat_link link)
+{
+    struct leat_link *more = leat_grow(g->v, g->n, &g->room, sizeof *more);
+
+    g->failed = g->failed || !more;
+    if (!more)
+        return;
+    g->v = more;
+    g->v[g->n++] = link;
+}
+
+static const struct leat_stage_info *first_of(const struct leat_segment *seg)
+{
+    return seg->n > 0 ? seg->slots[0].info : NULL;
+}
+
+static const struct leat_stage_info *last_of(const struct leat_segment *seg)
+{
+    return seg->n > 0 ? seg->slots[seg->n - 1].info : NULL;
+}
+
+/* The segment that reads an edge, and as its how manieth input. */
+static const struct leat_segment *reader_of(const struct leat_pipeline *p,
+                                            const struct leat_edge *edge, unsigned *ret_input)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        for (size_t k = 0; k < seg->n_in_edges; k++)
+            if (seg->in_edges[k] == edge) {
+                bool junction = seg->inlet->is_junction;
+
+                *ret_input = junction ? (unsigned)k + 1 : 0;
+                return seg;
+            }
+    }
+    return NULL;
+}
+
+static void add_ports(struct graph *g, struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_ports; k++) {
+        struct leat_link link = {.from = last_of(seg),
+                                 .edges = &seg->ports[k].edge,
+                                 .n_edges = 1,
+                                 .counts = seg->ports[k].edge,
+                                 .port = (unsigned)k};
+        const struct leat_segment *to = reader_of(g->p, seg->ports[k].edge, &link.input);
+
+        link.to = to ? first_of(to) : NULL;
+        if (link.from && link.to)
+            add(g, link);
+    }
+}
+
+static void add_segment(struct graph *g, struct leat_segment *seg)
+{
+    if (seg->joiner && first_of(seg))
+        add(g, (struct leat_link){.from = seg->joiner->lanes.info,
+                                  .to = first_of(seg),
+                                  .edges = seg->joiner->lanes.edges,
+                                  .n_edges = seg->joiner->lanes.n});
+    for (size_t i = 0; i + 1 < seg->n; i++)
+        add(g, (struct leat_link){.from = seg->slots[i].info, .to = seg->slots[i + 1].info});
+    if (seg->n > 0 && seg->slots[0].stage->shared)
+        add(g, (struct leat_link){.from = seg->slots[0].stage->shared->info,
+                                  .to = first_of(seg),
+                                  .outside = true});
+    if (seg->cutter && last_of(seg))
+        add(g, (struct leat_link){.from = last_of(seg),
+                                  .to = seg->cutter->lanes.info,
+                                  .edges = seg->cutter->lanes.edges,
+                                  .n_edges = seg->cutter->lanes.n});
+    add_ports(g, seg);
+}
+
+/* What leads to a hidden stage leads to what is behind it; its buffer is the one behind. */
+static void skip_hidden(struct graph *g)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        struct leat_stage_info *hidden = &g->p->infos[g->v[i].to - g->p->infos];
+
+        if (!hidden->hidden)
+            continue;
+        for (size_t k = 0; k < g->n; k++) {
+            if (g->v[k].from != hidden)
+                continue;
+            hidden->behind = &g->p->infos[g->v[k].to - g->p->infos];
+            g->v[k].from = g->v[i].from;
+            g->v[k].port = g->v[i].port;
+            g->v[k].counts = g->v[i].counts;
+        }
+    }
+    for (size_t i = 0; i < g->n; i++)
+        if (!g->v[i].to->hidden)
+            g->v[n++] = g->v[i];
+    g->n = n;
+}
+
+/* What an edge's reader never takes counts at its first stage; but not what its lanes give for the
+ * merge of a stage, which is nobody's input. */
+static void count_unread(struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_in_edges && seg->n > 0; k++)
+        seg->in_edges[k]->unread = leat_unread_of(seg->slots[0].info);
+    for (unsigned k = 0; seg->joiner && !leat_lanes_merge(seg->joiner->lanes.info) && k < seg->joiner->lanes.n; k++)
+        seg->joiner->lanes.edges[k]->unread = leat_unread_of(seg->slots[0].info);
+}
+
+/* The stages that show, in order. */
+static void number_stages(struct leat_pipeline *p)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < p->n_infos; i++) {
+        p->infos[i].index = shown;
+        shown += !p->infos[i].hidden;
+    }
+}
+
+int leat_graph_build(struct leat_pipeline *p)
+{
+    struct graph g = {.p = p};
+
+    number_stages(p);
+    for (size_t i = 0; i < p->n_segments; i++)
+        if (!p->segments[i]->is_lane)
+            add_segment(&g, p->segments[i]);
+    if (!g.failed)
+        skip_hidden(&g);
+    for (size_t i = 0; i < g.n; i++)
+        for (size_t k = 0; k < g.v[i].n_edges; k++) {
+            g.v[i].edges[k]->link = i;
+            g.v[i].edges[k]->lane = (unsigned)k;
+        }
+    for (size_t i = 0; i < p->n_segments; i++)
+        count_unread(p->segments[i]);
+    p->links = g.v;
+    p->n_links = g.n;
+    return g.failed ? LEAT_ENOMEM : 0;
+}

@@ -1,0 +1,77 @@
+/* lanes.c - a stage that is run in several lanes: a cutter at the end of one segment, the lanes,
+ * and a joiner at the start of the next. */
+
+#include "lanes/lanes.h"
+#include "compiler.h"
+
+#define LANE_SHARE 4u /* lanes take at most this part of the limit */
+
+/* As many lanes as threads, if the memory for their blocks is there. */
+static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    uint64_t block = info->block > 0 ? info->block : LEAT_CHUNK_BEST;
+    uint64_t most =
+        p->settings.memory / LANE_SHARE / (LEAT_LANE_EDGES(block) + 4 * LEAT_CHUNK_LEAST);
+    unsigned n = p->settings.threads;
+
+    if (info->lanes_max > 0 && info->lanes_max < n)
+        n = info->lanes_max;
+    if (most < n)
+        n = most > 0 ? (unsigned)most : 1;
+    return n;
+}
+
+static int add_lane(struct leat_planner *pl, struct leat_segment *from, struct leat_segment *to,
+                    struct leat_stage_info *info, unsigned i)
+{
+    struct leat_segment *lane = leat_planner_segment(pl, pl->numbers);
+    struct leat_edge *in = leat_planner_edge(pl), *out = leat_planner_edge(pl);
+
+    if (!lane || !in || !out || !leat_planner_add(pl, lane, info))
+        return leat_planner_no_memory(pl);
+    if (leat_segment_add_input(lane, in) < 0 || leat_segment_add_output(lane, out) < 0)
+        return leat_planner_no_memory(pl);
+    lane->inlet = &leat_inlet_edge;
+    lane->outlet = &leat_outlet_edge;
+    lane->is_lane = true;
+    lane->lane = i;
+    in->writer = &from->actor;
+    out->reader = &to->actor;
+    out->carries_ends = true;
+    from->cutter->lanes.edges[i] = in;
+    to->joiner->lanes.edges[i] = out;
+    return 0;
+}
+
+int leat_planner_lanes(struct leat_planner *pl, struct leat_stage_info *info)
+{
+    struct leat_segment *from, *to;
+    unsigned n = lanes_for(pl->p, info);
+    int lane_number, r;
+
+    r = leat_planner_need_stage(pl);
+    if (r < 0)
+        return r;
+    from = pl->cur;
+    lane_number = ++pl->numbers;
+    to = leat_planner_segment(pl, lane_number + 1);
+    if (!to)
+        return leat_planner_no_memory(pl);
+    from->outlet = &leat_outlet_cutter;
+    to->inlet = &leat_inlet_joiner;
+    from->cutter = leat_cutter_new(pl->p, info, n);
+    to->joiner = leat_joiner_new(pl->p, info, n);
+    if (!from->cutter || !to->joiner)
+        return leat_planner_no_memory(pl);
+    from->cutter->lanes.deal = leat_deal_new(&pl->p->executor, &to->actor);
+    to->joiner->lanes.deal = from->cutter->lanes.deal;
+    if (!from->cutter->lanes.deal)
+        return leat_planner_no_memory(pl);
+    info->workers = info->lanes_left = n;
+    for (unsigned i = 0; i < n && r == 0; i++)
+        r = add_lane(pl, from, to, info, i);
+    pl->numbers = lane_number + 1;
+    pl->cur = to;
+    pl->cur_heavy = false;
+    return r;
+}

@@ -1,0 +1,214 @@
+/* place.c - what a plan becomes: stages in segments, segments joined by edges. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/grow.h"
+#include "io/io.h"
+#include "io/seekable.h"
+#include "compiler.h"
+
+/* A stage between a joiner and a cutter, which have no stage of their own to stand beside. */
+static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    (void)s;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+static const struct leat_stage_type relay = {
+    .name = "relay",
+    .kind = LEAT_TRANSFORM,
+    .step = relay_step,
+};
+static const struct leat_node relay_node = {.type = &relay};
+
+int leat_planner_no_memory(struct leat_planner *pl)
+{
+    *pl->error = (struct leat_error){.code = LEAT_ENOMEM, .text = "out of memory"};
+    return LEAT_ENOMEM;
+}
+
+struct leat_segment *leat_planner_segment(struct leat_planner *pl, int number)
+{
+    struct leat_pipeline *p = pl->p;
+    struct leat_segment *seg;
+    struct leat_segment **more =
+        leat_grow(p->segments, p->n_segments, &p->room_segments, sizeof(*more));
+
+    if (!more)
+        return NULL;
+    p->segments = more;
+    seg = leat_segment_new(p, number, leat_segment_run);
+    if (seg)
+        p->segments[p->n_segments++] = seg;
+    return seg;
+}
+
+struct leat_edge *leat_planner_edge(struct leat_planner *pl)
+{
+    struct leat_pipeline *p = pl->p;
+    struct leat_edge *e;
+    struct leat_edge **more = leat_grow(p->edges, p->n_edges, &p->room_edges, sizeof(*more));
+
+    if (!more)
+        return NULL;
+    p->edges = more;
+    e = malloc(sizeof *e);
+    if (!e || leat_edge_init(e, &p->executor, 0) < 0) {
+        free(e);
+        return NULL;
+    }
+    p->edges[p->n_edges++] = e;
+    return e;
+}
+
+struct leat_stage_info *leat_planner_info(struct leat_planner *pl, const struct leat_node *node,
+                                        const struct leat_stage_type *type)
+{
+    struct leat_stage_info *info = &pl->p->infos[pl->p->n_infos];
+
+    info->node = node;
+    info->type = type;
+    info->name = node->type->name;
+    info->number = node->number;
+    info->nature = type->nature;
+    info->framing = type->framing;
+    info->delimiter = '\n';
+    info->flags = type->flags;
+    info->block = type->split ? type->split->block : 0;
+    info->history = type->split ? type->split->history : 0;
+    info->workers = info->lanes_left = 1;
+    info->input_name = pl->name;
+    info->input_files = pl->files;
+    info->input_binary = pl->binary;
+    info->hidden = type == &relay || type == &leat_range_cut;
+    info->detached = pl->detached;
+    info->text = leat_node_text(node);
+    if (!info->text)
+        return NULL;
+    pl->p->n_infos++;
+    return info;
+}
+
+/* Adds an instance to a segment. NULL: out of memory. */
+struct leat_stage *leat_planner_add(struct leat_planner *pl, struct leat_segment *seg,
+                                    struct leat_stage_info *info)
+{
+    struct leat_stage *s = seg ? leat_stage_new(pl->p, info) : NULL;
+
+    if (!s || leat_segment_add(seg, s) < 0)
+        return NULL;
+    info->segment = seg->number;
+    return s;
+}
+
+int leat_planner_begin(struct leat_planner *pl)
+{
+    pl->cur = leat_planner_segment(pl, ++pl->numbers);
+    pl->cur_heavy = false;
+    return pl->cur ? 0 : leat_planner_no_memory(pl);
+}
+
+int leat_planner_connect(struct leat_planner *pl, struct leat_segment *from,
+                         struct leat_segment *to, struct leat_edge *e)
+{
+    if (!from->outlet)
+        from->outlet = &leat_outlet_edge;
+    to->inlet = &leat_inlet_edge;
+    if (leat_segment_add_output(from, e) < 0 || leat_segment_add_input(to, e) < 0)
+        return leat_planner_no_memory(pl);
+    return 0;
+}
+
+/* From here on another segment goes on, through an edge. */
+int leat_planner_cut(struct leat_planner *pl)
+{
+    struct leat_segment *from = pl->cur;
+    struct leat_edge *e = leat_planner_edge(pl);
+    int r;
+
+    if (!e)
+        return leat_planner_no_memory(pl);
+    r = leat_planner_begin(pl);
+    if (r < 0)
+        return r;
+    return leat_planner_connect(pl, from, pl->cur, e);
+}
+
+/* An outlet stands behind a stage; where a joiner has none behind it, a relay. */
+int leat_planner_need_stage(struct leat_planner *pl)
+{
+    struct leat_stage_info *info;
+
+    if (pl->cur->n > 0)
+        return 0;
+    info = leat_planner_info(pl, &relay_node, &relay);
+    return info && leat_planner_add(pl, pl->cur, info) ? 0 : leat_planner_no_memory(pl);
+}
+
+int leat_planner_fail(struct leat_planner *pl, const struct leat_node *node, const char *text)
+{
+    *pl->error = (struct leat_error){.code = LEAT_EUSAGE, .stage = node->number};
+    snprintf(pl->error->stage_name, sizeof pl->error->stage_name, "%s", node->type->name);
+    (void)leat_show(text, pl->error->text, sizeof pl->error->text);
+    return LEAT_EUSAGE;
+}
+
+/* Lets the type look at its options before its place is chosen. */
+int leat_planner_ask(struct leat_planner *pl, struct leat_stage_info *info)
+{
+    struct leat_stage *s = leat_stage_new(pl->p, info);
+    int r;
+
+    if (!s)
+        return leat_planner_no_memory(pl);
+    r = leat_stage_plan(s);
+    if (r < 0) {
+        if (!s->failure.code)
+            leat_fail(s, r, "%s", leat_strerror(r));
+        *pl->error = s->failure;
+    }
+    leat_stage_free(s);
+    return r;
+}
+
+/* What the stage asked for stands in this edge. */
+int leat_planner_buffer(struct leat_planner *pl, const struct leat_stage_info *info,
+                      struct leat_edge *e)
+{
+    const struct leat_buffer *b = &info->buffer;
+
+    e->fixed = b->memory;
+    e->gate = b->start_at;
+    e->pool = &pl->p->pool;
+    if (!b->spills)
+        return 0;
+    e->spill = leat_spill_new(b->dir, b->spill_size);
+    return e->spill ? 0 : leat_planner_no_memory(pl);
+}
+
+int leat_planner_imply(struct leat_planner *pl, const struct leat_stage_type *type, bool first,
+                       const struct leat_strings *args)
+{
+    static const struct leat_strings none;
+    struct leat_arena *arena = pl->p->plan->arena;
+    struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
+    void *params = leat_arena_alloc(arena, type->params_size);
+    int r;
+
+    if (!node || !params)
+        return leat_planner_no_memory(pl);
+    *node = (struct leat_node){.type = type, .params = params, .implied = true};
+    if (args)
+        node->args = *args;
+    r = leat_options_parse(type, arena, args ? args : &none, params, &node->operands, pl->error);
+    return r < 0 ? r : pl->node(pl, node, first, !first);
+}
+
+bool leat_planner_ends(const struct leat_stage_type *type)
+{
+    return type->kind == LEAT_SINK || (type->kind == LEAT_BY_PLACE && type->last);
+}

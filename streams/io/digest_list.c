@@ -1,0 +1,217 @@
+/* digest_list.c - the list of the digests of all outputs, in the form that sha256sum -c reads. */
+
+#include "digest_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/grow.h"
+#include "outfile.h"
+#include "run/pipeline.h"
+
+/* One output. The lines stand in the order of the stages, and of the parts of a split. */
+struct entry {
+    const struct leat_stage_info *digest;
+    uint64_t part;
+    char *line;
+    size_t n;
+    bool kept; /* the output is there */
+};
+
+struct leat_sums {
+    struct leat_pipeline *pipeline;
+    struct leat_stage_info info;
+    struct leat_stage *stage; /* whose failure an error of the list is */
+    struct leat_outfile *file;
+    char *path;
+    /* Under the pipeline's lock until all segments have ended. */
+    struct entry *entries;
+    size_t n, room;
+    bool sorted;
+    char *text;
+};
+
+/* Not a stage of the plan, but errors have a name and outfile.c wants a stage. */
+static const struct leat_stage_type sums_type = {.name = "--sums", .kind = LEAT_SINK};
+static const struct leat_node sums_node = {.type = &sums_type};
+
+struct leat_sums *leat_sums_new(struct leat_pipeline *p, const char *path)
+{
+    struct leat_sums *sums = calloc(1, sizeof *sums);
+
+    if (!sums)
+        return NULL;
+    sums->pipeline = p;
+    sums->info.node = &sums_node;
+    sums->info.type = &sums_type;
+    sums->info.name = sums_type.name;
+    sums->path = strdup(path);
+    sums->stage = leat_stage_new(p, &sums->info);
+    if (!sums->path || !sums->stage) {
+        leat_sums_free(sums);
+        return NULL;
+    }
+    return sums;
+}
+
+void leat_sums_free(struct leat_sums *sums)
+{
+    if (!sums)
+        return;
+    for (size_t i = 0; i < sums->n; i++)
+        free(sums->entries[i].line);
+    free(sums->entries);
+    free(sums->text);
+    free(sums->path);
+    leat_outfile_free(sums->file);
+    leat_stage_free(sums->stage);
+    free(sums);
+}
+
+const struct leat_error *leat_sums_error(const struct leat_sums *sums)
+{
+    return &sums->stage->failure;
+}
+
+int leat_sums_open(struct leat_sums *sums)
+{
+    struct leat_outfile_options options = {.side = true};
+
+    return sums ? leat_outfile_open(sums->stage, sums->path, &options, &sums->file) : 0;
+}
+
+/* Under the lock. */
+static int append(struct leat_sums *sums, const struct entry *entry)
+{
+    struct entry *more = leat_grow(sums->entries, sums->n, &sums->room, sizeof *more);
+
+    if (!more)
+        return LEAT_ENOMEM;
+    sums->entries = more;
+    sums->entries[sums->n++] = *entry;
+    return 0;
+}
+
+int leat_sums_add(struct leat_stage *digest, const void *line, size_t n)
+{
+    struct leat_pipeline *p = digest->pipeline;
+    struct entry entry = {.digest = digest->info, .part = digest->part, .line = malloc(n), .n = n};
+    int r = LEAT_ENOMEM;
+
+    if (entry.line) {
+        memcpy(entry.line, line, n);
+        pthread_mutex_lock(&p->lock);
+        r = append(p->sums, &entry);
+        pthread_mutex_unlock(&p->lock);
+    }
+    if (r == 0)
+        return 0;
+    free(entry.line);
+    return leat_fail(digest, r, "out of memory");
+}
+
+static bool has_side_option(const struct leat_stage_type *type)
+{
+    for (const struct leat_option *o = type->options; o && (o->name || o->short_name); o++)
+        if (o->kind == LEAT_OPT_SIDE)
+            return true;
+    return false;
+}
+
+int leat_side(struct leat_stage *s, const void *data, size_t n)
+{
+    struct leat_side_output *side = &s->info->side;
+    uint8_t *more;
+
+    if (s->info->for_sums)
+        return leat_sums_add(s, data, n);
+    if (!has_side_option(s->type))
+        return leat_fail(s, LEAT_EINTERNAL,
+                         "gives a side output, and no option of it names a file");
+    if (n > LEAT_SIDE_MAX - side->n)
+        return leat_fail(s, LEAT_ELIMIT, "more than %zu bytes of side output", LEAT_SIDE_MAX);
+    more = realloc(side->data, side->n + n + 1);
+    if (!more)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    side->data = more;
+    memcpy(side->data + side->n, data, n);
+    side->n += n;
+    return 0;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+
+    if (x->digest != y->digest)
+        return x->digest < y->digest ? -1 : 1;
+    return x->part < y->part ? -1 : x->part > y->part;
+}
+
+/* Is there something under the name that is not a file to be checked later? */
+static bool is_no_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+void leat_sums_keep(struct leat_sums *sums, const struct leat_stage *sink)
+{
+    struct entry key = {.digest = sink->info->digest, .part = sink->part}, *found;
+
+    if (!sums || !key.digest || sums->n == 0)
+        return;
+    if (!sums->sorted)
+        qsort(sums->entries, sums->n, sizeof *sums->entries, by_place);
+    sums->sorted = true;
+    found = bsearch(&key, sums->entries, sums->n, sizeof *sums->entries, by_place);
+    if (found && !is_no_file(leat_operands(sink)->v[0]))
+        found->kept = true;
+}
+
+int leat_sums_prepare(struct leat_sums *sums)
+{
+    size_t n = 0, at = 0;
+
+    if (!sums)
+        return 0;
+    for (size_t i = 0; i < sums->n; i++)
+        n += sums->entries[i].kept ? sums->entries[i].n : 0;
+    sums->text = malloc(n + 1);
+    if (!sums->text)
+        return leat_fail(sums->stage, LEAT_ENOMEM, "out of memory");
+    for (size_t i = 0; i < sums->n; i++) {
+        if (!sums->entries[i].kept)
+            continue;
+        memcpy(sums->text + at, sums->entries[i].line, sums->entries[i].n);
+        at += sums->entries[i].n;
+    }
+    return leat_outfile_finish(sums->stage, sums->file, sums->text, n);
+}
+
+int leat_sums_commit(struct leat_sums *sums)
+{
+    return sums ? leat_outfile_commit(sums->stage, sums->file) : 0;
+}
+
+struct leat_stage *leat_sums_late(struct leat_sums *sums, struct leat_outfile **ret_file)
+{
+    if (!sums || !leat_outfile_is_late(sums->file))
+        return NULL;
+    *ret_file = sums->file;
+    return sums->stage;
+}
+
+void leat_sums_revert(struct leat_sums *sums)
+{
+    if (sums)
+        leat_outfile_revert(sums->file);
+}
+
+void leat_sums_close(struct leat_sums *sums)
+{
+    if (sums)
+        leat_outfile_close(sums->file);
+}

@@ -1,0 +1,102 @@
+/* lane_order.c - the queue of turns, under a lock. */
+
+#include "lane_order.h"
+
+#include <stdlib.h>
+
+#include "base/invariant.h"
+#include "stage.h"
+
+struct leat_deal *leat_deal_new(struct leat_executor *executor, struct leat_actor *joiner)
+{
+    struct leat_deal *d = calloc(1, sizeof *d);
+
+    if (!d || pthread_mutex_init(&d->lock, NULL)) {
+        free(d);
+        return NULL;
+    }
+    d->executor = executor;
+    d->joiner = joiner;
+    return d;
+}
+
+void leat_deal_free(struct leat_deal *d)
+{
+    if (!d)
+        return;
+    free(d->ring);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+int leat_deal_size(struct leat_deal *d, size_t room)
+{
+    d->ring = calloc(room, sizeof *d->ring);
+    d->room = d->ring ? room : 0;
+    return d->ring ? 0 : LEAT_ENOMEM;
+}
+
+void leat_deal_reset(struct leat_deal *d)
+{
+    d->head = d->n = 0;
+    d->over = d->waits = false;
+}
+
+/* Under the lock. Returns whether the joiner is to be woken. */
+static bool wake_due(struct leat_deal *d)
+{
+    bool wake = d->waits;
+
+    d->waits = false;
+    return wake;
+}
+
+int leat_deal_put(struct leat_deal *d, struct leat_turn_of turn)
+{
+    bool wake = false;
+    int r = LEAT_EINTERNAL;
+
+    pthread_mutex_lock(&d->lock);
+    leat_assert(!d->over);
+    if (d->n < d->room) {
+        d->ring[(d->head + d->n++) % d->room] = turn;
+        wake = wake_due(d);
+        r = 0;
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (wake)
+        leat_actor_wake(d->executor, d->joiner);
+    return r;
+}
+
+void leat_deal_over(struct leat_deal *d)
+{
+    bool wake;
+
+    pthread_mutex_lock(&d->lock);
+    d->over = true;
+    wake = wake_due(d);
+    pthread_mutex_unlock(&d->lock);
+    if (wake)
+        leat_actor_wake(d->executor, d->joiner);
+}
+
+int leat_deal_take(struct leat_deal *d, struct leat_turn_of *ret_turn)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&d->lock);
+    leat_assert(d->n <= d->room);
+    if (d->n > 0) {
+        *ret_turn = d->ring[d->head];
+        d->head = (d->head + 1) % d->room;
+        d->n--;
+    } else if (d->over) {
+        r = LEAT_END;
+    } else {
+        d->waits = true;
+        r = LEAT_EMPTY;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return r;
+}

@@ -1,0 +1,40 @@
+/* lane_order.h - which lane has which block: a queue from the cutter, which chooses the lane (split.h), to
+ * the joiner, which takes the blocks back in that order.
+ */
+#ifndef LEAT_DEAL_H
+#define LEAT_DEAL_H
+
+#include "edge/edge.h"
+
+/* Whose turn it is: a block's, or a flush mark's that lies between two blocks. */
+struct leat_turn_of {
+    unsigned lane;
+    bool mark;
+};
+
+struct leat_deal {
+    pthread_mutex_t lock;
+    struct leat_turn_of *ring; /* room for as many as the lanes and their edges hold */
+    size_t room, head, n;
+    bool over;
+    bool waits; /* the joiner does */
+    struct leat_executor *executor;
+    struct leat_actor *joiner;
+};
+
+struct leat_deal *leat_deal_new(struct leat_executor *executor, struct leat_actor *joiner);
+void leat_deal_free(struct leat_deal *deal); /* NULL is fine */
+/* leat_deal_size - room for so many turns. Before it is used. Returns 0 or LEAT_ENOMEM. */
+int leat_deal_size(struct leat_deal *deal, size_t room);
+void leat_deal_reset(struct leat_deal *deal); /* neither side runs */
+
+/* leat_deal_put - the next turn. Returns 0, or LEAT_EINTERNAL: there are more than lanes can hold.
+ * Thread: the cutter's. */
+int leat_deal_put(struct leat_deal *deal, struct leat_turn_of turn);
+/* leat_deal_over - no turn follows. Thread: the cutter's. */
+void leat_deal_over(struct leat_deal *deal);
+/* leat_deal_take - whose turn is it? Returns 0; LEAT_EMPTY: the joiner will be woken; LEAT_END.
+ * Thread: the joiner's. */
+int leat_deal_take(struct leat_deal *deal, struct leat_turn_of *ret_turn);
+
+#endif

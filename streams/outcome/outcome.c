@@ -1,0 +1,110 @@
+/* outcome.c - the root cause of a run, and who is told of it. */
+
+#include "outcome.h"
+
+#include <string.h>
+
+#include "run/pipeline.h"
+#include "base/show.h"
+
+static void mark_above(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_links; i++) {
+        const struct leat_link *link = &p->links[i];
+        struct leat_stage_info *from = &p->infos[link->from - p->infos];
+        bool lets_go = link->port > 0 && (from->flags & LEAT_DETACHES);
+
+        if (link->to == info && !lets_go && !atomic_exchange(&from->failed_below, true))
+            mark_above(p, from);
+    }
+}
+
+static void mark_below(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_links; i++) {
+        struct leat_stage_info *to = &p->infos[p->links[i].to - p->infos];
+
+        if (p->links[i].from == info && !atomic_exchange(&to->failed_above, true))
+            mark_below(p, to);
+    }
+}
+
+/* A consequence never displaces a cause; a cause displaces a consequence. */
+static bool is_consequence(int code)
+{
+    return code == LEAT_EPIPE || code == LEAT_ECANCELLED;
+}
+
+void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *info,
+                          const struct leat_error *error)
+{
+    bool news = false;
+
+    if (info && error->code != LEAT_ECANCELLED) { /* before a segment can see that something has failed */
+        mark_above(p, info);
+        mark_below(p, info);
+    }
+    pthread_mutex_lock(&p->lock);
+    if (info && info->detached) {
+        atomic_store(&info->detached->failed, true);
+        news = !p->outcome.detached.code;
+        if (news)
+            p->outcome.detached = *error;
+    } else if (!p->outcome.error.code ||
+               (!p->outcome.cancelled && is_consequence(p->outcome.error.code) && !is_consequence(error->code))) {
+        p->outcome.error = *error;
+        atomic_store(&p->outcome.failed, true);
+        news = true;
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (news)
+        leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
+    if (atomic_load(&p->outcome.phase) == LEAT_PHASE_RUN)
+        leat_outcome_wake_all(p);
+}
+
+bool leat_outcome_aborted(const struct leat_pipeline *p)
+{
+    return atomic_load_explicit(&p->outcome.aborted, memory_order_acquire);
+}
+
+bool leat_outcome_failed(const struct leat_pipeline *p)
+{
+    return atomic_load_explicit(&p->outcome.failed, memory_order_acquire);
+}
+
+void leat_outcome_wake_all(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++)
+        leat_actor_wake(&p->executor, &p->segments[i]->actor);
+}
+
+bool leat_outcome_rests(const struct leat_pipeline *p)
+{
+    int phase = p ? atomic_load(&p->outcome.phase) : LEAT_PHASE_RUN;
+
+    return phase == LEAT_PHASE_BUILT || phase == LEAT_PHASE_DONE;
+}
+
+void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
+{
+    bool early;
+
+    if (!p)
+        return;
+    if (strcmp(leat_error_name(code), "UNKNOWN") == 0 || code >= 0)
+        code = LEAT_ECANCELLED;
+    pthread_mutex_lock(&p->lock);
+    early = atomic_load(&p->outcome.phase) == LEAT_PHASE_BUILT;
+    if ((early || p->outcome.running) && !p->outcome.settled) {
+        if (!p->outcome.error.code) {
+            p->outcome.cancelled = true;
+            p->outcome.error = (struct leat_error){.code = code};
+            (void)leat_show(text ? text : leat_strerror(code), p->outcome.error.text, sizeof p->outcome.error.text);
+        }
+        atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
+        if (p->outcome.running)
+            uv_async_send(&p->on.async);
+    }
+    pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,34 @@
+/* warnings.c - the warnings of a run. */
+
+#include "warnings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/grow.h"
+#include "run/pipeline.h"
+#include "base/show.h"
+
+void leat_warn(struct leat_pipeline *p, const struct leat_stage_info *info, const char *format, ...)
+{
+    struct leat_error warning = {.stage = info->number}, *more = NULL;
+    va_list args;
+
+    snprintf(warning.stage_name, sizeof warning.stage_name, "%s", info->name);
+    va_start(args, format);
+    leat_show_v(warning.text, sizeof warning.text, format, args);
+    va_end(args);
+    pthread_mutex_lock(&p->lock);
+    if (p->warnings.n < LEAT_WARNINGS_MAX)
+        more = leat_grow(p->warnings.v, p->warnings.n, &p->warnings.room, sizeof *more);
+    if (more) {
+        p->warnings.v = more;
+        p->warnings.v[p->warnings.n++] = warning;
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+void leat_warnings_done(struct leat_warnings *warnings)
+{
+    free(warnings->v);
+}

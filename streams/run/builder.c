@@ -1,0 +1,123 @@
+/* builder.c - a pipeline stage by stage: the parser's tokens without a parser. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/grow.h"
+#include "pipeline.h"
+
+struct leat_builder {
+    const struct leat_registry *registry;
+    struct leat_token *tokens; /* the words are ours */
+    size_t n, room;
+    unsigned depth;
+    bool stage_open; /* something stands before the next stage in its chain */
+};
+
+struct leat_builder *leat_builder_new(const struct leat_registry *registry)
+{
+    struct leat_builder *b = calloc(1, sizeof *b);
+
+    if (b)
+        b->registry = registry;
+    return b;
+}
+
+void leat_builder_free(struct leat_builder *b)
+{
+    if (!b)
+        return;
+    for (size_t i = 0; i < b->n; i++)
+        free((char *)(uintptr_t)b->tokens[i].word);
+    free(b->tokens);
+    free(b);
+}
+
+static int add(struct leat_builder *b, enum leat_token_kind kind, const char *word)
+{
+    struct leat_token t = {.kind = kind};
+    struct leat_token *more = leat_grow(b->tokens, b->n, &b->room, sizeof *more);
+
+    if (!more)
+        return LEAT_ENOMEM;
+    b->tokens = more;
+    if (word) {
+        t.word = strdup(word);
+        if (!t.word)
+            return LEAT_ENOMEM;
+    }
+    b->tokens[b->n++] = t;
+    return 0;
+}
+
+int leat_builder_stage(struct leat_builder *b, const char *name, const char *const *args)
+{
+    size_t before;
+    int r;
+
+    if (!b || !name)
+        return LEAT_EUSAGE;
+    before = b->n;
+    r = b->stage_open ? add(b, LEAT_TOKEN_JOIN, NULL) : 0;
+    if (r == 0)
+        r = add(b, LEAT_TOKEN_WORD, name);
+    for (; r == 0 && args && *args; args++)
+        r = add(b, LEAT_TOKEN_WORD, *args);
+    if (r == 0) {
+        b->stage_open = true;
+        return 0;
+    }
+    while (b->n > before) /* as if it had not been called */
+        free((char *)(uintptr_t)b->tokens[--b->n].word);
+    return r;
+}
+
+int leat_builder_branch_begin(struct leat_builder *b)
+{
+    int r;
+
+    if (!b || !b->stage_open)
+        return LEAT_EUSAGE;
+    r = add(b, LEAT_TOKEN_OPEN, NULL);
+    if (r < 0)
+        return r;
+    b->depth++;
+    b->stage_open = false;
+    return 0;
+}
+
+int leat_builder_branch_end(struct leat_builder *b)
+{
+    int r;
+
+    if (!b || b->depth == 0)
+        return LEAT_EUSAGE;
+    r = add(b, LEAT_TOKEN_CLOSE, NULL);
+    if (r < 0)
+        return r;
+    b->depth--;
+    b->stage_open = true;
+    return 0;
+}
+
+int leat_builder_finish(struct leat_builder *b, const struct leat_settings *settings,
+                        struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    const char *missing = !b              ? "builder"
+                          : !ret_pipeline ? "ret_pipeline"
+                          : !b->registry  ? "the builder's registry"
+                                          : NULL;
+    struct leat_error error = {0};
+    struct leat_plan *plan = NULL;
+    int r;
+
+    if (missing)
+        return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL", missing);
+    r = leat_plan_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
+    if (r < 0) {
+        if (ret_error)
+            *ret_error = error;
+        return r;
+    }
+    return leat_pipeline_from_plan(b->registry, plan, settings, ret_pipeline, ret_error);
+}

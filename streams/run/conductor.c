@@ -1,0 +1,426 @@
+/* conductor.c - opens every stage, and when all segments have ended commits all outputs or none.
+ *
+ * It is an actor like a segment: opening and syncing may block, and the loop must not. A file that comes
+ * slowly, and a stream that is full, it waits for as a segment waits. Commit is in
+ * steps: all prepare (flush, sync, checked); then all commit; then their directories are synced; then
+ * side outputs to streams, which nothing can take back, are written. If any step fails, all outputs that
+ * have committed are reverted, the last one first. A stream that is full is waited for as a segment
+ * waits, and a cancel ends the wait and reverts. Old files are kept until the close, after all of this.
+ */
+
+#include "io/outfile.h"
+#include "io/read_file.h"
+#include "lanes/lanes.h"
+#include "segment/open.h"
+#include "pipeline.h"
+#include "io/digest_list.h"
+
+static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    for (size_t i = 0; i < p->n_segments; i++)
+        for (size_t j = 0; j < p->segments[i]->n; j++)
+            if (p->segments[i]->slots[j].stage->info == info)
+                return p->segments[i]->slots[j].stage;
+    return NULL;
+}
+
+static int open_sides(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        const char *path = leat_stage_side_path(p->infos[i].node);
+        struct leat_stage *s = path && !p->infos[i].for_sums ? any_instance(p, &p->infos[i]) : NULL;
+        struct leat_outfile_options options = {.force = p->settings.force, .side = true};
+        int r;
+
+        if (!s)
+            continue;
+        r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
+        if (r < 0) {
+            leat_outcome_report(p, NULL, &s->failure);
+            return r;
+        }
+    }
+    if (leat_sums_open(p->sums) < 0) {
+        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
+        return leat_sums_error(p->sums)->code;
+    }
+    return 0;
+}
+
+/* All but those that run in parts, of which none has begun. */
+static unsigned count_running(const struct leat_pipeline *p)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < p->n_segments; i++)
+        n += !p->segments[i]->part_of;
+    return n;
+}
+
+/* Returns LEAT_WAIT: run again when fd is ready or the run is cancelled; or fails the stage. */
+static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool writable)
+{
+    int r = leat_wait_arm(&p->waits, &p->wait, fd, writable, 0);
+
+    return r < 0 ? leat_fail_errno(s, -r, "cannot wait") : LEAT_WAIT;
+}
+
+/* The small files that stages need in `open`. Returns 0, LEAT_WAIT or an error. */
+static int read_files(struct leat_pipeline *p)
+{
+    leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
+    for (size_t i = 0; i < p->n_infos && !leat_outcome_aborted(p); i++) {
+        struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
+        int fd = -1, r = s ? leat_small_files_read(s, &fd) : 0;
+
+        leat_assert(s || !p->infos[i].files);
+        if (r == LEAT_WAIT)
+            r = wait_for(p, s, fd, false);
+        if (r < 0)
+            leat_outcome_report(p, NULL, &s->failure);
+        if (r != 0)
+            return r;
+    }
+    return leat_outcome_aborted(p) ? LEAT_ECANCELLED : 0;
+}
+
+static bool phase_open(struct leat_pipeline *p)
+{
+    int r = read_files(p);
+
+    if (r == LEAT_WAIT)
+        return false;
+    if (r == 0)
+        r = leat_open_first(p);
+    if (r == 0)
+        r = open_sides(p);
+    if (r == 0 && !leat_outcome_aborted(p))
+        r = leat_open_last(p);
+    if (r < 0 || leat_outcome_aborted(p)) {
+        atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
+        return true;
+    }
+    atomic_store(&p->outcome.live, count_running(p));
+    atomic_store(&p->outcome.phase, LEAT_PHASE_RUN);
+    leat_tell_stage(p, LEAT_EVENT_STARTED, NULL, NULL);
+    leat_outcome_wake_all(p);
+    return false;
+}
+
+/* --- commit ----------------------------------------------------------------------------------- */
+
+/* Syncing may take long: the stage is busy with it. */
+static int commit_step(struct leat_segment *seg, size_t j, int (*stage_fn)(struct leat_stage *))
+{
+    int r;
+
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_STEP, j);
+    r = stage_fn(seg->slots[j].stage);
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_ENDED, 0);
+    return r;
+}
+
+static int failed_commit(struct leat_pipeline *p, struct leat_stage *s, int code)
+{
+    if (!s->failure.code)
+        leat_fail(s, code, "%s", leat_strerror(code));
+    leat_outcome_report(p, NULL, &s->failure);
+    return code;
+}
+
+/* Is its output to appear, if all goes well? */
+static bool is_wanted(const struct leat_stage *s)
+{
+    return s->ended && !leat_detached_failed(s->info->detached);
+}
+
+/* One action over all that commit, in order; stops at the first that fails. */
+static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
+                           int (*side_fn)(struct leat_stage *, struct leat_side_output *),
+                           int (*sums_fn)(struct leat_sums *))
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
+        int r = s && is_wanted(s) ? side_fn(s, &p->infos[i].side) : 0;
+
+        if (r < 0) {
+            leat_outcome_report(p, NULL, &s->failure);
+            return r;
+        }
+    }
+    for (size_t i = 0; i < p->retired.n; i++) {
+        struct leat_stage *s = p->retired.v[i];
+        int r = is_wanted(s) ? stage_fn(s) : 0;
+
+        if (r < 0)
+            return failed_commit(p, s, r);
+    }
+    for (size_t i = 0; i < p->n_segments; i++) {
+        for (size_t j = 0; j < p->segments[i]->n; j++) {
+            struct leat_stage *s = p->segments[i]->slots[j].stage;
+            bool commits = s->type->commit && is_wanted(s);
+            int r = commits ? commit_step(p->segments[i], j, stage_fn) : 0;
+
+            if (r < 0)
+                return failed_commit(p, s, r);
+        }
+    }
+    if (sums_fn(p->sums) < 0) {
+        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
+        return leat_sums_error(p->sums)->code;
+    }
+    return 0;
+}
+
+/* A detached branch may fail until the last of its outputs is prepared. */
+static int keep_sum(struct leat_stage *s)
+{
+    leat_sums_keep(s->pipeline->sums, s);
+    return 0;
+}
+
+static int no_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    (void)s;
+    (void)side;
+    return 0;
+}
+
+static int no_sums(struct leat_sums *sums)
+{
+    (void)sums;
+    return 0;
+}
+
+static int prepare_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    int r = leat_outfile_finish(s, side->file, side->data, side->n);
+
+    if (r == 0 || !s->info->detached)
+        return r;
+    leat_outcome_report(s->pipeline, s->info, &s->failure);
+    return 0;
+}
+
+static int prepare_all(struct leat_pipeline *p)
+{
+    int r = for_each_commit(p, leat_stage_prepare, prepare_side, no_sums);
+
+    return r < 0 ? r : for_each_commit(p, keep_sum, no_side, leat_sums_prepare);
+}
+
+static int commit_stage(struct leat_stage *s)
+{
+    int r;
+
+    leat_assert(s->ended && !s->committed && !s->closed);
+    leat_assert(s->prepared || !s->type->prepare);
+    r = s->type->commit(s);
+    s->committed = r == 0;
+    if (r == 0)
+        leat_tell_stage(s->pipeline, LEAT_EVENT_COMMITTED, s->info, NULL);
+    return r;
+}
+
+static int commit_side(struct leat_stage *s, struct leat_side_output *side)
+{
+    return leat_outfile_commit(s, side->file);
+}
+
+static int commit_all(struct leat_pipeline *p)
+{
+    int r = for_each_commit(p, commit_stage, commit_side, leat_sums_commit);
+    struct leat_stage *s = NULL;
+
+    if (r < 0)
+        return r;
+    r = leat_directories_sync(&p->directories, &s);
+    return r < 0 ? failed_commit(p, s, r) : 0;
+}
+
+static void revert_stage(struct leat_stage *s)
+{
+    if (!s->committed || !s->type->revert)
+        return;
+    s->type->revert(s);
+    s->committed = false;
+}
+
+/* In the opposite order of the commit: parts that were appended to one file are cut off one by one. */
+static void revert_all(struct leat_pipeline *p)
+{
+    leat_sums_revert(p->sums);
+    for (size_t i = p->n_segments; i-- > 0;)
+        for (size_t j = p->segments[i]->n; j-- > 0;)
+            revert_stage(p->segments[i]->slots[j].stage);
+    for (size_t i = p->retired.n; i-- > 0;)
+        revert_stage(p->retired.v[i]);
+    for (size_t i = p->n_infos; i-- > 0;)
+        leat_outfile_revert(p->infos[i].side.file);
+    leat_directories_sync_again(&p->directories);
+}
+
+/* The next side output that its stream has not taken yet; NULL: there is none. */
+static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile **ret_file)
+{
+    for (size_t i = 0; i < p->n_infos; i++) {
+        struct leat_outfile *f = p->infos[i].side.file;
+        struct leat_stage *s = leat_outfile_is_late(f) ? any_instance(p, &p->infos[i]) : NULL;
+
+        if (!s || !is_wanted(s))
+            continue;
+        *ret_file = f;
+        return s;
+    }
+    return leat_sums_late(p->sums, ret_file);
+}
+
+/* After this a cancel comes too late, unless there is something to deliver. false: one came before. */
+static bool begin_commit(struct leat_pipeline *p)
+{
+    struct leat_outfile *file;
+    bool late = next_late(p, &file) != NULL, good;
+
+    pthread_mutex_lock(&p->lock);
+    good = !p->outcome.error.code && !leat_outcome_aborted(p);
+    p->outcome.committing = good;
+    p->outcome.settled = good && !late;
+    pthread_mutex_unlock(&p->lock);
+    return good;
+}
+
+/* All is delivered, and a cancel comes too late. false: a cancel came before. */
+static bool settle(struct leat_pipeline *p)
+{
+    bool good;
+
+    pthread_mutex_lock(&p->lock);
+    p->outcome.settled = p->outcome.settled || !leat_outcome_aborted(p);
+    good = p->outcome.settled;
+    pthread_mutex_unlock(&p->lock);
+    return good;
+}
+
+/* Returns 0, LEAT_WAIT: run again when a stream has room or the run is cancelled; or an error. */
+static int deliver_all(struct leat_pipeline *p)
+{
+    struct leat_outfile *f;
+    struct leat_stage *s;
+    int r = 0;
+
+    leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
+    while (r == 0 && (s = next_late(p, &f))) {
+        if (leat_outcome_aborted(p))
+            return LEAT_ECANCELLED;
+        r = leat_outfile_deliver(s, f);
+        if (r == LEAT_WAIT)
+            r = wait_for(p, s, leat_outfile_fd(f)->fd, true);
+        if (r < 0)
+            leat_outcome_report(p, NULL, &s->failure);
+    }
+    return r;
+}
+
+/* The others have their outputs; that a branch has not is told all the same. */
+static void report_detached(struct leat_pipeline *p)
+{
+    struct leat_error error = p->outcome.detached;
+
+    if (!error.code)
+        return;
+    error.code = LEAT_EBATCH;
+    leat_outcome_report(p, NULL, &error);
+}
+
+static void end_finish(struct leat_pipeline *p)
+{
+    report_detached(p);
+    atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
+}
+
+static bool phase_finish(struct leat_pipeline *p)
+{
+    bool good;
+
+    leat_assert(atomic_load(&p->outcome.live) == 0);
+    atomic_store(&p->outcome.finishing, true);
+    pthread_mutex_lock(&p->lock);
+    good = !p->outcome.error.code && !leat_outcome_aborted(p);
+    pthread_mutex_unlock(&p->lock);
+    if (!good) {
+        atomic_store(&p->outcome.phase, LEAT_PHASE_CLOSE);
+    } else if (prepare_all(p) < 0 || !begin_commit(p)) {
+        end_finish(p);
+    } else if (commit_all(p) < 0) {
+        revert_all(p);
+        end_finish(p);
+    } else {
+        atomic_store(&p->outcome.phase, LEAT_PHASE_DELIVER);
+    }
+    return true;
+}
+
+static bool phase_deliver(struct leat_pipeline *p)
+{
+    int r = deliver_all(p);
+
+    if (r == LEAT_WAIT)
+        return false;
+    if (r < 0 || !settle(p))
+        revert_all(p);
+    end_finish(p);
+    return true;
+}
+
+static void phase_close(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+
+        for (size_t j = 0; j < seg->n; j++) {
+            struct leat_stage *s = seg->slots[j].stage;
+
+            if (s->open_called && s->type->commit && !s->committed)
+                leat_tell_stage(p, LEAT_EVENT_ABORTED, s->info, NULL);
+            leat_stage_close(s);
+        }
+        if (seg->cutter)
+            leat_stage_close(seg->cutter->lanes.stage);
+        if (seg->joiner)
+            leat_stage_close(seg->joiner->lanes.stage);
+    }
+    for (size_t i = p->retired.n; i-- > 0;) /* as they are reverted */
+        leat_stage_close(p->retired.v[i]);
+    for (size_t i = 0; i < p->n_infos; i++)
+        leat_outfile_close(p->infos[i].side.file);
+    leat_sums_close(p->sums);
+    atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);
+    uv_async_send(&p->on.async);
+}
+
+bool leat_conductor_run(struct leat_actor *actor)
+{
+    struct leat_pipeline *p =
+        (struct leat_pipeline *)((char *)actor - offsetof(struct leat_pipeline, conductor));
+
+    switch (atomic_load(&p->outcome.phase)) {
+    case LEAT_PHASE_OPEN:
+        return phase_open(p);
+    case LEAT_PHASE_RUN:
+        if (atomic_load(&p->outcome.live) > 0)
+            return false;
+        atomic_store(&p->outcome.phase, LEAT_PHASE_FINISH);
+        return true;
+    case LEAT_PHASE_FINISH:
+        return phase_finish(p);
+    case LEAT_PHASE_DELIVER:
+        return phase_deliver(p);
+    case LEAT_PHASE_CLOSE:
+        phase_close(p);
+        return false;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,94 @@
+/* pipeline.h - a pipeline that is built: its graph, its limits, its outcome. */
+#ifndef LEAT_PIPELINE_H
+#define LEAT_PIPELINE_H
+
+#include <uv.h>
+
+#include "edge/edge.h"
+#include "outcome/events.h"
+#include "sched/executor.h"
+#include "io/claims.h"
+#include "io/directories.h"
+#include "outcome/outcome.h"
+#include "parts/parts.h"
+#include "syntax/tree.h"
+#include "segment/segment.h"
+#include "stage/stage_impl.h"
+#include "sched/wait.h"
+#include "outcome/warnings.h"
+
+/* Handles on the loop; closed before `done` is called. */
+struct leat_on_loop {
+    uv_loop_t *loop;
+    uv_async_t async;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    uv_idle_t idle;
+    unsigned open; /* handles not yet closed */
+    bool closing, idling, woken, begun;
+};
+
+/* A connection of two stages; graph.c. */
+struct leat_link {
+    const struct leat_stage_info *from, *to;
+    struct leat_edge **edges; /* n_edges of them, one a lane; 0: both run in one segment */
+    size_t n_edges;
+    struct leat_edge *counts; /* what `from` gave went into it; NULL: `from` counts it itself */
+    unsigned port, input;
+    bool outside;
+};
+
+struct leat_pipeline {
+    const struct leat_registry *registry;
+    struct leat_settings settings; /* defaults filled in */
+    struct leat_plan *plan;
+    struct leat_stage_info *infos;
+    size_t n_infos;
+    struct leat_segment **segments;
+    size_t n_segments, room_segments;
+    struct leat_edge **edges;
+    size_t n_edges, room_edges;
+    struct leat_link *links;
+    size_t n_links;
+    struct leat_sums *sums; /* or NULL */
+    uint64_t bound;         /* bytes reserved for chunks */
+    struct leat_pool pool;
+    bool pool_ready;
+    struct leat_executor executor;
+    struct leat_waits waits;
+    struct leat_watcher watcher;
+
+    pthread_mutex_t lock;
+    struct leat_outcome outcome; /* some of it under the lock */
+    /* Under the lock. */
+    struct leat_retired retired; /* sinks of the parts that have ended */
+    struct leat_claims claims;   /* files that are outputs */
+    struct leat_warnings warnings;
+
+    struct leat_actor conductor;
+    void (*segment_done)(struct leat_segment *segment); /* called when a segment has ended */
+    struct leat_wait wait;               /* the conductor's */
+    struct leat_directories directories; /* that outputs are in */
+    atomic_uint n_outputs;               /* that have been opened */
+    struct leat_on_loop on;
+    leat_done_cb done;
+    void *done_arg;
+    _Atomic uint64_t started_ns, ended_ns;
+};
+
+/* leat_pipeline_from_plan - takes the plan, also on failure. */
+int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
+                            const struct leat_settings *settings,
+                            struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
+/* conductor.c: opens all, waits for the segments, commits or aborts, closes all. An actor, so that
+ * none of it blocks the loop. */
+bool leat_conductor_run(struct leat_actor *actor);
+
+/* planner.c: plan -> segments and edges, within the memory limit. */
+int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_error);
+
+/* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
+ * LEAT_ENOMEM. */
+int leat_graph_build(struct leat_pipeline *pipeline);
+
+#endif

@@ -1,0 +1,338 @@
+/* executor.c - the pool of workers, and the two that run on the loop's thread.
+ *
+ * Workers are started as they are needed and sleep on a condition; nobody spins. The run queue is
+ * one, first in first out: a handoff is noise beside the work on a chunk.
+ */
+
+#include "executor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/invariant.h"
+
+enum actor_state {
+    ACTOR_IDLE,
+    ACTOR_QUEUED,
+    ACTOR_RUNNING,
+    ACTOR_NOTIFIED, /* running, and woken meanwhile */
+};
+
+#define SEED_MIX 0x9e3779b97f4a7c15u
+
+int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
+                       uint64_t seed, bool is_virtual)
+{
+    int r;
+
+    *ex = (struct leat_executor){.kind = kind, .threads_max = threads, .random = seed ^ SEED_MIX};
+    r = leat_clock_init(&ex->clock, is_virtual && kind == LEAT_EXECUTOR_SEEDED, threads);
+    if (r < 0)
+        return r;
+    if (kind == LEAT_EXECUTOR_POOL) {
+        ex->threads = calloc(threads, sizeof *ex->threads);
+        if (!ex->threads)
+            goto out;
+    }
+    if (pthread_mutex_init(&ex->lock, NULL))
+        goto out;
+    if (pthread_cond_init(&ex->ready, NULL)) {
+        pthread_mutex_destroy(&ex->lock);
+        goto out;
+    }
+    return 0;
+out:
+    free(ex->threads);
+    leat_clock_done(&ex->clock);
+    return LEAT_ENOMEM;
+}
+
+void leat_executor_done(struct leat_executor *ex)
+{
+    leat_assert(ex->threads_n == 0);
+    pthread_cond_destroy(&ex->ready);
+    pthread_mutex_destroy(&ex->lock);
+    free(ex->threads);
+    leat_clock_done(&ex->clock);
+}
+
+/* Under the lock. */
+static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns)
+{
+    leat_assert(atomic_load_explicit(&a->state, memory_order_relaxed) == ACTOR_QUEUED);
+    leat_assert((ex->queued == 0) == (ex->head == NULL));
+    a->next = NULL;
+    a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
+    if (ex->tail)
+        ex->tail->next = a;
+    else
+        ex->head = a;
+    ex->tail = a;
+    ex->queued++;
+}
+
+/* Under the lock: whose turn it is, from 0. Drawn from the seed; on virtual time, the earliest. */
+static uint64_t choose(struct leat_executor *ex)
+{
+    uint64_t at = 0, best = 0, earliest = UINT64_MAX;
+
+    if (ex->kind != LEAT_EXECUTOR_SEEDED)
+        return 0;
+    if (!ex->clock.is_virtual)
+        return leat_random(&ex->random) % ex->queued;
+    for (const struct leat_actor *a = ex->head; a; a = a->next, at++) {
+        bool flip = a->ready_ns == earliest && leat_random(&ex->random) % 2;
+
+        if (a->ready_ns < earliest || flip) {
+            earliest = a->ready_ns;
+            best = at;
+        }
+    }
+    return best;
+}
+
+/* Under the lock; the queue is not empty. */
+static struct leat_actor *pop(struct leat_executor *ex)
+{
+    struct leat_actor **p = &ex->head, *a, *before = NULL;
+
+    leat_assert(ex->queued > 0);
+    for (uint64_t skip = choose(ex); skip > 0; skip--) {
+        before = *p;
+        p = &before->next;
+    }
+    a = *p;
+    *p = a->next;
+    if (ex->tail == a)
+        ex->tail = before;
+    ex->queued--;
+    leat_assert((ex->queued == 0) == (ex->tail == NULL));
+    return a;
+}
+
+uint64_t leat_random(uint64_t *state)
+{
+    uint64_t z = *state += SEED_MIX; /* splitmix64, Steele et al. 2014 */
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Runs it once, without the lock; true: it must be queued again. */
+static bool run_actor(struct leat_actor *a)
+{
+    int running = ACTOR_RUNNING;
+    int was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
+
+    leat_assert(was == ACTOR_QUEUED); /* one thread at a time */
+    a->thread = pthread_self();
+    if (a->run(a)) {
+        atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
+        return true;
+    }
+    if (atomic_compare_exchange_strong(&a->state, &running, ACTOR_IDLE))
+        return false;
+    atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
+    return true;
+}
+
+static unsigned count_of(atomic_uint *count)
+{
+    return count ? atomic_load(count) : 0;
+}
+
+/* Under the lock: is there nothing that can go on, except by an alarm? */
+static bool is_quiet(struct leat_executor *ex, bool *ret_alarmed)
+{
+    *ret_alarmed = count_of(ex->alarms) > 0;
+    return ex->queued == 0 && ex->running == 0 && count_of(ex->armed) == 0;
+}
+
+void leat_executor_look(struct leat_executor *ex)
+{
+    bool quiet, alarmed;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return;
+    pthread_mutex_lock(&ex->lock);
+    quiet = is_quiet(ex, &alarmed);
+    pthread_mutex_unlock(&ex->lock);
+    if (quiet && ex->on_idle)
+        ex->on_idle(ex, alarmed);
+}
+
+static void *worker(void *arg)
+{
+    struct leat_executor *ex = arg;
+
+    pthread_mutex_lock(&ex->lock);
+    for (;;) {
+        struct leat_actor *a;
+        bool again, quiet, alarmed;
+        uint64_t now_ns;
+
+        while (ex->queued == 0 && !ex->stop) {
+            ex->idle++;
+            pthread_cond_wait(&ex->ready, &ex->lock);
+            ex->idle--;
+        }
+        if (ex->queued == 0)
+            break;
+        a = pop(ex);
+        ex->running++;
+        pthread_mutex_unlock(&ex->lock);
+        again = run_actor(a);
+        now_ns = again ? leat_now_ns() : 0;
+        pthread_mutex_lock(&ex->lock);
+        leat_assert(ex->running > 0);
+        ex->running--;
+        if (again)
+            push(ex, a, now_ns);
+        quiet = is_quiet(ex, &alarmed);
+        if (quiet && ex->on_idle) {
+            pthread_mutex_unlock(&ex->lock);
+            ex->on_idle(ex, alarmed);
+            pthread_mutex_lock(&ex->lock);
+        }
+    }
+    pthread_mutex_unlock(&ex->lock);
+    return NULL;
+}
+
+/* Under the lock. Signals are for the program's own threads. Returns 0 or -errno. */
+static int add_worker(struct leat_executor *ex)
+{
+    sigset_t all, old;
+    int r;
+
+    leat_assert(ex->threads_n < ex->threads_max);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(&ex->threads[ex->threads_n], NULL, worker, ex);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r)
+        return -r;
+    ex->threads_n++;
+    return 0;
+}
+
+int leat_executor_start(struct leat_executor *ex)
+{
+    int r = 0;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return 0;
+    pthread_mutex_lock(&ex->lock);
+    if (ex->threads_n == 0)
+        r = add_worker(ex);
+    pthread_mutex_unlock(&ex->lock);
+    return r;
+}
+
+void leat_executor_stop(struct leat_executor *ex)
+{
+    pthread_mutex_lock(&ex->lock);
+    ex->stop = true;
+    pthread_cond_broadcast(&ex->ready);
+    pthread_mutex_unlock(&ex->lock);
+    for (unsigned i = 0; i < ex->threads_n; i++)
+        pthread_join(ex->threads[i], NULL);
+    leat_assert(ex->threads_n == 0 || (ex->queued == 0 && ex->running == 0 && ex->idle == 0));
+    ex->threads_n = 0;
+}
+
+/* A worker that was signalled counts as idle until it wakes. Each of those takes one of the actors that
+ * are queued, so more actors than idle workers need another worker. */
+static void enqueue(struct leat_executor *ex, struct leat_actor *a)
+{
+    uint64_t now_ns = leat_clock_now(&ex->clock);
+    bool kick = false;
+
+    pthread_mutex_lock(&ex->lock);
+    push(ex, a, now_ns);
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        kick = ex->queued == 1;
+    else if (ex->queued <= ex->idle)
+        pthread_cond_signal(&ex->ready);
+    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
+        (void)add_worker(ex); /* without it there is one worker less, and all goes on */
+    pthread_mutex_unlock(&ex->lock);
+    if (kick && ex->kick)
+        ex->kick(ex);
+}
+
+void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
+{
+    int s = atomic_load_explicit(&a->state, memory_order_seq_cst);
+
+    for (;;) {
+        if (s == ACTOR_IDLE) {
+            if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_QUEUED)) {
+                enqueue(ex, a);
+                return;
+            }
+        } else if (s == ACTOR_RUNNING) {
+            if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_NOTIFIED))
+                return;
+        } else {
+            return;
+        }
+    }
+}
+
+bool leat_actor_runs_here(const struct leat_actor *a)
+{
+    int s = atomic_load_explicit(&a->state, memory_order_relaxed);
+
+    return (s == ACTOR_RUNNING || s == ACTOR_NOTIFIED) && pthread_equal(a->thread, pthread_self());
+}
+
+/* Virtual: what the actor does, from its time on. */
+static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
+{
+    unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
+    bool again = run_actor(a);
+
+    a->ran_ns = ex->clock.now_ns;
+    leat_clock_end(&ex->clock, thread);
+    return again;
+}
+
+/* Virtual: what is due before anything else can run. */
+static bool fire_due(struct leat_executor *ex)
+{
+    uint64_t until = UINT64_MAX;
+
+    if (!ex->clock.is_virtual || !ex->due)
+        return false;
+    for (const struct leat_actor *a = ex->head; a; a = a->next)
+        until = a->ready_ns < until ? a->ready_ns : until;
+    return ex->due(ex, until);
+}
+
+bool leat_executor_step(struct leat_executor *ex)
+{
+    struct leat_actor *a = NULL;
+    bool more;
+
+    if (fire_due(ex)) /* one thread: what it reads needs no lock */
+        return true;
+    pthread_mutex_lock(&ex->lock);
+    if (ex->queued > 0)
+        a = pop(ex);
+    pthread_mutex_unlock(&ex->lock);
+    if (!a)
+        return false;
+    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(a)) {
+        uint64_t now_ns = leat_clock_now(&ex->clock);
+
+        pthread_mutex_lock(&ex->lock);
+        push(ex, a, now_ns);
+        pthread_mutex_unlock(&ex->lock);
+    }
+    pthread_mutex_lock(&ex->lock);
+    more = ex->queued > 0;
+    pthread_mutex_unlock(&ex->lock);
+    return more || (ex->clock.is_virtual && ex->due);
+}

@@ -1,0 +1,324 @@
+/* wait.c - one epoll set for all that a pipeline waits for.
+ *
+ * libuv's own poll handles must be armed on the loop's thread and set O_NONBLOCK on what they are
+ * given; a descriptor inherited from a shell must not be changed so. Hence an epoll set of our own,
+ * one-shot, which the loop polls as a single descriptor.
+ */
+
+#include "wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/invariant.h"
+
+#define FIRE_MAX 64
+
+enum wait_state {
+    WAIT_NONE,
+    WAIT_ARMED,
+    WAIT_FIRED,
+};
+
+int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
+{
+    *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
+    if (w->epoll_fd < 0)
+        return -errno;
+    pthread_mutex_init(&w->lock, NULL);
+    return 0;
+}
+
+void leat_waits_done(struct leat_waits *w)
+{
+    if (w->epoll_fd < 0)
+        return;
+    close(w->epoll_fd);
+    w->epoll_fd = -1;
+    pthread_mutex_destroy(&w->lock);
+}
+
+static atomic_uint *count_of(struct leat_waits *w, const struct leat_wait *wait)
+{
+    return wait->is_alarm ? &w->alarms : &w->armed;
+}
+
+static void count_up(struct leat_waits *w, const struct leat_wait *wait)
+{
+    if (!wait->quiet)
+        atomic_fetch_add(count_of(w, wait), 1);
+}
+
+static void count_down(struct leat_waits *w, const struct leat_wait *wait)
+{
+    unsigned before = wait->quiet ? 1 : atomic_fetch_sub(count_of(w, wait), 1);
+
+    leat_assert(before > 0);
+}
+
+/* --- under the lock --------------------------------------------------------------------------- */
+
+static void enlist(struct leat_waits *w, struct leat_wait *wait)
+{
+    if (wait->listed)
+        return;
+    wait->listed = true;
+    wait->next = w->waiting;
+    w->waiting = wait;
+}
+
+static void unlist(struct leat_waits *w, struct leat_wait *wait)
+{
+    struct leat_wait **p = &w->waiting;
+
+    if (!wait->listed)
+        return;
+    while (*p != wait)
+        p = &(*p)->next;
+    *p = wait->next;
+    wait->listed = false;
+}
+
+/* The count goes down after the wake, so that nobody sees neither. */
+static void fire(struct leat_waits *w, struct leat_wait *wait)
+{
+    int armed = WAIT_ARMED;
+
+    unlist(w, wait);
+    if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
+        return;
+    leat_actor_wake(w->executor, wait->actor);
+    count_down(w, wait);
+}
+
+/* The epoll set holds a descriptor once, so all that wait for it are woken, in whichever direction;
+ * one that finds it not ready waits again. */
+static void fire_all(struct leat_waits *w, int fd)
+{
+    struct leat_wait *next;
+
+    for (struct leat_wait *wait = w->waiting; wait; wait = next) {
+        next = wait->next;
+        if (wait->fd == fd || (wait->timed && wait->timer_fd == fd))
+            fire(w, wait);
+    }
+}
+
+static int watch(struct leat_waits *w, int fd, uint32_t events)
+{
+    struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.fd = fd};
+
+    if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) == 0)
+        return 0;
+    if (errno == ENOENT && epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
+        return 0;
+    return -errno;
+}
+
+static uint32_t events_wanted(const struct leat_waits *w, int fd)
+{
+    uint32_t events = 0;
+
+    for (const struct leat_wait *wait = w->waiting; wait; wait = wait->next)
+        if (wait->fd == fd)
+            events |= wait->events;
+    return events;
+}
+
+/* One that was waited for by a wait that is no longer listed. */
+static void unwatch(struct leat_waits *w, int fd)
+{
+    uint32_t events = fd >= 0 ? events_wanted(w, fd) : 0;
+
+    if (events)
+        (void)watch(w, fd, events);
+    else if (fd >= 0)
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* gone already: as good */
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+void leat_waits_fire(struct leat_waits *w)
+{
+    struct epoll_event ready[FIRE_MAX];
+    int n;
+
+    pthread_mutex_lock(&w->lock);
+    n = epoll_wait(w->epoll_fd, ready, FIRE_MAX, 0);
+    for (int i = 0; i < n; i++)
+        fire_all(w, ready[i].data.fd);
+    pthread_mutex_unlock(&w->lock);
+    leat_executor_look(w->executor);
+}
+
+static void unset_due(struct leat_waits *w, struct leat_wait *wait)
+{
+    struct leat_wait **p = &w->due;
+
+    if (wait->due_ns == 0)
+        return;
+    while (*p != wait)
+        p = &(*p)->next_due;
+    *p = wait->next_due;
+    wait->due_ns = 0;
+}
+
+bool leat_waits_due(struct leat_waits *w, uint64_t until)
+{
+    struct leat_wait *first = w->due;
+
+    for (struct leat_wait *i = w->due; i; i = i->next_due)
+        if (i->due_ns < first->due_ns)
+            first = i;
+    if (!first || first->due_ns > until)
+        return false;
+    leat_clock_set(&w->executor->clock, first->due_ns);
+    unset_due(w, first);
+    pthread_mutex_lock(&w->lock);
+    fire(w, first);
+    pthread_mutex_unlock(&w->lock);
+    return true;
+}
+
+static void set_due(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
+{
+    unset_due(w, wait);
+    wait->due_ns = leat_clock_now(&w->executor->clock) + ms * 1000000u;
+    wait->next_due = w->due;
+    w->due = wait;
+}
+
+void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor)
+{
+    *wait = (struct leat_wait){.actor = actor, .fd = -1, .timer_fd = -1};
+}
+
+void leat_wait_done(struct leat_wait *wait)
+{
+    if (wait->timer_fd >= 0)
+        close(wait->timer_fd);
+    wait->timer_fd = -1;
+}
+
+static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
+{
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000}};
+
+    if (wait->timer_fd < 0)
+        wait->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (wait->timer_fd < 0 || timerfd_settime(wait->timer_fd, 0, &when, NULL) < 0)
+        return -errno;
+    return watch(w, wait->timer_fd, EPOLLIN);
+}
+
+/* Under the lock. Returns 0 or -errno. */
+static int arm(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t events, uint64_t ms)
+{
+    int r = 0;
+
+    leat_assert(ms > 0 || fd >= 0);
+    leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
+    if (ms > LEAT_DURATION_MAX_MS)
+        ms = LEAT_DURATION_MAX_MS;
+    wait->timed = ms > 0;
+    wait->used = true;
+    wait->fd = fd;
+    wait->events = events;
+    count_up(w, wait);
+    atomic_store(&wait->state, WAIT_ARMED);
+    enlist(w, wait);
+    if (ms > 0 && w->executor->clock.is_virtual)
+        set_due(w, wait, ms);
+    else if (ms > 0)
+        r = watch_time(w, wait, ms);
+    if (r == 0 && fd >= 0)
+        r = watch(w, fd, events_wanted(w, fd));
+    return r;
+}
+
+int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable, uint64_t ms)
+{
+    int r;
+
+    pthread_mutex_lock(&w->lock);
+    r = arm(w, wait, fd, writable ? EPOLLOUT : EPOLLIN, ms);
+    if (r == -EPERM) { /* a file or device that is always ready */
+        fire(w, wait);
+        r = 0;
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (r < 0)
+        leat_wait_clear(w, wait);
+    return r;
+}
+
+int leat_wait_alarm(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
+{
+    wait->is_alarm = true;
+    return leat_wait_arm(w, wait, -1, false, ms);
+}
+
+int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool gone, uint64_t ms)
+{
+    int own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1, r;
+
+    if (fd >= 0 && own < 0)
+        return -errno;
+    wait->quiet = true;
+    wait->owns_fd = own >= 0;
+    pthread_mutex_lock(&w->lock);
+    r = arm(w, wait, own, gone ? 0 : EPOLLIN, ms);
+    pthread_mutex_unlock(&w->lock);
+    if (r == -EPERM)
+        r = 0;
+    if (r < 0)
+        leat_wait_clear(w, wait);
+    return r;
+}
+
+/* Under the lock. A duplicate must leave the set before it is closed: its file stays open. */
+static void drop_fd(struct leat_waits *w, struct leat_wait *wait, bool in_set)
+{
+    if (in_set || wait->owns_fd)
+        unwatch(w, wait->fd);
+    if (wait->owns_fd)
+        (void)close(wait->fd); /* was only watched */
+    wait->owns_fd = false;
+    wait->fd = -1;
+}
+
+void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
+{
+    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
+        count_down(w, wait);
+    if (!wait->used)
+        return;
+    unset_due(w, wait);
+    pthread_mutex_lock(&w->lock);
+    unlist(w, wait);
+    unwatch(w, wait->timer_fd);
+    drop_fd(w, wait, true);
+    pthread_mutex_unlock(&w->lock);
+    wait->used = false;
+}
+
+/* From here on the descriptor may be closed, and its number another one's. A descriptor that has fired
+ * is off; beside a timer, it may not have fired. */
+bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
+{
+    int fired = WAIT_FIRED;
+
+    if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
+        return false;
+    if (wait->timed || wait->owns_fd) {
+        pthread_mutex_lock(&w->lock);
+        drop_fd(w, wait, wait->timed);
+        pthread_mutex_unlock(&w->lock);
+    }
+    wait->fd = -1;
+    return true;
+}

@@ -1,0 +1,76 @@
+/* edge_inlet.c - the inlet of a segment that reads edges one after another. The edge of a lane carries
+ * blocks. */
+
+#include "segment_impl.h"
+
+#include "run/pipeline.h"
+#include "edge/spill.h"
+
+static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct leat_block *block)
+{
+    struct leat_stage *stage = s->stage;
+    const struct leat_split *split = stage->type->split;
+    struct leat_in in = {.block = block->index, .offset = block->offset, .note = block->note};
+    int r = 0;
+
+    leat_assert(seg->is_lane);
+    leat_assert(!seg->block);
+    seg->block = block;
+    seg->block_end_seen = false;
+    s->offset = block->offset;
+    stage->result = block->result;
+    if (block->history.chunk) {
+        in.history = leat_slice_data(&block->history);
+        in.history_len = block->history.len;
+    }
+    if (!stage->open_called)
+        r = leat_stage_open(stage);
+    if (r == 0 && split->begin) {
+        r = split->begin(stage, &in);
+        if (r < 0 && !stage->failure.code)
+            leat_fail(stage, r, "%s", leat_strerror(r));
+    }
+    return r;
+}
+
+static int read_edge(struct leat_segment *seg)
+{
+    struct leat_slot *s = &seg->slots[0];
+    struct leat_item item = {0};
+    int r;
+
+    leat_assert(seg->in_at < seg->n_in_edges);
+    r = leat_edge_read(seg->in_edges[seg->in_at], &item);
+    if (r == LEAT_END && seg->in_at + 1 < seg->n_in_edges) {
+        seg->in_at++; /* concat: the next one's turn */
+        return 0;
+    }
+    if (r == LEAT_EIO)
+        return leat_fail_spill(s->stage, seg->in_edges[seg->in_at]->spill);
+    if (r == LEAT_ENOMEM)
+        return leat_fail(s->stage, r, "%s", leat_strerror(r));
+    if (r != 0)
+        return r;
+    if (item.slice.chunk)
+        leat_queue_push(s->framer ? &s->raw : &s->in, item.slice);
+    if (item.begin)
+        r = begin_block(seg, s, item.begin);
+    if (seg->block)
+        seg->block->bytes += item.slice.len;
+    if (item.end) {
+        leat_assert(item.end == seg->block);
+        seg->block_end_seen = true;
+        item.end->flush = item.flush;
+    } else if (item.flush) {
+        leat_queue_mark(s->framer ? &s->raw : &s->in);
+    }
+    return r;
+}
+
+static enum leat_turn read_turn(struct leat_segment *seg)
+{
+    return leat_segment_took(seg, read_edge(seg));
+}
+
+const struct leat_inlet_ops leat_inlet_edge = {.read = read_turn};
+const struct leat_inlet_ops leat_inlet_concat = {.read = read_turn, .is_junction = true};

@@ -1,0 +1,165 @@
+/* edge_outlet.c - the outlet of a segment that gives to edges: one, or one for each port of a junction. */
+
+#include "segment_impl.h"
+
+#include "run/pipeline.h"
+#include "edge/spill.h"
+
+/* The reader of a port is gone. A detached branch that failed is like one that has enough; the stream
+ * itself, port 0, is none. */
+static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
+{
+    enum leat_reason reason = leat_edge_reason(port->edge);
+    unsigned flags = seg->slots[seg->n - 1].stage->info->flags;
+    struct leat_out *out = &seg->slots[seg->n - 1].out;
+
+    leat_assert(!port->gone);
+    leat_assert(reason != LEAT_REASON_NONE);
+    port->gone = true;
+    leat_edge_lost(port->edge, leat_queue_clear(&port->last));
+    leat_out_discard(leat_port(out, (size_t)(port - seg->ports)));
+    if (reason == LEAT_REASON_FAILED && (!(flags & LEAT_DETACHES) || port == &seg->ports[0]))
+        seg->out_failed = true;
+}
+
+/* Before a lane goes on, what it gave is handed over: so this is how far it was when it gave it. */
+static uint64_t used_of(const struct leat_segment *seg)
+{
+    return seg->is_lane ? seg->slots[0].offset : 0;
+}
+
+/* Hands over the head of the port's queue, of a large slice its next piece. Returns as
+ * leat_edge_write. */
+static int write_head(const struct leat_segment *seg, struct leat_port_end *port)
+{
+    struct leat_slice *s = leat_queue_head(&port->last);
+    struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s), .used = used_of(seg)};
+    int r;
+
+    if (!port->edge->spill || s->len <= LEAT_CHUNK_MAX) {
+        r = leat_edge_write(port->edge, &item);
+        if (r == 0)
+            leat_queue_pop(&port->last);
+        return r;
+    }
+    item.slice.len = LEAT_CHUNK_MAX;
+    leat_chunk_ref(s->chunk);
+    r = leat_edge_write(port->edge, &item);
+    if (r == 0) {
+        s->off += item.slice.len;
+        s->len -= item.slice.len;
+    } else {
+        leat_chunk_unref(s->chunk);
+    }
+    return r;
+}
+
+static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
+{
+    struct leat_slice *s = leat_queue_head(&port->last);
+
+    port->dropped += s->len;
+    atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->dropped, s->len,
+                              memory_order_relaxed);
+    leat_chunk_unref(s->chunk);
+    leat_queue_pop(&port->last);
+}
+
+/* Returns 0: all was taken, or nobody wants it; LEAT_FULL; or an error of the last stage. */
+static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
+{
+    bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
+
+    while (!port->gone && leat_queue_head(&port->last)) {
+        int r = write_head(seg, port);
+
+        if (r == LEAT_FULL && drops && port != &seg->ports[0])
+            drop_head(seg, port);
+        else if (r == LEAT_FULL)
+            return LEAT_FULL;
+        else if (r == LEAT_EIO)
+            return leat_fail_spill(seg->slots[seg->n - 1].stage, port->edge->spill);
+        else if (r != 0)
+            port_gone(seg, port);
+    }
+    if (seg->ended_block && !port->gone) {
+        struct leat_item item = {.end = seg->ended_block, .used = used_of(seg)};
+        int r = leat_edge_write(port->edge, &item);
+
+        if (r == LEAT_FULL)
+            return r;
+        if (r == 0)
+            seg->ended_block = NULL;
+        else
+            port_gone(seg, port);
+    }
+    return 0;
+}
+
+/* Every port gets what it can take, whatever the others do. Returns as flush_port. */
+static int flush_ports(struct leat_segment *seg)
+{
+    int result = 0;
+
+    for (size_t k = 0; k < seg->n_ports; k++) {
+        int r = flush_port(seg, &seg->ports[k]);
+
+        if (r < 0)
+            return r;
+        if (r == LEAT_FULL)
+            result = r;
+    }
+    return result;
+}
+
+static bool all_gone(const struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (!seg->ports[k].gone)
+            return false;
+    return seg->n_ports > 0;
+}
+
+static int hand_over(struct leat_segment *seg)
+{
+    int r = flush_ports(seg);
+
+    if (r < 0) {
+        leat_segment_fail(seg, seg->n - 1);
+        return leat_segment_out_gone(seg, true);
+    }
+    if (seg->out_failed || all_gone(seg))
+        return leat_segment_out_gone(seg, seg->out_failed);
+    return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;
+}
+
+static bool is_gone(struct leat_segment *seg)
+{
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (!seg->ports[k].gone && leat_edge_reason(seg->ports[k].edge) != LEAT_REASON_NONE)
+            port_gone(seg, &seg->ports[k]);
+    if (seg->n > 0 && atomic_load(&seg->slots[seg->n - 1].info->failed_below))
+        seg->out_failed = true;
+    return seg->out_failed || all_gone(seg);
+}
+
+static bool has_failed(const struct leat_segment *seg)
+{
+    return seg->out_failed;
+}
+
+/* The error of a lane goes to the joiner, which reports it in the order of the stream. */
+static void finish(struct leat_segment *seg, enum leat_edge_state state)
+{
+    if (seg->is_lane && seg->lane_error.code)
+        seg->ports[0].edge->error = &seg->lane_error;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_edge_finish(seg->ports[k].edge, state);
+}
+
+const struct leat_outlet_ops leat_outlet_edge = {
+    .hand_over = hand_over,
+    .is_gone = is_gone,
+    .has_failed = has_failed,
+    .finish = finish,
+};

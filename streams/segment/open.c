@@ -1,0 +1,139 @@
+/* open.c - opening the stages of a run, or of a part, in turns. */
+
+#include "open.h"
+
+#include "lanes/lanes.h"
+#include "run/pipeline.h"
+
+/* Stages with fixed memory needs are opened first, elastic ones after: a stage may have workers of its
+ * own, and there are lanes beyond the first. Stages that have effects beyond the pipeline are opened
+ * when all else is known to be there. */
+enum turn { TURN_LANE, TURN_NEEDED, TURN_LANES, TURN_LAST };
+
+static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
+{
+    if (s->type->flags & LEAT_OPENS_LAST)
+        return TURN_LAST;
+    if (seg->is_lane)
+        return seg->lane > 0 ? TURN_LANES : TURN_LANE;
+    return TURN_NEEDED;
+}
+
+/* A lane beyond the first is opened when it has its first block. What it will hold is as much as the
+ * first one holds, and is charged now; where it does not fit, fewer lanes do it too. */
+static void keep_lane(struct leat_stage *s, unsigned lane)
+{
+    if (lane >= s->info->workers)
+        return; /* one before it did not fit */
+    if (leat_stage_charge_spare(s, s->info->open_bytes))
+        leat_stage_keep(s, s->info->open_bytes);
+    else
+        s->info->workers = lane;
+}
+
+/* The j-th stage of a segment, which does not run yet. */
+static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
+{
+    struct leat_stage *s = seg->slots[j].stage;
+    int r;
+
+    if (turn_of(seg, s) == TURN_LANES) {
+        keep_lane(s, seg->lane);
+        return 0;
+    }
+    r = leat_stage_open(s);
+    if (r < 0) {
+        leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
+        return r;
+    }
+    s->info->open_bytes = s->charged;
+    leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
+    return 0;
+}
+
+static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
+{
+    int r;
+
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_STEP, j);
+    r = open_now(p, seg, j);
+    (void)leat_account_charge(seg);
+    leat_account_doing(seg, LEAT_DOING_WAIT_IN, 0);
+    return r;
+}
+
+/* One turn of these segments; what runs in parts is opened for each part. */
+static int open_some(struct leat_pipeline *p, struct leat_segment **segments, size_t n,
+                     enum turn turn, bool part)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct leat_segment *seg = segments[i];
+
+        if (seg->part_of && !part)
+            continue;
+        for (size_t j = 0; j < seg->n; j++) {
+            struct leat_stage *s = seg->slots[j].stage;
+            int r = turn_of(seg, s) == turn ? open_stage(p, seg, j) : 0;
+
+            if (r < 0)
+                return r;
+        }
+        if (turn == TURN_NEEDED && seg->cutter)
+            seg->cutter->lanes.stage->open_called = true;
+        if (turn == TURN_NEEDED && seg->joiner)
+            seg->joiner->lanes.stage->open_called = true;
+    }
+    return 0;
+}
+
+int leat_open_part(struct leat_pipeline *p, struct leat_segment **segments, size_t n)
+{
+    int r = 0;
+
+    for (int turn = TURN_LANE; turn <= TURN_LAST && r == 0; turn++)
+        r = open_some(p, segments, n, (enum turn)turn, true);
+    return r;
+}
+
+static int open_stages(struct leat_pipeline *p, enum turn turn)
+{
+    return open_some(p, p->segments, p->n_segments, turn, false);
+}
+
+static int open_spills(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_segments; i++) {
+        struct leat_segment *seg = p->segments[i];
+
+        for (size_t k = 0; k < seg->n_ports; k++) {
+            struct leat_spill *spill = seg->ports[k].edge ? seg->ports[k].edge->spill : NULL;
+            struct leat_stage *s = spill ? seg->slots[seg->n - 1].stage : NULL;
+            int r = spill ? leat_spill_open(spill) : 0;
+
+            if (r < 0) {
+                r = leat_fail_errno(s, -r, "cannot make a temporary file in %s",
+                                    leat_spill_dir(spill));
+                leat_outcome_report(p, NULL, &s->failure);
+                return r;
+            }
+        }
+    }
+    return 0;
+}
+
+int leat_open_first(struct leat_pipeline *p)
+{
+    int r = open_stages(p, TURN_LANE);
+
+    if (r == 0)
+        r = open_stages(p, TURN_NEEDED);
+    if (r == 0)
+        r = open_stages(p, TURN_LANES);
+    return r == 0 ? open_spills(p) : r;
+}
+
+int leat_open_last(struct leat_pipeline *p)
+{
+    return open_stages(p, TURN_LAST);
+}

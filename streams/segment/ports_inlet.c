@@ -1,0 +1,239 @@
+/* ports_inlet.c - several branches as the inputs of one stage: merge, paste.
+ *
+ * The stage runs when each branch has something for it or is at its end, so it can always choose;
+ * each branch is bounded by its own edge.
+ */
+
+#include <stdlib.h>
+
+#include "run/pipeline.h"
+#include "segment_impl.h"
+
+struct input {
+    struct leat_edge *edge;
+    struct leat_queue in, raw;
+    struct leat_framer framer;
+    bool framed, ended;
+    uint64_t offset; /* of the head of `in` in the branch */
+};
+
+struct leat_inputs {
+    struct input *v;
+    struct leat_in *shown; /* what the step sees, one each */
+    size_t n;
+};
+
+struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
+{
+    const struct leat_stage_info *info = seg->slots[0].stage->info;
+    struct leat_inputs *inputs = calloc(1, sizeof *inputs);
+
+    if (!inputs)
+        return NULL;
+    inputs->n = seg->n_in_edges;
+    inputs->v = calloc(inputs->n, sizeof *inputs->v);
+    inputs->shown = calloc(inputs->n, sizeof *inputs->shown);
+    if (!inputs->v || !inputs->shown) {
+        free(inputs->v);
+        free(inputs->shown);
+        free(inputs);
+        return NULL;
+    }
+    for (size_t i = 0; i < inputs->n; i++) {
+        inputs->v[i].edge = seg->in_edges[i];
+        inputs->v[i].framed = info->framing == LEAT_LINES;
+        leat_framer_init(&inputs->v[i].framer, &seg->pipeline->pool, info->delimiter,
+                         seg->pipeline->settings.record_max);
+    }
+    return inputs;
+}
+
+uint64_t leat_inputs_drop(struct leat_inputs *inputs)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        bytes += leat_queue_clear(&inputs->v[i].in);
+        bytes += leat_queue_clear(&inputs->v[i].raw);
+        bytes += leat_framer_done(&inputs->v[i].framer);
+    }
+    return bytes;
+}
+
+void leat_inputs_free(struct leat_inputs *inputs)
+{
+    if (!inputs)
+        return;
+    leat_inputs_drop(inputs);
+    free(inputs->v);
+    free(inputs->shown);
+    free(inputs);
+}
+
+static bool at_end(const struct input *v)
+{
+    return v->ended && v->in.n == 0 && v->raw.n == 0 && leat_framer_empty(&v->framer);
+}
+
+bool leat_inputs_ready(const struct leat_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->n; i++)
+        if (inputs->v[i].in.n == 0 && !at_end(&inputs->v[i]))
+            return false;
+    return true;
+}
+
+/* One branch that has nothing for the stage. Returns as leat_inputs_read. */
+static int read_one(struct input *v)
+{
+    struct leat_item item = {0};
+    int r = 0;
+
+    if (v->raw.n == 0 && !v->ended) {
+        r = leat_edge_read(v->edge, &item);
+        if (r == LEAT_END) {
+            v->ended = true;
+            r = 0;
+        } else if (r == 0 && item.slice.chunk) {
+            leat_queue_push(v->framed ? &v->raw : &v->in, item.slice);
+        }
+    }
+    if (r == 0 && v->framed)
+        r = leat_framer_feed(&v->framer, &v->raw, v->ended, &v->in);
+    return r;
+}
+
+struct leat_framer *leat_inputs_framer(struct leat_inputs *inputs, size_t i)
+{
+    return i < inputs->n ? &inputs->v[i].framer : NULL;
+}
+
+int leat_inputs_read(struct leat_segment *seg, struct leat_framer **ret_framer)
+{
+    struct leat_inputs *inputs = seg->inputs;
+    int result = LEAT_EMPTY;
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        struct input *v = &inputs->v[i];
+        int r = v->in.n > 0 || at_end(v) ? LEAT_EMPTY : read_one(v);
+
+        if (r < 0 || (r == LEAT_SHORT && result != 0))
+            *ret_framer = &v->framer;
+        if (r < 0)
+            return r;
+        if (r == 0)
+            result = 0;
+        else if (result != 0 && r != LEAT_EMPTY)
+            result = r;
+    }
+    return result;
+}
+
+void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in)
+{
+    static const uint8_t nothing[1];
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        struct input *v = &inputs->v[i];
+        struct leat_slice *head = leat_queue_head(&v->in);
+
+        inputs->shown[i] = (struct leat_in){.data = nothing, .end = at_end(v), .offset = v->offset};
+        if (!head)
+            continue;
+        inputs->shown[i].data = leat_slice_data(head);
+        inputs->shown[i].len = head->len;
+        inputs->shown[i].engine = head->chunk;
+        inputs->shown[i].end =
+            v->ended && v->in.n == 1 && v->raw.n == 0 && leat_framer_empty(&v->framer);
+    }
+    in->ports = inputs->shown;
+    in->n_ports = inputs->n;
+}
+
+size_t leat_inputs_take(struct leat_inputs *inputs)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < inputs->n; i++) {
+        struct input *v = &inputs->v[i];
+        struct leat_slice *head = leat_queue_head(&v->in);
+        size_t n = inputs->shown[i].pos;
+
+        leat_assert(n <= (head ? head->len : 0));
+        if (!head || n == 0)
+            continue;
+        total += n;
+        v->offset += n;
+        head->off += n;
+        head->len -= n;
+        if (head->len == 0) {
+            leat_chunk_unref(head->chunk);
+            leat_queue_pop(&v->in);
+        }
+    }
+    return total;
+}
+
+/* --- as the inlet of a segment ---------------------------------------------------------------- */
+
+static enum leat_turn read_turn(struct leat_segment *seg)
+{
+    struct leat_stage *stage = seg->slots[0].stage;
+    struct leat_framer *framer = NULL;
+    int r = leat_inputs_read(seg, &framer);
+
+    if (r == LEAT_SHORT) {
+        int turn = leat_segment_wait_memory(seg, framer->share, framer->wants);
+
+        if (turn >= 0)
+            return (enum leat_turn)turn;
+        r = LEAT_ELIMIT;
+    }
+    if (r == LEAT_ELIMIT)
+        leat_fail_record(stage, framer);
+    else if (r < 0 && r != LEAT_ECANCELLED)
+        leat_fail(stage, r, "%s", leat_strerror(r));
+    return leat_segment_took(seg, r);
+}
+
+static int ready(struct leat_segment *seg)
+{
+    seg->inputs = leat_inputs_new(seg);
+    return seg->inputs ? 0 : LEAT_ENOMEM;
+}
+
+static uint64_t drop(struct leat_segment *seg)
+{
+    return leat_inputs_drop(seg->inputs);
+}
+
+static void free_inputs(struct leat_segment *seg)
+{
+    leat_inputs_free(seg->inputs);
+}
+
+static bool has_input(const struct leat_segment *seg)
+{
+    return leat_inputs_ready(seg->inputs);
+}
+
+static void show(struct leat_segment *seg, struct leat_in *in)
+{
+    leat_inputs_show(seg->inputs, in);
+}
+
+static size_t take(struct leat_segment *seg)
+{
+    return leat_inputs_take(seg->inputs);
+}
+
+const struct leat_inlet_ops leat_inlet_ports = {
+    .read = read_turn,
+    .ready = ready,
+    .drop = drop,
+    .free = free_inputs,
+    .has_input = has_input,
+    .show = show,
+    .take = take,
+    .is_junction = true,
+};

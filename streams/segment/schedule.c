@@ -1,0 +1,203 @@
+/* schedule.c - the scheduler inside a segment: what is done next.
+ *
+ * Order of a turn: hand over what the last stage gave; else run the most downstream stage that has
+ * something to do; else take input. A stage runs only when the one after it has used up what it
+ * got, so at most one chunk's worth lies between two stages.
+ */
+
+#include "segment_impl.h"
+
+#include "run/pipeline.h"
+
+/* A run ends after so many turns or nanoseconds, before others have theirs: other segments, and on one
+ * thread the loop with its signals, timers and whatever else the caller has there. One step may take
+ * longer than that, and is not interrupted. */
+#define TURNS 64
+#define RUN_NS ((uint64_t)2000000)
+
+static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    enum leat_flow flow = leat_segment_flow_into(seg, i);
+
+    if (s->stopping)
+        return leat_slot_step(seg, i);
+    if (s->framer && s->in.n == 0 && !s->more) {
+        bool had = s->raw.n > 0;
+        int r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
+
+        if (r == LEAT_SHORT) {
+            int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
+
+            if (t >= 0)
+                return (enum leat_turn)t;
+            r = LEAT_ELIMIT;
+        }
+        if (r < 0) {
+            leat_segment_fail_record(seg, i, r);
+            return LEAT_TURN_WENT;
+        }
+        if (s->in.n == 0 && had)
+            return LEAT_TURN_WENT;
+    }
+    if (leat_slot_at_mark(seg, s)) {
+        leat_slot_pass_mark(seg, s);
+        return LEAT_TURN_WENT;
+    }
+    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (i == 0 && seg->inlet && seg->inlet->show))) {
+        leat_slot_stop(seg, s, LEAT_STOP_ABORT);
+        return LEAT_TURN_WENT;
+    }
+    /* In a lane the end of the input comes between blocks. */
+    if (flow == LEAT_FLOW_ENDED && seg->is_lane && i == 0 && !seg->block) {
+        leat_slot_done(seg, s, false);
+        return LEAT_TURN_WENT;
+    }
+    return leat_slot_step(seg, i);
+}
+
+static bool all_done(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (!seg->slots[i].done)
+            return false;
+    return seg->n > 0 || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled;
+}
+
+static void wake_waiting(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (seg->slots[i].waiting &&
+            leat_wait_fired(&seg->pipeline->waits, &seg->slots[i].stage->wait))
+            seg->slots[i].waiting = false;
+}
+
+static bool any_waiting(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (seg->slots[i].waiting)
+            return true;
+    return false;
+}
+
+/* Wants the first stage more from the inlet now? */
+static bool wants_input(const struct leat_segment *seg)
+{
+    const struct leat_slot *s = &seg->slots[0];
+
+    if (!seg->inlet || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled)
+        return false;
+    if (s->done || s->stopping || s->waiting || s->in.n > 0 || s->raw.n > 0)
+        return false;
+    if (seg->is_lane && seg->block && seg->block_end_seen)
+        return false;
+    return leat_segment_output_taken(seg, 0) || s->discard;
+}
+
+/* Returns a turn, or -1 when there was nothing to hand over. */
+static int hand_over(struct leat_segment *seg)
+{
+    return seg->out_gone || !seg->outlet ? -1 : seg->outlet->hand_over(seg);
+}
+
+static enum leat_turn turn(struct leat_segment *seg)
+{
+    int r;
+
+    if (seg->outlet && !seg->out_gone && seg->outlet->is_gone(seg))
+        return leat_segment_out_gone(seg, seg->outlet->has_failed(seg));
+    r = hand_over(seg);
+    if (r >= 0)
+        return (enum leat_turn)r;
+    for (size_t i = seg->n; i-- > 0;)
+        if (leat_slot_runnable(seg, i))
+            return slot_turn(seg, i);
+    if (wants_input(seg))
+        return seg->inlet->read(seg);
+    if (all_done(seg) && leat_segment_output_taken(seg, seg->n - 1))
+        return LEAT_TURN_WENT; /* the last of the output has just gone */
+    return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
+}
+
+static bool is_parked_for_room(const struct leat_segment *seg)
+{
+    return seg->parked == LEAT_PARK_OUT || seg->parked == LEAT_PARK_MEMORY;
+}
+
+enum run {
+    RUN_PARKED,
+    RUN_MORE,  /* there is more to do */
+    RUN_ENDED, /* the segment may be used anew by now */
+};
+
+/* Each step looks at the clock, so this needs no look of its own. A seeded schedule depends on the seed
+ * alone. */
+static bool has_run_long(const struct leat_segment *seg)
+{
+    uint64_t mark = atomic_load_explicit(&seg->account.mark_ns, memory_order_relaxed);
+
+    if (seg->pipeline->executor.kind == LEAT_EXECUTOR_SEEDED)
+        return false;
+    return mark >= seg->account.run_ns + RUN_NS;
+}
+
+/* Some turns. */
+static enum run run_turns(struct leat_segment *seg)
+{
+    int turns = seg->pipeline->executor.clock.is_virtual ? 1 : TURNS;
+
+    for (int i = 0; i < turns && !has_run_long(seg); i++) {
+        enum leat_turn t = LEAT_TURN_WENT;
+
+        if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
+            (!seg->outlet || !seg->outlet->holds || hand_over(seg) == -1)) {
+            leat_segment_finish(seg);
+            return RUN_ENDED;
+        }
+        if (seg->transfer) {
+            int r = seg->transfer(seg);
+
+            if (r == LEAT_EUNSUPPORTED)
+                seg->transfer = NULL;
+            t = r < 0 ? LEAT_TURN_STEP : (enum leat_turn)r;
+        }
+        if (!seg->transfer || t == LEAT_TURN_STEP)
+            t = turn(seg);
+        if (t == LEAT_TURN_PARK)
+            return RUN_PARKED;
+        if (leat_outcome_aborted(seg->pipeline)) /* the next run begins with it */
+            return RUN_MORE;
+    }
+    return RUN_MORE;
+}
+
+bool leat_segment_run(struct leat_actor *actor)
+{
+    struct leat_segment *seg = (struct leat_segment *)actor;
+    enum run run;
+
+    leat_assert(leat_actor_runs_here(actor));
+    if (atomic_load_explicit(&seg->finished, memory_order_acquire))
+        return false;
+    atomic_store(&seg->short_of_memory, false);
+    leat_account_run(seg);
+    wake_waiting(seg);
+    if (leat_outcome_aborted(seg->pipeline))
+        leat_segment_abort(seg);
+    else
+        leat_segment_abandon(seg);
+    for (size_t i = 0; i < seg->n; i++) {
+        leat_slot_alarm(seg, i);
+        leat_slot_watched(seg, i);
+    }
+    run = run_turns(seg);
+    for (size_t i = 0; run != RUN_ENDED && i < seg->n; i++)
+        if (!leat_slot_set_alarm(seg, i) || !leat_slot_set_watch(seg, i))
+            run = RUN_MORE;
+    if (run == RUN_PARKED && leat_segment_is_abandoned(seg))
+        run = RUN_MORE; /* it failed before this run, and the wait began in it */
+    if (run != RUN_ENDED)
+        leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
+                                                                            : LEAT_DOING_WAIT_IN);
+    return run == RUN_MORE;
+}

@@ -1,0 +1,472 @@
+/* segment.c - a segment as it is built, and how it and its stages end. */
+
+#include "segment_impl.h"
+
+#include <stdlib.h>
+
+#include "base/grow.h"
+#include "run/pipeline.h"
+
+static void memory_wake(struct leat_pool_waiter *w)
+{
+    struct leat_segment *seg =
+        (struct leat_segment *)((char *)w - offsetof(struct leat_segment, memory));
+
+    leat_actor_wake(&seg->pipeline->executor, &seg->actor);
+}
+
+struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number,
+                                      bool (*run)(struct leat_actor *))
+{
+    struct leat_segment *seg = calloc(1, sizeof *seg);
+
+    if (!seg)
+        return NULL;
+    seg->actor.run = run;
+    seg->pipeline = pipeline;
+    seg->number = number;
+    seg->memory.wake = memory_wake;
+    seg->ports = calloc(1, sizeof *seg->ports);
+    if (!seg->ports) {
+        free(seg);
+        return NULL;
+    }
+    return seg;
+}
+
+void leat_slot_out_done(struct leat_slot *s)
+{
+    leat_out_done(&s->out);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_done(&s->out.ports[k]);
+}
+
+void leat_segment_free(struct leat_segment *seg)
+{
+    if (!seg)
+        return;
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i];
+
+        leat_queue_clear(&s->in);
+        leat_queue_clear(&s->raw);
+        leat_slot_out_done(s);
+        free(s->out.ports);
+        if (s->framer)
+            leat_framer_done(s->framer);
+        free(s->framer);
+        leat_stage_free(s->stage);
+    }
+    leat_queue_clear(&seg->ports[0].last);
+    for (size_t k = 1; k < seg->n_ports; k++)
+        leat_queue_clear(&seg->ports[k].last);
+    if (seg->inlet && seg->inlet->free)
+        seg->inlet->free(seg);
+    if (seg->outlet && seg->outlet->free)
+        seg->outlet->free(seg);
+    leat_block_free(seg->block);
+    leat_block_free(seg->ended_block);
+    free(seg->slots);
+    free(seg->ports);
+    free(seg->in_edges);
+    free(seg);
+}
+
+int leat_segment_add_input(struct leat_segment *seg, struct leat_edge *edge)
+{
+    struct leat_edge **more = realloc(seg->in_edges, (seg->n_in_edges + 1) * sizeof(*more));
+
+    if (!more)
+        return LEAT_ENOMEM;
+    seg->in_edges = more;
+    seg->in_edges[seg->n_in_edges++] = edge;
+    edge->reader = &seg->actor;
+    return 0;
+}
+
+int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
+{
+    struct leat_port_end *more = realloc(seg->ports, (seg->n_ports + 1) * sizeof *more);
+
+    if (!more)
+        return LEAT_ENOMEM;
+    seg->ports = more;
+    seg->ports[seg->n_ports++] = (struct leat_port_end){.edge = edge};
+    edge->writer = &seg->actor;
+    return 0;
+}
+
+/* A junction's ports, each into a queue of its own. */
+static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
+{
+    if (seg->n_ports < 2)
+        return 0;
+    s->out.ports = calloc(seg->n_ports, sizeof *s->out.ports);
+    if (!s->out.ports)
+        return LEAT_ENOMEM;
+    s->out.n_ports = seg->n_ports;
+    return 0;
+}
+
+void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *stage)
+{
+    leat_assert(i < seg->n || (i == 0 && seg->n == 0));
+    seg->slots[i].stage = stage;
+    stage->segment = seg;
+    stage->wait.actor = stage->alarm.actor = stage->watch.actor = &seg->actor;
+}
+
+int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
+{
+    struct leat_slot *more = leat_grow(seg->slots, seg->n, &seg->room, sizeof *more);
+
+    if (!more) {
+        leat_stage_free(stage);
+        return LEAT_ENOMEM;
+    }
+    seg->slots = more;
+    seg->slots[seg->n] = (struct leat_slot){.info = stage->info};
+    leat_segment_seat(seg, seg->n++, stage);
+    return 0;
+}
+
+/* Where each stage's output goes. */
+static void connect_slots(struct leat_segment *seg)
+{
+    struct leat_pipeline *p = seg->pipeline;
+
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i], *next = i + 1 < seg->n ? s + 1 : NULL;
+        struct leat_out *ports = s->out.ports;
+        size_t n_ports = s->out.n_ports;
+        struct leat_queue *to = NULL;
+
+        if (s->framer)
+            leat_framer_init(s->framer, &p->pool, s->info->delimiter, p->settings.record_max);
+        if (next)
+            to = next->framer ? &next->raw : &next->in;
+        else if (seg->outlet)
+            to = &seg->ports[0].last;
+        leat_out_init(&s->out, to, &p->pool, p->settings.room);
+        s->out.ports = ports;
+        s->out.n_ports = n_ports;
+        for (size_t k = 1; k < n_ports; k++)
+            leat_out_init(&ports[k], &seg->ports[k].last, &p->pool, p->settings.room);
+    }
+}
+
+int leat_segment_ready(struct leat_segment *seg)
+{
+    bool own_queue = !seg->inlet || !seg->inlet->show; /* the first stage's input is its slot's */
+
+    if (seg->inlet && seg->inlet->ready && seg->inlet->ready(seg) < 0)
+        return LEAT_ENOMEM;
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i];
+
+        if (s->info->framing == LEAT_LINES && !seg->is_lane && (i > 0 || own_queue)) {
+            s->framer = calloc(1, sizeof *s->framer);
+            if (!s->framer)
+                return LEAT_ENOMEM;
+        }
+        if (i + 1 == seg->n && ready_ports(seg, s) < 0)
+            return LEAT_ENOMEM;
+    }
+    connect_slots(seg);
+    return 0;
+}
+
+void leat_segment_reset(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++) {
+        struct leat_slot *s = &seg->slots[i];
+
+        leat_assert(s->in.n == 0 && s->raw.n == 0 && !s->out.fill);
+        s->flow = LEAT_FLOW_OPEN;
+        s->offset = 0;
+        if (s->done)
+            atomic_fetch_add(&s->info->lanes_left, 1);
+        s->done = s->waiting = s->more = s->stopping = s->discard = s->failed = false;
+        s->idle = 0;
+        atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
+    }
+    for (size_t k = 0; k < seg->n_ports; k++) {
+        leat_assert(seg->ports[k].last.n == 0);
+        seg->ports[k].gone = false;
+    }
+    seg->in_at = 0;
+    seg->in_flow = seg->out_flow = LEAT_FLOW_OPEN;
+    seg->in_cancelled = seg->out_gone = seg->out_failed = false;
+    leat_block_free(seg->block);
+    leat_block_free(seg->ended_block);
+    seg->block = seg->ended_block = NULL;
+    seg->block_end_seen = false;
+    seg->lane_error = (struct leat_error){0};
+    seg->parked = LEAT_PARK_NONE;
+    atomic_store(&seg->no_memory, false);
+    connect_slots(seg);
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
+{
+    seg->parked = why;
+    return LEAT_TURN_PARK;
+}
+
+int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *share, size_t size)
+{
+    if (atomic_load(&seg->no_memory))
+        return -1;
+    atomic_store(&seg->short_of_memory, true);
+    leat_segment_park(seg, LEAT_PARK_MEMORY);
+    return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory) ? LEAT_TURN_PARK
+                                                                               : LEAT_TURN_WENT;
+}
+
+void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason)
+{
+    seg->in_cancelled = true;
+    for (size_t k = 0; k < seg->n_in_edges; k++)
+        leat_edge_cancel(seg->in_edges[k], reason);
+    if (seg->inlet && seg->inlet->cancel)
+        seg->inlet->cancel(seg, reason);
+}
+
+static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
+{
+    uint64_t bytes = leat_queue_clear(&s->in) + leat_queue_clear(&s->raw);
+
+    if (s->framer)
+        bytes += leat_framer_done(s->framer);
+    if (s == &seg->slots[0] && seg->inlet && seg->inlet->drop)
+        bytes += seg->inlet->drop(seg);
+    atomic_fetch_add_explicit(leat_unread_of(s->info), bytes, memory_order_relaxed);
+}
+
+/* The stage is through; what it waits for, it no longer waits for. */
+void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
+{
+    bool ended;
+
+    leat_assert(s->done || atomic_load(&s->info->lanes_left) > 0);
+    slot_drop_input(seg, s);
+    atomic_store_explicit(&s->count.ended, true, memory_order_release);
+    ended = !failed && (s->stage->ended || seg->is_lane);
+    if (!s->done && atomic_fetch_sub(&s->info->lanes_left, 1) == 1)
+        leat_tell_stage(seg->pipeline, ended ? LEAT_EVENT_ENDED : LEAT_EVENT_STOPPED, s->info,
+                        NULL);
+    s->done = true;
+    s->failed = failed;
+    s->more = s->stopping = s->waiting = false;
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->alarm);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->watch);
+}
+
+void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why)
+{
+    bool failed = why == LEAT_STOP_ABORT;
+
+    leat_assert(!s->done);
+    slot_drop_input(seg, s);
+    if (!s->stage->type->stop) {
+        leat_slot_done(seg, s, failed);
+        return;
+    }
+    if (leat_outcome_failed(seg->pipeline)) { /* too late for leat_segment_abandon to tell it */
+        why = LEAT_STOP_ABORT;
+        failed = true;
+    }
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->watch); /* it may hold what stop closes */
+    s->stage->watch_fd = -1;
+    s->stage->watch_ms = 0;
+    s->waiting = false;
+    s->stopping = true;
+    s->more = true;
+    s->failed = failed;
+    leat_out_close(&s->out);
+    s->stage->type->stop(s->stage, why);
+}
+
+void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why)
+{
+    while (i-- > 0) {
+        struct leat_slot *s = &seg->slots[i];
+
+        if (s->done || (s->stopping && why == LEAT_STOP_DONE))
+            return;
+        if (why == LEAT_STOP_DONE && (s->stage->info->flags & LEAT_WANTS_ALL)) {
+            s->discard = true;
+            leat_out_discard(&s->out);
+            return;
+        }
+        leat_slot_stop(seg, s, why);
+    }
+    if (!seg->in_cancelled)
+        leat_segment_cancel_input(seg, why == LEAT_STOP_DONE ? LEAT_REASON_DONE : LEAT_REASON_FAILED);
+}
+
+void leat_segment_fail(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+
+    leat_assert(i < seg->n);
+    leat_assert(s->stage->failure.code < 0);
+    if (seg->is_lane)
+        seg->lane_error = s->stage->failure; /* the joiner reports it, in order */
+    else
+        leat_outcome_report(seg->pipeline, s->stage->info, &s->stage->failure);
+    leat_slot_done(seg, s, true);
+    leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
+}
+
+/* Everything is being given up: SIGINT, a time limit, a stall. */
+void leat_segment_abort(struct leat_segment *seg)
+{
+    for (size_t i = seg->n; i-- > 0;)
+        if (!seg->slots[i].done && !(seg->slots[i].stopping && seg->slots[i].failed))
+            leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
+    if (!seg->in_cancelled)
+        leat_segment_cancel_input(seg, LEAT_REASON_FAILED);
+    leat_segment_drop_output(seg);
+    seg->out_gone = seg->out_failed = true;
+}
+
+/* Can the stage wait for something that the failure does not end: a source that has no data, a child
+ * process, a reader that takes nothing, an hour that is not over? A stage that takes what the failed one
+ * gave hands that on first, however long it waits: it was produced before the error. All others only
+ * finish what is in their hands. */
+static bool waits_outside(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    return s->stopping || s->stage->type->stop || (i == 0 && !seg->inlet) ||
+           (s->waiting && !atomic_load(&s->info->failed_above));
+}
+
+static bool is_abandoned(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->done || (s->stopping && s->failed))
+        return false;
+    if (!leat_outcome_failed(seg->pipeline) && !leat_detached_failed(s->info->detached))
+        return false;
+    return waits_outside(seg, i);
+}
+
+void leat_segment_abandon(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++) {
+        if (!is_abandoned(seg, i))
+            continue;
+        leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
+        leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
+    }
+}
+
+bool leat_segment_is_abandoned(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (is_abandoned(seg, i))
+            return true;
+    return false;
+}
+
+/* The flow that stage i's input has come to. */
+enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *before;
+
+    if (i == 0)
+        return seg->inlet ? seg->in_flow : LEAT_FLOW_OPEN;
+    before = &seg->slots[i - 1];
+    if (!before->done)
+        return LEAT_FLOW_OPEN;
+    return before->failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
+}
+
+static void finish_outlet(struct leat_segment *seg)
+{
+    bool stage_failed =
+        seg->n > 0 ? seg->slots[seg->n - 1].failed : seg->in_flow == LEAT_FLOW_FAILED;
+    bool failed = stage_failed || seg->out_failed; /* it was through, and its output was not */
+    enum leat_edge_state state = failed ? LEAT_EDGE_FAILED : LEAT_EDGE_EOF;
+
+    seg->out_flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
+    seg->outlet->finish(seg, state);
+}
+
+void leat_segment_finish(struct leat_segment *seg)
+{
+    leat_assert(!atomic_load_explicit(&seg->finished, memory_order_relaxed));
+    for (size_t i = 0; i < seg->n; i++)
+        leat_assert(seg->slots[i].done);
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_assert(seg->ports[k].last.n == 0);
+    if (seg->outlet && seg->out_flow == LEAT_FLOW_OPEN)
+        finish_outlet(seg);
+    if (!seg->in_cancelled && seg->inlet)
+        leat_segment_cancel_input(seg, LEAT_REASON_DONE);
+    for (size_t i = 0; i < seg->n; i++)
+        leat_slot_out_done(&seg->slots[i]);
+    if (seg->inlet && seg->inlet->done)
+        seg->inlet->done(seg);
+    if (seg->outlet && seg->outlet->drop)
+        seg->outlet->drop(seg);
+    leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
+    atomic_store_explicit(&seg->finished, true, memory_order_release);
+    leat_account_park(seg, LEAT_DOING_ENDED);
+    seg->pipeline->segment_done(seg);
+}
+
+/* --- what inlets and outlets come to ---------------------------------------------------------- */
+
+void leat_segment_drop_output(struct leat_segment *seg)
+{
+    if (seg->outlet && seg->outlet->drop)
+        seg->outlet->drop(seg);
+    for (size_t k = 0; k < seg->n_ports; k++)
+        leat_edge_lost(seg->ports[k].edge, leat_queue_clear(&seg->ports[k].last));
+}
+
+/* Downstream wants no more, or has failed: nothing before it is needed. What is dropped now may have
+ * been for others, too, and they are not to take what they got for all there is. */
+enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
+{
+    seg->out_gone = true;
+    seg->out_failed = failed;
+    leat_segment_drop_output(seg);
+    leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
+    return LEAT_TURN_WENT;
+}
+
+enum leat_turn leat_segment_took(struct leat_segment *seg, int r)
+{
+    if (r == 0)
+        return LEAT_TURN_WENT;
+    if (r == LEAT_EMPTY)
+        return leat_segment_park(seg, LEAT_PARK_IN);
+    if (r == LEAT_FULL) {
+        leat_segment_park(seg, LEAT_PARK_MEMORY);
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+    }
+    seg->in_flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
+    if (r < 0 && r != LEAT_ECANCELLED)
+        leat_segment_fail(seg, 0);
+    return LEAT_TURN_WENT;
+}
+
+void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code)
+{
+    struct leat_slot *s = &seg->slots[i];
+
+    if (code == LEAT_ELIMIT)
+        leat_fail_record(s->stage, s->framer);
+    else
+        leat_fail(s->stage, code, "%s", leat_strerror(code));
+    leat_segment_fail(seg, i);
+}

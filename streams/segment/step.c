@@ -1,0 +1,487 @@
+/* step.c - one step of one stage: when it may run, what it sees, and what came of it. */
+
+#include "segment_impl.h"
+
+#include <string.h>
+
+#include "run/pipeline.h"
+#include "lanes/lanes.h"
+
+#define IDLE_MAX 2u /* steps without progress before it is an error */
+/* On one thread a step holds up signals and timers. A slow encoder (xz -9: 1 MB/s) gets less at once. */
+#define LOOP_PIECE_MAX ((size_t)65536)
+
+static bool lane_block_open(const struct leat_segment *seg)
+{
+    return !seg->is_lane || seg->block;
+}
+
+static bool mark_is_next(const struct leat_queue *q)
+{
+    return q->n > 0 && leat_slice_is_mark(&q->v[q->head]);
+}
+
+static bool mark_is_second(const struct leat_queue *q)
+{
+    return q->n > 1 && leat_slice_is_mark(&q->v[(q->head + 1) % LEAT_QUEUE_SLICES]);
+}
+
+/* In a lane a mark has ended the block; one between two blocks is handed on there, too. */
+static bool answers_marks(const struct leat_segment *seg, const struct leat_slot *s)
+{
+    return (s->info->flags & LEAT_FLUSHES) && !seg->is_lane;
+}
+
+bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s)
+{
+    return mark_is_next(&s->in) && !s->more && !answers_marks(seg, s);
+}
+
+/* Is this everything that the stage will see (in a lane: of this block)? */
+static bool at_end(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->in.n > 1 || mark_is_next(&s->in) || s->raw.n > 0 ||
+        (s->framer && !leat_framer_empty(s->framer)))
+        return false;
+    if (seg->is_lane && i == 0)
+        return seg->block && seg->block_end_seen;
+    return leat_segment_flow_into(seg, i) == LEAT_FLOW_ENDED;
+}
+
+/* A stage may run when the one after it has used up what it got. */
+bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
+{
+    if (i + 1 < seg->n)
+        return seg->slots[i + 1].in.n == 0 && seg->slots[i + 1].raw.n == 0;
+    for (size_t k = 0; k < seg->n_ports; k++)
+        if (seg->ports[k].last.n > 0)
+            return false;
+    if (seg->parts && seg->parts->end_due)
+        return false;
+    return seg->ports[0].last.n == 0 && !seg->ended_block;
+}
+
+bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->done || s->waiting)
+        return false;
+    if (s->stopping)
+        return true;
+    if (!leat_segment_output_taken(seg, i) && !s->discard)
+        return false;
+    if (i == 0 && seg->inlet && seg->inlet->has_input)
+        return seg->inlet->has_input(seg) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
+    if (s->more || s->in.n > 0 || s->raw.n > 0)
+        return lane_block_open(seg) || leat_slot_at_mark(seg, s);
+    if (i == 0 && !seg->inlet)
+        return true;
+    if (seg->is_lane && i == 0)
+        return (seg->block && seg->block_end_seen) ||
+               leat_segment_flow_into(seg, 0) != LEAT_FLOW_OPEN;
+    return leat_segment_flow_into(seg, i) != LEAT_FLOW_OPEN;
+}
+
+/* The stage says END: of the block in a lane, else of itself. */
+static void step_ended(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    bool failed = s->stopping && s->failed;
+
+    if (seg->is_lane && i == 0 && seg->block) {
+        if (!seg->block_end_seen || s->in.n > 0) { /* its rest is not wanted */
+            leat_fail(s->stage, LEAT_EINTERNAL, "ended before the end of its block");
+            leat_segment_fail(seg, i);
+            return;
+        }
+        leat_assert(!seg->ended_block);
+        seg->ended_block = seg->block;
+        seg->block = NULL;
+        s->stage->result = NULL;
+        s->more = false;
+        return;
+    }
+    s->stage->ended = !failed;
+    leat_slot_done(seg, s, failed);
+    leat_segment_give_up(seg, i, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
+}
+
+static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (stage->wait_fd < 0 && stage->wait_ms == 0) {
+        leat_fail(stage, LEAT_EINTERNAL, "waits for nothing");
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    leat_assert(!s->waiting);
+    s->waiting = true;
+    r = leat_wait_arm(&seg->pipeline->waits, &stage->wait, stage->wait_fd, stage->wait_writable,
+                      stage->wait_ms);
+    stage->wait_fd = -1;
+    stage->wait_ms = 0;
+    if (r < 0) {
+        s->waiting = false;
+        leat_fail_errno(stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+    }
+    return LEAT_TURN_WENT;
+}
+
+/* Upstream may go on or end; the stage itself has to wait. */
+static void step_enough(struct leat_segment *seg, size_t i)
+{
+    leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_DONE);
+    leat_segment_give_up(seg, i, LEAT_STOP_DONE);
+}
+
+/* Consume n bytes from the head of the slot's input. */
+static void consume(struct leat_slot *s, size_t n)
+{
+    struct leat_slice *head = leat_queue_head(&s->in);
+
+    if (!head || leat_slice_is_mark(head) || (n == 0 && head->len > 0)) {
+        leat_assert(n == 0);
+        return;
+    }
+    leat_assert(n <= head->len);
+    s->offset += n;
+    head->off += n;
+    head->len -= n;
+    if (head->len == 0) {
+        leat_chunk_unref(head->chunk);
+        leat_queue_pop(&s->in);
+    }
+}
+
+/* A mark behind all that the stage has given. A lane does not know what the others gave. */
+static void put_mark(struct leat_segment *seg, struct leat_slot *s)
+{
+    if (!seg->is_lane)
+        leat_out_mark(&s->out);
+    else if (s->out.to)
+        leat_queue_mark(s->out.to);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_mark(&s->out.ports[k]);
+}
+
+void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
+{
+    leat_queue_pop(&s->in);
+    put_mark(seg, s);
+}
+
+/* The stage says FLUSHED, and so has no more to give. Returns whether it answers a mark. */
+static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const struct leat_in *in)
+{
+    bool answers = in->flush && in->pos == in->len;
+
+    leat_assert(!answers || seg->block || mark_is_next(&s->in));
+    if (answers)
+        leat_queue_pop(&s->in);
+    put_mark(seg, s);
+    s->out.full = false;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        s->out.ports[k].full = false;
+    return answers;
+}
+
+static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool progress)
+{
+    struct leat_slot *s = &seg->slots[i];
+
+    if (s->out.nomem) {
+        leat_fail(s->stage, LEAT_ENOMEM, "out of memory");
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    s->more = s->out.full || s->stopping;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        s->more = s->more || s->out.ports[k].full;
+    if (s->out.starved && !progress) {
+        leat_segment_park(seg, LEAT_PARK_MEMORY);
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+    }
+    s->idle = progress ? 0 : s->idle + 1;
+    if (s->idle >= IDLE_MAX) {
+        leat_fail(s->stage, LEAT_EINTERNAL, "made no progress twice in a row");
+        leat_segment_fail(seg, i);
+    }
+    return LEAT_TURN_WENT;
+}
+
+/* How much of a slice is shown at once: a record that was made whole may be longer than what libraries
+ * can count. No stage's output depends on it. Tests draw the size from the schedule's seed. Records
+ * stay whole. */
+static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info,
+                    const uint8_t *data, size_t len)
+{
+    struct leat_executor *ex = &seg->pipeline->executor;
+    const uint8_t *end;
+    size_t n;
+
+    if (info->framing != LEAT_LINES && len > LEAT_CHUNK_MAX)
+        len = LEAT_CHUNK_MAX;
+    if (ex->kind == LEAT_EXECUTOR_LOOP && info->framing != LEAT_LINES &&
+        info->nature != LEAT_LIGHT && len > LOOP_PIECE_MAX)
+        len = LOOP_PIECE_MAX;
+    if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
+        return len;
+    n = 1 + leat_random(&ex->random) % len;
+    if (info->framing != LEAT_LINES)
+        return n;
+    end = memchr(data + n - 1, info->delimiter, len - (n - 1));
+    return end ? (size_t)(end - data) + 1 : len;
+}
+
+/* Bytes that the step gave to who reads them. What a lane gives for the stage's merge goes through
+ * the join's hands: that is where the output is counted. */
+static uint64_t handed_over(const struct leat_segment *seg, const struct leat_slot *s)
+{
+    uint64_t bytes = s->out.discards ? 0 : s->out.step_bytes;
+
+    if (seg->is_lane && leat_lanes_merge(s->info))
+        return 0;
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        if (!s->out.ports[k].discards)
+            bytes += s->out.ports[k].step_bytes;
+    return bytes;
+}
+
+static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
+{
+    static const uint8_t nothing[1];
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_slice *head = leat_queue_head(&s->in);
+
+    *in = (struct leat_in){.data = nothing, .end = at_end(seg, i), .offset = s->offset};
+    if (head && !leat_slice_is_mark(head)) {
+        in->data = leat_slice_data(head);
+        in->len = piece(seg, s->stage->info, in->data, head->len);
+        in->end = in->end && in->len == head->len;
+        in->engine = head->chunk;
+    }
+    if (answers_marks(seg, s))
+        in->flush = mark_is_next(&s->in) || (mark_is_second(&s->in) && in->len == head->len);
+    if (i == 0 && seg->inlet && seg->inlet->show)
+        seg->inlet->show(seg, in);
+    if (seg->block && i == 0) {
+        in->block = seg->block->index;
+        in->note = seg->block->note;
+        in->flush = in->end && seg->block->flush;
+        if (seg->block->history.chunk) {
+            in->history = leat_slice_data(&seg->block->history);
+            in->history_len = seg->block->history.len;
+        }
+    }
+}
+
+static void slot_out_begin(struct leat_slot *s)
+{
+    leat_out_begin(&s->out);
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        leat_out_begin(&s->out.ports[k]);
+}
+
+/* Returns the bytes that the step gave, over all ports. */
+static size_t slot_out_end(struct leat_slot *s)
+{
+    size_t produced;
+
+    leat_out_end(&s->out);
+    produced = s->out.step_bytes;
+    for (size_t k = 1; k < s->out.n_ports; k++) {
+        struct leat_out *port = &s->out.ports[k];
+
+        leat_out_end(port);
+        produced += port->step_bytes;
+        s->out.starved = s->out.starved || port->starved;
+        s->out.nomem = s->out.nomem || port->nomem;
+    }
+    return produced;
+}
+
+/* A stage that may not give more than so much. Of lanes the joiner looks at it, in order. */
+static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, int r)
+{
+    uint64_t over;
+
+    if (seg->is_lane)
+        return r;
+    over = leat_stage_expansion(s->stage, s->out.total, s->offset);
+    if (over == 0)
+        return r;
+    if (s->out.to) {
+        leat_queue_cut(s->out.to, over);
+        leat_count(&s->count.bytes_out, 0 - over);
+    }
+    return s->stage->failure.code;
+}
+
+/* What no step may do is the stage's failure: it may be an embedder's. Returns r or that. */
+static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
+{
+    bool known = r < 0 || r == LEAT_MORE || r == LEAT_END || r == LEAT_WAIT || r == LEAT_FLUSHED ||
+                 r == LEAT_ENOUGH || r == LEAT_FAILING;
+
+    if (in->pos > in->len) {
+        in->pos = in->len;
+        return leat_fail(stage, LEAT_EINTERNAL, "used more input than there was");
+    }
+    return known ? r
+                 : leat_fail(stage, LEAT_EINTERNAL, "its step returned %d, which means nothing", r);
+}
+
+enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    struct leat_in in;
+    size_t produced, used;
+    bool answered = false;
+    int r;
+
+    leat_assert(!s->done && !s->waiting);
+    leat_assert(stage->open_called && !stage->closed);
+    leat_assert(s->stopping || s->discard || leat_segment_output_taken(seg, i));
+    leat_account_doing(seg, LEAT_DOING_STEP, i);
+    fill_in(seg, i, &in);
+    slot_out_begin(s);
+    stage->in = &in;
+    r = leat_stage_step(stage, &in, &s->out);
+    stage->in = NULL;
+    r = check_answer(stage, &in, r);
+    produced = slot_out_end(s);
+    consume(s, in.pos);
+    used = in.ports ? seg->inlet->take(seg) : in.pos;
+    leat_account_step(seg, i, used, handed_over(seg, s));
+    if (r >= 0)
+        r = check_expansion(seg, s, r);
+    if (r < 0) {
+        if (!stage->failure.code)
+            leat_fail(stage, r, "%s", leat_strerror(r));
+        leat_segment_fail(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_END) {
+        step_ended(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_ENOUGH) {
+        step_enough(seg, i);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_FAILING) {
+        leat_slot_stop(seg, s, LEAT_STOP_DONE);
+        return LEAT_TURN_WENT;
+    }
+    if (r == LEAT_WAIT)
+        return step_waits(seg, i);
+    if (r == LEAT_FLUSHED)
+        answered = step_flushed(seg, s, &in);
+    return check_progress(seg, i, used > 0 || produced > 0 || answered);
+}
+
+/* A failure here is about time: what still waits for its reader is not waited for. */
+static void ring(struct leat_segment *seg, size_t i)
+{
+    struct leat_stage *stage = seg->slots[i].stage;
+    int r = stage->type->alarm(stage);
+
+    if (r == LEAT_END)
+        step_ended(seg, i);
+    if (r == LEAT_FLUSHED)
+        put_mark(seg, &seg->slots[i]);
+    if (r >= 0)
+        return;
+    if (!stage->failure.code)
+        leat_fail(stage, r, "%s", leat_strerror(r));
+    leat_segment_fail(seg, i);
+    if (!stage->info->detached)
+        leat_pipeline_cancel(seg->pipeline, r, NULL);
+}
+
+void leat_slot_alarm(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+
+    if (!stage->type->alarm || s->done || s->stopping || seg->is_lane)
+        return;
+    if (leat_wait_fired(&seg->pipeline->waits, &stage->alarm))
+        ring(seg, i);
+}
+
+bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (stage->alarm_ms == 0 || s->done)
+        return true;
+    leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new one replaces it */
+    r = leat_wait_alarm(&seg->pipeline->waits, &stage->alarm, stage->alarm_ms);
+    stage->alarm_ms = 0;
+    if (r < 0) {
+        leat_fail_errno(stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+    }
+    return r == 0;
+}
+
+/* A step that waits is stepped again: what it waits for may never come now. */
+static void end_wait(struct leat_segment *seg, struct leat_slot *s)
+{
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    s->waiting = false;
+}
+
+void leat_slot_watched(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if (!stage->type->watch || s->done || s->stopping ||
+        !leat_wait_fired(&seg->pipeline->waits, &stage->watch))
+        return;
+    r = stage->type->watch(stage);
+    if (r < 0) {
+        if (!stage->failure.code)
+            leat_fail(stage, r, "%s", leat_strerror(r));
+        leat_segment_fail(seg, i);
+    }
+    if (r == LEAT_ENOUGH)
+        step_enough(seg, i);
+    else if (r == LEAT_FAILING)
+        leat_slot_stop(seg, s, LEAT_STOP_DONE);
+    else if (r >= 0 && s->waiting)
+        end_wait(seg, s);
+}
+
+bool leat_slot_set_watch(struct leat_segment *seg, size_t i)
+{
+    struct leat_slot *s = &seg->slots[i];
+    struct leat_stage *stage = s->stage;
+    int r;
+
+    if ((stage->watch_fd < 0 && stage->watch_ms == 0) || s->done)
+        return true;
+    leat_wait_clear(&seg->pipeline->waits, &stage->watch);
+    r = leat_wait_watch(&seg->pipeline->waits, &stage->watch, stage->watch_fd, stage->watch_gone,
+                        stage->watch_ms);
+    stage->watch_fd = -1;
+    stage->watch_ms = 0;
+    if (r < 0) {
+        leat_fail_errno(stage, -r, "cannot wait");
+        leat_segment_fail(seg, i);
+    }
+    return r == 0;
+}

@@ -1,0 +1,111 @@
+/* instance.c - an instance of a stage: made, opened, stepped, prepared, closed. */
+
+#include "stage_impl.h"
+
+#include <stdlib.h>
+
+#include "run/pipeline.h"
+
+struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info)
+{
+    struct leat_stage *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->pipeline = pipeline;
+    s->info = info;
+    s->type = info->type;
+    s->wait_fd = -1;
+    leat_wait_init(&s->wait, NULL);
+    leat_wait_init(&s->alarm, NULL);
+    leat_wait_init(&s->watch, NULL);
+    s->watch_fd = -1;
+    if (s->type->state_size > 0) {
+        s->state = calloc(1, s->type->state_size);
+        if (!s->state) {
+            free(s);
+            return NULL;
+        }
+    }
+    return s;
+}
+
+void leat_stage_free(struct leat_stage *s)
+{
+    if (!s)
+        return;
+    leat_wait_done(&s->wait);
+    leat_wait_done(&s->alarm);
+    leat_wait_done(&s->watch);
+    free(s->part_name);
+    free(s->state);
+    free(s);
+}
+
+int leat_stage_plan(struct leat_stage *s)
+{
+    int r = 0;
+
+    s->planning = true;
+    if (s->type->plan)
+        r = s->type->plan(s);
+    s->planning = false;
+    return r;
+}
+
+int leat_stage_open(struct leat_stage *s)
+{
+    int r = 0;
+
+    leat_assert(!s->open_called && !s->closed);
+    s->open_called = true;
+    if (s->type->open)
+        r = s->type->open(s);
+    if (r < 0 && !s->failure.code)
+        leat_fail(s, r, "%s", leat_strerror(r));
+    return r;
+}
+
+int leat_stage_prepare(struct leat_stage *s)
+{
+    int r;
+
+    if (!s->ended || !s->type->prepare || s->prepared)
+        return 0;
+    leat_assert(!s->committed && !s->closed);
+    s->prepared = true;
+    r = s->type->prepare(s);
+    if (r == 0)
+        return 0;
+    s->ended = false;
+    if (!s->failure.code)
+        leat_fail(s, r, "%s", leat_strerror(r));
+    leat_outcome_report(s->pipeline, s->info, &s->failure);
+    return s->info->detached ? 0 : r;
+}
+
+int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
+}
+
+void leat_stage_close(struct leat_stage *s)
+{
+    if (s->closed)
+        return;
+    s->closed = true;
+    leat_blocking_end(s->blocking);
+    s->blocking = NULL;
+    leat_wait_clear(&s->pipeline->waits, &s->wait);
+    leat_wait_clear(&s->pipeline->waits, &s->alarm);
+    leat_wait_clear(&s->pipeline->waits, &s->watch);
+    if (s->open_called && s->type->close)
+        s->type->close(s);
+    leat_assert(s->kept <= s->charged);
+    if (s->charged > 0)
+        leat_pool_uncharge(&s->pipeline->pool, s->charged);
+    s->charged = s->kept = 0;
+    if (s->keeps_lanes) /* those that had no block; all have ended */
+        leat_pool_uncharge(&s->pipeline->pool,
+                           atomic_exchange(&s->info->lanes_kept, 0) * s->info->kept_bytes);
+}

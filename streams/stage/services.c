@@ -1,0 +1,573 @@
+/* services.c - what a stage may ask of the engine: its options, memory, errors, and to wait. */
+
+#include "stage_impl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file_map.h"
+#include "edge/framer.h"
+#include "run/pipeline.h"
+#include "base/show.h"
+#include "edge/spill.h"
+
+/* Of the limit: what is left at least to a stage that is going to charge what its input needs, and at most
+ * if the stage has said how much. */
+#define LATER_LEAST 16u
+#define LATER_MOST 4u
+#define MIB ((uint64_t)1 << 20)
+
+bool leat_stage_forced(const struct leat_stage *s)
+{
+    return s->pipeline->settings.force;
+}
+
+const char *leat_stage_side_path(const struct leat_node *node)
+{
+    const struct leat_option *o = node->type->options;
+
+    for (; o && (o->name || o->short_name); o++)
+        if (o->kind == LEAT_OPT_SIDE)
+            return *(const char *const *)((const char *)node->params + o->offset);
+    return NULL;
+}
+
+void *leat_state(struct leat_stage *s)
+{
+    return s->state;
+}
+
+void *leat_shared(struct leat_stage *s)
+{
+    return s->shared ? s->shared->state : NULL;
+}
+
+void leat_note(struct leat_stage *s, uint64_t note)
+{
+    s->note = note;
+}
+
+void *leat_result(struct leat_stage *s)
+{
+    return s->result;
+}
+
+const void *leat_params(const struct leat_stage *s)
+{
+    return s->info->node->params;
+}
+
+size_t leat_branches(const struct leat_stage *s)
+{
+    return s->info->node->n_branches;
+}
+
+const void *leat_branch_params(const struct leat_stage *s, size_t i)
+{
+    const struct leat_node *node = s->info->node;
+
+    return node->branch_options && i < node->n_branches ? node->branch_options[i].params : NULL;
+}
+
+const struct leat_strings *leat_operands(const struct leat_stage *s)
+{
+    return s->operands.n > 0 ? &s->operands : &s->info->node->operands;
+}
+
+unsigned leat_threads(const struct leat_stage *s)
+{
+    return s->pipeline->settings.threads;
+}
+
+void leat_own_threads(struct leat_stage *s, unsigned n)
+{
+    atomic_store_explicit(&s->info->own_threads, n, memory_order_relaxed);
+}
+
+uint64_t leat_memory_limit(const struct leat_stage *s)
+{
+    return s->pipeline->settings.memory;
+}
+
+bool leat_input_file(const struct leat_stage *s, size_t i, struct leat_input_file *ret)
+{
+    return ret && s->info->input_files && leat_file_map_get(s->info->input_files, i, ret);
+}
+
+const char *leat_input_name(const struct leat_stage *s)
+{
+    if (s->part_name)
+        return s->part_name;
+    return s->info->input_name;
+}
+
+void leat_part_end(struct leat_stage *s)
+{
+    if (s->segment && s->segment->parts)
+        s->segment->parts->end_due = true;
+}
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+/* Where the input is made of files, the place is one in a file. Data that ends too early has done so in
+ * the file whose end that is. */
+static void place_error(const struct leat_stage *s, struct leat_error *e, bool has_offset,
+                        uint64_t offset)
+{
+    const struct leat_file_map *map = s->info->input_files;
+    bool alone = map && map->names->n == 1 && strcmp(map->names->v[0], "-") == 0;
+    struct leat_input_file file;
+
+    e->has_offset = has_offset;
+    e->offset_of = has_offset ? LEAT_OFFSET_STREAM : LEAT_OFFSET_NONE;
+    e->offset = offset;
+    e->file[0] = '\0';
+    if (!has_offset || !map || alone ||
+        !leat_file_map_find(map, offset, e->code == LEAT_ETRUNCATED, &file))
+        return;
+    leat_file_name_copy(e->file, sizeof e->file, file.name);
+    e->offset_of = LEAT_OFFSET_FILE;
+    e->offset = offset - file.begin + file.place;
+}
+
+static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t offset,
+                   const char *format, va_list args)
+{
+    struct leat_error *e = &s->failure;
+
+    leat_assert(code < 0);
+    *e = (struct leat_error){.code = code, .stage = s->info->number};
+    snprintf(e->stage_name, sizeof e->stage_name, "%s", s->info->name);
+    leat_show_v(e->text, sizeof e->text, format, args);
+    place_error(s, e, has_offset, offset);
+}
+
+/* No failure is success, whatever a stage says. */
+static int failure_code(int code)
+{
+    return code < 0 ? code : LEAT_EINTERNAL;
+}
+
+int leat_fail(struct leat_stage *s, int code, const char *format, ...)
+{
+    bool data = code == LEAT_ECORRUPT || code == LEAT_ETRUNCATED || code == LEAT_ELIMIT;
+    va_list args;
+
+    code = failure_code(code);
+    va_start(args, format);
+    fail_v(s, code, s->in && data, s->in ? s->in->offset + s->in->pos : 0, format, args);
+    va_end(args);
+    return code;
+}
+
+int leat_fail_at(struct leat_stage *s, int code, uint64_t offset, const char *format, ...)
+{
+    va_list args;
+
+    code = failure_code(code);
+    va_start(args, format);
+    fail_v(s, code, true, offset, format, args);
+    va_end(args);
+    return code;
+}
+
+int leat_fail_errno(struct leat_stage *s, int err, const char *format, ...)
+{
+    char text[256];
+    int code = err == ENOENT   ? LEAT_ENOENT
+               : err == EEXIST ? LEAT_EEXIST
+               : err == EPIPE  ? LEAT_EPIPE
+               : err == ENOMEM ? LEAT_ENOMEM
+                               : LEAT_EIO;
+    const char *reason = strerrordesc_np(err);
+    va_list args;
+
+    va_start(args, format);
+    leat_show_v(text, sizeof text, format, args);
+    va_end(args);
+    leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
+    s->failure.sys_errno = err;
+    return code;
+}
+
+int leat_fail_within(struct leat_stage *s, const char *format, ...)
+{
+    struct leat_error *e = &s->failure;
+    size_t n = strlen(e->text);
+    va_list args;
+
+    va_start(args, format);
+    leat_show_v(e->text + n, sizeof e->text - n, format, args);
+    va_end(args);
+    place_error(s, e, s->in != NULL, s->in ? s->in->offset + s->in->pos : 0);
+    return e->code;
+}
+
+void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer)
+{
+    unsigned long long limit = framer->record_max, wants = framer->wants;
+
+    if (wants > 0)
+        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_NO_MEMORY, wants, limit);
+    else
+        leat_fail_at(stage, LEAT_ELIMIT, framer->too_long_at, LEAT_RECORD_TOO_LONG, limit);
+}
+
+int leat_fail_spill(struct leat_stage *s, const struct leat_spill *spill)
+{
+    return leat_fail_errno(s, spill->error, "the temporary file in %s", leat_spill_dir(spill));
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+int leat_charge(struct leat_stage *s, uint64_t bytes)
+{
+    struct leat_pool *pool = &s->pipeline->pool;
+    uint64_t kept = bytes < s->kept ? bytes : s->kept;
+
+    if (leat_pool_charge(pool, bytes - kept)) {
+        s->charged += bytes - kept;
+        s->kept -= kept;
+        return 0;
+    }
+    return leat_fail(s, LEAT_ELIMIT,
+                     "needs %" PRIu64 " bytes of memory and %" PRIu64 " are left of the limit of "
+                     "%" PRIu64 "; raise --memory to %" PRIu64 "M",
+                     bytes, leat_memory_left(s), pool->limit, leat_memory_enough(s, bytes) / MIB);
+}
+
+void leat_uncharge(struct leat_stage *s, uint64_t bytes)
+{
+    leat_assert(bytes <= s->charged - s->kept);
+    s->charged -= bytes;
+    leat_pool_uncharge(&s->pipeline->pool, bytes);
+}
+
+uint64_t leat_memory_left(const struct leat_stage *s)
+{
+    return s->kept + leat_pool_left(&s->pipeline->pool);
+}
+
+/* What others are going to charge. */
+static uint64_t later_of_others(const struct leat_stage *s)
+{
+    const struct leat_pipeline *p = s->pipeline;
+    uint64_t later = 0;
+
+    for (size_t i = 0; i < p->n_infos; i++)
+        later += &p->infos[i] != s->info ? p->infos[i].later : 0;
+    return later;
+}
+
+/* Chunks take half of the limit at most; the other half must hold what is charged by now, and this. What
+ * others could do without would grow with the limit, but leaves a part of it to a stage that charges
+ * late; a stage that charges when it is opened must leave such stages theirs. */
+uint64_t leat_memory_enough(const struct leat_stage *s, uint64_t bytes)
+{
+    struct leat_pool *pool = &s->pipeline->pool;
+    uint64_t taken = pool->limit - pool->reserved - leat_pool_left(pool), enough, part;
+    bool is_late = s->info->later > 0;
+
+    if (bytes > UINT64_MAX / 2 / LATER_LEAST)
+        return UINT64_MAX / MIB * MIB; /* no limit is enough */
+    part = bytes > s->info->later ? LATER_LEAST : LATER_MOST;
+    enough = 2 * (taken + bytes + (is_late ? 0 : later_of_others(s)));
+    if (is_late && enough < part * bytes)
+        enough = part * bytes;
+    return (enough + MIB - 1) / MIB * MIB;
+}
+
+static uint64_t left_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    uint64_t least = p->settings.memory / LATER_LEAST, most = p->settings.memory / LATER_MOST;
+
+    if (info->later == 0)
+        return 0;
+    return info->later < least ? least : info->later < most ? info->later : most;
+}
+
+uint64_t leat_memory_spare(const struct leat_stage *s)
+{
+    const struct leat_pipeline *p = s->pipeline;
+    uint64_t left = leat_memory_left(s), later = 0;
+
+    for (size_t i = 0; i < p->n_infos; i++)
+        if (&p->infos[i] != s->info)
+            later += left_for(p, &p->infos[i]);
+    return left > later ? left - later : 0;
+}
+
+void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
+{
+    s->charged += bytes;
+    s->kept += bytes;
+    leat_assert(s->kept <= s->charged);
+}
+
+bool leat_stage_charge_spare(struct leat_stage *s, uint64_t bytes)
+{
+    return bytes <= leat_memory_spare(s) && leat_pool_charge(&s->pipeline->pool, bytes);
+}
+
+void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
+{
+    struct leat_stage_info *info = s->info;
+    unsigned n = 0;
+
+    if (leat_pool_charge(&s->pipeline->pool, bytes))
+        n = 1;
+    while (n > 0 && n < info->workers && n < most && leat_stage_charge_spare(s, bytes))
+        n++;
+    leat_assert(!s->keeps_lanes);
+    info->kept_bytes = bytes;
+    atomic_store(&info->lanes_kept, n);
+    s->keeps_lanes = true;
+    info->workers = n > 0 ? n : 1; /* seen by the joiner when it has the end of the first block */
+}
+
+void leat_lane_kept(struct leat_stage *s)
+{
+    unsigned left = atomic_load(&s->info->lanes_kept);
+
+    while (left > 0 && !atomic_compare_exchange_weak(&s->info->lanes_kept, &left, left - 1))
+        ;
+    if (left > 0) /* else the first lane has to see whether it fits */
+        leat_stage_keep(s, s->info->kept_bytes);
+}
+
+/* The size stands before what is given out, at the alignment of malloc. */
+union alloc_head {
+    size_t size;
+    max_align_t align;
+};
+
+static void *alloc(struct leat_stage *s, size_t size, bool zeroed)
+{
+    union alloc_head *h;
+
+    if (size > SIZE_MAX - sizeof *h) {
+        leat_fail(s, LEAT_ENOMEM, "out of memory");
+        return NULL;
+    }
+    if (leat_charge(s, sizeof *h + size) < 0)
+        return NULL;
+    h = zeroed ? calloc(1, sizeof *h + size) : malloc(sizeof *h + size);
+    if (!h) {
+        leat_uncharge(s, sizeof *h + size);
+        leat_fail(s, LEAT_ENOMEM, "out of memory (%zu bytes)", size);
+        return NULL;
+    }
+    h->size = size;
+    return h + 1;
+}
+
+void *leat_alloc(struct leat_stage *s, size_t size)
+{
+    return alloc(s, size, true);
+}
+
+void *leat_alloc_raw(struct leat_stage *s, size_t size)
+{
+    return alloc(s, size, false);
+}
+
+void leat_free(struct leat_stage *s, void *memory)
+{
+    union alloc_head *h = memory;
+
+    if (!h)
+        return;
+    h--;
+    leat_uncharge(s, sizeof *h + h->size);
+    free(h);
+}
+
+void leat_stage_disown(struct leat_stage *s, void *memory)
+{
+    union alloc_head *h = memory;
+
+    leat_assert(sizeof *h + h[-1].size <= s->charged - s->kept);
+    s->charged -= sizeof *h + h[-1].size;
+}
+
+void leat_disowned_free(struct leat_pool *pool, void *memory)
+{
+    union alloc_head *h = memory;
+
+    h--;
+    leat_pool_uncharge(pool, sizeof *h + h->size);
+    free(h);
+}
+
+struct leat_out *leat_hold_new(struct leat_stage *s, size_t size)
+{
+    struct leat_out *hold = NULL;
+
+    if (size > SIZE_MAX - sizeof *hold)
+        leat_fail(s, LEAT_ENOMEM, "out of memory (%zu bytes)", size);
+    else
+        hold = leat_alloc(s, sizeof *hold + size);
+    if (!hold)
+        return NULL;
+    hold->hold = (uint8_t *)(hold + 1);
+    hold->hold_size = size;
+    hold->room_max = s->pipeline->settings.room;
+    return hold;
+}
+
+void leat_hold_free(struct leat_stage *s, struct leat_out *hold)
+{
+    leat_free(s, hold);
+}
+
+/* --- what comes out --------------------------------------------------------------------------- */
+
+uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used)
+{
+    const struct leat_stage_info *info = s->info;
+
+    if (info->output_max > 0 && made > info->output_max) {
+        leat_fail_at(s, LEAT_ELIMIT, used,
+                     "%" PRIu64 " bytes of output, at least, from %" PRIu64
+                     " of input, and the limit is %" PRIu64 "; raise --max-output",
+                     made, used, info->output_max);
+        return made - info->output_max;
+    }
+    if (info->ratio_max > 0 && made > LEAT_EXPANSION_FREE && made / info->ratio_max > used) {
+        leat_fail_at(s, LEAT_ELIMIT, used,
+                     "%" PRIu64 " bytes of output from %" PRIu64 " of input: more than %" PRIu64
+                     " times as many; raise --max-ratio",
+                     made, used, info->ratio_max);
+        return 1;
+    }
+    return 0;
+}
+
+/* --- position, waiting ------------------------------------------------------------------------ */
+
+void leat_position(struct leat_stage *s, uint64_t pos, uint64_t total)
+{
+    atomic_store_explicit(&s->info->pos, pos, memory_order_relaxed);
+    atomic_store_explicit(&s->info->total, total, memory_order_relaxed);
+}
+
+void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
+{
+    s->wait_fd = fd;
+    s->wait_writable = writable;
+}
+
+uint64_t leat_clock_ns(const struct leat_stage *s)
+{
+    return leat_clock_now(&s->pipeline->executor.clock);
+}
+
+void leat_spend_ns(struct leat_stage *s, uint64_t ns)
+{
+    leat_clock_spend(&s->pipeline->executor.clock, ns);
+}
+
+void leat_alarm_ms(struct leat_stage *s, uint64_t ms)
+{
+    s->alarm_ms = ms > 0 ? ms : 1;
+}
+
+void leat_watch_fd(struct leat_stage *s, int fd)
+{
+    s->watch_fd = fd;
+    s->watch_gone = false;
+}
+
+void leat_watch_gone(struct leat_stage *s, int fd)
+{
+    s->watch_fd = fd;
+    s->watch_gone = true;
+}
+
+void leat_watch_ms(struct leat_stage *s, uint64_t ms)
+{
+    s->watch_ms = ms > 0 ? ms : 1;
+}
+
+void leat_wait_ms(struct leat_stage *s, uint64_t ms)
+{
+    s->wait_ms = ms > 0 ? ms : 1;
+}
+
+/* --- for plan callbacks ----------------------------------------------------------------------- */
+
+void leat_plan_nature(struct leat_stage *s, enum leat_nature nature)
+{
+    if (s->planning && (nature != LEAT_SPLIT || s->type->split))
+        s->info->nature = nature;
+}
+
+void leat_plan_framing(struct leat_stage *s, enum leat_framing framing)
+{
+    if (s->planning)
+        s->info->framing = framing;
+}
+
+void leat_plan_lines(struct leat_stage *s)
+{
+    if (s->planning)
+        s->info->takes_text = true;
+}
+
+void leat_plan_delimiter(struct leat_stage *s, uint8_t delimiter)
+{
+    if (s->planning)
+        s->info->delimiter = delimiter;
+}
+
+void leat_plan_flags(struct leat_stage *s, unsigned flags)
+{
+    if (s->planning)
+        s->info->flags = flags;
+}
+
+void leat_plan_block(struct leat_stage *s, size_t block, size_t history)
+{
+    if (!s->planning)
+        return;
+    s->info->block = block;
+    s->info->history = history;
+}
+
+void leat_plan_buffer(struct leat_stage *s, const struct leat_buffer *buffer)
+{
+    if (!s->planning)
+        return;
+    s->info->has_buffer = true;
+    s->info->buffer = *buffer;
+}
+
+void leat_plan_parts(struct leat_stage *s, const struct leat_part_options *options)
+{
+    if (s->planning)
+        s->info->part_options = *options;
+}
+
+void leat_plan_lanes(struct leat_stage *s, unsigned most)
+{
+    if (s->planning)
+        s->info->lanes_max = most > 0 ? most : 1;
+}
+
+void leat_plan_later(struct leat_stage *s, uint64_t bytes)
+{
+    if (s->planning)
+        s->info->later = bytes;
+}
+
+void leat_plan_expansion(struct leat_stage *s, uint64_t output_max, uint64_t ratio_max)
+{
+    if (!s->planning)
+        return;
+    s->info->output_max = output_max;
+    s->info->ratio_max = ratio_max;
+}

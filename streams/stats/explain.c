@@ -1,0 +1,97 @@
+/* explain.c - a pipeline in words: its canonical text, and how it would run. */
+
+#include <inttypes.h>
+
+#include "run/pipeline.h"
+#include "lanes/lanes.h"
+#include "base/text.h"
+
+char *leat_pipeline_text(const struct leat_pipeline *p)
+{
+    return p ? leat_plan_text(p->plan) : NULL;
+}
+
+static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
+{
+    leat_text_add(t, "stages:\n");
+    for (size_t i = 0; i < p->n_infos; i++) {
+        const struct leat_stage_info *info = &p->infos[i];
+        bool source = info->type->kind == LEAT_SOURCE;
+
+        if (info->hidden)
+            continue;
+        if (info->number > 0)
+            leat_text_add(t, "  #%d %s", info->number, info->text);
+        else if (info->node->args.n > 0)
+            leat_text_add(t, "  -  %s", info->text);
+        else if (info->for_sums)
+            leat_text_add(t, "  -  %s for --sums", info->text);
+        else
+            leat_text_add(t, "  -  standard %s", source ? "input" : "output");
+        if (info->workers > 1)
+            leat_text_add(t, " (%u lanes)", info->workers);
+        leat_text_add(t, "\n");
+    }
+}
+
+static void explain_segment(struct leat_text *t, const struct leat_segment *seg, unsigned lanes)
+{
+    leat_text_add(t, "  segment %d", seg->number);
+    if (lanes > 1)
+        leat_text_add(t, " x %u", lanes);
+    leat_text_add(t, ": ");
+    if (seg->joiner)
+        leat_text_add(t, "join %s%s", seg->joiner->lanes.info->name, seg->n ? ", " : "");
+    for (size_t i = 0; i < seg->n; i++)
+        leat_text_add(t, "%s%s", i ? ", " : "", seg->slots[i].info->name);
+    if (seg->transfer)
+        leat_text_add(t, " (moved by the kernel)");
+    if (seg->cutter)
+        leat_text_add(t, ", cut for %s", seg->cutter->lanes.info->name);
+    if (seg->n_ports > 1)
+        leat_text_add(t, " -> %zu edges of %" PRIu64 " bytes", seg->n_ports,
+                      seg->ports[0].edge->high);
+    else if (seg->n_ports > 0)
+        leat_text_add(t, " -> edge of %" PRIu64 " bytes", seg->ports[0].edge->high);
+    else if (seg->cutter)
+        leat_text_add(t, " -> %u edges of %" PRIu64 " bytes", seg->cutter->lanes.n,
+                      seg->cutter->lanes.edges[0]->high);
+    leat_text_add(t, "\n");
+}
+
+/* Segments by their numbers; the lanes of a split stage share one. */
+static void explain_segments(struct leat_text *t, const struct leat_pipeline *p)
+{
+    leat_text_add(t, "segments:\n");
+    for (int number = 1;; number++) {
+        const struct leat_segment *seg = NULL;
+        unsigned lanes = 0;
+
+        for (size_t i = 0; i < p->n_segments; i++)
+            if (p->segments[i]->number == number) {
+                seg = p->segments[i];
+                lanes++;
+            }
+        if (!seg)
+            return;
+        explain_segment(t, seg, lanes);
+    }
+}
+
+char *leat_pipeline_explain(const struct leat_pipeline *p)
+{
+    struct leat_text t = {0};
+
+    if (!p)
+        return NULL;
+    explain_stages(&t, p);
+    explain_segments(&t, p);
+    leat_text_add(&t, "threads: %u%s\n", p->settings.threads,
+                  p->settings.executor == LEAT_EXECUTOR_LOOP ? ", all on the loop" : "");
+    leat_text_add(&t,
+                  "memory: %" PRIu64 " bytes at most; %" PRIu64
+                  " reserved for chunks of %zu, the rest for "
+                  "codecs\n",
+                  p->settings.memory, p->bound, p->settings.chunk);
+    return leat_text_take(&t);
+}

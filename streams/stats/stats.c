@@ -1,0 +1,242 @@
+/* stats.c - a pipeline seen from outside: its counters while it runs, its warnings after it. */
+
+#include <inttypes.h>
+
+#include "stage/file_map.h"
+#include "io/io.h"
+#include "run/pipeline.h"
+#include "lanes/lanes.h"
+#include "base/text.h"
+
+static const struct leat_stage_info *shown(const struct leat_pipeline *p, size_t i)
+{
+    for (size_t k = 0; k < p->n_infos; k++)
+        if (!p->infos[k].hidden && i-- == 0)
+            return &p->infos[k];
+    return NULL;
+}
+
+/* Until when time counts. */
+static uint64_t until(const struct leat_pipeline *p)
+{
+    uint64_t end = atomic_load(&p->ended_ns);
+
+    return end ? end : leat_clock_now(&p->executor.clock);
+}
+
+/* All sources together; one whose end is not known makes the whole unknown. */
+static void add_sources(const struct leat_pipeline *p, struct leat_stats *ret)
+{
+    bool known = true;
+
+    for (size_t i = 0; i < p->n_infos; i++) {
+        const struct leat_stage_info *info = &p->infos[i];
+        uint64_t total = atomic_load_explicit(&info->total, memory_order_relaxed);
+
+        if (info->type->kind != LEAT_SOURCE || info->hidden)
+            continue;
+        ret->source_pos += atomic_load_explicit(&info->pos, memory_order_relaxed);
+        ret->source_total += total;
+        known = known && total > 0;
+    }
+    if (!known)
+        ret->source_total = 0;
+}
+
+void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
+{
+    uint64_t start = p ? atomic_load(&p->started_ns) : 0;
+
+    if (!ret)
+        return;
+    *ret = (struct leat_stats){0};
+    if (!p)
+        return;
+    *ret = (struct leat_stats){.n_links = p->n_links,
+                               .memory_limit = p->pool.limit,
+                               .memory_peak = atomic_load(&p->pool.peak),
+                               .memory_now = atomic_load(&p->pool.used),
+                               .finishing = atomic_load(&p->outcome.finishing)};
+    if (start)
+        ret->elapsed_ns = until(p) - start;
+    for (size_t i = 0; i < p->n_infos; i++)
+        ret->n_stages += !p->infos[i].hidden;
+    add_sources(p, ret);
+}
+
+/* Bytes that went to the files behind this stage. */
+static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stage_info *info)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < p->n_segments && info->has_buffer; i++) {
+        const struct leat_segment *seg = p->segments[i];
+
+        for (size_t k = 0; k < seg->n_ports; k++)
+            if (seg->ports[k].edge && seg->slots[seg->n - 1].info == info)
+                n += atomic_load_explicit(&seg->ports[k].edge->spilled, memory_order_relaxed);
+    }
+    return n;
+}
+
+/* The counters of all its instances. */
+static void add_instances(const struct leat_pipeline *p, const struct leat_stage_info *info,
+                          uint64_t now, struct leat_stage_stats *ret)
+{
+    for (size_t k = 0; k < p->n_segments; k++) {
+        const struct leat_segment *seg = p->segments[k];
+
+        if (seg->is_lane && seg->lane >= info->workers)
+            continue; /* it did not fit in memory */
+        for (size_t j = 0; j < seg->n; j++)
+            if (seg->slots[j].info == info)
+                leat_account_add(seg, j, now, ret);
+    }
+}
+
+/* What it gave and the stages behind it did not get. */
+static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat_stage_info *info,
+                                uint64_t now)
+{
+    uint64_t dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
+    struct leat_stage_stats cut = {0};
+
+    if (info->range_cut)
+        add_instances(p, info->range_cut, now, &cut);
+    return dropped + cut.bytes_in - cut.bytes_out;
+}
+
+void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
+                               struct leat_stage_stats *ret)
+{
+    const struct leat_stage_info *info = p ? shown(p, i) : NULL;
+    uint64_t now, less;
+
+    if (!ret)
+        return;
+    *ret = (struct leat_stage_stats){0};
+    if (!info)
+        return;
+    now = until(p);
+    ret->name = info->name;
+    ret->text = info->text;
+    ret->number = info->number;
+    ret->segment = info->segment;
+    ret->workers = info->workers;
+    ret->own_threads = atomic_load_explicit(&info->own_threads, memory_order_relaxed);
+    less = not_handed_over(p, info, now); /* before what it gave: that is never less */
+    add_instances(p, info, now, ret);
+    ret->bytes_in += atomic_load_explicit(&info->unread, memory_order_relaxed);
+    ret->bytes_out += atomic_load_explicit(&info->joined_bytes, memory_order_relaxed);
+    ret->bytes_out -= less;
+    ret->cpu_ns += atomic_load_explicit(&info->child_cpu_ns, memory_order_relaxed);
+    ret->bytes_dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
+    ret->bytes_spilled = spilled_by(p, info);
+}
+
+/* What the stage gave to the one beside it. */
+static uint64_t bytes_out(const struct leat_pipeline *p, size_t stage)
+{
+    struct leat_stage_stats s;
+
+    leat_pipeline_stage_stats(p, stage, &s);
+    return s.bytes_out;
+}
+
+void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct leat_link_stats *ret)
+{
+    const struct leat_link *link;
+
+    if (!ret)
+        return;
+    *ret = (struct leat_link_stats){0};
+    if (!p || i >= p->n_links)
+        return;
+    link = &p->links[i];
+    ret->from = link->from->index;
+    ret->to = link->to->index;
+    ret->port = link->port;
+    ret->input = link->input;
+    ret->outside = link->outside;
+    for (size_t k = 0; k < link->n_edges; k++) {
+        const struct leat_edge *e = link->edges[k];
+
+        ret->fill += atomic_load_explicit(&e->filled, memory_order_relaxed);
+        ret->refusals += atomic_load_explicit(&e->refusals, memory_order_relaxed);
+        ret->capacity += e->high + (e->spill ? e->spill->size : 0);
+    }
+    if (link->counts)
+        ret->bytes = atomic_load_explicit(&link->counts->bytes, memory_order_relaxed);
+    else if (!link->outside)
+        ret->bytes = bytes_out(p, ret->from);
+}
+
+/* The i-th port of all that lost data. */
+static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, size_t i,
+                                              const struct leat_segment **ret_segment)
+{
+    for (size_t k = 0; k < p->n_segments; k++) {
+        const struct leat_segment *seg = p->segments[k];
+
+        for (size_t port = 0; port < seg->n_ports; port++)
+            if (seg->ports[port].dropped > 0 && i-- == 0) {
+                *ret_segment = seg;
+                return &seg->ports[port];
+            }
+    }
+    return NULL;
+}
+
+/* Of a source: a file of it is compressed, and a stage takes it for text. These come after the warnings
+ * of lossy ports. */
+static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
+{
+    const struct leat_segment *seg = NULL;
+    const struct leat_file_map *map = NULL;
+    size_t lossy = 0;
+
+    while (lossy < i && lossy_port(p, lossy, &seg))
+        lossy++;
+    i -= lossy;
+    for (size_t k = 0; k < p->n_infos; k++) {
+        map = p->infos[k].files_read;
+        if (map && map->coded_format && i-- == 0)
+            break;
+        map = NULL;
+    }
+    if (!map)
+        return false;
+    *ret = (struct leat_error){.stage = map->text_reader->number};
+    snprintf(ret->stage_name, sizeof ret->stage_name, "%s", map->text_reader->name);
+    leat_file_name_copy(ret->file, sizeof ret->file, map->coded_name);
+    snprintf(ret->text, sizeof ret->text,
+             "this is %s data, which was taken for text; put `decode` before %s", map->coded_format,
+             map->text_reader->name);
+    return true;
+}
+
+bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
+{
+    const struct leat_segment *seg = NULL;
+    const struct leat_stage_info *info;
+    const struct leat_port_end *port;
+
+    if (!ret || !leat_outcome_rests(p))
+        return false;
+    if (i < p->warnings.n) {
+        *ret = p->warnings.v[i];
+        return true;
+    }
+    i -= p->warnings.n;
+    port = lossy_port(p, i, &seg);
+    if (!port)
+        return coded_warning(p, i, ret);
+    info = seg->slots[seg->n - 1].info;
+    *ret = (struct leat_error){.stage = info->number};
+    snprintf(ret->stage_name, sizeof ret->stage_name, "%s", info->name);
+    snprintf(ret->text, sizeof ret->text,
+             "branch %zu was too slow and lost %" PRIu64 " of %" PRIu64 " bytes",
+             (size_t)(port - seg->ports), port->dropped,
+             port->dropped + atomic_load_explicit(&port->edge->bytes, memory_order_relaxed));
+    return true;
+}

@@ -1,0 +1,222 @@
+/* tree.c - the plan's memory and its canonical text. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tree.h"
+#include "base/show.h"
+#include "base/text.h"
+
+/* --- arena: blocks in a list, freed together -------------------------------------------------- */
+
+#define ARENA_BLOCK ((size_t)4096)
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    max_align_t data[];
+};
+
+struct leat_arena {
+    struct arena_block *blocks;
+};
+
+struct leat_arena *leat_arena_new(void)
+{
+    return calloc(1, sizeof(struct leat_arena));
+}
+
+void leat_arena_free(struct leat_arena *arena)
+{
+    struct arena_block *block, *next;
+
+    if (!arena)
+        return;
+    for (block = arena->blocks; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+}
+
+static struct arena_block *block_add(struct leat_arena *arena, size_t size)
+{
+    struct arena_block *block;
+
+    if (size < ARENA_BLOCK)
+        size = ARENA_BLOCK;
+    block = calloc(1, sizeof *block + size);
+    if (!block)
+        return NULL;
+    block->size = size;
+    block->next = arena->blocks;
+    arena->blocks = block;
+    return block;
+}
+
+void *leat_arena_alloc(struct leat_arena *arena, size_t size)
+{
+    struct arena_block *block = arena->blocks;
+    const size_t align = _Alignof(max_align_t);
+    void *memory;
+
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    size = (size + align - 1) / align * align;
+    if (!block || block->size - block->used < size)
+        block = block_add(arena, size);
+    if (!block)
+        return NULL;
+    memory = (char *)block->data + block->used;
+    block->used += size;
+    return memory;
+}
+
+char *leat_arena_strdup(struct leat_arena *arena, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = leat_arena_alloc(arena, size);
+
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+void leat_plan_free(struct leat_plan *plan)
+{
+    if (!plan)
+        return;
+    leat_arena_free(plan->arena);
+    free(plan);
+}
+
+/* --- canonical text --------------------------------------------------------------------------- */
+
+/* Has it a byte that no terminal should see, or a line end, which would look like the end of a stage? */
+static bool must_escape(const char *word)
+{
+    size_t n;
+
+    while ((n = leat_show_plain(word)) > 0)
+        word += n;
+    return *word != '\0';
+}
+
+static bool must_quote(const char *word)
+{
+    if (*word == '\0' || *word == '#')
+        return true;
+    if (strchr(":|[]", *word) && word[1] == '\0')
+        return true;
+    if (strstr(word, "${"))
+        return true;
+    for (const char *p = word; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '\'' || *p == '"' || *p == '\\')
+            return true;
+    return false;
+}
+
+/* $'…', the only quotes that know escapes. */
+static void append_escaped(struct leat_text *t, const char *word)
+{
+    char escape[4];
+
+    leat_text_bytes(t, "$'", 2);
+    while (*word) {
+        size_t n = leat_show_plain(word);
+
+        if (n == 0)
+            leat_text_bytes(t, escape, leat_show_byte(escape, *word));
+        else if (*word == '\'' || *word == '\\')
+            leat_text_bytes(t, "\\", 1);
+        leat_text_bytes(t, word, n);
+        word += n > 0 ? n : 1;
+    }
+    leat_text_bytes(t, "'", 1);
+}
+
+/* '…' where that can hold the word, else "…" with backslashes. */
+static void append_quoted(struct leat_text *t, const char *word)
+{
+    if (!strchr(word, '\'')) {
+        leat_text_bytes(t, "'", 1);
+        leat_text_add(t, "%s", word);
+        leat_text_bytes(t, "'", 1);
+        return;
+    }
+    leat_text_bytes(t, "\"", 1);
+    for (const char *p = word; *p; p++) {
+        if (*p == '"' || *p == '\\' || (*p == '$' && p[1] == '{'))
+            leat_text_bytes(t, "\\", 1);
+        leat_text_bytes(t, p, 1);
+    }
+    leat_text_bytes(t, "\"", 1);
+}
+
+static void append_word(struct leat_text *t, const char *word)
+{
+    if (must_escape(word))
+        append_escaped(t, word);
+    else if (must_quote(word))
+        append_quoted(t, word);
+    else
+        leat_text_add(t, "%s", word);
+}
+
+static void append_stage(struct leat_text *t, const struct leat_node *node)
+{
+    append_word(t, node->type->name);
+    for (size_t i = 0; i < node->args.n; i++) {
+        leat_text_bytes(t, " ", 1);
+        append_word(t, node->args.v[i]);
+    }
+}
+
+/* [ --match x | …: the options of a branch stand where a stage would. */
+static void append_branch_options(struct leat_text *t, const struct leat_strings *args)
+{
+    for (size_t i = 0; i < args->n; i++) {
+        append_word(t, args->v[i]);
+        leat_text_add(t, "%s", i + 1 < args->n ? " " : " | ");
+    }
+}
+
+/* Depth is limited by LEAT_PLAN_DEPTH_MAX. */
+static void append_chain(struct leat_text *t, const struct leat_chain *chain)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < chain->n; i++) {
+        const struct leat_node *node = &chain->nodes[i];
+
+        if (node->implied)
+            continue;
+        if (!first)
+            leat_text_bytes(t, " | ", 3);
+        first = false;
+        append_stage(t, node);
+        for (size_t b = 0; b < node->n_branches; b++) {
+            leat_text_bytes(t, " [ ", 3);
+            if (node->branch_options)
+                append_branch_options(t, &node->branch_options[b].args);
+            append_chain(t, &node->branches[b]);
+            leat_text_bytes(t, " ]", 2);
+        }
+    }
+}
+
+char *leat_plan_text(const struct leat_plan *plan)
+{
+    struct leat_text t = {.n = 0};
+
+    append_chain(&t, &plan->root);
+    return leat_text_take(&t);
+}
+
+char *leat_node_text(const struct leat_node *node)
+{
+    struct leat_text t = {.n = 0};
+
+    append_stage(&t, node);
+    return leat_text_take(&t);
+}
