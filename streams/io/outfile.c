@@ -241,6 +241,21 @@ static int flush(struct leat_stage *s, struct leat_outfile *f)
     return 0;
 }
 
+/* A file that another process has removed, or replaced, has no name any more: what was appended is lost. */
+int leat_outfile_check_named(struct leat_stage *s, const struct leat_outfile *f)
+{
+    struct stat info;
+
+    if (!f->fd.is_regular)
+        return 0;
+    if (fstat(f->fd.fd, &info) < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    if (info.st_nlink > 0)
+        return 0;
+    return leat_fail(s, LEAT_EIO, "%s: has been removed or replaced while it was appended to",
+                     f->shown);
+}
+
 int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
 {
     int r = f->kind == LEAT_OUTFILE_REPLACE ? copy_attributes(s, f) : 0;

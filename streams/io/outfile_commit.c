@@ -157,21 +157,6 @@ void leat_outfile_revert(struct leat_outfile *f)
                                          : "another file has taken its name");
 }
 
-/* A file that another process has removed, or replaced, has no name any more: what was appended is lost. */
-int leat_outfile_check_named(struct leat_stage *s, const struct leat_outfile *f)
-{
-    struct stat info;
-
-    if (!f->fd.is_regular)
-        return 0;
-    if (fstat(f->fd.fd, &info) < 0)
-        return leat_fail_errno(s, errno, "%s", f->shown);
-    if (info.st_nlink > 0)
-        return 0;
-    return leat_fail(s, LEAT_EIO, "%s: has been removed or replaced while it was appended to",
-                     f->shown);
-}
-
 /* Does no other run append to the file? Then none begins to until the descriptor is closed. Where there are
  * no locks there is no way to know. */
 static bool lock_alone(const struct leat_outfile *f)
