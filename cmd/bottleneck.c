@@ -76,7 +76,7 @@ static void add_advice(struct buf *out, const struct config *c, const struct lea
                        const struct bottleneck *b)
 {
     long processors = processors_online();
-    bool helps = b->more_threads || (type && type->nature == LEAT_SPLIT);
+    bool helps = b->more_threads || (type && type->nature == LEAT_PARALLEL);
     bool fewer = c->settings.threads > 0 && (long)c->settings.threads < processors;
     bool level = type && has_level(type);
 

@@ -39,9 +39,9 @@ struct leat_in {
     bool end;        /* nothing follows data[len-1]; in a lane of a split: of this block */
     bool flush;      /* LEAT_FLUSHES: a mark follows data[len-1]; in a lane: it ended the block */
     uint64_t offset; /* of data[0] in the stage's input */
-    /* Lanes of a split stage only: */
+    /* Lanes of a parallel stage only: */
     uint64_t block;         /* number of the block from 0 */
-    const uint8_t *history; /* the last bytes before the block, at most leat_split.history */
+    const uint8_t *history; /* the last bytes before the block, at most leat_lanes.history */
     size_t history_len;
     uint64_t note; /* what leat_note said of it */
     /* Fan-in of LEAT_PORTS_IN only: an input for each branch, by itself. */
@@ -75,15 +75,15 @@ LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
 
 /* A stage that runs one step inside another writes the inner one's output here, and reads it back.
  *
- * leat_hold_new - room for `size` bytes, charged to the stage. NULL: recorded as its failure.
- * leat_hold_begin - before each use as the `out` of a step.
- * leat_hold_data - what was written and not taken yet; returns how many bytes.
- * leat_hold_take - the first n of them are used. */
-LEAT_API struct leat_out *leat_hold_new(struct leat_stage *stage, size_t size);
-LEAT_API void leat_hold_free(struct leat_stage *stage, struct leat_out *hold);
-LEAT_API void leat_hold_begin(struct leat_out *hold);
-LEAT_API size_t leat_hold_data(const struct leat_out *hold, const uint8_t **ret_data);
-LEAT_API void leat_hold_take(struct leat_out *hold, size_t n);
+ * leat_nested_new - room for `size` bytes, charged to the stage. NULL: recorded as its failure.
+ * leat_nested_begin - before each use as the `out` of a step.
+ * leat_nested_data - what was written and not taken yet; returns how many bytes.
+ * leat_nested_take - the first n of them are used. */
+LEAT_API struct leat_out *leat_nested_new(struct leat_stage *stage, size_t size);
+LEAT_API void leat_nested_free(struct leat_stage *stage, struct leat_out *hold);
+LEAT_API void leat_nested_begin(struct leat_out *hold);
+LEAT_API size_t leat_nested_data(const struct leat_out *hold, const uint8_t **ret_data);
+LEAT_API void leat_nested_take(struct leat_out *hold, size_t n);
 
 /* leat_state - the zeroed state of the declared size. */
 LEAT_API void *leat_state(struct leat_stage *stage);
@@ -280,7 +280,7 @@ enum leat_kind {
 enum leat_nature {
     LEAT_LIGHT = 0, /* runs with its neighbour */
     LEAT_HEAVY,     /* worth a core of its own */
-    LEAT_SPLIT,     /* independent blocks: several lanes, order restored; `split` is set */
+    LEAT_PARALLEL,     /* independent blocks: several lanes, order restored; `split` is set */
     LEAT_BLOCKING,  /* a library that pulls: `run` in a thread of its own, instead of `step` */
 };
 
@@ -324,7 +324,7 @@ enum leat_join {
  * LEAT_END; outputs are put together in the order of the blocks. The cuts never depend on the
  * number of lanes. cut and join run in instances of their own, which are not opened (their state
  * starts zeroed) but are closed. */
-struct leat_split {
+struct leat_lanes {
     size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
     size_t history;     /* bytes before the block that a lane wants to see */
     size_t result_size; /* bytes of result that a lane hands over per block, zeroed first */
@@ -400,7 +400,7 @@ struct leat_stage_type {
     unsigned branches_min, branches_max;      /* junctions: how many [ … ] it takes */
     const struct leat_option *branch_options; /* a branch may begin with them: [ --x : stages ] */
     size_t branch_params_size;
-    const struct leat_split *split;
+    const struct leat_lanes *lanes;
 
     /* frame_holds - not NULL: it decodes frames, each by itself, and may begin with any of them, so
      * that `read --range` before it gives it only those that are needed. How many bytes decoded
@@ -470,7 +470,7 @@ LEAT_API void leat_plan_lines(struct leat_stage *stage);
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);
 LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t history);
-/* leat_plan_lanes - a split stage: no more lanes than this, at least 1. For stages whose lanes hold
+/* leat_plan_lanes - a parallel stage: no more lanes than this, at least 1. For stages whose lanes hold
  * so much that as many as there are threads may not fit in leat_memory_limit. */
 LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
 

@@ -58,7 +58,7 @@ struct memio {
     struct leat_stats stats; /* as after the run */
     uint64_t dropped;        /* bytes, of all stages */
     unsigned warnings;       /* that the pipeline has */
-    unsigned lanes;          /* of split stages, all added: those that were given input */
+    unsigned lanes;          /* of parallel stages, all added: those that were given input */
     unsigned own_threads;    /* of the stages' libraries */
     uint64_t chunks_left;    /* chunks that nobody gave back: must be 0 */
     uint64_t charged_left;   /* bytes that stages charged and did not give back: must be 0 */

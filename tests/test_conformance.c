@@ -112,7 +112,7 @@ static bool is_alone(const struct subject *subject)
     ASSERT_NOT_NULL(registry);
     type = leat_registry_find(registry, subject->stage);
     ASSERT_NOT_NULL(type);
-    alone = !type->split && !strpbrk(subject->text, "[|:");
+    alone = !type->lanes && !strpbrk(subject->text, "[|:");
     leat_registry_free(registry);
     return alone;
 }

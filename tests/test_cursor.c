@@ -21,9 +21,9 @@ static struct leat_chunk *get(struct leat_pool *pool)
     return chunk;
 }
 
-static void push(struct leat_queue *q, struct leat_chunk *chunk, size_t off, size_t len)
+static void push(struct leat_slice_queue *q, struct leat_chunk *chunk, size_t off, size_t len)
 {
-    leat_queue_push(q, (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = len});
+    leat_slice_queue_push(q, (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = len});
 }
 
 static unsigned refs(struct leat_chunk *chunk)
@@ -36,8 +36,8 @@ static unsigned refs(struct leat_chunk *chunk)
 /* Slices that do not join, so that each has its number in its offset. */
 TEST(test_slices_leave_the_queue_in_the_order_of_their_coming)
 {
-    for (unsigned fill = 1; fill <= LEAT_QUEUE_SLICES; fill += 7) {
-        struct leat_queue q = {.n = 0};
+    for (unsigned fill = 1; fill <= LEAT_SLICE_QUEUE_MAX; fill += 7) {
+        struct leat_slice_queue q = {.n = 0};
         struct leat_chunk *chunk;
         struct leat_pool pool;
         unsigned in = 0, out = 0;
@@ -45,18 +45,18 @@ TEST(test_slices_leave_the_queue_in_the_order_of_their_coming)
         test_context("up to %u in it", fill);
         pool_init(&pool, CHUNK);
         chunk = get(&pool);
-        ASSERT_NULL(leat_queue_head(&q));
-        while (out < 3 * LEAT_QUEUE_SLICES) {
+        ASSERT_NULL(leat_slice_queue_head(&q));
+        while (out < 3 * LEAT_SLICE_QUEUE_MAX) {
             while (q.n < fill)
                 push(&q, chunk, 3 * in++, 2);
             for (unsigned n = 1 + out % fill; n > 0; n--) {
-                ASSERT_EQ(leat_queue_head(&q)->off, 3 * out++);
-                leat_chunk_unref(leat_queue_head(&q)->chunk);
-                leat_queue_pop(&q);
+                ASSERT_EQ(leat_slice_queue_head(&q)->off, 3 * out++);
+                leat_chunk_unref(leat_slice_queue_head(&q)->chunk);
+                leat_slice_queue_pop(&q);
             }
             ASSERT_EQ(q.n, in - out);
         }
-        ASSERT_EQ(leat_queue_clear(&q), 2 * (uint64_t)(in - out));
+        ASSERT_EQ(leat_slice_queue_clear(&q), 2 * (uint64_t)(in - out));
         ASSERT_EQ(refs(chunk), 1);
         leat_chunk_unref(chunk);
         ASSERT_EQ(leat_pool_done(&pool), 0);
@@ -65,7 +65,7 @@ TEST(test_slices_leave_the_queue_in_the_order_of_their_coming)
 
 TEST(test_a_slice_joins_the_one_that_it_continues)
 {
-    struct leat_queue q = {.n = 0};
+    struct leat_slice_queue q = {.n = 0};
     struct leat_chunk *chunk, *other;
     struct leat_pool pool;
 
@@ -75,18 +75,18 @@ TEST(test_a_slice_joins_the_one_that_it_continues)
     push(&q, chunk, 0, 10);
     push(&q, chunk, 10, 5);
     ASSERT_EQ(q.n, 1);
-    ASSERT_EQ(leat_queue_head(&q)->len, 15);
+    ASSERT_EQ(leat_slice_queue_head(&q)->len, 15);
     ASSERT_EQ(refs(chunk), 2);
     push(&q, chunk, 16, 1); /* a gap */
     push(&q, other, 17, 1); /* another chunk */
     push(&q, chunk, 0, 1);
     ASSERT_EQ(q.n, 4);
-    leat_queue_mark(&q);
-    leat_queue_mark(&q); /* two marks in a row say no more than one */
+    leat_slice_queue_mark(&q);
+    leat_slice_queue_mark(&q); /* two marks in a row say no more than one */
     ASSERT_EQ(q.n, 5);
     push(&q, chunk, 1, 1); /* a mark lies between */
     ASSERT_EQ(q.n, 6);
-    ASSERT_EQ(leat_queue_clear(&q), 19);
+    ASSERT_EQ(leat_slice_queue_clear(&q), 19);
     ASSERT_EQ(refs(chunk), 1);
     ASSERT_EQ(refs(other), 1);
     leat_chunk_unref(chunk);
@@ -96,19 +96,19 @@ TEST(test_a_slice_joins_the_one_that_it_continues)
 
 TEST(test_a_full_queue_still_takes_what_joins_its_last_slice)
 {
-    struct leat_queue q = {.n = 0};
+    struct leat_slice_queue q = {.n = 0};
     struct leat_chunk *chunk;
     struct leat_pool pool;
 
     pool_init(&pool, CHUNK);
     chunk = get(&pool);
-    for (unsigned i = 0; i < LEAT_QUEUE_SLICES; i++)
+    for (unsigned i = 0; i < LEAT_SLICE_QUEUE_MAX; i++)
         push(&q, chunk, 3 * i, 2);
-    push(&q, chunk, 3 * LEAT_QUEUE_SLICES - 1, 1);
-    ASSERT_EQ(q.n, LEAT_QUEUE_SLICES);
-    ASSERT_BREAKS(push(&q, chunk, 0, 2), "q->n < LEAT_QUEUE_SLICES");
-    ASSERT_EQ(leat_queue_clear(&q), 2 * LEAT_QUEUE_SLICES + 1);
-    ASSERT_BREAKS(leat_queue_pop(&q), "q->n > 0");
+    push(&q, chunk, 3 * LEAT_SLICE_QUEUE_MAX - 1, 1);
+    ASSERT_EQ(q.n, LEAT_SLICE_QUEUE_MAX);
+    ASSERT_BREAKS(push(&q, chunk, 0, 2), "q->n < LEAT_SLICE_QUEUE_MAX");
+    ASSERT_EQ(leat_slice_queue_clear(&q), 2 * LEAT_SLICE_QUEUE_MAX + 1);
+    ASSERT_BREAKS(leat_slice_queue_pop(&q), "q->n > 0");
     ASSERT_BREAKS(push(&q, chunk, CHUNK - 1, 2), "chunk->cap");
     leat_chunk_unref(chunk);
     ASSERT_EQ(leat_pool_done(&pool), 0);
@@ -120,7 +120,7 @@ TEST(test_a_cut_takes_the_last_bytes_only)
 
     for (uint64_t n = 0; n <= SLICES * LEN + 3; n++) {
         uint64_t left = n < SLICES * LEN ? SLICES * LEN - n : 0;
-        struct leat_queue q = {.head = LEAT_QUEUE_SLICES - 2};
+        struct leat_slice_queue q = {.head = LEAT_SLICE_QUEUE_MAX - 2};
         struct leat_chunk *chunk;
         struct leat_pool pool;
 
@@ -129,12 +129,12 @@ TEST(test_a_cut_takes_the_last_bytes_only)
         chunk = get(&pool);
         for (unsigned i = 0; i < SLICES; i++)
             push(&q, chunk, 10 * i, LEN);
-        leat_queue_cut(&q, n);
+        leat_slice_queue_cut(&q, n);
         ASSERT_EQ(refs(chunk), 1 + q.n);
         ASSERT_EQ(q.n, (left + LEN - 1) / LEN);
         if (left > 0)
-            ASSERT_EQ(leat_queue_head(&q)->off, 0);
-        ASSERT_EQ(leat_queue_clear(&q), left);
+            ASSERT_EQ(leat_slice_queue_head(&q)->off, 0);
+        ASSERT_EQ(leat_slice_queue_clear(&q), left);
         leat_chunk_unref(chunk);
         ASSERT_EQ(leat_pool_done(&pool), 0);
     }
@@ -144,7 +144,7 @@ TEST(test_a_cut_takes_the_last_bytes_only)
 
 struct writer {
     struct leat_pool pool;
-    struct leat_queue queue;
+    struct leat_slice_queue queue;
     struct leat_out out;
 };
 
@@ -157,15 +157,15 @@ static void writer_init(struct writer *w, size_t chunk, size_t room)
 
 static void writer_done(struct writer *w)
 {
-    leat_queue_clear(&w->queue);
+    leat_slice_queue_clear(&w->queue);
     leat_out_done(&w->out);
     ASSERT_EQ(leat_pool_done(&w->pool), 0);
 }
 
 /* Compares what is queued with the bytes `from`, `from` + 1 and so on, and drops it. */
-static uint64_t take_counted(struct leat_queue *q, uint64_t from)
+static uint64_t take_counted(struct leat_slice_queue *q, uint64_t from)
 {
-    for (struct leat_slice *s; (s = leat_queue_head(q)); leat_queue_pop(q)) {
+    for (struct leat_slice *s; (s = leat_slice_queue_head(q)); leat_slice_queue_pop(q)) {
         for (size_t i = 0; i < s->len; i++)
             ASSERT_EQ(leat_slice_data(s)[i], (uint8_t)(from + i));
         from += s->len;
@@ -235,13 +235,13 @@ TEST(test_the_rest_of_a_chunk_is_filled_by_the_next_step)
     ASSERT_EQ(leat_write(&w.out, "abc", 3), 3);
     ASSERT(!w.out.full);
     leat_out_end(&w.out);
-    first = leat_queue_head(&w.queue)->chunk;
+    first = leat_slice_queue_head(&w.queue)->chunk;
     leat_out_begin(&w.out);
     ASSERT_EQ(leat_write(&w.out, "de", 2), 2);
     leat_out_end(&w.out);
     ASSERT_EQ(w.queue.n, 1); /* it continues the slice that is still there */
-    ASSERT(leat_queue_head(&w.queue)->chunk == first);
-    ASSERT_MEM_EQ(leat_slice_data(leat_queue_head(&w.queue)), "abcde", 5);
+    ASSERT(leat_slice_queue_head(&w.queue)->chunk == first);
+    ASSERT_MEM_EQ(leat_slice_data(leat_slice_queue_head(&w.queue)), "abcde", 5);
     writer_done(&w);
 }
 
@@ -287,7 +287,7 @@ TEST(test_a_queue_without_a_free_place_is_no_room_and_never_runs_over)
         memset(big->data, 'x', 2 * CHUNK);
         in.engine = big;
         for (unsigned step = 0; n > 0; step++) {
-            ASSERT_LT(step, 10 * LEAT_QUEUE_SLICES);
+            ASSERT_LT(step, 10 * LEAT_SLICE_QUEUE_MAX);
             in.pos = step % 2 ? 0 : LEAT_PASS_MIN + 1;
             leat_out_begin(&w.out);
             if (by_pass || step % 2)
@@ -298,9 +298,9 @@ TEST(test_a_queue_without_a_free_place_is_no_room_and_never_runs_over)
             leat_out_mark(&w.out);
         }
         ASSERT(w.out.full);
-        ASSERT_LE(w.queue.n, LEAT_QUEUE_SLICES);
-        ASSERT_GE(w.queue.n, LEAT_QUEUE_SLICES - 3);
-        leat_queue_clear(&w.queue);
+        ASSERT_LE(w.queue.n, LEAT_SLICE_QUEUE_MAX);
+        ASSERT_GE(w.queue.n, LEAT_SLICE_QUEUE_MAX - 3);
+        leat_slice_queue_clear(&w.queue);
         leat_chunk_unref(big);
         writer_done(&w);
     }
@@ -373,7 +373,7 @@ static void pass_one(size_t n, size_t room, bool engine)
     ASSERT_EQ(w.out.full, done < n);
     ASSERT_EQ(w.out.step_bytes, done);
     if (done > 0)
-        ASSERT_EQ(leat_queue_head(&w.queue)->chunk == chunk, by_reference);
+        ASSERT_EQ(leat_slice_queue_head(&w.queue)->chunk == chunk, by_reference);
     ASSERT_EQ(refs(chunk), by_reference ? 2 : 1);
     ASSERT_EQ(take_counted(&w.queue, 15), 15 + done);
     leat_chunk_unref(chunk);
@@ -435,7 +435,7 @@ TEST(test_what_was_written_before_a_pass_stands_before_it)
 
 static void pass_to_ports(unsigned gone, unsigned full, size_t n)
 {
-    struct leat_queue queues[PORTS] = {{.n = 0}};
+    struct leat_slice_queue queues[PORTS] = {{.n = 0}};
     struct leat_out ports[PORTS];
     struct leat_chunk *chunk;
     struct leat_pool pool;
@@ -450,7 +450,7 @@ static void pass_to_ports(unsigned gone, unsigned full, size_t n)
         leat_out_init(&ports[i], &queues[i], &pool, 0);
         if (gone >> i & 1)
             leat_out_discard(&ports[i]);
-        for (unsigned k = 0; (full >> i & 1) && k < LEAT_QUEUE_SLICES - 2; k++)
+        for (unsigned k = 0; (full >> i & 1) && k < LEAT_SLICE_QUEUE_MAX - 2; k++)
             push(&queues[i], chunk, 3 * k, 2);
     }
     ports[0].ports = ports;
@@ -473,7 +473,7 @@ static void pass_to_ports(unsigned gone, unsigned full, size_t n)
     for (unsigned i = 0; i < PORTS; i++) {
         if (full == 0)
             ASSERT_EQ(take_counted(&queues[i], 0), gone >> i & 1 ? 0 : done);
-        leat_queue_clear(&queues[i]);
+        leat_slice_queue_clear(&queues[i]);
         leat_out_done(&ports[i]);
     }
     leat_chunk_unref(chunk);

@@ -418,7 +418,7 @@ static int call_out_of_place(struct leat_stage *s)
     leat_note(s, 5);
     leat_lane_kept(s);
     leat_free(s, NULL);
-    leat_hold_free(s, NULL);
+    leat_nested_free(s, NULL);
     leat_spend_ns(s, UINT64_MAX);
     return LEAT_MORE;
 }
@@ -428,7 +428,7 @@ static int plan_late(struct leat_stage *s)
     const struct leat_part_options options = {.from = 1};
     const struct leat_buffer buffer = {.memory = 1};
 
-    leat_plan_nature(s, LEAT_SPLIT);
+    leat_plan_nature(s, LEAT_PARALLEL);
     leat_plan_framing(s, LEAT_LINES);
     leat_plan_delimiter(s, 'x');
     leat_plan_flags(s, UINT32_MAX);
@@ -457,7 +457,7 @@ static int do_wrong(struct leat_stage *s, struct leat_in *in)
     case NO_SIDE:
         return leat_side(s, "x", 1);
     case HUGE_HOLD:
-        return leat_hold_new(s, SIZE_MAX - 8) ? LEAT_MORE : LEAT_ENOMEM;
+        return leat_nested_new(s, SIZE_MAX - 8) ? LEAT_MORE : LEAT_ENOMEM;
     case HUGE_ALLOC:
         return leat_alloc(s, SIZE_MAX) ? LEAT_MORE : LEAT_ENOMEM;
     case HUGE_CHARGE:

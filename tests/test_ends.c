@@ -56,13 +56,13 @@ static int pass_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     return in->end ? LEAT_END : LEAT_MORE;
 }
 
-static const struct leat_split refusing_split = {.cut = refusing_cut};
+static const struct leat_lanes refusing_split = {.cut = refusing_cut};
 static const struct leat_stage_type refusing_type = {
     .name = "refusing",
     .summary = "passes on blocks",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &refusing_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &refusing_split,
     .step = pass_step,
 };
 

@@ -73,13 +73,13 @@ static int swell_join(struct leat_stage *stage, enum leat_join when, const void 
     return LEAT_END;
 }
 
-static const struct leat_split swell_split = {
+static const struct leat_lanes swell_split = {
     .block = BLOCK, .begin = swell_begin, .join = swell_join};
 static const struct leat_stage_type swell_type = {
     .name = "swell",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &swell_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &swell_split,
     .state_size = sizeof(struct swell),
     .plan = swell_plan,
     .step = swell_step,

@@ -15,19 +15,19 @@ struct outcome {
     int code;
 };
 
-static void put(struct leat_pool *pool, struct leat_queue *raw, const uint8_t *data, size_t n)
+static void put(struct leat_pool *pool, struct leat_slice_queue *raw, const uint8_t *data, size_t n)
 {
     struct leat_chunk *chunk;
 
     ASSERT_EQ(leat_pool_get(pool, 0, &chunk), 0);
     memcpy(chunk->data, data, n);
-    leat_queue_push(raw, (struct leat_slice){.chunk = chunk, .len = n});
+    leat_slice_queue_push(raw, (struct leat_slice){.chunk = chunk, .len = n});
 }
 
 /* Each slice ends with a delimiter; only the last one of the stream need not. */
-static void take(struct leat_queue *framed, bool last, struct outcome *o)
+static void take(struct leat_slice_queue *framed, bool last, struct outcome *o)
 {
-    for (struct leat_slice *s; (s = leat_queue_head(framed)); leat_queue_pop(framed)) {
+    for (struct leat_slice *s; (s = leat_slice_queue_head(framed)); leat_slice_queue_pop(framed)) {
         const uint8_t *data = leat_slice_data(s);
 
         ASSERT_GT(s->len, 0);
@@ -44,7 +44,7 @@ static void take(struct leat_queue *framed, bool last, struct outcome *o)
 static void frame(const uint8_t *text, size_t n, size_t piece, uint64_t record_max, uint64_t seed,
                   struct outcome *o)
 {
-    struct leat_queue raw = {.n = 0}, framed = {.n = 0};
+    struct leat_slice_queue raw = {.n = 0}, framed = {.n = 0};
     struct leat_framer f = {.pool = NULL};
     struct leat_pool pool;
     size_t at = 0;
@@ -66,7 +66,7 @@ static void frame(const uint8_t *text, size_t n, size_t piece, uint64_t record_m
         } while (o->code == 0 && raw.n > 0);
     } while (at < n && o->code == 0);
     o->too_long_at = f.too_long_at;
-    leat_queue_clear(&raw);
+    leat_slice_queue_clear(&raw);
     leat_framer_done(&f);
     ASSERT_EQ(leat_pool_done(&pool), 0);
 }
@@ -146,7 +146,7 @@ TEST(test_a_record_as_long_as_the_limit_is_not_too_long)
 TEST(test_a_record_as_long_as_the_limit_needs_no_more_memory_than_it_and_its_start)
 {
     const size_t chunk = 65536, record = 16 * chunk;
-    struct leat_queue raw = {.n = 0}, framed = {.n = 0};
+    struct leat_slice_queue raw = {.n = 0}, framed = {.n = 0};
     uint8_t *text = malloc(record);
     struct leat_framer f;
     struct leat_pool pool;
@@ -168,7 +168,7 @@ TEST(test_a_record_as_long_as_the_limit_needs_no_more_memory_than_it_and_its_sta
     put(&pool, &raw, (const uint8_t *)"\n", 1);
     ASSERT_EQ(leat_framer_feed(&f, &raw, true, &framed), 0);
     ASSERT_EQ(framed.n, 1);
-    ASSERT_EQ(leat_queue_clear(&framed), record + 1);
+    ASSERT_EQ(leat_slice_queue_clear(&framed), record + 1);
     leat_pool_uncharge(&pool, rest);
     leat_framer_done(&f);
     ASSERT_EQ(leat_pool_done(&pool), 0);
@@ -181,7 +181,7 @@ TEST(test_a_record_goes_on_in_memory_of_its_own_and_a_longer_one_waits)
 {
     const size_t chunk = 65536, piece = 10000, small = 3000;
     uint64_t own = leat_framer_share(chunk), limit = 8 * chunk + own;
-    struct leat_queue raw = {.n = 0}, framed = {.n = 0};
+    struct leat_slice_queue raw = {.n = 0}, framed = {.n = 0};
     struct leat_framer f = {.pool = NULL};
     static uint8_t text[10000];
     static struct outcome o;

@@ -1,4 +1,4 @@
-/* test_lanes.c - the lanes of a split stage: how many there are, and who gets which block. */
+/* test_lanes.c - the lanes of a parallel stage: how many there are, and who gets which block. */
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -43,12 +43,12 @@ static void greedy_close(struct leat_stage *stage)
     greedy_closes += *opened;
 }
 
-static const struct leat_split greedy_split = {.block = 4096};
+static const struct leat_lanes greedy_split = {.block = 4096};
 static const struct leat_stage_type greedy_type = {
     .name = "greedy",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &greedy_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &greedy_split,
     .state_size = sizeof(bool),
     .open = greedy_open,
     .step = pass_step,
@@ -135,12 +135,12 @@ static int keeper_begin(struct leat_stage *stage, const struct leat_in *in)
     return leat_charge(stage, GREEDY_BYTES);
 }
 
-static const struct leat_split keeper_split = {.cut = keeper_cut, .begin = keeper_begin};
+static const struct leat_lanes keeper_split = {.cut = keeper_cut, .begin = keeper_begin};
 static const struct leat_stage_type keeper_type = {
     .name = "keeper",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &keeper_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &keeper_split,
     .state_size = sizeof(struct keeper),
     .step = pass_step,
 };
@@ -230,12 +230,12 @@ static void uneven_close(struct leat_stage *stage)
         ;
 }
 
-static const struct leat_split uneven_split = {.cut = uneven_cut};
+static const struct leat_lanes uneven_split = {.cut = uneven_cut};
 static const struct leat_stage_type uneven_type = {
     .name = "uneven",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &uneven_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &uneven_split,
     .state_size = sizeof(struct uneven),
     .step = uneven_step,
     .close = uneven_close,
@@ -285,12 +285,12 @@ static int costly_step(struct leat_stage *stage, struct leat_in *in, struct leat
     return in->pos == in->len && in->end ? LEAT_END : LEAT_MORE;
 }
 
-static const struct leat_split costly_split = {.block = COSTLY_BLOCK};
+static const struct leat_lanes costly_split = {.block = COSTLY_BLOCK};
 static const struct leat_stage_type costly_type = {
     .name = "costly",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &costly_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &costly_split,
     .state_size = sizeof(size_t),
     .step = costly_step,
 };
@@ -507,7 +507,7 @@ TEST(test_every_split_stage_is_in_the_table)
         const struct leat_stage_type *type = leat_registry_at(registry, i);
 
         test_context("%s", type->name);
-        if (type->nature == LEAT_SPLIT)
+        if (type->nature == LEAT_PARALLEL)
             ASSERT(is_shared(type->name));
     }
     leat_registry_free(registry);

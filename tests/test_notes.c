@@ -51,12 +51,12 @@ static int noter_step(struct leat_stage *stage, struct leat_in *in, struct leat_
     return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
 }
 
-static const struct leat_split noter_split = {.block = BLOCK, .history = HISTORY, .cut = noter_cut};
+static const struct leat_lanes noter_split = {.block = BLOCK, .history = HISTORY, .cut = noter_cut};
 static const struct leat_stage_type noter_type = {
     .name = "noter",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
-    .split = &noter_split,
+    .nature = LEAT_PARALLEL,
+    .lanes = &noter_split,
     .state_size = sizeof(struct noter),
     .step = noter_step,
 };

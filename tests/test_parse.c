@@ -81,7 +81,7 @@ static const struct leat_stage_type types[] = {
 };
 
 static struct leat_registry *registry;
-static struct leat_plan *plan;
+static struct leat_tree *plan;
 static struct leat_error error;
 
 static void setup(void)
@@ -94,14 +94,14 @@ static void setup(void)
 
 static void teardown(void)
 {
-    leat_plan_free(plan);
+    leat_tree_free(plan);
     plan = NULL;
     leat_registry_free(registry);
 }
 
 static void parse_text_with(const char *text, const struct leat_variable *v, size_t n)
 {
-    int r = leat_plan_parse_text(registry, text, v, n, &plan, &error);
+    int r = leat_tree_from_text(registry, text, v, n, &plan, &error);
 
     if (r < 0)
         FAIL("%s: %s", text, error.text);
@@ -119,18 +119,18 @@ static int parse_words(const char *const *words)
 
     while (words[n])
         n++;
-    return leat_plan_parse_words(registry, n, words, &plan, &error);
+    return leat_tree_from_words(registry, n, words, &plan, &error);
 }
 #define WORDS(...) parse_words((const char *const[]){__VA_ARGS__, NULL})
 
 static void assert_canonical(const char *expected)
 {
-    char *text = leat_plan_text(plan);
+    char *text = leat_tree_text(plan);
 
     ASSERT_NOT_NULL(text);
     ASSERT_STREQ(text, expected);
     free(text);
-    leat_plan_free(plan);
+    leat_tree_free(plan);
     plan = NULL;
 }
 
@@ -420,7 +420,7 @@ TEST(test_mistakes_say_what_and_where)
 
         test_context("text: %s", m->text);
         memset(&error, 0xa5, sizeof error);
-        ASSERT_EQ(leat_plan_parse_text(registry, m->text, variables, N_VARIABLES, &plan, &error),
+        ASSERT_EQ(leat_tree_from_text(registry, m->text, variables, N_VARIABLES, &plan, &error),
                   m->code);
         ASSERT_EQ(error.code, m->code);
         ASSERT_STR_HAS(error.text, m->says);
@@ -430,7 +430,7 @@ TEST(test_mistakes_say_what_and_where)
             ASSERT_EQ(error.offset, m->offset);
         ASSERT_NULL(strchr(error.text, '\n'));
         /* ret_error may be NULL */
-        ASSERT_EQ(leat_plan_parse_text(registry, m->text, variables, N_VARIABLES, &plan, NULL),
+        ASSERT_EQ(leat_tree_from_text(registry, m->text, variables, N_VARIABLES, &plan, NULL),
                   m->code);
     }
     teardown();
@@ -479,11 +479,11 @@ static char *repeat(const char *text, size_t n)
 
 static void assert_text_code(char *text, int code)
 {
-    int r = leat_plan_parse_text(registry, text, NULL, 0, &plan, &error);
+    int r = leat_tree_from_text(registry, text, NULL, 0, &plan, &error);
 
     test_note("%s", r < 0 ? error.text : "fits");
     ASSERT_EQ(r, code);
-    leat_plan_free(plan);
+    leat_tree_free(plan);
     plan = NULL;
     free(text);
 }
@@ -491,13 +491,13 @@ static void assert_text_code(char *text, int code)
 TEST(test_limits_are_kept_and_reached)
 {
     setup();
-    assert_text_code(repeat("t-bare\n", LEAT_PLAN_STAGES_MAX), 0);
-    assert_text_code(repeat("t-bare\n", LEAT_PLAN_STAGES_MAX + 1), LEAT_ELIMIT);
-    assert_text_code(repeat("t-fan [ ", LEAT_PLAN_DEPTH_MAX + 1), LEAT_ELIMIT);
-    assert_text_code(repeat("#", LEAT_PLAN_TEXT_MAX), LEAT_EUSAGE);
-    assert_text_code(repeat("#", LEAT_PLAN_TEXT_MAX + 1), LEAT_ELIMIT);
-    assert_text_code(repeat("t-up ", LEAT_PLAN_WORDS_MAX), 0);
-    assert_text_code(repeat("t-up ", LEAT_PLAN_WORDS_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("t-bare\n", LEAT_TREE_STAGES_MAX), 0);
+    assert_text_code(repeat("t-bare\n", LEAT_TREE_STAGES_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("t-fan [ ", LEAT_TREE_DEPTH_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("#", LEAT_TREE_TEXT_MAX), LEAT_EUSAGE);
+    assert_text_code(repeat("#", LEAT_TREE_TEXT_MAX + 1), LEAT_ELIMIT);
+    assert_text_code(repeat("t-up ", LEAT_TREE_WORDS_MAX), 0);
+    assert_text_code(repeat("t-up ", LEAT_TREE_WORDS_MAX + 1), LEAT_ELIMIT);
     teardown();
 }
 
@@ -507,8 +507,8 @@ TEST(test_brackets_nest_to_the_limit)
     size_t size;
 
     setup();
-    open = repeat("t-fan [ ", LEAT_PLAN_DEPTH_MAX);
-    close = repeat(" ]", LEAT_PLAN_DEPTH_MAX);
+    open = repeat("t-fan [ ", LEAT_TREE_DEPTH_MAX);
+    close = repeat(" ]", LEAT_TREE_DEPTH_MAX);
     size = strlen(open) + strlen(close) + 8;
     text = malloc(size);
     ASSERT_NOT_NULL(text);
@@ -527,7 +527,7 @@ TEST(test_variables_cannot_make_text_without_end)
     value = repeat("v", 100000);
     text = repeat("${v}", 1000);
     ASSERT_EQ(
-        leat_plan_parse_text(registry, text, &(struct leat_variable){"v", value}, 1, &plan, &error),
+        leat_tree_from_text(registry, text, &(struct leat_variable){"v", value}, 1, &plan, &error),
         LEAT_ELIMIT);
     free(value);
     free(text);
@@ -549,10 +549,10 @@ TEST(test_tokens_are_literal_words)
     };
 
     setup();
-    ASSERT_EQ(leat_plan_from_tokens(registry, tokens, 7, &plan, &error), 0);
+    ASSERT_EQ(leat_tree_from_tokens(registry, tokens, 7, &plan, &error), 0);
     assert_canonical("t-fan ':' '[' [ t-up '\\|' ]");
-    ASSERT_EQ(leat_plan_from_tokens(registry, NULL, 0, &plan, &error), LEAT_EUSAGE);
-    ASSERT_EQ(leat_plan_from_tokens(registry, tokens + 6, 1, &plan, &error), LEAT_EUSAGE);
+    ASSERT_EQ(leat_tree_from_tokens(registry, NULL, 0, &plan, &error), LEAT_EUSAGE);
+    ASSERT_EQ(leat_tree_from_tokens(registry, tokens + 6, 1, &plan, &error), LEAT_EUSAGE);
     ASSERT(!error.has_offset);
     teardown();
 }

@@ -59,13 +59,13 @@ static struct leat_registry *registry_new(void)
     return registry;
 }
 
-static struct leat_plan *parsed(struct leat_registry *registry, const char *text)
+static struct leat_tree *parsed(struct leat_registry *registry, const char *text)
 {
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     struct leat_error error;
 
     test_context("%s", text);
-    if (leat_plan_parse_text(registry, text, NULL, 0, &plan, &error) < 0)
+    if (leat_tree_from_text(registry, text, NULL, 0, &plan, &error) < 0)
         FAIL("%s", error.text);
     return plan;
 }
@@ -73,7 +73,7 @@ static struct leat_plan *parsed(struct leat_registry *registry, const char *text
 TEST(test_a_branch_begins_with_options_of_its_stage)
 {
     struct leat_registry *registry = registry_new();
-    struct leat_plan *plan =
+    struct leat_tree *plan =
         parsed(registry, "t-route [ -w a --word=b --level 7 : t-up ] [ t-up | t-up ] | t-up");
     const struct leat_node *node = &plan->root.nodes[0];
     const struct branch_params *first = node->branch_options[0].params;
@@ -89,7 +89,7 @@ TEST(test_a_branch_begins_with_options_of_its_stage)
     ASSERT_EQ(first->level, 7);
     ASSERT_EQ(second->words.n, 0);
     ASSERT_EQ(second->level, 4); /* the default */
-    leat_plan_free(plan);
+    leat_tree_free(plan);
     leat_registry_free(registry);
 }
 
@@ -110,17 +110,17 @@ TEST(test_the_canonical_text_has_the_options_and_parses_to_itself)
     struct leat_registry *registry = registry_new();
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct leat_plan *plan = parsed(registry, texts[i][0]), *again;
-        char *text = leat_plan_text(plan), *second;
+        struct leat_tree *plan = parsed(registry, texts[i][0]), *again;
+        char *text = leat_tree_text(plan), *second;
 
         ASSERT_STREQ(text, texts[i][1]);
         again = parsed(registry, text);
-        second = leat_plan_text(again);
+        second = leat_tree_text(again);
         ASSERT_STREQ(second, text);
         free(text);
         free(second);
-        leat_plan_free(plan);
-        leat_plan_free(again);
+        leat_tree_free(plan);
+        leat_tree_free(again);
     }
     leat_registry_free(registry);
 }
@@ -147,11 +147,11 @@ TEST(test_a_wrong_branch_is_named_with_its_place)
     struct leat_registry *registry = registry_new();
 
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        struct leat_plan *plan = NULL;
+        struct leat_tree *plan = NULL;
         struct leat_error error;
 
         test_context("%s", mistakes[i].text);
-        ASSERT_EQ(leat_plan_parse_text(registry, mistakes[i].text, NULL, 0, &plan, &error),
+        ASSERT_EQ(leat_tree_from_text(registry, mistakes[i].text, NULL, 0, &plan, &error),
                   LEAT_EUSAGE);
         ASSERT_STR_HAS(error.text, mistakes[i].says);
         ASSERT_EQ(error.stage, mistakes[i].stage);
@@ -169,15 +169,15 @@ TEST(test_words_and_the_builder_say_the_same)
     struct leat_builder *builder = leat_builder_new(registry);
     struct leat_settings settings = {.fixed_default_io = false};
     struct leat_pipeline *pipeline = NULL;
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     struct leat_error error;
     char *text;
 
-    ASSERT_EQ(leat_plan_parse_words(registry, 7, words, &plan, &error), 0);
-    text = leat_plan_text(plan);
+    ASSERT_EQ(leat_tree_from_words(registry, 7, words, &plan, &error), 0);
+    text = leat_tree_text(plan);
     ASSERT_STREQ(text, "t-route [ -w a | t-up ]");
     free(text);
-    leat_plan_free(plan);
+    leat_tree_free(plan);
 
     ASSERT_NOT_NULL(builder);
     ASSERT_EQ(leat_builder_stage(builder, "t-route", path), 0);

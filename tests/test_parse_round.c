@@ -192,31 +192,31 @@ static void escape(const struct leat_token *token, char *word)
 
 static void round_trip(struct pipeline *p)
 {
-    struct leat_plan *from_tokens = NULL, *from_words = NULL, *from_text = NULL;
+    struct leat_tree *from_tokens = NULL, *from_words = NULL, *from_text = NULL;
     const char *words[TOKENS_MAX];
     struct leat_error error = {0};
     char *text, *again;
 
     put_chain(p, 0);
-    parsed(leat_plan_from_tokens(registry, p->tokens, p->n, &from_tokens, &error), &error);
+    parsed(leat_tree_from_tokens(registry, p->tokens, p->n, &from_tokens, &error), &error);
     for (size_t i = 0; i < p->n; i++) {
         escape(&p->tokens[i], p->words[i]);
         words[i] = p->words[i];
     }
-    parsed(leat_plan_parse_words(registry, p->n, words, &from_words, &error), &error);
+    parsed(leat_tree_from_words(registry, p->n, words, &from_words, &error), &error);
     assert_same_chain(&from_tokens->root, &from_words->root);
-    text = leat_plan_text(from_tokens);
+    text = leat_tree_text(from_tokens);
     ASSERT_NOT_NULL(text);
     test_context("canonical: %s", text);
-    parsed(leat_plan_parse_text(registry, text, NULL, 0, &from_text, &error), &error);
+    parsed(leat_tree_from_text(registry, text, NULL, 0, &from_text, &error), &error);
     assert_same_chain(&from_tokens->root, &from_text->root);
-    again = leat_plan_text(from_text);
+    again = leat_tree_text(from_text);
     ASSERT_STREQ(again, text);
     free(text);
     free(again);
-    leat_plan_free(from_words);
-    leat_plan_free(from_text);
-    leat_plan_free(from_tokens);
+    leat_tree_free(from_words);
+    leat_tree_free(from_text);
+    leat_tree_free(from_tokens);
 }
 
 TEST(test_words_to_text_to_words_is_the_same)

@@ -121,7 +121,7 @@ static int work_plan(struct leat_stage *s)
     if (p->heavy)
         leat_plan_nature(s, LEAT_HEAVY);
     if (p->split)
-        leat_plan_nature(s, LEAT_SPLIT);
+        leat_plan_nature(s, LEAT_PARALLEL);
     return 0;
 }
 
@@ -145,7 +145,7 @@ static int snk_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
 }
 
-static const struct leat_split work_split = {.block = PIECE};
+static const struct leat_lanes work_split = {.block = PIECE};
 
 #define SLOW(ident, stage_name, stage_kind, ...)                                                   \
     static const struct leat_stage_type ident = {.name = stage_name,                               \
@@ -156,7 +156,7 @@ static const struct leat_split work_split = {.block = PIECE};
                                                  .options = options,                               \
                                                  __VA_ARGS__}
 SLOW(src_type, "src", LEAT_SOURCE, .step = src_step);
-SLOW(work_type, "work", LEAT_TRANSFORM, .step = work_step, .plan = work_plan, .split = &work_split);
+SLOW(work_type, "work", LEAT_TRANSFORM, .step = work_step, .plan = work_plan, .lanes = &work_split);
 SLOW(snk_type, "snk", LEAT_SINK, .step = snk_step);
 
 /* A child process in the middle: two stages that each wait for it. It holds one piece. */

@@ -37,12 +37,12 @@ static void list_init(struct list *l)
         l->sinks[i].digest = &l->digests[i];
         l->sinks[i].node = &l->node;
     }
-    ASSERT_EQ(leat_sums_open(l->pipeline->sums), 0);
+    ASSERT_EQ(leat_digest_list_open(l->pipeline->digests), 0);
 }
 
 static void list_done(struct list *l)
 {
-    leat_sums_close(l->pipeline->sums);
+    leat_digest_list_close(l->pipeline->digests);
     leat_pipeline_free(l->pipeline);
     leat_registry_free(l->registry);
 }
@@ -53,14 +53,14 @@ static void add(struct list *l, unsigned output, unsigned part)
     char line[64];
     int n = snprintf(line, sizeof line, "output %u part %u\n", output, part);
 
-    ASSERT_EQ(leat_sums_add(&digest, line, (size_t)n), 0);
+    ASSERT_EQ(leat_digest_list_add(&digest, line, (size_t)n), 0);
 }
 
 static void keep(struct list *l, unsigned output, unsigned part)
 {
     struct leat_stage sink = {.pipeline = l->pipeline, .info = &l->sinks[output], .part = part};
 
-    leat_sums_keep(l->pipeline->sums, &sink);
+    leat_digest_list_keep(l->pipeline->digests, &sink);
 }
 
 static void expect(struct list *l, const char *text)
@@ -68,8 +68,8 @@ static void expect(struct list *l, const char *text)
     uint8_t *bytes;
     size_t n;
 
-    ASSERT_EQ(leat_sums_prepare(l->pipeline->sums), 0);
-    ASSERT_EQ(leat_sums_commit(l->pipeline->sums), 0);
+    ASSERT_EQ(leat_digest_list_prepare(l->pipeline->digests), 0);
+    ASSERT_EQ(leat_digest_list_commit(l->pipeline->digests), 0);
     bytes = test_file_read(l->path, &n);
     ASSERT_NOT_NULL(bytes);
     ASSERT_BYTES_EQ(bytes, n, text, strlen(text));
@@ -150,11 +150,11 @@ TEST(test_a_list_that_is_not_committed_or_is_taken_back_is_not_there)
         list_init(&l);
         add(&l, 0, 0);
         keep(&l, 0, 0);
-        ASSERT_EQ(leat_sums_prepare(l.pipeline->sums), 0);
+        ASSERT_EQ(leat_digest_list_prepare(l.pipeline->digests), 0);
         if (committed) {
-            ASSERT_EQ(leat_sums_commit(l.pipeline->sums), 0);
+            ASSERT_EQ(leat_digest_list_commit(l.pipeline->digests), 0);
             ASSERT_EQ(stat(l.path, &st), 0);
-            leat_sums_revert(l.pipeline->sums);
+            leat_digest_list_revert(l.pipeline->digests);
         }
         list_done(&l);
         ASSERT_NE(stat(l.path, &st), 0);
@@ -168,12 +168,12 @@ TEST(test_a_pipeline_without_a_list_needs_none)
     struct leat_stage_info info = {.digest = &info};
 
     sink.info = &info;
-    ASSERT_EQ(leat_sums_open(NULL), 0);
-    leat_sums_keep(NULL, &sink);
-    ASSERT_EQ(leat_sums_prepare(NULL), 0);
-    ASSERT_EQ(leat_sums_commit(NULL), 0);
-    ASSERT_NULL(leat_sums_late(NULL, &file));
-    leat_sums_revert(NULL);
-    leat_sums_close(NULL);
-    leat_sums_free(NULL);
+    ASSERT_EQ(leat_digest_list_open(NULL), 0);
+    leat_digest_list_keep(NULL, &sink);
+    ASSERT_EQ(leat_digest_list_prepare(NULL), 0);
+    ASSERT_EQ(leat_digest_list_commit(NULL), 0);
+    ASSERT_NULL(leat_digest_list_late(NULL, &file));
+    leat_digest_list_revert(NULL);
+    leat_digest_list_close(NULL);
+    leat_digest_list_free(NULL);
 }

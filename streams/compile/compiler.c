@@ -1,6 +1,6 @@
 /* compiler.c - from the plan to segments and edges, within the memory limit.
  *
- * Adjacent stages share a segment until one of them is worth a core of its own. A split stage is a
+ * Adjacent stages share a segment until one of them is worth a core of its own. A parallel stage is a
  * cutter at the end of one segment, lanes, and a joiner at the start of the next. The sizes of
  * chunks and edges are chosen last, so that their sum is known and reserved before anything runs.
  */
@@ -29,7 +29,7 @@ static const struct leat_stage_type *by_place(const struct leat_stage_type *type
 }
 
 /* What the stages after this one will see. */
-static void carry_on(struct leat_planner *pl, const struct leat_stage_info *info)
+static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *info)
 {
     const struct leat_strings *files = &info->node->operands;
 
@@ -46,7 +46,7 @@ static void carry_on(struct leat_planner *pl, const struct leat_stage_info *info
     }
 }
 
-static bool is_copy(const struct leat_planner *pl, const struct leat_stage_info *info)
+static bool is_copy(const struct leat_compiler *pl, const struct leat_stage_info *info)
 {
     const struct leat_settings *s = &pl->p->settings;
 
@@ -56,100 +56,100 @@ static bool is_copy(const struct leat_planner *pl, const struct leat_stage_info 
            s->executor != LEAT_EXECUTOR_SEEDED;
 }
 
-static int place_stage(struct leat_planner *pl, struct leat_stage_info *info)
+static int place_stage(struct leat_compiler *pl, struct leat_stage_info *info)
 {
     bool parallel = pl->p->settings.threads > 1;
     bool heavy = info->nature == LEAT_HEAVY || info->nature == LEAT_BLOCKING;
     int r = 0;
 
     if (info->type->kind == LEAT_SOURCE || !pl->cur) {
-        r = leat_planner_begin(pl);
+        r = leat_compile_begin(pl);
     } else if (is_copy(pl, info)) {
         pl->cur->transfer = leat_transfer_turn;
     } else if (parallel && heavy &&
                (pl->cur_heavy || (info->type->kind == LEAT_SINK && pl->cur->n > 0))) {
-        r = leat_planner_cut(pl);
+        r = leat_compile_cut(pl);
     }
     if (r < 0)
         return r;
-    if (!leat_planner_add(pl, pl->cur, info))
-        return leat_planner_no_memory(pl);
+    if (!leat_compile_add(pl, pl->cur, info))
+        return leat_compile_no_memory(pl);
     pl->cur_heavy = pl->cur_heavy || heavy;
     return 0;
 }
 
 /* The other half of a middle stage begins a segment of its own. */
-static int place_second_half(struct leat_planner *pl, const struct leat_node *node)
+static int place_second_half(struct leat_compiler *pl, const struct leat_node *node)
 {
     struct leat_stage *first = pl->cur->slots[pl->cur->n - 1].stage, *s;
-    struct leat_stage_info *info = leat_planner_info(pl, node, node->type->middle_out);
+    struct leat_stage_info *info = leat_compile_info(pl, node, node->type->middle_out);
 
     if (!info)
-        return leat_planner_no_memory(pl);
-    if (leat_planner_begin(pl) < 0)
+        return leat_compile_no_memory(pl);
+    if (leat_compile_begin(pl) < 0)
         return LEAT_ENOMEM;
-    s = leat_planner_add(pl, pl->cur, info);
+    s = leat_compile_add(pl, pl->cur, info);
     if (!s)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     s->shared = first;
     return 0;
 }
 
 /* For --sums: a digest before the file that this `write` makes. */
-static int add_digest(struct leat_planner *pl, const struct leat_node *file,
+static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
                       const struct leat_stage_info **ret_info)
 {
     static const char *const words[] = {"--to", "-", NULL};
     const struct leat_strings args = {.n = 2, .v = words};
     const struct leat_stage_type *type = leat_registry_find(pl->p->registry, "sha256");
-    struct leat_arena *arena = pl->p->plan->arena;
+    struct leat_arena *arena = pl->p->tree->arena;
     struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
     struct leat_stage_info *info;
     int r;
 
     if (leat_write_appends(file))
-        return leat_planner_fail(pl, file,
+        return leat_compile_fail(pl, file,
                                  "--append does not go with --sums, which is of whole files");
     if (!type || type->missing)
-        return leat_planner_fail(pl, file,
+        return leat_compile_fail(pl, file,
                                  "--sums needs the stage sha256, which this build has not");
     if (!node)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     *node = (struct leat_node){.type = type, .implied = true};
     node->params = leat_arena_alloc(arena, type->params_size);
     if (!node->params)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     r = leat_options_parse(type, arena, &args, node->params, &node->operands, pl->error);
     if (r < 0)
         return r;
-    info = leat_planner_info(pl, node, type);
+    info = leat_compile_info(pl, node, type);
     if (!info)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     info->for_sums = true;
     info->input_name = file->operands.v[0];
     info->part_template = pl->parts ? file->operands.v[0] : NULL;
-    r = leat_planner_ask(pl, info);
+    r = leat_compile_ask(pl, info);
     *ret_info = info;
     return r < 0 ? r : place_stage(pl, info);
 }
 
 /* Standard output is no file that could be checked later. */
-static bool needs_digest(const struct leat_planner *pl, const struct leat_node *node)
+static bool needs_digest(const struct leat_compiler *pl, const struct leat_node *node)
 {
-    return pl->p->sums && node->type == &leat_stage_write && node->operands.n > 0 &&
+    return pl->p->digests && node->type == &leat_stage_write && node->operands.n > 0 &&
            strcmp(node->operands.v[0], "-") != 0;
 }
 
 /* Behind the decoder that follows `read --range`: what cuts the range out of the frames. */
-static int add_cut_range(struct leat_planner *pl, struct leat_stage_info *decoder)
+static int add_cut_range(struct leat_compiler *pl, struct leat_stage_info *decoder)
 {
     struct leat_stage *read = pl->ranged, *s;
-    struct leat_stage_info *info = leat_planner_info(pl, read->info->node, &leat_range_cut);
+    struct leat_stage_info *info = leat_compile_info(pl, read->info->node, &leat_range_cut);
 
     pl->ranged = NULL;
-    s = info ? leat_planner_add(pl, pl->cur, info) : NULL;
+    s = info ? leat_compile_add(pl, pl->cur, info) : NULL;
     if (!s)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     info->name = leat_range_cut.name;
     decoder->range_cut = info;
     read->info->range_decoder = decoder->type;
@@ -157,7 +157,7 @@ static int add_cut_range(struct leat_planner *pl, struct leat_stage_info *decode
     return 0;
 }
 
-static int add_node(struct leat_planner *pl, const struct leat_node *node, bool first, bool last)
+static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_info *digest = NULL;
     const struct leat_stage_type *type = by_place(node->type, first, last);
@@ -165,22 +165,22 @@ static int add_node(struct leat_planner *pl, const struct leat_node *node, bool 
     int r;
 
     if (!type)
-        return leat_planner_fail(pl, node, "cannot stand here");
+        return leat_compile_fail(pl, node, "cannot stand here");
     if (type->kind == LEAT_FAN_IN)
-        return leat_planner_fan_in(pl, node, first);
+        return leat_compile_fan_in(pl, node, first);
     if (type->kind == LEAT_SOURCE && !first)
-        return leat_planner_fail(pl, node, "is a readable; it can only come first");
+        return leat_compile_fail(pl, node, "is a readable; it can only come first");
     if (type->kind != LEAT_SOURCE && first)
-        return leat_planner_fail(pl, node, "needs an input before it");
+        return leat_compile_fail(pl, node, "needs an input before it");
     if (type->kind == LEAT_SINK && !last && node->type->kind != LEAT_BY_PLACE)
-        return leat_planner_fail(pl, node, "is a writable; it can only come last");
+        return leat_compile_fail(pl, node, "is a writable; it can only come last");
     if (type->kind != LEAT_SINK && last)
-        return leat_planner_fail(pl, node, "needs an output after it");
-    r = pl->parts ? leat_planner_check_part(pl, node) : 0;
+        return leat_compile_fail(pl, node, "needs an output after it");
+    r = pl->parts ? leat_compile_check_part(pl, node) : 0;
     if (r < 0)
         return r;
     if (pl->ranged && !type->frame_holds)
-        return leat_planner_fail(
+        return leat_compile_fail(
             pl, pl->ranged->info->node,
             "--range is of what unzstd decodes, which must come next; --offset "
             "and --length are of the file as it is");
@@ -189,25 +189,25 @@ static int add_node(struct leat_planner *pl, const struct leat_node *node, bool 
         if (r < 0)
             return r;
     }
-    info = leat_planner_info(pl, node, type);
+    info = leat_compile_info(pl, node, type);
     if (!info)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     info->digest = digest;
     if (pl->parts && type == &leat_stage_write && node->operands.n > 0)
         info->part_template = node->operands.v[0];
-    r = leat_planner_ask(pl, info);
+    r = leat_compile_ask(pl, info);
     if (r < 0)
         return r;
-    leat_planner_suffix(pl, info);
+    leat_compile_suffix(pl, info);
     if (pl->files && !pl->files->text_reader && (info->takes_text || info->framing == LEAT_LINES))
         pl->files->text_reader = info;
     if (type == &leat_stage_read) {
         info->input_files = NULL;
         info->files_read = leat_read_map(node);
         if (!info->files_read)
-            return leat_planner_no_memory(pl);
+            return leat_compile_no_memory(pl);
     }
-    r = info->nature == LEAT_SPLIT ? leat_planner_lanes(pl, info) : place_stage(pl, info);
+    r = info->nature == LEAT_PARALLEL ? leat_compile_lanes(pl, info) : place_stage(pl, info);
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);
     if (r == 0 && pl->ranged)
@@ -216,13 +216,13 @@ static int add_node(struct leat_planner *pl, const struct leat_node *node, bool 
         pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
     carry_on(pl, info);
     if (r == 0 && (info->flags & LEAT_PARTS))
-        return leat_planner_parts(pl, node, &info->part_options);
+        return leat_compile_parts(pl, node, &info->part_options);
     if (r == 0 && node->n_branches > 0)
-        return leat_planner_branches(pl, node, info);
+        return leat_compile_branches(pl, node, info);
     if (r == 0 && info->has_buffer) {
-        r = leat_planner_cut(pl);
+        r = leat_compile_cut(pl);
         if (r == 0)
-            r = leat_planner_buffer(pl, info, pl->cur->in_edges[0]);
+            r = leat_compile_buffer(pl, info, pl->cur->in_edges[0]);
     }
     return r;
 }
@@ -239,23 +239,23 @@ static bool starts_itself(const struct leat_stage_type *type)
  *
  *   starts  nothing comes before: a readable, or standard input
  *   ends    nothing comes after: a writable, or standard output; else its end stays open */
-static int add_chain(struct leat_planner *pl, const struct leat_chain *c, bool starts, bool ends)
+static int add_chain(struct leat_compiler *pl, const struct leat_chain *c, bool starts, bool ends)
 {
     bool fixed = pl->p->settings.fixed_default_io;
     bool before = starts && (c->n == 0 || (!fixed && !starts_itself(c->nodes[0].type)));
-    bool after = ends && (c->n == 0 || (!fixed && !leat_planner_ends(c->nodes[c->n - 1].type)));
+    bool after = ends && (c->n == 0 || (!fixed && !leat_compile_ends(c->nodes[c->n - 1].type)));
     int r = 0;
 
     /* `exec CMD` alone is a source: its output is what is seen. */
     if (ends && !fixed && !before && starts && c->n == 1 && c->nodes[0].type->kind != LEAT_SINK)
         after = true;
     if (before)
-        r = leat_planner_imply(pl, &leat_stage_read, true, NULL);
+        r = leat_compile_imply(pl, &leat_stage_read, true, NULL);
     for (size_t i = 0; i < c->n && r == 0; i++)
         r = add_node(pl, &c->nodes[i], starts && i == 0 && !before,
                               ends && i + 1 == c->n && !after);
     if (after && r == 0)
-        r = leat_planner_imply(pl, &leat_stage_write, false, NULL);
+        r = leat_compile_imply(pl, &leat_stage_write, false, NULL);
     return r;
 }
 
@@ -271,7 +271,7 @@ static size_t count_nodes(const struct leat_chain *c)
 
 /* --- all of it --------------------------------------------------------------------------------- */
 
-static int connect_all(struct leat_planner *pl)
+static int connect_all(struct leat_compiler *pl)
 {
     struct leat_pipeline *p = pl->p;
 
@@ -280,16 +280,16 @@ static int connect_all(struct leat_planner *pl)
         struct leat_slot *s = seg->slots;
 
         if (leat_segment_ready(seg) < 0)
-            return leat_planner_no_memory(pl);
+            return leat_compile_no_memory(pl);
         if (seg->joiner)
             leat_joiner_connect(seg->joiner, p, s->framer ? &s->raw : &s->in);
     }
     return 0;
 }
 
-int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
+int leat_compile(struct leat_pipeline *p, struct leat_error *ret_error)
 {
-    struct leat_planner pl = {
+    struct leat_compiler pl = {
         .p = p,
         .error = ret_error,
         .name = "-",
@@ -300,16 +300,16 @@ int leat_planner_build(struct leat_pipeline *p, struct leat_error *ret_error)
 
     /* A node is at most two stages, with a relay or a digest, and what cuts a range, before
      * or behind it. */
-    pl.infos_room = 4 * count_nodes(&p->plan->root);
+    pl.infos_room = 4 * count_nodes(&p->tree->root);
     p->infos = calloc(pl.infos_room, sizeof *p->infos);
     if (!p->infos)
-        return leat_planner_no_memory(&pl);
-    r = add_chain(&pl, &p->plan->root, true, true);
+        return leat_compile_no_memory(&pl);
+    r = add_chain(&pl, &p->tree->root, true, true);
     if (r == 0)
-        r = leat_planner_sizes(p, ret_error);
+        r = leat_compile_sizes(p, ret_error);
     if (r == 0)
         r = connect_all(&pl);
     if (r == 0 && leat_graph_build(p) < 0)
-        r = leat_planner_no_memory(&pl);
+        r = leat_compile_no_memory(&pl);
     return r;
 }

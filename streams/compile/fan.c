@@ -5,9 +5,9 @@
 #include "compiler.h"
 
 /* From here on errors are those of a branch, which is itself in `outer`. */
-static int detach(struct leat_planner *pl, const struct leat_detached *outer)
+static int detach(struct leat_compiler *pl, const struct leat_detached *outer)
 {
-    pl->detached = leat_arena_alloc(pl->p->plan->arena, sizeof *pl->detached);
+    pl->detached = leat_arena_alloc(pl->p->tree->arena, sizeof *pl->detached);
     if (!pl->detached)
         return LEAT_ENOMEM;
     pl->detached->outer = outer;
@@ -15,7 +15,7 @@ static int detach(struct leat_planner *pl, const struct leat_detached *outer)
 }
 
 /* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
-int leat_planner_branches(struct leat_planner *pl, const struct leat_node *node,
+int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node,
                         const struct leat_stage_info *info)
 {
     struct leat_segment *from = pl->cur;
@@ -24,23 +24,23 @@ int leat_planner_branches(struct leat_planner *pl, const struct leat_node *node,
     const struct leat_stage_type *encoder = pl->encoder;
     struct leat_detached *detached = pl->detached;
     bool binary = pl->binary;
-    int r = leat_planner_cut(pl);
+    int r = leat_compile_cut(pl);
     struct leat_segment *on = pl->cur;
 
     for (size_t i = 0; i < node->n_branches && r == 0; i++) {
-        struct leat_edge *e = leat_planner_edge(pl);
+        struct leat_edge *e = leat_compile_edge(pl);
 
         pl->name = name;
         pl->files = files;
         pl->encoder = encoder;
         pl->binary = binary;
         if (!e || (info->flags & LEAT_DETACHES && detach(pl, detached) < 0))
-            return leat_planner_no_memory(pl);
-        r = leat_planner_begin(pl);
+            return leat_compile_no_memory(pl);
+        r = leat_compile_begin(pl);
         if (r == 0)
-            r = leat_planner_connect(pl, from, pl->cur, e);
+            r = leat_compile_connect(pl, from, pl->cur, e);
         if (r == 0 && info->has_buffer)
-            r = leat_planner_buffer(pl, info, e);
+            r = leat_compile_buffer(pl, info, e);
         if (r == 0)
             r = pl->chain(pl, &node->branches[i], false, true);
     }
@@ -55,27 +55,27 @@ int leat_planner_branches(struct leat_planner *pl, const struct leat_node *node,
 }
 
 /* The branches of a fan-in, each with an open end; then a segment that reads them. */
-static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
+static int add_inputs(struct leat_compiler *pl, const struct leat_node *node)
 {
     struct leat_edge **ends = calloc(node->n_branches, sizeof(*ends));
-    int r = ends ? 0 : leat_planner_no_memory(pl);
+    int r = ends ? 0 : leat_compile_no_memory(pl);
 
     for (size_t i = 0; i < node->n_branches && r == 0; i++) {
         r = pl->chain(pl, &node->branches[i], true, false);
         if (r == 0)
-            r = leat_planner_need_stage(pl);
+            r = leat_compile_need_stage(pl);
         if (r == 0)
-            ends[i] = leat_planner_edge(pl);
+            ends[i] = leat_compile_edge(pl);
         if (r == 0 && (!ends[i] || leat_segment_add_output(pl->cur, ends[i]) < 0))
-            r = leat_planner_no_memory(pl);
+            r = leat_compile_no_memory(pl);
         if (r == 0)
             pl->cur->outlet = &leat_outlet_edge;
     }
     if (r == 0)
-        r = leat_planner_begin(pl);
+        r = leat_compile_begin(pl);
     for (size_t i = 0; i < node->n_branches && r == 0; i++)
         if (leat_segment_add_input(pl->cur, ends[i]) < 0)
-            r = leat_planner_no_memory(pl);
+            r = leat_compile_no_memory(pl);
     if (r == 0)
         pl->cur->inlet =
             node->type->flags & LEAT_PORTS_IN ? &leat_inlet_ports : &leat_inlet_concat;
@@ -87,19 +87,19 @@ static int add_inputs(struct leat_planner *pl, const struct leat_node *node)
 }
 
 /* The stage itself is an ordinary one behind the edges; the inlet gives it their streams in turn. */
-int leat_planner_fan_in(struct leat_planner *pl, const struct leat_node *node, bool first)
+int leat_compile_fan_in(struct leat_compiler *pl, const struct leat_node *node, bool first)
 {
     struct leat_stage_info *info;
     int r;
 
     if (!first)
-        return leat_planner_fail(pl, node, "can only come first: its inputs are its branches");
+        return leat_compile_fail(pl, node, "can only come first: its inputs are its branches");
     r = add_inputs(pl, node);
     if (r < 0)
         return r;
-    info = leat_planner_info(pl, node, node->type);
+    info = leat_compile_info(pl, node, node->type);
     if (!info)
-        return leat_planner_no_memory(pl);
-    r = leat_planner_ask(pl, info);
-    return r < 0 ? r : leat_planner_add(pl, pl->cur, info) ? 0 : leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
+    r = leat_compile_ask(pl, info);
+    return r < 0 ? r : leat_compile_add(pl, pl->cur, info) ? 0 : leat_compile_no_memory(pl);
 }

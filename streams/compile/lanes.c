@@ -21,16 +21,16 @@ static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage
     return n;
 }
 
-static int add_lane(struct leat_planner *pl, struct leat_segment *from, struct leat_segment *to,
+static int add_lane(struct leat_compiler *pl, struct leat_segment *from, struct leat_segment *to,
                     struct leat_stage_info *info, unsigned i)
 {
-    struct leat_segment *lane = leat_planner_segment(pl, pl->numbers);
-    struct leat_edge *in = leat_planner_edge(pl), *out = leat_planner_edge(pl);
+    struct leat_segment *lane = leat_compile_segment(pl, pl->numbers);
+    struct leat_edge *in = leat_compile_edge(pl), *out = leat_compile_edge(pl);
 
-    if (!lane || !in || !out || !leat_planner_add(pl, lane, info))
-        return leat_planner_no_memory(pl);
+    if (!lane || !in || !out || !leat_compile_add(pl, lane, info))
+        return leat_compile_no_memory(pl);
     if (leat_segment_add_input(lane, in) < 0 || leat_segment_add_output(lane, out) < 0)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     lane->inlet = &leat_inlet_edge;
     lane->outlet = &leat_outlet_edge;
     lane->is_lane = true;
@@ -43,30 +43,30 @@ static int add_lane(struct leat_planner *pl, struct leat_segment *from, struct l
     return 0;
 }
 
-int leat_planner_lanes(struct leat_planner *pl, struct leat_stage_info *info)
+int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info)
 {
     struct leat_segment *from, *to;
     unsigned n = lanes_for(pl->p, info);
     int lane_number, r;
 
-    r = leat_planner_need_stage(pl);
+    r = leat_compile_need_stage(pl);
     if (r < 0)
         return r;
     from = pl->cur;
     lane_number = ++pl->numbers;
-    to = leat_planner_segment(pl, lane_number + 1);
+    to = leat_compile_segment(pl, lane_number + 1);
     if (!to)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     from->outlet = &leat_outlet_cutter;
     to->inlet = &leat_inlet_joiner;
     from->cutter = leat_cutter_new(pl->p, info, n);
     to->joiner = leat_joiner_new(pl->p, info, n);
     if (!from->cutter || !to->joiner)
-        return leat_planner_no_memory(pl);
-    from->cutter->lanes.deal = leat_deal_new(&pl->p->executor, &to->actor);
-    to->joiner->lanes.deal = from->cutter->lanes.deal;
-    if (!from->cutter->lanes.deal)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
+    from->cutter->lanes.order = leat_lane_order_new(&pl->p->executor, &to->actor);
+    to->joiner->lanes.order = from->cutter->lanes.order;
+    if (!from->cutter->lanes.order)
+        return leat_compile_no_memory(pl);
     info->workers = info->lanes_left = n;
     for (unsigned i = 0; i < n && r == 0; i++)
         r = add_lane(pl, from, to, info, i);

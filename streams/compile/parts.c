@@ -25,7 +25,7 @@ static bool is_given(const struct leat_file_options *options, size_t i)
 }
 
 /* As words, into `args`, which has room for all. */
-static int add_file_options(struct leat_planner *pl, const struct leat_file_options *options,
+static int add_file_options(struct leat_compiler *pl, const struct leat_file_options *options,
                             const char **words, size_t *n)
 {
     for (size_t i = 0; i < N_FILE_OPTIONS; i++) {
@@ -34,9 +34,9 @@ static int add_file_options(struct leat_planner *pl, const struct leat_file_opti
 
         if (!is_given(options, i))
             continue;
-        word = leat_arena_alloc(pl->p->plan->arena, size);
+        word = leat_arena_alloc(pl->p->tree->arena, size);
         if (!word)
-            return leat_planner_no_memory(pl);
+            return leat_compile_no_memory(pl);
         snprintf(word, size, "--%s", file_options[i].name);
         words[(*n)++] = word;
     }
@@ -44,44 +44,44 @@ static int add_file_options(struct leat_planner *pl, const struct leat_file_opti
 }
 
 /* The file of each part, by the stage's operand and options. */
-static int imply_part(struct leat_planner *pl, const struct leat_node *node,
+static int imply_part(struct leat_compiler *pl, const struct leat_node *node,
                       const struct leat_file_options *options)
 {
     const char **words =
-        leat_arena_alloc(pl->p->plan->arena, (N_FILE_OPTIONS + 2) * sizeof(*words));
+        leat_arena_alloc(pl->p->tree->arena, (N_FILE_OPTIONS + 2) * sizeof(*words));
     struct leat_strings args = {.n = 0, .v = words};
 
     if (!words)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     if (node->operands.n == 0)
-        return leat_planner_fail(pl, node, "needs a name for the parts, such as part-{n:04}");
+        return leat_compile_fail(pl, node, "needs a name for the parts, such as part-{n:04}");
     if (is_one_name(node->operands.v[0]))
-        return leat_planner_fail(pl, node, NEEDS_NUMBER);
+        return leat_compile_fail(pl, node, NEEDS_NUMBER);
     if (add_file_options(pl, options, words, &args.n) < 0)
         return LEAT_ENOMEM;
     words[args.n++] = "--";
     words[args.n++] = node->operands.v[0];
-    return leat_planner_imply(pl, &leat_stage_write, false, &args);
+    return leat_compile_imply(pl, &leat_stage_write, false, &args);
 }
 
 /* The branch of a stage that cuts the stream into parts: with a file at its end, unless it ends
  * itself. */
-static int add_part_chain(struct leat_planner *pl, const struct leat_node *node,
+static int add_part_chain(struct leat_compiler *pl, const struct leat_node *node,
                           const struct leat_file_options *options)
 {
     static const struct leat_chain none;
     const struct leat_chain *c = node->n_branches > 0 ? &node->branches[0] : &none;
     const struct leat_stage_type *last = c->n > 0 ? c->nodes[c->n - 1].type : NULL;
     bool named = node->operands.n > 0;
-    bool ends = last && (named ? last->kind == LEAT_SINK : leat_planner_ends(last));
+    bool ends = last && (named ? last->kind == LEAT_SINK : leat_compile_ends(last));
     int r = 0;
 
     if (named && ends)
-        return leat_planner_fail(pl, node,
+        return leat_compile_fail(pl, node,
                                  "has a name for the parts, and its branch ends with a writable");
     for (size_t i = 0; i < N_FILE_OPTIONS && ends; i++)
         if (is_given(options, i))
-            return leat_planner_fail(pl, node,
+            return leat_compile_fail(pl, node,
                                      "writes no file, as its branch ends with a writable: "
                                      "--force, --no-sync and such are for that one");
     for (size_t i = 0; i < c->n && r == 0; i++)
@@ -89,7 +89,7 @@ static int add_part_chain(struct leat_planner *pl, const struct leat_node *node,
     return r < 0 || ends ? r : imply_part(pl, node, options);
 }
 
-int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
+int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
                        const struct leat_part_options *options)
 {
     struct leat_pipeline *p = pl->p;
@@ -98,12 +98,12 @@ int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
     int r;
 
     if (!parts)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     from->parts = parts;
     from->outlet = &leat_outlet_parts;
     parts->first = p->n_segments;
     parts->first_edge = p->n_edges;
-    r = leat_planner_cut(pl);
+    r = leat_compile_cut(pl);
     pl->parts = parts;
     if (r == 0)
         r = add_part_chain(pl, node, &options->file);
@@ -120,14 +120,14 @@ int leat_planner_parts(struct leat_planner *pl, const struct leat_node *node,
 }
 
 /* What each part would do to the same file. */
-int leat_planner_check_part(struct leat_planner *pl, const struct leat_node *node)
+int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *node)
 {
     if (node->type->flags & LEAT_PARTS)
-        return leat_planner_fail(pl, node, "cannot stand in a branch that is run for each part");
+        return leat_compile_fail(pl, node, "cannot stand in a branch that is run for each part");
     if (leat_stage_side_path(node))
-        return leat_planner_fail(
+        return leat_compile_fail(
             pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");
     if (node->type == &leat_stage_write && node->operands.n > 0 && is_one_name(node->operands.v[0]))
-        return leat_planner_fail(pl, node, NEEDS_NUMBER);
+        return leat_compile_fail(pl, node, NEEDS_NUMBER);
     return 0;
 }

@@ -25,13 +25,13 @@ static const struct leat_stage_type relay = {
 };
 static const struct leat_node relay_node = {.type = &relay};
 
-int leat_planner_no_memory(struct leat_planner *pl)
+int leat_compile_no_memory(struct leat_compiler *pl)
 {
     *pl->error = (struct leat_error){.code = LEAT_ENOMEM, .text = "out of memory"};
     return LEAT_ENOMEM;
 }
 
-struct leat_segment *leat_planner_segment(struct leat_planner *pl, int number)
+struct leat_segment *leat_compile_segment(struct leat_compiler *pl, int number)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_segment *seg;
@@ -47,7 +47,7 @@ struct leat_segment *leat_planner_segment(struct leat_planner *pl, int number)
     return seg;
 }
 
-struct leat_edge *leat_planner_edge(struct leat_planner *pl)
+struct leat_edge *leat_compile_edge(struct leat_compiler *pl)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_edge *e;
@@ -65,7 +65,7 @@ struct leat_edge *leat_planner_edge(struct leat_planner *pl)
     return e;
 }
 
-struct leat_stage_info *leat_planner_info(struct leat_planner *pl, const struct leat_node *node,
+struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct leat_node *node,
                                         const struct leat_stage_type *type)
 {
     struct leat_stage_info *info = &pl->p->infos[pl->p->n_infos];
@@ -78,8 +78,8 @@ struct leat_stage_info *leat_planner_info(struct leat_planner *pl, const struct 
     info->framing = type->framing;
     info->delimiter = '\n';
     info->flags = type->flags;
-    info->block = type->split ? type->split->block : 0;
-    info->history = type->split ? type->split->history : 0;
+    info->block = type->lanes ? type->lanes->block : 0;
+    info->history = type->lanes ? type->lanes->history : 0;
     info->workers = info->lanes_left = 1;
     info->input_name = pl->name;
     info->input_files = pl->files;
@@ -94,7 +94,7 @@ struct leat_stage_info *leat_planner_info(struct leat_planner *pl, const struct 
 }
 
 /* Adds an instance to a segment. NULL: out of memory. */
-struct leat_stage *leat_planner_add(struct leat_planner *pl, struct leat_segment *seg,
+struct leat_stage *leat_compile_add(struct leat_compiler *pl, struct leat_segment *seg,
                                     struct leat_stage_info *info)
 {
     struct leat_stage *s = seg ? leat_stage_new(pl->p, info) : NULL;
@@ -105,51 +105,51 @@ struct leat_stage *leat_planner_add(struct leat_planner *pl, struct leat_segment
     return s;
 }
 
-int leat_planner_begin(struct leat_planner *pl)
+int leat_compile_begin(struct leat_compiler *pl)
 {
-    pl->cur = leat_planner_segment(pl, ++pl->numbers);
+    pl->cur = leat_compile_segment(pl, ++pl->numbers);
     pl->cur_heavy = false;
-    return pl->cur ? 0 : leat_planner_no_memory(pl);
+    return pl->cur ? 0 : leat_compile_no_memory(pl);
 }
 
-int leat_planner_connect(struct leat_planner *pl, struct leat_segment *from,
+int leat_compile_connect(struct leat_compiler *pl, struct leat_segment *from,
                          struct leat_segment *to, struct leat_edge *e)
 {
     if (!from->outlet)
         from->outlet = &leat_outlet_edge;
     to->inlet = &leat_inlet_edge;
     if (leat_segment_add_output(from, e) < 0 || leat_segment_add_input(to, e) < 0)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     return 0;
 }
 
 /* From here on another segment goes on, through an edge. */
-int leat_planner_cut(struct leat_planner *pl)
+int leat_compile_cut(struct leat_compiler *pl)
 {
     struct leat_segment *from = pl->cur;
-    struct leat_edge *e = leat_planner_edge(pl);
+    struct leat_edge *e = leat_compile_edge(pl);
     int r;
 
     if (!e)
-        return leat_planner_no_memory(pl);
-    r = leat_planner_begin(pl);
+        return leat_compile_no_memory(pl);
+    r = leat_compile_begin(pl);
     if (r < 0)
         return r;
-    return leat_planner_connect(pl, from, pl->cur, e);
+    return leat_compile_connect(pl, from, pl->cur, e);
 }
 
 /* An outlet stands behind a stage; where a joiner has none behind it, a relay. */
-int leat_planner_need_stage(struct leat_planner *pl)
+int leat_compile_need_stage(struct leat_compiler *pl)
 {
     struct leat_stage_info *info;
 
     if (pl->cur->n > 0)
         return 0;
-    info = leat_planner_info(pl, &relay_node, &relay);
-    return info && leat_planner_add(pl, pl->cur, info) ? 0 : leat_planner_no_memory(pl);
+    info = leat_compile_info(pl, &relay_node, &relay);
+    return info && leat_compile_add(pl, pl->cur, info) ? 0 : leat_compile_no_memory(pl);
 }
 
-int leat_planner_fail(struct leat_planner *pl, const struct leat_node *node, const char *text)
+int leat_compile_fail(struct leat_compiler *pl, const struct leat_node *node, const char *text)
 {
     *pl->error = (struct leat_error){.code = LEAT_EUSAGE, .stage = node->number};
     snprintf(pl->error->stage_name, sizeof pl->error->stage_name, "%s", node->type->name);
@@ -158,13 +158,13 @@ int leat_planner_fail(struct leat_planner *pl, const struct leat_node *node, con
 }
 
 /* Lets the type look at its options before its place is chosen. */
-int leat_planner_ask(struct leat_planner *pl, struct leat_stage_info *info)
+int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info)
 {
     struct leat_stage *s = leat_stage_new(pl->p, info);
     int r;
 
     if (!s)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     r = leat_stage_plan(s);
     if (r < 0) {
         if (!s->failure.code)
@@ -176,7 +176,7 @@ int leat_planner_ask(struct leat_planner *pl, struct leat_stage_info *info)
 }
 
 /* What the stage asked for stands in this edge. */
-int leat_planner_buffer(struct leat_planner *pl, const struct leat_stage_info *info,
+int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *info,
                       struct leat_edge *e)
 {
     const struct leat_buffer *b = &info->buffer;
@@ -187,20 +187,20 @@ int leat_planner_buffer(struct leat_planner *pl, const struct leat_stage_info *i
     if (!b->spills)
         return 0;
     e->spill = leat_spill_new(b->dir, b->spill_size);
-    return e->spill ? 0 : leat_planner_no_memory(pl);
+    return e->spill ? 0 : leat_compile_no_memory(pl);
 }
 
-int leat_planner_imply(struct leat_planner *pl, const struct leat_stage_type *type, bool first,
+int leat_compile_imply(struct leat_compiler *pl, const struct leat_stage_type *type, bool first,
                        const struct leat_strings *args)
 {
     static const struct leat_strings none;
-    struct leat_arena *arena = pl->p->plan->arena;
+    struct leat_arena *arena = pl->p->tree->arena;
     struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
     void *params = leat_arena_alloc(arena, type->params_size);
     int r;
 
     if (!node || !params)
-        return leat_planner_no_memory(pl);
+        return leat_compile_no_memory(pl);
     *node = (struct leat_node){.type = type, .params = params, .implied = true};
     if (args)
         node->args = *args;
@@ -208,7 +208,7 @@ int leat_planner_imply(struct leat_planner *pl, const struct leat_stage_type *ty
     return r < 0 ? r : pl->node(pl, node, first, !first);
 }
 
-bool leat_planner_ends(const struct leat_stage_type *type)
+bool leat_compile_ends(const struct leat_stage_type *type)
 {
     return type->kind == LEAT_SINK || (type->kind == LEAT_BY_PLACE && type->last);
 }

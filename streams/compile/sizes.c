@@ -140,7 +140,7 @@ static int size_deals(struct leat_pipeline *p)
             if (seg->is_lane && seg->slots[0].stage->info == cutter->lanes.info)
                 room += seg->in_edges[0]->items + seg->ports[0].edge->items + IN_LANE;
         }
-        if (cutter && leat_deal_size(cutter->lanes.deal, room) < 0)
+        if (cutter && leat_lane_order_size(cutter->lanes.order, room) < 0)
             return LEAT_ENOMEM;
     }
     return 0;
@@ -152,7 +152,7 @@ static int no_memory(struct leat_error *ret_error)
     return LEAT_ENOMEM;
 }
 
-int leat_planner_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
+int leat_compile_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
 {
     size_t chunk = p->settings.chunk ? p->settings.chunk : LEAT_CHUNK_BEST;
     unsigned chunks = MARK_CHUNKS;

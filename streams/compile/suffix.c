@@ -36,7 +36,7 @@ static const struct leat_stage_type *other_encoder(const struct leat_registry *r
     return NULL;
 }
 
-void leat_planner_suffix(struct leat_planner *pl, const struct leat_stage_info *sink)
+void leat_compile_suffix(struct leat_compiler *pl, const struct leat_stage_info *sink)
 {
     const struct leat_strings *names = &sink->node->operands;
     const struct leat_stage_type *other = NULL;

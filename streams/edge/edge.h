@@ -17,7 +17,7 @@
 #define LEAT_EDGE_ITEMS 256u        /* at least */
 #define LEAT_EDGE_ITEM_BYTES 32768u /* a large edge has an item for so many bytes */
 
-/* One block of a split stage, on its way from the cutter through a lane to the joiner. */
+/* One block of a parallel stage, on its way from the cutter through a lane to the joiner. */
 struct leat_block {
     uint64_t index;
     uint64_t note;             /* of the cutter, for the lane */

@@ -98,19 +98,19 @@ static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n, bool 
     return 0;
 }
 
-static void carry_push(struct leat_framer *f, struct leat_queue *framed)
+static void carry_push(struct leat_framer *f, struct leat_slice_queue *framed)
 {
     leat_assert(f->at > f->from);
-    leat_queue_push(framed, (struct leat_slice){.chunk = leat_chunk_ref(f->carry),
+    leat_slice_queue_push(framed, (struct leat_slice){.chunk = leat_chunk_ref(f->carry),
                                                 .off = f->from,
                                                 .len = f->at - f->from});
     f->from = f->at;
 }
 
 /* The first n bytes of the head of raw are dealt with. */
-static void advance(struct leat_framer *f, struct leat_queue *raw, size_t n)
+static void advance(struct leat_framer *f, struct leat_slice_queue *raw, size_t n)
 {
-    struct leat_slice *s = leat_queue_head(raw);
+    struct leat_slice *s = leat_slice_queue_head(raw);
 
     leat_assert(n <= s->len);
     s->off += n;
@@ -118,7 +118,7 @@ static void advance(struct leat_framer *f, struct leat_queue *raw, size_t n)
     f->offset += n;
     if (s->len == 0) {
         leat_chunk_unref(s->chunk);
-        leat_queue_pop(raw);
+        leat_slice_queue_pop(raw);
     }
 }
 
@@ -143,16 +143,16 @@ static size_t short_enough(const struct leat_framer *f, const uint8_t *data, siz
 }
 
 /* One move: finish the carried record, or hand on whole records or a mark, or carry a piece. */
-static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue *framed)
+static int move(struct leat_framer *f, struct leat_slice_queue *raw, struct leat_slice_queue *framed)
 {
-    struct leat_slice *s = leat_queue_head(raw);
+    struct leat_slice *s = leat_slice_queue_head(raw);
     const uint8_t *data, *end;
     size_t n = s->len;
     int r;
 
     if (leat_slice_is_mark(s)) { /* what is carried stays: it is no record yet */
-        leat_queue_mark(framed);
-        leat_queue_pop(raw);
+        leat_slice_queue_mark(framed);
+        leat_slice_queue_pop(raw);
         return 0;
     }
     data = leat_slice_data(s);
@@ -181,22 +181,22 @@ static int move(struct leat_framer *f, struct leat_queue *raw, struct leat_queue
         f->wants = 0;
         return LEAT_ELIMIT;
     }
-    leat_queue_push(
+    leat_slice_queue_push(
         framed, (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = n});
     advance(f, raw, n);
     return 0;
 }
 
-int leat_framer_feed(struct leat_framer *f, struct leat_queue *raw, bool ended,
-                     struct leat_queue *framed)
+int leat_framer_feed(struct leat_framer *f, struct leat_slice_queue *raw, bool ended,
+                     struct leat_slice_queue *framed)
 {
-    while (raw->n > 0 && framed->n + 2 <= LEAT_QUEUE_SLICES) {
+    while (raw->n > 0 && framed->n + 2 <= LEAT_SLICE_QUEUE_MAX) {
         int r = move(f, raw, framed);
 
         if (r != 0) /* the records before it come first; it is found again */
             return framed->n > 0 ? 0 : r;
     }
-    if (ended && raw->n == 0 && !leat_framer_empty(f) && framed->n < LEAT_QUEUE_SLICES)
+    if (ended && raw->n == 0 && !leat_framer_empty(f) && framed->n < LEAT_SLICE_QUEUE_MAX)
         carry_push(f, framed);
     return 0;
 }

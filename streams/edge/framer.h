@@ -36,8 +36,8 @@ uint64_t leat_framer_done(struct leat_framer *framer);
  * Returns 0; LEAT_ELIMIT: a record is longer than record_max (too_long_at says where); LEAT_SHORT: the
  * start of a record needs memory (of `wants` bytes) that is not there now; LEAT_ENOMEM. Anything but 0
  * is returned when framed is empty, not before. */
-int leat_framer_feed(struct leat_framer *framer, struct leat_queue *raw, bool ended,
-                     struct leat_queue *framed);
+int leat_framer_feed(struct leat_framer *framer, struct leat_slice_queue *raw, bool ended,
+                     struct leat_slice_queue *framed);
 /* leat_framer_empty - is no start of a record held back? */
 static inline bool leat_framer_empty(const struct leat_framer *framer)
 {

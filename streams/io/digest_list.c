@@ -19,7 +19,7 @@ struct entry {
     bool kept; /* the output is there */
 };
 
-struct leat_sums {
+struct leat_digest_list {
     struct leat_pipeline *pipeline;
     struct leat_stage_info info;
     struct leat_stage *stage; /* whose failure an error of the list is */
@@ -36,9 +36,9 @@ struct leat_sums {
 static const struct leat_stage_type sums_type = {.name = "--sums", .kind = LEAT_SINK};
 static const struct leat_node sums_node = {.type = &sums_type};
 
-struct leat_sums *leat_sums_new(struct leat_pipeline *p, const char *path)
+struct leat_digest_list *leat_digest_list_new(struct leat_pipeline *p, const char *path)
 {
-    struct leat_sums *sums = calloc(1, sizeof *sums);
+    struct leat_digest_list *sums = calloc(1, sizeof *sums);
 
     if (!sums)
         return NULL;
@@ -49,13 +49,13 @@ struct leat_sums *leat_sums_new(struct leat_pipeline *p, const char *path)
     sums->path = strdup(path);
     sums->stage = leat_stage_new(p, &sums->info);
     if (!sums->path || !sums->stage) {
-        leat_sums_free(sums);
+        leat_digest_list_free(sums);
         return NULL;
     }
     return sums;
 }
 
-void leat_sums_free(struct leat_sums *sums)
+void leat_digest_list_free(struct leat_digest_list *sums)
 {
     if (!sums)
         return;
@@ -69,12 +69,12 @@ void leat_sums_free(struct leat_sums *sums)
     free(sums);
 }
 
-const struct leat_error *leat_sums_error(const struct leat_sums *sums)
+const struct leat_error *leat_digest_list_error(const struct leat_digest_list *sums)
 {
     return &sums->stage->failure;
 }
 
-int leat_sums_open(struct leat_sums *sums)
+int leat_digest_list_open(struct leat_digest_list *sums)
 {
     struct leat_outfile_options options = {.side = true};
 
@@ -82,7 +82,7 @@ int leat_sums_open(struct leat_sums *sums)
 }
 
 /* Under the lock. */
-static int append(struct leat_sums *sums, const struct entry *entry)
+static int append(struct leat_digest_list *sums, const struct entry *entry)
 {
     struct entry *more = leat_grow(sums->entries, sums->n, &sums->room, sizeof *more);
 
@@ -93,7 +93,7 @@ static int append(struct leat_sums *sums, const struct entry *entry)
     return 0;
 }
 
-int leat_sums_add(struct leat_stage *digest, const void *line, size_t n)
+int leat_digest_list_add(struct leat_stage *digest, const void *line, size_t n)
 {
     struct leat_pipeline *p = digest->pipeline;
     struct entry entry = {.digest = digest->info, .part = digest->part, .line = malloc(n), .n = n};
@@ -102,7 +102,7 @@ int leat_sums_add(struct leat_stage *digest, const void *line, size_t n)
     if (entry.line) {
         memcpy(entry.line, line, n);
         pthread_mutex_lock(&p->lock);
-        r = append(p->sums, &entry);
+        r = append(p->digests, &entry);
         pthread_mutex_unlock(&p->lock);
     }
     if (r == 0)
@@ -125,7 +125,7 @@ int leat_side(struct leat_stage *s, const void *data, size_t n)
     uint8_t *more;
 
     if (s->info->for_sums)
-        return leat_sums_add(s, data, n);
+        return leat_digest_list_add(s, data, n);
     if (!has_side_option(s->type))
         return leat_fail(s, LEAT_EINTERNAL,
                          "gives a side output, and no option of it names a file");
@@ -157,7 +157,7 @@ static bool is_no_file(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
-void leat_sums_keep(struct leat_sums *sums, const struct leat_stage *sink)
+void leat_digest_list_keep(struct leat_digest_list *sums, const struct leat_stage *sink)
 {
     struct entry key = {.digest = sink->info->digest, .part = sink->part}, *found;
 
@@ -171,7 +171,7 @@ void leat_sums_keep(struct leat_sums *sums, const struct leat_stage *sink)
         found->kept = true;
 }
 
-int leat_sums_prepare(struct leat_sums *sums)
+int leat_digest_list_prepare(struct leat_digest_list *sums)
 {
     size_t n = 0, at = 0;
 
@@ -191,12 +191,12 @@ int leat_sums_prepare(struct leat_sums *sums)
     return leat_outfile_finish(sums->stage, sums->file, sums->text, n);
 }
 
-int leat_sums_commit(struct leat_sums *sums)
+int leat_digest_list_commit(struct leat_digest_list *sums)
 {
     return sums ? leat_outfile_commit(sums->stage, sums->file) : 0;
 }
 
-struct leat_stage *leat_sums_late(struct leat_sums *sums, struct leat_outfile **ret_file)
+struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums, struct leat_outfile **ret_file)
 {
     if (!sums || !leat_outfile_is_late(sums->file))
         return NULL;
@@ -204,13 +204,13 @@ struct leat_stage *leat_sums_late(struct leat_sums *sums, struct leat_outfile **
     return sums->stage;
 }
 
-void leat_sums_revert(struct leat_sums *sums)
+void leat_digest_list_revert(struct leat_digest_list *sums)
 {
     if (sums)
         leat_outfile_revert(sums->file);
 }
 
-void leat_sums_close(struct leat_sums *sums)
+void leat_digest_list_close(struct leat_digest_list *sums)
 {
     if (sums)
         leat_outfile_close(sums->file);

@@ -20,8 +20,8 @@
 
 /* One file. Its memory is charged to the pool and is nobody's own: lanes and parts, which are opened
  * later, get the same bytes, and standard input has them once. */
-struct leat_small_file {
-    struct leat_small_file *next;
+struct leat_kept_file {
+    struct leat_kept_file *next;
     const char *path;
     size_t max; /* bytes; a longer file is an error */
     uint8_t *data;
@@ -30,19 +30,19 @@ struct leat_small_file {
     bool is_open, is_whole;
 };
 
-static bool is_standard(const struct leat_small_file *f)
+static bool is_standard(const struct leat_kept_file *f)
 {
     return strcmp(f->path, "-") == 0;
 }
 
-static const char *shown(const struct leat_small_file *f)
+static const char *shown(const struct leat_kept_file *f)
 {
     return is_standard(f) ? "standard input" : f->path;
 }
 
-static struct leat_small_file *find(const struct leat_stage_info *info, const char *path)
+static struct leat_kept_file *find(const struct leat_stage_info *info, const char *path)
 {
-    struct leat_small_file *f = info->files;
+    struct leat_kept_file *f = info->files;
 
     while (f && strcmp(f->path, path) != 0)
         f = f->next;
@@ -51,7 +51,7 @@ static struct leat_small_file *find(const struct leat_stage_info *info, const ch
 
 int leat_plan_file(struct leat_stage *s, const char *path, size_t max)
 {
-    struct leat_small_file **last = &s->info->files, *f;
+    struct leat_kept_file **last = &s->info->files, *f;
 
     if (!s->planning || find(s->info, path))
         return 0;
@@ -70,7 +70,7 @@ int leat_plan_file(struct leat_stage *s, const char *path, size_t max)
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* Room for all of a regular file, and one byte more, which tells that it is at its end. */
-static size_t first_room(const struct leat_small_file *f)
+static size_t first_room(const struct leat_kept_file *f)
 {
     struct stat info;
     bool regular = f->fd.is_regular && fstat(f->fd.fd, &info) == 0 && info.st_size > 0;
@@ -79,7 +79,7 @@ static size_t first_room(const struct leat_small_file *f)
 }
 
 /* Twice the room, with what is there. */
-static int grow(struct leat_stage *s, struct leat_small_file *f)
+static int grow(struct leat_stage *s, struct leat_kept_file *f)
 {
     size_t more = f->room > 0 ? 2 * f->room : first_room(f);
     uint8_t *to;
@@ -101,7 +101,7 @@ static int grow(struct leat_stage *s, struct leat_small_file *f)
 }
 
 /* What the program writes during the run is no input. */
-static int check_unwritten(struct leat_stage *s, const struct leat_small_file *f)
+static int check_unwritten(struct leat_stage *s, const struct leat_kept_file *f)
 {
     struct stat info;
     const char *writer;
@@ -116,7 +116,7 @@ static int check_unwritten(struct leat_stage *s, const struct leat_small_file *f
                   : 0;
 }
 
-static int begin(struct leat_stage *s, struct leat_small_file *f)
+static int begin(struct leat_stage *s, struct leat_kept_file *f)
 {
     int fd, r;
 
@@ -133,7 +133,7 @@ static int begin(struct leat_stage *s, struct leat_small_file *f)
 }
 
 /* A FIFO without a writer is at its end for read(2), and not ready for poll(2) until one has come. */
-static bool is_ready(const struct leat_small_file *f)
+static bool is_ready(const struct leat_kept_file *f)
 {
     struct pollfd p = {.fd = f->fd.fd, .events = POLLIN};
 
@@ -141,7 +141,7 @@ static bool is_ready(const struct leat_small_file *f)
 }
 
 /* Reads what is there. Returns 0: all of it is; LEAT_WAIT; or fails the stage. */
-static int read_on(struct leat_stage *s, struct leat_small_file *f)
+static int read_on(struct leat_stage *s, struct leat_kept_file *f)
 {
     leat_assert(f->is_open && !f->is_whole);
     while (is_ready(f)) {
@@ -163,9 +163,9 @@ static int read_on(struct leat_stage *s, struct leat_small_file *f)
     return LEAT_WAIT;
 }
 
-int leat_small_files_read(struct leat_stage *s, int *ret_fd)
+int leat_kept_files_read(struct leat_stage *s, int *ret_fd)
 {
-    for (struct leat_small_file *f = s->info->files; f; f = f->next) {
+    for (struct leat_kept_file *f = s->info->files; f; f = f->next) {
         int r;
 
         if (f->is_whole)
@@ -187,7 +187,7 @@ int leat_small_files_read(struct leat_stage *s, int *ret_fd)
 int leat_read_file(struct leat_stage *s, const char *path, const uint8_t **ret_data,
                    size_t *ret_len)
 {
-    const struct leat_small_file *f = find(s->info, path);
+    const struct leat_kept_file *f = find(s->info, path);
 
     if (!f)
         return leat_fail(s, LEAT_EINTERNAL, "%s: plan did not ask for it with leat_plan_file",
@@ -198,10 +198,10 @@ int leat_read_file(struct leat_stage *s, const char *path, const uint8_t **ret_d
     return 0;
 }
 
-void leat_small_files_free(struct leat_pool *pool, struct leat_small_file *f)
+void leat_kept_files_free(struct leat_pool *pool, struct leat_kept_file *f)
 {
     while (f) {
-        struct leat_small_file *next = f->next;
+        struct leat_kept_file *next = f->next;
 
         if (f->is_open)
             (void)leat_fd_close(&f->fd); /* was only read */

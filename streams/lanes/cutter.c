@@ -1,4 +1,4 @@
-/* cutter.c - cutting a stream into blocks for several lanes: the outlet before a split stage.
+/* cutter.c - cutting a stream into blocks for several lanes: the outlet before a parallel stage.
  *
  * The cuts depend on the bytes alone, never on timing or on the number of lanes, so neither does the
  * output.
@@ -46,10 +46,10 @@ void leat_cutter_free(struct leat_cutter *c)
     if (c->framer)
         leat_framer_done(c->framer);
     free(c->framer);
-    leat_queue_clear(&c->framed);
+    leat_slice_queue_clear(&c->framed);
     if (!c->block_sent)
         leat_block_free(c->block);
-    leat_deal_free(c->lanes.deal);
+    leat_lane_order_free(c->lanes.order);
     leat_lane_set_done(&c->lanes);
     free(c->history);
     free(c->load);
@@ -60,7 +60,7 @@ int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
 {
     if (leat_lane_set_renew(&c->lanes, p) < 0)
         return LEAT_ENOMEM;
-    leat_queue_clear(&c->framed);
+    leat_slice_queue_clear(&c->framed);
     if (!c->block_sent)
         leat_block_free(c->block);
     c->block = NULL;
@@ -68,7 +68,7 @@ int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
     if (c->framer)
         leat_framer_init(c->framer, c->lanes.pool, c->lanes.info->delimiter, p->settings.record_max);
     memset(c->load, 0, c->lanes.n * sizeof *c->load);
-    leat_deal_reset(c->lanes.deal);
+    leat_lane_order_reset(c->lanes.order);
     c->offset = 0;
     c->history_len = c->block_bytes = 0;
     return 0;
@@ -76,7 +76,7 @@ int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
 
 static int block_new(struct leat_cutter *c)
 {
-    size_t size = sizeof(struct leat_block) + c->lanes.info->type->split->result_size;
+    size_t size = sizeof(struct leat_block) + c->lanes.info->type->lanes->result_size;
     struct leat_block *b = calloc(1, size);
     int r;
 
@@ -127,7 +127,7 @@ static void history_add(struct leat_cutter *c, const uint8_t *data, size_t n)
 /* How much of the head slice belongs to the block, and does it end there? */
 static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
 {
-    const struct leat_split *split = c->lanes.info->type->split;
+    const struct leat_lanes *split = c->lanes.info->type->lanes;
     int r;
 
     if (split->cut) {
@@ -163,7 +163,7 @@ static int choose_lane(struct leat_cutter *c, bool mark)
         return LEAT_FULL;
     c->lanes.at = best;
     c->lanes.at_known = true;
-    return leat_deal_put(c->lanes.deal, (struct leat_turn_of){.lane = best, .mark = mark});
+    return leat_lane_order_put(c->lanes.order, (struct leat_lane_turn){.lane = best, .mark = mark});
 }
 
 static void block_sent_whole(struct leat_cutter *c)
@@ -177,9 +177,9 @@ static void block_sent_whole(struct leat_cutter *c)
 }
 
 /* Sends the next piece of the head slice. Returns as flush. */
-static int send_piece(struct leat_cutter *c, struct leat_queue *q, bool end)
+static int send_piece(struct leat_cutter *c, struct leat_slice_queue *q, bool end)
 {
-    struct leat_slice *s = leat_queue_head(q);
+    struct leat_slice *s = leat_slice_queue_head(q);
     struct leat_item item = {0};
     size_t take;
     int r = 0;
@@ -215,7 +215,7 @@ static int send_piece(struct leat_cutter *c, struct leat_queue *q, bool end)
     s->len -= take;
     if (s->len == 0) {
         leat_chunk_unref(s->chunk);
-        leat_queue_pop(q);
+        leat_slice_queue_pop(q);
     }
     if (c->cut_ends)
         block_sent_whole(c);
@@ -226,7 +226,7 @@ static int send_piece(struct leat_cutter *c, struct leat_queue *q, bool end)
 static int ask_mark(struct leat_cutter *c)
 {
     static const uint8_t nothing[1];
-    const struct leat_split *split = c->lanes.info->type->split;
+    const struct leat_lanes *split = c->lanes.info->type->lanes;
     size_t take = 0;
     int r = 1;
 
@@ -243,7 +243,7 @@ static int ask_mark(struct leat_cutter *c)
 
 /* Sends the flush mark at the head. Where lanes hold input back it ends the block; else it goes
  * through the lane as it is. Returns as flush. */
-static int send_mark(struct leat_cutter *c, struct leat_queue *q)
+static int send_mark(struct leat_cutter *c, struct leat_slice_queue *q)
 {
     struct leat_item item = {.flush = true};
     int r = c->cut_known ? 0 : ask_mark(c);
@@ -257,7 +257,7 @@ static int send_mark(struct leat_cutter *c, struct leat_queue *q)
     if (r != 0)
         return r;
     c->cut_known = false;
-    leat_queue_pop(q);
+    leat_slice_queue_pop(q);
     if (item.end)
         block_sent_whole(c);
     else if (!c->block)
@@ -298,7 +298,7 @@ static int flush(struct leat_segment *seg)
     struct leat_cutter *c = seg->cutter;
     const struct leat_slot *last = &seg->slots[seg->n - 1];
     bool ended = last->done && !last->failed;
-    struct leat_queue *q = c->framer ? &c->framed : &seg->ports[0].last;
+    struct leat_slice_queue *q = c->framer ? &c->framed : &seg->ports[0].last;
     int r;
 
     for (;;) {
@@ -313,7 +313,7 @@ static int flush(struct leat_segment *seg)
         }
         if (q->n == 0)
             break;
-        if (leat_slice_is_mark(leat_queue_head(q)))
+        if (leat_slice_is_mark(leat_slice_queue_head(q)))
             r = send_mark(c, q);
         else
             r = send_piece(c, q,
@@ -371,13 +371,13 @@ static void finish(struct leat_segment *seg, enum leat_edge_state state)
 {
     for (unsigned i = 0; i < seg->cutter->lanes.n; i++)
         leat_edge_finish(seg->cutter->lanes.edges[i], state);
-    leat_deal_over(seg->cutter->lanes.deal);
+    leat_lane_order_over(seg->cutter->lanes.order);
 }
 
 static void drop(struct leat_segment *seg)
 {
     struct leat_cutter *c = seg->cutter;
-    uint64_t bytes = leat_queue_clear(&seg->ports[0].last) + leat_queue_clear(&c->framed);
+    uint64_t bytes = leat_slice_queue_clear(&seg->ports[0].last) + leat_slice_queue_clear(&c->framed);
 
     if (c->framer)
         bytes += leat_framer_done(c->framer);

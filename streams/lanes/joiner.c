@@ -1,4 +1,4 @@
-/* joiner.c - the outputs of the lanes in the order of the stream: the inlet after a split stage.
+/* joiner.c - the outputs of the lanes in the order of the stream: the inlet after a parallel stage.
  *
  * An error in a lane waits for its turn: the first one in the stream is reported.
  */
@@ -19,7 +19,7 @@ struct leat_joiner *leat_joiner_new(struct leat_pipeline *p, struct leat_stage_i
     return NULL;
 }
 
-void leat_joiner_connect(struct leat_joiner *j, struct leat_pipeline *p, struct leat_queue *to)
+void leat_joiner_connect(struct leat_joiner *j, struct leat_pipeline *p, struct leat_slice_queue *to)
 {
     leat_out_init(&j->out, to, j->lanes.pool, p->settings.room);
 }
@@ -60,7 +60,7 @@ static int check_expansion(struct leat_segment *seg)
 
     if (over == 0)
         return 0;
-    leat_queue_cut(j->out.to, over);
+    leat_slice_queue_cut(j->out.to, over);
     leat_count(&j->lanes.info->joined_bytes, 0 - over);
     return joiner_failed(seg);
 }
@@ -94,7 +94,7 @@ static int called(struct leat_segment *seg, int r, bool used)
 static int call_join(struct leat_segment *seg, enum leat_join when, const void *result)
 {
     struct leat_joiner *j = seg->joiner;
-    const struct leat_split *split = j->lanes.info->type->split;
+    const struct leat_lanes *split = j->lanes.info->type->lanes;
 
     struct leat_in end = {.offset = j->used};
     int r;
@@ -124,7 +124,7 @@ static int call_merge(struct leat_segment *seg)
 
     leat_out_begin(&j->out);
     j->lanes.stage->in = &in;
-    r = j->lanes.info->type->split->merge(j->lanes.stage, &in, j->joined ? j->joined->result : NULL,
+    r = j->lanes.info->type->lanes->merge(j->lanes.stage, &in, j->joined ? j->joined->result : NULL,
                                       &j->out);
     j->lanes.stage->in = NULL;
     s->off += in.pos;
@@ -151,15 +151,15 @@ static void join_mark(struct leat_joiner *j)
     uint64_t total = j->joined_bytes + j->out.total;
 
     if (j->marked < total)
-        leat_queue_mark(j->out.to);
+        leat_slice_queue_mark(j->out.to);
     j->marked = total;
 }
 
 /* Whose turn is it? When there is none any more, any lane tells how it ended. */
 static int take_turn(struct leat_joiner *j)
 {
-    struct leat_turn_of turn = {0};
-    int r = j->lanes.at_known ? 0 : leat_deal_take(j->lanes.deal, &turn);
+    struct leat_lane_turn turn = {0};
+    int r = j->lanes.at_known ? 0 : leat_lane_order_take(j->lanes.order, &turn);
 
     if (r == LEAT_EMPTY || j->lanes.at_known)
         return r;
@@ -201,14 +201,14 @@ static int read_lane(struct leat_segment *seg)
     j->joined = item.end;
     leat_assert(!item.end || item.end->index == j->lanes.index); /* in the order of the stream */
     j->lanes.index += item.end != NULL;
-    if (j->lanes.info->type->split->merge) {
+    if (j->lanes.info->type->lanes->merge) {
         j->merging = item.slice;
         j->phase = JOIN_MERGE;
         return 0;
     }
     if (item.slice.chunk) {
         j->joined_bytes += item.slice.len;
-        leat_queue_push(j->out.to, item.slice);
+        leat_slice_queue_push(j->out.to, item.slice);
     }
     if (item.end)
         j->phase = JOIN_BLOCK;

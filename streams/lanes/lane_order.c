@@ -7,9 +7,9 @@
 #include "base/invariant.h"
 #include "stage.h"
 
-struct leat_deal *leat_deal_new(struct leat_executor *executor, struct leat_actor *joiner)
+struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor, struct leat_actor *joiner)
 {
-    struct leat_deal *d = calloc(1, sizeof *d);
+    struct leat_lane_order *d = calloc(1, sizeof *d);
 
     if (!d || pthread_mutex_init(&d->lock, NULL)) {
         free(d);
@@ -20,7 +20,7 @@ struct leat_deal *leat_deal_new(struct leat_executor *executor, struct leat_acto
     return d;
 }
 
-void leat_deal_free(struct leat_deal *d)
+void leat_lane_order_free(struct leat_lane_order *d)
 {
     if (!d)
         return;
@@ -29,21 +29,21 @@ void leat_deal_free(struct leat_deal *d)
     free(d);
 }
 
-int leat_deal_size(struct leat_deal *d, size_t room)
+int leat_lane_order_size(struct leat_lane_order *d, size_t room)
 {
     d->ring = calloc(room, sizeof *d->ring);
     d->room = d->ring ? room : 0;
     return d->ring ? 0 : LEAT_ENOMEM;
 }
 
-void leat_deal_reset(struct leat_deal *d)
+void leat_lane_order_reset(struct leat_lane_order *d)
 {
     d->head = d->n = 0;
     d->over = d->waits = false;
 }
 
 /* Under the lock. Returns whether the joiner is to be woken. */
-static bool wake_due(struct leat_deal *d)
+static bool wake_due(struct leat_lane_order *d)
 {
     bool wake = d->waits;
 
@@ -51,7 +51,7 @@ static bool wake_due(struct leat_deal *d)
     return wake;
 }
 
-int leat_deal_put(struct leat_deal *d, struct leat_turn_of turn)
+int leat_lane_order_put(struct leat_lane_order *d, struct leat_lane_turn turn)
 {
     bool wake = false;
     int r = LEAT_EINTERNAL;
@@ -69,7 +69,7 @@ int leat_deal_put(struct leat_deal *d, struct leat_turn_of turn)
     return r;
 }
 
-void leat_deal_over(struct leat_deal *d)
+void leat_lane_order_over(struct leat_lane_order *d)
 {
     bool wake;
 
@@ -81,7 +81,7 @@ void leat_deal_over(struct leat_deal *d)
         leat_actor_wake(d->executor, d->joiner);
 }
 
-int leat_deal_take(struct leat_deal *d, struct leat_turn_of *ret_turn)
+int leat_lane_order_take(struct leat_lane_order *d, struct leat_lane_turn *ret_turn)
 {
     int r = 0;
 

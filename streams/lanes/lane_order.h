@@ -7,14 +7,14 @@
 #include "edge/edge.h"
 
 /* Whose turn it is: a block's, or a flush mark's that lies between two blocks. */
-struct leat_turn_of {
+struct leat_lane_turn {
     unsigned lane;
     bool mark;
 };
 
-struct leat_deal {
+struct leat_lane_order {
     pthread_mutex_t lock;
-    struct leat_turn_of *ring; /* room for as many as the lanes and their edges hold */
+    struct leat_lane_turn *ring; /* room for as many as the lanes and their edges hold */
     size_t room, head, n;
     bool over;
     bool waits; /* the joiner does */
@@ -22,19 +22,19 @@ struct leat_deal {
     struct leat_actor *joiner;
 };
 
-struct leat_deal *leat_deal_new(struct leat_executor *executor, struct leat_actor *joiner);
-void leat_deal_free(struct leat_deal *deal); /* NULL is fine */
-/* leat_deal_size - room for so many turns. Before it is used. Returns 0 or LEAT_ENOMEM. */
-int leat_deal_size(struct leat_deal *deal, size_t room);
-void leat_deal_reset(struct leat_deal *deal); /* neither side runs */
+struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor, struct leat_actor *joiner);
+void leat_lane_order_free(struct leat_lane_order *deal); /* NULL is fine */
+/* leat_lane_order_size - room for so many turns. Before it is used. Returns 0 or LEAT_ENOMEM. */
+int leat_lane_order_size(struct leat_lane_order *deal, size_t room);
+void leat_lane_order_reset(struct leat_lane_order *deal); /* neither side runs */
 
-/* leat_deal_put - the next turn. Returns 0, or LEAT_EINTERNAL: there are more than lanes can hold.
+/* leat_lane_order_put - the next turn. Returns 0, or LEAT_EINTERNAL: there are more than lanes can hold.
  * Thread: the cutter's. */
-int leat_deal_put(struct leat_deal *deal, struct leat_turn_of turn);
-/* leat_deal_over - no turn follows. Thread: the cutter's. */
-void leat_deal_over(struct leat_deal *deal);
-/* leat_deal_take - whose turn is it? Returns 0; LEAT_EMPTY: the joiner will be woken; LEAT_END.
+int leat_lane_order_put(struct leat_lane_order *deal, struct leat_lane_turn turn);
+/* leat_lane_order_over - no turn follows. Thread: the cutter's. */
+void leat_lane_order_over(struct leat_lane_order *deal);
+/* leat_lane_order_take - whose turn is it? Returns 0; LEAT_EMPTY: the joiner will be woken; LEAT_END.
  * Thread: the joiner's. */
-int leat_deal_take(struct leat_deal *deal, struct leat_turn_of *ret_turn);
+int leat_lane_order_take(struct leat_lane_order *deal, struct leat_lane_turn *ret_turn);
 
 #endif

@@ -1,4 +1,4 @@
-/* lanes.c - what the two ends of a split stage have in common. */
+/* lanes.c - what the two ends of a parallel stage have in common. */
 
 #include "lanes.h"
 

@@ -1,4 +1,4 @@
-/* lanes.h - a split stage's two ends: the cutter, which deals blocks out to the lanes, and the joiner,
+/* lanes.h - a parallel stage's two ends: the cutter, which deals blocks out to the lanes, and the joiner,
  * which puts their outputs together in order.
  *
  * A block goes to a lane through an edge of its own, and the lane's output comes back the same way: so
@@ -21,7 +21,7 @@ struct leat_lane_set {
     unsigned n;
     unsigned at;              /* the lane of the current block */
     bool at_known;            /* it has one; else that of the last block */
-    struct leat_deal *deal;   /* one for both; the cutter's to free */
+    struct leat_lane_order *order;   /* one for both; the cutter's to free */
     struct leat_stage *stage; /* instance for cut(), or for join() and merge() */
     uint64_t index;           /* of the current block; joiner: of the next one to end */
 };
@@ -30,7 +30,7 @@ struct leat_cutter {
     struct leat_lane_set lanes;
     uint64_t *load; /* of each lane: bytes of input in its blocks so far */
     struct leat_framer *framer;
-    struct leat_queue framed;
+    struct leat_slice_queue framed;
     struct leat_block *block; /* the current one; NULL: none has begun */
     bool block_sent;          /* its begin is with the lane, which owns it now */
     size_t block_bytes;
@@ -64,7 +64,7 @@ struct leat_joiner *leat_joiner_new(struct leat_pipeline *pipeline, struct leat_
                                     unsigned n);
 /* leat_joiner_connect - its output goes to this queue. */
 void leat_joiner_connect(struct leat_joiner *joiner, struct leat_pipeline *pipeline,
-                         struct leat_queue *to);
+                         struct leat_slice_queue *to);
 /* leat_cutter_reset, leat_joiner_reset - as it was before it ran, with a new instance. Return 0 or
  * LEAT_ENOMEM. */
 int leat_cutter_reset(struct leat_cutter *cutter, struct leat_pipeline *pipeline);
@@ -81,7 +81,7 @@ void leat_lane_set_done(struct leat_lane_set *lanes);
 /* leat_lanes_merge - is what the lanes give the input of the stage's own merge? */
 static inline bool leat_lanes_merge(const struct leat_stage_info *info)
 {
-    return info->type->split && info->type->split->merge;
+    return info->type->lanes && info->type->lanes->merge;
 }
 
 #endif

@@ -12,11 +12,11 @@
 /* A chunk with less room than this is let go, where chunks are large. */
 #define FILL_MIN ((size_t)4096)
 
-void leat_queue_push(struct leat_queue *q, struct leat_slice slice)
+void leat_slice_queue_push(struct leat_slice_queue *q, struct leat_slice slice)
 {
     leat_assert(slice.chunk ? slice.off + slice.len <= slice.chunk->cap : slice.len == 0);
     if (q->n > 0) {
-        struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_QUEUE_SLICES];
+        struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_SLICE_QUEUE_MAX];
 
         if (last->chunk == slice.chunk && last->off + last->len == slice.off) {
             last->len += slice.len;
@@ -24,34 +24,34 @@ void leat_queue_push(struct leat_queue *q, struct leat_slice slice)
             return;
         }
     }
-    leat_assert(q->n < LEAT_QUEUE_SLICES);
-    q->v[(q->head + q->n) % LEAT_QUEUE_SLICES] = slice;
+    leat_assert(q->n < LEAT_SLICE_QUEUE_MAX);
+    q->v[(q->head + q->n) % LEAT_SLICE_QUEUE_MAX] = slice;
     q->n++;
 }
 
-void leat_queue_pop(struct leat_queue *q)
+void leat_slice_queue_pop(struct leat_slice_queue *q)
 {
     leat_assert(q->n > 0);
-    q->head = (q->head + 1) % LEAT_QUEUE_SLICES;
+    q->head = (q->head + 1) % LEAT_SLICE_QUEUE_MAX;
     q->n--;
 }
 
-uint64_t leat_queue_clear(struct leat_queue *q)
+uint64_t leat_slice_queue_clear(struct leat_slice_queue *q)
 {
     uint64_t bytes = 0;
 
     while (q->n > 0) {
-        bytes += leat_queue_head(q)->len;
-        leat_chunk_unref(leat_queue_head(q)->chunk);
-        leat_queue_pop(q);
+        bytes += leat_slice_queue_head(q)->len;
+        leat_chunk_unref(leat_slice_queue_head(q)->chunk);
+        leat_slice_queue_pop(q);
     }
     return bytes;
 }
 
-void leat_queue_cut(struct leat_queue *q, uint64_t n)
+void leat_slice_queue_cut(struct leat_slice_queue *q, uint64_t n)
 {
     while (q->n > 0 && n > 0) {
-        struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_QUEUE_SLICES];
+        struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_SLICE_QUEUE_MAX];
 
         if (last->len > n) {
             last->len -= (size_t)n;
@@ -63,7 +63,7 @@ void leat_queue_cut(struct leat_queue *q, uint64_t n)
     }
 }
 
-void leat_out_init(struct leat_out *out, struct leat_queue *to, struct leat_pool *pool,
+void leat_out_init(struct leat_out *out, struct leat_slice_queue *to, struct leat_pool *pool,
                    size_t room_max)
 {
     *out = (struct leat_out){.to = to, .pool = pool, .room_max = room_max};
@@ -101,7 +101,7 @@ static void flush(struct leat_out *out)
         return;
     }
     leat_assert(out->to != NULL);
-    leat_queue_push(out->to, (struct leat_slice){.chunk = leat_chunk_ref(out->fill),
+    leat_slice_queue_push(out->to, (struct leat_slice){.chunk = leat_chunk_ref(out->fill),
                                                  .off = out->from,
                                                  .len = out->at - out->from});
     out->from = out->at;
@@ -125,7 +125,7 @@ void leat_out_end(struct leat_out *out)
 void leat_out_mark(struct leat_out *out)
 {
     if (out->to && out->marked < out->total)
-        leat_queue_mark(out->to);
+        leat_slice_queue_mark(out->to);
     out->marked = out->total;
 }
 
@@ -134,7 +134,7 @@ static bool queue_has_room(const struct leat_out *out)
 {
     if (out->discards)
         return true;
-    return out->to && out->to->n + 3 <= LEAT_QUEUE_SLICES;
+    return out->to && out->to->n + 3 <= LEAT_SLICE_QUEUE_MAX;
 }
 
 static bool new_fill(struct leat_out *out)
@@ -240,7 +240,7 @@ static void push_ref(struct leat_out *out, struct leat_chunk *chunk, size_t off,
 {
     flush(out);
     if (!out->discards)
-        leat_queue_push(out->to,
+        leat_slice_queue_push(out->to,
                         (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = n});
     out->step_bytes += n;
     out->total += n;
@@ -315,20 +315,20 @@ struct leat_out *leat_port(struct leat_out *out, size_t i)
 
 /* --- an output that is kept ------------------------------------------------------------------- */
 
-void leat_hold_begin(struct leat_out *hold)
+void leat_nested_begin(struct leat_out *hold)
 {
     if (hold->from == hold->at)
         hold->from = hold->at = 0;
     leat_out_begin(hold);
 }
 
-size_t leat_hold_data(const struct leat_out *hold, const uint8_t **ret_data)
+size_t leat_nested_data(const struct leat_out *hold, const uint8_t **ret_data)
 {
     *ret_data = hold->hold + hold->from;
     return hold->at - hold->from;
 }
 
-void leat_hold_take(struct leat_out *hold, size_t n)
+void leat_nested_take(struct leat_out *hold, size_t n)
 {
     leat_assert(n <= hold->at - hold->from);
     hold->from += n;

@@ -104,7 +104,7 @@ static int name_stage(struct leat_stage *s, uint64_t number)
 /* --- between two parts: nothing of the branch runs -------------------------------------------- */
 
 /* Under the lock: several stages may run parts. */
-static int append(struct leat_retired *r, struct leat_stage *s)
+static int append(struct leat_pending_commits *r, struct leat_stage *s)
 {
     struct leat_stage **more = leat_grow(r->v, r->n, &r->room, sizeof(*more));
 
@@ -128,7 +128,7 @@ static size_t unprepared_max(void)
 /* The next one to be prepared now, or NULL. */
 static struct leat_stage *next_unprepared(struct leat_pipeline *p, size_t most)
 {
-    struct leat_retired *r = &p->retired;
+    struct leat_pending_commits *r = &p->pending;
     struct leat_stage *s = NULL;
 
     pthread_mutex_lock(&p->lock);
@@ -163,7 +163,7 @@ static int retire(struct leat_pipeline *p, struct leat_stage *s)
     if (r < 0)
         return r;
     pthread_mutex_lock(&p->lock);
-    r = append(&p->retired, s);
+    r = append(&p->pending, s);
     pthread_mutex_unlock(&p->lock);
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
 }
@@ -360,7 +360,7 @@ static int hand_over(struct leat_segment *seg)
     struct leat_port_end *port = &seg->ports[0];
     struct leat_slice *s;
 
-    while ((s = leat_queue_head(&port->last))) {
+    while ((s = leat_slice_queue_head(&port->last))) {
         struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s)};
         int r = seg->parts->gone ? 0 : leat_edge_write(port->edge, &item);
 
@@ -371,16 +371,16 @@ static int hand_over(struct leat_segment *seg)
             leat_edge_lost(port->edge, s->len);
             leat_chunk_unref(s->chunk);
         }
-        leat_queue_pop(&port->last);
+        leat_slice_queue_pop(&port->last);
     }
     return 0;
 }
 
 /* A flush mark between two parts is for neither. */
-static void drop_marks(struct leat_queue *q)
+static void drop_marks(struct leat_slice_queue *q)
 {
-    while (leat_queue_head(q) && leat_slice_is_mark(leat_queue_head(q)))
-        leat_queue_pop(q);
+    while (leat_slice_queue_head(q) && leat_slice_is_mark(leat_slice_queue_head(q)))
+        leat_slice_queue_pop(q);
 }
 
 static int turn(struct leat_segment *seg)
@@ -390,7 +390,7 @@ static int turn(struct leat_segment *seg)
 
     if (!parts->active)
         drop_marks(&seg->ports[0].last);
-    if (leat_queue_head(&seg->ports[0].last) && !parts->active) {
+    if (leat_slice_queue_head(&seg->ports[0].last) && !parts->active) {
         if (atomic_load(&parts->live) > 0)
             return (int)leat_segment_park(seg, LEAT_PARK_OUT);
         r = begin(seg);

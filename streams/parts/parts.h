@@ -29,7 +29,7 @@ struct leat_parts {
  * disk; but at most so many, as each holds a descriptor: when there are more, the older half is. By
  * then the disk has had them for a while. */
 #define LEAT_UNPREPARED_MAX 64u
-struct leat_retired {
+struct leat_pending_commits {
     struct leat_stage **v;
     size_t n, room;
     size_t prepared; /* the first ones: they are, or somebody does it now */

@@ -108,16 +108,16 @@ int leat_builder_finish(struct leat_builder *b, const struct leat_settings *sett
                           : !b->registry  ? "the builder's registry"
                                           : NULL;
     struct leat_error error = {0};
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     int r;
 
     if (missing)
         return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL", missing);
-    r = leat_plan_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
+    r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
     if (r < 0) {
         if (ret_error)
             *ret_error = error;
         return r;
     }
-    return leat_pipeline_from_plan(b->registry, plan, settings, ret_pipeline, ret_error);
+    return leat_pipeline_from_tree(b->registry, plan, settings, ret_pipeline, ret_error);
 }

@@ -40,9 +40,9 @@ static int open_sides(struct leat_pipeline *p)
             return r;
         }
     }
-    if (leat_sums_open(p->sums) < 0) {
-        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
-        return leat_sums_error(p->sums)->code;
+    if (leat_digest_list_open(p->digests) < 0) {
+        leat_outcome_report(p, NULL, leat_digest_list_error(p->digests));
+        return leat_digest_list_error(p->digests)->code;
     }
     return 0;
 }
@@ -71,7 +71,7 @@ static int read_files(struct leat_pipeline *p)
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
     for (size_t i = 0; i < p->n_infos && !leat_outcome_aborted(p); i++) {
         struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
-        int fd = -1, r = s ? leat_small_files_read(s, &fd) : 0;
+        int fd = -1, r = s ? leat_kept_files_read(s, &fd) : 0;
 
         leat_assert(s || !p->infos[i].files);
         if (r == LEAT_WAIT)
@@ -139,7 +139,7 @@ static bool is_wanted(const struct leat_stage *s)
 /* One action over all that commit, in order; stops at the first that fails. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
-                           int (*sums_fn)(struct leat_sums *))
+                           int (*sums_fn)(struct leat_digest_list *))
 {
     for (size_t i = 0; i < p->n_infos; i++) {
         struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
@@ -150,8 +150,8 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
             return r;
         }
     }
-    for (size_t i = 0; i < p->retired.n; i++) {
-        struct leat_stage *s = p->retired.v[i];
+    for (size_t i = 0; i < p->pending.n; i++) {
+        struct leat_stage *s = p->pending.v[i];
         int r = is_wanted(s) ? stage_fn(s) : 0;
 
         if (r < 0)
@@ -167,9 +167,9 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
                 return failed_commit(p, s, r);
         }
     }
-    if (sums_fn(p->sums) < 0) {
-        leat_outcome_report(p, NULL, leat_sums_error(p->sums));
-        return leat_sums_error(p->sums)->code;
+    if (sums_fn(p->digests) < 0) {
+        leat_outcome_report(p, NULL, leat_digest_list_error(p->digests));
+        return leat_digest_list_error(p->digests)->code;
     }
     return 0;
 }
@@ -177,7 +177,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
 /* A detached branch may fail until the last of its outputs is prepared. */
 static int keep_sum(struct leat_stage *s)
 {
-    leat_sums_keep(s->pipeline->sums, s);
+    leat_digest_list_keep(s->pipeline->digests, s);
     return 0;
 }
 
@@ -188,7 +188,7 @@ static int no_side(struct leat_stage *s, struct leat_side_output *side)
     return 0;
 }
 
-static int no_sums(struct leat_sums *sums)
+static int no_sums(struct leat_digest_list *sums)
 {
     (void)sums;
     return 0;
@@ -208,7 +208,7 @@ static int prepare_all(struct leat_pipeline *p)
 {
     int r = for_each_commit(p, leat_stage_prepare, prepare_side, no_sums);
 
-    return r < 0 ? r : for_each_commit(p, keep_sum, no_side, leat_sums_prepare);
+    return r < 0 ? r : for_each_commit(p, keep_sum, no_side, leat_digest_list_prepare);
 }
 
 static int commit_stage(struct leat_stage *s)
@@ -231,7 +231,7 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 
 static int commit_all(struct leat_pipeline *p)
 {
-    int r = for_each_commit(p, commit_stage, commit_side, leat_sums_commit);
+    int r = for_each_commit(p, commit_stage, commit_side, leat_digest_list_commit);
     struct leat_stage *s = NULL;
 
     if (r < 0)
@@ -251,12 +251,12 @@ static void revert_stage(struct leat_stage *s)
 /* In the opposite order of the commit: parts that were appended to one file are cut off one by one. */
 static void revert_all(struct leat_pipeline *p)
 {
-    leat_sums_revert(p->sums);
+    leat_digest_list_revert(p->digests);
     for (size_t i = p->n_segments; i-- > 0;)
         for (size_t j = p->segments[i]->n; j-- > 0;)
             revert_stage(p->segments[i]->slots[j].stage);
-    for (size_t i = p->retired.n; i-- > 0;)
-        revert_stage(p->retired.v[i]);
+    for (size_t i = p->pending.n; i-- > 0;)
+        revert_stage(p->pending.v[i]);
     for (size_t i = p->n_infos; i-- > 0;)
         leat_outfile_revert(p->infos[i].side.file);
     leat_directories_sync_again(&p->directories);
@@ -274,7 +274,7 @@ static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile
         *ret_file = f;
         return s;
     }
-    return leat_sums_late(p->sums, ret_file);
+    return leat_digest_list_late(p->digests, ret_file);
 }
 
 /* After this a cancel comes too late, unless there is something to deliver. false: one came before. */
@@ -391,11 +391,11 @@ static void phase_close(struct leat_pipeline *p)
         if (seg->joiner)
             leat_stage_close(seg->joiner->lanes.stage);
     }
-    for (size_t i = p->retired.n; i-- > 0;) /* as they are reverted */
-        leat_stage_close(p->retired.v[i]);
+    for (size_t i = p->pending.n; i-- > 0;) /* as they are reverted */
+        leat_stage_close(p->pending.v[i]);
     for (size_t i = 0; i < p->n_infos; i++)
         leat_outfile_close(p->infos[i].side.file);
-    leat_sums_close(p->sums);
+    leat_digest_list_close(p->digests);
     atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);
     uv_async_send(&p->on.async);
 }

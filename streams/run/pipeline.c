@@ -84,7 +84,7 @@ static void segment_done(struct leat_segment *segment)
 }
 
 /* Takes the plan, also on failure. */
-static int pipeline_new(const struct leat_registry *registry, struct leat_plan *plan,
+static int pipeline_new(const struct leat_registry *registry, struct leat_tree *plan,
                         const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
                         struct leat_error *ret_error)
 {
@@ -92,12 +92,12 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_plan *
     struct leat_pipeline *p = r == 0 ? calloc(1, sizeof *p) : NULL;
 
     if (!p) {
-        leat_plan_free(plan);
+        leat_tree_free(plan);
         return r < 0 ? r : leat_error_set(ret_error, LEAT_ENOMEM, "out of memory");
     }
     r = LEAT_ENOMEM;
     p->registry = registry;
-    p->plan = plan;
+    p->tree = plan;
     if (settings)
         p->settings = *settings;
     p->settings.variables = NULL;
@@ -109,8 +109,8 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_plan *
     p->waits.epoll_fd = -1;
     if (leat_directories_init(&p->directories) == 0 && pthread_mutex_init(&p->lock, NULL) == 0) {
         if (settings && settings->sums)
-            p->sums = leat_sums_new(p, settings->sums);
-        r = settings && settings->sums && !p->sums ? LEAT_ENOMEM : leat_planner_build(p, ret_error);
+            p->digests = leat_digest_list_new(p, settings->sums);
+        r = settings && settings->sums && !p->digests ? LEAT_ENOMEM : leat_compile(p, ret_error);
         if (r == 0) {
             *ret_pipeline = p;
             return 0;
@@ -160,13 +160,13 @@ int leat_pipeline_from_text(const struct leat_registry *registry, const char *te
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     int r = check_given(registry, text, "text", ret_pipeline, &error);
 
     if (r == 0)
         r = check_variables(settings, &error);
     if (r == 0)
-        r = leat_plan_parse_text(registry, text, settings ? settings->variables : NULL,
+        r = leat_tree_from_text(registry, text, settings ? settings->variables : NULL,
                                  settings ? settings->n_variables : 0, &plan, &error);
     if (r == 0)
         r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
@@ -180,14 +180,14 @@ int leat_pipeline_from_words(const struct leat_registry *registry, size_t n_word
                              struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     int r =
         check_given(registry, n_words ? (const void *)words : "", "words", ret_pipeline, &error);
 
     if (r == 0)
         r = check_words(n_words, words, &error);
     if (r == 0)
-        r = leat_plan_parse_words(registry, n_words, words, &plan, &error);
+        r = leat_tree_from_words(registry, n_words, words, &plan, &error);
     if (r == 0)
         r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
     if (r < 0 && ret_error)
@@ -195,7 +195,7 @@ int leat_pipeline_from_words(const struct leat_registry *registry, size_t n_word
     return r;
 }
 
-int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
+int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,
                             const struct leat_settings *settings,
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
@@ -229,17 +229,17 @@ void leat_pipeline_free(struct leat_pipeline *p)
         leat_edge_done(p->edges[i]);
         free(p->edges[i]);
     }
-    for (size_t i = 0; i < p->retired.n; i++)
-        leat_stage_free(p->retired.v[i]);
-    free(p->retired.v);
+    for (size_t i = 0; i < p->pending.n; i++)
+        leat_stage_free(p->pending.v[i]);
+    free(p->pending.v);
     for (size_t i = 0; i < p->n_infos; i++) {
         leat_outfile_free(p->infos[i].side.file);
         free(p->infos[i].side.data);
         free(p->infos[i].text);
-        leat_small_files_free(&p->pool, p->infos[i].files);
+        leat_kept_files_free(&p->pool, p->infos[i].files);
         free(p->infos[i].files_read);
     }
-    leat_sums_free(p->sums);
+    leat_digest_list_free(p->digests);
     leat_claims_done(&p->claims);
     leat_directories_done(&p->directories);
     leat_warnings_done(&p->warnings);
@@ -249,7 +249,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
     free(p->links);
     if (p->pool_ready)
         pool_done(&p->pool);
-    leat_plan_free(p->plan);
+    leat_tree_free(p->tree);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }

@@ -41,7 +41,7 @@ struct leat_link {
 struct leat_pipeline {
     const struct leat_registry *registry;
     struct leat_settings settings; /* defaults filled in */
-    struct leat_plan *plan;
+    struct leat_tree *tree;
     struct leat_stage_info *infos;
     size_t n_infos;
     struct leat_segment **segments;
@@ -50,7 +50,7 @@ struct leat_pipeline {
     size_t n_edges, room_edges;
     struct leat_link *links;
     size_t n_links;
-    struct leat_sums *sums; /* or NULL */
+    struct leat_digest_list *digests; /* or NULL */
     uint64_t bound;         /* bytes reserved for chunks */
     struct leat_pool pool;
     bool pool_ready;
@@ -61,7 +61,7 @@ struct leat_pipeline {
     pthread_mutex_t lock;
     struct leat_outcome outcome; /* some of it under the lock */
     /* Under the lock. */
-    struct leat_retired retired; /* sinks of the parts that have ended */
+    struct leat_pending_commits pending; /* sinks of the parts that have ended */
     struct leat_claims claims;   /* files that are outputs */
     struct leat_warnings warnings;
 
@@ -76,8 +76,8 @@ struct leat_pipeline {
     _Atomic uint64_t started_ns, ended_ns;
 };
 
-/* leat_pipeline_from_plan - takes the plan, also on failure. */
-int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_plan *plan,
+/* leat_pipeline_from_tree - takes the plan, also on failure. */
+int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,
                             const struct leat_settings *settings,
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 /* conductor.c: opens all, waits for the segments, commits or aborts, closes all. An actor, so that
@@ -85,7 +85,7 @@ int leat_pipeline_from_plan(const struct leat_registry *registry, struct leat_pl
 bool leat_conductor_run(struct leat_actor *actor);
 
 /* planner.c: plan -> segments and edges, within the memory limit. */
-int leat_planner_build(struct leat_pipeline *pipeline, struct leat_error *ret_error);
+int leat_compile(struct leat_pipeline *pipeline, struct leat_error *ret_error);
 
 /* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
  * LEAT_ENOMEM. */

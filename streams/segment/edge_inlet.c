@@ -9,7 +9,7 @@
 static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct leat_block *block)
 {
     struct leat_stage *stage = s->stage;
-    const struct leat_split *split = stage->type->split;
+    const struct leat_lanes *split = stage->type->lanes;
     struct leat_in in = {.block = block->index, .offset = block->offset, .note = block->note};
     int r = 0;
 
@@ -52,7 +52,7 @@ static int read_edge(struct leat_segment *seg)
     if (r != 0)
         return r;
     if (item.slice.chunk)
-        leat_queue_push(s->framer ? &s->raw : &s->in, item.slice);
+        leat_slice_queue_push(s->framer ? &s->raw : &s->in, item.slice);
     if (item.begin)
         r = begin_block(seg, s, item.begin);
     if (seg->block)
@@ -62,7 +62,7 @@ static int read_edge(struct leat_segment *seg)
         seg->block_end_seen = true;
         item.end->flush = item.flush;
     } else if (item.flush) {
-        leat_queue_mark(s->framer ? &s->raw : &s->in);
+        leat_slice_queue_mark(s->framer ? &s->raw : &s->in);
     }
     return r;
 }

@@ -16,7 +16,7 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
     leat_assert(!port->gone);
     leat_assert(reason != LEAT_REASON_NONE);
     port->gone = true;
-    leat_edge_lost(port->edge, leat_queue_clear(&port->last));
+    leat_edge_lost(port->edge, leat_slice_queue_clear(&port->last));
     leat_out_discard(leat_port(out, (size_t)(port - seg->ports)));
     if (reason == LEAT_REASON_FAILED && (!(flags & LEAT_DETACHES) || port == &seg->ports[0]))
         seg->out_failed = true;
@@ -32,14 +32,14 @@ static uint64_t used_of(const struct leat_segment *seg)
  * leat_edge_write. */
 static int write_head(const struct leat_segment *seg, struct leat_port_end *port)
 {
-    struct leat_slice *s = leat_queue_head(&port->last);
+    struct leat_slice *s = leat_slice_queue_head(&port->last);
     struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s), .used = used_of(seg)};
     int r;
 
     if (!port->edge->spill || s->len <= LEAT_CHUNK_MAX) {
         r = leat_edge_write(port->edge, &item);
         if (r == 0)
-            leat_queue_pop(&port->last);
+            leat_slice_queue_pop(&port->last);
         return r;
     }
     item.slice.len = LEAT_CHUNK_MAX;
@@ -56,13 +56,13 @@ static int write_head(const struct leat_segment *seg, struct leat_port_end *port
 
 static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
 {
-    struct leat_slice *s = leat_queue_head(&port->last);
+    struct leat_slice *s = leat_slice_queue_head(&port->last);
 
     port->dropped += s->len;
     atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->dropped, s->len,
                               memory_order_relaxed);
     leat_chunk_unref(s->chunk);
-    leat_queue_pop(&port->last);
+    leat_slice_queue_pop(&port->last);
 }
 
 /* Returns 0: all was taken, or nobody wants it; LEAT_FULL; or an error of the last stage. */
@@ -70,7 +70,7 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
 {
     bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
 
-    while (!port->gone && leat_queue_head(&port->last)) {
+    while (!port->gone && leat_slice_queue_head(&port->last)) {
         int r = write_head(seg, port);
 
         if (r == LEAT_FULL && drops && port != &seg->ports[0])

@@ -11,7 +11,7 @@
 
 struct input {
     struct leat_edge *edge;
-    struct leat_queue in, raw;
+    struct leat_slice_queue in, raw;
     struct leat_framer framer;
     bool framed, ended;
     uint64_t offset; /* of the head of `in` in the branch */
@@ -53,8 +53,8 @@ uint64_t leat_inputs_drop(struct leat_inputs *inputs)
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < inputs->n; i++) {
-        bytes += leat_queue_clear(&inputs->v[i].in);
-        bytes += leat_queue_clear(&inputs->v[i].raw);
+        bytes += leat_slice_queue_clear(&inputs->v[i].in);
+        bytes += leat_slice_queue_clear(&inputs->v[i].raw);
         bytes += leat_framer_done(&inputs->v[i].framer);
     }
     return bytes;
@@ -95,7 +95,7 @@ static int read_one(struct input *v)
             v->ended = true;
             r = 0;
         } else if (r == 0 && item.slice.chunk) {
-            leat_queue_push(v->framed ? &v->raw : &v->in, item.slice);
+            leat_slice_queue_push(v->framed ? &v->raw : &v->in, item.slice);
         }
     }
     if (r == 0 && v->framed)
@@ -135,7 +135,7 @@ void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in)
 
     for (size_t i = 0; i < inputs->n; i++) {
         struct input *v = &inputs->v[i];
-        struct leat_slice *head = leat_queue_head(&v->in);
+        struct leat_slice *head = leat_slice_queue_head(&v->in);
 
         inputs->shown[i] = (struct leat_in){.data = nothing, .end = at_end(v), .offset = v->offset};
         if (!head)
@@ -156,7 +156,7 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
 
     for (size_t i = 0; i < inputs->n; i++) {
         struct input *v = &inputs->v[i];
-        struct leat_slice *head = leat_queue_head(&v->in);
+        struct leat_slice *head = leat_slice_queue_head(&v->in);
         size_t n = inputs->shown[i].pos;
 
         leat_assert(n <= (head ? head->len : 0));
@@ -168,7 +168,7 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
         head->len -= n;
         if (head->len == 0) {
             leat_chunk_unref(head->chunk);
-            leat_queue_pop(&v->in);
+            leat_slice_queue_pop(&v->in);
         }
     }
     return total;

@@ -48,8 +48,8 @@ void leat_segment_free(struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
-        leat_queue_clear(&s->in);
-        leat_queue_clear(&s->raw);
+        leat_slice_queue_clear(&s->in);
+        leat_slice_queue_clear(&s->raw);
         leat_slot_out_done(s);
         free(s->out.ports);
         if (s->framer)
@@ -57,9 +57,9 @@ void leat_segment_free(struct leat_segment *seg)
         free(s->framer);
         leat_stage_free(s->stage);
     }
-    leat_queue_clear(&seg->ports[0].last);
+    leat_slice_queue_clear(&seg->ports[0].last);
     for (size_t k = 1; k < seg->n_ports; k++)
-        leat_queue_clear(&seg->ports[k].last);
+        leat_slice_queue_clear(&seg->ports[k].last);
     if (seg->inlet && seg->inlet->free)
         seg->inlet->free(seg);
     if (seg->outlet && seg->outlet->free)
@@ -139,7 +139,7 @@ static void connect_slots(struct leat_segment *seg)
         struct leat_slot *s = &seg->slots[i], *next = i + 1 < seg->n ? s + 1 : NULL;
         struct leat_out *ports = s->out.ports;
         size_t n_ports = s->out.n_ports;
-        struct leat_queue *to = NULL;
+        struct leat_slice_queue *to = NULL;
 
         if (s->framer)
             leat_framer_init(s->framer, &p->pool, s->info->delimiter, p->settings.record_max);
@@ -236,7 +236,7 @@ void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason
 
 static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
 {
-    uint64_t bytes = leat_queue_clear(&s->in) + leat_queue_clear(&s->raw);
+    uint64_t bytes = leat_slice_queue_clear(&s->in) + leat_slice_queue_clear(&s->raw);
 
     if (s->framer)
         bytes += leat_framer_done(s->framer);
@@ -430,7 +430,7 @@ void leat_segment_drop_output(struct leat_segment *seg)
     if (seg->outlet && seg->outlet->drop)
         seg->outlet->drop(seg);
     for (size_t k = 0; k < seg->n_ports; k++)
-        leat_edge_lost(seg->ports[k].edge, leat_queue_clear(&seg->ports[k].last));
+        leat_edge_lost(seg->ports[k].edge, leat_slice_queue_clear(&seg->ports[k].last));
 }
 
 /* Downstream wants no more, or has failed: nothing before it is needed. What is dropped now may have

@@ -22,8 +22,8 @@ enum leat_flow {
 struct leat_slot {
     struct leat_stage *stage;
     struct leat_stage_info *info; /* the stage's, though instances change */
-    struct leat_queue in;
-    struct leat_queue raw;      /* framed stages: not yet cut at record ends */
+    struct leat_slice_queue in;
+    struct leat_slice_queue raw;      /* framed stages: not yet cut at record ends */
     struct leat_framer *framer; /* or NULL */
     struct leat_out out;
     enum leat_flow flow; /* of the input */
@@ -36,7 +36,7 @@ struct leat_slot {
 
 /* One way out of a segment. A junction has several; every other outlet is ports[0]. */
 struct leat_port_end {
-    struct leat_queue last; /* output of the last stage, not yet taken by the outlet */
+    struct leat_slice_queue last; /* output of the last stage, not yet taken by the outlet */
     struct leat_edge *edge; /* or NULL: a cutter takes it */
     bool gone;              /* its reader wants no more */
     uint64_t dropped;       /* bytes, under LEAT_DROPS */
@@ -89,10 +89,10 @@ struct leat_outlet_ops {
 extern const struct leat_inlet_ops leat_inlet_edge;
 extern const struct leat_inlet_ops leat_inlet_concat; /* several edges, one after another */
 extern const struct leat_inlet_ops leat_inlet_ports;  /* several edges, each seen by itself */
-extern const struct leat_inlet_ops leat_inlet_joiner; /* the lanes of a split stage, in order */
+extern const struct leat_inlet_ops leat_inlet_joiner; /* the lanes of a parallel stage, in order */
 extern const struct leat_outlet_ops leat_outlet_edge; /* one, or one for each port of a junction */
 extern const struct leat_outlet_ops leat_outlet_parts;  /* a branch that runs anew for each part */
-extern const struct leat_outlet_ops leat_outlet_cutter; /* to the lanes of a split stage */
+extern const struct leat_outlet_ops leat_outlet_cutter; /* to the lanes of a parallel stage */
 
 struct leat_inputs;
 struct leat_parts;
@@ -119,7 +119,7 @@ struct leat_segment {
     enum leat_flow out_flow; /* what the outlet was told */
     bool out_gone;           /* nobody reads what it gives */
     bool out_failed;         /* downstream or the cutter failed: do not signal EOF */
-    bool is_lane;            /* of a split stage: the edges carry its blocks */
+    bool is_lane;            /* of a parallel stage: the edges carry its blocks */
     /* A lane: its number from 0, and its current block. */
     unsigned lane;
     struct leat_block *block, *ended_block;

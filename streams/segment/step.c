@@ -16,14 +16,14 @@ static bool lane_block_open(const struct leat_segment *seg)
     return !seg->is_lane || seg->block;
 }
 
-static bool mark_is_next(const struct leat_queue *q)
+static bool mark_is_next(const struct leat_slice_queue *q)
 {
     return q->n > 0 && leat_slice_is_mark(&q->v[q->head]);
 }
 
-static bool mark_is_second(const struct leat_queue *q)
+static bool mark_is_second(const struct leat_slice_queue *q)
 {
-    return q->n > 1 && leat_slice_is_mark(&q->v[(q->head + 1) % LEAT_QUEUE_SLICES]);
+    return q->n > 1 && leat_slice_is_mark(&q->v[(q->head + 1) % LEAT_SLICE_QUEUE_MAX]);
 }
 
 /* In a lane a mark has ended the block; one between two blocks is handed on there, too. */
@@ -144,7 +144,7 @@ static void step_enough(struct leat_segment *seg, size_t i)
 /* Consume n bytes from the head of the slot's input. */
 static void consume(struct leat_slot *s, size_t n)
 {
-    struct leat_slice *head = leat_queue_head(&s->in);
+    struct leat_slice *head = leat_slice_queue_head(&s->in);
 
     if (!head || leat_slice_is_mark(head) || (n == 0 && head->len > 0)) {
         leat_assert(n == 0);
@@ -156,7 +156,7 @@ static void consume(struct leat_slot *s, size_t n)
     head->len -= n;
     if (head->len == 0) {
         leat_chunk_unref(head->chunk);
-        leat_queue_pop(&s->in);
+        leat_slice_queue_pop(&s->in);
     }
 }
 
@@ -166,14 +166,14 @@ static void put_mark(struct leat_segment *seg, struct leat_slot *s)
     if (!seg->is_lane)
         leat_out_mark(&s->out);
     else if (s->out.to)
-        leat_queue_mark(s->out.to);
+        leat_slice_queue_mark(s->out.to);
     for (size_t k = 1; k < s->out.n_ports; k++)
         leat_out_mark(&s->out.ports[k]);
 }
 
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
 {
-    leat_queue_pop(&s->in);
+    leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
 }
 
@@ -184,7 +184,7 @@ static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const st
 
     leat_assert(!answers || seg->block || mark_is_next(&s->in));
     if (answers)
-        leat_queue_pop(&s->in);
+        leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
     s->out.full = false;
     for (size_t k = 1; k < s->out.n_ports; k++)
@@ -258,7 +258,7 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
 {
     static const uint8_t nothing[1];
     struct leat_slot *s = &seg->slots[i];
-    struct leat_slice *head = leat_queue_head(&s->in);
+    struct leat_slice *head = leat_slice_queue_head(&s->in);
 
     *in = (struct leat_in){.data = nothing, .end = at_end(seg, i), .offset = s->offset};
     if (head && !leat_slice_is_mark(head)) {
@@ -318,7 +318,7 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     if (over == 0)
         return r;
     if (s->out.to) {
-        leat_queue_cut(s->out.to, over);
+        leat_slice_queue_cut(s->out.to, over);
         leat_count(&s->count.bytes_out, 0 - over);
     }
     return s->stage->failure.code;

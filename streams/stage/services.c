@@ -403,7 +403,7 @@ void leat_disowned_free(struct leat_pool *pool, void *memory)
     free(h);
 }
 
-struct leat_out *leat_hold_new(struct leat_stage *s, size_t size)
+struct leat_out *leat_nested_new(struct leat_stage *s, size_t size)
 {
     struct leat_out *hold = NULL;
 
@@ -419,7 +419,7 @@ struct leat_out *leat_hold_new(struct leat_stage *s, size_t size)
     return hold;
 }
 
-void leat_hold_free(struct leat_stage *s, struct leat_out *hold)
+void leat_nested_free(struct leat_stage *s, struct leat_out *hold)
 {
     leat_free(s, hold);
 }
@@ -502,7 +502,7 @@ void leat_wait_ms(struct leat_stage *s, uint64_t ms)
 
 void leat_plan_nature(struct leat_stage *s, enum leat_nature nature)
 {
-    if (s->planning && (nature != LEAT_SPLIT || s->type->split))
+    if (s->planning && (nature != LEAT_PARALLEL || s->type->lanes))
         s->info->nature = nature;
 }
 

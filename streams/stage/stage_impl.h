@@ -12,7 +12,7 @@ struct leat_framer;
 struct leat_spill;
 struct leat_segment;
 struct leat_outfile;
-struct leat_small_file;
+struct leat_kept_file;
 struct leat_file_map;
 
 /* What an option of kind LEAT_OPT_SIDE collects, until the pipeline commits. */
@@ -47,7 +47,7 @@ struct leat_stage_info {
     bool takes_text;                         /* leat_plan_lines */
     bool input_binary;                       /* its input is compressed: not for a terminal */
     struct leat_side_output side;
-    struct leat_small_file *files;        /* of leat_read_file */
+    struct leat_kept_file *files;        /* of leat_read_file */
     bool for_sums;                        /* a digest before an output: its line is for --sums */
     const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
     int segment;
@@ -61,7 +61,7 @@ struct leat_stage_info {
     atomic_bool failed_below;       /* what it gives goes to a stage that has failed */
     atomic_bool failed_above;       /* what it takes comes from one */
     struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
-    _Atomic uint64_t joined_bytes;  /* a split stage's: what its join wrote */
+    _Atomic uint64_t joined_bytes;  /* a parallel stage's: what its join wrote */
     atomic_uint own_threads;        /* of its library */
     _Atomic uint64_t child_cpu_ns;  /* of a child process that has ended */
     _Atomic uint64_t pos, total;    /* a source's */

@@ -8,7 +8,7 @@
 
 char *leat_pipeline_text(const struct leat_pipeline *p)
 {
-    return p ? leat_plan_text(p->plan) : NULL;
+    return p ? leat_tree_text(p->tree) : NULL;
 }
 
 static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
@@ -59,7 +59,7 @@ static void explain_segment(struct leat_text *t, const struct leat_segment *seg,
     leat_text_add(t, "\n");
 }
 
-/* Segments by their numbers; the lanes of a split stage share one. */
+/* Segments by their numbers; the lanes of a parallel stage share one. */
 static void explain_segments(struct leat_text *t, const struct leat_pipeline *p)
 {
     leat_text_add(t, "segments:\n");

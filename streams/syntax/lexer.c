@@ -20,8 +20,8 @@ static int add_token(struct tokens *t, struct leat_token token, struct leat_erro
 {
     struct leat_token *more;
 
-    if (token.kind == LEAT_TOKEN_WORD && ++t->n_words > LEAT_PLAN_WORDS_MAX)
-        return leat_error_set(error, LEAT_ELIMIT, "more than %u words", LEAT_PLAN_WORDS_MAX);
+    if (token.kind == LEAT_TOKEN_WORD && ++t->n_words > LEAT_TREE_WORDS_MAX)
+        return leat_error_set(error, LEAT_ELIMIT, "more than %u words", LEAT_TREE_WORDS_MAX);
     more = leat_grow(t->v, t->n, &t->room, sizeof *more);
     if (!more)
         return leat_error_set(error, LEAT_ENOMEM, "out of memory");
@@ -58,8 +58,8 @@ static const char *unescape(const char *word)
     return n > 0 && operator_kind(word + n, strlen(word + n)) != LEAT_TOKEN_WORD ? word + 1 : word;
 }
 
-int leat_plan_parse_words(const struct leat_registry *registry, size_t n_words,
-                          const char *const *words, struct leat_plan **ret_plan,
+int leat_tree_from_words(const struct leat_registry *registry, size_t n_words,
+                          const char *const *words, struct leat_tree **ret_plan,
                           struct leat_error *ret_error)
 {
     struct tokens t = {.n = 0};
@@ -74,7 +74,7 @@ int leat_plan_parse_words(const struct leat_registry *registry, size_t n_words,
         r = add_token(&t, token, ret_error);
     }
     if (r == 0)
-        r = leat_plan_from_tokens(registry, t.v, t.n, ret_plan, ret_error);
+        r = leat_tree_from_tokens(registry, t.v, t.n, ret_plan, ret_error);
     free(t.v);
     return r;
 }
@@ -119,9 +119,9 @@ static int put(struct lexer *x, const char *data, size_t n)
         char *more;
 
         /* Text is limited, but what variables make of it is not yet. */
-        if (x->n + n > 2 * LEAT_PLAN_TEXT_MAX) {
+        if (x->n + n > 2 * LEAT_TREE_TEXT_MAX) {
             leat_error_set(x->error, LEAT_ELIMIT, "variables make it longer than %zu bytes",
-                           2 * LEAT_PLAN_TEXT_MAX);
+                           2 * LEAT_TREE_TEXT_MAX);
             return fail_text(x, x->at, LEAT_ELIMIT);
         }
         more = realloc(x->words, room);
@@ -406,20 +406,20 @@ static int tokenize(struct lexer *x)
     return 0;
 }
 
-int leat_plan_parse_text(const struct leat_registry *registry, const char *text,
+int leat_tree_from_text(const struct leat_registry *registry, const char *text,
                          const struct leat_variable *variables, size_t n_variables,
-                         struct leat_plan **ret_plan, struct leat_error *ret_error)
+                         struct leat_tree **ret_plan, struct leat_error *ret_error)
 {
     struct lexer x = {
         .text = text, .variables = variables, .n_variables = n_variables, .error = ret_error};
     int r;
 
-    if (strnlen(text, LEAT_PLAN_TEXT_MAX + 1) > LEAT_PLAN_TEXT_MAX)
+    if (strnlen(text, LEAT_TREE_TEXT_MAX + 1) > LEAT_TREE_TEXT_MAX)
         return leat_error_set(ret_error, LEAT_ELIMIT, "the text is longer than %zu bytes",
-                              LEAT_PLAN_TEXT_MAX);
+                              LEAT_TREE_TEXT_MAX);
     r = tokenize(&x);
     if (r == 0)
-        r = leat_plan_from_tokens(registry, x.tokens.v, x.tokens.n, ret_plan, ret_error);
+        r = leat_tree_from_tokens(registry, x.tokens.v, x.tokens.n, ret_plan, ret_error);
     free(x.tokens.v);
     free(x.words);
     return r;

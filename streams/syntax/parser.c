@@ -301,9 +301,9 @@ static int take_branch(struct build *b, struct leat_node *node, size_t i)
     const struct leat_token *open = &b->tokens[b->at++];
     int r = 0;
 
-    if (b->depth == LEAT_PLAN_DEPTH_MAX) {
+    if (b->depth == LEAT_TREE_DEPTH_MAX) {
         leat_error_set(b->error, LEAT_ELIMIT, "more than %u brackets inside each other",
-                       LEAT_PLAN_DEPTH_MAX);
+                       LEAT_TREE_DEPTH_MAX);
         return fail_token(b, open, LEAT_ELIMIT);
     }
     b->depth++;
@@ -426,8 +426,8 @@ static int build_stage(struct build *b, struct leat_node *node, struct place pla
         return fail_empty(b);
     name = &b->tokens[b->at++];
     words = &b->tokens[b->at];
-    if ((unsigned)b->stages == LEAT_PLAN_STAGES_MAX) {
-        leat_error_set(b->error, LEAT_ELIMIT, "more than %u stages", LEAT_PLAN_STAGES_MAX);
+    if ((unsigned)b->stages == LEAT_TREE_STAGES_MAX) {
+        leat_error_set(b->error, LEAT_ELIMIT, "more than %u stages", LEAT_TREE_STAGES_MAX);
         return fail_token(b, name, LEAT_ELIMIT);
     }
     node->number = ++b->stages;
@@ -479,11 +479,11 @@ static int build_chain(struct build *b, struct leat_chain *chain, const struct l
     return 0;
 }
 
-int leat_plan_from_tokens(const struct leat_registry *registry, const struct leat_token *tokens,
-                          size_t n, struct leat_plan **ret_plan, struct leat_error *ret_error)
+int leat_tree_from_tokens(const struct leat_registry *registry, const struct leat_token *tokens,
+                          size_t n, struct leat_tree **ret_plan, struct leat_error *ret_error)
 {
     struct build b = {.registry = registry, .tokens = tokens, .n = n, .error = ret_error};
-    struct leat_plan *plan = calloc(1, sizeof *plan);
+    struct leat_tree *plan = calloc(1, sizeof *plan);
     int r;
 
     if (ret_error)
@@ -495,7 +495,7 @@ int leat_plan_from_tokens(const struct leat_registry *registry, const struct lea
     else
         r = build_chain(&b, &plan->root, NULL);
     if (r < 0) {
-        leat_plan_free(plan);
+        leat_tree_free(plan);
         return r;
     }
     *ret_plan = plan;

@@ -82,7 +82,7 @@ char *leat_arena_strdup(struct leat_arena *arena, const char *text)
     return copy;
 }
 
-void leat_plan_free(struct leat_plan *plan)
+void leat_tree_free(struct leat_tree *plan)
 {
     if (!plan)
         return;
@@ -181,7 +181,7 @@ static void append_branch_options(struct leat_text *t, const struct leat_strings
     }
 }
 
-/* Depth is limited by LEAT_PLAN_DEPTH_MAX. */
+/* Depth is limited by LEAT_TREE_DEPTH_MAX. */
 static void append_chain(struct leat_text *t, const struct leat_chain *chain)
 {
     bool first = true;
@@ -205,7 +205,7 @@ static void append_chain(struct leat_text *t, const struct leat_chain *chain)
     }
 }
 
-char *leat_plan_text(const struct leat_plan *plan)
+char *leat_tree_text(const struct leat_tree *plan)
 {
     struct leat_text t = {.n = 0};
 

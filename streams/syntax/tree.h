@@ -9,10 +9,10 @@
 #include "stage.h"
 
 /* Limits of the grammar. */
-#define LEAT_PLAN_STAGES_MAX 1024u
-#define LEAT_PLAN_DEPTH_MAX 32u /* of nested brackets */
-#define LEAT_PLAN_TEXT_MAX ((size_t)1 << 20)
-#define LEAT_PLAN_WORDS_MAX 65536u
+#define LEAT_TREE_STAGES_MAX 1024u
+#define LEAT_TREE_DEPTH_MAX 32u /* of nested brackets */
+#define LEAT_TREE_TEXT_MAX ((size_t)1 << 20)
+#define LEAT_TREE_WORDS_MAX 65536u
 
 struct leat_chain;
 
@@ -41,7 +41,7 @@ struct leat_chain {
     size_t n;
 };
 
-struct leat_plan {
+struct leat_tree {
     struct leat_chain root;
     struct leat_arena *arena; /* owns everything below root */
 };
@@ -61,7 +61,7 @@ struct leat_token {
     uint64_t where;   /* otherwise the number of the word from 1, 0: neither */
 };
 
-/* leat_plan_from_tokens - the plan of a token list; the builder's way in.
+/* leat_tree_from_tokens - the plan of a token list; the builder's way in.
  *
  *   tokens     n of them; borrowed until return, words are copied
  *   ret_error  may be NULL; filled in on failure: stage, offset (of the text; for words the number
@@ -73,28 +73,28 @@ struct leat_token {
  * is implied. The stages' own `plan` callbacks are not called here. Returns 0; LEAT_EUSAGE,
  * LEAT_EUNSUPPORTED (the stage's library is missing: names the package), LEAT_ELIMIT,
  * LEAT_ENOMEM. */
-int leat_plan_from_tokens(const struct leat_registry *registry, const struct leat_token *tokens,
-                          size_t n, struct leat_plan **ret_plan, struct leat_error *ret_error);
+int leat_tree_from_tokens(const struct leat_registry *registry, const struct leat_token *tokens,
+                          size_t n, struct leat_tree **ret_plan, struct leat_error *ret_error);
 
-/* leat_plan_parse_text, _parse_words - from either form to a plan; see leat-syntax(5).
+/* leat_tree_from_text, _parse_words - from either form to a plan; see leat-syntax(5).
  *
  *   variables   for ${name}, in text only; may be NULL if n is 0
  *   ret_error   as above
  *
- * Return as leat_plan_from_tokens. */
-int leat_plan_parse_text(const struct leat_registry *registry, const char *text,
+ * Return as leat_tree_from_tokens. */
+int leat_tree_from_text(const struct leat_registry *registry, const char *text,
                          const struct leat_variable *variables, size_t n_variables,
-                         struct leat_plan **ret_plan, struct leat_error *ret_error);
-int leat_plan_parse_words(const struct leat_registry *registry, size_t n_words,
-                          const char *const *words, struct leat_plan **ret_plan,
+                         struct leat_tree **ret_plan, struct leat_error *ret_error);
+int leat_tree_from_words(const struct leat_registry *registry, size_t n_words,
+                          const char *const *words, struct leat_tree **ret_plan,
                           struct leat_error *ret_error);
-/* leat_plan_free - NULL is fine. */
-void leat_plan_free(struct leat_plan *plan);
+/* leat_tree_free - NULL is fine. */
+void leat_tree_free(struct leat_tree *plan);
 
-/* leat_plan_text - canonical text: single spaces, ` | ` between stages, words quoted only if they
+/* leat_tree_text - canonical text: single spaces, ` | ` between stages, words quoted only if they
  * must be; what is implied is left out. Parsing it gives the same plan. free() it; NULL: out of
  * memory. */
-char *leat_plan_text(const struct leat_plan *plan);
+char *leat_tree_text(const struct leat_tree *plan);
 /* leat_node_text - the same for one stage, without its branches. */
 char *leat_node_text(const struct leat_node *node);
 

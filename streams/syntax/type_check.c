@@ -185,9 +185,9 @@ static bool check_calls(const struct check *c, const struct leat_stage_type *typ
         return refuse(c, "%d is not a framing", (int)type->framing);
     if (type->flags & ~(unsigned)FLAGS)
         return refuse(c, "0x%x are no flags", type->flags & ~(unsigned)FLAGS);
-    if (type->nature == LEAT_SPLIT && (!type->split || type->kind != LEAT_TRANSFORM))
-        return refuse(c, "a split stage is a transform and has split");
-    if (type->nature == LEAT_SPLIT && type->split->merge && !type->split->join)
+    if (type->nature == LEAT_PARALLEL && (!type->lanes || type->kind != LEAT_TRANSFORM))
+        return refuse(c, "a parallel stage is a transform and has split");
+    if (type->nature == LEAT_PARALLEL && type->lanes->merge && !type->lanes->join)
         return refuse(c, "merge needs join");
     if (type->nature == LEAT_BLOCKING)
         return (type->run && type->kind == LEAT_TRANSFORM) ||

@@ -144,36 +144,36 @@ static void check_error(const struct leat_error *error, int code, size_t size)
         CHECK((unsigned char)*p >= 0x20 && *p != 0x7f);
 }
 
-static void check_plan(struct leat_plan *plan)
+static void check_plan(struct leat_tree *plan)
 {
-    struct leat_plan *again = NULL;
+    struct leat_tree *again = NULL;
     struct leat_error error;
-    char *text = leat_plan_text(plan), *second;
+    char *text = leat_tree_text(plan), *second;
     int r;
 
     CHECK(text);
-    r = leat_plan_parse_text(NULL, text, NULL, 0, &again, &error);
-    if (r == LEAT_ELIMIT && strlen(text) > LEAT_PLAN_TEXT_MAX) {
+    r = leat_tree_from_text(NULL, text, NULL, 0, &again, &error);
+    if (r == LEAT_ELIMIT && strlen(text) > LEAT_TREE_TEXT_MAX) {
         free(text);
-        leat_plan_free(plan);
+        leat_tree_free(plan);
         return;
     }
     CHECK(r == 0);
     check_same(&plan->root, &again->root);
-    second = leat_plan_text(again);
+    second = leat_tree_text(again);
     CHECK(second && strcmp(text, second) == 0);
     free(text);
     free(second);
-    leat_plan_free(again);
-    leat_plan_free(plan);
+    leat_tree_free(again);
+    leat_tree_free(plan);
 }
 
 static void as_text(const char *text, size_t size)
 {
     const struct leat_variable variables[] = {{"v", "${v} | x"}, {"w", text}};
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     struct leat_error error;
-    int r = leat_plan_parse_text(NULL, text, variables, 2, &plan, &error);
+    int r = leat_tree_from_text(NULL, text, variables, 2, &plan, &error);
 
     if (r < 0)
         check_error(&error, r, size);
@@ -185,14 +185,14 @@ static void as_text(const char *text, size_t size)
 static void as_words(const char *data, size_t size)
 {
     const char *words[WORDS_MAX];
-    struct leat_plan *plan = NULL;
+    struct leat_tree *plan = NULL;
     struct leat_error error;
     size_t n = 0;
     int r;
 
     for (size_t at = 0; at <= size && n < WORDS_MAX; at += strlen(data + at) + 1)
         words[n++] = data + at;
-    r = leat_plan_parse_words(NULL, n, words, &plan, &error);
+    r = leat_tree_from_words(NULL, n, words, &plan, &error);
     if (r < 0)
         check_error(&error, r, size);
     else

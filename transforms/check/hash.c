@@ -139,7 +139,7 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
     r = leat_read_file(s, p->check, &text, &n);
     if (r < 0)
         return r;
-    return leat_sums_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted,
+    return leat_digest_list_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted,
                           &h->of_stem);
 }
 

@@ -45,7 +45,7 @@ int leat_hash_open(struct leat_stage *stage, const struct leat_hash_algorithm *a
 int leat_hash_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out,
                    const struct leat_hash_algorithm *a);
 void leat_hash_close(struct leat_stage *stage, const struct leat_hash_algorithm *a);
-/* leat_sums_find - hash_sums.c: in a list of checksums, the digest of a file.
+/* leat_digest_list_find - hash_sums.c: in a list of checksums, the digest of a file.
  *
  *   text   the list, in the form of sha256sum, in that of its --tag, or a digest alone; n bytes
  *   path   where it is from, for messages
@@ -54,7 +54,7 @@ void leat_hash_close(struct leat_stage *stage, const struct leat_hash_algorithm 
  *   ret_of_stem  no line has the name, but this one has it without its last suffix
  *
  * Returns 0, or fails the stage: there is no such line, or lines contradict each other. */
-int leat_sums_find(struct leat_stage *stage, const struct leat_hash_algorithm *a, const char *text,
+int leat_digest_list_find(struct leat_stage *stage, const struct leat_hash_algorithm *a, const char *text,
                    size_t n, const char *path, const char *name, char *ret, bool *ret_of_stem);
 /* Advice where a list has a name without the suffix of the file. */
 #define LEAT_HASH_OF_STEM                                                                          \

@@ -237,7 +237,7 @@ static const struct leat_option options[] = {
     {0},
 };
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .cut = cut,
     .begin = begin,
     .join = join,
@@ -256,12 +256,12 @@ const struct leat_stage_type leat_stage_bzip2 = {
                 "zero -n 1M : bzip2 --fast : count -c",
     .suffixes = ".bz2 .tbz2 .tbz",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct bzip2_params),
     .state_size = sizeof(struct bzip2),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = bzip2_plan,
     .open = bzip2_open,
     .step = bzip2_step,

@@ -68,7 +68,7 @@ static int begin(struct leat_stage *stage, struct layer *l, size_t at)
     if (!l->state)
         return LEAT_ENOMEM;
     if (p->depth > 0) {
-        l->hold = leat_hold_new(stage, HOLD_BYTES);
+        l->hold = leat_nested_new(stage, HOLD_BYTES);
         if (!l->hold)
             return LEAT_ENOMEM;
     }
@@ -108,9 +108,9 @@ static int hand_on(struct leat_stage *stage, struct decode *d, size_t at, struct
     struct leat_in in = {.end = l->ended, .offset = l->given};
     int r;
 
-    in.len = leat_hold_data(l->hold, &in.data);
+    in.len = leat_nested_data(l->hold, &in.data);
     r = layer_step(stage, d, at + 1, &in, out);
-    leat_hold_take(l->hold, in.pos);
+    leat_nested_take(l->hold, in.pos);
     l->given += in.pos;
     return r;
 }
@@ -125,20 +125,20 @@ static int run_with_inner(struct leat_stage *stage, struct decode *d, size_t at,
         const uint8_t *data;
         int r;
 
-        if (l->ended || leat_hold_data(l->hold, &data) > 0) {
+        if (l->ended || leat_nested_data(l->hold, &data) > 0) {
             r = hand_on(stage, d, at, out);
-            if (r < 0 || l->ended || (r == LEAT_MORE && leat_hold_data(l->hold, &data) > 0))
+            if (r < 0 || l->ended || (r == LEAT_MORE && leat_nested_data(l->hold, &data) > 0))
                 return r;
             if (r == LEAT_END && l->error == 0)
                 return r;
         }
         if (l->error < 0)
             return l->error;
-        leat_hold_begin(l->hold);
+        leat_nested_begin(l->hold);
         r = run(stage, l, at, in, l->hold);
         l->error = r < 0 ? r : 0;
         l->ended = r == LEAT_END;
-        if (r == LEAT_MORE && leat_hold_data(l->hold, &data) == 0)
+        if (r == LEAT_MORE && leat_nested_data(l->hold, &data) == 0)
             return LEAT_MORE;
     }
 }
@@ -150,7 +150,7 @@ static bool inner_is_plain(const struct decode *d, size_t at)
     const uint8_t *data;
 
     return inner->known && !inner->decoder && inner->first.pos == inner->first.have && !l->ended &&
-           l->error == 0 && leat_hold_data(l->hold, &data) == 0;
+           l->error == 0 && leat_nested_data(l->hold, &data) == 0;
 }
 
 static int layer_step(struct leat_stage *stage, struct decode *d, size_t at, struct leat_in *in,
@@ -192,7 +192,7 @@ static void close_layers(struct leat_stage *stage, struct decode *d)
             l->decoder->close(stage, l->state);
             leat_free(stage, l->state);
         }
-        leat_hold_free(stage, l->hold);
+        leat_nested_free(stage, l->hold);
         *l = (struct layer){.known = false};
     }
 }
@@ -289,11 +289,11 @@ const struct leat_stage_type leat_stage_decode = {
                 "read big.log : decode : count -l\n"
                 "read big.log.gz : zstd : decode --all : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT, /* LEAT_HEAVY for one thread, with little memory, and with --all */
+    .nature = LEAT_PARALLEL, /* LEAT_HEAVY for one thread, with little memory, and with --all */
     .params_size = sizeof(struct leat_decode_params),
     .state_size = sizeof(union state),
     .options = options,
-    .split = &leat_decode_split,
+    .lanes = &leat_decode_split,
     .recognise = leat_format_of,
     .plan = decode_plan,
     .step = decode_step,

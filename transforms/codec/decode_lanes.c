@@ -443,7 +443,7 @@ static int join(struct leat_stage *stage, enum leat_join when, const void *resul
     return d->lanes->join(stage, d->state, when, result, out);
 }
 
-const struct leat_split leat_decode_split = {
+const struct leat_lanes leat_decode_split = {
     .result_size = LEAT_DECODER_RESULT_MAX,
     .cut = cut,
     .begin = begin,

@@ -44,7 +44,7 @@ int leat_decode_lane_step(struct leat_stage *stage, struct leat_decode_lane *lan
                           struct leat_in *in, struct leat_out *out);
 void leat_decode_lane_close(struct leat_stage *stage, struct leat_decode_lane *lane);
 /* Its functions find a struct leat_decode_lane at the beginning of the stage's state. */
-extern const struct leat_split leat_decode_split;
+extern const struct leat_lanes leat_decode_split;
 
 /* leat_decode_unknown - a file that begins `at` is of no known format. Fails the stage if that is an error, or returns 0. */
 int leat_decode_unknown(struct leat_stage *stage, uint64_t at);

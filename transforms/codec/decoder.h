@@ -4,7 +4,7 @@
 
 #include "stage.h"
 
-/* A format that is decoded in lanes: the functions of struct leat_split, with a state in place of the
+/* A format that is decoded in lanes: the functions of struct leat_lanes, with a state in place of the
  * stage's. Each lane has a state, and so have the cutter and the join, whose states are not opened. */
 struct leat_decoder_lanes {
     size_t state_size;

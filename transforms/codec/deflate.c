@@ -49,7 +49,7 @@ static int deflate_join(struct leat_stage *stage, enum leat_join when, const voi
     return leat_pieces_join(stage, &wrapper, when, result, out);
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .result_size = sizeof(struct leat_pieces_result),
     .join = deflate_join,
 };
@@ -62,12 +62,12 @@ const struct leat_stage_type leat_stage_deflate = {
     .examples = "read big.log : deflate -9 : inflate : count -l",
     .suffixes = ".deflate",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct leat_pieces_params),
     .state_size = sizeof(struct leat_pieces),
     .options = leat_pieces_options,
-    .split = &split,
+    .lanes = &split,
     .plan = leat_pieces_plan,
     .open = leat_pieces_open,
     .step = deflate_step,

@@ -318,7 +318,7 @@ static void stage_close(struct leat_stage *stage)
     gunzip_close(stage, leat_state(stage));
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .result_size = sizeof(struct gunzip_result),
     .cut = stage_cut,
     .begin = stage_begin,
@@ -336,11 +336,11 @@ const struct leat_stage_type leat_stage_gunzip = {
               "an error, too.\n\n" LEAT_INFLATE_MANUAL,
     .examples = "read big.log.gz : gunzip : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .params_size = sizeof(struct leat_inflate_params),
     .state_size = sizeof(struct gunzip),
     .options = leat_inflate_options,
-    .split = &split,
+    .lanes = &split,
     .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,

@@ -113,7 +113,7 @@ static void gzip_close(struct leat_stage *stage)
     leat_bgzf_close(stage, blocks_of(stage));
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .result_size = sizeof(struct leat_pieces_result),
     .join = gzip_join,
 };
@@ -133,12 +133,12 @@ const struct leat_stage_type leat_stage_gzip = {
                 "zero -n 1M : gzip --fast : count -c",
     .suffixes = ".gz .tgz .bgz",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct gzip_params),
     .state_size = sizeof(struct gzip),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = gzip_plan,
     .open = gzip_open,
     .step = gzip_step,

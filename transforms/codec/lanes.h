@@ -4,7 +4,7 @@
 
 #include "decoder.h"
 
-/* cut, begin and join of a split stage whose state is that of the lanes. */
+/* cut, begin and join of a parallel stage whose state is that of the lanes. */
 #define LEAT_LANES_CALLBACKS(lanes)                                                                \
     static int stage_cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,      \
                          size_t *ret_take)                                                         \
@@ -27,7 +27,7 @@
     }
 
 /* A stage that is one decoder: in lanes if there are several threads and memory for them, else
- * serial. Its state has room for either; on plan it is LEAT_SPLIT.
+ * serial. Its state has room for either; on plan it is LEAT_PARALLEL.
  *
  * leat_lanes_used - in lanes?
  * leat_lanes_plan - `block`: bytes that a lane makes of a block, about. */
@@ -38,7 +38,7 @@ int leat_lanes_step(struct leat_stage *stage, const struct leat_decoder *decoder
                     struct leat_in *in, struct leat_out *out);
 void leat_lanes_close(struct leat_stage *stage, const struct leat_decoder *decoder);
 
-/* The callbacks of such a stage, and its struct leat_split, whose lanes have a merge. */
+/* The callbacks of such a stage, and its struct leat_lanes, whose lanes have a merge. */
 #define LEAT_LANES_STAGE(decoder, decoder_lanes, block, result_bytes)                              \
     LEAT_LANES_CALLBACKS(decoder_lanes)                                                            \
     static int stage_plan(struct leat_stage *stage)                                                \
@@ -62,7 +62,7 @@ void leat_lanes_close(struct leat_stage *stage, const struct leat_decoder *decod
     {                                                                                              \
         return (decoder_lanes).merge(stage, leat_state(stage), in, result, out);                   \
     }                                                                                              \
-    static const struct leat_split split = {                                                       \
+    static const struct leat_lanes split = {                                                       \
         .result_size = result_bytes,                                                               \
         .cut = stage_cut,                                                                          \
         .begin = stage_begin,                                                                      \

@@ -227,7 +227,7 @@ static int join(struct leat_stage *stage, enum leat_join when, const void *resul
     return l->made_pos < l->made_len ? LEAT_MORE : LEAT_END;
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .join = join,
 };
 
@@ -246,12 +246,12 @@ const struct leat_stage_type leat_stage_lz4 = {
                 "zero -n 1M : lz4 -9 -B4 : count -c",
     .suffixes = ".lz4 .tlz4",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct lz4_params),
     .state_size = sizeof(struct lz4),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = lz4_plan,
     .open = lz4_open,
     .step = lz4_step,

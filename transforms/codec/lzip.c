@@ -189,7 +189,7 @@ static int join(struct leat_stage *stage, enum leat_join when, const void *resul
     return l->empty_pos < sizeof empty ? LEAT_MORE : LEAT_END;
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .begin = begin,
     .join = join,
 };
@@ -210,12 +210,12 @@ const struct leat_stage_type leat_stage_lzip = {
                 "zero -n 1M : lzip --fast : count -c",
     .suffixes = ".lz",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct leat_lzma_params),
     .state_size = sizeof(struct lzip),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = lzip_plan,
     .open = lzip_open,
     .step = lzip_step,

@@ -1,4 +1,4 @@
-/* pieces.h - gzip, zlib and deflate as split stages: one engine, three wrappers.
+/* pieces.h - gzip, zlib and deflate as parallel stages: one engine, three wrappers.
  *
  * The input is cut into pieces of a fixed size. Each lane compresses its pieces into whole runs of
  * deflate blocks; the join writes the wrapper's header, adds up the checksums, closes the deflate

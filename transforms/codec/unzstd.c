@@ -385,7 +385,7 @@ static void stage_close(struct leat_stage *stage)
     unzstd_close(stage, leat_state(stage));
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .cut = stage_cut,
     .begin = stage_begin,
     .join = stage_join,
@@ -407,12 +407,12 @@ const struct leat_stage_type leat_stage_unzstd = {
     .examples = "read big.log : zstd : unzstd : count -l\n"
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT, /* LEAT_HEAVY for one thread, or with little memory */
+    .nature = LEAT_PARALLEL, /* LEAT_HEAVY for one thread, or with little memory */
     .frame_holds = leat_zstd_frame_holds,
     .params_size = sizeof(struct unzstd_params),
     .state_size = sizeof(struct unzstd),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,

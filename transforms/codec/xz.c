@@ -333,7 +333,7 @@ static int join(struct leat_stage *stage, enum leat_join when, const void *resul
     }
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .result_size = sizeof(struct xz_result),
     .begin = begin,
     .join = join,
@@ -356,12 +356,12 @@ const struct leat_stage_type leat_stage_xz = {
                 "zero -n 1M : xz --fast --check=crc32 : count -c",
     .suffixes = ".xz .txz",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct xz_params),
     .state_size = sizeof(struct xz),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = xz_plan,
     .open = xz_open,
     .step = xz_step,

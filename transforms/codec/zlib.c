@@ -50,7 +50,7 @@ static int zlib_join(struct leat_stage *stage, enum leat_join when, const void *
     return leat_pieces_join(stage, &wrapper, when, result, out);
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .result_size = sizeof(struct leat_pieces_result),
     .join = zlib_join,
 };
@@ -62,12 +62,12 @@ const struct leat_stage_type leat_stage_zlib = {
     .examples = "read big.log : zlib -9 : unzlib : count -l",
     .suffixes = ".zz .zlib",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct leat_pieces_params),
     .state_size = sizeof(struct leat_pieces),
     .options = leat_pieces_options,
-    .split = &split,
+    .lanes = &split,
     .plan = leat_pieces_plan,
     .open = leat_pieces_open,
     .step = zlib_step,

@@ -106,7 +106,7 @@ static int zstd_plan(struct leat_stage *stage)
         return leat_fail(stage, LEAT_EUSAGE, "--long=%d: this machine has at most %d",
                          (int)params->long_log, window.upperBound);
     if (params->seekable > 0) {
-        leat_plan_nature(stage, LEAT_SPLIT);
+        leat_plan_nature(stage, LEAT_PARALLEL);
         leat_plan_block(stage, (size_t)params->seekable, 0);
     }
     return leat_zstd_dictionary_plan(stage, params->dict);
@@ -331,7 +331,7 @@ static int zstd_join(struct leat_stage *stage, enum leat_join when, const void *
     return leat_zstd_seekable_join(stage, &z->seekable, when, result, out);
 }
 
-static const struct leat_split split = {
+static const struct leat_lanes split = {
     .result_size = sizeof(struct leat_zstd_seekable_result),
     .join = zstd_join,
 };
@@ -361,12 +361,12 @@ const struct leat_stage_type leat_stage_zstd = {
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .suffixes = ".zst .zstd .tzst",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_HEAVY, /* LEAT_SPLIT with --seekable */
+    .nature = LEAT_HEAVY, /* LEAT_PARALLEL with --seekable */
     .flags = LEAT_NO_STDOUT_TTY | LEAT_FLUSHES,
     .params_size = sizeof(struct zstd_params),
     .state_size = sizeof(struct zstd_state),
     .options = options,
-    .split = &split,
+    .lanes = &split,
     .plan = zstd_plan,
     .open = zstd_open,
     .step = zstd_step,

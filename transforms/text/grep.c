@@ -511,7 +511,7 @@ static int grep_join(struct leat_stage *s, enum leat_join when, const void *resu
     return flush_text(g, out) ? LEAT_END : LEAT_MORE;
 }
 
-static const struct leat_split grep_split = {
+static const struct leat_lanes grep_split = {
     .result_size = sizeof(uint64_t),
     .begin = grep_begin,
     .join = grep_join,
@@ -582,12 +582,12 @@ const struct leat_stage_type leat_stage_grep = {
                 "grep -E -o '[0-9]+ms' : head -n 5\n"
                 "read big.log.gz : gunzip : grep -c -F ERROR",
     .kind = LEAT_TRANSFORM,
-    .nature = LEAT_SPLIT,
+    .nature = LEAT_PARALLEL,
     .framing = LEAT_LINES,
     .params_size = sizeof(struct grep_params),
     .state_size = sizeof(struct grep),
     .options = grep_options,
-    .split = &grep_split,
+    .lanes = &grep_split,
     .plan = grep_plan,
     .open = grep_open,
     .step = grep_step,

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "hold.h"
+#include "look_behind.h"
 #include "scan.h"
 #include "stage.h"
 
@@ -22,7 +22,7 @@ struct head {
     uint64_t count; /* first ones: still to come; all but: to hold back */
     size_t to_pass; /* first ones: bytes from the cursor on that belong to them */
 
-    struct leat_hold hold;
+    struct leat_look_behind hold;
     uint64_t held_lines;       /* line ends in hold */
     size_t from_hold, from_in; /* bytes to give out, of what is held and then of the input */
 };
@@ -83,7 +83,7 @@ static int step_first(struct head *h, struct leat_in *in, struct leat_out *out)
 
 static void decide_bytes(struct head *h, size_t left)
 {
-    size_t held = leat_hold_len(&h->hold), surplus;
+    size_t held = leat_look_behind_len(&h->hold), surplus;
 
     if (h->count >= held + left)
         return;
@@ -103,9 +103,9 @@ static void decide_lines(struct head *h, const uint8_t *data, size_t left)
     surplus = lines - h->count;
     if (h->held_lines > 0)
         h->from_hold =
-            leat_scan_skip(leat_hold_bytes(&h->hold), leat_hold_len(&h->hold), h->end, &surplus);
+            leat_scan_skip(leat_look_behind_bytes(&h->hold), leat_look_behind_len(&h->hold), h->end, &surplus);
     else
-        h->from_hold = leat_hold_len(&h->hold);
+        h->from_hold = leat_look_behind_len(&h->hold);
     if (surplus > 0)
         h->from_in = leat_scan_skip(data, left, h->end, &surplus);
 }
@@ -114,12 +114,12 @@ static void decide_lines(struct head *h, const uint8_t *data, size_t left)
 static bool give_out(struct head *h, struct leat_in *in, struct leat_out *out)
 {
     if (h->from_hold > 0) {
-        const uint8_t *held = leat_hold_bytes(&h->hold);
+        const uint8_t *held = leat_look_behind_bytes(&h->hold);
         size_t n = leat_write(out, held, h->from_hold);
 
         if (!h->is_bytes)
             h->held_lines -= leat_scan_count(held, n, h->end);
-        leat_hold_drop(&h->hold, n);
+        leat_look_behind_drop(&h->hold, n);
         h->from_hold -= n;
     }
     if (h->from_hold == 0 && h->from_in > 0) {
@@ -153,7 +153,7 @@ static int step_all_but(struct leat_stage *s, struct leat_in *in, struct leat_ou
         return LEAT_END;
     if (!h->is_bytes)
         h->held_lines += leat_scan_count(in->data + in->pos, left, h->end);
-    r = leat_hold_add(s, &h->hold, in->data + in->pos, left);
+    r = leat_look_behind_add(s, &h->hold, in->data + in->pos, left);
     if (r < 0)
         return r;
     in->pos = in->len;
@@ -173,7 +173,7 @@ static void head_close(struct leat_stage *s)
 {
     struct head *h = leat_state(s);
 
-    leat_hold_done(s, &h->hold);
+    leat_look_behind_done(s, &h->hold);
 }
 
 #define AT(field) offsetof(struct head_params, field)

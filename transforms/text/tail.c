@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "hold.h"
+#include "look_behind.h"
 #include "scan.h"
 #include "stage.h"
 
@@ -19,7 +19,7 @@ struct tail {
     bool begun, is_bytes, from_there;
     uint8_t end;    /* of a line */
     uint64_t count; /* last ones: how many; from there: how many to skip, still */
-    struct leat_hold hold;
+    struct leat_look_behind hold;
     uint64_t held_lines; /* line ends in hold */
     bool ended;          /* the input did; the held part is being given out */
 };
@@ -73,24 +73,24 @@ static int step_from_there(struct tail *t, struct leat_in *in, struct leat_out *
 /* How much of the front of the input cannot be among the last bytes; the same in hold is dropped. */
 static size_t drop_bytes(struct tail *t, size_t left)
 {
-    size_t held = leat_hold_len(&t->hold);
+    size_t held = leat_look_behind_len(&t->hold);
 
     if (t->count < left) {
-        leat_hold_drop(&t->hold, held);
+        leat_look_behind_drop(&t->hold, held);
         return left - (size_t)t->count;
     }
     if (held + left > t->count)
-        leat_hold_drop(&t->hold, held + left - (size_t)t->count);
+        leat_look_behind_drop(&t->hold, held + left - (size_t)t->count);
     return 0;
 }
 
 static size_t drop_lines(struct tail *t, const uint8_t *data, size_t left)
 {
     uint64_t lines = leat_scan_count(data, left, t->end), keep = t->count, surplus;
-    size_t held = leat_hold_len(&t->hold);
+    size_t held = leat_look_behind_len(&t->hold);
 
     if (lines > keep) {
-        leat_hold_drop(&t->hold, held);
+        leat_look_behind_drop(&t->hold, held);
         t->held_lines = keep;
         surplus = keep + 1;
         return leat_scan_skip_back(data, left, t->end, &surplus);
@@ -99,7 +99,7 @@ static size_t drop_lines(struct tail *t, const uint8_t *data, size_t left)
     if (t->held_lines > keep) {
         surplus = t->held_lines - keep;
         t->held_lines = keep;
-        leat_hold_drop(&t->hold, leat_scan_skip(leat_hold_bytes(&t->hold), held, t->end, &surplus));
+        leat_look_behind_drop(&t->hold, leat_scan_skip(leat_look_behind_bytes(&t->hold), held, t->end, &surplus));
     }
     return 0;
 }
@@ -114,7 +114,7 @@ static int absorb(struct leat_stage *s, struct leat_in *in)
     if (left == 0)
         return 0;
     skip = t->is_bytes ? drop_bytes(t, left) : drop_lines(t, data, left);
-    r = leat_hold_add(s, &t->hold, data + skip, left - skip);
+    r = leat_look_behind_add(s, &t->hold, data + skip, left - skip);
     if (r < 0)
         return r;
     in->pos = in->len;
@@ -124,17 +124,17 @@ static int absorb(struct leat_stage *s, struct leat_in *in)
 /* A last line without its end is one of the lines: then there is one too many. */
 static void finish(struct tail *t)
 {
-    const uint8_t *held = leat_hold_bytes(&t->hold);
-    size_t len = leat_hold_len(&t->hold);
+    const uint8_t *held = leat_look_behind_bytes(&t->hold);
+    size_t len = leat_look_behind_len(&t->hold);
     uint64_t one = 1;
 
     t->ended = true;
     if (t->is_bytes || len == 0 || held[len - 1] == t->end)
         return;
     if (t->count == 0)
-        leat_hold_drop(&t->hold, len);
+        leat_look_behind_drop(&t->hold, len);
     else if (t->held_lines == t->count)
-        leat_hold_drop(&t->hold, leat_scan_skip(held, len, t->end, &one));
+        leat_look_behind_drop(&t->hold, leat_scan_skip(held, len, t->end, &one));
 }
 
 static int tail_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -154,15 +154,15 @@ static int tail_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             return LEAT_MORE;
         finish(t);
     }
-    leat_hold_drop(&t->hold, leat_write(out, leat_hold_bytes(&t->hold), leat_hold_len(&t->hold)));
-    return leat_hold_len(&t->hold) > 0 ? LEAT_MORE : LEAT_END;
+    leat_look_behind_drop(&t->hold, leat_write(out, leat_look_behind_bytes(&t->hold), leat_look_behind_len(&t->hold)));
+    return leat_look_behind_len(&t->hold) > 0 ? LEAT_MORE : LEAT_END;
 }
 
 static void tail_close(struct leat_stage *s)
 {
     struct tail *t = leat_state(s);
 
-    leat_hold_done(s, &t->hold);
+    leat_look_behind_done(s, &t->hold);
 }
 
 #define AT(field) offsetof(struct tail_params, field)

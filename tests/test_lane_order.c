@@ -1,4 +1,4 @@
-/* test_deal.c - the joiner takes blocks back in the order in which the cutter dealt them. */
+/* test_lane_order.c - the joiner takes blocks back in the order in which the cutter dealt them. */
 #include "lanes/lane_order.h"
 
 #include "breaks.h"
@@ -12,7 +12,7 @@
 struct table {
     struct leat_executor executor;
     struct leat_actor joiner;
-    struct leat_deal *deal;
+    struct leat_lane_order *deal;
 };
 
 static void table_init(struct table *t, size_t room)
@@ -20,9 +20,9 @@ static void table_init(struct table *t, size_t room)
     *t = (struct table){.executor = {.owner = NULL}};
     t->joiner.thread = pthread_self();
     atomic_store(&t->joiner.state, RUNNING);
-    t->deal = leat_deal_new(&t->executor, &t->joiner);
+    t->deal = leat_lane_order_new(&t->executor, &t->joiner);
     ASSERT_NOT_NULL(t->deal);
-    ASSERT_EQ(leat_deal_size(t->deal, room), 0);
+    ASSERT_EQ(leat_lane_order_size(t->deal, room), 0);
 }
 
 static bool woken(struct table *t)
@@ -33,14 +33,14 @@ static bool woken(struct table *t)
 /* The number of a turn is in its lane. */
 static int put(struct table *t, unsigned number)
 {
-    return leat_deal_put(t->deal, (struct leat_turn_of){.lane = number, .mark = number % 3 == 0});
+    return leat_lane_order_put(t->deal, (struct leat_lane_turn){.lane = number, .mark = number % 3 == 0});
 }
 
 static void take(struct table *t, unsigned number)
 {
-    struct leat_turn_of turn;
+    struct leat_lane_turn turn;
 
-    ASSERT_EQ(leat_deal_take(t->deal, &turn), 0);
+    ASSERT_EQ(leat_lane_order_take(t->deal, &turn), 0);
     ASSERT_EQ(turn.lane, number);
     ASSERT_EQ(turn.mark, number % 3 == 0);
 }
@@ -62,7 +62,7 @@ TEST(test_turns_are_taken_in_the_order_of_the_deal)
             }
             while (out < in)
                 take(&t, out++);
-            leat_deal_free(t.deal);
+            leat_lane_order_free(t.deal);
         }
 }
 
@@ -79,51 +79,51 @@ TEST(test_a_turn_for_which_there_is_no_room_is_refused)
         ASSERT_EQ(put(&t, room), 0);
         for (unsigned i = 1; i <= room; i++)
             take(&t, i);
-        leat_deal_free(t.deal);
+        leat_lane_order_free(t.deal);
     }
 }
 
 TEST(test_a_joiner_that_found_nothing_is_woken_once_by_a_turn_or_by_the_end)
 {
-    struct leat_turn_of turn;
+    struct leat_lane_turn turn;
     struct table t;
 
     table_init(&t, 4);
     ASSERT_EQ(put(&t, 0), 0);
     ASSERT(!woken(&t)); /* it had not asked */
     take(&t, 0);
-    ASSERT_EQ(leat_deal_take(t.deal, &turn), LEAT_EMPTY);
+    ASSERT_EQ(leat_lane_order_take(t.deal, &turn), LEAT_EMPTY);
     ASSERT_EQ(put(&t, 1), 0);
     ASSERT(woken(&t));
     ASSERT_EQ(put(&t, 2), 0);
     ASSERT(!woken(&t));
     take(&t, 1);
     take(&t, 2);
-    ASSERT_EQ(leat_deal_take(t.deal, &turn), LEAT_EMPTY);
-    leat_deal_over(t.deal);
+    ASSERT_EQ(leat_lane_order_take(t.deal, &turn), LEAT_EMPTY);
+    leat_lane_order_over(t.deal);
     ASSERT(woken(&t));
-    ASSERT_EQ(leat_deal_take(t.deal, &turn), LEAT_END);
-    ASSERT_EQ(leat_deal_take(t.deal, &turn), LEAT_END);
+    ASSERT_EQ(leat_lane_order_take(t.deal, &turn), LEAT_END);
+    ASSERT_EQ(leat_lane_order_take(t.deal, &turn), LEAT_END);
     ASSERT_BREAKS((void)put(&t, 3), "!d->over");
-    leat_deal_free(t.deal);
+    leat_lane_order_free(t.deal);
 }
 
 TEST(test_turns_that_were_dealt_before_the_end_are_taken_before_it)
 {
-    struct leat_turn_of turn;
+    struct leat_lane_turn turn;
     struct table t;
 
     table_init(&t, 3);
     for (unsigned i = 0; i < 3; i++)
         ASSERT_EQ(put(&t, i), 0);
-    leat_deal_over(t.deal);
+    leat_lane_order_over(t.deal);
     for (unsigned i = 0; i < 3; i++)
         take(&t, i);
-    ASSERT_EQ(leat_deal_take(t.deal, &turn), LEAT_END);
-    leat_deal_reset(t.deal);
-    ASSERT_EQ(leat_deal_take(t.deal, &turn), LEAT_EMPTY);
+    ASSERT_EQ(leat_lane_order_take(t.deal, &turn), LEAT_END);
+    leat_lane_order_reset(t.deal);
+    ASSERT_EQ(leat_lane_order_take(t.deal, &turn), LEAT_EMPTY);
     ASSERT_EQ(put(&t, 7), 0);
     take(&t, 7);
-    leat_deal_free(t.deal);
-    leat_deal_free(NULL);
+    leat_lane_order_free(t.deal);
+    leat_lane_order_free(NULL);
 }

@@ -1,19 +1,19 @@
-/* hold.c - a queue of bytes in one growing block.
+/* look_behind.c - a queue of bytes in one growing block.
  *
  * What was dropped at the front is made use of by moving the rest down, once at least half of the
  * block is free; so a byte is moved about once, and the block is at most twice what is held.
  * Growing makes a new block beside the old one: at that moment both count.
  */
 
-#include "hold.h"
+#include "look_behind.h"
 
 #include <string.h>
 
 #define SIZE_FIRST ((size_t)64 << 10)
 
-static int grow(struct leat_stage *s, struct leat_hold *h, size_t need)
+static int grow(struct leat_stage *s, struct leat_look_behind *h, size_t need)
 {
-    size_t len = leat_hold_len(h), size = h->size ? h->size : SIZE_FIRST;
+    size_t len = leat_look_behind_len(h), size = h->size ? h->size : SIZE_FIRST;
     uint8_t *data;
 
     while (size < need && size <= SIZE_MAX / 2)
@@ -25,21 +25,21 @@ static int grow(struct leat_stage *s, struct leat_hold *h, size_t need)
     if (!data)
         return LEAT_ENOMEM;
     if (len > 0)
-        memcpy(data, leat_hold_bytes(h), len);
+        memcpy(data, leat_look_behind_bytes(h), len);
     leat_free(s, h->data);
-    *h = (struct leat_hold){.data = data, .to = len, .size = size};
+    *h = (struct leat_look_behind){.data = data, .to = len, .size = size};
     return 0;
 }
 
-int leat_hold_add(struct leat_stage *s, struct leat_hold *h, const uint8_t *data, size_t n)
+int leat_look_behind_add(struct leat_stage *s, struct leat_look_behind *h, const uint8_t *data, size_t n)
 {
-    size_t len = leat_hold_len(h);
+    size_t len = leat_look_behind_len(h);
     int r;
 
     if (n == 0)
         return 0;
     if (n > h->size - h->to && h->size / 2 >= len && n <= h->size - len) {
-        memmove(h->data, leat_hold_bytes(h), len);
+        memmove(h->data, leat_look_behind_bytes(h), len);
         h->from = 0;
         h->to = len;
     }
@@ -53,15 +53,15 @@ int leat_hold_add(struct leat_stage *s, struct leat_hold *h, const uint8_t *data
     return 0;
 }
 
-void leat_hold_drop(struct leat_hold *h, size_t n)
+void leat_look_behind_drop(struct leat_look_behind *h, size_t n)
 {
     h->from += n;
     if (h->from == h->to)
         h->from = h->to = 0;
 }
 
-void leat_hold_done(struct leat_stage *s, struct leat_hold *h)
+void leat_look_behind_done(struct leat_stage *s, struct leat_look_behind *h)
 {
     leat_free(s, h->data);
-    *h = (struct leat_hold){.size = 0};
+    *h = (struct leat_look_behind){.size = 0};
 }
