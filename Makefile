@@ -164,8 +164,8 @@ $(STATIC): $(LIB_OBJ) $(BUILD)/sources
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $(LIB_OBJ)
 
-$(SHARED): $(LIB_OBJ) $(BUILD)/sources
-	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl,-z,defs) \
+$(SHARED): $(LIB_OBJ) $(BUILD)/sources streams/libleat.map
+	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=streams/libleat.map -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl,-z,defs) \
 	    $(ALL_LDFLAGS) -o $@ $(LIB_OBJ) $(LIBS)
 	@ln -sf $(@F) $(BUILD)/libleat.so
 
@@ -321,12 +321,12 @@ export PC_FILE
 
 .PHONY: install uninstall demo
 install: all ## into PREFIX=/usr/local under DESTDIR=
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/leat
 	install -m 755 $(LEAT) $(DESTDIR)$(PREFIX)/bin/leat
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libleat.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION)
 	ln -sf libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libleat.so
-	install -m 644 streams/leat.h streams/stage.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 streams/leat.h streams/stage.h $(DESTDIR)$(INCLUDEDIR)/leat
 	printf '%s\n' "$$PC_FILE" | install -m 644 /dev/stdin $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
 	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
 	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
@@ -336,9 +336,10 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 uninstall: ## remove what install puts there
 	rm -f $(DESTDIR)$(PREFIX)/bin/leat $(DESTDIR)$(LIBDIR)/libleat.a $(DESTDIR)$(LIBDIR)/libleat.so \
 	    $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc \
-	    $(DESTDIR)$(INCLUDEDIR)/leat.h $(DESTDIR)$(INCLUDEDIR)/stage.h \
+	    $(DESTDIR)$(INCLUDEDIR)/leat/leat.h $(DESTDIR)$(INCLUDEDIR)/leat/stage.h \
 	    $(foreach m,$(MAN_PAGES),$(call man_dir,$m)/$(notdir $m)) \
 	    $(foreach c,$(COMPLETIONS),$(lastword $(subst :, ,$c)))
+	-@rmdir $(DESTDIR)$(INCLUDEDIR)/leat 2>/dev/null # unless something else is there
 
 clean: ## remove everything that was built
 	rm -rf build build-asan build-tsan build-fuzz leat

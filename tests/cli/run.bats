@@ -157,7 +157,7 @@ setup() {
     [ -e dest/usr/share/man/man1/leat.1 ]
     [ -e dest/usr/share/man/man7/leat-stages.7 ]
     cat >embed.c <<'C'
-#include <leat.h>
+#include <leat/leat.h>
 #include <stdio.h>
 
 int main(void)

@@ -5,7 +5,7 @@
 tap_needs nm
 
 library=${BUILD:-build}/libleat.so.0
-exported=$(nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort -u)
+exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort -u)
 declared=$(cat streams/leat.h streams/stage.h |
     awk '/^LEAT_API/ { text = ""; on = 1 } on { text = text " " $0 } on && /;/ { print text; on = 0 }' |
     grep -oE 'leat_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u)
@@ -17,6 +17,9 @@ tap 'what is declared with LEAT_API is exported' \
     "$(comm -13 <(echo "$exported") <(echo "$declared"))"
 soname=$(objdump -p "$library" | awk '/SONAME/ { print $2 }')
 tap 'the soname is libleat.so.0' "$([ "$soname" = libleat.so.0 ] || echo "it is $soname")"
+tap 'every exported symbol has a version' "$(
+    nm -D --defined-only "$library" | awk '$2 != "A" && $3 !~ /@@LEAT_[0-9.]+$/ { print $3 }'
+)"
 tap 'the static library has no other global names' "$(
     nm -g --defined-only "${BUILD:-build}/libleat.a" 2>/dev/null |
         awk 'NF == 3 { print $3 }' | grep -v '^leat_' | sort -u
