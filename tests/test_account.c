@@ -28,8 +28,8 @@ static void desk_init(struct desk *d, size_t n)
     ASSERT_NOT_NULL(d->seg->slots);
     d->seg->n = n;
     d->seg->pipeline = d->pipeline;
-    d->seg->inlet = &leat_inlet_edge;
-    d->seg->outlet = &leat_outlet_edge;
+    d->seg->in.ops = &leat_inlet_edge;
+    d->seg->out.ops = &leat_outlet_edge;
     for (size_t i = 0; i < n; i++) {
         d->stages[i].info = &d->infos[i];
         d->seg->slots[i].stage = &d->stages[i];
@@ -137,7 +137,7 @@ TEST(test_a_stage_that_waits_outside_holds_up_both_sides)
             test_context("stage %zu waits, source %d", at, source);
             desk_init(&d, STAGES);
             if (source)
-                d.seg->inlet = NULL;
+                d.seg->in.ops = NULL;
             d.seg->slots[at].waiting = true;
             leat_account_park(d.seg, LEAT_DOING_WAIT_IN);
             pass_time(&d, 30);
@@ -193,7 +193,7 @@ TEST(test_the_last_stage_of_a_run_that_is_over_waits_for_input_if_it_is_a_sink)
         struct desk d;
 
         desk_init(&d, 2);
-        d.seg->outlet = sink ? NULL : &leat_outlet_edge;
+        d.seg->out.ops = sink ? NULL : &leat_outlet_edge;
         leat_account_park(d.seg, LEAT_DOING_ENDED);
         pass_time(&d, 9);
         check(&d, 0, 0, 0, 9);

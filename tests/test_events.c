@@ -101,7 +101,7 @@ TEST(test_an_event_has_the_time_since_the_start_and_its_error)
 TEST(test_a_run_of_a_segment_has_its_begin_its_length_and_its_first_stage)
 {
     struct leat_slot slot = {.stage = NULL};
-    struct leat_segment seg = {.number = 4, .lane = 2, .slots = &slot, .n = 1};
+    struct leat_segment seg = {.number = 4, .lane = {.number = 2}, .slots = &slot, .n = 1};
     struct stand s;
 
     stand_init(&s, LEAT_EVENT_RUN);

@@ -35,8 +35,8 @@ static void fan_init(struct fan *f, size_t n, enum leat_framing framing)
     f->seg.pipeline = f->pipeline;
     f->seg.slots = &f->slot;
     f->seg.n = 1;
-    f->seg.in_edges = f->edge_list;
-    f->seg.n_in_edges = n;
+    f->seg.in.edges = f->edge_list;
+    f->seg.in.n_edges = n;
     f->seg.actor.thread = f->writer.thread = pthread_self();
     atomic_store(&f->seg.actor.state, RUNNING);
     atomic_store(&f->writer.state, RUNNING);
@@ -46,15 +46,15 @@ static void fan_init(struct fan *f, size_t n, enum leat_framing framing)
         f->edges[i].writer = &f->writer;
         f->edge_list[i] = &f->edges[i];
     }
-    f->seg.inputs = leat_inputs_new(&f->seg);
-    ASSERT_NOT_NULL(f->seg.inputs);
+    f->seg.in.inputs = leat_inputs_new(&f->seg);
+    ASSERT_NOT_NULL(f->seg.in.inputs);
 }
 
 static void fan_done(struct fan *f)
 {
-    leat_inputs_free(f->seg.inputs);
+    leat_inputs_free(f->seg.in.inputs);
     leat_inputs_free(NULL);
-    for (size_t i = 0; i < f->seg.n_in_edges; i++)
+    for (size_t i = 0; i < f->seg.in.n_edges; i++)
         leat_edge_done(&f->edges[i]);
     ASSERT_EQ(leat_pool_done(&f->pipeline->pool), 0);
     free(f->pipeline);
@@ -103,7 +103,7 @@ TEST(test_the_stage_runs_when_each_input_has_something_or_is_at_its_end)
 
                 test_context("%zu inputs, bytes %#x, at the end %#x", n, has, over);
                 fan_init(&f, n, LEAT_BYTES);
-                ASSERT(!leat_inputs_ready(f.seg.inputs));
+                ASSERT(!leat_inputs_ready(f.seg.in.inputs));
                 for (size_t i = 0; i < n; i++) {
                     if (has >> i & 1)
                         give(&f, i, 10);
@@ -111,7 +111,7 @@ TEST(test_the_stage_runs_when_each_input_has_something_or_is_at_its_end)
                         end(&f, i);
                 }
                 ASSERT_EQ(read_all(&f), LEAT_EMPTY);
-                ASSERT_EQ(leat_inputs_ready(f.seg.inputs), (has | over) == all);
+                ASSERT_EQ(leat_inputs_ready(f.seg.in.inputs), (has | over) == all);
                 fan_done(&f);
             }
 }
@@ -146,10 +146,10 @@ static void walk(enum leat_framing framing, uint64_t seed)
             end(&f, i);
         }
         ASSERT_EQ(read_all(&f), LEAT_EMPTY);
-        if (!leat_inputs_ready(f.seg.inputs))
+        if (!leat_inputs_ready(f.seg.in.inputs))
             continue;
         in = (struct leat_in){.data = NULL};
-        leat_inputs_show(f.seg.inputs, &in);
+        leat_inputs_show(f.seg.in.inputs, &in);
         ASSERT_EQ(in.n_ports, INPUTS);
         ends = 0;
         for (size_t k = 0; k < INPUTS; k++) {
@@ -168,7 +168,7 @@ static void walk(enum leat_framing framing, uint64_t seed)
             seen[k] += port->pos;
             ends += port->end && port->pos == port->len;
         }
-        (void)leat_inputs_take(f.seg.inputs);
+        (void)leat_inputs_take(f.seg.in.inputs);
     }
     for (size_t i = 0; i < INPUTS; i++)
         ASSERT_EQ(seen[i], totals[i]);
@@ -192,17 +192,17 @@ TEST(test_use_of_one_input_leaves_the_others_as_they_are)
     for (size_t i = 0; i < 3; i++)
         give(&f, i, 100 + i);
     ASSERT_EQ(read_all(&f), LEAT_EMPTY);
-    leat_inputs_show(f.seg.inputs, &in);
+    leat_inputs_show(f.seg.in.inputs, &in);
     in.ports[1].pos = 40;
-    ASSERT_EQ(leat_inputs_take(f.seg.inputs), 40);
-    leat_inputs_show(f.seg.inputs, &in);
+    ASSERT_EQ(leat_inputs_take(f.seg.in.inputs), 40);
+    leat_inputs_show(f.seg.in.inputs, &in);
     ASSERT_EQ(in.ports[0].len, 100);
     ASSERT_EQ(in.ports[1].len, 61);
     ASSERT_EQ(in.ports[1].offset, 40);
     ASSERT_EQ(in.ports[2].len, 102);
-    ASSERT_EQ(leat_inputs_drop(f.seg.inputs), 263);
+    ASSERT_EQ(leat_inputs_drop(f.seg.in.inputs), 263);
     in.ports[1].pos = 1;
-    ASSERT_BREAKS((void)leat_inputs_take(f.seg.inputs), "head->len");
+    ASSERT_BREAKS((void)leat_inputs_take(f.seg.in.inputs), "head->len");
     fan_done(&f);
 }
 
@@ -222,7 +222,7 @@ TEST(test_a_branch_that_failed_fails_the_stage_whatever_the_others_have)
             r = leat_inputs_read(&f.seg, &framer);
         while (r == 0);
         ASSERT_EQ(r, LEAT_ECANCELLED);
-        ASSERT(framer == leat_inputs_framer(f.seg.inputs, at));
+        ASSERT(framer == leat_inputs_framer(f.seg.in.inputs, at));
         fan_done(&f);
     }
 }
@@ -251,10 +251,10 @@ TEST(test_the_framer_that_refused_a_record_is_named)
         r = leat_inputs_read(&f.seg, &framer);
     }
     ASSERT_EQ(r, LEAT_ELIMIT);
-    ASSERT(framer == leat_inputs_framer(f.seg.inputs, 1));
+    ASSERT(framer == leat_inputs_framer(f.seg.in.inputs, 1));
     ASSERT_EQ(framer->wants, 0);
     ASSERT_EQ(framer->too_long_at, 0);
-    ASSERT_NULL(leat_inputs_framer(f.seg.inputs, 3));
+    ASSERT_NULL(leat_inputs_framer(f.seg.in.inputs, 3));
     fan_done(&f);
 }
 
@@ -272,13 +272,13 @@ TEST(test_the_framer_that_is_short_of_memory_is_named_and_goes_on_when_there_is_
     ASSERT(leat_pool_charge(&f.pipeline->pool, charged));
     ASSERT_EQ(leat_inputs_read(&f.seg, &framer), 0); /* of the first input there is a line */
     ASSERT_EQ(leat_inputs_read(&f.seg, &framer), LEAT_SHORT);
-    ASSERT(framer == leat_inputs_framer(f.seg.inputs, 1));
+    ASSERT(framer == leat_inputs_framer(f.seg.in.inputs, 1));
     ASSERT_GE(framer->wants, 10);
     leat_pool_uncharge(&f.pipeline->pool, charged);
     end(&f, 1);
     ASSERT_EQ(read_all(&f), LEAT_EMPTY);
-    ASSERT(leat_inputs_ready(f.seg.inputs));
-    leat_inputs_show(f.seg.inputs, &in);
+    ASSERT(leat_inputs_ready(f.seg.in.inputs));
+    leat_inputs_show(f.seg.in.inputs, &in);
     ASSERT_EQ(in.ports[1].len, 10);
     ASSERT(in.ports[1].end);
     fan_done(&f);

@@ -157,8 +157,8 @@ static void set_init(struct stage_set *s, size_t n, const struct script *scripts
     ASSERT_EQ(leat_edge_init(&s->out, &s->pipeline->executor, mark), 0);
     s->seg = leat_segment_new(s->pipeline, 1, leat_segment_run);
     ASSERT_NOT_NULL(s->seg);
-    s->seg->inlet = &leat_inlet_edge;
-    s->seg->outlet = &leat_outlet_edge;
+    s->seg->in.ops = &leat_inlet_edge;
+    s->seg->out.ops = &leat_outlet_edge;
     for (size_t i = 0; i < n; i++)
         add_stage(s, i, scripts[i]);
     ASSERT_EQ(leat_segment_add_input(s->seg, &s->in), 0);
@@ -350,7 +350,7 @@ TEST(test_a_segment_without_memory_waits_for_it_and_goes_on)
         n++;
     run(&s);
     ASSERT_EQ(s.seg->parked, LEAT_PARK_MEMORY);
-    ASSERT(s.seg->memory.listed);
+    ASSERT(s.seg->memory.waiter.listed);
     ASSERT_EQ(take_item(&s, 1), LEAT_EMPTY);
     for (unsigned i = 0; i < n; i++)
         leat_chunk_unref(held[i]);
@@ -373,7 +373,7 @@ TEST(test_the_inputs_of_a_concat_come_one_after_another)
         ASSERT_EQ(leat_segment_add_input(s.seg, &more[i]), 0);
         more[i].writer = &s.before;
     }
-    s.seg->inlet = &leat_inlet_concat;
+    s.seg->in.ops = &leat_inlet_concat;
     s.given = 300; /* the last input comes first */
     for (unsigned i = 2; i-- > 0;) {
         struct leat_edge first = s.in;

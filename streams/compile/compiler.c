@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stage/file_map.h"
 #include "base/grow.h"
+#include "compiler.h"
 #include "io/io.h"
 #include "io/seekable.h"
-#include "run/pipeline.h"
-#include "compiler.h"
 #include "lanes/lanes.h"
+#include "run/pipeline.h"
+#include "stage/file_map.h"
 
 /* --- one node --------------------------------------------------------------------------------- */
 
@@ -222,7 +222,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (r == 0 && info->has_buffer) {
         r = leat_compile_cut(pl);
         if (r == 0)
-            r = leat_compile_buffer(pl, info, pl->cur->in_edges[0]);
+            r = leat_compile_buffer(pl, info, pl->cur->in.edges[0]);
     }
     return r;
 }
@@ -253,7 +253,7 @@ static int add_chain(struct leat_compiler *pl, const struct leat_chain *c, bool 
         r = leat_compile_imply(pl, &leat_stage_read, true, NULL);
     for (size_t i = 0; i < c->n && r == 0; i++)
         r = add_node(pl, &c->nodes[i], starts && i == 0 && !before,
-                              ends && i + 1 == c->n && !after);
+                     ends && i + 1 == c->n && !after);
     if (after && r == 0)
         r = leat_compile_imply(pl, &leat_stage_write, false, NULL);
     return r;
@@ -281,8 +281,8 @@ static int connect_all(struct leat_compiler *pl)
 
         if (leat_segment_ready(seg) < 0)
             return leat_compile_no_memory(pl);
-        if (seg->joiner)
-            leat_joiner_connect(seg->joiner, p, s->framer ? &s->raw : &s->in);
+        if (seg->in.joiner)
+            leat_joiner_connect(seg->in.joiner, p, s->framer ? &s->raw : &s->in);
     }
     return 0;
 }

@@ -16,7 +16,7 @@ static int detach(struct leat_compiler *pl, const struct leat_detached *outer)
 
 /* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
 int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node,
-                        const struct leat_stage_info *info)
+                          const struct leat_stage_info *info)
 {
     struct leat_segment *from = pl->cur;
     const char *name = pl->name;
@@ -69,7 +69,7 @@ static int add_inputs(struct leat_compiler *pl, const struct leat_node *node)
         if (r == 0 && (!ends[i] || leat_segment_add_output(pl->cur, ends[i]) < 0))
             r = leat_compile_no_memory(pl);
         if (r == 0)
-            pl->cur->outlet = &leat_outlet_edge;
+            pl->cur->out.ops = &leat_outlet_edge;
     }
     if (r == 0)
         r = leat_compile_begin(pl);
@@ -77,7 +77,7 @@ static int add_inputs(struct leat_compiler *pl, const struct leat_node *node)
         if (leat_segment_add_input(pl->cur, ends[i]) < 0)
             r = leat_compile_no_memory(pl);
     if (r == 0)
-        pl->cur->inlet =
+        pl->cur->in.ops =
             node->type->flags & LEAT_PORTS_IN ? &leat_inlet_ports : &leat_inlet_concat;
     pl->name = "-";
     pl->files = NULL;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/grow.h"
-#include "run/pipeline.h"
 #include "lanes/lanes.h"
+#include "run/pipeline.h"
 
 struct graph {
     struct leat_pipeline *p;
@@ -45,9 +45,9 @@ static const struct leat_segment *reader_of(const struct leat_pipeline *p,
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        for (size_t k = 0; k < seg->n_in_edges; k++)
-            if (seg->in_edges[k] == edge) {
-                bool junction = seg->inlet->is_junction;
+        for (size_t k = 0; k < seg->in.n_edges; k++)
+            if (seg->in.edges[k] == edge) {
+                bool junction = seg->in.ops->is_junction;
 
                 *ret_input = junction ? (unsigned)k + 1 : 0;
                 return seg;
@@ -58,13 +58,13 @@ static const struct leat_segment *reader_of(const struct leat_pipeline *p,
 
 static void add_ports(struct graph *g, struct leat_segment *seg)
 {
-    for (size_t k = 0; k < seg->n_ports; k++) {
+    for (size_t k = 0; k < seg->out.n_ports; k++) {
         struct leat_link link = {.from = last_of(seg),
-                                 .edges = &seg->ports[k].edge,
+                                 .edges = &seg->out.ports[k].edge,
                                  .n_edges = 1,
-                                 .counts = seg->ports[k].edge,
+                                 .counts = seg->out.ports[k].edge,
                                  .port = (unsigned)k};
-        const struct leat_segment *to = reader_of(g->p, seg->ports[k].edge, &link.input);
+        const struct leat_segment *to = reader_of(g->p, seg->out.ports[k].edge, &link.input);
 
         link.to = to ? first_of(to) : NULL;
         if (link.from && link.to)
@@ -74,22 +74,22 @@ static void add_ports(struct graph *g, struct leat_segment *seg)
 
 static void add_segment(struct graph *g, struct leat_segment *seg)
 {
-    if (seg->joiner && first_of(seg))
-        add(g, (struct leat_link){.from = seg->joiner->lanes.info,
+    if (seg->in.joiner && first_of(seg))
+        add(g, (struct leat_link){.from = seg->in.joiner->lanes.info,
                                   .to = first_of(seg),
-                                  .edges = seg->joiner->lanes.edges,
-                                  .n_edges = seg->joiner->lanes.n});
+                                  .edges = seg->in.joiner->lanes.edges,
+                                  .n_edges = seg->in.joiner->lanes.n});
     for (size_t i = 0; i + 1 < seg->n; i++)
         add(g, (struct leat_link){.from = seg->slots[i].info, .to = seg->slots[i + 1].info});
     if (seg->n > 0 && seg->slots[0].stage->shared)
         add(g, (struct leat_link){.from = seg->slots[0].stage->shared->info,
                                   .to = first_of(seg),
                                   .outside = true});
-    if (seg->cutter && last_of(seg))
+    if (seg->out.cutter && last_of(seg))
         add(g, (struct leat_link){.from = last_of(seg),
-                                  .to = seg->cutter->lanes.info,
-                                  .edges = seg->cutter->lanes.edges,
-                                  .n_edges = seg->cutter->lanes.n});
+                                  .to = seg->out.cutter->lanes.info,
+                                  .edges = seg->out.cutter->lanes.edges,
+                                  .n_edges = seg->out.cutter->lanes.n});
     add_ports(g, seg);
 }
 
@@ -122,10 +122,12 @@ static void skip_hidden(struct graph *g)
  * merge of a stage, which is nobody's input. */
 static void count_unread(struct leat_segment *seg)
 {
-    for (size_t k = 0; k < seg->n_in_edges && seg->n > 0; k++)
-        seg->in_edges[k]->unread = leat_unread_of(seg->slots[0].info);
-    for (unsigned k = 0; seg->joiner && !leat_lanes_merge(seg->joiner->lanes.info) && k < seg->joiner->lanes.n; k++)
-        seg->joiner->lanes.edges[k]->unread = leat_unread_of(seg->slots[0].info);
+    for (size_t k = 0; k < seg->in.n_edges && seg->n > 0; k++)
+        seg->in.edges[k]->unread = leat_unread_of(seg->slots[0].info);
+    for (unsigned k = 0; seg->in.joiner && !leat_lanes_merge(seg->in.joiner->lanes.info) &&
+                         k < seg->in.joiner->lanes.n;
+         k++)
+        seg->in.joiner->lanes.edges[k]->unread = leat_unread_of(seg->slots[0].info);
 }
 
 /* The stages that show, in order. */

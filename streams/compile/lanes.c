@@ -31,15 +31,15 @@ static int add_lane(struct leat_compiler *pl, struct leat_segment *from, struct 
         return leat_compile_no_memory(pl);
     if (leat_segment_add_input(lane, in) < 0 || leat_segment_add_output(lane, out) < 0)
         return leat_compile_no_memory(pl);
-    lane->inlet = &leat_inlet_edge;
-    lane->outlet = &leat_outlet_edge;
+    lane->in.ops = &leat_inlet_edge;
+    lane->out.ops = &leat_outlet_edge;
     lane->is_lane = true;
-    lane->lane = i;
+    lane->lane.number = i;
     in->writer = &from->actor;
     out->reader = &to->actor;
     out->carries_ends = true;
-    from->cutter->lanes.edges[i] = in;
-    to->joiner->lanes.edges[i] = out;
+    from->out.cutter->lanes.edges[i] = in;
+    to->in.joiner->lanes.edges[i] = out;
     return 0;
 }
 
@@ -57,15 +57,15 @@ int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info)
     to = leat_compile_segment(pl, lane_number + 1);
     if (!to)
         return leat_compile_no_memory(pl);
-    from->outlet = &leat_outlet_cutter;
-    to->inlet = &leat_inlet_joiner;
-    from->cutter = leat_cutter_new(pl->p, info, n);
-    to->joiner = leat_joiner_new(pl->p, info, n);
-    if (!from->cutter || !to->joiner)
+    from->out.ops = &leat_outlet_cutter;
+    to->in.ops = &leat_inlet_joiner;
+    from->out.cutter = leat_cutter_new(pl->p, info, n);
+    to->in.joiner = leat_joiner_new(pl->p, info, n);
+    if (!from->out.cutter || !to->in.joiner)
         return leat_compile_no_memory(pl);
-    from->cutter->lanes.order = leat_lane_order_new(&pl->p->executor, &to->actor);
-    to->joiner->lanes.order = from->cutter->lanes.order;
-    if (!from->cutter->lanes.order)
+    from->out.cutter->lanes.order = leat_lane_order_new(&pl->p->executor, &to->actor);
+    to->in.joiner->lanes.order = from->out.cutter->lanes.order;
+    if (!from->out.cutter->lanes.order)
         return leat_compile_no_memory(pl);
     info->workers = info->lanes_left = n;
     for (unsigned i = 0; i < n && r == 0; i++)

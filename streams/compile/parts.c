@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/io.h"
 #include "compiler.h"
+#include "io/io.h"
 
 #define NEEDS_NUMBER                                                                                \
     "the name of a part's file needs {n}, its number, or {n:04}, with at least so many digits; 20 " \
@@ -99,8 +99,8 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
 
     if (!parts)
         return leat_compile_no_memory(pl);
-    from->parts = parts;
-    from->outlet = &leat_outlet_parts;
+    from->out.parts = parts;
+    from->out.ops = &leat_outlet_parts;
     parts->first = p->n_segments;
     parts->first_edge = p->n_edges;
     r = leat_compile_cut(pl);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "base/grow.h"
+#include "compiler.h"
 #include "io/io.h"
 #include "io/seekable.h"
-#include "compiler.h"
 
 /* A stage between a joiner and a cutter, which have no stage of their own to stand beside. */
 static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -66,7 +66,7 @@ struct leat_edge *leat_compile_edge(struct leat_compiler *pl)
 }
 
 struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct leat_node *node,
-                                        const struct leat_stage_type *type)
+                                          const struct leat_stage_type *type)
 {
     struct leat_stage_info *info = &pl->p->infos[pl->p->n_infos];
 
@@ -115,9 +115,9 @@ int leat_compile_begin(struct leat_compiler *pl)
 int leat_compile_connect(struct leat_compiler *pl, struct leat_segment *from,
                          struct leat_segment *to, struct leat_edge *e)
 {
-    if (!from->outlet)
-        from->outlet = &leat_outlet_edge;
-    to->inlet = &leat_inlet_edge;
+    if (!from->out.ops)
+        from->out.ops = &leat_outlet_edge;
+    to->in.ops = &leat_inlet_edge;
     if (leat_segment_add_output(from, e) < 0 || leat_segment_add_input(to, e) < 0)
         return leat_compile_no_memory(pl);
     return 0;
@@ -177,7 +177,7 @@ int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info)
 
 /* What the stage asked for stands in this edge. */
 int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *info,
-                      struct leat_edge *e)
+                        struct leat_edge *e)
 {
     const struct leat_buffer *b = &info->buffer;
 

@@ -17,7 +17,7 @@ static const struct leat_segment *lane_of(const struct leat_pipeline *p, const s
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        if (seg->is_lane && (seg->in_edges[0] == e || seg->ports[0].edge == e))
+        if (seg->is_lane && (seg->in.edges[0] == e || seg->out.ports[0].edge == e))
             return seg;
     }
     return NULL;
@@ -36,18 +36,18 @@ static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e
     if (!lane)
         return mark;
     block = lane->slots[0].stage->info->block;
-    if (lane->in_edges[0] == e)
+    if (lane->in.edges[0] == e)
         block += block / LEAT_BLOCK_REST;
     return block + chunk > mark ? block + chunk : mark;
 }
 
 static uint64_t framers_of(const struct leat_segment *seg)
 {
-    uint64_t n = seg->cutter && seg->cutter->framer;
+    uint64_t n = seg->out.cutter && seg->out.cutter->framer;
 
     for (size_t i = 0; i < seg->n; i++)
         n += seg->slots[i].framer != NULL;
-    for (size_t i = 0; seg->inputs && leat_inputs_framer(seg->inputs, i); i++)
+    for (size_t i = 0; seg->in.inputs && leat_inputs_framer(seg->in.inputs, i); i++)
         n++;
     return n;
 }
@@ -56,7 +56,8 @@ static uint64_t framers_of(const struct leat_segment *seg)
  * could not go on, whatever codecs hold. */
 static uint64_t aside_of(const struct leat_segment *seg, size_t chunk)
 {
-    uint64_t history = seg->cutter && seg->cutter->history ? seg->cutter->lanes.info->history : 0;
+    uint64_t history =
+        seg->out.cutter && seg->out.cutter->history ? seg->out.cutter->lanes.info->history : 0;
 
     return framers_of(seg) * leat_framer_share(chunk) + history;
 }
@@ -70,14 +71,14 @@ static int set_aside_one(struct leat_pool *pool, struct leat_share **ret_share, 
 static int set_aside(struct leat_pool *pool, struct leat_segment *seg, size_t chunk)
 {
     uint64_t framer = leat_framer_share(chunk);
-    struct leat_cutter *cutter = seg->cutter;
+    struct leat_cutter *cutter = seg->out.cutter;
     struct leat_framer *f;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < seg->n; i++)
         if (seg->slots[i].framer)
             r = set_aside_one(pool, &seg->slots[i].framer->share, framer);
-    for (size_t i = 0; r == 0 && seg->inputs && (f = leat_inputs_framer(seg->inputs, i)); i++)
+    for (size_t i = 0; r == 0 && seg->in.inputs && (f = leat_inputs_framer(seg->in.inputs, i)); i++)
         r = set_aside_one(pool, &f->share, framer);
     if (r == 0 && cutter && cutter->framer)
         r = set_aside_one(pool, &cutter->framer->share, framer);
@@ -94,8 +95,8 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
     for (size_t i = 0; i < p->n_segments; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->n_ports);
-        bound += seg->joiner ? (uint64_t)chunk * JOIN_CHUNKS : 0;
+        bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->out.n_ports);
+        bound += seg->in.joiner ? (uint64_t)chunk * JOIN_CHUNKS : 0;
         bound += aside_of(seg, chunk);
     }
     for (size_t i = 0; i < p->n_edges; i++)
@@ -120,7 +121,7 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
 {
     const struct leat_segment *lane = lane_of(p, e);
     uint64_t high = mark_of(p, e, chunk, chunks), step = (uint64_t)chunk * MARK_CHUNKS;
-    uint64_t block = lane && lane->in_edges[0] == e ? lane->slots[0].stage->info->block : 0;
+    uint64_t block = lane && lane->in.edges[0] == e ? lane->slots[0].stage->info->block : 0;
 
     if (e->fixed > 2 * step)
         return leat_edge_size(e, high, high - step);
@@ -131,14 +132,14 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
 static int size_deals(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_cutter *cutter = p->segments[i]->cutter;
+        const struct leat_cutter *cutter = p->segments[i]->out.cutter;
         size_t room = 1;
 
         for (size_t k = 0; cutter && k < p->n_segments; k++) {
             const struct leat_segment *seg = p->segments[k];
 
             if (seg->is_lane && seg->slots[0].stage->info == cutter->lanes.info)
-                room += seg->in_edges[0]->items + seg->ports[0].edge->items + IN_LANE;
+                room += seg->in.edges[0]->items + seg->out.ports[0].edge->items + IN_LANE;
         }
         if (cutter && leat_lane_order_size(cutter->lanes.order, room) < 0)
             return LEAT_ENOMEM;

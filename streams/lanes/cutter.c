@@ -14,7 +14,8 @@
 /* Lines: a block ends with the slice that reaches this. */
 #define LINES_BLOCK ((size_t)65536)
 
-struct leat_cutter *leat_cutter_new(struct leat_pipeline *p, struct leat_stage_info *info, unsigned n)
+struct leat_cutter *leat_cutter_new(struct leat_pipeline *p, struct leat_stage_info *info,
+                                    unsigned n)
 {
     struct leat_cutter *c = calloc(1, sizeof *c);
     bool good;
@@ -66,7 +67,8 @@ int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
     c->block = NULL;
     c->block_sent = c->cut_ends = c->cut_known = false;
     if (c->framer)
-        leat_framer_init(c->framer, c->lanes.pool, c->lanes.info->delimiter, p->settings.record_max);
+        leat_framer_init(c->framer, c->lanes.pool, c->lanes.info->delimiter,
+                         p->settings.record_max);
     memset(c->load, 0, c->lanes.n * sizeof *c->load);
     leat_lane_order_reset(c->lanes.order);
     c->offset = 0;
@@ -99,7 +101,8 @@ static int block_new(struct leat_cutter *c)
         memcpy(b->history.chunk->data, c->history, c->history_len);
         b->history.len = c->history_len;
     }
-    c->lanes.stage->note = 0; /* not before: without memory for the history the block is made again */
+    c->lanes.stage->note =
+        0; /* not before: without memory for the history the block is made again */
     c->block = b;
     c->block_sent = false;
     c->block_bytes = 0;
@@ -267,7 +270,7 @@ static int send_mark(struct leat_cutter *c, struct leat_slice_queue *q)
 
 static int fail_cut(struct leat_segment *seg, int code)
 {
-    struct leat_cutter *c = seg->cutter;
+    struct leat_cutter *c = seg->out.cutter;
 
     if (!c->lanes.stage->failure.code && c->framer && code == LEAT_ELIMIT)
         leat_fail_record(c->lanes.stage, c->framer);
@@ -280,9 +283,9 @@ static int fail_cut(struct leat_segment *seg, int code)
 /* Memory is short. Fails when there will be none, else returns LEAT_SHORT. */
 static int cut_short(struct leat_segment *seg)
 {
-    struct leat_cutter *c = seg->cutter;
+    struct leat_cutter *c = seg->out.cutter;
 
-    if (!atomic_load(&seg->no_memory))
+    if (!atomic_load(&seg->memory.none))
         return LEAT_SHORT;
     if (c->framer && c->framed.n == 0)
         return fail_cut(seg, LEAT_ELIMIT);
@@ -295,15 +298,15 @@ static int cut_short(struct leat_segment *seg)
  * error, which was reported. */
 static int flush(struct leat_segment *seg)
 {
-    struct leat_cutter *c = seg->cutter;
+    struct leat_cutter *c = seg->out.cutter;
     const struct leat_slot *last = &seg->slots[seg->n - 1];
     bool ended = last->done && !last->failed;
-    struct leat_slice_queue *q = c->framer ? &c->framed : &seg->ports[0].last;
+    struct leat_slice_queue *q = c->framer ? &c->framed : &seg->out.ports[0].last;
     int r;
 
     for (;;) {
         if (c->framer && q->n == 0) {
-            r = leat_framer_feed(c->framer, &seg->ports[0].last, ended, q);
+            r = leat_framer_feed(c->framer, &seg->out.ports[0].last, ended, q);
             c->short_share = c->framer->share;
             c->short_size = c->framer->wants;
             if (r == LEAT_SHORT)
@@ -317,7 +320,7 @@ static int flush(struct leat_segment *seg)
             r = send_mark(c, q);
         else
             r = send_piece(c, q,
-                           ended && q->n == 1 && seg->ports[0].last.n <= (c->framer ? 0u : 1u));
+                           ended && q->n == 1 && seg->out.ports[0].last.n <= (c->framer ? 0u : 1u));
         if (r == LEAT_SHORT)
             return cut_short(seg);
         if (r < 0 && r != LEAT_ECANCELLED)
@@ -340,7 +343,7 @@ static int flush(struct leat_segment *seg)
 
 static enum leat_reason reason(const struct leat_segment *seg)
 {
-    return leat_edge_reason(seg->cutter->lanes.edges[seg->cutter->lanes.at]);
+    return leat_edge_reason(seg->out.cutter->lanes.edges[seg->out.cutter->lanes.at]);
 }
 
 static int hand_over(struct leat_segment *seg)
@@ -352,7 +355,8 @@ static int hand_over(struct leat_segment *seg)
     if (r == LEAT_FULL)
         return (int)leat_segment_park(seg, LEAT_PARK_OUT);
     if (r == LEAT_SHORT)
-        return leat_segment_wait_memory(seg, seg->cutter->short_share, seg->cutter->short_size);
+        return leat_segment_wait_memory(seg, seg->out.cutter->short_share,
+                                        seg->out.cutter->short_size);
     return leat_segment_out_gone(seg, r != LEAT_ECANCELLED || reason(seg) != LEAT_REASON_DONE);
 }
 
@@ -369,15 +373,16 @@ static bool has_failed(const struct leat_segment *seg)
 /* Tells the lanes that nothing follows. */
 static void finish(struct leat_segment *seg, enum leat_edge_state state)
 {
-    for (unsigned i = 0; i < seg->cutter->lanes.n; i++)
-        leat_edge_finish(seg->cutter->lanes.edges[i], state);
-    leat_lane_order_over(seg->cutter->lanes.order);
+    for (unsigned i = 0; i < seg->out.cutter->lanes.n; i++)
+        leat_edge_finish(seg->out.cutter->lanes.edges[i], state);
+    leat_lane_order_over(seg->out.cutter->lanes.order);
 }
 
 static void drop(struct leat_segment *seg)
 {
-    struct leat_cutter *c = seg->cutter;
-    uint64_t bytes = leat_slice_queue_clear(&seg->ports[0].last) + leat_slice_queue_clear(&c->framed);
+    struct leat_cutter *c = seg->out.cutter;
+    uint64_t bytes =
+        leat_slice_queue_clear(&seg->out.ports[0].last) + leat_slice_queue_clear(&c->framed);
 
     if (c->framer)
         bytes += leat_framer_done(c->framer);
@@ -386,7 +391,7 @@ static void drop(struct leat_segment *seg)
 
 static void free_cutter(struct leat_segment *seg)
 {
-    leat_cutter_free(seg->cutter);
+    leat_cutter_free(seg->out.cutter);
 }
 
 const struct leat_outlet_ops leat_outlet_cutter = {

@@ -9,7 +9,8 @@
 #include "run/pipeline.h"
 #include "segment/segment_impl.h"
 
-struct leat_joiner *leat_joiner_new(struct leat_pipeline *p, struct leat_stage_info *info, unsigned n)
+struct leat_joiner *leat_joiner_new(struct leat_pipeline *p, struct leat_stage_info *info,
+                                    unsigned n)
 {
     struct leat_joiner *j = calloc(1, sizeof *j);
 
@@ -19,7 +20,8 @@ struct leat_joiner *leat_joiner_new(struct leat_pipeline *p, struct leat_stage_i
     return NULL;
 }
 
-void leat_joiner_connect(struct leat_joiner *j, struct leat_pipeline *p, struct leat_slice_queue *to)
+void leat_joiner_connect(struct leat_joiner *j, struct leat_pipeline *p,
+                         struct leat_slice_queue *to)
 {
     leat_out_init(&j->out, to, j->lanes.pool, p->settings.room);
 }
@@ -47,14 +49,14 @@ int leat_joiner_reset(struct leat_joiner *j, struct leat_pipeline *p)
 
 static int joiner_failed(struct leat_segment *seg)
 {
-    seg->lane_error = seg->joiner->lanes.stage->failure;
-    return seg->lane_error.code;
+    seg->lane.error = seg->in.joiner->lanes.stage->failure;
+    return seg->lane.error.code;
 }
 
 /* More came out than may. */
 static int check_expansion(struct leat_segment *seg)
 {
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
     uint64_t made = j->joined_bytes + j->out.total;
     uint64_t over = leat_stage_expansion(j->lanes.stage, made, j->used);
 
@@ -69,7 +71,7 @@ static int check_expansion(struct leat_segment *seg)
  * Returns 1: it is through; 0: call again; LEAT_FULL: no memory; or an error. */
 static int called(struct leat_segment *seg, int r, bool used)
 {
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
     int checked;
 
     leat_out_end(&j->out);
@@ -93,7 +95,7 @@ static int called(struct leat_segment *seg, int r, bool used)
 
 static int call_join(struct leat_segment *seg, enum leat_join when, const void *result)
 {
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
     const struct leat_lanes *split = j->lanes.info->type->lanes;
 
     struct leat_in end = {.offset = j->used};
@@ -112,7 +114,7 @@ static int call_join(struct leat_segment *seg, enum leat_join when, const void *
 static int call_merge(struct leat_segment *seg)
 {
     static const uint8_t nothing[1];
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
     struct leat_slice *s = &j->merging;
     struct leat_in in = {
         .data = s->chunk ? leat_slice_data(s) : nothing,
@@ -125,7 +127,7 @@ static int call_merge(struct leat_segment *seg)
     leat_out_begin(&j->out);
     j->lanes.stage->in = &in;
     r = j->lanes.info->type->lanes->merge(j->lanes.stage, &in, j->joined ? j->joined->result : NULL,
-                                      &j->out);
+                                          &j->out);
     j->lanes.stage->in = NULL;
     s->off += in.pos;
     s->len -= in.pos;
@@ -171,7 +173,7 @@ static int take_turn(struct leat_joiner *j)
 
 static int read_lane(struct leat_segment *seg)
 {
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
     struct leat_item item = {0};
     struct leat_edge *lane;
     int r = take_turn(j);
@@ -187,8 +189,8 @@ static int read_lane(struct leat_segment *seg)
         return 0;
     }
     if (r == LEAT_ECANCELLED && lane->error) {
-        seg->lane_error = *lane->error;
-        return seg->lane_error.code;
+        seg->lane.error = *lane->error;
+        return seg->lane.error.code;
     }
     if (r != 0)
         return r;
@@ -216,10 +218,10 @@ static int read_lane(struct leat_segment *seg)
 }
 
 /* Fills slot 0 of the segment. Returns 0; LEAT_EMPTY; LEAT_FULL; LEAT_END; LEAT_ECANCELLED (upstream
- * failed); or an error of a lane or of the join, in segment->lane_error. */
+ * failed); or an error of a lane or of the join, in segment->lane.error. */
 static int read_next(struct leat_segment *seg)
 {
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
     int r;
 
     switch (j->phase) {
@@ -263,21 +265,21 @@ static enum leat_turn read_turn(struct leat_segment *seg)
 
     if (r >= 0 || r == LEAT_ECANCELLED)
         return leat_segment_took(seg, r);
-    seg->in_flow = LEAT_FLOW_FAILED;
-    leat_outcome_report(seg->pipeline, seg->joiner->lanes.info, &seg->lane_error);
+    seg->in.flow = LEAT_FLOW_FAILED;
+    leat_outcome_report(seg->pipeline, seg->in.joiner->lanes.info, &seg->lane.error);
     leat_segment_cancel_input(seg, LEAT_REASON_FAILED);
     return LEAT_TURN_WENT;
 }
 
 static void cancel(struct leat_segment *seg, enum leat_reason reason)
 {
-    for (unsigned i = 0; i < seg->joiner->lanes.n; i++)
-        leat_edge_cancel(seg->joiner->lanes.edges[i], reason);
+    for (unsigned i = 0; i < seg->in.joiner->lanes.n; i++)
+        leat_edge_cancel(seg->in.joiner->lanes.edges[i], reason);
 }
 
 static void done(struct leat_segment *seg)
 {
-    struct leat_joiner *j = seg->joiner;
+    struct leat_joiner *j = seg->in.joiner;
 
     leat_out_done(&j->out);
     leat_chunk_unref(j->merging.chunk);
@@ -288,7 +290,7 @@ static void done(struct leat_segment *seg)
 
 static void free_joiner(struct leat_segment *seg)
 {
-    leat_joiner_free(seg->joiner);
+    leat_joiner_free(seg->in.joiner);
 }
 
 const struct leat_inlet_ops leat_inlet_joiner = {

@@ -41,7 +41,7 @@ void leat_tell_run(const struct leat_segment *seg, uint64_t from, uint64_t to)
     e.at_ns = since_start(p, from);
     e.duration_ns = to > from ? to - from : 0;
     e.segment = seg->number;
-    e.lane = seg->lane;
+    e.lane = seg->lane.number;
     if (info && !info->hidden)
         e.stage = info->index;
     p->watcher.told(&e, p->watcher.arg);

@@ -9,10 +9,10 @@
 #include <sys/resource.h>
 
 #include "base/grow.h"
-#include "run/pipeline.h"
-#include "segment/segment_impl.h"
 #include "lanes/lanes.h"
+#include "run/pipeline.h"
 #include "segment/open.h"
+#include "segment/segment_impl.h"
 
 #define WIDTH_MAX 20 /* digits of a part's number */
 /* What a sink that waits for its commit takes: itself, its state, its names. */
@@ -254,10 +254,10 @@ static int reset(struct leat_pipeline *p, const struct leat_parts *parts)
         struct leat_segment *seg = p->segments[parts->first + k];
 
         leat_segment_reset(seg);
-        if (seg->cutter && r == 0)
-            r = leat_cutter_reset(seg->cutter, p);
-        if (seg->joiner && r == 0)
-            r = leat_joiner_reset(seg->joiner, p);
+        if (seg->out.cutter && r == 0)
+            r = leat_cutter_reset(seg->out.cutter, p);
+        if (seg->in.joiner && r == 0)
+            r = leat_joiner_reset(seg->in.joiner, p);
     }
     return r;
 }
@@ -265,7 +265,7 @@ static int reset(struct leat_pipeline *p, const struct leat_parts *parts)
 static int renew(struct leat_segment *owner)
 {
     struct leat_pipeline *p = owner->pipeline;
-    struct leat_parts *parts = owner->parts;
+    struct leat_parts *parts = owner->out.parts;
     int r = renew_all(p, parts);
 
     if (r < 0)
@@ -286,7 +286,7 @@ static int renew(struct leat_segment *owner)
 static int begin(struct leat_segment *owner)
 {
     struct leat_pipeline *p = owner->pipeline;
-    struct leat_parts *parts = owner->parts;
+    struct leat_parts *parts = owner->out.parts;
     int r;
 
     leat_assert(!parts->active && atomic_load(&parts->live) == 0);
@@ -332,7 +332,7 @@ void leat_parts_ended(struct leat_parts *parts)
 
 uint64_t leat_parts_size(const struct leat_segment *owner)
 {
-    const struct leat_parts *parts = owner->parts;
+    const struct leat_parts *parts = owner->out.parts;
 
     if (!parts->active)
         return 0;
@@ -341,7 +341,7 @@ uint64_t leat_parts_size(const struct leat_segment *owner)
 
 uint64_t leat_part_size(const struct leat_stage *s)
 {
-    return s->segment && s->segment->parts ? leat_parts_size(s->segment) : 0;
+    return s->segment && s->segment->out.parts ? leat_parts_size(s->segment) : 0;
 }
 
 /* --- the outlet ------------------------------------------------------------------------------- */
@@ -349,25 +349,26 @@ uint64_t leat_part_size(const struct leat_stage *s)
 /* Has the branch failed in the part that runs? */
 static bool branch_failed(const struct leat_segment *seg)
 {
-    if (atomic_load(&seg->parts->failed) || atomic_load(&leat_parts_info(seg->parts)->failed_below))
+    if (atomic_load(&seg->out.parts->failed) ||
+        atomic_load(&leat_parts_info(seg->out.parts)->failed_below))
         return true;
-    return seg->parts->active && leat_edge_reason(seg->ports[0].edge) == LEAT_REASON_FAILED;
+    return seg->out.parts->active && leat_edge_reason(seg->out.ports[0].edge) == LEAT_REASON_FAILED;
 }
 
 /* All that the stage gave goes to the part. Returns 0, LEAT_FULL, or LEAT_ECANCELLED. */
 static int hand_over(struct leat_segment *seg)
 {
-    struct leat_port_end *port = &seg->ports[0];
+    struct leat_port_end *port = &seg->out.ports[0];
     struct leat_slice *s;
 
     while ((s = leat_slice_queue_head(&port->last))) {
         struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s)};
-        int r = seg->parts->gone ? 0 : leat_edge_write(port->edge, &item);
+        int r = seg->out.parts->gone ? 0 : leat_edge_write(port->edge, &item);
 
         if (r == LEAT_FULL || (r < 0 && branch_failed(seg)))
             return r;
-        if (seg->parts->gone || r < 0) {
-            seg->parts->gone = true; /* it has enough; the next part may want more */
+        if (seg->out.parts->gone || r < 0) {
+            seg->out.parts->gone = true; /* it has enough; the next part may want more */
             leat_edge_lost(port->edge, s->len);
             leat_chunk_unref(s->chunk);
         }
@@ -385,12 +386,12 @@ static void drop_marks(struct leat_slice_queue *q)
 
 static int turn(struct leat_segment *seg)
 {
-    struct leat_parts *parts = seg->parts;
+    struct leat_parts *parts = seg->out.parts;
     int r = 0;
 
     if (!parts->active)
-        drop_marks(&seg->ports[0].last);
-    if (leat_slice_queue_head(&seg->ports[0].last) && !parts->active) {
+        drop_marks(&seg->out.ports[0].last);
+    if (leat_slice_queue_head(&seg->out.ports[0].last) && !parts->active) {
         if (atomic_load(&parts->live) > 0)
             return (int)leat_segment_park(seg, LEAT_PARK_OUT);
         r = begin(seg);
@@ -402,7 +403,7 @@ static int turn(struct leat_segment *seg)
     if (r < 0)
         return (int)leat_segment_out_gone(seg, true);
     if (parts->end_due && parts->active) {
-        leat_edge_finish(seg->ports[0].edge, LEAT_EDGE_EOF);
+        leat_edge_finish(seg->out.ports[0].edge, LEAT_EDGE_EOF);
         parts->active = false;
     }
     parts->end_due = false;
@@ -423,12 +424,12 @@ static bool has_failed(const struct leat_segment *seg)
 
 static void finish(struct leat_segment *seg, enum leat_edge_state state)
 {
-    leat_edge_finish(seg->ports[0].edge, state);
+    leat_edge_finish(seg->out.ports[0].edge, state);
 }
 
 static void free_parts(struct leat_segment *seg)
 {
-    free(seg->parts);
+    free(seg->out.parts);
 }
 
 const struct leat_outlet_ops leat_outlet_parts = {

@@ -8,12 +8,12 @@
  * waits, and a cancel ends the wait and reverts. Old files are kept until the close, after all of this.
  */
 
+#include "io/digest_list.h"
 #include "io/outfile.h"
 #include "io/read_file.h"
 #include "lanes/lanes.h"
-#include "segment/open.h"
 #include "pipeline.h"
-#include "io/digest_list.h"
+#include "segment/open.h"
 
 static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
 {
@@ -386,10 +386,10 @@ static void phase_close(struct leat_pipeline *p)
                 leat_tell_stage(p, LEAT_EVENT_ABORTED, s->info, NULL);
             leat_stage_close(s);
         }
-        if (seg->cutter)
-            leat_stage_close(seg->cutter->lanes.stage);
-        if (seg->joiner)
-            leat_stage_close(seg->joiner->lanes.stage);
+        if (seg->out.cutter)
+            leat_stage_close(seg->out.cutter->lanes.stage);
+        if (seg->in.joiner)
+            leat_stage_close(seg->in.joiner->lanes.stage);
     }
     for (size_t i = p->pending.n; i-- > 0;) /* as they are reverted */
         leat_stage_close(p->pending.v[i]);

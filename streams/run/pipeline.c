@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/digest_list.h"
 #include "io/draft.h"
 #include "io/outfile.h"
 #include "io/read_file.h"
 #include "lanes/lanes.h"
-#include "io/digest_list.h"
 
 #define RECORD_MAX_DEFAULT ((uint64_t)16 << 20)
 
@@ -167,7 +167,7 @@ int leat_pipeline_from_text(const struct leat_registry *registry, const char *te
         r = check_variables(settings, &error);
     if (r == 0)
         r = leat_tree_from_text(registry, text, settings ? settings->variables : NULL,
-                                 settings ? settings->n_variables : 0, &plan, &error);
+                                settings ? settings->n_variables : 0, &plan, &error);
     if (r == 0)
         r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
     if (r < 0 && ret_error)
@@ -297,8 +297,8 @@ static bool give_up_memory(struct leat_pipeline *p)
     for (size_t i = 0; i < p->n_segments; i++) {
         struct leat_segment *seg = p->segments[i];
 
-        if (atomic_load(&seg->finished) || !atomic_load(&seg->short_of_memory) ||
-            atomic_exchange(&seg->no_memory, true))
+        if (atomic_load(&seg->finished) || !atomic_load(&seg->memory.is_short) ||
+            atomic_exchange(&seg->memory.none, true))
             continue;
         leat_actor_wake(&p->executor, &seg->actor);
         return true;

@@ -3,8 +3,8 @@
 
 #include "segment_impl.h"
 
-#include "run/pipeline.h"
 #include "edge/spill.h"
+#include "run/pipeline.h"
 
 static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct leat_block *block)
 {
@@ -14,9 +14,9 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
     int r = 0;
 
     leat_assert(seg->is_lane);
-    leat_assert(!seg->block);
-    seg->block = block;
-    seg->block_end_seen = false;
+    leat_assert(!seg->lane.block);
+    seg->lane.block = block;
+    seg->lane.end_seen = false;
     s->offset = block->offset;
     stage->result = block->result;
     if (block->history.chunk) {
@@ -39,14 +39,14 @@ static int read_edge(struct leat_segment *seg)
     struct leat_item item = {0};
     int r;
 
-    leat_assert(seg->in_at < seg->n_in_edges);
-    r = leat_edge_read(seg->in_edges[seg->in_at], &item);
-    if (r == LEAT_END && seg->in_at + 1 < seg->n_in_edges) {
-        seg->in_at++; /* concat: the next one's turn */
+    leat_assert(seg->in.at < seg->in.n_edges);
+    r = leat_edge_read(seg->in.edges[seg->in.at], &item);
+    if (r == LEAT_END && seg->in.at + 1 < seg->in.n_edges) {
+        seg->in.at++; /* concat: the next one's turn */
         return 0;
     }
     if (r == LEAT_EIO)
-        return leat_fail_spill(s->stage, seg->in_edges[seg->in_at]->spill);
+        return leat_fail_spill(s->stage, seg->in.edges[seg->in.at]->spill);
     if (r == LEAT_ENOMEM)
         return leat_fail(s->stage, r, "%s", leat_strerror(r));
     if (r != 0)
@@ -55,11 +55,11 @@ static int read_edge(struct leat_segment *seg)
         leat_slice_queue_push(s->framer ? &s->raw : &s->in, item.slice);
     if (item.begin)
         r = begin_block(seg, s, item.begin);
-    if (seg->block)
-        seg->block->bytes += item.slice.len;
+    if (seg->lane.block)
+        seg->lane.block->bytes += item.slice.len;
     if (item.end) {
-        leat_assert(item.end == seg->block);
-        seg->block_end_seen = true;
+        leat_assert(item.end == seg->lane.block);
+        seg->lane.end_seen = true;
         item.end->flush = item.flush;
     } else if (item.flush) {
         leat_slice_queue_mark(s->framer ? &s->raw : &s->in);

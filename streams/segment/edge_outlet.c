@@ -2,8 +2,8 @@
 
 #include "segment_impl.h"
 
-#include "run/pipeline.h"
 #include "edge/spill.h"
+#include "run/pipeline.h"
 
 /* The reader of a port is gone. A detached branch that failed is like one that has enough; the stream
  * itself, port 0, is none. */
@@ -17,9 +17,9 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
     leat_assert(reason != LEAT_REASON_NONE);
     port->gone = true;
     leat_edge_lost(port->edge, leat_slice_queue_clear(&port->last));
-    leat_out_discard(leat_port(out, (size_t)(port - seg->ports)));
-    if (reason == LEAT_REASON_FAILED && (!(flags & LEAT_DETACHES) || port == &seg->ports[0]))
-        seg->out_failed = true;
+    leat_out_discard(leat_port(out, (size_t)(port - seg->out.ports)));
+    if (reason == LEAT_REASON_FAILED && (!(flags & LEAT_DETACHES) || port == &seg->out.ports[0]))
+        seg->out.failed = true;
 }
 
 /* Before a lane goes on, what it gave is handed over: so this is how far it was when it gave it. */
@@ -73,7 +73,7 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
     while (!port->gone && leat_slice_queue_head(&port->last)) {
         int r = write_head(seg, port);
 
-        if (r == LEAT_FULL && drops && port != &seg->ports[0])
+        if (r == LEAT_FULL && drops && port != &seg->out.ports[0])
             drop_head(seg, port);
         else if (r == LEAT_FULL)
             return LEAT_FULL;
@@ -82,14 +82,14 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
         else if (r != 0)
             port_gone(seg, port);
     }
-    if (seg->ended_block && !port->gone) {
-        struct leat_item item = {.end = seg->ended_block, .used = used_of(seg)};
+    if (seg->lane.ended_block && !port->gone) {
+        struct leat_item item = {.end = seg->lane.ended_block, .used = used_of(seg)};
         int r = leat_edge_write(port->edge, &item);
 
         if (r == LEAT_FULL)
             return r;
         if (r == 0)
-            seg->ended_block = NULL;
+            seg->lane.ended_block = NULL;
         else
             port_gone(seg, port);
     }
@@ -101,8 +101,8 @@ static int flush_ports(struct leat_segment *seg)
 {
     int result = 0;
 
-    for (size_t k = 0; k < seg->n_ports; k++) {
-        int r = flush_port(seg, &seg->ports[k]);
+    for (size_t k = 0; k < seg->out.n_ports; k++) {
+        int r = flush_port(seg, &seg->out.ports[k]);
 
         if (r < 0)
             return r;
@@ -114,10 +114,10 @@ static int flush_ports(struct leat_segment *seg)
 
 static bool all_gone(const struct leat_segment *seg)
 {
-    for (size_t k = 0; k < seg->n_ports; k++)
-        if (!seg->ports[k].gone)
+    for (size_t k = 0; k < seg->out.n_ports; k++)
+        if (!seg->out.ports[k].gone)
             return false;
-    return seg->n_ports > 0;
+    return seg->out.n_ports > 0;
 }
 
 static int hand_over(struct leat_segment *seg)
@@ -128,33 +128,33 @@ static int hand_over(struct leat_segment *seg)
         leat_segment_fail(seg, seg->n - 1);
         return leat_segment_out_gone(seg, true);
     }
-    if (seg->out_failed || all_gone(seg))
-        return leat_segment_out_gone(seg, seg->out_failed);
+    if (seg->out.failed || all_gone(seg))
+        return leat_segment_out_gone(seg, seg->out.failed);
     return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;
 }
 
 static bool is_gone(struct leat_segment *seg)
 {
-    for (size_t k = 0; k < seg->n_ports; k++)
-        if (!seg->ports[k].gone && leat_edge_reason(seg->ports[k].edge) != LEAT_REASON_NONE)
-            port_gone(seg, &seg->ports[k]);
+    for (size_t k = 0; k < seg->out.n_ports; k++)
+        if (!seg->out.ports[k].gone && leat_edge_reason(seg->out.ports[k].edge) != LEAT_REASON_NONE)
+            port_gone(seg, &seg->out.ports[k]);
     if (seg->n > 0 && atomic_load(&seg->slots[seg->n - 1].info->failed_below))
-        seg->out_failed = true;
-    return seg->out_failed || all_gone(seg);
+        seg->out.failed = true;
+    return seg->out.failed || all_gone(seg);
 }
 
 static bool has_failed(const struct leat_segment *seg)
 {
-    return seg->out_failed;
+    return seg->out.failed;
 }
 
 /* The error of a lane goes to the joiner, which reports it in the order of the stream. */
 static void finish(struct leat_segment *seg, enum leat_edge_state state)
 {
-    if (seg->is_lane && seg->lane_error.code)
-        seg->ports[0].edge->error = &seg->lane_error;
-    for (size_t k = 0; k < seg->n_ports; k++)
-        leat_edge_finish(seg->ports[k].edge, state);
+    if (seg->is_lane && seg->lane.error.code)
+        seg->out.ports[0].edge->error = &seg->lane.error;
+    for (size_t k = 0; k < seg->out.n_ports; k++)
+        leat_edge_finish(seg->out.ports[k].edge, state);
 }
 
 const struct leat_outlet_ops leat_outlet_edge = {

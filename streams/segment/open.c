@@ -15,7 +15,7 @@ static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage
     if (s->type->flags & LEAT_OPENS_LAST)
         return TURN_LAST;
     if (seg->is_lane)
-        return seg->lane > 0 ? TURN_LANES : TURN_LANE;
+        return seg->lane.number > 0 ? TURN_LANES : TURN_LANE;
     return TURN_NEEDED;
 }
 
@@ -38,7 +38,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     int r;
 
     if (turn_of(seg, s) == TURN_LANES) {
-        keep_lane(s, seg->lane);
+        keep_lane(s, seg->lane.number);
         return 0;
     }
     r = leat_stage_open(s);
@@ -79,10 +79,10 @@ static int open_some(struct leat_pipeline *p, struct leat_segment **segments, si
             if (r < 0)
                 return r;
         }
-        if (turn == TURN_NEEDED && seg->cutter)
-            seg->cutter->lanes.stage->open_called = true;
-        if (turn == TURN_NEEDED && seg->joiner)
-            seg->joiner->lanes.stage->open_called = true;
+        if (turn == TURN_NEEDED && seg->out.cutter)
+            seg->out.cutter->lanes.stage->open_called = true;
+        if (turn == TURN_NEEDED && seg->in.joiner)
+            seg->in.joiner->lanes.stage->open_called = true;
     }
     return 0;
 }
@@ -106,8 +106,9 @@ static int open_spills(struct leat_pipeline *p)
     for (size_t i = 0; i < p->n_segments; i++) {
         struct leat_segment *seg = p->segments[i];
 
-        for (size_t k = 0; k < seg->n_ports; k++) {
-            struct leat_spill *spill = seg->ports[k].edge ? seg->ports[k].edge->spill : NULL;
+        for (size_t k = 0; k < seg->out.n_ports; k++) {
+            struct leat_spill *spill =
+                seg->out.ports[k].edge ? seg->out.ports[k].edge->spill : NULL;
             struct leat_stage *s = spill ? seg->slots[seg->n - 1].stage : NULL;
             int r = spill ? leat_spill_open(spill) : 0;
 

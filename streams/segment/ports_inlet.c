@@ -30,7 +30,7 @@ struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
 
     if (!inputs)
         return NULL;
-    inputs->n = seg->n_in_edges;
+    inputs->n = seg->in.n_edges;
     inputs->v = calloc(inputs->n, sizeof *inputs->v);
     inputs->shown = calloc(inputs->n, sizeof *inputs->shown);
     if (!inputs->v || !inputs->shown) {
@@ -40,7 +40,7 @@ struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
         return NULL;
     }
     for (size_t i = 0; i < inputs->n; i++) {
-        inputs->v[i].edge = seg->in_edges[i];
+        inputs->v[i].edge = seg->in.edges[i];
         inputs->v[i].framed = info->framing == LEAT_LINES;
         leat_framer_init(&inputs->v[i].framer, &seg->pipeline->pool, info->delimiter,
                          seg->pipeline->settings.record_max);
@@ -110,7 +110,7 @@ struct leat_framer *leat_inputs_framer(struct leat_inputs *inputs, size_t i)
 
 int leat_inputs_read(struct leat_segment *seg, struct leat_framer **ret_framer)
 {
-    struct leat_inputs *inputs = seg->inputs;
+    struct leat_inputs *inputs = seg->in.inputs;
     int result = LEAT_EMPTY;
 
     for (size_t i = 0; i < inputs->n; i++) {
@@ -198,33 +198,33 @@ static enum leat_turn read_turn(struct leat_segment *seg)
 
 static int ready(struct leat_segment *seg)
 {
-    seg->inputs = leat_inputs_new(seg);
-    return seg->inputs ? 0 : LEAT_ENOMEM;
+    seg->in.inputs = leat_inputs_new(seg);
+    return seg->in.inputs ? 0 : LEAT_ENOMEM;
 }
 
 static uint64_t drop(struct leat_segment *seg)
 {
-    return leat_inputs_drop(seg->inputs);
+    return leat_inputs_drop(seg->in.inputs);
 }
 
 static void free_inputs(struct leat_segment *seg)
 {
-    leat_inputs_free(seg->inputs);
+    leat_inputs_free(seg->in.inputs);
 }
 
 static bool has_input(const struct leat_segment *seg)
 {
-    return leat_inputs_ready(seg->inputs);
+    return leat_inputs_ready(seg->in.inputs);
 }
 
 static void show(struct leat_segment *seg, struct leat_in *in)
 {
-    leat_inputs_show(seg->inputs, in);
+    leat_inputs_show(seg->in.inputs, in);
 }
 
 static size_t take(struct leat_segment *seg)
 {
-    return leat_inputs_take(seg->inputs);
+    return leat_inputs_take(seg->in.inputs);
 }
 
 const struct leat_inlet_ops leat_inlet_ports = {

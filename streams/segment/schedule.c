@@ -44,12 +44,13 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
         leat_slot_pass_mark(seg, s);
         return LEAT_TURN_WENT;
     }
-    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 && (!s->more || (i == 0 && seg->inlet && seg->inlet->show))) {
+    if (flow == LEAT_FLOW_FAILED && s->in.n == 0 &&
+        (!s->more || (i == 0 && seg->in.ops && seg->in.ops->show))) {
         leat_slot_stop(seg, s, LEAT_STOP_ABORT);
         return LEAT_TURN_WENT;
     }
     /* In a lane the end of the input comes between blocks. */
-    if (flow == LEAT_FLOW_ENDED && seg->is_lane && i == 0 && !seg->block) {
+    if (flow == LEAT_FLOW_ENDED && seg->is_lane && i == 0 && !seg->lane.block) {
         leat_slot_done(seg, s, false);
         return LEAT_TURN_WENT;
     }
@@ -61,7 +62,7 @@ static bool all_done(const struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++)
         if (!seg->slots[i].done)
             return false;
-    return seg->n > 0 || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled;
+    return seg->n > 0 || seg->in.flow != LEAT_FLOW_OPEN || seg->in.cancelled;
 }
 
 static void wake_waiting(struct leat_segment *seg)
@@ -85,11 +86,11 @@ static bool wants_input(const struct leat_segment *seg)
 {
     const struct leat_slot *s = &seg->slots[0];
 
-    if (!seg->inlet || seg->in_flow != LEAT_FLOW_OPEN || seg->in_cancelled)
+    if (!seg->in.ops || seg->in.flow != LEAT_FLOW_OPEN || seg->in.cancelled)
         return false;
     if (s->done || s->stopping || s->waiting || s->in.n > 0 || s->raw.n > 0)
         return false;
-    if (seg->is_lane && seg->block && seg->block_end_seen)
+    if (seg->is_lane && seg->lane.block && seg->lane.end_seen)
         return false;
     return leat_segment_output_taken(seg, 0) || s->discard;
 }
@@ -97,15 +98,15 @@ static bool wants_input(const struct leat_segment *seg)
 /* Returns a turn, or -1 when there was nothing to hand over. */
 static int hand_over(struct leat_segment *seg)
 {
-    return seg->out_gone || !seg->outlet ? -1 : seg->outlet->hand_over(seg);
+    return seg->out.gone || !seg->out.ops ? -1 : seg->out.ops->hand_over(seg);
 }
 
 static enum leat_turn turn(struct leat_segment *seg)
 {
     int r;
 
-    if (seg->outlet && !seg->out_gone && seg->outlet->is_gone(seg))
-        return leat_segment_out_gone(seg, seg->outlet->has_failed(seg));
+    if (seg->out.ops && !seg->out.gone && seg->out.ops->is_gone(seg))
+        return leat_segment_out_gone(seg, seg->out.ops->has_failed(seg));
     r = hand_over(seg);
     if (r >= 0)
         return (enum leat_turn)r;
@@ -113,7 +114,7 @@ static enum leat_turn turn(struct leat_segment *seg)
         if (leat_slot_runnable(seg, i))
             return slot_turn(seg, i);
     if (wants_input(seg))
-        return seg->inlet->read(seg);
+        return seg->in.ops->read(seg);
     if (all_done(seg) && leat_segment_output_taken(seg, seg->n - 1))
         return LEAT_TURN_WENT; /* the last of the output has just gone */
     return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
@@ -149,8 +150,8 @@ static enum run run_turns(struct leat_segment *seg)
     for (int i = 0; i < turns && !has_run_long(seg); i++) {
         enum leat_turn t = LEAT_TURN_WENT;
 
-        if (all_done(seg) && (seg->out_gone || leat_segment_output_taken(seg, seg->n - 1)) &&
-            (!seg->outlet || !seg->outlet->holds || hand_over(seg) == -1)) {
+        if (all_done(seg) && (seg->out.gone || leat_segment_output_taken(seg, seg->n - 1)) &&
+            (!seg->out.ops || !seg->out.ops->holds || hand_over(seg) == -1)) {
             leat_segment_finish(seg);
             return RUN_ENDED;
         }
@@ -179,7 +180,7 @@ bool leat_segment_run(struct leat_actor *actor)
     leat_assert(leat_actor_runs_here(actor));
     if (atomic_load_explicit(&seg->finished, memory_order_acquire))
         return false;
-    atomic_store(&seg->short_of_memory, false);
+    atomic_store(&seg->memory.is_short, false);
     leat_account_run(seg);
     wake_waiting(seg);
     if (leat_outcome_aborted(seg->pipeline))

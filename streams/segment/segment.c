@@ -10,7 +10,7 @@
 static void memory_wake(struct leat_pool_waiter *w)
 {
     struct leat_segment *seg =
-        (struct leat_segment *)((char *)w - offsetof(struct leat_segment, memory));
+        (struct leat_segment *)((char *)w - offsetof(struct leat_segment, memory.waiter));
 
     leat_actor_wake(&seg->pipeline->executor, &seg->actor);
 }
@@ -25,9 +25,9 @@ struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number
     seg->actor.run = run;
     seg->pipeline = pipeline;
     seg->number = number;
-    seg->memory.wake = memory_wake;
-    seg->ports = calloc(1, sizeof *seg->ports);
-    if (!seg->ports) {
+    seg->memory.waiter.wake = memory_wake;
+    seg->out.ports = calloc(1, sizeof *seg->out.ports);
+    if (!seg->out.ports) {
         free(seg);
         return NULL;
     }
@@ -57,41 +57,41 @@ void leat_segment_free(struct leat_segment *seg)
         free(s->framer);
         leat_stage_free(s->stage);
     }
-    leat_slice_queue_clear(&seg->ports[0].last);
-    for (size_t k = 1; k < seg->n_ports; k++)
-        leat_slice_queue_clear(&seg->ports[k].last);
-    if (seg->inlet && seg->inlet->free)
-        seg->inlet->free(seg);
-    if (seg->outlet && seg->outlet->free)
-        seg->outlet->free(seg);
-    leat_block_free(seg->block);
-    leat_block_free(seg->ended_block);
+    leat_slice_queue_clear(&seg->out.ports[0].last);
+    for (size_t k = 1; k < seg->out.n_ports; k++)
+        leat_slice_queue_clear(&seg->out.ports[k].last);
+    if (seg->in.ops && seg->in.ops->free)
+        seg->in.ops->free(seg);
+    if (seg->out.ops && seg->out.ops->free)
+        seg->out.ops->free(seg);
+    leat_block_free(seg->lane.block);
+    leat_block_free(seg->lane.ended_block);
     free(seg->slots);
-    free(seg->ports);
-    free(seg->in_edges);
+    free(seg->out.ports);
+    free(seg->in.edges);
     free(seg);
 }
 
 int leat_segment_add_input(struct leat_segment *seg, struct leat_edge *edge)
 {
-    struct leat_edge **more = realloc(seg->in_edges, (seg->n_in_edges + 1) * sizeof(*more));
+    struct leat_edge **more = realloc(seg->in.edges, (seg->in.n_edges + 1) * sizeof(*more));
 
     if (!more)
         return LEAT_ENOMEM;
-    seg->in_edges = more;
-    seg->in_edges[seg->n_in_edges++] = edge;
+    seg->in.edges = more;
+    seg->in.edges[seg->in.n_edges++] = edge;
     edge->reader = &seg->actor;
     return 0;
 }
 
 int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
 {
-    struct leat_port_end *more = realloc(seg->ports, (seg->n_ports + 1) * sizeof *more);
+    struct leat_port_end *more = realloc(seg->out.ports, (seg->out.n_ports + 1) * sizeof *more);
 
     if (!more)
         return LEAT_ENOMEM;
-    seg->ports = more;
-    seg->ports[seg->n_ports++] = (struct leat_port_end){.edge = edge};
+    seg->out.ports = more;
+    seg->out.ports[seg->out.n_ports++] = (struct leat_port_end){.edge = edge};
     edge->writer = &seg->actor;
     return 0;
 }
@@ -99,12 +99,12 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
 /* A junction's ports, each into a queue of its own. */
 static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
 {
-    if (seg->n_ports < 2)
+    if (seg->out.n_ports < 2)
         return 0;
-    s->out.ports = calloc(seg->n_ports, sizeof *s->out.ports);
+    s->out.ports = calloc(seg->out.n_ports, sizeof *s->out.ports);
     if (!s->out.ports)
         return LEAT_ENOMEM;
-    s->out.n_ports = seg->n_ports;
+    s->out.n_ports = seg->out.n_ports;
     return 0;
 }
 
@@ -145,21 +145,21 @@ static void connect_slots(struct leat_segment *seg)
             leat_framer_init(s->framer, &p->pool, s->info->delimiter, p->settings.record_max);
         if (next)
             to = next->framer ? &next->raw : &next->in;
-        else if (seg->outlet)
-            to = &seg->ports[0].last;
+        else if (seg->out.ops)
+            to = &seg->out.ports[0].last;
         leat_out_init(&s->out, to, &p->pool, p->settings.room);
         s->out.ports = ports;
         s->out.n_ports = n_ports;
         for (size_t k = 1; k < n_ports; k++)
-            leat_out_init(&ports[k], &seg->ports[k].last, &p->pool, p->settings.room);
+            leat_out_init(&ports[k], &seg->out.ports[k].last, &p->pool, p->settings.room);
     }
 }
 
 int leat_segment_ready(struct leat_segment *seg)
 {
-    bool own_queue = !seg->inlet || !seg->inlet->show; /* the first stage's input is its slot's */
+    bool own_queue = !seg->in.ops || !seg->in.ops->show; /* the first stage's input is its slot's */
 
-    if (seg->inlet && seg->inlet->ready && seg->inlet->ready(seg) < 0)
+    if (seg->in.ops && seg->in.ops->ready && seg->in.ops->ready(seg) < 0)
         return LEAT_ENOMEM;
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
@@ -190,20 +190,20 @@ void leat_segment_reset(struct leat_segment *seg)
         s->idle = 0;
         atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
     }
-    for (size_t k = 0; k < seg->n_ports; k++) {
-        leat_assert(seg->ports[k].last.n == 0);
-        seg->ports[k].gone = false;
+    for (size_t k = 0; k < seg->out.n_ports; k++) {
+        leat_assert(seg->out.ports[k].last.n == 0);
+        seg->out.ports[k].gone = false;
     }
-    seg->in_at = 0;
-    seg->in_flow = seg->out_flow = LEAT_FLOW_OPEN;
-    seg->in_cancelled = seg->out_gone = seg->out_failed = false;
-    leat_block_free(seg->block);
-    leat_block_free(seg->ended_block);
-    seg->block = seg->ended_block = NULL;
-    seg->block_end_seen = false;
-    seg->lane_error = (struct leat_error){0};
+    seg->in.at = 0;
+    seg->in.flow = seg->out.flow = LEAT_FLOW_OPEN;
+    seg->in.cancelled = seg->out.gone = seg->out.failed = false;
+    leat_block_free(seg->lane.block);
+    leat_block_free(seg->lane.ended_block);
+    seg->lane.block = seg->lane.ended_block = NULL;
+    seg->lane.end_seen = false;
+    seg->lane.error = (struct leat_error){0};
     seg->parked = LEAT_PARK_NONE;
-    atomic_store(&seg->no_memory, false);
+    atomic_store(&seg->memory.none, false);
     connect_slots(seg);
 }
 
@@ -217,21 +217,22 @@ enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
 
 int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *share, size_t size)
 {
-    if (atomic_load(&seg->no_memory))
+    if (atomic_load(&seg->memory.none))
         return -1;
-    atomic_store(&seg->short_of_memory, true);
+    atomic_store(&seg->memory.is_short, true);
     leat_segment_park(seg, LEAT_PARK_MEMORY);
-    return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory) ? LEAT_TURN_PARK
-                                                                               : LEAT_TURN_WENT;
+    return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory.waiter)
+               ? LEAT_TURN_PARK
+               : LEAT_TURN_WENT;
 }
 
 void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason)
 {
-    seg->in_cancelled = true;
-    for (size_t k = 0; k < seg->n_in_edges; k++)
-        leat_edge_cancel(seg->in_edges[k], reason);
-    if (seg->inlet && seg->inlet->cancel)
-        seg->inlet->cancel(seg, reason);
+    seg->in.cancelled = true;
+    for (size_t k = 0; k < seg->in.n_edges; k++)
+        leat_edge_cancel(seg->in.edges[k], reason);
+    if (seg->in.ops && seg->in.ops->cancel)
+        seg->in.ops->cancel(seg, reason);
 }
 
 static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
@@ -240,8 +241,8 @@ static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
 
     if (s->framer)
         bytes += leat_framer_done(s->framer);
-    if (s == &seg->slots[0] && seg->inlet && seg->inlet->drop)
-        bytes += seg->inlet->drop(seg);
+    if (s == &seg->slots[0] && seg->in.ops && seg->in.ops->drop)
+        bytes += seg->in.ops->drop(seg);
     atomic_fetch_add_explicit(leat_unread_of(s->info), bytes, memory_order_relaxed);
 }
 
@@ -305,8 +306,9 @@ void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why
         }
         leat_slot_stop(seg, s, why);
     }
-    if (!seg->in_cancelled)
-        leat_segment_cancel_input(seg, why == LEAT_STOP_DONE ? LEAT_REASON_DONE : LEAT_REASON_FAILED);
+    if (!seg->in.cancelled)
+        leat_segment_cancel_input(seg,
+                                  why == LEAT_STOP_DONE ? LEAT_REASON_DONE : LEAT_REASON_FAILED);
 }
 
 void leat_segment_fail(struct leat_segment *seg, size_t i)
@@ -316,7 +318,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
     leat_assert(i < seg->n);
     leat_assert(s->stage->failure.code < 0);
     if (seg->is_lane)
-        seg->lane_error = s->stage->failure; /* the joiner reports it, in order */
+        seg->lane.error = s->stage->failure; /* the joiner reports it, in order */
     else
         leat_outcome_report(seg->pipeline, s->stage->info, &s->stage->failure);
     leat_slot_done(seg, s, true);
@@ -329,10 +331,10 @@ void leat_segment_abort(struct leat_segment *seg)
     for (size_t i = seg->n; i-- > 0;)
         if (!seg->slots[i].done && !(seg->slots[i].stopping && seg->slots[i].failed))
             leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
-    if (!seg->in_cancelled)
+    if (!seg->in.cancelled)
         leat_segment_cancel_input(seg, LEAT_REASON_FAILED);
     leat_segment_drop_output(seg);
-    seg->out_gone = seg->out_failed = true;
+    seg->out.gone = seg->out.failed = true;
 }
 
 /* Can the stage wait for something that the failure does not end: a source that has no data, a child
@@ -343,7 +345,7 @@ static bool waits_outside(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
 
-    return s->stopping || s->stage->type->stop || (i == 0 && !seg->inlet) ||
+    return s->stopping || s->stage->type->stop || (i == 0 && !seg->in.ops) ||
            (s->waiting && !atomic_load(&s->info->failed_above));
 }
 
@@ -382,7 +384,7 @@ enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
     const struct leat_slot *before;
 
     if (i == 0)
-        return seg->inlet ? seg->in_flow : LEAT_FLOW_OPEN;
+        return seg->in.ops ? seg->in.flow : LEAT_FLOW_OPEN;
     before = &seg->slots[i - 1];
     if (!before->done)
         return LEAT_FLOW_OPEN;
@@ -392,12 +394,12 @@ enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
 static void finish_outlet(struct leat_segment *seg)
 {
     bool stage_failed =
-        seg->n > 0 ? seg->slots[seg->n - 1].failed : seg->in_flow == LEAT_FLOW_FAILED;
-    bool failed = stage_failed || seg->out_failed; /* it was through, and its output was not */
+        seg->n > 0 ? seg->slots[seg->n - 1].failed : seg->in.flow == LEAT_FLOW_FAILED;
+    bool failed = stage_failed || seg->out.failed; /* it was through, and its output was not */
     enum leat_edge_state state = failed ? LEAT_EDGE_FAILED : LEAT_EDGE_EOF;
 
-    seg->out_flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
-    seg->outlet->finish(seg, state);
+    seg->out.flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
+    seg->out.ops->finish(seg, state);
 }
 
 void leat_segment_finish(struct leat_segment *seg)
@@ -405,19 +407,19 @@ void leat_segment_finish(struct leat_segment *seg)
     leat_assert(!atomic_load_explicit(&seg->finished, memory_order_relaxed));
     for (size_t i = 0; i < seg->n; i++)
         leat_assert(seg->slots[i].done);
-    for (size_t k = 0; k < seg->n_ports; k++)
-        leat_assert(seg->ports[k].last.n == 0);
-    if (seg->outlet && seg->out_flow == LEAT_FLOW_OPEN)
+    for (size_t k = 0; k < seg->out.n_ports; k++)
+        leat_assert(seg->out.ports[k].last.n == 0);
+    if (seg->out.ops && seg->out.flow == LEAT_FLOW_OPEN)
         finish_outlet(seg);
-    if (!seg->in_cancelled && seg->inlet)
+    if (!seg->in.cancelled && seg->in.ops)
         leat_segment_cancel_input(seg, LEAT_REASON_DONE);
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_out_done(&seg->slots[i]);
-    if (seg->inlet && seg->inlet->done)
-        seg->inlet->done(seg);
-    if (seg->outlet && seg->outlet->drop)
-        seg->outlet->drop(seg);
-    leat_pool_unwait(&seg->pipeline->pool, &seg->memory);
+    if (seg->in.ops && seg->in.ops->done)
+        seg->in.ops->done(seg);
+    if (seg->out.ops && seg->out.ops->drop)
+        seg->out.ops->drop(seg);
+    leat_pool_unwait(&seg->pipeline->pool, &seg->memory.waiter);
     atomic_store_explicit(&seg->finished, true, memory_order_release);
     leat_account_park(seg, LEAT_DOING_ENDED);
     seg->pipeline->segment_done(seg);
@@ -427,18 +429,18 @@ void leat_segment_finish(struct leat_segment *seg)
 
 void leat_segment_drop_output(struct leat_segment *seg)
 {
-    if (seg->outlet && seg->outlet->drop)
-        seg->outlet->drop(seg);
-    for (size_t k = 0; k < seg->n_ports; k++)
-        leat_edge_lost(seg->ports[k].edge, leat_slice_queue_clear(&seg->ports[k].last));
+    if (seg->out.ops && seg->out.ops->drop)
+        seg->out.ops->drop(seg);
+    for (size_t k = 0; k < seg->out.n_ports; k++)
+        leat_edge_lost(seg->out.ports[k].edge, leat_slice_queue_clear(&seg->out.ports[k].last));
 }
 
 /* Downstream wants no more, or has failed: nothing before it is needed. What is dropped now may have
  * been for others, too, and they are not to take what they got for all there is. */
 enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
 {
-    seg->out_gone = true;
-    seg->out_failed = failed;
+    seg->out.gone = true;
+    seg->out.failed = failed;
     leat_segment_drop_output(seg);
     leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
     return LEAT_TURN_WENT;
@@ -452,9 +454,10 @@ enum leat_turn leat_segment_took(struct leat_segment *seg, int r)
         return leat_segment_park(seg, LEAT_PARK_IN);
     if (r == LEAT_FULL) {
         leat_segment_park(seg, LEAT_PARK_MEMORY);
-        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_TURN_PARK
+                                                                         : LEAT_TURN_WENT;
     }
-    seg->in_flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
+    seg->in.flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
     if (r < 0 && r != LEAT_ECANCELLED)
         leat_segment_fail(seg, 0);
     return LEAT_TURN_WENT;

@@ -7,10 +7,10 @@
 #ifndef LEAT_SEGMENT_H
 #define LEAT_SEGMENT_H
 
-#include "time_account.h"
 #include "edge/edge.h"
 #include "edge/framer.h"
 #include "stage/stage_impl.h"
+#include "time_account.h"
 
 enum leat_flow {
     LEAT_FLOW_OPEN,
@@ -23,8 +23,8 @@ struct leat_slot {
     struct leat_stage *stage;
     struct leat_stage_info *info; /* the stage's, though instances change */
     struct leat_slice_queue in;
-    struct leat_slice_queue raw;      /* framed stages: not yet cut at record ends */
-    struct leat_framer *framer; /* or NULL */
+    struct leat_slice_queue raw; /* framed stages: not yet cut at record ends */
+    struct leat_framer *framer;  /* or NULL */
     struct leat_out out;
     enum leat_flow flow; /* of the input */
     uint64_t offset;     /* of the head of `in` in the stage's input */
@@ -37,9 +37,9 @@ struct leat_slot {
 /* One way out of a segment. A junction has several; every other outlet is ports[0]. */
 struct leat_port_end {
     struct leat_slice_queue last; /* output of the last stage, not yet taken by the outlet */
-    struct leat_edge *edge; /* or NULL: a cutter takes it */
-    bool gone;              /* its reader wants no more */
-    uint64_t dropped;       /* bytes, under LEAT_DROPS */
+    struct leat_edge *edge;       /* or NULL: a cutter takes it */
+    bool gone;                    /* its reader wants no more */
+    uint64_t dropped;             /* bytes, under LEAT_DROPS */
 };
 
 struct leat_segment;
@@ -83,15 +83,15 @@ struct leat_outlet_ops {
     void (*finish)(struct leat_segment *segment, enum leat_edge_state state);
     void (*drop)(struct leat_segment *segment); /* nothing more is handed over; or NULL */
     void (*free)(struct leat_segment *segment); /* or NULL */
-    bool holds; /* it may hold output though the ports are empty */
+    bool holds;                                 /* it may hold output though the ports are empty */
 };
 
 extern const struct leat_inlet_ops leat_inlet_edge;
-extern const struct leat_inlet_ops leat_inlet_concat; /* several edges, one after another */
-extern const struct leat_inlet_ops leat_inlet_ports;  /* several edges, each seen by itself */
-extern const struct leat_inlet_ops leat_inlet_joiner; /* the lanes of a parallel stage, in order */
-extern const struct leat_outlet_ops leat_outlet_edge; /* one, or one for each port of a junction */
-extern const struct leat_outlet_ops leat_outlet_parts;  /* a branch that runs anew for each part */
+extern const struct leat_inlet_ops leat_inlet_concat;  /* several edges, one after another */
+extern const struct leat_inlet_ops leat_inlet_ports;   /* several edges, each seen by itself */
+extern const struct leat_inlet_ops leat_inlet_joiner;  /* the lanes of a parallel stage, in order */
+extern const struct leat_outlet_ops leat_outlet_edge;  /* one, or one for each port of a junction */
+extern const struct leat_outlet_ops leat_outlet_parts; /* a branch that runs anew for each part */
 extern const struct leat_outlet_ops leat_outlet_cutter; /* to the lanes of a parallel stage */
 
 struct leat_inputs;
@@ -99,39 +99,57 @@ struct leat_parts;
 struct leat_cutter;
 struct leat_joiner;
 
+/* Where a segment's input comes from. */
+struct leat_inlet {
+    const struct leat_inlet_ops *ops; /* NULL: the first stage is a source */
+    struct leat_edge **edges;         /* n_edges of them; a joiner's are its own */
+    size_t n_edges, at;               /* the edge that is being read */
+    struct leat_inputs *inputs;       /* leat_inlet_ports */
+    struct leat_joiner *joiner;       /* leat_inlet_joiner */
+    enum leat_flow flow;              /* what the inlet has said */
+    bool cancelled;
+};
+
+/* Where its output goes. */
+struct leat_outlet {
+    const struct leat_outlet_ops *ops; /* NULL: the last stage is a sink */
+    struct leat_port_end *ports;
+    size_t n_ports;
+    struct leat_cutter *cutter; /* leat_outlet_cutter */
+    struct leat_parts *parts;   /* leat_outlet_parts: the branch */
+    enum leat_flow flow;        /* what the outlet was told */
+    bool gone;                  /* nobody reads the output */
+    bool failed;                /* downstream or the cutter failed: do not signal EOF */
+};
+
+/* Of a lane: its current block. */
+struct leat_lane {
+    unsigned number; /* from 0 */
+    struct leat_block *block, *ended_block;
+    bool end_seen;           /* of the block */
+    struct leat_error error; /* for the joiner to report in order */
+};
+
+/* Waiting for memory. */
+struct leat_shortage {
+    struct leat_pool_waiter waiter;
+    atomic_bool is_short; /* the segment waits for memory that is not of the chunks' */
+    atomic_bool none;     /* and nothing else can go on: there will be none */
+};
+
 struct leat_segment {
     struct leat_actor actor; /* first: the executor's view */
     struct leat_pipeline *pipeline;
     int number;
     struct leat_slot *slots;
     size_t n, room;
-    const struct leat_inlet_ops *inlet;   /* NULL: the first stage is a source */
-    const struct leat_outlet_ops *outlet; /* NULL: the last stage is a sink */
-    struct leat_edge **in_edges; /* concat: n_in_edges of them; else in_edges[0] */
-    size_t n_in_edges, in_at;
-    struct leat_inputs *inputs; /* leat_inlet_ports */
-    struct leat_port_end *ports;
-    size_t n_ports;
-    struct leat_joiner *joiner;
-    struct leat_cutter *cutter;
-    enum leat_flow in_flow; /* what the inlet has said */
-    bool in_cancelled;
-    enum leat_flow out_flow; /* what the outlet was told */
-    bool out_gone;           /* nobody reads what it gives */
-    bool out_failed;         /* downstream or the cutter failed: do not signal EOF */
-    bool is_lane;            /* of a parallel stage: the edges carry its blocks */
-    /* A lane: its number from 0, and its current block. */
-    unsigned lane;
-    struct leat_block *block, *ended_block;
-    bool block_end_seen;
-    /* An error of a lane, for the joiner to report in order. */
-    struct leat_error lane_error;
-    struct leat_pool_waiter memory;
-    atomic_bool short_of_memory; /* it waits for some that is not of the chunks' */
-    atomic_bool no_memory;       /* and nothing else can go on: there will be none */
-    struct leat_parts *parts;    /* leat_outlet_parts: the branch */
-    struct leat_parts *part_of;  /* it is in such a branch */
-    atomic_bool finished;        /* in such a branch: also when no part runs */
+    struct leat_inlet in;
+    struct leat_outlet out;
+    bool is_lane; /* of a parallel stage: the edges carry its blocks */
+    struct leat_lane lane;
+    struct leat_shortage memory;
+    struct leat_parts *part_of; /* it is in the branch of a part */
+    atomic_bool finished;       /* in such a branch: also when no part runs */
     /* read -> write without a look at the bytes, or NULL: as leat_transfer_turn */
     int (*transfer)(struct leat_segment *segment);
     struct leat_account account;

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "run/pipeline.h"
 #include "lanes/lanes.h"
+#include "run/pipeline.h"
 
 #define IDLE_MAX 2u /* steps without progress before it is an error */
 /* On one thread a step holds up signals and timers. A slow encoder (xz -9: 1 MB/s) gets less at once. */
@@ -13,7 +13,7 @@
 
 static bool lane_block_open(const struct leat_segment *seg)
 {
-    return !seg->is_lane || seg->block;
+    return !seg->is_lane || seg->lane.block;
 }
 
 static bool mark_is_next(const struct leat_slice_queue *q)
@@ -46,7 +46,7 @@ static bool at_end(const struct leat_segment *seg, size_t i)
         (s->framer && !leat_framer_empty(s->framer)))
         return false;
     if (seg->is_lane && i == 0)
-        return seg->block && seg->block_end_seen;
+        return seg->lane.block && seg->lane.end_seen;
     return leat_segment_flow_into(seg, i) == LEAT_FLOW_ENDED;
 }
 
@@ -55,12 +55,12 @@ bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
 {
     if (i + 1 < seg->n)
         return seg->slots[i + 1].in.n == 0 && seg->slots[i + 1].raw.n == 0;
-    for (size_t k = 0; k < seg->n_ports; k++)
-        if (seg->ports[k].last.n > 0)
+    for (size_t k = 0; k < seg->out.n_ports; k++)
+        if (seg->out.ports[k].last.n > 0)
             return false;
-    if (seg->parts && seg->parts->end_due)
+    if (seg->out.parts && seg->out.parts->end_due)
         return false;
-    return seg->ports[0].last.n == 0 && !seg->ended_block;
+    return seg->out.ports[0].last.n == 0 && !seg->lane.ended_block;
 }
 
 bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
@@ -73,14 +73,14 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
         return true;
     if (!leat_segment_output_taken(seg, i) && !s->discard)
         return false;
-    if (i == 0 && seg->inlet && seg->inlet->has_input)
-        return seg->inlet->has_input(seg) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
+    if (i == 0 && seg->in.ops && seg->in.ops->has_input)
+        return seg->in.ops->has_input(seg) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
     if (s->more || s->in.n > 0 || s->raw.n > 0)
         return lane_block_open(seg) || leat_slot_at_mark(seg, s);
-    if (i == 0 && !seg->inlet)
+    if (i == 0 && !seg->in.ops)
         return true;
     if (seg->is_lane && i == 0)
-        return (seg->block && seg->block_end_seen) ||
+        return (seg->lane.block && seg->lane.end_seen) ||
                leat_segment_flow_into(seg, 0) != LEAT_FLOW_OPEN;
     return leat_segment_flow_into(seg, i) != LEAT_FLOW_OPEN;
 }
@@ -91,15 +91,15 @@ static void step_ended(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     bool failed = s->stopping && s->failed;
 
-    if (seg->is_lane && i == 0 && seg->block) {
-        if (!seg->block_end_seen || s->in.n > 0) { /* its rest is not wanted */
+    if (seg->is_lane && i == 0 && seg->lane.block) {
+        if (!seg->lane.end_seen || s->in.n > 0) { /* its rest is not wanted */
             leat_fail(s->stage, LEAT_EINTERNAL, "ended before the end of its block");
             leat_segment_fail(seg, i);
             return;
         }
-        leat_assert(!seg->ended_block);
-        seg->ended_block = seg->block;
-        seg->block = NULL;
+        leat_assert(!seg->lane.ended_block);
+        seg->lane.ended_block = seg->lane.block;
+        seg->lane.block = NULL;
         s->stage->result = NULL;
         s->more = false;
         return;
@@ -182,7 +182,7 @@ static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const st
 {
     bool answers = in->flush && in->pos == in->len;
 
-    leat_assert(!answers || seg->block || mark_is_next(&s->in));
+    leat_assert(!answers || seg->lane.block || mark_is_next(&s->in));
     if (answers)
         leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
@@ -206,7 +206,8 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
         s->more = s->more || s->out.ports[k].full;
     if (s->out.starved && !progress) {
         leat_segment_park(seg, LEAT_PARK_MEMORY);
-        return leat_pool_wait(&seg->pipeline->pool, &seg->memory) ? LEAT_TURN_PARK : LEAT_TURN_WENT;
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_TURN_PARK
+                                                                         : LEAT_TURN_WENT;
     }
     s->idle = progress ? 0 : s->idle + 1;
     if (s->idle >= IDLE_MAX) {
@@ -269,15 +270,15 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
     }
     if (answers_marks(seg, s))
         in->flush = mark_is_next(&s->in) || (mark_is_second(&s->in) && in->len == head->len);
-    if (i == 0 && seg->inlet && seg->inlet->show)
-        seg->inlet->show(seg, in);
-    if (seg->block && i == 0) {
-        in->block = seg->block->index;
-        in->note = seg->block->note;
-        in->flush = in->end && seg->block->flush;
-        if (seg->block->history.chunk) {
-            in->history = leat_slice_data(&seg->block->history);
-            in->history_len = seg->block->history.len;
+    if (i == 0 && seg->in.ops && seg->in.ops->show)
+        seg->in.ops->show(seg, in);
+    if (seg->lane.block && i == 0) {
+        in->block = seg->lane.block->index;
+        in->note = seg->lane.block->note;
+        in->flush = in->end && seg->lane.block->flush;
+        if (seg->lane.block->history.chunk) {
+            in->history = leat_slice_data(&seg->lane.block->history);
+            in->history_len = seg->lane.block->history.len;
         }
     }
 }
@@ -359,7 +360,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     r = check_answer(stage, &in, r);
     produced = slot_out_end(s);
     consume(s, in.pos);
-    used = in.ports ? seg->inlet->take(seg) : in.pos;
+    used = in.ports ? seg->in.ops->take(seg) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
     if (r >= 0)
         r = check_expansion(seg, s, r);

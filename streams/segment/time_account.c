@@ -21,7 +21,7 @@ static bool is_waiting(const struct leat_segment *seg, size_t i)
 static bool waits_for_input(const struct leat_segment *seg, size_t i)
 {
     if (is_waiting(seg, i))
-        return i == 0 && !seg->inlet;
+        return i == 0 && !seg->in.ops;
     for (size_t k = i + 1; k < seg->n; k++)
         if (is_waiting(seg, k))
             return false;
@@ -44,7 +44,7 @@ static struct heads heads_of(const struct leat_segment *seg, size_t i, int doing
         h.self = is_waiting(seg, i);
         break;
     case LEAT_DOING_ENDED: /* the run goes on without it: downstream, or beside a sink */
-        h.in = i + 1 == seg->n && !seg->outlet;
+        h.in = i + 1 == seg->n && !seg->out.ops;
         h.ended = true;
         break;
     default:

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_map.h"
-#include "edge/framer.h"
-#include "run/pipeline.h"
 #include "base/show.h"
+#include "edge/framer.h"
 #include "edge/spill.h"
+#include "file_map.h"
+#include "run/pipeline.h"
 
 /* Of the limit: what is left at least to a stage that is going to charge what its input needs, and at most
  * if the stage has said how much. */
@@ -107,8 +107,8 @@ const char *leat_input_name(const struct leat_stage *s)
 
 void leat_part_end(struct leat_stage *s)
 {
-    if (s->segment && s->segment->parts)
-        s->segment->parts->end_due = true;
+    if (s->segment && s->segment->out.parts)
+        s->segment->out.parts->end_due = true;
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */

@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
-#include "run/pipeline.h"
-#include "lanes/lanes.h"
 #include "base/text.h"
+#include "lanes/lanes.h"
+#include "run/pipeline.h"
 
 char *leat_pipeline_text(const struct leat_pipeline *p)
 {
@@ -40,22 +40,22 @@ static void explain_segment(struct leat_text *t, const struct leat_segment *seg,
     if (lanes > 1)
         leat_text_add(t, " x %u", lanes);
     leat_text_add(t, ": ");
-    if (seg->joiner)
-        leat_text_add(t, "join %s%s", seg->joiner->lanes.info->name, seg->n ? ", " : "");
+    if (seg->in.joiner)
+        leat_text_add(t, "join %s%s", seg->in.joiner->lanes.info->name, seg->n ? ", " : "");
     for (size_t i = 0; i < seg->n; i++)
         leat_text_add(t, "%s%s", i ? ", " : "", seg->slots[i].info->name);
     if (seg->transfer)
         leat_text_add(t, " (moved by the kernel)");
-    if (seg->cutter)
-        leat_text_add(t, ", cut for %s", seg->cutter->lanes.info->name);
-    if (seg->n_ports > 1)
-        leat_text_add(t, " -> %zu edges of %" PRIu64 " bytes", seg->n_ports,
-                      seg->ports[0].edge->high);
-    else if (seg->n_ports > 0)
-        leat_text_add(t, " -> edge of %" PRIu64 " bytes", seg->ports[0].edge->high);
-    else if (seg->cutter)
-        leat_text_add(t, " -> %u edges of %" PRIu64 " bytes", seg->cutter->lanes.n,
-                      seg->cutter->lanes.edges[0]->high);
+    if (seg->out.cutter)
+        leat_text_add(t, ", cut for %s", seg->out.cutter->lanes.info->name);
+    if (seg->out.n_ports > 1)
+        leat_text_add(t, " -> %zu edges of %" PRIu64 " bytes", seg->out.n_ports,
+                      seg->out.ports[0].edge->high);
+    else if (seg->out.n_ports > 0)
+        leat_text_add(t, " -> edge of %" PRIu64 " bytes", seg->out.ports[0].edge->high);
+    else if (seg->out.cutter)
+        leat_text_add(t, " -> %u edges of %" PRIu64 " bytes", seg->out.cutter->lanes.n,
+                      seg->out.cutter->lanes.edges[0]->high);
     leat_text_add(t, "\n");
 }
 

@@ -2,11 +2,11 @@
 
 #include <inttypes.h>
 
-#include "stage/file_map.h"
-#include "io/io.h"
-#include "run/pipeline.h"
-#include "lanes/lanes.h"
 #include "base/text.h"
+#include "io/io.h"
+#include "lanes/lanes.h"
+#include "run/pipeline.h"
+#include "stage/file_map.h"
 
 static const struct leat_stage_info *shown(const struct leat_pipeline *p, size_t i)
 {
@@ -72,9 +72,9 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
     for (size_t i = 0; i < p->n_segments && info->has_buffer; i++) {
         const struct leat_segment *seg = p->segments[i];
 
-        for (size_t k = 0; k < seg->n_ports; k++)
-            if (seg->ports[k].edge && seg->slots[seg->n - 1].info == info)
-                n += atomic_load_explicit(&seg->ports[k].edge->spilled, memory_order_relaxed);
+        for (size_t k = 0; k < seg->out.n_ports; k++)
+            if (seg->out.ports[k].edge && seg->slots[seg->n - 1].info == info)
+                n += atomic_load_explicit(&seg->out.ports[k].edge->spilled, memory_order_relaxed);
     }
     return n;
 }
@@ -86,7 +86,7 @@ static void add_instances(const struct leat_pipeline *p, const struct leat_stage
     for (size_t k = 0; k < p->n_segments; k++) {
         const struct leat_segment *seg = p->segments[k];
 
-        if (seg->is_lane && seg->lane >= info->workers)
+        if (seg->is_lane && seg->lane.number >= info->workers)
             continue; /* it did not fit in memory */
         for (size_t j = 0; j < seg->n; j++)
             if (seg->slots[j].info == info)
@@ -178,10 +178,10 @@ static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, siz
     for (size_t k = 0; k < p->n_segments; k++) {
         const struct leat_segment *seg = p->segments[k];
 
-        for (size_t port = 0; port < seg->n_ports; port++)
-            if (seg->ports[port].dropped > 0 && i-- == 0) {
+        for (size_t port = 0; port < seg->out.n_ports; port++)
+            if (seg->out.ports[port].dropped > 0 && i-- == 0) {
                 *ret_segment = seg;
-                return &seg->ports[port];
+                return &seg->out.ports[port];
             }
     }
     return NULL;
@@ -236,7 +236,7 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
     snprintf(ret->stage_name, sizeof ret->stage_name, "%s", info->name);
     snprintf(ret->text, sizeof ret->text,
              "branch %zu was too slow and lost %" PRIu64 " of %" PRIu64 " bytes",
-             (size_t)(port - seg->ports), port->dropped,
+             (size_t)(port - seg->out.ports), port->dropped,
              port->dropped + atomic_load_explicit(&port->edge->bytes, memory_order_relaxed));
     return true;
 }
