@@ -344,8 +344,8 @@ static void look_at_stages(struct memio *io)
         io->dropped += stage.bytes_dropped;
         io->own_threads += stage.own_threads;
     }
-    for (size_t i = 0; i < io->pipeline->n_segments; i++) {
-        const struct leat_segment *segment = io->pipeline->segments[i];
+    for (size_t i = 0; i < io->pipeline->graph.n_segments; i++) {
+        const struct leat_segment *segment = io->pipeline->graph.segments[i];
 
         io->lanes += segment->is_lane && segment->slots[0].count.bytes_in > 0;
     }

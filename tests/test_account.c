@@ -245,8 +245,8 @@ TEST(test_the_heads_add_up_to_the_time_of_the_run)
                 ASSERT_EQ(s.bytes_out, 5 * steps[i]);
             }
         }
-        d.pipeline->segments = &d.seg;
-        d.pipeline->n_segments = 1;
+        d.pipeline->graph.segments = &d.seg;
+        d.pipeline->graph.n_segments = 1;
         for (size_t i = 0; i < STAGES; i++)
             bytes -= leat_account_bytes_in(d.pipeline, &d.infos[i]);
         ASSERT_EQ(bytes, 0);

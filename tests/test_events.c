@@ -36,8 +36,8 @@ static void stand_init(struct stand *s, unsigned kinds)
     ASSERT_NOT_NULL(p);
     ASSERT_EQ(leat_clock_init(&p->executor.clock, true, 1), 0);
     p->executor.owner = p;
-    p->infos = s->infos;
-    p->n_infos = 3;
+    p->graph.infos = s->infos;
+    p->graph.n_infos = 3;
     s->infos[1].hidden = true;
     s->infos[2].index = 1;
     atomic_store(&p->started_ns, START);

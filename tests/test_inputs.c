@@ -28,8 +28,8 @@ static void fan_init(struct fan *f, size_t n, enum leat_framing framing)
     ASSERT_NOT_NULL(f->pipeline);
     ASSERT_EQ(leat_pool_init(&f->pipeline->pool, 200 * CHUNK, CHUNK), 0);
     f->pipeline->settings.record_max = RECORD_MAX;
-    f->info.framing = framing;
-    f->info.delimiter = '\n';
+    f->info.plan.framing = framing;
+    f->info.plan.delimiter = '\n';
     f->stage.info = &f->info;
     f->slot.stage = &f->stage;
     f->seg.pipeline = f->pipeline;

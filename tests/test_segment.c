@@ -136,10 +136,12 @@ static void add_stage(struct stage_set *s, size_t i, struct script script)
     info->type = &play_type;
     info->name = "play";
     info->number = (int)i + 1;
-    info->delimiter = '\n';
-    info->framing = script.part == LINES ? LEAT_LINES : LEAT_BYTES;
-    info->flags = script.part == ALL ? LEAT_WANTS_ALL : script.part == MARKS ? LEAT_FLUSHES : 0;
-    atomic_store(&info->lanes_left, 1);
+    info->plan.delimiter = '\n';
+    info->plan.framing = script.part == LINES ? LEAT_LINES : LEAT_BYTES;
+    info->plan.flags = script.part == ALL     ? LEAT_WANTS_ALL
+                       : script.part == MARKS ? LEAT_FLUSHES
+                                              : 0;
+    atomic_store(&info->lanes.left, 1);
     stage = leat_stage_new(s->pipeline, info);
     ASSERT_NOT_NULL(stage);
     a = leat_state(stage);

@@ -37,12 +37,12 @@ static void list_init(struct list *l)
         l->sinks[i].digest = &l->digests[i];
         l->sinks[i].node = &l->node;
     }
-    ASSERT_EQ(leat_digest_list_open(l->pipeline->digests), 0);
+    ASSERT_EQ(leat_digest_list_open(l->pipeline->outputs.digests), 0);
 }
 
 static void list_done(struct list *l)
 {
-    leat_digest_list_close(l->pipeline->digests);
+    leat_digest_list_close(l->pipeline->outputs.digests);
     leat_pipeline_free(l->pipeline);
     leat_registry_free(l->registry);
 }
@@ -60,7 +60,7 @@ static void keep(struct list *l, unsigned output, unsigned part)
 {
     struct leat_stage sink = {.pipeline = l->pipeline, .info = &l->sinks[output], .part = part};
 
-    leat_digest_list_keep(l->pipeline->digests, &sink);
+    leat_digest_list_keep(l->pipeline->outputs.digests, &sink);
 }
 
 static void expect(struct list *l, const char *text)
@@ -68,8 +68,8 @@ static void expect(struct list *l, const char *text)
     uint8_t *bytes;
     size_t n;
 
-    ASSERT_EQ(leat_digest_list_prepare(l->pipeline->digests), 0);
-    ASSERT_EQ(leat_digest_list_commit(l->pipeline->digests), 0);
+    ASSERT_EQ(leat_digest_list_prepare(l->pipeline->outputs.digests), 0);
+    ASSERT_EQ(leat_digest_list_commit(l->pipeline->outputs.digests), 0);
     bytes = test_file_read(l->path, &n);
     ASSERT_NOT_NULL(bytes);
     ASSERT_BYTES_EQ(bytes, n, text, strlen(text));
@@ -150,11 +150,11 @@ TEST(test_a_list_that_is_not_committed_or_is_taken_back_is_not_there)
         list_init(&l);
         add(&l, 0, 0);
         keep(&l, 0, 0);
-        ASSERT_EQ(leat_digest_list_prepare(l.pipeline->digests), 0);
+        ASSERT_EQ(leat_digest_list_prepare(l.pipeline->outputs.digests), 0);
         if (committed) {
-            ASSERT_EQ(leat_digest_list_commit(l.pipeline->digests), 0);
+            ASSERT_EQ(leat_digest_list_commit(l.pipeline->outputs.digests), 0);
             ASSERT_EQ(stat(l.path, &st), 0);
-            leat_digest_list_revert(l.pipeline->digests);
+            leat_digest_list_revert(l.pipeline->outputs.digests);
         }
         list_done(&l);
         ASSERT_NE(stat(l.path, &st), 0);

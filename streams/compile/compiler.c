@@ -38,11 +38,11 @@ static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *inf
         pl->files = info->files_read;
         pl->encoder = NULL;
         pl->binary = false;
-    } else if (!(info->flags & LEAT_PASS_THROUGH)) {
+    } else if (!(info->plan.flags & LEAT_PASS_THROUGH)) {
         pl->name = "-";
         pl->files = NULL;
         pl->encoder = info->type->suffixes ? info->type : NULL;
-        pl->binary = (info->flags & LEAT_NO_STDOUT_TTY) != 0;
+        pl->binary = (info->plan.flags & LEAT_NO_STDOUT_TTY) != 0;
     }
 }
 
@@ -59,7 +59,7 @@ static bool is_copy(const struct leat_compiler *pl, const struct leat_stage_info
 static int place_stage(struct leat_compiler *pl, struct leat_stage_info *info)
 {
     bool parallel = pl->p->settings.threads > 1;
-    bool heavy = info->nature == LEAT_HEAVY || info->nature == LEAT_BLOCKING;
+    bool heavy = info->plan.nature == LEAT_HEAVY || info->plan.nature == LEAT_BLOCKING;
     int r = 0;
 
     if (info->type->kind == LEAT_SOURCE || !pl->cur) {
@@ -126,7 +126,7 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     if (!info)
         return leat_compile_no_memory(pl);
     info->for_sums = true;
-    info->input_name = file->operands.v[0];
+    info->input.name = file->operands.v[0];
     info->part_template = pl->parts ? file->operands.v[0] : NULL;
     r = leat_compile_ask(pl, info);
     *ret_info = info;
@@ -136,7 +136,7 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
 /* Standard output is no file that could be checked later. */
 static bool needs_digest(const struct leat_compiler *pl, const struct leat_node *node)
 {
-    return pl->p->digests && node->type == &leat_stage_write && node->operands.n > 0 &&
+    return pl->p->outputs.digests && node->type == &leat_stage_write && node->operands.n > 0 &&
            strcmp(node->operands.v[0], "-") != 0;
 }
 
@@ -199,15 +199,16 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (r < 0)
         return r;
     leat_compile_suffix(pl, info);
-    if (pl->files && !pl->files->text_reader && (info->takes_text || info->framing == LEAT_LINES))
+    if (pl->files && !pl->files->text_reader &&
+        (info->plan.takes_text || info->plan.framing == LEAT_LINES))
         pl->files->text_reader = info;
     if (type == &leat_stage_read) {
-        info->input_files = NULL;
+        info->input.files = NULL;
         info->files_read = leat_read_map(node);
         if (!info->files_read)
             return leat_compile_no_memory(pl);
     }
-    r = info->nature == LEAT_PARALLEL ? leat_compile_lanes(pl, info) : place_stage(pl, info);
+    r = info->plan.nature == LEAT_PARALLEL ? leat_compile_lanes(pl, info) : place_stage(pl, info);
     if (r == 0 && type == node->type->middle_in && node->type->middle_out)
         r = place_second_half(pl, node);
     if (r == 0 && pl->ranged)
@@ -215,11 +216,11 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (r == 0 && type == &leat_stage_read && leat_read_has_range(node))
         pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
     carry_on(pl, info);
-    if (r == 0 && (info->flags & LEAT_PARTS))
-        return leat_compile_parts(pl, node, &info->part_options);
+    if (r == 0 && (info->plan.flags & LEAT_PARTS))
+        return leat_compile_parts(pl, node, &info->plan.part_options);
     if (r == 0 && node->n_branches > 0)
         return leat_compile_branches(pl, node, info);
-    if (r == 0 && info->has_buffer) {
+    if (r == 0 && info->plan.has_buffer) {
         r = leat_compile_cut(pl);
         if (r == 0)
             r = leat_compile_buffer(pl, info, pl->cur->in.edges[0]);
@@ -275,8 +276,8 @@ static int connect_all(struct leat_compiler *pl)
 {
     struct leat_pipeline *p = pl->p;
 
-    for (size_t i = 0; i < p->n_segments; i++) {
-        struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        struct leat_segment *seg = p->graph.segments[i];
         struct leat_slot *s = seg->slots;
 
         if (leat_segment_ready(seg) < 0)
@@ -301,8 +302,8 @@ int leat_compile(struct leat_pipeline *p, struct leat_error *ret_error)
     /* A node is at most two stages, with a relay or a digest, and what cuts a range, before
      * or behind it. */
     pl.infos_room = 4 * count_nodes(&p->tree->root);
-    p->infos = calloc(pl.infos_room, sizeof *p->infos);
-    if (!p->infos)
+    p->graph.infos = calloc(pl.infos_room, sizeof *p->graph.infos);
+    if (!p->graph.infos)
         return leat_compile_no_memory(&pl);
     r = add_chain(&pl, &p->tree->root, true, true);
     if (r == 0)

@@ -34,12 +34,12 @@ int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node
         pl->files = files;
         pl->encoder = encoder;
         pl->binary = binary;
-        if (!e || (info->flags & LEAT_DETACHES && detach(pl, detached) < 0))
+        if (!e || (info->plan.flags & LEAT_DETACHES && detach(pl, detached) < 0))
             return leat_compile_no_memory(pl);
         r = leat_compile_begin(pl);
         if (r == 0)
             r = leat_compile_connect(pl, from, pl->cur, e);
-        if (r == 0 && info->has_buffer)
+        if (r == 0 && info->plan.has_buffer)
             r = leat_compile_buffer(pl, info, e);
         if (r == 0)
             r = pl->chain(pl, &node->branches[i], false, true);

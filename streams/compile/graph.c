@@ -42,8 +42,8 @@ static const struct leat_stage_info *last_of(const struct leat_segment *seg)
 static const struct leat_segment *reader_of(const struct leat_pipeline *p,
                                             const struct leat_edge *edge, unsigned *ret_input)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        const struct leat_segment *seg = p->graph.segments[i];
 
         for (size_t k = 0; k < seg->in.n_edges; k++)
             if (seg->in.edges[k] == edge) {
@@ -99,14 +99,14 @@ static void skip_hidden(struct graph *g)
     size_t n = 0;
 
     for (size_t i = 0; i < g->n; i++) {
-        struct leat_stage_info *hidden = &g->p->infos[g->v[i].to - g->p->infos];
+        struct leat_stage_info *hidden = &g->p->graph.infos[g->v[i].to - g->p->graph.infos];
 
         if (!hidden->hidden)
             continue;
         for (size_t k = 0; k < g->n; k++) {
             if (g->v[k].from != hidden)
                 continue;
-            hidden->behind = &g->p->infos[g->v[k].to - g->p->infos];
+            hidden->behind = &g->p->graph.infos[g->v[k].to - g->p->graph.infos];
             g->v[k].from = g->v[i].from;
             g->v[k].port = g->v[i].port;
             g->v[k].counts = g->v[i].counts;
@@ -135,9 +135,9 @@ static void number_stages(struct leat_pipeline *p)
 {
     size_t shown = 0;
 
-    for (size_t i = 0; i < p->n_infos; i++) {
-        p->infos[i].index = shown;
-        shown += !p->infos[i].hidden;
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        p->graph.infos[i].index = shown;
+        shown += !p->graph.infos[i].hidden;
     }
 }
 
@@ -146,9 +146,9 @@ int leat_graph_build(struct leat_pipeline *p)
     struct graph g = {.p = p};
 
     number_stages(p);
-    for (size_t i = 0; i < p->n_segments; i++)
-        if (!p->segments[i]->is_lane)
-            add_segment(&g, p->segments[i]);
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        if (!p->graph.segments[i]->is_lane)
+            add_segment(&g, p->graph.segments[i]);
     if (!g.failed)
         skip_hidden(&g);
     for (size_t i = 0; i < g.n; i++)
@@ -156,9 +156,9 @@ int leat_graph_build(struct leat_pipeline *p)
             g.v[i].edges[k]->link = i;
             g.v[i].edges[k]->lane = (unsigned)k;
         }
-    for (size_t i = 0; i < p->n_segments; i++)
-        count_unread(p->segments[i]);
-    p->links = g.v;
-    p->n_links = g.n;
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        count_unread(p->graph.segments[i]);
+    p->graph.links = g.v;
+    p->graph.n_links = g.n;
     return g.failed ? LEAT_ENOMEM : 0;
 }

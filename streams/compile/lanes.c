@@ -9,13 +9,13 @@
 /* As many lanes as threads, if the memory for their blocks is there. */
 static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
-    uint64_t block = info->block > 0 ? info->block : LEAT_CHUNK_BEST;
+    uint64_t block = info->plan.block > 0 ? info->plan.block : LEAT_CHUNK_BEST;
     uint64_t most =
         p->settings.memory / LANE_SHARE / (LEAT_LANE_EDGES(block) + 4 * LEAT_CHUNK_LEAST);
     unsigned n = p->settings.threads;
 
-    if (info->lanes_max > 0 && info->lanes_max < n)
-        n = info->lanes_max;
+    if (info->plan.lanes_max > 0 && info->plan.lanes_max < n)
+        n = info->plan.lanes_max;
     if (most < n)
         n = most > 0 ? (unsigned)most : 1;
     return n;
@@ -67,7 +67,7 @@ int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info)
     to->in.joiner->lanes.order = from->out.cutter->lanes.order;
     if (!from->out.cutter->lanes.order)
         return leat_compile_no_memory(pl);
-    info->workers = info->lanes_left = n;
+    info->lanes.in_use = info->lanes.left = n;
     for (unsigned i = 0; i < n && r == 0; i++)
         r = add_lane(pl, from, to, info, i);
     pl->numbers = lane_number + 1;

@@ -101,8 +101,8 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
         return leat_compile_no_memory(pl);
     from->out.parts = parts;
     from->out.ops = &leat_outlet_parts;
-    parts->first = p->n_segments;
-    parts->first_edge = p->n_edges;
+    parts->first = p->graph.n_segments;
+    parts->first_edge = p->graph.n_edges;
     r = leat_compile_cut(pl);
     pl->parts = parts;
     if (r == 0)
@@ -110,11 +110,11 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
     if (r == 0 && pl->cur->n > 0)
         parts->out = pl->cur->slots[pl->cur->n - 1].info;
     pl->parts = NULL;
-    parts->n = p->n_segments - parts->first;
-    parts->n_edges = p->n_edges - parts->first_edge;
+    parts->n = p->graph.n_segments - parts->first;
+    parts->n_edges = p->graph.n_edges - parts->first_edge;
     for (size_t i = 0; i < parts->n; i++) {
-        p->segments[parts->first + i]->part_of = parts;
-        atomic_store(&p->segments[parts->first + i]->finished, true);
+        p->graph.segments[parts->first + i]->part_of = parts;
+        atomic_store(&p->graph.segments[parts->first + i]->finished, true);
     }
     return r;
 }

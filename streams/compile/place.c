@@ -36,14 +36,14 @@ struct leat_segment *leat_compile_segment(struct leat_compiler *pl, int number)
     struct leat_pipeline *p = pl->p;
     struct leat_segment *seg;
     struct leat_segment **more =
-        leat_grow(p->segments, p->n_segments, &p->room_segments, sizeof(*more));
+        leat_grow(p->graph.segments, p->graph.n_segments, &p->graph.room_segments, sizeof(*more));
 
     if (!more)
         return NULL;
-    p->segments = more;
+    p->graph.segments = more;
     seg = leat_segment_new(p, number, leat_segment_run);
     if (seg)
-        p->segments[p->n_segments++] = seg;
+        p->graph.segments[p->graph.n_segments++] = seg;
     return seg;
 }
 
@@ -51,45 +51,46 @@ struct leat_edge *leat_compile_edge(struct leat_compiler *pl)
 {
     struct leat_pipeline *p = pl->p;
     struct leat_edge *e;
-    struct leat_edge **more = leat_grow(p->edges, p->n_edges, &p->room_edges, sizeof(*more));
+    struct leat_edge **more =
+        leat_grow(p->graph.edges, p->graph.n_edges, &p->graph.room_edges, sizeof(*more));
 
     if (!more)
         return NULL;
-    p->edges = more;
+    p->graph.edges = more;
     e = malloc(sizeof *e);
     if (!e || leat_edge_init(e, &p->executor, 0) < 0) {
         free(e);
         return NULL;
     }
-    p->edges[p->n_edges++] = e;
+    p->graph.edges[p->graph.n_edges++] = e;
     return e;
 }
 
 struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct leat_node *node,
                                           const struct leat_stage_type *type)
 {
-    struct leat_stage_info *info = &pl->p->infos[pl->p->n_infos];
+    struct leat_stage_info *info = &pl->p->graph.infos[pl->p->graph.n_infos];
 
     info->node = node;
     info->type = type;
     info->name = node->type->name;
     info->number = node->number;
-    info->nature = type->nature;
-    info->framing = type->framing;
-    info->delimiter = '\n';
-    info->flags = type->flags;
-    info->block = type->lanes ? type->lanes->block : 0;
-    info->history = type->lanes ? type->lanes->history : 0;
-    info->workers = info->lanes_left = 1;
-    info->input_name = pl->name;
-    info->input_files = pl->files;
-    info->input_binary = pl->binary;
+    info->plan.nature = type->nature;
+    info->plan.framing = type->framing;
+    info->plan.delimiter = '\n';
+    info->plan.flags = type->flags;
+    info->plan.block = type->lanes ? type->lanes->block : 0;
+    info->plan.history = type->lanes ? type->lanes->history : 0;
+    info->lanes.in_use = info->lanes.left = 1;
+    info->input.name = pl->name;
+    info->input.files = pl->files;
+    info->input.binary = pl->binary;
     info->hidden = type == &relay || type == &leat_range_cut;
     info->detached = pl->detached;
     info->text = leat_node_text(node);
     if (!info->text)
         return NULL;
-    pl->p->n_infos++;
+    pl->p->graph.n_infos++;
     return info;
 }
 
@@ -179,7 +180,7 @@ int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info)
 int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *info,
                         struct leat_edge *e)
 {
-    const struct leat_buffer *b = &info->buffer;
+    const struct leat_buffer *b = &info->plan.buffer;
 
     e->fixed = b->memory;
     e->gate = b->start_at;

@@ -14,8 +14,8 @@
 /* The lane that this edge leads to, or from; NULL: none. */
 static const struct leat_segment *lane_of(const struct leat_pipeline *p, const struct leat_edge *e)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        const struct leat_segment *seg = p->graph.segments[i];
 
         if (seg->is_lane && (seg->in.edges[0] == e || seg->out.ports[0].edge == e))
             return seg;
@@ -35,7 +35,7 @@ static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e
         return e->fixed > chunk ? e->fixed : chunk;
     if (!lane)
         return mark;
-    block = lane->slots[0].stage->info->block;
+    block = lane->slots[0].stage->info->plan.block;
     if (lane->in.edges[0] == e)
         block += block / LEAT_BLOCK_REST;
     return block + chunk > mark ? block + chunk : mark;
@@ -57,7 +57,7 @@ static uint64_t framers_of(const struct leat_segment *seg)
 static uint64_t aside_of(const struct leat_segment *seg, size_t chunk)
 {
     uint64_t history =
-        seg->out.cutter && seg->out.cutter->history ? seg->out.cutter->lanes.info->history : 0;
+        seg->out.cutter && seg->out.cutter->history ? seg->out.cutter->lanes.info->plan.history : 0;
 
     return framers_of(seg) * leat_framer_share(chunk) + history;
 }
@@ -83,7 +83,7 @@ static int set_aside(struct leat_pool *pool, struct leat_segment *seg, size_t ch
     if (r == 0 && cutter && cutter->framer)
         r = set_aside_one(pool, &cutter->framer->share, framer);
     if (r == 0 && cutter && cutter->history)
-        r = set_aside_one(pool, &cutter->share, cutter->lanes.info->history);
+        r = set_aside_one(pool, &cutter->share, cutter->lanes.info->plan.history);
     return r;
 }
 
@@ -92,15 +92,15 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
 {
     uint64_t bound = 0;
 
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        const struct leat_segment *seg = p->graph.segments[i];
 
         bound += (uint64_t)chunk * SLOT_CHUNKS * (seg->n + seg->out.n_ports);
         bound += seg->in.joiner ? (uint64_t)chunk * JOIN_CHUNKS : 0;
         bound += aside_of(seg, chunk);
     }
-    for (size_t i = 0; i < p->n_edges; i++)
-        bound += mark_of(p, p->edges[i], chunk, chunks) + chunk;
+    for (size_t i = 0; i < p->graph.n_edges; i++)
+        bound += mark_of(p, p->graph.edges[i], chunk, chunks) + chunk;
     return bound;
 }
 
@@ -109,8 +109,8 @@ static uint64_t fixed_of(const struct leat_pipeline *p)
 {
     uint64_t fixed = 0;
 
-    for (size_t i = 0; i < p->n_edges; i++)
-        fixed += p->edges[i]->fixed;
+    for (size_t i = 0; i < p->graph.n_edges; i++)
+        fixed += p->graph.edges[i]->fixed;
     return fixed < p->settings.memory ? fixed : p->settings.memory;
 }
 
@@ -121,7 +121,7 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
 {
     const struct leat_segment *lane = lane_of(p, e);
     uint64_t high = mark_of(p, e, chunk, chunks), step = (uint64_t)chunk * MARK_CHUNKS;
-    uint64_t block = lane && lane->in.edges[0] == e ? lane->slots[0].stage->info->block : 0;
+    uint64_t block = lane && lane->in.edges[0] == e ? lane->slots[0].stage->info->plan.block : 0;
 
     if (e->fixed > 2 * step)
         return leat_edge_size(e, high, high - step);
@@ -131,12 +131,12 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
 /* As many turns as the lanes and their edges hold: a block takes a place in an edge. */
 static int size_deals(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        const struct leat_cutter *cutter = p->segments[i]->out.cutter;
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        const struct leat_cutter *cutter = p->graph.segments[i]->out.cutter;
         size_t room = 1;
 
-        for (size_t k = 0; cutter && k < p->n_segments; k++) {
-            const struct leat_segment *seg = p->segments[k];
+        for (size_t k = 0; cutter && k < p->graph.n_segments; k++) {
+            const struct leat_segment *seg = p->graph.segments[k];
 
             if (seg->is_lane && seg->slots[0].stage->info == cutter->lanes.info)
                 room += seg->in.edges[0]->items + seg->out.ports[0].edge->items + IN_LANE;
@@ -177,8 +177,8 @@ int leat_compile_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
                  p->bound, p->settings.memory);
         return LEAT_ELIMIT;
     }
-    for (size_t i = 0; i < p->n_edges; i++)
-        if (size_edge(p, p->edges[i], chunk, chunks) < 0)
+    for (size_t i = 0; i < p->graph.n_edges; i++)
+        if (size_edge(p, p->graph.edges[i], chunk, chunks) < 0)
             return no_memory(ret_error);
     if (size_deals(p) < 0)
         return no_memory(ret_error);
@@ -187,8 +187,8 @@ int leat_compile_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
     if (r < 0)
         return no_memory(ret_error);
     p->pool_ready = true;
-    for (size_t i = 0; i < p->n_segments; i++)
-        if (set_aside(&p->pool, p->segments[i], chunk) < 0)
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        if (set_aside(&p->pool, p->graph.segments[i], chunk) < 0)
             return no_memory(ret_error);
     leat_pool_reserve(&p->pool, p->bound);
     return 0;

@@ -236,7 +236,7 @@ static void count_cpu(struct leat_stage *s, const struct rusage *u)
     uint64_t seconds = (uint64_t)u->ru_utime.tv_sec + (uint64_t)u->ru_stime.tv_sec;
     uint64_t micros = (uint64_t)u->ru_utime.tv_usec + (uint64_t)u->ru_stime.tv_usec;
 
-    atomic_fetch_add(&s->info->child_cpu_ns, seconds * 1000000000u + micros * 1000u);
+    atomic_fetch_add(&s->info->count.child_cpu_ns, seconds * 1000000000u + micros * 1000u);
 }
 
 /* A kernel that knows the group by its leader only: its rest ends with the leader. */

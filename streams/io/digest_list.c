@@ -102,7 +102,7 @@ int leat_digest_list_add(struct leat_stage *digest, const void *line, size_t n)
     if (entry.line) {
         memcpy(entry.line, line, n);
         pthread_mutex_lock(&p->lock);
-        r = append(p->digests, &entry);
+        r = append(p->outputs.digests, &entry);
         pthread_mutex_unlock(&p->lock);
     }
     if (r == 0)
@@ -196,7 +196,8 @@ int leat_digest_list_commit(struct leat_digest_list *sums)
     return sums ? leat_outfile_commit(sums->stage, sums->file) : 0;
 }
 
-struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums, struct leat_outfile **ret_file)
+struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums,
+                                         struct leat_outfile **ret_file)
 {
     if (!sums || !leat_outfile_is_late(sums->file))
         return NULL;

@@ -61,7 +61,7 @@ static void tell_if_renamed(const struct leat_outfile *f)
 static int check_place(struct leat_stage *s, const struct leat_outfile *f)
 {
     const struct leat_draft *d = &f->draft;
-    struct leat_claims *claims = &s->pipeline->claims;
+    struct leat_claims *claims = &s->pipeline->outputs.claims;
     int at = leat_directory_pin(d->directories, d->directory), r;
     struct stat info;
     bool is_there, placed;
@@ -84,7 +84,7 @@ static int check_place(struct leat_stage *s, const struct leat_outfile *f)
 
 int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
 {
-    bool last = atomic_load(&s->pipeline->n_outputs) == 1;
+    bool last = atomic_load(&s->pipeline->outputs.n_outputs) == 1;
     int r = 0;
 
     if (f->kind == LEAT_OUTFILE_STREAM)
@@ -223,7 +223,8 @@ static void close_append(struct leat_outfile *f)
         return;
     }
     pthread_mutex_lock(&f->pipeline->lock);
-    last = leat_claims_leave(&f->pipeline->claims, &info, f->written, stay, f->created, &appended);
+    last = leat_claims_leave(&f->pipeline->outputs.claims, &info, f->written, stay, f->created,
+                             &appended);
     pthread_mutex_unlock(&f->pipeline->lock);
     if (last)
         cut_back(f, &appended);

@@ -44,7 +44,7 @@ static int claim_name(struct leat_stage *s, const struct leat_outfile *f, const 
                       enum leat_claim_kind kind)
 {
     const struct leat_directory *directory = f->draft.directory;
-    struct leat_claims *claims = &s->pipeline->claims;
+    struct leat_claims *claims = &s->pipeline->outputs.claims;
     const char *writer;
     int r;
 
@@ -58,7 +58,7 @@ static int claim_name(struct leat_stage *s, const struct leat_outfile *f, const 
 static int claim_file(struct leat_stage *s, const struct leat_outfile *f, const struct stat *info,
                       enum leat_claim_kind kind)
 {
-    struct leat_claims *claims = &s->pipeline->claims;
+    struct leat_claims *claims = &s->pipeline->outputs.claims;
     const char *writer;
     int r;
 
@@ -243,7 +243,7 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
     if (f->target_existed && !f->options.append && !f->options.force)
         return leat_fail(s, LEAT_EEXIST, "%s: exists; use --force to replace it", f->shown);
     f->kind = f->options.append ? LEAT_OUTFILE_APPEND : LEAT_OUTFILE_REPLACE;
-    r = leat_draft_init(&f->draft, &s->pipeline->directories, f->path);
+    r = leat_draft_init(&f->draft, &s->pipeline->outputs.directories, f->path);
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
     r = check_sync(s, f);
@@ -260,7 +260,7 @@ static int open_inherited(struct leat_stage *s, struct leat_outfile *f, int inhe
     r = leat_fd_adopt(&f->fd, inherited, true);
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
-    if (s->info->input_binary && isatty(inherited) && !f->options.force)
+    if (s->info->input.binary && isatty(inherited) && !f->options.force)
         return leat_fail(
             s, LEAT_EUSAGE,
             "compressed data is not written to a terminal; redirect it or use --force");
@@ -295,7 +295,7 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
     f->fd.fd = f->draft.fd = -1;
     f->pipeline = s->pipeline;
     f->info = s->info;
-    atomic_fetch_add(&s->pipeline->n_outputs, 1);
+    atomic_fetch_add(&s->pipeline->outputs.n_outputs, 1);
     r = inherited < 0 ? open_path(s, f) : open_inherited(s, f, inherited);
     return r == 0 && f->options.direct ? open_direct(s, f) : r;
 }

@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stage/file_map.h"
-#include "run/pipeline.h"
 #include "direct.h"
 #include "io.h"
+#include "run/pipeline.h"
 #include "seekable.h"
+#include "stage/file_map.h"
 
 #define DROP_WINDOW ((uint64_t)8 << 20) /* of --drop-cache */
 
@@ -24,7 +24,8 @@ struct read_params {
 };
 
 struct read_state {
-    struct leat_range range; /* first: the stage that cuts the range out of the frames has it, too */
+    struct leat_range
+        range; /* first: the stage that cuts the range out of the frames has it, too */
     struct leat_fd fd;
     size_t next;         /* operand to open next */
     const char *name;    /* of the current one */
@@ -220,8 +221,8 @@ static int bound_file(struct leat_stage *s)
     st->at = (uint64_t)at;
     st->size = (uint64_t)info.st_size;
     pthread_mutex_lock(&s->pipeline->lock);
-    size = leat_claims_size(&s->pipeline->claims, &info);
-    writer = leat_claims_writer(&s->pipeline->claims, info.st_dev, info.st_ino, "", true);
+    size = leat_claims_size(&s->pipeline->outputs.claims, &info);
+    writer = leat_claims_writer(&s->pipeline->outputs.claims, info.st_dev, info.st_ino, "", true);
     pthread_mutex_unlock(&s->pipeline->lock);
     if (writer)
         return leat_fail(s, LEAT_EUSAGE, "%s: is the file of %s, too; give that another name",

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/pipeline.h"
 #include "fd.h"
 #include "read_file.h"
+#include "run/pipeline.h"
 
 #define ROOM_FIRST ((size_t)16384)
 
@@ -109,7 +109,7 @@ static int check_unwritten(struct leat_stage *s, const struct leat_kept_file *f)
     if (fstat(f->fd.fd, &info) < 0)
         return leat_fail_errno(s, errno, "%s", shown(f));
     pthread_mutex_lock(&s->pipeline->lock);
-    writer = leat_claims_writer(&s->pipeline->claims, info.st_dev, info.st_ino, "", false);
+    writer = leat_claims_writer(&s->pipeline->outputs.claims, info.st_dev, info.st_ino, "", false);
     pthread_mutex_unlock(&s->pipeline->lock);
     return writer ? leat_fail(s, LEAT_EUSAGE, "%s: is the file of %s, too; give that another name",
                               shown(f), writer)

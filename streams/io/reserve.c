@@ -13,16 +13,16 @@ static int claim(struct leat_pipeline *p, const char *path, const struct stat *i
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     struct leat_directory *d;
-    int r = leat_directories_find(&p->directories, path, &d);
+    int r = leat_directories_find(&p->outputs.directories, path, &d);
 
     if (r == -ENOMEM)
         return LEAT_ENOMEM;
     if (r < 0 || *name == '\0')
         return 0; /* nobody can make it: whoever opens it says why */
     pthread_mutex_lock(&p->lock);
-    r = leat_claims_name(&p->claims, d->dev, d->ino, name, LEAT_CLAIM_RESERVED, option);
+    r = leat_claims_name(&p->outputs.claims, d->dev, d->ino, name, LEAT_CLAIM_RESERVED, option);
     if (r == 0 && info)
-        r = leat_claims_file(&p->claims, info, LEAT_CLAIM_RESERVED, option);
+        r = leat_claims_file(&p->outputs.claims, info, LEAT_CLAIM_RESERVED, option);
     pthread_mutex_unlock(&p->lock);
     return r;
 }

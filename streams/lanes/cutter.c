@@ -24,14 +24,14 @@ struct leat_cutter *leat_cutter_new(struct leat_pipeline *p, struct leat_stage_i
         return NULL;
     good = leat_lane_set_init(&c->lanes, p, info, n) == 0;
     c->load = calloc(n, sizeof *c->load);
-    if (info->framing == LEAT_LINES) {
+    if (info->plan.framing == LEAT_LINES) {
         c->framer = calloc(1, sizeof *c->framer);
         if (c->framer)
-            leat_framer_init(c->framer, &p->pool, info->delimiter, p->settings.record_max);
+            leat_framer_init(c->framer, &p->pool, info->plan.delimiter, p->settings.record_max);
         good = good && c->framer;
     }
-    if (info->history > 0) {
-        c->history = malloc(info->history);
+    if (info->plan.history > 0) {
+        c->history = malloc(info->plan.history);
         good = good && c->history;
     }
     if (good && c->load)
@@ -67,7 +67,7 @@ int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
     c->block = NULL;
     c->block_sent = c->cut_ends = c->cut_known = false;
     if (c->framer)
-        leat_framer_init(c->framer, c->lanes.pool, c->lanes.info->delimiter,
+        leat_framer_init(c->framer, c->lanes.pool, c->lanes.info->plan.delimiter,
                          p->settings.record_max);
     memset(c->load, 0, c->lanes.n * sizeof *c->load);
     leat_lane_order_reset(c->lanes.order);
@@ -111,7 +111,7 @@ static int block_new(struct leat_cutter *c)
 
 static void history_add(struct leat_cutter *c, const uint8_t *data, size_t n)
 {
-    size_t max = c->lanes.info->history, keep;
+    size_t max = c->lanes.info->plan.history, keep;
 
     if (max == 0)
         return;
@@ -139,13 +139,13 @@ static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
         if (r < 0)
             return r;
         c->cut_ends = r > 0;
-    } else if (c->framer || c->lanes.info->block == 0) {
+    } else if (c->framer || c->lanes.info->plan.block == 0) {
         c->cut_take = s->len;
         c->cut_ends = c->block_bytes + s->len >= LINES_BLOCK;
     } else {
-        size_t left = c->lanes.info->block - c->block_bytes;
+        size_t left = c->lanes.info->plan.block - c->block_bytes;
 
-        leat_assert(c->block_bytes < c->lanes.info->block);
+        leat_assert(c->block_bytes < c->lanes.info->plan.block);
         c->cut_take = s->len < left ? s->len : left;
         c->cut_ends = c->cut_take == left;
     }
@@ -157,7 +157,7 @@ static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
  * Returns 0; LEAT_FULL: the writer will be woken when there is one; or an error. */
 static int choose_lane(struct leat_cutter *c, bool mark)
 {
-    unsigned n = c->lanes.info->workers, best = n;
+    unsigned n = c->lanes.info->lanes.in_use, best = n;
 
     for (unsigned i = 0; i < n; i++)
         if ((best == n || c->load[i] < c->load[best]) && leat_edge_wants(c->lanes.edges[i]))
@@ -197,7 +197,7 @@ static int send_piece(struct leat_cutter *c, struct leat_slice_queue *q, bool en
         return r;
     take = c->cut_take;
     leat_assert(take <= s->len);
-    leat_assert(c->lanes.at < c->lanes.info->workers);
+    leat_assert(c->lanes.at < c->lanes.info->lanes.in_use);
     leat_assert(take > 0 || c->cut_ends);
     if (take > 0)
         item.slice =
@@ -233,7 +233,7 @@ static int ask_mark(struct leat_cutter *c)
     size_t take = 0;
     int r = 1;
 
-    if (!c->block || !(c->lanes.info->flags & LEAT_FLUSHES))
+    if (!c->block || !(c->lanes.info->plan.flags & LEAT_FLUSHES))
         r = 0;
     else if (split->cut)
         r = split->cut(c->lanes.stage, nothing, 0, false, &take);

@@ -63,7 +63,7 @@ static int check_expansion(struct leat_segment *seg)
     if (over == 0)
         return 0;
     leat_slice_queue_cut(j->out.to, over);
-    leat_count(&j->lanes.info->joined_bytes, 0 - over);
+    leat_count(&j->lanes.info->count.joined_bytes, 0 - over);
     return joiner_failed(seg);
 }
 
@@ -75,7 +75,7 @@ static int called(struct leat_segment *seg, int r, bool used)
     int checked;
 
     leat_out_end(&j->out);
-    leat_count(&j->lanes.info->joined_bytes, j->out.step_bytes);
+    leat_count(&j->lanes.info->count.joined_bytes, j->out.step_bytes);
     if (r == LEAT_MORE && j->out.nomem)
         r = leat_fail(j->lanes.stage, LEAT_ENOMEM, "out of memory");
     else if (r == LEAT_MORE && !used && j->out.step_bytes == 0 && !j->out.full)

@@ -16,14 +16,14 @@
 struct leat_lane_set {
     struct leat_stage_info *info;
     struct leat_pool *pool;
-    /* n of them: to the lanes (cutter), from them (joiner); the first info->workers are in use. */
+    /* n of them: to the lanes (cutter), from them (joiner); the first info->lanes.in_use are in use. */
     struct leat_edge **edges;
     unsigned n;
-    unsigned at;              /* the lane of the current block */
-    bool at_known;            /* it has one; else that of the last block */
-    struct leat_lane_order *order;   /* one for both; the cutter's to free */
-    struct leat_stage *stage; /* instance for cut(), or for join() and merge() */
-    uint64_t index;           /* of the current block; joiner: of the next one to end */
+    unsigned at;                   /* the lane of the current block */
+    bool at_known;                 /* it has one; else that of the last block */
+    struct leat_lane_order *order; /* one for both; the cutter's to free */
+    struct leat_stage *stage;      /* instance for cut(), or for join() and merge() */
+    uint64_t index;                /* of the current block; joiner: of the next one to end */
 };
 
 struct leat_cutter {

@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-#include "run/pipeline.h"
 #include "base/show.h"
+#include "run/pipeline.h"
 
 static void mark_above(struct leat_pipeline *p, const struct leat_stage_info *info)
 {
-    for (size_t i = 0; i < p->n_links; i++) {
-        const struct leat_link *link = &p->links[i];
-        struct leat_stage_info *from = &p->infos[link->from - p->infos];
-        bool lets_go = link->port > 0 && (from->flags & LEAT_DETACHES);
+    for (size_t i = 0; i < p->graph.n_links; i++) {
+        const struct leat_link *link = &p->graph.links[i];
+        struct leat_stage_info *from = &p->graph.infos[link->from - p->graph.infos];
+        bool lets_go = link->port > 0 && (from->plan.flags & LEAT_DETACHES);
 
         if (link->to == info && !lets_go && !atomic_exchange(&from->failed_below, true))
             mark_above(p, from);
@@ -21,10 +21,10 @@ static void mark_above(struct leat_pipeline *p, const struct leat_stage_info *in
 
 static void mark_below(struct leat_pipeline *p, const struct leat_stage_info *info)
 {
-    for (size_t i = 0; i < p->n_links; i++) {
-        struct leat_stage_info *to = &p->infos[p->links[i].to - p->infos];
+    for (size_t i = 0; i < p->graph.n_links; i++) {
+        struct leat_stage_info *to = &p->graph.infos[p->graph.links[i].to - p->graph.infos];
 
-        if (p->links[i].from == info && !atomic_exchange(&to->failed_above, true))
+        if (p->graph.links[i].from == info && !atomic_exchange(&to->failed_above, true))
             mark_below(p, to);
     }
 }
@@ -36,11 +36,12 @@ static bool is_consequence(int code)
 }
 
 void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *info,
-                          const struct leat_error *error)
+                         const struct leat_error *error)
 {
     bool news = false;
 
-    if (info && error->code != LEAT_ECANCELLED) { /* before a segment can see that something has failed */
+    if (info &&
+        error->code != LEAT_ECANCELLED) { /* before a segment can see that something has failed */
         mark_above(p, info);
         mark_below(p, info);
     }
@@ -51,7 +52,8 @@ void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *
         if (news)
             p->outcome.detached = *error;
     } else if (!p->outcome.error.code ||
-               (!p->outcome.cancelled && is_consequence(p->outcome.error.code) && !is_consequence(error->code))) {
+               (!p->outcome.cancelled && is_consequence(p->outcome.error.code) &&
+                !is_consequence(error->code))) {
         p->outcome.error = *error;
         atomic_store(&p->outcome.failed, true);
         news = true;
@@ -75,8 +77,8 @@ bool leat_outcome_failed(const struct leat_pipeline *p)
 
 void leat_outcome_wake_all(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->n_segments; i++)
-        leat_actor_wake(&p->executor, &p->segments[i]->actor);
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        leat_actor_wake(&p->executor, &p->graph.segments[i]->actor);
 }
 
 bool leat_outcome_rests(const struct leat_pipeline *p)
@@ -100,7 +102,8 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
         if (!p->outcome.error.code) {
             p->outcome.cancelled = true;
             p->outcome.error = (struct leat_error){.code = code};
-            (void)leat_show(text ? text : leat_strerror(code), p->outcome.error.text, sizeof p->outcome.error.text);
+            (void)leat_show(text ? text : leat_strerror(code), p->outcome.error.text,
+                            sizeof p->outcome.error.text);
         }
         atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
         if (p->outcome.running)

@@ -128,7 +128,7 @@ static size_t unprepared_max(void)
 /* The next one to be prepared now, or NULL. */
 static struct leat_stage *next_unprepared(struct leat_pipeline *p, size_t most)
 {
-    struct leat_pending_commits *r = &p->pending;
+    struct leat_pending_commits *r = &p->outputs.pending;
     struct leat_stage *s = NULL;
 
     pthread_mutex_lock(&p->lock);
@@ -163,7 +163,7 @@ static int retire(struct leat_pipeline *p, struct leat_stage *s)
     if (r < 0)
         return r;
     pthread_mutex_lock(&p->lock);
-    r = append(&p->pending, s);
+    r = append(&p->outputs.pending, s);
     pthread_mutex_unlock(&p->lock);
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
 }
@@ -206,9 +206,9 @@ static int renew_all(struct leat_pipeline *p, const struct leat_parts *parts)
     int r = 0;
 
     for (size_t k = 0; k < parts->n && r == 0; k++)
-        r = renew_stages(p, p->segments[parts->first + k], parts->number);
+        r = renew_stages(p, p->graph.segments[parts->first + k], parts->number);
     for (size_t k = 0; k < parts->n && r < 0; k++)
-        drop_renewed(p->segments[parts->first + k]);
+        drop_renewed(p->graph.segments[parts->first + k]);
     return r;
 }
 
@@ -249,9 +249,9 @@ static int reset(struct leat_pipeline *p, const struct leat_parts *parts)
     int r = 0;
 
     for (size_t k = 0; k < parts->n_edges; k++)
-        leat_edge_reset(p->edges[parts->first_edge + k]);
+        leat_edge_reset(p->graph.edges[parts->first_edge + k]);
     for (size_t k = 0; k < parts->n; k++) {
-        struct leat_segment *seg = p->segments[parts->first + k];
+        struct leat_segment *seg = p->graph.segments[parts->first + k];
 
         leat_segment_reset(seg);
         if (seg->out.cutter && r == 0)
@@ -271,9 +271,9 @@ static int renew(struct leat_segment *owner)
     if (r < 0)
         return r;
     for (size_t k = 0; k < parts->n; k++)
-        relate(p->segments[parts->first + k]);
+        relate(p->graph.segments[parts->first + k]);
     for (size_t k = 0; k < parts->n; k++) {
-        int failed = swap_in(p, p->segments[parts->first + k]);
+        int failed = swap_in(p, p->graph.segments[parts->first + k]);
 
         r = r < 0 ? r : failed;
     }
@@ -297,7 +297,7 @@ static int begin(struct leat_segment *owner)
         leat_outcome_report(p, leat_parts_info(parts), &error);
     }
     if (r == 0)
-        r = leat_open_part(p, p->segments + parts->first, parts->n);
+        r = leat_open_part(p, p->graph.segments + parts->first, parts->n);
     if (r < 0)
         return r;
     parts->number++;
@@ -307,10 +307,10 @@ static int begin(struct leat_segment *owner)
     atomic_store(&parts->live, (unsigned)parts->n);
     atomic_fetch_add(&p->outcome.live, (unsigned)parts->n);
     for (size_t k = 0; k < parts->n; k++)
-        atomic_store_explicit(&p->segments[parts->first + k]->finished, false,
+        atomic_store_explicit(&p->graph.segments[parts->first + k]->finished, false,
                               memory_order_release);
     for (size_t k = 0; k < parts->n; k++)
-        leat_actor_wake(&p->executor, &p->segments[parts->first + k]->actor);
+        leat_actor_wake(&p->executor, &p->graph.segments[parts->first + k]->actor);
     return 0;
 }
 

@@ -17,32 +17,33 @@
 
 static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
 {
-    for (size_t i = 0; i < p->n_segments; i++)
-        for (size_t j = 0; j < p->segments[i]->n; j++)
-            if (p->segments[i]->slots[j].stage->info == info)
-                return p->segments[i]->slots[j].stage;
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        for (size_t j = 0; j < p->graph.segments[i]->n; j++)
+            if (p->graph.segments[i]->slots[j].stage->info == info)
+                return p->graph.segments[i]->slots[j].stage;
     return NULL;
 }
 
 static int open_sides(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->n_infos; i++) {
-        const char *path = leat_stage_side_path(p->infos[i].node);
-        struct leat_stage *s = path && !p->infos[i].for_sums ? any_instance(p, &p->infos[i]) : NULL;
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        const char *path = leat_stage_side_path(p->graph.infos[i].node);
+        struct leat_stage *s =
+            path && !p->graph.infos[i].for_sums ? any_instance(p, &p->graph.infos[i]) : NULL;
         struct leat_outfile_options options = {.force = p->settings.force, .side = true};
         int r;
 
         if (!s)
             continue;
-        r = leat_outfile_open(s, path, &options, &p->infos[i].side.file);
+        r = leat_outfile_open(s, path, &options, &p->graph.infos[i].side.file);
         if (r < 0) {
             leat_outcome_report(p, NULL, &s->failure);
             return r;
         }
     }
-    if (leat_digest_list_open(p->digests) < 0) {
-        leat_outcome_report(p, NULL, leat_digest_list_error(p->digests));
-        return leat_digest_list_error(p->digests)->code;
+    if (leat_digest_list_open(p->outputs.digests) < 0) {
+        leat_outcome_report(p, NULL, leat_digest_list_error(p->outputs.digests));
+        return leat_digest_list_error(p->outputs.digests)->code;
     }
     return 0;
 }
@@ -52,8 +53,8 @@ static unsigned count_running(const struct leat_pipeline *p)
 {
     unsigned n = 0;
 
-    for (size_t i = 0; i < p->n_segments; i++)
-        n += !p->segments[i]->part_of;
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        n += !p->graph.segments[i]->part_of;
     return n;
 }
 
@@ -69,11 +70,11 @@ static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool 
 static int read_files(struct leat_pipeline *p)
 {
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
-    for (size_t i = 0; i < p->n_infos && !leat_outcome_aborted(p); i++) {
-        struct leat_stage *s = p->infos[i].files ? any_instance(p, &p->infos[i]) : NULL;
+    for (size_t i = 0; i < p->graph.n_infos && !leat_outcome_aborted(p); i++) {
+        struct leat_stage *s = p->graph.infos[i].files ? any_instance(p, &p->graph.infos[i]) : NULL;
         int fd = -1, r = s ? leat_kept_files_read(s, &fd) : 0;
 
-        leat_assert(s || !p->infos[i].files);
+        leat_assert(s || !p->graph.infos[i].files);
         if (r == LEAT_WAIT)
             r = wait_for(p, s, fd, false);
         if (r < 0)
@@ -141,35 +142,36 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
                            int (*sums_fn)(struct leat_digest_list *))
 {
-    for (size_t i = 0; i < p->n_infos; i++) {
-        struct leat_stage *s = p->infos[i].side.file ? any_instance(p, &p->infos[i]) : NULL;
-        int r = s && is_wanted(s) ? side_fn(s, &p->infos[i].side) : 0;
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        struct leat_stage *s =
+            p->graph.infos[i].side.file ? any_instance(p, &p->graph.infos[i]) : NULL;
+        int r = s && is_wanted(s) ? side_fn(s, &p->graph.infos[i].side) : 0;
 
         if (r < 0) {
             leat_outcome_report(p, NULL, &s->failure);
             return r;
         }
     }
-    for (size_t i = 0; i < p->pending.n; i++) {
-        struct leat_stage *s = p->pending.v[i];
+    for (size_t i = 0; i < p->outputs.pending.n; i++) {
+        struct leat_stage *s = p->outputs.pending.v[i];
         int r = is_wanted(s) ? stage_fn(s) : 0;
 
         if (r < 0)
             return failed_commit(p, s, r);
     }
-    for (size_t i = 0; i < p->n_segments; i++) {
-        for (size_t j = 0; j < p->segments[i]->n; j++) {
-            struct leat_stage *s = p->segments[i]->slots[j].stage;
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        for (size_t j = 0; j < p->graph.segments[i]->n; j++) {
+            struct leat_stage *s = p->graph.segments[i]->slots[j].stage;
             bool commits = s->type->commit && is_wanted(s);
-            int r = commits ? commit_step(p->segments[i], j, stage_fn) : 0;
+            int r = commits ? commit_step(p->graph.segments[i], j, stage_fn) : 0;
 
             if (r < 0)
                 return failed_commit(p, s, r);
         }
     }
-    if (sums_fn(p->digests) < 0) {
-        leat_outcome_report(p, NULL, leat_digest_list_error(p->digests));
-        return leat_digest_list_error(p->digests)->code;
+    if (sums_fn(p->outputs.digests) < 0) {
+        leat_outcome_report(p, NULL, leat_digest_list_error(p->outputs.digests));
+        return leat_digest_list_error(p->outputs.digests)->code;
     }
     return 0;
 }
@@ -177,7 +179,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
 /* A detached branch may fail until the last of its outputs is prepared. */
 static int keep_sum(struct leat_stage *s)
 {
-    leat_digest_list_keep(s->pipeline->digests, s);
+    leat_digest_list_keep(s->pipeline->outputs.digests, s);
     return 0;
 }
 
@@ -236,7 +238,7 @@ static int commit_all(struct leat_pipeline *p)
 
     if (r < 0)
         return r;
-    r = leat_directories_sync(&p->directories, &s);
+    r = leat_directories_sync(&p->outputs.directories, &s);
     return r < 0 ? failed_commit(p, s, r) : 0;
 }
 
@@ -251,30 +253,30 @@ static void revert_stage(struct leat_stage *s)
 /* In the opposite order of the commit: parts that were appended to one file are cut off one by one. */
 static void revert_all(struct leat_pipeline *p)
 {
-    leat_digest_list_revert(p->digests);
-    for (size_t i = p->n_segments; i-- > 0;)
-        for (size_t j = p->segments[i]->n; j-- > 0;)
-            revert_stage(p->segments[i]->slots[j].stage);
-    for (size_t i = p->pending.n; i-- > 0;)
-        revert_stage(p->pending.v[i]);
-    for (size_t i = p->n_infos; i-- > 0;)
-        leat_outfile_revert(p->infos[i].side.file);
-    leat_directories_sync_again(&p->directories);
+    leat_digest_list_revert(p->outputs.digests);
+    for (size_t i = p->graph.n_segments; i-- > 0;)
+        for (size_t j = p->graph.segments[i]->n; j-- > 0;)
+            revert_stage(p->graph.segments[i]->slots[j].stage);
+    for (size_t i = p->outputs.pending.n; i-- > 0;)
+        revert_stage(p->outputs.pending.v[i]);
+    for (size_t i = p->graph.n_infos; i-- > 0;)
+        leat_outfile_revert(p->graph.infos[i].side.file);
+    leat_directories_sync_again(&p->outputs.directories);
 }
 
 /* The next side output that its stream has not taken yet; NULL: there is none. */
 static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile **ret_file)
 {
-    for (size_t i = 0; i < p->n_infos; i++) {
-        struct leat_outfile *f = p->infos[i].side.file;
-        struct leat_stage *s = leat_outfile_is_late(f) ? any_instance(p, &p->infos[i]) : NULL;
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        struct leat_outfile *f = p->graph.infos[i].side.file;
+        struct leat_stage *s = leat_outfile_is_late(f) ? any_instance(p, &p->graph.infos[i]) : NULL;
 
         if (!s || !is_wanted(s))
             continue;
         *ret_file = f;
         return s;
     }
-    return leat_digest_list_late(p->digests, ret_file);
+    return leat_digest_list_late(p->outputs.digests, ret_file);
 }
 
 /* After this a cancel comes too late, unless there is something to deliver. false: one came before. */
@@ -376,8 +378,8 @@ static bool phase_deliver(struct leat_pipeline *p)
 
 static void phase_close(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        struct leat_segment *seg = p->graph.segments[i];
 
         for (size_t j = 0; j < seg->n; j++) {
             struct leat_stage *s = seg->slots[j].stage;
@@ -391,11 +393,11 @@ static void phase_close(struct leat_pipeline *p)
         if (seg->in.joiner)
             leat_stage_close(seg->in.joiner->lanes.stage);
     }
-    for (size_t i = p->pending.n; i-- > 0;) /* as they are reverted */
-        leat_stage_close(p->pending.v[i]);
-    for (size_t i = 0; i < p->n_infos; i++)
-        leat_outfile_close(p->infos[i].side.file);
-    leat_digest_list_close(p->digests);
+    for (size_t i = p->outputs.pending.n; i-- > 0;) /* as they are reverted */
+        leat_stage_close(p->outputs.pending.v[i]);
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        leat_outfile_close(p->graph.infos[i].side.file);
+    leat_digest_list_close(p->outputs.digests);
     atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);
     uv_async_send(&p->on.async);
 }

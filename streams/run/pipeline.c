@@ -107,10 +107,12 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     p->conductor.run = leat_conductor_run;
     p->segment_done = segment_done;
     p->waits.epoll_fd = -1;
-    if (leat_directories_init(&p->directories) == 0 && pthread_mutex_init(&p->lock, NULL) == 0) {
+    if (leat_directories_init(&p->outputs.directories) == 0 &&
+        pthread_mutex_init(&p->lock, NULL) == 0) {
         if (settings && settings->sums)
-            p->digests = leat_digest_list_new(p, settings->sums);
-        r = settings && settings->sums && !p->digests ? LEAT_ENOMEM : leat_compile(p, ret_error);
+            p->outputs.digests = leat_digest_list_new(p, settings->sums);
+        r = settings && settings->sums && !p->outputs.digests ? LEAT_ENOMEM
+                                                              : leat_compile(p, ret_error);
         if (r == 0) {
             *ret_pipeline = p;
             return 0;
@@ -223,30 +225,30 @@ void leat_pipeline_free(struct leat_pipeline *p)
     leat_assert(atomic_load(&p->outcome.phase) == LEAT_PHASE_BUILT ||
                 atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE);
     leat_assert(!p->outcome.running);
-    for (size_t i = 0; i < p->n_segments; i++)
-        leat_segment_free(p->segments[i]);
-    for (size_t i = 0; i < p->n_edges; i++) {
-        leat_edge_done(p->edges[i]);
-        free(p->edges[i]);
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        leat_segment_free(p->graph.segments[i]);
+    for (size_t i = 0; i < p->graph.n_edges; i++) {
+        leat_edge_done(p->graph.edges[i]);
+        free(p->graph.edges[i]);
     }
-    for (size_t i = 0; i < p->pending.n; i++)
-        leat_stage_free(p->pending.v[i]);
-    free(p->pending.v);
-    for (size_t i = 0; i < p->n_infos; i++) {
-        leat_outfile_free(p->infos[i].side.file);
-        free(p->infos[i].side.data);
-        free(p->infos[i].text);
-        leat_kept_files_free(&p->pool, p->infos[i].files);
-        free(p->infos[i].files_read);
+    for (size_t i = 0; i < p->outputs.pending.n; i++)
+        leat_stage_free(p->outputs.pending.v[i]);
+    free(p->outputs.pending.v);
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        leat_outfile_free(p->graph.infos[i].side.file);
+        free(p->graph.infos[i].side.data);
+        free(p->graph.infos[i].text);
+        leat_kept_files_free(&p->pool, p->graph.infos[i].files);
+        free(p->graph.infos[i].files_read);
     }
-    leat_digest_list_free(p->digests);
-    leat_claims_done(&p->claims);
-    leat_directories_done(&p->directories);
+    leat_digest_list_free(p->outputs.digests);
+    leat_claims_done(&p->outputs.claims);
+    leat_directories_done(&p->outputs.directories);
     leat_warnings_done(&p->warnings);
-    free(p->segments);
-    free(p->edges);
-    free(p->infos);
-    free(p->links);
+    free(p->graph.segments);
+    free(p->graph.edges);
+    free(p->graph.infos);
+    free(p->graph.links);
     if (p->pool_ready)
         pool_done(&p->pool);
     leat_tree_free(p->tree);
@@ -265,7 +267,7 @@ void leat_pipeline_discard(struct leat_pipeline *p)
     committing = p->outcome.committing;
     pthread_mutex_unlock(&p->lock);
     if (!committing)
-        leat_drafts_discard(&p->directories);
+        leat_drafts_discard(&p->outputs.directories);
 }
 
 const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)
@@ -281,8 +283,8 @@ static void dump(const struct leat_pipeline *p, char *buf, size_t size)
                                          "waits for memory"};
     size_t at = (size_t)snprintf(buf, size, "nothing can go on, which is a fault of leat:");
 
-    for (size_t i = 0; i < p->n_segments && at < size; i++) {
-        const struct leat_segment *s = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments && at < size; i++) {
+        const struct leat_segment *s = p->graph.segments[i];
 
         at += (size_t)snprintf(buf + at, size - at, " segment %d (%s) %s;", s->number,
                                s->n ? s->slots[s->n - 1].stage->info->name : "",
@@ -294,8 +296,8 @@ static void dump(const struct leat_pipeline *p, char *buf, size_t size)
  * as long as the run lasts. One of them fails. */
 static bool give_up_memory(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        struct leat_segment *seg = p->graph.segments[i];
 
         if (atomic_load(&seg->finished) || !atomic_load(&seg->memory.is_short) ||
             atomic_exchange(&seg->memory.none, true))
@@ -476,8 +478,8 @@ static void start_clock(struct leat_pipeline *p)
 {
     uint64_t now = leat_clock_now(&p->executor.clock);
 
-    for (size_t i = 0; i < p->n_segments; i++)
-        leat_account_start(p->segments[i], now);
+    for (size_t i = 0; i < p->graph.n_segments; i++)
+        leat_account_start(p->graph.segments[i], now);
     atomic_store(&p->started_ns, now);
 }
 

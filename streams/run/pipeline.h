@@ -5,17 +5,17 @@
 #include <uv.h>
 
 #include "edge/edge.h"
-#include "outcome/events.h"
-#include "sched/executor.h"
 #include "io/claims.h"
 #include "io/directories.h"
+#include "outcome/events.h"
 #include "outcome/outcome.h"
+#include "outcome/warnings.h"
 #include "parts/parts.h"
-#include "syntax/tree.h"
+#include "sched/executor.h"
+#include "sched/wait.h"
 #include "segment/segment.h"
 #include "stage/stage_impl.h"
-#include "sched/wait.h"
-#include "outcome/warnings.h"
+#include "syntax/tree.h"
 
 /* Handles on the loop; closed before `done` is called. */
 struct leat_on_loop {
@@ -38,10 +38,8 @@ struct leat_link {
     bool outside;
 };
 
-struct leat_pipeline {
-    const struct leat_registry *registry;
-    struct leat_settings settings; /* defaults filled in */
-    struct leat_tree *tree;
+/* What a pipeline is made of; fixed while it runs. */
+struct leat_graph {
     struct leat_stage_info *infos;
     size_t n_infos;
     struct leat_segment **segments;
@@ -50,26 +48,38 @@ struct leat_pipeline {
     size_t n_edges, room_edges;
     struct leat_link *links;
     size_t n_links;
-    struct leat_digest_list *digests; /* or NULL */
-    uint64_t bound;         /* bytes reserved for chunks */
-    struct leat_pool pool;
-    bool pool_ready;
+};
+
+/* What it makes, beside streams that are written as they come. */
+struct leat_outputs {
+    struct leat_digest_list *digests;    /* or NULL */
+    struct leat_directories directories; /* that outputs are in */
+    atomic_uint n_outputs;               /* that have been opened */
+    /* Under the pipeline's lock. */
+    struct leat_pending_commits pending; /* sinks of the parts that have ended */
+    struct leat_claims claims;           /* files that are outputs */
+};
+
+struct leat_pipeline {
+    const struct leat_registry *registry;
+    struct leat_settings settings; /* defaults filled in */
+    struct leat_tree *tree;
+    struct leat_graph graph;
+    struct leat_outputs outputs;
     struct leat_executor executor;
     struct leat_waits waits;
     struct leat_watcher watcher;
+    struct leat_pool pool;
+    bool pool_ready;
+    uint64_t bound; /* bytes of the pool that are reserved for chunks */
 
     pthread_mutex_t lock;
-    struct leat_outcome outcome; /* some of it under the lock */
-    /* Under the lock. */
-    struct leat_pending_commits pending; /* sinks of the parts that have ended */
-    struct leat_claims claims;   /* files that are outputs */
-    struct leat_warnings warnings;
+    struct leat_outcome outcome;   /* some of it under the lock */
+    struct leat_warnings warnings; /* under the lock */
 
     struct leat_actor conductor;
+    struct leat_wait wait;                              /* the conductor's */
     void (*segment_done)(struct leat_segment *segment); /* called when a segment has ended */
-    struct leat_wait wait;               /* the conductor's */
-    struct leat_directories directories; /* that outputs are in */
-    atomic_uint n_outputs;               /* that have been opened */
     struct leat_on_loop on;
     leat_done_cb done;
     void *done_arg;

@@ -10,7 +10,7 @@
 static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
 {
     enum leat_reason reason = leat_edge_reason(port->edge);
-    unsigned flags = seg->slots[seg->n - 1].stage->info->flags;
+    unsigned flags = seg->slots[seg->n - 1].stage->info->plan.flags;
     struct leat_out *out = &seg->slots[seg->n - 1].out;
 
     leat_assert(!port->gone);
@@ -59,7 +59,7 @@ static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
     struct leat_slice *s = leat_slice_queue_head(&port->last);
 
     port->dropped += s->len;
-    atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->dropped, s->len,
+    atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->count.dropped, s->len,
                               memory_order_relaxed);
     leat_chunk_unref(s->chunk);
     leat_slice_queue_pop(&port->last);
@@ -68,7 +68,7 @@ static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
 /* Returns 0: all was taken, or nobody wants it; LEAT_FULL; or an error of the last stage. */
 static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
 {
-    bool drops = (seg->slots[seg->n - 1].stage->info->flags & LEAT_DROPS) != 0;
+    bool drops = (seg->slots[seg->n - 1].stage->info->plan.flags & LEAT_DROPS) != 0;
 
     while (!port->gone && leat_slice_queue_head(&port->last)) {
         int r = write_head(seg, port);

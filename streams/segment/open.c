@@ -23,12 +23,12 @@ static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage
  * first one holds, and is charged now; where it does not fit, fewer lanes do it too. */
 static void keep_lane(struct leat_stage *s, unsigned lane)
 {
-    if (lane >= s->info->workers)
+    if (lane >= s->info->lanes.in_use)
         return; /* one before it did not fit */
-    if (leat_stage_charge_spare(s, s->info->open_bytes))
-        leat_stage_keep(s, s->info->open_bytes);
+    if (leat_stage_charge_spare(s, s->info->lanes.open_bytes))
+        leat_stage_keep(s, s->info->lanes.open_bytes);
     else
-        s->info->workers = lane;
+        s->info->lanes.in_use = lane;
 }
 
 /* The j-th stage of a segment, which does not run yet. */
@@ -46,7 +46,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
         leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
         return r;
     }
-    s->info->open_bytes = s->charged;
+    s->info->lanes.open_bytes = s->charged;
     leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
     return 0;
 }
@@ -98,13 +98,13 @@ int leat_open_part(struct leat_pipeline *p, struct leat_segment **segments, size
 
 static int open_stages(struct leat_pipeline *p, enum turn turn)
 {
-    return open_some(p, p->segments, p->n_segments, turn, false);
+    return open_some(p, p->graph.segments, p->graph.n_segments, turn, false);
 }
 
 static int open_spills(struct leat_pipeline *p)
 {
-    for (size_t i = 0; i < p->n_segments; i++) {
-        struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments; i++) {
+        struct leat_segment *seg = p->graph.segments[i];
 
         for (size_t k = 0; k < seg->out.n_ports; k++) {
             struct leat_spill *spill =

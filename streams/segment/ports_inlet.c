@@ -41,8 +41,8 @@ struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
     }
     for (size_t i = 0; i < inputs->n; i++) {
         inputs->v[i].edge = seg->in.edges[i];
-        inputs->v[i].framed = info->framing == LEAT_LINES;
-        leat_framer_init(&inputs->v[i].framer, &seg->pipeline->pool, info->delimiter,
+        inputs->v[i].framed = info->plan.framing == LEAT_LINES;
+        leat_framer_init(&inputs->v[i].framer, &seg->pipeline->pool, info->plan.delimiter,
                          seg->pipeline->settings.record_max);
     }
     return inputs;

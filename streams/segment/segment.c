@@ -142,7 +142,7 @@ static void connect_slots(struct leat_segment *seg)
         struct leat_slice_queue *to = NULL;
 
         if (s->framer)
-            leat_framer_init(s->framer, &p->pool, s->info->delimiter, p->settings.record_max);
+            leat_framer_init(s->framer, &p->pool, s->info->plan.delimiter, p->settings.record_max);
         if (next)
             to = next->framer ? &next->raw : &next->in;
         else if (seg->out.ops)
@@ -164,7 +164,7 @@ int leat_segment_ready(struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
-        if (s->info->framing == LEAT_LINES && !seg->is_lane && (i > 0 || own_queue)) {
+        if (s->info->plan.framing == LEAT_LINES && !seg->is_lane && (i > 0 || own_queue)) {
             s->framer = calloc(1, sizeof *s->framer);
             if (!s->framer)
                 return LEAT_ENOMEM;
@@ -185,7 +185,7 @@ void leat_segment_reset(struct leat_segment *seg)
         s->flow = LEAT_FLOW_OPEN;
         s->offset = 0;
         if (s->done)
-            atomic_fetch_add(&s->info->lanes_left, 1);
+            atomic_fetch_add(&s->info->lanes.left, 1);
         s->done = s->waiting = s->more = s->stopping = s->discard = s->failed = false;
         s->idle = 0;
         atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
@@ -251,11 +251,11 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 {
     bool ended;
 
-    leat_assert(s->done || atomic_load(&s->info->lanes_left) > 0);
+    leat_assert(s->done || atomic_load(&s->info->lanes.left) > 0);
     slot_drop_input(seg, s);
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
     ended = !failed && (s->stage->ended || seg->is_lane);
-    if (!s->done && atomic_fetch_sub(&s->info->lanes_left, 1) == 1)
+    if (!s->done && atomic_fetch_sub(&s->info->lanes.left, 1) == 1)
         leat_tell_stage(seg->pipeline, ended ? LEAT_EVENT_ENDED : LEAT_EVENT_STOPPED, s->info,
                         NULL);
     s->done = true;
@@ -299,7 +299,7 @@ void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why
 
         if (s->done || (s->stopping && why == LEAT_STOP_DONE))
             return;
-        if (why == LEAT_STOP_DONE && (s->stage->info->flags & LEAT_WANTS_ALL)) {
+        if (why == LEAT_STOP_DONE && (s->stage->info->plan.flags & LEAT_WANTS_ALL)) {
             s->discard = true;
             leat_out_discard(&s->out);
             return;

@@ -29,7 +29,7 @@ static bool mark_is_second(const struct leat_slice_queue *q)
 /* In a lane a mark has ended the block; one between two blocks is handed on there, too. */
 static bool answers_marks(const struct leat_segment *seg, const struct leat_slot *s)
 {
-    return (s->info->flags & LEAT_FLUSHES) && !seg->is_lane;
+    return (s->info->plan.flags & LEAT_FLUSHES) && !seg->is_lane;
 }
 
 bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s)
@@ -227,17 +227,17 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     const uint8_t *end;
     size_t n;
 
-    if (info->framing != LEAT_LINES && len > LEAT_CHUNK_MAX)
+    if (info->plan.framing != LEAT_LINES && len > LEAT_CHUNK_MAX)
         len = LEAT_CHUNK_MAX;
-    if (ex->kind == LEAT_EXECUTOR_LOOP && info->framing != LEAT_LINES &&
-        info->nature != LEAT_LIGHT && len > LOOP_PIECE_MAX)
+    if (ex->kind == LEAT_EXECUTOR_LOOP && info->plan.framing != LEAT_LINES &&
+        info->plan.nature != LEAT_LIGHT && len > LOOP_PIECE_MAX)
         len = LOOP_PIECE_MAX;
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;
     n = 1 + leat_random(&ex->random) % len;
-    if (info->framing != LEAT_LINES)
+    if (info->plan.framing != LEAT_LINES)
         return n;
-    end = memchr(data + n - 1, info->delimiter, len - (n - 1));
+    end = memchr(data + n - 1, info->plan.delimiter, len - (n - 1));
     return end ? (size_t)(end - data) + 1 : len;
 }
 

@@ -226,10 +226,10 @@ uint64_t leat_account_bytes_in(const struct leat_pipeline *p, const struct leat_
 {
     uint64_t sum = 0;
 
-    for (size_t k = 0; k < p->n_segments; k++)
-        for (size_t i = 0; i < p->segments[k]->n; i++)
-            if (p->segments[k]->slots[i].info == info)
-                sum += atomic_load_explicit(&p->segments[k]->slots[i].count.bytes_in,
+    for (size_t k = 0; k < p->graph.n_segments; k++)
+        for (size_t i = 0; i < p->graph.segments[k]->n; i++)
+            if (p->graph.segments[k]->slots[i].info == info)
+                sum += atomic_load_explicit(&p->graph.segments[k]->slots[i].count.bytes_in,
                                             memory_order_relaxed);
     return sum;
 }

@@ -107,5 +107,5 @@ void leat_stage_close(struct leat_stage *s)
     s->charged = s->kept = 0;
     if (s->keeps_lanes) /* those that had no block; all have ended */
         leat_pool_uncharge(&s->pipeline->pool,
-                           atomic_exchange(&s->info->lanes_kept, 0) * s->info->kept_bytes);
+                           atomic_exchange(&s->info->lanes.kept, 0) * s->info->lanes.kept_bytes);
 }

@@ -85,7 +85,7 @@ unsigned leat_threads(const struct leat_stage *s)
 
 void leat_own_threads(struct leat_stage *s, unsigned n)
 {
-    atomic_store_explicit(&s->info->own_threads, n, memory_order_relaxed);
+    atomic_store_explicit(&s->info->count.own_threads, n, memory_order_relaxed);
 }
 
 uint64_t leat_memory_limit(const struct leat_stage *s)
@@ -95,14 +95,14 @@ uint64_t leat_memory_limit(const struct leat_stage *s)
 
 bool leat_input_file(const struct leat_stage *s, size_t i, struct leat_input_file *ret)
 {
-    return ret && s->info->input_files && leat_file_map_get(s->info->input_files, i, ret);
+    return ret && s->info->input.files && leat_file_map_get(s->info->input.files, i, ret);
 }
 
 const char *leat_input_name(const struct leat_stage *s)
 {
     if (s->part_name)
         return s->part_name;
-    return s->info->input_name;
+    return s->info->input.name;
 }
 
 void leat_part_end(struct leat_stage *s)
@@ -118,7 +118,7 @@ void leat_part_end(struct leat_stage *s)
 static void place_error(const struct leat_stage *s, struct leat_error *e, bool has_offset,
                         uint64_t offset)
 {
-    const struct leat_file_map *map = s->info->input_files;
+    const struct leat_file_map *map = s->info->input.files;
     bool alone = map && map->names->n == 1 && strcmp(map->names->v[0], "-") == 0;
     struct leat_input_file file;
 
@@ -258,8 +258,8 @@ static uint64_t later_of_others(const struct leat_stage *s)
     const struct leat_pipeline *p = s->pipeline;
     uint64_t later = 0;
 
-    for (size_t i = 0; i < p->n_infos; i++)
-        later += &p->infos[i] != s->info ? p->infos[i].later : 0;
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        later += &p->graph.infos[i] != s->info ? p->graph.infos[i].plan.later : 0;
     return later;
 }
 
@@ -270,11 +270,11 @@ uint64_t leat_memory_enough(const struct leat_stage *s, uint64_t bytes)
 {
     struct leat_pool *pool = &s->pipeline->pool;
     uint64_t taken = pool->limit - pool->reserved - leat_pool_left(pool), enough, part;
-    bool is_late = s->info->later > 0;
+    bool is_late = s->info->plan.later > 0;
 
     if (bytes > UINT64_MAX / 2 / LATER_LEAST)
         return UINT64_MAX / MIB * MIB; /* no limit is enough */
-    part = bytes > s->info->later ? LATER_LEAST : LATER_MOST;
+    part = bytes > s->info->plan.later ? LATER_LEAST : LATER_MOST;
     enough = 2 * (taken + bytes + (is_late ? 0 : later_of_others(s)));
     if (is_late && enough < part * bytes)
         enough = part * bytes;
@@ -285,9 +285,9 @@ static uint64_t left_for(const struct leat_pipeline *p, const struct leat_stage_
 {
     uint64_t least = p->settings.memory / LATER_LEAST, most = p->settings.memory / LATER_MOST;
 
-    if (info->later == 0)
+    if (info->plan.later == 0)
         return 0;
-    return info->later < least ? least : info->later < most ? info->later : most;
+    return info->plan.later < least ? least : info->plan.later < most ? info->plan.later : most;
 }
 
 uint64_t leat_memory_spare(const struct leat_stage *s)
@@ -295,9 +295,9 @@ uint64_t leat_memory_spare(const struct leat_stage *s)
     const struct leat_pipeline *p = s->pipeline;
     uint64_t left = leat_memory_left(s), later = 0;
 
-    for (size_t i = 0; i < p->n_infos; i++)
-        if (&p->infos[i] != s->info)
-            later += left_for(p, &p->infos[i]);
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        if (&p->graph.infos[i] != s->info)
+            later += left_for(p, &p->graph.infos[i]);
     return left > later ? left - later : 0;
 }
 
@@ -320,23 +320,24 @@ void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
 
     if (leat_pool_charge(&s->pipeline->pool, bytes))
         n = 1;
-    while (n > 0 && n < info->workers && n < most && leat_stage_charge_spare(s, bytes))
+    while (n > 0 && n < info->lanes.in_use && n < most && leat_stage_charge_spare(s, bytes))
         n++;
     leat_assert(!s->keeps_lanes);
-    info->kept_bytes = bytes;
-    atomic_store(&info->lanes_kept, n);
+    info->lanes.kept_bytes = bytes;
+    atomic_store(&info->lanes.kept, n);
     s->keeps_lanes = true;
-    info->workers = n > 0 ? n : 1; /* seen by the joiner when it has the end of the first block */
+    info->lanes.in_use =
+        n > 0 ? n : 1; /* seen by the joiner when it has the end of the first block */
 }
 
 void leat_lane_kept(struct leat_stage *s)
 {
-    unsigned left = atomic_load(&s->info->lanes_kept);
+    unsigned left = atomic_load(&s->info->lanes.kept);
 
-    while (left > 0 && !atomic_compare_exchange_weak(&s->info->lanes_kept, &left, left - 1))
+    while (left > 0 && !atomic_compare_exchange_weak(&s->info->lanes.kept, &left, left - 1))
         ;
     if (left > 0) /* else the first lane has to see whether it fits */
-        leat_stage_keep(s, s->info->kept_bytes);
+        leat_stage_keep(s, s->info->lanes.kept_bytes);
 }
 
 /* The size stands before what is given out, at the alignment of malloc. */
@@ -430,18 +431,19 @@ uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used
 {
     const struct leat_stage_info *info = s->info;
 
-    if (info->output_max > 0 && made > info->output_max) {
+    if (info->plan.output_max > 0 && made > info->plan.output_max) {
         leat_fail_at(s, LEAT_ELIMIT, used,
                      "%" PRIu64 " bytes of output, at least, from %" PRIu64
                      " of input, and the limit is %" PRIu64 "; raise --max-output",
-                     made, used, info->output_max);
-        return made - info->output_max;
+                     made, used, info->plan.output_max);
+        return made - info->plan.output_max;
     }
-    if (info->ratio_max > 0 && made > LEAT_EXPANSION_FREE && made / info->ratio_max > used) {
+    if (info->plan.ratio_max > 0 && made > LEAT_EXPANSION_FREE &&
+        made / info->plan.ratio_max > used) {
         leat_fail_at(s, LEAT_ELIMIT, used,
                      "%" PRIu64 " bytes of output from %" PRIu64 " of input: more than %" PRIu64
                      " times as many; raise --max-ratio",
-                     made, used, info->ratio_max);
+                     made, used, info->plan.ratio_max);
         return 1;
     }
     return 0;
@@ -451,8 +453,8 @@ uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used
 
 void leat_position(struct leat_stage *s, uint64_t pos, uint64_t total)
 {
-    atomic_store_explicit(&s->info->pos, pos, memory_order_relaxed);
-    atomic_store_explicit(&s->info->total, total, memory_order_relaxed);
+    atomic_store_explicit(&s->info->count.pos, pos, memory_order_relaxed);
+    atomic_store_explicit(&s->info->count.total, total, memory_order_relaxed);
 }
 
 void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
@@ -503,71 +505,71 @@ void leat_wait_ms(struct leat_stage *s, uint64_t ms)
 void leat_plan_nature(struct leat_stage *s, enum leat_nature nature)
 {
     if (s->planning && (nature != LEAT_PARALLEL || s->type->lanes))
-        s->info->nature = nature;
+        s->info->plan.nature = nature;
 }
 
 void leat_plan_framing(struct leat_stage *s, enum leat_framing framing)
 {
     if (s->planning)
-        s->info->framing = framing;
+        s->info->plan.framing = framing;
 }
 
 void leat_plan_lines(struct leat_stage *s)
 {
     if (s->planning)
-        s->info->takes_text = true;
+        s->info->plan.takes_text = true;
 }
 
 void leat_plan_delimiter(struct leat_stage *s, uint8_t delimiter)
 {
     if (s->planning)
-        s->info->delimiter = delimiter;
+        s->info->plan.delimiter = delimiter;
 }
 
 void leat_plan_flags(struct leat_stage *s, unsigned flags)
 {
     if (s->planning)
-        s->info->flags = flags;
+        s->info->plan.flags = flags;
 }
 
 void leat_plan_block(struct leat_stage *s, size_t block, size_t history)
 {
     if (!s->planning)
         return;
-    s->info->block = block;
-    s->info->history = history;
+    s->info->plan.block = block;
+    s->info->plan.history = history;
 }
 
 void leat_plan_buffer(struct leat_stage *s, const struct leat_buffer *buffer)
 {
     if (!s->planning)
         return;
-    s->info->has_buffer = true;
-    s->info->buffer = *buffer;
+    s->info->plan.has_buffer = true;
+    s->info->plan.buffer = *buffer;
 }
 
 void leat_plan_parts(struct leat_stage *s, const struct leat_part_options *options)
 {
     if (s->planning)
-        s->info->part_options = *options;
+        s->info->plan.part_options = *options;
 }
 
 void leat_plan_lanes(struct leat_stage *s, unsigned most)
 {
     if (s->planning)
-        s->info->lanes_max = most > 0 ? most : 1;
+        s->info->plan.lanes_max = most > 0 ? most : 1;
 }
 
 void leat_plan_later(struct leat_stage *s, uint64_t bytes)
 {
     if (s->planning)
-        s->info->later = bytes;
+        s->info->plan.later = bytes;
 }
 
 void leat_plan_expansion(struct leat_stage *s, uint64_t output_max, uint64_t ratio_max)
 {
     if (!s->planning)
         return;
-    s->info->output_max = output_max;
-    s->info->ratio_max = ratio_max;
+    s->info->plan.output_max = output_max;
+    s->info->plan.ratio_max = ratio_max;
 }

@@ -4,8 +4,8 @@
 
 #include "memory/cursor.h"
 #include "outcome/outcome.h"
-#include "syntax/tree.h"
 #include "sched/wait.h"
+#include "syntax/tree.h"
 
 struct leat_pipeline;
 struct leat_framer;
@@ -22,13 +22,8 @@ struct leat_side_output {
     size_t n;
 };
 
-/* One stage of the plan: what all instances of it share. Fixed while it runs, but the counters. */
-struct leat_stage_info {
-    const struct leat_node *node;
-    const struct leat_stage_type *type; /* of a duplex: the half that this is */
-    const char *name;
-    char *text;
-    int number;
+/* What a stage asks for in its `plan`; before that, what its type says. */
+struct leat_stage_plan {
     enum leat_nature nature;
     enum leat_framing framing;
     uint8_t delimiter;
@@ -39,36 +34,62 @@ struct leat_stage_info {
     uint64_t output_max, ratio_max; /* leat_plan_expansion; 0: none */
     struct leat_part_options part_options;
     bool has_buffer;
-    struct leat_buffer buffer; /* what stands behind it */
-    const char *input_name;
-    const char *part_template; /* the name of a part's file, with {n}; NULL: it makes none */
-    struct leat_file_map *files_read;        /* of a `read`: its own; or NULL */
-    const struct leat_file_map *input_files; /* whose bytes are its input, unchanged; or NULL */
-    bool takes_text;                         /* leat_plan_lines */
-    bool input_binary;                       /* its input is compressed: not for a terminal */
-    struct leat_side_output side;
-    struct leat_kept_file *files;        /* of leat_read_file */
-    bool for_sums;                        /* a digest before an output: its line is for --sums */
-    const struct leat_stage_info *digest; /* of an output: that digest; NULL: none */
-    int segment;
-    atomic_uint workers;    /* lanes in use: all that could be opened; 1 if it is not split */
-    atomic_uint lanes_left; /* instances that have not ended */
-    atomic_uint lanes_kept; /* lanes for which kept_bytes each are charged, and not by them */
+    struct leat_buffer buffer; /* between this stage and the next */
+    bool takes_text;           /* leat_plan_lines */
+};
+
+/* What is known of a stage's input before it runs. */
+struct leat_stage_input {
+    const char *name;                  /* of the file whose bytes it is, or "-" */
+    const struct leat_file_map *files; /* whose bytes it is, unchanged; or NULL */
+    bool binary;                       /* it is compressed: not for a terminal */
+};
+
+/* The lanes of a stage; one that is not parallel has one. */
+struct leat_stage_lanes {
+    atomic_uint in_use; /* all that could be opened */
+    atomic_uint left;   /* instances that have not ended */
+    atomic_uint kept;   /* lanes for which kept_bytes each are charged, and not by them */
     uint64_t kept_bytes;
-    uint64_t open_bytes;            /* charged by the first lane when it was opened */
-    bool hidden;                    /* the engine's own, not of the plan */
-    size_t index;                   /* among the stages that show */
-    atomic_bool failed_below;       /* what it gives goes to a stage that has failed */
-    atomic_bool failed_above;       /* what it takes comes from one */
-    struct leat_detached *detached; /* the innermost such branch that it is in, or NULL */
-    _Atomic uint64_t joined_bytes;  /* a parallel stage's: what its join wrote */
-    atomic_uint own_threads;        /* of its library */
-    _Atomic uint64_t child_cpu_ns;  /* of a child process that has ended */
-    _Atomic uint64_t pos, total;    /* a source's */
-    _Atomic uint64_t dropped;       /* bytes that slow branches lost */
-    _Atomic uint64_t unread;        /* bytes on their way to it that it never took: it had ended */
-    struct leat_stage_info *behind; /* of a hidden stage, what follows it */
-    const struct leat_stage_info *range_cut;     /* what cuts its output, or NULL */
+    uint64_t open_bytes; /* charged by the first lane when it was opened */
+};
+
+/* Counters that any thread reads. */
+struct leat_stage_counts {
+    _Atomic uint64_t joined_bytes; /* a parallel stage's: what its join wrote */
+    atomic_uint own_threads;       /* of its library */
+    _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
+    _Atomic uint64_t pos, total;   /* a source's */
+    _Atomic uint64_t dropped;      /* bytes that slow branches lost */
+    _Atomic uint64_t unread;       /* bytes on their way to it that it never took: it had ended */
+};
+
+/* One stage of the tree, or one that the engine put in: what all instances of it share. Fixed while it
+ * runs, but for `lanes` and `count`, the side output and failed_below. */
+struct leat_stage_info {
+    const struct leat_node *node;
+    const struct leat_stage_type *type; /* of a duplex: the half that this is */
+    const char *name;
+    char *text;
+    int number;
+    int segment;
+    size_t index; /* among the stages that show */
+    bool hidden;  /* the engine's own, not of the tree */
+    struct leat_stage_plan plan;
+    struct leat_stage_input input;
+    struct leat_stage_lanes lanes;
+    struct leat_stage_counts count;
+    const char *part_template;        /* the name of a part's file, with {n}; NULL: it makes none */
+    struct leat_file_map *files_read; /* of a `read`: its own; or NULL */
+    struct leat_side_output side;
+    struct leat_kept_file *files;            /* of leat_read_file */
+    bool for_sums;                           /* a digest before an output: its line is for --sums */
+    const struct leat_stage_info *digest;    /* of an output: that digest; NULL: none */
+    atomic_bool failed_below;                /* its output goes to a stage that has failed */
+    atomic_bool failed_above;                /* its input comes from one */
+    struct leat_detached *detached;          /* the innermost such branch that it is in, or NULL */
+    struct leat_stage_info *behind;          /* of a hidden stage, what follows it */
+    const struct leat_stage_info *range_cut; /* what cuts its output, or NULL */
     const struct leat_stage_type *range_decoder; /* of read --range: what decodes the frames */
 };
 
@@ -77,7 +98,7 @@ static inline _Atomic uint64_t *leat_unread_of(struct leat_stage_info *info)
 {
     while (info->hidden && info->behind)
         info = info->behind;
-    return &info->unread;
+    return &info->count.unread;
 }
 
 struct leat_stage {

@@ -34,13 +34,13 @@ static void look(struct inquiry *q)
 {
     size_t at = 0;
 
-    for (size_t i = 0; i < q->p->n_infos && at < q->n; i++) {
+    for (size_t i = 0; i < q->p->graph.n_infos && at < q->n; i++) {
         struct suspect *x = &q->v[at];
         double all;
 
-        if (q->p->infos[i].hidden)
+        if (q->p->graph.infos[i].hidden)
             continue;
-        x->info = &q->p->infos[i];
+        x->info = &q->p->graph.infos[i];
         leat_pipeline_stage_stats(q->p, at++, &x->s);
         all = q->elapsed * (x->s.workers > 0 ? x->s.workers : 1);
         x->busy = (double)x->s.busy_ns / all;

@@ -14,8 +14,8 @@ char *leat_pipeline_text(const struct leat_pipeline *p)
 static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
 {
     leat_text_add(t, "stages:\n");
-    for (size_t i = 0; i < p->n_infos; i++) {
-        const struct leat_stage_info *info = &p->infos[i];
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        const struct leat_stage_info *info = &p->graph.infos[i];
         bool source = info->type->kind == LEAT_SOURCE;
 
         if (info->hidden)
@@ -28,8 +28,8 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
             leat_text_add(t, "  -  %s for --sums", info->text);
         else
             leat_text_add(t, "  -  standard %s", source ? "input" : "output");
-        if (info->workers > 1)
-            leat_text_add(t, " (%u lanes)", info->workers);
+        if (info->lanes.in_use > 1)
+            leat_text_add(t, " (%u lanes)", info->lanes.in_use);
         leat_text_add(t, "\n");
     }
 }
@@ -67,9 +67,9 @@ static void explain_segments(struct leat_text *t, const struct leat_pipeline *p)
         const struct leat_segment *seg = NULL;
         unsigned lanes = 0;
 
-        for (size_t i = 0; i < p->n_segments; i++)
-            if (p->segments[i]->number == number) {
-                seg = p->segments[i];
+        for (size_t i = 0; i < p->graph.n_segments; i++)
+            if (p->graph.segments[i]->number == number) {
+                seg = p->graph.segments[i];
                 lanes++;
             }
         if (!seg)

@@ -10,9 +10,9 @@
 
 static const struct leat_stage_info *shown(const struct leat_pipeline *p, size_t i)
 {
-    for (size_t k = 0; k < p->n_infos; k++)
-        if (!p->infos[k].hidden && i-- == 0)
-            return &p->infos[k];
+    for (size_t k = 0; k < p->graph.n_infos; k++)
+        if (!p->graph.infos[k].hidden && i-- == 0)
+            return &p->graph.infos[k];
     return NULL;
 }
 
@@ -29,13 +29,13 @@ static void add_sources(const struct leat_pipeline *p, struct leat_stats *ret)
 {
     bool known = true;
 
-    for (size_t i = 0; i < p->n_infos; i++) {
-        const struct leat_stage_info *info = &p->infos[i];
-        uint64_t total = atomic_load_explicit(&info->total, memory_order_relaxed);
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        const struct leat_stage_info *info = &p->graph.infos[i];
+        uint64_t total = atomic_load_explicit(&info->count.total, memory_order_relaxed);
 
         if (info->type->kind != LEAT_SOURCE || info->hidden)
             continue;
-        ret->source_pos += atomic_load_explicit(&info->pos, memory_order_relaxed);
+        ret->source_pos += atomic_load_explicit(&info->count.pos, memory_order_relaxed);
         ret->source_total += total;
         known = known && total > 0;
     }
@@ -52,15 +52,15 @@ void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
     *ret = (struct leat_stats){0};
     if (!p)
         return;
-    *ret = (struct leat_stats){.n_links = p->n_links,
+    *ret = (struct leat_stats){.n_links = p->graph.n_links,
                                .memory_limit = p->pool.limit,
                                .memory_peak = atomic_load(&p->pool.peak),
                                .memory_now = atomic_load(&p->pool.used),
                                .finishing = atomic_load(&p->outcome.finishing)};
     if (start)
         ret->elapsed_ns = until(p) - start;
-    for (size_t i = 0; i < p->n_infos; i++)
-        ret->n_stages += !p->infos[i].hidden;
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        ret->n_stages += !p->graph.infos[i].hidden;
     add_sources(p, ret);
 }
 
@@ -69,8 +69,8 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
 {
     uint64_t n = 0;
 
-    for (size_t i = 0; i < p->n_segments && info->has_buffer; i++) {
-        const struct leat_segment *seg = p->segments[i];
+    for (size_t i = 0; i < p->graph.n_segments && info->plan.has_buffer; i++) {
+        const struct leat_segment *seg = p->graph.segments[i];
 
         for (size_t k = 0; k < seg->out.n_ports; k++)
             if (seg->out.ports[k].edge && seg->slots[seg->n - 1].info == info)
@@ -83,10 +83,10 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
 static void add_instances(const struct leat_pipeline *p, const struct leat_stage_info *info,
                           uint64_t now, struct leat_stage_stats *ret)
 {
-    for (size_t k = 0; k < p->n_segments; k++) {
-        const struct leat_segment *seg = p->segments[k];
+    for (size_t k = 0; k < p->graph.n_segments; k++) {
+        const struct leat_segment *seg = p->graph.segments[k];
 
-        if (seg->is_lane && seg->lane.number >= info->workers)
+        if (seg->is_lane && seg->lane.number >= info->lanes.in_use)
             continue; /* it did not fit in memory */
         for (size_t j = 0; j < seg->n; j++)
             if (seg->slots[j].info == info)
@@ -98,7 +98,7 @@ static void add_instances(const struct leat_pipeline *p, const struct leat_stage
 static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat_stage_info *info,
                                 uint64_t now)
 {
-    uint64_t dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
+    uint64_t dropped = atomic_load_explicit(&info->count.dropped, memory_order_relaxed);
     struct leat_stage_stats cut = {0};
 
     if (info->range_cut)
@@ -122,15 +122,15 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->text = info->text;
     ret->number = info->number;
     ret->segment = info->segment;
-    ret->workers = info->workers;
-    ret->own_threads = atomic_load_explicit(&info->own_threads, memory_order_relaxed);
+    ret->workers = info->lanes.in_use;
+    ret->own_threads = atomic_load_explicit(&info->count.own_threads, memory_order_relaxed);
     less = not_handed_over(p, info, now); /* before what it gave: that is never less */
     add_instances(p, info, now, ret);
-    ret->bytes_in += atomic_load_explicit(&info->unread, memory_order_relaxed);
-    ret->bytes_out += atomic_load_explicit(&info->joined_bytes, memory_order_relaxed);
+    ret->bytes_in += atomic_load_explicit(&info->count.unread, memory_order_relaxed);
+    ret->bytes_out += atomic_load_explicit(&info->count.joined_bytes, memory_order_relaxed);
     ret->bytes_out -= less;
-    ret->cpu_ns += atomic_load_explicit(&info->child_cpu_ns, memory_order_relaxed);
-    ret->bytes_dropped = atomic_load_explicit(&info->dropped, memory_order_relaxed);
+    ret->cpu_ns += atomic_load_explicit(&info->count.child_cpu_ns, memory_order_relaxed);
+    ret->bytes_dropped = atomic_load_explicit(&info->count.dropped, memory_order_relaxed);
     ret->bytes_spilled = spilled_by(p, info);
 }
 
@@ -150,9 +150,9 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
     if (!ret)
         return;
     *ret = (struct leat_link_stats){0};
-    if (!p || i >= p->n_links)
+    if (!p || i >= p->graph.n_links)
         return;
-    link = &p->links[i];
+    link = &p->graph.links[i];
     ret->from = link->from->index;
     ret->to = link->to->index;
     ret->port = link->port;
@@ -175,8 +175,8 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
 static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, size_t i,
                                               const struct leat_segment **ret_segment)
 {
-    for (size_t k = 0; k < p->n_segments; k++) {
-        const struct leat_segment *seg = p->segments[k];
+    for (size_t k = 0; k < p->graph.n_segments; k++) {
+        const struct leat_segment *seg = p->graph.segments[k];
 
         for (size_t port = 0; port < seg->out.n_ports; port++)
             if (seg->out.ports[port].dropped > 0 && i-- == 0) {
@@ -198,8 +198,8 @@ static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_e
     while (lossy < i && lossy_port(p, lossy, &seg))
         lossy++;
     i -= lossy;
-    for (size_t k = 0; k < p->n_infos; k++) {
-        map = p->infos[k].files_read;
+    for (size_t k = 0; k < p->graph.n_infos; k++) {
+        map = p->graph.infos[k].files_read;
         if (map && map->coded_format && i-- == 0)
             break;
         map = NULL;
