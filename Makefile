@@ -201,6 +201,13 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 .PRECIOUS: $(BUILD)/obj/%.o
 
+# All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
+# other tools.
+QUICK_SRC := $(filter-out $(addprefix tests/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c disk.c \
+             codec_more_tools.c flow_diff.c grep_diff.c progress.c text_uutils.c),$(TEST_SRC))
+$(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
+
 # The watcher of suites and commands. Sanitizers have no business in it.
 $(BOUND): tests/tools/bound.c tests/bound.c tests/bound.h $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -232,6 +239,11 @@ check: ## install what the tests need, build, run every test; last line: N passe
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) @check
 	@$(MAKE) $(JOBS) --no-print-directory check-build
 	@tests/tools/run.sh build=$(BUILD) $(if $(filter 0,$(SANITIZERS)),,asan=build-asan)
+
+.PHONY: quick
+quick: ## the tests of the edit loop: one program, few schedules, no other tools; minutes
+	@$(MAKE) $(JOBS) --no-print-directory $(BUILD)/quick $(BOUND)
+	@tests/tools/quick.sh $(BUILD)
 
 .PHONY: check-build check-asan check-tsan check-plain
 SANITIZERS ?= 1

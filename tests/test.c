@@ -468,19 +468,19 @@ static bool chosen(const struct test *test, char **parts)
 
 int main(int argc, char **argv)
 {
-    unsigned repeat = 1, number = 0, failed = 0, skipped = 0;
+    unsigned repeat = 1, number = 0, failed = 0, skipped = 0, share = 0, shares = 1;
     bool list = false;
     int option;
     size_t i;
 
-    while ((option = getopt(argc, argv, "lnr:")) != -1) {
+    while ((option = getopt(argc, argv, "lnr:s:")) != -1) {
         if (option == 'l')
             list = true;
         else if (option == 'n')
             forks = false;
         else if (option == 'r')
             repeat = (unsigned)strtoul(optarg, NULL, 10);
-        else
+        else if (option != 's' || sscanf(optarg, "%u/%u", &share, &shares) != 2 || shares == 0)
             return 2;
     }
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -493,7 +493,7 @@ int main(int argc, char **argv)
         set_bounds();
     for (; repeat; repeat--)
         for (i = 0; i < n_tests; i++) {
-            if (!chosen(&tests[i], argv + optind))
+            if (!chosen(&tests[i], argv + optind) || i % shares != share)
                 continue;
             if (list) {
                 printf("%s\n", tests[i].name);
