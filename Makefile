@@ -117,8 +117,8 @@ say = $(if $(V),,@printf '  %-3s  %s\n' $1 '$2';)
 
 # --- files ----------------------------------------------------------------------------------------
 
-CMD_SRC  := $(sort $(wildcard cmd/*.c))
-LIB_SRC  := $(sort $(wildcard streams/*.c streams/*/*.c transforms/*/*.c))
+CMD_SRC  := $(sort $(wildcard cmd/*.c cmd/*/*.c))
+LIB_SRC  := $(sort $(wildcard streams/*.c streams/*/*.c transforms/*/*.c transforms/*/*/*.c))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 TEST_AID := $(filter-out $(TEST_SRC),$(sort $(wildcard tests/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))

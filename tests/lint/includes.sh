@@ -13,12 +13,12 @@ codec='zlib\.h|zstd.*\.h|archive.*\.h|pcre2.*\.h|openssl/.*|xxhash\.h|isa-l.*|ig
 codec+='|lz4.*\.h|lzma.*\.h|bzlib\.h|brotli/.*'
 
 tap 'cmd/ includes only leat.h, stage.h and uv.h of the project and its libraries' "$(
-    includes cmd/*.c cmd/*.h /dev/null | while read -r where name; do
+    includes cmd/*.[ch] cmd/*/*.[ch] /dev/null | while read -r where name; do
         case $name in
         leat.h | stage.h | uv.h) ;;
         *.h)
             base=$(basename "$name")
-            [ "$name" = "$base" ] && [ -e "cmd/$name" ] && continue
+            [ -e "$(dirname "${where%%:*}")/$name" ] && [[ $name != *streams/* && $name != *transforms/* ]] && continue
             if [ -n "$(find streams transforms -name "$base" -print -quit)" ] ||
                 grep -qE "^($codec)$" <<<"$name"; then
                 echo "$where $name"
@@ -29,7 +29,7 @@ tap 'cmd/ includes only leat.h, stage.h and uv.h of the project and its librarie
 )"
 
 tap 'transforms/ includes no loop, no thread, no stdio, of streams/ only stage.h and base/invariant.h' "$(
-    includes transforms/*/*.c transforms/*/*.h /dev/null | while read -r where name; do
+    includes transforms/*/*.[ch] transforms/*/*/*.[ch] /dev/null | while read -r where name; do
         room=$(dirname "${where%%:*}")
         base=$(basename "$name")
         case $name in
@@ -43,7 +43,7 @@ tap 'transforms/ includes no loop, no thread, no stdio, of streams/ only stage.h
 
 # zlib may stand in for an optional library that is not there.
 tap 'a transform includes one codec library at most, or zlib in its place' "$(
-    for file in transforms/*/*.c; do
+    for file in transforms/*/*.c transforms/*/*/*.c; do
         n=$(includes "$file" | sed 's/.*: //' | grep -E "^($codec)$" | sed -E 's/^(zstd|lz4|pcre2|archive|openssl|brotli|isa-l|lzma).*/\1/' |
             { if grep -q '^#if HAVE_' "$file"; then grep -v '^zlib'; else cat; fi; } | sort -u | wc -l)
         [ "$n" -le 1 ] || echo "$file includes $n codec libraries"
@@ -63,13 +63,13 @@ tap 'streams/ includes no codec header and nothing of cmd/ or transforms/ but st
 
 tap 'the library prints nothing, never exits, never sleeps, touches no signal disposition' "$(
     grep -nE '(^|[^a-z_])(printf|fprintf|vfprintf|puts|fputs|putchar|perror|exit|_exit|abort|usleep|sleep|nanosleep|signal|sigaction|system|popen|uv_queue_work)\(' \
-        streams/*.c streams/*/*.c transforms/*/*.c /dev/null |
+        streams/*.c streams/*/*.c transforms/*/*.c transforms/*/*/*.c /dev/null |
         grep -vE '^[^:]*:[0-9]+: *(/?\*|//)|/\* child \*/|^streams/base/invariant\.c:.*/\* assertion \*/'
 )"
 
 tap 'no file says that something is left for later' "$(
-    grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/* streams/*.[ch] streams/*/*.[ch] \
-        transforms/*/*.[ch] tests/*.[ch] man/* Makefile README* /dev/null |
+    grep -nE 'TODO|FIXME|XXX[^X]|not implemented' cmd/*.[ch] cmd/*/*.[ch] streams/*.[ch] streams/*/*.[ch] \
+        transforms/*/*.[ch] transforms/*/*/*.[ch] tests/*.[ch] man/* Makefile README* /dev/null |
         grep -vE 'mkd?s?temp|XXXXXX'
 )"
 tap_done

@@ -32,14 +32,14 @@ without() {
 }
 
 for name in "${all[@]}"; do
-    mapfile -t files < <(grep -lE "\b$name\b" transforms/*/*.c)
+    mapfile -t files < <(grep -lE "\b$name\b" transforms/*/*.c transforms/*/*/*.c)
     tap "the library compiles without $name" "$(without "$name" "${files[@]}")"
 done
-tap 'the library compiles without any optional library' "$(without "${all[*]}" transforms/*/*.c)"
+tap 'the library compiles without any optional library' "$(without "${all[*]}" transforms/*/*.c transforms/*/*/*.c)"
 tap 'no optional library is needed then, and nothing of our own is missing' "$(
     comm -23 <(nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u) \
-        <(nm --defined-only "$out"/*.o "${BUILD:-build}"/obj/streams/*.o \
-            "${BUILD:-build}"/obj/streams/io/*.o | awk 'NF == 3 { print $3 }' | sort -u) |
+        <(nm --defined-only "$out"/*.o $(find streams -name '*.c' |
+            sed "s|^|${BUILD:-build}/obj/|; s|c$|o|") | awk 'NF == 3 { print $3 }' | sort -u) |
         grep -E '^(leat|isal|libdeflate|LZ4|lzma|BZ2|Brotli)_?'
 )"
 tap_done

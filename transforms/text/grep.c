@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "match.h"
+#include "pattern/match.h"
 #include "scan.h"
 #include "stage.h"
 

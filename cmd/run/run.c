@@ -1,0 +1,283 @@
+/* run.c - a pipeline on a loop: signals, progress, outcome, exit status.
+ *
+ * The first fatal signal cancels the pipeline, which removes the uncommitted outputs. The process then
+ * ends by the same signal, so that a shell loop around it stops too. After a second signal, when the
+ * grace time since the first has passed, the process removes the temporary files and ends at once: by
+ * then something hangs.
+ */
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "../cmd.h"
+
+#define GROUP_SIGNAL_MS 100u
+#define LAST_WORDS_MS 250u   /* for a standard error without a reader */
+#define LAST_FILES_MS 10000u /* for the report and the trace, which can be large */
+#define GRACE_MS 3000u       /* a child that ignores SIGTERM is gone by then */
+
+/* The signals that end a process but do not report a fault in it; also SIGUSR1. */
+static const struct {
+    int number;
+    const char *name;
+} signals[] = {
+    {SIGINT, "SIGINT"},   {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"},       {SIGUSR1, "SIGUSR1"},
+    {SIGQUIT, "SIGQUIT"}, {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"},     {SIGXCPU, "SIGXCPU"},
+    {SIGPROF, "SIGPROF"}, {SIGPOLL, "SIGPOLL"}, {SIGVTALRM, "SIGVTALRM"}, {SIGPWR, "SIGPWR"},
+};
+#define N_SIGNALS (sizeof signals / sizeof *signals)
+
+struct run {
+    const struct config *config;
+    struct leat_pipeline *pipeline;
+    uv_loop_t loop;
+    uv_signal_t watches[N_SIGNALS];
+    uv_timer_t tick, grace, look;
+    struct progress progress;
+    struct watch watch;
+    struct writer err; /* standard error during the run */
+    int signal;        /* the signal that cancelled the run, or 0 */
+    uint64_t signal_ms;
+};
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void on_last(uv_timer_t *timer)
+{
+    uv_walk(timer->loop, close_handle, NULL);
+}
+
+/* A signal to the process group may have ended a child first and not yet have reached us. */
+static unsigned wait_for_signal_ms(const struct leat_error *error)
+{
+    bool by_signal = error && error->code == LEAT_ECHILD && error->child_signal > 0;
+
+    return by_signal ? GROUP_SIGNAL_MS : 1; /* at least one iteration of the loop */
+}
+
+/* The pipeline has no handles left on the loop. */
+static void on_done(struct leat_pipeline *pipeline, const struct leat_error *error, void *arg)
+{
+    struct run *run = arg;
+
+    (void)pipeline;
+    if (run->signal > 0 || uv_timer_start(&run->tick, on_last, wait_for_signal_ms(error), 0) < 0)
+        uv_walk(&run->loop, close_handle, NULL);
+}
+
+static _Noreturn void end_at_once(struct run *run)
+{
+    leat_pipeline_discard(run->pipeline);
+    die_by(run->signal);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    end_at_once(timer->data);
+}
+
+static const char *signal_name(int number)
+{
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        if (signals[i].number == number)
+            return signals[i].name;
+    return "a signal";
+}
+
+static void on_signal(uv_signal_t *watch, int number)
+{
+    struct run *run = watch->data;
+    uint64_t since;
+    char text[64];
+
+    if (number == SIGUSR1) {
+        progress_status(&run->progress);
+        return;
+    }
+    if (run->signal == 0) {
+        run->signal = number;
+        run->signal_ms = uv_now(&run->loop);
+        snprintf(text, sizeof text, "stopped by %s", signal_name(number));
+        leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
+        return;
+    }
+    since = uv_now(&run->loop) - run->signal_ms;
+    run->signal = number;
+    if (uv_timer_start(&run->grace, on_grace, since < GRACE_MS ? GRACE_MS - since : 0, 0) < 0)
+        end_at_once(run);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+
+    progress_tick(&run->progress);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+
+    watch_tick(&run->watch);
+}
+
+/* A signal that the parent process ignores stays ignored (nohup, a background job of a shell). An
+ * existing handler belongs to a profiler, and stays. */
+static bool is_taken(int number)
+{
+    struct sigaction old;
+
+    return sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_DFL;
+}
+
+static int start_handles(struct run *run)
+{
+    unsigned interval = progress_interval_ms(&run->progress);
+    unsigned looks = watch_interval_ms(&run->watch);
+    int r = uv_timer_init(&run->loop, &run->tick);
+
+    run->tick.data = run->grace.data = run->look.data = run;
+    if (r == 0)
+        r = uv_timer_init(&run->loop, &run->grace);
+    if (r == 0)
+        r = uv_timer_init(&run->loop, &run->look);
+    if (r == 0 && looks > 0)
+        r = uv_timer_start(&run->look, on_look, looks, looks);
+    if (r == 0 && interval > 0)
+        r = uv_timer_start(&run->tick, on_tick, progress_delay_ms(&run->progress), interval);
+    for (size_t i = 0; i < N_SIGNALS && r == 0; i++) {
+        if (is_taken(signals[i].number))
+            continue;
+        r = uv_signal_init(&run->loop, &run->watches[i]);
+        run->watches[i].data = run;
+        if (r == 0)
+            r = uv_signal_start(&run->watches[i], on_signal, signals[i].number);
+    }
+    return r;
+}
+
+/* Report lost data after success and failure: it may be the reason of a failure. */
+static void warn(const struct run *run, const struct job *job)
+{
+    struct leat_error warning;
+
+    for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning); i++)
+        message_warning(run->config, &warning);
+}
+
+/* Has standard output lost its reader? If not, another pipe has, such as a FIFO in a branch. */
+static bool stdout_is_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO};
+
+    return poll(&p, 1, 0) == 1; /* no events requested: poll reports only errors */
+}
+
+/* After a signal or a timeout the process ends in any case, even if a write hangs. */
+static void end_within(const struct run *run, const struct leat_error *error, unsigned ms)
+{
+    if (run->signal > 0 || (error && error->code == LEAT_ETIMEDOUT))
+        die_soon(run->signal, leat_exit_status(LEAT_ETIMEDOUT), ms);
+}
+
+/* Report the outcome. Returns the exit status, or ends the process by the signal of the run. */
+static int finish(struct run *run, const struct job *job, int started)
+{
+    const struct leat_error *error = leat_pipeline_error(job->pipeline);
+    struct leat_error own = {.code = started};
+    int status, number = 0, side_status;
+
+    end_within(run, error, LAST_WORDS_MS);
+    progress_end(&run->progress);
+    run->watch.log_error = writer_done(&run->err);
+    if (!error && started < 0)
+        error = &own;
+    side_status = stats_write(run->config, job, error != NULL);
+    end_within(run, error, LAST_FILES_MS);
+    status = watch_end(&run->watch, error);
+    side_status = status != 0 ? status : side_status;
+    end_within(run, error, LAST_WORDS_MS);
+    warn(run, job);
+    if (!error)
+        return side_status;
+    status = leat_exit_status(error->code);
+    if (error->code == LEAT_EPIPE && stdout_is_gone())
+        number = SIGPIPE;     /* the reader of standard output is gone: no message */
+    else if (run->signal > 0) /* the signal may have ended a child first */
+        number = run->signal;
+    if (number > 0)
+        status = 128 + number;
+    if (number != SIGPIPE && !(number > 0 && run->config->quiet))
+        message_error(run->config, error, NULL, status);
+    if (number > 0)
+        die_by(number);
+    return status;
+}
+
+static int run_on_loop(struct run *run, struct job *job)
+{
+    int r, started = 0;
+
+    progress_init(&run->progress, run->config, job, &run->err);
+    r = start_handles(run);
+    if (r == 0)
+        started = leat_pipeline_start(job->pipeline, &run->loop, on_done, run);
+    if (r < 0 || started < 0)
+        uv_walk(&run->loop, close_handle, NULL);
+    loop_run(&run->loop);
+    if (r == 0)
+        return finish(run, job, started);
+    progress_end(&run->progress);
+    (void)writer_done(&run->err); /* the failure is reported below */
+    watch_done(&run->watch);
+    return message_fail(run->config, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
+}
+
+/* Without a command of the user (exec), an attacker who controls the process gains nothing from a setuid
+ * program. The command of an `exec` may be setuid, such as sudo. */
+static void give_up_privileges(const struct leat_pipeline *p)
+{
+    struct leat_stats stats;
+
+    leat_pipeline_stats(p, &stats);
+    for (size_t i = 0; i < stats.n_stages; i++) {
+        struct leat_stage_stats stage;
+
+        leat_pipeline_stage_stats(p, i, &stage);
+        if (strcmp(stage.name, "exec") == 0)
+            return;
+    }
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* an old kernel does not know it */
+}
+
+int run_job(const struct config *c, struct job *job)
+{
+    struct run run = {.config = c, .pipeline = job->pipeline};
+    int status;
+
+    writer_init(&run.err, STDERR_FILENO);
+    run.err.json = c->json;
+    status = watch_begin(&run.watch, c, job, &run.err);
+    if (status == 0)
+        status = loop_init(c, &run.loop);
+    if (status != 0) {
+        (void)writer_done(&run.err); /* nothing is queued yet */
+        watch_done(&run.watch);
+        return status;
+    }
+    give_up_privileges(job->pipeline);
+    status = run_on_loop(&run, job);
+    loop_done(&run.loop);
+    return status;
+}

@@ -1,0 +1,168 @@
+/* bgzf.c - BGZF: where its members end, and how they are made. */
+
+#include "bgzf.h"
+
+#include <zlib.h>
+
+#include "../shared/bytes.h"
+#include "checksum.h"
+
+#define HEADER 18u
+#define TRAILER 8u
+#define STORED_HEAD 5u /* a stored block: final bit, length, its complement */
+#define OS_UNKNOWN 255
+#define LANE_MEMBERS 16u /* that a lane makes at a time, if memory allows */
+#define LIMIT_PARTS 16u
+
+/* --- cutting ---------------------------------------------------------------------------------- */
+
+int leat_bgzf_cut(struct leat_bgzf_cut *c, const uint8_t *data, size_t len, size_t *ret_take)
+{
+    enum leat_gzip_header_result r;
+    const char *problem;
+    size_t at = 0;
+
+    while (at < len && !c->rest) {
+        if (c->left > 0) {
+            size_t n = len - at < c->left ? len - at : c->left;
+
+            at += n;
+            c->left -= (uint32_t)n;
+            if (c->left == 0 && ++c->members == LEAT_BGZF_MEMBERS) {
+                c->members = 0;
+                *ret_take = at;
+                return 1;
+            }
+            continue;
+        }
+        r = leat_gzip_header_feed(&c->header, data[at++], &problem);
+        c->header_len++;
+        if (r == LEAT_GZIP_HEADER_MORE)
+            continue;
+        if (r == LEAT_GZIP_HEADER_END && c->header.block_size > c->header_len) {
+            c->left = c->header.block_size - c->header_len;
+            c->header = (struct leat_gzip_header){.part = 0};
+            c->header_len = 0;
+        } else {
+            c->rest = true;
+        }
+    }
+    *ret_take = len;
+    return 0;
+}
+
+/* --- encoding --------------------------------------------------------------------------------- */
+
+void leat_bgzf_plan(struct leat_stage *stage)
+{
+    uint64_t most = leat_memory_limit(stage) / LIMIT_PARTS / LEAT_BGZF_INPUT;
+    size_t n = most > LANE_MEMBERS ? LANE_MEMBERS : most > 0 ? (size_t)most : 1;
+
+    leat_plan_block(stage, n * LEAT_BGZF_INPUT, 0);
+}
+
+int leat_bgzf_open(struct leat_stage *stage, struct leat_bgzf *b,
+                   const struct leat_deflater_choice *choice)
+{
+    int r = choice->ops->open(stage, choice, &b->lib);
+
+    if (r < 0)
+        return r;
+    b->ops = choice->ops;
+    b->made_size = HEADER + b->ops->bound(b->lib, LEAT_BGZF_INPUT) + TRAILER;
+    b->gathered = leat_alloc_raw(stage, LEAT_BGZF_INPUT);
+    b->made = leat_alloc_raw(stage, b->made_size);
+    return b->gathered && b->made ? 0 : LEAT_ENOMEM;
+}
+
+void leat_bgzf_close(struct leat_stage *stage, struct leat_bgzf *b)
+{
+    leat_free(stage, b->made);
+    leat_free(stage, b->gathered);
+    if (b->ops)
+        b->ops->close(stage, b->lib);
+}
+
+static void put_le16(uint8_t *to, size_t v)
+{
+    to[0] = (uint8_t)v;
+    to[1] = (uint8_t)(v >> 8);
+}
+
+static size_t put_header(uint8_t *to, size_t member)
+{
+    static const uint8_t head[HEADER - 2] = {0x1f, 0x8b,       Z_DEFLATED, 4, 0,   0,   0, 0,
+                                             0,    OS_UNKNOWN, 6,          0, 'B', 'C', 2, 0};
+
+    memcpy(to, head, sizeof head);
+    put_le16(to + sizeof head, member - 1);
+    return HEADER;
+}
+
+/* What does not shrink is stored, so that it fits. */
+static size_t put_stored(uint8_t *to, const uint8_t *data, size_t n)
+{
+    to[0] = 1;
+    put_le16(to + 1, n);
+    put_le16(to + 3, ~n);
+    memcpy(to + STORED_HEAD, data, n);
+    return STORED_HEAD + n;
+}
+
+/* One member of what was gathered. */
+static int make(struct leat_stage *stage, struct leat_bgzf *b)
+{
+    struct leat_piece piece = {.data = b->gathered, .len = b->have, .last = true};
+    size_t n = 0;
+    int r =
+        b->ops->run(stage, b->lib, &piece, b->made + HEADER, b->made_size - HEADER - TRAILER, &n);
+
+    if (r < 0)
+        return r;
+    if (n > STORED_HEAD + b->have)
+        n = put_stored(b->made + HEADER, b->gathered, b->have);
+    n += HEADER + TRAILER;
+    put_header(b->made, n);
+    leat_put_le32(b->made + n - TRAILER, leat_codec_crc32(LEAT_CRC32_INIT, b->gathered, b->have));
+    leat_put_le32(b->made + n - 4, (uint32_t)b->have);
+    b->made_len = n;
+    b->made_pos = 0;
+    b->have = 0;
+    return 0;
+}
+
+int leat_bgzf_step(struct leat_stage *stage, struct leat_bgzf *b, struct leat_in *in,
+                   struct leat_out *out)
+{
+    for (;;) {
+        size_t n = in->len - in->pos;
+        int r;
+
+        b->made_pos += leat_write(out, b->made + b->made_pos, b->made_len - b->made_pos);
+        if (b->made_pos < b->made_len)
+            return LEAT_MORE;
+        if (n > LEAT_BGZF_INPUT - b->have)
+            n = LEAT_BGZF_INPUT - b->have;
+        memcpy(b->gathered + b->have, in->data + in->pos, n);
+        in->pos += n;
+        b->have += n;
+        if (b->have < LEAT_BGZF_INPUT && !(in->end && in->pos == in->len))
+            return LEAT_MORE;
+        if (b->have == 0)
+            return LEAT_END;
+        r = make(stage, b);
+        if (r < 0)
+            return r;
+    }
+}
+
+int leat_bgzf_end(struct leat_bgzf *b, struct leat_out *out)
+{
+    static const uint8_t empty[2 + TRAILER] = {0x03};
+    uint8_t member[HEADER + sizeof empty];
+    size_t n = put_header(member, sizeof member);
+
+    memcpy(member + n, empty, sizeof empty);
+    b->end_pos += leat_write(out, member + b->end_pos, sizeof member - b->end_pos);
+    return b->end_pos < sizeof member ? LEAT_MORE : LEAT_END;
+}

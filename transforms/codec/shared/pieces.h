@@ -1,0 +1,115 @@
+/* pieces.h - gzip, zlib and deflate as parallel stages: one engine, three wrappers.
+ *
+ * The input is cut into pieces of a fixed size. Each lane compresses its pieces into whole runs of
+ * deflate blocks; the join writes the wrapper's header, adds up the checksums, closes the deflate
+ * stream and writes the trailer. A piece that is shorter than the others, and was not ended by a
+ * flush mark, can only be the last one, so its lane closes the stream itself.
+ */
+#ifndef LEAT_CODEC_PIECES_H
+#define LEAT_CODEC_PIECES_H
+
+#include "../gzip/deflater.h"
+
+#define LEAT_WRAPPER_MAX 16u /* bytes of a header or trailer */
+
+/* What is around the deflate stream. */
+struct leat_wrapper {
+    uint32_t check_init;
+    uint32_t (*check)(uint32_t check, const uint8_t *data, size_t n);
+    uint32_t (*combine)(uint32_t check, uint32_t of_next, uint64_t len_of_next);
+    /* Write at most LEAT_WRAPPER_MAX bytes; return how many. */
+    size_t (*header)(uint8_t *to, int level);
+    size_t (*trailer)(uint8_t *to, uint32_t check, uint64_t total);
+};
+
+struct leat_pieces_params {
+    int64_t level;
+    int backend; /* 0: the best; 1: zlib */
+};
+
+/* What a lane hands over for a piece. */
+struct leat_pieces_result {
+    uint64_t len;
+    uint32_t check;
+    bool last;
+};
+
+/* The state of an instance; a lane and the join use different parts. */
+struct leat_pieces {
+    const struct leat_deflater_ops *ops;
+    void *lib;
+    size_t block;
+    uint8_t *gathered; /* `block` bytes, for a piece that comes in parts; `have` are there */
+    size_t have;
+    uint8_t *made; /* compressed: made_pos of made_len bytes are out */
+    size_t made_size, made_len, made_pos;
+    bool done; /* the piece is compressed */
+    /* The join's. */
+    uint64_t total;
+    uint32_t check;
+    bool ended;                         /* the last piece closed the deflate stream */
+    uint8_t text[LEAT_WRAPPER_MAX + 2]; /* being written: text_pos of text_len bytes are out */
+    size_t text_len, text_pos;
+};
+
+/* The options; the params of a stage begin with leat_pieces_params. */
+#define LEAT_PIECES_OPTIONS                                                                        \
+    {.name = "level",                                                                              \
+     .short_name = LEAT_DIGITS,                                                                    \
+     .kind = LEAT_OPT_INT,                                                                         \
+     .offset = offsetof(struct leat_pieces_params, level),                                         \
+     .metavar = "N",                                                                               \
+     .min = 0,                                                                                     \
+     .max = LEAT_DEFLATE_LEVEL_MAX,                                                                \
+     .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                        \
+     .help = "from 0 (stored) and 1 (fastest) to 9, and 12 (smallest)"},                           \
+        {.name = "fast",                                                                           \
+         .kind = LEAT_OPT_FLAG,                                                                    \
+         .offset = offsetof(struct leat_pieces_params, level),                                     \
+         .value = 1,                                                                               \
+         .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                    \
+         .help = "the same as -1"},                                                                \
+        {.name = "best",                                                                           \
+         .kind = LEAT_OPT_FLAG,                                                                    \
+         .offset = offsetof(struct leat_pieces_params, level),                                     \
+         .value = 9,                                                                               \
+         .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                    \
+         .help = "the same as -9"},                                                                \
+    {                                                                                              \
+        .name = "backend", .kind = LEAT_OPT_ENUM,                                                  \
+        .offset = offsetof(struct leat_pieces_params, backend), .metavar = "NAME",                 \
+        .choices = "auto|zlib", .help = "the library to use, for tests"                            \
+    }
+
+extern const struct leat_option leat_pieces_options[];
+/* Paragraphs for the manual: what each level does. */
+#define LEAT_PIECES_MANUAL                                                                          \
+    "The input is cut into pieces that are compressed by as many workers as there are "             \
+    "threads; the output is one stream, and the same bytes whatever their number.\n\n"              \
+    "Level 1 is ISA-L's level 2, on pieces of 128 KiB, and its level 3 for the first and for "      \
+    "those that shrink to less than a sixteenth: three times the speed of the others "              \
+    "or more, at the size of gzip -1 "                                                              \
+    "or less (binaries within 2 %). "                                                               \
+    "Levels 2 to 9 are libdeflate on pieces of 1 MiB, "                                             \
+    "each verified as it is made: at the size of gzip's level of the same number (within "          \
+    "1 %) or less, at two to three times the speed. At level 6, the default, the pieces "           \
+    "are of 2 MiB, and for each one libdeflate's level is 5, 6 or 7: the first at which "           \
+    "32 KiB from its middle are no larger than zlib makes them at level 6. So the output "          \
+    "is, as a rule, no larger than that of gzip, and no more time is taken for that than "          \
+    "the data needs. Levels 10 to 12 are libdeflate's own, a few per cent smaller than 9 and much " \
+    "slower; each worker holds 9 MiB. Level 0 stores. Where this build lacks one of the "           \
+    "libraries, and for level 0, zlib does levels 0 to 9 in the manner of pigz; so it "             \
+    "does where --memory is less than 4M. Below 32M the pieces are smaller, and below "             \
+    "16M nothing is tried at level 6; the output is then a little larger.\n\n"                      \
+    "A flush mark (see flush) ends a piece: what came before it can be decompressed.\n\n"           \
+    "--backend=zlib compresses with zlib alone; it is there for tests.\n\n"
+
+int leat_pieces_plan(struct leat_stage *stage);
+int leat_pieces_open(struct leat_stage *stage);
+int leat_pieces_step(struct leat_stage *stage, const struct leat_wrapper *wrapper,
+                     struct leat_in *in, struct leat_out *out);
+int leat_pieces_join(struct leat_stage *stage, const struct leat_wrapper *wrapper,
+                     enum leat_join when, const void *result, struct leat_out *out);
+void leat_pieces_close(struct leat_stage *stage);
+
+#endif

@@ -1,0 +1,162 @@
+/* zstd_seekable.c - zstd's seekable format, encoded. */
+
+#include "zstd_seekable.h"
+
+#include "../shared/bytes.h"
+
+#define TABLE_MAGIC 0x184d2a5eu /* of the skippable frame */
+#define FOOTER_MAGIC 0x8f92eab1u
+#define HEAD 8u
+#define ENTRY 8u
+#define FOOTER 9u
+#define FRAMES_MAX 0x8000000u /* of the format */
+#define TABLE_FIRST ((size_t)4096)
+
+/* The tables of libzstd are of the order of the input, whatever the level: two at most, of as many
+ * entries of four bytes as twice the next power of two. */
+uint64_t leat_zstd_seekable_need(uint64_t need, uint64_t size)
+{
+    uint64_t power = 1, small;
+
+    while (power < size)
+        power *= 2;
+    small = 16 * power + 8 * size + ((uint64_t)4 << 20);
+    return small < need ? small : need;
+}
+
+int leat_zstd_seekable_open(struct leat_stage *stage, struct leat_zstd_seekable *s, size_t size)
+{
+    s->size = size;
+    s->made_size = ZSTD_compressBound(size);
+    s->gathered = leat_alloc_raw(stage, size);
+    s->made = s->gathered ? leat_alloc_raw(stage, s->made_size) : NULL;
+    return s->made ? 0 : LEAT_ENOMEM;
+}
+
+void leat_zstd_seekable_close(struct leat_stage *stage, struct leat_zstd_seekable *s)
+{
+    leat_free(stage, s->table);
+    leat_free(stage, s->made);
+    leat_free(stage, s->gathered);
+}
+
+/* --- a lane ----------------------------------------------------------------------------------- */
+
+static int compress(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD_CCtx *context,
+                    const uint8_t *data, size_t n)
+{
+    size_t r = ZSTD_compress2(context, s->made, s->made_size, data, n);
+
+    if (ZSTD_isError(r))
+        return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(r));
+    *(struct leat_zstd_seekable_result *)leat_result(stage) =
+        (struct leat_zstd_seekable_result){.made = (uint32_t)r, .len = (uint32_t)n};
+    s->made_len = r;
+    s->made_pos = 0;
+    s->have = 0;
+    s->done = true;
+    return 0;
+}
+
+/* Takes input until the frame's is whole; where it comes in one part it stays where it is. */
+static int take(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD_CCtx *context,
+                struct leat_in *in)
+{
+    const uint8_t *data = in->data + in->pos;
+    size_t n = in->len - in->pos;
+
+    if (n > s->size - s->have)
+        return leat_fail(stage, LEAT_EINTERNAL, "a block of more than %zu bytes", s->size);
+    in->pos = in->len;
+    if (s->have == 0 && in->end)
+        return compress(stage, s, context, data, n);
+    memcpy(s->gathered + s->have, data, n);
+    s->have += n;
+    return in->end ? compress(stage, s, context, s->gathered, s->have) : 0;
+}
+
+int leat_zstd_seekable_step(struct leat_stage *stage, struct leat_zstd_seekable *s,
+                            ZSTD_CCtx *context, struct leat_in *in, struct leat_out *out)
+{
+    if (!s->done) {
+        int r = take(stage, s, context, in);
+
+        if (r < 0 || !s->done)
+            return r < 0 ? r : LEAT_MORE;
+    }
+    s->made_pos += leat_write(out, s->made + s->made_pos, s->made_len - s->made_pos);
+    if (s->made_pos < s->made_len)
+        return LEAT_MORE;
+    s->done = false;
+    return LEAT_END;
+}
+
+/* --- the join --------------------------------------------------------------------------------- */
+
+/* Room for n more bytes of the table. */
+static int grow(struct leat_stage *stage, struct leat_zstd_seekable *s, size_t n)
+{
+    size_t size = s->table_size > 0 ? 2 * s->table_size : TABLE_FIRST;
+    uint8_t *more;
+
+    if (n <= s->table_size - s->table_len)
+        return 0;
+    more = leat_alloc(stage, size);
+    if (!more)
+        return LEAT_ENOMEM;
+    if (s->table_len > 0)
+        memcpy(more, s->table, s->table_len);
+    leat_free(stage, s->table);
+    s->table = more;
+    s->table_size = size;
+    return 0;
+}
+
+static int add_frame(struct leat_stage *stage, struct leat_zstd_seekable *s,
+                     const struct leat_zstd_seekable_result *result)
+{
+    if (s->frames == FRAMES_MAX)
+        return leat_fail(stage, LEAT_ELIMIT,
+                         "more than %u frames do not fit into the seek table; give a larger size "
+                         "to --seekable",
+                         FRAMES_MAX);
+    if (s->table_len == 0)
+        s->table_len = HEAD; /* filled in last */
+    leat_put_le32(s->table + s->table_len, result->made);
+    leat_put_le32(s->table + s->table_len + 4, result->len);
+    s->table_len += ENTRY;
+    s->frames++;
+    return LEAT_END;
+}
+
+static void close_table(struct leat_zstd_seekable *s)
+{
+    uint8_t *footer;
+
+    if (s->table_len == 0)
+        s->table_len = HEAD;
+    footer = s->table + s->table_len;
+    leat_put_le32(footer, s->frames);
+    footer[4] = 0; /* no checksums in the table: the frames have their own */
+    leat_put_le32(footer + 5, FOOTER_MAGIC);
+    s->table_len += FOOTER;
+    leat_put_le32(s->table, TABLE_MAGIC);
+    leat_put_le32(s->table + 4, (uint32_t)(s->table_len - HEAD));
+    s->closed = true;
+}
+
+int leat_zstd_seekable_join(struct leat_stage *stage, struct leat_zstd_seekable *s,
+                            enum leat_join when, const struct leat_zstd_seekable_result *result,
+                            struct leat_out *out)
+{
+    if (when == LEAT_JOIN_HEAD)
+        return LEAT_END;
+    if (!s->closed && grow(stage, s, HEAD + ENTRY + FOOTER) < 0)
+        return LEAT_ENOMEM;
+    if (when == LEAT_JOIN_BLOCK)
+        return add_frame(stage, s, result);
+    if (!s->closed)
+        close_table(s);
+    s->table_pos += leat_write(out, s->table + s->table_pos, s->table_len - s->table_pos);
+    return s->table_pos < s->table_len ? LEAT_MORE : LEAT_END;
+}
