@@ -119,7 +119,7 @@ say = $(if $(V),,@printf '  %-3s  %s\n' $1 '$2';)
 
 CMD_SRC  := $(sort $(wildcard cmd/*.c cmd/*/*.c))
 LIB_SRC  := $(sort $(wildcard streams/*.c streams/*/*.c transforms/*/*.c transforms/*/*/*.c))
-TEST_SRC := $(sort $(wildcard tests/test_*.c))
+TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TEST_AID := $(filter-out $(TEST_SRC),$(sort $(wildcard tests/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_AID := $(filter-out $(FUZZ_SRC),$(sort $(wildcard tests/fuzz/*.c)))
@@ -128,7 +128,7 @@ BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$1)
 LIB_OBJ  := $(call objects,$(LIB_SRC))
 CMD_OBJ  := $(call objects,$(CMD_SRC))
-TESTS    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+TESTS    := $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TEST_SRC)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench-bin/%,$(BENCH_SRC))
 BOUND    := $(BUILD)/bound
@@ -196,14 +196,16 @@ $(BUILD)/tests/test_attributes: TEST_LDFLAGS += -Wl,--wrap=fsetxattr
 COMMIT_STEPS := openat linkat renameat renameat2 unlinkat flock ftruncate fchmod fsync
 $(addprefix $(BUILD)/tests/,test_commit test_commit_others test_stale): TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(TEST_AID)) $(STATIC)
+# tests/ROOM/test_NAME.c is the program tests/test_NAME.
+$(foreach t,$(TEST_SRC),$(eval $(BUILD)/tests/$(basename $(notdir $t)): $(call objects,$t)))
+$(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(LIBS) $(TEST_LIBS)
 .PRECIOUS: $(BUILD)/obj/%.o
 
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
-QUICK_SRC := $(filter-out $(addprefix tests/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c disk.c \
+QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c disk.c \
              codec_more_tools.c flow_diff.c grep_diff.c progress.c text_uutils.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)

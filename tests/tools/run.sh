@@ -69,7 +69,7 @@ suites() {
     lint) printf '%s\n' tests/lint/*.sh && return ;;
     lint-light) grep -l '^# check: light' tests/lint/*.sh && return ;;
     esac
-    for file in tests/test_*.c; do
+    for file in tests/*/test_*.c; do
         echo "$dir/tests/$(basename "$file" .c)"
     done
     [ "$kind" != build ] || grep -l '^# check: light' tests/lint/*.sh

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-#include "../transforms/codec/zstd/zstd_frame.h"
-#include "../transforms/codec/zstd/zstd_memory.h"
+#include "../../transforms/codec/zstd/zstd_frame.h"
+#include "../../transforms/codec/zstd/zstd_memory.h"
 #include "codec_aid.h"
 
 #define MIB ((uint64_t)1 << 20)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../transforms/flow/records.h"
+#include "../../transforms/flow/records.h"
 #include "memio.h"
 #include "parts/parts.h"
 #include "stage.h"

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../transforms/flow/bucket.h"
+#include "../../transforms/flow/bucket.h"
 #include "memio.h"
 #include "test.h"
 

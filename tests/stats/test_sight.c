@@ -9,8 +9,8 @@
 #include "test.h"
 
 /* NOLINTBEGIN(bugprone-suspicious-include): a pure part of the command, tested by itself */
-#include "../cmd/sight/meter.c"
-#include "../cmd/sight/stages.c"
+#include "../../cmd/sight/meter.c"
+#include "../../cmd/sight/stages.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
 #define SEEDS 10u

@@ -5,8 +5,8 @@
 #include <zdict.h>
 #include <zstd.h>
 
-#include "../transforms/codec/zstd/zstd_memory.h"
-#include "../transforms/codec/zstd/zstd_seekable.h"
+#include "../../transforms/codec/zstd/zstd_memory.h"
+#include "../../transforms/codec/zstd/zstd_seekable.h"
 #include "codec_aid.h"
 
 #define MIB ((uint64_t)1 << 20)

@@ -2,10 +2,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "../transforms/text/pattern/literals.h"
-#include "../transforms/text/pattern/many.h"
-#include "../transforms/text/pattern/perl.h"
-#include "../transforms/text/scan.h"
+#include "../../transforms/text/pattern/literals.h"
+#include "../../transforms/text/pattern/many.h"
+#include "../../transforms/text/pattern/perl.h"
+#include "../../transforms/text/scan.h"
 #include "memio.h"
 #include "test.h"
 
