@@ -247,6 +247,14 @@ quick: ## the tests of the edit loop: one program, few schedules, no other tools
 	@$(MAKE) $(JOBS) --no-print-directory $(BUILD)/quick $(BOUND)
 	@tests/tools/quick.sh $(BUILD)
 
+.PHONY: coverage
+COVERAGE_BUILD := BUILD=build-coverage CFLAGS='-Og -g --coverage' LDFLAGS=--coverage
+coverage: ## lines and branches that the C tests reach, for each room
+	@rm -rf build-coverage
+	@$(MAKE) $(JOBS) --no-print-directory $(COVERAGE_BUILD) tests
+	@tests/tools/run.sh coverage=build-coverage || true
+	@tests/tools/coverage.py build-coverage 80
+
 .PHONY: check-build check-asan check-tsan check-plain
 SANITIZERS ?= 1
 check-build: check-plain $(if $(filter 0,$(SANITIZERS)),,check-asan)
@@ -356,7 +364,7 @@ uninstall: ## remove what install puts there
 	-@rmdir $(DESTDIR)$(INCLUDEDIR)/leat 2>/dev/null # unless something else is there
 
 clean: ## remove everything that was built
-	rm -rf build build-asan build-tsan build-fuzz leat
+	rm -rf build build-asan build-tsan build-fuzz build-coverage leat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
