@@ -25,6 +25,8 @@ int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, u
 {
     int r;
 
+    leat_assert(kind > LEAT_EXECUTOR_AUTO && kind <= LEAT_EXECUTOR_SEEDED);
+    leat_assert(threads > 0 && threads <= LEAT_THREADS_MAX);
     *ex = (struct leat_executor){.kind = kind, .threads_max = threads, .random = seed ^ SEED_MIX};
     r = leat_clock_init(&ex->clock, is_virtual && kind == LEAT_EXECUTOR_SEEDED, threads);
     if (r < 0)
@@ -61,6 +63,8 @@ static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns
 {
     leat_assert(atomic_load_explicit(&a->state, memory_order_relaxed) == ACTOR_QUEUED);
     leat_assert((ex->queued == 0) == (ex->head == NULL));
+    leat_assert(a->run != NULL);
+    leat_assert((ex->head == NULL) == (ex->tail == NULL));
     a->next = NULL;
     a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
     if (ex->tail)
@@ -105,6 +109,7 @@ static struct leat_actor *pop(struct leat_executor *ex)
     *p = a->next;
     if (ex->tail == a)
         ex->tail = before;
+    leat_assert(a != NULL);
     ex->queued--;
     leat_assert((ex->queued == 0) == (ex->tail == NULL));
     return a;
@@ -174,13 +179,16 @@ static void *worker(void *arg)
 
         while (ex->queued == 0 && !ex->stop) {
             ex->idle++;
+            leat_assert(ex->idle <= ex->threads_n);
             pthread_cond_wait(&ex->ready, &ex->lock);
+            leat_assert(ex->idle > 0);
             ex->idle--;
         }
         if (ex->queued == 0)
             break;
         a = pop(ex);
         ex->running++;
+        leat_assert(ex->running <= ex->threads_n);
         pthread_mutex_unlock(&ex->lock);
         again = run_actor(a);
         now_ns = again ? leat_now_ns() : 0;
@@ -294,6 +302,7 @@ static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
     unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
     bool again = run_actor(a);
 
+    leat_assert(ex->clock.now_ns >= a->ready_ns); /* time does not go back */
     a->ran_ns = ex->clock.now_ns;
     leat_clock_end(&ex->clock, thread);
     return again;
@@ -316,6 +325,7 @@ bool leat_executor_step(struct leat_executor *ex)
     struct leat_actor *a = NULL;
     bool more;
 
+    leat_assert(ex->kind != LEAT_EXECUTOR_POOL);
     if (fire_due(ex)) /* one thread: what it reads needs no lock */
         return true;
     pthread_mutex_lock(&ex->lock);

@@ -36,6 +36,8 @@ void leat_waits_done(struct leat_waits *w)
 {
     if (w->epoll_fd < 0)
         return;
+    leat_assert(!w->waiting); /* all that waited are clear */
+    leat_assert(atomic_load(&w->armed) == 0 && atomic_load(&w->alarms) == 0);
     close(w->epoll_fd);
     w->epoll_fd = -1;
     pthread_mutex_destroy(&w->lock);
@@ -63,6 +65,7 @@ static void count_down(struct leat_waits *w, const struct leat_wait *wait)
 
 static void enlist(struct leat_waits *w, struct leat_wait *wait)
 {
+    leat_assert(wait->used);
     if (wait->listed)
         return;
     wait->listed = true;
@@ -76,8 +79,10 @@ static void unlist(struct leat_waits *w, struct leat_wait *wait)
 
     if (!wait->listed)
         return;
-    while (*p != wait)
+    while (*p != wait) {
+        leat_assert(*p != NULL); /* who is listed is in the list */
         p = &(*p)->next;
+    }
     *p = wait->next;
     wait->listed = false;
 }
@@ -87,6 +92,7 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
 {
     int armed = WAIT_ARMED;
 
+    leat_assert(wait->actor != NULL);
     unlist(w, wait);
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
@@ -111,6 +117,7 @@ static int watch(struct leat_waits *w, int fd, uint32_t events)
 {
     struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.fd = fd};
 
+    leat_assert(fd >= 0 && fd != w->epoll_fd);
     if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &ev) == 0)
         return 0;
     if (errno == ENOENT && epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0)
@@ -160,8 +167,10 @@ static void unset_due(struct leat_waits *w, struct leat_wait *wait)
 
     if (wait->due_ns == 0)
         return;
-    while (*p != wait)
+    while (*p != wait) {
+        leat_assert(*p != NULL);
         p = &(*p)->next_due;
+    }
     *p = wait->next_due;
     wait->due_ns = 0;
 }
@@ -185,6 +194,7 @@ bool leat_waits_due(struct leat_waits *w, uint64_t until)
 
 static void set_due(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
+    leat_assert(ms > 0);
     unset_due(w, wait);
     wait->due_ns = leat_clock_now(&w->executor->clock) + ms * 1000000u;
     wait->next_due = w->due;
@@ -198,6 +208,8 @@ void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor)
 
 void leat_wait_done(struct leat_wait *wait)
 {
+    leat_assert(!wait->listed);
+    leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
     if (wait->timer_fd >= 0)
         close(wait->timer_fd);
     wait->timer_fd = -1;
@@ -221,6 +233,7 @@ static int arm(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t ev
     int r = 0;
 
     leat_assert(ms > 0 || fd >= 0);
+    leat_assert(!wait->listed);
     leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
     if (ms > LEAT_DURATION_MAX_MS)
         ms = LEAT_DURATION_MAX_MS;
@@ -258,6 +271,7 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
 
 int leat_wait_alarm(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
+    leat_assert(!wait->quiet);
     wait->is_alarm = true;
     return leat_wait_arm(w, wait, -1, false, ms);
 }
@@ -266,6 +280,7 @@ int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool g
 {
     int own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1, r;
 
+    leat_assert(!wait->is_alarm);
     if (fd >= 0 && own < 0)
         return -errno;
     wait->quiet = true;
@@ -303,6 +318,7 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
     unwatch(w, wait->timer_fd);
     drop_fd(w, wait, true);
     pthread_mutex_unlock(&w->lock);
+    leat_assert(wait->fd < 0 && !wait->owns_fd);
     wait->used = false;
 }
 

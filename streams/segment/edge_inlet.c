@@ -51,6 +51,8 @@ static int read_edge(struct leat_segment *seg)
         return leat_fail(s->stage, r, "%s", leat_strerror(r));
     if (r != 0)
         return r;
+    leat_assert(item.slice.chunk || item.end || item.flush);
+    leat_assert(seg->is_lane || (!item.begin && !item.end)); /* blocks are for lanes */
     if (item.slice.chunk)
         leat_slice_queue_push(s->framer ? &s->raw : &s->in, item.slice);
     if (item.begin)

@@ -58,6 +58,7 @@ static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
 {
     struct leat_slice *s = leat_slice_queue_head(&port->last);
 
+    leat_assert(!leat_slice_is_mark(s) || s->len == 0);
     port->dropped += s->len;
     atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->count.dropped, s->len,
                               memory_order_relaxed);
@@ -70,6 +71,8 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
 {
     bool drops = (seg->slots[seg->n - 1].stage->info->plan.flags & LEAT_DROPS) != 0;
 
+    leat_assert(port->edge != NULL);
+    leat_assert(seg->is_lane || !seg->lane.ended_block);
     while (!port->gone && leat_slice_queue_head(&port->last)) {
         int r = write_head(seg, port);
 
@@ -153,6 +156,8 @@ static void finish(struct leat_segment *seg, enum leat_edge_state state)
 {
     if (seg->is_lane && seg->lane.error.code)
         seg->out.ports[0].edge->error = &seg->lane.error;
+    leat_assert(state == LEAT_EDGE_EOF || state == LEAT_EDGE_FAILED);
+    leat_assert(!seg->lane.ended_block || seg->out.gone || state == LEAT_EDGE_FAILED);
     for (size_t k = 0; k < seg->out.n_ports; k++)
         leat_edge_finish(seg->out.ports[k].edge, state);
 }

@@ -41,6 +41,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
         keep_lane(s, seg->lane.number);
         return 0;
     }
+    leat_assert(!s->open_called);
     r = leat_stage_open(s);
     if (r < 0) {
         leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);

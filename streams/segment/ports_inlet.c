@@ -30,6 +30,7 @@ struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
 
     if (!inputs)
         return NULL;
+    leat_assert(seg->n > 0 && seg->in.n_edges > 0);
     inputs->n = seg->in.n_edges;
     inputs->v = calloc(inputs->n, sizeof *inputs->v);
     inputs->shown = calloc(inputs->n, sizeof *inputs->shown);
@@ -89,12 +90,14 @@ static int read_one(struct input *v)
     struct leat_item item = {0};
     int r = 0;
 
+    leat_assert(v->in.n == 0);
     if (v->raw.n == 0 && !v->ended) {
         r = leat_edge_read(v->edge, &item);
         if (r == LEAT_END) {
             v->ended = true;
             r = 0;
         } else if (r == 0 && item.slice.chunk) {
+            leat_assert(item.slice.len > 0);
             leat_slice_queue_push(v->framed ? &v->raw : &v->in, item.slice);
         }
     }

@@ -20,6 +20,8 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     enum leat_flow flow = leat_segment_flow_into(seg, i);
 
+    leat_assert(!s->done && !s->waiting);
+    leat_assert_slow(leat_slot_runnable(seg, i));
     if (s->stopping)
         return leat_slot_step(seg, i);
     if (s->framer && s->in.n == 0 && !s->more) {
@@ -86,6 +88,7 @@ static bool wants_input(const struct leat_segment *seg)
 {
     const struct leat_slot *s = &seg->slots[0];
 
+    leat_assert(seg->n > 0);
     if (!seg->in.ops || seg->in.flow != LEAT_FLOW_OPEN || seg->in.cancelled)
         return false;
     if (s->done || s->stopping || s->waiting || s->in.n > 0 || s->raw.n > 0)
@@ -164,6 +167,7 @@ static enum run run_turns(struct leat_segment *seg)
         }
         if (!seg->transfer || t == LEAT_TURN_STEP)
             t = turn(seg);
+        leat_assert(t != LEAT_TURN_STEP);
         if (t == LEAT_TURN_PARK)
             return RUN_PARKED;
         if (leat_outcome_aborted(seg->pipeline)) /* the next run begins with it */

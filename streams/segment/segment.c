@@ -20,6 +20,7 @@ struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number
 {
     struct leat_segment *seg = calloc(1, sizeof *seg);
 
+    leat_assert(run != NULL);
     if (!seg)
         return NULL;
     seg->actor.run = run;
@@ -78,6 +79,7 @@ int leat_segment_add_input(struct leat_segment *seg, struct leat_edge *edge)
 
     if (!more)
         return LEAT_ENOMEM;
+    leat_assert(!edge->reader || edge->reader == &seg->actor);
     seg->in.edges = more;
     seg->in.edges[seg->in.n_edges++] = edge;
     edge->reader = &seg->actor;
@@ -90,6 +92,7 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
 
     if (!more)
         return LEAT_ENOMEM;
+    leat_assert(!edge->writer || edge->writer == &seg->actor);
     seg->out.ports = more;
     seg->out.ports[seg->out.n_ports++] = (struct leat_port_end){.edge = edge};
     edge->writer = &seg->actor;
@@ -111,6 +114,8 @@ static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
 void leat_segment_seat(struct leat_segment *seg, size_t i, struct leat_stage *stage)
 {
     leat_assert(i < seg->n || (i == 0 && seg->n == 0));
+    leat_assert(stage->info == seg->slots[i].info);
+    leat_assert(!stage->open_called && !stage->closed);
     seg->slots[i].stage = stage;
     stage->segment = seg;
     stage->wait.actor = stage->alarm.actor = stage->watch.actor = &seg->actor;
@@ -211,6 +216,7 @@ void leat_segment_reset(struct leat_segment *seg)
 
 enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
 {
+    leat_assert(why >= LEAT_PARK_NONE && why <= LEAT_PARK_MEMORY);
     seg->parked = why;
     return LEAT_TURN_PARK;
 }
@@ -219,6 +225,7 @@ int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *
 {
     if (atomic_load(&seg->memory.none))
         return -1;
+    leat_assert(size > 0);
     atomic_store(&seg->memory.is_short, true);
     leat_segment_park(seg, LEAT_PARK_MEMORY);
     return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory.waiter)
@@ -228,6 +235,8 @@ int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *
 
 void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason)
 {
+    leat_assert(reason != LEAT_REASON_NONE);
+    leat_assert(seg->in.ops || seg->in.n_edges == 0);
     seg->in.cancelled = true;
     for (size_t k = 0; k < seg->in.n_edges; k++)
         leat_edge_cancel(seg->in.edges[k], reason);
@@ -258,6 +267,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     if (!s->done && atomic_fetch_sub(&s->info->lanes.left, 1) == 1)
         leat_tell_stage(seg->pipeline, ended ? LEAT_EVENT_ENDED : LEAT_EVENT_STOPPED, s->info,
                         NULL);
+    leat_assert(s->in.n == 0 && s->raw.n == 0);
     s->done = true;
     s->failed = failed;
     s->more = s->stopping = s->waiting = false;
@@ -271,6 +281,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
     bool failed = why == LEAT_STOP_ABORT;
 
     leat_assert(!s->done);
+    leat_assert(why == LEAT_STOP_DONE || why == LEAT_STOP_ABORT);
     slot_drop_input(seg, s);
     if (!s->stage->type->stop) {
         leat_slot_done(seg, s, failed);
@@ -294,6 +305,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
 
 void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why)
 {
+    leat_assert(i <= seg->n);
     while (i-- > 0) {
         struct leat_slot *s = &seg->slots[i];
 
@@ -383,6 +395,7 @@ enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *before;
 
+    leat_assert(i == 0 || i < seg->n);
     if (i == 0)
         return seg->in.ops ? seg->in.flow : LEAT_FLOW_OPEN;
     before = &seg->slots[i - 1];
@@ -398,6 +411,7 @@ static void finish_outlet(struct leat_segment *seg)
     bool failed = stage_failed || seg->out.failed; /* it was through, and its output was not */
     enum leat_edge_state state = failed ? LEAT_EDGE_FAILED : LEAT_EDGE_EOF;
 
+    leat_assert(seg->out.flow == LEAT_FLOW_OPEN); /* it ends once */
     seg->out.flow = failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
     seg->out.ops->finish(seg, state);
 }
@@ -439,6 +453,7 @@ void leat_segment_drop_output(struct leat_segment *seg)
  * been for others, too, and they are not to take what they got for all there is. */
 enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
 {
+    leat_assert(seg->out.ops && !seg->out.gone);
     seg->out.gone = true;
     seg->out.failed = failed;
     leat_segment_drop_output(seg);
@@ -448,6 +463,7 @@ enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
 
 enum leat_turn leat_segment_took(struct leat_segment *seg, int r)
 {
+    leat_assert(seg->in.ops && seg->in.flow == LEAT_FLOW_OPEN);
     if (r == 0)
         return LEAT_TURN_WENT;
     if (r == LEAT_EMPTY)
@@ -457,6 +473,7 @@ enum leat_turn leat_segment_took(struct leat_segment *seg, int r)
         return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_TURN_PARK
                                                                          : LEAT_TURN_WENT;
     }
+    leat_assert(r == LEAT_END || r < 0);
     seg->in.flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
     if (r < 0 && r != LEAT_ECANCELLED)
         leat_segment_fail(seg, 0);

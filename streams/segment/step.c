@@ -98,6 +98,7 @@ static void step_ended(struct leat_segment *seg, size_t i)
             return;
         }
         leat_assert(!seg->lane.ended_block);
+        leat_assert(seg->lane.end_seen);
         seg->lane.ended_block = seg->lane.block;
         seg->lane.block = NULL;
         s->stage->result = NULL;
@@ -146,6 +147,7 @@ static void consume(struct leat_slot *s, size_t n)
 {
     struct leat_slice *head = leat_slice_queue_head(&s->in);
 
+    leat_assert(s->offset + n >= s->offset);
     if (!head || leat_slice_is_mark(head) || (n == 0 && head->len > 0)) {
         leat_assert(n == 0);
         return;
@@ -173,6 +175,7 @@ static void put_mark(struct leat_segment *seg, struct leat_slot *s)
 
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
 {
+    leat_assert(mark_is_next(&s->in));
     leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
 }
@@ -196,6 +199,8 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
 {
     struct leat_slot *s = &seg->slots[i];
 
+    leat_assert(s->idle < IDLE_MAX);
+    leat_assert(!s->done);
     if (s->out.nomem) {
         leat_fail(s->stage, LEAT_ENOMEM, "out of memory");
         leat_segment_fail(seg, i);
@@ -235,6 +240,7 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;
     n = 1 + leat_random(&ex->random) % len;
+    leat_assert(n <= len);
     if (info->plan.framing != LEAT_LINES)
         return n;
     end = memchr(data + n - 1, info->plan.delimiter, len - (n - 1));
@@ -354,11 +360,15 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     leat_account_doing(seg, LEAT_DOING_STEP, i);
     fill_in(seg, i, &in);
     slot_out_begin(s);
+    leat_assert(stage->segment == seg);
+    leat_assert(in.pos == 0 && in.data != NULL);
+    leat_assert(!stage->in);
     stage->in = &in;
     r = leat_stage_step(stage, &in, &s->out);
     stage->in = NULL;
     r = check_answer(stage, &in, r);
     produced = slot_out_end(s);
+    leat_assert(in.pos <= in.len);
     consume(s, in.pos);
     used = in.ports ? seg->in.ops->take(seg) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
@@ -395,6 +405,7 @@ static void ring(struct leat_segment *seg, size_t i)
     struct leat_stage *stage = seg->slots[i].stage;
     int r = stage->type->alarm(stage);
 
+    leat_assert(stage->open_called && !stage->closed);
     if (r == LEAT_END)
         step_ended(seg, i);
     if (r == LEAT_FLUSHED)
@@ -440,6 +451,7 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
 /* A step that waits is stepped again: what it waits for may never come now. */
 static void end_wait(struct leat_segment *seg, struct leat_slot *s)
 {
+    leat_assert(s->waiting);
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
     s->waiting = false;
 }

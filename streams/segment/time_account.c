@@ -91,6 +91,7 @@ static uint64_t charge_until(struct leat_segment *seg, uint64_t now)
     size_t at = atomic_load_explicit(&a->at, memory_order_relaxed);
     uint64_t mark = atomic_load_explicit(&a->mark_ns, memory_order_relaxed);
 
+    leat_assert(at < seg->n || seg->n == 0 || doing != LEAT_DOING_STEP);
     if (now <= mark)
         return 0;
     for (size_t i = 0; i < seg->n; i++)
@@ -120,6 +121,7 @@ void leat_account_run(struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_counters *c = &seg->slots[i].count;
 
+        leat_assert(i < seg->n);
         leat_count(&c->wait_turn_ns, charged);
         atomic_store_explicit(&c->waiting, false, memory_order_relaxed);
         c->busy_at_run = atomic_load_explicit(&c->busy_ns, memory_order_relaxed);
