@@ -206,7 +206,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c progress.c text_uutils.c),$(TEST_SRC))
+             codec_more_tools.c flow_diff.c grep_diff.c progress.c stale.c text_uutils.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 

@@ -62,7 +62,8 @@ run_example() {
         *.sh) bounded bash -euo pipefail "$file" ;;
         *.c)
             # shellcheck disable=SC2086
-            mkdir -p include && ln -sfn "$ROOT/streams" include/leat # as they are installed
+            mkdir -p include # as the headers are installed
+            ln -sfn "$ROOT/streams" include/leat
             gcc -std=c11 -D_GNU_SOURCE -Wall -Werror -Iinclude -o program "$file" \
                 "$BUILD/libleat.so" -Wl,-rpath,"$BUILD" -luv
             bounded ./program
