@@ -153,7 +153,7 @@ struct leat_variable {
 struct leat_settings {
     unsigned threads; /* workers, 1 to LEAT_THREADS_MAX; 0: as many as processors */
     uint64_t memory;  /* limit in bytes; 0: 256 MiB */
-    size_t chunk;     /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the planner */
+    size_t chunk;     /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the compiler */
     /* Longest record (line) in bytes, without its end; 0: 16 MiB or a quarter of memory. */
     uint64_t record_max;
     uint64_t timeout_ms; /* 0: none */

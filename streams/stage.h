@@ -274,13 +274,13 @@ enum leat_kind {
     LEAT_TRANSFORM,  /* one in, one out */
     LEAT_SINK,       /* writable: no output */
     LEAT_FAN_IN,     /* its branches, one after another, are its input */
-    LEAT_BY_PLACE,   /* the planner picks from by_place */
+    LEAT_BY_PLACE,   /* the compiler picks from by_place */
 };
 
 enum leat_nature {
     LEAT_LIGHT = 0, /* runs with its neighbour */
     LEAT_HEAVY,     /* worth a core of its own */
-    LEAT_PARALLEL,     /* independent blocks: several lanes, order restored; `split` is set */
+    LEAT_PARALLEL,  /* independent blocks: several lanes, order restored; `split` is set */
     LEAT_BLOCKING,  /* a library that pulls: `run` in a thread of its own, instead of `step` */
 };
 

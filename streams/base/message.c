@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "syntax/tree.h"
+#include "message.h"
 #include "show.h"
 
 /* --- error texts ------------------------------------------------------------------------------ */

@@ -1,4 +1,4 @@
-/* compiler.h - what the files of the planner share. */
+/* compiler.h - what the files of the compiler share. */
 #ifndef LEAT_PLANNER_H
 #define LEAT_PLANNER_H
 
@@ -21,12 +21,12 @@ struct leat_compiler {
     const struct leat_stage_type *encoder; /* whose output flows here unchanged; or NULL */
     bool binary;
     struct leat_stage *ranged; /* the `read --range` just before */
-    /* A branch is made of nodes and chains again: planner.c adds one. */
+    /* A branch is made of nodes and chains again: compiler.c adds one. */
     int (*node)(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last);
     int (*chain)(struct leat_compiler *pl, const struct leat_chain *c, bool starts, bool ends);
 };
 
-/* planner_place.c - each that returns an int returns 0, or an error that is in pl->error. */
+/* place.c - each that returns an int returns 0, or an error that is in pl->error. */
 int leat_compile_no_memory(struct leat_compiler *pl);
 int leat_compile_fail(struct leat_compiler *pl, const struct leat_node *node, const char *text);
 /* leat_compile_segment, _edge, _info - a new one, which the pipeline owns. NULL: out of memory. */
@@ -39,8 +39,8 @@ struct leat_stage *leat_compile_add(struct leat_compiler *pl, struct leat_segmen
                                     struct leat_stage_info *info);
 /* leat_compile_begin - a segment begins, which nothing leads to yet. */
 int leat_compile_begin(struct leat_compiler *pl);
-int leat_compile_connect(struct leat_compiler *pl, struct leat_segment *from, struct leat_segment *to,
-                         struct leat_edge *edge);
+int leat_compile_connect(struct leat_compiler *pl, struct leat_segment *from,
+                         struct leat_segment *to, struct leat_edge *edge);
 /* leat_compile_cut - from here on another segment goes on, through an edge. */
 int leat_compile_cut(struct leat_compiler *pl);
 /* leat_compile_need_stage - an outlet follows a stage: add one if the segment has none yet. */
@@ -55,24 +55,24 @@ int leat_compile_imply(struct leat_compiler *pl, const struct leat_stage_type *t
                        const struct leat_strings *args);
 bool leat_compile_ends(const struct leat_stage_type *type);
 
-/* leat_compile_lanes - planner_lanes.c: the stage runs in lanes. */
+/* leat_compile_lanes - lanes.c: the stage runs in lanes. */
 int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info);
 
-/* planner_fan.c - the branches of a fan-out, which goes on; a fan-in with its branches. */
+/* fan.c - the branches of a fan-out, which goes on; a fan-in with its branches. */
 int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node,
                           const struct leat_stage_info *info);
 int leat_compile_fan_in(struct leat_compiler *pl, const struct leat_node *node, bool first);
 
-/* planner_parts.c - the branch behind a stage with LEAT_PARTS; what such a branch may not hold. */
+/* parts.c - the branch behind a stage with LEAT_PARTS; what such a branch may not hold. */
 int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
                        const struct leat_part_options *options);
 int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *node);
 
-/* leat_compile_suffix - planner_suffix.c: a warning if the name of this output tells of another format than
+/* leat_compile_suffix - suffix.c: a warning if the name of this output tells of another format than
  * that of its content. */
 void leat_compile_suffix(struct leat_compiler *pl, const struct leat_stage_info *sink);
 
-/* leat_compile_sizes - planner_sizes.c: of chunks and edges, within the memory limit, and the pool
+/* leat_compile_sizes - sizes.c: of chunks and edges, within the memory limit, and the pool
  * that has them reserved. Returns 0, LEAT_ELIMIT or LEAT_ENOMEM. */
 int leat_compile_sizes(struct leat_pipeline *pipeline, struct leat_error *ret_error);
 

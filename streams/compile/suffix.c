@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "io/io.h"
 #include "compiler.h"
+#include "io/io.h"
 #include "outcome/warnings.h"
 
 /* Does the name end with one of the type's suffixes, after at least one other character? */

@@ -76,7 +76,7 @@ struct leat_edge {
     struct leat_actor *reader, *writer;
     size_t link;              /* for events: of which connection; or LEAT_NO_LINK */
     unsigned lane;            /* and in which lane */
-    uint64_t fixed;           /* bytes that its stage asked for; 0: the planner's choice */
+    uint64_t fixed;           /* bytes that its stage asked for; 0: the compiler's choice */
     uint64_t gate;            /* bytes that open the gate; 0: there is none */
     struct leat_spill *spill; /* or NULL */
     struct leat_pool *pool;   /* for what comes back from the spill */

@@ -102,8 +102,8 @@ static void carry_push(struct leat_framer *f, struct leat_slice_queue *framed)
 {
     leat_assert(f->at > f->from);
     leat_slice_queue_push(framed, (struct leat_slice){.chunk = leat_chunk_ref(f->carry),
-                                                .off = f->from,
-                                                .len = f->at - f->from});
+                                                      .off = f->from,
+                                                      .len = f->at - f->from});
     f->from = f->at;
 }
 
@@ -143,7 +143,8 @@ static size_t short_enough(const struct leat_framer *f, const uint8_t *data, siz
 }
 
 /* One move: finish the carried record, or hand on whole records or a mark, or carry a piece. */
-static int move(struct leat_framer *f, struct leat_slice_queue *raw, struct leat_slice_queue *framed)
+static int move(struct leat_framer *f, struct leat_slice_queue *raw,
+                struct leat_slice_queue *framed)
 {
     struct leat_slice *s = leat_slice_queue_head(raw);
     const uint8_t *data, *end;

@@ -1,6 +1,6 @@
 /* digest_list.h - the list of the digests of all outputs, made in the pass that makes them.
  *
- * The planner puts a digest before each `write` of a file; what it gives is collected here, and the
+ * The compiler puts a digest before each `write` of a file; what it gives is collected here, and the
  * list is committed with the outputs.
  */
 #ifndef LEAT_SUMS_H
@@ -24,7 +24,8 @@ int leat_digest_list_prepare(struct leat_digest_list *sums);
 int leat_digest_list_commit(struct leat_digest_list *sums);
 /* leat_digest_list_late - the list is prepared, and its stream has not taken all of it yet: the stage whose
  * failure an error of the list is, and the file. NULL: nothing is left to write. */
-struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums, struct leat_outfile **ret_file);
+struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums,
+                                         struct leat_outfile **ret_file);
 void leat_digest_list_revert(struct leat_digest_list *sums);
 void leat_digest_list_close(struct leat_digest_list *sums);
 const struct leat_error *leat_digest_list_error(const struct leat_digest_list *sums);

@@ -14,9 +14,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "run/pipeline.h"
 #include "child.h"
 #include "io.h"
+#include "run/pipeline.h"
 
 extern const struct leat_stage_type leat_stage_exec;
 static const struct leat_stage_type exec_last;

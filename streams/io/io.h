@@ -1,10 +1,10 @@
-/* io.h - what the endpoints of streams/io show one another, for transfer.c and the planner. */
+/* io.h - what the endpoints of streams/io show one another, for transfer.c and the compiler. */
 #ifndef LEAT_IO_H
 #define LEAT_IO_H
 
-#include "stage/stage_impl.h"
 #include "fd.h"
 #include "outfile.h"
+#include "stage/stage_impl.h"
 
 extern const struct leat_stage_type leat_stage_read;
 extern const struct leat_stage_type leat_stage_write;

@@ -2,9 +2,9 @@
 #ifndef LEAT_OUTFILE_IMPL_H
 #define LEAT_OUTFILE_IMPL_H
 
-#include "run/pipeline.h"
 #include "draft.h"
 #include "outfile.h"
+#include "run/pipeline.h"
 
 enum leat_outfile_kind {
     LEAT_OUTFILE_REPLACE, /* a draft, which gets the name at commit */

@@ -9,8 +9,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "run/pipeline.h"
 #include "io.h"
+#include "run/pipeline.h"
 
 #define TRANSFER_MAX ((size_t)1 << 20) /* of one turn, so that a cancel is noticed */
 

@@ -7,7 +7,8 @@
 #include "base/invariant.h"
 #include "stage.h"
 
-struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor, struct leat_actor *joiner)
+struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
+                                            struct leat_actor *joiner)
 {
     struct leat_lane_order *d = calloc(1, sizeof *d);
 

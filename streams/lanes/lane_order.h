@@ -22,7 +22,8 @@ struct leat_lane_order {
     struct leat_actor *joiner;
 };
 
-struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor, struct leat_actor *joiner);
+struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
+                                            struct leat_actor *joiner);
 void leat_lane_order_free(struct leat_lane_order *deal); /* NULL is fine */
 /* leat_lane_order_size - room for so many turns. Before it is used. Returns 0 or LEAT_ENOMEM. */
 int leat_lane_order_size(struct leat_lane_order *deal, size_t room);

@@ -6,8 +6,8 @@
 
 #include "run/pipeline.h"
 
-int leat_lane_set_init(struct leat_lane_set *l, struct leat_pipeline *p, struct leat_stage_info *info,
-                       unsigned n)
+int leat_lane_set_init(struct leat_lane_set *l, struct leat_pipeline *p,
+                       struct leat_stage_info *info, unsigned n)
 {
     l->info = info;
     l->pool = &p->pool;

@@ -102,8 +102,8 @@ static void flush(struct leat_out *out)
     }
     leat_assert(out->to != NULL);
     leat_slice_queue_push(out->to, (struct leat_slice){.chunk = leat_chunk_ref(out->fill),
-                                                 .off = out->from,
-                                                 .len = out->at - out->from});
+                                                       .off = out->from,
+                                                       .len = out->at - out->from});
     out->from = out->at;
 }
 
@@ -240,8 +240,8 @@ static void push_ref(struct leat_out *out, struct leat_chunk *chunk, size_t off,
 {
     flush(out);
     if (!out->discards)
-        leat_slice_queue_push(out->to,
-                        (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = n});
+        leat_slice_queue_push(
+            out->to, (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = n});
     out->step_bytes += n;
     out->total += n;
 }

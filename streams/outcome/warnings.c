@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "base/grow.h"
-#include "run/pipeline.h"
 #include "base/show.h"
+#include "run/pipeline.h"
 
 void leat_warn(struct leat_pipeline *p, const struct leat_stage_info *info, const char *format, ...)
 {

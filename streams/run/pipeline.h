@@ -94,7 +94,7 @@ int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tr
  * none of it blocks the loop. */
 bool leat_conductor_run(struct leat_actor *actor);
 
-/* planner.c: plan -> segments and edges, within the memory limit. */
+/* compiler.c: tree -> segments and edges, within the memory limit. */
 int leat_compile(struct leat_pipeline *pipeline, struct leat_error *ret_error);
 
 /* graph.c: which stage is connected to which, once all segments are there. Returns 0 or

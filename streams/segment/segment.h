@@ -159,7 +159,7 @@ struct leat_segment {
 /* leat_segment_new - one that `run` runs. NULL: out of memory. */
 struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number,
                                       bool (*run)(struct leat_actor *));
-/* leat_segment_run - segment_run.c: the actor's run: some turns, then others have theirs. */
+/* leat_segment_run - schedule.c: the actor's run: some turns, then others have theirs. */
 bool leat_segment_run(struct leat_actor *actor);
 void leat_segment_free(struct leat_segment *segment);
 /* leat_segment_add - append a stage; taken also on failure. Returns 0 or LEAT_ENOMEM. */

@@ -1,5 +1,5 @@
-/* segment_impl.h - what the files of a segment share: segment.c builds and ends it, segment_step.c is
- * one step, segment_run.c the order of steps; inlets and outlets use it, and none of these knows them. */
+/* segment_impl.h - what the files of a segment share: segment.c builds and ends it, step.c is one
+ * step, schedule.c the order of steps; inlets and outlets use it, and none of these knows them. */
 #ifndef LEAT_SEGMENT_IMPL_H
 #define LEAT_SEGMENT_IMPL_H
 
@@ -41,7 +41,7 @@ void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code);
 /* leat_segment_cancel_input - no input is wanted any more. */
 void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason);
 
-/* segment_step.c - a stage may run when the one after it has used up what it got. */
+/* step.c - a stage may run when the one after it has used up what it got. */
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i);
 bool leat_slot_runnable(const struct leat_segment *seg, size_t i);
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i);

@@ -1,5 +1,5 @@
 /* lexer.c - the two written forms of a pipeline to tokens: text is split as a shell would, words
- * are taken as they are. What the tokens mean is plan_build.c's.
+ * are taken as they are. parser.c knows the meaning of the tokens.
  */
 
 #include <stdlib.h>
@@ -59,8 +59,8 @@ static const char *unescape(const char *word)
 }
 
 int leat_tree_from_words(const struct leat_registry *registry, size_t n_words,
-                          const char *const *words, struct leat_tree **ret_plan,
-                          struct leat_error *ret_error)
+                         const char *const *words, struct leat_tree **ret_plan,
+                         struct leat_error *ret_error)
 {
     struct tokens t = {.n = 0};
     int r = 0;
@@ -407,8 +407,8 @@ static int tokenize(struct lexer *x)
 }
 
 int leat_tree_from_text(const struct leat_registry *registry, const char *text,
-                         const struct leat_variable *variables, size_t n_variables,
-                         struct leat_tree **ret_plan, struct leat_error *ret_error)
+                        const struct leat_variable *variables, size_t n_variables,
+                        struct leat_tree **ret_plan, struct leat_error *ret_error)
 {
     struct lexer x = {
         .text = text, .variables = variables, .n_variables = n_variables, .error = ret_error};

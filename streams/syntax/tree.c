@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tree.h"
 #include "base/show.h"
 #include "base/text.h"
+#include "tree.h"
 
 /* --- arena: blocks in a list, freed together -------------------------------------------------- */
 

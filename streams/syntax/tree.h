@@ -1,11 +1,12 @@
 /* tree.h - what a pipeline is before it runs: a tree of stages with checked options.
  *
- * parse.c turns text or words into tokens, plan_build.c tokens into the tree, options.c fills in
+ * lexer.c turns text or words into tokens, parser.c tokens into the tree, options.c fills in
  * the params; the pipeline is built from it. It knows no I/O, no loop and no thread.
  */
 #ifndef LEAT_PLAN_H
 #define LEAT_PLAN_H
 
+#include "base/message.h"
 #include "stage.h"
 
 /* Limits of the grammar. */
@@ -83,11 +84,11 @@ int leat_tree_from_tokens(const struct leat_registry *registry, const struct lea
  *
  * Return as leat_tree_from_tokens. */
 int leat_tree_from_text(const struct leat_registry *registry, const char *text,
-                         const struct leat_variable *variables, size_t n_variables,
-                         struct leat_tree **ret_plan, struct leat_error *ret_error);
+                        const struct leat_variable *variables, size_t n_variables,
+                        struct leat_tree **ret_plan, struct leat_error *ret_error);
 int leat_tree_from_words(const struct leat_registry *registry, size_t n_words,
-                          const char *const *words, struct leat_tree **ret_plan,
-                          struct leat_error *ret_error);
+                         const char *const *words, struct leat_tree **ret_plan,
+                         struct leat_error *ret_error);
 /* leat_tree_free - NULL is fine. */
 void leat_tree_free(struct leat_tree *plan);
 
@@ -117,31 +118,5 @@ char *leat_arena_strdup(struct leat_arena *arena, const char *text);
 int leat_options_parse(const struct leat_stage_type *type, struct leat_arena *arena,
                        const struct leat_strings *args, void *params,
                        struct leat_strings *ret_operands, struct leat_error *ret_error);
-
-/* --- messages --------------------------------------------------------------------------------- */
-
-/* leat_error_set - start over with a code and a text; NULL is fine. Returns code. */
-int leat_error_set(struct leat_error *ret_error, int code, const char *format, ...)
-    LEAT_PRINTF(3, 4);
-/* leat_error_add - append to the text. */
-void leat_error_add(struct leat_error *ret_error, const char *format, ...) LEAT_PRINTF(2, 3);
-
-/* A word as messages show it: control characters escaped, long ones cut, without quotes. */
-#define LEAT_SHOWN_MAX 80u
-struct leat_shown {
-    char text[LEAT_SHOWN_MAX];
-};
-/* leat_shown - `leat_shown(word).text` is good until the end of the full expression. */
-struct leat_shown leat_shown(const char *word);
-
-/* leat_near - "did you mean": offer candidates, then look at best. */
-struct leat_near {
-    const char *word;
-    const char *best; /* NULL: nothing is near enough; best_len bytes, not terminated */
-    size_t best_len;
-    size_t distance;
-};
-void leat_near_init(struct leat_near *near, const char *word);
-void leat_near_offer(struct leat_near *near, const char *candidate, size_t len);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # kill.bats - kill -9 at random moments: whole files, and the next run of the same job tidies up.
 #
-# LEAT_KILLS says how many; tests/test_commit.c has a kill at each step of a commit.
+# LEAT_KILLS says how many; tests/io/test_commit.c has a kill at each step of a commit.
 
 load common
 

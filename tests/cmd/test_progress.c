@@ -5,14 +5,14 @@
 #include "test.h"
 
 /* NOLINTBEGIN(bugprone-suspicious-include): pure parts of the command, tested by themselves */
+#include "../../cmd/run/buf.c"
+#include "../../cmd/run/term.c"
 #include "../../cmd/sight/bar.c"
 #include "../../cmd/sight/bottleneck.c"
-#include "../../cmd/run/buf.c"
 #include "../../cmd/sight/live.c"
 #include "../../cmd/sight/meter.c"
 #include "../../cmd/sight/stages.c"
 #include "../../cmd/words/table.c"
-#include "../../cmd/run/term.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
 #define SECOND ((uint64_t)1000000000)

@@ -1,8 +1,8 @@
 /* test_buffer.c - large buffers, temporary files behind slow branches, and what is dropped. */
 #include <stdlib.h>
 
-#include "memio.h"
 #include "edge/spill.h"
+#include "memio.h"
 #include "stage.h"
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* fuzz_shape.c - a random pipeline from the fuzzer's bytes, against the reference model.
  *
- * The bytes are the choices of the generator that tests/test_shapes.c draws from a seed: the stages,
+ * The bytes are the choices of the generator that tests/contract/test_shapes.c draws from a seed: the stages,
  * the inputs and the ends. A shape runs under a seeded schedule, so a crash can be repeated, and
  * starts no processes. It is linked with the generator and the memory ends of the tests; below is
  * what they need of the test framework. */

@@ -33,7 +33,8 @@ static bool woken(struct table *t)
 /* The number of a turn is in its lane. */
 static int put(struct table *t, unsigned number)
 {
-    return leat_lane_order_put(t->deal, (struct leat_lane_turn){.lane = number, .mark = number % 3 == 0});
+    return leat_lane_order_put(t->deal,
+                               (struct leat_lane_turn){.lane = number, .mark = number % 3 == 0});
 }
 
 static void take(struct table *t, unsigned number)

@@ -23,7 +23,8 @@ static struct leat_chunk *get(struct leat_pool *pool)
 
 static void push(struct leat_slice_queue *q, struct leat_chunk *chunk, size_t off, size_t len)
 {
-    leat_slice_queue_push(q, (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = len});
+    leat_slice_queue_push(
+        q, (struct leat_slice){.chunk = leat_chunk_ref(chunk), .off = off, .len = len});
 }
 
 static unsigned refs(struct leat_chunk *chunk)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "test.h"
 #include "sched/wait.h"
+#include "test.h"
 
 static bool run_nothing(struct leat_actor *actor)
 {

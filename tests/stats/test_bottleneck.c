@@ -26,8 +26,8 @@ static void fake_stage_stats(const struct leat_pipeline *p, size_t i, struct lea
 #define leat_pipeline_bottleneck tested_bottleneck
 void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottleneck *ret);
 /* NOLINTBEGIN(bugprone-suspicious-include): what is tested, on figures of our own */
-#include "../../cmd/sight/bottleneck.c"
 #include "../../cmd/run/buf.c"
+#include "../../cmd/sight/bottleneck.c"
 #include "../../cmd/words/table.c"
 #include "stats/bottleneck.c"
 /* NOLINTEND(bugprone-suspicious-include) */

@@ -140,7 +140,7 @@ static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
     if (r < 0)
         return r;
     return leat_digest_list_find(s, a, (const char *)text, n, p->check, name_of(s), h->wanted,
-                          &h->of_stem);
+                                 &h->of_stem);
 }
 
 int leat_hash_open(struct leat_stage *s, const struct leat_hash_algorithm *a)

@@ -54,8 +54,9 @@ void leat_hash_close(struct leat_stage *stage, const struct leat_hash_algorithm 
  *   ret_of_stem  no line has the name, but this one has it without its last suffix
  *
  * Returns 0, or fails the stage: there is no such line, or lines contradict each other. */
-int leat_digest_list_find(struct leat_stage *stage, const struct leat_hash_algorithm *a, const char *text,
-                   size_t n, const char *path, const char *name, char *ret, bool *ret_of_stem);
+int leat_digest_list_find(struct leat_stage *stage, const struct leat_hash_algorithm *a,
+                          const char *text, size_t n, const char *path, const char *name, char *ret,
+                          bool *ret_of_stem);
 /* Advice where a list has a name without the suffix of the file. */
 #define LEAT_HASH_OF_STEM                                                                          \
     " for the name without its suffix; if that is of what the file holds, put `decode` "           \

@@ -253,8 +253,9 @@ static void look_at(struct search *search, const struct sum *sum, const char *na
     }
 }
 
-int leat_digest_list_find(struct leat_stage *s, const struct leat_hash_algorithm *a, const char *text,
-                   size_t n, const char *path, const char *name, char *ret, bool *ret_of_stem)
+int leat_digest_list_find(struct leat_stage *s, const struct leat_hash_algorithm *a,
+                          const char *text, size_t n, const char *path, const char *name, char *ret,
+                          bool *ret_of_stem)
 {
     struct search search = {.match = MATCH_NONE};
     enum blanks blanks = BLANKS_UNKNOWN;

@@ -102,8 +102,8 @@ static void decide_lines(struct head *h, const uint8_t *data, size_t left)
         return;
     surplus = lines - h->count;
     if (h->held_lines > 0)
-        h->from_hold =
-            leat_scan_skip(leat_look_behind_bytes(&h->hold), leat_look_behind_len(&h->hold), h->end, &surplus);
+        h->from_hold = leat_scan_skip(leat_look_behind_bytes(&h->hold),
+                                      leat_look_behind_len(&h->hold), h->end, &surplus);
     else
         h->from_hold = leat_look_behind_len(&h->hold);
     if (surplus > 0)

@@ -31,7 +31,8 @@ static int grow(struct leat_stage *s, struct leat_look_behind *h, size_t need)
     return 0;
 }
 
-int leat_look_behind_add(struct leat_stage *s, struct leat_look_behind *h, const uint8_t *data, size_t n)
+int leat_look_behind_add(struct leat_stage *s, struct leat_look_behind *h, const uint8_t *data,
+                         size_t n)
 {
     size_t len = leat_look_behind_len(h);
     int r;

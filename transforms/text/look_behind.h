@@ -25,7 +25,8 @@ static inline size_t leat_look_behind_len(const struct leat_look_behind *hold)
 
 /* leat_look_behind_add - append n bytes. The block grows to twice what is held, at least; it is charged
  * to the stage. Returns 0, or an error that the stage has recorded. */
-int leat_look_behind_add(struct leat_stage *stage, struct leat_look_behind *hold, const uint8_t *data, size_t n);
+int leat_look_behind_add(struct leat_stage *stage, struct leat_look_behind *hold,
+                         const uint8_t *data, size_t n);
 
 /* leat_look_behind_drop - the first n bytes are no longer held. n <= leat_look_behind_len. */
 void leat_look_behind_drop(struct leat_look_behind *hold, size_t n);

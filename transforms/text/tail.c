@@ -99,7 +99,8 @@ static size_t drop_lines(struct tail *t, const uint8_t *data, size_t left)
     if (t->held_lines > keep) {
         surplus = t->held_lines - keep;
         t->held_lines = keep;
-        leat_look_behind_drop(&t->hold, leat_scan_skip(leat_look_behind_bytes(&t->hold), held, t->end, &surplus));
+        leat_look_behind_drop(
+            &t->hold, leat_scan_skip(leat_look_behind_bytes(&t->hold), held, t->end, &surplus));
     }
     return 0;
 }
@@ -154,7 +155,8 @@ static int tail_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             return LEAT_MORE;
         finish(t);
     }
-    leat_look_behind_drop(&t->hold, leat_write(out, leat_look_behind_bytes(&t->hold), leat_look_behind_len(&t->hold)));
+    leat_look_behind_drop(&t->hold, leat_write(out, leat_look_behind_bytes(&t->hold),
+                                               leat_look_behind_len(&t->hold)));
     return leat_look_behind_len(&t->hold) > 0 ? LEAT_MORE : LEAT_END;
 }
 

@@ -27,7 +27,7 @@ struct leat_bgzf_cut {
     bool rest;           /* something else than a BGZF member came: all that follows is one block */
 };
 
-/* leat_bgzf_cut - as leat_split.cut: after each LEAT_BGZF_MEMBERS members. */
+/* leat_bgzf_cut - as leat_lanes.cut: after each LEAT_BGZF_MEMBERS members. */
 int leat_bgzf_cut(struct leat_bgzf_cut *cut, const uint8_t *data, size_t len, size_t *ret_take);
 
 /* --- encoding --------------------------------------------------------------------------------- */

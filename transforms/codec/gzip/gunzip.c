@@ -8,12 +8,12 @@
  * A lane that begins with a later block goes on as after a member.
  */
 
-#include "bgzf.h"
 #include "../shared/bytes.h"
+#include "../shared/lanes.h"
+#include "bgzf.h"
 #include "gzip_header.h"
 #include "inflate_options.h"
 #include "inflater.h"
-#include "../shared/lanes.h"
 
 #define TRAILER 8u /* bytes: CRC-32, length */
 /* A block's output is at most this part of the memory limit, if it is to be there at once. */

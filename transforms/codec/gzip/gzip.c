@@ -2,10 +2,10 @@
 
 #include <zlib.h>
 
-#include "bgzf.h"
 #include "../shared/bytes.h"
-#include "checksum.h"
 #include "../shared/pieces.h"
+#include "bgzf.h"
+#include "checksum.h"
 
 #define OS_UNIX 3
 #define XFL_SMALLEST 2

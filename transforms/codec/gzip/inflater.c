@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "checksum.h"
 #include "base/invariant.h"
+#include "checksum.h"
 
 static const struct leat_inflater_ops *ops_of(enum leat_inflater_backend backend)
 {

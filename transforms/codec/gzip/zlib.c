@@ -3,8 +3,8 @@
 #include <zlib.h>
 
 #include "../shared/bytes.h"
-#include "checksum.h"
 #include "../shared/pieces.h"
+#include "checksum.h"
 
 #define CMF 0x78 /* deflate, a window of 32 KiB */
 

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-#include "../shared/bytes.h"
 #include "../gzip/checksum.h"
+#include "../shared/bytes.h"
 #include "lzma_aid.h"
 
 #define FORMAT "lzip"

@@ -45,7 +45,7 @@ struct leat_zstd_cut {
     bool rest;        /* all that follows is one block of the split */
 };
 
-/* leat_zstd_cut - as leat_split.cut: at the end of the frame with which `block` bytes of contents, or
+/* leat_zstd_cut - as leat_lanes.cut: at the end of the frame with which `block` bytes of contents, or
  * more, are in the block. What is no frame, or needs a window of more than window_max, ends the
  * cutting: all from there on is one block. */
 int leat_zstd_cut(struct leat_zstd_cut *cut, uint64_t block, uint64_t window_max,
