@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# atomic.bats - all or nothing: after any failure no output, or the old one, and no temporary.
+# atomic.bats - all or nothing: any failure leaves no output, or the old one, and no temporary.
 
 load common
 
@@ -9,8 +9,8 @@ setup() {
     gzip -k log
 }
 
-# fails STATUS STAGE... - `leat STAGE... : write out` and two outputs more end with STATUS, first
-# where there is no output, then where there is an old one; both times nothing has changed.
+# fails STATUS STAGE... - `leat STAGE... : write out` with two more outputs ends with STATUS, first
+# without old outputs, then with old ones; both times no file changes.
 fails() {
     local want=$1 before
     shift
@@ -153,7 +153,7 @@ fails() {
     only log log.gz same.gz
 }
 
-# has_open PID FILE - the process has it open.
+# has_open PID FILE - the process has the file open.
 has_open() {
     local fd
     for fd in "/proc/$1/fd"/*; do

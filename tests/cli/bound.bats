@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
-# bound.bats - suites are bounded by their progress, never by their length.
+# bound.bats - the bound of a suite is on its progress, not on its length.
 
 load common
 
-# suite BODY - a suite that is this shell script.
+# suite BODY - create a suite with this shell script.
 suite() {
     printf '#!/bin/bash\n%s\n' "$1" >"$BATS_TEST_TMPDIR/suite"
     chmod +x "$BATS_TEST_TMPDIR/suite"
 }
 
-# run_suite - as `make check` runs it, with small bounds; the log is in $output, too.
+# run_suite - run it as `make check` does, with small bounds; $output also contains the log.
 run_suite() {
     mkdir -p own
     ln -sf "$BOUND" own/bound
@@ -36,7 +36,7 @@ run_suite() {
 }
 
 @test "a slow suite that keeps printing is not killed" {
-    # Each number takes a part of the bound, all together are far over it.
+    # Each number takes a part of the bound; all numbers together take far longer.
     suite 'for i in {1..40}; do for ((j = 0; j < 60000; j++)); do :; done; echo "ok $i"; done'
     run_suite
     is 0

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# children.bats - a pipeline that fails, or is stopped, ends soon whatever its children do, and leaves none.
+# children.bats - a pipeline that fails or is stopped ends soon whatever its child processes do, and leaves none.
 #
-# Each test is a place of a child in a pipeline. In it each kind of child meets each event. The children
-# of a test run at the same time: most of them only wait.
+# Each test is one position of a child process in a pipeline. It combines each kind of child with each event.
+# The children of a test run in parallel: most of them only wait.
 
 load common
 
@@ -10,7 +10,7 @@ setup_file() {
     export FAIL='until test -e started; do sleep 0.02; done; exit 3'
 }
 
-# child KIND - the shell text of a child; none but `leader` and `dead` ends by itself.
+# child KIND - the shell text of a child; only `leader` and `dead` end by themselves.
 child() {
     case $1 in
     shell) echo ': >started; sleep 600; true' ;;
@@ -19,15 +19,15 @@ child() {
     stopped) echo ': >started; kill -STOP $$; sleep 600' ;;
     closes-in) echo 'exec <&-; : >started; exec sleep 600' ;;
     closes-out) echo 'exec >&-; : >started; exec sleep 600' ;;
-    # Only the daemon is still there, in a session of its own, and holds the pipes.
+    # Only the daemon remains, in its own session, and holds the pipes open.
     daemon) echo 'exec 3<&0; setsid sleep 600 <&3 & echo $! >daemon; : >started; exec sleep 600' ;;
-    # Only the others of its group are still there, and hold the pipes: its own end was good.
+    # The child itself ends well; other processes of its group remain and hold the pipes open.
     leader) echo 'exec 3<&0; sleep 600 <&3 & : >started; exit 0' ;;
     dead) echo ': >started; exit 3' ;;
     esac
 }
 
-# words PLACE EVENT - the pipeline in W, with the child's shell text in C.
+# words PLACE EVENT - set W to the words of the pipeline; C is the shell text of the child.
 words() {
     local source=(read feed) sink=(write out) beside=()
     local child=(exec sh -c "$C")
@@ -53,7 +53,7 @@ words() {
     esac
 }
 
-# expected KIND EVENT - the exit statuses that are right.
+# expected KIND EVENT - print the accepted exit statuses.
 expected() {
     case $1/$2 in
     */signal) echo 143 ;;
@@ -67,12 +67,12 @@ running_or_gone() {
     test -e started || gone "$1"
 }
 
-# one PLACE KIND EVENT THREADS - in a directory of its own, in a session of its own.
+# one PLACE KIND EVENT THREADS - run one case, in its own directory and session.
 one() {
     local W C pid status=0 want session left options=()
     mkdir "$1.$2.$3" && cd "$1.$2.$3" || return 1
     mkfifo feed
-    exec 9<>feed # it gives some lines, and then it is idle
+    exec 9<>feed # writes some lines, then is idle
     printf 'x\nx\nx\n' >&9
     C=$(child "$2")
     words "$1" "$3"
@@ -81,7 +81,7 @@ one() {
         "$LEAT" --threads="$4" "${options[@]}" "${W[@]}" </dev/null >/dev/null 2>err 9>&- &
     pid=$!
     if [ "$3" = signal ]; then
-        wait_for running_or_gone "$pid" # if it is gone, the status tells
+        wait_for running_or_gone "$pid" # if it is gone, the status is checked below
         kill -TERM "$(cat session)"
     fi
     wait "$pid" || status=$?
@@ -96,14 +96,14 @@ one() {
     fi
 }
 
-# place NAME EVENT... - every kind of child there.
+# place NAME EVENT... - run every kind of child at this position.
 place() {
     local kind event n=0
     for kind in shell deaf full stopped closes-in closes-out daemon leader dead; do
         for event in "${@:2}"; do
             case $kind/$event in
-            closes-in/upstream) continue ;; # it has all it wants: the status upstream does not count
-            dead/signal | dead/timeout) continue ;; # either may be first
+            closes-in/upstream) continue ;; # it wants no more input: the status of upstream does not count
+            dead/signal | dead/timeout) continue ;; # either can be first
             esac
             one "$1" "$kind" "$event" $((1 + n++ % 2)) 3>&- &
         done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# cmd.bats - what the command says and how it behaves at its edges: messages, standard
-# descriptors, files of text, progress, statistics, help, completion.
+# cmd.bats - the user interface of the command: messages, standard descriptors, pipeline files,
+# progress, statistics, help, completion.
 #
-# cmd/NAME.args has the words of a call, one a line; NAME.stdout, NAME.stderr and NAME.exit what
-# must come of it (no file: nothing, status 0). `UPDATE=1 bats cmd.bats` writes them anew.
+# cmd/NAME.args has the words of a call, one per line; NAME.stdout, NAME.stderr and NAME.exit have the
+# expected result (no file: no output, status 0). `UPDATE=1 bats cmd.bats` rewrites them.
 
 load common
 
@@ -13,7 +13,7 @@ setup() {
     unset COLUMNS
 }
 
-# expect FILE TEXT-FILE - the same, or the difference is shown; FILE may not exist: empty.
+# expect FILE TEXT-FILE - the files are equal, else show the difference; a missing FILE counts as empty.
 expect() {
     if [ "${UPDATE:-}" ]; then
         if [ -s "$2" ]; then cp "$2" "$1"; else rm -f "$1"; fi
@@ -38,7 +38,7 @@ expect() {
     [ "$failed" = 0 ]
 }
 
-# --- files of text ---------------------------------------------------------------------------------
+# --- pipeline files --------------------------------------------------------------------------------
 
 @test "an error in a pipeline file is reported with line and column" {
     printf 'read x\n\ngzip | gunzp\n' >job.leat
@@ -187,7 +187,7 @@ EOF
     wait_for grep -q '/s' typescript
     exec 9>&-
     wait_for gone "$pid"
-    # What is left after the last erasure is nothing.
+    # After the last erasure the line is empty.
     [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[K//')" ]
 }
 
@@ -216,7 +216,7 @@ EOF
     wait_for grep -q '^  3 null' typescript
     exec 9>&-
     wait_for gone "$pid"
-    # What is left after the last erasure is nothing.
+    # After the last erasure the line is empty.
     [ -z "$(sed '1d;/^Script done/d' typescript | tr -d '\n' | sed 's/.*\x1b\[J//')" ]
 }
 
@@ -306,7 +306,7 @@ EOF
         for stage in '' $(leat stages | awk '{ print $1 }'); do
             # shellcheck disable=SC2086
             COLUMNS=$width leat help $stage | sed 's/…/./g' >page
-            # Synopses and examples are lines to copy: they are not broken.
+            # Synopses and examples are lines to copy, so they are not wrapped.
             awk -v width="$width" -v stage="$stage" '
                 /^  (leat |not in this build)/ || NR == 1 { next }
                 length($0) > width && match($0, /[^ ] +[^ ]/) { print stage ": " $0; bad = 1 }
@@ -349,7 +349,7 @@ EOF
 
 # --- completion ----------------------------------------------------------------------------------------
 
-# complete_bash LINE - what bash would offer for it.
+# complete_bash LINE - the completions that bash offers for the line.
 complete_bash() {
     bash -c 'compopt() { :; }
         . ./leat.bash

@@ -1,7 +1,7 @@
-# common.bash - what every .bats file loads: where leat is, bounds, inputs, what must be left.
+# common.bash - helpers for every .bats file: the path of leat, bounds, inputs, checks.
 # shellcheck shell=bash
 #
-# Nothing here sleeps: what must happen first is waited for in bounded loops (wait_for).
+# No helper sleeps for a fixed time: bounded loops wait for conditions (wait_for).
 
 bats_require_minimum_version 1.5.0
 
@@ -14,7 +14,7 @@ BOUND=${BUILD:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build}/bound
     exit 1
 }
 export BOUND
-# Each condition comes true at once; the bound of the loops that wait for it is only a net.
+# A condition usually comes true at once; the bound of the waiting loops is only a safety net.
 WAIT_S=${WAIT_S:-600}
 export NO_COLOR=1 LC_ALL=C
 
@@ -29,17 +29,17 @@ teardown() {
     done
 }
 
-# leat ARG... - the command under test, bounded.
+# leat ARG... - run the command under test, bounded.
 leat() {
     "$BOUND" "$LEAT" "$@"
 }
 
-# bounded CMD... - any command, bounded.
+# bounded CMD... - run any command, bounded.
 bounded() {
     "$BOUND" "$@"
 }
 
-# log_lines N - N log-like lines, always the same.
+# log_lines N - print N log-like lines, always the same.
 log_lines() {
     awk -v n="$1" 'BEGIN {
         split("DEBUG INFO WARN ERROR INFO", level, " ")
@@ -49,7 +49,7 @@ log_lines() {
     }'
 }
 
-# is STATUS - the last `run` ended so; shows its output if not.
+# is STATUS - the last `run` ended with STATUS; shows its output if not.
 is() {
     [ "$status" -eq "$1" ] || {
         echo "status $status, expected $1; output:"
@@ -71,7 +71,7 @@ same() {
     cmp "$1" "$2"
 }
 
-# only NAME... - the current directory holds these and nothing else (no temporary, no output).
+# only NAME... - the current directory holds exactly these files (no temporary, no output).
 only() {
     local found
     found=$(find . -mindepth 1 -printf '%P\n' | sort | paste -sd' ')
@@ -81,12 +81,12 @@ only() {
     }
 }
 
-# pause - some milliseconds inside a bounded loop; not a sleep that a test's outcome depends on.
+# pause - sleep some milliseconds in a bounded loop; the outcome of a test does not depend on it.
 pause() {
     read -rt 0.02 <> <(:) || true
 }
 
-# wait_for CMD... - until it succeeds, at most WAIT_S seconds.
+# wait_for CMD... - repeat the command until it succeeds, at most for WAIT_S seconds.
 wait_for() {
     local end=$((SECONDS + WAIT_S))
     until "$@" 2>/dev/null; do
@@ -98,17 +98,17 @@ wait_for() {
     done
 }
 
-# gone PID - it has ended.
+# gone PID - the process has ended.
 gone() {
     ! kill -0 "$1"
 }
 
-# cpu_ticks PID - processor time that it has used.
+# cpu_ticks PID - print the processor time of the process.
 cpu_ticks() {
     awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"
 }
 
-# settled PID - it used no processor time over five looks: it waits.
+# settled PID - the process used no processor time during five checks: it waits.
 settled() {
     local before now _
     before=$(cpu_ticks "$1") || return 1
@@ -119,12 +119,12 @@ settled() {
     done
 }
 
-# sanitized - leat was built with a sanitizer: figures of memory mean nothing.
+# sanitized - leat was built with a sanitizer, so figures of memory are meaningless.
 sanitized() {
     [ "${LEAT_BUILD_KIND:-build}" != build ]
 }
 
-# needs CMD... - skip if one is not installed.
+# needs CMD... - skip the test if a command is not installed.
 needs() {
     local command
     for command in "$@"; do
@@ -132,7 +132,7 @@ needs() {
     done
 }
 
-# has_stage NAME - skip if this build has no such stage.
+# has_stage NAME - skip the test if this build does not have the stage.
 has_stage() {
     "$LEAT" help "$1" >/dev/null 2>&1 || skip "no stage $1 in this build"
 }

@@ -1,12 +1,12 @@
-# examples.bash - take the examples out of README.md and the manual pages, and run them.
+# examples.bash - extract the examples from README.md and the manual pages, and run them.
 # shellcheck shell=bash
 #
 # README.md: fences marked sh are scripts, those marked c are programs; others are not run.
 # Manual pages: literal displays; one that begins with #include is a program, one whose first line
 # has a `leat` command is a script; others (messages, tables) are not run.
-# Each runs in a directory of its own that holds what samples makes, with leat in the PATH.
+# Each example runs in its own directory with the files of `samples`, and with leat in the PATH.
 
-# samples - the files that examples read.
+# samples - create the files that the examples read.
 samples() {
     log_lines 3000 >big.log
     gzip -k big.log
@@ -22,7 +22,7 @@ samples() {
     cp a.log 2026-11-22.log
 }
 
-# split_readme FILE DIR - each sh or c fence into DIR/NUMBER.sh or .c
+# split_readme FILE DIR - write each sh or c fence to DIR/NUMBER.sh or .c
 split_readme() {
     awk -v dir="$2" '
         /^```/ && on { on = 0; close(file); next }
@@ -30,7 +30,7 @@ split_readme() {
         on { print >file }' "$1"
 }
 
-# split_manual FILE DIR - the same for the literal displays of an mdoc page.
+# split_manual FILE DIR - the same for the literal displays of a page in mdoc.
 split_manual() {
     awk -v dir="$2" '
         function flush() {
@@ -51,7 +51,7 @@ split_manual() {
             gsub(/\\(\(dq|\[dq\])/, "\""); gsub(/\\e/, "\\"); text = text $0 "\n" }' "$1"
 }
 
-# run_example FILE - in a new directory; its output is shown if it fails.
+# run_example FILE - run it in a new directory; show its output if it fails.
 run_example() {
     local file=$1 dir=$1.dir status=0
     mkdir "$dir"
@@ -78,7 +78,7 @@ run_example() {
     return 1
 }
 
-# run_examples DIR - all of them, and there is at least one.
+# run_examples DIR - run all examples; there must be at least one.
 run_examples() {
     local file failed=0 n=0
     for file in "$1"/*.sh "$1"/*.c; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# examples.bats - every example of README.md, the manual pages and the stages runs.
+# examples.bats - runs every example of README.md, the manual pages and the stages.
 
 load common
 load examples

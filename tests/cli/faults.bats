@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# faults.bats - system calls fail (tests/interpose): all outputs are right, or none is there.
+# faults.bats - system calls fail (tests/interpose): all outputs are right, or none exists.
 
 load common
 
@@ -12,14 +12,14 @@ setup() {
     log_lines 3000 >log
 }
 
-# faulty FAULT STAGE... - leat with this fault, see faults.c.
+# faulty FAULT STAGE... - run leat with this fault, see faults.c.
 faulty() {
     local library
-    library=$(ldd "$LEAT" | grep -oE '/[^ ]*lib[at]san[^ ]*' || true) # a sanitizer's must come first
+    library=$(ldd "$LEAT" | grep -oE '/[^ ]*lib[at]san[^ ]*' || true) # the library of a sanitizer must be loaded first
     "$BOUND" env FAULT="$1" LD_PRELOAD="$library $FAULTS" "$LEAT" "${@:2}"
 }
 
-# all_fail JOB - each system call of the job fails; FAULTS_CASES=0: with every error at every call.
+# all_fail JOB - fail each system call of the job in turn; FAULTS_CASES=0: with every error at every call.
 all_fail() {
     needs python3
     python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --cases="${FAULTS_CASES:-100}" "$1"
@@ -120,7 +120,7 @@ all_fail() {
             rm s
             only log
         done
-        run -1 bash -c "\$LEAT $words >/dev/full 3>/dev/full" # and if that fails, nothing is there
+        run -1 bash -c "\$LEAT $words >/dev/full 3>/dev/full" # if that fails, there is no output
         only log
     done
 }
@@ -130,7 +130,7 @@ all_fail() {
 @test "too few descriptors are reported" {
     local n
     for n in 4 5 6 7 8 9 10 12 14 16; do
-        (ulimit -n "$n" && "$LEAT" --version) >/dev/null 2>&1 || continue # the loader has none
+        (ulimit -n "$n" && "$LEAT" --version) >/dev/null 2>&1 || continue # too few for the loader
         run bash -c "ulimit -n $n; exec \"\$LEAT\" read log : gzip : exec cat : write out"
         is 1
         [ "${#lines[@]}" = 1 ]

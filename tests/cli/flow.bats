@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# flow.bats - branches and gates from the command line: all outputs or none, wherever it fails.
+# flow.bats - branches and checks on the command line: all outputs or none, wherever a stage fails.
 # shellcheck disable=SC2086 # stages with their words are kept in one variable each
 
 load common
@@ -12,8 +12,8 @@ setup() {
     chmod +x half
 }
 
-# job STATUS BEFORE ONE TWO THREE AFTER SPLIT PART INPUT - stages at eight places of a job with a
-# concat, a tee, a branch in a branch, a split and a route; where nothing is to fail, pass.
+# job STATUS BEFORE ONE TWO THREE AFTER SPLIT PART INPUT - run a job with a concat, a tee, a nested branch,
+# a split and a route, with the given stages at eight positions; `pass` at positions that do not fail.
 job() {
     run leat concat [ read log : $8 : grep -F nowhere ] [ read log.gz : gunzip ] : $1 : \
         tee --slow=spill [ $2 : sha256 : write sum ] [ tee [ $3 : count -l : write n ] : null ] \
@@ -21,12 +21,12 @@ job() {
         route [ -e ERROR : $4 : write err ] [ -F -e WARN : gzip : write warn.gz ] : $5 : write out
 }
 
-# none - no output of the job is there, and no temporary.
+# none - there is no output of the job, and no temporary.
 none() {
     only half log log.gz "$@"
 }
 
-# each_place STATUS STAGE... - the stage at each place in turn makes the job end so, with no output.
+# each_place STATUS STAGE... - with the stage at each position in turn, the job ends with STATUS and no output.
 each_place() {
     local want=$1 i
     local -a place
@@ -269,7 +269,7 @@ each_place() {
     run -2 leat --force read log : tee [ write new ] : head -n 1 : write -a new
     [[ $output == *': is the output of another stage, too' ]]
     none hard want
-    # Those who share a descriptor know what they do.
+    # Two outputs may share one inherited descriptor.
     leat read log : tee [ head -n 1 : write /dev/stderr ] : head -n 2 >both 2>&1
     [ "$(wc -l <both)" = 3 ]
 }
@@ -357,8 +357,8 @@ each_place() {
     [ -z "$output" ]
 }
 
-# stalled POLICY - a job with a branch that never reads, ended by a signal when all of the stream has
-# gone by; what it says is in `said`.
+# stalled POLICY - run a job with a branch that never reads; a signal ends it when the whole stream has
+# passed. Its messages are in the file `said`.
 stalled() {
     rm -f all
     "$LEAT" --chunk=64K zero : head -c 64M : tee "$@" [ exec sleep 1000 ] [ write out ] : \

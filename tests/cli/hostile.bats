@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# hostile.bats - names and values that would make a terminal obey them never reach it as they are.
+# hostile.bats - names and values with terminal control sequences are escaped in all output.
 
 load common
 
-# Escape sequences, a line of its own, C1 controls as a byte and as a character, characters that turn the
+# Escape sequences, a forged line, C1 controls as a byte and as a character, characters that change the
 # direction of text, and bytes that are not UTF-8.
 HOSTILE=$'e\e]0;pwn\a\nb.gz: OK\r\x9b2J\xc2\x9b2J\xe2\x80\xae\xe2\x81\xa6\xd8\x9c\xef\xbb\xbf\xff\xed\xa0\x80\x7f'
-# No message is longer than this many lines: what went wrong, and an excerpt of the pipeline with a caret.
+# The most lines of a message: the error, and an excerpt of the pipeline with a caret.
 LINES_MAX=3
 
 setup() {
@@ -17,7 +17,7 @@ setup() {
     printf 'some text\n' >"$HOSTILE"
 }
 
-# tame FILE - a terminal may see what is in it.
+# tame FILE - the content is safe for a terminal.
 tame() {
     if iconv -f UTF-8 -t UTF-8 "$1" >/dev/null &&
         ! LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c|\xef\xbb\xbf' "$1"; then
@@ -27,7 +27,7 @@ tame() {
     return 1
 }
 
-# sees STATUS ARG... - leat ends so, and all that it says is tame: few lines, each of leat itself.
+# sees STATUS ARG... - leat ends with STATUS, and its output is tame: few lines, each from leat itself.
 sees() {
     local want=$1 got=0
     shift
@@ -129,7 +129,7 @@ sees() {
     [ "${lines[0]}" = 'a\nb.gz: OK' ]
     [[ ${lines[1]} == 'e\x1b]0;pwn\x07\nb.gz: OK'*'.x.gz: OK' ]]
     [[ $output != *'b.gz: OK'$'\n'* || ${lines[0]} == 'a\nb.gz: OK' ]]
-    # The name is not said twice.
+    # The message contains the name only once.
     run leat test "$HOSTILE/none.gz"
     [ "$(grep -o pwn <<<"$output" | wc -l)" = 1 ]
 }
@@ -155,7 +155,7 @@ sees() {
     leat explain read "$HOSTILE" : grep $'a\tb\'\\$' : write "$HOSTILE.out" >got
     tame got
     head -n 1 got >first
-    # The text again gives itself.
+    # The canonical text parses to itself.
     leat explain "$(cat first)" >again
     cmp got again
     # A shell reads the same words.

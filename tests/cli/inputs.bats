@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# inputs.bats - what read makes of its files: that they are whole, what they are, and whose an error is.
+# inputs.bats - the input files of read: truncation, formats, and the file that an error names.
 
 load common
 
-# --- a file that is cut while it is read ----------------------------------------------------------
+# --- a file that is truncated while it is read ----------------------------------------------------
 
-# cut_by_reader OPTION... - reads a file of 64 MiB whose reader cuts it when it has the first byte. With
-# 8 MiB of memory most of the file is not read by then.
+# cut_by_reader OPTION... - read a file of 64 MiB; the consumer truncates it after the first byte. With 8 MiB
+# of memory most of the file is not read at that time.
 cut_by_reader() {
     truncate -s 64M f
     run leat --memory=8M read "$@" f : exec sh -c 'head -c 1 >got; : >f; cat >>got' : null
@@ -84,9 +84,9 @@ cut_by_reader() {
     cmp out /sys/kernel/mm/transparent_hugepage/enabled
 }
 
-# --- whose an error is ----------------------------------------------------------------------------
+# --- the file that an error names -----------------------------------------------------------------
 
-# three - a.gz, bad.gz and c.gz; the CRC of bad.gz is wrong.
+# three - create a.gz, bad.gz and c.gz; the CRC of bad.gz is wrong.
 three() {
     log_lines 3000 | gzip -n >a.gz
     cp a.gz c.gz
@@ -179,8 +179,8 @@ three() {
 
 # --- decode of several files ----------------------------------------------------------------------
 
-# samples - files in all formats, small and in several blocks, plain and empty ones, with the contents of
-# each in NAME.plain.
+# samples - create files in all formats, small and of several blocks, plain and empty; NAME.plain has the
+# decoded content of each.
 samples() {
     local stage name
     seq 1 20000 >one
@@ -278,7 +278,7 @@ END
     has '"file":"a\u001b[2J\n.gz"'
 }
 
-# --- a compressed file that is taken for text -----------------------------------------------------
+# --- a compressed file that is read as text -------------------------------------------------------
 
 @test "a compressed file that is read as lines of text gets one warning" {
     log_lines 2000 | gzip -n >x.gz
@@ -310,7 +310,7 @@ END
     done
 }
 
-# --- a name that tells of another format ----------------------------------------------------------
+# --- a suffix of another format -------------------------------------------------------------------
 
 @test "an output whose suffix does not match its codec gets one warning" {
     log_lines 200 >log

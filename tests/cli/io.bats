@@ -65,7 +65,7 @@ setup() {
     head -c 4096 log >>huge
     device=$(losetup --find --show --read-only huge 2>/dev/null) || skip 'no loop device here'
     exec 9<"$device"
-    losetup --detach "$device" # when nobody has it open any more, however the test ends
+    losetup --detach "$device" # takes effect when the device is closed, however the test ends
     bounded "$LEAT" --force read --offset=4398046510004 --length=3000 "$device" : write part
     bounded "$LEAT" --force read --direct --offset=4398046511005 "$device" : write rest
     bounded "$LEAT" --force read --offset=4398046515200 "$device" log : write after
@@ -193,7 +193,7 @@ setup() {
     only log
 }
 
-# shellcheck disable=SC2094 # the same file is read and written: that is what it is about
+# shellcheck disable=SC2094 # the test reads and writes the same file on purpose
 @test "data appended by the pipeline itself is not read" {
     local words
     cp log want
@@ -263,7 +263,7 @@ setup() {
     run -3 leat read bad.gz : gunzip : write --keep-partial --force out
     [ "$(head -n 1 out.partial)" = "$(head -n 1 log)" ]
     rm out.partial
-    # One that comes during the run stays, and a warning tells it.
+    # A file that appears during the run stays, and there is a warning.
     run -3 leat exec sh -c 'echo precious >out.partial; cat bad.gz' : gunzip : write --keep-partial out
     [ "$(cat out.partial)" = precious ]
     has 'warning: write (#3): out.partial cannot be kept: File exists'
@@ -305,7 +305,7 @@ setup() {
 
 @test "bytes that stay in a file are reported even if the reader of standard output has gone" {
     mkfifo out
-    # The reader adds to the same file, so that the run cannot cut it back.
+    # The reader appends to the same file, so that the run cannot truncate it.
     {
         wait_for test -s added
         echo other >>added
@@ -389,7 +389,7 @@ setup() {
 
 # --- descriptors ----------------------------------------------------------------------------------
 
-# flags_of FD - the octal flags of a descriptor of this shell.
+# flags_of FD - print the octal flags of a descriptor of this shell.
 flags_of() {
     awk '/^flags:/ { print $2 }' "/proc/$BASHPID/fdinfo/$1"
 }
@@ -464,7 +464,7 @@ blocking() {
     cat p? | cmp in -
 }
 
-# no_direct_io - skips where the file system has none.
+# no_direct_io - skip if the file system has no direct I/O.
 no_direct_io() {
     head -c 64K /dev/zero >probe
     dd if=probe of=probe2 bs=64K iflag=direct oflag=direct status=none 2>/dev/null ||
@@ -472,7 +472,7 @@ no_direct_io() {
     rm probe probe2
 }
 
-# cached FILE - how many bytes of it are in the page cache; after `evict FILE`, none are.
+# cached FILE - print how many bytes of the file are in the page cache; none after `evict FILE`.
 cached() {
     fincore --bytes --noheadings --output RES "$1"
 }

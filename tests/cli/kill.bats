@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# kill.bats - kill -9 at random moments: whole files, and the next run of the same job tidies up.
+# kill.bats - kill -9 at random times: files are complete, and the next run of the same job cleans up.
 #
-# LEAT_KILLS says how many; tests/io/test_commit.c has a kill at each step of a commit.
+# LEAT_KILLS is the number of kills; tests/io/test_commit.c kills at each step of a commit.
 
 load common
 
@@ -10,7 +10,7 @@ setup() {
     seq 20000 | gzip -1 >in.gz
 }
 
-# The moments are spread over a whole job, and a bit more: a kill may come too late.
+# The times are spread over a whole job and a bit more, so a kill can come too late.
 killed() {
     python3 - "${LEAT_KILLS:-25}" "$1" "$LEAT" <<'PYTHON'
 import os, random, subprocess, sys, time

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# memory.bats - peak memory of the whole process under --memory=32M: at most 64 MiB, whatever comes.
+# memory.bats - the peak memory of the whole process with --memory=32M is at most 64 MiB for any input.
 
 load common
 
@@ -12,7 +12,7 @@ setup() {
     [ -x /usr/bin/time ] || skip 'GNU time is not installed'
 }
 
-# peak ARG... - run leat under --memory=32M; its peak in KiB is $kib. It must succeed and fit.
+# peak ARG... - run leat with --memory=32M and set kib to its peak in KiB. It must succeed and fit.
 peak() {
     "$BOUND" /usr/bin/time -f '%M' -o kib "$LEAT" --memory=32M "$@"
     kib=$(tail -n 1 kib)
@@ -20,7 +20,7 @@ peak() {
     [ "$kib" -le "$PEAK_KIB" ]
 }
 
-# bomb MIB - a gzip file of that many MiB of zeros, a thousandth of the size.
+# bomb MIB - create a gzip file of so many MiB of zeros; the file has a thousandth of that size.
 bomb() {
     local i
     [ -e member.gz ] || head -c 64M /dev/zero | gzip -9n >member.gz
@@ -52,7 +52,7 @@ bomb() {
 
 @test "a decoder has memory for its window, however many workers other stages use" {
     log_lines 5000 >log
-    cat log | zstd -q -19 -c >log.zst # of unknown length: a window of 8 MiB
+    cat log | zstd -q -19 -c >log.zst # without a stated length: a window of 8 MiB
     for threads in 2 8 16 64; do
         for stages in 'unzstd : zstd -3' 'decode : zstd -3' 'unzstd : xz -6' 'decode : lzip -6' \
             'unzstd : zstd --seekable -19' 'unzstd : bzip2' 'gzip : pass : gunzip : unzstd : zstd'; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# nohang.bats - what would wait for ever in a careless design ends, in any number of threads.
+# nohang.bats - jobs that could hang in a careless design end, with any number of threads.
 
 load common
 
@@ -9,7 +9,7 @@ setup() {
     gzip -1 -k log
 }
 
-# each_threads CMD - a bash command with $LEAT, for 1, 2 and 4 threads (LEAT has the option).
+# each_threads STATUS CMD - run a bash command with $LEAT for 1, 2 and 4 threads ($THREADS is the option).
 each_threads() {
     local threads
     for threads in 1 2 4; do
@@ -64,7 +64,7 @@ each_threads() {
     same log copy
 }
 
-# The failure comes when the child has no pipe of ours any more, or has had all its input.
+# The failure comes when the child has closed its pipes, or has read all its input.
 @test "exec that has read enough, in a pipeline that fails" {
     each_threads 6 '"$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; exit 3" ] : exec sh -c "exec <&- >&-; exec sleep 1000" : write out'
     each_threads 6 'rm -f eof; "$LEAT" $THREADS read log : tee [ exec sh -c "cat >/dev/null; until test -e eof; do :; done; exit 3" ] : exec sh -c "cat >/dev/null; : >eof; exec sleep 1000" : write out'
@@ -118,7 +118,7 @@ each_threads() {
     cmp one <(head -n 1 log)
 }
 
-# ended_by_term ARG... - leat in the background waits; SIGTERM ends it, and it used hardly any time.
+# ended_by_term ARG... - leat waits in the background; SIGTERM ends it, and it used hardly any processor time.
 ended_by_term() {
     local pid code=0
     "$BOUND" env --default-signal=TERM "$LEAT" "$@" >got 2>err </dev/null 9>&- &
@@ -147,7 +147,7 @@ ended_by_term() {
     done
     ended_by_term -f never
     ended_by_term --log=json:never read log : null
-    exec 9<>never # it has a writer, which gives nothing
+    exec 9<>never # a writer that writes nothing
     ended_by_term --threads=1 read never : write out
     ended_by_term --threads=1 read log : sha256 --check=never : write out
     only log log.gz never got err
@@ -196,7 +196,7 @@ for pair in tcp, socket.socketpair:
     leat = subprocess.Popen(sys.argv[1:], stdin=zeros.stdout, stdout=ours)
     zeros.stdout.close()
     ours.close()
-    while True: # until both wait: nothing moves any more
+    while True: # until both wait and no data moves
         with open("/proc/%d/io" % leat.pid) as io: before = io.read()
         try: leat.wait(0.3)
         except subprocess.TimeoutExpired: pass
@@ -223,9 +223,9 @@ assert leat.wait() == 0 and total == 6 << 20, total
 PY'
 }
 
-# --- nothing moves ------------------------------------------------------------------------------
+# --- idle pipelines -----------------------------------------------------------------------------
 
-# A FIFO that the test holds open gives a byte, and then nothing more.
+# The test holds a FIFO open, writes one byte to it, and then nothing more.
 idle() {
     mkfifo idle
     exec 9<>idle
@@ -244,7 +244,7 @@ idle() {
     [ ! -e out ]
 }
 
-# A FIFO that the test holds open is full, and nobody reads it.
+# The test holds a FIFO open that is full, and does not read it.
 stalled() {
     mkfifo full
     exec 8<>full
@@ -274,7 +274,7 @@ stalled() {
     each_threads 6 '"$LEAT" $THREADS read big : tee [ exec sh -c "head -c 1200000 >/dev/null; exit 3" ] >&8'
 }
 
-# It was produced before the error, and the reader may only be slow.
+# The data was produced before the error, and the reader may only be slow.
 @test "an output downstream of the failed stage gets all data before the error" {
     local threads pid code
     mkfifo slow

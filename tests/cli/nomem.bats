@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# nomem.bats - each allocation of the command fails once: it ends well, or with a status of its own
-# and a message, and all or none of its outputs are there. NOMEM_STEP=1 tries every one.
+# nomem.bats - each allocation of the command fails once: the command succeeds, or ends with a status and a
+# message, and all or none of its outputs exist. NOMEM_STEP=1 fails every allocation.
 
 load common
 
@@ -11,7 +11,7 @@ setup() {
     gzip -k log
 }
 
-# each_fails STEP OUTPUT... -- ARG... - `leat ARG...` on one thread, so that the order is the same.
+# each_fails STEP OUTPUT... -- ARG... - run `leat ARG...` on one thread, for a fixed order of allocations.
 each_fails() {
     local step=${NOMEM_STEP:-$1} outputs=() bad=0 n k status output there
     shift

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# report.bats - --report: the page is sound, says what it must, and is written when all else failed.
+# report.bats - --report: the page is valid and complete, and is written when the run failed.
 
 load common
 
@@ -8,7 +8,7 @@ setup() {
     log_lines 20000 >log
 }
 
-# sound FILE - well-formed, self-contained, and every reference within it leads somewhere.
+# sound FILE - the page is well-formed and self-contained, and every internal reference has a target.
 sound() {
     python3 - "$1" <<'PY'
 import html.parser, re, sys
@@ -154,7 +154,7 @@ PY
         [ "$output" = "leat: $option=pipe: nobody reads it" ]
         same log out
     done
-    # It is opened for reading first: whether a reader is there in time is no matter then.
+    # The test opens the FIFO for reading first, so there is always a reader in time.
     exec 9<>pipe
     leat --report=pipe read log : null
     [ "$(head -n 1 <&9)" = "$(leat --report=- read log : null | head -n 1)" ]
@@ -190,7 +190,7 @@ PY
         run -2 leat --force --sums=r "${file}r" read log : sha256 : write out
         has "r: is the file of $option, too"
         rm -f r
-        # shellcheck disable=SC2094 # that is what it is about
+        # shellcheck disable=SC2094 # on purpose
         run -2 bash -c '"$LEAT" --force "$1" read log >>r' _ "${file}r"
         has "standard output: is the file of $option, too"
         rm -f r
@@ -266,10 +266,10 @@ PY
     longest=$(printf 'r%.0s' {1..255})
     for option in --report --trace; do
         run -0 leat $option="$longest" read log : write out
-        run -0 leat $option="$longest" read log : null # in its own place
+        run -0 leat $option="$longest" read log : null # replaces the first one
         only log out "$longest"
         rm out "$longest"
-        run -1 leat $option="r$longest" read log : write out # before the job begins
+        run -1 leat $option="r$longest" read log : write out # an error before the job begins
         has 'File name too long'
         only log
     done
@@ -313,8 +313,8 @@ PY
     done
 }
 
-# figures FILE STATS - the page says of the stages and flows what --stats=json says of the same run, and
-# its drawings are sound: XML, everything within its frame, nothing over anything else.
+# figures FILE STATS - the figures of the page equal those of --stats=json of the same run, and its drawings
+# are valid: XML, all elements inside the frame, no overlaps.
 figures() {
     python3 - "$1" "$2" <<'PY'
 import html, json, re, sys
@@ -368,7 +368,7 @@ for row, link in zip(rows("flows"), links):
     assert (row[3] == human(link["capacity"])) == (link["capacity"] > 0), (row, link)
     assert row[4] == (f"{link['full']} times" if link["capacity"] else ""), (row, link)
 
-# The graph: a box for each stage, all apart and in the frame; a line for each flow, from box to box.
+# The graph: a box for each stage, without overlaps and inside the frame; a line for each flow, from box to box.
 width, height = map(float, graph.get("viewBox").split()[2:])
 boxes = [{key: float(rect.get(key)) for key in ("x", "y", "width", "height")}
          for rect in graph.iter("rect") if "box" in rect.get("class").split()]

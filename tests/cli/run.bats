@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# run.bats - the main job, its neighbours, exit statuses and messages.
+# run.bats - the main job and similar ones, exit statuses and messages.
 
 load common
 
@@ -83,7 +83,7 @@ setup() {
     has 'zstd'
 }
 
-# No stack of that size fits into the address space.
+# A stack of that size does not fit in the address space.
 @test "no thread can be made: status 1, why, and what to do; one thread needs none" {
     sanitized && skip 'a sanitizer does not start with such a stack'
     (ulimit -S -s 200000000000) || skip 'the stack is limited'

@@ -12,20 +12,20 @@ setup() {
     log_lines 3000 >log
 }
 
-# start ARG... - leat in the background on an input that does not end; its pid is $pid.
-# A shell gives its background jobs an ignored SIGINT; leat is to get the default.
+# start ARG... - run leat in the background on an endless input; set pid.
+# A shell ignores SIGINT in its background jobs; leat must get the default action.
 start() {
     (cd work && exec env --default-signal=INT,TERM,HUP,PIPE "$LEAT" "$@") 2>err >out &
     pid=$!
     head -c 60000 log >feed
 }
 
-# temporary - a file is being written in work, under a name or under none.
+# temporary - a temporary file is being written in work, with or without a name.
 temporary() {
     find "/proc/$pid/fd" -lname "$PWD/work/*" | grep -q .
 }
 
-# ends_with STATUS - leat ends, with this status.
+# ends_with STATUS - leat ends with this status.
 ends_with() {
     local status=0
     wait_for gone "$pid"
@@ -37,7 +37,7 @@ ends_with() {
     }
 }
 
-# aborted SIGNAL STATUS - the signal ends it so, and nothing is left.
+# aborted SIGNAL STATUS - the signal ends leat with this status, and no file is left.
 aborted() {
     start read ../feed : sha256 --to=sum : write result
     wait_for temporary
@@ -76,8 +76,8 @@ aborted() {
     done
 }
 
-# writes_in ARG... - leat in the background, here: its outputs are in work. Its pid is $pid. For $absent and
-# $fault see tests/interpose/faults.c.
+# writes_in ARG... - run leat in the background in the current directory, with outputs in work; set pid. See
+# tests/interpose/faults.c for $absent and $fault.
 writes_in() {
     local faults=()
     [ -z "${absent:-}" ] || faults=(FAULT_ABSENT="$absent" FAULT="${fault:-}" LD_PRELOAD="$FAULTS")
@@ -90,7 +90,7 @@ writes_in() {
 
 @test "a directory that is renamed takes its outputs along" {
     for absent in '' tmpfile; do
-        [ -z "$absent" ] || ! sanitized || continue # a sanitizer wants to be loaded first
+        [ -z "$absent" ] || ! sanitized || continue # a sanitizer must be loaded first
         rm -rf work moved
         mkdir work
         exec 9<>feed
@@ -127,7 +127,7 @@ three_temporaries() {
     writes_in --threads=2 --force read feed : tee [ write work/old ] [ write work/new ] : write work/result
     wait_for three_temporaries
     kill -HUP "$pid"
-    kill -TERM "$pid" # another one: two of the same may be one
+    kill -TERM "$pid" # a different signal: two pending signals of one kind merge
     ends_with 143
     [ "$(ls -A work)" = old ]
     [ "$(cat work/old)" = old ]
@@ -151,7 +151,7 @@ three_temporaries() {
     ends_with 137
     [ "$(cat work/result)" = old ]
     [ "$(find work -type f | wc -l)" -le 2 ]
-    # A later run is not disturbed by it, and removes it.
+    # The file does not disturb a later run, which removes it.
     leat read log : write --force work/result
     same log work/result
     [ "$(ls -A work)" = result ]
@@ -191,7 +191,7 @@ three_temporaries() {
     wait_for test -s pid
     wait_for settled "$pid"
     kill -HUP "$pid"
-    kill -TERM "$pid" # another one: two of the same may be one
+    kill -TERM "$pid" # a different signal: two pending signals of one kind merge
     ends_with 143
     gone "$(cat pid)"
     [ -z "$(ls -A work)" ]
@@ -204,7 +204,7 @@ three_temporaries() {
             exec sh -c 'echo $$ >../pid; exec cat' : write result) 2>err &
         pid=$!
         wait_for test -s pid
-        # The child is gone before leat is told: that is what a race may come to.
+        # The child is gone before leat gets the signal, as can happen in a race.
         kill -STOP "$pid"
         kill -INT "$(cat pid)" "$pid"
         kill -CONT "$pid"
@@ -246,7 +246,7 @@ three_temporaries() {
     ends_with 143
 }
 
-# full - a FIFO that takes nothing more, whatever writes to it.
+# full - create a FIFO that is full.
 full() {
     mkfifo full
     exec 8<>full
@@ -291,8 +291,8 @@ full() {
     [ "$output" = 0 ]
 }
 
-# cpu_after_term ARG... - leat with these arguments; SIGTERM when it has used 300 ms of processor time.
-# Prints its status and the ms of processor time that it used from then on.
+# cpu_after_term ARG... - run leat and send SIGTERM when it has used 300 ms of processor time. Prints its
+# status and the ms of processor time that it used after the signal.
 cpu_after_term() {
     bounded python3 - "$LEAT" "$@" <<'P'
 import os, signal, subprocess, sys, time
@@ -312,8 +312,8 @@ print(os.waitstatus_to_exitcode(status), int((usage.ru_utime + usage.ru_stime) *
 P
 }
 
-# A step of the encoder is not interrupted, a run of many steps is: this took 10 s. On a machine of 2026
-# it takes 50 to 300 ms; the bound is for slow ones.
+# A step of the encoder cannot be interrupted, but a run of many steps can: before, this took 10 s. A machine
+# of 2026 needs 50 to 300 ms; the bound is for slower machines.
 @test "SIGTERM ends slow encoders on one thread after little more processor time" {
     needs python3
     local job
@@ -329,10 +329,10 @@ P
     done
 }
 
-# late WHAT ARG... - leat with these arguments, and a full pipe for standard output. When work/result is
-# as log is, and leat waits: WHAT is a signal for leat, "close" (nobody reads the pipe any more), "read" (all of
-# it is read, and goes to the file "read" but for what filled it) or "wait". Prints its status, and the ms of processor time that
-# it used from then on.
+# late WHAT ARG... - run leat with a full pipe as standard output. WHAT happens when work/result equals log and
+# leat waits: a signal for leat, "close" (the reader closes the pipe), "read" (the pipe is read; all data after
+# the filling goes to the file "read") or "wait". Prints the status, and the ms of processor time that leat used
+# after that.
 late() {
     bounded python3 - "$LEAT" "$@" <<'P'
 import fcntl, os, signal, subprocess, sys, time
@@ -341,9 +341,9 @@ def full_pipe():
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20) # or leat does, and there is room
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20) # else leat enlarges the pipe, and there is room
     except PermissionError:
-        pass # for leat, too
+        pass # leat is not permitted either
     try:
         while os.write(writer, bytes(4096)):
             pass
@@ -390,8 +390,8 @@ print(os.waitstatus_to_exitcode(status), int((usage.ru_utime + usage.ru_stime) *
 P
 }
 
-# late_jobs CMD... - the command, with each job whose output has its name before standard output has all:
-# with 1 and 2 threads, and over an old file.
+# late_jobs CMD... - run the command with each job whose output file is in place before standard output has
+# all data: with 1 and 2 threads, and over an old file.
 late_jobs() {
     local threads old
     for threads in 1 2; do
@@ -406,7 +406,7 @@ late_jobs() {
     done
 }
 
-# nothing_new - what was there before is there, and nothing else.
+# nothing_new - the files are the same as before.
 nothing_new() {
     if [ -n "$old" ]; then
         [ "$(ls -A work) $(cat work/result)" = 'result old' ]
@@ -415,8 +415,8 @@ nothing_new() {
     fi
 }
 
-# taken_back STATUS WHAT ARG... - `late WHAT` ends so, without more processor time than that needs, and
-# nothing is left.
+# taken_back STATUS WHAT ARG... - `late WHAT` ends with STATUS, without excess processor time, and no output is
+# left.
 taken_back() {
     local expected=$1
     shift
@@ -435,7 +435,7 @@ taken_back() {
     late_jobs taken_back -13 close
 }
 
-# delivered ARG... - what was waited for arrives, whole, and the outputs stay.
+# delivered ARG... - the late data arrives completely, and the outputs stay.
 delivered() {
     run late read "$@"
     is 0

@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
-# sums.bats - lists of checksums: --check reads what sha256sum -c and its like read.
+# sums.bats - checksum lists: --check reads the same lists as sha256sum -c and similar tools.
 
 load common
 
-# agrees NAME LIST - for the file NAME, leat says of LIST what the tool says: $tool, $stage.
+# agrees NAME LIST - for the file NAME, the stage $stage has the same result with LIST as the tool $tool.
 agrees() {
     local want=0 got=0
     "$tool" --check --status --ignore-missing "$2" 2>/dev/null || want=$?
     leat read "$1" : "$stage" --check="$2" : null 2>/dev/null || got=$?
-    # The tool has one status for a wrong digest and for a line that is none.
+    # The tool has the same status for a wrong digest and for an invalid line.
     [ $((want == 0)) = $((got == 0)) ] || {
         echo "$tool: $want, leat: $got, for '$1' in:"
         cat -A "$2"
@@ -16,8 +16,8 @@ agrees() {
     }
 }
 
-# each_form TOOL STAGE TAG - lines of many forms, right and wrong ones, each between two decoys: of a
-# single line leat takes the digest whatever the name is.
+# each_form TOOL STAGE TAG - try lines of many forms, valid and invalid, each between two decoys: leat accepts
+# the digest of a single line with any name.
 # shellcheck disable=SC1003 # backslashes are meant
 each_form() {
     local tool=$1 stage=$2 tag=$3 good decoy bad start join end last
@@ -38,7 +38,7 @@ each_form() {
                 done
             done
             for join in " (x) = " "(x)= " "(x)=" " (x)  =  " "  (x) = " " (x = " " x) = "; do
-                # b2sum takes two blanks here, by an accident of how it looks for the length.
+                # b2sum accepts two blanks here, by an accident of its search for the length.
                 [ "$tag$join" != 'BLAKE2b  (x) = ' ] || continue
                 printf '%s\n%s%s%s%s\n%s\n' "$decoy" "$start" "$tag" "$join" "$good" "$last" >list
                 agrees x list || return 1
@@ -105,7 +105,7 @@ each_form() {
     for name in ./f ./dir/f ./dir/.//dir/f; do
         leat read "$name" : sha256 --check=list : null
     done
-    # A path from the root and one from here are not the same; the last parts decide, and contradict each other.
+    # An absolute and a relative path are not the same; the last parts decide, and contradict each other.
     run -4 leat read "$PWD/f" : sha256 --check=list : null
     has "has different digests for '$PWD/f'"
     run -4 leat read dir/../f : sha256 --check=list : null
@@ -149,7 +149,7 @@ each_form() {
     run -4 leat read dir/x.log : sha256 --check=other : null
     [[ $output != *decode* ]]
     run -0 leat read dir/x.log.gz : sha256 --check=other : null
-    # A wrong digest of the file itself.
+    # The digest of the file itself, which is wrong.
     sed "s/^[0-9a-f]*  dir/$(sha256sum <one | cut -c1-64)  dir/" two other >wrong
     run -4 leat read dir/x.log.gz : sha256 --check=wrong : null
     [[ $output != *decode* ]]

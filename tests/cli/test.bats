@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# test.bats - leat test: sound files and others, a line each, in order, and the exit status.
+# test.bats - leat test: one line per intact or damaged file, in order, and the exit status.
 
 load common
 
@@ -113,12 +113,12 @@ setup() {
     has 'wide.zst: a window of'
 }
 
-# lets_go PID FILE - the process has not opened it, or has ended.
+# lets_go PID FILE - the process does not have the file open, or has ended.
 lets_go() {
     ! find "/proc/$1/fd" -lname "$PWD/$2" | grep -q .
 }
 
-# A FIFO has other data when it is opened again: that is how a second round is seen.
+# A FIFO has other data when it is opened again, which shows the second round.
 @test "files that are tested in parallel share the memory" {
     local status=0
     needs zstd
@@ -129,7 +129,7 @@ lets_go() {
     pid=$!
     cat wide.zst >wide # waits until leat has opened it
     wait_for lets_go "$pid" wide
-    cat cut.gz 9>&- >wide & # it waits for the second round
+    cat cut.gz 9>&- >wide & # blocks until the second round
     cat log.gz >&9
     exec 9>&-
     wait_for gone "$pid"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# text.bats - grep, head, tail, count and the digests as a shell user meets them.
+# text.bats - grep, head, tail, count and the digests on the command line.
 
 load common
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# trace.bats - --trace, --log and explain: what a program or a drawing tool is given.
+# trace.bats - --trace, --log and explain: output for programs and drawing tools.
 
 load common
 
@@ -14,10 +14,10 @@ setup() {
     jq -e '.otherData.producer == "leat" and .otherData.dropped == 0' t.json
     jq -e '[.traceEvents[] | select(.ph == "X")] | length > 3 and
         all(.name == "run" and .dur >= 0 and .ts >= 0 and .pid == 1)' t.json
-    # Every track that something runs on has a name.
+    # Every track with a run has a name.
     jq -e '([.traceEvents[] | select(.ph == "X").tid] | unique) -
         [.traceEvents[] | select(.ph == "M" and .name == "thread_name").tid] == []' t.json
-    # A track is never in two runs at once; times are kept to the nanosecond.
+    # The runs of a track do not overlap; times are exact to the nanosecond.
     jq -e '[.traceEvents[] | select(.ph == "X")] | group_by(.tid) | all(sort_by(.ts) |
         [.[:-1], .[1:]] | transpose | all(.[0].ts + .[0].dur <= .[1].ts + 0.001))' t.json
     jq -e '[.traceEvents[] | select(.ph == "C")] | length > 3 and
@@ -40,7 +40,7 @@ setup() {
     jq -e '[.traceEvents[] | select(.ph != "M" and .s != "g")] | length == 100000' t.json
     jq -e '[.traceEvents[] | select(.s == "g").name | test("are left out here")] == [true]' t.json
     [ "$(stat -c %s t.json)" -lt 16000000 ]
-    # What is last is the end of the run, not what came when there was still room.
+    # The last event is from the end of the run, not from the time when there was still room.
     jq -e --argjson us "$(jq -s '.[-1].elapsed_s * 1e6' ev)" \
         '[.traceEvents[] | select(.ph == "X")] | max_by(.ts).ts > 0.8 * $us' t.json
     jq -e '(.traceEvents | map(.s == "g") | index(true)) as $gap | .traceEvents[$gap].ts as $at |
