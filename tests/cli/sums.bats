@@ -142,7 +142,7 @@ each_form() {
     sha256sum dir/x.log one >two
     for list in one two; do
         run -4 leat read dir/x.log.gz : sha256 --check="$list" : null
-        has 'for the name without its suffix; if that is of what the file holds, put `decode` before this stage'
+        has 'for the name without its suffix; if that is the digest of the decompressed contents, put `decode` before this stage'
         run -0 leat read dir/x.log.gz : decode : sha256 --check="$list" --name=x.log : null
     done
     sha256sum one dir/x.log.gz >other

@@ -198,13 +198,13 @@ int leat_hash_step(struct leat_stage *s, struct leat_in *in, struct leat_out *ou
 #define AT(field) offsetof(struct leat_hash_params, field)
 const struct leat_option leat_hash_options[] = {
     {"to", 0, LEAT_OPT_SIDE, AT(to), .metavar = "FILE",
-     .help = "pass the stream on, and write the line to FILE (-: standard output)"},
+     .help = "pass the stream on unchanged, and write the line to FILE (-: standard output)"},
     {"expect", 0, LEAT_OPT_STRING, AT(expect), .metavar = "HEX",
-     .help = "pass the stream on, and fail if its digest is another one"},
+     .help = "pass the stream on unchanged, and fail if its digest differs from this one"},
     {"check", 'c', LEAT_OPT_STRING, AT(check), .metavar = "FILE",
-     .help = "pass the stream on, and fail if its digest is not the one that FILE has for it"},
+     .help = "pass the stream on unchanged, and fail if its digest differs from the one in FILE"},
     {"name", 0, LEAT_OPT_STRING, AT(name), .metavar = "NAME",
-     .help = "the name in the line, and the one to look for in the list of --check"},
-    {"tag", 0, LEAT_OPT_FLAG, AT(tag), .help = "give the line in BSD form: NAME (FILE) = DIGEST"},
+     .help = "the file name to write in the line, and to look for in the list of --check"},
+    {"tag", 0, LEAT_OPT_FLAG, AT(tag), .help = "output the line in BSD form: NAME (FILE) = DIGEST"},
     {0},
 };

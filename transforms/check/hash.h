@@ -59,29 +59,30 @@ int leat_digest_list_find(struct leat_stage *stage, const struct leat_hash_algor
                           bool *ret_of_stem);
 /* Advice where a list has a name without the suffix of the file. */
 #define LEAT_HASH_OF_STEM                                                                          \
-    " for the name without its suffix; if that is of what the file holds, put `decode` "           \
-    "before this stage and give it that name with --name"
+    " for the name without its suffix; if that is the digest of the decompressed contents, put "   \
+    "`decode` before this stage and set that name with --name"
 /* leat_hash_put_big_endian - the value's lowest `size` bytes, the highest first. */
 void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
 
 #define LEAT_HASH_MANUAL(what, form)                                                               \
-    what                                                                                           \
-        "\n\n"                                                                                     \
-        "Alone, the stage takes the stream in and gives a line of the digest in hexadecimal and "  \
-        "the name of the file that was read, - if there is none such" form ". What a decoder "     \
-        "gives, and several files together, have no name: --name gives one, so that the line can " \
-        "be checked later.\n\n"                                                                    \
-        "With --to the stream goes on unchanged, and the line is written to a file that is "       \
-        "committed with the pipeline's other outputs. With --expect or --check the stream goes "   \
-        "on unchanged too, and the pipeline fails with exit status 4 if the digest differs; no "   \
-        "output appears then.\n\n"                                                                 \
-        "--check takes a list of checksums in any form that the tools of coreutils read, or that " \
-        "openssl dgst writes, or a file with nothing but a digest, and reads it before the "       \
-        "stream begins. The line is found by the path of the file that is read (or --name), "      \
-        "where ./a and a are the same, then by its name without directories; a list of one line "  \
-        "needs no name. A list without such a line fails the pipeline at once. A list "            \
-        "that is of what a compressed file holds needs a decoder before the stage, and --name: "   \
-        "`read x.gz : gunzip : sha256 --check=LIST --name=x`."
+    what "\n\n"                                                                                    \
+         "Without options, the stage consumes the stream and outputs one line: the "               \
+         "digest in hexadecimal and the name of the file that was read" form ". The "              \
+         "name is - if the input is not the unchanged contents of one file: the "                  \
+         "output of a decoder, or several files, have no name. --name sets a name, "               \
+         "so that the line can be checked later.\n\n"                                              \
+         "With --to the stream passes unchanged, and the line is written to a file, "              \
+         "which is committed with the pipeline's other outputs. With --expect or "                 \
+         "--check the stream passes unchanged too; if the digest differs, the "                    \
+         "pipeline fails with exit status 4 and no output appears.\n\n"                            \
+         "The file of --check is a list of checksums in any form that the coreutils "              \
+         "tools read or that openssl dgst writes, or a file with only a digest. It "               \
+         "is read before the stream begins. The stage looks for the path of the "                  \
+         "file that is read (or --name), where ./a and a are the same, and then for "              \
+         "the file name without directories. A list of one line needs no name. If "                \
+         "the list has no matching line, the pipeline fails at once. To check the "                \
+         "contents of a compressed file, put a decoder before the stage and give "                 \
+         "--name: `read x.gz : gunzip : sha256 --check=LIST --name=x`."
 
 /* Defines leat_stage_<ident> on a `static const struct leat_hash_algorithm <ident>_algorithm`. */
 #define LEAT_HASH_STAGE(ident, algorithm_state_size, text, what, form)                             \

@@ -77,27 +77,29 @@ static int buffer_step(struct leat_stage *s, struct leat_in *in, struct leat_out
 #define AT(field) offsetof(struct buffer_params, field)
 static const struct leat_option buffer_options[] = {
     {"size", 's', LEAT_OPT_SIZE, AT(size), .metavar = "SIZE", .min = 1, .max = INT64_MAX,
-     .help = "how much it holds; 64M if not given, 1G with --spill"},
+     .help = "the size of the buffer (64M if not given, 1G with --spill)"},
     {"start-at", 'P', LEAT_OPT_STRING, AT(start_at), .metavar = "PART",
-     .help = "give nothing until so much is there, such as 80%, and again when it has run empty"},
+     .help = "hold the data until the buffer is filled to this level, for example 80% or 10M; "
+             "again after each time it runs empty"},
     {"spill", 0, LEAT_OPT_STRING, AT(spill), .metavar = "DIR",
-     .help = "hold it in a temporary file in DIR instead of memory"},
+     .help = "keep the data in a temporary file in DIR instead of memory"},
     {0},
 };
 
 const struct leat_stage_type leat_stage_buffer = {
     .name = "buffer",
-    .summary = "hold much of the stream between two stages",
+    .summary = "put a large buffer between two stages",
     .manual =
-        "What comes before goes on while what comes after is busy, and the other way round, until "
-        "the buffer is full or empty: for a network that comes in bursts, a tape that must not "
-        "stop, a disk that is slow now and then. The stages of a pipeline have small buffers "
-        "between them anyway.\n\n"
-        "The buffer is part of --memory, which must be larger than it is. With --spill what is "
-        "more than an ordinary edge holds goes to a temporary file that has no name and is gone "
-        "with the pipeline.\n\n"
-        "With --start-at nothing goes on until that part of the buffer is filled, its size is "
-        "reached, or the stream has ended; when it has run empty it fills up again first.",
+        "The stages before the buffer keep running while the stages after it are busy, and the "
+        "other way round, until the buffer is full or empty. This helps with a network that "
+        "sends in bursts, a tape that must not stop, or a disk that is slow at times. Without "
+        "this stage there is only a small buffer between two stages.\n\n"
+        "The buffer counts against --memory, which must be larger than --size. With --spill, "
+        "data beyond what an ordinary edge holds goes to a temporary file. The file has no name, "
+        "and it is gone when the pipeline ends.\n\n"
+        "With --start-at the buffer holds all data until it is filled to that level, its size is "
+        "reached, or the stream has ended. When the buffer has run empty, it fills up to the "
+        "level again before data goes on.",
     .examples = "read words.txt : buffer --size=16M --start-at=80% : gzip",
     .kind = LEAT_TRANSFORM,
     .flags = LEAT_PASS_THROUGH,

@@ -18,10 +18,11 @@ static int concat_step(struct leat_stage *s, struct leat_in *in, struct leat_out
 const struct leat_stage_type leat_stage_concat = {
     .name = "concat",
     .summary = "join pipelines end to end",
-    .manual = "Each bracket is a pipeline that begins with a readable; their streams follow one "
-              "another. All of them run from the start, each as far as its buffers go, so the next "
-              "one is ready when its turn comes. If any fails, the whole pipeline fails at once, "
-              "even while an earlier one is still read; then what standard output has got may end "
+    .manual = "Each bracket is a pipeline that begins with a readable. The output is their "
+              "streams, one after another. All of them start at once and run until their buffers "
+              "are full, so the next one is ready when its turn comes.\n\n"
+              "If one of them fails, the whole pipeline fails at once, even while an earlier one "
+              "is still being read. Data already written to standard output may then end "
               "anywhere.",
     .examples = "concat [ read words.txt ] [ read big.log : head -n 1 ] : count -l",
     .kind = LEAT_FAN_IN,

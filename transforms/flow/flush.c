@@ -111,7 +111,7 @@ static int flush_alarm(struct leat_stage *s)
 #define AT(field) offsetof(struct flush_params, field)
 static const struct leat_option flush_options[] = {
     {"time", 't', LEAT_OPT_DURATION, AT(time_ms), .metavar = "DURATION",
-     .help = "when so long has passed since the first byte that is not flushed"},
+     .help = "when DURATION has passed since the first byte that is not flushed yet"},
     {"lines", 'n', LEAT_OPT_INT, AT(lines), .metavar = "N", .min = 1, .max = INT64_MAX,
      .help = "after every N lines"},
     {"bytes", 'c', LEAT_OPT_SIZE, AT(bytes), .metavar = "SIZE", .min = 1, .max = INT64_MAX,
@@ -121,26 +121,28 @@ static const struct leat_option flush_options[] = {
 
 const struct leat_stage_type leat_stage_flush = {
     .name = "flush",
-    .summary = "make what has come so far come out, though a compressor would hold it back",
+    .summary = "make compressors output everything that has come so far",
     .manual =
-        "The stream goes on unchanged, with marks in it that only stages see: what came before a "
-        "mark is given out by every stage that follows, so that it can be decompressed up to "
-        "there. It is for a log that is followed, a job that is watched, a peer that waits. Marks "
-        "are put when one of the options says so; without any, after every piece of input that "
-        "has come, as soon as it has come.\n\n"
-        "gzip, zlib, deflate, zstd and brotli obey a mark and go on with what they know; for the "
-        "others it ends what they are made of: a block of xz, a member of lzip or gzip --blocks, a "
-        "stream of bzip2, a frame of lz4 or zstd --seekable. lzma and compress cannot: what they "
-        "hold comes at the end. Each mark costs bytes, a few for the former and many for the latter, "
-        "so they should not be closer than need be. Other stages give what they have anyway; what "
-        "they cannot give yet, such as a line that has not ended before grep, or what tail keeps, "
-        "stays.\n\n"
-        "With --bytes or --lines the output is the same for the same input; with --time, or without "
-        "options, it depends on when the input came, though what it decompresses to does not.\n\n"
-        "A mark goes through tee, route and concat, into each branch. It does not go through "
-        "merge, paste and exec, and decode on several threads holds xz data back, as unxz does not. A "
-        "buffer that has not begun to give holds marks back with the rest, and of the marks in a "
-        "temporary file only the last one counts.",
+        "The stream passes unchanged, with flush markers in it that only stages see. At a "
+        "marker, each following stage outputs everything that came before it, so that the output "
+        "can be decompressed up to there. Use it for a log that is followed, a job that is "
+        "watched, or a peer that waits for an answer. The options say when a marker is inserted; "
+        "without options, one follows each piece of input as soon as it arrives.\n\n"
+        "gzip, zlib, deflate, zstd and brotli flush at a marker and keep their history. Other "
+        "compressors end a unit of their format: a block of xz, a member of lzip or gzip "
+        "--blocks, a stream of bzip2, a frame of lz4 or zstd --seekable. lzma and compress "
+        "cannot flush: their data is complete only at the end. Each marker makes the output "
+        "larger, by a few bytes for the former and by many for the latter, so do not flush more "
+        "often than needed. Other stages output what they have anyway. Data that they cannot "
+        "output yet stays with them, for example the unfinished line in grep, or the lines that "
+        "tail keeps.\n\n"
+        "With --bytes or --lines the output is the same for the same input. With --time, or "
+        "without options, the output depends on the timing of the input, but the decompressed "
+        "data does not.\n\n"
+        "A marker passes through tee, route and concat, into each branch. It does not pass "
+        "through merge, paste and exec. decode on several threads delays xz data in spite of a "
+        "marker; unxz does not. A buffer that waits for --start-at holds markers back with the "
+        "data. Of the markers in a temporary file only the last one has an effect.",
     .examples = "read big.log : flush --lines=100 : gzip : gunzip : count -l\n"
                 "read big.log : flush --time=1s --bytes=64K : zstd : write --force big.copy.zst",
     .kind = LEAT_TRANSFORM,

@@ -161,29 +161,29 @@ static int limit_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 #define AT(field) offsetof(struct limit_params, field)
 static const struct leat_option limit_options[] = {
     {"rate", 0, LEAT_OPT_STRING, AT(rate), .metavar = "RATE",
-     .help = "at most so many bytes a second, such as 10M/s"},
+     .help = "the rate in bytes per second, for example 10M/s"},
     {"burst", 0, LEAT_OPT_SIZE, AT(burst), .metavar = "SIZE", .min = 1,
      .max = LEAT_BUCKET_BURST_MAX,
-     .help = "at most so many bytes at once after a pause; a tenth of a second's if not given"},
+     .help = "the most bytes that go at once after a pause (a tenth of a second's if not given)"},
     {"bytes", 'c', LEAT_OPT_SIZE, AT(bytes), .metavar = "SIZE", .initial = NO_LIMIT,
-     .help = "end after so many bytes"},
+     .help = "end after SIZE bytes"},
     {"lines", 'n', LEAT_OPT_INT, AT(lines), .metavar = "N", .max = NO_LIMIT, .initial = NO_LIMIT,
-     .help = "end after so many lines"},
+     .help = "end after N lines"},
     {"time", 0, LEAT_OPT_DURATION, AT(time_ms), .metavar = "DURATION",
-     .help = "end after so long, wherever the stream is"},
-    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+     .help = "end after DURATION, anywhere in the stream"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
 
 const struct leat_stage_type leat_stage_limit = {
     .name = "limit",
-    .summary = "hold the stream to a rate, or end it early",
+    .summary = "limit the rate of a stream, or end it early",
     .manual =
-        "With --rate no more than so many bytes go on in a second; what comes before waits. After "
-        "a pause the stream may catch up by one burst, never by more, so the rate holds over any "
-        "time that is longer than a burst.\n\n"
-        "With --bytes or --lines the stream ends when it has so many, and with --time after so "
-        "long; that is success, as with head. To make it an error see require and timeout.",
+        "With --rate, at most that many bytes per second pass; the stages before wait. After a "
+        "pause the stream may catch up by one burst and no more, so the rate holds over any time "
+        "that is longer than a burst.\n\n"
+        "With --bytes or --lines the stream ends after that many, and with --time after that "
+        "time. This is a success, as with head. To make it an error, see require and timeout.",
     .examples = "read words.txt : limit --rate=10M/s : null\n"
                 "zero : limit --bytes=1M : count -c",
     .kind = LEAT_TRANSFORM,

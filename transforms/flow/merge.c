@@ -351,18 +351,18 @@ static int merge_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 #define AT(field) offsetof(struct merge_params, field)
 static const struct leat_option merge_options[] = {
     {"key", 'k', LEAT_OPT_LIST, AT(keys), .metavar = "POS1[,POS2]",
-     .help = "compare this part of the lines: F[.C][bfnr], as sort does; again: the next key"},
+     .help = "compare this part of the lines, F[.C][bfnr] as in sort; repeat it for further keys"},
     {"field-separator", 't', LEAT_OPT_STRING, AT(separator), .metavar = "CHAR",
-     .help = "fields end at CHAR, not at the empty place before blanks"},
-    {"numeric-sort", 'n', LEAT_OPT_FLAG, AT(numeric), .help = "compare numbers, not bytes"},
-    {"reverse", 'r', LEAT_OPT_FLAG, AT(reverse), .help = "the largest comes first"},
-    {"ignore-case", 'f', LEAT_OPT_FLAG, AT(fold), .help = "lower case is as upper case"},
+     .help = "fields are separated by CHAR; by default, by the change from non-blank to blank"},
+    {"numeric-sort", 'n', LEAT_OPT_FLAG, AT(numeric), .help = "compare numbers instead of bytes"},
+    {"reverse", 'r', LEAT_OPT_FLAG, AT(reverse), .help = "largest first"},
+    {"ignore-case", 'f', LEAT_OPT_FLAG, AT(fold), .help = "treat lower case as upper case"},
     {"ignore-leading-blanks", 'b', LEAT_OPT_FLAG, AT(blanks),
      .help = "skip blanks at the start of a key"},
-    {"unique", 'u', LEAT_OPT_FLAG, AT(unique), .help = "of equal lines give only the first"},
+    {"unique", 'u', LEAT_OPT_FLAG, AT(unique), .help = "of equal lines output only the first"},
     {"stable", 's', LEAT_OPT_FLAG, AT(stable),
-     .help = "where keys are equal, keep the order of the branches"},
-    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+     .help = "lines with equal keys keep the order of the branches"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
 
@@ -370,13 +370,13 @@ const struct leat_stage_type leat_stage_merge = {
     .name = "merge",
     .summary = "merge sorted pipelines into one sorted stream",
     .manual =
-        "Each bracket is a pipeline that begins with a readable and gives sorted lines. The options "
-        "and the order are those of sort -m with LC_ALL=C: bytes are compared as they are, and of "
-        "equal lines that of the earlier branch comes first. A colon as separator is written in one "
-        "word, -t: (by itself it would join stages).\n\n"
-        "A branch that is not sorted by the same keys is an error (exit status 3) that names the "
-        "branch, the line and its number; sort -m would go on with wrong output. Lines with equal "
-        "keys may come in any order.\n\n"
+        "Each bracket is a pipeline that begins with a readable and outputs sorted lines. The "
+        "options and the order are those of sort -m with LC_ALL=C: lines are compared byte by "
+        "byte, and of equal lines that of the earlier branch comes first. Write a colon as "
+        "separator in one word, -t: (a colon by itself joins stages).\n\n"
+        "A branch that is not sorted by the same keys is an error (exit status 3). The message "
+        "names the branch, the line and its number. (sort -m would continue with wrong output.) "
+        "Lines with equal keys may come in any order.\n\n"
         "If any branch fails, the whole pipeline fails.",
     .examples = "merge [ exec env LC_ALL=C sort words.txt ] [ exec echo word ] : count -l",
     .kind = LEAT_FAN_IN,

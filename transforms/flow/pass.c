@@ -12,8 +12,8 @@ static int pass_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
 const struct leat_stage_type leat_stage_pass = {
     .name = "pass",
     .summary = "pass the stream on unchanged",
-    .manual = "Does nothing to the stream, and does not copy it. It is good for trying things out "
-              "and for measuring what a stage costs by itself.",
+    .manual = "The stream is not changed and not copied. Use it to try things out, and to "
+              "measure the cost of a stage by itself.",
     .examples = "pass",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_LIGHT,

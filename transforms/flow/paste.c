@@ -206,21 +206,22 @@ static int paste_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 #define AT(field) offsetof(struct paste_params, field)
 static const struct leat_option paste_options[] = {
     {"delimiters", 'd', LEAT_OPT_STRING, AT(delimiters), .metavar = "LIST", .text_default = "\\t",
-     .help = "what stands between fields, each byte in its turn; \\0: nothing"},
+     .help = "the delimiters between fields, used in turn, one byte each; \\0: none"},
     {"serial", 's', LEAT_OPT_FLAG, AT(serial), .help = "one line for each branch"},
-    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
 
 const struct leat_stage_type leat_stage_paste = {
     .name = "paste",
-    .summary = "put the lines of pipelines side by side",
+    .summary = "join the lines of pipelines side by side",
     .manual =
-        "Each bracket is a pipeline that begins with a readable. The first lines of all of them make "
-        "the first line, with a tab between them, and so on; a branch that ends early gives empty "
-        "fields. With -s each branch becomes one line. All is as paste(1) does it with files, -d "
-        "with \\n, \\t, \\\\ and \\0 too. A colon is written in one word, -d: (by itself it would "
-        "join stages).\n\n"
+        "Each bracket is a pipeline that begins with a readable. The first line of the output "
+        "joins the first lines of all branches, with a tab between them, and so on. A branch "
+        "that ends early continues with empty fields. With -s each branch becomes one line. "
+        "Everything else is as with paste(1) and files, also the escapes \\n"
+        ", \\t, \\\\ and \\0 in -d. Write a colon in one word, -d: (a colon by itself joins "
+        "stages).\n\n"
         "If any branch fails, the whole pipeline fails.",
     .examples = "paste -d, [ read words.txt ] [ read words.txt : tail -n +2 ] : head -n 3",
     .kind = LEAT_FAN_IN,

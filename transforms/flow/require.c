@@ -227,34 +227,35 @@ static int require_step(struct leat_stage *s, struct leat_in *in, struct leat_ou
 #define AT(field) offsetof(struct require_params, field)
 static const struct leat_option require_options[] = {
     {"min-bytes", 0, LEAT_OPT_SIZE, AT(bytes_min), .metavar = "SIZE",
-     .help = "fail if the stream is shorter"},
+     .help = "fail if the stream is shorter than this"},
     {"max-bytes", 0, LEAT_OPT_SIZE, AT(bytes_max), .metavar = "SIZE", .initial = NO_LIMIT,
-     .help = "fail as soon as the stream is longer"},
+     .help = "fail as soon as the stream is longer than this"},
     {"min-lines", 0, LEAT_OPT_INT, AT(lines_min), .metavar = "N", .max = NO_LIMIT,
      .help = "fail if there are fewer lines"},
     {"max-lines", 0, LEAT_OPT_INT, AT(lines_max), .metavar = "N", .max = NO_LIMIT,
      .initial = NO_LIMIT, .help = "fail as soon as there are more lines"},
     {"match", 0, LEAT_OPT_LIST, AT(match), .metavar = "RE",
-     .help = "fail if no line matches; each time it is given, one more"},
-    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match gives strings"},
+     .help = "fail if no line matches; may be repeated, then each pattern must match a line"},
+    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match takes fixed strings"},
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case), .help = "--match ignores case"},
-    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
 
 const struct leat_stage_type leat_stage_require = {
     .name = "require",
-    .summary = "fail unless the stream is as it has to be",
+    .summary = "fail unless the stream meets conditions",
     .manual =
-        "The stream goes on unchanged. If it is not as the options say, the pipeline fails and no "
-        "output appears: a nightly job whose source came empty does not replace yesterday's "
-        "file.\n\n"
+        "The stream passes unchanged. If it does not meet the conditions, the pipeline fails and "
+        "no output appears. For example, a nightly job does not replace yesterday's file when "
+        "its source is empty.\n\n"
         "Too many bytes or lines are an error at once, with exit status 7 (a limit is exceeded). "
-        "Too few of them, or a pattern that no line matched, are an error at the end of the "
+        "Too few of them, or a pattern that matches no line, are an error at the end of the "
         "stream, with exit status 3 (truncated or corrupt data). The whole stream counts, also "
-        "what a later stage such as head does not want. A last line without its newline is a "
-        "line.\n\n"
-        "A pattern is a Perl regular expression of bytes; it is looked for in each line by itself.",
+        "the part that a later stage, for example head, does not read. A last line without its "
+        "newline counts as a line.\n\n"
+        "A pattern is a Perl regular expression over bytes. It is searched for in each line "
+        "separately.",
     .examples = "read words.txt : require --min-lines=1 --max-bytes=1G : null",
     .kind = LEAT_TRANSFORM,
     .flags = LEAT_PASS_THROUGH | LEAT_WANTS_ALL,

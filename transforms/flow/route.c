@@ -193,17 +193,17 @@ static int route_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 
 static const struct leat_option route_options[] = {
     {"zero-terminated", 'z', LEAT_OPT_FLAG, offsetof(struct route_params, zero),
-     .help = "lines end with a zero byte"},
+     .help = "lines end with a NUL byte"},
     {0},
 };
 
 #define AT(field) offsetof(struct branch_params, field)
 static const struct leat_option branch_options[] = {
     {"match", 'e', LEAT_OPT_LIST, AT(match), .metavar = "RE",
-     .help = "take the lines that match; each time it is given, or that one"},
-    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match gives strings"},
+     .help = "select the lines that match; may be repeated, a line must match one of them"},
+    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match takes fixed strings"},
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case), .help = "ignore case"},
-    {"invert-match", 'v', LEAT_OPT_FLAG, AT(invert), .help = "take the lines that do not match"},
+    {"invert-match", 'v', LEAT_OPT_FLAG, AT(invert), .help = "select the lines that do not match"},
     {0},
 };
 
@@ -211,15 +211,16 @@ const struct leat_stage_type leat_stage_route = {
     .name = "route",
     .summary = "send each line to the first branch whose pattern matches",
     .manual =
-        "Each bracket begins with its options and a joiner; the rest of it is a pipeline that gets "
-        "the lines that match, in their order. A line goes to the first branch that takes it and to "
-        "no other; lines that none takes go on after the last bracket. A branch without options "
-        "takes every line that comes to it. A branch that does not end with a writable ends with "
-        "standard output.\n\n"
-        "A pattern is a Perl regular expression of bytes, looked for in each line by itself.\n\n"
-        "A branch that ends early, such as one with head, leaves the others running, and what it "
-        "would have got is dropped. All outputs of all branches are committed together or not at "
-        "all.",
+        "Each bracket begins with its options and a joiner. The rest of it is a pipeline that "
+        "receives the matching lines, in order. A line goes to the first branch that selects it "
+        "and to no other. Lines that no branch selects pass on after the last bracket. A branch "
+        "without options selects every line that reaches it. A branch that does not end with a "
+        "writable ends with standard output.\n\n"
+        "A pattern is a Perl regular expression over bytes. It is searched for in each line "
+        "separately.\n\n"
+        "A branch that ends early, for example with head, leaves the others running, and its "
+        "remaining lines are dropped. All outputs of all branches are committed together or not "
+        "at all.",
     .examples = "read big.log : route [ --match ERROR : write errors.log ] [ -F -e [WARN] : gzip : "
                 "write warnings.gz ] : count -l",
     .kind = LEAT_TRANSFORM,

@@ -241,61 +241,64 @@ static int split_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 #define AT(field) offsetof(struct split_params, field)
 static const struct leat_option split_options[] = {
     {"lines", 'n', LEAT_OPT_SIZE, AT(lines), .metavar = "N", .min = 1, .max = INT64_MAX,
-     .help = "so many lines in a part, such as 1000 or 1M"},
+     .help = "end each part after N lines, for example 1000 or 1M"},
     {NULL, 'l', LEAT_OPT_SIZE, AT(lines), .metavar = "N", .min = 1, .max = INT64_MAX,
      .help = "as -n"},
     {"records", 0, LEAT_OPT_SIZE, AT(records), .metavar = "N", .min = 1, .max = INT64_MAX,
-     .help = "so many CSV records, whose quoted fields may hold line ends"},
+     .help = "end each part after N CSV records; their quoted fields may contain line ends"},
     {"bytes", 'b', LEAT_OPT_SIZE, AT(bytes), .metavar = "SIZE", .min = 1, .max = INT64_MAX,
-     .help = "so many bytes in a part"},
+     .help = "end each part after SIZE bytes"},
     {"line-bytes", 'C', LEAT_OPT_SIZE, AT(line_bytes), .metavar = "SIZE", .min = 1,
-     .max = INT64_MAX, .help = "as many whole lines as fit in so many bytes"},
+     .max = INT64_MAX, .help = "end each part before the line that would exceed SIZE bytes"},
     {"size-compressed", 0, LEAT_OPT_SIZE, AT(size_compressed), .metavar = "SIZE", .min = 1,
      .max = INT64_MAX,
-     .help = "whole lines or records until so many bytes have come out of the branch"},
+     .help = "end each part, at a line or record, once its branch has output SIZE bytes"},
     {"csv", 0, LEAT_OPT_FLAG, AT(csv),
-     .help = "lines are CSV records, as with --records, whatever ends a part"},
+     .help = "lines are CSV records, as with --records, whichever option ends a part"},
     {"header", 0, LEAT_OPT_FLAG, AT(header),
      .help = "begin each part with the first line or record of the stream"},
     {"separator", 't', LEAT_OPT_STRING, AT(separator), .metavar = "CHAR",
-     .help = "--records, --csv: what stands between fields, a comma if not given"},
-    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a zero byte"},
+     .help = "the field separator for --records and --csv (a comma if not given)"},
+    {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {"from", 0, LEAT_OPT_SIZE, AT(from), .metavar = "N", .max = INT64_MAX,
-     .help = "the number of the first part, 0 if not given"},
+     .help = "the number of the first part (0 if not given)"},
     LEAT_FILE_OPTIONS(AT(file)),
     {0},
 };
 
 const struct leat_stage_type leat_stage_split = {
     .name = "split",
-    .summary = "write the stream in parts, each through a branch of its own",
+    .summary = "write the stream to several files, each through its own branch",
     .operands = "NAME",
     .operands_max = 1,
     .manual =
-        "NAME is that of the parts: {n} in it becomes the number of the part, {n:04} with at least "
-        "four digits. A bracket is a pipeline that is run anew for each part, with the part's file "
-        "at its end; without one the parts are written as they are. Parts follow one another, and "
-        "the stages of the branch share the work of each as in any pipeline.\n\n"
-        "All parts appear together when the whole pipeline has succeeded, or none does. They go to "
-        "the disk while the next ones are made, and all are synced before any appears; of those "
-        "that are not synced yet at most 64 are open, or a quarter of the descriptors that the "
-        "process may have (ulimit -n). A stream without a byte gives no part.\n\n"
-        "The files are written as those of write: --force, --no-sync, --sparse, --drop-cache and "
-        "--direct mean the same. The branch may end with a writable of its own, and hold others, in "
-        "branches of tee; then {n} stands in their names, and such options are theirs. One that "
-        "wants only the beginning of a part, such as head, leaves the next one whole.\n\n"
-        "With --header the first line, or CSV record, begins every part and does not count. A "
-        "quoted field that does not end is an error (exit status 3). A byte order mark before the "
-        "first CSV field belongs to the first record, and thus to the header. With --line-bytes a line that "
-        "is longer than a part has one of its own.\n\n"
-        "With --size-compressed a part ends, with a line, once SIZE bytes have come out of its "
-        "branch; with --lines or --records as well, when it has so many if that comes first. With "
-        "--csv it ends with a CSV record. What the stages of the branch still hold then comes on top, so parts are larger "
-        "than SIZE by about as much as those hold: a few megabytes of input of a compressor that "
-        "works on several blocks at once. Where exactly the parts are cut depends on timing and "
-        "on the number of threads, and may differ from run to run; one after another they always "
-        "hold the whole stream. A branch that gives nothing before its end, such as sha256, makes "
-        "one part of all.",
+        "NAME is the name of the parts: {n} in it becomes the number of the part, {n:04} that "
+        "number with at least four digits. The bracket is a pipeline that runs anew for each "
+        "part and writes the part's file; without a bracket the parts are written unchanged. "
+        "Parts are processed one after another, and the stages of the branch share the work of "
+        "each part as in any pipeline.\n\n"
+        "Either all parts appear together when the whole pipeline has succeeded, or none does. "
+        "Finished parts are written to disk while the next ones are made, and all are synced "
+        "before any appears. At most 64 parts that are not synced yet are open at a time, or a "
+        "quarter of the descriptors that the process may open (ulimit -n). An empty stream makes "
+        "no part.\n\n"
+        "--force, --no-sync, --sparse, --drop-cache and --direct mean the same as for write. The "
+        "branch may end with a writable of its own, and may contain further ones in branches of "
+        "tee; then {n} belongs in their names, and these options belong to them. A branch that "
+        "needs only the beginning of a part, for example with head, does not affect the next "
+        "part.\n\n"
+        "With --header the first line, or CSV record, begins every part and is not counted. A "
+        "quoted field that does not end is an error (exit status 3). A byte order mark before "
+        "the first CSV field belongs to the first record, and therefore to the header. With "
+        "--line-bytes a line that is longer than a part becomes a part by itself.\n\n"
+        "With --size-compressed a part ends at the end of a line, once its branch has output "
+        "SIZE bytes. --lines or --records may end it earlier. With --csv it ends with a CSV "
+        "record. The data that the stages of the branch still hold comes on top, so parts are "
+        "larger than SIZE by about that amount: for a compressor that works on several blocks at "
+        "once, a few megabytes of its input. The exact ends of the parts depend on timing and on "
+        "the number of threads, and may differ from run to run; together the parts always hold "
+        "the whole stream. A branch that outputs nothing before its end, for example sha256, "
+        "makes one part of the whole stream.",
     .examples = "read words.txt : split -n 1000 words-{n:03}.gz [ gzip ]\n"
                 "read words.txt : split --bytes=64K chunk-{n}",
     .kind = LEAT_SINK,

@@ -62,45 +62,51 @@ static const struct leat_option tee_options[] = {
      .metavar = "POLICY",
      .choices = "block|drop|spill",
      .initial = SLOW_BLOCK,
-     .help = "a branch that is too slow holds back all, loses data, or is fed from a file"},
+     .help = "what a slow branch does: block delays the others too, drop loses data, spill keeps "
+             "data in a file"},
     {.name = "spill",
      .kind = LEAT_OPT_STRING,
      .offset = offsetof(struct tee_params, spill),
      .metavar = "DIR",
-     .help = "where the temporary files of --slow=spill are; TMPDIR or /var/tmp if not given"},
+     .help = "the directory for the temporary files of --slow=spill (TMPDIR or /var/tmp if not "
+             "given)"},
     {.name = "spill-size",
      .kind = LEAT_OPT_SIZE,
      .offset = offsetof(struct tee_params, spill_size),
      .metavar = "SIZE",
      .min = LEAT_SPILL_MIN,
      .max = INT64_MAX,
-     .help = "the most that the file of one branch holds, 2M or more; 1G if not given"},
+     .help = "the size limit for the file of one branch (2M or more; 1G if not given)"},
     {.name = "on-error",
      .kind = LEAT_OPT_ENUM,
      .offset = offsetof(struct tee_params, on_error),
      .metavar = "POLICY",
      .choices = "fail|detach",
      .initial = ON_ERROR_FAIL,
-     .help = "a branch that fails stops all, or only itself"},
+     .help = "whether a failed branch stops everything (fail) or only itself (detach)"},
     {0},
 };
 
 const struct leat_stage_type leat_stage_tee = {
     .name = "tee",
-    .summary = "give the stream to branches too",
+    .summary = "send the stream to branches as well",
     .manual =
-        "Each bracket is a pipeline that gets the whole stream; the stream itself goes on after the "
-        "last bracket. Nothing is copied: all read the same chunks. A branch that does not end with "
-        "a writable ends with standard output. A branch that ends early, such as one with head, "
-        "leaves the others running; when nobody reads any more the source is stopped.\n\n"
-        "All outputs of all branches are committed together or not at all. With --on-error=detach a "
-        "branch that fails leaves the others running and their outputs are committed, but none of "
-        "its own; the exit status is 8 then, and the message names the branch's error. What cannot "
-        "even begin, such as an output that exists, fails all.\n\n"
-        "With --slow=drop a branch that does not keep up loses whole pieces of the stream, never "
-        "the stream itself; how much each lost is told at the end, and in --stats. With --slow=spill "
-        "what it is behind goes to a temporary file, which has no name and is gone with the "
-        "pipeline. When the file is full the branch holds back all, as without it.",
+        "Each bracket is a pipeline that receives the whole stream; the stream itself passes on "
+        "after the last bracket. The data is not copied: all branches read the same chunks. A "
+        "branch that does not end with a writable ends with standard output. A branch that ends "
+        "early, for example with head, leaves the others running; when no reader is left, the "
+        "source is stopped.\n\n"
+        "All outputs of all branches are committed together or not at all. With "
+        "--on-error=detach, a failed branch does not stop the others: their outputs are "
+        "committed, and its own are not. The exit status is then 8, and the message tells the "
+        "branch's error. A branch that cannot start, for example because its output exists, "
+        "makes the whole pipeline fail.\n\n"
+        "With --slow=drop a branch that is too slow loses whole pieces of the stream. The stream "
+        "itself loses nothing. The loss of each branch is reported at the end, and in "
+        "--stats.\n\n"
+        "With --slow=spill the data that a slow branch has not read yet goes to a temporary "
+        "file. The file has no name, and it is gone when the pipeline ends. When the file is "
+        "full, the branch delays all others, as without the option.",
     .examples = "read words.txt : tee [ sha256 : write words.sha ] [ count -l ] : null",
     .kind = LEAT_TRANSFORM,
     .branches_min = 1,

@@ -94,7 +94,7 @@ static int timeout_step(struct leat_stage *s, struct leat_in *in, struct leat_ou
 
 static const struct leat_option timeout_options[] = {
     {"idle", 0, LEAT_OPT_DURATION, offsetof(struct timeout_params, idle_ms), .metavar = "DURATION",
-     .help = "fail when nothing has passed for so long"},
+     .help = "fail when nothing has passed for DURATION"},
     {0},
 };
 
@@ -104,13 +104,13 @@ const struct leat_stage_type leat_stage_timeout = {
     .operands = "[DURATION]",
     .operands_max = 1,
     .manual =
-        "The stream goes on unchanged. If it has not ended after the duration, or with --idle if "
-        "nothing has passed here for so long, the pipeline fails with exit status 124 and no output "
-        "appears. It does not matter what is too slow: what comes before, or what comes after. A command "
-        "behind it that has all of the stream and does not end is no matter of the stream; for that "
-        "there is leat --timeout. "
-        "Durations are such as 500ms, 30s, 5m, 1h; without a unit, seconds. To end the stream "
-        "without an error see limit --time.",
+        "The stream passes unchanged. If it has not ended after the duration, or with --idle if "
+        "nothing has passed for that long, the pipeline fails with exit status 124 and no output "
+        "appears. It makes no difference which stages are too slow, those before this stage or "
+        "those after it. A command after it that has read the whole stream and does not end is "
+        "not covered; for that use leat --timeout.\n\n"
+        "A duration is for example 500ms, 30s, 5m or 1h; without a unit, seconds. To end the "
+        "stream without an error, see limit --time.",
     .examples = "read words.txt : timeout 1h --idle=1m : null",
     .kind = LEAT_TRANSFORM,
     .flags = LEAT_PASS_THROUGH,

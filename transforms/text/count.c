@@ -145,14 +145,16 @@ static int count_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 
 #define AT(field) offsetof(struct count_params, field)
 static const struct leat_option count_options[] = {
-    {"lines", 'l', LEAT_OPT_FLAG, AT(lines), .help = "newlines"},
-    {"words", 'w', LEAT_OPT_FLAG, AT(words), .help = "words, that white space stands between"},
-    {"bytes", 'c', LEAT_OPT_FLAG, AT(bytes), .help = "bytes"},
-    {"chars", 'm', LEAT_OPT_FLAG, AT(chars), .help = "characters of valid UTF-8"},
+    {"lines", 'l', LEAT_OPT_FLAG, AT(lines), .help = "count newlines"},
+    {"words", 'w', LEAT_OPT_FLAG, AT(words),
+     .help = "count words, which are separated by white "
+             "space"},
+    {"bytes", 'c', LEAT_OPT_FLAG, AT(bytes), .help = "count bytes"},
+    {"chars", 'm', LEAT_OPT_FLAG, AT(chars), .help = "count characters of valid UTF-8"},
     {"max-line-length", 'L', LEAT_OPT_FLAG, AT(columns),
-     .help = "columns of the widest line, with tabs at every eighth"},
+     .help = "the width in columns of the widest line; tab stops are every eighth column"},
     {"to", 0, LEAT_OPT_SIDE, AT(to), .metavar = "FILE",
-     .help = "pass the stream on, and write the counts to FILE (-: standard output)"},
+     .help = "pass the stream on unchanged, and write the counts to FILE (-: standard output)"},
     {0},
 };
 
@@ -161,15 +163,15 @@ const struct leat_stage_type leat_stage_count = {
     .aliases = "wc",
     .summary = "count lines, words and bytes",
     .manual =
-        "Gives the numbers of lines, words and bytes as wc does for a pipe, or those that the "
-        "options ask for, always in the order lines, words, characters, bytes, widest line.\n"
-        "\n"
-        "With --to the stream goes on unchanged, and the counts are written to a file that is "
-        "committed with the pipeline's other outputs.\n"
-        "\n"
-        "Characters are those of UTF-8, whatever the locale; bytes that are not valid UTF-8 are "
-        "no characters, but part of a word. White space is that of Unicode, the no-break spaces "
-        "included. A last line without a newline is not counted as a line, though its words are.",
+        "Outputs the numbers of lines, words and bytes as wc does for a pipe, or the counts that "
+        "the options select. Their order is always lines, words, characters, bytes, widest "
+        "line.\n\n"
+        "With --to the stream passes unchanged, and the counts are written to a file. That file "
+        "is committed with the pipeline's other outputs.\n\n"
+        "Characters are those of UTF-8, whatever the locale. Bytes that are not valid UTF-8 "
+        "count as no character, but they are part of a word. White space is that of Unicode, "
+        "including the no-break spaces. A last line without a newline is not counted as a line, "
+        "but its words are counted.",
     .examples = "count -l\n"
                 "wc\n"
                 "count -l --to=n.txt : grep -v DEBUG",

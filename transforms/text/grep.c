@@ -520,32 +520,34 @@ static const struct leat_lanes grep_split = {
 #define AT(field) offsetof(struct grep_params, field)
 static const struct leat_option grep_options[] = {
     {"regexp", 'e', LEAT_OPT_LIST, AT(patterns), .metavar = "PATTERN",
-     .help = "a pattern; may be given several times, a line matches if one of them does"},
+     .help = "a pattern; may be repeated, then a line matches if one of the patterns matches"},
     {"basic-regexp", 'G', LEAT_OPT_FLAG, AT(basic),
      .help = "patterns are POSIX basic regular expressions (the default)"},
     {"extended-regexp", 'E', LEAT_OPT_FLAG, AT(extended),
      .help = "patterns are POSIX extended regular expressions"},
-    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(fixed), .help = "patterns are plain strings"},
-    {"perl-regexp", 'P', LEAT_OPT_FLAG, AT(perl), .help = "the pattern is a Perl one (PCRE2)"},
+    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(fixed), .help = "patterns are fixed strings"},
+    {"perl-regexp", 'P', LEAT_OPT_FLAG, AT(perl),
+     .help = "the pattern is a Perl regular "
+             "expression (PCRE2)"},
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case),
-     .help = "letters A to Z match in either case"},
+     .help = "ignore case for the letters A to Z"},
     {NULL, 'y', LEAT_OPT_FLAG, AT(ignore_case), .help = "the same as -i"},
     {"invert-match", 'v', LEAT_OPT_FLAG, AT(invert), .help = "select the lines that do not match"},
     {"word-regexp", 'w', LEAT_OPT_FLAG, AT(word), .help = "match only whole words"},
     {"line-regexp", 'x', LEAT_OPT_FLAG, AT(line), .help = "match only whole lines"},
     {"count", 'c', LEAT_OPT_FLAG, AT(count),
-     .help = "give the number of selected lines instead of the lines"},
+     .help = "output the number of selected lines instead of the lines"},
     {"max-count", 'm', LEAT_OPT_INT, AT(max_count), .metavar = "N", .min = -1, .max = INT64_MAX,
      .initial = -1, .help = "end after N selected lines; -1: no limit"},
     {"line-number", 'n', LEAT_OPT_FLAG, AT(line_number),
-     .help = "put the line's number and a colon before it"},
+     .help = "output the line number and a colon before each line"},
     {"only-matching", 'o', LEAT_OPT_FLAG, AT(only_matching),
-     .help = "give only what matched, each match on a line of its own"},
+     .help = "output only the matches, each on a line of its own"},
     {"null-data", 'z', LEAT_OPT_FLAG, AT(null_data),
      .help = "records end with a NUL byte instead of a newline"},
-    {"text", 'a', LEAT_OPT_FLAG, AT(text), .help = "take binary data for text; always on"},
+    {"text", 'a', LEAT_OPT_FLAG, AT(text), .help = "treat binary data as text; always on"},
     {"utf8", 0, LEAT_OPT_FLAG, AT(utf8),
-     .help = "with -P: characters are UTF-8, with Unicode's letters and cases"},
+     .help = "with -P: characters are those of UTF-8, with Unicode's letters and cases"},
     {0},
 };
 
@@ -555,28 +557,25 @@ const struct leat_stage_type leat_stage_grep = {
     .operands = "PATTERN",
     .operands_max = 1,
     .manual =
-        "Passes on the lines that match a pattern, or with -v the others. Patterns and output are "
-        "those of GNU grep in the C locale, byte for byte: basic regular expressions, or extended "
-        "ones with -E, plain strings with -F, Perl ones with -P. A character is a byte, and "
-        "letters are A to Z; --utf8 changes that for -P. A pattern that holds a newline is "
-        "several patterns.\n"
-        "\n"
-        "A line that lacks its newline at the end of the input gets one. Binary data is not "
-        "treated specially: lines are always given as they are.\n"
-        "\n"
-        "To select nothing is success here: the pipeline goes on with an empty stream. To make it "
-        "fail instead, put require --min-lines=1 behind it.\n"
-        "\n"
-        "Lines are searched on several threads at once and stay in order. With -n or -m one "
-        "thread does the searching, with -m only until it has enough. A line may be as long as a "
-        "quarter of the memory limit, at most 16 MiB.\n"
-        "\n"
-        "Any number of plain strings is searched for at once, also with -i, -o, -w and -x. They may "
-        "take a quarter of the memory limit; for hundreds of thousands of words raise --memory.\n"
-        "\n"
-        "-o gives the leftmost, longest matches that do not overlap; with -P, what Perl would "
-        "find. A pattern with back-references, or in Perl's syntax, that would need very many "
-        "steps on a line is an error that names the line's place, never a line left out.",
+        "Outputs the lines that match a pattern, or with -v the others. Patterns and output are "
+        "those of GNU grep in the C locale, byte for byte: basic regular expressions by default, "
+        "extended ones with -E, fixed strings with -F, Perl ones with -P. A character is a byte, "
+        "and letters are A to Z; --utf8 changes that for -P. A pattern that contains a newline "
+        "is several patterns.\n\n"
+        "If the last line of the input lacks its newline, the output gets one. Binary data is "
+        "not treated specially: lines are always output unchanged.\n\n"
+        "It is no error if no line matches: the pipeline continues with an empty stream. To make "
+        "it fail instead, put require --min-lines=1 after grep.\n\n"
+        "Several threads search at once, and lines stay in order. With -n or -m one thread "
+        "searches, and with -m it stops when it has enough lines. A line may be as long as a "
+        "quarter of the memory limit, and at most 16 MiB.\n\n"
+        "Fixed strings are all searched for at once, in any number, also with -i, -o, -w and -x. "
+        "They may use a quarter of the memory limit; for hundreds of thousands of words raise "
+        "--memory.\n\n"
+        "-o outputs the leftmost, longest matches that do not overlap; with -P, the matches that "
+        "Perl would find. A pattern with back-references, or a Perl pattern, may need too many "
+        "steps for a line. That is an error which tells the place of the line; no line is left "
+        "out silently.",
     .examples = "grep -v DEBUG\n"
                 "grep -i -e error -e warning\n"
                 "grep -E -o '[0-9]+ms' : head -n 5\n"

@@ -191,13 +191,12 @@ const struct leat_stage_type leat_stage_head = {
     .name = "head",
     .summary = "pass on the first lines or bytes",
     .manual =
-        "Passes on the first 10 lines, or as many lines or bytes as asked for, and ends: what is "
-        "upstream is told to stop, and this is success. N may have a suffix: K, M, G are powers "
-        "of 1024, kB, MB, GB of 1000, b is 512.\n"
-        "\n"
-        "With a minus before N, all but the last N lines or bytes are passed on. The last N are "
-        "held in memory until it is known that more follow; if they do not fit the memory limit, "
-        "that is an error.",
+        "Outputs the first 10 lines, or as many lines or bytes as the options say, and ends. "
+        "Then the stages upstream are stopped, and this is a success. N may have a suffix: K, M, "
+        "G are powers of 1024, kB, MB, GB of 1000, b is 512.\n\n"
+        "With a minus before N, outputs all but the last N lines or bytes. head keeps the last N "
+        "in memory until more data follows; it is an error if they do not fit in the memory "
+        "limit.",
     .examples = "head -n 3\n"
                 "head -c 1K\n"
                 "head -n -1",

@@ -182,13 +182,12 @@ const struct leat_stage_type leat_stage_tail = {
     .name = "tail",
     .summary = "pass on the last lines or bytes",
     .manual =
-        "Passes on the last 10 lines, or as many lines or bytes as asked for, when the input has "
-        "ended. Only what may be among them is held in memory; if it does not fit the memory "
-        "limit, that is an error. N may have a suffix: K, M, G are powers of 1024, kB, MB, GB of "
-        "1000, b is 512.\n"
-        "\n"
-        "With a plus before N, all from the N-th line or byte on is passed on, at once and "
-        "without a copy; the first one is number 1.",
+        "Outputs the last 10 lines, or as many lines or bytes as the options say, when the input "
+        "has ended. tail keeps in memory only data that may be part of the output; it is an "
+        "error if that does not fit in the memory limit. N may have a suffix: K, M, G are powers "
+        "of 1024, kB, MB, GB of 1000, b is 512.\n\n"
+        "With a plus before N, outputs everything from the N-th line or byte on, at once and "
+        "without a copy. The first line or byte has number 1.",
     .examples = "tail -n 3\n"
                 "tail -n +2\n"
                 "tail -c 100",

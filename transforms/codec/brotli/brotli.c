@@ -64,7 +64,7 @@ static const struct leat_option options[] = {
      .min = BROTLI_MIN_WINDOW_BITS,
      .max = BROTLI_MAX_WINDOW_BITS,
      .initial = WINDOW_LOG_DEFAULT,
-     .help = "a window of 2^N bytes"},
+     .help = "use a window of 2^N bytes"},
     {0},
 };
 
@@ -211,10 +211,12 @@ const struct leat_stage_type leat_stage_brotli = {
     .name = "brotli",
     .summary = "compress to brotli (.br)",
     .manual =
-        "One stream, compressed in one thread. At a flush mark (see flush) it gives all it has. The format has no signature and no checksum: decode "
-        "does not recognise it, and damage may go unnoticed.\n\n"
-        "Quality 11 is what the brotli command does if it is not told; here it is 6, as the data is "
-        "as a rule read once. It holds 2 to 16 MiB at quality 6, and up to 180 MiB at 11.",
+        "The output is one stream, compressed in one thread. At a flush marker (see flush) "
+        "everything is output. The format has no signature and no checksum: decode does not "
+        "recognise it, and damage may go unnoticed.\n\n"
+        "The default quality is 6. (The brotli command has 11; but a stream is usually "
+        "decompressed once, and 11 is very slow.) It needs 2 to 16 MiB of memory at quality 6, "
+        "and up to 180 MiB at 11.",
     .examples = "read big.log : brotli -5 : write --force big.copy.br\n"
                 "zero -n 1M : brotli -1 --lgwin=18 : count -c",
     .suffixes = ".br .tbr",

@@ -113,9 +113,10 @@ const struct leat_stage_type leat_stage_unbrotli = {
     .name = "unbrotli",
     .summary = "decompress brotli (.br)",
     .manual =
-        "Reads one stream. Its window counts against --memory; that is at most 16 MiB, and up to "
-        "1 GiB in a stream that brotli --large_window made. Truncation and anything after the stream are errors. The format has no "
-        "checksum: damage may go unnoticed.",
+        "Decompresses one stream. Its window counts against --memory. The window is at most 16 "
+        "MiB, or up to 1 GiB if the stream was made with brotli --large_window. Errors are: "
+        "truncation, and any data after the stream. The format has no checksum: damage may go "
+        "unnoticed.",
     .examples = "read big.log : brotli -1 : unbrotli : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

@@ -162,11 +162,12 @@ const struct leat_stage_type leat_stage_bunzip2 = {
     .name = "bunzip2",
     .summary = "decompress bzip2 (.bz2)",
     .manual =
-        "Reads any number of streams, one after the other. Truncation, anything else after "
-        "the last stream, and a CRC that does not match are errors.\n\n"
-        "Blocks are found by the number that each begins with, and decoded by as many workers as "
-        "there are threads and as fit in --memory: 5 MiB each. A number that turned up by "
-        "chance is noticed. With less than --memory=32M there is one.",
+        "Decompresses any number of streams, one after another. Errors are: truncation, any "
+        "other data after the last stream, and a CRC that does not match.\n\n"
+        "Each block begins with a fixed number; bunzip2 searches for it and decodes the blocks "
+        "in parallel. It detects when the number occurs in the data by chance. There are as many "
+        "workers as threads, or as fit in --memory at 5 MiB each. With less than --memory=32M "
+        "there is one.",
     .examples = "read big.log : bzip2 : bunzip2 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,

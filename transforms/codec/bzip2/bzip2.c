@@ -221,7 +221,7 @@ static const struct leat_option options[] = {
      .min = 1,
      .max = 9,
      .initial = LEVEL_DEFAULT,
-     .help = "blocks of N times 100,000 bytes, 1 to 9"},
+     .help = "use blocks of N times 100,000 bytes, 1 to 9"},
     {.name = "fast",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct bzip2_params, level),
@@ -247,11 +247,12 @@ const struct leat_stage_type leat_stage_bzip2 = {
     .name = "bzip2",
     .summary = "compress to bzip2 (.bz2)",
     .manual =
-        "The input is cut into the blocks that bzip2 makes, of 900,000 bytes if no level is given, "
-        "and each becomes a bzip2 stream of its own, as with pbzip2. Every reader of bzip2 takes them as "
-        "one file; but if such a file is cut just between two streams, nothing in it tells. The "
-        "bytes are the same whatever the number of threads. A flush mark (see flush) ends a stream.\n\n"
-        "There are as many workers as threads, or as fit in --memory: each holds 8 MiB at level 9.",
+        "The input is cut into blocks of bzip2 (of 900,000 bytes if no level is given), and each "
+        "becomes a bzip2 stream of its own, as with pbzip2. Every bzip2 decoder reads the result "
+        "as one file. But if that file is cut exactly between two streams, no decoder can detect "
+        "it. The output does not depend on the number of threads. A flush marker (see flush) "
+        "ends a stream.\n\n"
+        "There are as many workers as threads, or as fit in --memory: each uses 8 MiB at level 9.",
     .examples = "read big.log : bzip2 -9 : write --force big.copy.bz2\n"
                 "zero -n 1M : bzip2 --fast : count -c",
     .suffixes = ".bz2 .tbz2 .tbz",

@@ -129,11 +129,11 @@ out:
 
 const struct leat_stage_type leat_stage_compress = {
     .name = "compress",
-    .summary = "compress to .Z, as compress of old",
+    .summary = "compress to .Z, as the old compress command",
     .manual =
-        "Adaptive LZW with codes of up to 16 bits, by libarchive; for readers that know nothing "
-        "else. The format has neither a length nor a checksum: damage, and truncation for the "
-        "most part, go unnoticed. It cannot be flushed: what it holds comes at the end.",
+        "Adaptive LZW with codes of up to 16 bits, by libarchive; for readers that support "
+        "nothing else. The format has neither a length nor a checksum: damage goes unnoticed, "
+        "and truncation usually too. compress cannot flush: its data is complete only at the end.",
     .examples = "read big.log : compress : write --force big.copy.Z",
     .suffixes = ".Z .taZ",
     .kind = LEAT_TRANSFORM,

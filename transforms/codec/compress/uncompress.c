@@ -308,11 +308,11 @@ LEAT_DECODER_CALLBACKS(leat_decoder_compress)
 
 const struct leat_stage_type leat_stage_uncompress = {
     .name = "uncompress",
-    .summary = "decompress .Z, as compress of old makes it",
+    .summary = "decompress .Z, the format of the old compress command",
     .manual =
-        "Reads one stream of LZW codes of 9 to 16 bits. A code that cannot be, and an end in "
-        "the middle of one, are errors; but the format has neither a length nor a checksum, so "
-        "that other damage and other truncation go unnoticed.",
+        "Decompresses one stream of LZW codes of 9 to 16 bits. Errors are: an impossible code, "
+        "and an end in the middle of a code. The format has neither a length nor a checksum, so "
+        "other damage and other truncation go unnoticed.",
     .examples = "read big.log : compress : uncompress : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

@@ -252,39 +252,42 @@ static const struct leat_option options[] = {
      .max = DEPTH_MAX,
      .value = DEPTH_DEFAULT,
      .value_optional = true,
-     .help = "unwrap layers within layers, so many at most (8 if it is not said); one more fails "
-             "with status 7"},
+     .help = "unwrap nested layers of compression, at most DEPTH (8 if not given); one more "
+             "fails with status 7"},
     {.name = "strict",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct leat_decode_params, strict),
-     .help = "data of no known format is an error"},
+     .help = "fail if the data is in no known format"},
     LEAT_EXPANSION_OPTIONS,
     {0},
 };
 
 const struct leat_stage_type leat_stage_decode = {
     .name = "decode",
-    .summary = "decompress whatever it is: gzip, zstd, xz…; other data goes through unchanged",
+    .summary = "detect the compression (gzip, zstd, xz…) and decompress; other data passes "
+               "unchanged",
     .manual =
-        "The codec is recognised by the first bytes of the data: gzip, zstd, xz, lzip, bzip2, lz4 "
-        "and compress (.Z). One layer is unwrapped; with --all, layers within layers as well, such as "
-        "those of .gz.zst. lzma has no signature, but as encoders that do "
-        "not know the length write it, it is recognised as well.\n\n"
-        "zlib, raw deflate, brotli and other lzma data go through unchanged; unzlib, inflate, "
-        "unbrotli and unlzma decode them. Data that begins with a codec's magic number, such as "
-        "the two bytes of gzip, and is not valid after it is an error, and so is data of another "
-        "format after it in the same file, except after lzip, where it is passed over as by unlzip.\n\n"
-        "Where the input is the files of read, each of them is recognised by itself and must be whole: "
-        "read a.gz b.zst notes.txt : decode gives the contents of all three. The parts of a file that "
-        "was cut in pieces are not whole; join them with the format's own stage, such as gunzip, or with "
-        "cat and standard input. A skippable frame at the beginning is taken for one of zstd; unlz4 reads "
-        "those of lz4.\n\n"
-        "BGZF, zstd of several frames, bzip2 and lz4 are decoded by several workers, as by gunzip, "
-        "unzstd, bunzip2 and unlz4, and xz as by unxz; other formats, and plain data, by one. There "
-        "are as many workers as threads, as far as an eighth of --memory holds what those beyond the "
-        "first need: 10 MiB each for lz4, 5 for bzip2, and half of one for others. Of several files, "
-        "those in the format of the first one are decoded so, and others by one worker. With less than "
-        "--memory=64M, and with --all, there is one for all but xz.",
+        "The format is recognised by the first bytes of the data: gzip, zstd, xz, lzip, bzip2, "
+        "lz4 and compress (.Z). One layer is decompressed; with --all, nested layers too, for "
+        "example both of .gz.zst. lzma has no signature, but lzma data from encoders that do not "
+        "know the length in advance is recognised too.\n\n"
+        "zlib, raw deflate, brotli and other lzma data pass unchanged; unzlib, inflate, unbrotli "
+        "and unlzma decode them. Two things are errors: data that begins with the magic number "
+        "of a format (for example the two bytes of gzip) but is not valid after it, and data of "
+        "another format that follows in the same file. The exception is lzip: data after the "
+        "last member is ignored, as by unlzip.\n\n"
+        "If the input is the files of read, each file is recognised separately and must be "
+        "complete: read a.gz b.zst notes.txt : decode outputs the contents of all three. The "
+        "pieces of a file that was cut are not complete. Join them with the stage for their "
+        "format, for example gunzip, or with cat and standard input. A skippable frame at the "
+        "beginning counts as zstd; unlz4 reads those of lz4.\n\n"
+        "Several workers decode BGZF, zstd of several frames, bzip2, lz4 and xz, as in gunzip, "
+        "unzstd, bunzip2, unlz4 and unxz. One worker decodes other formats and plain data. There "
+        "are as many workers as threads, or fewer: an eighth of --memory must hold the memory of "
+        "all but the first (10 MiB each for lz4, 5 MiB for bzip2, half a MiB for others). Of "
+        "several files, those in the format of the first file are decoded in parallel, the others "
+        "by one worker. With less than --memory=64M, and with --all, there is one worker for all "
+        "formats but xz.",
     .examples = "read big.log.gz : decode : count -l\n"
                 "read big.log : decode : count -l\n"
                 "read big.log.gz : zstd : decode --all : count -l",

@@ -328,12 +328,12 @@ static const struct leat_lanes split = {
 const struct leat_stage_type leat_stage_gunzip = {
     .name = "gunzip",
     .summary = "decompress gzip (.gz)",
-    .manual = "Reads any number of members, one after the other; zero bytes may follow the last "
-              "one. Truncation, anything else after the last member, and a checksum or length that "
-              "does not match are errors.\n\n"
-              "BGZF, as gzip --blocks and bgzip write it, is decoded by as many workers as there "
-              "are threads. Such a file that lacks the empty member at its end was cut, which is "
-              "an error, too.\n\n" LEAT_INFLATE_MANUAL,
+    .manual = "Decompresses any number of members, one after another; zero bytes may follow the "
+              "last one. Errors are: truncation, any other data after the last member, and a "
+              "checksum or length that does not match.\n\n"
+              "BGZF, the output of gzip --blocks and bgzip, is decoded by as many workers as "
+              "there are threads. A BGZF file must end with an empty member; if that is missing, "
+              "the file was truncated, and this is an error.\n\n" LEAT_INFLATE_MANUAL,
     .examples = "read big.log.gz : gunzip : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,

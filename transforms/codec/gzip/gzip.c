@@ -26,7 +26,7 @@ static const struct leat_option options[] = {
     {.name = "blocks",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct gzip_params, blocks),
-     .help = "write BGZF: small independent members, which bgzip and tabix can index"},
+     .help = "output BGZF: small independent members, which bgzip and tabix can index"},
     {0},
 };
 
@@ -122,12 +122,12 @@ const struct leat_stage_type leat_stage_gzip = {
     .name = "gzip",
     .summary = "compress to gzip (.gz)",
     .manual = LEAT_PIECES_MANUAL
-    "The header holds no name and no time, so that the same input gives the same output.\n\n"
-    "--blocks writes BGZF, the form of gzip that bgzip writes: members of 65280 bytes of input "
-    "each, whose headers tell their sizes, and an empty one at the end. Every reader of gzip reads "
-    "it; gunzip decodes it with as many workers as there are threads, and bgzip and tabix can "
-    "index it, to read a part of it. It is 2 to 5 % larger. At level 1 ISA-L's is always 3, at level 6 "
-    "libdeflate's always 6.",
+    "The header has no name and no time, so that the same input gives the same output.\n\n"
+    "--blocks outputs BGZF, the form of gzip that bgzip writes: members of 65280 bytes of input "
+    "each, with their sizes in their headers, and an empty member at the end. Every gzip decoder "
+    "reads it. gunzip decodes it with as many workers as there are threads, and bgzip and tabix "
+    "can index it to read a part of it. It is 2 to 5 % larger. With --blocks, level 1 is always "
+    "ISA-L's level 3, and level 6 always libdeflate's level 6.",
     .examples = "read big.log : gzip -9 : write --force big.copy.gz\n"
                 "read big.log : gzip --blocks : gunzip : count -l\n"
                 "zero -n 1M : gzip --fast : count -c",

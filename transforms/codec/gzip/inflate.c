@@ -41,7 +41,7 @@ const struct leat_stage_type leat_stage_inflate = {
     .name = "inflate",
     .summary = "decompress raw deflate data (RFC 1951)",
     .manual =
-        "Truncation and anything after the data are errors. Raw deflate data has no checksum: "
+        "Errors are: truncation, and any data after the end. Raw deflate data has no checksum: "
         "damage may go unnoticed.\n\n" LEAT_INFLATE_MANUAL,
     .examples = "read big.log : deflate : inflate : count -l",
     .kind = LEAT_TRANSFORM,

@@ -8,7 +8,7 @@ const struct leat_option leat_inflate_options[] = {
      .offset = offsetof(struct leat_inflate_params, backend),
      .metavar = "NAME",
      .choices = LEAT_INFLATER_CHOICES,
-     .help = "the library to use, for tests"},
+     .help = "the library to use; for tests"},
     LEAT_EXPANSION_OPTIONS,
     {0},
 };

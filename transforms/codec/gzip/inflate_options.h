@@ -12,7 +12,7 @@ struct leat_inflate_params {
 
 extern const struct leat_option leat_inflate_options[];
 #define LEAT_INFLATE_MANUAL                                                                        \
-    "ISA-L decodes if this build has it, else zlib; --backend names either, for tests."
+    "The decoder is ISA-L if this build has it, else zlib; --backend selects one, for tests."
 
 /* leat_inflate_plan - refuses a backend that this build lacks. */
 int leat_inflate_plan(struct leat_stage *stage);

@@ -113,8 +113,8 @@ static int unzlib_step(struct leat_stage *stage, struct leat_in *in, struct leat
 const struct leat_stage_type leat_stage_unzlib = {
     .name = "unzlib",
     .summary = "decompress a zlib stream (RFC 1950)",
-    .manual = "Truncation, anything after the stream, and a checksum that does not match are "
-              "errors.\n\n" LEAT_INFLATE_MANUAL,
+    .manual = "Errors are: truncation, any data after the stream, and a checksum that does not "
+              "match.\n\n" LEAT_INFLATE_MANUAL,
     .examples = "read big.log : zlib : unzlib : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

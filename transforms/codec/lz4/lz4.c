@@ -46,7 +46,7 @@ static const struct leat_option options[] = {
      .min = 1,
      .max = LEVEL_MAX,
      .initial = LEVEL_DEFAULT,
-     .help = "from 1 (fastest) to 12 (smallest); up to 2 all are the same"},
+     .help = "from 1 (fastest) to 12 (smallest); 1 and 2 are the same"},
     {.name = "best",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct lz4_params, level),
@@ -61,16 +61,17 @@ static const struct leat_option options[] = {
      .max = FAST_MAX,
      .value = 1,
      .value_optional = true,
-     .help = "faster than level 1, by N steps (1 if it is not given)"},
+     .help = "be faster than level 1, by N steps (1 if not given)"},
     {.short_name = 'B',
      .kind = LEAT_OPT_LIST,
      .offset = offsetof(struct lz4_params, block),
      .metavar = "LETTERS",
-     .help = "4 to 7: blocks of 64K, 256K, 1M or 4M (default); D, I: linked or not; X: checksums"},
+     .help = "4 to 7: blocks of 64K, 256K, 1M or 4M (default); D, I: linked or independent; X: "
+             "block checksums"},
     {.name = "no-frame-crc",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct lz4_params, no_frame_crc),
-     .help = "leave the checksum of the contents out"},
+     .help = "omit the checksum of the contents"},
     {0},
 };
 
@@ -235,13 +236,13 @@ const struct leat_stage_type leat_stage_lz4 = {
     .name = "lz4",
     .summary = "compress to lz4 (.lz4)",
     .manual =
-        "The input is cut into parts of 4 MiB, and each becomes a frame of its own, with a checksum "
-        "of its contents. lz4 reads them as one file; a library may have to be told to go on after "
-        "the first frame, and nothing tells if a file is cut just between two frames. They are "
-        "compressed by as many workers as there are threads; the bytes are the same whatever their "
-        "number. A flush mark (see flush) ends a frame.\n\n"
-        "Levels 1 and 2 are the fast compressor, 3 to 12 the high-compression one. Blocks are of "
-        "4 MiB and independent, as with the lz4 command, unless -B says otherwise.",
+        "The input is cut into parts of 4 MiB, and each becomes a frame of its own, with a "
+        "checksum of its contents. The lz4 command reads them as one file; with a library, a "
+        "program may have to continue after the first frame. If the file is cut exactly between "
+        "two frames, no decoder can detect it. There are as many workers as threads. The output "
+        "does not depend on their number. A flush marker (see flush) ends a frame.\n\n"
+        "Levels 1 and 2 are the fast compressor, 3 to 12 the high-compression one. Blocks are "
+        "independent and of 4 MiB, as with the lz4 command, unless -B says otherwise.",
     .examples = "read big.log : lz4 : write --force big.copy.lz4\n"
                 "zero -n 1M : lz4 -9 -B4 : count -c",
     .suffixes = ".lz4 .tlz4",

@@ -393,14 +393,14 @@ const struct leat_stage_type leat_stage_unlz4 = {
     .name = "unlz4",
     .summary = "decompress lz4 (.lz4)",
     .manual =
-        "Reads any number of frames, one after the other, passes over skippable ones, and reads the "
-        "legacy format as well. Truncation, anything else after the last frame, and a checksum or a "
-        "size that does not match are errors. A frame without checksums, and the legacy format, which has "
-        "none, may be damaged unnoticed; and a legacy file that was cut between two blocks cannot "
-        "be told from a whole one. Frames that need a dictionary are refused.\n\n"
-        "Frames of independent blocks, which are those that our lz4 and the lz4 command write, are "
-        "decoded by as many workers as there are threads and as fit in --memory: 10 MiB each. With "
-        "less than --memory=64M, and from the first frame of another kind on, there is one.",
+        "Decompresses any number of frames, one after another, ignores skippable frames, and "
+        "reads the legacy format too. Errors are: truncation, any other data after the last "
+        "frame, a checksum or a size that does not match, and a frame that needs a dictionary. "
+        "Damage may go unnoticed in a frame without checksums, and in the legacy format, which "
+        "has none. A legacy file that was cut between two blocks looks complete.\n\n"
+        "Frames of independent blocks, as from leat's lz4 and the lz4 command, are decoded in "
+        "parallel: there are as many workers as threads, or as fit in --memory at 10 MiB each. "
+        "With less than --memory=64M, and from the first frame of another kind on, there is one.",
     .examples = "read big.log : lz4 : unlz4 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,

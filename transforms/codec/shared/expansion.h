@@ -17,12 +17,12 @@ struct leat_expansion_params {
      .metavar = "SIZE",                                                                            \
      .min = 1,                                                                                     \
      .max = INT64_MAX,                                                                             \
-     .help = "fail with status 7 if more than this comes out; no limit if it is not given"},       \
+     .help = "fail with status 7 if more than SIZE bytes are output (no limit if not given)"},     \
     {                                                                                              \
         .name = "max-ratio", .kind = LEAT_OPT_INT,                                                 \
         .offset = offsetof(struct leat_expansion_params, max_ratio), .metavar = "N", .min = 1,     \
         .max = INT64_MAX,                                                                          \
-        .help = "fail with status 7 if over 1 MiB, and over N times the input, comes out; "        \
+        .help = "fail with status 7 if the output exceeds both 1 MiB and N times the input; "      \
                 "default no limit"                                                                 \
     }
 

@@ -62,7 +62,7 @@ struct leat_pieces {
      .min = 0,                                                                                     \
      .max = LEAT_DEFLATE_LEVEL_MAX,                                                                \
      .initial = LEAT_DEFLATE_LEVEL_DEFAULT,                                                        \
-     .help = "from 0 (stored) and 1 (fastest) to 9, and 12 (smallest)"},                           \
+     .help = "from 0 (no compression) and 1 (fastest) to 9, and 12 (smallest)"},                   \
         {.name = "fast",                                                                           \
          .kind = LEAT_OPT_FLAG,                                                                    \
          .offset = offsetof(struct leat_pieces_params, level),                                     \
@@ -78,31 +78,34 @@ struct leat_pieces {
     {                                                                                              \
         .name = "backend", .kind = LEAT_OPT_ENUM,                                                  \
         .offset = offsetof(struct leat_pieces_params, backend), .metavar = "NAME",                 \
-        .choices = "auto|zlib", .help = "the library to use, for tests"                            \
+        .choices = "auto|zlib", .help = "the library to use; for tests"                            \
     }
 
 extern const struct leat_option leat_pieces_options[];
 /* Paragraphs for the manual: what each level does. */
-#define LEAT_PIECES_MANUAL                                                                          \
-    "The input is cut into pieces that are compressed by as many workers as there are "             \
-    "threads; the output is one stream, and the same bytes whatever their number.\n\n"              \
-    "Level 1 is ISA-L's level 2, on pieces of 128 KiB, and its level 3 for the first and for "      \
-    "those that shrink to less than a sixteenth: three times the speed of the others "              \
-    "or more, at the size of gzip -1 "                                                              \
-    "or less (binaries within 2 %). "                                                               \
-    "Levels 2 to 9 are libdeflate on pieces of 1 MiB, "                                             \
-    "each verified as it is made: at the size of gzip's level of the same number (within "          \
-    "1 %) or less, at two to three times the speed. At level 6, the default, the pieces "           \
-    "are of 2 MiB, and for each one libdeflate's level is 5, 6 or 7: the first at which "           \
-    "32 KiB from its middle are no larger than zlib makes them at level 6. So the output "          \
-    "is, as a rule, no larger than that of gzip, and no more time is taken for that than "          \
-    "the data needs. Levels 10 to 12 are libdeflate's own, a few per cent smaller than 9 and much " \
-    "slower; each worker holds 9 MiB. Level 0 stores. Where this build lacks one of the "           \
-    "libraries, and for level 0, zlib does levels 0 to 9 in the manner of pigz; so it "             \
-    "does where --memory is less than 4M. Below 32M the pieces are smaller, and below "             \
-    "16M nothing is tried at level 6; the output is then a little larger.\n\n"                      \
-    "A flush mark (see flush) ends a piece: what came before it can be decompressed.\n\n"           \
-    "--backend=zlib compresses with zlib alone; it is there for tests.\n\n"
+#define LEAT_PIECES_MANUAL                                                                         \
+    "The input is cut into pieces, which are compressed by as many workers as "                    \
+    "there are threads. The output is one stream and does not depend on their "                    \
+    "number. A flush marker (see flush) ends a piece: everything before it can "                   \
+    "then be decompressed.\n\n"                                                                    \
+    "Level 1 is ISA-L's level 2, on pieces of 128 KiB; the first piece, and pieces "               \
+    "that shrink to less than a sixteenth, use ISA-L's level 3. It is at least "                   \
+    "three times as fast as the other levels, and the output is no larger than "                   \
+    "that of gzip -1 (for binaries within 2 %).\n\n"                                               \
+    "Levels 2 to 9 are libdeflate's, on pieces of 1 MiB, each verified after "                     \
+    "compression. The output is as large as that of gzip at the same level (within "               \
+    "1 %) or smaller, at two to three times the speed. At level 6, the default, "                  \
+    "the pieces are of 2 MiB, and each is compressed with libdeflate's level 5, 6 "                \
+    "or 7: the first at which 32 KiB from its middle are no larger than with "                     \
+    "zlib's level 6. The output is therefore usually no larger than that of gzip, "                \
+    "and no piece takes more time than its data needs.\n\n"                                        \
+    "Levels 10 to 12 are libdeflate's, a few per cent smaller than 9 and much "                    \
+    "slower; each worker uses 9 MiB. Level 0 does not compress.\n\n"                               \
+    "zlib does levels 0 to 9, in the manner of pigz, if this build lacks one of "                  \
+    "the libraries or --memory is less than 4M, and it always does level 0. With "                 \
+    "--memory below 32M the pieces are smaller, and below 16M level 6 does not "                   \
+    "choose between levels; the output is then a little larger.\n\n"                               \
+    "--backend=zlib uses only zlib; it is for tests.\n\n"
 
 int leat_pieces_plan(struct leat_stage *stage);
 int leat_pieces_open(struct leat_stage *stage);

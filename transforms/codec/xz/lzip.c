@@ -198,14 +198,15 @@ const struct leat_stage_type leat_stage_lzip = {
     .name = FORMAT,
     .summary = "compress to lzip (.lz)",
     .manual =
-        "The input is cut into parts, and each becomes a member of its own, as with plzip; nothing "
-        "tells if a file is cut just between two members. They are compressed by as many workers as "
-        "there are threads, or as fit in --memory; the bytes are the same whatever their number. A "
-        "flush mark (see flush) ends a member.\n\n"
-        "The dictionary sizes are those of lzip (1 MiB at level 1, 8 MiB at 6, 32 MiB at 9). A part "
-        "is two dictionaries, if two workers with such parts fit in --memory; otherwise one. A "
-        "worker takes about 129 MiB at level 6, or 112 MiB with the smaller parts: so 256M, the "
-        "default, is enough for two of these and 512M for three of the larger ones.",
+        "The input is cut into parts, and each becomes a member of its own, as with plzip. If "
+        "the file is cut exactly between two members, no decoder can detect it. There are as "
+        "many workers as threads, or as fit in --memory. The output does not depend on their "
+        "number. A flush marker (see flush) ends a member.\n\n"
+        "The dictionary sizes are those of lzip (1 MiB at level 1, 8 MiB at 6, 32 MiB at 9). A "
+        "part is twice the dictionary size if two workers with parts of that size fit in "
+        "--memory; otherwise it is the dictionary size. At level 6 a worker uses about 129 MiB, "
+        "or 112 MiB with the smaller parts. The default of --memory, 256M, is therefore enough "
+        "for two workers with the smaller parts, and 512M for three with the larger ones.",
     .examples = "read big.log : lzip -1 : write --force big.copy.lz\n"
                 "zero -n 1M : lzip --fast : count -c",
     .suffixes = ".lz",

@@ -42,10 +42,10 @@ const struct leat_stage_type leat_stage_lzma = {
     .name = FORMAT,
     .summary = "compress to lzma (.lzma), the format before xz",
     .manual =
-        "One stream, compressed in one thread: the format allows no other. It has no checksum, "
-        "so that damage may go unnoticed; xz and lzip have one, and use all threads. It cannot be "
-        "flushed: what it holds comes at the end.\n\n"
-        "Level 6 holds 94 MiB, and level 9 673 MiB.",
+        "The output is one stream, compressed in one thread; the format allows nothing else. It "
+        "has no checksum, so damage may go unnoticed; xz and lzip have one, and use all threads. "
+        "lzma cannot flush: its data is complete only at the end.\n\n"
+        "It uses 94 MiB at level 6, and 673 MiB at level 9.",
     .examples = "read big.log : lzma -1 : write --force big.copy.lzma",
     .suffixes = ".lzma",
     .kind = LEAT_TRANSFORM,

@@ -141,11 +141,11 @@ const struct leat_stage_type leat_stage_unlzip = {
     .name = "unlzip",
     .summary = "decompress lzip (.lz)",
     .manual =
-        "Reads any number of members, one after the other. Truncation and a CRC or a size that "
-        "does not match are errors. As with lzip, data after the last member is passed over, "
-        "unless it agrees in two bytes or more with the four that begin a member.\n\n"
-        "The dictionary counts against --memory; a member that needs more fails with both "
-        "figures.",
+        "Decompresses any number of members, one after another. Errors are: truncation, and a "
+        "CRC or a size that does not match. As with lzip, data after the last member is ignored, "
+        "unless at least two of its first four bytes are those that begin a member.\n\n"
+        "The dictionary counts against --memory. If a member needs more, that is an error, and "
+        "the message tells both sizes.",
     .examples = "read big.log : lzip -1 : unlzip : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

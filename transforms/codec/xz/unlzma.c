@@ -128,10 +128,10 @@ const struct leat_stage_type leat_stage_unlzma = {
     .name = "unlzma",
     .summary = "decompress lzma (.lzma), the format before xz",
     .manual =
-        "Reads one stream; there cannot be more. Truncation and anything after the stream are "
-        "errors. The format has no checksum: damage may go unnoticed.\n\n"
-        "The dictionary counts against --memory; a stream that needs more fails with both "
-        "figures.",
+        "Decompresses one stream; the format allows no more. Errors are: truncation, and any "
+        "data after the stream. The format has no checksum: damage may go unnoticed.\n\n"
+        "The dictionary counts against --memory. If the stream needs more, that is an error, and "
+        "the message tells both sizes.",
     .examples = "read big.log : lzma -1 : unlzma : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

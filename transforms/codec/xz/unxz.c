@@ -284,13 +284,14 @@ const struct leat_stage_type leat_stage_unxz = {
     .name = "unxz",
     .summary = "decompress xz (.xz)",
     .manual =
-        "Reads any number of streams, one after the other, with padding of zeros in multiples of "
-        "four bytes between them. Truncation, anything else after the last stream, and a check "
-        "that does not match are errors, and so is a kind of check that liblzma cannot verify. A "
-        "stream without a check may be damaged unnoticed.\n\n"
-        "Blocks that state their sizes, as those of our xz and of xz -T do, are decoded in parallel "
-        "by as many threads as fit in the memory that the other stages leave. A stream that needs "
-        "more than that for one thread fails with both figures.",
+        "Decompresses any number of streams, one after another; between them there may be "
+        "padding of zero bytes, in multiples of four. Errors are: truncation, any other data "
+        "after the last stream, a check that does not match, and a kind of check that liblzma "
+        "cannot verify. Damage may go unnoticed in a stream without a check.\n\n"
+        "Blocks that have their sizes in their headers, as from leat's xz and from xz -T, are "
+        "decoded in parallel, by as many threads as fit in the memory that the other stages "
+        "leave. If a stream needs more than that for one thread, that is an error, and the "
+        "message tells both sizes.",
     .examples = "read big.log : xz : unxz : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,

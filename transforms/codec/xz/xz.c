@@ -56,14 +56,15 @@ static const struct leat_option options[] = {
      .offset = offsetof(struct xz_params, check),
      .metavar = "NAME",
      .choices = "crc64|crc32|sha256|none",
-     .help = "what the data is checked by when it is read"},
+     .help = "the integrity check that decoders verify"},
     {.name = "block-size",
      .kind = LEAT_OPT_SIZE,
      .offset = offsetof(struct xz_params, block),
      .metavar = "SIZE",
      .min = 4096,
      .max = (int64_t)1 << 32,
-     .help = "input bytes in a block; three dictionaries if it is not given and memory allows"},
+     .help = "the size of a block in input bytes (three dictionaries if not given and memory "
+             "allows)"},
     {0},
 };
 
@@ -343,15 +344,16 @@ const struct leat_stage_type leat_stage_xz = {
     .name = "xz",
     .summary = "compress to xz (.xz)",
     .manual =
-        "The output is one stream of blocks that are compressed by as many workers as there are "
-        "threads, or as fit in --memory; the bytes are the same whatever their number. Each block "
-        "states its sizes, so that unxz and xz -T decode them in parallel.\n\n"
-        "A block is three dictionaries as with xz -T (24 MiB at level 6), if two workers with such "
-        "blocks fit in --memory; otherwise two, or one. So the bytes may depend on --memory; with "
-        "--block-size they do not. A flush mark (see flush) ends a block. A worker takes, of "
-        "--memory, about 170 MiB at level 6 with blocks of 24 MiB (give 512M for two), 120 MiB with "
-        "blocks of 8 MiB (which is what fits twice in 256M), and 880 MiB at level 9 with blocks of one "
-        "dictionary.",
+        "The output is one stream of blocks. The blocks are compressed in parallel: there are as "
+        "many workers as threads, or as fit in --memory. The output does not depend on their "
+        "number. Each block has its sizes in its header, so that unxz and xz -T decode the "
+        "blocks in parallel. A flush marker (see flush) ends a block.\n\n"
+        "A block is three times the dictionary size, as with xz -T (24 MiB at level 6), if two "
+        "workers with blocks of that size fit in --memory; otherwise two times or one. So the "
+        "output may depend on --memory; with --block-size it does not. A worker uses about 170 "
+        "MiB of --memory at level 6 with blocks of 24 MiB (set 512M for two workers), 120 MiB "
+        "with blocks of 8 MiB (two of them fit in 256M), and 880 MiB at level 9 with blocks of "
+        "one dictionary.",
     .examples = "read big.log : xz -6 : write --force big.copy.xz\n"
                 "zero -n 1M : xz --fast --check=crc32 : count -c",
     .suffixes = ".xz .txz",

@@ -330,7 +330,7 @@ static const struct leat_option options[] = {
      .kind = LEAT_OPT_STRING,
      .offset = offsetof(struct unzstd_params, dict),
      .metavar = "FILE",
-     .help = "the dictionary that the data was compressed with"},
+     .help = "the dictionary that was used for compression"},
     {0},
 };
 
@@ -395,15 +395,15 @@ const struct leat_stage_type leat_stage_unzstd = {
     .name = "unzstd",
     .summary = "decompress zstd (.zst)",
     .manual =
-        "Reads any number of frames, one after the other, and passes over skippable ones. "
-        "Truncation, anything else after the last frame, and a checksum or a size that does not "
-        "match are errors. A frame without a checksum may be damaged unnoticed, and so may a file "
-        "that was cut just between two frames.\n\n"
-        "Several frames, as zstd --seekable and pzstd write them, are decoded by as many "
-        "workers as there are threads.\n\n"
-        "The window of a frame counts against --memory; a frame that needs more fails with "
-        "both figures. The file of --dict counts, too, and what libzstd makes of it, "
-        "for each worker.",
+        "Decompresses any number of frames, one after another, and ignores skippable frames. "
+        "Errors are: truncation, any other data after the last frame, and a checksum or a size "
+        "that does not match. Damage may go unnoticed in a frame without a checksum, and so may "
+        "a cut exactly between two frames.\n\n"
+        "Several frames, as written by zstd --seekable and pzstd, are decoded by as many workers "
+        "as there are threads.\n\n"
+        "The window of a frame counts against --memory. If a frame needs more, that is an error, "
+        "and the message tells both sizes. With --dict, the file and the tables that libzstd "
+        "makes of it count too, for each worker.",
     .examples = "read big.log : zstd : unzstd : count -l\n"
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,

@@ -55,11 +55,11 @@ static const struct leat_option options[] = {
      .max = FAST_MAX,
      .value = 1,
      .value_optional = true,
-     .help = "faster than level 1, by N steps (1 if it is not given)"},
+     .help = "be faster than level 1, by N steps (1 if not given)"},
     {.name = "ultra",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct zstd_params, ultra),
-     .help = "allow levels 20 to 22, which need much memory on both sides"},
+     .help = "allow levels 20 to 22, which need much memory to compress and to decompress"},
     {.name = "long",
      .kind = LEAT_OPT_INT,
      .offset = offsetof(struct zstd_params, long_log),
@@ -68,7 +68,7 @@ static const struct leat_option options[] = {
      .max = LONG_LOG_MAX,
      .value = LONG_LOG_DEFAULT,
      .value_optional = true,
-     .help = "match at long distance, in a window of 2^N bytes (27 if it is not given)"},
+     .help = "find matches at long distances, in a window of 2^N bytes (27 if not given)"},
     {.name = "seekable",
      .kind = LEAT_OPT_SIZE,
      .offset = offsetof(struct zstd_params, seekable),
@@ -77,16 +77,17 @@ static const struct leat_option options[] = {
      .max = LEAT_ZSTD_SEEKABLE_MAX,
      .value = LEAT_ZSTD_SEEKABLE_DEFAULT,
      .value_optional = true,
-     .help = "a frame for every SIZE bytes (1M), and a table to find them: see read --range"},
+     .help = "write a frame for every SIZE bytes (1M) and a seek table at the end, for read "
+             "--range"},
     {.name = "dict",
      .kind = LEAT_OPT_STRING,
      .offset = offsetof(struct zstd_params, dict),
      .metavar = "FILE",
-     .help = "begin with what is in FILE, as zstd --train makes it; unzstd needs the same"},
+     .help = "use the dictionary in FILE, made by zstd --train; unzstd needs the same"},
     {.name = "no-check",
      .kind = LEAT_OPT_FLAG,
      .offset = offsetof(struct zstd_params, no_check),
-     .help = "leave the checksum out"},
+     .help = "omit the checksum"},
     {0},
 };
 
@@ -340,23 +341,25 @@ const struct leat_stage_type leat_stage_zstd = {
     .name = "zstd",
     .summary = "compress to zstd (.zst)",
     .manual =
-        "The output is one frame with a checksum. libzstd's workers compress, as many as there are "
-        "threads; the bytes are the same whatever their number.\n\n"
-        "Memory: two workers need about 18 MiB at level 1, 70 at 3, 180 at 10 and 400 at 19. They "
-        "may take what leaves 64 MiB of --memory to other stages; of less than 128M, a quarter. "
-        "Where two do not fit, the jobs that are given to them are made smaller, and the output a "
-        "little larger; where that does not help (at level 19 with less than 300M), one thread "
-        "compresses without jobs. So the bytes may depend on --memory. Where other stages hold so "
-        "much that not one worker fits in what is left, it fails with both figures.\n\n"
+        "The output is one frame with a checksum, compressed by as many workers of libzstd as "
+        "there are threads. The output does not depend on their number. At a flush marker (see "
+        "flush) everything is output; with --seekable the marker ends a frame.\n\n"
         "--seekable writes zstd's seekable format: a frame for every SIZE bytes of input, and a "
-        "seek table in a skippable frame at the end. Every zstd reads it; unzstd decodes its "
-        "frames side by side, and read --range reads only those that it needs. As nothing is "
-        "matched across frames, it is larger, the more so the smaller SIZE is. A file that is cut "
-        "just between two frames is read without an error, as by zstd, but not by --range.\n\n"
-        "A flush mark (see flush) makes libzstd give all it has; with --seekable it ends a frame.\n\n"
-        "--dict: the file is at most 32M. It counts against --memory, and so do the tables that "
-        "libzstd makes of it, which at high levels are many times its size; these with --seekable "
-        "for each worker.",
+        "seek table in a skippable frame at the end. Every zstd decoder reads it. unzstd decodes "
+        "its frames in parallel, and read --range decodes only the frames that it needs. There "
+        "are no matches across frames, so the output is larger, and the smaller SIZE is, the "
+        "larger. If the file is cut exactly between two frames, zstd and unzstd do not detect "
+        "it, but read --range does.\n\n"
+        "With --dict, the file may have at most 32M. It counts against --memory, and so do the "
+        "tables that libzstd makes of it, for each worker with --seekable. At high levels these "
+        "tables are many times as large as the file.\n\n"
+        "Two workers need about 18 MiB of memory at level 1, 70 at 3, 180 at 10 and 400 at 19. "
+        "They may use all of --memory but 64 MiB, which are left for other stages; if --memory "
+        "is less than 128M, a quarter of it. If two workers do not fit, they get smaller jobs, "
+        "and the output is a little larger. If that is not enough (at level 19 with less than "
+        "300M), one thread compresses without jobs. So the output may depend on --memory. If "
+        "other stages use so much memory that not even one worker fits, that is an error, and "
+        "the message tells both sizes.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
                 "zero -n 1M : zstd --fast=3 --long : count -c",
     .suffixes = ".zst .zstd .tzst",
