@@ -1,8 +1,8 @@
-/* hash.c - the stage of every digest and checksum.
+/* hash.c - the stage shared by all digests and checksums.
  *
- * A digest alone takes the stream in and gives a line as sha256sum does. With --to, --expect or
- * --check it is a pass-through: the stream goes on unchanged, and the line goes to a file, or the
- * pipeline fails at the end if the digest is not the right one, before anything is committed.
+ * Without options the stage consumes the stream and outputs one line, as sha256sum. With --to,
+ * --expect or --check the stream passes unchanged. Then the line goes to a file, or the pipeline
+ * fails at the end if the digest is wrong, before anything is committed.
  */
 
 #include "hash.h"
@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #define NAME_MAX_BYTES 8192         /* a longer name is cut in the line */
-#define SUMS_MAX ((size_t)16 << 20) /* bytes of a list of checksums */
+#define SUMS_MAX ((size_t)16 << 20) /* size limit for a list of checksums */
 #define LINE_MAX_BYTES (2 * LEAT_HASH_DIGEST_MAX + 2 * NAME_MAX_BYTES + 64)
 
 void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size)
@@ -21,7 +21,7 @@ void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size)
         to[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
 }
 
-/* --- the answer ------------------------------------------------------------------------------- */
+/* --- the line --------------------------------------------------------------------------------- */
 
 static void put_hex(char *to, const uint8_t *digest, size_t size)
 {
@@ -34,7 +34,7 @@ static void put_hex(char *to, const uint8_t *digest, size_t size)
     to[2 * size] = '\0';
 }
 
-/* Writes the name with its troublesome characters escaped; returns whether there were any. */
+/* Writes the name with backslash, newline and the like escaped; returns whether there were any. */
 static bool put_name(char *to, const char *name, bool escape)
 {
     bool escaped = false;
@@ -124,7 +124,7 @@ int leat_hash_plan(struct leat_stage *s, const struct leat_hash_algorithm *a)
     return p->check ? leat_plan_file(s, p->check, SUMS_MAX) : 0;
 }
 
-/* The digest that the list has for this stream. */
+/* Reads the list of --check and finds the digest for this stream. */
 static int read_sums(struct leat_stage *s, const struct leat_hash_algorithm *a)
 {
     const struct leat_hash_params *p = leat_params(s);

@@ -1,4 +1,4 @@
-/* hash.h - what the digests and checksums share: the stage is one, the algorithm its own. */
+/* hash.h - the parts that all digests and checksums share; each algorithm is a table. */
 #ifndef LEAT_CHECK_HASH_H
 #define LEAT_CHECK_HASH_H
 
@@ -9,29 +9,31 @@
 #define LEAT_HASH_DIGEST_MAX ((size_t)64)
 
 /* One algorithm. Its state follows struct leat_hash, zeroed. The callbacks return 0 or fail the
- * stage; `close` may come after an `open` that failed. */
+ * stage; `close` may also be called after a failed `open`. */
 struct leat_hash_algorithm {
-    const char *tag;           /* its name in BSD form */
-    const char *tag_with_bits; /* the same with its size, as b2sum reads it; NULL: none */
-    const char *openssl_tag;   /* as `openssl dgst` of OpenSSL 3 writes it; NULL: none, or as tag */
-    size_t size;               /* bytes of the digest */
-    bool plain_names;          /* names are never escaped, as xxhsum does; else as coreutils do */
-    const void *variant;       /* the algorithm's own */
+    const char *tag;           /* name in BSD form */
+    const char *tag_with_bits; /* name with the size in bits, as b2sum reads it; NULL: none */
+    const char *openssl_tag;   /* name that `openssl dgst` of OpenSSL 3 writes; NULL: none, or the
+                                * same as tag */
+    size_t size;               /* size of the digest in bytes */
+    bool plain_names;          /* do not escape names, as xxhsum; else escape them as coreutils */
+    const void *variant;       /* for the algorithm's own use */
     int (*open)(struct leat_stage *stage, const struct leat_hash_algorithm *a, void *state);
     int (*add)(struct leat_stage *stage, void *state, const uint8_t *data, size_t n);
     int (*end)(struct leat_stage *stage, void *state, uint8_t *digest);
     void (*close)(void *state); /* may be NULL */
 };
 
-/* The stage's own state. */
+/* The state of the stage. */
 struct leat_hash {
     bool finished;
-    bool passes;  /* the stream goes on unchanged */
-    char *wanted; /* --check: the digest it must have, in hexadecimal */
-    bool of_stem; /* and it is perhaps that of what the file holds when it is decoded */
-    char *line;   /* the answer */
+    bool passes;  /* the stream passes unchanged */
+    char *wanted; /* --check: the expected digest in hexadecimal */
+    bool of_stem; /* `wanted` was found by the name without its suffix: it may be that of the
+                   * decoded data */
+    char *line;   /* the output line */
     size_t line_at, line_len;
-    max_align_t state[]; /* the algorithm's */
+    max_align_t state[]; /* state of the algorithm */
 };
 
 struct leat_hash_params {
@@ -45,23 +47,23 @@ int leat_hash_open(struct leat_stage *stage, const struct leat_hash_algorithm *a
 int leat_hash_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out,
                    const struct leat_hash_algorithm *a);
 void leat_hash_close(struct leat_stage *stage, const struct leat_hash_algorithm *a);
-/* leat_digest_list_find - hash_sums.c: in a list of checksums, the digest of a file.
+/* leat_digest_list_find - find the digest of a file in a list of checksums. In hash_sums.c.
  *
- *   text   the list, in the form of sha256sum, in that of its --tag, or a digest alone; n bytes
- *   path   where it is from, for messages
- *   name   the file, as it was written by who reads it; "-": not known
- *   ret    2 * a->size digits and a NUL
- *   ret_of_stem  no line has the name, but this one has it without its last suffix
+ *   text   n bytes: a list in the form of sha256sum or of its --tag, or a digest alone
+ *   path   path of the list, for messages
+ *   name   name of the file as the user wrote it; "-": not known
+ *   ret    receives 2 * a->size digits and a NUL
+ *   ret_of_stem  the digest was found by the name without its last suffix
  *
- * Returns 0, or fails the stage: there is no such line, or lines contradict each other. */
+ * Returns 0, or fails the stage: no line matches, or lines contradict each other. */
 int leat_digest_list_find(struct leat_stage *stage, const struct leat_hash_algorithm *a,
                           const char *text, size_t n, const char *path, const char *name, char *ret,
                           bool *ret_of_stem);
-/* Advice where a list has a name without the suffix of the file. */
+/* Advice for a digest that was found by the name without the suffix of the file. */
 #define LEAT_HASH_OF_STEM                                                                          \
     " for the name without its suffix; if that is the digest of the decompressed contents, put "   \
     "`decode` before this stage and set that name with --name"
-/* leat_hash_put_big_endian - the value's lowest `size` bytes, the highest first. */
+/* leat_hash_put_big_endian - write the lowest `size` bytes of the value, the highest first. */
 void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
 
 #define LEAT_HASH_MANUAL(what, form)                                                               \
@@ -84,7 +86,7 @@ void leat_hash_put_big_endian(uint8_t *to, uint64_t value, size_t size);
          "contents of a compressed file, put a decoder before the stage and give "                 \
          "--name: `read x.gz : gunzip : sha256 --check=LIST --name=x`."
 
-/* Defines leat_stage_<ident> on a `static const struct leat_hash_algorithm <ident>_algorithm`. */
+/* Defines leat_stage_<ident> for `static const struct leat_hash_algorithm <ident>_algorithm`. */
 #define LEAT_HASH_STAGE(ident, algorithm_state_size, text, what, form)                             \
     extern const struct leat_stage_type leat_stage_##ident;                                        \
     static int ident##_plan(struct leat_stage *s)                                                  \

@@ -1,4 +1,4 @@
-/* hash_crc32.c - the CRC-32 of gzip, by ISA-L where it is there. */
+/* hash_crc32.c - the CRC-32 of gzip, by ISA-L if this build has it. */
 
 #if HAVE_ISAL
 #include <isa-l/crc.h>

@@ -5,7 +5,7 @@
 
 #include "hash.h"
 
-/* libcrypto takes longer to start than leat itself: it is loaded when a digest of it is wanted. */
+/* libcrypto takes longer to start than leat itself, so it is loaded only when a digest needs it. */
 #define FUNCTIONS(X)                                                                               \
     X(OPENSSL_init_crypto)                                                                         \
     X(OSSL_LIB_CTX_get0_global_default)                                                            \
@@ -28,7 +28,7 @@ struct evp_state {
     EVP_MD_CTX *ctx;
 };
 
-/* Fetching an algorithm costs time, so it is done here, and only for the one that is used. */
+/* Fetching an algorithm costs time, so only the one that is used is fetched. */
 static int evp_open(struct leat_stage *s, const struct leat_hash_algorithm *a, void *state)
 {
     struct evp_state *e = state;
@@ -36,7 +36,7 @@ static int evp_open(struct leat_stage *s, const struct leat_hash_algorithm *a, v
 
     if (r < 0)
         return r;
-    /* EVP_MD_fetch does not look at whether the library could start, and writes through NULL. */
+    /* EVP_MD_fetch does not check that the library could start, and would write through NULL. */
     if (e->lib.OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 ||
         !e->lib.OSSL_LIB_CTX_get0_global_default())
         return leat_fail(s, LEAT_ENOMEM, "libcrypto cannot start: out of memory");

@@ -1,4 +1,5 @@
-/* hash_sums.c - a list of checksums, as sha256sum and its like write it: which digest is whose. */
+/* hash_sums.c - finds the digest of a file in a list of checksums, as sha256sum and others write
+ * it. */
 
 #include <string.h>
 
@@ -6,13 +7,14 @@
 
 struct sum {
     const char *hex;
-    const char *name; /* as written, name_len bytes; NULL: a digest alone */
+    const char *name; /* as in the list, name_len bytes; NULL: a digest without a name */
     size_t name_len;
     bool escaped;
 };
 
-/* How many blanks there are between digest and name: two, or a blank and *, or one as `sum -r` of BSD
- * does. The first line of a list decides for all of it: with one blank, another is of the name. */
+/* The number of blanks between digest and name: two, or a blank and *, or one as in BSD `sum -r`.
+ * The first line of a list decides for all lines. With one blank, a second one belongs to the
+ * name. */
 enum blanks {
     BLANKS_UNKNOWN,
     BLANKS_TWO,
@@ -42,7 +44,7 @@ static size_t hex_run(const char *at, const char *end)
     return (size_t)(p - at);
 }
 
-/* HEX, then nothing, or a blank, perhaps a second one or *, and the name. */
+/* Parses HEX, then nothing, or a blank, perhaps a second blank or *, and the name. */
 static bool parse_plain(const char *at, const char *end, size_t digits, enum blanks *blanks,
                         struct sum *ret)
 {
@@ -69,7 +71,7 @@ static bool parse_plain(const char *at, const char *end, size_t digits, enum bla
     return true;
 }
 
-/* TAG (NAME) = HEX, with or without those blanks. */
+/* Parses TAG (NAME) = HEX, with or without those blanks. */
 static bool parse_tagged(const char *at, const char *end, const char *tag, size_t digits,
                          struct sum *ret)
 {
@@ -96,7 +98,7 @@ static bool parse_tagged(const char *at, const char *end, const char *tag, size_
     return true;
 }
 
-/* After a backslash of an escaped name. 0: this is no escape. */
+/* The byte for the character after a backslash in an escaped name. 0: not an escape. */
 static char unescape(char c)
 {
     return c == 'n' ? '\n' : c == 'r' ? '\r' : c == '\\' ? '\\' : '\0';
@@ -136,11 +138,11 @@ static bool parse_line(const char *at, const char *end, const struct leat_hash_a
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* A path part by part: "./a//b" and "a/b" have the same ones. No ".." is resolved, since what stands
- * before it may be a link. */
+/* Iterates over the parts of a path: "./a//b" and "a/b" have the same parts. ".." is not resolved,
+ * because the part before it may be a symbolic link. */
 struct parts {
     const char *at, *end;
-    const char *part; /* the current one, `len` bytes; empty after the last */
+    const char *part; /* the current part, `len` bytes; empty after the last */
     size_t len;
 };
 
@@ -156,7 +158,8 @@ static void next_part(struct parts *p)
     } while (p->len == 1 && *p->part == '.');
 }
 
-/* Is the part of a written name, its escapes undone, that part of a file's name? */
+/* Is this part of a name in the list, with its escapes undone, equal to that part of a file's
+ * name? */
 static bool is_part(const struct sum *sum, const struct parts *written, const struct parts *file)
 {
     size_t n = 0;
@@ -213,7 +216,7 @@ static enum match match_of(const struct sum *sum, const char *name, size_t len)
     return written.len > 0 && is_part(sum, &written, &last) ? MATCH_BASE : MATCH_NONE;
 }
 
-/* The length of a name without its last suffix, such as .gz; 0: it has none. */
+/* The length of a name without its last suffix, for example .gz; 0: no suffix. */
 static size_t stem_of(const char *name)
 {
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
@@ -233,9 +236,9 @@ static bool same_digest(const struct sum *a, const struct sum *b, size_t digits)
 struct search {
     struct sum best;
     enum match match;
-    size_t lines;   /* that have a digest of this kind */
-    bool ambiguous; /* two of them match as well, and have different digests */
-    bool has_stem;  /* one matches the name without its suffix */
+    size_t lines;   /* lines with a digest of this kind */
+    bool ambiguous; /* two lines match equally well and have different digests */
+    bool has_stem;  /* a line matches the name without its suffix */
 };
 
 static void look_at(struct search *search, const struct sum *sum, const char *name, size_t digits)

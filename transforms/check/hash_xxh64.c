@@ -1,6 +1,6 @@
 /* hash_xxh64.c - XXH64 with seed 0. */
 
-#define XXH_STATIC_LINKING_ONLY /* the size of a state, to keep it in ours */
+#define XXH_STATIC_LINKING_ONLY /* for the size of the state, which lies within the stage's state */
 #include <xxhash.h>
 
 #include "hash.h"

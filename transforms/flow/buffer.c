@@ -1,6 +1,7 @@
-/* buffer.c - a large buffer between what comes in bursts and what must not stop: what mbuffer does.
+/* buffer.c - a large buffer between a bursty stage and one that must not stop, as mbuffer.
  *
- * The stage passes the stream on; the engine's edge behind it is the buffer.
+ * The stage only passes the stream on. The buffer is the edge after it, which leat_plan_buffer
+ * sizes.
  */
 
 #include <stddef.h>
@@ -10,7 +11,7 @@
 
 extern const struct leat_stage_type leat_stage_buffer;
 
-#define SIZE_IN_MEMORY ((uint64_t)64 << 20) /* if it is not given */
+#define SIZE_IN_MEMORY ((uint64_t)64 << 20) /* default of --size */
 #define SIZE_OF_FILE ((uint64_t)1 << 30)
 #define TEXT_MAX 32u
 
@@ -19,7 +20,7 @@ struct buffer_params {
     const char *start_at, *spill;
 };
 
-/* "80%" of the size, or a size, no more than it. */
+/* Parses "80%" of the size, or a size that is at most `size`. */
 static int parse_start(struct leat_stage *s, const char *text, uint64_t size, uint64_t *ret)
 {
     size_t n = strlen(text);
@@ -79,8 +80,8 @@ static const struct leat_option buffer_options[] = {
     {"size", 's', LEAT_OPT_SIZE, AT(size), .metavar = "SIZE", .min = 1, .max = INT64_MAX,
      .help = "the size of the buffer (64M if not given, 1G with --spill)"},
     {"start-at", 'P', LEAT_OPT_STRING, AT(start_at), .metavar = "PART",
-     .help = "hold the data until the buffer is filled to this level, for example 80% or 10M; "
-             "again after each time it runs empty"},
+     .help =
+         "hold the data until the buffer is filled to this level (80%, 10M), also after it ran empty"},
     {"spill", 0, LEAT_OPT_STRING, AT(spill), .metavar = "DIR",
      .help = "keep the data in a temporary file in DIR instead of memory"},
     {0},

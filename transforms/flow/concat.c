@@ -1,4 +1,4 @@
-/* concat.c - several pipelines, one after another, as one stream. */
+/* concat.c - the streams of several pipelines, one after another, as one stream. */
 
 #include "stage.h"
 

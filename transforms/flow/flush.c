@@ -1,8 +1,9 @@
-/* flush.c - sees to it that what has come in reaches the reader, whatever comes after holds it back.
+/* flush.c - inserts flush markers, at which the stages downstream output everything they hold.
  *
- * The stream is passed on by reference, with flush marks put into it. After a mark of another such
- * stage before it, it counts anew. The end needs no mark: it makes everything come out anyway; but one
- * that falls on the end is put all the same, as whether the end is known by then is a matter of time.
+ * The stream is passed on by reference. A marker from upstream passes too, and restarts the counts.
+ * The end of the stream needs no marker, as all stages output everything there. A marker that is
+ * due exactly at the end is inserted all the same: otherwise the output would depend on whether EOF
+ * is known by then, which is a matter of timing.
  */
 
 #include <stddef.h>
@@ -15,19 +16,19 @@ extern const struct leat_stage_type leat_stage_flush;
 #define NS_PER_MS 1000000u
 
 struct flush_params {
-    uint64_t time_ms, bytes; /* 0: not asked for */
+    uint64_t time_ms, bytes; /* 0: option not given */
     int64_t lines;
 };
 
-/* Since the last mark. */
+/* Counts since the last marker. */
 struct flush {
     uint64_t bytes;
     struct leat_lines lines;
-    uint64_t first_ns; /* when the first byte came; bytes is not 0 */
-    bool alarmed;      /* the alarm is set, for this time or an earlier one */
+    uint64_t first_ns; /* when the first byte came; valid if bytes is not 0 */
+    bool alarmed;      /* the alarm is set, for first_ns or an earlier one */
 };
 
-/* The first n bytes of the input go on, or those up to the next mark. */
+/* Passes the rest of the input on, up to the next marker. */
 static void pass_counted(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     const struct flush_params *p = leat_params(s);
@@ -41,14 +42,14 @@ static void pass_counted(struct leat_stage *s, struct leat_in *in, struct leat_o
     if (p->lines > 0)
         n = leat_lines_within(&f->lines, data, n, (uint64_t)p->lines, '\n');
     passed = leat_pass(out, in, n);
-    if (p->lines > 0 && passed < n) { /* the rest is counted when it goes */
+    if (p->lines > 0 && passed < n) { /* the rest is counted when it passes */
         f->lines = before;
         (void)leat_lines_within(&f->lines, data, passed, (uint64_t)p->lines, '\n');
     }
     f->bytes += passed;
 }
 
-/* Is a mark due behind what has gone on, or one that came through? */
+/* Is a marker due after the bytes passed so far? Markers from upstream count too. */
 static bool is_due(const struct flush_params *p, const struct flush *f, const struct leat_in *in)
 {
     if (in->flush && in->pos == in->len)
@@ -62,7 +63,7 @@ static bool is_due(const struct flush_params *p, const struct flush *f, const st
     return f->bytes > 0 && in->pos == in->len && !in->end;
 }
 
-/* What comes from here on waits for a mark of its own. */
+/* Restarts the counts after a marker. */
 static int flushed(struct flush *f)
 {
     f->bytes = 0;
@@ -90,8 +91,8 @@ static int flush_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
     return LEAT_MORE;
 }
 
-/* The time of a byte that is not flushed is over, or it was of one that is; the next is set when
- * there is something to wait for. */
+/* The time of first_ns is over, or the alarm was for an earlier byte that is flushed by now. Sets
+ * the next alarm if there is unflushed data. */
 static int flush_alarm(struct leat_stage *s)
 {
     const struct flush_params *p = leat_params(s);

@@ -1,8 +1,8 @@
-/* limit.c - no faster than a rate, and no more than so many bytes or lines.
+/* limit.c - limits the rate of a stream, or ends it after a number of bytes or lines.
  *
- * The stream is passed on by reference. At a rate, a token bucket says how much may go now; the
- * stage then waits, and what comes before it waits too. Enough bytes or lines are the end of the
- * stream, as for head.
+ * The stream is passed on by reference. A token bucket says how many bytes may go now; then the
+ * stage waits, and backpressure stops the stages upstream. The stream ends when enough bytes or
+ * lines have passed, as in head.
  */
 
 #include <inttypes.h>
@@ -17,8 +17,8 @@ extern const struct leat_stage_type leat_stage_limit;
 
 #define NO_LIMIT INT64_MAX
 #define RATE_TEXT_MAX 64u
-#define BURSTS_A_SECOND 10u /* if --burst is not given */
-#define WAIT_PART 4u        /* wait until this part of the burst may go at once */
+#define BURSTS_A_SECOND 10u /* default of --burst: rate / BURSTS_A_SECOND */
+#define WAIT_PART 4u        /* wait until burst / WAIT_PART may go at once */
 
 struct limit_params {
     const char *rate;
@@ -28,12 +28,12 @@ struct limit_params {
 };
 
 struct limit {
-    struct leat_bucket bucket; /* rate 0: as fast as can be */
+    struct leat_bucket bucket; /* rate 0: no limit */
     struct leat_lines lines;
-    uint64_t bytes; /* passed on so far */
+    uint64_t bytes; /* passed so far */
 };
 
-/* "10M/s" or "10M", in bytes a second. */
+/* Parses "10M/s" or "10M", in bytes per second. */
 static int parse_rate(struct leat_stage *s, const char *text, uint64_t *ret_rate)
 {
     char size[RATE_TEXT_MAX];
@@ -90,7 +90,7 @@ static int limit_alarm(struct leat_stage *s)
     return LEAT_END;
 }
 
-/* The first n bytes of the input may go as far as counts are concerned; so many of them go. */
+/* Passes at most n bytes of the input, fewer if --bytes or --lines is reached. Returns how many. */
 static size_t pass_counted(struct leat_stage *s, size_t n, struct leat_in *in, struct leat_out *out)
 {
     const struct limit_params *p = leat_params(s);
@@ -106,7 +106,7 @@ static size_t pass_counted(struct leat_stage *s, size_t n, struct leat_in *in, s
 
         n = leat_lines_within(&l->lines, data, n, (uint64_t)p->lines, end);
         passed = leat_pass(out, in, n);
-        if (passed < n) { /* the rest is counted when it goes */
+        if (passed < n) { /* the rest is counted when it passes */
             l->lines = before;
             (void)leat_lines_within(&l->lines, data, passed, (uint64_t)p->lines, end);
         }
@@ -120,7 +120,7 @@ static bool complete(const struct limit_params *p, const struct limit *l)
     return l->bytes == p->bytes || leat_lines_complete(&l->lines, (uint64_t)p->lines);
 }
 
-/* Waits until a good part of a burst, or all that is there, may go. */
+/* Waits until burst / WAIT_PART bytes, or all `left` bytes, may go. */
 static int wait_for_room(struct leat_stage *s, size_t left)
 {
     struct limit *l = leat_state(s);

@@ -1,4 +1,4 @@
-/* lines.h - how far into a stream its first N lines reach, over inputs cut anywhere. */
+/* lines.h - where the first N lines of a stream end; its input may be cut anywhere. */
 #ifndef LEAT_FLOW_LINES_H
 #define LEAT_FLOW_LINES_H
 
@@ -8,11 +8,11 @@
 #include <string.h>
 
 struct leat_lines {
-    uint64_t lines; /* begun so far: a line counts from its first byte */
-    bool open;      /* the last one has not ended */
+    uint64_t lines; /* that have begun: a line counts from its first byte */
+    bool open;      /* the last line has not ended */
 };
 
-/* leat_lines_within - count the lines of n more bytes, but no more than `most` in all; returns how
+/* leat_lines_within - count the lines of n more bytes, up to `most` lines in total. Returns how
  * many of the bytes belong to them. */
 static inline size_t leat_lines_within(struct leat_lines *count, const uint8_t *data, size_t n,
                                        uint64_t most, uint8_t end)
@@ -35,7 +35,7 @@ static inline size_t leat_lines_within(struct leat_lines *count, const uint8_t *
     return n;
 }
 
-/* leat_lines_complete - `most` lines are there, whole. */
+/* leat_lines_complete - have `most` lines ended? */
 static inline bool leat_lines_complete(const struct leat_lines *count, uint64_t most)
 {
     return count->lines == most && !count->open;

@@ -1,12 +1,12 @@
-/* merge.c - sorted branches as one sorted stream, as sort -m does.
+/* merge.c - merges sorted branches into one sorted stream, as sort -m.
  *
- * The heads of the branches stand in order in a queue; the first one's lines go on, as long a run of
- * them as possible at once, by reference where that pays. A branch whose lines are out of order is
- * an error: sort -m would give wrong output and say nothing.
+ * A queue holds the branches in the order of their first lines (heads). Lines of the first branch
+ * are passed on in runs as long as possible, by reference where that is cheaper. A branch whose
+ * lines are out of order is an error: sort -m would output wrong data silently.
  *
- * The engine calls the step when each branch has lines or is at its end. Lines that are looked back
- * at (the last one of each branch, the last one given out) lie in the input during a step, and are
- * copied at its end.
+ * The engine calls the step when each branch has lines or is at its end. Two kinds of lines are
+ * needed later: the last one of each branch, and the last one that was output. During a step they
+ * lie in the input; at its end they are copied.
  */
 
 #include <inttypes.h>
@@ -26,7 +26,7 @@ struct merge_params {
     int numeric, reverse, fold, blanks, unique, stable, zero;
 };
 
-/* A line that was passed by, here or in the input of this step. */
+/* A line that was passed before: a copy, or in the input of this step. */
 struct past {
     struct leat_order_line line;
     bool there;
@@ -35,29 +35,29 @@ struct past {
 };
 
 enum head {
-    HEAD_LINE, /* `line` */
-    HEAD_NONE, /* more input must come first */
-    HEAD_END,  /* there are no more */
+    HEAD_LINE, /* in `line` */
+    HEAD_NONE, /* more input is needed first */
+    HEAD_END,  /* the branch has no more lines */
 };
 
 struct branch {
     enum head head;
     struct leat_order_line line;
-    size_t at, next; /* in the input: the line, and what follows it */
-    uint64_t lines;  /* that have been passed by */
+    size_t at, next; /* in the input: the start of the line, and of the one after it */
+    uint64_t lines;  /* passed so far */
     struct past last;
 };
 
 struct merge {
     struct leat_order order;
     struct branch branches[BRANCHES_MAX];
-    uint8_t queue[BRANCHES_MAX]; /* branches that have a line, first things first */
+    uint8_t queue[BRANCHES_MAX]; /* branches that have a line, sorted by it */
     size_t n_queue;
-    struct past given; /* -u: the last line that was given out */
-    size_t to_pass;    /* bytes of a run that are still to go */
-    uint8_t from;      /* from this branch */
-    bool end_due;      /* and then the end that its last line lacks */
-    uint8_t end;       /* of a line */
+    struct past given; /* -u: the last line that was output */
+    size_t to_pass;    /* bytes of a run that are not yet passed */
+    uint8_t from;      /* their branch */
+    bool end_due;      /* then write the line end that their last line lacks */
+    uint8_t end;       /* the line end */
     bool unique;
 };
 
@@ -126,9 +126,9 @@ static void merge_close(struct leat_stage *s)
     m->given.copy = NULL;
 }
 
-/* --- looking back ----------------------------------------------------------------------------- */
+/* --- past lines ------------------------------------------------------------------------------- */
 
-/* The input goes away at the end of a step. */
+/* Copies the line, because the input is gone after the step. */
 static int keep(struct leat_stage *s, struct past *past)
 {
     struct merge *m = leat_state(s);
@@ -199,7 +199,7 @@ static int load_head(struct leat_stage *s, const struct leat_in *in, size_t i)
     return 0;
 }
 
-/* The head is dealt with; the next one takes its place. */
+/* The head has been passed or skipped; the next line takes its place. */
 static int advance(struct leat_stage *s, const struct leat_in *in, size_t i)
 {
     struct merge *m = leat_state(s);
@@ -211,7 +211,7 @@ static int advance(struct leat_stage *s, const struct leat_in *in, size_t i)
     return load_head(s, in, i);
 }
 
-/* Does the head of branch i go out before that of branch k? */
+/* Is the head of branch i output before that of branch k? */
 static bool before(const struct merge *m, uint8_t i, uint8_t k)
 {
     int r = leat_order_compare(&m->order, &m->branches[i].line, &m->branches[k].line);
@@ -219,7 +219,7 @@ static bool before(const struct merge *m, uint8_t i, uint8_t k)
     return r < 0 || (r == 0 && i < k);
 }
 
-/* Puts a branch with a line in its place in the queue. */
+/* Inserts a branch with a line into the queue, in order. */
 static void enqueue(struct merge *m, uint8_t i)
 {
     size_t low = 0, high = m->n_queue;
@@ -243,7 +243,7 @@ static void dequeue(struct merge *m)
     memmove(&m->queue[0], &m->queue[1], m->n_queue);
 }
 
-/* Returns 1; 0: a branch needs more input first; or an error. */
+/* Returns 1, 0 if a branch needs more input first, or an error. */
 static int load_all(struct leat_stage *s, const struct leat_in *in)
 {
     struct merge *m = leat_state(s);
@@ -266,9 +266,9 @@ static int load_all(struct leat_stage *s, const struct leat_in *in)
     return ready;
 }
 
-/* --- giving out ------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
-/* Returns false if there was no room for all that is due. */
+/* Passes the current run. Returns false if there is no room for all of it. */
 static bool give_out(struct merge *m, struct leat_in *in, struct leat_out *out)
 {
     while (m->to_pass > 0) {
@@ -284,14 +284,14 @@ static bool give_out(struct merge *m, struct leat_in *in, struct leat_out *out)
     return true;
 }
 
-/* -u: is the head of branch i equal to what was given out last? */
+/* -u: is the head of branch i equal to the last line that was output? */
 static bool is_repeated(const struct merge *m, size_t i)
 {
     return m->unique && m->given.there &&
            leat_order_compare(&m->order, &m->given.line, &m->branches[i].line) == 0;
 }
 
-/* A run of lines from the first branch of the queue, as long as it stays the first. */
+/* Takes a run of lines from the first branch of the queue, for as long as it stays first. */
 static int take_run(struct leat_stage *s, struct leat_in *in)
 {
     struct merge *m = leat_state(s);

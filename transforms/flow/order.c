@@ -1,8 +1,8 @@
-/* order.c - the order of lines as sort(1) has it with LC_ALL=C.
+/* order.c - the order of lines as in sort(1) with LC_ALL=C.
  *
- * The rules are those of GNU sort, also where they surprise: without -t the blanks before a field
- * belong to it; the end of a key may lie before its start, then it is empty; a number ends where
- * its digits end, and what is no number counts as 0.
+ * The rules are those of GNU sort, even where they surprise: without -t, the blanks before a field
+ * belong to the field; the end of a key may lie before its start, and then the key is empty; a
+ * number ends where its digits end, and text that is no number counts as 0.
  */
 
 #include "order.h"
@@ -25,7 +25,7 @@ static bool is_digit(uint8_t c)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-/* A number that does not fit is as good as the largest one. Returns NULL if there is none. */
+/* A number that is too large becomes the largest one. Returns NULL if there is no number. */
 static const char *take_number(const char *p, size_t *ret)
 {
     size_t n = 0;
@@ -57,7 +57,7 @@ static const char *take_letters(const char *p, struct leat_order_key *key, bool 
     }
 }
 
-/* Behind the comma. Returns what is wrong, or NULL. */
+/* Parses the part after the comma. Returns NULL, or the problem as text. */
 static const char *take_end(const char *p, struct leat_order_key *key)
 {
     p = take_number(p, &key->end_field);
@@ -104,7 +104,7 @@ const char *leat_order_add(struct leat_order *o, const char *text)
     return wrong;
 }
 
-/* The options outside of the keys are for those keys that have none of their own. */
+/* Options outside of the keys apply to those keys that have no options of their own. */
 void leat_order_ready(struct leat_order *o, const struct leat_order_key *global)
 {
     bool any = global->start_blanks || global->numeric || global->fold;
@@ -137,7 +137,7 @@ static const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
     return p;
 }
 
-/* Past one field: to its separator, or to the blanks after it. */
+/* Skips one field: up to its separator, or to the blanks after it. */
 static const uint8_t *skip_field(const struct leat_order *o, const uint8_t *p, const uint8_t *end)
 {
     if (o->separated) {
@@ -238,9 +238,9 @@ static int compare_folded(struct span a, struct span b)
     return (a.at < a.end) - (b.at < b.end);
 }
 
-/* A decimal number of any length: where its digits are. */
+/* A decimal number of any length: the places of its digits. */
 struct number {
-    struct span whole, part; /* without zeros in front; without zeros at the end */
+    struct span whole, part; /* without leading zeros; without trailing zeros */
     bool negative;
 };
 

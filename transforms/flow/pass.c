@@ -1,4 +1,4 @@
-/* pass.c - passes its input on unchanged, by reference: what a stage costs at the least. */
+/* pass.c - passes its input on unchanged, by reference: the minimal cost of a stage. */
 
 #include "stage.h"
 

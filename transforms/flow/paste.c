@@ -1,8 +1,8 @@
-/* paste.c - the lines of several branches side by side, as paste(1) does.
+/* paste.c - joins the lines of several branches side by side, as paste(1).
  *
- * In parallel a row is written once every branch has a line or is at its end, so within a row no
- * input is missing. With -s a line's end is known to be the last only when the branch ends, so it is
- * due until then.
+ * In parallel mode a row is written once every branch has a line or is at its end, so no input is
+ * missing within a row. With -s, the last line of a branch is known only at its EOF, so the
+ * character after a field is due until then.
  */
 
 #include <string.h>
@@ -13,7 +13,7 @@ extern const struct leat_stage_type leat_stage_paste;
 
 #define BRANCHES_MAX 64u
 #define DELIMITERS_MAX 256u
-#define EMPTY UINT16_MAX /* a delimiter of no byte */
+#define EMPTY UINT16_MAX /* the empty delimiter (\0) */
 
 struct paste_params {
     const char *delimiters;
@@ -23,11 +23,11 @@ struct paste_params {
 struct paste {
     uint16_t delimiters[DELIMITERS_MAX];
     size_t n_delimiters;
-    uint8_t end;   /* of a line */
+    uint8_t end;   /* the line end */
     size_t column; /* the branch that is being written */
-    size_t turn;   /* -s: of the next delimiter */
-    bool in_row;   /* a row has been begun */
-    bool due;      /* what follows a field comes next */
+    size_t turn;   /* -s: index of the next delimiter */
+    bool in_row;   /* a row has begun */
+    bool due;      /* the delimiter or line end after a field comes next */
 };
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -89,11 +89,11 @@ static bool put(struct leat_out *out, uint16_t c)
 
 enum field {
     FIELD_FULL,    /* no room for all of it */
-    FIELD_ENDED,   /* with its line's end, which is used up */
-    FIELD_PARTIAL, /* without: the input ends here */
+    FIELD_ENDED,   /* written, and its line end is consumed */
+    FIELD_PARTIAL, /* written up to the end of the input, without a line end */
 };
 
-/* What is left of the line at the cursor. */
+/* Writes the rest of the line at the cursor. */
 static enum field put_field(const struct paste *q, struct leat_in *port, struct leat_out *out)
 {
     const uint8_t *at = port->data + port->pos;
@@ -111,9 +111,9 @@ static enum field put_field(const struct paste *q, struct leat_in *port, struct 
     return hit ? FIELD_ENDED : FIELD_PARTIAL;
 }
 
-/* --- side by side ----------------------------------------------------------------------------- */
+/* --- parallel --------------------------------------------------------------------------------- */
 
-/* Is there one more row? Returns 1, 0, or -1: input must come first. */
+/* Does another row follow? Returns 1, 0, or -1 if more input is needed first. */
 static int row_begins(const struct leat_in *in)
 {
     int any = 0;
@@ -127,7 +127,7 @@ static int row_begins(const struct leat_in *in)
     return any;
 }
 
-/* Returns false if there was no room for all of it. */
+/* Returns false if there is no room for all of it. */
 static bool put_row(struct paste *q, struct leat_in *in, struct leat_out *out)
 {
     for (; q->column < in->n_ports; q->column++) {
@@ -160,9 +160,9 @@ static int step_rows(struct paste *q, struct leat_in *in, struct leat_out *out)
     }
 }
 
-/* --- one after another ------------------------------------------------------------------------ */
+/* --- serial (-s) ------------------------------------------------------------------------------ */
 
-/* Returns 1 when the branch is all written; 0: no room, or input must come first. */
+/* Returns 1 when the whole branch is written; 0: no room, or more input is needed first. */
 static int put_branch(struct paste *q, struct leat_in *port, struct leat_out *out)
 {
     for (;;) {

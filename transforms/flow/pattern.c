@@ -1,7 +1,8 @@
-/* pattern.c - one Perl regular expression, asked of one line at a time.
+/* pattern.c - one Perl regular expression, matched against one line at a time.
  *
- * Compiled to machine code. What that cannot do on its small stack goes to the interpreter, whose
- * steps and memory have a limit, so no line can make a pattern run on for hours.
+ * The pattern is compiled to machine code. Matches that need more than the small stack of that code
+ * run in the interpreter, with a limit on steps and memory, so that no line can keep a pattern busy
+ * for hours.
  */
 
 #include "pattern.h"
@@ -21,10 +22,10 @@ struct leat_pattern {
     pcre2_match_context *context;
     pcre2_match_data *match;
     pcre2_code *code;
-    size_t jit_size; /* charged; 0: not compiled to machine code */
+    size_t jit_size; /* charged to the stage; 0: not compiled to machine code */
 };
 
-/* While it is planned a stage can be charged nothing: then `stage` is NULL. */
+/* During `plan` a stage cannot be charged; then `stage` is NULL. */
 static void *get(size_t size, void *stage)
 {
     return stage ? leat_alloc(stage, size) : malloc(size);
@@ -49,7 +50,7 @@ static int compile(struct leat_pattern *p, const char *text, unsigned flags)
     if (!context)
         return LEAT_ENOMEM;
     if (flags & LEAT_PATTERN_LITERAL)
-        options = PCRE2_LITERAL; /* goes with few others */
+        options = PCRE2_LITERAL; /* allows few other options */
     if (flags & LEAT_PATTERN_IGNORE_CASE)
         options |= PCRE2_CASELESS;
     p->code = pcre2_compile((PCRE2_SPTR)text, strlen(text), options, &error, &at, context);
@@ -76,7 +77,7 @@ static int ready(struct leat_pattern *p)
     pcre2_set_match_limit(p->context, STEPS_MAX);
     pcre2_set_heap_limit(p->context, HEAP_MAX_KIB);
     if (pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) != 0)
-        return 0; /* no machine code here: the interpreter does it all */
+        return 0; /* no JIT on this machine: the interpreter does everything */
     if (pcre2_pattern_info(p->code, PCRE2_INFO_JITSIZE, &size) != 0 || size == 0)
         return 0;
     r = leat_charge(p->stage, size);

@@ -12,8 +12,9 @@ static size_t next_line(const struct leat_records *r, const uint8_t *data, size_
     return hit ? (size_t)(hit - data) + 1 : n;
 }
 
-/* Outside of quotes, up to `stop`, a line end or the end of the input: is there a field that is
- * quoted? Returns where its text begins, or `stop`. A quote inside a plain field is a byte as any. */
+/* Skips text outside of quotes up to `stop`, which is a line end or the end of the input. If a
+ * quoted field begins before `stop`, returns where its text begins, else `stop`. A quote inside a
+ * plain field is an ordinary byte. */
 static const uint8_t *skip_plain(struct leat_records *r, const uint8_t *at, const uint8_t *stop)
 {
     while (at < stop) {
@@ -33,7 +34,7 @@ static const uint8_t *skip_plain(struct leat_records *r, const uint8_t *at, cons
     return stop;
 }
 
-/* Behind a quote inside a quoted field: it is doubled, or the field has ended. */
+/* After a quote inside a quoted field: either it is doubled, or the field has ended. */
 static const uint8_t *after_quote(struct leat_records *r, const uint8_t *at)
 {
     if (*at == r->quote) {
@@ -47,8 +48,8 @@ static const uint8_t *after_quote(struct leat_records *r, const uint8_t *at)
     return at + 1;
 }
 
-/* A byte order mark of UTF-8 stands before the first field and is no part of it: a quote after it
- * opens the field. An incomplete mark is text of a plain field. Returns the bytes of the mark. */
+/* A UTF-8 byte order mark before the first field is not part of it: a quote after it opens the
+ * field. An incomplete mark is text of a plain field. Returns how many bytes belong to the mark. */
 static size_t skip_mark(struct leat_records *r, const uint8_t *data, size_t n)
 {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};

@@ -1,7 +1,8 @@
-/* require.c - the stream goes on unchanged, and the pipeline fails if it is not as it has to be.
+/* require.c - passes the stream on unchanged, and fails the pipeline if it does not meet
+ * conditions.
  *
- * Too much is found out at once, and too little at the end: before anything is committed. A last
- * line without its end counts as a line, as for head and grep -c.
+ * Too much is detected at once, too little at the end, before anything is committed. A last line
+ * without its line end counts as a line, as in head and grep -c.
  */
 
 #include <inttypes.h>
@@ -24,10 +25,10 @@ struct require_params {
 };
 
 struct require {
-    uint64_t bytes; /* passed on so far */
+    uint64_t bytes; /* passed so far */
     struct leat_lines lines;
-    size_t looked;                 /* bytes of the input, from its start, that were matched */
-    struct leat_pattern **missing; /* those that no line has matched so far */
+    size_t looked;                 /* bytes from the start of the input whose lines were matched */
+    struct leat_pattern **missing; /* patterns that no line has matched yet */
     const char **texts;
     size_t n_missing;
 };
@@ -105,7 +106,7 @@ static void require_close(struct leat_stage *s)
 
 /* --- patterns --------------------------------------------------------------------------------- */
 
-/* One line without its end. Patterns that it matches are no longer missing. */
+/* Matches one line without its line end. Patterns that match are removed from `missing`. */
 static int match_line(struct require *q, const uint8_t *line, size_t n)
 {
     size_t i = 0;
@@ -127,7 +128,7 @@ static int match_line(struct require *q, const uint8_t *line, size_t n)
     return 0;
 }
 
-/* All lines of a new input. What of it is passed on later is not looked at again. */
+/* Matches all lines of a new input. Bytes that stay for a later step are not matched again. */
 static int match_lines(struct require *q, const struct leat_in *in, uint8_t end)
 {
     while (q->looked < in->len && q->n_missing > 0) {
@@ -168,7 +169,8 @@ static int too_little(struct leat_stage *s)
     return LEAT_END;
 }
 
-/* The next piece that is allowed goes on. Returns how much; 0 too if the next byte is too much. */
+/* Passes as much as the limits allow. Returns how much; 0 if there is no room, or if the next byte
+ * exceeds a limit. */
 static size_t pass_allowed(const struct require_params *p, struct require *q, struct leat_in *in,
                            struct leat_out *out)
 {
@@ -183,7 +185,7 @@ static size_t pass_allowed(const struct require_params *p, struct require *q, st
     if (n > 0) {
         size_t passed = leat_pass(out, in, n);
 
-        if (passed < n && counts_lines(p)) { /* the rest is counted when it goes */
+        if (passed < n && counts_lines(p)) { /* the rest is counted when it passes */
             q->lines = before;
             leat_lines_within(&q->lines, data, passed, (uint64_t)p->lines_max, line_end(p));
         }
@@ -216,7 +218,8 @@ static int require_step(struct leat_stage *s, struct leat_in *in, struct leat_ou
     if (r < 0)
         return r;
     (void)pass_allowed(p, q, in, out);
-    q->looked = q->looked > in->pos ? q->looked - in->pos : 0; /* the next input starts there */
+    /* The next input starts at the cursor. */
+    q->looked = q->looked > in->pos ? q->looked - in->pos : 0;
     if (in->pos == in->len)
         return in->end ? too_little(s) : LEAT_MORE;
     if (q->bytes == p->bytes_max || leat_lines_complete(&q->lines, (uint64_t)p->lines_max))

@@ -1,7 +1,7 @@
-/* route.c - each line to the first branch whose pattern matches it, the rest onward.
+/* route.c - sends each line to the first branch whose pattern matches; other lines pass on.
  *
- * Lines in a row that take the same way go there at once, by reference where that pays. A branch
- * that does not keep up holds back all, as the order of its lines has to be kept.
+ * Consecutive lines for the same port go there at once, by reference where that is cheaper. A
+ * branch that is too slow delays all others, because the order of its lines must be kept.
  */
 
 #include <string.h>
@@ -12,7 +12,7 @@
 extern const struct leat_stage_type leat_stage_route;
 
 #define BRANCHES_MAX 64u
-#define ONWARD 0u /* the port of the stream itself; branch b is port b + 1 */
+#define ONWARD 0u /* the port of the stream itself; branch b has port b + 1 */
 
 struct route_params {
     int zero;
@@ -32,9 +32,9 @@ struct branch {
 struct route {
     struct branch *branches;
     size_t n;
-    size_t run;      /* bytes from the cursor on whose way is known */
-    size_t port;     /* theirs */
-    bool next_known; /* so is the way of the line after them */
+    size_t run;      /* bytes from the cursor on whose port is known */
+    size_t port;     /* their port */
+    bool next_known; /* the port of the line after them is known too */
     size_t next_port;
 };
 
@@ -113,9 +113,9 @@ static void route_close(struct leat_stage *s)
     q->n = 0;
 }
 
-/* --- the way of a line ------------------------------------------------------------------------ */
+/* --- the port of a line ----------------------------------------------------------------------- */
 
-/* Returns 1, 0 or an error. A branch without a pattern takes all that comes to it. */
+/* Returns 1, 0 or an error. A branch without patterns takes every line. */
 static int takes(const struct branch *b, const uint8_t *line, size_t n)
 {
     for (size_t k = 0; k < b->n; k++) {
@@ -143,7 +143,7 @@ static int find_port(const struct route *q, const uint8_t *line, size_t n, size_
     return 0;
 }
 
-/* The lines from the cursor on that take the same way. */
+/* Finds the consecutive lines from the cursor on that go to the same port. */
 static int find_run(struct route *q, const struct leat_in *in, uint8_t end)
 {
     size_t at = in->pos;

@@ -1,4 +1,4 @@
-/* shown.h - a line of data as a message shows it: printable, and not too long. */
+/* shown.h - formats a line of data for a message: printable, and not too long. */
 #ifndef LEAT_FLOW_SHOWN_H
 #define LEAT_FLOW_SHOWN_H
 
@@ -11,7 +11,8 @@ struct leat_shown_line {
     char text[LEAT_SHOWN_LINE_MAX + 8];
 };
 
-/* leat_show_line - bytes that are not printable ASCII become \xHH; what is cut ends with "...". */
+/* leat_show_line - bytes that are not printable ASCII become \xHH; a line that is cut ends in
+ * "...". */
 static inline struct leat_shown_line leat_show_line(const uint8_t *line, size_t len)
 {
     static const char digits[] = "0123456789abcdef";

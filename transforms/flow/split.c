@@ -1,8 +1,8 @@
-/* split.c - the stream in parts: each a file, or what a branch makes of it.
+/* split.c - writes the stream to several files (parts), each unchanged or through a branch.
  *
- * The stage passes the stream on by reference and says where a part ends; the engine runs the
- * branch anew for each, and commits all their files together. How far the current part reaches is
- * found out first and passed on then, as room comes.
+ * The stage passes the stream on by reference and says where a part ends. The engine runs the
+ * branch anew for each part, and commits all their files together. The step first finds how far the
+ * current part reaches, and then passes those bytes on as room comes.
  */
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 extern const struct leat_stage_type leat_stage_split;
 
 #define HEADER_MAX ((size_t)1 << 20)
-#define LOOK_MAX ((size_t)64 << 10) /* given between two looks at what has come out */
+#define LOOK_MAX ((size_t)64 << 10) /* passed between two looks at the output size */
 
 struct split_params {
     uint64_t lines, bytes, line_bytes, records, size_compressed, from;
@@ -26,11 +26,11 @@ struct split_params {
 
 struct split {
     struct leat_records records;
-    uint64_t count; /* in the current part: records, or bytes */
+    uint64_t count; /* records or bytes in the current part */
     size_t run;     /* bytes from the cursor on that belong to it */
-    bool ends;      /* and end it */
-    bool begun;     /* it has begun, its header is out */
-    bool filled;    /* it has a line beside its header */
+    bool ends;      /* the part ends after `run` */
+    bool begun;     /* the part has begun, and its header is written */
+    bool filled;    /* the part has a line after its header */
     bool header_open;
     uint8_t *header; /* the first record; HEADER_MAX bytes */
     size_t header_len, header_at;
@@ -43,7 +43,7 @@ static bool is_csv(const struct split_params *p)
     return p->csv || p->records > 0;
 }
 
-/* One thing that ends a part; or a size of the output, and perhaps a number too. */
+/* Either one option that ends a part, or --size-compressed with at most one count of records. */
 static bool ends_are_clear(const struct split_params *p)
 {
     int numbers = (p->lines > 0) + (p->records > 0), sizes = (p->bytes > 0) + (p->line_bytes > 0);
@@ -108,9 +108,9 @@ static void split_close(struct leat_stage *s)
     q->header = NULL;
 }
 
-/* --- how far the part reaches ----------------------------------------------------------------- */
+/* --- the end of a part ------------------------------------------------------------------------ */
 
-/* The first record is in every part, and does not count as one. */
+/* The first record begins every part, and is not counted. */
 static int look_at_header(struct leat_stage *s, const uint8_t *data, size_t n)
 {
     const struct split_params *p = leat_params(s);
@@ -128,8 +128,8 @@ static int look_at_header(struct leat_stage *s, const uint8_t *data, size_t n)
     return 0;
 }
 
-/* The part ends with the record that is its last by number, or with the one that is being given when
- * enough has come out of the branch. */
+/* The part ends with the record that reaches the count, or with the one that is being passed when
+ * the branch has output enough. */
 static void look_at_records(struct leat_stage *s, const uint8_t *data, size_t n)
 {
     const struct split_params *p = leat_params(s);
@@ -149,7 +149,7 @@ static void look_at_records(struct leat_stage *s, const uint8_t *data, size_t n)
     }
 }
 
-/* Whole lines; one that is longer than a part has one of its own. */
+/* Whole lines only; a line that is longer than a part becomes a part by itself. */
 static void look_at_line_bytes(struct split *q, const uint8_t *data, size_t n, uint64_t limit)
 {
     while (q->run < n) {
@@ -185,9 +185,9 @@ static int look(struct leat_stage *s, const uint8_t *data, size_t n)
     return 0;
 }
 
-/* --- giving out ------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
-/* A part begins: with the header, but the first, which has it anyway. Returns false: no room. */
+/* Begins a part with the header; the first part has it from the stream. Returns false: no room. */
 static bool begin_part(const struct split_params *p, struct split *q, struct leat_out *out)
 {
     if (!q->header_open && q->header_at < q->header_len) /* without a header there is no pointer */

@@ -1,11 +1,11 @@
-/* tee.c - the stream to several pipelines at once, without a copy. */
+/* tee.c - sends the stream to several pipelines at once, without a copy. */
 
 #include "stage.h"
 
 extern const struct leat_stage_type leat_stage_tee;
 
 #define BRANCHES_MAX 64u
-#define SPILL_SIZE ((uint64_t)1 << 30) /* of each branch, if it is not given */
+#define SPILL_SIZE ((uint64_t)1 << 30) /* default of --spill-size, for each branch */
 
 enum slow {
     SLOW_BLOCK,

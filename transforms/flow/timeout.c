@@ -1,7 +1,7 @@
-/* timeout.c - the pipeline fails if the stream does not end, or does not move, in time.
+/* timeout.c - fails the pipeline if the stream does not end, or does not move, in time.
  *
- * The stream is passed on by reference. The clock is looked at when something passes and when the
- * alarm rings, which is set for the earliest time at which it can be too late.
+ * The stream is passed on by reference. The stage reads the clock when bytes pass and when the
+ * alarm fires; the alarm is set for the earliest time at which the stage could fail.
  */
 
 #include <inttypes.h>
@@ -14,13 +14,13 @@ extern const struct leat_stage_type leat_stage_timeout;
 #define NS_PER_MS 1000000u
 
 struct timeout_params {
-    uint64_t idle_ms; /* 0: none */
+    uint64_t idle_ms; /* 0: not given */
 };
 
 struct timeout {
-    uint64_t total_ms; /* 0: none */
+    uint64_t total_ms; /* 0: not given */
     uint64_t start_ms, last_ms;
-    uint64_t bytes; /* passed on so far */
+    uint64_t bytes; /* passed so far */
 };
 
 static int read_total(struct leat_stage *s, uint64_t *ret_ms)
@@ -47,7 +47,7 @@ static int timeout_plan(struct leat_stage *s)
     return r;
 }
 
-/* Returns LEAT_MORE, or fails if it is too late. */
+/* Returns LEAT_MORE, or fails when the time is over. */
 static int timeout_alarm(struct leat_stage *s)
 {
     const struct timeout_params *p = leat_params(s);

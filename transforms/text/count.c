@@ -1,7 +1,7 @@
 /* count.c - counts lines, words, bytes, characters and the widest line, in the form of wc.
  *
- * On its own it takes the stream in and gives the counts; with --to the stream goes on unchanged
- * and the counts go to a file. Each count is made only if it is asked for.
+ * Without --to the stage consumes the stream and outputs the counts. With --to the stream passes
+ * unchanged and the counts go to a file. Only the requested counts are made.
  */
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #include "stage.h"
 #include "words.h"
 
-#define WIDTH 7 /* of a number, where there are several; as wc has it for a pipe */
+#define WIDTH 7 /* width of a number if there are several, as in wc for a pipe */
 
 struct count_params {
     int lines, words, bytes, chars, columns;
@@ -26,11 +26,11 @@ struct count {
     struct leat_utf8 utf8;
     struct leat_columns columns;
     bool ended;
-    char text[5 * 21 + 2]; /* the answer */
+    char text[5 * 21 + 2]; /* the output line */
     size_t text_at, text_len;
 };
 
-/* Which counts are wanted: without options, the first three. */
+/* The requested counts: without options, the first three. */
 static struct count_params wanted(const struct count_params *p)
 {
     struct count_params w = *p;
@@ -87,7 +87,7 @@ static void add(struct count *c, const struct count_params *w, const uint8_t *da
         leat_columns_add(&c->columns, data, n);
 }
 
-/* The answer's line. */
+/* Formats the output line. */
 static void answer(struct count *c, const struct count_params *w)
 {
     bool single = w->lines + w->words + w->bytes + w->chars + w->columns == 1;

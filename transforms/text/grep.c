@@ -1,8 +1,9 @@
 /* grep.c - selects lines by pattern.
  *
- * The search (match.h) finds the next matching line in all that is at hand; what lies before it
- * is one range, skipped or passed on whole by reference. Ranges are remembered in bytes from the
- * input cursor, so a step that runs out of room goes on where it was without searching again.
+ * The search (match.h) finds the next matching line in the input of the step. The lines before it
+ * are one range, which is skipped or passed on as a whole, by reference. Ranges are counted in
+ * bytes from the input cursor, so a step that runs out of room continues there without a second
+ * search.
  */
 
 #include <inttypes.h>
@@ -27,25 +28,25 @@ struct grep {
     bool opened;
 
     /* From the input cursor on: bytes that do not match, then bytes that do, then (if known)
-     * again some that do not and some that do. */
+     * again bytes that do not and bytes that do. */
     size_t gap, hit, gap_after, hit_after;
     bool is_gap; /* the range at the cursor is the gap */
 
-    uint64_t lines;    /* that the cursor has gone past; counted only for -n */
+    uint64_t lines;    /* before the cursor; counted only for -n */
     uint64_t selected; /* counted for -m and -c */
 
-    /* Of the selected line that is being written out. */
+    /* State of the selected line that is being written: */
     bool in_line;
-    size_t line_left; /* bytes of it to pass */
-    size_t line_len;  /* -o: its length without its end */
+    size_t line_left; /* its bytes that are not yet passed */
+    size_t line_len;  /* -o: its length without the line end */
     size_t part_from; /* -o: where to look for the next match */
     size_t part_at, part_left;
-    bool part_ends;   /* -o: the end of a record is to be written */
-    bool end_missing; /* the last line has no end, and gets one */
-    bool done;        /* -m: enough */
+    bool part_ends;   /* -o: a line end must be written next */
+    bool end_missing; /* the last line of the input lacks its line end; one is added */
+    bool done;        /* -m: enough lines are selected */
     bool answered;    /* the count is in `text` */
 
-    char text[32]; /* to be written first: "12:" or a count */
+    char text[32]; /* text to be written first: "12:" or a count */
     size_t text_at, text_len;
 };
 
@@ -59,7 +60,7 @@ static struct leat_strings patterns_of(const struct leat_stage *s, const struct 
     return p->patterns.n > 0 ? p->patterns : *leat_operands(s);
 }
 
-/* GNU grep gives nothing, not even a count, if it is known beforehand that no line is selected. */
+/* GNU grep outputs nothing, not even a count, if no line can be selected. */
 static bool selects_nothing(const struct leat_stage *s, const struct grep_params *p)
 {
     struct leat_strings patterns = patterns_of(s, p);
@@ -146,7 +147,7 @@ static void grep_close(struct leat_stage *s)
 
 /* --- ranges ----------------------------------------------------------------------------------- */
 
-/* The next matching line at or behind `from`: gap and hit; hit is 0 if there is none. */
+/* Finds the next matching line at or after `from`: gap and hit; hit is 0 if there is none. */
 static int search(struct leat_stage *s, const struct leat_in *in, size_t from, size_t *ret_gap,
                   size_t *ret_hit)
 {
@@ -166,8 +167,8 @@ static int search(struct leat_stage *s, const struct leat_in *in, size_t from, s
     return 0;
 }
 
-/* At the end of what is known: find the next gap and hit. Matching lines that follow each other
- * become one hit, so that they are passed on at once. */
+/* Finds the next gap and hit after the known ones. Consecutive matching lines become one hit, so
+ * that they are passed on at once. */
 static int find_ranges(struct leat_stage *s, const struct leat_in *in)
 {
     struct grep *g = leat_state(s);
@@ -191,8 +192,8 @@ static int find_ranges(struct leat_stage *s, const struct leat_in *in)
     return r;
 }
 
-/* The range at the cursor; NULL if it is used up. It may reach beyond the input of this step, as a
- * later one may see less of the input than the one that searched. */
+/* The range at the cursor; NULL if none is known. It may extend beyond the input of this step,
+ * because a later step may see less input than the one that searched. */
 static size_t *current_range(struct grep *g)
 {
     if (g->is_gap && g->gap == 0)
@@ -204,7 +205,7 @@ static size_t *current_range(struct grep *g)
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-/* Returns false if there was no room for all of it. */
+/* Returns false if there is no room for all of it. */
 static bool flush_text(struct grep *g, struct leat_out *out)
 {
     if (g->text_at < g->text_len)
@@ -225,7 +226,7 @@ static void put_end(struct grep *g, uint8_t end)
     g->text_at = 0;
 }
 
-/* A selected line begins at the cursor. */
+/* Begins a selected line at the cursor. */
 static void begin_line(struct grep *g, const struct grep_params *p, const struct leat_in *in,
                        size_t range)
 {
@@ -246,7 +247,7 @@ static void begin_line(struct grep *g, const struct grep_params *p, const struct
         put_number(g, g->lines, ':');
 }
 
-/* The next match of -o in the line at the cursor. Returns 1, 0 or an error. */
+/* -o: finds the next match in the line at the cursor. Returns 1, 0 or an error. */
 static int next_part(struct leat_stage *s, struct grep *g, const struct leat_in *in)
 {
     const uint8_t *line = in->data + in->pos;
@@ -273,8 +274,9 @@ static int next_part(struct leat_stage *s, struct grep *g, const struct leat_in 
     return r < 0 && why ? leat_fail_at(s, r, in->offset + in->pos, "%s", why) : r;
 }
 
-/* -o: writes the matches of the line at the cursor. Returns 1 when through, 0: no room, or an
- * error. The bytes are copied, as the whole line must stay in sight until the last match. */
+/* -o: writes the matches of the line at the cursor. Returns 1 when done, 0 if there is no room, or
+ * an error. The bytes are copied, because the whole line must stay in the input until its last
+ * match. */
 static int write_parts(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     const struct grep_params *p = leat_params(s);
@@ -337,7 +339,7 @@ static int write_line(struct leat_stage *s, struct leat_in *in, struct leat_out 
     return 1;
 }
 
-/* -c: the lines of a selected range are counted, to the limit of -m. */
+/* -c: counts the lines of a selected range, up to the limit of -m. */
 static void count_range(struct grep *g, const struct grep_params *p, const struct leat_in *in,
                         size_t n)
 {
@@ -351,14 +353,14 @@ static void count_range(struct grep *g, const struct grep_params *p, const struc
     }
 }
 
-/* Moves on by n bytes that give no output. */
+/* Skips n bytes without output. */
 static void skip(struct leat_in *in, size_t *range, size_t n)
 {
     in->pos += n;
     *range -= n;
 }
 
-/* Many selected lines at once, n bytes. Returns false if there was no room for all. */
+/* Passes many selected lines at once, n bytes. Returns false if there is no room for all. */
 static bool pass_lines(struct grep *g, const struct grep_params *p, struct leat_in *in,
                        struct leat_out *out, size_t *range, size_t n)
 {
@@ -373,8 +375,8 @@ static bool pass_lines(struct grep *g, const struct grep_params *p, struct leat_
     return true;
 }
 
-/* Deals with the range at the cursor, as far as the input goes. Returns 1 when that is used up,
- * 0: no room, or an error. */
+/* Skips or writes the range at the cursor, up to the end of the input. Returns 1 when the range or
+ * the input is used up, 0 if there is no room, or an error. */
 static int use_range(struct leat_stage *s, struct leat_in *in, struct leat_out *out, size_t *range)
 {
     const struct grep_params *p = leat_params(s);
@@ -403,7 +405,7 @@ static int use_range(struct leat_stage *s, struct leat_in *in, struct leat_out *
     return r;
 }
 
-/* -c without -m: ranges do not matter, only how many lines there are. */
+/* -c without -m: counts the lines and needs no ranges. */
 static int count_all(struct leat_stage *s, struct leat_in *in)
 {
     const struct grep_params *p = leat_params(s);
@@ -428,7 +430,7 @@ static int count_all(struct leat_stage *s, struct leat_in *in)
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-/* A lane leaves its count to the joiner, the only instance of a whole stream writes it out. */
+/* In a lane, leaves the count to the joiner; otherwise writes it. */
 static int finish(struct leat_stage *s, struct leat_out *out)
 {
     const struct grep_params *p = leat_params(s);
@@ -491,7 +493,7 @@ static int grep_begin(struct leat_stage *s, const struct leat_in *in)
     return 0;
 }
 
-/* -c: adds up the counts of the blocks. */
+/* -c: adds up the counts of the blocks, in lane order. */
 static int grep_join(struct leat_stage *s, enum leat_join when, const void *result,
                      struct leat_out *out)
 {

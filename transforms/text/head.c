@@ -1,8 +1,8 @@
-/* head.c - passes on the first lines or bytes, or all but the last ones.
+/* head.c - outputs the first lines or bytes, or all but the last ones.
  *
- * The first part of a stream goes on by reference, and the stage ends at once when it is complete.
- * For "all but the last" what might still be among the last is held back (hold.h); what is surely
- * not is passed on, first what was held, then the front of the new input.
+ * The first part of a stream is passed on by reference, and the stage ends at once when it is
+ * complete. For "all but the last", bytes that may still be among the last are held back (look_behind.h).
+ * Bytes that cannot be are passed on: first held ones, then the front of the new input.
  */
 
 #include <stddef.h>
@@ -18,13 +18,13 @@ struct head_params {
 
 struct head {
     bool begun, is_bytes, all_but;
-    uint8_t end;    /* of a line */
-    uint64_t count; /* first ones: still to come; all but: to hold back */
-    size_t to_pass; /* first ones: bytes from the cursor on that belong to them */
+    uint8_t end;    /* the line end */
+    uint64_t count; /* first ones: still to pass; all but the last: to hold back */
+    size_t to_pass; /* first ones: bytes from the cursor on to pass */
 
     struct leat_look_behind hold;
     uint64_t held_lines;       /* line ends in hold */
-    size_t from_hold, from_in; /* bytes to give out, of what is held and then of the input */
+    size_t from_hold, from_in; /* bytes to output: from hold, and then from the input */
 };
 
 static int head_plan(struct leat_stage *s)
@@ -92,7 +92,7 @@ static void decide_bytes(struct head *h, size_t left)
     h->from_in = surplus - h->from_hold;
 }
 
-/* A last line without its end is a line all the same. */
+/* A last line without its line end is a line too. */
 static void decide_lines(struct head *h, const uint8_t *data, size_t left)
 {
     uint64_t lines = h->held_lines + leat_scan_count(data, left, h->end), surplus;
@@ -110,7 +110,7 @@ static void decide_lines(struct head *h, const uint8_t *data, size_t left)
         h->from_in = leat_scan_skip(data, left, h->end, &surplus);
 }
 
-/* Gives out what was decided. Returns false if there was no room for all of it. */
+/* Outputs the bytes decided on. Returns false if there is no room for all of them. */
 static bool give_out(struct head *h, struct leat_in *in, struct leat_out *out)
 {
     if (h->from_hold > 0) {
@@ -149,7 +149,7 @@ static int step_all_but(struct leat_stage *s, struct leat_in *in, struct leat_ou
         if (!give_out(h, in, out))
             return LEAT_MORE;
     }
-    if (in->end) /* what is left is the last part */
+    if (in->end) /* the rest is the last part, which is not output */
         return LEAT_END;
     if (!h->is_bytes)
         h->held_lines += leat_scan_count(in->data + in->pos, left, h->end);

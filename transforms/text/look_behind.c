@@ -1,8 +1,8 @@
 /* look_behind.c - a queue of bytes in one growing block.
  *
- * What was dropped at the front is made use of by moving the rest down, once at least half of the
- * block is free; so a byte is moved about once, and the block is at most twice what is held.
- * Growing makes a new block beside the old one: at that moment both count.
+ * Space at the front is reused: once at least half of the block is free, the held bytes move down.
+ * A byte is therefore moved about once, and the block is at most twice as large as the held bytes.
+ * When the block grows, the old and the new one exist together for a moment, and both are charged.
  */
 
 #include "look_behind.h"
@@ -18,7 +18,7 @@ static int grow(struct leat_stage *s, struct leat_look_behind *h, size_t need)
 
     while (size < need && size <= SIZE_MAX / 2)
         size *= 2;
-    /* Near the limit of memory, take no more than is needed. */
+    /* Near the memory limit, allocate only the needed size. */
     if (size > leat_memory_left(s) && need < size)
         size = need;
     data = leat_alloc(s, size);

@@ -1,4 +1,4 @@
-/* look_behind.h - a queue of bytes in one growing block: what head and tail hold back. */
+/* look_behind.h - a queue of bytes in one growing block, which head and tail hold back. */
 #ifndef LEAT_TEXT_HOLD_H
 #define LEAT_TEXT_HOLD_H
 
@@ -23,12 +23,12 @@ static inline size_t leat_look_behind_len(const struct leat_look_behind *hold)
     return hold->to - hold->from;
 }
 
-/* leat_look_behind_add - append n bytes. The block grows to twice what is held, at least; it is charged
- * to the stage. Returns 0, or an error that the stage has recorded. */
+/* leat_look_behind_add - append n bytes. If the block grows, it becomes at least twice as large as
+ * the held bytes; it is charged to the stage. Returns 0, or an error that the stage has recorded. */
 int leat_look_behind_add(struct leat_stage *stage, struct leat_look_behind *hold,
                          const uint8_t *data, size_t n);
 
-/* leat_look_behind_drop - the first n bytes are no longer held. n <= leat_look_behind_len. */
+/* leat_look_behind_drop - remove the first n bytes; n <= leat_look_behind_len. */
 void leat_look_behind_drop(struct leat_look_behind *hold, size_t n);
 
 /* leat_look_behind_done - free the block. */

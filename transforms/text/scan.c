@@ -1,8 +1,8 @@
-/* scan.c - counting and skipping delimiters at the speed of memory.
+/* scan.c - counts and skips delimiters at the speed of memory.
  *
- * Counting adds up comparison results in byte lanes, which overflow after 255 rounds, so sums are
- * taken every COUNT_ROUNDS. Skipping counts whole stretches first and looks for the exact place
- * only in the stretch that holds it.
+ * Counting adds up comparison results in byte lanes, which overflow after 255 rounds, so they are
+ * summed up every COUNT_ROUNDS. Skipping first counts whole stretches, and finds the exact place
+ * only in the stretch that contains it.
  */
 
 #include "scan.h"
@@ -16,7 +16,7 @@
 typedef uint8_t lanes __attribute__((vector_size(LANES)));
 typedef uint64_t wide_lanes __attribute__((vector_size(LANES)));
 
-/* Inlined into one function for every processor and one for those with AVX2. */
+/* Inlined into one function for every processor and into one for those with AVX2. */
 static inline __attribute__((always_inline)) uint64_t count_lanes(const uint8_t *data, size_t n,
                                                                   uint8_t byte)
 {

@@ -1,7 +1,7 @@
-/* tail.c - passes on the last lines or bytes, or all from a given one on.
+/* tail.c - outputs the last lines or bytes, or everything from a given one on.
  *
- * The last part is held (hold.h) and given out at the end. Of lines, one more line end than asked
- * for is looked for, as it is not known yet whether the data goes on behind the last one.
+ * The last part is held (look_behind.h) and output at the end. For lines, the stage looks for one
+ * more line end than requested, because it is not yet known whether data follows the last one.
  */
 
 #include <stddef.h>
@@ -17,11 +17,11 @@ struct tail_params {
 
 struct tail {
     bool begun, is_bytes, from_there;
-    uint8_t end;    /* of a line */
-    uint64_t count; /* last ones: how many; from there: how many to skip, still */
+    uint8_t end;    /* the line end */
+    uint64_t count; /* last ones: how many; from a given one on: how many still to skip */
     struct leat_look_behind hold;
     uint64_t held_lines; /* line ends in hold */
-    bool ended;          /* the input did; the held part is being given out */
+    bool ended;          /* the input has ended; the held part is being output */
 };
 
 static int tail_plan(struct leat_stage *s)
@@ -70,7 +70,7 @@ static int step_from_there(struct tail *t, struct leat_in *in, struct leat_out *
     return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
 }
 
-/* How much of the front of the input cannot be among the last bytes; the same in hold is dropped. */
+/* How many bytes at the front of the input cannot be among the last ones. Drops those in hold. */
 static size_t drop_bytes(struct tail *t, size_t left)
 {
     size_t held = leat_look_behind_len(&t->hold);
@@ -122,7 +122,7 @@ static int absorb(struct leat_stage *s, struct leat_in *in)
     return 0;
 }
 
-/* A last line without its end is one of the lines: then there is one too many. */
+/* A last line without its line end is a line too: then there is one line too many. */
 static void finish(struct tail *t)
 {
     const uint8_t *held = leat_look_behind_bytes(&t->hold);

@@ -1,8 +1,8 @@
-/* words.c - counting words, characters and columns in a stream of UTF-8, piece by piece.
+/* words.c - counts words, characters and columns in a stream of UTF-8, piece by piece.
  *
- * Blocks without bytes that could begin white space of several bytes, nearly all, are counted by
- * bit masks: a word begins at a byte that is not white space behind one that is. The rest goes
- * byte by byte through a small automaton, so that pieces may end anywhere.
+ * Nearly all blocks contain no byte that could begin a multi-byte white space character. These are
+ * counted by bit masks: a word begins at a byte that is not white space and follows one that is.
+ * Other blocks go byte by byte through a small automaton, so that pieces may end anywhere.
  */
 
 #include "words.h"
@@ -29,7 +29,7 @@ enum space_state {
     SAW_E3,
     SAW_E3_80
 };
-/* What a byte does in a state: ends white space, goes on, or shows that it is none. */
+/* The action for a byte in a state: white space is complete, goes on, or turns out to be none. */
 #define SPACE 100
 #define NONE 101
 
@@ -76,7 +76,7 @@ static void add_byte(struct leat_words *w, uint8_t c)
             w->in_word = false;
         if (next != NONE)
             return;
-        word_goes_on(w); /* it was none */
+        word_goes_on(w); /* it was no white space */
     }
     w->state = first_state(c);
     if (w->state != NO_SPACE)
@@ -89,13 +89,13 @@ static void add_byte(struct leat_words *w, uint8_t c)
 
 #if defined(__x86_64__)
 
-/* Adds whole blocks while that is possible; returns how many bytes. */
+/* Adds whole blocks while possible; returns the number of bytes. */
 __attribute__((target("avx2,popcnt"))) static size_t add_blocks_avx2(struct leat_words *w,
                                                                      const uint8_t *data, size_t n)
 {
     const __m256i blank = _mm256_set1_epi8(' '), tab = _mm256_set1_epi8('\t'),
                   four = _mm256_set1_epi8(4);
-    uint64_t before = !w->in_word, words = 0; /* bit 0: white space stands before the block */
+    uint64_t before = !w->in_word, words = 0; /* bit 0: the byte before the block is white space */
     size_t done = 0;
 
     for (; n - done >= BLOCK; done += BLOCK) {

@@ -1,8 +1,8 @@
-/* literal.c - finding one fixed string: a vector search for two of its bytes, then a compare.
+/* literal.c - finds one fixed string: a vector search for two of its bytes, then a comparison.
  *
- * Data made to defeat this (a long string of one letter in a file of that letter) would cost a
- * compare at every byte; after a number of false alarms out of proportion to the bytes searched,
- * the rest is left to memmem, which is linear whatever the data.
+ * Some data (a long string of one letter in a file of that letter) needs a comparison at every
+ * byte. When there are too many false candidates for the number of bytes searched, memmem searches
+ * the rest, because its time is linear for any data.
  */
 
 #include "literal.h"
@@ -59,7 +59,7 @@ void leat_literal_init(struct leat_literal *l, const uint8_t *bytes, size_t len,
         l->mask[i] = fold && is_letter(bytes[l->rare[i]]) ? 0x20 : 0;
 }
 
-/* Does the whole string stand at p? */
+/* Is the whole string at p? */
 static inline bool is_here(const struct leat_literal *l, const uint8_t *p)
 {
     if (!l->fold)
@@ -80,7 +80,7 @@ bool leat_literal_is_here(const struct leat_literal *l, const uint8_t *p)
     return is_here(l, p);
 }
 
-/* For the ends of buffers and for processors without a vector search. */
+/* For the ends of buffers, and for processors without a vector search. */
 static const uint8_t *find_plain(const struct leat_literal *l, const uint8_t *data, size_t n)
 {
     if (!l->fold)
@@ -91,22 +91,23 @@ static const uint8_t *find_plain(const struct leat_literal *l, const uint8_t *da
     return NULL;
 }
 
-/* False alarms are paid for by the bytes searched; a string of a word's length is always cheap. */
+/* Bytes searched pay for false candidates; comparing a string of the length of a word is always
+ * cheap. */
 #define COMPARE_CHEAP 32u
 #define ALARMS_FREE 64u
 
 struct search {
     const struct leat_literal *literal;
-    const uint8_t *from; /* where the search began */
-    size_t alarms;       /* false ones */
+    const uint8_t *from; /* start of the search */
+    size_t alarms;       /* false candidates */
     bool gave_up;
-    bool counts; /* lines, instead of ending at the first hit */
+    bool counts; /* count lines instead of ending at the first hit */
     const uint8_t *end;
     uint8_t eol;
     uint64_t lines;
 };
 
-/* A line is counted: where the next one begins. */
+/* Counts the line of a hit. Returns the start of the next line. */
 static inline const uint8_t *count_line(struct search *s, const uint8_t *hit)
 {
     const uint8_t *eol = memchr(hit, s->eol, (size_t)(s->end - hit));
@@ -117,8 +118,8 @@ static inline const uint8_t *count_line(struct search *s, const uint8_t *hit)
 
 #if defined(__x86_64__)
 
-/* Looks at each candidate of a block, bit i of `mask` being data[i]. Returns the place of the first
- * that is one, or -1. */
+/* Checks each candidate of a block: bit i of `mask` is for data[i]. Returns the place of the first
+ * true one, or -1. */
 static inline int check(struct search *s, const uint8_t *at, uint64_t mask)
 {
     const struct leat_literal *l = s->literal;
@@ -205,7 +206,7 @@ static const uint8_t *find_vector(const struct leat_literal *l, const uint8_t *d
 {
     struct search s = {.literal = l, .from = data};
     const uint8_t *at = data, *hit;
-    size_t starts = n - l->len + 1; /* places where it could begin */
+    size_t starts = n - l->len + 1; /* places where the string can begin */
 
     hit = __builtin_cpu_supports("avx2") ? find_avx2(&s, &at, starts) : NULL;
     if (!hit && !s.gave_up)

@@ -1,8 +1,8 @@
-/* literals.c - finding any of a few fixed strings: 32 places at once are looked up in tables.
+/* literals.c - finds any of a few fixed strings: tables check 32 places at once.
  *
- * The tables are those of a shuffle instruction: a half-byte selects one of 16 entries, a set of
- * buckets. The sets of all half-bytes of a window, put together, say which buckets may have a
- * string there; only those are compared. (Known as Teddy, from Hyperscan.)
+ * The tables are for a shuffle instruction: a half-byte selects one of 16 entries, each a set of
+ * buckets. The intersection of the sets for all half-bytes of a window tells which buckets may have
+ * a string at that place. Only these strings are compared. (Known as Teddy, from Hyperscan.)
  */
 
 #include "literals.h"
@@ -20,7 +20,7 @@ static bool is_letter(uint8_t c)
     return c >= 'a' && c <= 'z';
 }
 
-/* The place of the rarest window. */
+/* The offset of the window with the rarest bytes. */
 static size_t choose_window(const struct leat_literal *l, size_t window)
 {
     size_t best = 0;
@@ -86,7 +86,7 @@ static bool is_any_here(const struct search *s, const uint8_t *p, unsigned bucke
     return false;
 }
 
-/* For the ends of buffers and for processors without the shuffle. */
+/* For the ends of buffers, and for processors without the shuffle instruction. */
 static const uint8_t *find_plain(const struct search *s, const uint8_t *p)
 {
     const struct leat_literals *ls = s->literals;
@@ -104,7 +104,7 @@ static const uint8_t *find_plain(const struct search *s, const uint8_t *p)
 
 #if defined(__x86_64__)
 
-/* The buckets of the 32 places from p on, by one byte of the window. */
+/* The buckets for the 32 places from p on, by one byte of the window. */
 __attribute__((target("avx2"))) static inline __m256i look_up(const uint8_t *p, __m256i low,
                                                               __m256i high)
 {
@@ -121,7 +121,7 @@ __attribute__((target("avx2"))) static inline __m256i table(const uint8_t *entri
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)entries));
 }
 
-/* Returns a hit, or NULL with *at where it left off. */
+/* Returns a hit, or NULL with *at where the search stopped. */
 __attribute__((target("avx2"))) static const uint8_t *find_avx2(const struct search *s,
                                                                 const uint8_t **at)
 {

@@ -1,9 +1,10 @@
-/* many.c - finding any of many fixed strings, by the automaton of Aho and Corasick.
+/* many.c - finds any of many fixed strings, with the automaton of Aho and Corasick.
  *
- * A state is the longest end of the text so far that begins some string. Bytes that no string tells
- * apart are of one class, so that a row of the table is short; a state is named by the place of its
- * row. A transition to a state that is one byte longer is an edge of the tree of the strings; by
- * those alone the strings that begin at a given place are found.
+ * A state is the longest suffix of the text read so far that is a prefix of some string. Bytes that
+ * no string distinguishes are in one class, so that a row of the table is short. A state is
+ * identified by the place of its row. A transition to a state that is one byte longer is an edge of
+ * the tree (trie) of the strings; these transitions alone find the strings that begin at a given
+ * place.
  */
 
 #include "many.h"
@@ -13,7 +14,7 @@
 
 #define FOUND ((uint32_t)1 << 31) /* in a table entry: a string ends here */
 #define UNSET UINT32_MAX
-#define WHOLE 1u /* in a state's info: it is a string; the rest is its length in bytes */
+#define WHOLE 1u /* in a state's info: a whole string; the rest is its length in bytes */
 #define INFO(len) ((uint32_t)(len) << 1)
 
 struct leat_many {
@@ -21,7 +22,7 @@ struct leat_many {
     bool starts[256]; /* the first byte of some string */
     uint8_t class[256];
     uint32_t n_classes;
-    uint32_t *info;  /* of each state, at the number of its row */
+    uint32_t *info;  /* for each state, at the index of its row */
     uint32_t next[]; /* next[state + class]: the place of the next state's row, and FOUND */
 };
 
@@ -30,7 +31,7 @@ static bool is_letter(unsigned c)
     return c >= 'a' && c <= 'z';
 }
 
-/* Class 0 is of the bytes that are in no string. Returns how many classes there are. */
+/* Class 0 is for bytes that are in no string. Returns the number of classes. */
 static uint32_t make_classes(uint8_t *class, const struct leat_many_string *strings, size_t n,
                              bool fold)
 {
@@ -46,7 +47,7 @@ static uint32_t make_classes(uint8_t *class, const struct leat_many_string *stri
     return classes;
 }
 
-/* The tree of the strings. */
+/* Builds the tree of the strings. */
 static void add_strings(struct leat_many *m, const struct leat_many_string *strings, size_t n,
                         bool fold)
 {
@@ -74,8 +75,9 @@ static void add_strings(struct leat_many *m, const struct leat_many_string *stri
         m->starts[c & ~0x20u] = m->starts[c];
 }
 
-/* Where a row says nothing, what the longest proper suffix's row says holds; rows in the order of
- * their depth, so that the suffix's row is complete. `suffix` and `queue` have a place a row. */
+/* Fills the empty entries of each row from the row of its longest proper suffix. Rows are processed
+ * in order of depth, so the row of the suffix is complete. `suffix` and `queue` have one entry per
+ * row. */
 static void complete(struct leat_many *m, uint32_t *suffix, uint32_t *queue)
 {
     const uint32_t row = m->n_classes;
@@ -109,7 +111,7 @@ static int compare(const void *a, const void *b)
     return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* The states that sorted strings need: one for each beginning of a string. */
+/* The number of states for sorted strings: one for each different prefix. */
 static size_t count_rows(const struct leat_many_string *strings, size_t n)
 {
     size_t rows = 1;
@@ -186,7 +188,7 @@ const uint8_t *leat_many_find(const struct leat_many *m, const uint8_t *data, si
 
 /* --- at a given place ------------------------------------------------------------------------- */
 
-/* Goes down the tree by one byte. False: no string goes on so. */
+/* Descends the tree by one byte. False: no string continues with this byte. */
 static inline bool descend(const struct leat_many *m, uint32_t *state, uint8_t byte)
 {
     uint32_t to = m->next[*state + m->class[byte]] & ~FOUND;
@@ -218,7 +220,7 @@ static bool is_word(uint8_t c)
     return (c >= '0' && c <= '9') || c == '_' || is_letter(c | 0x20u);
 }
 
-/* The longest string that begins at `start`; 0: none does. */
+/* The longest string that begins at `start`; 0: none. */
 static size_t longest_at(const struct leat_many *m, const uint8_t *line, size_t len, size_t start,
                          bool word)
 {
@@ -233,8 +235,8 @@ static size_t longest_at(const struct leat_many *m, const uint8_t *line, size_t 
     return best;
 }
 
-/* Where a string ends, all places are tried that lie in the state: no string begins before. A place is
- * tried once, with all strings that begin there, whether they have ended yet or not. */
+/* Where a string ends, all start places within the state are tried, because no string begins before
+ * them. Each place is tried once, with all strings that begin there, also those that end later. */
 bool leat_many_part(const struct leat_many *m, const uint8_t *line, size_t len, size_t from,
                     bool word, size_t *ret_start, size_t *ret_end)
 {

@@ -1,4 +1,4 @@
-/* many.h - finding any of many fixed strings: one look at a table a byte, however many they are.
+/* many.h - finds any of many fixed strings: one table look-up per byte, for any number of strings.
  *
  * For a few strings literals.h is faster.
  */
@@ -14,32 +14,34 @@
 struct leat_many;
 
 struct leat_many_string {
-    const uint8_t *bytes; /* lower case if letters are folded */
-    size_t len;           /* an empty one is found by leat_many_is only */
+    const uint8_t *bytes; /* in lower case if letters are folded */
+    size_t len;           /* only leat_many_is finds an empty string */
 };
 
-/* leat_many_new - an automaton of n strings, which are sorted here and not needed after.
+/* leat_many_new - build an automaton for n strings. The strings are sorted here and not needed
+ * later.
  *
  *   fold       ASCII letters match in either case
- *   size_max   bytes of memory that it may take
+ *   size_max   bytes of memory that the automaton may use
  *
- * Returns 0, and free() the automaton; LEAT_ELIMIT: it would be too large; LEAT_ENOMEM. */
+ * Returns 0, and the caller frees the automaton with free(); LEAT_ELIMIT: it would be too large;
+ * LEAT_ENOMEM. */
 int leat_many_new(struct leat_many_string *strings, size_t n, bool fold, size_t size_max,
                   struct leat_many **ret_many);
 
-/* leat_many_size - bytes of memory that it takes. */
+/* leat_many_size - bytes of memory that the automaton uses. */
 size_t leat_many_size(const struct leat_many *many);
 
-/* leat_many_find - the last byte of the occurrence that ends first; NULL: there is none. */
+/* leat_many_find - the last byte of the occurrence that ends first; NULL if there is none. */
 const uint8_t *leat_many_find(const struct leat_many *many, const uint8_t *data, size_t n);
 
 /* leat_many_is - are these n bytes one of the strings? */
 bool leat_many_is(const struct leat_many *many, const uint8_t *text, size_t n);
 
-/* leat_many_part - the leftmost occurrence at or after `from`, and the longest of those that begin
+/* leat_many_part - the leftmost occurrence at or after `from`, and the longest one that begins
  * there.
  *
- *   word   only one with no letter, digit or underscore right before and after it
+ *   word   only occurrences with no letter, digit or underscore directly before and after
  *
  * Returns false if there is none. */
 bool leat_many_part(const struct leat_many *many, const uint8_t *line, size_t len, size_t from,

@@ -1,22 +1,23 @@
-/* match.c - which lines of a buffer match: PCRE2 on whole buffers, helped by a fixed-string search.
+/* match.c - finds matching lines in a buffer: PCRE2 on whole buffers, helped by a fixed-string
+ * search.
  *
- * PCRE2 backtracks: a pattern such as (a*)*b may need exponential time. Its step limit turns that
- * into an error, upon which the line is tried again with PCRE2's other matcher, which follows all
- * possibilities at once and needs no such limit; only back-references and Perl patterns have no
- * second way, and fail with a message.
+ * PCRE2 backtracks: a pattern like (a*)*b may need exponential time. Its step limit turns that into
+ * an error. Then PCRE2's other matcher tries the line again; it follows all possibilities at once
+ * and needs no limit. It does not support back-references and Perl patterns; these fail with a
+ * message.
  */
 
 #include "match_impl.h"
 
 #include <string.h>
 
-/* So many lines needed the second way: stop trying the first. */
+/* After this many lines that needed the second matcher, the first is no longer tried. */
 #define HARD_LINES_MAX 16u
-#define STACK_MIN ((size_t)256 << 10) /* of compiled code; before that, 32 KiB of our own stack */
+#define STACK_MIN ((size_t)256 << 10) /* for compiled code, after 32 KiB of our own stack */
 #define STACK_MAX ((size_t)16 << 20)
-#define WORKSPACE_MIN ((size_t)1024) /* ints, of the matcher that does not backtrack */
+#define WORKSPACE_MIN ((size_t)1024) /* in ints, for the matcher that does not backtrack */
 #define WORKSPACE_MAX ((size_t)4 << 20)
-/* Candidate lines after which it is judged whether the fixed strings are any help. */
+/* Candidate lines after which judge_literals decides whether the fixed strings help. */
 #define SAMPLE_LINES 512u
 
 const char *leat_matcher_why(const struct leat_matcher *m)
@@ -32,7 +33,7 @@ static int fail(struct leat_matcher *m, int code, const char *why)
     return code;
 }
 
-/* Compiled code asked for more stack. Returns 0, or an error. */
+/* Grows the stack for compiled code. Returns 0, or an error. */
 static int grow_stack(struct leat_matcher *m)
 {
     size_t size = m->stack_size ? 4 * m->stack_size : STACK_MIN;
@@ -61,7 +62,7 @@ static bool is_limit(int r)
            r == PCRE2_ERROR_HEAPLIMIT || r == PCRE2_ERROR_RECURSELOOP;
 }
 
-/* An error of PCRE2 as one of ours. */
+/* Fails with an error of leat for one of PCRE2. */
 static int fail_pcre2(struct leat_matcher *m, int r)
 {
     if (is_limit(r))
@@ -73,7 +74,7 @@ static int fail_pcre2(struct leat_matcher *m, int r)
     return fail(m, LEAT_EINTERNAL, "PCRE2 failed unexpectedly");
 }
 
-/* Returns 1, 0, a limit of PCRE2 (is_limit), or an error of ours, then *ret_failed is set. */
+/* Returns 1, 0, a limit of PCRE2 (is_limit), or an error of leat; then *ret_failed is set. */
 static int match_at(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                     bool *ret_failed)
 {
@@ -95,7 +96,7 @@ static int match_at(struct leat_matcher *m, const uint8_t *data, size_t len, siz
     }
 }
 
-/* The second way: all possibilities at once. Returns 1, 0 or an error of ours. */
+/* The second matcher, which follows all possibilities at once. Returns 1, 0 or an error of leat. */
 static int match_all_ways(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                           uint32_t flags)
 {
@@ -142,7 +143,7 @@ static int match_line(struct leat_matcher *m, const uint8_t *line, size_t len)
 
 /* --- lines of a buffer ------------------------------------------------------------------------ */
 
-/* The line that holds `at`, which is behind `from`, the start of a line. */
+/* Finds the line that contains `at`, which is after `from`, the start of a line. */
 static void line_around(const struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                         size_t at, size_t *ret_start, size_t *ret_end)
 {
@@ -159,7 +160,7 @@ static size_t text_length(const struct leat_matcher *m, const uint8_t *data, siz
     return end - start - (end > start && data[end - 1] == m->options.eol);
 }
 
-/* Line by line from `from` on. */
+/* Matches line by line from `from` on. */
 static int next_by_line(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                         size_t *ret_start, size_t *ret_end)
 {
@@ -176,7 +177,7 @@ static int next_by_line(struct leat_matcher *m, const uint8_t *data, size_t len,
     return 0;
 }
 
-/* If about every line is a candidate, looking for them first only costs. */
+/* If nearly every line is a candidate, the search for candidates only costs time. */
 static void judge_literals(struct leat_matcher *m, size_t searched, size_t line)
 {
     m->searched_bytes += searched;
@@ -226,20 +227,20 @@ static int next_by_buffer(struct leat_matcher *m, const uint8_t *data, size_t le
         *ret_start = from;
         return r;
     }
-    if (r < 0) { /* a limit, somewhere: find out where */
+    if (r < 0) { /* a limit in some line: find out which */
         m->by_line = ++m->hard_lines > HARD_LINES_MAX;
         return next_by_line(m, data, len, from, ret_start, ret_end);
     }
     at = pcre2_get_ovector_pointer(m->match)[0];
     if (at >= len && data[len - 1] == m->options.eol)
-        return 0; /* an empty match behind the last line is in no line */
+        return 0; /* an empty match after the last line is in no line */
     line_around(m, data, len, from, at, ret_start, ret_end);
     return 1;
 }
 
 /* --- many fixed strings ----------------------------------------------------------------------- */
 
-/* The next line that is one of them. */
+/* Finds the next line that equals one of the strings. */
 static int next_whole_line(const struct leat_matcher *m, const uint8_t *data, size_t len,
                            size_t from, size_t *ret_start, size_t *ret_end)
 {
@@ -251,7 +252,7 @@ static int next_whole_line(const struct leat_matcher *m, const uint8_t *data, si
     return 0;
 }
 
-/* The next line that holds one of them. */
+/* Finds the next line that contains one of the strings. */
 static int next_by_many(const struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                         size_t *ret_start, size_t *ret_end)
 {
@@ -315,9 +316,9 @@ int leat_matcher_count(struct leat_matcher *m, const uint8_t *data, size_t len, 
     return 0;
 }
 
-/* --- parts of a line -------------------------------------------------------------------------- */
+/* --- matches in a line ------------------------------------------------------------------------ */
 
-/* The longest match that starts at `start`, where there is one. */
+/* Finds the longest match that starts at `start`; there is one. */
 static int find_longest(struct leat_matcher *m, const uint8_t *line, size_t len, size_t start,
                         size_t *ret_end)
 {

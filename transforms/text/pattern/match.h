@@ -1,7 +1,7 @@
-/* match.h - which lines of a buffer match, and where: the search behind grep.
+/* match.h - finds the lines of a buffer that match, and the matches in them: the search of grep.
  *
- * Chosen by the pattern: a vector search for one fixed string; PCRE2's compiled code on the whole
- * buffer; or the one to find candidate lines for the other.
+ * The pattern decides the method: a vector search for one fixed string, PCRE2's compiled code on
+ * the whole buffer, or the former to find candidate lines for the latter.
  */
 #ifndef LEAT_TEXT_MATCH_H
 #define LEAT_TEXT_MATCH_H
@@ -26,10 +26,10 @@ struct leat_match_options {
 
 struct leat_matcher;
 
-/* leat_matcher_new - compile patterns; one that holds newlines is several.
+/* leat_matcher_new - compile patterns; a pattern that contains newlines is several patterns.
  *
- *   stage      memory is charged to it; NULL: to nobody, for a check of the patterns only
- *   ret_why    on LEAT_EUSAGE: what is wrong; at most why_size bytes
+ *   stage      the stage that memory is charged to; NULL: charge nothing, only check the patterns
+ *   ret_why    on LEAT_EUSAGE: the problem as text; at most why_size bytes
  *
  * Returns 0, LEAT_EUSAGE, LEAT_ELIMIT (recorded), LEAT_ENOMEM. */
 int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *options,
@@ -37,24 +37,24 @@ int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *
                      char *ret_why, size_t why_size);
 void leat_matcher_free(struct leat_matcher *matcher);
 
-/* leat_matcher_line - the next matching line.
+/* leat_matcher_line - find the next matching line.
  *
- *   data, len   whole lines; only the last may lack its end
+ *   data, len   whole lines; only the last may lack its line end
  *   from        start of a line, below len
- *   ret_end     behind the line's end, or len
+ *   ret_end     the offset after the line end, or len
  *
- * Returns 1, 0 if no line matches, or an error; then leat_matcher_why says what happened in the
- * line at *ret_start, unless the stage has recorded it itself. */
+ * Returns 1, 0 if no line matches, or an error in the line at *ret_start; then leat_matcher_why
+ * tells the reason, unless the stage has recorded it already. */
 int leat_matcher_line(struct leat_matcher *matcher, const uint8_t *data, size_t len, size_t from,
                       size_t *ret_start, size_t *ret_end);
 
-/* leat_matcher_count - how many lines of data match. Returns 0, or an error as above, of the line
- * at *ret_at. */
+/* leat_matcher_count - count the lines of data that match. Returns 0, or an error as above, for the
+ * line at *ret_at. */
 int leat_matcher_count(struct leat_matcher *matcher, const uint8_t *data, size_t len,
                        uint64_t *ret_lines, size_t *ret_at);
 
-/* leat_matcher_part - the leftmost match in a line (without its end) at or behind from, and the
- * longest of those that start there. Returns 1, 0 or an error, as above. */
+/* leat_matcher_part - find the leftmost match in a line (without its line end) at or after `from`,
+ * and the longest one that starts there. Returns 1, 0 or an error, as above. */
 int leat_matcher_part(struct leat_matcher *matcher, const uint8_t *line, size_t len, size_t from,
                       size_t *ret_start, size_t *ret_end);
 

@@ -1,7 +1,7 @@
-/* match_build.c - from patterns to a matcher: which of its ways of searching it has.
+/* match_build.c - builds a matcher from patterns and chooses its ways of searching.
  *
- * Patterns in POSIX syntax are translated (regex.h) so that no match can hold a line's end; those
- * in Perl syntax run over a whole buffer only if they are known to be safe there (perl.h), else
+ * Patterns in POSIX syntax are translated (regex.h) so that no match can contain a line end.
+ * Patterns in Perl syntax run over a whole buffer only if that is known to be safe (perl.h), else
  * line by line.
  */
 
@@ -12,11 +12,11 @@
 #include "match_impl.h"
 #include "perl.h"
 
-/* Steps that a match may take at one place: more for patterns that have no second way. */
+/* Limit on the steps of a match at one place; higher for patterns that have no second matcher. */
 #define STEPS_MAX 100000u
 #define STEPS_MAX_LAST 20000000u
 #define MANY_SHARE                                                                                 \
-    4u /* the part of memory that the automatons of fixed strings may have together */
+    4u /* the automatons of all fixed strings together may use 1/4 of the memory limit */
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
@@ -64,7 +64,7 @@ static int add_patterns(struct leat_regex *re, const struct leat_strings *patter
     return 0;
 }
 
-/* One back-reference puts all patterns into the hands of GNU's other matcher: read them again. */
+/* One back-reference makes GNU use its other matcher for all patterns: parse them again for it. */
 static int add_all_patterns(struct leat_regex *re, const struct leat_strings *patterns)
 {
     struct leat_regex_options strict = re->options;
@@ -120,7 +120,7 @@ static int make_contexts(struct leat_matcher *m)
     return 0;
 }
 
-/* The number of bytes that compiled code takes is known only afterwards. */
+/* The size of compiled code is known only after compilation. */
 static int finish_code(struct leat_matcher *m)
 {
     size_t size = 0;
@@ -145,7 +145,7 @@ static int callout(pcre2_callout_block *block, void *arg)
     if (!m->longest_found || block->current_position > m->longest_end)
         m->longest_end = block->current_position;
     m->longest_found = true;
-    return 1; /* not this one: go on with the next possibility */
+    return 1; /* this method does not fit: try the next */
 }
 
 static int make_longest(struct leat_matcher *m, struct leat_regex *re, uint32_t flags, char *why,
@@ -184,7 +184,8 @@ static int build_many(struct leat_matcher *m, const uint8_t *bytes,
     return r;
 }
 
-/* Fixed strings and nothing else: an automaton, if it is not too large. No check needs one. */
+/* If all patterns are fixed strings, builds an automaton, unless it is too large. A check needs
+ * none. */
 static int make_many(struct leat_matcher *m, const struct leat_regex *re)
 {
     struct leat_regex_string *v;
@@ -256,7 +257,7 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re,
     }
     if (r == 0 && (m->many || (m->fixed && !m->stage) ||
                    ((m->everything || m->literals_suffice) && !m->options.parts)))
-        return 0; /* there is nothing for PCRE2 to do */
+        return 0; /* PCRE2 is not needed */
     if (r == 0)
         r = leat_regex_text(re, false, &text, &len);
     if (r < 0) {

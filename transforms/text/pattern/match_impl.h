@@ -1,4 +1,4 @@
-/* match_impl.h - the inside of a matcher: what match_build.c makes and match.c searches with. */
+/* match_impl.h - the internals of a matcher: match_build.c fills it, match.c searches with it. */
 #ifndef LEAT_TEXT_MATCH_IMPL_H
 #define LEAT_TEXT_MATCH_IMPL_H
 
@@ -13,20 +13,21 @@ struct leat_matcher {
     struct leat_stage *stage;
     struct leat_match_options options;
     bool everything; /* every line matches */
-    bool greedy;     /* the first match at a place is the longest there */
-    bool second_way; /* pcre2_dfa_match understands the pattern */
-    bool by_line;    /* only one line at a time may be shown to PCRE2 */
+    bool greedy;     /* the first match at a place is also the longest there */
+    bool second_way; /* pcre2_dfa_match supports the pattern */
+    bool by_line;    /* PCRE2 must see only one line at a time */
 
     /* Fixed strings: every line that matches contains one of them. */
     uint8_t *required;
     size_t n_literals;
     struct leat_literal literal;   /* the only one */
-    struct leat_literals literals; /* if there are more */
-    bool fixed;                    /* the patterns are fixed strings */
-    struct leat_many *many;        /* of all patterns, if all are fixed strings: no need of PCRE2 */
-    bool literals_suffice;         /* to contain one is to match */
-    bool literals_help;            /* to look for them first is faster */
-    uint64_t candidates, candidate_bytes, searched_bytes; /* of the sample at hand */
+    struct leat_literals literals; /* if there are several */
+    bool fixed;                    /* all patterns are fixed strings */
+    struct leat_many *many;        /* all patterns, if all are fixed strings; then PCRE2 is not
+                                    * needed */
+    bool literals_suffice;         /* a line that contains one of them matches */
+    bool literals_help;            /* searching for them first is faster */
+    uint64_t candidates, candidate_bytes, searched_bytes; /* of the current sample */
 
     pcre2_general_context *general;
     pcre2_compile_context *compile;
@@ -45,7 +46,7 @@ struct leat_matcher {
     const char *why;
 };
 
-/* leat_matcher_get, _put - memory that is charged to the stage, if there is one. */
+/* leat_matcher_get, _put - memory that is charged to the stage, if `stage` is not NULL. */
 void *leat_matcher_get(struct leat_stage *stage, size_t size);
 void leat_matcher_put(struct leat_stage *stage, void *memory);
 

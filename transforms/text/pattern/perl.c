@@ -1,8 +1,9 @@
-/* perl.c - a look at a Perl pattern: may it be matched against many lines at once?
+/* perl.c - decides whether a Perl pattern may be matched against many lines at once.
  *
- * On a whole buffer `[^x]` or `\s` may run over a newline, a possessive run then cannot come back,
- * and a look-ahead sees the next line. So only what is known to be safe is let through: ordinary
- * characters, groups, alternatives, repetitions, `.`, and sets that cannot hold a newline.
+ * In a whole buffer `[^x]` or `\s` may run over a newline, a possessive repetition then cannot come
+ * back, and a look-ahead sees the next line. Therefore only elements that are known to be safe are
+ * allowed: ordinary characters, groups, alternatives, repetitions, `.`, and sets that cannot
+ * contain a newline.
  */
 
 #include "perl.h"
@@ -14,7 +15,7 @@ static bool is_punctuation(char c)
     return c && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", c);
 }
 
-/* From behind `[`; returns where it ends, or NULL if it may hold a newline. */
+/* Skips a set, from after its `[`; returns its end, or NULL if it may contain a newline. */
 static const char *skip_set(const char *p)
 {
     if (*p == '^' || *p == ']')
