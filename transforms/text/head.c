@@ -1,8 +1,9 @@
 /* head.c - outputs the first lines or bytes, or all but the last ones.
  *
  * The first part of a stream is passed on by reference, and the stage ends at once when it is
- * complete. For "all but the last", bytes that may still be among the last are held back (look_behind.h).
- * Bytes that cannot be are passed on: first held ones, then the front of the new input.
+ * complete. For "all but the last", bytes that may still be among the last are held back
+ * (look_behind.h). Bytes that cannot be are passed on: first held ones, then the front of the new
+ * input.
  */
 
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* brotli.c - brotli (RFC 7932): one stream, by libbrotlienc, in one thread.
  *
- * libbrotlienc ends the whole process when its allocator gives it nothing. So ours never returns
- * then: it jumps out of the library, and the encoder, all of whose memory is in our list, is freed
- * without the library's help.
+ * libbrotlienc ends the whole process when its allocator returns NULL. Therefore the allocator here
+ * does not return then: it jumps out of the library with longjmp. All memory of the encoder is in a
+ * list here, so it is freed without the library.
  *
- * At quality 0 and 1 it makes a block of whatever comes with a call. So that the bytes do not depend on
- * the pieces in which the input arrives, it is gathered there.
+ * At quality 0 and 1 the library makes a block of the bytes of each call. The input is gathered
+ * there, so that the output does not depend on how the input is cut.
  */
 
 #include "stage.h"
@@ -16,16 +16,16 @@
 #include <setjmp.h>
 #include <string.h>
 
-#define QUALITY_DEFAULT 6 /* the library's 11 is for what is compressed once and served for ever */
+#define QUALITY_DEFAULT 6 /* the library's default, 11, is for data that is served many times */
 #define WINDOW_LOG_DEFAULT 22
-#define QUALITY_GATHERED 1 /* and less */
+#define QUALITY_GATHERED 1 /* and below */
 #define GATHERED ((size_t)1 << 18)
 
 struct brotli_params {
     int64_t quality, window_log;
 };
 
-/* What the library holds, in a list. */
+/* The memory that the library holds, as a list. */
 struct block {
     struct block *next, *before;
     max_align_t memory[];
@@ -33,9 +33,10 @@ struct block {
 
 struct brotli {
     BrotliEncoderState *encoder;
-    struct block blocks; /* the list's head */
-    jmp_buf no_memory;   /* set around every call that may allocate */
-    uint8_t *gathered;   /* NULL, or `have` bytes of input, of which the library has `given` */
+    struct block blocks; /* head of the list */
+    jmp_buf no_memory;   /* set before every call that may allocate */
+    uint8_t *gathered;   /* NULL, or `have` bytes of input, of which the library has consumed
+                          * `given` */
     size_t have, given;
 };
 
@@ -108,7 +109,7 @@ static int brotli_open(struct leat_stage *stage)
             return LEAT_ENOMEM;
     }
     if (setjmp(b->no_memory))
-        return LEAT_ENOMEM; /* leat_alloc has said why */
+        return LEAT_ENOMEM; /* leat_alloc has recorded the error */
     b->encoder = BrotliEncoderCreateInstance(alloc, release, stage);
     if (!b->encoder)
         return LEAT_ENOMEM;
@@ -133,12 +134,12 @@ static int run(struct leat_stage *stage, struct leat_in *in, struct leat_out *ou
     struct brotli *b = leat_state(stage);
 
     if (setjmp(b->no_memory))
-        return LEAT_ENOMEM; /* leat_alloc has said why */
+        return LEAT_ENOMEM; /* leat_alloc has recorded the error */
     for (;;) {
         size_t left = in->len - in->pos, n, room;
         const uint8_t *from = in->data + in->pos;
-        /* All of the input must be in before the end or a mark is told: pieces may differ from step
-         * to step. */
+        /* Announce the end or a marker only after all input before it is consumed: the input may be
+         * cut differently from run to run. */
         BrotliEncoderOperation what = left == 0 && in->end     ? BROTLI_OPERATION_FINISH
                                       : left == 0 && in->flush ? BROTLI_OPERATION_FLUSH
                                                                : BROTLI_OPERATION_PROCESS;
@@ -162,7 +163,7 @@ static int run(struct leat_stage *stage, struct leat_in *in, struct leat_out *ou
     }
 }
 
-/* Takes input until there is enough, or all up to the end or a mark. Returns false: not yet. */
+/* Gathers input until there is enough, or up to the end or a marker. Returns false: not yet. */
 static bool gather(struct brotli *b, struct leat_in *in)
 {
     size_t n = in->len - in->pos, left = GATHERED - b->have;

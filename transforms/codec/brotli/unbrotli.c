@@ -1,4 +1,4 @@
-/* unbrotli.c - a brotli stream (RFC 7932) to what is in it. */
+/* unbrotli.c - decodes a brotli stream (RFC 7932). */
 
 #include "../shared/expansion.h"
 
@@ -36,7 +36,7 @@ static int unbrotli_open(struct leat_stage *stage)
     b->decoder = BrotliDecoderCreateInstance(alloc, release, stage);
     if (!b->decoder)
         return LEAT_ENOMEM;
-    /* The window counts against the pipeline's limit, so it needs no limit of its own. */
+    /* The window counts against the memory limit of the pipeline, so no other limit is needed. */
     if (!BrotliDecoderSetParameter(b->decoder, BROTLI_DECODER_PARAM_LARGE_WINDOW, 1))
         return leat_fail(stage, LEAT_EINTERNAL, "libbrotlidec has no large windows");
     return 0;
@@ -56,12 +56,12 @@ static int fail_brotli(struct leat_stage *stage, struct unbrotli *b)
 
     if (code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
         code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES)
-        return LEAT_ENOMEM; /* leat_alloc has said it */
+        return LEAT_ENOMEM; /* leat_alloc has recorded the error */
     return leat_fail(stage, LEAT_ECORRUPT, "invalid brotli data: %s",
                      BrotliDecoderErrorString(code));
 }
 
-/* Returns LEAT_END when the stream is over. */
+/* Returns LEAT_END when the stream has ended. */
 static int decode(struct leat_stage *stage, struct unbrotli *b, struct leat_in *in,
                   struct leat_out *out)
 {

@@ -1,7 +1,7 @@
-/* bunzip2.c - bzip2 streams, one after another, to what is in them.
+/* bunzip2.c - decodes bzip2 streams, one after another.
  *
- * With several threads, and memory for them, blocks are decoded in lanes; see bz2_split.h. Otherwise
- * libbz2 decodes it all as it comes.
+ * With several threads, and memory for them, blocks are decoded in lanes; see bz2_split.h.
+ * Otherwise libbz2 decodes the input serially.
  */
 
 #include "../shared/expansion.h"
@@ -15,12 +15,12 @@
 
 #define LANES_MEMORY_MIN ((uint64_t)32 << 20)
 #define SERIAL_LATER ((uint64_t)4 << 20) /* what libbz2 needs for blocks of 900 KB */
-#define LANE_HOLDS ((uint64_t)5 << 20)   /* a piece, and what libbz2 needs for blocks of 900 KB */
+#define LANE_HOLDS ((uint64_t)5 << 20)   /* a piece, and libbz2 for blocks of 900 KB */
 
 struct bunzip2 {
     bz_stream bz;
     bool begun;         /* libbz2 is in a stream */
-    bool had;           /* a stream is over */
+    bool had;           /* a stream has ended */
     uint64_t stream_at; /* byte offset of the stream */
 };
 
@@ -69,7 +69,7 @@ static int fail_bz2(struct leat_stage *stage, const struct bunzip2 *b, int code)
 {
     switch (code) {
     case BZ_MEM_ERROR:
-        return LEAT_ENOMEM; /* leat_alloc has said it */
+        return LEAT_ENOMEM; /* leat_alloc has recorded the error */
     case BZ_DATA_ERROR_MAGIC:
         return leat_fail_at(stage, LEAT_ECORRUPT, b->stream_at,
                             b->had ? LEAT_BZ2_GARBAGE : LEAT_BZ2_NOT);
@@ -102,7 +102,7 @@ static int bunzip2_step(struct leat_stage *stage, void *state, struct leat_in *i
         n = leat_reserve(out, &room);
         if (n == 0)
             return LEAT_MORE;
-        b->bz.next_in = (char *)(uintptr_t)(in->data + in->pos); /* it is only read */
+        b->bz.next_in = (char *)(uintptr_t)(in->data + in->pos); /* libbz2 only reads it */
         b->bz.avail_in = (unsigned)left;
         b->bz.next_out = (char *)room;
         b->bz.avail_out = (unsigned)n;

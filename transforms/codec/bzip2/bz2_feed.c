@@ -1,4 +1,4 @@
-/* bz2_feed.c - libbz2 on a block that begins at any bit of a byte. */
+/* bz2_feed.c - decodes with libbz2 a block that begins at any bit of a byte. */
 
 #include "stage.h"
 
@@ -10,7 +10,7 @@
 
 #define HEADER 4u
 
-/* libbz2 takes two pieces of memory: its state, and a table that is as large as the level wants. */
+/* libbz2 allocates two blocks of memory: its state, and a table whose size depends on the level. */
 static void *alloc(void *feed_, int items, int size)
 {
     struct leat_bz2_feed *feed = feed_;
@@ -68,7 +68,7 @@ int leat_bz2_feed_begin(struct leat_bz2_feed *feed, struct leat_stage *stage, un
     return 0;
 }
 
-/* Moves more of the data to `bytes`, which are used up. */
+/* Moves more data to `bytes`, after these are used up. */
 static void fill(struct leat_bz2_feed *feed, const uint8_t *data, size_t *pos, size_t n)
 {
     unsigned shift = feed->shift;
@@ -114,7 +114,7 @@ int leat_bz2_feed_run(struct leat_bz2_feed *feed, const uint8_t *data, size_t *p
             return LEAT_ENOMEM;
         if (r != BZ_OK)
             return r == BZ_STREAM_END ? LEAT_END : LEAT_ECORRUPT;
-        if (feed->bz.avail_in > 0) /* it stopped for want of room */
+        if (feed->bz.avail_in > 0) /* it stopped because there was no room */
             return LEAT_MORE;
         if (*pos == n && (room == 0 || *ret_made < room))
             return LEAT_MORE;

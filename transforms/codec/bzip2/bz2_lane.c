@@ -8,15 +8,15 @@
 
 #include "bz2_split.h"
 
-#define NOTE_AFTER 7u /* bits of the last byte of the history that are behind the number */
+#define NOTE_AFTER 7u /* bits of the last byte of the history that are after the magic number */
 #define NOTE_KIND_SHIFT 3u
 #define NOTE_KIND 3u
 #define NOTE_LEVEL_SHIFT 8u
 #define LEVEL_MAX 9u
 
-/* --- the cutter ------------------------------------------------------------------------------- */
+/* --- cutter ----------------------------------------------------------------------------------- */
 
-/* The level of the header right before the number that was found, or 0: there is none. */
+/* The level in the stream header directly before the magic number that was found; 0: no header. */
 static unsigned level_before(const struct leat_bz2_scan *scan)
 {
     unsigned digit = (unsigned)(scan->last >> 48 & 0xff);
@@ -44,7 +44,7 @@ int leat_bz2_cut(struct leat_stage *stage, void *state, const uint8_t *data, siz
     n = leat_bz2_scan_find(&s->scan, data, n, false, &magic, &after);
     *ret_take = n;
     s->have += n;
-    if (len == 0) { /* a flush mark; if it is within a block, the merge decodes that one */
+    if (len == 0) { /* a flush marker; if it is within a block, the merge decodes that block */
         *ret_note = LEAT_BZ2_CONTINUED << NOTE_KIND_SHIFT;
     } else if (magic) {
         level = after == 0 ? level_before(&s->scan) : 0;
@@ -61,7 +61,7 @@ int leat_bz2_cut(struct leat_stage *stage, void *state, const uint8_t *data, siz
     return 1;
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 int leat_bz2_lane_open(struct leat_stage *stage, void *state)
 {
@@ -95,7 +95,7 @@ int leat_bz2_lane_begin(struct leat_stage *stage, void *state, const struct leat
     return 0;
 }
 
-/* Where the block ends, if it does: at the number that ends the stream, or at the next block's. */
+/* Finds the end of the block: the magic number that ends the stream, or that of the next block. */
 static bool find_end(struct leat_bz2_split *s)
 {
     struct leat_bz2_lane *l = &s->lane;
@@ -111,7 +111,7 @@ static bool find_end(struct leat_bz2_split *s)
     return magic != 0;
 }
 
-/* The piece is there: is there a block in it? libbz2 goes on until there would be output. */
+/* The piece is complete: does it contain a block? libbz2 decodes until there would be output. */
 static int try_block(struct leat_stage *stage, struct leat_bz2_split *s)
 {
     struct leat_bz2_lane *l = &s->lane;
@@ -133,7 +133,8 @@ static int try_block(struct leat_stage *stage, struct leat_bz2_split *s)
     return 0;
 }
 
-/* Writes the part of data that is at `from` in a row of things of which l->written bytes are out. */
+/* Writes the part of data that is still missing; data lies at `from` in a sequence, of which
+ * l->written bytes are written. */
 static void write_part(struct leat_bz2_lane *l, size_t from, const void *data, size_t n,
                        struct leat_out *out)
 {
@@ -142,7 +143,7 @@ static void write_part(struct leat_bz2_lane *l, size_t from, const void *data, s
             leat_write(out, (const uint8_t *)data + (l->written - from), n - (l->written - from));
 }
 
-/* Returns LEAT_END when the piece and its bytes are written. */
+/* Returns LEAT_END when the piece and its raw bytes are written. */
 static int write_piece(struct leat_bz2_lane *l, struct leat_out *out)
 {
     write_part(l, 0, &l->piece, sizeof l->piece, out);

@@ -1,4 +1,4 @@
-/* bz2_merge.c - bzip2 decoding in lanes: the merge, which knows where blocks really begin. */
+/* bz2_merge.c - bzip2 decoding in lanes: the merge, which knows the true block boundaries. */
 
 #include "stage.h"
 
@@ -63,7 +63,7 @@ static void tail_magic(struct leat_bz2_tail *t, uint64_t at)
     else if (missing == 0 && have == LEAT_BZ2_BLOCK)
         tail_next(t, LEAT_BZ2_AT_BLOCK);
     else if (missing == 0)
-        t->place = LEAT_BZ2_IN_CRC; /* behind the bytes that are there */
+        t->place = LEAT_BZ2_IN_CRC; /* after the bytes that are there */
 }
 
 static void tail_crc(struct leat_bz2_merge *m, uint64_t at)
@@ -79,7 +79,7 @@ static void tail_crc(struct leat_bz2_merge *m, uint64_t at)
     tail_next(t, LEAT_BZ2_IN_HEADER);
 }
 
-/* The next byte that is of no block, and where it is. */
+/* The next byte outside of blocks, and its offset. */
 static void tail_byte(struct leat_bz2_merge *m, uint8_t byte, uint64_t at)
 {
     struct leat_bz2_tail *t = &m->tail;
@@ -95,7 +95,7 @@ static void tail_byte(struct leat_bz2_merge *m, uint8_t byte, uint64_t at)
     case LEAT_BZ2_IN_CRC:
         tail_crc(m, at);
         break;
-    case LEAT_BZ2_AT_BLOCK: /* the cutter cuts where a block begins */
+    case LEAT_BZ2_AT_BLOCK: /* the cutter cuts at each block */
     default:
         problem(t, at, LEAT_BZ2_CORRUPT);
         break;
@@ -110,7 +110,7 @@ static void tail_bytes(struct leat_bz2_merge *m, const uint8_t *data, size_t n, 
 
 /* --- blocks ----------------------------------------------------------------------------------- */
 
-/* The block is complete, and libbz2 has checked its CRC: add that to the stream's. */
+/* The block is complete, and libbz2 has checked its CRC: add that to the CRC of the stream. */
 static void block_over(struct leat_bz2_merge *m)
 {
     m->crc = (m->crc << 1 | m->crc >> 31) ^ bits_at(m->head, m->block_bit + LEAT_BZ2_MAGIC_BITS);
@@ -129,7 +129,7 @@ static bool has_output(const struct leat_bz2_feed *feed)
     return feed->bz.total_out_lo32 > 0 || feed->bz.total_out_hi32 > 0;
 }
 
-/* Decodes data, up to n. Returns LEAT_END when all of it is used up; LEAT_MORE: no room. */
+/* Decodes data, up to n. Returns LEAT_END when all of it is consumed; LEAT_MORE: no room. */
 static int decode(struct leat_stage *stage, struct leat_bz2_split *s, const uint8_t *data,
                   size_t *pos, size_t n, struct leat_out *out)
 {
@@ -152,8 +152,8 @@ static int decode(struct leat_stage *stage, struct leat_bz2_split *s, const uint
     }
 }
 
-/* Goes on alone, up to the next number that may end the block. Returns LEAT_END, LEAT_MORE if there is
- * no room, or fails. */
+/* Decodes up to the next magic number that may end the block. Returns LEAT_END, LEAT_MORE if there
+ * is no room, or fails. */
 static int decode_alone(struct leat_stage *stage, struct leat_bz2_split *s, const uint8_t *data,
                         size_t *pos, size_t n, struct leat_out *out)
 {
@@ -206,7 +206,8 @@ static int piece_begins(struct leat_stage *stage, struct leat_bz2_split *s)
     return r < 0 ? r : leat_bz2_feed_begin(&s->feed, stage, m->level, p->bit);
 }
 
-/* Bytes of a piece that a lane decoded: the block's first ones, and what is behind the block. */
+/* Bytes of a piece that a lane has decoded: keeps the first ones of the block, and reads those
+ * after the block. */
 static void take_decoded(struct leat_bz2_merge *m, const uint8_t *data, size_t n)
 {
     size_t tail = m->piece.end_bit / 8, from = m->raw_pos;
@@ -223,14 +224,15 @@ static void take_decoded(struct leat_bz2_merge *m, const uint8_t *data, size_t n
     tail_bytes(m, data, n, m->piece.offset + from);
 }
 
-/* The first bytes of a block, of those that are at `at`. */
+/* Keeps the first bytes of the block, from n bytes at offset `at`. */
 static void keep_head(struct leat_bz2_merge *m, const uint8_t *data, size_t n, uint64_t at)
 {
     for (size_t i = 0; i < n && at + i < m->block_at + sizeof m->head; i++)
         m->head[at + i - m->block_at] = data[i];
 }
 
-/* Takes n bytes of the piece, as it was. Returns LEAT_END; LEAT_MORE: not all, as there is no room. */
+/* Takes n raw bytes of the piece. Returns LEAT_END; LEAT_MORE: not all, because there is no
+ * room. */
 static int take_raw(struct leat_stage *stage, struct leat_bz2_split *s, const uint8_t *data,
                     size_t n, size_t *ret_taken, struct leat_out *out)
 {
@@ -240,7 +242,7 @@ static int take_raw(struct leat_stage *stage, struct leat_bz2_split *s, const ui
     int r = LEAT_END;
 
     *ret_taken = n;
-    if (seen >= n) /* the piece before had it, too */
+    if (seen >= n) /* the piece before had it too */
         return LEAT_END;
     if (m->takes_data) {
         keep_head(m, data, n, at);
@@ -258,7 +260,7 @@ static int take_raw(struct leat_stage *stage, struct leat_bz2_split *s, const ui
     return r;
 }
 
-/* All bytes of the piece were taken: may the next one's contents be taken from its lane? */
+/* All raw bytes of the piece are taken: can the contents of the next piece come from its lane? */
 static void raw_ends(struct leat_bz2_split *s)
 {
     struct leat_bz2_merge *m = &s->merge;
@@ -311,7 +313,7 @@ int leat_bz2_merge(struct leat_stage *stage, void *state, struct leat_in *in, co
         if (r < 0)
             return r;
     }
-    if (m->pending && m->upto == 0) { /* there was no room for what came out */
+    if (m->pending && m->upto == 0) { /* there was no room for the output */
         size_t none = 0;
 
         r = decode_alone(stage, s, in->data, &none, 0, out);

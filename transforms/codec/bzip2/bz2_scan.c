@@ -1,4 +1,4 @@
-/* bz2_scan.c - finds the numbers that begin a block and end a stream of bzip2. */
+/* bz2_scan.c - finds the magic numbers that begin a block and end a stream of bzip2. */
 
 #include "bz2_scan.h"
 

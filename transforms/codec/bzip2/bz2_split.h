@@ -1,9 +1,10 @@
-/* bz2_split.h - bzip2 decoding in lanes: a block is found by the number that it begins with.
+/* bz2_split.h - bzip2 decoding in lanes: blocks are found by the magic number at their start.
  *
- * The number may turn up within a block by chance, so what is cut is a guess. A lane hands over its
- * piece as it was, and if libbz2 finds in it a block that ends where the piece does, what is in the
- * block. The merge knows where blocks really begin, as each is right behind another or a header. Where
- * the guess was wrong it decodes by itself, from piece to piece, until a block ends with a piece.
+ * The magic number may occur within a block by chance, so each cut is a guess. A lane outputs the
+ * raw bytes of its piece and, if libbz2 finds in it a block that ends where the piece does, the
+ * contents of the block. The merge knows where blocks really begin: directly after another block or
+ * a header. If a guess was wrong, the merge decodes by itself, from piece to piece, until a block
+ * ends where a piece does.
  */
 #ifndef LEAT_CODEC_BZ2_SPLIT_H
 #define LEAT_CODEC_BZ2_SPLIT_H
@@ -12,24 +13,25 @@
 #include "bz2_scan.h"
 #include "stage.h"
 
-#define LEAT_BZ2_PIECE ((size_t)1 << 20) /* bytes at most: more than encoders make of a block */
-#define LEAT_BZ2_HISTORY 8u              /* has the number, and the bits before it */
-#define LEAT_BZ2_TAIL_MAX 11u            /* bytes that 80 bits may lie in */
+#define LEAT_BZ2_PIECE ((size_t)1 << 20) /* size limit: more than encoders make of a block */
+#define LEAT_BZ2_HISTORY 8u              /* contains the magic number, and the bits before it */
+#define LEAT_BZ2_TAIL_MAX 11u            /* bytes that 80 bits may extend over */
 
-/* What is known of a piece before it is decoded. */
+/* What the cutter knows about a piece. */
 enum leat_bz2_kind {
     LEAT_BZ2_FIRST,     /* begins with the header of a stream */
-    LEAT_BZ2_PIECE_OF,  /* begins with a block's number */
-    LEAT_BZ2_CONTINUED, /* goes on where the last one was cut for its length */
+    LEAT_BZ2_PIECE_OF,  /* begins with the magic number of a block */
+    LEAT_BZ2_CONTINUED, /* continues where the last one was cut because of its length */
 };
 
-/* A lane's output: this, `len` bytes as they were, and if it is decoded, the contents. */
+/* Output of a lane: this, `len` raw bytes, and if the piece is decoded, its contents. */
 struct leat_bz2_piece {
     uint64_t offset; /* of the first byte in the input */
     uint32_t len;
     uint32_t
-        end_bit; /* where the number is that ends the stream, from the first byte on; 0: none */
-    uint8_t bit; /* of the first byte where it begins */
+        end_bit; /* the place of the magic number that ends the stream, from the first byte on; 0:
+                  * none */
+    uint8_t bit; /* in the first byte, where the piece begins */
     uint8_t kind, level;
     uint8_t decoded;
 };
@@ -46,45 +48,46 @@ struct leat_bz2_lane {
     bool gathered;
 };
 
-/* What is behind a block, or before the first one. */
+/* The bits after a block, or before the first one. */
 struct leat_bz2_tail {
     enum { LEAT_BZ2_IN_HEADER, LEAT_BZ2_IN_MAGIC, LEAT_BZ2_IN_CRC, LEAT_BZ2_AT_BLOCK } place;
-    uint8_t bytes[LEAT_BZ2_TAIL_MAX]; /* n of them are there */
+    uint8_t bytes[LEAT_BZ2_TAIL_MAX]; /* n of them are filled */
     size_t n;
-    unsigned bit;        /* of the first one */
-    bool later_stream;   /* a stream is over */
-    const char *problem; /* what is wrong, at problem_at; said when what came before is written */
+    unsigned bit;        /* in the first byte */
+    bool later_stream;   /* a stream has ended */
+    const char *problem; /* the error at problem_at; reported after everything before it is
+                          * written */
     uint64_t problem_at;
 };
 
 struct leat_bz2_merge {
-    struct leat_bz2_piece piece; /* piece_have bytes are there, and raw_pos of its raw ones */
+    struct leat_bz2_piece piece; /* piece_have bytes are read, and raw_pos of its raw bytes */
     size_t piece_have, raw_pos;
     bool takes_data, raw_over;
     enum { LEAT_BZ2_TAIL, LEAT_BZ2_LANES, LEAT_BZ2_ALONE } mode;
-    uint64_t done_to; /* offset up to which the stream was looked at */
+    uint64_t done_to; /* offset up to which the stream is processed */
     uint64_t block_at;
     unsigned block_bit;
-    uint8_t head[LEAT_BZ2_TAIL_MAX]; /* of the block: its number and CRC */
+    uint8_t head[LEAT_BZ2_TAIL_MAX]; /* of the block: its magic number and CRC */
     uint32_t crc;                    /* of the stream so far */
     unsigned level;
-    /* Alone: up to where it decodes now, to the number found there, if it is not 0. */
+    /* Decoding alone: up to `upto`, where `magic` is found if it is not 0. */
     bool pending;
     size_t upto; /* bytes */
     uint64_t magic;
-    unsigned after; /* bits of the last byte that are behind it */
-    bool at_magic;  /* the last byte looked at ends a block's number */
+    unsigned after; /* bits of the last byte after it */
+    bool at_magic;  /* the last bytes scanned are the magic number of a block */
     struct leat_bz2_tail tail;
 };
 
 struct leat_bz2_split {
-    struct leat_bz2_scan scan; /* the cutter's, and the merge's while it decodes alone */
-    struct leat_bz2_feed feed; /* a lane's, and the merge's */
+    struct leat_bz2_scan scan; /* of the cutter, and of the merge while it decodes alone */
+    struct leat_bz2_feed feed; /* of a lane, and of the merge */
     struct leat_bz2_lane lane;
     struct leat_bz2_merge merge;
     bool scanning;
-    size_t have;    /* the cutter's: bytes of the piece so far */
-    unsigned level; /* of the last header that it saw */
+    size_t have;    /* of the cutter: bytes of the piece so far */
+    unsigned level; /* in the last stream header */
 };
 
 /* The functions of struct leat_decoder_lanes; the state is a struct leat_bz2_split. */

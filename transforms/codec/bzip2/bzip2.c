@@ -1,9 +1,9 @@
-/* bzip2.c - bzip2: independent streams of one block each, which every reader takes as one file.
+/* bzip2.c - bzip2: independent streams of one block each, which every decoder reads as one file.
  *
- * The input is cut where bzip2 would end its blocks, or a stream would get a second, tiny one. The
- * lanes compress with libbz2 as the bytes come; nothing is held but what the library holds. A lane
- * gets that when it is opened, so that there are no more lanes than fit, and keeps it for all of its
- * blocks.
+ * The input is cut where bzip2 would end its blocks, or where a stream would get a second, tiny
+ * one. The lanes compress with libbz2 as the input comes; nothing is buffered outside of the
+ * library. A lane allocates the library's memory when it is opened, so that there are no more lanes
+ * than fit, and reuses it for all of its blocks.
  */
 
 #include <string.h>
@@ -15,11 +15,11 @@
 #include <bzlib.h>
 
 #define LEVEL_DEFAULT 9
-#define LEVEL_BYTES ((size_t)100000) /* in a block, for each level, after its run-length coding */
-#define BLOCK_SPARE ((size_t)19)     /* bytes that libbz2 leaves free */
-#define RUN_CODED 4u                 /* so many equal bytes and a length stand for a run */
+#define LEVEL_BYTES ((size_t)100000) /* in a block, for each level, after run-length coding */
+#define BLOCK_SPARE ((size_t)19)     /* bytes that libbz2 leaves unused */
+#define RUN_CODED 4u                 /* a run is coded as this many equal bytes and a length */
 #define RUN_MAX 255u
-/* What libbz2 holds, by its manual: 400k, and 8 bytes for each of a block. */
+/* Memory of libbz2, according to its manual: 400k, and 8 bytes for each byte of a block. */
 #define HELD_FIXED ((size_t)400000)
 #define HELD_FACTOR ((size_t)8)
 
@@ -30,13 +30,13 @@ struct bzip2_params {
 struct bzip2 {
     bz_stream bz;
     bool begun;      /* libbz2 is in a stream */
-    uint8_t *memory; /* libbz2's: `used` bytes of it are given out */
+    uint8_t *memory; /* memory of libbz2; `used` bytes of it are allocated */
     size_t used;
-    /* The cutter's: the block so far, as coded, and the run that it ends with. */
+    /* For the cutter: the coded size of the block so far, and the run at its end. */
     size_t coded;
-    unsigned run; /* bytes, not in `coded` yet */
+    unsigned run; /* bytes, not yet in `coded` */
     uint8_t run_byte;
-    /* The join's. */
+    /* For the join. */
     bool made;        /* there was a block */
     size_t empty_pos; /* bytes written of the stream for empty input */
 };
@@ -52,9 +52,10 @@ static int bzip2_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- the cutter -------------------------------------------------------------------------------- */
+/* --- cutter ----------------------------------------------------------------------------------- */
 
-/* As libbz2 fills a block: a run counts when it is over, and a block is full before a byte. */
+/* Follows the way libbz2 fills a block: a run counts when it ends, and a block is full before a
+ * byte. */
 static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
                size_t *ret_take)
 {
@@ -64,7 +65,7 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
     uint8_t byte = b->run_byte;
 
     (void)end;
-    if (len == 0) { /* a mark ends the block */
+    if (len == 0) { /* a marker ends the block */
         b->coded = b->run = 0;
         return 1;
     }
@@ -89,7 +90,7 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
     return 1;
 }
 
-/* --- a lane ------------------------------------------------------------------------------------ */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 static size_t held(const struct leat_stage *stage)
 {
@@ -104,7 +105,7 @@ static int bzip2_open(struct leat_stage *stage)
     return b->memory ? 0 : LEAT_ENOMEM;
 }
 
-/* libbz2 takes all that it needs for a stream at once, and gives all of it back. */
+/* libbz2 allocates all memory for a stream at once, and frees all of it. */
 static void *alloc(void *stage, int items, int size)
 {
     size_t n = (size_t)items * (size_t)size, unit = _Alignof(max_align_t);
@@ -154,7 +155,7 @@ static void bzip2_close(struct leat_stage *stage)
     leat_free(stage, b->memory);
 }
 
-/* libbz2 does not change what it reads, but does not say so. */
+/* libbz2 does not change its input, but its pointers lack the const. */
 static char *unconst(const uint8_t *data)
 {
     return (char *)(uintptr_t)data;
@@ -175,7 +176,8 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
         b->bz.avail_in = (unsigned)left;
         b->bz.next_out = (char *)room;
         b->bz.avail_out = (unsigned)n;
-        /* All of the input must be in before the end is said: pieces may differ from step to step. */
+        /* Announce the end only after all input is consumed: the input may be cut differently from
+         * run to run. */
         r = BZ2_bzCompress(&b->bz, left == 0 && in->end ? BZ_FINISH : BZ_RUN);
         in->pos += left - b->bz.avail_in;
         leat_commit(out, n - b->bz.avail_out);
@@ -192,9 +194,9 @@ static int bzip2_step(struct leat_stage *stage, struct leat_in *in, struct leat_
     }
 }
 
-/* --- the join ---------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
-/* No block at all: a stream without one. */
+/* Without any block, writes a stream that has none. */
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out)
 {

@@ -5,9 +5,10 @@
 
 #include "stage.h"
 
-#define LIBRARY_BYTES ((uint64_t)1 << 20) /* what libarchive holds: tables, a buffer, the rest */
+#define LIBRARY_BYTES ((uint64_t)1 << 20) /* memory of libarchive: tables, a buffer, other */
 
-/* libarchive and what it needs take longer to start than leat itself, and few compress to .Z. */
+/* libarchive and its dependencies take longer to start than leat itself, and few use .Z; so it is
+ * loaded only when needed. */
 #define FUNCTIONS(X)                                                                               \
     X(archive_error_string)                                                                        \
     X(archive_entry_new)                                                                           \
@@ -29,15 +30,15 @@ struct libarchive {
 };
 static const char *const functions[] = {FUNCTIONS(LEAT_LOADED_NAME) NULL};
 
-/* What its callback is given. */
+/* The argument of the callback. */
 struct target {
     struct libarchive lib;
     struct leat_blocking *blocking;
     int failed; /* what leat_push returned */
 };
 
-/* The library is never told that its output is not wanted: when its callback fails it leaves its buffer
- * full, and what it still writes when it is freed lands after the buffer's end. Seen in 3.6.2. */
+/* Never tell the library that its output is not wanted: if the callback fails, the library leaves
+ * its buffer full, and writes past the end of the buffer when it is freed. Seen in 3.6.2. */
 static la_ssize_t push(struct archive *a, void *arg, const void *data, size_t n)
 {
     struct target *t = arg;
@@ -57,7 +58,7 @@ static int fail_archive(struct leat_stage *stage, struct archive *a, const struc
     return leat_fail(stage, LEAT_EINTERNAL, "libarchive: %s", text ? text : "unknown error");
 }
 
-/* An archive whose only entry is the data itself, without anything around it. */
+/* Begins an archive whose only entry is the data itself, in raw format. */
 static int begin(struct archive *a, struct target *t)
 {
     struct archive_entry *entry = t->lib.archive_entry_new();
@@ -89,7 +90,7 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
     size_t n;
     int r = leat_pull(blocking, &data, &n);
 
-    if (r == 0) /* of no bytes libarchive makes a code that nobody reads */
+    if (r == 0) /* for empty input libarchive makes a code that no decoder reads */
         r = leat_push(blocking, nothing, sizeof nothing - 1);
     if (r <= 0)
         return r < 0 ? r : LEAT_END;
@@ -113,7 +114,7 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
         r = leat_pull(blocking, &data, &n);
     } while (r > 0);
     if (r < 0) {
-        t.failed = r; /* what libarchive still writes goes nowhere */
+        t.failed = r; /* further output of libarchive is discarded */
         goto out;
     }
     if (t.lib.archive_write_close(a) == ARCHIVE_OK && t.failed == 0)

@@ -1,11 +1,11 @@
-/* uncompress.c - .Z (adaptive LZW) to what is in it.
+/* uncompress.c - decodes .Z (adaptive LZW).
  *
- * Three bytes of header, then codes of 9 to 16 bits, the low bits first. A code stands for a string
- * that is an earlier code's string and one byte more. Codes come in groups of eight; where their
- * width changes, and where the table is cleared, the rest of the group is passed over.
+ * The format: three bytes of header, then codes of 9 to 16 bits, the low bits first. A code stands
+ * for the string of an earlier code and one more byte. Codes come in groups of eight; where their
+ * width changes, and where the table is cleared, the rest of the group is skipped.
  *
- * Not by libarchive, with which compress.c encodes: its filter takes an end of the input within a code
- * for a good end of the stream.
+ * libarchive, which compress.c uses for encoding, is not used here: its filter accepts an end of
+ * the input within a code as a normal end of the stream.
  */
 
 #include <string.h>
@@ -26,12 +26,12 @@
 #define CODE_CLEAR 256u
 #define GROUP 8u /* codes */
 
-/* What each code stands for: the string of `prefix`, and `last`. */
+/* The string of each code: the string of `prefix`, and then `last`. */
 struct table {
     uint16_t prefix[CODES_MAX];
-    uint16_t length[CODES_MAX]; /* of the string, less one */
+    uint16_t length[CODES_MAX]; /* of the string, minus one */
     uint8_t last[CODES_MAX];
-    uint8_t string[CODES_MAX]; /* one that did not fit in the room */
+    uint8_t string[CODES_MAX]; /* a string that did not fit in the room */
 };
 
 struct uncompress {
@@ -41,15 +41,15 @@ struct uncompress {
     uint64_t header_at; /* byte offset */
     unsigned width_max, width;
     bool clears;
-    uint32_t next;     /* the code that will be defined next */
-    bool has_previous; /* a code was read since the start */
+    uint32_t next;     /* the code that is defined next */
+    bool has_previous; /* a code was read since the start, or since the last CLEAR */
     uint32_t previous; /* that code */
     uint8_t first;     /* the first byte of its string */
-    uint64_t bits;     /* read ahead: n_bits of them, low bits first */
+    uint64_t bits;     /* bits read ahead: n_bits of them, low bits first */
     unsigned n_bits;
     unsigned in_group;             /* codes read of this group */
-    unsigned skip;                 /* bits to be passed over */
-    size_t string_pos, string_len; /* of table->string: that is still to be written */
+    unsigned skip;                 /* bits to skip */
+    size_t string_pos, string_len; /* of table->string: the part that is still to be written */
 };
 
 static int uncompress_open(struct leat_stage *stage, void *state)
@@ -71,7 +71,7 @@ static void uncompress_close(struct leat_stage *stage, void *state)
     leat_free(stage, u->table);
 }
 
-/* Returns LEAT_END when the header is there and sound. */
+/* Returns LEAT_END when the header is complete and valid. */
 static int read_header(struct leat_stage *stage, struct uncompress *u, struct leat_in *in)
 {
     uint8_t flags;
@@ -110,7 +110,7 @@ static void drop_bits(struct uncompress *u, unsigned n)
     u->n_bits -= n;
 }
 
-/* The rest of the group, in codes of this width. */
+/* Skips the rest of the group, in codes of this width. */
 static void leave_group(struct uncompress *u)
 {
     u->skip = (GROUP - u->in_group) % GROUP * u->width;
@@ -162,7 +162,7 @@ static void define(struct uncompress *u, uint32_t prefix, uint8_t last)
     u->next++;
 }
 
-/* The string of a code, n bytes of it, to `to`. */
+/* Writes the string of a code, n bytes of it, to `to`. */
 static void spell(const struct table *t, uint32_t code, size_t n, uint8_t *to)
 {
     while (n-- > 0) {
@@ -171,7 +171,7 @@ static void spell(const struct table *t, uint32_t code, size_t n, uint8_t *to)
     }
 }
 
-/* Writes the string to the room if it fits, or as much as fits, and keeps the rest.
+/* Writes as much of the string as fits in the room, and keeps the rest.
  * Returns how many bytes were written. */
 static size_t write_string(struct uncompress *u, uint32_t code, uint8_t *to, size_t room)
 {
@@ -203,7 +203,7 @@ static bool is_defined(const struct uncompress *u, uint32_t code)
     return u->has_previous && (code < u->next || (code == u->next && defines_next(u)));
 }
 
-/* Of the code that was read last, whose first bit may be behind bits of the one before it. */
+/* Fails for the code that was read last; its first bit may be in a byte of the one before it. */
 static int fail_undefined(struct leat_stage *stage, const struct uncompress *u,
                           const struct leat_in *in, uint32_t code)
 {
@@ -212,7 +212,7 @@ static int fail_undefined(struct leat_stage *stage, const struct uncompress *u,
     return leat_fail_at(stage, LEAT_ECORRUPT, at, "invalid .Z data: code %u is not defined", code);
 }
 
-/* One code that is defined and no CLEAR. Returns how many bytes were written. */
+/* Processes one code that is defined and not CLEAR. Returns how many bytes were written. */
 static size_t take_code(struct uncompress *u, uint32_t code, uint8_t *to, size_t room)
 {
     bool defines = defines_next(u);
@@ -230,7 +230,7 @@ static size_t take_code(struct uncompress *u, uint32_t code, uint8_t *to, size_t
     return n;
 }
 
-/* No more codes: what is left may only be the padding of the last byte. */
+/* No more codes: the remaining bits must be the padding of the last byte. */
 static int at_end(struct leat_stage *stage, const struct uncompress *u)
 {
     if (u->n_bits >= 8 || u->bits != 0)
@@ -242,7 +242,7 @@ static void clear(struct uncompress *u)
 {
     leave_group(u);
     u->width = WIDTH_MIN;
-    u->next = CODE_CLEAR; /* the code after it defines this one, which cannot be used */
+    u->next = CODE_CLEAR; /* the code after it defines this one, which is not usable */
 }
 
 static int decode(struct leat_stage *stage, struct uncompress *u, struct leat_in *in, uint8_t *to,

@@ -1,25 +1,25 @@
-/* decode.c - recognises the codec by the first bytes, and decodes; other data goes through as it is.
+/* decode.c - recognises the format by the first bytes, and decodes; other data passes unchanged.
  *
- * With --all, what comes out is looked at in the same way: the layers are a row of decoders, and
- * between two of them lies a buffer. The last layer, plain data, needs none. Without it, and with
- * threads and memory for that, the format is decoded in lanes; see decode_lanes.c.
+ * With --all, the decoded data is examined in the same way: the layers are a row of decoders with a
+ * buffer between each two. The last layer, plain data, needs none. Without --all, and with threads
+ * and memory for it, the format is decoded in lanes; see decode_lanes.c.
  */
 
 #include "decode_lanes.h"
 
 #define FORMAT_LATER                                                                               \
-    ((uint64_t)12 << 20) /* what one lane of any format needs, but at high levels */
+    ((uint64_t)12 << 20) /* needs of one lane of any format, except at high levels */
 #define DEPTH_DEFAULT 8
 #define DEPTH_MAX 32
 #define HOLD_BYTES ((size_t)65536) /* between two layers */
 
 struct layer {
     struct leat_first first;
-    bool known;                         /* what it is */
+    bool known;                         /* the format is known */
     const struct leat_decoder *decoder; /* NULL: plain data */
     void *state;
-    struct leat_out *hold; /* what it gives, for the layer in it */
-    uint64_t given;        /* bytes that the layer in it took */
+    struct leat_out *hold; /* buffer for its output, which the next inner layer reads */
+    uint64_t given;        /* bytes that the next inner layer has consumed */
     int error;             /* 0, or it has failed so: what it gave before that is handed on first */
     bool ended;
 };

@@ -1,8 +1,9 @@
-/* signature.c - which format data is in, by its first bytes.
+/* signature.c - recognises the format of data by its first bytes.
  *
  * A format is one line of the table: its magic number, and the decoder that it shares with its own
- * stage. Only the magic number counts, so that the decoder sees a header with a damaged field after it
- * and says what is wrong; as plain data it would go through. zlib and raw deflate have no magic number.
+ * stage. Only the magic number counts: a header with a damaged field after it still goes to the
+ * decoder, which reports the damage, instead of passing as plain data. zlib and raw deflate have no
+ * magic number.
  */
 
 #include "signature.h"
@@ -10,7 +11,7 @@
 struct signature {
     const char *bytes;
     size_t len;
-    const char *mask; /* which bits of them count; NULL: all */
+    const char *mask; /* the bits that count; NULL: all */
     const struct leat_decoder *decoder;
 };
 
@@ -29,8 +30,8 @@ static const struct signature signatures[] = {
 #if HAVE_LZMA
     {"\xfd\x37\x7a\x58\x5a\x00", 6, NULL, &leat_decoder_xz},
     {"LZIP", 4, NULL, &leat_decoder_lzip},
-    /* It has no signature: the usual coder's parameters, a dictionary of whole 256 bytes, and a length
-     * that is not stated, as encoders that stream write it. */
+    /* The format has no signature: the usual parameters, a dictionary of a multiple of 256 bytes,
+     * and no stated length, as in the output of streaming encoders. */
     {"\x5d\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", 13,
      "\xff\xff\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff", &leat_decoder_lzma},
 #endif
@@ -44,7 +45,7 @@ const struct leat_decoder *leat_format_decoder(unsigned format)
     return format > 0 && format <= N_SIGNATURES ? signatures[format - 1].decoder : NULL;
 }
 
-/* Do the first n bytes, at most the signature's length, agree with it? */
+/* Do the first n bytes, at most the signature's length, match it? */
 static bool agrees(const struct leat_first *f, const struct signature *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -56,7 +57,7 @@ static bool agrees(const struct leat_first *f, const struct signature *s, size_t
     return true;
 }
 
-/* Is it clear what the data is? */
+/* Is the format clear? */
 static bool recognise(struct leat_first *f, bool end)
 {
     bool maybe = false;

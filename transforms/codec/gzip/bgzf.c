@@ -1,4 +1,4 @@
-/* bgzf.c - BGZF: where its members end, and how they are made. */
+/* bgzf.c - BGZF: finds the ends of its members, and makes members. */
 
 #include "bgzf.h"
 
@@ -9,12 +9,12 @@
 
 #define HEADER 18u
 #define TRAILER 8u
-#define STORED_HEAD 5u /* a stored block: final bit, length, its complement */
+#define STORED_HEAD 5u /* header of a stored block: final bit, length, complement of the length */
 #define OS_UNKNOWN 255
-#define LANE_MEMBERS 16u /* that a lane makes at a time, if memory allows */
+#define LANE_MEMBERS 16u /* members that a lane makes at a time, if memory allows */
 #define LIMIT_PARTS 16u
 
-/* --- cutting ---------------------------------------------------------------------------------- */
+/* --- cutter ----------------------------------------------------------------------------------- */
 
 int leat_bgzf_cut(struct leat_bgzf_cut *c, const uint8_t *data, size_t len, size_t *ret_take)
 {
@@ -99,7 +99,7 @@ static size_t put_header(uint8_t *to, size_t member)
     return HEADER;
 }
 
-/* What does not shrink is stored, so that it fits. */
+/* Data that does not shrink is stored, so that it fits. */
 static size_t put_stored(uint8_t *to, const uint8_t *data, size_t n)
 {
     to[0] = 1;
@@ -109,7 +109,7 @@ static size_t put_stored(uint8_t *to, const uint8_t *data, size_t n)
     return STORED_HEAD + n;
 }
 
-/* One member of what was gathered. */
+/* Makes one member of the gathered input. */
 static int make(struct leat_stage *stage, struct leat_bgzf *b)
 {
     struct leat_piece piece = {.data = b->gathered, .len = b->have, .last = true};

@@ -1,14 +1,14 @@
-/* deflater.c - which library compresses at which level.
+/* deflater.c - chooses the library and its level for each level.
  *
- * Measured for one thread on a tar of binaries and text, two logs and English prose; at each level
- * the output is within 1 % of that of gzip (2 % at level 1), or smaller. libdeflate knows no
- * history, so its pieces are large; ISA-L and zlib are given the history of theirs, and with ISA-L
- * smaller pieces are smaller in sum, too. ISA-L's level 3 would make binaries 1 % smaller, at two
- * thirds of the speed; it is for what shrinks much, and for what has no history.
+ * Measured with one thread on a tar of binaries and text, two logs and English prose: at each level
+ * the output is within 1 % of that of gzip (2 % at level 1), or smaller. libdeflate supports no
+ * history, so its pieces are large; ISA-L and zlib get the history of their pieces, and with ISA-L
+ * smaller pieces are even smaller in total. ISA-L's level 3 would make binaries 1 % smaller, at two
+ * thirds of the speed; it is used for data that shrinks much, and for data without history.
  *
- * At the default level no output is to be larger than that of gzip. Which level of libdeflate does
- * that depends on the data: mostly 5, with patches and source text 6 or 7. So a part of each piece
- * is tried.
+ * At the default level no output should be larger than that of gzip. The level of libdeflate for
+ * that depends on the data: mostly 5, for patches and source text 6 or 7. Therefore a part of each
+ * piece is tried.
  */
 
 #include "deflater.h"
@@ -18,13 +18,14 @@
 #define PIECE_SMALL ((size_t)1 << 18)
 #define PIECE_ISAL ((size_t)1 << 17)
 #define PIECE_LEAST ((size_t)1 << 15)
-/* A piece is at most this part of the memory limit: a lane holds two, and there are several. */
+/* A piece is at most this part of the memory limit: a lane holds two, and there are several
+ * lanes. */
 #define LIMIT_PIECES 16u
-/* With less than this there is room for zlib only. */
+/* With a smaller limit there is memory for zlib only. */
 #define LIMIT_ZLIB ((uint64_t)4 << 20)
-/* With less than this nothing is tried: each lane holds three compressors and zlib's for it. */
+/* With a smaller limit no levels are tried: for that each lane holds three compressors and zlib. */
 #define LIMIT_TRIED ((uint64_t)16 << 20)
-/* What the libraries hold, with what verifies and measures. */
+/* Memory of the libraries, including verification and measuring. */
 #define HOLDS_ZLIB ((uint64_t)512 << 10)
 #define HOLDS_LIBDEFLATE ((uint64_t)1 << 20)
 #define HOLDS_TRIED ((uint64_t)3 << 20)
@@ -36,7 +37,7 @@ static bool has(const struct leat_deflater_ops *ops)
     return ops->open != NULL;
 }
 
-/* The level of libdeflate for one of ours; 0: it is not the one to use. */
+/* The level of libdeflate for one of ours; 0: do not use libdeflate. */
 static int libdeflate_level(int level)
 {
     static const int levels[LEAT_DEFLATE_LEVEL_MAX + 1] = {0, 1, 1, 2,  4,  5, 6,

@@ -1,4 +1,4 @@
-/* deflater_isal.c - deflate encoding by ISA-L: several times the speed of the others, for -1. */
+/* deflater_isal.c - deflate encoding by ISA-L: several times as fast as the others, for -1. */
 
 #include "deflater.h"
 
@@ -10,10 +10,10 @@
 
 #define LEVEL_BUF                                                                                  \
     (ISAL_DEF_LVL3_DEFAULT > ISAL_DEF_LVL2_DEFAULT ? ISAL_DEF_LVL3_DEFAULT : ISAL_DEF_LVL2_DEFAULT)
-/* What shrinks to less than this part is compressed again at the better level, which takes little
- * time then and may save a third. What has no history is compressed at that level alone: at the
- * lower ones igzip 2.30 then hashes a register that holds the stream's address, so that the bytes
- * depend on where the stream lies (.write_first_byte in igzip_icf_body_h1_gr_bt.asm). */
+/* Pieces that shrink to less than this part are compressed again at the better level, which is then
+ * fast and may save a third. Pieces without history are compressed only at that level: at the lower
+ * ones igzip 2.30 would hash a register that contains the stream's address, and the output would
+ * depend on that address (.write_first_byte in igzip_icf_body_h1_gr_bt.asm). */
 #define DENSE 16u
 #define LEVEL_DENSE 3u
 
@@ -35,7 +35,7 @@ static int isal_open(struct leat_stage *stage, const struct leat_deflater_choice
     return 0;
 }
 
-/* Codes are made for each block of 64 K symbols: at most 9 bits a byte, and a header. */
+/* Codes are made for each block of 64 K symbols: at most 9 bits per byte, and a header. */
 static size_t isal_bound(void *lib, size_t n)
 {
     (void)lib;

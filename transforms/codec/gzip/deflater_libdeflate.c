@@ -1,11 +1,12 @@
-/* deflater_libdeflate.c - deflate encoding by libdeflate, made to join.
+/* deflater_libdeflate.c - deflate encoding by libdeflate, changed so that pieces can be joined.
  *
  * libdeflate compresses better than zlib and about twice as fast, but it always closes its stream.
- * So each piece is decoded again (last_block.h), which verifies what was compressed and finds its last
- * block; the final bit of that is cleared, and an empty stored block appended.
+ * Therefore each piece is decoded again (last_block.h): this verifies the output and finds its last
+ * block. The final bit of that block is cleared, and an empty stored block is appended.
  *
- * Where a choice has several levels, a part of each piece is compressed by zlib and at these levels
- * in turn, and the first that is not larger is the level of the piece: the same for the same bytes.
+ * If a choice has several levels, a part of each piece is compressed by zlib and then at these
+ * levels. The first level whose output is not larger is used for the piece. The choice depends on
+ * the data only.
  */
 
 #include "deflater.h"
@@ -20,16 +21,17 @@
 #include "zmem.h"
 
 #define LEVEL_NEAR_OPTIMAL 10
-/* Less than this libdeflate stores at most levels; zlib does better, in a window of 512 bytes. */
+/* Shorter input is stored by libdeflate at most levels; zlib does better, with a window of 512
+ * bytes. */
 #define TINY 64u
 #define TINY_WINDOW_LOG 9
 #define TINY_MEM_LEVEL 1
 #define LEVELS_MAX 3          /* levels to choose from */
-#define TRIED ((size_t)32768) /* bytes of a piece that are tried: its middle */
+#define TRIED ((size_t)32768) /* the part of a piece that is tried: bytes from its middle */
 #define TRIED_BOUND (TRIED + TRIED / 8)
 #define ZLIB_MEM_LEVEL 8
 
-/* What libdeflate allocates for a compressor, rounded up (1.14: 204800, 671744, 9011200). */
+/* Memory of a libdeflate compressor, rounded up (1.14: 204800, 671744, 9011200). */
 #define HOLDS_FASTEST ((uint64_t)256 << 10)
 #define HOLDS_USUAL ((uint64_t)768 << 10)
 #define HOLDS_NEAR_OPTIMAL ((uint64_t)9 << 20)
@@ -38,7 +40,7 @@ struct libdeflate {
     struct libdeflate_compressor *compressors[LEVELS_MAX]; /* n of them, the fastest first */
     size_t n;
     struct leat_verifier *verifier;
-    z_stream measure; /* compresses what is tried, if there is a choice */
+    z_stream measure; /* compresses the tried part, if there is a choice */
     bool measure_ready;
     uint8_t scratch[TRIED_BOUND];
 };
@@ -115,7 +117,7 @@ static size_t libdeflate_bound(void *v, size_t n)
 
 /* --- choosing the level ----------------------------------------------------------------------- */
 
-/* What zlib makes of n bytes; 0: it does not fit into the scratch space, and nothing would. */
+/* The size of zlib's output for n bytes; 0: it does not fit in the scratch space. */
 static size_t zlib_size(struct libdeflate *lib, const uint8_t *data, size_t n)
 {
     z_stream *z = &lib->measure;
@@ -148,18 +150,18 @@ static struct libdeflate_compressor *choose(struct libdeflate *lib, const struct
 
 /* --- joining ---------------------------------------------------------------------------------- */
 
-/* Makes the last block one that others follow. Returns the bytes that it takes now. */
+/* Makes the last block one that others can follow. Returns the size of the stream now. */
 static size_t open_end(uint8_t *made, const struct leat_last_block *last)
 {
     static const uint8_t stored[] = {0x00, 0x00, 0xff, 0xff};
     size_t whole = (size_t)(last->end / 8), n = whole;
-    unsigned bits = (unsigned)(last->end % 8); /* used of the last byte, if not all */
+    unsigned bits = (unsigned)(last->end % 8); /* used bits of the last byte, if not all */
 
     made[last->header / 8] &= (uint8_t) ~(1u << last->header % 8);
     if (bits > 0)
         made[whole] &= (uint8_t)((1u << bits) - 1);
-    /* Three zero bits, the header of the stored block: in the rest of the last byte, or partly
-     * or all in one more. */
+    /* Three zero bits, the header of the stored block: in the rest of the last byte, or partly or
+     * fully in one more byte. */
     if (bits > 0)
         n++;
     if (bits == 0 || bits > 5)

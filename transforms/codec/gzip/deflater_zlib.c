@@ -1,4 +1,4 @@
-/* deflater_zlib.c - deflate encoding by zlib in the manner of pigz: the floor of every build. */
+/* deflater_zlib.c - deflate encoding by zlib in the manner of pigz: available in every build. */
 
 #include "deflater.h"
 #include "zmem.h"
@@ -54,7 +54,7 @@ static int zlib_run(struct leat_stage *stage, void *lib, const struct leat_piece
 
 static void zlib_close(struct leat_stage *stage, void *lib)
 {
-    deflateEnd(lib); /* Z_DATA_ERROR says that data was pending: it was not wanted */
+    deflateEnd(lib); /* Z_DATA_ERROR says that data was pending: that data is not needed */
     leat_free(stage, lib);
 }
 

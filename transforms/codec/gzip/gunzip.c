@@ -1,11 +1,12 @@
-/* gunzip.c - gzip members (RFC 1952) to what is in them.
+/* gunzip.c - decodes gzip members (RFC 1952).
  *
- * Any number of members follow each other. After the last one zero bytes may follow, as tapes and
- * block devices pad, and nothing else. The checksum and the length of each are verified.
+ * Any number of members follow each other. After the last one only zero bytes may follow, because
+ * tapes and block devices pad with them. The checksum and the length of each member are verified.
  *
- * The stage is split: where the members tell their sizes, as in BGZF, some of them are a block, and
- * the lanes decode side by side. All else is one block, from where it begins to the end of the input.
- * A lane that begins with a later block goes on as after a member.
+ * The stage is parallel: if the members have their sizes in their headers, as in BGZF, several
+ * members are one block, and the lanes decode blocks in parallel. Any other data is one block, from
+ * its start to the end of the input. A lane that begins with a later block continues as after a
+ * member.
  */
 
 #include "../shared/bytes.h"
@@ -16,12 +17,12 @@
 #include "inflater.h"
 
 #define TRAILER 8u /* bytes: CRC-32, length */
-/* A block's output is at most this part of the memory limit, if it is to be there at once. */
+/* The output of a block is at most this part of the memory limit, so that it fits at once. */
 #define LIMIT_PARTS 16u
-#define LANE_HOLDS ((uint64_t)256 << 10) /* a library's state, with its window */
+#define LANE_HOLDS ((uint64_t)256 << 10) /* state of a library, with its window */
 
-/* What is read ahead of the deflate data ends in its trailer, so the next member's deflate data
- * always begins at the input cursor. */
+/* A library may read ahead past the deflate data, but only into the trailer. So the deflate data of
+ * the next member always begins at the input cursor. */
 _Static_assert(TRAILER >= LEAT_INFLATER_BACK_MAX, "a library reads ahead into the next member");
 
 struct gunzip {
@@ -30,21 +31,21 @@ struct gunzip {
     struct leat_gzip_header header;
     uint64_t header_at; /* byte offset of the member */
     uint64_t trailer_at;
-    bool later_member; /* it is not the first one */
+    bool later_member; /* not the first member */
     uint8_t trailer[TRAILER];
     size_t trailer_have;
-    bool unfinished; /* the last member was of BGZF, and not the empty one that ends it */
-    /* The cutter's, and the join's. */
+    bool unfinished; /* the last member was of BGZF, and not the empty one that ends the file */
+    /* For the cutter and the join. */
     struct leat_bgzf_cut cut;
     bool any; /* a member has ended; in the join: a block has */
     uint64_t end;
 };
 
-/* What a lane hands over for a block. */
+/* Result of a lane for a block. */
 struct gunzip_result {
-    bool member; /* one ended in it */
+    bool member; /* a member ended in it */
     bool unfinished;
-    uint64_t end; /* byte offset of the block's end */
+    uint64_t end; /* byte offset of the end of the block */
 };
 
 static int open_with(struct leat_stage *stage, struct gunzip *g, int backend)
@@ -70,7 +71,7 @@ static int fail_garbage(struct leat_stage *stage, uint64_t at)
     return leat_fail_at(stage, LEAT_ECORRUPT, at, "trailing garbage after the gzip member");
 }
 
-/* The input is used up here. */
+/* The input ends here. */
 static int used_up(struct leat_stage *stage, const struct leat_in *in, const char *what)
 {
     if (!in->end)
@@ -136,7 +137,7 @@ static int read_trailer(struct leat_stage *stage, struct gunzip *g, struct leat_
     return LEAT_END;
 }
 
-/* After a member: another one, padding, or the end. Returns LEAT_END when there is another. */
+/* After a member: another one, padding, or the end. Returns LEAT_END if there is another. */
 static int read_between(struct leat_stage *stage, struct gunzip *g, struct leat_in *in)
 {
     const char *problem;
@@ -298,7 +299,7 @@ static int stage_plan(struct leat_stage *stage)
     size_t made = LEAT_BGZF_MEMBERS * LEAT_BGZF_CONTENT_MAX;
     uint64_t most = leat_memory_limit(stage) / LIMIT_PARTS;
 
-    /* What comes of a block is to fit between the lanes and the join. */
+    /* The output of a block should fit between the lanes and the join. */
     leat_plan_block(stage, made < most ? made : (size_t)most, 0);
     return leat_inflate_plan(stage);
 }

@@ -1,4 +1,4 @@
-/* gzip.c - gzip (RFC 1952): one member, which every reader accepts; or many small ones, as BGZF. */
+/* gzip.c - gzip (RFC 1952): one member, which every decoder reads; or many small ones, as BGZF. */
 
 #include <zlib.h>
 
@@ -12,12 +12,12 @@
 #define XFL_FASTEST 4
 
 struct gzip_params {
-    struct leat_pieces_params pieces; /* first: pieces.c reads them */
+    struct leat_pieces_params pieces; /* must be first, for pieces.c */
     int blocks;
 };
 
 struct gzip {
-    struct leat_pieces pieces; /* first: the state of pieces.c */
+    struct leat_pieces pieces; /* must be first, for pieces.c */
     struct leat_bgzf blocks;
 };
 
@@ -45,7 +45,7 @@ static uint32_t combine(uint32_t crc, uint32_t next, uint64_t len)
     return (uint32_t)crc32_combine(crc, next, (z_off_t)len);
 }
 
-/* No name and no time: the same input gives the same output. */
+/* No name and no time, so that the same input gives the same output. */
 static size_t header(uint8_t *to, int level)
 {
     uint8_t xfl = level >= 9 ? XFL_SMALLEST : level == 1 ? XFL_FASTEST : 0;

@@ -26,7 +26,7 @@ enum part {
     PART_END,
 };
 
-/* The next part that is there, with how many bytes it has if that is known. */
+/* Begins the next part that the header has, and sets its size if that is known. */
 static void go_on(struct leat_gzip_header *h, enum part from)
 {
     enum part to = from;
@@ -47,7 +47,7 @@ static void go_on(struct leat_gzip_header *h, enum part from)
         h->value = 0;
 }
 
-/* Two bytes, the low one first. Returns true when both are there. */
+/* Reads two bytes, the low one first. Returns true when both are there. */
 static bool value_byte(struct leat_gzip_header *h, uint8_t byte)
 {
     h->left--;
@@ -57,8 +57,8 @@ static bool value_byte(struct leat_gzip_header *h, uint8_t byte)
 
 #define FIELD_HEAD 4u
 
-/* Subfields of the extra field: two letters, a length, so many bytes. BGZF has one named BC, whose two
- * bytes are the member's size less one. */
+/* Subfields of the extra field: two letters, a length, and that many bytes. BGZF has one named BC,
+ * whose two bytes are the size of the member minus one. */
 static void extra_byte(struct leat_gzip_header *h, uint8_t byte)
 {
     static const uint8_t block_size[FIELD_HEAD] = {'B', 'C', 2, 0};

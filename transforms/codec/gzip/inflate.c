@@ -1,4 +1,4 @@
-/* inflate.c - raw deflate data (RFC 1951) to what is in it. */
+/* inflate.c - decodes raw deflate data (RFC 1951). */
 
 #include "inflate_options.h"
 #include "inflater.h"

@@ -1,4 +1,4 @@
-/* inflate_options.c - the options that gunzip, unzlib and inflate have in common. */
+/* inflate_options.c - the options that gunzip, unzlib and inflate share. */
 
 #include "inflate_options.h"
 

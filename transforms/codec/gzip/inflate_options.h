@@ -1,4 +1,4 @@
-/* inflate_options.h - the options that gunzip, unzlib and inflate have in common. */
+/* inflate_options.h - the options that gunzip, unzlib and inflate share. */
 #ifndef LEAT_CODEC_INFLATE_OPTIONS_H
 #define LEAT_CODEC_INFLATE_OPTIONS_H
 
@@ -14,7 +14,7 @@ extern const struct leat_option leat_inflate_options[];
 #define LEAT_INFLATE_MANUAL                                                                        \
     "The decoder is ISA-L if this build has it, else zlib; --backend selects one, for tests."
 
-/* leat_inflate_plan - refuses a backend that this build lacks. */
+/* leat_inflate_plan - fail if the build lacks the selected backend. */
 int leat_inflate_plan(struct leat_stage *stage);
 
 static inline enum leat_inflater_backend leat_inflate_backend(const struct leat_stage *stage)

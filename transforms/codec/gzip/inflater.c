@@ -1,4 +1,5 @@
-/* inflater.c - what is the same for every library that decodes deflate: output, checks, ends. */
+/* inflater.c - the parts of deflate decoding that do not depend on the library: output, checks,
+ * ends. */
 
 #include "inflater.h"
 
@@ -86,7 +87,7 @@ int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage,
         if (r < 0)
             return r;
         if (io.made == io.room)
-            continue; /* there may be more in the library */
+            continue; /* the library may have more output */
         if (in->pos < in->len && io.used + io.made > 0)
             continue;
         if (in->end && in->pos == in->len)

@@ -1,8 +1,8 @@
 /* inflater.h - raw deflate decoding by ISA-L or by zlib, behind one interface.
  *
- * The formats around deflate (gzip, zlib, none) read their own headers and trailers through it:
- * a library may read ahead past the end of the deflate data, even past the end of an input chunk,
- * so what it did not use comes back first in leat_inflater_byte.
+ * The formats around deflate (gzip, zlib, none) read their own headers and trailers through it: a
+ * library may read ahead past the end of the deflate data, even past the end of an input chunk.
+ * leat_inflater_byte first returns the bytes that the library read but did not use.
  */
 #ifndef LEAT_CODEC_INFLATER_H
 #define LEAT_CODEC_INFLATER_H
@@ -23,26 +23,26 @@ enum leat_inflater_check {
     LEAT_INFLATER_ADLER32,
 };
 
-/* The most that a library reads ahead, in bytes. */
+/* The most bytes that a library reads ahead. */
 #define LEAT_INFLATER_BACK_MAX 8u
 
-/* What a library is handed, and what it made of it. */
+/* Input and output of a library call. */
 struct leat_inflater_io {
     const uint8_t *in;
     size_t in_len;
     uint8_t *to;
     size_t room;
     size_t used, made;                    /* bytes, filled in */
-    uint8_t back[LEAT_INFLATER_BACK_MAX]; /* at the end: bytes read ahead of it, in order */
+    uint8_t back[LEAT_INFLATER_BACK_MAX]; /* at the end: bytes that were read ahead, in order */
     size_t n_back;
-    const char *problem; /* when it returns LEAT_ECORRUPT: a literal */
+    const char *problem; /* if it returns LEAT_ECORRUPT: a string literal */
 };
 
 /* One library. */
 struct leat_inflater_ops {
     int (*open)(struct leat_stage *stage, void **ret_lib);
     void (*reset)(void *lib);
-    /* Goes on until the input is used up, the room is full or the deflate data ends.
+    /* Continues until the input is used up, the room is full or the deflate data ends.
      * Returns LEAT_MORE, LEAT_END, LEAT_ECORRUPT or LEAT_ENOMEM. */
     int (*run)(void *lib, struct leat_inflater_io *io);
     void (*close)(struct leat_stage *stage, void *lib);
@@ -55,7 +55,7 @@ struct leat_inflater {
     const struct leat_inflater_ops *ops;
     void *lib;
     enum leat_inflater_check kind;
-    uint32_t check; /* of what was decoded since the last reset */
+    uint32_t check; /* of the data decoded since the last reset */
     uint64_t total; /* bytes decoded since the last reset */
     uint8_t back[LEAT_INFLATER_BACK_MAX];
     size_t back_pos, n_back;
@@ -64,23 +64,23 @@ struct leat_inflater {
 /* leat_inflater_available - is this backend in this build? */
 bool leat_inflater_available(enum leat_inflater_backend backend);
 
-/* leat_inflater_open - on failure there is nothing to close, but closing is fine. */
+/* leat_inflater_open - after a failure closing is allowed, but not needed. */
 int leat_inflater_open(struct leat_inflater *inflater, struct leat_stage *stage,
                        enum leat_inflater_backend backend, enum leat_inflater_check kind);
 void leat_inflater_close(struct leat_inflater *inflater, struct leat_stage *stage);
 
-/* leat_inflater_reset - other deflate data begins at the input cursor. */
+/* leat_inflater_reset - new deflate data begins at the input cursor. */
 void leat_inflater_reset(struct leat_inflater *inflater);
 
 /* leat_inflater_step - decode into the output.
  *
- * Returns LEAT_END   the deflate data ended; what follows is to be read with leat_inflater_byte.
+ * Returns LEAT_END   the deflate data has ended; read the bytes after it with leat_inflater_byte.
  *         LEAT_MORE  needs more input, or more room.
  *         < 0        failed: corrupt, truncated, or out of memory. */
 int leat_inflater_step(struct leat_inflater *inflater, struct leat_stage *stage, struct leat_in *in,
                        struct leat_out *out);
 
-/* leat_inflater_byte - the next byte that is not deflate data; false: the input is used up. */
+/* leat_inflater_byte - the next byte after the deflate data; false: the input is used up. */
 static inline bool leat_inflater_byte(struct leat_inflater *inflater, struct leat_in *in,
                                       uint8_t *ret_byte)
 {
@@ -94,12 +94,12 @@ static inline bool leat_inflater_byte(struct leat_inflater *inflater, struct lea
     return true;
 }
 
-/* leat_inflater_after - nothing may follow `what`. Returns LEAT_END at the end of the input, or
- * LEAT_MORE, or fails the stage. */
+/* leat_inflater_after - check that nothing follows `what`. Returns LEAT_END at the end of the
+ * input, or LEAT_MORE, or fails the stage. */
 int leat_inflater_after(struct leat_inflater *inflater, struct leat_stage *stage,
                         struct leat_in *in, const char *what);
 
-/* leat_inflater_offset - where the next byte is in the stage's input. */
+/* leat_inflater_offset - the offset of the next byte in the stage's input. */
 static inline uint64_t leat_inflater_offset(const struct leat_inflater *inflater,
                                             const struct leat_in *in)
 {

@@ -1,9 +1,9 @@
 /* inflater_isal.c - deflate decoding by ISA-L: the fast path.
  *
- * It decodes deflate alone (ISAL_DEFLATE): its own gzip header code goes wrong when a header with
- * FHCRC is cut by the end of an input. It reports no truncation: whether the data ended is in
- * block_state. It holds up to eight bytes of input in read_in: what it did not use of them is
- * given back at the end, whole bytes only, as the rest of the last byte belongs to the data.
+ * It decodes only deflate (ISAL_DEFLATE): ISA-L's own gzip header code fails when the input is cut
+ * in a header with FHCRC. It does not report truncation; block_state tells whether the data has
+ * ended. It holds up to eight bytes of input in read_in. The unused ones are returned at the end,
+ * only whole bytes, because the rest of the last byte belongs to the data.
  */
 
 #include "inflater.h"

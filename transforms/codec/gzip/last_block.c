@@ -9,8 +9,8 @@
 #define SCRATCH ((size_t)65536)
 #define WINDOW ((size_t)32768)
 #define BLOCK_END 128 /* in zlib's data_type: at the end of a block */
-#define BLOCK_LAST 64 /* and of the last one */
-#define BITS_UNUSED 7 /* of the byte used last */
+#define BLOCK_LAST 64 /* in zlib's data_type: in the last block */
+#define BITS_UNUSED 7 /* in zlib's data_type: unused bits of the last byte */
 
 struct leat_verifier {
     z_stream z;
@@ -19,14 +19,14 @@ struct leat_verifier {
     uint8_t scratch[SCRATCH];
 };
 
-/* What was made, and what of. */
+/* The compressed stream, and the data it was made of. */
 struct pair {
     const uint8_t *made, *data;
     size_t n, len;
 };
 
-/* zlib allocates its window with the first output, when there may be no memory left: so it is made to
- * begin with a byte in a stored block. */
+/* zlib allocates its window at the first output, when there may be no memory left. So it first
+ * decodes one byte in a stored block. */
 static int open_window(struct leat_verifier *v)
 {
     static const uint8_t stored[] = {0x00, 0x01, 0x00, 0xfe, 0xff, 0x00};
@@ -64,7 +64,7 @@ int leat_verifier_open(struct leat_stage *stage, size_t most, struct leat_verifi
     return 0;
 }
 
-/* Makes zlib begin at a block, with the bytes before it that were decoded. */
+/* Sets zlib to begin at a block, with the decoded bytes before it as its window. */
 static bool begin_at(z_stream *z, const struct pair *p, uint64_t bit, size_t done)
 {
     size_t byte = (size_t)(bit / 8), window = done < WINDOW ? done : WINDOW;
@@ -79,7 +79,8 @@ static bool begin_at(z_stream *z, const struct pair *p, uint64_t bit, size_t don
     return window == 0 || inflateSetDictionary(z, p->data + done - window, (uInt)window) == Z_OK;
 }
 
-/* Decodes from the header of a block on, `done` bytes into the data. Returns as leat_verifier_run. */
+/* Decodes from the header of a block on, `done` bytes into the data. Returns as
+ * leat_verifier_run. */
 static int inflate_from(struct leat_verifier *v, const struct pair *p, uint64_t bit, size_t done,
                         struct leat_last_block *ret)
 {
@@ -116,7 +117,7 @@ static int inflate_from(struct leat_verifier *v, const struct pair *p, uint64_t 
     return done == p->len && z->avail_in == 0 && ret->end > ret->header;
 }
 
-/* Returns 1, 0: not found in this way, or LEAT_ENOMEM. */
+/* Returns 1; 0: not found this way; or LEAT_ENOMEM. */
 static int find_near(struct leat_verifier *v, const struct pair *p, struct leat_last_block *ret)
 {
     size_t byte, done, found = 0;

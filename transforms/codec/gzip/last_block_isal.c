@@ -1,4 +1,4 @@
-/* last_block_isal.c - comes near the last block by ISA-L. */
+/* last_block_isal.c - decodes up to a place near the last block, with ISA-L. */
 
 #include "last_block.h"
 
@@ -9,8 +9,8 @@
 
 #include "../shared/bytes.h"
 
-/* Fed in steps of so many bytes; the step in which the final bit shows is taken back, and gone again in
- * smaller ones. */
+/* The stream is fed in steps of these sizes. The step in which the final bit occurs is taken back,
+ * and repeated in smaller steps. */
 static const size_t steps[] = {(size_t)1 << 16, (size_t)1 << 12, (size_t)1 << 7, 1};
 #define N_STEPS (sizeof steps / sizeof steps[0])
 
@@ -37,7 +37,8 @@ void leat_approach_close(struct leat_stage *stage, struct leat_approach *a)
     leat_free(stage, a);
 }
 
-/* One more step, which is taken back if it shows the final bit. Returns how many bytes are fed. */
+/* Feeds one more step, and takes it back if the final bit occurs in it. Returns how many bytes are
+ * fed. */
 static size_t feed(struct leat_approach *a, const uint8_t *made, size_t n, size_t at, size_t step,
                    bool *ret_final)
 {
@@ -61,7 +62,7 @@ bool leat_approach_run(struct leat_approach *a, const uint8_t *made, size_t n, c
 {
     size_t at = 0;
 
-    if (len > a->most || n < steps[0]) /* of less, zlib is as fast */
+    if (len > a->most || n < steps[0]) /* for less data zlib is as fast */
         return false;
     isal_inflate_init(&a->state);
     a->state.next_out = a->out;

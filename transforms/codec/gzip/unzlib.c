@@ -1,4 +1,4 @@
-/* unzlib.c - a zlib stream (RFC 1950) to what is in it. */
+/* unzlib.c - decodes a zlib stream (RFC 1950). */
 
 #include "../shared/bytes.h"
 #include "inflate_options.h"
@@ -13,7 +13,7 @@
 struct unzlib {
     struct leat_inflater inflater;
     enum { IN_HEADER, IN_DATA, IN_TRAILER, AFTER } place;
-    uint8_t bytes[TRAILER]; /* of the header or trailer: `have` are there */
+    uint8_t bytes[TRAILER]; /* of the header or trailer: `have` are filled */
     size_t have;
     uint64_t trailer_at;
 };

@@ -1,4 +1,5 @@
-/* zmem.h - zlib's memory comes from the stage, so that it counts against the pipeline's limit. */
+/* zmem.h - zlib allocates from the stage, so that its memory counts against the pipeline's
+ * limit. */
 #ifndef LEAT_CODEC_ZMEM_H
 #define LEAT_CODEC_ZMEM_H
 
@@ -19,7 +20,7 @@ static inline void leat_zmem_free(void *stage, void *memory)
     leat_free(stage, memory);
 }
 
-/* leat_zmem_set - before the stream is set up. */
+/* leat_zmem_set - call before the stream is initialised. */
 static inline void leat_zmem_set(z_stream *z, struct leat_stage *stage)
 {
     z->zalloc = leat_zmem_alloc;

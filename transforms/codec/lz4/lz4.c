@@ -1,7 +1,8 @@
-/* lz4.c - lz4: frames of 4 MiB of input each, one after another, which lz4 reads as one file.
+/* lz4.c - lz4: frames of 4 MiB of input each, one after another; lz4 reads them as one file.
  *
- * Several frames and not one, as the checksum of a frame's contents can only be computed from its
- * first byte to its last: so each lane makes whole frames, and each frame has its checksum.
+ * There are several frames and not one, because the checksum of a frame's contents can only be
+ * computed from its first byte to its last. So each lane makes whole frames, each with its
+ * checksum.
  */
 
 #include "stage.h"
@@ -11,13 +12,13 @@
 #include <lz4frame.h>
 #include <string.h>
 
-#define FRAME ((size_t)4 << 20) /* input bytes: the largest block there is */
+#define FRAME ((size_t)4 << 20) /* input bytes: the size of the largest block */
 #define LEVEL_DEFAULT 1
 #define LEVEL_MAX 12
 #define FAST_MAX 65536
 #define BLOCK_CODE_MIN '4'
 #define BLOCK_CODE_MAX '7'
-/* What liblz4 holds at its higher levels, with linked blocks. */
+/* Memory of liblz4 at its higher levels, with linked blocks. */
 #define CONTEXT_BYTES ((uint64_t)336 << 10)
 
 struct lz4_params {
@@ -28,12 +29,12 @@ struct lz4_params {
 
 struct lz4 {
     LZ4F_preferences_t preferences;
-    uint8_t *gathered; /* a frame's input, for one that comes in parts; `have` bytes are there */
+    uint8_t *gathered; /* input of a frame that comes in several parts; `have` bytes are filled */
     size_t have;
-    uint8_t *made; /* compressed: made_pos of made_len bytes are out */
+    uint8_t *made; /* compressed: made_pos of made_len bytes are written */
     size_t made_size, made_len, made_pos;
     bool done; /* the frame is compressed */
-    /* The join's. */
+    /* For the join. */
     bool any; /* there was a frame */
 };
 
@@ -75,7 +76,7 @@ static const struct leat_option options[] = {
     {0},
 };
 
-/* One word after -B. */
+/* Applies one operand of -B. */
 static int apply_block(struct leat_stage *stage, const char *letters, LZ4F_frameInfo_t *info)
 {
     if (!*letters)
@@ -123,7 +124,7 @@ static int lz4_plan(struct leat_stage *stage)
     return read_params(stage, &preferences);
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 static int lz4_open(struct leat_stage *stage)
 {
@@ -161,7 +162,7 @@ static int compress(struct leat_stage *stage, const uint8_t *data, size_t n)
     return 0;
 }
 
-/* Takes input until the frame's is whole; where it comes in one part it stays where it is. */
+/* Gathers input until the frame's is complete; input that comes in one part is not copied. */
 static int take(struct leat_stage *stage, struct leat_in *in)
 {
     struct lz4 *l = leat_state(stage);
@@ -198,9 +199,9 @@ static int lz4_step(struct leat_stage *stage, struct leat_in *in, struct leat_ou
     return LEAT_END;
 }
 
-/* --- the join --------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
-/* No input at all: a frame with nothing in it. */
+/* Without any input, writes an empty frame. */
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out)
 {

@@ -19,10 +19,10 @@
 #define BLOCK_CODE_LEAST 4u
 #define BLOCK_RESERVED 0x8fu
 #define HEADER_LEAST 7u
-#define WORD 4u /* a block's size, or a checksum */
+#define WORD 4u /* a block size, or a checksum */
 #define STORED 0x80000000u
 
-/* What a lane gathers: a piece that lacks a byte, a block, and the end of a frame. */
+/* Bytes that a lane gathers: a piece that lacks one byte, a block, and the end of a frame. */
 #define PACKED_MAX (LEAT_LZ4_PIECE + LEAT_LZ4_BLOCK_MAX + 4 * WORD)
 
 bool leat_lz4_for_lanes(const uint8_t *first)
@@ -51,7 +51,7 @@ static size_t block_max(unsigned note)
     return (size_t)65536 << 2 * ((note >> LEAT_LZ4_NOTE_CODE_SHIFT) - BLOCK_CODE_LEAST);
 }
 
-/* --- the cutter ------------------------------------------------------------------------------- */
+/* --- cutter ----------------------------------------------------------------------------------- */
 
 static int cut_here(struct leat_lz4_cutter *c, unsigned note, int place)
 {
@@ -86,7 +86,7 @@ static int size_over(struct leat_lz4_cutter *c)
         c->place = LEAT_LZ4_IN_END;
         return 0;
     }
-    if (size > block_max(c->note)) /* its lane will say so */
+    if (size > block_max(c->note)) /* the lane will report it */
         return cut_here(c, LEAT_LZ4_OTHER, LEAT_LZ4_IN_OTHER);
     c->left = size + (c->note & LEAT_LZ4_NOTE_BLOCK_SUMS ? WORD : 0);
     c->place = LEAT_LZ4_IN_DATA;
@@ -115,7 +115,7 @@ static int place_over(struct leat_lz4_cutter *c)
     }
 }
 
-/* Takes what belongs to the place. Returns how many bytes; *ret_over: it is complete. */
+/* Consumes the bytes of the place. Returns how many; *ret_over: the place is complete. */
 static size_t take(struct leat_lz4_cutter *c, const uint8_t *data, size_t n, bool *ret_over)
 {
     bool kept = c->place == LEAT_LZ4_IN_FIRST || c->place == LEAT_LZ4_IN_SIZE;
@@ -159,7 +159,7 @@ int leat_lz4_cut(struct leat_stage *stage, void *state, const uint8_t *data, siz
     return r;
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 int leat_lz4_lane_open(struct leat_stage *stage, void *state)
 {
@@ -211,8 +211,8 @@ static int frame_ends(struct leat_lz4_lane *l, struct leat_lz4_result *result)
     return LEAT_END;
 }
 
-/* Decodes the next block. Returns LEAT_MORE: it is to be written; LEAT_END: there is none, or it is not
- * good. */
+/* Decodes the next block. Returns LEAT_MORE: it must be written; LEAT_END: there is none, or it is
+ * damaged. */
 static int next_block(struct leat_lz4_lane *l, struct leat_lz4_result *result)
 {
     size_t left = l->n_packed - l->pos, sums = l->note & LEAT_LZ4_NOTE_BLOCK_SUMS ? WORD : 0, size;

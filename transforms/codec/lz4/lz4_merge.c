@@ -1,4 +1,4 @@
-/* lz4_merge.c - lz4 decoding in lanes: the merge, which knows frames as a whole. */
+/* lz4_merge.c - lz4 decoding in lanes: the merge, which checks frames as a whole. */
 
 #include "lz4_split.h"
 
@@ -43,7 +43,7 @@ static int blocks_end(struct leat_stage *stage, struct leat_lz4_merge *m,
     if (result->problem)
         return leat_fail_at(stage, LEAT_ECORRUPT, result->problem_at, "%s", result->problem);
     if (!result->ended)
-        return 0; /* if the input is over, too, that is truncation */
+        return 0; /* if the input ends too, that is truncation */
     if (m->has_size && m->size != m->total)
         return leat_fail_at(stage, LEAT_ECORRUPT, m->piece.offset, LEAT_LZ4_WRONG_SIZE);
     if (m->has_sum && leat_xxh32_get(m->sum) != result->sum)
@@ -53,7 +53,7 @@ static int blocks_end(struct leat_stage *stage, struct leat_lz4_merge *m,
     return 0;
 }
 
-/* The contents of blocks. Returns LEAT_END when all of it was passed on. */
+/* Passes the contents of blocks on. Returns LEAT_END when all are passed. */
 static int take_blocks(struct leat_lz4_merge *m, struct leat_in *in, struct leat_out *out)
 {
     while (in->pos < in->len) {
@@ -69,7 +69,7 @@ static int take_blocks(struct leat_lz4_merge *m, struct leat_in *in, struct leat
     return LEAT_END;
 }
 
-/* --- all else --------------------------------------------------------------------------------- */
+/* --- other data ------------------------------------------------------------------------------- */
 
 static int other_begins(struct leat_stage *stage, struct leat_lz4_merge *m)
 {
@@ -87,8 +87,8 @@ static int other_begins(struct leat_stage *stage, struct leat_lz4_merge *m)
     return r;
 }
 
-/* Hands n bytes that are at `at` to the serial decoder. Returns LEAT_END when all of them were taken;
- * LEAT_MORE: no room. */
+/* Passes n bytes at offset `at` to the serial decoder. Returns LEAT_END when all of them are
+ * consumed; LEAT_MORE: no room. */
 static int feed(struct leat_stage *stage, struct leat_lz4_merge *m, const uint8_t *data,
                 size_t *pos, size_t n, uint64_t at, struct leat_out *out)
 {
@@ -120,8 +120,8 @@ static int take_other(struct leat_stage *stage, struct leat_lz4_merge *m, struct
     return r;
 }
 
-/* Where a frame may begin. Returns LEAT_END when the piece's bytes are used up, LEAT_MORE for more
- * input or room. */
+/* At a place where a frame may begin. Returns LEAT_END when the piece's bytes are used up,
+ * LEAT_MORE for more input or room. */
 static int take_head(struct leat_stage *stage, struct leat_lz4_merge *m, struct leat_in *in,
                      struct leat_out *out)
 {
@@ -129,7 +129,7 @@ static int take_head(struct leat_stage *stage, struct leat_lz4_merge *m, struct 
     int r;
 
     while (!m->other) {
-        if (m->in_frame) /* it has begun: only the end of the piece is to come */
+        if (m->in_frame) /* it has begun: only the end of the piece is left */
             return LEAT_END;
         if (m->n_first >= LEAT_LZ4_FIRST)
             want = leat_lz4_header_len(m->first);

@@ -1,8 +1,8 @@
-/* lz4_split.h - lz4 decoding in lanes, of frames whose blocks are independent.
+/* lz4_split.h - lz4 decoding in lanes, for frames whose blocks are independent.
  *
- * The cutter follows the sizes that stand before the blocks, and cuts behind whole blocks. A lane
- * decodes those; the merge reads the frames' headers, and checks what is in a frame as a whole. From
- * the first frame of another kind on, all is decoded by the merge, as without lanes.
+ * The cutter follows the sizes before the blocks, and cuts after whole blocks. A lane decodes
+ * these; the merge reads the frame headers, and checks each frame as a whole. From the first frame
+ * of another kind on, the merge decodes all data serially.
  */
 #ifndef LEAT_CODEC_LZ4_SPLIT_H
 #define LEAT_CODEC_LZ4_SPLIT_H
@@ -10,7 +10,7 @@
 #include "stage.h"
 #include "xxh32.h"
 
-#define LEAT_LZ4_FLAG_SIZE 0x08u /* of a frame's header: the size of the contents follows */
+#define LEAT_LZ4_FLAG_SIZE 0x08u /* of a frame header: the size of the contents follows */
 #define LEAT_LZ4_SIZE_BYTES 8u
 #define LEAT_LZ4_WRONG_SIZE "the lz4 frame does not hold as many bytes as its header states"
 #define LEAT_LZ4_BLOCK_MAX ((size_t)4 << 20)
@@ -19,10 +19,10 @@
 #define LEAT_LZ4_HEADER_MAX 15u          /* bytes of the header of such a frame */
 
 enum leat_lz4_kind {
-    LEAT_LZ4_HEAD, /* begins where a frame may begin; goes on behind its header if it is of another
-                        kind than lanes decode */
+    LEAT_LZ4_HEAD,   /* begins where a frame may begin; if that frame is of a kind that lanes do not
+                    * decode, the piece continues after its header */
     LEAT_LZ4_BLOCKS, /* whole blocks, and perhaps the end of the frame */
-    LEAT_LZ4_OTHER,  /* for the merge alone */
+    LEAT_LZ4_OTHER,  /* only the merge can decode it */
 };
 
 /* The flags of a frame, in a note. */
@@ -31,14 +31,14 @@ enum leat_lz4_kind {
 #define LEAT_LZ4_NOTE_SUM 8u
 #define LEAT_LZ4_NOTE_CODE_SHIFT 4u
 
-/* What a lane's output begins with: then the contents of the blocks, or the bytes as they were. */
+/* A lane's output begins with this; then the contents of the blocks, or the raw bytes. */
 struct leat_lz4_piece {
     uint64_t offset; /* in the input */
     uint64_t kind;
 };
 
 struct leat_lz4_result {
-    const char *problem; /* at problem_at, behind what was decoded; a literal */
+    const char *problem; /* the error at problem_at, after the decoded data; a string literal */
     uint64_t problem_at;
     bool truncated, ended; /* the input ends within a block; the frame ends with this piece */
     uint32_t sum;
@@ -53,7 +53,7 @@ struct leat_lz4_cutter {
         LEAT_LZ4_IN_END,
         LEAT_LZ4_IN_OTHER
     } place;
-    uint8_t bytes[LEAT_LZ4_FIRST]; /* have of them are there */
+    uint8_t bytes[LEAT_LZ4_FIRST]; /* `have` of them are filled */
     size_t have;
     size_t left;        /* bytes of this place */
     size_t taken;       /* bytes of the piece */
@@ -68,16 +68,16 @@ struct leat_lz4_lane {
     uint8_t *packed; /* n_packed bytes, of which pos are decoded */
     size_t n_packed, pos;
     uint8_t *plain;
-    const uint8_t *from; /* n_from bytes are to be written, from_pos of them are */
+    const uint8_t *from; /* n_from bytes to write, of which from_pos are written */
     size_t n_from, from_pos;
     bool gathered;
 };
 
 struct leat_lz4_merge {
-    struct leat_lz4_piece piece; /* piece_have bytes are there */
+    struct leat_lz4_piece piece; /* piece_have bytes are read */
     size_t piece_have;
-    uint64_t taken;                     /* bytes of it, where they are as they were */
-    uint8_t first[LEAT_LZ4_HEADER_MAX]; /* n_first of them are there, first_pos handed on */
+    uint64_t taken;                     /* raw bytes of it, if it is raw */
+    uint8_t first[LEAT_LZ4_HEADER_MAX]; /* n_first of them are filled, first_pos passed on */
     size_t n_first, first_pos;
     bool other;    /* the serial decoder has taken over */
     bool in_frame; /* of a kind that lanes decode */
@@ -108,9 +108,9 @@ void leat_lz4_close(struct leat_stage *stage, void *state);
 
 /* leat_lz4_for_lanes - can lanes decode a frame with these first bytes? */
 bool leat_lz4_for_lanes(const uint8_t *first);
-/* leat_lz4_header_len - of such a frame. */
+/* leat_lz4_header_len - the length of the header of a frame that lanes can decode. */
 size_t leat_lz4_header_len(const uint8_t *first);
-/* leat_unlz4_had_frame - tell the serial decoder, before it begins, that a frame was before. */
+/* leat_unlz4_had_frame - tell the serial decoder, before it begins, that a frame came before. */
 void leat_unlz4_had_frame(void *state);
 
 #endif

@@ -1,9 +1,9 @@
-/* unlz4.c - lz4 frames to what is in them: the frame format, and the legacy one before it.
+/* unlz4.c - decodes lz4 frames: the frame format, and the older legacy format.
  *
- * Any number of frames follow each other, skippable ones between them. liblz4 decodes the frame
- * format; the legacy one is blocks of at most 8 MiB with their lengths before them, and the end of
- * the file or the next frame's magic number ends it. With several threads, and memory for them, frames
- * of independent blocks are decoded in lanes; see lz4_split.h.
+ * Any number of frames follow each other, with skippable ones between them. liblz4 decodes the
+ * frame format. The legacy format is blocks of at most 8 MiB, each after its length; the end of the
+ * file or the magic number of the next frame ends it. With several threads, and memory for them,
+ * frames of independent blocks are decoded in lanes; see lz4_split.h.
  */
 
 #include "../shared/lanes.h"
@@ -23,7 +23,7 @@
 #define MAGIC_SKIPPABLE 0x184d2a50u
 #define MAGIC_SKIPPABLE_MASK 0xfffffff0u
 #define MAGIC_LEN 4u
-#define DESCRIPTOR_LEN 2u /* what the header's first two bytes tell is needed before liblz4 runs */
+#define DESCRIPTOR_LEN 2u /* the first two bytes of the header are needed before liblz4 runs */
 #define BLOCKS_LATER ((uint64_t)9 << 20) /* what blocks of 4 MB need, each with the one before */
 #define FIRST_MAX (MAGIC_LEN + DESCRIPTOR_LEN + LEAT_LZ4_SIZE_BYTES)
 #define FLAG_DICTIONARY 1u
@@ -31,22 +31,21 @@
 #define CONTEXT_BYTES ((uint64_t)1024)
 #define LINKED_BYTES ((uint64_t)128 << 10)
 #define LANES_MEMORY_MIN ((uint64_t)64 << 20)
-#define LANE_HOLDS ((uint64_t)10 << 20) /* a piece with a block that goes beyond it, and a block */
+#define LANE_HOLDS ((uint64_t)10 << 20) /* a piece with a block beyond its end, and a block */
 #define LEGACY_BLOCK ((size_t)8 << 20)
 #define LEGACY_BOUND ((size_t)LZ4_COMPRESSBOUND(8 << 20))
 
 struct unlz4 {
     LZ4F_dctx *context;
     enum { AT_MAGIC, AT_DESCRIPTOR, IN_HEADER, IN_FRAME, IN_LEGACY, OUT_LEGACY } place;
-    uint8_t first[FIRST_MAX]; /* have of them are there, first_pos are handed on */
+    uint8_t first[FIRST_MAX]; /* `have` of them are filled, first_pos are passed on */
     size_t have, first_pos;
     uint64_t frame_at; /* byte offset of the frame */
     uint64_t charged;  /* for the largest block so far */
-    bool later_frame;  /* it is not the first one */
-    bool
-        states_empty; /* its header states a size of 0, which liblz4 takes for one that is not known */
-    bool any;         /* something has come out of the frame */
-    /* The legacy format: a block's length (in `first`), the block, and what is in it. */
+    bool later_frame;  /* not the first frame */
+    bool states_empty; /* its header states a size of 0, which liblz4 treats as not known */
+    bool any;          /* the frame has had output */
+    /* The legacy format: the length of a block (in `first`), the block, and its contents. */
     uint8_t *packed, *plain;
     size_t packed_len, packed_have, plain_len, plain_pos;
 };
@@ -73,7 +72,8 @@ static void unlz4_close(struct leat_stage *stage, void *state)
     leat_free(stage, z->plain);
 }
 
-/* Fills `first` up to n bytes; it may have more, from the call before. Returns LEAT_END when they are there, LEAT_MORE, or fails. */
+/* Fills `first` up to n bytes; it may have more, from an earlier call. Returns LEAT_END when they
+ * are there, LEAT_MORE, or fails. */
 static int fill_first(struct leat_stage *stage, struct unlz4 *z, struct leat_in *in, size_t n)
 {
     while (z->have < n && in->pos < in->len)
@@ -86,7 +86,7 @@ static int fill_first(struct leat_stage *stage, struct unlz4 *z, struct leat_in 
 
 /* --- the frame format ------------------------------------------------------------------------- */
 
-/* Counts what liblz4 will allocate for a frame with blocks of this code. */
+/* Charges the memory that liblz4 will allocate for a frame with blocks of this size code. */
 static int charge_blocks(struct leat_stage *stage, struct unlz4 *z, unsigned code)
 {
     unsigned doublings = code < BLOCK_CODE_LEAST ? 0 : 2 * (code - BLOCK_CODE_LEAST);
@@ -139,8 +139,8 @@ static int fail_lz4(struct leat_stage *stage, const struct unlz4 *z, size_t code
     return leat_fail(stage, LEAT_ECORRUPT, "invalid lz4 data: %s", name);
 }
 
-/* Decodes n bytes of data. Returns LEAT_END when the frame is over, LEAT_MORE if all was taken or
- * there is no room, or fails. */
+/* Decodes n bytes of data. Returns LEAT_END when the frame has ended, LEAT_MORE if all were
+ * consumed or there is no room, or fails. */
 static int decode(struct leat_stage *stage, struct unlz4 *z, const uint8_t *data, size_t n,
                   struct leat_out *out, size_t *ret_taken)
 {
@@ -165,7 +165,7 @@ static int decode(struct leat_stage *stage, struct unlz4 *z, const uint8_t *data
     }
 }
 
-/* The bytes that were looked at go to the library first. */
+/* Passes the bytes in `first` to the library. */
 static int run_header(struct leat_stage *stage, struct unlz4 *z, struct leat_out *out)
 {
     size_t taken;
@@ -219,8 +219,8 @@ static int begin_legacy(struct leat_stage *stage, struct unlz4 *z)
     return LEAT_END;
 }
 
-/* Reads a block's length, or what follows the last block. Returns LEAT_END when packed_len is set
- * or the frame is over. */
+/* Reads the length of a block, or what follows the last block. Returns LEAT_END when packed_len is
+ * set or the frame has ended. */
 static int legacy_length(struct leat_stage *stage, struct unlz4 *z, struct leat_in *in)
 {
     uint32_t length;
@@ -281,9 +281,9 @@ static int legacy_out(struct unlz4 *z, struct leat_out *out)
     return LEAT_END;
 }
 
-/* --- all of it -------------------------------------------------------------------------------- */
+/* --- both formats ----------------------------------------------------------------------------- */
 
-/* Returns LEAT_MORE at the end of the input, where that is right. */
+/* Returns LEAT_MORE at the end of the input if the data may end there. */
 static int read_magic(struct leat_stage *stage, struct unlz4 *z, struct leat_in *in)
 {
     uint32_t magic;

@@ -4,11 +4,11 @@
 
 #include "stage.h"
 
-/* leat_xxh32 - of n bytes, with the seed 0. */
+/* leat_xxh32 - the checksum of n bytes, with seed 0. */
 uint32_t leat_xxh32(const void *data, size_t n);
 
-/* A checksum that is computed piece by piece. leat_xxh32_new fails the stage and returns NULL if there
- * is no memory. */
+/* A checksum that is computed piece by piece. leat_xxh32_new fails the stage and returns NULL if
+ * there is no memory. */
 struct leat_xxh32;
 struct leat_xxh32 *leat_xxh32_new(struct leat_stage *stage);
 void leat_xxh32_free(struct leat_stage *stage, struct leat_xxh32 *sum); /* NULL is fine */

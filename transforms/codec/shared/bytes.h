@@ -1,4 +1,4 @@
-/* bytes.h - whole numbers from and to bytes, in either order. */
+/* bytes.h - reads and writes integers as bytes, in either byte order. */
 #ifndef LEAT_CODEC_BYTES_H
 #define LEAT_CODEC_BYTES_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* leat_unconst - for libraries whose pointers lack the const that they keep. */
+/* leat_unconst - for libraries that do not change the data but whose pointers lack the const. */
 static inline uint8_t *leat_unconst(const uint8_t *data)
 {
     union {
@@ -17,7 +17,7 @@ static inline uint8_t *leat_unconst(const uint8_t *data)
     return same.to;
 }
 
-/* leat_get_le - n bytes, 0 to 8, the least significant first. */
+/* leat_get_le - the integer in n bytes, 0 to 8, the least significant first. */
 static inline uint64_t leat_get_le(const uint8_t *from, size_t n)
 {
     uint64_t v = 0;

@@ -1,4 +1,4 @@
-/* expansion.c - the options that bound what a decoder gives. */
+/* expansion.c - the options that limit the output of a decoder. */
 
 #include "expansion.h"
 

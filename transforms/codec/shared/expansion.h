@@ -1,12 +1,12 @@
-/* expansion.h - the options that bound what a decoder gives, the same for all of them. */
+/* expansion.h - the options that limit the output of a decoder, the same for all decoders. */
 #ifndef LEAT_CODEC_EXPANSION_H
 #define LEAT_CODEC_EXPANSION_H
 
 #include "stage.h"
 
-/* Where a decoder has more options, its params begin with this. */
+/* If a decoder has more options, its params begin with this. */
 struct leat_expansion_params {
-    uint64_t max_output; /* 0: any */
+    uint64_t max_output; /* 0: no limit */
     int64_t max_ratio;
 };
 
@@ -26,10 +26,10 @@ struct leat_expansion_params {
                 "default no limit"                                                                 \
     }
 
-/* For a decoder that has no others. */
+/* For a decoder without other options. */
 extern const struct leat_option leat_expansion_options[];
 
-/* leat_expansion_plan - applies them. For a `plan`, or called from one. */
+/* leat_expansion_plan - apply the options. Used as `plan`, or called by one. */
 int leat_expansion_plan(struct leat_stage *stage);
 
 #endif

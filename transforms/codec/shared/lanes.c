@@ -1,4 +1,4 @@
-/* lanes.c - a stage that is one decoder, in lanes where there are threads and memory for them. */
+/* lanes.c - a stage that is one decoder: in lanes if there are threads and memory for them. */
 
 #include "lanes.h"
 

@@ -26,7 +26,8 @@ const struct leat_option leat_pieces_options[] = {
     {0},
 };
 
-/* Half of the limit is for the pieces on their way; what the lanes hold must fit into the rest. */
+/* Half of the limit is for the pieces in transit; the memory of the lanes must fit into the
+ * rest. */
 static unsigned lanes_that_fit(const struct leat_deflater_choice *c, uint64_t limit)
 {
     uint64_t n = limit * 3 / 8 / (2 * (uint64_t)c->block + c->holds);
@@ -47,7 +48,7 @@ int leat_pieces_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 int leat_pieces_open(struct leat_stage *stage)
 {
@@ -75,8 +76,8 @@ void leat_pieces_close(struct leat_stage *stage)
         p->ops->close(stage, p->lib);
 }
 
-/* Takes input until the piece is whole; where it comes in one part it stays where it is.
- * Returns false: more is to come. */
+/* Gathers input until the piece is complete; input that comes in one part is not copied.
+ * Returns false: more input is needed. */
 static bool gather(struct leat_pieces *p, struct leat_in *in, struct leat_piece *ret)
 {
     size_t n = in->len - in->pos;
@@ -147,9 +148,9 @@ int leat_pieces_step(struct leat_stage *stage, const struct leat_wrapper *wrappe
     return LEAT_END;
 }
 
-/* --- the join --------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
-/* Writes what is in `text`. */
+/* Writes `text`. */
 static int write_text(struct leat_pieces *p, struct leat_out *out)
 {
     p->text_pos += leat_write(out, p->text + p->text_pos, p->text_len - p->text_pos);

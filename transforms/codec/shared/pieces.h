@@ -1,9 +1,9 @@
 /* pieces.h - gzip, zlib and deflate as parallel stages: one engine, three wrappers.
  *
- * The input is cut into pieces of a fixed size. Each lane compresses its pieces into whole runs of
- * deflate blocks; the join writes the wrapper's header, adds up the checksums, closes the deflate
- * stream and writes the trailer. A piece that is shorter than the others, and was not ended by a
- * flush mark, can only be the last one, so its lane closes the stream itself.
+ * The input is cut into pieces of a fixed size. Each lane compresses its pieces into whole deflate
+ * blocks; the join writes the header of the wrapper, combines the checksums, closes the deflate
+ * stream and writes the trailer. A piece that is shorter than the others, and not ended by a flush
+ * marker, can only be the last one, so its lane closes the stream itself.
  */
 #ifndef LEAT_CODEC_PIECES_H
 #define LEAT_CODEC_PIECES_H
@@ -12,7 +12,7 @@
 
 #define LEAT_WRAPPER_MAX 16u /* bytes of a header or trailer */
 
-/* What is around the deflate stream. */
+/* The format around the deflate stream. */
 struct leat_wrapper {
     uint32_t check_init;
     uint32_t (*check)(uint32_t check, const uint8_t *data, size_t n);
@@ -27,24 +27,25 @@ struct leat_pieces_params {
     int backend; /* 0: the best; 1: zlib */
 };
 
-/* What a lane hands over for a piece. */
+/* Result of a lane for a piece. */
 struct leat_pieces_result {
     uint64_t len;
     uint32_t check;
     bool last;
 };
 
-/* The state of an instance; a lane and the join use different parts. */
+/* State of an instance; a lane and the join use different parts. */
 struct leat_pieces {
     const struct leat_deflater_ops *ops;
     void *lib;
     size_t block;
-    uint8_t *gathered; /* `block` bytes, for a piece that comes in parts; `have` are there */
+    uint8_t *gathered; /* `block` bytes, for a piece that comes in several parts; `have` are
+                        * filled */
     size_t have;
-    uint8_t *made; /* compressed: made_pos of made_len bytes are out */
+    uint8_t *made; /* compressed: made_pos of made_len bytes are written */
     size_t made_size, made_len, made_pos;
     bool done; /* the piece is compressed */
-    /* The join's. */
+    /* For the join. */
     uint64_t total;
     uint32_t check;
     bool ended;                         /* the last piece closed the deflate stream */
@@ -82,7 +83,7 @@ struct leat_pieces {
     }
 
 extern const struct leat_option leat_pieces_options[];
-/* Paragraphs for the manual: what each level does. */
+/* Paragraphs for the manual: the levels. */
 #define LEAT_PIECES_MANUAL                                                                         \
     "The input is cut into pieces, which are compressed by as many workers as "                    \
     "there are threads. The output is one stream and does not depend on their "                    \

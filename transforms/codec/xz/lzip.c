@@ -1,8 +1,8 @@
-/* lzip.c - lzip: members that are compressed independently, as plzip does it.
+/* lzip.c - lzip: members that are compressed independently, as in plzip.
  *
- * liblzma makes the LZMA stream of each member; the member's header and trailer are made here. The
- * layout: "LZIP", version 1, the dictionary size; the stream with its end marker; and the CRC-32
- * and the size of the data, and the size of the member.
+ * liblzma makes the LZMA stream of each member; its header and trailer are made here. The layout:
+ * "LZIP", version 1, the dictionary size; the stream with its end marker; and the CRC-32 and the
+ * size of the data, and the size of the member.
  */
 
 #include "stage.h"
@@ -20,21 +20,21 @@
 #define HEADER_LEN 6u
 #define TRAILER_LEN 20u
 #define DICTIONARY_LOG_MIN 12
-#define MEMBER_DICTIONARIES 2u /* as with plzip */
+#define MEMBER_DICTIONARIES 2u /* as in plzip */
 
 struct lzip {
     struct leat_lzma lzma;
     lzma_options_lzma options;
     enum { AT_HEADER, AT_STREAM, AT_TRAILER } part;
-    uint8_t text[TRAILER_LEN]; /* header or trailer: text_pos of text_len bytes are out */
+    uint8_t text[TRAILER_LEN]; /* header or trailer: text_pos of text_len bytes are written */
     size_t text_len, text_pos;
     uint32_t crc;
-    /* The join's. */
+    /* For the join. */
     bool made; /* there was a member */
     size_t empty_pos;
 };
 
-/* Those of lzip, in KiB; at level 0 liblzma's own. */
+/* Dictionary sizes of lzip, in KiB; at level 0 that of liblzma. */
 static const uint32_t dictionaries[LEAT_LZMA_LEVEL_MAX + 1] = {
     256, 1024, 1536, 2048, 3072, 4096, 8192, 16384, 24576, 32768,
 };
@@ -69,7 +69,7 @@ static int lzip_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 static int lzip_open(struct leat_stage *stage)
 {
@@ -82,7 +82,7 @@ static int lzip_open(struct leat_stage *stage)
     return leat_lzma_init_charged(&l->lzma, stage, lzma_raw_encoder_memusage(filters));
 }
 
-/* A power of two, less so many sixteenths of it. */
+/* A power of two, minus a number of sixteenths of it. */
 static uint8_t dictionary_code(uint32_t size)
 {
     unsigned log = DICTIONARY_LOG_MIN;
@@ -163,9 +163,9 @@ static void lzip_close(struct leat_stage *stage)
     leat_lzma_close(&l->lzma);
 }
 
-/* --- the join --------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
-/* No block at all: a member with nothing in it. */
+/* Without any block, writes an empty member. */
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out)
 {

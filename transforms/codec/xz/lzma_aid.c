@@ -1,4 +1,4 @@
-/* lzma_aid.c - liblzma behind the contract of a step. */
+/* lzma_aid.c - runs liblzma within the contract of a step. */
 
 #if HAVE_LZMA
 
@@ -9,12 +9,12 @@
 #include "../shared/expansion.h"
 
 #define BLOCK_MIN ((uint64_t)1 << 20)
-#define SLACK ((uint64_t)1 << 20) /* chunks on their way, for each lane */
-/* What lanes may take of the limit: 31/32 of it, and the engine keeps blocks to a quarter. */
+#define SLACK ((uint64_t)1 << 20) /* chunks in transit, for each lane */
+/* Part of the limit that lanes may use: 31/32; the engine limits blocks to a quarter. */
 #define PART_NUMERATOR 31u
 #define PART_DENOMINATOR 32u
 #define BLOCKS_PART 4u
-#define DECODER_LATER ((uint64_t)9 << 20) /* what level 6 needs */
+#define DECODER_LATER ((uint64_t)9 << 20) /* needs of level 6 */
 
 unsigned leat_lzma_level(const struct leat_lzma_params *params)
 {
@@ -64,13 +64,13 @@ void leat_lzma_close(struct leat_lzma *lzma)
 
 int leat_lzma_fail(struct leat_stage *stage, lzma_ret code, const char *what)
 {
-    /* The header of xz has a CRC: it states what it was meant to state. */
+    /* The header of xz has a CRC, so an unknown value is not due to damage. */
     int unknown = strcmp(what, "xz") == 0 ? LEAT_EUNSUPPORTED : LEAT_ECORRUPT;
 
     switch (code) {
     case LZMA_MEM_ERROR:
-        return LEAT_ENOMEM; /* leat_alloc has said it, with the figures */
-    case LZMA_FORMAT_ERROR: /* said of the first header only */
+        return LEAT_ENOMEM; /* leat_alloc has recorded it, with both sizes */
+    case LZMA_FORMAT_ERROR: /* reported for the first header only */
         return leat_fail_at(stage, LEAT_ECORRUPT, 0, "not in %s format", what);
     case LZMA_OPTIONS_ERROR:
         return leat_fail(stage, unknown, "%s data with options that liblzma does not know", what);
@@ -139,7 +139,7 @@ static uint64_t lane_need(const struct leat_lzma_lanes *l, uint64_t block)
     return l->encoder + made + LEAT_LANE_EDGES(block) + SLACK;
 }
 
-/* What lanes may take: the rest is for the chunks of other stages. */
+/* The part that lanes may use: the rest is for the chunks of other stages. */
 static uint64_t lanes_part(uint64_t limit)
 {
     return limit / PART_DENOMINATOR * PART_NUMERATOR;

@@ -1,8 +1,8 @@
-/* unlzip.c - lzip members, one after another, to what is in them.
+/* unlzip.c - decodes lzip members, one after another.
  *
- * liblzma decodes a member; what follows one is looked at here. liblzma would take a second member
- * with a damaged magic number for trailing data and drop it without a word. lzip does not, so this
- * has its rules.
+ * liblzma decodes a member; the data after a member is examined here. liblzma would treat a second
+ * member with a damaged magic number as trailing data and drop it silently. lzip does not, so the
+ * rules here are those of lzip.
  */
 
 #include "../shared/decoder.h"
@@ -14,16 +14,16 @@
 
 #define FORMAT "lzip"
 #define MAGIC_LEN 4u
-#define MAGIC_LIKE 2u /* trailing data that agrees with it in so many bytes is a damaged member */
+#define MAGIC_LIKE 2u /* trailing data with this many of its bytes is a damaged member */
 
 static const uint8_t magic[MAGIC_LEN] = {'L', 'Z', 'I', 'P'};
 
 struct unlzip {
     struct leat_lzma lzma;
     enum { AT_MAGIC, IN_MAGIC, IN_MEMBER, TRAILING } place;
-    uint8_t first[MAGIC_LEN]; /* have of them are there, first_pos are handed on */
+    uint8_t first[MAGIC_LEN]; /* `have` of them are filled, first_pos are passed on */
     size_t have, first_pos;
-    bool later_member; /* it is not the first one */
+    bool later_member; /* not the first member */
 };
 
 static int unlzip_open(struct leat_stage *stage, void *state)
@@ -36,7 +36,7 @@ static int unlzip_open(struct leat_stage *stage, void *state)
 
 static int begin_member(struct leat_stage *stage, struct unlzip *u)
 {
-    /* Its memory comes from the stage, so no limit of its own. */
+    /* Its memory is charged to the stage, so it needs no other limit. */
     lzma_ret r = lzma_lzip_decoder(&u->lzma.strm, UINT64_MAX, 0);
 
     u->place = IN_MAGIC;
@@ -45,7 +45,7 @@ static int begin_member(struct leat_stage *stage, struct unlzip *u)
     return r == LZMA_OK ? LEAT_END : leat_lzma_fail(stage, r, FORMAT);
 }
 
-/* What is there after a member? Returns LEAT_END when that is known. */
+/* Examines the data after a member. Returns LEAT_END when it is known what follows. */
 static int look(struct leat_stage *stage, struct unlzip *u, struct leat_in *in)
 {
     size_t agree = 0;
@@ -68,7 +68,7 @@ static int look(struct leat_stage *stage, struct unlzip *u, struct leat_in *in)
     return LEAT_END;
 }
 
-/* liblzma sees the bytes that were looked at as an input of their own. */
+/* Passes the bytes in `first` to liblzma as a separate input. */
 static int run_magic(struct leat_stage *stage, struct unlzip *u, const struct leat_in *in,
                      struct leat_out *out)
 {

@@ -1,8 +1,8 @@
-/* unlzma.c - an lzma stream, the format before xz, to what is in it.
+/* unlzma.c - decodes an lzma stream, the format before xz.
  *
- * Where a stream has both a length and an end marker, liblzma (5.4.1) refuses it if an input ends
- * within the marker. So the last bytes that have come are always held back, until the end of the
- * input shows that they are the last ones: then it gets them at once.
+ * If a stream has both a length and an end marker, liblzma (5.4.1) refuses it when an input ends
+ * within the marker. Therefore the last bytes received are always held back until the end of the
+ * input; then liblzma gets them all at once.
  */
 
 #include "../shared/decoder.h"
@@ -15,7 +15,7 @@
 #include "lzma_aid.h"
 
 #define FORMAT "lzma"
-#define HELD_MAX ((size_t)32) /* bytes; the marker and what the range coder reads ahead is less */
+#define HELD_MAX ((size_t)32) /* more than the marker and the read-ahead of the range coder */
 
 struct unlzma {
     struct leat_lzma lzma;
@@ -30,12 +30,12 @@ static int unlzma_open(struct leat_stage *stage, void *state)
     lzma_ret r;
 
     leat_lzma_init(&u->lzma, stage);
-    /* Its memory comes from the stage, so no limit of its own. */
+    /* Its memory is charged to the stage, so it needs no other limit. */
     r = lzma_alone_decoder(&u->lzma.strm, UINT64_MAX);
     return r == LZMA_OK ? 0 : leat_lzma_fail(stage, r, FORMAT);
 }
 
-/* Decodes data[*pos] up to n. Returns LEAT_MORE when all of it was taken or there is no room. */
+/* Decodes data[*pos] up to n. Returns LEAT_MORE when all of it is consumed or there is no room. */
 static int feed(struct leat_stage *stage, struct unlzma *u, const uint8_t *data, size_t *pos,
                 size_t n, bool end, struct leat_out *out)
 {
@@ -46,7 +46,7 @@ static int feed(struct leat_stage *stage, struct unlzma *u, const uint8_t *data,
     return r;
 }
 
-/* Decodes the first n of the bytes that are held. Returns as feed. */
+/* Decodes the first n of the held bytes. Returns as feed. */
 static int feed_held(struct leat_stage *stage, struct unlzma *u, size_t n, bool end,
                      struct leat_out *out)
 {
@@ -58,8 +58,7 @@ static int feed_held(struct leat_stage *stage, struct unlzma *u, size_t n, bool 
     return r;
 }
 
-/* Decodes all but the last HELD_MAX bytes of what has come. Returns LEAT_END when the stream is
- * over. */
+/* Decodes all but the last HELD_MAX bytes received. Returns LEAT_END when the stream has ended. */
 static int decode(struct leat_stage *stage, struct unlzma *u, struct leat_in *in,
                   struct leat_out *out)
 {

@@ -1,9 +1,9 @@
-/* unxz.c - xz streams, with padding between them, to what is in them.
+/* unxz.c - decodes xz streams, with padding between them.
  *
- * liblzma's threaded decoder: blocks that state their sizes are decoded in parallel, as far as
- * memory allows. What it may use is charged before it is told of it, and more as a stream needs it.
- * It decodes a stream; where the next one begins is looked at here, so that it can be told where
- * something else does.
+ * liblzma's threaded decoder decodes blocks that state their sizes in parallel, if memory allows.
+ * Its memory limit is charged to the stage before liblzma gets it, and raised when a stream needs
+ * more. liblzma decodes one stream; the start of the next one is examined here, so that trailing
+ * garbage can be reported.
  */
 
 #include "../shared/decoder.h"
@@ -18,12 +18,12 @@
 #define FORMAT "xz"
 #define MAGIC_LEN 6u
 #define PADDING_UNIT 4u                  /* bytes */
-#define HELD_BYTES ((uint64_t)128 << 10) /* what liblzma holds without any block */
-/* Two blocks of xz -6 -T, compressed and not, take less than this for a thread. */
+#define HELD_BYTES ((uint64_t)128 << 10) /* memory of liblzma without any block */
+/* Two blocks of xz -6 -T, compressed and decompressed, need less than this for a thread. */
 #define THREAD_BYTES ((uint64_t)64 << 20)
-/* What may have to be looked at again: a block's header. */
+/* Bytes that may have to be examined again: a block header. */
 #define RECENT ((size_t)LZMA_BLOCK_HEADER_SIZE_MAX)
-/* Of what other stages have left. */
+/* Of the memory that other stages have left. */
 #define PART_NUMERATOR 3u
 #define PART_DENOMINATOR 4u
 
@@ -32,19 +32,19 @@ static const uint8_t magic[MAGIC_LEN] = {0xfd, '7', 'z', 'X', 'Z', 0};
 struct unxz {
     struct leat_lzma lzma;
     enum { AT_STREAM, AT_MAGIC, IN_STREAM } place;
-    bool later_stream;        /* it is not the first one */
+    bool later_stream;        /* not the first stream */
     uint64_t stream_at;       /* byte offset of the stream */
-    size_t have, given;       /* bytes of its magic number that were seen, and that liblzma has */
-    unsigned padding;         /* bytes of it, modulo PADDING_UNIT */
-    uint64_t charged;         /* bytes: liblzma's limit */
-    const struct leat_in *in; /* of this step: in->pos - in_from bytes of it are with liblzma */
+    size_t have, given;       /* bytes of its magic number that are read, and that liblzma has */
+    unsigned padding;         /* bytes of padding, modulo PADDING_UNIT */
+    uint64_t charged;         /* bytes: the limit set in liblzma */
+    const struct leat_in *in; /* input of this step: in->pos - in_from bytes of it were passed to
+                               * liblzma */
     size_t in_from;
-    uint8_t
-        recent[2 * RECENT]; /* n_recent bytes that earlier steps took, the last RECENT at least */
+    uint8_t recent[2 * RECENT]; /* n_recent bytes from earlier steps, at least the last RECENT */
     size_t n_recent;
 };
 
-/* Not in `open`: then it would take the memory that stages yet to be opened need. */
+/* Not called in `open`: it would use memory that stages opened later need. */
 static int charge(struct leat_stage *stage, struct unxz *x)
 {
     unsigned threads = leat_threads(stage);
@@ -80,8 +80,8 @@ static int begin_stream(struct leat_stage *stage, struct unxz *x)
     return LEAT_END;
 }
 
-/* Keeps the last bytes that liblzma took, n of them now. They are moved only once in RECENT bytes, as
- * a step may take no more than one. */
+/* Keeps the last bytes that liblzma consumed, n more now. They are moved only once in RECENT bytes,
+ * because a step may consume only one byte. */
 static void remember(struct unxz *x, const uint8_t *data, size_t n)
 {
     if (n > RECENT) {
@@ -102,7 +102,7 @@ static void remember_step(struct unxz *x)
     x->in_from = x->in->pos;
 }
 
-/* What decoding the block of this header takes; 0: it is no header. */
+/* The memory for decoding the block of this header; 0: not a header. */
 static uint64_t header_need(const uint8_t *header, size_t n)
 {
     lzma_filter filters[LZMA_FILTERS_MAX + 1];
@@ -117,8 +117,8 @@ static uint64_t header_need(const uint8_t *header, size_t n)
     return need;
 }
 
-/* The threaded decoder does not tell what it lacks (lzma_memusage is what it holds), but it stops
- * right behind the header of the block that it has no memory for. */
+/* The threaded decoder does not tell how much memory it lacks (lzma_memusage is what it holds), but
+ * it stops directly after the header of the block that needs it. */
 static uint64_t needed(struct unxz *x)
 {
     uint64_t need = 0;
@@ -129,7 +129,7 @@ static uint64_t needed(struct unxz *x)
     return need;
 }
 
-/* The stream needs more than liblzma may use. */
+/* The stream needs more memory than liblzma may use. */
 static int raise_limit(struct leat_stage *stage, void *state)
 {
     struct unxz *x = state;
@@ -173,7 +173,7 @@ static int fail_magic(struct leat_stage *stage, const struct unxz *x)
                                         : "not in xz format");
 }
 
-/* The input is used up before a stream. Returns LEAT_MORE, also where it may end. */
+/* The input ends before a stream. Returns LEAT_MORE, also if it may end here. */
 static int used_up(struct leat_stage *stage, const struct unxz *x, const struct leat_in *in)
 {
     if (!in->end)
@@ -187,7 +187,8 @@ static int used_up(struct leat_stage *stage, const struct unxz *x, const struct 
     return LEAT_MORE;
 }
 
-/* Passes over padding, and the magic number of the next stream. Returns LEAT_END when it is there. */
+/* Skips padding, and reads the magic number of the next stream. Returns LEAT_END when it is
+ * complete. */
 static int look(struct leat_stage *stage, struct unxz *x, struct leat_in *in)
 {
     while (x->later_stream && x->have == 0 && in->pos < in->len && in->data[in->pos] == 0) {
@@ -204,7 +205,7 @@ static int look(struct leat_stage *stage, struct unxz *x, struct leat_in *in)
     return x->have < MAGIC_LEN ? used_up(stage, x, in) : begin_stream(stage, x);
 }
 
-/* liblzma sees the magic number as an input of its own. */
+/* Passes the magic number to liblzma as a separate input. */
 static int run_magic(struct leat_stage *stage, struct unxz *x, struct leat_out *out)
 {
     struct leat_in in = {.data = magic, .pos = x->given, .len = MAGIC_LEN};
@@ -295,7 +296,7 @@ const struct leat_stage_type leat_stage_unxz = {
     .examples = "read big.log : xz : unxz : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
-    .flags = LEAT_FLUSHES, /* the threads hold what they have decoded */
+    .flags = LEAT_FLUSHES, /* the threads hold decoded data back */
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unxz),
     .options = leat_expansion_options,

@@ -1,9 +1,9 @@
-/* xz.c - xz: one stream of independent blocks, which every reader accepts and which xz -T, and
- * unxz, decode in parallel.
+/* xz.c - xz: one stream of independent blocks, which every decoder reads, and which xz -T and unxz
+ * decode in parallel.
  *
- * Each lane makes a whole block in a buffer, as a block's header states its sizes; the join writes
- * the stream's header, collects the index, and writes it with the footer. liblzma's own threaded
- * encoder gives the same kind of stream, but a step of it may take as long as a block.
+ * Each lane makes a whole block in a buffer, because the header of a block contains its sizes. The
+ * join writes the stream header, collects the index, and writes it with the footer. liblzma's own
+ * threaded encoder makes the same kind of stream, but one step of it may take as long as a block.
  */
 
 #include "stage.h"
@@ -15,7 +15,7 @@
 #include "lzma_aid.h"
 
 #define LEVEL_DEFAULT 6
-#define BLOCK_DICTIONARIES 3u /* as with xz */
+#define BLOCK_DICTIONARIES 3u /* as in xz */
 #define TAIL_MAX 256u         /* bytes of the index and footer that are written at once */
 
 struct xz_params {
@@ -25,7 +25,7 @@ struct xz_params {
 };
 
 struct xz_result {
-    uint64_t unpadded, uncompressed; /* sizes as the index has them */
+    uint64_t unpadded, uncompressed; /* sizes as in the index */
 };
 
 struct xz {
@@ -38,9 +38,9 @@ struct xz {
     size_t made_size, made_len;
     size_t written; /* bytes of header and made */
     bool finished;  /* the block is complete */
-    /* The join's. */
+    /* For the join. */
     lzma_index *index;
-    uint8_t text[TAIL_MAX]; /* text_pos of text_len bytes are out */
+    uint8_t text[TAIL_MAX]; /* text_pos of text_len bytes are written */
     size_t text_len, text_pos;
     enum { TAIL_NONE, TAIL_INDEX, TAIL_FOOTER } tail;
 };
@@ -78,7 +78,7 @@ static lzma_check check_of(const struct leat_stage *stage)
     return checks[params_of(stage)->check];
 }
 
-/* --- how it is cut ---------------------------------------------------------------------------- */
+/* --- block size ------------------------------------------------------------------------------- */
 
 static struct leat_lzma_lanes lanes_of(const lzma_options_lzma *o, const lzma_filter *filters)
 {
@@ -112,7 +112,7 @@ static int xz_plan(struct leat_stage *stage)
     return 0;
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 static int xz_open(struct leat_stage *stage)
 {
@@ -153,7 +153,7 @@ static int begin(struct leat_stage *stage, const struct leat_in *in)
     return r == LZMA_OK ? 0 : leat_lzma_fail(stage, r, "xz");
 }
 
-/* The block is in `made`: its header, and its line in the index. */
+/* The block is in `made`: make its header, and its record for the index. */
 static int finish(struct leat_stage *stage)
 {
     struct xz *x = leat_state(stage);
@@ -178,8 +178,8 @@ static int encode(struct leat_stage *stage, struct leat_in *in)
     lzma_stream *z = &x->lzma.strm;
 
     do {
-        /* All of the input must be in before the end is said: pieces may differ from step to
-         * step. */
+        /* Announce the end only after all input is consumed: the input may be cut differently from
+         * run to run. */
         lzma_action action = in->pos == in->len && in->end ? LZMA_FINISH : LZMA_RUN;
         lzma_ret r;
 
@@ -195,7 +195,8 @@ static int encode(struct leat_stage *stage, struct leat_in *in)
     return 0;
 }
 
-/* Writes the part of data that is at `from` in a row of things of which x->written bytes are out. */
+/* Writes the part of data that is still missing; data lies at `from` in a sequence, of which
+ * x->written bytes are written. */
 static void write_part(struct xz *x, size_t from, const uint8_t *data, size_t n,
                        struct leat_out *out)
 {
@@ -229,7 +230,7 @@ static void xz_close(struct leat_stage *stage)
     leat_free(stage, x->made);
 }
 
-/* --- the join --------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
 static int write_text(struct xz *x, struct leat_out *out)
 {
@@ -267,7 +268,7 @@ static int join_block(struct leat_stage *stage, struct xz *x, const struct xz_re
     return r == LZMA_OK ? LEAT_END : leat_lzma_fail(stage, r, "xz");
 }
 
-/* Puts what is next of the index and the footer in `text`. */
+/* Puts the next bytes of the index and the footer in `text`. */
 static int next_text(struct leat_stage *stage, struct xz *x)
 {
     lzma_stream *z = &x->lzma.strm;

@@ -1,11 +1,11 @@
-/* unzstd.c - zstd frames (RFC 8878) to what is in them.
+/* unzstd.c - decodes zstd frames (RFC 8878).
  *
- * Any number of frames follow each other, skippable ones between them. What a frame's window needs
- * is counted against the pipeline's limit before the library is told of it, so a hostile header
- * costs nothing.
+ * Any number of frames follow each other, with skippable ones between them. The memory for a
+ * frame's window is charged before the library sees the header, so a hostile header cannot use more
+ * memory.
  *
- * The stage is split: several frames are decoded side by side. The cutter finds their ends by the
- * sizes of their blocks. A lane that begins with a later block goes on as after a frame.
+ * The stage is parallel: several frames are decoded at once. The cutter finds the ends of frames by
+ * the sizes of their blocks. A lane that begins with a later block continues as after a frame.
  */
 
 #include <zstd.h>
@@ -16,25 +16,25 @@
 #include "zstd_dictionary.h"
 #include "zstd_frame.h"
 
-/* What the library holds besides the window: its context, a block in and one out. */
+/* Memory of the library without the window: its context, and a block each for input and output. */
 #define CONTEXT_BYTES ((uint64_t)192 << 10)
 #define BLOCK_MAX ((uint64_t)128 << 10)
-#define WINDOW_LATER ((uint64_t)9 << 20) /* what level 19 needs */
+#define WINDOW_LATER ((uint64_t)9 << 20) /* needs of level 19 */
 #define BLOCK_BUFFERS (2 * BLOCK_MAX + 1024)
 
 struct unzstd {
     ZSTD_DCtx *context;
     enum { AT_FRAME, IN_FRAME, IN_SKIPPABLE } place;
-    uint8_t header[LEAT_ZSTD_HEADER_MAX]; /* header_have bytes are there */
+    uint8_t header[LEAT_ZSTD_HEADER_MAX]; /* header_have bytes are filled */
     size_t header_have;
     uint64_t frame_at;      /* byte offset of the frame */
-    uint64_t content, made; /* bytes that its header states, and that have come out of it */
-    uint64_t skip;          /* bytes left of a skippable one */
+    uint64_t content, made; /* bytes that its header states, and bytes decoded so far */
+    uint64_t skip;          /* bytes left of a skippable frame */
     uint64_t charged;       /* for the largest window so far */
-    bool later_frame;       /* it is not the first one */
+    bool later_frame;       /* not the first frame */
     ZSTD_DDict *dictionary; /* or NULL; the library compares its ID */
     struct leat_zstd_cut cut;
-    bool any; /* the join's: there was a block */
+    bool any; /* join: there was a block */
 };
 
 static int unzstd_open(struct leat_stage *stage, void *state)
@@ -46,9 +46,9 @@ static int unzstd_open(struct leat_stage *stage, void *state)
     if (leat_charge(stage, CONTEXT_BYTES) < 0)
         return LEAT_ELIMIT;
     z->context = ZSTD_createDCtx();
-    if (!z->context) /* the charge is given back when the stage closes */
+    if (!z->context) /* the charge is returned when the stage closes */
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
-    /* The pipeline's limit is the one that counts. */
+    /* The memory limit of the pipeline applies instead. */
     r = ZSTD_DCtx_setParameter(z->context, ZSTD_d_windowLogMax, bounds.upperBound);
     if (ZSTD_isError(r))
         return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(r));
@@ -81,7 +81,7 @@ static int fail_zstd(struct leat_stage *stage, size_t code)
     }
 }
 
-/* Counts what this frame needs, unless an earlier one needed as much. */
+/* Charges the memory that this frame needs, unless an earlier one needed as much. */
 static int charge_window(struct leat_stage *stage, struct unzstd *z,
                          const struct leat_zstd_frame *f)
 {
@@ -106,7 +106,7 @@ static int charge_window(struct leat_stage *stage, struct unzstd *z,
     return 0;
 }
 
-/* The header is complete: make ready for what follows it. */
+/* The header is complete: prepare for the data after it. */
 static int begin_frame(struct leat_stage *stage, struct unzstd *z)
 {
     struct leat_zstd_frame f;
@@ -146,7 +146,8 @@ static int begin_frame(struct leat_stage *stage, struct unzstd *z)
     return LEAT_END;
 }
 
-/* libzstd compares the size with the header's only at the end of a block that is not empty. */
+/* libzstd compares the size with that in the header only at the end of a block that is not
+ * empty. */
 static int end_frame(struct leat_stage *stage, struct unzstd *z)
 {
     z->place = AT_FRAME;
@@ -212,7 +213,7 @@ static int read_frame(struct leat_stage *stage, struct unzstd *z, struct leat_in
         if (r == 0)
             return end_frame(stage, z);
         if (to.pos == to.size || in->pos < in->len)
-            continue; /* there may be more in the library */
+            continue; /* the library may have more output */
         if (in->end)
             return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in a zstd frame");
         return LEAT_MORE;
@@ -246,15 +247,15 @@ static int unzstd_step(struct leat_stage *stage, void *state, struct leat_in *in
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 
-/* What is decoded in one go: several short frames, or one long one. */
+/* Decoded at once: several short frames, or one long one. */
 #define BLOCK_CONTENT ((uint64_t)1 << 19)
-/* What comes of a block is to fit between a lane and the join, so that the lanes need not wait. */
+/* The output of a block should fit between a lane and the join, so that the lanes need not wait. */
 #define BLOCK_MADE ((uint64_t)2 << 20)
 #define LIMIT_PARTS 32u
-/* So many windows may be held at a time; a frame with a larger one than a part of the limit, and all
- * after it, is left to one lane. */
+/* This many windows may be held at a time. A frame with a window larger than a part of the limit,
+ * and all frames after it, are left to one lane. */
 #define LANES_MAX 16u
-/* With less than this the memory is for the window. */
+/* With a smaller limit all memory is for the window. */
 #define LIMIT_SPLIT ((uint64_t)32 << 20)
 
 static int lane_cut(struct leat_stage *stage, void *state, const uint8_t *data, size_t len,
@@ -278,7 +279,7 @@ static int lane_begin(struct leat_stage *stage, void *state, const struct leat_i
     return 0;
 }
 
-/* No input at all is no zstd file. */
+/* Empty input is not a zstd file. */
 static int lane_join(struct leat_stage *stage, void *state, enum leat_join when, const void *result,
                      struct leat_out *out)
 {
@@ -320,7 +321,7 @@ const struct leat_decoder leat_decoder_zstd = {
 LEAT_LANES_CALLBACKS(lanes)
 
 struct unzstd_params {
-    struct leat_expansion_params expansion; /* first: expansion.c reads them */
+    struct leat_expansion_params expansion; /* must be first, for expansion.c */
     const char *dict;
 };
 

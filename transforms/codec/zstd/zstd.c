@@ -1,10 +1,10 @@
 /* zstd.c - zstd (RFC 8878): one frame, by libzstd and its own workers; or many, by lanes
  * (zstd_seekable.c).
  *
- * The bytes that come out depend on the options and the memory limit alone. Jobs are of a fixed
- * size whatever the number of workers. libzstd looks at how much comes with the call that ends
- * the frame, and whether a job was started before it: so the last byte of what has come is always
- * held back, and the frame ends with exactly that byte.
+ * The output depends only on the options and the memory limit. Jobs have a fixed size for any
+ * number of workers. But libzstd's output also depends on how many bytes come with the call that
+ * ends the frame, and whether a job was started before it. Therefore the last byte received is
+ * always held back, and the frame ends with a call that has exactly that byte.
  */
 
 #include <zstd.h>
@@ -23,7 +23,7 @@
 
 struct zstd_params {
     int64_t level, fast, long_log;
-    uint64_t seekable; /* bytes of input in a frame; 0: one frame for all */
+    uint64_t seekable; /* bytes of input in a frame; 0: one frame */
     const char *dict;
     int ultra, no_check;
 };
@@ -128,8 +128,8 @@ static unsigned workers_most(void)
     return ZSTD_isError(b.error) || b.upperBound < 0 ? 0 : (unsigned)b.upperBound;
 }
 
-/* Counts the memory of as many workers as there are threads, or of as many as fit, but of one at least,
- * as what is made without workers is not the same. Returns how many, or fails. */
+/* Charges the memory of as many workers as there are threads, or of as many as fit, but of at least
+ * one, because the output without workers differs. Returns how many, or fails. */
 static int charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job,
                           unsigned most)
 {
@@ -145,7 +145,7 @@ static int charge_workers(struct leat_stage *stage, int level, int long_log, uin
                                                                                    : LEAT_ELIMIT;
 }
 
-/* Sets libzstd's workers if there are to be any. */
+/* Sets the number of libzstd's workers, if there are any. */
 static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
 {
     struct leat_zstd_plan plan = leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
@@ -175,7 +175,7 @@ static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int le
         {ZSTD_c_compressionLevel, level},
         {ZSTD_c_checksumFlag, !params->no_check},
         {ZSTD_c_enableLongDistanceMatching, long_log > 0},
-        {ZSTD_c_windowLog, long_log}, /* 0: the level's own */
+        {ZSTD_c_windowLog, long_log}, /* 0: that of the level */
     };
 
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -205,7 +205,7 @@ static int load_dictionary(struct leat_stage *stage, struct zstd_state *z, const
     return ZSTD_isError(code) ? fail_zstd(stage, code) : 0;
 }
 
-/* Begins the frame now: what memory and threads it takes is then there, or the lack is known. */
+/* Begins the frame now: then its memory and threads are allocated, or the lack of them is known. */
 static int begin_frame(struct leat_stage *stage, struct zstd_state *z)
 {
     ZSTD_inBuffer nothing = {&z->held_byte, 0, 0};
@@ -254,10 +254,10 @@ static void zstd_close(struct leat_stage *stage)
     leat_zstd_seekable_close(stage, &z->seekable);
 }
 
-/* --- stepping --------------------------------------------------------------------------------- */
+/* --- step ------------------------------------------------------------------------------------- */
 
-/* Compresses n bytes into the room there is. Returns LEAT_END: all of them were taken, and unless
- * `how` is ZSTD_e_continue the library holds nothing back; LEAT_MORE: not yet, or no room; or < 0. */
+/* Compresses n bytes into the available room. Returns LEAT_END: all are consumed, and unless `how`
+ * is ZSTD_e_continue the library holds nothing back; LEAT_MORE: not yet, or no room; or < 0. */
 static int feed(struct leat_stage *stage, const uint8_t *data, size_t n, ZSTD_EndDirective how,
                 struct leat_out *out, size_t *ret_taken)
 {
@@ -280,7 +280,7 @@ static int feed(struct leat_stage *stage, const uint8_t *data, size_t n, ZSTD_En
     return from.pos == n && (how == ZSTD_e_continue || left == 0) ? LEAT_END : LEAT_MORE;
 }
 
-/* Feeds the byte that was held back, if any. Returns as feed. */
+/* Feeds the held byte, if any. Returns as feed. */
 static int feed_held(struct leat_stage *stage, ZSTD_EndDirective how, struct leat_out *out)
 {
     struct zstd_state *z = leat_state(stage);

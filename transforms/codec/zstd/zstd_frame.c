@@ -1,4 +1,4 @@
-/* zstd_frame.c - reads the header of a zstd frame (RFC 8878), and finds where frames end. */
+/* zstd_frame.c - reads the header of a zstd frame (RFC 8878), and finds the ends of frames. */
 
 #include "zstd_frame.h"
 
@@ -104,12 +104,12 @@ uint64_t leat_zstd_frame_holds(const uint8_t *head, size_t n)
     return f.kind == LEAT_ZSTD_FRAME ? f.content : 0;
 }
 
-/* --- cutting ---------------------------------------------------------------------------------- */
+/* --- cutter ----------------------------------------------------------------------------------- */
 
 #define BLOCK_HEAD 3u
 #define CHECKSUM 4u
 
-/* A frame's header is complete. */
+/* The header of a frame is complete. */
 static void begin_frame(struct leat_zstd_cut *c, uint64_t window_max)
 {
     struct leat_zstd_frame f;
@@ -128,7 +128,7 @@ static void begin_frame(struct leat_zstd_cut *c, uint64_t window_max)
     }
 }
 
-/* A block's header is complete: a bit for the last one, its type, its size. */
+/* The header of a block is complete: a bit for the last one, its type, its size. */
 static void begin_block(struct leat_zstd_cut *c)
 {
     uint32_t head = (uint32_t)leat_get_le(c->head, BLOCK_HEAD);
@@ -143,7 +143,7 @@ static void begin_block(struct leat_zstd_cut *c)
         c->left += c->checksum ? CHECKSUM : 0;
 }
 
-/* Takes one byte of a head. Returns true when it is complete. */
+/* Reads one byte of a header. Returns true when it is complete. */
 static bool head_byte(struct leat_zstd_cut *c, uint8_t byte)
 {
     c->head[c->have++] = byte;

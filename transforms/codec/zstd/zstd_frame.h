@@ -1,4 +1,4 @@
-/* zstd_frame.h - reads the header of a zstd frame (RFC 8878), so that its window can be counted
+/* zstd_frame.h - reads the header of a zstd frame (RFC 8878), so that its window can be charged
  * before the library allocates it. */
 #ifndef LEAT_CODEC_ZSTD_FRAME_H
 #define LEAT_CODEC_ZSTD_FRAME_H
@@ -12,7 +12,7 @@
 #define LEAT_ZSTD_HEADER_MAX 18u
 
 enum leat_zstd_kind {
-    LEAT_ZSTD_NONE, /* no frame of zstd */
+    LEAT_ZSTD_NONE, /* not a zstd frame */
     LEAT_ZSTD_FRAME,
     LEAT_ZSTD_SKIPPABLE,
 };
@@ -20,27 +20,28 @@ enum leat_zstd_kind {
 struct leat_zstd_frame {
     enum leat_zstd_kind kind;
     uint64_t window;     /* bytes that the decoder must keep */
-    uint64_t content;    /* bytes decoded; UINT64_MAX: not stated. Of a skippable one: its length */
+    uint64_t content;    /* bytes decoded; UINT64_MAX: not stated. For a skippable frame: its
+                          * length */
     uint32_t dictionary; /* 0: none, or not stated */
     bool reserved;       /* the reserved bit is set: not decodable */
-    bool checksum;       /* one follows the last block */
+    bool checksum;       /* a checksum follows the last block */
 };
 
-/* leat_zstd_frame_need - how many bytes of the header are needed, of which the first n are there;
- * never more than LEAT_ZSTD_HEADER_MAX. With so many or more, leat_zstd_frame_parse can read it. */
+/* leat_zstd_frame_need - how many bytes of the header are needed, if the first n are there; never
+ * more than LEAT_ZSTD_HEADER_MAX. With that many or more, leat_zstd_frame_parse can read it. */
 size_t leat_zstd_frame_need(const uint8_t *data, size_t n);
 void leat_zstd_frame_parse(const uint8_t *data, struct leat_zstd_frame *ret_frame);
 /* leat_zstd_frame_holds - as frame_holds of a stage type. */
 uint64_t leat_zstd_frame_holds(const uint8_t *head, size_t n);
 
-/* Where frames end: their blocks tell their sizes, so nothing is decoded for it. */
+/* Finds the ends of frames by the sizes of their blocks, without decoding. */
 struct leat_zstd_cut {
-    uint8_t head[LEAT_ZSTD_HEADER_MAX]; /* of a frame or a block: have bytes are there */
+    uint8_t head[LEAT_ZSTD_HEADER_MAX]; /* of a frame or a block: `have` bytes are filled */
     size_t have;
     bool in_frame; /* a block comes next */
-    bool last;     /* what is left is the frame's */
+    bool last;     /* the rest belongs to the frame */
     bool checksum;
-    uint64_t left;    /* bytes to the next head */
+    uint64_t left;    /* bytes to the next header */
     uint64_t content; /* of the frames of this block of the split, about */
     bool rest;        /* all that follows is one block of the split */
 };

@@ -1,4 +1,4 @@
-/* zstd_memory.c - what zstd compression needs of memory, and how it is fitted into a limit. */
+/* zstd_memory.c - the memory needs of zstd compression, and how they are fitted into a limit. */
 
 #include "zstd_memory.h"
 
@@ -9,18 +9,20 @@
 
 #define JOB_LEAST MIB
 #define JOB_MOST ((uint64_t)1 << 29) /* libzstd's own limit on 32-bit machines */
-#define JOB_WINDOWS 4u               /* windows in a job, as libzstd has it */
-#define JOBS_QUEUED 3u               /* being filled, its overlap, and one to spare */
-/* What is left to the other stages, or with less than twice that, all but a part of the limit. */
+#define JOB_WINDOWS 4u               /* windows in a job, as in libzstd */
+#define JOBS_QUEUED 3u               /* one being filled, its overlap, and one to spare */
+/* Memory left to other stages; if the limit is less than twice that, all but a part of the
+ * limit. */
 #define OTHERS (64 * MIB)
 #define LITTLE_PARTS 4u
 
-/* For a level: its window, and what its tables and buffers take (KiB), for input of any length. */
+/* For a level: its window, and the memory of its tables and buffers (KiB), for input of any
+ * length. */
 static const struct {
     uint8_t window_log;
     uint32_t tables;
 } levels[LEAT_ZSTD_LEVEL_MAX + 1] = {
-    {19, 800}, /* the negative ones */
+    {19, 800}, /* negative levels */
     {19, 832},   {20, 1024},   {21, 1536},   {21, 2816},   {21, 3840},  {21, 3840},
     {21, 6912},  {21, 6912},   {22, 13056},  {22, 25344},  {22, 25344}, {22, 49920},
     {22, 33536}, {22, 49920},  {22, 66304},  {22, 33728},  {23, 50176}, {23, 50752},
@@ -37,7 +39,7 @@ static uint64_t window_of(int level)
     return (uint64_t)1 << levels[row(level)].window_log;
 }
 
-/* What a job sees again of the one before it, at most: libzstd makes no job smaller. */
+/* The data of the previous job that a job sees again, at most: libzstd makes no job smaller. */
 static uint64_t overlap_of(int level)
 {
     unsigned part = level >= 19 ? 1 : level >= 16 ? 2 : 4;

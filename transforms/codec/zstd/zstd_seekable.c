@@ -1,4 +1,4 @@
-/* zstd_seekable.c - zstd's seekable format, encoded. */
+/* zstd_seekable.c - encodes zstd's seekable format. */
 
 #include "zstd_seekable.h"
 
@@ -9,11 +9,11 @@
 #define HEAD 8u
 #define ENTRY 8u
 #define FOOTER 9u
-#define FRAMES_MAX 0x8000000u /* of the format */
+#define FRAMES_MAX 0x8000000u /* limit of the format */
 #define TABLE_FIRST ((size_t)4096)
 
-/* The tables of libzstd are of the order of the input, whatever the level: two at most, of as many
- * entries of four bytes as twice the next power of two. */
+/* The tables of libzstd have a size in the order of the input, at any level: at most two tables,
+ * each with twice the next power of two as entries of four bytes. */
 uint64_t leat_zstd_seekable_need(uint64_t need, uint64_t size)
 {
     uint64_t power = 1, small;
@@ -40,7 +40,7 @@ void leat_zstd_seekable_close(struct leat_stage *stage, struct leat_zstd_seekabl
     leat_free(stage, s->gathered);
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 static int compress(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD_CCtx *context,
                     const uint8_t *data, size_t n)
@@ -58,7 +58,7 @@ static int compress(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD
     return 0;
 }
 
-/* Takes input until the frame's is whole; where it comes in one part it stays where it is. */
+/* Gathers input until the frame's is complete; input that comes in one part is not copied. */
 static int take(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD_CCtx *context,
                 struct leat_in *in)
 {
@@ -91,9 +91,9 @@ int leat_zstd_seekable_step(struct leat_stage *stage, struct leat_zstd_seekable 
     return LEAT_END;
 }
 
-/* --- the join --------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
-/* Room for n more bytes of the table. */
+/* Makes room for n more bytes of the table. */
 static int grow(struct leat_stage *stage, struct leat_zstd_seekable *s, size_t n)
 {
     size_t size = s->table_size > 0 ? 2 * s->table_size : TABLE_FIRST;
@@ -121,7 +121,7 @@ static int add_frame(struct leat_stage *stage, struct leat_zstd_seekable *s,
                          "to --seekable",
                          FRAMES_MAX);
     if (s->table_len == 0)
-        s->table_len = HEAD; /* filled in last */
+        s->table_len = HEAD; /* its head is filled in last */
     leat_put_le32(s->table + s->table_len, result->made);
     leat_put_le32(s->table + s->table_len + 4, result->len);
     s->table_len += ENTRY;

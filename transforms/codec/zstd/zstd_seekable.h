@@ -1,7 +1,8 @@
-/* zstd_seekable.h - zstd's seekable format, encoded: frames of a fixed size of input, and a table of
- * their sizes in a skippable frame at the end, by which a reader finds the frames it needs.
+/* zstd_seekable.h - encodes zstd's seekable format: frames of a fixed size of input, and a seek
+ * table of their sizes in a skippable frame at the end, by which a reader finds the frames it
+ * needs.
  *
- * Every decoder of zstd reads it. A lane makes whole frames; the join collects their sizes.
+ * Every zstd decoder reads it. A lane makes whole frames; the join collects their sizes.
  */
 #ifndef LEAT_CODEC_ZSTD_SEEKABLE_H
 #define LEAT_CODEC_ZSTD_SEEKABLE_H
@@ -12,28 +13,28 @@
 
 #define LEAT_ZSTD_SEEKABLE_DEFAULT (1 << 20)
 #define LEAT_ZSTD_SEEKABLE_MIN ((int64_t)1 << 10)
-#define LEAT_ZSTD_SEEKABLE_MAX ((int64_t)1 << 30) /* of the format */
+#define LEAT_ZSTD_SEEKABLE_MAX ((int64_t)1 << 30) /* limit of the format */
 
-/* What a lane hands over for a frame. */
+/* Result of a lane for a frame. */
 struct leat_zstd_seekable_result {
-    uint32_t made, len; /* bytes of the frame, and of what is in it */
+    uint32_t made, len; /* bytes of the frame, and of its contents */
 };
 
 struct leat_zstd_seekable {
-    uint8_t *gathered; /* `size` bytes, for input that comes in parts; `have` are there */
+    uint8_t *gathered; /* `size` bytes, for input that comes in several parts; `have` are filled */
     size_t size, have;
-    uint8_t *made; /* a frame: made_pos of made_len bytes are out */
+    uint8_t *made; /* a frame: made_pos of made_len bytes are written */
     size_t made_size, made_len, made_pos;
     bool done; /* the frame is compressed */
-    /* The join's. */
-    uint8_t *table; /* of table_size bytes; table_len are there */
+    /* For the join. */
+    uint8_t *table; /* of table_size bytes; table_len are filled */
     size_t table_size, table_len, table_pos;
     uint32_t frames;
-    bool closed; /* the table has its end */
+    bool closed; /* the table is complete */
 };
 
-/* leat_zstd_seekable_need - bytes that libzstd holds to compress so many at once, at most, those of a
- * dictionary among them; `need` is what it takes for input of any length. */
+/* leat_zstd_seekable_need - bytes that libzstd holds, at most, to compress `size` bytes at once,
+ * those of a dictionary included; `need` is its memory for input of any length. */
 uint64_t leat_zstd_seekable_need(uint64_t need, uint64_t size);
 int leat_zstd_seekable_open(struct leat_stage *stage, struct leat_zstd_seekable *s, size_t size);
 int leat_zstd_seekable_step(struct leat_stage *stage, struct leat_zstd_seekable *s,
