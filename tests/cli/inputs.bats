@@ -254,7 +254,7 @@ END
         for file in one empty; do
             run leat -j$j read gzip.1 $file gzip.2 : decode --strict : null
             is 3
-            has 'not in a format that is known'
+            has 'not in a format that decode recognises'
         done
         leat -j$j read gzip.1 zstd.2 : decode --strict : null
     done

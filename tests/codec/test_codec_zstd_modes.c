@@ -321,11 +321,11 @@ TEST(test_another_dictionary_none_and_a_damaged_one_are_refused)
     expect_failure("decode", &z, "needs the dictionary with ID");
     codec_write(dict_path(), other.data, other.len);
     snprintf(text, sizeof(text), "unzstd --dict=%s", dict_path());
-    expect_failure(text, &z, "needs another dictionary");
+    expect_failure(text, &z, "needs a different dictionary");
     codec_write(dict_path(), dict.data, 40);
-    expect_failure(text, &z, "no whole dictionary of zstd");
+    expect_failure(text, &z, "not a complete zstd dictionary");
     snprintf(text, sizeof(text), "zstd --dict=%s", dict_path());
-    expect_failure(text, &plain, "no whole dictionary of zstd");
+    expect_failure(text, &plain, "not a complete zstd dictionary");
     free(z.data);
     free(dict.data);
     free(other.data);

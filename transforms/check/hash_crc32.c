@@ -48,5 +48,5 @@ static const struct leat_hash_algorithm crc32_algorithm = {
 LEAT_HASH_STAGE(
     crc32, sizeof(uint32_t), "CRC-32 of the stream",
     "The CRC-32 of gzip, zip and PNG (not the one of the command cksum), as eight hexadecimal "
-    "digits. It finds accidents only.",
+    "digits. It detects accidental damage only.",
     "");

@@ -100,13 +100,13 @@ EVP(blake2b, "BLAKE2b", "BLAKE2b-512", "BLAKE2B-512", 64);
 
 LEAT_HASH_STAGE(
     md5, sizeof(struct evp_state), "MD5 digest of the stream",
-    "The MD5 digest. It finds accidents, not attacks: there are ways to make two files with the "
-    "same one.",
+    "The MD5 digest. It detects accidental damage, not attacks: two different files with the same "
+    "digest can be made.",
     ", as md5sum does");
 LEAT_HASH_STAGE(
     sha1, sizeof(struct evp_state), "SHA-1 digest of the stream",
-    "The SHA-1 digest. It finds accidents, not attacks: there are ways to make two files with "
-    "the same one.",
+    "The SHA-1 digest. It detects accidental damage, not attacks: two different files with the "
+    "same digest can be made.",
     ", as sha1sum does");
 LEAT_HASH_STAGE(sha256, sizeof(struct evp_state), "SHA-256 digest of the stream",
                 "The SHA-256 digest.", ", as sha256sum does");

@@ -279,7 +279,7 @@ int leat_digest_list_find(struct leat_stage *s, const struct leat_hash_algorithm
                          path, search.lines, name, LEAT_HASH_OF_STEM);
     if (search.match == MATCH_NONE && search.ambiguous)
         return leat_fail(s, LEAT_ECHECKSUM,
-                         "%s has %zu digests, and none for '%s'; --name says whose it is", path,
+                         "%s has %zu digests, and none for '%s'; set the name with --name", path,
                          search.lines, name);
     if (search.ambiguous)
         return leat_fail(s, LEAT_ECHECKSUM, "%s has different digests for '%s'", path, name);

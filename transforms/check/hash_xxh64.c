@@ -37,6 +37,7 @@ static const struct leat_hash_algorithm xxh64_algorithm = {
     .end = xxh64_algorithm_end,
 };
 
-LEAT_HASH_STAGE(xxh64, sizeof(XXH64_state_t), "XXH64 checksum of the stream",
-                "The XXH64 checksum with seed 0: finds accidents, at the speed of memory.",
-                ", as xxh64sum does");
+LEAT_HASH_STAGE(
+    xxh64, sizeof(XXH64_state_t), "XXH64 checksum of the stream",
+    "The XXH64 checksum with seed 0: detects accidental damage, at the speed of memory.",
+    ", as xxh64sum does");

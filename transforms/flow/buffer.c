@@ -38,8 +38,8 @@ static int parse_start(struct leat_stage *s, const char *text, uint64_t size, ui
             return 0;
         }
     }
-    return leat_fail(s, LEAT_EUSAGE, "--start-at: '%s' is no part of the buffer, such as 80%%",
-                     text);
+    return leat_fail(s, LEAT_EUSAGE,
+                     "--start-at: '%s' is not a part of the buffer, for example 80%%", text);
 }
 
 static int buffer_plan(struct leat_stage *s)
@@ -55,7 +55,7 @@ static int buffer_plan(struct leat_stage *s)
             return r;
     }
     if (p->spill && size < LEAT_SPILL_MIN)
-        return leat_fail(s, LEAT_EUSAGE, "--size is at least 2M with --spill");
+        return leat_fail(s, LEAT_EUSAGE, "with --spill, --size must be at least 2M");
     if (p->spill)
         b.spill_size = size;
     else

@@ -47,7 +47,8 @@ static int parse_rate(struct leat_stage *s, const char *text, uint64_t *ret_rate
         if (leat_parse_size(size, ret_rate) == 0 && *ret_rate > 0)
             return 0;
     }
-    return leat_fail(s, LEAT_EUSAGE, "--rate: '%s' is no rate, such as 10M/s or 500KB/s", text);
+    return leat_fail(s, LEAT_EUSAGE, "--rate: '%s' is not a rate, for example 10M/s or 500KB/s",
+                     text);
 }
 
 static int limit_plan(struct leat_stage *s)
@@ -58,7 +59,7 @@ static int limit_plan(struct leat_stage *s)
     if (p->rate)
         return parse_rate(s, p->rate, &rate);
     if (p->burst > 0)
-        return leat_fail(s, LEAT_EUSAGE, "--burst goes with --rate");
+        return leat_fail(s, LEAT_EUSAGE, "--burst needs --rate");
     return 0;
 }
 

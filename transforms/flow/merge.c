@@ -68,7 +68,7 @@ static int read_separator(struct leat_stage *s, const char *text, struct leat_or
     bool nul = strcmp(text, "\\0") == 0;
 
     if (!nul && strlen(text) != 1)
-        return leat_fail(s, LEAT_EUSAGE, "-t takes one byte, or \\0: '%s'", text);
+        return leat_fail(s, LEAT_EUSAGE, "-t needs one byte, or \\0, not '%s'", text);
     order->separated = true;
     order->separator = nul ? 0 : (uint8_t)*text;
     return 0;
@@ -170,8 +170,9 @@ static int out_of_order(struct leat_stage *s, const struct leat_in *in, size_t i
     struct leat_shown_line shown = leat_show_line(b->line.text, b->line.len);
 
     return leat_fail_at(s, LEAT_ECORRUPT, in->ports[i].offset + b->at,
-                        "branch %zu is not sorted: line %" PRIu64 " comes before the one above it: "
-                        "'%s'; sort it with the same options, LC_ALL=C",
+                        "branch %zu is not sorted: line %" PRIu64
+                        " belongs before the one above it: '%s'; "
+                        "sort the branch with the same options and LC_ALL=C",
                         i + 1, b->lines + 1, shown.text);
 }
 

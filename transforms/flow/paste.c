@@ -51,7 +51,7 @@ static int read_delimiters(struct leat_stage *s, struct paste *q)
         if (q->n_delimiters == DELIMITERS_MAX)
             return leat_fail(s, LEAT_EUSAGE, "-d: more than %u delimiters", DELIMITERS_MAX);
         if (*c == '\\' && c[1] == '\0')
-            return leat_fail(s, LEAT_EUSAGE, "-d: a backslash at the end is written twice");
+            return leat_fail(s, LEAT_EUSAGE, "-d: to end with a backslash, write it twice");
         q->delimiters[q->n_delimiters++] = *c == '\\' ? escaped(*++c) : (uint8_t)*c;
     }
     if (q->n_delimiters == 0)

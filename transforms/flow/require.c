@@ -239,7 +239,7 @@ static const struct leat_option require_options[] = {
      .initial = NO_LIMIT, .help = "fail as soon as there are more lines"},
     {"match", 0, LEAT_OPT_LIST, AT(match), .metavar = "RE",
      .help = "fail if no line matches; may be repeated, then each pattern must match a line"},
-    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match takes fixed strings"},
+    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "patterns are fixed strings"},
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case), .help = "--match ignores case"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},

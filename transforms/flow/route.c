@@ -53,7 +53,7 @@ static int route_plan(struct leat_stage *s)
         const struct branch_params *b = leat_branch_params(s, i);
 
         if (b->match.n == 0 && (b->literal || b->ignore_case || b->invert))
-            return leat_fail(s, LEAT_EUSAGE, "branch %zu has options and no --match", i + 1);
+            return leat_fail(s, LEAT_EUSAGE, "branch %zu has options but no --match", i + 1);
         for (size_t k = 0; k < b->match.n; k++) {
             int r = leat_pattern_check(s, b->match.v[k], pattern_flags(b));
 
@@ -201,7 +201,7 @@ static const struct leat_option route_options[] = {
 static const struct leat_option branch_options[] = {
     {"match", 'e', LEAT_OPT_LIST, AT(match), .metavar = "RE",
      .help = "select the lines that match; may be repeated, a line must match one of them"},
-    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "--match takes fixed strings"},
+    {"fixed-strings", 'F', LEAT_OPT_FLAG, AT(literal), .help = "patterns are fixed strings"},
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case), .help = "ignore case"},
     {"invert-match", 'v', LEAT_OPT_FLAG, AT(invert), .help = "select the lines that do not match"},
     {0},

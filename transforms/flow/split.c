@@ -60,22 +60,23 @@ static int split_plan(struct leat_stage *s)
     if (!ends_are_clear(p))
         return leat_fail(s, LEAT_EUSAGE,
                          "needs one of --lines, --records, --bytes, --line-bytes and "
-                         "--size-compressed, which goes with the first two");
+                         "--size-compressed; the last can be combined with one of the first two");
     if (p->size_compressed > 0 && leat_branches(s) == 0)
         return leat_fail(s, LEAT_EUSAGE,
-                         "--size-compressed is of what a branch makes of a part; without one use "
+                         "--size-compressed measures the output of a branch; without a branch use "
                          "--line-bytes");
     if (p->header && p->bytes > 0)
-        return leat_fail(s, LEAT_EUSAGE, "--header does not go with --bytes, which cuts anywhere");
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--header cannot be used with --bytes, which cuts anywhere");
     if (p->csv && p->bytes + p->line_bytes > 0)
-        return leat_fail(s, LEAT_EUSAGE, "--csv does not go with --bytes and --line-bytes");
+        return leat_fail(s, LEAT_EUSAGE, "--csv cannot be used with --bytes or --line-bytes");
     if (p->separator && (!is_csv(p) || strlen(p->separator) != 1))
         return leat_fail(s, LEAT_EUSAGE,
-                         "--separator takes one byte, and goes with --records and --csv");
+                         "--separator must be one byte, and needs --records or --csv");
     if (p->separator && (*p->separator == '"' || *p->separator == (p->zero ? '\0' : '\n')))
-        return leat_fail(s, LEAT_EUSAGE, "--separator takes neither a quote nor the end of a line");
+        return leat_fail(s, LEAT_EUSAGE, "--separator must be neither a quote nor the line end");
     if (names->n == 0 && leat_branches(s) == 0)
-        return leat_fail(s, LEAT_EUSAGE, "needs a name for the parts, such as part-{n:04}");
+        return leat_fail(s, LEAT_EUSAGE, "needs a name for the parts, for example part-{n:04}");
     if (p->line_bytes > 0) {
         leat_plan_framing(s, LEAT_LINES);
         leat_plan_delimiter(s, p->zero ? '\0' : '\n');

@@ -35,7 +35,7 @@ static int tee_plan(struct leat_stage *s)
     };
 
     if (p->slow != SLOW_SPILL && (p->spill || p->spill_size > 0))
-        return leat_fail(s, LEAT_EUSAGE, "--spill and --spill-size go with --slow=spill");
+        return leat_fail(s, LEAT_EUSAGE, "--spill and --spill-size need --slow=spill");
     if (p->slow == SLOW_SPILL)
         leat_plan_buffer(s, &buffer);
     if (p->slow == SLOW_DROP)

@@ -31,7 +31,7 @@ static int read_total(struct leat_stage *s, uint64_t *ret_ms)
     if (words->n == 0)
         return 0;
     if (leat_parse_duration(words->v[0], ret_ms) < 0 || *ret_ms == 0)
-        return leat_fail(s, LEAT_EUSAGE, "'%s' is no duration, such as 30s, 5m or 1.5h",
+        return leat_fail(s, LEAT_EUSAGE, "'%s' is not a duration, for example 30s, 5m or 1.5h",
                          words->v[0]);
     return 0;
 }

@@ -115,7 +115,7 @@ static int brotli_open(struct leat_stage *stage)
         return LEAT_ENOMEM;
     if (!BrotliEncoderSetParameter(b->encoder, BROTLI_PARAM_QUALITY, (uint32_t)p->quality) ||
         !BrotliEncoderSetParameter(b->encoder, BROTLI_PARAM_LGWIN, (uint32_t)p->window_log))
-        return leat_fail(stage, LEAT_EINTERNAL, "libbrotlienc does not take its parameters");
+        return leat_fail(stage, LEAT_EINTERNAL, "libbrotlienc refuses its parameters");
     return 0;
 }
 

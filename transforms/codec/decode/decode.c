@@ -20,17 +20,18 @@ struct layer {
     void *state;
     struct leat_out *hold; /* buffer for its output, which the next inner layer reads */
     uint64_t given;        /* bytes that the next inner layer has consumed */
-    int error;             /* 0, or it has failed so: what it gave before that is handed on first */
+    int error;             /* 0, or the error of this layer: its output before the error is passed
+                            * on first */
     bool ended;
 };
 
 struct decode {
-    size_t file; /* of those that the input is made of: its number */
+    size_t file; /* number of the current file, among those that read reads */
     struct layer layers[DEPTH_MAX + 1];
 };
 
 union state {
-    struct leat_decode_lane lane; /* if it is in lanes */
+    struct leat_decode_lane lane; /* used in lanes */
     struct decode serial;
 };
 
@@ -43,11 +44,10 @@ int leat_decode_unknown(struct leat_stage *stage, uint64_t at)
 {
     if (!params_of(stage)->strict)
         return 0;
-    return leat_fail_at(stage, LEAT_ECORRUPT, at,
-                        "not in a format that is known by its first bytes");
+    return leat_fail_at(stage, LEAT_ECORRUPT, at, "not in a format that decode recognises");
 }
 
-/* It is known what layer `at` is: make ready to decode it, if it is to be decoded. */
+/* The format of layer `at` is known: prepare its decoder, if it has one. */
 static int begin(struct leat_stage *stage, struct layer *l, size_t at)
 {
     const struct leat_decode_params *p = params_of(stage);
@@ -76,7 +76,7 @@ static int begin(struct leat_stage *stage, struct layer *l, size_t at)
     return r < 0 ? r : LEAT_END;
 }
 
-/* Takes the first bytes, as few as tell. Returns LEAT_END when it is known what they begin. */
+/* Consumes the first bytes, as few as are needed. Returns LEAT_END when the format is known. */
 static int look(struct leat_stage *stage, struct layer *l, size_t at, struct leat_in *in)
 {
     if (l->first.have == 0)
@@ -95,13 +95,13 @@ static int run(struct leat_stage *stage, struct layer *l, size_t at, struct leat
     return r;
 }
 
-/* --- layers in layers ------------------------------------------------------------------------- */
+/* --- nested layers ---------------------------------------------------------------------------- */
 
 static int layer_step(struct leat_stage *stage, struct decode *d, size_t at, struct leat_in *in,
                       struct leat_out *out);
 
-/* Hands what the layer gave to the one in it. Returns LEAT_END at the end of that one; LEAT_MORE: all
- * of it was taken, or there is no room. */
+/* Passes the output of a layer to the next inner one. Returns LEAT_END at the end of that one;
+ * LEAT_MORE: all of it is consumed, or there is no room. */
 static int hand_on(struct leat_stage *stage, struct decode *d, size_t at, struct leat_out *out)
 {
     struct layer *l = &d->layers[at];
@@ -115,7 +115,7 @@ static int hand_on(struct leat_stage *stage, struct decode *d, size_t at, struct
     return r;
 }
 
-/* Decodes a layer, and what is in it. */
+/* Decodes a layer and its inner layers. */
 static int run_with_inner(struct leat_stage *stage, struct decode *d, size_t at, struct leat_in *in,
                           struct leat_out *out)
 {
@@ -143,7 +143,7 @@ static int run_with_inner(struct leat_stage *stage, struct decode *d, size_t at,
     }
 }
 
-/* Is the layer in this one plain data, of which nothing waits here? */
+/* Is the next inner layer plain data, with nothing buffered before it? */
 static bool inner_is_plain(const struct decode *d, size_t at)
 {
     const struct layer *l = &d->layers[at], *inner = l + 1;
@@ -197,7 +197,7 @@ static void close_layers(struct leat_stage *stage, struct decode *d)
     }
 }
 
-/* Each file of the input is recognised by itself, and ends where it ends. */
+/* Each file of the input is recognised separately, and must be complete. */
 static int serial_step(struct leat_stage *stage, struct decode *d, struct leat_in *in,
                        struct leat_out *out)
 {

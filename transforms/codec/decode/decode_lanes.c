@@ -1,10 +1,10 @@
-/* decode_lanes.c - decode in lanes, as the format's own stage does it.
+/* decode_lanes.c - `decode` in lanes, in the way of the format's own stage.
  *
- * A block never spans two files. The cutter and the lane of a file's first block know the format by the
- * first bytes. The cutter tells the other lanes in a note, and each lane tells the join in a tag, a byte
- * before the block's output. The first file decides which format has lanes: what lanes hold is kept for
- * them then, and charged by each when it has its first block. A file that is not decoded in lanes is one
- * block.
+ * A block never spans two files. The cutter, and the lane with the first block of a file, recognise
+ * the format by the first bytes. The cutter passes it to the other lanes in a note, and each lane
+ * passes it to the join in a tag, a byte before the block's output. The first file decides which
+ * format has lanes. At that time the memory of the lanes is reserved; each lane charges it at its
+ * first block. A file that is not decoded in lanes is one block.
  */
 
 #include "decode_lanes.h"
@@ -13,18 +13,20 @@
 
 #include "../shared/lanes.h"
 
-/* With less it is not split: what is on its way to lanes would lack for the window of a serial
- * format. */
+/* With less memory the stage is not parallel: the blocks in transit would use the memory that a
+ * serial format needs for its window. */
 #define MEMORY_MIN ((uint64_t)64 << 20)
-#define BLOCK_MAX ((size_t)4 << 20) /* what the formats make of a block, at most */
-#define BLOCK_PARTS 64u             /* a block is no larger than this part of the limit */
-#define LANES_PART 8u               /* this part is for what lanes beyond the first hold */
-#define LANES_MAX 16u               /* as of zstd: a window in each must fit */
-/* A note: that of the format's lanes, the format that has lanes, and whether the block begins a file. */
+#define BLOCK_MAX ((size_t)4 << 20) /* limit for the formats' output of a block */
+#define BLOCK_PARTS 64u             /* a block is at most this part of the limit */
+#define LANES_PART 8u               /* this part is for the lanes beyond the first */
+#define LANES_MAX 16u               /* as in zstd: there must be memory for a window in each */
+/* A note holds: the note of the format's lanes, the format that has lanes, and whether the block
+ * begins a file. */
 #define NOTE_SHIFT 56u
 #define NOTE_FILE ((uint64_t)1 << 63)
 #define NOTE_FORMAT 0x3fu
-/* The tag of a block: of one that begins a file the format, or 0: it is not decoded in lanes. */
+/* The tag of a block. If the block begins a file: its format, or 0 if it is not decoded in
+ * lanes. */
 #define TAG_GOES_ON 0xffu
 #define TAG_EMPTY 0xfeu
 
@@ -45,7 +47,7 @@ static const struct leat_decoder_lanes *lanes_of(const struct leat_stage *stage,
     return d && d->lanes && leat_lanes_used(stage, d->lanes) ? d->lanes : NULL;
 }
 
-/* Of any format. */
+/* The largest history of any format. */
 static size_t most_history(const struct leat_stage *stage)
 {
     size_t most = 0;
@@ -68,7 +70,7 @@ void leat_decode_lanes_plan(struct leat_stage *stage)
     leat_plan_flags(stage, LEAT_FLUSHES);
 }
 
-/* The format that has lanes is known: get its state, opened if it is a lane's. */
+/* The format that has lanes is known: allocates its state, and opens it for a lane. */
 static int get_ready(struct leat_stage *stage, struct leat_decode_lane *d, unsigned format,
                      bool is_lane)
 {
@@ -104,7 +106,7 @@ void leat_decode_lane_close(struct leat_stage *stage, struct leat_decode_lane *d
     end_serial(stage, d);
 }
 
-/* --- the cutter ------------------------------------------------------------------------------- */
+/* --- cutter ----------------------------------------------------------------------------------- */
 
 static void note_file(struct leat_stage *stage, const struct leat_decode_lane *d)
 {
@@ -134,7 +136,7 @@ static void keep_lanes(struct leat_stage *stage, const struct leat_decoder_lanes
     leat_keep_lanes(stage, n < LANES_MAX ? (unsigned)n : LANES_MAX, bytes);
 }
 
-/* The file's format is known: the cutter of its lanes sees the first bytes. */
+/* The format of the file is known: passes the first bytes to the cutter of its lanes. */
 static int cut_first(struct leat_stage *stage, struct leat_decode_lane *d)
 {
     size_t taken = 0;
@@ -154,7 +156,7 @@ static int cut_first(struct leat_stage *stage, struct leat_decode_lane *d)
     return r;
 }
 
-/* The bytes of one file. `end`: none follows in it. */
+/* Cuts bytes of one file. `end`: no more follow in it. */
 static int cut_file(struct leat_stage *stage, struct leat_decode_lane *d, const uint8_t *data,
                     size_t len, bool end, size_t *ret_take)
 {
@@ -174,7 +176,7 @@ static int cut_file(struct leat_stage *stage, struct leat_decode_lane *d, const 
     return r;
 }
 
-/* Goes on to the file that holds the next byte. Returns false if that is the current one. */
+/* Moves to the file that contains the next byte. Returns false if that is the current one. */
 static bool next_file(struct leat_stage *stage, struct leat_decode_lane *d)
 {
     struct leat_input_file next;
@@ -193,7 +195,7 @@ static bool next_file(struct leat_stage *stage, struct leat_decode_lane *d)
     return true;
 }
 
-/* The block that begins next is a file's first one. */
+/* The next block is the first one of a file. */
 static int cut_at_file(struct leat_stage *stage, struct leat_decode_lane *d)
 {
     note_file(stage, d);
@@ -232,7 +234,7 @@ static int cut(struct leat_stage *stage, const uint8_t *data, size_t len, bool e
     return r;
 }
 
-/* --- a lane ----------------------------------------------------------------------------------- */
+/* --- lane ------------------------------------------------------------------------------------- */
 
 static int begin(struct leat_stage *stage, const struct leat_in *in)
 {
@@ -253,7 +255,7 @@ static int begin(struct leat_stage *stage, const struct leat_in *in)
     d->in_lanes = !d->in_first;
     if (d->in_first || d->lanes)
         return 0;
-    return leat_fail(stage, LEAT_EINTERNAL, "block %llu of what is one block",
+    return leat_fail(stage, LEAT_EINTERNAL, "block %llu of data that is one block",
                      (unsigned long long)in->block);
 }
 
@@ -270,7 +272,7 @@ static int begin_serial(struct leat_stage *stage, struct leat_decode_lane *d)
     return serial->open(stage, d->serial_state);
 }
 
-/* The first bytes of a file. Returns LEAT_END when it is known what they are. */
+/* Examines the first bytes of a file. Returns LEAT_END when its format is known. */
 static int look(struct leat_stage *stage, struct leat_decode_lane *d, struct leat_in *in)
 {
     struct leat_in start = {.data = d->first.bytes, .len = d->first.have, .offset = d->first.at};
@@ -298,7 +300,7 @@ static int tell(struct leat_decode_lane *d, uint8_t tag, struct leat_out *out)
     return d->told ? LEAT_END : LEAT_MORE;
 }
 
-/* A block that goes on with a file. It is empty if the file's end was seen only with the next file. */
+/* A later block of a file. It is empty if the end of the file was seen only with the next file. */
 static int go_on(struct leat_stage *stage, struct leat_decode_lane *d, struct leat_in *in,
                  struct leat_out *out)
 {
@@ -337,9 +339,9 @@ int leat_decode_lane_step(struct leat_stage *stage, struct leat_decode_lane *d, 
                           d->in_lanes ? d->state : d->serial_state, in, out);
 }
 
-/* --- the join --------------------------------------------------------------------------------- */
+/* --- join ------------------------------------------------------------------------------------- */
 
-/* The file that has bytes and is the next one, or the first. */
+/* Moves to the next file that has bytes, or to the first. */
 static void join_file(struct leat_stage *stage, struct leat_decode_lane *d, bool first)
 {
     struct leat_input_file file;
@@ -349,7 +351,7 @@ static void join_file(struct leat_stage *stage, struct leat_decode_lane *d, bool
         d->file++;
 }
 
-/* The current file is over. Returns LEAT_END, LEAT_MORE if there is no room, or fails. */
+/* The current file ends. Returns LEAT_END, LEAT_MORE if there is no room, or fails. */
 static int end_file(struct leat_stage *stage, struct leat_decode_lane *d, struct leat_in *in,
                     struct leat_out *out)
 {
@@ -368,7 +370,7 @@ static int end_file(struct leat_stage *stage, struct leat_decode_lane *d, struct
     return LEAT_END;
 }
 
-/* The byte before a block's output. Returns LEAT_END when it was read. */
+/* Reads the tag, the byte before a block's output. Returns LEAT_END when it is read. */
 static int take_tag(struct leat_stage *stage, struct leat_decode_lane *d, struct leat_in *in,
                     struct leat_out *out)
 {
@@ -413,13 +415,13 @@ static int merge(struct leat_stage *stage, struct leat_in *in, const void *resul
     return r;
 }
 
-/* With --strict a file without a byte is an error, and no block tells of it. */
+/* With --strict an empty file is an error; no block reports it. */
 static int check_empty_files(struct leat_stage *stage, const struct leat_decode_lane *d)
 {
     struct leat_input_file file;
     int r = 0;
 
-    if (!d->later_file) /* there was no block, so no lane has looked */
+    if (!d->later_file) /* there was no block, so no lane has checked */
         return leat_decode_unknown(stage, 0);
     for (size_t i = 0; r == 0 && leat_input_file(stage, i, &file); i++)
         if (file.begin == file.end)

@@ -18,7 +18,7 @@ struct leat_decode_lane {
      * lanes. */
     bool ready; /* the format is known, and the state is allocated */
     unsigned format;
-    const struct leat_decoder_lanes *lanes; /* NULL: none is */
+    const struct leat_decoder_lanes *lanes; /* NULL: no format has lanes */
     void *state;
     struct leat_first
         first;       /* first bytes of the current file: in the cutter, and in the lane whose block

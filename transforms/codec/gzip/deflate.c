@@ -58,7 +58,7 @@ const struct leat_stage_type leat_stage_deflate = {
     .name = "deflate",
     .summary = "compress to raw deflate data (RFC 1951)",
     .manual = LEAT_PIECES_MANUAL
-    "Raw deflate data has no checksum: damage may go unnoticed. gzip or zlib have one.",
+    "Raw deflate data has no checksum: damage may go unnoticed. gzip and zlib have one.",
     .examples = "read big.log : deflate -9 : inflate : count -l",
     .suffixes = ".deflate",
     .kind = LEAT_TRANSFORM,

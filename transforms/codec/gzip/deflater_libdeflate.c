@@ -210,7 +210,7 @@ static int libdeflate_run(struct leat_stage *stage, void *v, const struct leat_p
         return r;
     if (r == 0)
         return leat_fail(stage, LEAT_EINTERNAL,
-                         "what was compressed does not decompress to the input; "
+                         "the compressed data does not decompress to the input; "
                          "is the memory of this machine faulty?");
     *ret_made = piece->last ? n : open_end(to, &last);
     return 0;

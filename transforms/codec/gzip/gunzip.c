@@ -127,7 +127,7 @@ static int read_trailer(struct leat_stage *stage, struct gunzip *g, struct leat_
                             (uint32_t)g->inflater.total);
     if (g->header.block_size > 0 && g->header.block_size != g->trailer_at + TRAILER - g->header_at)
         return leat_fail_at(stage, LEAT_ECORRUPT, g->header_at,
-                            "this member is of %llu bytes, and its header says %u",
+                            "this member has %llu bytes, but its header says %u",
                             (unsigned long long)(g->trailer_at + TRAILER - g->header_at),
                             g->header.block_size);
     g->trailer_have = 0;
@@ -196,9 +196,9 @@ static int run(struct leat_stage *stage, struct gunzip *g, struct leat_in *in, s
 
 static int fail_unfinished(struct leat_stage *stage, uint64_t at)
 {
-    return leat_fail_at(stage, LEAT_ETRUNCATED, at,
-                        "unexpected end of input: the empty member that ends a BGZF file is not "
-                        "there");
+    return leat_fail_at(
+        stage, LEAT_ETRUNCATED, at,
+        "unexpected end of input: the empty member that ends a BGZF file is missing");
 }
 
 static int gunzip_step(struct leat_stage *stage, void *state, struct leat_in *in,

@@ -16,7 +16,7 @@ static int zlib_open(struct leat_stage *stage, void **ret_lib)
         leat_free(stage, z);
         return r == Z_MEM_ERROR
                    ? LEAT_ENOMEM
-                   : leat_fail(stage, LEAT_EUNSUPPORTED, "zlib %s does not fit zlib %s",
+                   : leat_fail(stage, LEAT_EUNSUPPORTED, "zlib %s is not compatible with zlib %s",
                                zlibVersion(), ZLIB_VERSION);
     }
     *ret_lib = z;

@@ -60,7 +60,7 @@ static int read_header(struct leat_stage *stage, struct unzlib *z, struct leat_i
         return leat_fail_at(stage, LEAT_ECORRUPT, 0, "not in zlib format (incorrect header check)");
     if (flg & FLAG_DICT)
         return leat_fail_at(stage, LEAT_EUSAGE, 0,
-                            "needs a preset dictionary, and dictionaries are not read");
+                            "needs a preset dictionary, which is not supported");
     z->place = IN_DATA;
     return LEAT_END;
 }

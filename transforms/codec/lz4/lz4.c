@@ -80,7 +80,7 @@ static const struct leat_option options[] = {
 static int apply_block(struct leat_stage *stage, const char *letters, LZ4F_frameInfo_t *info)
 {
     if (!*letters)
-        return leat_fail(stage, LEAT_EUSAGE, "-B: give 4, 5, 6, 7, D, I or X");
+        return leat_fail(stage, LEAT_EUSAGE, "-B needs 4, 5, 6, 7, D, I or X");
     for (; *letters; letters++) {
         if (*letters >= BLOCK_CODE_MIN && *letters <= BLOCK_CODE_MAX)
             info->blockSizeID = (LZ4F_blockSizeID_t)(LZ4F_max64KB + (*letters - BLOCK_CODE_MIN));
@@ -91,7 +91,7 @@ static int apply_block(struct leat_stage *stage, const char *letters, LZ4F_frame
         else if (*letters == 'X')
             info->blockChecksumFlag = LZ4F_blockChecksumEnabled;
         else
-            return leat_fail(stage, LEAT_EUSAGE, "-B: '%c' is none of 4, 5, 6, 7, D, I and X",
+            return leat_fail(stage, LEAT_EUSAGE, "-B: '%c' is not one of 4, 5, 6, 7, D, I and X",
                              *letters);
     }
     return 0;

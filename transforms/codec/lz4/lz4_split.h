@@ -12,11 +12,11 @@
 
 #define LEAT_LZ4_FLAG_SIZE 0x08u /* of a frame header: the size of the contents follows */
 #define LEAT_LZ4_SIZE_BYTES 8u
-#define LEAT_LZ4_WRONG_SIZE "the lz4 frame does not hold as many bytes as its header states"
+#define LEAT_LZ4_WRONG_SIZE "the size of the lz4 frame is not the one that its header states"
 #define LEAT_LZ4_BLOCK_MAX ((size_t)4 << 20)
 #define LEAT_LZ4_PIECE ((size_t)1 << 20) /* a piece ends with the block that reaches this */
 #define LEAT_LZ4_FIRST 6u                /* bytes of a frame that tell its kind */
-#define LEAT_LZ4_HEADER_MAX 15u          /* bytes of the header of such a frame */
+#define LEAT_LZ4_HEADER_MAX 15u          /* bytes of the header of a frame for lanes */
 
 enum leat_lz4_kind {
     LEAT_LZ4_HEAD,   /* begins where a frame may begin; if that frame is of a kind that lanes do not

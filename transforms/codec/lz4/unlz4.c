@@ -116,7 +116,7 @@ static int read_descriptor(struct leat_stage *stage, struct unlz4 *z, struct lea
         return r;
     if (z->first[MAGIC_LEN] & FLAG_DICTIONARY)
         return leat_fail_at(stage, LEAT_EUSAGE, z->frame_at,
-                            "the lz4 frame needs a dictionary, and dictionaries are not read");
+                            "the lz4 frame needs a dictionary, which is not supported");
     r = charge_blocks(stage, z, z->first[MAGIC_LEN + 1] >> 4 & 7);
     if (r < 0)
         return r;

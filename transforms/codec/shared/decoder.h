@@ -4,8 +4,9 @@
 
 #include "stage.h"
 
-/* A format that is decoded in lanes: the functions of struct leat_lanes, with a state in place of the
- * stage's. Each lane has a state, and so have the cutter and the join, whose states are not opened. */
+/* A format that is decoded in lanes: the functions of struct leat_lanes, with a state in place of
+ * the stage's. The lanes, the cutter and the join each have a state; those of the cutter and the
+ * join are not opened. */
 struct leat_decoder_lanes {
     size_t state_size;
     size_t result_size; /* at most LEAT_DECODER_RESULT_MAX */

@@ -27,10 +27,10 @@
     }
 
 /* A stage that is one decoder: in lanes if there are several threads and memory for them, else
- * serial. Its state has room for either; on plan it is LEAT_PARALLEL.
+ * serial. Its state has room for either; its type is LEAT_PARALLEL, which `plan` may change.
  *
- * leat_lanes_used - in lanes?
- * leat_lanes_plan - `block`: bytes that a lane makes of a block, about. */
+ * leat_lanes_used - is it decoded in lanes?
+ * leat_lanes_plan - `block`: the approximate output of a lane for a block, in bytes. */
 bool leat_lanes_used(const struct leat_stage *stage, const struct leat_decoder_lanes *lanes);
 int leat_lanes_plan(struct leat_stage *stage, const struct leat_decoder *decoder, size_t block);
 int leat_lanes_open(struct leat_stage *stage, const struct leat_decoder *decoder);

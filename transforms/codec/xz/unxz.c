@@ -150,7 +150,7 @@ static int raise_limit(struct leat_stage *stage, void *state)
         return LEAT_ELIMIT;
     x->charged = need;
     if (lzma_memlimit_set(&x->lzma.strm, need) != LZMA_OK)
-        return leat_fail(stage, LEAT_EINTERNAL, "liblzma does not take a limit of %llu bytes",
+        return leat_fail(stage, LEAT_EINTERNAL, "liblzma refuses a limit of %llu bytes",
                          (unsigned long long)need);
     return 0;
 }
@@ -182,7 +182,7 @@ static int used_up(struct leat_stage *stage, const struct unxz *x, const struct 
         return leat_fail(stage, LEAT_ETRUNCATED, "unexpected end of input in the xz header");
     if (x->padding > 0)
         return leat_fail(stage, LEAT_ECORRUPT,
-                         "padding after an xz stream that is no multiple of %u bytes",
+                         "the padding after an xz stream is not a multiple of %u bytes",
                          PADDING_UNIT);
     return LEAT_MORE;
 }

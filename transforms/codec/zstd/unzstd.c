@@ -73,7 +73,7 @@ static int fail_zstd(struct leat_stage *stage, size_t code)
     case ZSTD_error_frameParameter_windowTooLarge:
         return leat_fail(stage, LEAT_ELIMIT, "the window is larger than libzstd can decode");
     case ZSTD_error_dictionary_wrong:
-        return leat_fail(stage, LEAT_EUSAGE, "needs another dictionary than that of --dict");
+        return leat_fail(stage, LEAT_EUSAGE, "needs a different dictionary than that of --dict");
     case ZSTD_error_checksum_wrong:
         return leat_fail(stage, LEAT_ECORRUPT, "the frame's checksum (XXH64) does not match");
     default:
@@ -131,7 +131,7 @@ static int begin_frame(struct leat_stage *stage, struct unzstd *z)
                             "a reserved bit is set in the zstd frame header");
     if (f.dictionary && !z->dictionary)
         return leat_fail_at(stage, LEAT_EUSAGE, z->frame_at,
-                            "needs the dictionary with ID %u; give it with unzstd --dict=FILE",
+                            "needs the dictionary with ID %u; set it with unzstd --dict=FILE",
                             f.dictionary);
     if (charge_window(stage, z, &f) < 0)
         return LEAT_ELIMIT;
@@ -139,7 +139,7 @@ static int begin_frame(struct leat_stage *stage, struct unzstd *z)
     if (ZSTD_isError(r))
         return fail_zstd(stage, r);
     if (in.pos < in.size)
-        return leat_fail(stage, LEAT_EINTERNAL, "libzstd did not take the frame header");
+        return leat_fail(stage, LEAT_EINTERNAL, "libzstd refuses the frame header");
     z->content = f.content;
     z->made = 0;
     z->place = IN_FRAME;
@@ -154,7 +154,7 @@ static int end_frame(struct leat_stage *stage, struct unzstd *z)
     if (z->content == UINT64_MAX || z->content == z->made)
         return LEAT_END;
     return leat_fail_at(stage, LEAT_ECORRUPT, z->frame_at,
-                        "the zstd frame holds %llu bytes, and its header states %llu",
+                        "the zstd frame holds %llu bytes, but its header states %llu",
                         (unsigned long long)z->made, (unsigned long long)z->content);
 }
 

@@ -104,7 +104,7 @@ static int zstd_plan(struct leat_stage *stage)
     if (params->level > LEVEL_MAX_USUAL && !params->ultra)
         return leat_fail(stage, LEAT_EUSAGE, "level %d needs --ultra", (int)params->level);
     if (params->long_log > window.upperBound)
-        return leat_fail(stage, LEAT_EUSAGE, "--long=%d: this machine has at most %d",
+        return leat_fail(stage, LEAT_EUSAGE, "--long=%d: this machine supports at most %d",
                          (int)params->long_log, window.upperBound);
     if (params->seekable > 0) {
         leat_plan_nature(stage, LEAT_PARALLEL);

@@ -25,7 +25,7 @@ int leat_zstd_dictionary_read(struct leat_stage *stage, const char *path, const 
         return r;
     header = ZDICT_getDictHeaderSize(*ret_data, *ret_len);
     if (ZDICT_isError(header))
-        return leat_fail(stage, LEAT_EUSAGE, "%s: no whole dictionary of zstd: %s", path,
+        return leat_fail(stage, LEAT_EUSAGE, "%s: not a complete zstd dictionary: %s", path,
                          ZDICT_getErrorName(header));
     return 0;
 }

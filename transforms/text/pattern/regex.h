@@ -1,9 +1,9 @@
-/* regex.h - POSIX regular expressions, as GNU grep reads them, turned into what PCRE2 reads.
+/* regex.h - translates POSIX regular expressions, as GNU grep reads them, to PCRE2 patterns.
  *
  * A pattern becomes a tree of nodes over sets of bytes (the C locale: a character is a byte), and
  * the tree becomes the text of a PCRE2 pattern that selects the same lines. The tree also tells
- * which fixed string every match must contain, so that a fast search can skip most of the data.
- * The sets never hold the byte that ends a record, so no match can cross one.
+ * which fixed string every match must contain, so that a fast search can skip most of the data. The
+ * sets never contain the byte that ends a record, so no match can cross a record end.
  */
 #ifndef LEAT_TEXT_REGEX_H
 #define LEAT_TEXT_REGEX_H
@@ -67,9 +67,9 @@ struct leat_regex_options {
     enum leat_regex_syntax syntax;
     bool fold;   /* ASCII letters match in either case */
     bool word;   /* a match must not touch a word character on either side (-w) */
-    bool line;   /* a match must be the whole line (-x); goes before word */
-    bool strict; /* read repetitions of assertions as the matcher of back-references does */
-    uint8_t eol; /* what ends a record */
+    bool line;   /* a match must be the whole line (-x); takes precedence over word */
+    bool strict; /* read repetitions of assertions as GNU's matcher for back-references does */
+    uint8_t eol; /* the byte that ends a record */
 };
 
 struct leat_regex {
@@ -78,11 +78,12 @@ struct leat_regex {
     size_t n_nodes, room_nodes;
     struct leat_regex_set *sets;
     size_t n_sets, room_sets;
-    uint32_t root; /* an ALT of the patterns */
-    uint32_t last; /* of its children */
+    uint32_t root; /* an ALT node: the patterns */
+    uint32_t last; /* the last of its children */
     uint32_t n_groups;
     bool has_backref;
-    bool wants_strict; /* has what GNU leaves to its other matcher, for all patterns */
+    bool wants_strict; /* contains something that makes GNU use its other matcher for all
+                        * patterns */
     const char *why;   /* after a failure */
 };
 
@@ -95,14 +96,14 @@ static inline bool leat_regex_set_has(const struct leat_regex_set *set, unsigned
 int leat_regex_init(struct leat_regex *regex, const struct leat_regex_options *options);
 void leat_regex_done(struct leat_regex *regex);
 
-/* leat_regex_add - one more pattern to match, of len bytes without a newline.
+/* leat_regex_add - add a pattern of len bytes without a newline.
  *
- * Returns 0; LEAT_EUSAGE, and regex->why says what is wrong with it; LEAT_ENOMEM. */
+ * Returns 0; LEAT_EUSAGE, and regex->why tells the problem; LEAT_ENOMEM. */
 int leat_regex_add(struct leat_regex *regex, const char *pattern, size_t len);
 
-/* leat_regex_text - the PCRE2 pattern; free() it.
+/* leat_regex_text - make the text of the PCRE2 pattern; the caller frees it with free().
  *
- *   callout   add a numbered callout at the very end, where all that can match is tried
+ *   callout   add a numbered callout at the end, so that all possible matches are tried
  *
  * Returns 0, LEAT_ENOMEM, or LEAT_EUSAGE with regex->why: longer than LEAT_REGEX_TEXT_MAX. */
 int leat_regex_text(struct leat_regex *regex, bool callout, char **ret_text, size_t *ret_len);
@@ -113,29 +114,29 @@ struct leat_regex_string {
 };
 
 struct leat_regex_required {
-    uint8_t *bytes; /* NULL: there is no such set; lower case if letters are folded */
+    uint8_t *bytes; /* NULL: no such set; in lower case if letters are folded */
     size_t n;
     struct leat_regex_string v[LEAT_REGEX_REQUIRED_MAX];
-    bool whole; /* to contain one of them is all there is to the pattern */
+    bool whole; /* a text that contains one of them matches the pattern */
 };
 
-/* leat_regex_required - the set whose most common string is the rarest. free() ret->bytes.
- * Returns 0 or LEAT_ENOMEM. */
+/* leat_regex_required - find the set whose most common string is the rarest. The caller frees
+ * ret->bytes with free(). Returns 0 or LEAT_ENOMEM. */
 int leat_regex_required(const struct leat_regex *regex, struct leat_regex_required *ret);
 
-/* leat_regex_fixed - the patterns, if each of them is nothing but a fixed string, whatever may stand
- * around it. An empty one is among them, unless it is to be a word.
+/* leat_regex_fixed - get the patterns as fixed strings, if each is only a fixed string; -w and -x
+ * are allowed. An empty pattern counts as a fixed string, except with -w and without -x.
  *
- *   ret_bytes, ret_v   free() both; NULL if there is another pattern
+ *   ret_bytes, ret_v   the caller frees both with free(); NULL if a pattern is no fixed string
  *
  * Returns 0 or LEAT_ENOMEM. */
 int leat_regex_fixed(const struct leat_regex *regex, uint8_t **ret_bytes,
                      struct leat_regex_string **ret_v, size_t *ret_n);
 
-/* leat_regex_is_empty - does it match every line (one of its patterns is the empty string)? */
+/* leat_regex_is_empty - does the expression match every line (is one of its patterns empty)? */
 bool leat_regex_is_empty(const struct leat_regex *regex);
 
-/* leat_regex_is_greedy - is the first match that a backtracking search finds at a place also the
+/* leat_regex_is_greedy - is the first match that a backtracking search finds at a place always the
  * longest one there? */
 bool leat_regex_is_greedy(const struct leat_regex *regex);
 

@@ -1,9 +1,9 @@
-/* regex_parse.c - POSIX basic and extended regular expressions to a tree, as GNU grep reads them.
+/* regex_parse.c - parses POSIX basic and extended regular expressions to a tree, as GNU grep does.
  *
- * What a star at the start means, when `^` and `$` are ordinary and what a brace that begins no
- * interval is are all as in GNU grep 3.8, which decides from the token before. Where a match's
- * extent matters, or there is a back-reference, GNU uses its other matcher, which reads a
- * repetition of an assertion differently; `strict` stands for that reading.
+ * The meaning of a star at the start, of `^` and `$` in the middle, and of a brace that begins no
+ * interval is that of GNU grep 3.8, which decides by the token before. If the extent of a match
+ * matters, or there is a back-reference, GNU uses another matcher, which reads a repetition of an
+ * assertion differently; `strict` selects that reading.
  */
 
 #include <stdlib.h>
@@ -28,14 +28,14 @@ struct parse {
     enum token_kind token;
     struct leat_regex_node atom;
     int min, max;
-    const char *behind_op; /* of a repetition: behind its first character */
+    const char *behind_op; /* of a repetition: after its first character */
     uint8_t op;            /* that character */
-    bool at_start;         /* of a branch: no operand for a repetition yet */
+    bool at_start;         /* at the start of a branch: a repetition has no operand yet */
     bool line_start_next;  /* at the start of the pattern, of a group or of a branch */
-    unsigned open;         /* groups that are open */
+    unsigned open;         /* number of open groups */
     unsigned depth;
-    uint32_t group_base; /* groups of the patterns before */
-    unsigned done;       /* bit i: group i of this pattern is complete, so \i may stand */
+    uint32_t group_base; /* number of groups in earlier patterns */
+    unsigned done;       /* bit i: group i of this pattern is complete, so \i is allowed */
 };
 
 static int parse_branches(struct parse *p, uint32_t *ret);
@@ -79,7 +79,7 @@ static void atom_byte(struct parse *p, char c)
     p->at_start = false;
 }
 
-/* Anchors leave at_start as it is: a star behind `^` is ordinary in a basic expression. */
+/* Anchors do not change at_start: a star after `^` is ordinary in a basic expression. */
 static void atom_assert(struct parse *p, enum leat_regex_assert assertion)
 {
     p->atom = (struct leat_regex_node){.kind = LEAT_REGEX_ASSERT, .u.assertion = assertion};
@@ -132,7 +132,7 @@ static int lex_bracket(struct parse *p)
     return atom_set(p, set);
 }
 
-/* A run of digits; -1 if there is none; one more than the limit if it is larger. */
+/* Reads a number; -1 if there is none; the limit plus one if it is larger than the limit. */
 static int lex_number(const char **at, const char *end)
 {
     int n = -1;
@@ -145,7 +145,7 @@ static int lex_number(const char **at, const char *end)
     return n;
 }
 
-/* Behind `{` or `\{`. Returns 1 for an interval, 0 for an ordinary brace. */
+/* Reads after `{` or `\{`. Returns 1 for an interval, 0 for an ordinary brace. */
 static int lex_interval(struct parse *p)
 {
     const char *at = p->at;
@@ -236,7 +236,7 @@ static int lex_backref(struct parse *p, char c)
     return 0;
 }
 
-/* What a backslash makes of the character behind it. */
+/* Reads the character after a backslash. */
 static int lex_escape(struct parse *p)
 {
     char c;
@@ -288,8 +288,8 @@ static int lex_escape(struct parse *p)
     }
 }
 
-/* In a basic expression `$` is an anchor only where something ends. GNU takes an unescaped `)` or
- * `|` behind it for such a place too, unless it is the last character. */
+/* In a basic expression `$` is an anchor only at the end of the pattern, a group or a branch. GNU
+ * also treats an unescaped `)` or `|` after it as an end, unless it is the last character. */
 static bool dollar_is_anchor(const struct parse *p)
 {
     size_t left = (size_t)(p->end - p->at);
@@ -388,8 +388,8 @@ static int node_atom(struct parse *p, uint32_t *ret)
     return node_new(p->regex, &p->atom, ret);
 }
 
-/* In the strict reading a repetition that has nothing to repeat is dropped, of an interval only
- * the brace; in a basic expression it is an ordinary character. */
+/* In the strict reading a repetition without an operand is dropped; of an interval only the brace
+ * is dropped. In a basic expression the repetition is an ordinary character. */
 static int parse_stray_repeat(struct parse *p, uint32_t *ret)
 {
     p->at = p->behind_op;
@@ -419,7 +419,7 @@ static int parse_atom(struct parse *p, uint32_t *ret)
     return r < 0 ? r : lex(p);
 }
 
-/* Stars of stars come to one: otherwise they would nest without end. */
+/* Reduces a star of a star to one star: otherwise they would nest without limit. */
 static bool fold_repeat(struct leat_regex_node *n, int min, int max)
 {
     bool inner = n->kind == LEAT_REGEX_REPEAT && n->u.repeat.min <= 1 &&
@@ -444,7 +444,7 @@ static int parse_piece(struct parse *p, uint32_t *ret)
     if (r < 0)
         return r;
     if (p->strict && re->nodes[*ret].kind == LEAT_REGEX_ASSERT)
-        return 0; /* a repetition behind it begins the next piece */
+        return 0; /* a repetition after it begins the next piece */
     while (p->token == TOKEN_REPEAT) {
         if (!fold_repeat(&re->nodes[*ret], p->min, p->max)) {
             if (++stacked + p->depth > LEAT_REGEX_DEPTH_MAX)

@@ -1,4 +1,4 @@
-/* regex_required.c - what a tree tells before any search: the fixed strings of which every match
+/* regex_required.c - analyses a tree before any search: the fixed strings of which every match
  * contains one, whether it matches everything, and whether its first match is its longest.
  */
 
@@ -9,22 +9,22 @@
 #include "regex.h"
 #include "stage.h"
 
-/* More bytes than this make a search no better. */
+/* More bytes than this do not make a search better. */
 #define SCORE_BYTES 6u
 
-/* Bytes that follow each other in every match are gathered in a run at the end of `bytes`; the
- * best run, or set of runs of which one must occur, is kept. */
+/* Consecutive bytes of every match are collected as a run at the end of `bytes`. The best run is
+ * kept, or the best set of runs of which one must occur. */
 struct gather {
     const struct leat_regex *regex;
-    uint8_t *bytes; /* shared by all: each node is added twice at most */
+    uint8_t *bytes; /* shared by all runs: each node is added at most twice */
     size_t *n_bytes;
     size_t run_at;
     struct leat_regex_required best;
     unsigned best_score;
-    bool whole; /* so far nothing but bytes */
+    bool whole; /* only bytes so far */
 };
 
-/* How rare is a string? Each byte makes it rarer, a rare byte more so. */
+/* How rare is a string? Each byte makes it rarer, a rare byte more than a common one. */
 static unsigned score(const uint8_t *bytes, size_t len)
 {
     unsigned sum = 0;
@@ -65,7 +65,7 @@ static void visit_repeat(struct gather *g, const struct leat_regex_node *n)
         end_run(g);
         return;
     }
-    /* The first round follows what is before; the last one is followed by what comes next. */
+    /* The first round follows the nodes before; the last round precedes the nodes after. */
     visit(g, n->child);
     end_run(g);
     if (child->kind == LEAT_REGEX_BYTE)
@@ -133,7 +133,7 @@ static void visit(struct gather *g, uint32_t index)
         visit_repeat(g, n);
         break;
     case LEAT_REGEX_ALT:
-        g->whole = false; /* within a pattern, there may be more around it */
+        g->whole = false; /* part of a pattern: more may be around it */
         visit_branches(g, n->child);
         break;
     case LEAT_REGEX_SET:
@@ -144,7 +144,7 @@ static void visit(struct gather *g, uint32_t index)
     }
 }
 
-/* The branches of the whole: of one pattern that is a group of branches, those. */
+/* The branches of the whole expression; if it is one pattern that is a group of branches, those. */
 static uint32_t top_branches(const struct leat_regex *re)
 {
     uint32_t at = re->nodes[re->root].child;
@@ -183,7 +183,7 @@ int leat_regex_required(const struct leat_regex *re, struct leat_regex_required 
     return 0;
 }
 
-/* Fills in v, a place a pattern; false if one is more than a string. */
+/* Fills v, one entry for each pattern; false if a pattern is more than a string. */
 static bool gather_fixed(const struct leat_regex *re, uint8_t *bytes, struct leat_regex_string *v)
 {
     size_t n_bytes = 0;
@@ -239,7 +239,7 @@ bool leat_regex_is_empty(const struct leat_regex *re)
     return false;
 }
 
-/* Counts the places where a match could go on in more than one way; 2 stands for any more. */
+/* Counts the places where a match could continue in several ways; 2 means two or more. */
 static unsigned choices(const struct leat_regex *re, uint32_t index)
 {
     const struct leat_regex_node *n = &re->nodes[index];
@@ -257,7 +257,7 @@ static unsigned choices(const struct leat_regex *re, uint32_t index)
 }
 
 /* With one repetition of something of fixed length, more rounds always mean a longer match, and
- * more rounds are tried first. A reference to a group of variable length is not looked into. */
+ * more rounds are tried first. References to groups of variable length are not analysed. */
 bool leat_regex_is_greedy(const struct leat_regex *re)
 {
     return !re->has_backref && re->nodes[re->root].child != LEAT_REGEX_NONE &&

@@ -62,7 +62,7 @@ struct bracket {
     const char *at, *end;
     bool fold, collates;
     const char *why;
-    /* The element last read. */
+    /* The element that was read last. */
     bool is_class;
     uint8_t byte;
 };
@@ -73,7 +73,7 @@ static bool wrong(struct bracket *b, const char *why)
     return false;
 }
 
-/* [:name:], [.x.] or [=x=], from behind its `[`. */
+/* Reads [:name:], [.x.] or [=x=], from after its `[`. */
 static bool read_named(struct bracket *b)
 {
     char kind = *b->at++;
@@ -98,7 +98,7 @@ static bool read_named(struct bracket *b)
     return true;
 }
 
-/* One element; a `-` that could be mistaken for a range is allowed only where `hyphen` says. */
+/* Reads one element; a `-` that could be part of a range is allowed only if `hyphen`. */
 static bool read_element(struct bracket *b, bool hyphen)
 {
     if (b->at == b->end)
@@ -112,14 +112,14 @@ static bool read_element(struct bracket *b, bool hyphen)
     return true;
 }
 
-/* Of a range's ends. GNU compares upper-case letters where case does not matter, and then takes the
- * range as it is written, which may be empty. */
+/* The order of the ends of a range. If case does not matter, GNU compares upper-case letters, and
+ * then uses the range as it is written, which may be empty. */
 static unsigned order(const struct bracket *b, unsigned c)
 {
     return b->fold && c >= 'a' && c <= 'z' ? c - 0x20 : c;
 }
 
-/* An element, or a range of them. */
+/* Reads an element, or a range of elements. */
 static bool read_item(struct bracket *b, bool first, bool *ret_plain)
 {
     unsigned from, to;

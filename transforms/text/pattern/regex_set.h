@@ -23,21 +23,21 @@ static inline void leat_regex_set_invert(struct leat_regex_set *set)
 /* leat_regex_set_class - add the bytes of [:name:]; false if there is no such class. */
 bool leat_regex_set_class(struct leat_regex_set *set, const char *name, size_t len);
 
-/* leat_regex_set_parse - a bracket expression, from behind its `[`.
+/* leat_regex_set_parse - parse a bracket expression, from after its `[`.
  *
  *   fold           letters match in either case
- *   ret_collates   it has [.x.] or [=x=]
- *   ret_why        what is wrong with it, on failure
+ *   ret_collates   it contains [.x.] or [=x=]
+ *   ret_why        on failure: the problem as text
  *
- * Returns where it ends, behind its `]`, or NULL. */
+ * Returns the place after its `]`, or NULL. */
 const char *leat_regex_set_parse(struct leat_regex_set *set, const char *at, const char *end,
                                  bool fold, bool *ret_collates, const char **ret_why);
 
-/* leat_regex_set_only - the only byte of a set (or letter, of either case, if letters are folded);
+/* leat_regex_set_only - the only byte of a set (or letter, in either case, if letters are folded);
  * -1 if there are several or none. */
 int leat_regex_set_only(const struct leat_regex_set *set, bool fold);
 
-/* leat_regex_set_add - keep a set in the expression. Returns 0 or LEAT_ENOMEM. */
+/* leat_regex_set_add - store a set in the expression. Returns 0 or LEAT_ENOMEM. */
 int leat_regex_set_add(struct leat_regex *regex, const struct leat_regex_set *set,
                        uint32_t *ret_index);
 

@@ -1,7 +1,7 @@
-/* regex_text.c - a tree to the text of a PCRE2 pattern that finds the same lines.
+/* regex_text.c - writes a tree as the text of a PCRE2 pattern that finds the same lines.
  *
- * Everything that is no letter or digit is written as a number, so nothing in the text can be
- * taken for an operator. A set is written as its ranges; it does not hold the record's end.
+ * All bytes except letters and digits are written as numbers, so nothing in the text can be
+ * mistaken for an operator. A set is written as its ranges; it does not contain the record end.
  */
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ static void put_byte(struct text *t, unsigned c)
     }
 }
 
-/* How many runs of bytes that are in the set, or that are not. */
+/* Counts the runs of bytes that are in the set, or that are not. */
 static unsigned count_runs(const struct leat_regex_set *set, bool in)
 {
     unsigned n = 0;
@@ -121,8 +121,8 @@ static void put_children(struct text *t, uint32_t child, const char *between)
     }
 }
 
-/* Is the node's text one item, which a repetition can follow? PCRE2 is many times faster with a
- * repeated set than with a repeated group of one. */
+/* Is the node's text one item, so that a repetition can follow? PCRE2 is many times faster with a
+ * repeated set than with a repeated group that contains a set. */
 static bool is_item(const struct leat_regex *re, const struct leat_regex_node *n)
 {
     return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_GROUP ||
@@ -169,7 +169,7 @@ static void put_repeat(struct text *t, const struct leat_regex_node *n)
     put(t, count);
 }
 
-/* Recursion is bounded by LEAT_REGEX_DEPTH_MAX, which the parser enforces. */
+/* LEAT_REGEX_DEPTH_MAX, which the parser checks, limits the recursion. */
 static void put_node(struct text *t, uint32_t index)
 {
     const struct leat_regex_node *n = &t->regex->nodes[index];
