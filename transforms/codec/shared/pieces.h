@@ -102,10 +102,10 @@ extern const struct leat_option leat_pieces_options[];
     "and no piece takes more time than its data needs.\n\n"                                        \
     "Levels 10 to 12 are libdeflate's, a few per cent smaller than 9 and much "                    \
     "slower; each worker uses 9 MiB. Level 0 does not compress.\n\n"                               \
-    "zlib does levels 0 to 9, in the manner of pigz, if this build lacks one of "                  \
-    "the libraries or --memory is less than 4M, and it always does level 0. With "                 \
-    "--memory below 32M the pieces are smaller, and below 16M level 6 does not "                   \
-    "choose between levels; the output is then a little larger.\n\n"                               \
+    "zlib, in the manner of pigz, does level 0, and also levels 1 to 9 if --memory is "            \
+    "less than 4M or this build lacks the libraries for the level. With --memory "                 \
+    "below 32M the pieces are smaller, and below 16M level 6 does not choose "                     \
+    "between levels; the output is then a little larger.\n\n"                                      \
     "--backend=zlib uses only zlib; it is for tests.\n\n"
 
 int leat_pieces_plan(struct leat_stage *stage);
