@@ -462,7 +462,7 @@ stalled() {
     zcat p-*.gz | grep -vx 1 | cmp - <(tail -n +2 in)
     rm p-*
     run -2 leat read in : split --size-compressed=1M 'p-{n}'
-    has 'without one use --line-bytes'
+    has 'without a branch use --line-bytes'
     run -7 leat read in : split --size-compressed=300K 'p-{n}.gz' [ require --max-lines=100 : gzip ]
     none in
 }

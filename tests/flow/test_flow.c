@@ -413,12 +413,12 @@ TEST(test_wrong_options_of_split_are_usage_errors)
     is_refused("split -n 1 --records=1 part-{n}", "needs one of");
     is_refused("split --size-compressed=1 -b 1 part-{n} [ pass ]", "needs one of");
     is_refused("split --size-compressed=1 -n 1 --records=1 part-{n} [ pass ]", "needs one of");
-    is_refused("split --size-compressed=1 part-{n}", "without one use");
+    is_refused("split --size-compressed=1 part-{n}", "without a branch use");
     is_refused("split --header -b 1 part-{n}", "cuts anywhere");
-    is_refused("split --csv -b 1 part-{n}", "--csv does not go");
-    is_refused("split --csv -C 1 part-{n}", "--csv does not go");
-    is_refused("split -t , -n 1 part-{n}", "--separator takes");
-    is_refused("split --csv -t ,, -n 1 part-{n}", "--separator takes");
+    is_refused("split --csv -b 1 part-{n}", "--csv cannot be used");
+    is_refused("split --csv -C 1 part-{n}", "--csv cannot be used");
+    is_refused("split -t , -n 1 part-{n}", "--separator must be");
+    is_refused("split --csv -t ,, -n 1 part-{n}", "--separator must be");
     is_refused("split -n 1", "needs a name");
     is_refused("split -n 1 [ gzip ]", "needs a name");
     is_refused("split -n 1 part", "needs {n}");

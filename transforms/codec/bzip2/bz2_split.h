@@ -76,7 +76,7 @@ struct leat_bz2_merge {
     size_t upto; /* bytes */
     uint64_t magic;
     unsigned after; /* bits of the last byte after it */
-    bool at_magic;  /* the last bytes scanned are the magic number of a block */
+    bool at_magic;  /* the scan stopped at the magic number of a block */
     struct leat_bz2_tail tail;
 };
 

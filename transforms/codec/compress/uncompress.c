@@ -42,7 +42,7 @@ struct uncompress {
     unsigned width_max, width;
     bool clears;
     uint32_t next;     /* the code that is defined next */
-    bool has_previous; /* a code was read since the start, or since the last CLEAR */
+    bool has_previous; /* a code was read since the start */
     uint32_t previous; /* that code */
     uint8_t first;     /* the first byte of its string */
     uint64_t bits;     /* bits read ahead: n_bits of them, low bits first */

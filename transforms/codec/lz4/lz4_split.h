@@ -76,7 +76,7 @@ struct leat_lz4_lane {
 struct leat_lz4_merge {
     struct leat_lz4_piece piece; /* piece_have bytes are read */
     size_t piece_have;
-    uint64_t taken;                     /* raw bytes of it, if it is raw */
+    uint64_t taken;                     /* bytes consumed of it, if it is raw */
     uint8_t first[LEAT_LZ4_HEADER_MAX]; /* n_first of them are filled, first_pos passed on */
     size_t n_first, first_pos;
     bool other;    /* the serial decoder has taken over */

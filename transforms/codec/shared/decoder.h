@@ -37,7 +37,7 @@ struct leat_decoder {
     int (*step)(struct leat_stage *stage, void *state, struct leat_in *in, struct leat_out *out);
     void (*close)(struct leat_stage *stage, void *state); /* also after a failed open */
     const struct leat_decoder_lanes *lanes;               /* NULL: no lanes */
-    uint64_t later; /* bytes that it charges when it has seen its input, as a rule */
+    uint64_t later; /* bytes that it usually charges after it has seen its input */
 };
 
 /* open, step and close of a stage that is one decoder; its state is that of the decoder. */

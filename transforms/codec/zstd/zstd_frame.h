@@ -42,13 +42,13 @@ struct leat_zstd_cut {
     bool last;     /* the rest belongs to the frame */
     bool checksum;
     uint64_t left;    /* bytes to the next header */
-    uint64_t content; /* of the frames of this block of the split, about */
-    bool rest;        /* all that follows is one block of the split */
+    uint64_t content; /* of the frames in the current block, approximately */
+    bool rest;        /* everything from here on is one block */
 };
 
-/* leat_zstd_cut - as leat_lanes.cut: at the end of the frame with which `block` bytes of contents, or
- * more, are in the block. What is no frame, or needs a window of more than window_max, ends the
- * cutting: all from there on is one block. */
+/* leat_zstd_cut - as leat_lanes.cut: cut at the end of the frame with which the block has `block`
+ * bytes of contents or more. Cutting ends at data that is not a frame, or at a frame that needs a
+ * window larger than window_max: everything from there on is one block. */
 int leat_zstd_cut(struct leat_zstd_cut *cut, uint64_t block, uint64_t window_max,
                   const uint8_t *data, size_t len, size_t *ret_take);
 
