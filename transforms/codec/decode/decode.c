@@ -26,7 +26,7 @@ struct layer {
 };
 
 struct decode {
-    size_t file; /* number of the current file, among those that read reads */
+    size_t file; /* index of the current input file */
     struct layer layers[DEPTH_MAX + 1];
 };
 

@@ -23,7 +23,7 @@
 #define THREAD_BYTES ((uint64_t)64 << 20)
 /* Bytes that may have to be examined again: a block header. */
 #define RECENT ((size_t)LZMA_BLOCK_HEADER_SIZE_MAX)
-/* Of the memory that other stages have left. */
+/* A part of the memory that other stages have left. */
 #define PART_NUMERATOR 3u
 #define PART_DENOMINATOR 4u
 
