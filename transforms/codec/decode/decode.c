@@ -264,8 +264,7 @@ static const struct leat_option options[] = {
 
 const struct leat_stage_type leat_stage_decode = {
     .name = "decode",
-    .summary = "detect the compression (gzip, zstd, xz…) and decompress; other data passes "
-               "unchanged",
+    .summary = "detect the format (gzip, zstd, xz…) and decompress; pass other data unchanged",
     .manual =
         "The format is recognised by the first bytes of the data: gzip, zstd, xz, lzip, bzip2, "
         "lz4 and compress (.Z). One layer is decompressed; with --all, nested layers too, for "
