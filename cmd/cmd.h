@@ -1,5 +1,5 @@
-/* cmd.h - the interfaces between the files of the command. They use the library through leat.h alone,
- * and stage.h to read option tables. Only the command prints; the library never does.
+/* cmd.h - the interfaces between the files of the command. They use the library through leat.h
+ * alone, and stage.h to read option tables. Only the command prints; the library never does.
  */
 #ifndef CMD_H
 #define CMD_H
@@ -28,8 +28,8 @@ void buf_fill(struct buf *buf, char c, size_t n);
 /* buf_shown - text for people, escaped by leat_show; cut after SHOWN_MAX bytes. */
 #define SHOWN_MAX 4400u /* longer than any path */
 void buf_shown(struct buf *buf, const char *text);
-/* buf_json - a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD, and characters that
- * control a terminal are escaped. */
+/* buf_json - a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD, and characters
+ * that control a terminal are escaped. */
 void buf_json(struct buf *buf, const char *text);
 /* buf_html - text for an HTML page or a quoted attribute; invalid bytes as above. */
 void buf_html(struct buf *buf, const char *text);
@@ -57,8 +57,8 @@ unsigned term_width(const struct term *term);
 unsigned term_height(const struct term *term);
 /* term_columns - the width of n bytes of UTF-8, one column per character. */
 size_t term_columns(const char *text, size_t n);
-/* term_wrap - wrap the words of text[0..n) into lines of at most `width` columns. The first line starts
- * in column `at`, the others are indented. Ends with a newline. */
+/* term_wrap - wrap the words of text[0..n) into lines of at most `width` columns. The first line
+ * starts in column `at`, the others are indented. Ends with a newline. */
 void term_wrap(struct buf *buf, const char *text, size_t n, size_t at, size_t indent, size_t width);
 
 /* term_cell - text in exactly `width` columns (at least 2): cut or padded. */
@@ -123,7 +123,7 @@ extern const size_t n_global_options;
 
 void config_init(struct config *config);
 void config_done(struct config *config);
-/* config_parse - parse the options of argv up to the first operand; may be called again for the rest.
+/* config_parse - parse the options of argv up to the first operand; a later call parses the rest.
  *
  * Returns the index of the first operand (argc: none), or -1 after an error message. */
 int config_parse(struct config *config, int argc, char **argv);
@@ -138,7 +138,7 @@ struct origin {
     const char *text;
 };
 
-/* message_error - write an error. `origin` may be NULL; `status` is the exit status that will follow. */
+/* message_error - write an error. `origin` may be NULL; `status` is the exit status to report. */
 void message_error(const struct config *config, const struct leat_error *error,
                    const struct origin *origin, int status);
 /* error_offset_of - the unit of the offset of an error: "file", "stream", "text" or "none". */
@@ -147,16 +147,17 @@ const char *error_offset_of(const struct leat_error *error);
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
 /* out_write - write all of the text to standard output. Returns an exit status. */
 int out_write(const struct buf *buf);
-/* fd_write_all - write n bytes; waits if the descriptor is non-blocking. Returns 0, or -1 with errno. */
+/* fd_write_all - write n bytes; waits if the descriptor is non-blocking. Returns 0, or -1 with
+ * errno. */
 int fd_write_all(int fd, const char *data, size_t n);
-/* fd_flush - get the error that close(2) would return for a regular file, but keep the file open: NFS,
- * FUSE and quotas report lost writes only at close. Returns 0, or -1 with errno. */
+/* fd_flush - get the error that close(2) would return for a regular file, but keep the file open:
+ * NFS, FUSE and quotas report lost writes only at close. Returns 0, or -1 with errno. */
 int fd_flush(int fd);
-/* stderr_is_unread - does this errno mean that standard error is closed or a pipe without a reader? Lost
- * messages are no error then. */
+/* stderr_is_unread - does this errno mean that standard error is closed or a pipe without a reader?
+ * Lost messages are no error then. */
 bool stderr_is_unread(int error);
-/* message_write - write messages or a log to a descriptor, in one write if possible, so that lines of
- * several threads do not mix. Returns 0, or -1 with errno. */
+/* message_write - write messages or a log to a descriptor, in one write if possible, so that lines
+ * of several threads do not mix. Returns 0, or -1 with errno. */
 int message_write(int fd, const struct buf *buf);
 /* message_warning - write a warning, unless --quiet is given. */
 void message_warning(const struct config *config, const struct leat_error *warning);
@@ -169,25 +170,27 @@ struct job {
     char *text; /* the content of the file of -f; owned */
 };
 
-/* job_open - build the pipeline, or write an error. Returns an exit status. Call job_close in any case. */
+/* job_open - build the pipeline, or write an error. Returns an exit status. Call job_close in any
+ * case. */
 int job_open(struct job *job, const struct config *config, int n_words, char **words);
 void job_close(struct job *job);
 
-/* --- loop.c: the event loop --------------------------------------------------------------------- */
+/* --- loop.c: the event loop ------------------------------------------------------------------- */
 
 /* loop_init - Returns 0, or an exit status after an error message. Call loop_done only after 0. */
 int loop_init(const struct config *config, uv_loop_t *loop);
-/* loop_run - run the loop to its end. Reports an abort of libuv in the first iteration as an error. */
+/* loop_run - run the loop to its end. Reports an abort of libuv in the first iteration as an
+ * error. */
 void loop_run(uv_loop_t *loop);
 void loop_done(uv_loop_t *loop);
 
 /* --- run.c ------------------------------------------------------------------------------------ */
 
-/* run_job - run the pipeline to its end, with signals, progress and report. Returns an exit status; does
- * not return if the process ends by a signal. */
+/* run_job - run the pipeline to its end, with signals, progress and report. Returns an exit status;
+ * does not return if the process ends by a signal. */
 int run_job(const struct config *config, struct job *job);
 
-/* --- writer.c: text for a descriptor whose reader can block ------------------------------------- */
+/* --- writer.c: text for a descriptor whose reader can block ----------------------------------- */
 
 struct writer {
     int fd;
@@ -217,8 +220,9 @@ int writer_done(struct writer *writer);
 
 /* die_by - end the process by the signal, so that a shell loop around it stops too. */
 _Noreturn void die_by(int signal_number);
-/* die_soon - end the process after `ms` at the latest, for a stopped run whose last messages may block on
- * a pipe that nobody reads. The process ends by the signal, or with the status if the signal is 0. */
+/* die_soon - end the process after `ms` at the latest, for a stopped run whose last messages may
+ * block on a pipe that nobody reads. The process ends by the signal, or with the status if the
+ * signal is 0. */
 void die_soon(int signal_number, int status, unsigned ms);
 
 /* --- meter.c: rate and time left, from positions ---------------------------------------------- */
@@ -272,8 +276,8 @@ int live_init(struct live *live, const struct job *job);
 void live_done(struct live *live);
 /* live_look - update the rows from the pipeline. */
 void live_look(struct live *live);
-/* live_table - a header and as many rows as fit in `height` lines of at most `width` columns, each followed
- * by line_end. Returns the number of lines. */
+/* live_table - a header and as many rows as fit in `height` lines of at most `width` columns, each
+ * followed by line_end. Returns the number of lines. */
 size_t live_table(struct buf *buf, const struct live *live, unsigned width, unsigned height,
                   const struct term *term, const char *line_end);
 void live_lines(struct buf *buf, const struct live *live);
@@ -317,7 +321,8 @@ struct bottleneck {
 };
 
 void bottleneck_get(const struct job *job, struct bottleneck *ret);
-/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". Requires `found` or `unclear`. */
+/* bottleneck_words - "zstd (97 % busy, 1 worker); try a lower level". Requires `found` or
+ * `unclear`. */
 void bottleneck_words(struct buf *buf, const struct config *config, const struct job *job,
                       const struct bottleneck *bottleneck);
 /* bottleneck_sentence, _json - a line, or nothing if unknown; an object, or null. */
@@ -331,18 +336,20 @@ struct process {
     uint64_t cpu_ns, rss_bytes;
 };
 struct process process_used(void);
-/* stats_stage - leat_pipeline_stage_stats for people and for JSON: a stage that sends the same bytes to
- * several branches counts them once; its bytes_out is that of the branch with the most bytes. */
+/* stats_stage - leat_pipeline_stage_stats for people and for JSON: a stage that sends the same
+ * bytes to several branches counts them once; its bytes_out is that of the branch with the most
+ * bytes. */
 void stats_stage(const struct job *job, size_t i, struct leat_stage_stats *ret);
 /* stats_percent - the share of `ns` in the time of the lanes of a stage, in per cent. */
 unsigned stats_percent(const struct leat_stats *stats, const struct leat_stage_stats *stage,
                        uint64_t ns);
 /* stats_cpu_ns - the processor time of a stage, including the threads of its library. */
 uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *stage);
-/* stats_write - write to standard error. Returns an exit status; 0 also if standard error is unread. */
+/* stats_write - write to standard error. Returns an exit status; 0 also if standard error has no
+ * reader. */
 int stats_write(const struct config *config, const struct job *job, bool failed);
 
-/* --- samples.c: samples of the run over time ---------------------------------------------------- */
+/* --- samples.c: samples of the run over time -------------------------------------------------- */
 
 #define SAMPLES_MAX 240u
 #define SAMPLES_INTERVAL_MS 50u /* at first; doubled each time the table is full */
@@ -375,7 +382,7 @@ uint64_t samples_stage(const struct samples *samples, size_t i, size_t stage,
                        enum sample_field field);
 uint64_t samples_fill(const struct samples *samples, size_t i, size_t link);
 
-/* --- report.c, report_graph.c, report_chart.c: --report ------------------------------------------ */
+/* --- report.c, report_graph.c, report_chart.c: --report --------------------------------------- */
 
 /* The data of a report page. */
 struct report {
@@ -402,7 +409,7 @@ void report_bar(struct buf *buf, const struct report *report, size_t stage);
 /* The first bytes of every report; they identify an older report that may be replaced. */
 #define REPORT_MARK "<!doctype html><!-- leat report -->\n"
 
-/* --- outfile.c: files that the command itself writes (--report, --trace) ------------------------ */
+/* --- outfile.c: files that the command itself writes (--report, --trace) ---------------------- */
 
 struct outfile {
     const struct config *config;
@@ -416,14 +423,15 @@ struct outfile {
     ino_t ino;
 };
 
-/* outfile_begin - check before the run that the file can be written. Refuses a file of another kind,
- * unless --force is given. Returns 0, or an exit status after an error message. Call outfile_done in
- * any case. */
+/* outfile_begin - check before the run that the file can be written. Refuses a file of another
+ * kind, unless --force is given. Returns 0, or an exit status after an error message. Call
+ * outfile_done in any case. */
 int outfile_begin(struct outfile *file, const struct config *config, const char *option,
                   const char *path, const char *mark);
 void outfile_done(struct outfile *file);
-/* outfile_write - write all or nothing: write a temporary file in the same directory and rename it. A file
- * of another kind that appeared during the run stays, even with --force. Returns the same. */
+/* outfile_write - write all or nothing: write a temporary file in the same directory and rename
+ * it. A file of another kind that appeared during the run stays, even with --force. Returns the
+ * same. */
 int outfile_write(const struct outfile *file, const struct buf *buf);
 
 /* --- trace.c: --trace ------------------------------------------------------------------------- */
@@ -458,12 +466,12 @@ void log_event(struct writer *to, const struct job *job, const struct leat_event
 
 /* --- graph.c: leat explain -------------------------------------------------------------------- */
 
-/* graph_draw - a drawing with line characters, if there are branches or inputs. graph_dot - the graph for
- * Graphviz. Both return 0, or -1 if out of memory. */
+/* graph_draw - a drawing with line characters, if there are branches or inputs. graph_dot - the
+ * graph for Graphviz. Both return 0, or -1 if out of memory. */
 int graph_draw(struct buf *buf, const struct job *job, bool utf8);
 int graph_dot(struct buf *buf, const struct job *job);
 
-/* --- watch.c: report, trace and log of a run ---------------------------------------------------- */
+/* --- watch.c: report, trace and log of a run -------------------------------------------------- */
 
 struct watch {
     const struct config *config;
@@ -484,8 +492,8 @@ int watch_begin(struct watch *watch, const struct config *config, const struct j
                 struct writer *err);
 unsigned watch_interval_ms(const struct watch *watch); /* 0: do not call watch_tick */
 void watch_tick(struct watch *watch);
-/* watch_end - write the files after the run (error NULL: success); includes watch_done. Returns 0, or an
- * exit status if a write failed. */
+/* watch_end - write the files after the run (error NULL: success); includes watch_done. Returns 0,
+ * or an exit status if a write failed. */
 int watch_end(struct watch *watch, const struct leat_error *error);
 void watch_done(struct watch *watch);
 
@@ -523,7 +531,8 @@ void option_notes(struct buf *buf, const struct leat_option *option);
 /* stage_synopsis - "split [options] [NAME] [ [ stages ] ]". */
 void stage_synopsis(struct buf *buf, const struct leat_stage_type *type);
 const char *stage_kind(const struct leat_stage_type *type);
-/* each_choice - the next choice of "a|b|c": returns its length and moves *at past it; 0: no more. */
+/* each_choice - the next choice of "a|b|c": returns its length and moves *at past it; 0: no
+ * more. */
 size_t each_choice(const char **at, const char **ret_choice);
 
 #endif

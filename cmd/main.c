@@ -14,23 +14,24 @@ const struct subcommand subcommands[] = {
     {"help", "[NAME...]", "show this help, or the help of a stage or subcommand", help_main, NULL,
      "Without a name, shows the global options and lists all stages."},
     {"stages", "", "list the stages; with --json, as data", stages_main, NULL,
-     "Writes one line per stage; with --json an array of objects with names, kind, summary, usage and options."},
+     "Writes one line per stage; with --json an array of objects with names, kind, summary, usage "
+     "and options."},
     {"explain", "PIPELINE", "show the canonical text and how the pipeline would run", explain_main,
      NULL,
-     "Shows the segments and threads that would run the pipeline, and the most memory that it would use. "
-     "Draws branches and inputs with line characters; with --dot, writes the graph for Graphviz instead. "
-     "Opens no input or output."},
+     "Shows the segments and threads that would run the pipeline, and the most memory that it "
+     "would use. Draws branches and inputs with line characters; with --dot, writes the graph for "
+     "Graphviz instead. Opens no input or output."},
     {"test", "[--all[=DEPTH]] FILE...", "check whether compressed files are intact", test_main,
      test_option,
-     "Decodes each file, discards the output, and writes one line about the file: OK to standard output, "
-     "or the error to standard error. As many files are tested in parallel as there are threads. - is "
-     "standard input. The format is detected from the first bytes, or from the end of the name: .br, "
-     ".zz, .zlib, .deflate, .lzma.\n\n"
-     "With --all, or -a, compressed data inside compressed data is decoded as well, to a depth of 8 or "
-     "DEPTH. -q writes no lines about intact files; --json writes an object per file. The files that are "
-     "tested in parallel share --memory; --timeout applies to each file.\n\n"
-     "The status is 0 if all files are intact. If the only file is damaged, the status is that of its "
-     "error, such as 3. If some of several files are damaged, the status is 8."},
+     "Decodes each file, discards the output, and writes one line about the file: OK to standard "
+     "output, or the error to standard error. As many files are tested in parallel as there are "
+     "threads. - is standard input. The format is detected from the first bytes, or from the end "
+     "of the name: .br, .zz, .zlib, .deflate, .lzma.\n\n"
+     "With --all, or -a, compressed data inside compressed data is decoded as well, to a depth of "
+     "8 or DEPTH. -q writes no lines about intact files; --json writes an object per file. The "
+     "files that are tested in parallel share --memory; --timeout applies to each file.\n\n"
+     "The status is 0 if all files are intact. If the only file is damaged, the status is that of "
+     "its error, such as 3. If some of several files are damaged, the status is 8."},
     {"completion", "SHELL", "write the completion for bash, zsh or fish", completion_main, NULL,
      "Writes a script; source it in the shell."},
     {"man", "stages", "write the manual page leat-stages(7)", man_main, NULL,
@@ -38,8 +39,9 @@ const struct subcommand subcommands[] = {
 };
 const size_t n_subcommands = sizeof subcommands / sizeof *subcommands;
 
-/* If descriptor 0, 1 or 2 is closed, the next opened file would get its number and be read or written by
- * mistake. Open /dev/null there in the wrong direction: its use fails, like that of a closed one. */
+/* If descriptor 0, 1 or 2 is closed, the next opened file would get its number and be read or
+ * written by mistake. Open /dev/null there in the wrong direction: its use fails, like that of a
+ * closed one. */
 static bool guard_standard_fds(void)
 {
     static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
@@ -85,7 +87,8 @@ const struct subcommand *find_subcommand(const char *name)
     return NULL;
 }
 
-/* Remove the subcommand's own options from the words, up to `--`. Returns the number of words left. */
+/* Remove the subcommand's own options from the words, up to `--`. Returns the number of words
+ * left. */
 static int take_options(struct config *c, const struct subcommand *sub, int argc, char **argv)
 {
     bool ended = false;

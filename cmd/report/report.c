@@ -1,7 +1,7 @@
 /* report.c - --report: one HTML page about a run that shows why it was slow or failed.
  *
- * The page is self-contained: no script, no network, no font. It works on a phone and in dark mode, and
- * text or a table repeats the data of each chart.
+ * The page is self-contained: no script, no network, no font. It works on a phone and in dark mode,
+ * and text or a table repeats the data of each chart.
  */
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* report_graph.c - the drawing of the graph: from top to bottom, each branch in its own column. The width
- * of a line shows the amount of data.
+/* report_graph.c - the drawing of the graph: from top to bottom, each branch in its own column. The
+ * width of a line shows the amount of data.
  */
 
 #include <stdlib.h>

@@ -71,7 +71,7 @@ static size_t word_length(const char *word)
     return n + 1;
 }
 
-/* Does a `read` with this canonical text read standard input: without a file, or with - as a file? */
+/* Does a `read` with this canonical text read standard input: no file, or - as a file? */
 static bool reads_standard_input(const char *text)
 {
     bool ended = false, file = false;

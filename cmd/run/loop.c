@@ -1,8 +1,8 @@
 /* loop.c - the event loop of the command.
  *
- * libuv calls abort(3) if it cannot create its own pipe or add a descriptor to its epoll set. This can
- * happen while the loop is created and in its first iteration. Until then a handler of SIGABRT reports
- * the error like any other. No output has been opened at that point.
+ * libuv calls abort(3) if it cannot create its own pipe or add a descriptor to its epoll set. This
+ * can happen while the loop is created and in its first iteration. Until then a handler of SIGABRT
+ * reports the error like any other. No output has been opened at that point.
  */
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static struct {
     struct sigaction old;
 } guard;
 
-/* abort(3) raises the signal in the calling thread, so the handler may call any function. An abort in
- * another thread is not from libuv: return to abort(3), which ends the process. */
+/* abort(3) raises the signal in the calling thread, so the handler may call any function. An abort
+ * in another thread is not from libuv: return to abort(3), which ends the process. */
 static void on_abort(int number)
 {
     int error = errno;

@@ -1,5 +1,4 @@
-/* message.c - output: text on standard output, and errors on standard error as a line of text or as JSON.
- */
+/* message.c - text on standard output; errors and warnings on standard error, as text or JSON. */
 
 #include <errno.h>
 #include <fcntl.h>

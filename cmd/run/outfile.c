@@ -1,8 +1,8 @@
 /* outfile.c - files about a run that the command itself writes, each complete or not at all.
  *
- * A file may replace an older file of its own kind, as in a nightly job, but no other file. Everything
- * that can be checked before the run is checked then: at the end the outputs of the pipeline are
- * committed, and it is too late to ask for another name.
+ * A file may replace an older file of its own kind, as in a nightly job, but no other file.
+ * Everything that can be checked before the run is checked then: at the end the outputs of the
+ * pipeline are committed, and it is too late to ask for another name.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define TEMP_MAX 64u
 #define TEMP_TRIES 100u
 
-/* --- the name ---------------------------------------------------------------------------------- */
+/* --- the name --------------------------------------------------------------------------------- */
 
 /* The inherited descriptor that the path names, or -1: the path names a file. */
 static int inherited_number(const char *path)
@@ -68,7 +68,8 @@ static char *follow(const char *path)
     return NULL;
 }
 
-/* The path with all symbolic links resolved; the last link may point to a missing file. NULL with errno. */
+/* The path with all symbolic links resolved; the last link may point to a missing file. NULL with
+ * errno. */
 static char *resolve(const char *path)
 {
     char *at = strdup(path);
@@ -112,7 +113,7 @@ static int find_place(struct outfile *f)
     return error;
 }
 
-/* --- the existing file -------------------------------------------------------------------------- */
+/* --- the existing file ------------------------------------------------------------------------ */
 
 /* Does the regular file begin with the mark, or is it empty? Returns 0 or an errno. */
 static int look_inside(const struct outfile *f, bool *ret_ours)
@@ -145,10 +146,10 @@ static int look(const struct outfile *f, struct stat *ret_info, bool *ret_ours)
     return look_inside(f, ret_ours);
 }
 
-/* --- the temporary file ------------------------------------------------------------------------- */
+/* --- the temporary file ----------------------------------------------------------------------- */
 
-/* The name is short, so that it is valid wherever the name of the file is. Returns a descriptor, or -1 with
- * errno. */
+/* The name is short, so that it is valid wherever the name of the file is. Returns a descriptor, or
+ * -1 with errno. */
 static int open_temp(const struct outfile *f, char temp[TEMP_MAX])
 {
     for (unsigned i = 0; i < TEMP_TRIES; i++) {
@@ -182,8 +183,8 @@ static int try_temp(const struct outfile *f)
     return error != 0 ? fail(f, error) : 0;
 }
 
-/* Copy the mode of the replaced file, and its owner and group if that is allowed. If the group cannot be
- * kept, group and others get only the rights that owner, group and others all had. Returns 0 or an errno. */
+/* Copy the mode of the replaced file, and its owner and group if that is allowed. If the group
+ * cannot be kept, group and others get only the rights that both had. Returns 0 or an errno. */
 static int make_like(int fd, const struct stat *old)
 {
     mode_t mode = old->st_mode & 0777, common = mode & mode >> 3 & 07;
@@ -193,7 +194,7 @@ static int make_like(int fd, const struct stat *old)
     return fchmod(fd, mode) < 0 ? errno : 0;
 }
 
-/* --- before the run ----------------------------------------------------------------------------- */
+/* --- before the run --------------------------------------------------------------------------- */
 
 int outfile_begin(struct outfile *f, const struct config *c, const char *option, const char *path,
                   const char *mark)
@@ -233,7 +234,7 @@ void outfile_done(struct outfile *f)
     *f = (struct outfile){.config = NULL};
 }
 
-/* --- after the run ------------------------------------------------------------------------------ */
+/* --- after the run ---------------------------------------------------------------------------- */
 
 /* Write directly to a pipe or a device. Returns 0 or an errno; ENXIO: a FIFO without a reader. */
 static int write_special(const struct outfile *f, const struct buf *b)

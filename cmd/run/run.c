@@ -1,9 +1,9 @@
 /* run.c - a pipeline on a loop: signals, progress, outcome, exit status.
  *
- * The first fatal signal cancels the pipeline, which removes the uncommitted outputs. The process then
- * ends by the same signal, so that a shell loop around it stops too. After a second signal, when the
- * grace time since the first has passed, the process removes the temporary files and ends at once: by
- * then something hangs.
+ * The first fatal signal cancels the pipeline, which removes the uncommitted outputs. The process
+ * then ends by the same signal, so that a shell loop around it stops too. After a second signal,
+ * when the grace time since the first has passed, the process removes the temporary files and ends
+ * at once: by then something hangs.
  */
 
 #include <poll.h>
@@ -18,11 +18,11 @@
 #include "../cmd.h"
 
 #define GROUP_SIGNAL_MS 100u
-#define LAST_WORDS_MS 250u   /* for a standard error without a reader */
+#define LAST_WORDS_MS 250u   /* for a standard error that is not read */
 #define LAST_FILES_MS 10000u /* for the report and the trace, which can be large */
 #define GRACE_MS 3000u       /* a child that ignores SIGTERM is gone by then */
 
-/* The signals that end a process but do not report a fault in it; also SIGUSR1. */
+/* The signals whose default action ends the process and that do not report a fault in it. */
 static const struct {
     int number;
     const char *name;
@@ -58,7 +58,7 @@ static void on_last(uv_timer_t *timer)
     uv_walk(timer->loop, close_handle, NULL);
 }
 
-/* A signal to the process group may have ended a child first and not yet have reached us. */
+/* A signal to the process group may have ended a child before it reaches this process. */
 static unsigned wait_for_signal_ms(const struct leat_error *error)
 {
     bool by_signal = error && error->code == LEAT_ECHILD && error->child_signal > 0;
@@ -244,8 +244,8 @@ static int run_on_loop(struct run *run, struct job *job)
     return message_fail(run->config, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
 }
 
-/* Without a command of the user (exec), an attacker who controls the process gains nothing from a setuid
- * program. The command of an `exec` may be setuid, such as sudo. */
+/* Without a command of the user (exec), an attacker who controls the process gains nothing from a
+ * setuid program. The command of an `exec` may be setuid, such as sudo. */
 static void give_up_privileges(const struct leat_pipeline *p)
 {
     struct leat_stats stats;
@@ -258,7 +258,7 @@ static void give_up_privileges(const struct leat_pipeline *p)
         if (strcmp(stage.name, "exec") == 0)
             return;
     }
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* an old kernel does not know it */
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* fails on an old kernel */
 }
 
 int run_job(const struct config *c, struct job *job)

@@ -1,8 +1,8 @@
 /* test.c - leat test FILE...: decodes files and reports whether they are intact.
  *
  * Each file gets its own pipeline, `read FILE : decode --strict : null`. As many pipelines run in
- * parallel, on one loop, as there are threads. A file that needs more than its share of the memory is
- * tested again at the end, alone. Results are written in the order of the files.
+ * parallel, on one loop, as there are threads. A file that needs more than its share of the memory
+ * is tested again at the end, alone. Results are written in the order of the files.
  */
 
 #include <inttypes.h>
@@ -76,8 +76,8 @@ static void add_line(struct buf *b, const struct config *c, const struct tested 
     buf_add(b, "\n");
 }
 
-/* Write the lines of finished files, in order. Intact files go to standard output, errors to standard
- * error; with JSON, all lines go to standard output. */
+/* Write the lines of finished files, in order. Intact files go to standard output, errors to
+ * standard error; with JSON, all lines go to standard output. */
 static void show(struct tests *t)
 {
     for (; t->shown < t->n && t->files[t->shown].done && t->status == 0; t->shown++) {

@@ -147,8 +147,8 @@ static int write_trace(struct watch *w)
     return status;
 }
 
-/* A failed write to standard error can only be reported by the exit status. A closed standard error or one
- * without a reader is no error. */
+/* A failed write to standard error can only be reported by the exit status. A closed standard error
+ * or one without a reader is no error. */
 static int end_log(struct watch *w)
 {
     int fd = w->log_fd, error = fd > STDERR_FILENO ? writer_done(&w->log) : w->log_error;

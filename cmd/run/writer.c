@@ -1,8 +1,8 @@
-/* writer.c - a queue of text for a descriptor whose reader can be slow, written by a thread of its own.
+/* writer.c - a queue of text for a descriptor with a slow reader, written by its own thread.
  *
- * Progress and events must not block the run, and other processes share the descriptor, so O_NONBLOCK
- * cannot be set on it. The thread starts with the first text; it may block without blocking the run. The
- * queue is bounded; further lines are left out, and a line says how many.
+ * Progress and events must not block the run, and other processes share the descriptor, so
+ * O_NONBLOCK cannot be set on it. The thread starts with the first text; it may block without
+ * blocking the run. The queue is bounded; further lines are left out, and a line says how many.
  */
 
 #include <errno.h>
@@ -60,8 +60,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Under the lock. Start the thread, with all signals blocked: the thread of the loop handles them. If the
- * thread cannot start, the lost text is an error of the log. */
+/* Under the lock. Start the thread, with all signals blocked: the thread of the loop handles them.
+ * If the thread cannot start, the lost text is an error of the log. */
 static bool start(struct writer *w)
 {
     sigset_t all, old;

@@ -1,4 +1,4 @@
-/* bar.c - formats one line of progress, with as many fields as the width allows. No side effects. */
+/* bar.c - formats one line of progress for a given width. No side effects. */
 
 #include <string.h>
 

@@ -63,7 +63,7 @@ static void add_share(struct buf *out, const struct job *job)
             processors_online() == 1 ? "" : "s");
 }
 
-/* Busy but hardly on a processor, although the stage does no I/O: other processes use the processors. */
+/* Busy but hardly on a processor, although the stage does no I/O: others use the processors. */
 static bool is_kept_waiting(const struct config *c, const struct leat_stage_type *type,
                             const struct leat_stage_stats *s)
 {

@@ -1,7 +1,7 @@
 /* meter.c - rate and time left: decaying averages of positions over time.
  *
- * The fast average follows changes and is shown as the rate. The slow average is steady; the remaining
- * bytes divided by it are the time left. The caller passes the time, so tests control it.
+ * The fast average follows changes and is shown as the rate. The slow average is steady; the
+ * remaining bytes divided by it are the time left. The caller passes the time, so tests control it.
  */
 
 #include "../cmd.h"

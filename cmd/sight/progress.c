@@ -1,7 +1,7 @@
 /* progress.c - position, rate and time left: a bar on a terminal, lines elsewhere.
  *
- * The position is that of the source, so it is right with any codec. There is no bar without a terminal,
- * or if the data of the user uses the same terminal.
+ * The position is that of the source, so it is right with any codec. There is no bar without a
+ * terminal, or if the data of the user uses the same terminal.
  */
 
 #include <inttypes.h>

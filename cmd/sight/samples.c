@@ -1,8 +1,8 @@
 /* samples.c - a bounded series of samples of a run.
  *
- * Counters are cumulative, so dropping a sample loses only resolution. When the table is full, every
- * second sample is dropped, and from then on samples are taken half as often. The fill of a buffer is
- * averaged over the two samples instead.
+ * Counters are cumulative, so dropping a sample loses only resolution. When the table is full,
+ * every second sample is dropped, and from then on samples are taken half as often. The fill of a
+ * buffer is averaged over the two samples instead.
  */
 
 #include <stdlib.h>

@@ -25,8 +25,8 @@ struct process process_used(void)
                             .rss_bytes = (uint64_t)u.ru_maxrss * 1024};
 }
 
-/* The threads of libraries have used the processor time of the process that no stage accounts for. Child
- * processes are not included. */
+/* The threads of libraries have used the processor time of the process that no stage accounts for.
+ * Child processes are not included. */
 uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *s)
 {
     uint64_t all = process_used().cpu_ns, counted = 0, threads = 0;

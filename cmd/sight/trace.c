@@ -1,6 +1,6 @@
-/* trace.c - --trace: runs of segments, fill of buffers and drains as trace events for Perfetto and Chrome.
- * The number of events is bounded: for a long run the first and the last ones are kept, and the file says
- * how many are left out.
+/* trace.c - --trace: runs of segments, fill of buffers and drains as trace events for Perfetto and
+ * Chrome. The number of events is bounded: for a long run the first and the last ones are kept, and
+ * the file says how many are left out.
  */
 
 #include <inttypes.h>
@@ -25,7 +25,8 @@ void trace_done(struct trace *t)
     *t = (struct trace){.n = 0};
 }
 
-/* Under the lock. Returns the place of the next event; NULL: out of memory, the event is dropped. */
+/* Under the lock. Returns the place of the next event; NULL: out of memory, the event is
+ * dropped. */
 static struct trace_event *next_place(struct trace *t)
 {
     size_t at;

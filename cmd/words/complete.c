@@ -1,7 +1,8 @@
 /* complete.c - leat completion SHELL: generates a script for bash, zsh or fish from the tables.
  *
- * All three scripts run the same small state machine over the words before the cursor: at the start, at
- * the place of a stage name (after : | [), or inside a stage, where its options and files are offered.
+ * All three scripts run the same small state machine over the words before the cursor: at the
+ * start, at the place of a stage name (after : | [), or inside a stage, where its options and files
+ * are offered.
  */
 
 #include <string.h>

@@ -325,7 +325,7 @@ static int set_option(struct config *c, int id, const char *value)
 
 /* --- getopt ----------------------------------------------------------------------------------- */
 
-#define LONG_FIRST 256 /* what getopt_long returns for the first of the table */
+#define LONG_FIRST 256 /* the return value of getopt_long for the first option of the table */
 
 struct getopt_tables {
     struct option long_options[N_OPTIONS + 1];
@@ -424,7 +424,7 @@ int config_parse(struct config *c, int argc, char **argv)
 
     make_tables(&tables);
     opterr = 0;
-    optind = 0; /* glibc: start over */
+    optind = 0; /* glibc: restart getopt */
     while (r == 0 && (found = getopt_long(argc, argv, tables.short_options, tables.long_options,
                                           NULL)) != -1) {
         if (found == '?' || found == ':')

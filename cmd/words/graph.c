@@ -1,4 +1,5 @@
-/* graph.c - the graph of a pipeline: a drawing with line characters, and the source for Graphviz. */
+/* graph.c - the graph of a pipeline: a drawing with line characters, and the source for
+ * Graphviz. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,8 @@ static const struct leat_link_stats *onward(const struct graph *g, size_t stage)
     return NULL;
 }
 
-/* The first stage of the chain that leads to a stage: a source, a join, or the start of a branch. */
+/* The first stage of the chain that leads to a stage: a source, a join, or the start of a
+ * branch. */
 static size_t head_of(const struct graph *g, size_t stage)
 {
     for (size_t i = 0; i < g->n_links; i++) {
@@ -68,8 +70,8 @@ static void add_line(struct buf *b, const struct buf *prefix, const char *mark, 
 
 static void draw_chain(struct buf *b, const struct graph *g, size_t stage, struct buf *prefix);
 
-/* A branch or input, indented by one level. The recursion is as deep as the nested brackets, which the
- * syntax limits. */
+/* A branch or input, indented by one level. The recursion is as deep as the nested brackets, which
+ * the syntax limits. */
 static void draw_inner(struct buf *b, const struct graph *g, size_t stage, struct buf *prefix)
 {
     size_t n = prefix->n;

@@ -153,8 +153,8 @@ static void add_stages(struct page *p, const struct leat_registry *registry)
 static void add_usage(struct page *p)
 {
     static const char about[] =
-        "Runs a stream of any size through a pipeline of stages, in parallel and in bounded memory. "
-        "Output files appear only if all stages succeeded.";
+        "Runs a stream of any size through a pipeline of stages, in parallel and in bounded "
+        "memory. Output files appear only if all stages succeeded.";
 
     heading(p, "Usage:");
     lines(p,

@@ -407,7 +407,7 @@ stalled() {
     done
 }
 
-@test "a spill and a buffer leave nothing behind" {
+@test "a spill and a buffer leave no files" {
     mkdir spill
     leat read log : tee --slow=spill --spill=spill [ limit --rate=100M : write a ] : write b
     leat read log : buffer --spill=spill --start-at=100% : write c

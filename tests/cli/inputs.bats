@@ -27,13 +27,13 @@ cut_by_reader() {
     only f
 }
 
-@test "--shrink-ok reads a file as far as it goes" {
+@test "--shrink-ok reads a file up to its new end" {
     cut_by_reader --shrink-ok
     is 0
     [ "$(stat -c %s got)" -gt 0 ]
 }
 
-@test "a part that was read before the file became shorter is whole" {
+@test "a range that was read before the file became shorter is complete" {
     truncate -s 64M f
     leat --memory=8M read --length=1M f : exec sh -c 'head -c 1048576 >/dev/null; : >f; cat' : null
 }

@@ -434,7 +434,7 @@ blocking() {
     has force
 }
 
-@test "write --sparse gives the same bytes in less room" {
+@test "write --sparse writes the same bytes in less space" {
     { head -c 5000 /dev/urandom; head -c 3M /dev/zero; echo middle; head -c 1M /dev/zero; } >in
     for chunk in 1000 4096 100000 262144; do
         leat --force --chunk=$chunk read in : write --sparse out
@@ -481,7 +481,7 @@ evict() {
     dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 status=none
 }
 
-@test "--direct gives the same bytes at any length and offset" {
+@test "--direct writes the same bytes at any length and offset" {
     no_direct_io
     head -c 3M /dev/urandom >src
     for n in 0 1 511 4095 4096 4097 524287 524288 524289 1048576 2500001; do

@@ -24,7 +24,7 @@ each_threads() {
     [ "$output" = y ]
 }
 
-@test "a reader that takes one byte" {
+@test "a reader that reads one byte" {
     each_threads 141 '"$LEAT" $THREADS read log.gz : gunzip | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
     each_threads 141 '"$LEAT" $THREADS zero : gzip -1 | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
 }
@@ -232,7 +232,7 @@ idle() {
     printf a >&9
 }
 
-@test "a failure is acted on while a source is idle" {
+@test "a failure ends the job while a source is idle" {
     idle
     each_threads 3 '"$LEAT" $THREADS concat [ read idle ] [ read log : gunzip ] : write out 9>&-'
     each_threads 6 '"$LEAT" $THREADS read idle : tee [ exec false ] : write out 9>&-'
@@ -251,7 +251,7 @@ stalled() {
     head -c 3M /dev/zero >big
 }
 
-@test "a failure is acted on while an output has a reader that takes nothing" {
+@test "a failure ends the job while the reader of an output reads nothing" {
     local to fifo="write full" way
     stalled
     ln -s full full-1

@@ -88,7 +88,7 @@ writes_in() {
     wait_for settled "$pid"
 }
 
-@test "a directory that is renamed takes its outputs along" {
+@test "outputs follow a directory that is renamed" {
     for absent in '' tmpfile; do
         [ -z "$absent" ] || ! sanitized || continue # a sanitizer must be loaded first
         rm -rf work moved
