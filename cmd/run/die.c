@@ -31,10 +31,14 @@ static void on_alarm(int number)
 
 void die_soon(int number, int status, unsigned ms)
 {
+    sigset_t alarm;
     struct itimerval when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}};
 
     soon_number = number;
     soon_status = status;
     (void)signal(SIGALRM, on_alarm);
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    (void)pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
     (void)setitimer(ITIMER_REAL, &when, NULL);
 }

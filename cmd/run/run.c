@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,7 +16,7 @@
 
 #include <uv.h>
 
-#include "../cmd.h"
+#include "run.h"
 
 #define GROUP_SIGNAL_MS 100u
 #define LAST_WORDS_MS 250u   /* for a standard error that is not read */
@@ -44,6 +45,7 @@ struct run {
     struct writer err; /* standard error during the run */
     int signal;        /* the signal that cancelled the run, or 0 */
     uint64_t signal_ms;
+    struct stop stop; /* after a signal */
 };
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -82,17 +84,34 @@ static _Noreturn void end_at_once(struct run *run)
     die_by(run->signal);
 }
 
-static void on_grace(uv_timer_t *timer)
-{
-    end_at_once(timer->data);
-}
-
 static const char *signal_name(int number)
 {
     for (size_t i = 0; i < N_SIGNALS; i++)
         if (signals[i].number == number)
             return signals[i].name;
     return "a signal";
+}
+
+/* The run was cancelled and goes on for long: outputs go, and what can be said is said. Thread: the one
+ * of `stop`; the loop does nothing more but wait for libraries. */
+static void end_late(void *arg, int number)
+{
+    struct run *run = arg;
+    struct leat_error error = {.code = LEAT_ECANCELLED};
+
+    leat_pipeline_discard(run->pipeline);
+    die_soon(number, 0, LAST_WORDS_MS);
+    progress_end(&run->progress);
+    (void)writer_done(&run->err); /* there is no time left to tell that it failed */
+    (void)snprintf(error.text, sizeof error.text, "stopped by %s", signal_name(number));
+    if (!run->config->quiet)
+        message_error(run->config, &error, NULL, 128 + number);
+    die_by(number);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    end_at_once(timer->data);
 }
 
 static void on_signal(uv_signal_t *watch, int number)
@@ -102,14 +121,17 @@ static void on_signal(uv_signal_t *watch, int number)
     char text[64];
 
     if (number == SIGUSR1) {
-        progress_status(&run->progress);
+        if (run->signal == 0)
+            progress_status(&run->progress);
         return;
     }
     if (run->signal == 0) {
         run->signal = number;
         run->signal_ms = uv_now(&run->loop);
         snprintf(text, sizeof text, "stopped by %s", signal_name(number));
+        (void)uv_timer_stop(&run->tick); /* end_late may come to the progress */
         leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
+        stop_begin(&run->stop, number);
         return;
     }
     since = uv_now(&run->loop) - run->signal_ms;
@@ -141,11 +163,18 @@ static bool is_taken(int number)
     return sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_DFL;
 }
 
+static bool runs_on_loop(const struct config *c)
+{
+    return c->settings.threads == 1 ||
+           (c->settings.threads == 0 && sysconf(_SC_NPROCESSORS_ONLN) <= 1);
+}
+
 static int start_handles(struct run *run)
 {
     unsigned interval = progress_interval_ms(&run->progress);
     unsigned looks = watch_interval_ms(&run->watch);
     int r = uv_timer_init(&run->loop, &run->tick);
+    sigset_t ours;
 
     run->tick.data = run->grace.data = run->look.data = run;
     if (r == 0)
@@ -156,14 +185,20 @@ static int start_handles(struct run *run)
         r = uv_timer_start(&run->look, on_look, looks, looks);
     if (r == 0 && interval > 0)
         r = uv_timer_start(&run->tick, on_tick, progress_delay_ms(&run->progress), interval);
+    sigemptyset(&ours);
     for (size_t i = 0; i < N_SIGNALS && r == 0; i++) {
         if (is_taken(signals[i].number))
             continue;
+        if (signals[i].number != SIGUSR1)
+            sigaddset(&ours, signals[i].number);
         r = uv_signal_init(&run->loop, &run->watches[i]);
         run->watches[i].data = run;
         if (r == 0)
             r = uv_signal_start(&run->watches[i], on_signal, signals[i].number);
     }
+    stop_init(&run->stop, run->config, run->pipeline, GRACE_MS, end_late, run);
+    if (r == 0 && runs_on_loop(run->config))
+        stop_take_signals(&run->stop, &ours);
     return r;
 }
 
@@ -198,6 +233,7 @@ static int finish(struct run *run, const struct job *job, int started)
     struct leat_error own = {.code = started};
     int status, number = 0, side_status;
 
+    stop_end(&run->stop);
     end_within(run, error, LAST_WORDS_MS);
     progress_end(&run->progress);
     run->watch.log_error = writer_done(&run->err);
@@ -238,6 +274,7 @@ static int run_on_loop(struct run *run, struct job *job)
     loop_run(&run->loop);
     if (r == 0)
         return finish(run, job, started);
+    stop_end(&run->stop);
     progress_end(&run->progress);
     (void)writer_done(&run->err); /* the failure is reported below */
     watch_done(&run->watch);

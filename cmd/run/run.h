@@ -1,0 +1,40 @@
+/* run.h - what the files share that run a pipeline. */
+#ifndef LEAT_CMD_RUN_H
+#define LEAT_CMD_RUN_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "../cmd.h"
+
+/* The end of a run that was cancelled, if it does not end soon by itself. */
+struct stop {
+    void (*end)(void *arg, int signal);
+    void *arg;
+    uint64_t limit_ms; /* of processor time after the signal */
+    uint64_t grace_ms; /* of time after it, at least */
+    pthread_t thread;
+    int wake_fd; /* written when the run has ended */
+    bool started, takes_signals;
+    sigset_t before; /* the signals that were blocked before the thread took them */
+    /* The thread's own, once it runs. */
+    bool begun;
+    int signal;
+    uint64_t at_ms, cpu_ms; /* when the signal came */
+};
+
+/* stop_init - look at what will run. `end` ends the process; a thread of stop's own calls it when the
+ * process has used more processor time after a signal than a cancelled run needs.
+ *
+ *   grace_ms  time that child processes have to end */
+void stop_init(struct stop *stop, const struct config *config, const struct leat_pipeline *pipeline,
+               unsigned grace_ms, void (*end)(void *arg, int signal), void *arg);
+/* stop_take_signals - the handlers of these signals, which are the loop's, run in stop's thread from now on, and one that comes
+ * begins the count. For a run whose only thread may be in a long call. */
+void stop_take_signals(struct stop *stop, const sigset_t *signals);
+/* stop_begin - this signal has come. */
+void stop_begin(struct stop *stop, int signal);
+/* stop_end - the run has ended; `end` is not called after this, and does not run. */
+void stop_end(struct stop *stop);
+
+#endif
