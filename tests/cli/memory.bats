@@ -171,11 +171,13 @@ bomb() {
         # shellcheck disable=SC2086 # words, here and below
         leat --memory=1G read log : ${job% : *} : write --force packed
         for threads in 1 16; do
+            # shellcheck disable=SC2086
             run leat --threads=$threads --memory=6M read packed : ${job#* : } : head -c 20K : bzip2 -9 : null
             [ "$status" != 0 ] || continue
             is 7
             number=$(sed -n 's/.*raise --memory to \([0-9]*M\).*/\1/p' <<<"$output")
             [ -n "$number" ]
+            # shellcheck disable=SC2086
             leat --threads=$threads --memory="$number" read packed : ${job#* : } : head -c 20K : bzip2 -9 : null
             errors=$((errors + 1))
         done

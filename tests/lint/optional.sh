@@ -38,8 +38,10 @@ done
 tap 'the library compiles without any optional library' "$(without "${all[*]}" transforms/*/*.c transforms/*/*/*.c)"
 tap 'no optional library is needed then, and nothing of our own is missing' "$(
     comm -23 <(nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u) \
-        <(nm --defined-only "$out"/*.o $(find streams -name '*.c' |
-            sed "s|^|${BUILD:-build}/obj/|; s|c$|o|") | awk 'NF == 3 { print $3 }' | sort -u) |
+        <({
+            printf '%s\n' "$out"/*.o
+            find streams -name '*.c' | sed "s|^|${BUILD:-build}/obj/|; s|c$|o|"
+        } | xargs nm --defined-only | awk 'NF == 3 { print $3 }' | sort -u) |
         grep -E '^(leat|isal|libdeflate|LZ4|lzma|BZ2|Brotli)_?'
 )"
 tap_done
