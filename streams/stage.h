@@ -1,8 +1,9 @@
-/* stage.h - the stage contract: all that the writer of a stage needs.
+/* stage.h - the stage contract: all that the author of a stage needs.
  *
- * A stage is zeroed state of a declared size, an options table, and a step function with cursors
- * in and out. It never sees a thread, a loop or a lock, and it never logs. The engine calls at
- * most one function of one instance at a time.
+ * A stage has a state of a declared size, which begins zeroed, an options table, and a step
+ * function that reads from an input cursor and writes through a writer (struct leat_out). It never
+ * sees a thread, a loop or a lock, and it never logs. The engine calls at most one function of an
+ * instance at a time.
  */
 #ifndef LEAT_STAGE_H
 #define LEAT_STAGE_H
@@ -16,19 +17,20 @@ extern "C" {
 struct leat_stage;
 struct leat_out;
 
-/* What a step returns; negative: a code made by leat_fail. */
+/* Results of a step; negative: a code made by leat_fail. */
 enum leat_step {
-    LEAT_MORE = 0, /* wants more input, or more room */
-    LEAT_END = 1,  /* done for good; input that is left is dropped, upstream is told benignly */
+    LEAT_MORE = 0, /* needs more input, or more room */
+    LEAT_END = 1,  /* done for good; the rest of the input is dropped; no failure for upstream */
     LEAT_WAIT = 2, /* sources and sinks: after leat_wait_fd or leat_wait_ms */
-    /* As MORE, and a flush mark stands behind what the stage has given so far: all before it is to
-     * come out of every stage that follows. See LEAT_FLUSHES. */
+    /* Like MORE, and a flush marker follows the output up to here: every stage downstream shall
+     * write out all that came before the marker. See LEAT_FLUSHES. */
     LEAT_FLUSHED = 5,
-    /* Sinks with `stop`: no more input is wanted, which upstream is told benignly, but it is not over:
-     * `stop` is called with LEAT_STOP_DONE, and step from then on as after that. */
+    /* Sinks with `stop`: the stage needs no more input, and upstream ends without a failure, but
+     * the stage goes on: the engine calls `stop` with LEAT_STOP_DONE, then step as described at
+     * `stop`. */
     LEAT_ENOUGH = 6,
-    /* As ENOUGH, and the steps after it are going to fail: upstream is told then, and not that no more is
-     * wanted. */
+    /* Like ENOUGH, but a later step will fail. Upstream learns of that failure, instead of ending
+     * without one. */
     LEAT_FAILING = 7,
 };
 
@@ -36,63 +38,66 @@ enum leat_step {
 struct leat_in {
     const uint8_t *data;
     size_t pos, len; /* bytes; pos <= len <= LEAT_CHUNK_MAX, but a record may be longer */
-    bool end;        /* nothing follows data[len-1]; in a lane of a split: of this block */
-    bool flush;      /* LEAT_FLUSHES: a mark follows data[len-1]; in a lane: it ended the block */
+    bool end;        /* EOF follows data[len-1]; in a lane: the end of the block */
+    bool
+        flush; /* LEAT_FLUSHES: a flush marker follows data[len-1]; in a lane: it ended the block */
     uint64_t offset; /* of data[0] in the stage's input */
     /* Lanes of a parallel stage only: */
     uint64_t block;         /* number of the block from 0 */
     const uint8_t *history; /* the last bytes before the block, at most leat_lanes.history */
     size_t history_len;
-    uint64_t note; /* what leat_note said of it */
-    /* Fan-in of LEAT_PORTS_IN only: an input for each branch, by itself. */
+    uint64_t note; /* the number that `cut` passed to leat_note for this block */
+    /* Fan-ins with LEAT_PORTS_IN only: a separate input for each branch. */
     struct leat_in *ports;
     size_t n_ports;
     void *engine; /* not for stages */
 };
 
-/* leat_reserve - room to write into: contiguous, uninitialised, until the next call on `out`.
- * Returns its size in bytes; 0: none now; return LEAT_MORE and be called again. */
+/* leat_reserve - get room to write to: contiguous, uninitialised, valid until the next call on
+ * `out`.
+ * Returns its size in bytes; 0: no room now, so return LEAT_MORE, and step is called again. */
 LEAT_API size_t leat_reserve(struct leat_out *out, uint8_t **ret_to);
-/* leat_commit - the first n bytes of the room last reserved are output; n may be 0. */
+/* leat_commit - make the first n bytes of the last reserved room output; n may be 0. */
 LEAT_API void leat_commit(struct leat_out *out, size_t n);
-/* leat_write - reserve, copy and commit as much of n bytes as fits now; returns how much. */
+/* leat_write - reserve, copy and commit as many of n bytes as fit now; returns how many. */
 LEAT_API size_t leat_write(struct leat_out *out, const void *data, size_t n);
-/* leat_pass - the next n bytes of the input become output, by reference where that pays, and
- * in->pos moves past them. n <= in->len - in->pos. Returns how many were passed: fewer than n
- * when there is no more room now; then return LEAT_MORE. */
+/* leat_pass - make the next n bytes of the input output, by reference where that is cheaper, and
+ * advance in->pos. n <= in->len - in->pos. Returns how many bytes were passed; fewer than n: there
+ * is no more room now, so return LEAT_MORE. */
 LEAT_API size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n);
-/* leat_pass_all - as leat_pass, to every port of a junction that is still read. */
+/* leat_pass_all - like leat_pass, to every port of a junction that still has a reader. */
 LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n);
-/* leat_part_end - a stage with LEAT_PARTS: what it has given so far, if anything, is a part; what it
- * gives from its next step on is the next one. Then return LEAT_MORE. */
+/* leat_part_end - stages with LEAT_PARTS: end the current part, if it has any output. Return
+ * LEAT_MORE after it; the output of later steps belongs to the next part. */
 LEAT_API void leat_part_end(struct leat_stage *stage);
-/* leat_part_size - bytes that have come out of the branch at its end for the part that runs, so far:
- * what the stages of the branch hold comes on top, and that depends on when one asks. */
+/* leat_part_size - bytes that the end of the branch has written for the current part. Bytes held by
+ * the stages of the branch are not counted, so the result depends on the time of the call. */
 LEAT_API uint64_t leat_part_size(const struct leat_stage *stage);
-/* leat_port - the i-th output of a junction, i < number of its outputs; 0 is the stream that goes
- * on after the last bracket, branch b is port b + 1. An ordinary stage's only one is port 0. */
+/* leat_port - the i-th output of a junction, i < number of its outputs. Port 0 is the stream that
+ * goes on after the last bracket; branch b is port b + 1. An ordinary stage has only port 0. */
 LEAT_API struct leat_out *leat_port(struct leat_out *out, size_t i);
 
-/* A stage that runs one step inside another writes the inner one's output here, and reads it back.
+/* A nested writer: for a stage that runs the step of another stage inside its own. The inner step
+ * writes to it, and the outer stage reads the bytes back.
  *
  * leat_nested_new - room for `size` bytes, charged to the stage. NULL: recorded as its failure.
- * leat_nested_begin - before each use as the `out` of a step.
- * leat_nested_data - what was written and not taken yet; returns how many bytes.
- * leat_nested_take - the first n of them are used. */
+ * leat_nested_begin - call it before each use as the `out` of a step.
+ * leat_nested_data - the bytes that were written but not taken yet; returns how many.
+ * leat_nested_take - drop the first n of them. */
 LEAT_API struct leat_out *leat_nested_new(struct leat_stage *stage, size_t size);
 LEAT_API void leat_nested_free(struct leat_stage *stage, struct leat_out *hold);
 LEAT_API void leat_nested_begin(struct leat_out *hold);
 LEAT_API size_t leat_nested_data(const struct leat_out *hold, const uint8_t **ret_data);
 LEAT_API void leat_nested_take(struct leat_out *hold, size_t n);
 
-/* leat_state - the zeroed state of the declared size. */
+/* leat_state - the state of the declared size; it began zeroed. */
 LEAT_API void *leat_state(struct leat_stage *stage);
-/* leat_params - what the options table filled in; shared by all lanes, so read-only. */
+/* leat_params - the params that the options filled in; shared by all lanes, so read-only. */
 LEAT_API const void *leat_params(const struct leat_stage *stage);
 /* leat_branches - how many branches a junction has. */
 LEAT_API size_t leat_branches(const struct leat_stage *stage);
-/* leat_branch_params - what the options of the i-th branch filled in, i < leat_branches: of type
- * branch_options, with its defaults if the branch gives none. */
+/* leat_branch_params - the params of the i-th branch, i < leat_branches, filled in from its options
+ * by the table branch_options; the defaults if the branch has no options. */
 LEAT_API const void *leat_branch_params(const struct leat_stage *stage, size_t i);
 
 struct leat_strings {
@@ -101,65 +106,68 @@ struct leat_strings {
 };
 LEAT_API const struct leat_strings *leat_operands(const struct leat_stage *stage);
 
-/* leat_fail - record what happened and return `code`, to be returned from the callback at once.
- * The byte offset is that of the input cursor; leat_fail_at states another one. The text is one
- * line: what and what to do, without stage name and offset, which the engine adds. */
+/* leat_fail - record a failure and return `code`; the callback must return it at once. The byte
+ * offset is that of the input cursor; leat_fail_at sets another one. The text is one line: the
+ * fault and the remedy. The engine adds the stage's name and the offset. */
 LEAT_API int leat_fail(struct leat_stage *stage, int code, const char *format, ...)
     LEAT_PRINTF(3, 4);
 LEAT_API int leat_fail_at(struct leat_stage *stage, int code, uint64_t offset, const char *format,
                           ...) LEAT_PRINTF(4, 5);
-/* leat_fail_errno - the same for a failed system call; picks the code from err. */
+/* leat_fail_errno - the same for a failed system call; err determines the code. */
 LEAT_API int leat_fail_errno(struct leat_stage *stage, int err, const char *format, ...)
     LEAT_PRINTF(3, 4);
 
-/* leat_fail_within - a step inside this stage's failed: say where, after what it said. The offset
- * becomes that of the input cursor. Returns the code of the failure. */
+/* leat_fail_within - a step that ran inside this stage's step failed: append to its text, for
+ * example the place. The offset becomes that of the input cursor. Returns the code of the failure.
+ * */
 LEAT_API int leat_fail_within(struct leat_stage *stage, const char *format, ...) LEAT_PRINTF(2, 3);
 
 /* leat_charge - count n bytes that a library holds for this stage (a window, a worker) against
- * the pipeline's limit. Returns 0, or fails the stage with LEAT_ELIMIT and both figures.
- * Whatever is charged when the stage closes is given back. */
+ * the pipeline's limit. Returns 0, or fails the stage with LEAT_ELIMIT; the message states the need
+ * and the limit. Bytes still charged when the stage closes are uncharged then. */
 LEAT_API int leat_charge(struct leat_stage *stage, uint64_t bytes);
 LEAT_API void leat_uncharge(struct leat_stage *stage, uint64_t bytes);
 /* leat_memory_left - bytes that may still be charged. */
 LEAT_API uint64_t leat_memory_left(const struct leat_stage *stage);
-/* leat_memory_spare - of these, what a stage may take that could do with less: more workers, a larger
- * buffer. The rest is left to other stages, for what leat_plan_later says. */
+/* leat_memory_spare - the part of these bytes for optional use: more workers, a larger buffer. The
+ * rest stays free for the other stages that called leat_plan_later. */
 LEAT_API uint64_t leat_memory_spare(const struct leat_stage *stage);
-/* leat_memory_enough - bytes of a limit with which this stage could charge so many, for the message that it
- * cannot: whole MiB. */
+/* leat_memory_enough - the limit, in bytes and a whole number of MiB, that would let this stage
+ * charge so many bytes; for the message when it cannot. */
 LEAT_API uint64_t leat_memory_enough(const struct leat_stage *stage, uint64_t bytes);
 /* leat_alloc - zeroed, charged memory; NULL: recorded as the stage's failure (return LEAT_ENOMEM).
- * Free it with leat_free before or in close. */
+ * Free it with leat_free, in close at the latest. */
 LEAT_API void *leat_alloc(struct leat_stage *stage, size_t size);
-/* leat_alloc_raw - the same, but not zeroed: for what is written before it is read. What a short
- * stream does not write is then not even touched. */
+/* leat_alloc_raw - the same, but not zeroed: for memory that is written before it is read. A short
+ * stream then leaves the pages that it does not need untouched. */
 LEAT_API void *leat_alloc_raw(struct leat_stage *stage, size_t size);
 LEAT_API void leat_free(struct leat_stage *stage, void *memory);
 /* leat_threads - how many threads the pipeline runs on; for libraries with workers of their own. */
 LEAT_API unsigned leat_threads(const struct leat_stage *stage);
-/* leat_own_threads - from now on so many threads of the library's own work for this stage; their
- * processor time is not counted as the stage's. */
+/* leat_own_threads - from now on n threads of the library work for this stage; their processor time
+ * is not counted as the stage's. */
 LEAT_API void leat_own_threads(struct leat_stage *stage, unsigned n);
 /* leat_memory_limit - the pipeline's limit in bytes, for messages and for scaling tables. */
 LEAT_API uint64_t leat_memory_limit(const struct leat_stage *stage);
-/* leat_input_name - the file whose bytes these are, unchanged; "-" if there is no one such file. */
+/* leat_input_name - the file whose unchanged bytes are the stage's input; "-" if it is not one
+ * file. */
 LEAT_API const char *leat_input_name(const struct leat_stage *stage);
-/* leat_input_file - the i-th file of those whose bytes, one after another and unchanged, are the stage's
- * input; files without a byte count, too. It is known when a byte of it, or after it, is shown to the
- * stage. Returns false if it is not known yet, if there is none, or if the input is something else. */
+/* leat_input_file - the i-th of the files whose unchanged bytes, one file after another, are the
+ * stage's input. Empty files count. A file is known once the stage is shown a byte of it or of a
+ * later file. Returns false if the file is not known yet, if there is none, or if the input is not
+ * the unchanged bytes of files. */
 struct leat_input_file {
     const char *name;    /* "-": standard input */
     uint64_t begin, end; /* in the stage's input; end UINT64_MAX: not known yet */
-    uint64_t place;      /* in the file: of the byte that is at `begin` */
+    uint64_t place;      /* offset in the file of the byte at `begin` */
 };
 LEAT_API bool leat_input_file(const struct leat_stage *stage, size_t i,
                               struct leat_input_file *ret);
-/* leat_load - load a shared library that few pipelines need, so that the others start without it;
- * from open or run. It stays loaded.
+/* leat_load - load a shared library that few pipelines need, so that the others start without it.
+ * Call it in open or run. The library stays loaded.
  *
- *   file     its soname: the headers it is compiled with tell which; see LAZY in the Makefile
- *   package  the Debian package that brings it, for the message
+ *   file     its soname, which must fit the headers of the build; see LAZY in the Makefile
+ *   package  the Debian package that contains it, for the message
  *   names    the functions wanted, NULL after the last
  *   table    receives their addresses: a struct of as many pointers, in the same order. Make both
  *            from one list with the macros below, so that each pointer has its function's type.
@@ -167,46 +175,50 @@ LEAT_API bool leat_input_file(const struct leat_stage *stage, size_t i,
  * Returns 0, or fails the stage with LEAT_EUNSUPPORTED. */
 LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *package,
                        const char *const *names, void *table);
-#ifdef __cplusplus /* where a member must not change what its own name means */
+#ifdef __cplusplus /* in C++ a member must not change the meaning of its own name */
 #define LEAT_LOADED_MEMBER(function) decltype(::function) *function;
 #else
 #define LEAT_LOADED_MEMBER(function) __typeof__(function) *function;
 #endif
 #define LEAT_LOADED_NAME(function) #function,
-/* leat_side - append to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
- * committed with the pipeline's outputs. Returns 0; LEAT_E*: return it. At most LEAT_SIDE_MAX. */
+/* leat_side - append n bytes to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
+ * committed with the pipeline's outputs. At most LEAT_SIDE_MAX bytes in all. Returns 0, or LEAT_E*,
+ * which the callback must return. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
 #define LEAT_SIDE_MAX ((size_t)1 << 16)
-/* leat_read_file - in open: the whole of a small file that leat_plan_file has asked for. It is read once
- * for all instances of the stage, and stays until the pipeline ends. Returns 0, or fails the stage. */
+/* leat_read_file - in open: the content of a small file that leat_plan_file announced. It is read
+ * once for all instances of the stage, and stays until the pipeline ends. Returns 0, or fails the
+ * stage. */
 LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const uint8_t **ret_data,
                             size_t *ret_len);
-/* leat_position - a source tells its position and total (0: not known), for progress and ETA. */
+/* leat_position - set a source's position and total in bytes (0: not known), for progress and ETA.
+ * */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 
-/* leat_wait_fd - before returning LEAT_WAIT: be stepped again when fd is readable or writable. */
+/* leat_wait_fd - before returning LEAT_WAIT: step again when fd is readable or writable. */
 LEAT_API void leat_wait_fd(struct leat_stage *stage, int fd, bool writable);
-/* leat_wait_ms - before returning LEAT_WAIT: be stepped again after that many milliseconds. */
+/* leat_wait_ms - before returning LEAT_WAIT: step again after that many milliseconds. */
 LEAT_API void leat_wait_ms(struct leat_stage *stage, uint64_t ms);
 
-/* leat_clock_ns - monotonic time; virtual, if the pipeline runs so (settings.virtual_time). */
+/* leat_clock_ns - monotonic time; simulated time with settings.virtual_time. */
 LEAT_API uint64_t leat_clock_ns(const struct leat_stage *stage);
-/* leat_spend_ns - on virtual time: this step takes so long. Else without effect. */
+/* leat_spend_ns - with virtual time: the duration of this step. No effect otherwise. */
 LEAT_API void leat_spend_ns(struct leat_stage *stage, uint64_t ns);
 
-/* leat_alarm_ms - in open, step or alarm: call the type's alarm after that many milliseconds, whatever
- * the stream does meanwhile. An alarm that is set already is set anew. */
+/* leat_alarm_ms - in open, step or alarm: call the type's alarm after that many milliseconds,
+ * whatever the stream does meanwhile. A later call replaces an alarm that is set already. */
 LEAT_API void leat_alarm_ms(struct leat_stage *stage, uint64_t ms);
 
-/* For sources and sinks that must notice what happens outside while they neither move data nor wait:
- * a child process that dies, a reader that leaves. In open, step or watch: call the type's `watch`
- * once, whatever the stream does meanwhile. The next call replaces the watch before it.
+/* For sources and sinks that must notice an event outside while they neither move data nor wait: a
+ * child process dies, a reader closes its end. Call one of these in open, step or watch. The engine
+ * then calls the type's `watch` once, whatever the stream does meanwhile. A later call replaces the
+ * watch.
  *
- * leat_watch_fd    when fd is readable, or nobody is left at its other end
- * leat_watch_gone  only when nobody is left at its other end
+ * leat_watch_fd    when fd is readable, or its other end is closed
+ * leat_watch_gone  only when its other end is closed
  * leat_watch_ms    after that many milliseconds
  *
- * A file that never makes one wait is never reported. The engine watches a duplicate of fd. */
+ * A file that is always ready is never reported. The engine watches a duplicate of fd. */
 LEAT_API void leat_watch_fd(struct leat_stage *stage, int fd);
 LEAT_API void leat_watch_gone(struct leat_stage *stage, int fd);
 LEAT_API void leat_watch_ms(struct leat_stage *stage, uint64_t ms);
@@ -216,17 +228,17 @@ LEAT_API void leat_watch_ms(struct leat_stage *stage, uint64_t ms);
 enum leat_opt_kind {
     LEAT_OPT_FLAG = 1, /* int: `value` (1 if 0) when given */
     LEAT_OPT_INT,      /* int64_t, min..max; 5K is 5120 */
-    LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max, at most INT64_MAX as any file */
-    LEAT_OPT_COUNT,    /* struct leat_count: as head -n: [+-]NUM[suffix] */
+    LEAT_OPT_SIZE,     /* uint64_t: leat_parse_size, min..max, at most INT64_MAX, like file sizes */
+    LEAT_OPT_COUNT,    /* struct leat_count: like head -n: [+-]NUM[suffix] */
     LEAT_OPT_DURATION, /* uint64_t milliseconds, 1 to LEAT_DURATION_MAX_MS */
     LEAT_OPT_STRING,   /* const char * */
-    LEAT_OPT_LIST,     /* struct leat_strings: each time it is given, appended */
+    LEAT_OPT_LIST,     /* struct leat_strings: each use appends a value */
     LEAT_OPT_ENUM,     /* int: index into `choices` */
     LEAT_OPT_SIDE,     /* const char *: a file for leat_side, "-" for standard output */
 };
 
 struct leat_count {
-    bool given; /* false: this is the default */
+    bool given; /* false: the option was not given, this is the default */
     char sign;  /* '+', '-', or 0: none was written */
     uint64_t number;
 };
@@ -234,7 +246,7 @@ struct leat_count {
 /* One option. The table ends with an all-zero entry. */
 struct leat_option {
     const char *name; /* long name without dashes; NULL: only a short one */
-    char short_name;  /* 0: none; LEAT_DIGITS: a run of digits is the value (-9, -19) */
+    char short_name;  /* 0: none; LEAT_DIGITS: the option is its value, some digits (-9, -19) */
     enum leat_opt_kind kind;
     size_t offset;       /* offsetof in the params structure; several options may share one */
     const char *metavar; /* "N", "SIZE", "FILE"; NULL for flags */
@@ -243,13 +255,13 @@ struct leat_option {
     int value;           /* LEAT_OPT_FLAG */
     const char *choices; /* LEAT_OPT_ENUM: "block|drop|spill" */
     const char *text_default; /* LEAT_OPT_STRING: the default, or NULL */
-    bool value_optional; /* --name or --name=VALUE (never as a word of its own); alone: `value` */
+    bool value_optional; /* --name=VALUE (one word only), or --name alone, which means `value` */
     const char *help;    /* one line, lower case, no full stop; or NULL: only help prints it */
 };
 #define LEAT_DIGITS '#'
 
-/* How a file is written, for stages that write some. Their params structure holds one of these, and
- * their table LEAT_FILE_OPTIONS(offsetof(struct x_params, file)). */
+/* How a file is written, for stages that write files. Their params have a member `file` of this
+ * type, and their options table contains LEAT_FILE_OPTIONS(offsetof(struct x_params, file)). */
 struct leat_file_options {
     int force, no_sync, sparse, drop_cache, direct;
 };
@@ -271,41 +283,41 @@ struct leat_file_options {
 
 enum leat_kind {
     LEAT_SOURCE = 1, /* readable: no input */
-    LEAT_TRANSFORM,  /* one in, one out */
+    LEAT_TRANSFORM,  /* one input, one output */
     LEAT_SINK,       /* writable: no output */
-    LEAT_FAN_IN,     /* its branches, one after another, are its input */
-    LEAT_BY_PLACE,   /* the compiler picks from by_place */
+    LEAT_FAN_IN,     /* its input is its branches, one after another */
+    LEAT_BY_PLACE,   /* the compiler picks `first`, `last`, or `middle_in` and `middle_out` */
 };
 
 enum leat_nature {
-    LEAT_LIGHT = 0, /* runs with its neighbour */
-    LEAT_HEAVY,     /* worth a core of its own */
-    LEAT_PARALLEL,  /* independent blocks: several lanes, order restored; `split` is set */
+    LEAT_LIGHT = 0, /* runs in one segment with its neighbour */
+    LEAT_HEAVY,     /* so much work that it pays to give it a core of its own */
+    LEAT_PARALLEL,  /* independent blocks in several lanes, order restored; `lanes` is set */
     LEAT_BLOCKING,  /* a library that pulls: `run` in a thread of its own, instead of `step` */
 };
 
 enum leat_framing {
     LEAT_BYTES = 0,
-    LEAT_LINES, /* every piece of input is whole lines; only the stream's last may lack its LF */
+    LEAT_LINES, /* each piece of input is whole lines; only the last of the stream may lack its LF */
 };
 
 enum leat_flags {
     LEAT_PASS_THROUGH = 1,  /* its output is its input, unchanged (hash, count --to, pass) */
-    LEAT_WANTS_ALL = 2,     /* goes on to the end of its input though downstream has ended */
-    LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not for a terminal without --force */
+    LEAT_WANTS_ALL = 2,     /* it reads its input to the end even if downstream has ended */
+    LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not to a terminal without --force */
     LEAT_DROPS = 16,        /* junctions: a branch that is too slow loses data */
-    LEAT_DETACHES = 32,     /* junctions: a branch that fails leaves the others running */
-    LEAT_PORTS_IN = 64,     /* fan-in: step sees each branch by itself, in->ports, when every one
-                             * has input or is at its end */
-    LEAT_PARTS = 128,    /* its branch, or a file, is run anew for each part: leat_part_end. What it
-                             * takes as its operand is the template of the file's name */
-    LEAT_OPENS_LAST = 8, /* opened after all others (exec): no side effect of a failed start */
-    LEAT_FLUSHES = 512,  /* holds input back that could come out decodable: at a flush mark
-                          * (in->flush) it uses up its input, gives all it has, and returns
-                          * LEAT_FLUSHED; until then it is stepped again, with room. Split: a mark
-                          * ends the block, unless cut says no. Of other stages the engine hands
-                          * the mark on, when they have used up what came before it and have no
-                          * more to give. */
+    LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */
+    LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
+                             * each branch has input or is at its end */
+    LEAT_PARTS = 128,       /* its branch, or the output file, is made anew for each part: see
+                             * leat_part_end. Its operand is the template of the file's name */
+    LEAT_OPENS_LAST = 8, /* opens after all others (exec), so a failed start has no side effect */
+    LEAT_FLUSHES = 512,  /* it buffers input that it could output decodably. At a flush marker
+                          * (in->flush) it consumes its input, writes out all that it buffers, and
+                          * returns LEAT_FLUSHED; until then the engine calls step again, with
+                          * room. Parallel stages: a marker ends the block, unless cut returns 0.
+                          * Without this flag the engine passes the marker on, after the stage has
+                          * consumed the input before it and has no more output. */
 };
 
 enum leat_stop {
@@ -314,66 +326,67 @@ enum leat_stop {
 };
 
 enum leat_join {
-    LEAT_JOIN_HEAD,  /* before the first block; called also if there is no block at all */
+    LEAT_JOIN_HEAD,  /* before the first block; also if there is no block at all */
     LEAT_JOIN_BLOCK, /* after the output of a block; `result` is its result */
-    LEAT_JOIN_TAIL,  /* after the last */
+    LEAT_JOIN_TAIL,  /* after the last block */
 };
 
-/* How a SPLIT stage is split. The input is cut into blocks; each block goes to one of several
- * instances ("lanes") of the stage, whose step sees in->end at the block's end and then returns
- * LEAT_END; outputs are put together in the order of the blocks. The cuts never depend on the
- * number of lanes. cut and join run in instances of their own, which are not opened (their state
- * starts zeroed) but are closed. */
+/* How a LEAT_PARALLEL stage runs in lanes. The cutter cuts the input into blocks. Each block goes
+ * to one of several instances ("lanes") of the stage; its step sees in->end at the end of the block
+ * and then returns LEAT_END. The joiner puts the outputs together in the order of the blocks. The
+ * cuts never depend on the number of lanes. cut and join run in instances of their own; these are
+ * not opened (their state begins zeroed), but they are closed. */
 struct leat_lanes {
     size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
-    size_t history;     /* bytes before the block that a lane wants to see */
-    size_t result_size; /* bytes of result that a lane hands over per block, zeroed first */
-    /* cut - where does the current block end? Looks at data (what follows the bytes it has taken
-     * so far), sets *ret_take to how many of them belong to the block, 1..len (0 only if the block
-     * ends before them), and returns 1 if the block ends there, 0 if it goes on, or fails. Keeps its place in the state of an
-     * instance of its own. NULL: by `block`, or at line ends. `end` is true at the end of the
-     * whole input; then what is left is a block of its own, whatever it returns. With
-     * LEAT_FLUSHES, len 0 says that a mark is here: 1 if the block ends with it, which goes without
-     * saying where cut is NULL; 0: it does not, and the mark goes through the lane. */
+    size_t history;     /* bytes before the block that a lane needs to see */
+    size_t result_size; /* bytes of a lane's result for a block; zeroed at first */
+    /* cut - find the end of the current block. `data` is the input after the bytes taken so far.
+     * Sets *ret_take to how many of its bytes belong to the block, 1..len, or 0 only if the block
+     * ends before them. Returns 1: the block ends there; 0: it goes on; or fails. Its state is in
+     * an instance of its own. NULL: the engine cuts by `block`, or at line ends. `end` is true at
+     * the end of the whole input; the rest is then the last block, whatever cut returns. With
+     * LEAT_FLUSHES, len 0 means that a flush marker is here. Returns 1: the block ends here, which
+     * is always so if cut is NULL; 0: it does not, and the marker goes through the lane. */
     int (*cut)(struct leat_stage *stage, const uint8_t *data, size_t len, bool end,
                size_t *ret_take);
-    /* begin - a new block starts in this lane; may be NULL. The state is that of the last one. */
+    /* begin - a new block starts in this lane; the state is still that of the lane's last block.
+     * May be NULL. */
     int (*begin)(struct leat_stage *stage, const struct leat_in *in);
-    /* join - runs in order, in an instance of its own; may write to out (header, trailer) and
-     * is called again with the same arguments while it returns LEAT_MORE (no room); LEAT_END:
-     * done. NULL: outputs are simply put together. */
+    /* join - runs in the order of the blocks, in an instance of its own. It may write to out (a
+     * header, a trailer). Returns LEAT_END: done; LEAT_MORE: no room, call again with the same
+     * arguments; or fails. NULL: the outputs are concatenated. */
     int (*join)(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out);
-    /* merge - instead of putting the outputs together, in the instance of join, which is then
-     * required: a step over what the lanes gave, block by block, in order. in->end: this is the
-     * rest of the block's, and `result` is its result, else NULL. in->offset means nothing, but
-     * the stage may set it, for leat_fail to tell where in->pos is in the stage's input.
-     * Returns LEAT_MORE, or LEAT_END when a block is done with. Called before JOIN_BLOCK. */
+    /* merge - a step over the outputs of the lanes, block by block in order, instead of their
+     * concatenation. It runs in the instance of join, which is then required, before JOIN_BLOCK.
+     * in->end: this is the rest of the block's output, and `result` is the block's result, else
+     * NULL. in->offset has no meaning; the stage may set it, so that leat_fail knows the offset of
+     * in->pos in the stage's input. Returns LEAT_MORE; LEAT_END: done with the block; or fails. */
     int (*merge)(struct leat_stage *stage, struct leat_in *in, const void *result,
                  struct leat_out *out);
 };
-/* LEAT_LANE_EDGES - bytes of blocks on their way to a lane and from it: one each, and the rest of
- * another when the next one comes. */
+/* LEAT_LANE_EDGES - bytes of blocks in the edges to a lane and from it: one block in each, and the
+ * rest of another one when the next one comes. */
 #define LEAT_LANE_EDGES(block) (2 * (block) + (block) / LEAT_BLOCK_REST)
 #define LEAT_BLOCK_REST 8u
-/* leat_note - in cut: a number for the lane of the block that begins next; 0 if there is none. */
+/* leat_note - in cut: set in->note for the next block to begin; 0 if it is not called. */
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
-/* leat_keep_lanes - in cut, before the first block has ended: there are to be `most` lanes at most, 1
- * or more, and each of them that works will hold so many bytes. They are charged now; no block goes
- * to lanes that they do not fit for. So lanes need not hold anything before it is known what. */
+/* leat_keep_lanes - in cut, before the first block has ended: limit the number of lanes to `most`,
+ * at least 1, and charge `bytes` now for each lane that may work. A lane whose bytes do not fit
+ * gets no block. So lanes need not charge memory before its size is known. */
 LEAT_API void leat_keep_lanes(struct leat_stage *stage, unsigned most, uint64_t bytes);
-/* leat_lane_kept - in a lane, once, when it has its first block: what leat_keep_lanes has kept for it,
- * if anything, may be charged by it. */
+/* leat_lane_kept - in a lane, once, at its first block: the bytes that leat_keep_lanes charged for
+ * the lane, if any, now belong to it: leat_charge uses them first. */
 LEAT_API void leat_lane_kept(struct leat_stage *stage);
-/* leat_result - in a lane: where this block's result goes. */
+/* leat_result - in a lane: the buffer for the result of the current block. */
 LEAT_API void *leat_result(struct leat_stage *stage);
 
-/* For `run` of a LEAT_BLOCKING stage. It has a thread, but never runs beside the engine's calls of
- * the same instance: either it runs, or a step of the stage is over and it waits here.
+/* For `run` of a LEAT_BLOCKING stage. It has a thread, which takes turns with the engine: the
+ * engine calls a function of the instance only while `run` waits in one of these calls.
  *
- * leat_pull - the next piece of input, valid until the next call. Returns 1; 0 at the end of the
- *   input; LEAT_ECANCELLED: the stage is being closed, return at once.
- * leat_push - write all of n bytes, however long that takes. Returns 0 or LEAT_ECANCELLED. */
+ * leat_pull - the next piece of input, valid until the next call. Returns 1; 0: EOF;
+ *   LEAT_ECANCELLED: the stage is being closed, return at once.
+ * leat_push - write all n bytes; waits for room as long as needed. Returns 0 or LEAT_ECANCELLED. */
 struct leat_blocking;
 LEAT_API int leat_pull(struct leat_blocking *blocking, const uint8_t **ret_data, size_t *ret_len);
 LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t n);
@@ -382,136 +395,142 @@ LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t 
 #define LEAT_RECOGNISE 16u
 
 struct leat_stage_type {
-    const char *name;     /* as in a pipeline */
+    const char *name;     /* the name in a pipeline */
     const char *aliases;  /* more names, space separated, or NULL */
     const char *summary;  /* one line, lower case, no full stop; or NULL: only help prints it */
     const char *operands; /* for help: "FILE…"; NULL: none are allowed */
     size_t operands_min, operands_max;
     bool operands_raw;    /* options end at the first operand (exec) */
-    const char *manual;   /* paragraphs for the manual page, plain text, blank line between */
-    const char *examples; /* pipelines, one a line; each is run by a test */
-    const char *missing;  /* NULL, or the Debian package that this build lacks for it */
+    const char *manual;   /* paragraphs for the manual page, plain text, separated by blank lines */
+    const char *examples; /* pipelines, one per line; a test runs each */
+    const char *missing;  /* NULL, or the Debian package that this build lacks for the stage */
     enum leat_kind kind;
     enum leat_nature nature;
     enum leat_framing framing;
     unsigned flags; /* enum leat_flags */
     size_t params_size, state_size;
-    const struct leat_option *options;        /* NULL: none */
-    unsigned branches_min, branches_max;      /* junctions: how many [ … ] it takes */
-    const struct leat_option *branch_options; /* a branch may begin with them: [ --x : stages ] */
+    const struct leat_option *options;   /* NULL: none */
+    unsigned branches_min, branches_max; /* junctions: the number of branches [ … ] */
+    const struct leat_option
+        *branch_options; /* for options at the start of a branch: [ --x : … ] */
     size_t branch_params_size;
     const struct leat_lanes *lanes;
 
-    /* frame_holds - not NULL: it decodes frames, each by itself, and may begin with any of them, so
-     * that `read --range` before it gives it only those that are needed. How many bytes decoded
-     * the frame holds that begins so: LEAT_FRAME_HEAD bytes, fewer at the end of the file.
-     * UINT64_MAX: it does not say. No frame holds nothing. Any thread. */
+    /* frame_holds - may be NULL: else the stage decodes independent frames and may begin with any
+     * of them, so that `read --range` before it outputs only the frames needed. The function gets
+     * the first LEAT_FRAME_HEAD bytes of a frame, fewer at the end of the file, and returns how
+     * many decoded bytes the frame holds; UINT64_MAX: not known. No frame is empty. Any thread. */
     uint64_t (*frame_holds)(const uint8_t *head, size_t n);
-    /* recognise - may be NULL. The name of the format, such as "gzip", of data that begins with these
-     * bytes, if the stage decodes it; else NULL. LEAT_RECOGNISE bytes, fewer if less is there. */
+    /* recognise - may be NULL. Gets the first LEAT_RECOGNISE bytes of data, or all if there are
+     * fewer.
+     * Returns the name of the format, such as "gzip", if the stage decodes the data; else NULL. */
     const char *(*recognise)(const uint8_t *first, size_t n);
-    /* suffixes - may be NULL. Of an encoder: how names of files in its format end, space separated, such as
-     * ".gz .tgz". There is a warning (leat_pipeline_warning) if its output is written to a file with
-     * a suffix of another encoder only. */
+    /* suffixes - may be NULL. The suffixes of files in the format of an encoder, separated by
+     * spaces: ".gz .tgz". A warning (leat_pipeline_warning) tells if its output is written to a
+     * file whose suffix only belongs to another encoder. */
     const char *suffixes;
-    /* plan - may be NULL. Check params and operands once, when the pipeline is built: no I/O, no
-     * state. May call leat_plan_*. Fails with LEAT_EUSAGE, usually. */
+    /* plan - may be NULL. Checks params and operands once, when the pipeline is built: no I/O, no
+     * state. May call leat_plan_*. It usually fails with LEAT_EUSAGE. */
     int (*plan)(struct leat_stage *stage);
-    /* open - may be NULL. Get what step needs. On failure close is called all the same. */
+    /* open - may be NULL. Acquires the resources for step. If it fails, close is still called. */
     int (*open)(struct leat_stage *stage);
-    /* step - consume, produce, or both. Given room, and input or end, it must consume, produce,
-     * end or fail. A source's input is always empty and never ends. */
+    /* step - consumes input, produces output, or both. If it has room, and input or in->end, it
+     * must consume, produce, end or fail. The input of a source is always empty and never ends. */
     int (*step)(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
-    /* alarm - may be NULL; not in lanes. The time that leat_alarm_ms asked for has passed, with or
-     * without input and room. Returns LEAT_MORE: go on; LEAT_END or LEAT_FLUSHED: as from
-     * step; or fails. */
+    /* alarm - may be NULL; not in lanes. Called when the time of leat_alarm_ms has passed, with or
+     * without input and room. Returns LEAT_MORE: go on; LEAT_END or LEAT_FLUSHED: as from step; or
+     * fails. */
     int (*alarm)(struct leat_stage *stage);
-    /* watch - may be NULL; not in lanes. An event that leat_watch_* asked for has come. Returns
-     * LEAT_MORE: a step that waits is called now, too; of a sink LEAT_ENOUGH or LEAT_FAILING, as
-     * from step; or fails. Not called after `stop`: then only step is. */
+    /* watch - may be NULL; not in lanes. Called at an event that leat_watch_* asked for. Returns
+     * LEAT_MORE: the engine also calls step now if it waits; a sink also LEAT_ENOUGH or
+     * LEAT_FAILING, as from step; or fails. Not called after `stop`: from then on only step is
+     * called. */
     int (*watch)(struct leat_stage *stage);
-    /* run - LEAT_BLOCKING, instead of step: from the first byte to the last, with leat_pull and
-     * leat_push. Returns LEAT_END, or fails; after LEAT_ECANCELLED of a call it returns that. */
+    /* run - LEAT_BLOCKING, instead of step: processes the whole stream with leat_pull and
+     * leat_push.
+     * Returns LEAT_END, or fails; if a call returned LEAT_ECANCELLED, run returns it too. */
     int (*run)(struct leat_stage *stage, struct leat_blocking *blocking);
-    /* close - may be NULL. Free what open got; exactly once, last, also after a failed open and
-     * instead of commit. A sink that was not committed undoes what it did. */
+    /* close - may be NULL. Frees the resources of open. It is called exactly once and last, also
+     * after a failed open. A sink that was not committed undoes its work. */
     void (*close)(struct leat_stage *stage);
 
-    /* stop - may be NULL. Downstream wants no more (LEAT_STOP_DONE), or all is being given up
-     * (LEAT_STOP_ABORT), which is also so when any other stage has failed. Without it the stage is
-     * simply closed; with it, step goes on being called, with no input and no room, until it
-     * returns LEAT_END or fails: a child process must be waited for. It may be called twice, the
-     * second time to abort. */
+    /* stop - may be NULL. Downstream needs no more (LEAT_STOP_DONE), or the run is being aborted,
+     * for example because another stage has failed (LEAT_STOP_ABORT). A stage without `stop` is
+     * closed. A stage with it is stepped further, without input and room, until it returns LEAT_END
+     * or fails: for example to wait for a child process. `stop` may be called twice, the second
+     * time to abort. */
     void (*stop)(struct leat_stage *stage, enum leat_stop why);
 
-    /* Sinks that commit. prepare: flush, sync, checked; after all of the pipeline ended well.
-     * commit: make it visible; after all have prepared. revert: undo a commit, as another
-     * one failed; then close follows. */
+    /* Two-phase commit of sinks. prepare: flush, sync, check for errors; called after the whole
+     * pipeline has ended without an error. commit: make the output visible; called after all sinks
+     * have prepared. revert: undo a commit because another one failed; close follows. */
     int (*prepare)(struct leat_stage *stage);
     int (*commit)(struct leat_stage *stage);
     void (*revert)(struct leat_stage *stage);
 
-    /* LEAT_BY_PLACE: what it is as the first, the last, and a middle stage. A middle one may be
-     * two: middle_in takes the input and middle_out gives the output, both on one shared state,
-     * that of middle_in (see leat_shared). */
+    /* LEAT_BY_PLACE: the types for the first, the last, and a middle stage. A middle stage may be
+     * two: middle_in reads the input and middle_out writes the output. Both use the state of
+     * middle_in (see leat_shared). */
     const struct leat_stage_type *first, *last, *middle_in, *middle_out;
 };
 
 /* leat_shared - in middle_out: the state of its middle_in, which is opened first. */
 LEAT_API void *leat_shared(struct leat_stage *stage);
 
-/* For `plan` only: this instance, with these options, is of another nature than its type. */
+/* For `plan` only: settings of this instance, with its options, in place of those of its type. */
 LEAT_API void leat_plan_nature(struct leat_stage *stage, enum leat_nature nature);
 LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing framing);
-/* leat_plan_lines - it takes its input for text, as every stage with LEAT_LINES does: there is a warning
- * (leat_pipeline_warning) if that is a file in a format that a stage recognises. */
+/* leat_plan_lines - the stage reads its input as text, as every stage with LEAT_LINES does: a
+ * warning (leat_pipeline_warning) tells if the input is a file in a format that a stage recognises.
+ * */
 LEAT_API void leat_plan_lines(struct leat_stage *stage);
-/* leat_plan_delimiter - LEAT_LINES: what ends a record, '\n' if it is not called. */
+/* leat_plan_delimiter - LEAT_LINES: the byte that ends a record; '\n' if it is not called. */
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);
 LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t history);
-/* leat_plan_lanes - a parallel stage: no more lanes than this, at least 1. For stages whose lanes hold
- * so much that as many as there are threads may not fit in leat_memory_limit. */
+/* leat_plan_lanes - parallel stages: at most this many lanes, at least 1. For stages whose lanes
+ * need so much memory that one lane per thread may not fit in leat_memory_limit. */
 LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
 
-/* leat_plan_later - the stage is going to charge so much when it has seen its input, as a rule: a
- * decoder's window. Lanes and workers that others could do without leave it that, up to a
- * quarter of the limit, and a sixteenth of the limit at least. */
+/* leat_plan_later - the stage will usually charge so many bytes once it has seen its input: a
+ * decoder's window. The optional lanes and workers of other stages leave this memory free: at least
+ * a sixteenth and at most a quarter of the limit. */
 LEAT_API void leat_plan_later(struct leat_stage *stage, uint64_t bytes);
 
-/* leat_plan_file - open is going to need the whole of this small file ("-": standard input), at most max
- * bytes of it. It is read before any stage is opened, and one that comes slowly, such as a FIFO, keeps
- * nobody from stopping the pipeline. `path` is of the params or operands. Returns 0, or fails the
- * stage. */
+/* leat_plan_file - open will need the whole content of this small file ("-": standard input), at
+ * most max bytes. The engine reads it before it opens any stage; a slow file, such as a FIFO, does
+ * not keep the pipeline from being stopped. `path` belongs to the params or operands. Returns 0, or
+ * fails the stage. */
 LEAT_API int leat_plan_file(struct leat_stage *stage, const char *path, size_t max);
 
-/* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max` bytes,
- * or than `ratio_max` times the input that was taken for it; 0: no limit. The ratio counts when more
- * than LEAT_EXPANSION_FREE bytes have come out. No more than output_max bytes are handed on. */
+/* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max`
+ * bytes, or than `ratio_max` times the input consumed for it; 0: no limit. The ratio is checked
+ * once the output exceeds LEAT_EXPANSION_FREE bytes. At most output_max bytes are handed on. */
 LEAT_API void leat_plan_expansion(struct leat_stage *stage, uint64_t output_max,
                                   uint64_t ratio_max);
 #define LEAT_EXPANSION_FREE ((uint64_t)1 << 20)
 
-/* How much lies between a stage and who reads what it gives. */
+/* The buffer between a stage and its reader. */
 struct leat_buffer {
     uint64_t memory;     /* bytes held in memory; 0: the engine's choice */
-    uint64_t start_at;   /* bytes that must be there before the reader gets any; 0: none */
-    bool spills;         /* what memory does not hold goes to a file */
-    const char *dir;     /* where it is; NULL: TMPDIR, or /var/tmp */
-    uint64_t spill_size; /* bytes of it at most, from LEAT_SPILL_MIN; when it is full, all wait */
+    uint64_t start_at;   /* fill in bytes at which the reader starts; 0: at once */
+    bool spills;         /* data that does not fit in memory goes to a temporary file */
+    const char *dir;     /* directory of the file; NULL: TMPDIR, or /var/tmp */
+    uint64_t spill_size; /* most bytes of it, at least LEAT_SPILL_MIN; the writer waits if full */
 };
 #define LEAT_SPILL_MIN (2 * LEAT_CHUNK_MAX)
-/* leat_plan_buffer - what stands behind this stage; of a junction: before each of its branches. */
+/* leat_plan_buffer - set the buffer after this stage; for a junction: before each of its branches.
+ * */
 LEAT_API void leat_plan_buffer(struct leat_stage *stage, const struct leat_buffer *buffer);
 
-/* A stage with LEAT_PARTS: the number of the first one, and how its files are written. */
+/* For stages with LEAT_PARTS: the number of the first part, and how the files are written. */
 struct leat_part_options {
     uint64_t from;
     struct leat_file_options file;
 };
 LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_options *options);
 
-/* A stage whose library was not there at build time: it is listed, and says what is missing. */
+/* A stage whose library was missing at build time: leat lists it, and its use names the package. */
 #ifndef __cplusplus /* for the library's own tables only */
 #define LEAT_STAGE_MISSING(ident, stage_name, text, package)                                       \
     const struct leat_stage_type leat_stage_##ident = {                                            \
