@@ -373,7 +373,8 @@ struct leat_lanes {
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
 /* leat_keep_lanes - in cut, before the first block has ended: limit the number of lanes to `most`,
  * at least 1, and charge `bytes` now for each lane that may work. A lane whose bytes do not fit
- * gets no block. So lanes need not charge memory before its size is known. */
+ * gets no block, except the first lane. So lanes need not charge memory before its size is known.
+ * */
 LEAT_API void leat_keep_lanes(struct leat_stage *stage, unsigned most, uint64_t bytes);
 /* leat_lane_kept - in a lane, once, at its first block: the bytes that leat_keep_lanes charged for
  * the lane, if any, now belong to it: leat_charge uses them first. */
@@ -427,7 +428,7 @@ struct leat_stage_type {
     const char *(*recognise)(const uint8_t *first, size_t n);
     /* suffixes - may be NULL. The suffixes of files in the format of an encoder, separated by
      * spaces: ".gz .tgz". A warning (leat_pipeline_warning) tells if its output is written to a
-     * file whose suffix only belongs to another encoder. */
+     * file whose suffix belongs to another encoder only. */
     const char *suffixes;
     /* plan - may be NULL. Checks params and operands once, when the pipeline is built: no I/O, no
      * state. May call leat_plan_*. It usually fails with LEAT_EUSAGE. */

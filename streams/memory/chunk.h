@@ -1,7 +1,7 @@
-/* chunk.h - reference-counted blocks of bytes, slices of them, and the bounded pool they are from.
+/* chunk.h - reference-counted blocks of bytes, slices of them, and the bounded pool of chunks.
  *
- * The pool has one limit and accounts for everything: chunks in use, chunks kept for reuse, and
- * what stages charge for their libraries. All of it is thread-safe.
+ * The pool has one limit and counts everything: chunks in use, chunks kept for reuse, and the
+ * memory that stages charge for their libraries. All functions are thread-safe.
  */
 #ifndef LEAT_CHUNK_H
 #define LEAT_CHUNK_H
@@ -14,13 +14,13 @@
 
 struct leat_pool;
 
-/* Results of reads and writes of queues, edges and memory, beside 0 and errors. */
+/* Results of functions on queues, edges and memory, in addition to 0 and errors. */
 #define LEAT_FULL 3  /* no room now */
-#define LEAT_EMPTY 4 /* nothing there now */
+#define LEAT_EMPTY 4 /* no data now */
 #define LEAT_SHORT 5 /* no memory now: wait for it */
 
-/* A part of the limit that is set aside for one owner, so that it can go on when codecs and others have
- * taken all else. */
+/* A part of the limit that is reserved for one owner, so that it can go on when codecs and others
+ * have used the rest. */
 struct leat_share {
     struct leat_share *next;
     uint64_t size;
@@ -30,20 +30,21 @@ struct leat_share {
 struct leat_chunk {
     atomic_uint refs;
     size_t cap;
-    bool own; /* of the pool's size, kept for reuse */
+    bool own; /* has the pool's chunk size, is kept for reuse */
     struct leat_pool *pool;
-    struct leat_share *share; /* whose part of the limit it takes; NULL: nobody's */
-    struct leat_chunk *next;  /* in the pool's list of free ones */
+    struct leat_share *share; /* the share that it counts against, or NULL */
+    struct leat_chunk *next;  /* in the pool's list of free chunks */
     uint8_t *data;
 };
 
-/* A range of a chunk; holds one reference to it. In a queue, without a chunk: a flush mark. */
+/* A range of a chunk; holds one reference to it. A slice without a chunk in a queue: a flush
+ * marker. */
 struct leat_slice {
     struct leat_chunk *chunk;
     size_t off, len;
 };
 
-/* Told when memory came back, to try again. One entry per segment, never twice in the list. */
+/* A waiter for memory: woken when memory came back, to try again. Each segment has one. */
 struct leat_pool_waiter {
     struct leat_pool_waiter *next;
     void (*wake)(struct leat_pool_waiter *waiter);
@@ -52,47 +53,47 @@ struct leat_pool_waiter {
 
 struct leat_pool {
     pthread_mutex_t lock;
-    uint64_t limit;                   /* bytes */
-    _Atomic uint64_t used, peak;      /* bytes; written under the lock */
-    uint64_t reserved;                /* for chunks of chunk_size; set before it is shared */
-    uint64_t charged;                 /* under the lock: part of used that is no such chunk */
-    uint64_t chunks_out;              /* under the lock: chunks not in the free list */
-    size_t chunk_size;                /* of the ones kept for reuse */
-    struct leat_share *shares;        /* set before it is shared */
+    uint64_t limit;              /* bytes */
+    _Atomic uint64_t used, peak; /* bytes; written under the lock */
+    uint64_t reserved;           /* for chunks of chunk_size; fixed once threads share the pool */
+    uint64_t charged;            /* under the lock: part of `used` outside these chunks */
+    uint64_t chunks_out;         /* under the lock: chunks not in the free list */
+    size_t chunk_size;           /* of the chunks kept for reuse */
+    struct leat_share *shares;   /* fixed once threads share the pool */
     struct leat_chunk *free_chunks;   /* under the lock */
     struct leat_pool_waiter *waiters; /* under the lock */
 };
 
 int leat_pool_init(struct leat_pool *pool, uint64_t limit, size_t chunk_size);
-/* leat_pool_done - returns the number of chunks that were not given back: a bug if not 0. No thread
- * uses the pool any more. */
+/* leat_pool_done - returns the number of chunks that are still referenced: a bug if not 0. No
+ * thread may use the pool any more. */
 uint64_t leat_pool_done(struct leat_pool *pool);
 
-/* leat_pool_get - a chunk with one reference: of the pool's own size if `size` is 0, from what is
- * reserved for chunks; else of just that size, from what may be charged.
+/* leat_pool_get - a chunk with one reference. size 0: of the pool's chunk size, from the reserve
+ * for chunks; else of exactly this size, charged to the rest of the limit.
  * Returns 0; LEAT_ELIMIT: it does not fit now; LEAT_ENOMEM. */
 int leat_pool_get(struct leat_pool *pool, size_t size, struct leat_chunk **ret_chunk);
-/* leat_pool_get_shared - as leat_pool_get with a size, and if that may not be charged, from the share,
- * which may be NULL. */
+/* leat_pool_get_shared - like leat_pool_get with a size; if the bytes cannot be charged, the chunk
+ * comes from the share, which may be NULL. */
 int leat_pool_get_shared(struct leat_pool *pool, struct leat_share *share, size_t size,
                          struct leat_chunk **ret_chunk);
-/* leat_pool_wait_for - as leat_pool_wait, for what leat_pool_get_shared refused. */
+/* leat_pool_wait_for - like leat_pool_wait, for memory that leat_pool_get_shared refused. */
 bool leat_pool_wait_for(struct leat_pool *pool, const struct leat_share *share, size_t size,
                         struct leat_pool_waiter *waiter);
-/* leat_pool_share - set n bytes aside, which are part of what leat_pool_reserve was told. The pool frees
- * it. NULL: out of memory. Before the pool is shared. */
+/* leat_pool_share - make a share of n bytes, which must be included in leat_pool_reserve. The pool
+ * owns it. NULL: out of memory. Call it before threads share the pool. */
 struct leat_share *leat_pool_share(struct leat_pool *pool, uint64_t n);
-/* leat_pool_wait - be woken once when memory comes back.
- * Returns false, and does not wait, if a chunk is to be had now. */
+/* leat_pool_wait - register a waiter, which is woken once when memory comes back.
+ * Returns false, and registers nothing, if a chunk is available now. */
 bool leat_pool_wait(struct leat_pool *pool, struct leat_pool_waiter *waiter);
-/* leat_pool_unwait - forget a waiter; it is not called after this returns. */
+/* leat_pool_unwait - remove a waiter; it is not called after this returns. */
 void leat_pool_unwait(struct leat_pool *pool, struct leat_pool_waiter *waiter);
-/* leat_pool_reserve - n bytes of the limit are for chunks of the pool's size, and nothing else may
- * take them. Before the pool is shared. */
+/* leat_pool_reserve - reserve n bytes of the limit for chunks of the pool's size. Call it before
+ * threads share the pool. */
 void leat_pool_reserve(struct leat_pool *pool, uint64_t n);
-/* leat_pool_charge - account for n bytes held elsewhere; false: they do not fit. */
+/* leat_pool_charge - count n bytes held elsewhere; false: they do not fit. */
 bool leat_pool_charge(struct leat_pool *pool, uint64_t n);
-/* leat_pool_left - bytes that could be charged now. */
+/* leat_pool_left - bytes that can be charged now. */
 uint64_t leat_pool_left(struct leat_pool *pool);
 void leat_pool_uncharge(struct leat_pool *pool, uint64_t n);
 

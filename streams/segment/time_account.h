@@ -1,9 +1,10 @@
-/* time_account.h - where the time of a segment's stages goes: busy, or waiting, and for what.
+/* time_account.h - the time account of a segment's stages: busy, or waiting, with the reason.
  *
- * A segment has one mark in time; all before it is charged. Charging gives each of its stages the
- * time since the mark, under one head: the stage that stepped was busy, those before it waited for
- * room and those behind it for input. So for each stage the heads add up to the time of the run, and
- * a look from another thread adds what is not charged yet by what the segment is doing now.
+ * A segment has one time mark; the time before it is charged. To charge means to add the time since
+ * the mark to one counter of each stage: the stage that stepped was busy, the stages before it
+ * waited for room, the stages after it for input. So the counters of a stage add up to the time of
+ * the run. A reader on another thread adds the uncharged time itself, by what the segment is doing
+ * now.
  */
 #ifndef LEAT_ACCOUNT_H
 #define LEAT_ACCOUNT_H
@@ -18,11 +19,12 @@ struct leat_segment;
 struct leat_stage_info;
 struct leat_stage_stats;
 
-/* Of one stage in one segment. Written by the thread that runs the segment, read by any. */
+/* Counters of one stage in one segment. Written by the thread that runs the segment, read by any.
+ * */
 struct leat_counters {
     _Atomic uint64_t bytes_in, bytes_out, steps, cpu_ns;
     _Atomic uint64_t busy_ns, wait_in_ns, wait_out_ns;
-    _Atomic uint64_t wait_self_ns, wait_turn_ns, ended_ns; /* of the waiting */
+    _Atomic uint64_t wait_self_ns, wait_turn_ns, ended_ns; /* parts of the waiting time */
     atomic_bool waiting, ended;                            /* now */
     uint64_t busy_at_run; /* busy_ns when the run began, for cpu_ns */
 };
@@ -30,17 +32,17 @@ struct leat_counters {
 enum leat_doing {
     LEAT_DOING_WAIT_IN,
     LEAT_DOING_WAIT_OUT,
-    LEAT_DOING_STEP, /* account.at is the stage */
+    LEAT_DOING_STEP, /* of the stage account.at */
     LEAT_DOING_ENDED,
 };
 
 struct leat_account {
-    atomic_uint changes;      /* odd: being changed */
+    atomic_uint changes;      /* odd while the account changes */
     _Atomic uint64_t mark_ns; /* 0: the run has not begun */
     atomic_int doing;
     _Atomic size_t at;
-    uint64_t cpu_ns; /* of the thread, when the run began */
-    uint64_t run_ns; /* when it began */
+    uint64_t cpu_ns; /* processor time of the thread when the run began */
+    uint64_t run_ns; /* time when the run began */
 };
 
 /* leat_count - add to a counter that only this thread writes. */
@@ -51,22 +53,23 @@ static inline void leat_count(_Atomic uint64_t *counter, uint64_t n)
     atomic_store_explicit(counter, was + n, memory_order_release);
 }
 
-/* leat_account_start - the run begins; nothing is charged before. */
+/* leat_account_start - the run of the pipeline begins; no time before it is charged. */
 void leat_account_start(struct leat_segment *segment, uint64_t now_ns);
-/* leat_account_doing - what it does from now on, without a look at the clock. */
+/* leat_account_doing - set what the segment does from now on; does not read the clock. */
 void leat_account_doing(struct leat_segment *segment, enum leat_doing doing, size_t at);
-/* leat_account_charge - all until now, by what it was doing. Returns now. */
+/* leat_account_charge - charge the time since the mark, by what the segment was doing. Returns the
+ * time now. */
 uint64_t leat_account_charge(struct leat_segment *segment);
-/* leat_account_run, _park - a thread begins to run the segment; it leaves it. */
+/* leat_account_run, _park - a thread begins to run the segment, and stops running it. */
 void leat_account_run(struct leat_segment *segment);
 void leat_account_park(struct leat_segment *segment, enum leat_doing doing);
-/* leat_account_step - what one step of stage i came to. */
+/* leat_account_step - count one step of stage i. */
 void leat_account_step(struct leat_segment *segment, size_t i, uint64_t consumed,
                        uint64_t produced);
-/* leat_account_add - add stage i's counters to *stats, as they are at now_ns. Thread: any. */
+/* leat_account_add - add the counters of stage i at the time now_ns to *stats. Thread: any. */
 void leat_account_add(const struct leat_segment *segment, size_t i, uint64_t now_ns,
                       struct leat_stage_stats *stats);
-/* leat_account_bytes_in - what a stage has taken in all its lanes. Thread: any. */
+/* leat_account_bytes_in - bytes that a stage has consumed, in all its lanes. Thread: any. */
 uint64_t leat_account_bytes_in(const struct leat_pipeline *pipeline,
                                const struct leat_stage_info *info);
 
