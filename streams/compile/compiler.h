@@ -1,4 +1,4 @@
-/* compiler.h - what the files of the compiler share. */
+/* compiler.h - shared by the files of the compiler. */
 #ifndef LEAT_PLANNER_H
 #define LEAT_PLANNER_H
 
@@ -14,19 +14,20 @@ struct leat_compiler {
     bool cur_heavy;
     int numbers;
     size_t infos_room;
-    struct leat_detached *detached; /* in a branch whose errors are not the pipeline's; or NULL */
-    struct leat_parts *parts;       /* in a branch that is run anew for each part */
+    struct leat_detached *detached; /* the detached branch that is being compiled, or NULL */
+    struct leat_parts *parts;       /* the branch of parts that is being compiled, or NULL */
     const char *name;               /* the file whose bytes flow here, or "-" */
-    struct leat_file_map *files;    /* the files, if their bytes flow here unchanged; or NULL */
-    const struct leat_stage_type *encoder; /* whose output flows here unchanged; or NULL */
+    struct leat_file_map *files;    /* the files whose unchanged bytes flow here, or NULL */
+    const struct leat_stage_type
+        *encoder; /* the encoder whose unchanged output flows here, or NULL */
     bool binary;
     struct leat_stage *ranged; /* the `read --range` just before */
-    /* A branch is made of nodes and chains again: compiler.c adds one. */
+    /* Add a node or a chain (compiler.c): a branch consists of chains, too. */
     int (*node)(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last);
     int (*chain)(struct leat_compiler *pl, const struct leat_chain *c, bool starts, bool ends);
 };
 
-/* place.c - each that returns an int returns 0, or an error that is in pl->error. */
+/* place.c - functions that return an int return 0, or an error that is in pl->error. */
 int leat_compile_no_memory(struct leat_compiler *pl);
 int leat_compile_fail(struct leat_compiler *pl, const struct leat_node *node, const char *text);
 /* leat_compile_segment, _edge, _info - a new one, which the pipeline owns. NULL: out of memory. */
@@ -34,46 +35,48 @@ struct leat_segment *leat_compile_segment(struct leat_compiler *pl, int number);
 struct leat_edge *leat_compile_edge(struct leat_compiler *pl);
 struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct leat_node *node,
                                           const struct leat_stage_type *type);
-/* leat_compile_add - an instance at the end of a segment (NULL: none). NULL: out of memory. */
+/* leat_compile_add - make an instance, appended to the segment if it is not NULL. NULL: out of
+ * memory. */
 struct leat_stage *leat_compile_add(struct leat_compiler *pl, struct leat_segment *segment,
                                     struct leat_stage_info *info);
-/* leat_compile_begin - a segment begins, which nothing leads to yet. */
+/* leat_compile_begin - begin a segment, without an inlet yet. */
 int leat_compile_begin(struct leat_compiler *pl);
 int leat_compile_connect(struct leat_compiler *pl, struct leat_segment *from,
                          struct leat_segment *to, struct leat_edge *edge);
-/* leat_compile_cut - from here on another segment goes on, through an edge. */
+/* leat_compile_cut - end the current segment and begin another one, connected by an edge. */
 int leat_compile_cut(struct leat_compiler *pl);
-/* leat_compile_need_stage - an outlet follows a stage: add one if the segment has none yet. */
+/* leat_compile_need_stage - add a stage if the segment has none yet, because an outlet needs one.
+ * */
 int leat_compile_need_stage(struct leat_compiler *pl);
-/* leat_compile_ask - let the type look at its options before its place is chosen. */
+/* leat_compile_ask - call the type's plan before the compiler chooses the stage's place. */
 int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info);
-/* leat_compile_buffer - the buffer that the stage has asked for stands in this edge. */
+/* leat_compile_buffer - make this edge the buffer that the stage has asked for. */
 int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *info,
                         struct leat_edge *edge);
-/* leat_compile_imply - a readable (first) or writable that is not written; args may be NULL. */
+/* leat_compile_imply - add the implied source (first) or sink; args may be NULL. */
 int leat_compile_imply(struct leat_compiler *pl, const struct leat_stage_type *type, bool first,
                        const struct leat_strings *args);
 bool leat_compile_ends(const struct leat_stage_type *type);
 
-/* leat_compile_lanes - lanes.c: the stage runs in lanes. */
+/* leat_compile_lanes - lanes.c: add a stage that runs in lanes. */
 int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info);
 
-/* fan.c - the branches of a fan-out, which goes on; a fan-in with its branches. */
+/* fan.c - the branches of a fan-out, whose stream goes on; a fan-in with its branches. */
 int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node,
                           const struct leat_stage_info *info);
 int leat_compile_fan_in(struct leat_compiler *pl, const struct leat_node *node, bool first);
 
-/* parts.c - the branch behind a stage with LEAT_PARTS; what such a branch may not hold. */
+/* parts.c - the branch after a stage with LEAT_PARTS; the stages that it must not contain. */
 int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
                        const struct leat_part_options *options);
 int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *node);
 
-/* leat_compile_suffix - suffix.c: a warning if the name of this output tells of another format than
- * that of its content. */
+/* leat_compile_suffix - suffix.c: warn if the suffix of this output belongs to another format than
+ * its content has. */
 void leat_compile_suffix(struct leat_compiler *pl, const struct leat_stage_info *sink);
 
-/* leat_compile_sizes - sizes.c: of chunks and edges, within the memory limit, and the pool
- * that has them reserved. Returns 0, LEAT_ELIMIT or LEAT_ENOMEM. */
+/* leat_compile_sizes - sizes.c: choose the sizes of chunks and edges within the memory limit, and
+ * reserve them in the pool. Returns 0, LEAT_ELIMIT or LEAT_ENOMEM. */
 int leat_compile_sizes(struct leat_pipeline *pipeline, struct leat_error *ret_error);
 
 #endif

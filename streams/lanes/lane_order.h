@@ -1,12 +1,12 @@
-/* lane_order.h - which lane has which block: a queue from the cutter, which chooses the lane (split.h), to
- * the joiner, which takes the blocks back in that order.
+/* lane_order.h - the lane order, a queue from the cutter to the joiner: the cutter chooses a lane
+ * for each block (lanes.h), and the joiner takes the outputs back in this order.
  */
 #ifndef LEAT_DEAL_H
 #define LEAT_DEAL_H
 
 #include "edge/edge.h"
 
-/* Whose turn it is: a block's, or a flush mark's that lies between two blocks. */
+/* One turn of the joiner: a block, or a flush marker between two blocks. */
 struct leat_lane_turn {
     unsigned lane;
     bool mark;
@@ -14,10 +14,10 @@ struct leat_lane_turn {
 
 struct leat_lane_order {
     pthread_mutex_t lock;
-    struct leat_lane_turn *ring; /* room for as many as the lanes and their edges hold */
+    struct leat_lane_turn *ring; /* room for all turns that the lanes and their edges hold */
     size_t room, head, n;
-    bool over;
-    bool waits; /* the joiner does */
+    bool over;  /* no turn follows */
+    bool waits; /* the joiner waits for a turn */
     struct leat_executor *executor;
     struct leat_actor *joiner;
 };
@@ -25,17 +25,18 @@ struct leat_lane_order {
 struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
                                             struct leat_actor *joiner);
 void leat_lane_order_free(struct leat_lane_order *deal); /* NULL is fine */
-/* leat_lane_order_size - room for so many turns. Before it is used. Returns 0 or LEAT_ENOMEM. */
+/* leat_lane_order_size - allocate room for this many turns, before it is used. Returns 0 or
+ * LEAT_ENOMEM. */
 int leat_lane_order_size(struct leat_lane_order *deal, size_t room);
 void leat_lane_order_reset(struct leat_lane_order *deal); /* neither side runs */
 
-/* leat_lane_order_put - the next turn. Returns 0, or LEAT_EINTERNAL: there are more than lanes can hold.
- * Thread: the cutter's. */
+/* leat_lane_order_put - append a turn. Returns 0, or LEAT_EINTERNAL: there are more than the lanes
+ * can hold. Thread: the cutter's. */
 int leat_lane_order_put(struct leat_lane_order *deal, struct leat_lane_turn turn);
 /* leat_lane_order_over - no turn follows. Thread: the cutter's. */
 void leat_lane_order_over(struct leat_lane_order *deal);
-/* leat_lane_order_take - whose turn is it? Returns 0; LEAT_EMPTY: the joiner will be woken; LEAT_END.
- * Thread: the joiner's. */
+/* leat_lane_order_take - remove the next turn. Returns 0; LEAT_EMPTY: the joiner will be woken;
+ * LEAT_END: no turn follows. Thread: the joiner's. */
 int leat_lane_order_take(struct leat_lane_order *deal, struct leat_lane_turn *ret_turn);
 
 #endif

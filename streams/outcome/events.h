@@ -1,4 +1,4 @@
-/* events.h - what happens in a run, told to whoever asked for it. When nobody did, it costs a look at
+/* events.h - call the watcher of a run at each event. Without a watcher an event costs the test of
  * a mask.
  */
 #ifndef LEAT_EVENTS_H
@@ -11,9 +11,9 @@ struct leat_executor;
 struct leat_segment;
 struct leat_stage_info;
 
-/* Fixed while it runs. */
+/* Fixed during the run. */
 struct leat_watcher {
-    unsigned kinds; /* 0: nobody asked */
+    unsigned kinds; /* enum leat_event_kind; 0: no watcher */
     leat_event_cb told;
     void *arg;
 };
@@ -23,12 +23,13 @@ static inline bool leat_watched(const struct leat_watcher *w, unsigned kind)
     return (w->kinds & kind) != 0;
 }
 
-/* leat_tell_stage - of a stage (info; NULL: of the pipeline). Hidden ones are not told of. */
+/* leat_tell_stage - event of a stage (info; NULL: of the pipeline). Hidden stages have no events.
+ * */
 void leat_tell_stage(struct leat_pipeline *pipeline, unsigned kind,
                      const struct leat_stage_info *info, const struct leat_error *error);
-/* leat_tell_run - a segment ran from one time to another. */
+/* leat_tell_run - event: a segment ran from from_ns to to_ns. */
 void leat_tell_run(const struct leat_segment *segment, uint64_t from_ns, uint64_t to_ns);
-/* leat_tell_edge - what a buffer holds now. Under no lock. */
+/* leat_tell_edge - event of an edge, with its fill. Call it under no lock. */
 void leat_tell_edge(const struct leat_edge *edge, unsigned kind);
 
 #endif

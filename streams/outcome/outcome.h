@@ -1,8 +1,8 @@
-/* outcome.h - how a run ends: its root cause, its detached branches, and who is told of a failure.
+/* outcome.h - how a run ends: its root cause, its detached branches, and how a failure spreads.
  *
- * The first error is the root cause; a consequence of it, such as a reader that is gone, never takes
- * its place. A branch that is detached (tee --on-error=detach) has an error of its own, which does not
- * stop the others. A failure wakes every segment, and each gives up what it would wait for.
+ * The first error is the root cause; a consequence of it, such as a reader that is gone, never
+ * replaces it. A detached branch (tee --on-error=detach) has its own error, which does not stop the
+ * other branches. A failure wakes every segment, so that none of them waits in vain.
  */
 #ifndef LEAT_OUTCOME_H
 #define LEAT_OUTCOME_H
@@ -19,7 +19,7 @@ enum leat_phase {
     LEAT_PHASE_OPEN,
     LEAT_PHASE_RUN,
     LEAT_PHASE_FINISH,  /* prepare, then commit */
-    LEAT_PHASE_DELIVER, /* all names are there: side outputs go to their streams */
+    LEAT_PHASE_DELIVER, /* all outputs are in place: side outputs go to their streams */
     LEAT_PHASE_CLOSE,
     LEAT_PHASE_DONE,
 };
@@ -28,10 +28,10 @@ enum leat_phase {
 struct leat_outcome {
     /* Under the pipeline's lock. */
     struct leat_error error;
-    struct leat_error detached; /* of a branch that does not stop the others */
-    bool cancelled;             /* the error is the caller's, and stays */
+    struct leat_error detached; /* the first error of a detached branch */
+    bool cancelled;             /* the error is that of leat_pipeline_cancel, and final */
     bool committing;            /* outputs get their names */
-    bool settled;               /* they keep them: a cancel comes too late */
+    bool settled;               /* outputs keep their names: a cancel comes too late */
     bool running;
 
     atomic_bool aborted;
@@ -41,10 +41,10 @@ struct leat_outcome {
     atomic_int phase; /* enum leat_phase */
 };
 
-/* A branch whose errors are not the pipeline's: its outputs commit together, or not at all, by
- * themselves. */
+/* A detached branch: its errors do not fail the pipeline. All of its outputs commit, or none of
+ * them, independent of the others. */
 struct leat_detached {
-    const struct leat_detached *outer; /* it is in another one, or NULL */
+    const struct leat_detached *outer; /* the detached branch around it, or NULL */
     atomic_bool failed;
 };
 
@@ -56,22 +56,22 @@ static inline bool leat_detached_failed(const struct leat_detached *d)
     return false;
 }
 
-/* leat_outcome_report - an error of a stage (info; NULL: of none): kept if it is the root cause, or
- * if it is the first of a detached branch. It tells the stages that its input came from, up to a junction
- * that lets a branch like this go (failed_below), and those that its output goes to (failed_above): for
- * junctions whose branch ended early, benignly, and for stages that wait, no edge tells them. Wakes every
+/* leat_outcome_report - record an error of a stage (info; NULL: of no stage), if it is the root
+ * cause or the first error of a detached branch. Sets failed_below in all stages upstream, up to a
+ * junction that detaches the branch, and failed_above in all stages downstream: no edge tells this
+ * to a junction whose branch ended early without a failure, or to a stage that waits. Wakes every
  * segment. Thread: any. */
 void leat_outcome_report(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
                          const struct leat_error *error);
-/* leat_outcome_aborted - everything is being given up: a cancel, a time limit, a stall. Thread: any. */
+/* leat_outcome_aborted - is the run being aborted: a cancel, a time limit, a stall? Thread: any. */
 bool leat_outcome_aborted(const struct leat_pipeline *pipeline);
-/* leat_outcome_failed - there is a root cause. Output that was produced before is still delivered to
- * streaming outputs. Thread: any. */
+/* leat_outcome_failed - is there a root cause? Streaming outputs still get the output that was
+ * produced before it. Thread: any. */
 bool leat_outcome_failed(const struct leat_pipeline *pipeline);
-/* leat_outcome_wake_all - run every segment: there is something that they all must notice. */
+/* leat_outcome_wake_all - wake every segment, after a change that all of them must see. */
 void leat_outcome_wake_all(struct leat_pipeline *pipeline);
-/* leat_outcome_rests - the run has not begun, or all of it has ended: what it says does not change.
- * false: it runs, or the pipeline is NULL. */
+/* leat_outcome_rests - has the run not begun yet, or ended completely, so that the outcome does not
+ * change? false: it runs, or the pipeline is NULL. */
 bool leat_outcome_rests(const struct leat_pipeline *pipeline);
 
 #endif

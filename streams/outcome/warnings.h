@@ -1,6 +1,6 @@
-/* warnings.h - what the caller is to be told beside the outcome of a run.
+/* warnings.h - messages for the caller in addition to the outcome of a run.
  *
- * A warning is of a stage and has the form of an error with code 0.
+ * A warning belongs to a stage and has the form of an error with code 0.
  */
 #ifndef LEAT_WARNINGS_H
 #define LEAT_WARNINGS_H
@@ -12,7 +12,7 @@
 struct leat_pipeline;
 struct leat_stage_info;
 
-#define LEAT_WARNINGS_MAX 64u /* of a run; more are not kept */
+#define LEAT_WARNINGS_MAX 64u /* kept per run; further ones are dropped */
 
 /* All zero: none. Under the pipeline's lock. */
 struct leat_warnings {
@@ -20,8 +20,8 @@ struct leat_warnings {
     size_t n, room;
 };
 
-/* leat_warn - keep a warning of this stage. Without memory it is lost. Thread: any; not under the
- * pipeline's lock. */
+/* leat_warn - record a warning of this stage. It is lost if memory is out. Thread: any; not under
+ * the pipeline's lock. */
 void leat_warn(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
                const char *format, ...) __attribute__((format(printf, 3, 4)));
 void leat_warnings_done(struct leat_warnings *warnings);

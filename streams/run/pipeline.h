@@ -1,4 +1,4 @@
-/* pipeline.h - a pipeline that is built: its graph, its limits, its outcome. */
+/* pipeline.h - a pipeline: its graph, its limits, its outcome. */
 #ifndef LEAT_PIPELINE_H
 #define LEAT_PIPELINE_H
 
@@ -31,14 +31,14 @@ struct leat_on_loop {
 /* A connection of two stages; graph.c. */
 struct leat_link {
     const struct leat_stage_info *from, *to;
-    struct leat_edge **edges; /* n_edges of them, one a lane; 0: both run in one segment */
+    struct leat_edge **edges; /* n_edges of them, one per lane; 0: both run in one segment */
     size_t n_edges;
-    struct leat_edge *counts; /* what `from` gave went into it; NULL: `from` counts it itself */
+    struct leat_edge *counts; /* the edge that counts the bytes; NULL: `from` counts them itself */
     unsigned port, input;
     bool outside;
 };
 
-/* What a pipeline is made of; fixed while it runs. */
+/* The structure of a pipeline; fixed during the run. */
 struct leat_graph {
     struct leat_stage_info *infos;
     size_t n_infos;
@@ -50,12 +50,12 @@ struct leat_graph {
     size_t n_links;
 };
 
-/* What it makes, beside streams that are written as they come. */
+/* State of the pipeline's outputs, except streams that are written directly. */
 struct leat_outputs {
     struct leat_digest_list *digests;    /* or NULL */
-    struct leat_directories directories; /* that outputs are in */
-    atomic_uint n_outputs;               /* that have been opened */
-    /* Under the pipeline's lock. */
+    struct leat_directories directories; /* of the outputs */
+    atomic_uint n_outputs;               /* outputs opened until now */
+    /* Under the pipeline's lock: */
     struct leat_pending_commits pending; /* sinks of the parts that have ended */
     struct leat_claims claims;           /* files that are outputs */
 };
@@ -71,7 +71,7 @@ struct leat_pipeline {
     struct leat_watcher watcher;
     struct leat_pool pool;
     bool pool_ready;
-    uint64_t bound; /* bytes of the pool that are reserved for chunks */
+    uint64_t bound; /* bytes of the pool reserved for chunks */
 
     pthread_mutex_t lock;
     struct leat_outcome outcome;   /* some of it under the lock */
@@ -86,18 +86,18 @@ struct leat_pipeline {
     _Atomic uint64_t started_ns, ended_ns;
 };
 
-/* leat_pipeline_from_tree - takes the plan, also on failure. */
+/* leat_pipeline_from_tree - compile the tree, which the pipeline then owns; freed on failure. */
 int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,
                             const struct leat_settings *settings,
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
-/* conductor.c: opens all, waits for the segments, commits or aborts, closes all. An actor, so that
- * none of it blocks the loop. */
+/* conductor.c: open all stages, wait for the segments, commit or abort, close all stages. The
+ * conductor is an actor, so that it does not block the loop. */
 bool leat_conductor_run(struct leat_actor *actor);
 
 /* compiler.c: tree -> segments and edges, within the memory limit. */
 int leat_compile(struct leat_pipeline *pipeline, struct leat_error *ret_error);
 
-/* graph.c: which stage is connected to which, once all segments are there. Returns 0 or
+/* graph.c: find the connections of the stages, after all segments are built. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_graph_build(struct leat_pipeline *pipeline);
 
