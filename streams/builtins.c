@@ -1,7 +1,7 @@
-/* builtins.c - the stages that come with leat.
+/* builtins.c - the built-in stages.
  *
- * They are listed in transforms/stages.def; this is the only place of the engine that knows their
- * names, and it knows nothing else of them.
+ * transforms/stages.def lists them. This is the only file of the engine that knows their names, and
+ * it knows nothing else about them.
  */
 
 #include "syntax/registry.h"

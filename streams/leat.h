@@ -209,8 +209,8 @@ LEAT_API struct leat_builder *leat_builder_new(const struct leat_registry *regis
 /* leat_builder_free - NULL is fine; the pipeline does not need the builder any more. */
 LEAT_API void leat_builder_free(struct leat_builder *builder);
 /* leat_builder_stage - append a stage with its arguments (NULL-terminated, without the name).
- * Words like ":" or "[" are ordinary arguments here. Returns 0 or LEAT_ENOMEM; leat_builder_finish
- * reports a wrong name or option. */
+ * Words like ":" or "[" are ordinary arguments here. leat_builder_finish reports a wrong name or
+ * option. Returns 0; LEAT_EUSAGE: `builder` or `name` is NULL; LEAT_ENOMEM. */
 LEAT_API int leat_builder_stage(struct leat_builder *builder, const char *name,
                                 const char *const *args);
 /* leat_builder_branch_begin, _end - stages appended between them form a branch of the last stage.

@@ -1,4 +1,4 @@
-/* clock.c - the machine's time, and a virtual one. */
+/* clock.c - the machine's clock, and a virtual one. */
 
 #include "clock.h"
 

@@ -1,4 +1,4 @@
-/* error.c - the error table and the one line that tells an error. */
+/* error.c - the table of errors, and the format of an error as one line. */
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,8 +6,9 @@
 
 #define LEAT_GROW_FIRST 8u
 
-/* leat_grow - an array of *room members of `size` bytes, n of them in use, gets twice the room if there
- * is none left. Returns where it is now. NULL: out of memory, and it is as it was. */
+/* leat_grow - double the room of an array if it is full: it has room for *room members of `size`
+ * bytes, n of them in use. Returns its new address. NULL: out of memory, and the array is
+ * unchanged. */
 static inline void *leat_grow(void *v, size_t n, size_t *room, size_t size)
 {
     size_t wanted = *room ? 2 * *room : LEAT_GROW_FIRST;

@@ -1,4 +1,4 @@
-/* invariant.c - the end of a process whose state is not what it must be. */
+/* invariant.c - abort the process after a broken invariant. */
 
 #include "invariant.h"
 

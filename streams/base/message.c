@@ -1,4 +1,4 @@
-/* message.c - what the parser says: error texts, words made fit to show, "did you mean". */
+/* message.c - texts of errors: formatting, quoting, "did you mean". */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static size_t least(size_t a, size_t b, size_t c)
     return m < c ? m : c;
 }
 
-/* Insertions, deletions, replacements and swapped neighbours between two words. */
+/* Edit distance of two words: insertions, deletions, replacements and swapped neighbours. */
 static size_t edits(const char *a, size_t n_a, const char *b, size_t n_b)
 {
     size_t rows[3][NEAR_WORD_MAX + 1];

@@ -1,11 +1,11 @@
-/* show.c - text from outside as one line that a terminal may see. */
+/* show.c - make text from outside safe to print, as one line. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "show.h"
 
-/* Bytes of the valid UTF-8 character at p (no surrogate, not overlong), 0 if it is none. */
+/* Bytes of the valid UTF-8 character at p (no surrogate, not overlong); 0: it is not valid. */
 static size_t utf8_len(const unsigned char *p)
 {
     size_t n = p[0] < 0x80   ? 1
@@ -24,7 +24,8 @@ static size_t utf8_len(const unsigned char *p)
     return n;
 }
 
-/* A control character, or one that turns the direction of text, ends a line or is not seen. */
+/* Is it a control character, or one that changes the direction of text, ends a line or is
+ * invisible? */
 static bool is_obeyed(const unsigned char *p, size_t n)
 {
     unsigned c = n == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu) : 0;
@@ -69,7 +70,7 @@ size_t leat_show_byte(char *to, char byte)
     return 4;
 }
 
-/* The next piece of what is shown: a character as it is, or one byte of what is not. */
+/* The next piece of the output: an unchanged character, or the escape of one byte. */
 static size_t next_piece(const char **text, char *piece)
 {
     size_t n = leat_show_plain(*text);

@@ -1,16 +1,18 @@
-/* size.c - sizes and durations as people write them: "64K", "1.5G", "10MB", "500ms", "1h".
+/* size.c - parse sizes and durations: "64K", "1.5G", "10MB", "500ms", "1h".
  *
- * Exact: a fraction is kept as a rest over a power of ten, never as floating point.
+ * The result is exact: a fraction is a remainder over a power of ten, never a floating-point
+ * number.
  */
 
 #include <string.h>
 
 #include "leat.h"
 
-#define FRACTION_MAX ((uint64_t)1000000000000000) /* digits after the point that count: 15 */
+#define FRACTION_MAX ((uint64_t)1000000000000000) /* 15 digits after the point count */
 #define FACTORS_MAX 6
 
-/* whole + rest/scale; `more`: non-zero digits followed that do not count. `large`: it does not fit. */
+/* whole + rest/scale; `more`: further digits, which do not count, are not all 0; `large`: too
+ * large. */
 struct decimal {
     uint64_t whole, rest, scale;
     bool more, large;
@@ -50,7 +52,7 @@ static bool read_decimal(const char **p, struct decimal *d)
     return true;
 }
 
-/* Multiply by the unit; what is left of the fraction stays in d->rest. False: it does not fit. */
+/* Multiply by the unit; the rest of the fraction stays in d->rest. false: it does not fit. */
 static bool scale_by(struct decimal *d, const struct unit *unit)
 {
     for (size_t i = 0; i < unit->n; i++) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for n bytes and the NUL. */
+/* Make room for n bytes and the NUL. */
 static bool make_room(struct leat_text *t, size_t n)
 {
     size_t room = 2 * t->room + n + 64;

@@ -1,8 +1,9 @@
-/* compiler.c - from the plan to segments and edges, within the memory limit.
+/* compiler.c - compile the syntax tree to segments and edges, within the memory limit.
  *
- * Adjacent stages share a segment until one of them is worth a core of its own. A parallel stage is a
- * cutter at the end of one segment, lanes, and a joiner at the start of the next. The sizes of
- * chunks and edges are chosen last, so that their sum is known and reserved before anything runs.
+ * Adjacent stages share a segment, except heavy ones, which get a core of their own. A parallel
+ * stage becomes a cutter at the end of one segment, lanes, and a joiner at the start of the next.
+ * The sizes of chunks and edges are chosen last, so that their sum is known and reserved before the
+ * run.
  */
 
 #include <inttypes.h>
@@ -28,7 +29,7 @@ static const struct leat_stage_type *by_place(const struct leat_stage_type *type
     return first ? type->first : last ? type->last : type->middle_in;
 }
 
-/* What the stages after this one will see. */
+/* Update the facts about the stream for the stages after this one. */
 static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *info)
 {
     const struct leat_strings *files = &info->node->operands;
@@ -78,7 +79,7 @@ static int place_stage(struct leat_compiler *pl, struct leat_stage_info *info)
     return 0;
 }
 
-/* The other half of a middle stage begins a segment of its own. */
+/* The second half of a middle stage begins a new segment. */
 static int place_second_half(struct leat_compiler *pl, const struct leat_node *node)
 {
     struct leat_stage *first = pl->cur->slots[pl->cur->n - 1].stage, *s;
@@ -95,7 +96,7 @@ static int place_second_half(struct leat_compiler *pl, const struct leat_node *n
     return 0;
 }
 
-/* For --sums: a digest before the file that this `write` makes. */
+/* For --sums: a digest stage before this `write` of a file. */
 static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
                       const struct leat_stage_info **ret_info)
 {
@@ -133,14 +134,14 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     return r < 0 ? r : place_stage(pl, info);
 }
 
-/* Standard output is no file that could be checked later. */
+/* Standard output is not a file that could be checked later. */
 static bool needs_digest(const struct leat_compiler *pl, const struct leat_node *node)
 {
     return pl->p->outputs.digests && node->type == &leat_stage_write && node->operands.n > 0 &&
            strcmp(node->operands.v[0], "-") != 0;
 }
 
-/* Behind the decoder that follows `read --range`: what cuts the range out of the frames. */
+/* After the decoder that follows `read --range`: a stage that cuts the range out of the frames. */
 static int add_cut_range(struct leat_compiler *pl, struct leat_stage_info *decoder)
 {
     struct leat_stage *read = pl->ranged, *s;
@@ -236,10 +237,11 @@ static bool starts_itself(const struct leat_stage_type *type)
            (type->kind == LEAT_BY_PLACE && type->first);
 }
 
-/* One chain into the current segment, or (starts) from a source of its own.
+/* Compile a chain into the current segment, or (starts) from its own source.
  *
- *   starts  nothing comes before: a readable, or standard input
- *   ends    nothing comes after: a writable, or standard output; else its end stays open */
+ *   starts  nothing comes before it: it begins with a readable, or with standard input
+ *   ends    nothing comes after it: it ends with a writable, or with standard output; else its end
+ *           stays open */
 static int add_chain(struct leat_compiler *pl, const struct leat_chain *c, bool starts, bool ends)
 {
     bool fixed = pl->p->settings.fixed_default_io;
@@ -247,7 +249,7 @@ static int add_chain(struct leat_compiler *pl, const struct leat_chain *c, bool 
     bool after = ends && (c->n == 0 || (!fixed && !leat_compile_ends(c->nodes[c->n - 1].type)));
     int r = 0;
 
-    /* `exec CMD` alone is a source: its output is what is seen. */
+    /* `exec CMD` alone is a source, so that the user sees its output. */
     if (ends && !fixed && !before && starts && c->n == 1 && c->nodes[0].type->kind != LEAT_SINK)
         after = true;
     if (before)
@@ -262,7 +264,7 @@ static int add_chain(struct leat_compiler *pl, const struct leat_chain *c, bool 
 
 static size_t count_nodes(const struct leat_chain *c)
 {
-    size_t n = c->n + 2; /* and its implied ends */
+    size_t n = c->n + 2; /* with its implied ends */
 
     for (size_t i = 0; i < c->n; i++)
         for (size_t k = 0; k < c->nodes[i].n_branches; k++)
@@ -270,7 +272,8 @@ static size_t count_nodes(const struct leat_chain *c)
     return n;
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------------------------------
+ * */
 
 static int connect_all(struct leat_compiler *pl)
 {
@@ -299,8 +302,8 @@ int leat_compile(struct leat_pipeline *p, struct leat_error *ret_error)
     };
     int r;
 
-    /* A node is at most two stages, with a relay or a digest, and what cuts a range, before
-     * or behind it. */
+    /* A node needs at most two stages, and a relay or digest and a range cutter before or after
+     * them. */
     pl.infos_room = 4 * count_nodes(&p->tree->root);
     p->graph.infos = calloc(pl.infos_room, sizeof *p->graph.infos);
     if (!p->graph.infos)

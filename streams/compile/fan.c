@@ -4,7 +4,7 @@
 
 #include "compiler.h"
 
-/* From here on errors are those of a branch, which is itself in `outer`. */
+/* Begin a detached branch, inside `outer`. */
 static int detach(struct leat_compiler *pl, const struct leat_detached *outer)
 {
     pl->detached = leat_arena_alloc(pl->p->tree->arena, sizeof *pl->detached);
@@ -14,7 +14,7 @@ static int detach(struct leat_compiler *pl, const struct leat_detached *outer)
     return 0;
 }
 
-/* The branches of a fan-out: each goes on from a port of its own, the stream itself from port 0. */
+/* The branches of a fan-out: each begins at its own port, the stream itself goes on from port 0. */
 int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node,
                           const struct leat_stage_info *info)
 {
@@ -54,7 +54,7 @@ int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node
     return r;
 }
 
-/* The branches of a fan-in, each with an open end; then a segment that reads them. */
+/* The branches of a fan-in, each with an open end; then the segment that reads them. */
 static int add_inputs(struct leat_compiler *pl, const struct leat_node *node)
 {
     struct leat_edge **ends = calloc(node->n_branches, sizeof(*ends));
@@ -86,7 +86,8 @@ static int add_inputs(struct leat_compiler *pl, const struct leat_node *node)
     return r;
 }
 
-/* The stage itself is an ordinary one behind the edges; the inlet gives it their streams in turn. */
+/* The stage itself is an ordinary one after the edges; the inlet reads their streams one after
+ * another. */
 int leat_compile_fan_in(struct leat_compiler *pl, const struct leat_node *node, bool first)
 {
     struct leat_stage_info *info;

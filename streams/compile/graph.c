@@ -1,7 +1,7 @@
-/* graph.c - the graph of a pipeline: which stage gives its output to which.
+/* graph.c - the graph of a pipeline: the connections of its stages.
  *
- * Read off the segments once they are built. What the engine put in by itself (a relay between a
- * joiner and a cutter) is not of the plan and does not show.
+ * It is derived from the segments once they are built. Hidden stages, which the engine added (a
+ * relay between a joiner and a cutter), are not part of it.
  */
 
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static const struct leat_stage_info *last_of(const struct leat_segment *seg)
     return seg->n > 0 ? seg->slots[seg->n - 1].info : NULL;
 }
 
-/* The segment that reads an edge, and as its how manieth input. */
+/* The segment that reads an edge, and the number of that input. */
 static const struct leat_segment *reader_of(const struct leat_pipeline *p,
                                             const struct leat_edge *edge, unsigned *ret_input)
 {
@@ -93,7 +93,7 @@ static void add_segment(struct graph *g, struct leat_segment *seg)
     add_ports(g, seg);
 }
 
-/* What leads to a hidden stage leads to what is behind it; its buffer is the one behind. */
+/* Replace the links to and from each hidden stage by one link, with the buffer after the stage. */
 static void skip_hidden(struct graph *g)
 {
     size_t n = 0;
@@ -118,8 +118,8 @@ static void skip_hidden(struct graph *g)
     g->n = n;
 }
 
-/* What an edge's reader never takes counts at its first stage; but not what its lanes give for the
- * merge of a stage, which is nobody's input. */
+/* Bytes that the reader of an edge never reads count as unread input of its first stage. Output of
+ * lanes for the merge of a stage does not count: it is no input of a stage. */
 static void count_unread(struct leat_segment *seg)
 {
     for (size_t k = 0; k < seg->in.n_edges && seg->n > 0; k++)
@@ -130,7 +130,7 @@ static void count_unread(struct leat_segment *seg)
         seg->in.joiner->lanes.edges[k]->unread = leat_unread_of(seg->slots[0].info);
 }
 
-/* The stages that show, in order. */
+/* Number the stages that are not hidden. */
 static void number_stages(struct leat_pipeline *p)
 {
     size_t shown = 0;

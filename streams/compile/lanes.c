@@ -1,12 +1,12 @@
-/* lanes.c - a stage that is run in several lanes: a cutter at the end of one segment, the lanes,
- * and a joiner at the start of the next. */
+/* lanes.c - a parallel stage: a cutter at the end of one segment, the lanes, and a joiner at the
+ * start of the next. */
 
 #include "lanes/lanes.h"
 #include "compiler.h"
 
-#define LANE_SHARE 4u /* lanes take at most this part of the limit */
+#define LANE_SHARE 4u /* lanes use at most this part of the limit */
 
-/* As many lanes as threads, if the memory for their blocks is there. */
+/* One lane per thread, if there is memory for the blocks. */
 static unsigned lanes_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
     uint64_t block = info->plan.block > 0 ? info->plan.block : LEAT_CHUNK_BEST;

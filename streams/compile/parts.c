@@ -1,4 +1,4 @@
-/* parts.c - a stage that cuts the stream into parts, and the branch that runs for each. */
+/* parts.c - a stage that cuts the stream into parts, and the branch that runs for each part. */
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
     "the name of a part's file needs {n}, its number, or {n:04}, with at least so many digits; 20 " \
     "are the most"
 
-/* Would all parts have this name? "-" is standard output. */
+/* Would all parts get the same name? "-" is standard output. */
 static bool is_one_name(const char *name)
 {
     return strcmp(name, "-") != 0 && !leat_part_is_template(name);
@@ -24,7 +24,7 @@ static bool is_given(const struct leat_file_options *options, size_t i)
     return *(const int *)((const char *)options + file_options[i].offset) != 0;
 }
 
-/* As words, into `args`, which has room for all. */
+/* Convert the options to words in `args`, which has room for all. */
 static int add_file_options(struct leat_compiler *pl, const struct leat_file_options *options,
                             const char **words, size_t *n)
 {
@@ -43,7 +43,7 @@ static int add_file_options(struct leat_compiler *pl, const struct leat_file_opt
     return 0;
 }
 
-/* The file of each part, by the stage's operand and options. */
+/* Add the `write` for each part, with the stage's operand and options. */
 static int imply_part(struct leat_compiler *pl, const struct leat_node *node,
                       const struct leat_file_options *options)
 {
@@ -64,8 +64,8 @@ static int imply_part(struct leat_compiler *pl, const struct leat_node *node,
     return leat_compile_imply(pl, &leat_stage_write, false, &args);
 }
 
-/* The branch of a stage that cuts the stream into parts: with a file at its end, unless it ends
- * itself. */
+/* The branch of a stage that cuts the stream into parts. It gets a file at its end, unless it ends
+ * with its own sink. */
 static int add_part_chain(struct leat_compiler *pl, const struct leat_node *node,
                           const struct leat_file_options *options)
 {
@@ -119,7 +119,7 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
     return r;
 }
 
-/* What each part would do to the same file. */
+/* Refuse options with which all parts would write the same file. */
 int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *node)
 {
     if (node->type->flags & LEAT_PARTS)

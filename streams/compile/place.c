@@ -1,4 +1,4 @@
-/* place.c - what a plan becomes: stages in segments, segments joined by edges. */
+/* place.c - build the parts of a pipeline: stages in segments, segments connected by edges. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "io/io.h"
 #include "io/seekable.h"
 
-/* A stage between a joiner and a cutter, which have no stage of their own to stand beside. */
+/* The relay, a stage between a joiner and a cutter: a segment needs at least one stage. */
 static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     (void)s;
@@ -94,7 +94,7 @@ struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct
     return info;
 }
 
-/* Adds an instance to a segment. NULL: out of memory. */
+/* Add an instance to a segment. NULL: out of memory. */
 struct leat_stage *leat_compile_add(struct leat_compiler *pl, struct leat_segment *seg,
                                     struct leat_stage_info *info)
 {
@@ -124,7 +124,7 @@ int leat_compile_connect(struct leat_compiler *pl, struct leat_segment *from,
     return 0;
 }
 
-/* From here on another segment goes on, through an edge. */
+/* End the current segment and begin another one, connected by an edge. */
 int leat_compile_cut(struct leat_compiler *pl)
 {
     struct leat_segment *from = pl->cur;
@@ -139,7 +139,7 @@ int leat_compile_cut(struct leat_compiler *pl)
     return leat_compile_connect(pl, from, pl->cur, e);
 }
 
-/* An outlet stands behind a stage; where a joiner has none behind it, a relay. */
+/* An outlet needs a stage before it; if only a joiner is there, add a relay. */
 int leat_compile_need_stage(struct leat_compiler *pl)
 {
     struct leat_stage_info *info;
@@ -158,7 +158,7 @@ int leat_compile_fail(struct leat_compiler *pl, const struct leat_node *node, co
     return LEAT_EUSAGE;
 }
 
-/* Lets the type look at its options before its place is chosen. */
+/* Call the type's plan before the compiler chooses the stage's place. */
 int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info)
 {
     struct leat_stage *s = leat_stage_new(pl->p, info);
@@ -176,7 +176,7 @@ int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info)
     return r;
 }
 
-/* What the stage asked for stands in this edge. */
+/* Make this edge the buffer that the stage asked for. */
 int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *info,
                         struct leat_edge *e)
 {

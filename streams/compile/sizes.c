@@ -1,4 +1,4 @@
-/* sizes.c - how large chunks and edges are, so that their sum stays within the limit. */
+/* sizes.c - choose the sizes of chunks and edges, so that their sum stays within the limit. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,11 +7,11 @@
 #include "lanes/lanes.h"
 
 #define MARK_CHUNKS 4u /* high-water mark of an edge, in chunks, if memory allows */
-#define SLOT_CHUNKS 2u /* a stage's output: being filled, and being used up */
+#define SLOT_CHUNKS 2u /* output of a stage: one being filled, one being consumed */
 #define JOIN_CHUNKS 1u
-#define IN_LANE 4u /* blocks that a lane has at most: one runs, and one or two come or go */
+#define IN_LANE 4u /* most blocks of a lane: one is processed, others are in its edges */
 
-/* The lane that this edge leads to, or from; NULL: none. */
+/* The lane that this edge leads to or comes from; NULL: none. */
 static const struct leat_segment *lane_of(const struct leat_pipeline *p, const struct leat_edge *e)
 {
     for (size_t i = 0; i < p->graph.n_segments; i++) {
@@ -23,8 +23,8 @@ static const struct leat_segment *lane_of(const struct leat_pipeline *p, const s
     return NULL;
 }
 
-/* The mark of an edge: a lane's holds a whole block, or the lanes would wait for one another. One that
- * leads to a lane takes a block while there is a rest of the last one. */
+/* The high-water mark of an edge. The edges of a lane hold a whole block, or the lanes would wait
+ * for one another. An edge to a lane also holds the rest of the previous block. */
 static uint64_t mark_of(const struct leat_pipeline *p, const struct leat_edge *e, size_t chunk,
                         unsigned chunks)
 {
@@ -52,8 +52,8 @@ static uint64_t framers_of(const struct leat_segment *seg)
     return n;
 }
 
-/* Bytes that are set aside for pieces of records and for a block's history: without them what has begun
- * could not go on, whatever codecs hold. */
+/* Bytes of shares for starts of records and for the history of a block: with these a record or
+ * block that has begun can go on even if codecs use all other memory. */
 static uint64_t aside_of(const struct leat_segment *seg, size_t chunk)
 {
     uint64_t history =
@@ -87,7 +87,7 @@ static int set_aside(struct leat_pool *pool, struct leat_segment *seg, size_t ch
     return r;
 }
 
-/* Bytes of chunks that can be alive at once, and of what is set aside. */
+/* Bytes of chunks that can be alive at once, and of shares. */
 static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned chunks)
 {
     uint64_t bound = 0;
@@ -104,7 +104,7 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
     return bound;
 }
 
-/* Bytes that stages asked for; the rest of the limit is for all else. */
+/* Bytes of the buffers that stages asked for; the rest of the limit is for all others. */
 static uint64_t fixed_of(const struct leat_pipeline *p)
 {
     uint64_t fixed = 0;
@@ -114,8 +114,9 @@ static uint64_t fixed_of(const struct leat_pipeline *p)
     return fixed < p->settings.memory ? fixed : p->settings.memory;
 }
 
-/* A buffer's writer goes on as soon as there is some room, that to a lane when there is room for a
- * block; else it waits for half of it. */
+/* Set the water marks of an edge. The writer of a large buffer goes on as soon as there is some
+ * room, the writer of a lane when there is room for a block, any other writer when half of the edge
+ * is free. */
 static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t chunk,
                      unsigned chunks)
 {
@@ -128,7 +129,8 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
     return leat_edge_size(e, high, 2 * (block + chunk) > high ? high - block - chunk : high / 2);
 }
 
-/* As many turns as the lanes and their edges hold: a block takes a place in an edge. */
+/* Room in the lane order for all turns that the lanes and their edges hold: a block needs a place
+ * in an edge. */
 static int size_deals(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->graph.n_segments; i++) {

@@ -1,4 +1,4 @@
-/* suffix.c - which format the name of a file tells. */
+/* suffix.c - the format that the suffix of a file name stands for. */
 
 #include <string.h>
 
@@ -20,7 +20,8 @@ static bool has_suffix(const char *name, const struct leat_stage_type *type)
     return false;
 }
 
-/* The encoder that has the name's suffix, if `encoder` has not; or NULL. */
+/* The encoder to which the suffix of the name belongs, if it does not belong to `encoder`; or NULL.
+ * */
 static const struct leat_stage_type *other_encoder(const struct leat_registry *registry,
                                                    const struct leat_stage_type *encoder,
                                                    const char *name)

@@ -1,8 +1,8 @@
 /* edge.c - one bounded queue between two segments.
  *
- * The bound: what is queued and in flight is at most the high-water mark and one chunk. A chunk
- * whose slices stand side by side in the queue is counted once. Wakes happen outside the lock, and
- * so do the reads and writes of a spill. What is in the ring is older than what is in the spill.
+ * The bound: the queued slices and the one in flight keep at most the high-water mark plus one
+ * chunk alive. Adjacent slices of the same chunk count it once. Wake-ups, and reads and writes of a
+ * spill, happen outside the lock. Items in the ring are older than the data in the spill.
  */
 
 #include "edge.h"
@@ -57,8 +57,8 @@ void leat_block_free(struct leat_block *block)
     free(block);
 }
 
-/* On the way to a lane a block belongs to the item that begins it, on the way from a lane to the
- * one that ends it. */
+/* Free the block that the item owns. In an edge to a lane the item with its begin owns a block, in
+ * an edge from a lane the item with its end. */
 static void item_drop(struct leat_edge *e, struct leat_item *item)
 {
     leat_chunk_unref(item->slice.chunk);
@@ -71,7 +71,7 @@ static uint64_t spilled(const struct leat_edge *e)
     return e->spill ? e->spill->put - e->spill->got : 0;
 }
 
-/* Returns how many bytes that was. */
+/* Returns the dropped bytes. */
 static uint64_t drop_all(struct leat_edge *e)
 {
     uint64_t bytes = e->queued + spilled(e);
@@ -105,7 +105,7 @@ void leat_edge_lost(struct leat_edge *e, uint64_t n)
 void leat_edge_reset(struct leat_edge *e)
 {
     pthread_mutex_lock(&e->lock);
-    leat_assert(e->n == 0); /* its reader has ended, and dropped all */
+    leat_assert(e->n == 0); /* its reader has ended and dropped all items */
     drop_all(e);
     e->charge = e->inflight = 0;
     e->state = LEAT_EDGE_OPEN;
@@ -130,7 +130,7 @@ static void tell_filled(struct leat_edge *e)
     atomic_store_explicit(&e->filled, e->charge + spilled(e), memory_order_relaxed);
 }
 
-/* Does the item go on where the last one ends? Then it is no item of its own. */
+/* Does the item continue the last one, so that both are merged? */
 static bool joins(const struct leat_edge_entry *last, const struct leat_item *item)
 {
     const struct leat_slice *s = &last->item.slice;
@@ -139,7 +139,8 @@ static bool joins(const struct leat_edge_entry *last, const struct leat_item *it
            !last->item.end && !item->begin && last->item.used == item->used;
 }
 
-/* There is room: before this item the charge is below the mark, so that the bound holds after it. */
+/* The caller has checked that there is room: the charge is below the high-water mark, so the bound
+ * holds after this item. */
 static void push(struct leat_edge *e, const struct leat_item *item)
 {
     struct leat_edge_entry *last = &e->ring[(e->head + e->n + e->items - 1) % e->items];
@@ -147,7 +148,7 @@ static void push(struct leat_edge *e, const struct leat_item *item)
 
     leat_assert(e->n < e->items);
     leat_assert(e->charge < e->high);
-    leat_assert(spilled(e) == 0); /* what is there is older than this item */
+    leat_assert(spilled(e) == 0); /* spilled data is older than this item */
     e->queued += item->slice.len;
     if (e->n > 0 && joins(last, item)) {
         last->item.slice.len += item->slice.len;
@@ -156,14 +157,14 @@ static void push(struct leat_edge *e, const struct leat_item *item)
         return;
     }
     if (e->n > 0 && last->item.slice.chunk == item->slice.chunk)
-        charge = 0; /* the memory that they keep alive is one */
+        charge = 0; /* both keep the same chunk alive */
     e->ring[(e->head + e->n) % e->items] =
         (struct leat_edge_entry){.item = *item, .charge = charge};
     e->n++;
     e->charge += charge;
 }
 
-/* Where slices of one chunk stand side by side, the last of them to be read has the charge. */
+/* If adjacent slices share a chunk, the charge moves to the one that is read last. */
 static void pop(struct leat_edge *e, struct leat_item *ret_item)
 {
     struct leat_edge_entry *entry = &e->ring[e->head];
@@ -197,7 +198,7 @@ static bool spill_has_room(const struct leat_edge *e, uint64_t n)
     return e->spill && spilled(e) + n <= e->spill->size;
 }
 
-/* May the reader have what is there? A writer that has no more room, or has ended, opens it too. */
+/* Is the gate open? A writer that has ended or was refused opens it, too. */
 static bool gate_is_open(struct leat_edge *e)
 {
     if (e->gate == 0 || e->state != LEAT_EDGE_OPEN)
@@ -207,7 +208,7 @@ static bool gate_is_open(struct leat_edge *e)
     return e->flowing;
 }
 
-/* Is it time to wake a writer that was refused? */
+/* Must a refused writer be woken now? */
 static bool is_drained(const struct leat_edge *e)
 {
     bool room = e->spill ? spill_has_room(e, LEAT_CHUNK_MAX) : e->charge <= e->low;
@@ -217,7 +218,7 @@ static bool is_drained(const struct leat_edge *e)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* To the file. Enters and leaves with the lock held. */
+/* Write to the file. Enters and leaves with the lock held. */
 static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
 {
     uint64_t at = e->spill->put;
@@ -305,7 +306,7 @@ void leat_edge_finish(struct leat_edge *e, enum leat_edge_state state)
     leat_assert(!e->writer || leat_actor_runs_here(e->writer));
     leat_assert(state != LEAT_EDGE_OPEN);
     pthread_mutex_lock(&e->lock);
-    if (e->state == LEAT_EDGE_OPEN) /* the end of a part was told before */
+    if (e->state == LEAT_EDGE_OPEN) /* the end of a part is signalled already */
         e->state = state;
     e->want_drain = false;
     e->reader_waits = false;
@@ -315,7 +316,7 @@ void leat_edge_finish(struct leat_edge *e, enum leat_edge_state state)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* From the file. Enters and leaves with the lock held. */
+/* Read from the file. Enters and leaves with the lock held. */
 static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
 {
     uint64_t at = e->spill->got, n = (e->spill->marked ? e->spill->mark : e->spill->put) - at;
@@ -345,7 +346,7 @@ static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
     return 0;
 }
 
-/* Nothing is there to be read. */
+/* The edge is empty. */
 static int read_nothing(struct leat_edge *e)
 {
     if (e->state != LEAT_EDGE_OPEN)

@@ -1,11 +1,12 @@
-/* framer.c - whole records out of arbitrary slices.
+/* framer.c - make whole records out of arbitrary slices.
  *
- * What ends inside a slice is handed on by reference; only the piece of a record at a slice's end
- * is copied, to be joined with its rest. The small chunk for that goes on being filled with the
- * starts of later records, so that it is not pinned once for every few bytes.
+ * Records that end inside a slice are handed on by reference. Only the start of a record at the end
+ * of a slice is copied, to a small chunk (`carry`), where its rest is added. The starts of later
+ * records go to the same chunk, so that a few bytes do not pin a chunk each.
  *
- * The longest record is counted without its delimiter, and whether it came in one piece or in several:
- * the outcome, and the records that are handed on before the error, depend on the bytes alone.
+ * record_max does not count the delimiter, and it does not matter whether a record came in one
+ * slice or in several: the outcome, and the records handed on before the error, depend only on the
+ * bytes.
  */
 
 #include "framer.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define CARRY_SIZE ((size_t)16384)
-#define CARRIES 2u /* one that is being filled; one whose records are being used */
+#define CARRIES 2u /* one that is being filled; one whose records are in use */
 
 static size_t carry_size(size_t chunk_size)
 {
@@ -43,8 +44,8 @@ uint64_t leat_framer_done(struct leat_framer *f)
     return carried;
 }
 
-/* The size of a chunk for `need` bytes of a record. It doubles, but the last step goes to the limit and
- * the delimiter at once: no record needs more. */
+/* The size of a chunk for `need` bytes of a record. Sizes double, but the last one is record_max
+ * plus the delimiter: no record needs more. */
 static size_t grown_size(const struct leat_framer *f, size_t need)
 {
     const size_t first = carry_size(f->pool->chunk_size);
@@ -55,7 +56,7 @@ static size_t grown_size(const struct leat_framer *f, size_t need)
     return size > first && size >= f->record_max ? (size_t)f->record_max + 1 : size;
 }
 
-/* Room for n more bytes of the record that is being carried; ended: the last of them ends it. */
+/* Make room for n more bytes of the carried record; ended: the last of them is its delimiter. */
 static int carry_room(struct leat_framer *f, size_t n, bool ended)
 {
     size_t held = f->at - f->from, size;
@@ -107,7 +108,7 @@ static void carry_push(struct leat_framer *f, struct leat_slice_queue *framed)
     f->from = f->at;
 }
 
-/* The first n bytes of the head of raw are dealt with. */
+/* Remove the first n bytes from the head of raw. */
 static void advance(struct leat_framer *f, struct leat_slice_queue *raw, size_t n)
 {
     struct leat_slice *s = leat_slice_queue_head(raw);
@@ -122,8 +123,9 @@ static void advance(struct leat_framer *f, struct leat_slice_queue *raw, size_t 
     }
 }
 
-/* How many of these n bytes, which are whole records, come before the first record that is too long?
- * Looks for the last delimiter in each stretch that must have one, so most of it is not read. */
+/* How many of these n bytes, which are whole records, come before the first record that is too
+ * long? Searches backwards for a delimiter in each range of record_max + 1 bytes, so it reads few
+ * of them. */
 static size_t short_enough(const struct leat_framer *f, const uint8_t *data, size_t n)
 {
     size_t from = 0;
@@ -142,7 +144,8 @@ static size_t short_enough(const struct leat_framer *f, const uint8_t *data, siz
     return n;
 }
 
-/* One move: finish the carried record, or hand on whole records or a mark, or carry a piece. */
+/* One move: finish the carried record, hand on whole records or a flush marker, or carry a start.
+ * */
 static int move(struct leat_framer *f, struct leat_slice_queue *raw,
                 struct leat_slice_queue *framed)
 {
@@ -151,7 +154,7 @@ static int move(struct leat_framer *f, struct leat_slice_queue *raw,
     size_t n = s->len;
     int r;
 
-    if (leat_slice_is_mark(s)) { /* what is carried stays: it is no record yet */
+    if (leat_slice_is_mark(s)) { /* a carried start stays: it is no record yet */
         leat_slice_queue_mark(framed);
         leat_slice_queue_pop(raw);
         return 0;
@@ -194,7 +197,7 @@ int leat_framer_feed(struct leat_framer *f, struct leat_slice_queue *raw, bool e
     while (raw->n > 0 && framed->n + 2 <= LEAT_SLICE_QUEUE_MAX) {
         int r = move(f, raw, framed);
 
-        if (r != 0) /* the records before it come first; it is found again */
+        if (r != 0) /* hand on the records before it first; the error is found again */
             return framed->n > 0 ? 0 : r;
     }
     if (ended && raw->n == 0 && !leat_framer_empty(f) && framed->n < LEAT_SLICE_QUEUE_MAX)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DIR_DEFAULT "/var/tmp" /* /tmp is often memory */
+#define DIR_DEFAULT "/var/tmp" /* /tmp is often in memory */
 
 struct leat_spill *leat_spill_new(const char *dir, uint64_t size)
 {
@@ -35,7 +35,7 @@ const char *leat_spill_dir(const struct leat_spill *s)
     return dir && *dir ? dir : DIR_DEFAULT;
 }
 
-/* Not every file system has O_TMPFILE; then it has a name for a moment. */
+/* Without O_TMPFILE in the file system: the file has a name for a moment. */
 static int open_named(const char *dir)
 {
     char *path;
@@ -71,7 +71,7 @@ int leat_spill_open(struct leat_spill *s)
     return 0;
 }
 
-/* Bytes from `at` to where the ring begins anew, at most n. */
+/* Bytes from `at` to the end of the ring, at most n. */
 static size_t piece(const struct leat_spill *s, uint64_t at, size_t n)
 {
     uint64_t left = s->size - at % s->size;
@@ -107,7 +107,7 @@ int leat_spill_read(const struct leat_spill *s, uint64_t at, void *data, size_t 
         if (r < 0 && errno == EINTR)
             continue;
         if (r <= 0)
-            return r < 0 ? -errno : -EIO; /* it was written there: an end of file is no end */
+            return r < 0 ? -errno : -EIO; /* the bytes were written, so EOF is an error */
         to += r;
         at += (uint64_t)r;
         n -= (size_t)r;

@@ -1,7 +1,7 @@
-/* digest_list.h - the list of the digests of all outputs, made in the pass that makes them.
+/* digest_list.h - the list of the digests of all outputs, computed while they are written.
  *
- * The compiler puts a digest before each `write` of a file; what it gives is collected here, and the
- * list is committed with the outputs.
+ * The compiler puts a digest stage before each `write` of a file. The digest list collects their
+ * lines and is committed with the outputs.
  */
 #ifndef LEAT_SUMS_H
 #define LEAT_SUMS_H
@@ -13,17 +13,19 @@ struct leat_digest_list;
 /* leat_digest_list_new - `path` is copied. NULL: out of memory. */
 struct leat_digest_list *leat_digest_list_new(struct leat_pipeline *pipeline, const char *path);
 void leat_digest_list_free(struct leat_digest_list *sums); /* NULL is fine, here and below */
-/* leat_digest_list_open - its file. Returns 0, or an error, which leat_digest_list_error has. */
+/* leat_digest_list_open - open its file. Returns 0, or an error: see leat_digest_list_error. */
 int leat_digest_list_open(struct leat_digest_list *sums);
-/* leat_digest_list_add - the line that the digest before an output has come to. Thread: any. */
+/* leat_digest_list_add - set the line of the digest stage before an output. Thread: any. */
 int leat_digest_list_add(struct leat_stage *digest, const void *line, size_t n);
-/* leat_digest_list_keep - this sink has ended well: its line, if it has one, belongs to the list. */
+/* leat_digest_list_keep - this sink has ended well: add its line to the list, if it has one. */
 void leat_digest_list_keep(struct leat_digest_list *sums, const struct leat_stage *sink);
-/* leat_digest_list_prepare, _commit, _revert, _close - as of an output; prepare after the last keep. */
+/* leat_digest_list_prepare, _commit, _revert, _close - like those of an output; call prepare after
+ * the last keep. */
 int leat_digest_list_prepare(struct leat_digest_list *sums);
 int leat_digest_list_commit(struct leat_digest_list *sums);
-/* leat_digest_list_late - the list is prepared, and its stream has not taken all of it yet: the stage whose
- * failure an error of the list is, and the file. NULL: nothing is left to write. */
+/* leat_digest_list_late - after prepare, for a list that goes to a stream and is not written
+ * completely yet: the file, and the stage that fails if the list does. NULL: nothing is left to
+ * write. */
 struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums,
                                          struct leat_outfile **ret_file);
 void leat_digest_list_revert(struct leat_digest_list *sums);

@@ -1,9 +1,9 @@
-/* directories.h - the directories that the outputs of a pipeline are in: open, each once.
+/* directories.h - the directories of a pipeline's outputs; each is open once.
  *
- * An output is made, put in place and removed relative to the open directory, so that a directory
- * that is renamed meanwhile takes its outputs along. A name is safe when its directory is on the
- * disk: outputs are put in place first, all of them, and then their directories are synced, so that
- * a thousand parts in one directory cost one sync.
+ * An output is created, placed and removed relative to the open directory, so that it stays in a
+ * directory that is renamed meanwhile. A name is safe when its directory is on the disk: first all
+ * outputs are placed, then their directories are synced. So a thousand parts in one directory cost
+ * one sync.
  */
 #ifndef LEAT_DIRECTORIES_H
 #define LEAT_DIRECTORIES_H
@@ -18,18 +18,17 @@ struct leat_draft;
 
 struct leat_directory {
     char *path; /* for messages, and to open it again */
-    int fd;     /* -1: closed, as too many are open */
+    int fd;     /* -1: closed, because too many are open */
     dev_t dev;
     ino_t ino;
     unsigned pins;            /* threads that use the descriptor now */
     uint32_t owner;           /* of temporaries that are guarded or locked: see stale.h */
-    bool no_sync;             /* it must not be read, so it cannot be synced */
+    bool no_sync;             /* it has no read permission, so it cannot be synced */
     bool guarded;             /* see leat_directory_guard; it stays open then */
     bool looking;             /* a thread lists the temporaries, without the lock */
-    bool changed;             /* names have changed: it is to be synced */
-    struct leat_stage *stage; /* an output of it is here */
-    struct leat_stales
-        stale; /* temporaries that were here before any of ours; fixed after `looking` */
+    bool changed;             /* names have changed: it must be synced */
+    struct leat_stage *stage; /* a stage with an output in it */
+    struct leat_stales stale; /* temporaries older than any of ours; fixed after `looking` */
 };
 
 struct leat_directories {
@@ -37,38 +36,39 @@ struct leat_directories {
     pthread_cond_t looked; /* a directory is not `looking` any more */
     struct leat_directory **v;
     size_t n, room;
-    void *tree; /* of tsearch(3), by device and inode */
+    void *tree; /* for tsearch(3), by device and inode */
     size_t n_open, open_max, hand;
     size_t n_guarded, guarded_max;
-    struct leat_draft *named; /* a list of those with a temporary name */
+    struct leat_draft *named; /* list of the drafts with a temporary name */
 };
 
 /* leat_directories_init - returns 0 or LEAT_ENOMEM. */
 int leat_directories_init(struct leat_directories *directories);
 void leat_directories_done(struct leat_directories *directories);
-/* leat_directories_find - the directory that the path's last name is in, opened if it is new here. It
- * lives until done. Returns 0 or -errno. Thread: any, here and below. */
+/* leat_directories_find - the directory of the path's last name, opened if it is new. It lives
+ * until leat_directories_done. Returns 0 or -errno. Thread: any, here and below. */
 int leat_directories_find(struct leat_directories *directories, const char *path,
                           struct leat_directory **ret_directory);
-/* leat_directory_pin - its descriptor, which is good until unpin. Returns -errno if it had to be
- * opened again and is not there; ESTALE: another directory is there. */
+/* leat_directory_pin - its descriptor, valid until unpin. Returns -errno if it had to be opened
+ * again and is not there; -ESTALE: another directory is there. */
 int leat_directory_pin(struct leat_directories *directories, struct leat_directory *directory);
 void leat_directory_unpin(struct leat_directories *directories, struct leat_directory *directory);
-/* leat_directory_guard - until done no other run takes a temporary of the directory's owner in it for a
- * stale one, even if no descriptor of the temporary is open. The directory stays open for that. Call it
- * while the directory is pinned. Returns false if it cannot be, as too many are: then a temporary without
- * a lock must have no owner. */
+/* leat_directory_guard - guard the directory until leat_directories_done: no other run then takes a
+ * temporary of the directory's owner for stale, even if no descriptor of it is open. The directory
+ * stays open for that. Call it while the directory is pinned. Returns false if too many are
+ * guarded: then a temporary without a lock must have no owner. */
 bool leat_directory_guard(struct leat_directories *directories, struct leat_directory *directory);
-/* leat_directories_reopen - a descriptor of a directory that was closed: under the lock of `directories`.
+/* leat_directories_reopen - open a directory again that was closed; under the lock of
+ * `directories`.
  * Returns 0 or -errno. */
 int leat_directories_reopen(struct leat_directories *directories, struct leat_directory *directory);
-/* leat_directory_changed - an output of the stage has got its name here. */
+/* leat_directory_changed - an output of the stage got its name here. */
 void leat_directory_changed(struct leat_directories *directories, struct leat_directory *directory,
                             struct leat_stage *stage);
-/* leat_directories_sync - sync those that have changed; stops at the first that fails, which is then the
- * failure of the stage that *ret_stage says. Returns 0 or its code. */
+/* leat_directories_sync - sync the changed directories. Stops at the first failure, which becomes
+ * that of the stage *ret_stage. Returns 0 or its code. */
 int leat_directories_sync(struct leat_directories *directories, struct leat_stage **ret_stage);
-/* leat_directories_sync_again - after the outputs were taken back: as well as it can be done. */
+/* leat_directories_sync_again - sync after the outputs were taken back; errors are ignored. */
 void leat_directories_sync_again(struct leat_directories *directories);
 
 #endif

@@ -1,4 +1,4 @@
-/* outfile_impl.h - an output: shared by the files that open it, write it and commit it. */
+/* outfile_impl.h - an output file: shared by the files that open, write and commit it. */
 #ifndef LEAT_OUTFILE_IMPL_H
 #define LEAT_OUTFILE_IMPL_H
 
@@ -17,32 +17,34 @@ struct leat_outfile {
     enum leat_outfile_kind kind;
     struct leat_outfile_options options;
     struct leat_pipeline *pipeline;
-    const struct leat_stage_info *info; /* whose warnings are told */
+    const struct leat_stage_info *info; /* the stage, for warnings */
     const char *shown;                  /* the path as the user wrote it */
     char *path;                         /* symbolic links resolved */
     struct leat_draft draft;            /* append: only its directory and name */
     bool target_existed;
-    bool created; /* append: the file was not there */
-    bool appends; /* the claim stands */
+    bool created; /* append: the file did not exist */
+    bool appends; /* append: the claim is active */
     bool committed;
-    bool fifo_pending;    /* not open yet: nobody reads it */
+    bool fifo_pending;    /* not open yet: the FIFO has no reader */
     uint64_t size_before; /* append */
     uint64_t written, flushed;
     int writeback_error; /* errno, 0: none */
-    bool ends_in_hole;   /* the length must be said */
-    const uint8_t *late; /* side output: what is not written yet */
+    bool ends_in_hole;   /* the length must be set explicitly */
+    const uint8_t *late; /* side output: the bytes not written yet */
     size_t late_n;
 };
 
-/* leat_outfile_resolve - the file that a path means, through symbolic links; if the last of them points
- * nowhere, the name that it points to. free() it. NULL with errno. */
+/* leat_outfile_resolve - the path with its symbolic links resolved; if the last link is dangling,
+ * the name that it points to. free() it. NULL: see errno. */
 char *leat_outfile_resolve(const char *path);
-/* leat_outfile_open_stream - open what is no regular file; a FIFO that nobody reads is pending then. */
+/* leat_outfile_open_stream - open a file that is not regular; a FIFO without a reader becomes
+ * pending. */
 int leat_outfile_open_stream(struct leat_stage *stage, struct leat_outfile *file);
-/* leat_outfile_check_named - of an append: does the file still have a name? Returns 0, or fails. */
+/* leat_outfile_check_named - append: does the file still have a name? Returns 0, or fails the
+ * stage. */
 int leat_outfile_check_named(struct leat_stage *stage, const struct leat_outfile *file);
-/* leat_outfile_drain - the buffer of --direct to the file, when it is full or this is all. Returns 0 or
- * -errno. */
+/* leat_outfile_drain - write the buffer of --direct to the file, if it is full or `last`. Returns 0
+ * or -errno. */
 int leat_outfile_drain(struct leat_outfile *file, bool last);
 
 #endif

@@ -1,4 +1,5 @@
-/* read_file.h - the small files that a stage has read whole: leat_read_file. */
+/* read_file.h - kept files: small files that are read completely for a stage, see leat_read_file.
+ * */
 #ifndef LEAT_IO_SMALL_H
 #define LEAT_IO_SMALL_H
 
@@ -6,12 +7,12 @@ struct leat_pool;
 struct leat_kept_file;
 struct leat_stage;
 
-/* leat_kept_files_read - go on reading those that the plan of the stage has asked for; of any instance
- * of it. Returns 0: all are there; LEAT_WAIT: call again when *ret_fd is readable; or fails the stage.
- * Thread: the conductor's, before any stage is opened. */
+/* leat_kept_files_read - go on reading the files that the stage's plan has asked for; `stage` is
+ * any of its instances. Returns 0: all are read; LEAT_WAIT: call again when *ret_fd is readable; or
+ * fails the stage. Thread: the conductor's, before any stage is opened. */
 int leat_kept_files_read(struct leat_stage *stage, int *ret_fd);
 
-/* leat_kept_files_free - all of a stage's, when none of its instances is left; NULL is fine. */
+/* leat_kept_files_free - free all files of a stage, after its last instance; NULL is fine. */
 void leat_kept_files_free(struct leat_pool *pool, struct leat_kept_file *files);
 
 #endif

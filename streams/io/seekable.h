@@ -1,14 +1,15 @@
-/* seekable.h - `read --range`: which part of a seekable file holds a range of its contents.
+/* seekable.h - `read --range`: find the part of a seekable file that holds a range of its content.
  *
- * The file is of frames, and ends with a table of their sizes, as zstd's seekable format has it. The
- * table is read here; no codec is known: read gives the frames that are needed, the stage behind it
- * (frame_holds) decodes them, and a stage of the engine's own behind that one cuts the range out of
- * what they hold.
+ * The file consists of frames and ends with a seek table of their sizes, in the format of seekable
+ * zstd. This file reads the table and knows no codec: `read` outputs the frames needed, the next
+ * stage (frame_holds) decodes them, and after it a stage of the engine cuts the range out of the
+ * decoded data.
  *
- * The table has no checksum. Sizes in the file must add up to its length, and what is decoded must
- * be as much as the table says; but a wrong decoded size of a frame before the range would only shift
- * it. So such a frame is asked how much it holds. As writers make all frames but the last equal, that
- * is done where the size differs from the one before, and costs nothing with many frames.
+ * The table has no checksum. Its compressed sizes must add up to the length of the file, and the
+ * decoded data must have the size that the table states. But a wrong decoded size of a frame before
+ * the range would only shift the range. So such a frame is checked with frame_holds. Writers make
+ * all frames except the last equally large, so only frames whose size differs from the previous one
+ * are checked; this costs nothing even with many frames.
  */
 #ifndef LEAT_SEEKABLE_H
 #define LEAT_SEEKABLE_H
@@ -16,24 +17,24 @@
 #include "stage/stage_impl.h"
 
 struct leat_range {
-    uint64_t offset, length; /* of the contents; length UINT64_MAX: to the end */
-    /* Found: */
+    uint64_t offset, length; /* in the content; length UINT64_MAX: to the end */
+    /* Results: */
     uint64_t from, bytes; /* the part of the file */
-    /* Of what it holds, by the table: not wanted, then wanted, then not wanted. */
+    /* The decoded bytes of that part, by the table: to skip, to output, to drop after that. */
     uint64_t skip, left, behind;
 };
 
 /* leat_range_parse - "OFFSET:LENGTH" or "OFFSET:". Returns 0 or LEAT_EUSAGE. */
 int leat_range_parse(const char *text, struct leat_range *ret_range);
-/* leat_range_find - fills in what is to be found, from a regular file of `size` bytes.
- * Returns 0, or fails the stage; `name` is the file's, for messages. */
+/* leat_range_find - fill in the results, from a regular file of `size` bytes. `name`: of the file,
+ * for messages. Returns 0, or fails the stage. */
 int leat_range_find(struct leat_stage *stage, struct leat_range *range, int fd, uint64_t size,
                     const char *name);
 
-/* leat_range_cut - the engine's stage that cuts the range out. Its leat_shared is the state of the
+/* leat_range_cut - the engine's stage that cuts out the range. Its leat_shared is the state of the
  * `read`, which begins with the struct leat_range. */
 extern const struct leat_stage_type leat_range_cut;
-/* leat_read_has_range - by the plan of a `read`: is there a --range? */
+/* leat_read_has_range - does this `read` have the option --range? */
 bool leat_read_has_range(const struct leat_node *node);
 
 #endif

@@ -1,17 +1,18 @@
-/* stale.h - the names of temporaries, and those that a run which was killed has left.
+/* stale.h - names of temporaries, and the removal of stale ones, which a killed run has left.
  *
- * A temporary of NAME is `.NAME.leat-` and 32 hexadecimal digits: 8 of its owner, 8 of the second in
- * which the name was made, 16 at random. With `.old` after them it may hold what NAME was before.
+ * A temporary of NAME is `.NAME.leat-` and 32 hexadecimal digits: 8 for its owner, 8 for the second
+ * in which the name was made, 16 random. A name with `.old` after them may hold the old content of
+ * NAME.
  *
- * The owner is a machine since its last start, and a mounted file system: those that share it see each
- * other's locks. A run holds a lock on each of its temporaries whose descriptor is open, and guards the
- * directory, by a shared lock on it, while there are others. If it cannot guard the directory, they
- * get no owner.
+ * The owner stands for one boot of a machine and one mounted file system: runs with the same owner
+ * see each other's locks. A run holds a lock on each of its temporaries whose descriptor is open.
+ * While it has others, it guards the directory with a shared lock. If it cannot guard the
+ * directory, those temporaries get no owner.
  *
- * A temporary of our own owner is stale if nobody has a lock on it and nobody guards the directory.
- * The locks of any other owner may be invisible here (sshfs, 9p, NFS without locks): its temporaries
- * are stale only when the name and the file are also older than a week. Where files cannot be locked
- * nothing counts as stale.
+ * A temporary of our own owner is stale if it is not locked and the directory is not guarded. The
+ * locks of any other owner may be invisible here (sshfs, 9p, NFS without locks): its temporaries
+ * are stale only if the name and the file are also older than a week. If the file system cannot
+ * lock files, no temporary is stale.
  */
 #ifndef LEAT_STALE_H
 #define LEAT_STALE_H
@@ -29,20 +30,22 @@ struct leat_stales {
     size_t n, room;
 };
 
-/* leat_temporary_owner - of temporaries that are made on this machine, on the device. LEAT_OWNER_NONE:
- * the machine has no name for the time since its start. */
+/* leat_temporary_owner - the owner of temporaries made by this machine on the device.
+ * LEAT_OWNER_NONE: the machine has no identifier of its current boot. */
 uint32_t leat_temporary_owner(dev_t device);
 /* leat_temporary_name - a new random name; free() it. NULL: out of memory. */
 char *leat_temporary_name(const char *name, bool old, uint32_t owner);
-/* leat_temporaries_guard - until the descriptor of the directory is closed no other open descriptor
- * finds a stale temporary of this owner in it. Returns false if that cannot be. */
+/* leat_temporaries_guard - guard the directory until its descriptor is closed: users of other
+ * descriptors find no stale temporary of this owner in it. Returns false if that is not possible.
+ * */
 bool leat_temporaries_guard(int directory);
-/* leat_stales_list - the temporaries that are in the directory now: those that a later remove looks at.
- * Without memory, or in a huge directory, there are fewer. */
+/* leat_stales_list - list the temporaries that are in the directory now, for leat_stales_remove.
+ * The list may be incomplete if memory is out or the directory is huge. */
 void leat_stales_list(struct leat_stales *stales, int directory);
-/* leat_stales_remove - remove the listed temporaries of this name that are stale: those that may hold
- * its old content, or the others. `owner`: the caller's. A guard of the same descriptor is the caller's
- * own and does not count, so none of the caller's own temporaries may be listed. */
+/* leat_stales_remove - remove the listed temporaries of this name that are stale; `old`: those that
+ * may hold its old content, else the others. `owner`: of the caller. A guard through the same
+ * descriptor is the caller's own and does not count, so no temporary of the caller may be listed.
+ * */
 void leat_stales_remove(const struct leat_stales *stales, int directory, const char *name, bool old,
                         uint32_t owner);
 void leat_stales_done(struct leat_stales *stales);

@@ -1,7 +1,7 @@
-/* cutter.c - cutting a stream into blocks for several lanes: the outlet before a parallel stage.
+/* cutter.c - cut a stream into blocks for several lanes: the outlet before a parallel stage.
  *
- * The cuts depend on the bytes alone, never on timing or on the number of lanes, so neither does the
- * output.
+ * The cuts depend only on the bytes, never on timing or the number of lanes. So the same holds for
+ * the output.
  */
 
 #include <stdlib.h>
@@ -102,7 +102,7 @@ static int block_new(struct leat_cutter *c)
         b->history.len = c->history_len;
     }
     c->lanes.stage->note =
-        0; /* not before: without memory for the history the block is made again */
+        0; /* not earlier: if memory for the history is short, the block is made again */
     c->block = b;
     c->block_sent = false;
     c->block_bytes = 0;
@@ -127,7 +127,7 @@ static void history_add(struct leat_cutter *c, const uint8_t *data, size_t n)
     leat_assert(c->history_len <= max);
 }
 
-/* How much of the head slice belongs to the block, and does it end there? */
+/* Call cut(): how much of the head slice belongs to the block, and does the block end there? */
 static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
 {
     const struct leat_lanes *split = c->lanes.info->type->lanes;
@@ -153,8 +153,8 @@ static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
     return 0;
 }
 
-/* Which lane gets what comes next, a block or a mark between two?
- * Returns 0; LEAT_FULL: the writer will be woken when there is one; or an error. */
+/* Choose the lane for the next block, or for a flush marker between two blocks.
+ * Returns 0; LEAT_FULL: the writer will be woken when a lane has room; or an error. */
 static int choose_lane(struct leat_cutter *c, bool mark)
 {
     unsigned n = c->lanes.info->lanes.in_use, best = n;
@@ -179,7 +179,7 @@ static void block_sent_whole(struct leat_cutter *c)
     c->lanes.index++;
 }
 
-/* Sends the next piece of the head slice. Returns as flush. */
+/* Send the next piece of the head slice. Returns like flush. */
 static int send_piece(struct leat_cutter *c, struct leat_slice_queue *q, bool end)
 {
     struct leat_slice *s = leat_slice_queue_head(q);
@@ -225,7 +225,7 @@ static int send_piece(struct leat_cutter *c, struct leat_slice_queue *q, bool en
     return 0;
 }
 
-/* Does a flush mark end the current block? */
+/* Does a flush marker end the current block? */
 static int ask_mark(struct leat_cutter *c)
 {
     static const uint8_t nothing[1];
@@ -244,8 +244,8 @@ static int ask_mark(struct leat_cutter *c)
     return 0;
 }
 
-/* Sends the flush mark at the head. Where lanes hold input back it ends the block; else it goes
- * through the lane as it is. Returns as flush. */
+/* Send the flush marker at the head. If lanes buffer input (LEAT_FLUSHES), it ends the block; else
+ * it goes through the lane unchanged. Returns like flush. */
 static int send_mark(struct leat_cutter *c, struct leat_slice_queue *q)
 {
     struct leat_item item = {.flush = true};
@@ -280,7 +280,7 @@ static int fail_cut(struct leat_segment *seg, int code)
     return code;
 }
 
-/* Memory is short. Fails when there will be none, else returns LEAT_SHORT. */
+/* Memory is short. Fails if none will come back, else returns LEAT_SHORT. */
 static int cut_short(struct leat_segment *seg)
 {
     struct leat_cutter *c = seg->out.cutter;
@@ -293,9 +293,9 @@ static int cut_short(struct leat_segment *seg)
     return fail_cut(seg, LEAT_ELIMIT);
 }
 
-/* Deals out what is in the port. Returns 0: all gone; LEAT_FULL: the writer will be woken; LEAT_SHORT:
- * wait for the memory that short_share and short_size name; LEAT_ECANCELLED: the reader is gone; or an
- * error, which was reported. */
+/* Send the data of the port to the lanes. Returns 0: all is sent; LEAT_FULL: the writer will be
+ * woken; LEAT_SHORT: wait for the memory in short_share and short_size; LEAT_ECANCELLED: the reader
+ * is gone; or an error, which is reported already. */
 static int flush(struct leat_segment *seg)
 {
     struct leat_cutter *c = seg->out.cutter;
@@ -370,7 +370,7 @@ static bool has_failed(const struct leat_segment *seg)
     return reason(seg) != LEAT_REASON_DONE;
 }
 
-/* Tells the lanes that nothing follows. */
+/* Signal EOF or a failure to the lanes. */
 static void finish(struct leat_segment *seg, enum leat_edge_state state)
 {
     for (unsigned i = 0; i < seg->out.cutter->lanes.n; i++)

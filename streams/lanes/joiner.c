@@ -1,6 +1,6 @@
 /* joiner.c - the outputs of the lanes in the order of the stream: the inlet after a parallel stage.
  *
- * An error in a lane waits for its turn: the first one in the stream is reported.
+ * An error in a lane waits for its turn, so that the first error in the stream is reported.
  */
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static int joiner_failed(struct leat_segment *seg)
     return seg->lane.error.code;
 }
 
-/* More came out than may. */
+/* Check the limits of leat_plan_expansion. */
 static int check_expansion(struct leat_segment *seg)
 {
     struct leat_joiner *j = seg->in.joiner;
@@ -67,8 +67,8 @@ static int check_expansion(struct leat_segment *seg)
     return joiner_failed(seg);
 }
 
-/* After a call of join or merge that returned r; `used`: it took input.
- * Returns 1: it is through; 0: call again; LEAT_FULL: no memory; or an error. */
+/* After a call of join or merge that returned r; `used`: it consumed input.
+ * Returns 1: it is done; 0: call it again; LEAT_FULL: no memory; or an error. */
 static int called(struct leat_segment *seg, int r, bool used)
 {
     struct leat_joiner *j = seg->in.joiner;
@@ -110,7 +110,7 @@ static int call_join(struct leat_segment *seg, enum leat_join when, const void *
     return called(seg, r, false);
 }
 
-/* One call of the stage's merge. Returns as read_next. */
+/* One call of the stage's merge. Returns like read_next. */
 static int call_merge(struct leat_segment *seg)
 {
     static const uint8_t nothing[1];
@@ -147,7 +147,7 @@ static int call_merge(struct leat_segment *seg)
     return 0;
 }
 
-/* A flush mark behind what was joined, if anything was since the last one. */
+/* Put a flush marker after the joined output, if there is any since the last marker. */
 static void join_mark(struct leat_joiner *j)
 {
     uint64_t total = j->joined_bytes + j->out.total;
@@ -157,7 +157,8 @@ static void join_mark(struct leat_joiner *j)
     j->marked = total;
 }
 
-/* Whose turn is it? When there is none any more, any lane tells how it ended. */
+/* Take the next turn from the lane order. After the last one any lane tells how the stream ended.
+ * */
 static int take_turn(struct leat_joiner *j)
 {
     struct leat_lane_turn turn = {0};
@@ -217,8 +218,8 @@ static int read_lane(struct leat_segment *seg)
     return check_expansion(seg);
 }
 
-/* Fills slot 0 of the segment. Returns 0; LEAT_EMPTY; LEAT_FULL; LEAT_END; LEAT_ECANCELLED (upstream
- * failed); or an error of a lane or of the join, in segment->lane.error. */
+/* Fill slot 0 of the segment. Returns 0; LEAT_EMPTY; LEAT_FULL; LEAT_END; LEAT_ECANCELLED (upstream
+ * failed); or an error of a lane or of join, which is in segment->lane.error. */
 static int read_next(struct leat_segment *seg)
 {
     struct leat_joiner *j = seg->in.joiner;

@@ -1,4 +1,4 @@
-/* lane_order.c - the queue of turns, under a lock. */
+/* lane_order.c - the lane order: a queue of turns with a lock. */
 
 #include "lane_order.h"
 
@@ -43,7 +43,7 @@ void leat_lane_order_reset(struct leat_lane_order *d)
     d->over = d->waits = false;
 }
 
-/* Under the lock. Returns whether the joiner is to be woken. */
+/* Under the lock. Returns whether the caller must wake the joiner. */
 static bool wake_due(struct leat_lane_order *d)
 {
     bool wake = d->waits;

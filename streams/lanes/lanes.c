@@ -1,4 +1,4 @@
-/* lanes.c - what the two ends of a parallel stage have in common. */
+/* lanes.c - the common part of cutter and joiner. */
 
 #include "lanes.h"
 

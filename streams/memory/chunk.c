@@ -1,9 +1,9 @@
 /* chunk.c - reference-counted blocks and the bounded pool.
  *
- * Chunks of the pool's own size are kept for reuse: malloc costs 3 us when the thread that frees is
- * not the one that allocated. A free one counts as used until another size needs its memory, so
- * `used` is what the process really holds. Data is a mapping's worth and page aligned where it is
- * large, so that reads from the page cache copy whole pages.
+ * Chunks of the pool's chunk size are kept for reuse: malloc costs 3 us if another thread frees the
+ * memory. A free chunk counts as used until another size needs its memory, so `used` is the memory
+ * that the process really holds. Large data is page aligned, like a mapping, so that reads from the
+ * page cache copy whole pages.
  */
 
 #include "chunk.h"
@@ -27,8 +27,8 @@ static void chunk_free(struct leat_chunk *c)
     free(c);
 }
 
-/* Under the lock. Counts n more bytes, giving free chunks back to the system if they would not fit
- * otherwise; false: they cannot fit. */
+/* Under the lock. Count n more bytes; free chunks go back to the system if the bytes do not fit
+ * otherwise. false: they cannot fit. */
 static bool take_room(struct leat_pool *pool, uint64_t n)
 {
     uint64_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
@@ -53,7 +53,7 @@ static bool take_room(struct leat_pool *pool, uint64_t n)
     return false;
 }
 
-/* Under the lock. What is reserved for chunks is not for charges. */
+/* Under the lock. Charges must not use the bytes reserved for chunks. */
 static bool take_charge(struct leat_pool *pool, uint64_t n)
 {
     uint64_t room = pool->limit - pool->reserved;
@@ -75,7 +75,8 @@ static void give_back(struct leat_pool *pool, uint64_t n)
     atomic_store_explicit(&pool->used, used - n, memory_order_relaxed);
 }
 
-/* Under the lock: a waiter's wake takes no lock that is held while the pool's is taken. */
+/* Under the lock, which is allowed: no lock that `wake` takes is ever held when the pool's is
+ * taken. */
 static void wake_waiters(struct leat_pool *pool)
 {
     while (pool->waiters) {
@@ -124,7 +125,7 @@ static struct leat_chunk *chunk_new(struct leat_pool *pool, size_t size, bool ow
     return c;
 }
 
-/* Under the lock. From the share; false: it does not fit. */
+/* Under the lock. Take n bytes from the share; false: they do not fit. */
 static bool take_share(struct leat_pool *pool, struct leat_share *share, uint64_t n)
 {
     if (!share || n > share->size - share->used || !take_room(pool, n))
@@ -133,7 +134,7 @@ static bool take_share(struct leat_pool *pool, struct leat_share *share, uint64_
     return true;
 }
 
-/* Under the lock: n bytes that were taken as a chunk of its own size. */
+/* Under the lock. Give back the n bytes of a chunk that has not the pool's chunk size. */
 static void give_back_sized(struct leat_pool *pool, struct leat_share *share, uint64_t n)
 {
     uint64_t *from = share ? &share->used : &pool->charged;
@@ -302,7 +303,7 @@ struct leat_chunk *leat_chunk_ref(struct leat_chunk *c)
 {
     unsigned refs = atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
 
-    leat_assert(refs > 0); /* the caller has one */
+    leat_assert(refs > 0); /* the caller has a reference */
     leat_assert(refs < UINT_MAX);
     return c;
 }

@@ -1,15 +1,15 @@
-/* cursor.c - reserve, commit and pass: how a step gives output, copied or by reference.
+/* cursor.c - reserve, commit and pass: how a step writes output, copied or by reference.
  *
- * A step may fill one chunk's worth before it must return, so that the next stage runs while the
- * data is in the cache. The rest of a chunk that was handed on half full is filled later: it is a
- * range nobody else has.
+ * A step may write one chunk's worth before it must return, so that the next stage runs while the
+ * data is in the cache. If a chunk is handed on half full, its rest is filled later: no slice
+ * refers to it.
  */
 
 #include "cursor.h"
 
 #include <string.h>
 
-/* A chunk with less room than this is let go, where chunks are large. */
+/* A chunk with less room than this is not filled further, if chunks are large. */
 #define FILL_MIN ((size_t)4096)
 
 void leat_slice_queue_push(struct leat_slice_queue *q, struct leat_slice slice)
@@ -90,8 +90,8 @@ void leat_out_close(struct leat_out *out)
     out->discards = false;
 }
 
-/* Turns the committed bytes into a slice; the queue keeps one place free for it. A writer that discards
- * does not use a place in the chunk twice either: another port may have a reference to it. */
+/* Turn the committed bytes into a slice; the queue keeps one place free for it. A discarding writer
+ * must not reuse the bytes in the chunk either: another port may refer to them. */
 static void flush(struct leat_out *out)
 {
     if (out->at == out->from)
@@ -129,7 +129,7 @@ void leat_out_mark(struct leat_out *out)
     out->marked = out->total;
 }
 
-/* May one more slice be queued and the places for flush and for a mark still be free? */
+/* Is there room for one more slice, and then still for a flush() and for a flush marker? */
 static bool queue_has_room(const struct leat_out *out)
 {
     if (out->discards)
@@ -273,8 +273,8 @@ size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n)
     return n;
 }
 
-/* A small piece is copied once, into the first port's chunk; the others get a reference to that, so
- * that nothing can fail between two ports. */
+/* Copy a small piece once, to the chunk of the first port; the other ports get references to that,
+ * so that nothing can fail between two ports. */
 size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
 {
     struct leat_chunk *chunk = in->engine;
@@ -313,7 +313,7 @@ struct leat_out *leat_port(struct leat_out *out, size_t i)
     return i == 0 ? out : &out->ports[i];
 }
 
-/* --- an output that is kept ------------------------------------------------------------------- */
+/* --- nested writers --------------------------------------------------------------------------- */
 
 void leat_nested_begin(struct leat_out *hold)
 {

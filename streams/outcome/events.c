@@ -1,4 +1,4 @@
-/* events.c - tells what happens. */
+/* events.c - call the watcher of a run. */
 
 #include "events.h"
 

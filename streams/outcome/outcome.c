@@ -1,4 +1,4 @@
-/* outcome.c - the root cause of a run, and who is told of it. */
+/* outcome.c - the root cause of a run, and how a failure spreads. */
 
 #include "outcome.h"
 
@@ -29,7 +29,7 @@ static void mark_below(struct leat_pipeline *p, const struct leat_stage_info *in
     }
 }
 
-/* A consequence never displaces a cause; a cause displaces a consequence. */
+/* A consequence never replaces a cause; a cause replaces a consequence. */
 static bool is_consequence(int code)
 {
     return code == LEAT_EPIPE || code == LEAT_ECANCELLED;
@@ -40,8 +40,7 @@ void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *
 {
     bool news = false;
 
-    if (info &&
-        error->code != LEAT_ECANCELLED) { /* before a segment can see that something has failed */
+    if (info && error->code != LEAT_ECANCELLED) { /* before a segment can see the failure */
         mark_above(p, info);
         mark_below(p, info);
     }

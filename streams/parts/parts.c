@@ -15,7 +15,7 @@
 #include "segment/segment_impl.h"
 
 #define WIDTH_MAX 20 /* digits of a part's number */
-/* What a sink that waits for its commit takes: itself, its state, its names. */
+/* Memory of a sink that waits for its commit: instance, state, names. */
 #define RETIRED_BYTES ((uint64_t)4096)
 
 struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from)
@@ -31,7 +31,7 @@ struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from)
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* The place of {n} or {n:WIDTH}, and what follows it. NULL: there is none. */
+/* The position of {n} or {n:WIDTH}, and the text after it. NULL: there is none. */
 static const char *find_number(const char *text, int *ret_width, const char **ret_after)
 {
     for (const char *at = text; (at = strstr(at, "{n")); at++) {
@@ -85,7 +85,7 @@ char *leat_part_name(const char *template, uint64_t n)
     return name;
 }
 
-/* A file, and the digest before it, of this part. */
+/* Name the file of this part, and the digest before it. */
 static int name_stage(struct leat_stage *s, uint64_t number)
 {
     const char *template = s->info->part_template;
@@ -101,7 +101,7 @@ static int name_stage(struct leat_stage *s, uint64_t number)
     return 0;
 }
 
-/* --- between two parts: nothing of the branch runs -------------------------------------------- */
+/* --- between two parts: no segment of the branch runs ----------------------------------------- */
 
 /* Under the lock: several stages may run parts. */
 static int append(struct leat_pending_commits *r, struct leat_stage *s)
@@ -115,7 +115,7 @@ static int append(struct leat_pending_commits *r, struct leat_stage *s)
     return 0;
 }
 
-/* A quarter of the descriptors that the process may have, at most. */
+/* At most a quarter of the descriptors that the process may open. */
 static size_t unprepared_max(void)
 {
     struct rlimit limit;
@@ -125,7 +125,7 @@ static size_t unprepared_max(void)
     return (size_t)limit.rlim_cur / 4;
 }
 
-/* The next one to be prepared now, or NULL. */
+/* The next sink that must be prepared now, or NULL. */
 static struct leat_stage *next_unprepared(struct leat_pipeline *p, size_t most)
 {
     struct leat_pending_commits *r = &p->outputs.pending;
@@ -138,7 +138,8 @@ static struct leat_stage *next_unprepared(struct leat_pipeline *p, size_t most)
     return s;
 }
 
-/* Between two parts: all at once, as a file system then has little to do for each but the first.
+/* Prepare the older half, all at once: a file system then has little work for each one but the
+ * first.
  * Returns 0, or the error if the pipeline has failed with it. */
 static int prepare_older(struct leat_pipeline *p)
 {
@@ -155,7 +156,7 @@ static int prepare_older(struct leat_pipeline *p)
     return r;
 }
 
-/* A sink that has ended well is kept. */
+/* Add a sink that has ended well to the pending commits. */
 static int retire(struct leat_pipeline *p, struct leat_stage *s)
 {
     int r = leat_charge(s, RETIRED_BYTES);
@@ -177,7 +178,8 @@ static int retire_or_free(struct leat_pipeline *p, struct leat_stage *s)
     return 0;
 }
 
-/* New instances for one segment; the old ones know theirs until all are there. */
+/* Make new instances for one segment; `renewed` of the old ones refers to them until all are made.
+ * */
 static int renew_stages(struct leat_pipeline *p, struct leat_segment *seg, uint64_t number)
 {
     for (size_t i = 0; i < seg->n; i++) {
@@ -192,7 +194,7 @@ static int renew_stages(struct leat_pipeline *p, struct leat_segment *seg, uint6
     return 0;
 }
 
-/* Without memory for all of them the branch stays as it was: it has ended. */
+/* Out of memory: free the new instances; the branch keeps the old ones, which have ended. */
 static void drop_renewed(struct leat_segment *seg)
 {
     for (size_t i = 0; i < seg->n; i++) {
@@ -212,7 +214,7 @@ static int renew_all(struct leat_pipeline *p, const struct leat_parts *parts)
     return r;
 }
 
-/* The second half of a stage goes with the new first half. */
+/* Connect the new second half of a middle stage with its new first half. */
 static void relate(struct leat_segment *seg)
 {
     for (size_t i = 0; i < seg->n; i++) {
@@ -282,7 +284,7 @@ static int renew(struct leat_segment *owner)
     return r == 0 ? prepare_older(p) : r;
 }
 
-/* Returns 0, or an error that was reported. */
+/* Returns 0, or an error that is reported already. */
 static int begin(struct leat_segment *owner)
 {
     struct leat_pipeline *p = owner->pipeline;
@@ -291,7 +293,7 @@ static int begin(struct leat_segment *owner)
 
     leat_assert(!parts->active && atomic_load(&parts->live) == 0);
     r = renew(owner);
-    if (r < 0) { /* unless the cause was reported already */
+    if (r < 0) { /* unless the cause is reported already */
         struct leat_error error = {.code = r};
 
         leat_outcome_report(p, leat_parts_info(parts), &error);
@@ -346,7 +348,7 @@ uint64_t leat_part_size(const struct leat_stage *s)
 
 /* --- the outlet ------------------------------------------------------------------------------- */
 
-/* Has the branch failed in the part that runs? */
+/* Has the branch failed in the current part? */
 static bool branch_failed(const struct leat_segment *seg)
 {
     if (atomic_load(&seg->out.parts->failed) ||
@@ -355,7 +357,7 @@ static bool branch_failed(const struct leat_segment *seg)
     return seg->out.parts->active && leat_edge_reason(seg->out.ports[0].edge) == LEAT_REASON_FAILED;
 }
 
-/* All that the stage gave goes to the part. Returns 0, LEAT_FULL, or LEAT_ECANCELLED. */
+/* Write all output of the stage to the part. Returns 0, LEAT_FULL, or LEAT_ECANCELLED. */
 static int hand_over(struct leat_segment *seg)
 {
     struct leat_port_end *port = &seg->out.ports[0];
@@ -368,7 +370,7 @@ static int hand_over(struct leat_segment *seg)
         if (r == LEAT_FULL || (r < 0 && branch_failed(seg)))
             return r;
         if (seg->out.parts->gone || r < 0) {
-            seg->out.parts->gone = true; /* it has enough; the next part may want more */
+            seg->out.parts->gone = true; /* this part needs no more; the next one may */
             leat_edge_lost(port->edge, s->len);
             leat_chunk_unref(s->chunk);
         }
@@ -377,7 +379,7 @@ static int hand_over(struct leat_segment *seg)
     return 0;
 }
 
-/* A flush mark between two parts is for neither. */
+/* A flush marker between two parts goes to neither of them. */
 static void drop_marks(struct leat_slice_queue *q)
 {
     while (leat_slice_queue_head(q) && leat_slice_is_mark(leat_slice_queue_head(q)))
@@ -415,7 +417,7 @@ static bool is_gone(struct leat_segment *seg)
     return branch_failed(seg);
 }
 
-/* The branch of a part that wants no more is no end: the next part may. */
+/* A branch that needs no more of this part is not gone: the next part may need more. */
 static bool has_failed(const struct leat_segment *seg)
 {
     (void)seg;

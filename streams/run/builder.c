@@ -1,4 +1,4 @@
-/* builder.c - a pipeline stage by stage: the parser's tokens without a parser. */
+/* builder.c - build a pipeline stage by stage: makes the tokens for the parser without a text. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +8,10 @@
 
 struct leat_builder {
     const struct leat_registry *registry;
-    struct leat_token *tokens; /* the words are ours */
+    struct leat_token *tokens; /* the builder owns the words */
     size_t n, room;
     unsigned depth;
-    bool stage_open; /* something stands before the next stage in its chain */
+    bool stage_open; /* a stage precedes the next one in its chain */
 };
 
 struct leat_builder *leat_builder_new(const struct leat_registry *registry)
@@ -67,7 +67,7 @@ int leat_builder_stage(struct leat_builder *b, const char *name, const char *con
         b->stage_open = true;
         return 0;
     }
-    while (b->n > before) /* as if it had not been called */
+    while (b->n > before) /* undo the call */
         free((char *)(uintptr_t)b->tokens[--b->n].word);
     return r;
 }

@@ -1,11 +1,12 @@
-/* conductor.c - opens every stage, and when all segments have ended commits all outputs or none.
+/* conductor.c - open every stage, and when all segments have ended, commit all outputs or none.
  *
- * It is an actor like a segment: opening and syncing may block, and the loop must not. A file that comes
- * slowly, and a stream that is full, it waits for as a segment waits. Commit is in
- * steps: all prepare (flush, sync, checked); then all commit; then their directories are synced; then
- * side outputs to streams, which nothing can take back, are written. If any step fails, all outputs that
- * have committed are reverted, the last one first. A stream that is full is waited for as a segment
- * waits, and a cancel ends the wait and reverts. Old files are kept until the close, after all of this.
+ * The conductor is an actor like a segment, because opening and syncing may block, and the loop
+ * must not. It waits for a slow file or a full stream in the same way as a segment.
+ *
+ * The two-phase commit: all outputs prepare (flush, sync, check for errors); then all commit; then
+ * their directories are synced; then side outputs are written to streams, which cannot be undone.
+ * If a step fails, all committed outputs are reverted, the last one first. A cancel ends the wait
+ * for a full stream, and reverts. Old files are kept until the close, after all of this.
  */
 
 #include "io/digest_list.h"
@@ -48,7 +49,7 @@ static int open_sides(struct leat_pipeline *p)
     return 0;
 }
 
-/* All but those that run in parts, of which none has begun. */
+/* The number of segments that run now: all except those of parts, as no part has begun. */
 static unsigned count_running(const struct leat_pipeline *p)
 {
     unsigned n = 0;
@@ -58,7 +59,8 @@ static unsigned count_running(const struct leat_pipeline *p)
     return n;
 }
 
-/* Returns LEAT_WAIT: run again when fd is ready or the run is cancelled; or fails the stage. */
+/* Returns LEAT_WAIT: the conductor runs again when fd is ready or the run is cancelled; or fails
+ * the stage. */
 static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool writable)
 {
     int r = leat_wait_arm(&p->waits, &p->wait, fd, writable, 0);
@@ -66,7 +68,7 @@ static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool 
     return r < 0 ? leat_fail_errno(s, -r, "cannot wait") : LEAT_WAIT;
 }
 
-/* The small files that stages need in `open`. Returns 0, LEAT_WAIT or an error. */
+/* Read the small files that stages need in `open`. Returns 0, LEAT_WAIT or an error. */
 static int read_files(struct leat_pipeline *p)
 {
     leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
@@ -110,7 +112,7 @@ static bool phase_open(struct leat_pipeline *p)
 
 /* --- commit ----------------------------------------------------------------------------------- */
 
-/* Syncing may take long: the stage is busy with it. */
+/* Syncing may take long: count the time as busy time of the stage. */
 static int commit_step(struct leat_segment *seg, size_t j, int (*stage_fn)(struct leat_stage *))
 {
     int r;
@@ -131,13 +133,13 @@ static int failed_commit(struct leat_pipeline *p, struct leat_stage *s, int code
     return code;
 }
 
-/* Is its output to appear, if all goes well? */
+/* Will its output appear, if no error occurs? */
 static bool is_wanted(const struct leat_stage *s)
 {
     return s->ended && !leat_detached_failed(s->info->detached);
 }
 
-/* One action over all that commit, in order; stops at the first that fails. */
+/* Call one action for all sinks that commit, in order; stop at the first failure. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
                            int (*sums_fn)(struct leat_digest_list *))
@@ -250,7 +252,7 @@ static void revert_stage(struct leat_stage *s)
     s->committed = false;
 }
 
-/* In the opposite order of the commit: parts that were appended to one file are cut off one by one. */
+/* Revert in the opposite order of the commit: parts appended to one file are cut off one by one. */
 static void revert_all(struct leat_pipeline *p)
 {
     leat_digest_list_revert(p->outputs.digests);
@@ -264,7 +266,7 @@ static void revert_all(struct leat_pipeline *p)
     leat_directories_sync_again(&p->outputs.directories);
 }
 
-/* The next side output that its stream has not taken yet; NULL: there is none. */
+/* The next side output that is not written to its stream completely; NULL: there is none. */
 static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile **ret_file)
 {
     for (size_t i = 0; i < p->graph.n_infos; i++) {
@@ -279,7 +281,8 @@ static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile
     return leat_digest_list_late(p->outputs.digests, ret_file);
 }
 
-/* After this a cancel comes too late, unless there is something to deliver. false: one came before. */
+/* After this a cancel comes too late, unless there is a side output to deliver. false: a cancel
+ * came before. */
 static bool begin_commit(struct leat_pipeline *p)
 {
     struct leat_outfile *file;
@@ -293,7 +296,7 @@ static bool begin_commit(struct leat_pipeline *p)
     return good;
 }
 
-/* All is delivered, and a cancel comes too late. false: a cancel came before. */
+/* All side outputs are delivered, so a cancel comes too late. false: a cancel came before. */
 static bool settle(struct leat_pipeline *p)
 {
     bool good;
@@ -305,7 +308,8 @@ static bool settle(struct leat_pipeline *p)
     return good;
 }
 
-/* Returns 0, LEAT_WAIT: run again when a stream has room or the run is cancelled; or an error. */
+/* Returns 0; LEAT_WAIT: the conductor runs again when a stream has room or the run is cancelled; or
+ * an error. */
 static int deliver_all(struct leat_pipeline *p)
 {
     struct leat_outfile *f;
@@ -325,7 +329,7 @@ static int deliver_all(struct leat_pipeline *p)
     return r;
 }
 
-/* The others have their outputs; that a branch has not is told all the same. */
+/* The other outputs are in place; report that a detached branch has failed. */
 static void report_detached(struct leat_pipeline *p)
 {
     struct leat_error error = p->outcome.detached;
@@ -393,7 +397,7 @@ static void phase_close(struct leat_pipeline *p)
         if (seg->in.joiner)
             leat_stage_close(seg->in.joiner->lanes.stage);
     }
-    for (size_t i = p->outputs.pending.n; i-- > 0;) /* as they are reverted */
+    for (size_t i = p->outputs.pending.n; i-- > 0;) /* in the order of revert */
         leat_stage_close(p->outputs.pending.v[i]);
     for (size_t i = 0; i < p->graph.n_infos; i++)
         leat_outfile_close(p->graph.infos[i].side.file);

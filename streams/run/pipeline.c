@@ -39,7 +39,7 @@ static void fill_defaults(struct leat_settings *s)
         s->executor = s->threads == 1 ? LEAT_EXECUTOR_LOOP : LEAT_EXECUTOR_POOL;
 }
 
-/* What no machine and no executor can do is refused here, and not made fit in silence. */
+/* Refuse settings out of their range; never adjust them silently. */
 static int check_settings(const struct leat_settings *s, struct leat_error *ret_error)
 {
     unsigned executor = s ? (unsigned)s->executor : 0;
@@ -76,14 +76,14 @@ static void segment_done(struct leat_segment *segment)
             leat_stage_close(s);
     }
     if (parts)
-        leat_parts_ended(parts); /* from here on the segment may be used anew */
+        leat_parts_ended(parts); /* after this the segment may be in use again */
     live = atomic_fetch_sub(&p->outcome.live, 1);
     leat_assert(live > 0);
     if (live == 1)
         leat_actor_wake(&p->executor, &p->conductor);
 }
 
-/* Takes the plan, also on failure. */
+/* The pipeline owns the tree, also on failure. */
 static int pipeline_new(const struct leat_registry *registry, struct leat_tree *plan,
                         const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
                         struct leat_error *ret_error)
@@ -124,7 +124,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     return r;
 }
 
-/* What has to be there, and what is built from. Returns 0 or LEAT_EUSAGE. */
+/* Check the arguments. Returns 0 or LEAT_EUSAGE. */
 static int check_given(const struct leat_registry *registry, const void *from, const char *name,
                        struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
@@ -209,7 +209,7 @@ int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tr
     return r;
 }
 
-/* Everything was given back: no chunk is held by a slice that was lost, and no charge by a stage. */
+/* Assert that nothing leaked: no slice holds a chunk, and no stage a charge. */
 static void pool_done(struct leat_pool *pool)
 {
     uint64_t charged = pool->charged, left = leat_pool_done(pool);
@@ -292,8 +292,8 @@ static void dump(const struct leat_pipeline *p, char *buf, size_t size)
     }
 }
 
-/* A segment that waits for memory while nothing else can go on will not get it: all of it is held for
- * as long as the run lasts. One of them fails. */
+/* A segment that waits for memory while nothing else can go on will not get it: all memory is held
+ * until the end of the run. One of these segments must fail. */
 static bool give_up_memory(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->graph.n_segments; i++) {
@@ -308,10 +308,11 @@ static bool give_up_memory(struct leat_pipeline *p)
     return false;
 }
 
-/* Nothing runs, nothing is queued, no step waits. An alarm may ring and let something go on, so with one
- * nothing is stalled; but it may be a day away, and it gives no memory back. What a step waits for may:
- * what it gets, or gets rid of, moves the chunks that others hold. Whoever is short then waits until
- * the descriptor is ready or at its end, lest the outcome depend on how fast an input comes. */
+/* Called when no actor runs or is queued and no step waits. With an armed alarm the pipeline is not
+ * stalled, because the alarm may let something go on. But an alarm may be a day away, and it frees
+ * no memory, so segments short of memory fail even then. A waiting step may free memory: when it
+ * goes on, chunks move. So while a step waits, this is not called, and segments short of memory
+ * wait, too; else the outcome would depend on the speed of an input. */
 static void check_stall(struct leat_executor *ex, bool alarmed)
 {
     struct leat_pipeline *p = ex->owner;
@@ -368,7 +369,7 @@ static void on_async(uv_async_t *async)
     }
     if (atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE) {
         pthread_mutex_lock(&p->lock);
-        p->outcome.running = false; /* from here on a cancel is too late */
+        p->outcome.running = false; /* a cancel comes too late now */
         pthread_mutex_unlock(&p->lock);
         leat_executor_stop(&p->executor);
         close_handles(p);
@@ -402,7 +403,7 @@ static void on_timer(uv_timer_t *timer)
     leat_pipeline_cancel(p, LEAT_ETIMEDOUT, text);
 }
 
-/* One actor a turn of the loop, so that signals and timers have theirs. */
+/* Run one actor per iteration of the loop, so that signals and timers are served in between. */
 static void on_idle(uv_idle_t *idle)
 {
     struct leat_pipeline *p = idle->data;
@@ -442,7 +443,7 @@ static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
         return r;
     r = uv_async_init(loop, &p->on.async, on_async);
     if (r < 0) {
-        /* The poll handle is not active; it must be closed all the same. */
+        /* The poll handle is not active, but it must be closed. */
         p->on.open = 1;
         uv_close((uv_handle_t *)&p->on.poll, NULL);
         return r;
@@ -453,7 +454,7 @@ static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
     return 0;
 }
 
-/* The run did not begin; leat_pipeline_error tells why as well. */
+/* The run did not begin; leat_pipeline_error has the error, too. */
 static int not_started(struct leat_pipeline *p, int code, const char *why)
 {
     pthread_mutex_lock(&p->lock);
@@ -524,11 +525,12 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
     (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);
     if (p->settings.timeout_ms > 0)
         (void)uv_timer_start(&p->on.timer, on_timer, p->settings.timeout_ms, 0);
-    uv_async_send(&p->on.async); /* opens nothing before the loop watches our handles, or aborts */
+    uv_async_send(&p->on.async); /* stages open only when the loop watches our handles */
     return 0;
 }
 
-/* libuv aborts where it gets no pipe for its signals, so ask for one first. Returns 0 or -errno. */
+/* libuv aborts the process if it cannot make a pipe for its signals, so try it first. Returns 0 or
+ * -errno. */
 static int try_pipe(void)
 {
     int ends[2];

@@ -1,7 +1,8 @@
-/* executor.c - the pool of workers, and the two that run on the loop's thread.
+/* executor.c - the pool of workers, and the two executors on the loop's thread.
  *
- * Workers are started as they are needed and sleep on a condition; nobody spins. The run queue is
- * one, first in first out: a handoff is noise beside the work on a chunk.
+ * The pool starts workers when they are needed. They sleep on a condition variable and never spin.
+ * There is one run queue, first in first out: the cost of a handoff is negligible compared to the
+ * work on a chunk.
  */
 
 #include "executor.h"
@@ -75,7 +76,8 @@ static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns
     ex->queued++;
 }
 
-/* Under the lock: whose turn it is, from 0. Drawn from the seed; on virtual time, the earliest. */
+/* Under the lock. The number of the next actor in the queue, from 0: drawn from the seed, or, with
+ * virtual time, the earliest. */
 static uint64_t choose(struct leat_executor *ex)
 {
     uint64_t at = 0, best = 0, earliest = UINT64_MAX;
@@ -124,13 +126,13 @@ uint64_t leat_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Runs it once, without the lock; true: it must be queued again. */
+/* Run the actor once, without the lock; true: it must be queued again. */
 static bool run_actor(struct leat_actor *a)
 {
     int running = ACTOR_RUNNING;
     int was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
 
-    leat_assert(was == ACTOR_QUEUED); /* one thread at a time */
+    leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
     a->thread = pthread_self();
     if (a->run(a)) {
         atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
@@ -147,7 +149,7 @@ static unsigned count_of(atomic_uint *count)
     return count ? atomic_load(count) : 0;
 }
 
-/* Under the lock: is there nothing that can go on, except by an alarm? */
+/* Under the lock: can nothing go on, except after an alarm? */
 static bool is_quiet(struct leat_executor *ex, bool *ret_alarmed)
 {
     *ret_alarmed = count_of(ex->alarms) > 0;
@@ -208,7 +210,8 @@ static void *worker(void *arg)
     return NULL;
 }
 
-/* Under the lock. Signals are for the program's own threads. Returns 0 or -errno. */
+/* Under the lock. Signals stay blocked in a worker; they are for the program's own threads. Returns
+ * 0 or -errno. */
 static int add_worker(struct leat_executor *ex)
 {
     sigset_t all, old;
@@ -250,8 +253,8 @@ void leat_executor_stop(struct leat_executor *ex)
     ex->threads_n = 0;
 }
 
-/* A worker that was signalled counts as idle until it wakes. Each of those takes one of the actors that
- * are queued, so more actors than idle workers need another worker. */
+/* A signalled worker counts as idle until it wakes, and takes one of the queued actors. So if there
+ * are more queued actors than idle workers, another worker is needed. */
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
     uint64_t now_ns = leat_clock_now(&ex->clock);
@@ -264,7 +267,7 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
     else if (ex->queued <= ex->idle)
         pthread_cond_signal(&ex->ready);
     else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
-        (void)add_worker(ex); /* without it there is one worker less, and all goes on */
+        (void)add_worker(ex); /* on failure there is one worker less */
     pthread_mutex_unlock(&ex->lock);
     if (kick && ex->kick)
         ex->kick(ex);
@@ -296,19 +299,19 @@ bool leat_actor_runs_here(const struct leat_actor *a)
     return (s == ACTOR_RUNNING || s == ACTOR_NOTIFIED) && pthread_equal(a->thread, pthread_self());
 }
 
-/* Virtual: what the actor does, from its time on. */
+/* Virtual time: run the actor at its time. */
 static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
 {
     unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
     bool again = run_actor(a);
 
-    leat_assert(ex->clock.now_ns >= a->ready_ns); /* time does not go back */
+    leat_assert(ex->clock.now_ns >= a->ready_ns); /* time never goes back */
     a->ran_ns = ex->clock.now_ns;
     leat_clock_end(&ex->clock, thread);
     return again;
 }
 
-/* Virtual: what is due before anything else can run. */
+/* Virtual time: fire a timer that is due before the next actor can run. */
 static bool fire_due(struct leat_executor *ex)
 {
     uint64_t until = UINT64_MAX;
@@ -326,7 +329,7 @@ bool leat_executor_step(struct leat_executor *ex)
     bool more;
 
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL);
-    if (fire_due(ex)) /* one thread: what it reads needs no lock */
+    if (fire_due(ex)) /* there is one thread, so no lock is needed */
         return true;
     pthread_mutex_lock(&ex->lock);
     if (ex->queued > 0)

@@ -1,8 +1,8 @@
-/* wait.c - one epoll set for all that a pipeline waits for.
+/* wait.c - one epoll set for all waits of a pipeline.
  *
- * libuv's own poll handles must be armed on the loop's thread and set O_NONBLOCK on what they are
- * given; a descriptor inherited from a shell must not be changed so. Hence an epoll set of our own,
- * one-shot, which the loop polls as a single descriptor.
+ * Poll handles of libuv must be armed on the loop's thread, and they set O_NONBLOCK, which must not
+ * be changed on a descriptor inherited from a shell. So the pipeline has its own epoll set with
+ * one-shot events, which the loop polls as a single descriptor.
  */
 
 #include "wait.h"
@@ -36,7 +36,7 @@ void leat_waits_done(struct leat_waits *w)
 {
     if (w->epoll_fd < 0)
         return;
-    leat_assert(!w->waiting); /* all that waited are clear */
+    leat_assert(!w->waiting); /* all waits are cleared */
     leat_assert(atomic_load(&w->armed) == 0 && atomic_load(&w->alarms) == 0);
     close(w->epoll_fd);
     w->epoll_fd = -1;
@@ -80,14 +80,14 @@ static void unlist(struct leat_waits *w, struct leat_wait *wait)
     if (!wait->listed)
         return;
     while (*p != wait) {
-        leat_assert(*p != NULL); /* who is listed is in the list */
+        leat_assert(*p != NULL); /* a listed wait is in the list */
         p = &(*p)->next;
     }
     *p = wait->next;
     wait->listed = false;
 }
 
-/* The count goes down after the wake, so that nobody sees neither. */
+/* Decrement the count after the wake, so that no thread sees both the count and the queue empty. */
 static void fire(struct leat_waits *w, struct leat_wait *wait)
 {
     int armed = WAIT_ARMED;
@@ -100,8 +100,8 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     count_down(w, wait);
 }
 
-/* The epoll set holds a descriptor once, so all that wait for it are woken, in whichever direction;
- * one that finds it not ready waits again. */
+/* The epoll set contains a descriptor once, so wake all its waits, for both directions. A stage
+ * that finds the descriptor not ready waits again. */
 static void fire_all(struct leat_waits *w, int fd)
 {
     struct leat_wait *next;
@@ -135,7 +135,7 @@ static uint32_t events_wanted(const struct leat_waits *w, int fd)
     return events;
 }
 
-/* One that was waited for by a wait that is no longer listed. */
+/* A wait for fd has left the list: watch it for its other waits, or remove it from the set. */
 static void unwatch(struct leat_waits *w, int fd)
 {
     uint32_t events = fd >= 0 ? events_wanted(w, fd) : 0;
@@ -143,7 +143,7 @@ static void unwatch(struct leat_waits *w, int fd)
     if (events)
         (void)watch(w, fd, events);
     else if (fd >= 0)
-        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* gone already: as good */
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* may be gone already */
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -295,13 +295,14 @@ int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool g
     return r;
 }
 
-/* Under the lock. A duplicate must leave the set before it is closed: its file stays open. */
+/* Under the lock. Remove a duplicate from the set before closing it: its open file description
+ * lives on, so epoll would not remove it. */
 static void drop_fd(struct leat_waits *w, struct leat_wait *wait, bool in_set)
 {
     if (in_set || wait->owns_fd)
         unwatch(w, wait->fd);
     if (wait->owns_fd)
-        (void)close(wait->fd); /* was only watched */
+        (void)close(wait->fd); /* a duplicate for a watch */
     wait->owns_fd = false;
     wait->fd = -1;
 }
@@ -322,8 +323,8 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
     wait->used = false;
 }
 
-/* From here on the descriptor may be closed, and its number another one's. A descriptor that has fired
- * is off; beside a timer, it may not have fired. */
+/* After this the descriptor may be closed and its number reused. A descriptor that has fired is
+ * disarmed already; if the wait also had a timer, the descriptor may not have fired. */
 bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 {
     int fired = WAIT_FIRED;

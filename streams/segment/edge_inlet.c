@@ -1,5 +1,5 @@
-/* edge_inlet.c - the inlet of a segment that reads edges one after another. The edge of a lane carries
- * blocks. */
+/* edge_inlet.c - the inlet of a segment that reads one edge after another. The edge of a lane
+ * carries blocks. */
 
 #include "segment_impl.h"
 
@@ -42,7 +42,7 @@ static int read_edge(struct leat_segment *seg)
     leat_assert(seg->in.at < seg->in.n_edges);
     r = leat_edge_read(seg->in.edges[seg->in.at], &item);
     if (r == LEAT_END && seg->in.at + 1 < seg->in.n_edges) {
-        seg->in.at++; /* concat: the next one's turn */
+        seg->in.at++; /* concat: go on with the next edge */
         return 0;
     }
     if (r == LEAT_EIO)
@@ -52,7 +52,7 @@ static int read_edge(struct leat_segment *seg)
     if (r != 0)
         return r;
     leat_assert(item.slice.chunk || item.end || item.flush);
-    leat_assert(seg->is_lane || (!item.begin && !item.end)); /* blocks are for lanes */
+    leat_assert(seg->is_lane || (!item.begin && !item.end)); /* only lanes get blocks */
     if (item.slice.chunk)
         leat_slice_queue_push(s->framer ? &s->raw : &s->in, item.slice);
     if (item.begin)

@@ -1,12 +1,13 @@
-/* edge_outlet.c - the outlet of a segment that gives to edges: one, or one for each port of a junction. */
+/* edge_outlet.c - the outlet of a segment that writes to one edge, or to one for each port of a
+ * junction. */
 
 #include "segment_impl.h"
 
 #include "edge/spill.h"
 #include "run/pipeline.h"
 
-/* The reader of a port is gone. A detached branch that failed is like one that has enough; the stream
- * itself, port 0, is none. */
+/* The reader of a port is gone. A failed detached branch counts as one that needs no more. Port 0,
+ * the stream itself, is never a detached branch. */
 static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
 {
     enum leat_reason reason = leat_edge_reason(port->edge);
@@ -22,13 +23,14 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
         seg->out.failed = true;
 }
 
-/* Before a lane goes on, what it gave is handed over: so this is how far it was when it gave it. */
+/* The input that a lane has consumed for its output. The output is handed over before the lane runs
+ * again, so the current offset is the right one. */
 static uint64_t used_of(const struct leat_segment *seg)
 {
     return seg->is_lane ? seg->slots[0].offset : 0;
 }
 
-/* Hands over the head of the port's queue, of a large slice its next piece. Returns as
+/* Hand over the head of the port's queue, or the next piece of it if it is large. Returns like
  * leat_edge_write. */
 static int write_head(const struct leat_segment *seg, struct leat_port_end *port)
 {
@@ -66,7 +68,8 @@ static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
     leat_slice_queue_pop(&port->last);
 }
 
-/* Returns 0: all was taken, or nobody wants it; LEAT_FULL; or an error of the last stage. */
+/* Returns 0: all is handed over, or the reader is gone; LEAT_FULL; or an error of the last stage.
+ * */
 static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
 {
     bool drops = (seg->slots[seg->n - 1].stage->info->plan.flags & LEAT_DROPS) != 0;
@@ -99,7 +102,7 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
     return 0;
 }
 
-/* Every port gets what it can take, whatever the others do. Returns as flush_port. */
+/* Write as much as possible to every port, independent of the others. Returns like flush_port. */
 static int flush_ports(struct leat_segment *seg)
 {
     int result = 0;

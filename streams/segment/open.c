@@ -1,13 +1,13 @@
-/* open.c - opening the stages of a run, or of a part, in turns. */
+/* open.c - open the stages of a run, or of a part, in several rounds. */
 
 #include "open.h"
 
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
 
-/* Stages with fixed memory needs are opened first, elastic ones after: a stage may have workers of its
- * own, and there are lanes beyond the first. Stages that have effects beyond the pipeline are opened
- * when all else is known to be there. */
+/* Open stages with fixed memory needs first, elastic ones after: stages with workers of their own,
+ * and further lanes. Open stages with side effects outside the pipeline last, when all others are
+ * open. */
 enum turn { TURN_LANE, TURN_NEEDED, TURN_LANES, TURN_LAST };
 
 static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
@@ -19,19 +19,19 @@ static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage
     return TURN_NEEDED;
 }
 
-/* A lane beyond the first is opened when it has its first block. What it will hold is as much as the
- * first one holds, and is charged now; where it does not fit, fewer lanes do it too. */
+/* Every lane but the first opens when it gets its first block. It will need as much memory as the
+ * first lane, which is charged now; if that does not fit, fewer lanes are used. */
 static void keep_lane(struct leat_stage *s, unsigned lane)
 {
     if (lane >= s->info->lanes.in_use)
-        return; /* one before it did not fit */
+        return; /* a lane before it did not fit */
     if (leat_stage_charge_spare(s, s->info->lanes.open_bytes))
         leat_stage_keep(s, s->info->lanes.open_bytes);
     else
         s->info->lanes.in_use = lane;
 }
 
-/* The j-th stage of a segment, which does not run yet. */
+/* Open the j-th stage of a segment, which does not run yet. */
 static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
 {
     struct leat_stage *s = seg->slots[j].stage;
@@ -64,7 +64,7 @@ static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t 
     return r;
 }
 
-/* One turn of these segments; what runs in parts is opened for each part. */
+/* One round over these segments. Stages of parts are opened for each part. */
 static int open_some(struct leat_pipeline *p, struct leat_segment **segments, size_t n,
                      enum turn turn, bool part)
 {

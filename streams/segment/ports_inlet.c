@@ -1,7 +1,7 @@
 /* ports_inlet.c - several branches as the inputs of one stage: merge, paste.
  *
- * The stage runs when each branch has something for it or is at its end, so it can always choose;
- * each branch is bounded by its own edge.
+ * The stage runs when each branch has input or is at its end, so it can choose among all of them.
+ * The edge of each branch bounds it.
  */
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct input {
 
 struct leat_inputs {
     struct input *v;
-    struct leat_in *shown; /* what the step sees, one each */
+    struct leat_in *shown; /* input cursors for the step, one per branch */
     size_t n;
 };
 
@@ -84,7 +84,7 @@ bool leat_inputs_ready(const struct leat_inputs *inputs)
     return true;
 }
 
-/* One branch that has nothing for the stage. Returns as leat_inputs_read. */
+/* Read for one branch that has no input. Returns like leat_inputs_read. */
 static int read_one(struct input *v)
 {
     struct leat_item item = {0};

@@ -1,17 +1,17 @@
-/* schedule.c - the scheduler inside a segment: what is done next.
+/* schedule.c - the scheduler inside a segment: choose the next action.
  *
- * Order of a turn: hand over what the last stage gave; else run the most downstream stage that has
- * something to do; else take input. A stage runs only when the one after it has used up what it
- * got, so at most one chunk's worth lies between two stages.
+ * Order of a turn: hand over the output of the last stage; else run the most downstream stage that
+ * is ready; else read input. A stage runs only when the next stage has consumed all of its input,
+ * so at most one chunk's worth of data is queued between two stages.
  */
 
 #include "segment_impl.h"
 
 #include "run/pipeline.h"
 
-/* A run ends after so many turns or nanoseconds, before others have theirs: other segments, and on one
- * thread the loop with its signals, timers and whatever else the caller has there. One step may take
- * longer than that, and is not interrupted. */
+/* Limits of a run, in turns and nanoseconds. After it other segments run, and on one thread the
+ * loop with its signals, its timers and the caller's handles. A single step may take longer; it is
+ * not interrupted. */
 #define TURNS 64
 #define RUN_NS ((uint64_t)2000000)
 
@@ -83,7 +83,7 @@ static bool any_waiting(const struct leat_segment *seg)
     return false;
 }
 
-/* Wants the first stage more from the inlet now? */
+/* Does the first stage need input? */
 static bool wants_input(const struct leat_segment *seg)
 {
     const struct leat_slot *s = &seg->slots[0];
@@ -98,7 +98,7 @@ static bool wants_input(const struct leat_segment *seg)
     return leat_segment_output_taken(seg, 0) || s->discard;
 }
 
-/* Returns a turn, or -1 when there was nothing to hand over. */
+/* Returns a turn, or -1 if there was nothing to hand over. */
 static int hand_over(struct leat_segment *seg)
 {
     return seg->out.gone || !seg->out.ops ? -1 : seg->out.ops->hand_over(seg);
@@ -119,7 +119,7 @@ static enum leat_turn turn(struct leat_segment *seg)
     if (wants_input(seg))
         return seg->in.ops->read(seg);
     if (all_done(seg) && leat_segment_output_taken(seg, seg->n - 1))
-        return LEAT_TURN_WENT; /* the last of the output has just gone */
+        return LEAT_TURN_WENT; /* the last output was just handed over */
     return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
 }
 
@@ -131,11 +131,10 @@ static bool is_parked_for_room(const struct leat_segment *seg)
 enum run {
     RUN_PARKED,
     RUN_MORE,  /* there is more to do */
-    RUN_ENDED, /* the segment may be used anew by now */
+    RUN_ENDED, /* the segment may already be in use again, for another part */
 };
 
-/* Each step looks at the clock, so this needs no look of its own. A seeded schedule depends on the seed
- * alone. */
+/* Each step reads the clock, so this need not. A seeded schedule depends on the seed only. */
 static bool has_run_long(const struct leat_segment *seg)
 {
     uint64_t mark = atomic_load_explicit(&seg->account.mark_ns, memory_order_relaxed);
@@ -145,7 +144,7 @@ static bool has_run_long(const struct leat_segment *seg)
     return mark >= seg->account.run_ns + RUN_NS;
 }
 
-/* Some turns. */
+/* Run a bounded number of turns. */
 static enum run run_turns(struct leat_segment *seg)
 {
     int turns = seg->pipeline->executor.clock.is_virtual ? 1 : TURNS;
@@ -170,7 +169,7 @@ static enum run run_turns(struct leat_segment *seg)
         leat_assert(t != LEAT_TURN_STEP);
         if (t == LEAT_TURN_PARK)
             return RUN_PARKED;
-        if (leat_outcome_aborted(seg->pipeline)) /* the next run begins with it */
+        if (leat_outcome_aborted(seg->pipeline)) /* the next run handles it first */
             return RUN_MORE;
     }
     return RUN_MORE;
@@ -200,7 +199,7 @@ bool leat_segment_run(struct leat_actor *actor)
         if (!leat_slot_set_alarm(seg, i) || !leat_slot_set_watch(seg, i))
             run = RUN_MORE;
     if (run == RUN_PARKED && leat_segment_is_abandoned(seg))
-        run = RUN_MORE; /* it failed before this run, and the wait began in it */
+        run = RUN_MORE; /* the pipeline has failed, and a stage began to wait in this run */
     if (run != RUN_ENDED)
         leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
                                                                             : LEAT_DOING_WAIT_IN);

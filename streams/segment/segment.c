@@ -1,4 +1,4 @@
-/* segment.c - a segment as it is built, and how it and its stages end. */
+/* segment.c - build a segment; end it and its stages. */
 
 #include "segment_impl.h"
 
@@ -99,7 +99,7 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
     return 0;
 }
 
-/* A junction's ports, each into a queue of its own. */
+/* Connect each port of a junction to its own queue. */
 static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
 {
     if (seg->out.n_ports < 2)
@@ -135,7 +135,7 @@ int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
     return 0;
 }
 
-/* Where each stage's output goes. */
+/* Connect the output of each stage. */
 static void connect_slots(struct leat_segment *seg)
 {
     struct leat_pipeline *p = seg->pipeline;
@@ -162,7 +162,8 @@ static void connect_slots(struct leat_segment *seg)
 
 int leat_segment_ready(struct leat_segment *seg)
 {
-    bool own_queue = !seg->in.ops || !seg->in.ops->show; /* the first stage's input is its slot's */
+    bool own_queue =
+        !seg->in.ops || !seg->in.ops->show; /* the first stage reads the queue of its slot */
 
     if (seg->in.ops && seg->in.ops->ready && seg->in.ops->ready(seg) < 0)
         return LEAT_ENOMEM;
@@ -255,7 +256,7 @@ static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
     atomic_fetch_add_explicit(leat_unread_of(s->info), bytes, memory_order_relaxed);
 }
 
-/* The stage is through; what it waits for, it no longer waits for. */
+/* The stage has ended: clear its waits. */
 void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 {
     bool ended;
@@ -287,12 +288,13 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         leat_slot_done(seg, s, failed);
         return;
     }
-    if (leat_outcome_failed(seg->pipeline)) { /* too late for leat_segment_abandon to tell it */
+    if (leat_outcome_failed(seg->pipeline)) { /* abort now, instead of in leat_segment_abandon */
         why = LEAT_STOP_ABORT;
         failed = true;
     }
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
-    leat_wait_clear(&seg->pipeline->waits, &s->stage->watch); /* it may hold what stop closes */
+    leat_wait_clear(&seg->pipeline->waits,
+                    &s->stage->watch); /* it may refer to a descriptor that stop closes */
     s->stage->watch_fd = -1;
     s->stage->watch_ms = 0;
     s->waiting = false;
@@ -337,7 +339,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
     leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
 }
 
-/* Everything is being given up: SIGINT, a time limit, a stall. */
+/* Stop all stages: SIGINT, a time limit, a stall. */
 void leat_segment_abort(struct leat_segment *seg)
 {
     for (size_t i = seg->n; i-- > 0;)
@@ -349,10 +351,10 @@ void leat_segment_abort(struct leat_segment *seg)
     seg->out.gone = seg->out.failed = true;
 }
 
-/* Can the stage wait for something that the failure does not end: a source that has no data, a child
- * process, a reader that takes nothing, an hour that is not over? A stage that takes what the failed one
- * gave hands that on first, however long it waits: it was produced before the error. All others only
- * finish what is in their hands. */
+/* Can the stage wait for an event that the failure does not cause: data of a source, the end of a
+ * child process, a reader, a timer? A waiting stage downstream of the failed one is excluded: it
+ * first hands on the output produced before the error. All other stages only finish the input that
+ * they have. */
 static bool waits_outside(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
@@ -390,7 +392,7 @@ bool leat_segment_is_abandoned(const struct leat_segment *seg)
     return false;
 }
 
-/* The flow that stage i's input has come to. */
+/* The state of stage i's input. */
 enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *before;
@@ -408,7 +410,8 @@ static void finish_outlet(struct leat_segment *seg)
 {
     bool stage_failed =
         seg->n > 0 ? seg->slots[seg->n - 1].failed : seg->in.flow == LEAT_FLOW_FAILED;
-    bool failed = stage_failed || seg->out.failed; /* it was through, and its output was not */
+    bool failed = stage_failed ||
+                  seg->out.failed; /* the stage had ended, but its output was not handed over */
     enum leat_edge_state state = failed ? LEAT_EDGE_FAILED : LEAT_EDGE_EOF;
 
     leat_assert(seg->out.flow == LEAT_FLOW_OPEN); /* it ends once */
@@ -439,7 +442,7 @@ void leat_segment_finish(struct leat_segment *seg)
     seg->pipeline->segment_done(seg);
 }
 
-/* --- what inlets and outlets come to ---------------------------------------------------------- */
+/* --- results of inlets and outlets ------------------------------------------------------------ */
 
 void leat_segment_drop_output(struct leat_segment *seg)
 {
@@ -449,8 +452,8 @@ void leat_segment_drop_output(struct leat_segment *seg)
         leat_edge_lost(seg->out.ports[k].edge, leat_slice_queue_clear(&seg->out.ports[k].last));
 }
 
-/* Downstream wants no more, or has failed: nothing before it is needed. What is dropped now may have
- * been for others, too, and they are not to take what they got for all there is. */
+/* Downstream needs no more, or has failed: stop the stages of the segment. The output dropped here
+ * may have been for other readers, too; they must not take the data that they got for the whole. */
 enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
 {
     leat_assert(seg->out.ops && !seg->out.gone);

@@ -1,4 +1,4 @@
-/* step.c - one step of one stage: when it may run, what it sees, and what came of it. */
+/* step.c - one step of one stage: when it may run, its input, and its result. */
 
 #include "segment_impl.h"
 
@@ -7,8 +7,9 @@
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
 
-#define IDLE_MAX 2u /* steps without progress before it is an error */
-/* On one thread a step holds up signals and timers. A slow encoder (xz -9: 1 MB/s) gets less at once. */
+#define IDLE_MAX 2u /* steps in a row without progress: an error */
+/* On one thread a step delays signals and timers, so a slow encoder (xz -9: 1 MB/s) gets small
+ * pieces. */
 #define LOOP_PIECE_MAX ((size_t)65536)
 
 static bool lane_block_open(const struct leat_segment *seg)
@@ -26,7 +27,8 @@ static bool mark_is_second(const struct leat_slice_queue *q)
     return q->n > 1 && leat_slice_is_mark(&q->v[(q->head + 1) % LEAT_SLICE_QUEUE_MAX]);
 }
 
-/* In a lane a mark has ended the block; one between two blocks is handed on there, too. */
+/* Does the stage itself answer flush markers? Not in a lane: there a marker has ended the block,
+ * and a marker between two blocks is passed on. */
 static bool answers_marks(const struct leat_segment *seg, const struct leat_slot *s)
 {
     return (s->info->plan.flags & LEAT_FLUSHES) && !seg->is_lane;
@@ -37,7 +39,7 @@ bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s
     return mark_is_next(&s->in) && !s->more && !answers_marks(seg, s);
 }
 
-/* Is this everything that the stage will see (in a lane: of this block)? */
+/* Does EOF (in a lane: the end of the block) follow the head of the input? */
 static bool at_end(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
@@ -50,7 +52,7 @@ static bool at_end(const struct leat_segment *seg, size_t i)
     return leat_segment_flow_into(seg, i) == LEAT_FLOW_ENDED;
 }
 
-/* A stage may run when the one after it has used up what it got. */
+/* A stage may run when the next stage has consumed all of its input. */
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
 {
     if (i + 1 < seg->n)
@@ -85,14 +87,14 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
     return leat_segment_flow_into(seg, i) != LEAT_FLOW_OPEN;
 }
 
-/* The stage says END: of the block in a lane, else of itself. */
+/* The stage returned LEAT_END: in a lane the block ends, else the stage. */
 static void step_ended(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     bool failed = s->stopping && s->failed;
 
     if (seg->is_lane && i == 0 && seg->lane.block) {
-        if (!seg->lane.end_seen || s->in.n > 0) { /* its rest is not wanted */
+        if (!seg->lane.end_seen || s->in.n > 0) { /* it would leave the rest of the block unread */
             leat_fail(s->stage, LEAT_EINTERNAL, "ended before the end of its block");
             leat_segment_fail(seg, i);
             return;
@@ -135,7 +137,7 @@ static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
     return LEAT_TURN_WENT;
 }
 
-/* Upstream may go on or end; the stage itself has to wait. */
+/* Upstream is stopped; the stage itself goes on. */
 static void step_enough(struct leat_segment *seg, size_t i)
 {
     leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_DONE);
@@ -162,7 +164,8 @@ static void consume(struct leat_slot *s, size_t n)
     }
 }
 
-/* A mark behind all that the stage has given. A lane does not know what the others gave. */
+/* Put a flush marker after the stage's output. A lane always does, because it does not know whether
+ * other lanes have output. */
 static void put_mark(struct leat_segment *seg, struct leat_slot *s)
 {
     if (!seg->is_lane)
@@ -180,7 +183,8 @@ void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
     put_mark(seg, s);
 }
 
-/* The stage says FLUSHED, and so has no more to give. Returns whether it answers a mark. */
+/* The stage returned LEAT_FLUSHED, so it has no more output. Returns whether it answers a marker.
+ * */
 static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const struct leat_in *in)
 {
     bool answers = in->flush && in->pos == in->len;
@@ -222,9 +226,9 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
     return LEAT_TURN_WENT;
 }
 
-/* How much of a slice is shown at once: a record that was made whole may be longer than what libraries
- * can count. No stage's output depends on it. Tests draw the size from the schedule's seed. Records
- * stay whole. */
+/* How many bytes of a slice a step sees: a long record from the framer may exceed the sizes that
+ * libraries can count. No output depends on this size; tests draw it from the seed. Records stay
+ * whole. */
 static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info,
                     const uint8_t *data, size_t len)
 {
@@ -247,8 +251,8 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     return end ? (size_t)(end - data) + 1 : len;
 }
 
-/* Bytes that the step gave to who reads them. What a lane gives for the stage's merge goes through
- * the join's hands: that is where the output is counted. */
+/* Output bytes of the step that have a reader. If the stage has a merge, the joiner counts its
+ * output instead of the lanes. */
 static uint64_t handed_over(const struct leat_segment *seg, const struct leat_slot *s)
 {
     uint64_t bytes = s->out.discards ? 0 : s->out.step_bytes;
@@ -296,7 +300,7 @@ static void slot_out_begin(struct leat_slot *s)
         leat_out_begin(&s->out.ports[k]);
 }
 
-/* Returns the bytes that the step gave, over all ports. */
+/* Returns the output bytes of the step, over all ports. */
 static size_t slot_out_end(struct leat_slot *s)
 {
     size_t produced;
@@ -314,7 +318,7 @@ static size_t slot_out_end(struct leat_slot *s)
     return produced;
 }
 
-/* A stage that may not give more than so much. Of lanes the joiner looks at it, in order. */
+/* Check the limits of leat_plan_expansion. For lanes the joiner does it, in order. */
 static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, int r)
 {
     uint64_t over;
@@ -331,7 +335,8 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     return s->stage->failure.code;
 }
 
-/* What no step may do is the stage's failure: it may be an embedder's. Returns r or that. */
+/* A forbidden result of a step fails the stage, which may belong to the embedding program. Returns
+ * r or the failure. */
 static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
 {
     bool known = r < 0 || r == LEAT_MORE || r == LEAT_END || r == LEAT_WAIT || r == LEAT_FLUSHED ||
@@ -342,7 +347,7 @@ static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
         return leat_fail(stage, LEAT_EINTERNAL, "used more input than there was");
     }
     return known ? r
-                 : leat_fail(stage, LEAT_EINTERNAL, "its step returned %d, which means nothing", r);
+                 : leat_fail(stage, LEAT_EINTERNAL, "its step returned the invalid result %d", r);
 }
 
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
@@ -399,7 +404,8 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     return check_progress(seg, i, used > 0 || produced > 0 || answered);
 }
 
-/* A failure here is about time: what still waits for its reader is not waited for. */
+/* Call the stage's alarm. A failure of it is one of time, so the pipeline does not wait for readers
+ * of its output any more. */
 static void ring(struct leat_segment *seg, size_t i)
 {
     struct leat_stage *stage = seg->slots[i].stage;
@@ -438,7 +444,7 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
 
     if (stage->alarm_ms == 0 || s->done)
         return true;
-    leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new one replaces it */
+    leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new alarm replaces it */
     r = leat_wait_alarm(&seg->pipeline->waits, &stage->alarm, stage->alarm_ms);
     stage->alarm_ms = 0;
     if (r < 0) {
@@ -448,7 +454,7 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
     return r == 0;
 }
 
-/* A step that waits is stepped again: what it waits for may never come now. */
+/* End the wait of a step and step again: the awaited event may never come now. */
 static void end_wait(struct leat_segment *seg, struct leat_slot *s)
 {
     leat_assert(s->waiting);

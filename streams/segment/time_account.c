@@ -1,12 +1,12 @@
-/* time_account.c - charges time to the stages of a segment. */
+/* time_account.c - charge time to the stages of a segment. */
 
 #include "time_account.h"
 
 #include "run/pipeline.h"
 
-#define LOOKS_MAX 8 /* tries to see an account that is not being changed */
+#define LOOKS_MAX 8 /* tries to read an account while no thread changes it */
 
-/* The heads under which a stage's time is charged. */
+/* The counters to which a stage's time is charged. */
 struct heads {
     bool busy, in; /* neither: waiting for room */
     bool self, ended;
@@ -17,7 +17,8 @@ static bool is_waiting(const struct leat_segment *seg, size_t i)
     return atomic_load_explicit(&seg->slots[i].count.waiting, memory_order_relaxed);
 }
 
-/* Parked: a stage that waits for what is outside holds up those before and behind it. */
+/* While the segment is parked. A stage that waits for something outside blocks the stages before it
+ * and after it. */
 static bool waits_for_input(const struct leat_segment *seg, size_t i)
 {
     if (is_waiting(seg, i))
@@ -43,7 +44,7 @@ static struct heads heads_of(const struct leat_segment *seg, size_t i, int doing
         h.in = waits_for_input(seg, i);
         h.self = is_waiting(seg, i);
         break;
-    case LEAT_DOING_ENDED: /* the run goes on without it: downstream, or beside a sink */
+    case LEAT_DOING_ENDED: /* the segment has ended, but the run goes on */
         h.in = i + 1 == seg->n && !seg->out.ops;
         h.ended = true;
         break;
@@ -62,8 +63,8 @@ static void charge_slot(struct leat_counters *c, struct heads h, uint64_t ns)
         leat_count(&c->ended_ns, ns);
 }
 
-/* Around what changes counters and mark together. Those are stored with release and loaded with
- * acquire, so who sees one of them sees the odd number too. */
+/* Called before and after counters and mark change together. These are stored with release and
+ * loaded with acquire, so a thread that sees a new value also sees the odd number. */
 static void change(struct leat_account *a)
 {
     unsigned n = atomic_load_explicit(&a->changes, memory_order_relaxed);
@@ -83,7 +84,7 @@ void leat_account_doing(struct leat_segment *seg, enum leat_doing doing, size_t 
     atomic_store_explicit(&seg->account.doing, (int)doing, memory_order_release);
 }
 
-/* Returns the nanoseconds that were charged. */
+/* Returns the charged nanoseconds. */
 static uint64_t charge_until(struct leat_segment *seg, uint64_t now)
 {
     struct leat_account *a = &seg->account;
@@ -117,7 +118,7 @@ void leat_account_run(struct leat_segment *seg)
 
     change(&seg->account);
     charged = charge_until(seg, ready < now ? ready : now);
-    charged = charge_until(seg, now); /* since it could run: it waited for a thread */
+    charged = charge_until(seg, now); /* since it could run, it has waited for a thread */
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_counters *c = &seg->slots[i].count;
 
@@ -133,7 +134,7 @@ void leat_account_run(struct leat_segment *seg)
         seg->account.cpu_ns = leat_thread_cpu_ns();
 }
 
-/* What the thread has used in this run, by how busy each stage was. */
+/* Divide the processor time of this run among the stages, in proportion to their busy time. */
 static void charge_cpu(struct leat_segment *seg)
 {
     uint64_t used = leat_thread_cpu_ns() - seg->account.cpu_ns, all = 0;
@@ -176,7 +177,7 @@ void leat_account_step(struct leat_segment *seg, size_t i, uint64_t consumed, ui
     (void)leat_account_charge(seg);
 }
 
-/* --- a look from outside ---------------------------------------------------------------------- */
+/* --- reading from other threads --------------------------------------------------------------- */
 
 #define GET(field) atomic_load_explicit(&c->field, memory_order_acquire)
 

@@ -1,8 +1,8 @@
-/* blocking.c - a library that pulls its input, behind the contract of a stage that is given it.
+/* blocking.c - LEAT_BLOCKING: adapt a library that pulls its input to the step function of a stage.
  *
- * The library's loop has a thread, and the two take turns: a step hands over its cursors and sleeps
- * until the loop wants more input or more room, or is through. So a stage of this nature is, to
- * everything else, one that steps.
+ * The library's loop has its own thread, and it takes turns with the engine: a step hands over its
+ * cursors and sleeps until the loop needs more input or more room, or has ended. So for the rest of
+ * the engine this is an ordinary stage with steps.
  */
 
 #include <signal.h>
@@ -24,14 +24,14 @@ struct leat_blocking {
     enum turn turn;
     bool cancelled, finished;
     int result;
-    /* Of the step that waits; only touched by the side whose turn it is. */
+    /* Of the step that waits; only the side whose turn it is uses these. */
     struct leat_stage *stage;
     struct leat_in *in;
     struct leat_out *out;
-    size_t owed; /* bytes given out, which the next pull counts as used */
+    size_t owed; /* bytes handed to the library; the next pull counts them as consumed */
 };
 
-/* Gives the turn to the engine's side and waits to get it back. Under the lock. */
+/* Under the lock. Give the turn to the engine and wait until it comes back. */
 static int yield_turn(struct leat_blocking *b)
 {
     b->turn = TURN_ENGINE;
@@ -54,7 +54,7 @@ int leat_pull(struct leat_blocking *b, const uint8_t **ret_data, size_t *ret_len
         b->in->pos += used;
         b->owed -= used;
         left -= used;
-        if (left > 0) { /* it stays in its chunk until the next pull */
+        if (left > 0) { /* the data stays in its chunk until the next pull */
             *ret_data = b->in->data + b->in->pos;
             *ret_len = b->owed = left;
             r = 1;
@@ -128,7 +128,7 @@ static int begin(struct leat_stage *s)
         free(b);
         return leat_fail(s, LEAT_ENOMEM, "out of memory");
     }
-    sigfillset(&all); /* signals are for the program's own threads */
+    sigfillset(&all); /* signals go to the program's own threads */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     r = pthread_create(&b->thread, NULL, thread_main, b);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -142,7 +142,7 @@ static int begin(struct leat_stage *s)
     return 0;
 }
 
-/* The thread's turn, until it gives it back. */
+/* Give the turn to the thread and wait until it comes back. */
 static void take_turns(struct leat_blocking *b)
 {
     b->turn = TURN_STAGE;

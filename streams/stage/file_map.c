@@ -1,4 +1,4 @@
-/* file_map.c - which file of a source a byte of its output is from. */
+/* file_map.c - a map from bytes of a source's output to the files that they come from. */
 
 #include "file_map.h"
 
@@ -58,7 +58,7 @@ bool leat_file_map_find(const struct leat_file_map *map, uint64_t offset, bool b
 
     if (before && offset > 0)
         offset--;        /* the byte before */
-    while (low < high) { /* the last file that begins there or earlier */
+    while (low < high) { /* binary search: the last file that begins at `offset` or before */
         size_t middle = low + (high - low) / 2;
 
         if (map->v[middle].begin <= offset)

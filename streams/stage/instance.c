@@ -1,4 +1,4 @@
-/* instance.c - an instance of a stage: made, opened, stepped, prepared, closed. */
+/* instance.c - an instance of a stage: make, open, step, prepare and close it. */
 
 #include "stage_impl.h"
 
@@ -105,7 +105,7 @@ void leat_stage_close(struct leat_stage *s)
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);
     s->charged = s->kept = 0;
-    if (s->keeps_lanes) /* those that had no block; all have ended */
+    if (s->keeps_lanes) /* for lanes that got no block; all lanes have ended */
         leat_pool_uncharge(&s->pipeline->pool,
                            atomic_exchange(&s->info->lanes.kept, 0) * s->info->lanes.kept_bytes);
 }

@@ -8,7 +8,7 @@
 int leat_load(struct leat_stage *stage, const char *file, const char *package,
               const char *const *names, void *table)
 {
-    /* It stays loaded: some libraries leave things behind that point into them. */
+    /* The library stays loaded: some libraries leave pointers into themselves behind. */
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     unsigned char *to = table;
     void *symbol = library;
@@ -18,7 +18,7 @@ int leat_load(struct leat_stage *stage, const char *file, const char *package,
         symbol = dlsym(library, *names);
         memcpy(to, &symbol, sizeof symbol);
     }
-    if (!symbol) /* before dlclose: the text is the linker's */
+    if (!symbol) /* before dlclose: the text belongs to the linker */
         r = leat_fail(stage, LEAT_EUNSUPPORTED, "needs %s of the Debian package %s: %s", file,
                       package, dlerror());
     if (library && dlclose(library) != 0 && r == 0)

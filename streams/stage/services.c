@@ -1,4 +1,4 @@
-/* services.c - what a stage may ask of the engine: its options, memory, errors, and to wait. */
+/* services.c - services for stages: options, memory, errors, waiting. */
 
 #include "stage_impl.h"
 
@@ -15,8 +15,8 @@
 #include "file_map.h"
 #include "run/pipeline.h"
 
-/* Of the limit: what is left at least to a stage that is going to charge what its input needs, and at most
- * if the stage has said how much. */
+/* Parts of the memory limit left free for a stage that called leat_plan_later: at least 1/16, at
+ * most 1/4. */
 #define LATER_LEAST 16u
 #define LATER_MOST 4u
 #define MIB ((uint64_t)1 << 20)
@@ -113,8 +113,8 @@ void leat_part_end(struct leat_stage *s)
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* Where the input is made of files, the place is one in a file. Data that ends too early has done so in
- * the file whose end that is. */
+/* Set the place of an error. If the input consists of files, it is an offset in a file. Truncated
+ * data belongs to the file that ends at the offset. */
 static void place_error(const struct leat_stage *s, struct leat_error *e, bool has_offset,
                         uint64_t offset)
 {
@@ -146,7 +146,7 @@ static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t off
     place_error(s, e, has_offset, offset);
 }
 
-/* No failure is success, whatever a stage says. */
+/* A failure must have an error code, even if the stage passes another number. */
 static int failure_code(int code)
 {
     return code < 0 ? code : LEAT_EINTERNAL;
@@ -252,7 +252,7 @@ uint64_t leat_memory_left(const struct leat_stage *s)
     return s->kept + leat_pool_left(&s->pipeline->pool);
 }
 
-/* What others are going to charge. */
+/* Bytes that other stages will charge later (leat_plan_later). */
 static uint64_t later_of_others(const struct leat_stage *s)
 {
     const struct leat_pipeline *p = s->pipeline;
@@ -263,9 +263,9 @@ static uint64_t later_of_others(const struct leat_stage *s)
     return later;
 }
 
-/* Chunks take half of the limit at most; the other half must hold what is charged by now, and this. What
- * others could do without would grow with the limit, but leaves a part of it to a stage that charges
- * late; a stage that charges when it is opened must leave such stages theirs. */
+/* Chunks use at most half of the limit; the other half must hold the bytes charged now, and these.
+ * Optional memory of other stages would grow with the limit, but leaves a part of it to a stage
+ * that called leat_plan_later. A stage that charges in open must leave room for those stages. */
 uint64_t leat_memory_enough(const struct leat_stage *s, uint64_t bytes)
 {
     struct leat_pool *pool = &s->pipeline->pool;
@@ -326,8 +326,7 @@ void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
     info->lanes.kept_bytes = bytes;
     atomic_store(&info->lanes.kept, n);
     s->keeps_lanes = true;
-    info->lanes.in_use =
-        n > 0 ? n : 1; /* seen by the joiner when it has the end of the first block */
+    info->lanes.in_use = n > 0 ? n : 1; /* the joiner reads it after the end of the first block */
 }
 
 void leat_lane_kept(struct leat_stage *s)
@@ -336,11 +335,11 @@ void leat_lane_kept(struct leat_stage *s)
 
     while (left > 0 && !atomic_compare_exchange_weak(&s->info->lanes.kept, &left, left - 1))
         ;
-    if (left > 0) /* else the first lane has to see whether it fits */
+    if (left > 0) /* else leat_charge of the first lane may fail */
         leat_stage_keep(s, s->info->lanes.kept_bytes);
 }
 
-/* The size stands before what is given out, at the alignment of malloc. */
+/* The header before an allocation, with the alignment of malloc. */
 union alloc_head {
     size_t size;
     max_align_t align;
@@ -425,7 +424,7 @@ void leat_nested_free(struct leat_stage *s, struct leat_out *hold)
     leat_free(s, hold);
 }
 
-/* --- what comes out --------------------------------------------------------------------------- */
+/* --- limits of the output --------------------------------------------------------------------- */
 
 uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used)
 {

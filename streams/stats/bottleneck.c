@@ -1,26 +1,28 @@
-/* bottleneck.c - which stage holds the rest back.
+/* bottleneck.c - find the stage that limits the speed of the pipeline.
  *
- * The stages of a segment take turns, so what counts is how much of the time a segment is held up
- * by its own stages: by their work, or by what they wait for outside. The segment that is held up
- * most sets the pace of all, and in it the stage that does so most is the one. When every thread is
- * busy the processors set the pace, and the stage that uses most of them is named. If even that
- * segment is free for more than half of the time, and all stages together for a tenth, none is.
+ * The stages of a segment run in turns. So for each segment the code adds the time in which its
+ * stages work, or wait for something outside. The segment with the largest sum is the slowest, and
+ * its stage with the largest share is the bottleneck. If every thread is busy, the processors are
+ * the limit, and the bottleneck is the stage that uses most processor time. If even the slowest
+ * segment was free for more than half of the time, and all stages together for more than a tenth,
+ * there is no bottleneck.
  */
 
 #include <stdlib.h>
 
 #include "run/pipeline.h"
 
-#define ALL_THREADS_BUSY 0.9 /* of their time */
-/* Below both, no stage set the pace: the time in which the segment works, waits or has no thread, and
- * the same of all stages, which for stages that work one after another is nearly all. */
+#define ALL_THREADS_BUSY 0.9 /* part of the threads' time */
+/* Below both of these parts of the time there is no bottleneck. MIN: the segment works, waits
+ * outside or has no thread. ALL_MIN: all stages work or wait outside; nearly 1 if stages work one
+ * after another. */
 #define EVIDENCE_MIN 0.5
 #define EVIDENCE_ALL_MIN 0.9
 
 struct suspect {
     struct leat_stage_stats s;
     const struct leat_stage_info *info;
-    double busy, waits; /* of the time of its lanes */
+    double busy, waits; /* parts of the time of its lanes */
 };
 
 struct inquiry {
@@ -48,8 +50,9 @@ static void look(struct inquiry *q)
     }
 }
 
-/* The two halves of a child in the middle each wait for it. It is to blame for the time in which it
- * neither took what there was nor gave anything; the first half stands for both. */
+/* The two halves of a middle stage with a child process both wait for the child. The child counts
+ * as slow in the time in which it neither reads input nor writes output; the first half gets this
+ * time. */
 static void blame_children(struct inquiry *q)
 {
     for (size_t i = 0; i + 1 < q->n; i++) {
@@ -68,7 +71,7 @@ static void blame_children(struct inquiry *q)
     }
 }
 
-/* What the stages of one segment come to. */
+/* The sum over the stages of one segment. */
 static double segment_share(const struct inquiry *q, int segment)
 {
     double sum = 0;
@@ -104,7 +107,8 @@ static void judge(const struct inquiry *q, bool all_busy, struct leat_bottleneck
     }
 }
 
-/* How much of the run's time was used by all stages together; 2: two of them all the time. */
+/* Busy time of all stages together, as a multiple of the run's time; 2: two of them were always
+ * busy. */
 static double busy_share(const struct inquiry *q)
 {
     double busy = 0;

@@ -1,4 +1,4 @@
-/* explain.c - a pipeline in words: its canonical text, and how it would run. */
+/* explain.c - a pipeline as text: its canonical form, and how it would run. */
 
 #include <inttypes.h>
 

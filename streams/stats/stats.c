@@ -1,4 +1,4 @@
-/* stats.c - a pipeline seen from outside: its counters while it runs, its warnings after it. */
+/* stats.c - the stats of a pipeline during its run, and its warnings after it. */
 
 #include <inttypes.h>
 
@@ -16,7 +16,7 @@ static const struct leat_stage_info *shown(const struct leat_pipeline *p, size_t
     return NULL;
 }
 
-/* Until when time counts. */
+/* The time now, or the end of the run. */
 static uint64_t until(const struct leat_pipeline *p)
 {
     uint64_t end = atomic_load(&p->ended_ns);
@@ -24,7 +24,7 @@ static uint64_t until(const struct leat_pipeline *p)
     return end ? end : leat_clock_now(&p->executor.clock);
 }
 
-/* All sources together; one whose end is not known makes the whole unknown. */
+/* All sources together; if the total of one is not known, the sum is not known. */
 static void add_sources(const struct leat_pipeline *p, struct leat_stats *ret)
 {
     bool known = true;
@@ -64,7 +64,7 @@ void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
     add_sources(p, ret);
 }
 
-/* Bytes that went to the files behind this stage. */
+/* Bytes written to temporary files by the buffers after this stage. */
 static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
     uint64_t n = 0;
@@ -79,7 +79,7 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
     return n;
 }
 
-/* The counters of all its instances. */
+/* The sum of the counters of all its instances. */
 static void add_instances(const struct leat_pipeline *p, const struct leat_stage_info *info,
                           uint64_t now, struct leat_stage_stats *ret)
 {
@@ -87,14 +87,14 @@ static void add_instances(const struct leat_pipeline *p, const struct leat_stage
         const struct leat_segment *seg = p->graph.segments[k];
 
         if (seg->is_lane && seg->lane.number >= info->lanes.in_use)
-            continue; /* it did not fit in memory */
+            continue; /* a lane that did not fit in memory */
         for (size_t j = 0; j < seg->n; j++)
             if (seg->slots[j].info == info)
                 leat_account_add(seg, j, now, ret);
     }
 }
 
-/* What it gave and the stages behind it did not get. */
+/* Output of the stage that the next stages did not get. */
 static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat_stage_info *info,
                                 uint64_t now)
 {
@@ -124,7 +124,7 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->segment = info->segment;
     ret->workers = info->lanes.in_use;
     ret->own_threads = atomic_load_explicit(&info->count.own_threads, memory_order_relaxed);
-    less = not_handed_over(p, info, now); /* before what it gave: that is never less */
+    less = not_handed_over(p, info, now); /* read before its output, which is never less */
     add_instances(p, info, now, ret);
     ret->bytes_in += atomic_load_explicit(&info->count.unread, memory_order_relaxed);
     ret->bytes_out += atomic_load_explicit(&info->count.joined_bytes, memory_order_relaxed);
@@ -134,7 +134,7 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->bytes_spilled = spilled_by(p, info);
 }
 
-/* What the stage gave to the one beside it. */
+/* Output of the stage to the next stage of its segment. */
 static uint64_t bytes_out(const struct leat_pipeline *p, size_t stage)
 {
     struct leat_stage_stats s;
@@ -171,7 +171,7 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
         ret->bytes = bytes_out(p, ret->from);
 }
 
-/* The i-th port of all that lost data. */
+/* The i-th of all ports that lost data. */
 static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, size_t i,
                                               const struct leat_segment **ret_segment)
 {
@@ -187,8 +187,8 @@ static const struct leat_port_end *lossy_port(const struct leat_pipeline *p, siz
     return NULL;
 }
 
-/* Of a source: a file of it is compressed, and a stage takes it for text. These come after the warnings
- * of lossy ports. */
+/* A warning of a source: a file of it is compressed, but a stage reads it as text. These warnings
+ * come after those of lossy ports. */
 static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
 {
     const struct leat_segment *seg = NULL;

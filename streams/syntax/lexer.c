@@ -1,5 +1,5 @@
-/* lexer.c - the two written forms of a pipeline to tokens: text is split as a shell would, words
- * are taken as they are. parser.c knows the meaning of the tokens.
+/* lexer.c - turn the two forms of a pipeline into tokens: text is split like in a shell, words stay
+ * as they are. parser.c knows the meaning of the tokens.
  */
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static int add_token(struct tokens *t, struct leat_token token, struct leat_erro
     return 0;
 }
 
-/* What a word of its own is if it is not quoted. */
+/* The kind of token of an unquoted word. */
 static enum leat_token_kind operator_kind(const char *word, size_t len)
 {
     if (len != 1)
@@ -87,12 +87,12 @@ struct lexer {
     const struct leat_variable *variables;
     size_t n_variables;
 
-    /* The word at hand. Words are kept one after the other, each with its NUL, and the tokens get
-     * their pointers at the end, as the buffer moves while it grows. */
+    /* The current word. The buffer holds the words one after the other, each with its NUL. Tokens
+     * get their pointers at the end, because the buffer moves when it grows. */
     char *words;
     size_t n, room;
-    size_t word_start; /* of the word at hand, in words */
-    size_t word_at;    /* and in the text */
+    size_t word_start; /* of the current word, in words */
+    size_t word_at;    /* of the current word, in the text */
     bool in_word, quoted;
 
     bool newline; /* since the last token */
@@ -118,7 +118,7 @@ static int put(struct lexer *x, const char *data, size_t n)
         size_t room = 2 * x->room + n + 64;
         char *more;
 
-        /* Text is limited, but what variables make of it is not yet. */
+        /* The text is limited, but its size with expanded variables is not yet. */
         if (x->n + n > 2 * LEAT_TREE_TEXT_MAX) {
             leat_error_set(x->error, LEAT_ELIMIT, "variables make it longer than %zu bytes",
                            2 * LEAT_TREE_TEXT_MAX);
@@ -145,7 +145,7 @@ static void begin_word(struct lexer *x)
     x->word_at = x->at;
 }
 
-/* A newline between two words joins stages; next to an operator it is only space. */
+/* A newline between two words is a joiner; next to an operator it is only space. */
 static int join_lines(struct lexer *x, enum leat_token_kind next)
 {
     struct leat_token token = {.kind = LEAT_TOKEN_JOIN, .has_offset = true, .where = x->word_at};
@@ -198,7 +198,7 @@ static int expand(struct lexer *x)
     memcpy(shown, name, len);
     shown[len] = '\0';
     x->quoted = true;
-    for (size_t i = x->n_variables; i > 0; i--) { /* the last one given counts */
+    for (size_t i = x->n_variables; i > 0; i--) { /* the last definition counts */
         const struct leat_variable *v = &x->variables[i - 1];
 
         if (strcmp(v->name, shown) == 0) {
@@ -211,13 +211,13 @@ static int expand(struct lexer *x)
     return fail_text(x, at, LEAT_EUSAGE);
 }
 
-/* Line end at p: its length, 0 if there is none. */
+/* The length of the line end at p; 0 if there is none. */
 static size_t line_end(const char *p)
 {
     return *p == '\n' ? 1 : *p == '\r' && p[1] == '\n' ? 2 : 0;
 }
 
-/* A backslash: takes the meaning of the next character, or joins lines. */
+/* A backslash: makes the next character literal, or joins two lines. */
 static int escaped(struct lexer *x, bool in_quotes)
 {
     const char *next = x->text + x->at + 1;
@@ -293,7 +293,7 @@ static int hex_digit(char c)
                                   : -1;
 }
 
-/* A backslash inside of $'…': the escapes of shells, with \xH and \xHH for any byte but 0. */
+/* A backslash inside $'…': the escapes of shells, with \xH and \xHH for any byte except 0. */
 static int dollar_escape(struct lexer *x)
 {
     static const char names[] = "abefnrtv\\'\"?", bytes[] = "\a\b\033\f\n\r\t\v\\'\"?";

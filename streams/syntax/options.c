@@ -1,7 +1,7 @@
-/* options.c - a stage's words against its options table: params, operands, or what is wrong.
+/* options.c - parse the words of a stage by its options table, to params and operands, or an error.
  *
- * It knows tables only, no stage. What it fills in points into the arguments, which live in the
- * plan's arena.
+ * It knows tables only, no stage. Params and operands point into the arguments, which live in the
+ * tree's arena.
  */
 
 #include <errno.h>
@@ -18,14 +18,14 @@ struct parse {
     const struct leat_stage_type *type;
     struct leat_arena *arena;
     const struct leat_strings *args;
-    size_t next; /* the argument to look at next; the one at hand is next - 1 */
+    size_t next; /* the next argument; the current one is next - 1 */
     char *params;
     const char **operands;
     size_t n_operands;
     struct leat_error *error;
 };
 
-/* How the user wrote the option at hand, for messages: "-n", "--lines", "-19". */
+/* The current option as the user wrote it, for messages: "-n", "--lines", "-19". */
 struct spelling {
     char text[48];
 };
@@ -35,7 +35,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The argument at hand is wrong; the message is set already. */
+/* The current argument is wrong; the message is set already. */
 static int fail_here(struct parse *p, int code)
 {
     if (p->error)
@@ -45,7 +45,7 @@ static int fail_here(struct parse *p, int code)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* The table, or nothing: an all-zero entry ends it. */
+/* The table, or an empty one; an all-zero entry ends it. */
 static const struct leat_option *table(const struct leat_stage_type *type)
 {
     static const struct leat_option none[1];
@@ -106,7 +106,7 @@ static void ambiguous_long(struct parse *p, const char *name, size_t len)
     }
 }
 
-/* By the whole name, or by a beginning that only one has. NULL: told what is wrong. */
+/* Find an option by its name, or by an unambiguous prefix. NULL: the error is set. */
 static const struct leat_option *find_long(struct parse *p, const char *name, size_t len)
 {
     const struct leat_option *found = NULL;
@@ -146,7 +146,7 @@ static void put_string(char *to, const char *v)
     memcpy(to, &v, sizeof v);
 }
 
-/* A flag is an int, but an int64_t if it shares its place with a number (--fast with --level). */
+/* A flag is an int, or an int64_t if it shares its offset with a number (--fast with --level). */
 static void put_flag(const struct parse *p, const struct leat_option *flag, int v)
 {
     for (const struct leat_option *o = table(p->type); !is_last(o); o++) {
@@ -158,11 +158,11 @@ static void put_flag(const struct parse *p, const struct leat_option *flag, int 
     memcpy(p->params + flag->offset, &v, sizeof v);
 }
 
-/* How a number that was read relates to what its option takes. */
+/* Does a parsed number fit the kind of its option? */
 enum fit {
     FIT_NOT_A_NUMBER,
     FIT_TOO_LARGE, /* for any number of this kind */
-    FIT_YES,       /* it was read; the range of the option is another matter */
+    FIT_YES,       /* it is parsed; the range of the option is checked later */
 };
 
 static void number_range(const struct leat_option *o, int64_t *ret_min, int64_t *ret_max)
@@ -184,7 +184,7 @@ static enum fit parse_size(const char *value, int64_t *ret)
     return r == 0 ? FIT_YES : FIT_NOT_A_NUMBER;
 }
 
-/* Whole, and with the units of a size: 100K lines. */
+/* A whole number, with the units of a size: 100K lines. */
 static enum fit parse_int(const char *value, int64_t *ret)
 {
     char *end;
@@ -198,7 +198,7 @@ static enum fit parse_int(const char *value, int64_t *ret)
     return *end == '.' ? FIT_NOT_A_NUMBER : parse_size(value, ret);
 }
 
-/* 65536 as "64K": the way it would be written as an option. */
+/* 65536 as "64K": as the user would write it in an option. */
 static void add_size(struct leat_error *error, uint64_t bytes)
 {
     static const char letters[] = " KMGTPE";
@@ -211,8 +211,8 @@ static void add_size(struct leat_error *error, uint64_t bytes)
     leat_error_add(error, "%" PRIu64 "%.*s", bytes, i > 0, &letters[i]);
 }
 
-/* The end of "option --x: 'y' is not": the kind of the value, and from where to where it goes. The
- * largest number of all is told only to the user who asked for more. */
+/* The end of "option --x: 'y' is not": the kind of the value, and its range. The largest possible
+ * number is stated only if the value exceeded it. */
 static void add_range(struct leat_error *error, const struct leat_option *o, enum fit fit)
 {
     bool size = o->kind == LEAT_OPT_SIZE && o->metavar && strcmp(o->metavar, "SIZE") == 0;
@@ -252,7 +252,7 @@ static int set_number(struct parse *p, const struct leat_option *o, struct spell
     return fail_here(p, LEAT_EUSAGE);
 }
 
-/* As head -n: [+-]NUM[suffix], whole numbers only; b is 512. */
+/* Like head -n: [+-]NUM[suffix], whole numbers only; b is 512. */
 static enum fit parse_count(const char *value, struct leat_count *ret)
 {
     struct leat_count c = {.given = true};
@@ -319,14 +319,14 @@ static int set_duration(struct parse *p, const struct leat_option *o, struct spe
     return fail_here(p, LEAT_EUSAGE);
 }
 
-/* Room for all that could come is made at the first: a list is never longer than the words. */
+/* The first value allocates room for all: a list is never longer than the words. */
 static int add_to_list(struct parse *p, const struct leat_option *o, const char *value)
 {
     struct leat_strings list;
     const char **room;
 
     memcpy(&list, p->params + o->offset, sizeof list);
-    memcpy(&room, &list.v, sizeof room); /* ours: only the stage sees it as const */
+    memcpy(&room, &list.v, sizeof room); /* only stages see the list as const */
     if (!room)
         room = leat_arena_alloc(p->arena, (p->args->n + 1) * sizeof *room);
     if (!room)
@@ -392,7 +392,7 @@ static int set_value(struct parse *p, const struct leat_option *o, struct spelli
     return leat_error_set(p->error, LEAT_EINTERNAL, "the options table has a wrong kind");
 }
 
-/* A flag, or an option whose value may be left out and was. */
+/* A flag, or an option with an optional value that was not given. */
 static int set_alone(struct parse *p, const struct leat_option *o)
 {
     char *to = p->params + o->offset;
@@ -447,7 +447,7 @@ static void set_default(struct parse *p, const struct leat_option *o)
         put_uint64(to, (uint64_t)o->initial);
 }
 
-/* From the last to the first, so that of those that share a place the first one wins. */
+/* From the last to the first: if options share an offset, the default of the first one wins. */
 static void set_defaults(struct parse *p)
 {
     size_t n = 0;
@@ -492,8 +492,8 @@ static int parse_long(struct parse *p, const char *word)
     return set_from_next(p, o, as);
 }
 
-/* -19: the run of digits is the value; moves *at behind it. In -5c at a word's end it is the value
- * of -c instead, if that is a count too. */
+/* -19: the digits are the value; moves *at after them. In -5c at the end of a word they are the
+ * value of -c instead, if that is a count, too. */
 static int parse_digits(struct parse *p, const struct leat_option *o, const char **at)
 {
     const struct leat_option *unit;
@@ -517,7 +517,7 @@ static int parse_digits(struct parse *p, const struct leat_option *o, const char
     return set_value(p, o, as, value);
 }
 
-/* A word such as -vn5: flags in a bundle; the first option with a value takes the rest. */
+/* A bundle of short options, -vn5: the first option with a value gets the rest of the word. */
 static int parse_short(struct parse *p, const char *word)
 {
     const char *at = word + 1;
@@ -552,7 +552,7 @@ static int parse_short(struct parse *p, const char *word)
     return 0;
 }
 
-/* How a stage that is given a file's name can have that file. */
+/* A hint for a file name as an operand: how to read that file. */
 static const char *file_hint(const struct leat_stage_type *type)
 {
     if (type->branches_max == 0)
@@ -561,7 +561,7 @@ static const char *file_hint(const struct leat_stage_type *type)
                                      : "; its outputs are branches, such as: [ write FILE ]";
 }
 
-/* What a shell, or the program of the same name, would have done with a word that is one too many. */
+/* A hint for a word too many: its meaning in a shell, or for the program of the same name. */
 static const char *shell_hint(const struct leat_stage_type *type, const char *word)
 {
     if (*word == '<')

@@ -1,5 +1,5 @@
-/* parser.c - tokens to a plan: which stage each name is, what its words mean, what stands
- * where. One pass from left to right, so that the first mistake is the one that is told.
+/* parser.c - parse tokens to a syntax tree: find the stage of each name, parse its words, check its
+ * place. One pass from left to right, so that the first mistake is reported.
  */
 
 #include <stdlib.h>
@@ -12,20 +12,20 @@ struct build {
     const struct leat_token *tokens;
     size_t n, at;
     struct leat_arena *arena;
-    int stages;     /* numbers given so far */
+    int stages;     /* numbers used until now */
     unsigned depth; /* of brackets */
     struct leat_error *error;
 };
 
-/* Where a stage stands in its chain, and what may stand at the chain's ends. */
+/* The place of a stage in its chain, and the kinds of stages allowed at the ends of the chain. */
 struct place {
     bool first, last;
     bool may_read, may_write; /* whether `-` in that place is standard input or output */
 };
 
-/* --- errors: where, and of which stage -------------------------------------------------------- */
+/* --- errors: place and stage ------------------------------------------------------------------ */
 
-/* The message is set; add the token that it is about. */
+/* The message is set; add the place of its token. */
 static int fail_token(struct build *b, const struct leat_token *token, int code)
 {
     if (b->error) {
@@ -49,7 +49,7 @@ static int fail_stage(struct build *b, const char *name, int number, const struc
     if (b->error) {
         if (n >= sizeof b->error->stage_name)
             n = sizeof b->error->stage_name - 1;
-        while (n > 0 && (shown.text[n] & 0xc0) == 0x80) /* never half a character */
+        while (n > 0 && (shown.text[n] & 0xc0) == 0x80) /* do not cut inside a character */
             n--;
         memcpy(b->error->stage_name, shown.text, n);
         b->error->stage_name[n] = '\0';
@@ -76,7 +76,7 @@ static bool at_kind(const struct build *b, enum leat_token_kind kind)
     return b->at < b->n && b->tokens[b->at].kind == kind;
 }
 
-/* Stages of the chain that begins here. */
+/* The number of stages of the chain that begins here. */
 static size_t count_stages(const struct build *b)
 {
     size_t stages = 1, depth = 0;
@@ -92,7 +92,7 @@ static size_t count_stages(const struct build *b)
     return stages;
 }
 
-/* Branches [ … ] [ … ] that begin here. */
+/* The number of branches [ … ] [ … ] that begin here. */
 static size_t count_branches(const struct build *b)
 {
     size_t branches = 0, depth = 0;
@@ -108,7 +108,7 @@ static size_t count_branches(const struct build *b)
     return branches;
 }
 
-/* --- which stage a name is -------------------------------------------------------------------- */
+/* --- names of stages -------------------------------------------------------------------------- */
 
 static void offer_names(struct leat_near *near, const struct leat_stage_type *type)
 {
@@ -216,7 +216,7 @@ static int dash_stage(struct build *b, struct leat_node *node, const struct leat
     return 0;
 }
 
-/* Does a joiner stick to one of these words, as in `a|head` or `a:`? */
+/* Does one of these words contain a joiner without spaces, as in `a|head` or `a:`? */
 static bool hide_joiner(const struct build *b, const struct leat_token *words, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -231,7 +231,7 @@ static bool hide_joiner(const struct build *b, const struct leat_token *words, s
     return false;
 }
 
-/* One of `n` words is wrong, as leat_options_parse says, or all of them: then it is `token`. */
+/* leat_options_parse failed: the error belongs to one of the n words, or to `token`. */
 static int fail_options(struct build *b, const struct leat_node *node,
                         const struct leat_token *token, const struct leat_token *words, size_t n,
                         int code)
@@ -266,7 +266,7 @@ static int take_options(struct build *b, struct leat_node *node, const struct le
     return r < 0 ? fail_options(b, node, name, words, node->args.n, r) : 0;
 }
 
-/* [ --match x : …: the words that a branch begins with, and the joiner behind them. */
+/* [ --match x : …: the words at the start of a branch, and the joiner after them. */
 static int take_branch_options(struct build *b, struct leat_node *node, size_t i,
                                const struct leat_token *open)
 {
@@ -371,7 +371,7 @@ static int check_place(struct build *b, const struct leat_node *node,
     return fail_stage(b, node->type->name, node->number, token, LEAT_EUSAGE);
 }
 
-/* Nothing where a stage should be. */
+/* Error: a stage is missing here. */
 static int fail_empty(struct build *b)
 {
     const struct leat_token *token = NULL;
@@ -452,8 +452,8 @@ static int build_stage(struct build *b, struct leat_node *node, struct place pla
     return r < 0 ? r : check_after(b);
 }
 
-/* Stages up to the end or the ']' that ends this branch. The branches of a readable (concat) are
- * inputs and may begin with one; all others are outputs and may end with a writable. */
+/* Parse stages up to the end, or to the ']' that ends this branch. Branches of a readable (concat)
+ * are inputs and may begin with a readable; all others are outputs and may end with a writable. */
 static int build_chain(struct build *b, struct leat_chain *chain, const struct leat_node *parent)
 {
     size_t n = count_stages(b);

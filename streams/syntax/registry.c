@@ -1,4 +1,4 @@
-/* registry.c - the stages there are, by name. It knows none of them. */
+/* registry.c - the registry of stages, by name. It knows no particular stage. */
 
 #include "registry.h"
 
@@ -15,7 +15,7 @@
 struct leat_registry {
     const struct leat_stage_type **types;
     size_t n, room;
-    char refusal[256]; /* of the last leat_registry_add */
+    char refusal[256]; /* reason of the last leat_registry_add */
 };
 
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n)
@@ -43,7 +43,7 @@ void leat_registry_free(struct leat_registry *r)
     free(r);
 }
 
-/* An alias, which leat_type_is_sound has found to be a name, is that of no other stage. */
+/* Is no alias the name of another stage? leat_type_is_sound has checked its form. */
 static bool aliases_are_free(struct leat_registry *r, const struct leat_stage_type *type)
 {
     const char *p = type->aliases;

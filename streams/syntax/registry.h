@@ -1,10 +1,10 @@
-/* registry.h - the stages there are, by name. */
+/* registry.h - the registry of stages, by name. */
 #ifndef LEAT_REGISTRY_H
 #define LEAT_REGISTRY_H
 
 #include "stage.h"
 
-/* leat_registry_with - a registry of these n types, which are sound. NULL: out of memory. */
+/* leat_registry_with - a registry of these n types, which must be sound. NULL: out of memory. */
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* tree.c - the plan's memory and its canonical text. */
+/* tree.c - the memory of a syntax tree, and its canonical text. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +92,8 @@ void leat_tree_free(struct leat_tree *plan)
 
 /* --- canonical text --------------------------------------------------------------------------- */
 
-/* Has it a byte that no terminal should see, or a line end, which would look like the end of a stage? */
+/* Does it contain bytes that are unsafe on a terminal, or a line end, which would look like the end
+ * of a stage? */
 static bool must_escape(const char *word)
 {
     size_t n;
@@ -116,7 +117,7 @@ static bool must_quote(const char *word)
     return false;
 }
 
-/* $'…', the only quotes that know escapes. */
+/* $'…', the only quotes with escapes. */
 static void append_escaped(struct leat_text *t, const char *word)
 {
     char escape[4];
@@ -135,7 +136,7 @@ static void append_escaped(struct leat_text *t, const char *word)
     leat_text_bytes(t, "'", 1);
 }
 
-/* '…' where that can hold the word, else "…" with backslashes. */
+/* '…' if that can hold the word, else "…" with backslashes. */
 static void append_quoted(struct leat_text *t, const char *word)
 {
     if (!strchr(word, '\'')) {
@@ -172,7 +173,7 @@ static void append_stage(struct leat_text *t, const struct leat_node *node)
     }
 }
 
-/* [ --match x | …: the options of a branch stand where a stage would. */
+/* [ --match x | …: the options of a branch are in the place of a stage. */
 static void append_branch_options(struct leat_text *t, const struct leat_strings *args)
 {
     for (size_t i = 0; i < args->n; i++) {

@@ -1,7 +1,7 @@
-/* tree.h - what a pipeline is before it runs: a tree of stages with checked options.
+/* tree.h - the syntax tree of a pipeline: stages with checked options.
  *
- * lexer.c turns text or words into tokens, parser.c tokens into the tree, options.c fills in
- * the params; the pipeline is built from it. It knows no I/O, no loop and no thread.
+ * lexer.c turns text or words into tokens, parser.c turns tokens into the tree, options.c fills in
+ * the params; compile/ builds the pipeline from the tree. No I/O, no loop and no thread.
  */
 #ifndef LEAT_PLAN_H
 #define LEAT_PLAN_H
@@ -17,7 +17,7 @@
 
 struct leat_chain;
 
-/* The words that a branch begins with, options of the stage that it belongs to. */
+/* The words at the start of a branch: options of its stage for this branch. */
 struct leat_branch_options {
     struct leat_strings args;
     void *params; /* type->branch_params_size bytes, filled in */
@@ -36,7 +36,7 @@ struct leat_node {
     int number;   /* from 1, depth first, implied ones left out (0) */
 };
 
-/* Stages in a row, joined. */
+/* A sequence of stages. */
 struct leat_chain {
     struct leat_node *nodes;
     size_t n;
@@ -47,9 +47,9 @@ struct leat_tree {
     struct leat_arena *arena; /* owns everything below root */
 };
 
-/* What the text and the words both come down to. */
+/* Tokens, the common form of text and words. */
 enum leat_token_kind {
-    LEAT_TOKEN_WORD,  /* a name, an option or an operand; literal, whatever it looks like */
+    LEAT_TOKEN_WORD,  /* a name, an option or an operand; always literal */
     LEAT_TOKEN_JOIN,  /* : or | */
     LEAT_TOKEN_OPEN,  /* [ */
     LEAT_TOKEN_CLOSE, /* ] */
@@ -59,30 +59,29 @@ struct leat_token {
     enum leat_token_kind kind;
     const char *word; /* LEAT_TOKEN_WORD, else NULL */
     bool has_offset;  /* `where` is a byte offset in the text */
-    uint64_t where;   /* otherwise the number of the word from 1, 0: neither */
+    uint64_t where;   /* else: number of the word from 1; 0: neither is known */
 };
 
-/* leat_tree_from_tokens - the plan of a token list; the builder's way in.
+/* leat_tree_from_tokens - parse a list of tokens to a tree; used by the builder.
  *
  *   tokens     n of them; borrowed until return, words are copied
  *   ret_error  may be NULL; filled in on failure: stage, offset (of the text; for words the number
- *              of the word, without has_offset) and a text that says what is wrong and, where a
- *              name is near, what was meant
+ *              of the word, without has_offset), and a text with the fault and, for a misspelt name,
+ *              a suggestion
  *
  * A stage `-` becomes `read -` in the first and `write -` in the last place. A readable is only
- * allowed first and a writable only last; whether the ends are open is not looked at, and nothing
- * is implied. The stages' own `plan` callbacks are not called here. Returns 0; LEAT_EUSAGE,
- * LEAT_EUNSUPPORTED (the stage's library is missing: names the package), LEAT_ELIMIT,
- * LEAT_ENOMEM. */
+ * allowed first and a writable only last. Open ends are neither checked nor completed here, and the
+ * `plan` callbacks of the stages are not called. Returns 0; LEAT_EUSAGE, LEAT_EUNSUPPORTED (the
+ * stage's library is missing; the message names the package), LEAT_ELIMIT, LEAT_ENOMEM. */
 int leat_tree_from_tokens(const struct leat_registry *registry, const struct leat_token *tokens,
                           size_t n, struct leat_tree **ret_plan, struct leat_error *ret_error);
 
-/* leat_tree_from_text, _parse_words - from either form to a plan; see leat-syntax(5).
+/* leat_tree_from_text, leat_tree_from_words - parse text or words to a tree; see leat-syntax(5).
  *
- *   variables   for ${name}, in text only; may be NULL if n is 0
+ *   variables   for ${name}, in text only; may be NULL if n_variables is 0
  *   ret_error   as above
  *
- * Return as leat_tree_from_tokens. */
+ * Return like leat_tree_from_tokens. */
 int leat_tree_from_text(const struct leat_registry *registry, const char *text,
                         const struct leat_variable *variables, size_t n_variables,
                         struct leat_tree **ret_plan, struct leat_error *ret_error);
@@ -92,29 +91,29 @@ int leat_tree_from_words(const struct leat_registry *registry, size_t n_words,
 /* leat_tree_free - NULL is fine. */
 void leat_tree_free(struct leat_tree *plan);
 
-/* leat_tree_text - canonical text: single spaces, ` | ` between stages, words quoted only if they
- * must be; what is implied is left out. Parsing it gives the same plan. free() it; NULL: out of
+/* leat_tree_text - canonical text: single spaces, ` | ` between stages, words quoted only if
+ * necessary, no implied stages. Parsing it results in the same tree. free() it; NULL: out of
  * memory. */
 char *leat_tree_text(const struct leat_tree *plan);
 /* leat_node_text - the same for one stage, without its branches. */
 char *leat_node_text(const struct leat_node *node);
 
-/* The arena: memory that lives as long as the plan. */
+/* The arena: memory that lives as long as the tree. */
 struct leat_arena *leat_arena_new(void);
 void leat_arena_free(struct leat_arena *arena);
 void *leat_arena_alloc(struct leat_arena *arena, size_t size); /* zeroed; NULL: out of memory */
 char *leat_arena_strdup(struct leat_arena *arena, const char *text);
 
-/* leat_options_parse - args -> params and operands by the type's table.
+/* leat_options_parse - parse args to params and operands by the type's table.
  *
  *   args       in the arena already: params and operands point into it
  *   params     type->params_size zeroed bytes, or NULL if that is 0
  *   ret_error  filled in on failure; `offset` is the number of the argument from 1, 0: none
  *
- * GNU manner: options and operands in any order (unless type->operands_raw), `--` ends options,
- * bundled short options, -n5, -n 5, --name=V, --name V, unambiguous prefixes of long names,
- * digits as LEAT_DIGITS (-5, and -5c for head). Errors name the option and the range or the
- * choices. A default is that of the first option in the table that has one for the offset. */
+ * Like GNU programs: options and operands in any order (unless type->operands_raw), `--` ends
+ * options, bundled short options, -n5, -n 5, --name=V, --name V, unambiguous prefixes of long
+ * names, digits as LEAT_DIGITS (-5, and -5c for head). Errors name the option and the range or the
+ * choices. If options share an offset, the first one in the table sets the default. */
 int leat_options_parse(const struct leat_stage_type *type, struct leat_arena *arena,
                        const struct leat_strings *args, void *params,
                        struct leat_strings *ret_operands, struct leat_error *ret_error);

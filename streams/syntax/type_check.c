@@ -1,7 +1,7 @@
-/* type_check.c - is a stage type that a program adds one that the engine can run?
+/* type_check.c - check a stage type that a program adds: can the engine run it?
  *
- * A wrong table is a fault of the program, and it would show as a write outside of the params or as
- * a stage that no text can name. It is refused when it is added, with a text that says what is wrong.
+ * A wrong table is a fault of the program. It could cause a write outside the params, or a stage
+ * that no text can name. So leat_registry_add refuses it, with a text that says what is wrong.
  */
 #include "type_check.h"
 
@@ -40,7 +40,7 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* A word that needs no quotes in any text and cannot be taken for an option. */
+/* Is it a word that never needs quotes and cannot be confused with an option? */
 static bool is_name(const char *name, size_t n, size_t most)
 {
     if (n == 0 || n > most || name[0] == '-')
@@ -67,7 +67,7 @@ static bool check_aliases(const struct check *c, const char *aliases)
     return true;
 }
 
-/* What the parser writes for an option of this kind; 0: there is no such kind. */
+/* The size of the value that the parser stores for an option of this kind; 0: unknown kind. */
 static size_t size_of_kind(enum leat_opt_kind kind, size_t *ret_align)
 {
 #define OF(type) (*ret_align = _Alignof(type), sizeof(type))
