@@ -156,7 +156,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/tests/%.o: EXTRA_CFLAGS := -Itests
+# The headers as they are installed, for tests/examples.
+$(shell mkdir -p $(BUILD)/include && ln -sfn $(CURDIR)/streams $(BUILD)/include/leat)
+$(BUILD)/obj/tests/%.o: EXTRA_CFLAGS := -Itests -I$(BUILD)/include
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(TEST_AID) \
     $(FUZZ_SRC) $(FUZZ_AID) $(BENCH_SRC)))
 

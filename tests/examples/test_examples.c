@@ -1,0 +1,138 @@
+/* test_examples.c - the examples of stages: they are added to a registry and run, as a program does it. */
+
+#include "connect.c"
+#include "field.c"
+#include "runs.c"
+
+#include <pthread.h>
+
+#include "memio.h"
+#include "test.h"
+
+static void add_examples(struct leat_registry *registry, void *arg)
+{
+    static const struct leat_stage_type *const types[] = {&example_field, &example_runs,
+                                                          &example_unruns, &example_connect};
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        ASSERT_EQ(leat_registry_add(registry, types[i]), 0);
+        ASSERT_STREQ(leat_registry_refusal(registry), "");
+    }
+}
+
+/* One run under a schedule of its own, with little room. */
+static int run(struct memio *io, const char *text, uint64_t seed)
+{
+    io->registered = add_examples;
+    io->settings.executor = LEAT_EXECUTOR_SEEDED;
+    io->settings.threads = 3;
+    io->settings.seed = seed;
+    io->settings.room = seed % 3 ? seed % 7 + 2 : 0;
+    io->piece = MEMIO_RANDOM;
+    io->seed = seed;
+    return memio_run(io, text);
+}
+
+TEST(test_a_line_transform_gives_one_field_of_each_line)
+{
+    static const char text[] = "a\tb\tc\nd\ne\tf";
+
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct memio io = {.in = text, .in_len = sizeof text - 1};
+
+        test_context("seed %d", (int)seed);
+        ASSERT_EQ(run(&io, "field -n 2", seed), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, "b\n\nf\n", 5);
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_block_codec_gives_the_same_with_any_lanes_and_decodes)
+{
+    uint8_t *in = memio_bytes(200000), *first = NULL;
+    size_t first_len = 0;
+
+    for (size_t i = 0; i < 200000; i++)
+        in[i] = in[i - i % 5] & 3; /* short runs, and long ones where they are equal */
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        struct memio io = {.in = in, .in_len = 200000}, back = {0};
+
+        test_context("seed %d", (int)seed);
+        io.settings.room = 0;
+        ASSERT_EQ(run(&io, "runs", 3 * seed), 0);
+        if (!first) {
+            first_len = io.out_len;
+            first = malloc(first_len);
+            ASSERT_NOT_NULL(first);
+            memcpy(first, io.out, first_len);
+        }
+        ASSERT_BYTES_EQ(io.out, io.out_len, first, first_len);
+        back.in = first;
+        back.in_len = first_len;
+        ASSERT_EQ(run(&back, "unruns", 3 * seed), 0);
+        ASSERT_BYTES_EQ(back.out, back.out_len, in, 200000);
+        memio_free(&back);
+        back = (struct memio){.in = first, .in_len = first_len - 1};
+        ASSERT_EQ(run(&back, "unruns", seed), LEAT_ETRUNCATED);
+        memio_free(&back);
+        memio_free(&io);
+    }
+    free(first);
+    free(in);
+}
+
+struct server {
+    int fd;
+    size_t len;
+};
+
+static void *serve(void *arg)
+{
+    const struct server *s = arg;
+    int fd = accept(s->fd, NULL, NULL);
+
+    for (size_t at = 0; fd >= 0 && at < s->len; at++)
+        if (send(fd, &(char){(char)(at % 251)}, 1, MSG_NOSIGNAL) != 1)
+            break;
+    (void)close(fd);
+    return NULL;
+}
+
+TEST(test_a_source_waits_for_its_socket_on_one_thread_and_on_two)
+{
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct server s = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .len = 20000};
+        struct memio io = {.registered = add_examples, .settings.threads = threads};
+        socklen_t len = sizeof address;
+        pthread_t thread;
+        char text[64];
+
+        ASSERT_EQ(bind(s.fd, (struct sockaddr *)&address, len), 0);
+        ASSERT_EQ(listen(s.fd, 1), 0);
+        ASSERT_EQ(getsockname(s.fd, (struct sockaddr *)&address, &len), 0);
+        ASSERT_EQ(pthread_create(&thread, NULL, serve, &s), 0);
+        snprintf(text, sizeof text, "connect 127.0.0.1:%d | memsink --at=%lld",
+                 ntohs(address.sin_port), memio_at(&io));
+        ASSERT_EQ(memio_run_text(&io, text), 0);
+        ASSERT_EQ(io.out_len, s.len);
+        for (size_t i = 0; i < s.len; i++)
+            ASSERT_EQ(io.out[i], i % 251);
+        ASSERT_EQ(pthread_join(thread, NULL), 0);
+        (void)close(s.fd);
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_source_that_nobody_answers_fails_with_the_reason)
+{
+    struct memio io = {.registered = add_examples};
+    char text[80];
+
+    snprintf(text, sizeof text, "connect 127.0.0.1:1 | memsink --at=%lld", memio_at(&io));
+    ASSERT_EQ(memio_run_text(&io, text), LEAT_EIO);
+    ASSERT_STR_HAS(io.error.text, "refused");
+    memio_free(&io);
+}
