@@ -1,6 +1,6 @@
 /* run.h - what the files share that run a pipeline. */
-#ifndef LEAT_CMD_RUN_H
-#define LEAT_CMD_RUN_H
+#ifndef LEAT_CMD_RUN_RUN_H
+#define LEAT_CMD_RUN_RUN_H
 
 #include <pthread.h>
 #include <signal.h>

@@ -5,8 +5,8 @@
  * of their times, and at most n_threads of them at the same virtual time. So the duration of a job
  * on so many processors is known to the nanosecond, and is the same in every run.
  */
-#ifndef LEAT_CLOCK_H
-#define LEAT_CLOCK_H
+#ifndef LEAT_BASE_CLOCK_H
+#define LEAT_BASE_CLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>

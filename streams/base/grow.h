@@ -1,6 +1,6 @@
 /* grow.h - room for one more in an array. */
-#ifndef LEAT_GROW_H
-#define LEAT_GROW_H
+#ifndef LEAT_BASE_GROW_H
+#define LEAT_BASE_GROW_H
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
  * to descriptor 2 and aborts. The library prints nothing else, and never for a fault of the input,
  * the system or the caller's text.
  */
-#ifndef LEAT_INVARIANT_H
-#define LEAT_INVARIANT_H
+#ifndef LEAT_BASE_INVARIANT_H
+#define LEAT_BASE_INVARIANT_H
 
 /* leat_assert_failed - write "FILE:LINE: invariant broken: CONDITION" and abort. Allocates nothing
  * and takes no lock. Thread: any. */

@@ -1,6 +1,6 @@
 /* message.h - build the texts of errors: formatting, quoting, "did you mean". */
-#ifndef LEAT_MESSAGE_H
-#define LEAT_MESSAGE_H
+#ifndef LEAT_BASE_MESSAGE_H
+#define LEAT_BASE_MESSAGE_H
 
 #include "leat.h"
 

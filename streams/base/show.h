@@ -1,6 +1,6 @@
 /* show.h - make text from outside safe to print, as one line; leat_show is in leat.h. */
-#ifndef LEAT_SHOW_H
-#define LEAT_SHOW_H
+#ifndef LEAT_BASE_SHOW_H
+#define LEAT_BASE_SHOW_H
 
 #include <stdarg.h>
 

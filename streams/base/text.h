@@ -1,6 +1,6 @@
 /* text.h - text that grows; a failed allocation is reported once, at the end. */
-#ifndef LEAT_TEXT_H
-#define LEAT_TEXT_H
+#ifndef LEAT_BASE_TEXT_H
+#define LEAT_BASE_TEXT_H
 
 #include "leat.h"
 

@@ -1,6 +1,6 @@
 /* compiler.h - shared by the files of the compiler. */
-#ifndef LEAT_PLANNER_H
-#define LEAT_PLANNER_H
+#ifndef LEAT_COMPILE_COMPILER_H
+#define LEAT_COMPILE_COMPILER_H
 
 #include "run/pipeline.h"
 

@@ -7,8 +7,8 @@
  * has read all of the file. It may have a gate: the reader gets nothing until the queue holds
  * `gate` bytes, and again after it has run empty. A spill keeps only the last of its flush markers.
  */
-#ifndef LEAT_EDGE_H
-#define LEAT_EDGE_H
+#ifndef LEAT_EDGE_EDGE_H
+#define LEAT_EDGE_EDGE_H
 
 #include "memory/chunk.h"
 #include "sched/executor.h"

@@ -1,6 +1,6 @@
 /* framer.h - cut slices at record ends, so that a stage gets whole records only. */
-#ifndef LEAT_FRAMER_H
-#define LEAT_FRAMER_H
+#ifndef LEAT_EDGE_FRAMER_H
+#define LEAT_EDGE_FRAMER_H
 
 #include "memory/cursor.h"
 

@@ -4,8 +4,8 @@
  * and one reads. The bytes between the two positions belong to the reader, the rest to the writer.
  * The lock of the edge that owns the spill guards the positions.
  */
-#ifndef LEAT_SPILL_H
-#define LEAT_SPILL_H
+#ifndef LEAT_EDGE_SPILL_H
+#define LEAT_EDGE_SPILL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * The new file must never grant access that the old one did not: if something cannot be copied, the
  * new file grants less.
  */
-#ifndef LEAT_ATTRIBUTES_H
-#define LEAT_ATTRIBUTES_H
+#ifndef LEAT_IO_ATTRIBUTES_H
+#define LEAT_IO_ATTRIBUTES_H
 
 #include <sys/stat.h>
 

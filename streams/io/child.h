@@ -5,8 +5,8 @@
  * Ctrl-C and Ctrl-Z reach it, and it may read the terminal, as in a pipeline of a shell. Our own
  * signals then go to the child only.
  */
-#ifndef LEAT_CHILD_H
-#define LEAT_CHILD_H
+#ifndef LEAT_IO_CHILD_H
+#define LEAT_IO_CHILD_H
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -5,8 +5,8 @@
  * An existing file is also identified by its inode, because it may have several names, or be
  * standard output.
  */
-#ifndef LEAT_CLAIMS_H
-#define LEAT_CLAIMS_H
+#ifndef LEAT_IO_CLAIMS_H
+#define LEAT_IO_CLAIMS_H
 
 #include <sys/stat.h>
 

@@ -3,8 +3,8 @@
  * The compiler puts a digest stage before each `write` of a file. The digest list collects their
  * lines and is committed with the outputs.
  */
-#ifndef LEAT_SUMS_H
-#define LEAT_SUMS_H
+#ifndef LEAT_IO_DIGEST_LIST_H
+#define LEAT_IO_DIGEST_LIST_H
 
 #include "stage/stage_impl.h"
 

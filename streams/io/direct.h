@@ -5,8 +5,8 @@
  * Invariant of writing: the positions of a byte in the buffer and in the file are equal modulo
  * `align`.
  */
-#ifndef LEAT_DIRECT_H
-#define LEAT_DIRECT_H
+#ifndef LEAT_IO_DIRECT_H
+#define LEAT_IO_DIRECT_H
 
 #include "../stage.h"
 #include "fd.h"

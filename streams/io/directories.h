@@ -5,8 +5,8 @@
  * outputs are placed, then their directories are synced. So a thousand parts in one directory cost
  * one sync.
  */
-#ifndef LEAT_DIRECTORIES_H
-#define LEAT_DIRECTORIES_H
+#ifndef LEAT_IO_DIRECTORIES_H
+#define LEAT_IO_DIRECTORIES_H
 
 #include <pthread.h>
 #include <sys/types.h>

@@ -21,8 +21,8 @@
  * So after each failure the code checks which file has the name now, and it removes an old file
  * only if the temporary name still belongs to it.
  */
-#ifndef LEAT_DRAFT_H
-#define LEAT_DRAFT_H
+#ifndef LEAT_IO_DRAFT_H
+#define LEAT_IO_DRAFT_H
 
 #include "directories.h"
 

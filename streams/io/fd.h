@@ -5,8 +5,8 @@
  * inherited pipe or terminal is opened anew, a socket uses MSG_DONTWAIT in each call, and other
  * descriptors are polled.
  */
-#ifndef LEAT_FD_H
-#define LEAT_FD_H
+#ifndef LEAT_IO_FD_H
+#define LEAT_IO_FD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* io.h - functions of `read` and `write` for transfer.c and the compiler. */
-#ifndef LEAT_IO_H
-#define LEAT_IO_H
+#ifndef LEAT_IO_IO_H
+#define LEAT_IO_IO_H
 
 #include "fd.h"
 #include "outfile.h"

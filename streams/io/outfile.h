@@ -5,8 +5,8 @@
  * in place, so that a late failure can be undone. Pipes, devices and standard output are written
  * directly.
  */
-#ifndef LEAT_OUTFILE_H
-#define LEAT_OUTFILE_H
+#ifndef LEAT_IO_OUTFILE_H
+#define LEAT_IO_OUTFILE_H
 
 #include "../stage.h"
 #include "direct.h"

@@ -1,6 +1,6 @@
 /* outfile_impl.h - an output file: shared by the files that open, write and commit it. */
-#ifndef LEAT_OUTFILE_IMPL_H
-#define LEAT_OUTFILE_IMPL_H
+#ifndef LEAT_IO_OUTFILE_IMPL_H
+#define LEAT_IO_OUTFILE_IMPL_H
 
 #include "draft.h"
 #include "outfile.h"

@@ -1,7 +1,7 @@
 /* read_file.h - kept files: small files that are read completely for a stage, see leat_read_file.
  * */
-#ifndef LEAT_IO_SMALL_H
-#define LEAT_IO_SMALL_H
+#ifndef LEAT_IO_READ_FILE_H
+#define LEAT_IO_READ_FILE_H
 
 struct leat_pool;
 struct leat_kept_file;

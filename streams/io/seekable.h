@@ -11,8 +11,8 @@
  * all frames except the last equally large, so only frames whose size differs from the previous one
  * are checked; this costs nothing even with many frames.
  */
-#ifndef LEAT_SEEKABLE_H
-#define LEAT_SEEKABLE_H
+#ifndef LEAT_IO_SEEKABLE_H
+#define LEAT_IO_SEEKABLE_H
 
 #include "stage/stage_impl.h"
 

@@ -14,8 +14,8 @@
  * are stale only if the name and the file are also older than a week. If the file system cannot
  * lock files, no temporary is stale.
  */
-#ifndef LEAT_STALE_H
-#define LEAT_STALE_H
+#ifndef LEAT_IO_STALE_H
+#define LEAT_IO_STALE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* lane_order.h - the lane order, a queue from the cutter to the joiner: the cutter chooses a lane
  * for each block (lanes.h), and the joiner takes the outputs back in this order.
  */
-#ifndef LEAT_DEAL_H
-#define LEAT_DEAL_H
+#ifndef LEAT_LANES_LANE_ORDER_H
+#define LEAT_LANES_LANE_ORDER_H
 
 #include "edge/edge.h"
 

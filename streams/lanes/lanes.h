@@ -6,8 +6,8 @@
  * now. So the lanes share the work and do not wait for one another, whatever a block costs. The
  * cutter puts each choice into the lane order, from which the joiner takes its turns.
  */
-#ifndef LEAT_LANES_H
-#define LEAT_LANES_H
+#ifndef LEAT_LANES_LANES_H
+#define LEAT_LANES_LANES_H
 
 #include "lane_order.h"
 #include "segment/segment.h"

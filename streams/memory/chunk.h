@@ -3,8 +3,8 @@
  * The pool has one limit and counts everything: chunks in use, chunks kept for reuse, and the
  * memory that stages charge for their libraries. All functions are thread-safe.
  */
-#ifndef LEAT_CHUNK_H
-#define LEAT_CHUNK_H
+#ifndef LEAT_MEMORY_CHUNK_H
+#define LEAT_MEMORY_CHUNK_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,8 +3,8 @@
  * Inside a segment the output of a stage goes straight into the queue of the next stage. The next
  * stage empties the queue before the stage runs again, so the queue is short and needs no lock.
  */
-#ifndef LEAT_CURSOR_H
-#define LEAT_CURSOR_H
+#ifndef LEAT_MEMORY_CURSOR_H
+#define LEAT_MEMORY_CURSOR_H
 
 #include "chunk.h"
 #include "stage.h"

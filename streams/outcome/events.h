@@ -1,8 +1,8 @@
 /* events.h - call the watcher of a run at each event. Without a watcher an event costs the test of
  * a mask.
  */
-#ifndef LEAT_EVENTS_H
-#define LEAT_EVENTS_H
+#ifndef LEAT_OUTCOME_EVENTS_H
+#define LEAT_OUTCOME_EVENTS_H
 
 #include "leat.h"
 

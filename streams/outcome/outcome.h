@@ -4,8 +4,8 @@
  * replaces it. A detached branch (tee --on-error=detach) has its own error, which does not stop the
  * other branches. A failure wakes every segment, so that none of them waits in vain.
  */
-#ifndef LEAT_OUTCOME_H
-#define LEAT_OUTCOME_H
+#ifndef LEAT_OUTCOME_OUTCOME_H
+#define LEAT_OUTCOME_OUTCOME_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,8 +2,8 @@
  *
  * A warning belongs to a stage and has the form of an error with code 0.
  */
-#ifndef LEAT_WARNINGS_H
-#define LEAT_WARNINGS_H
+#ifndef LEAT_OUTCOME_WARNINGS_H
+#define LEAT_OUTCOME_WARNINGS_H
 
 #include <stddef.h>
 

@@ -6,8 +6,8 @@
  * branch for any number of parts. A sink that has ended well waits for the end of the pipeline to
  * be prepared (synced and closed), or less long if there are many, and then for its commit.
  */
-#ifndef LEAT_PARTS_H
-#define LEAT_PARTS_H
+#ifndef LEAT_PARTS_PARTS_H
+#define LEAT_PARTS_PARTS_H
 
 #include "segment/segment.h"
 

@@ -1,6 +1,6 @@
 /* pipeline.h - a pipeline: its graph, its limits, its outcome. */
-#ifndef LEAT_PIPELINE_H
-#define LEAT_PIPELINE_H
+#ifndef LEAT_RUN_PIPELINE_H
+#define LEAT_RUN_PIPELINE_H
 
 #include <uv.h>
 

@@ -4,8 +4,8 @@
  * times. There are three executors: a pool of worker threads; the loop's own thread; and the loop's
  * own thread in an order drawn from a seed.
  */
-#ifndef LEAT_EXECUTOR_H
-#define LEAT_EXECUTOR_H
+#ifndef LEAT_SCHED_EXECUTOR_H
+#define LEAT_SCHED_EXECUTOR_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,8 +3,8 @@
  * Each pipeline has one epoll set, which the loop polls. The thread that runs the stage arms a wait
  * with one system call; the loop's thread only wakes actors.
  */
-#ifndef LEAT_WAIT_H
-#define LEAT_WAIT_H
+#ifndef LEAT_SCHED_WAIT_H
+#define LEAT_SCHED_WAIT_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* open.h - open the stages of a run, or of a part. */
-#ifndef LEAT_OPEN_H
-#define LEAT_OPEN_H
+#ifndef LEAT_SEGMENT_OPEN_H
+#define LEAT_SEGMENT_OPEN_H
 
 #include "segment.h"
 

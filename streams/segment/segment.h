@@ -4,8 +4,8 @@
  * It always runs the most downstream stage that is ready. So a chunk is used while it is in the
  * cache, and no queue inside the segment grows.
  */
-#ifndef LEAT_SEGMENT_H
-#define LEAT_SEGMENT_H
+#ifndef LEAT_SEGMENT_SEGMENT_H
+#define LEAT_SEGMENT_SEGMENT_H
 
 #include "edge/edge.h"
 #include "edge/framer.h"

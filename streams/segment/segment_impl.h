@@ -1,8 +1,8 @@
 /* segment_impl.h - shared by the files of a segment: segment.c builds and ends a segment, step.c
  * runs one step, schedule.c chooses the next one. Inlets and outlets use it; these three files know
  * no inlet and no outlet. */
-#ifndef LEAT_SEGMENT_IMPL_H
-#define LEAT_SEGMENT_IMPL_H
+#ifndef LEAT_SEGMENT_SEGMENT_IMPL_H
+#define LEAT_SEGMENT_SEGMENT_IMPL_H
 
 #include "segment.h"
 

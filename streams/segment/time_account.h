@@ -6,8 +6,8 @@
  * the run. A reader on another thread adds the uncharged time itself, by what the segment is doing
  * now.
  */
-#ifndef LEAT_ACCOUNT_H
-#define LEAT_ACCOUNT_H
+#ifndef LEAT_SEGMENT_TIME_ACCOUNT_H
+#define LEAT_SEGMENT_TIME_ACCOUNT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -5,8 +5,8 @@
  * byte that it sees belongs to a listed file. The map has 16 bytes for each operand of the source,
  * independent of the number of bytes that flow.
  */
-#ifndef LEAT_FILE_MAP_H
-#define LEAT_FILE_MAP_H
+#ifndef LEAT_STAGE_FILE_MAP_H
+#define LEAT_STAGE_FILE_MAP_H
 
 #include <stdatomic.h>
 

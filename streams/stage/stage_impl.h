@@ -1,6 +1,6 @@
 /* stage_impl.h - the engine's side of a stage: one instance, and what its lanes share. */
-#ifndef LEAT_STAGE_IMPL_H
-#define LEAT_STAGE_IMPL_H
+#ifndef LEAT_STAGE_STAGE_IMPL_H
+#define LEAT_STAGE_STAGE_IMPL_H
 
 #include "memory/cursor.h"
 #include "outcome/outcome.h"

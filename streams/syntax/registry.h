@@ -1,6 +1,6 @@
 /* registry.h - the registry of stages, by name. */
-#ifndef LEAT_REGISTRY_H
-#define LEAT_REGISTRY_H
+#ifndef LEAT_SYNTAX_REGISTRY_H
+#define LEAT_SYNTAX_REGISTRY_H
 
 #include "stage.h"
 

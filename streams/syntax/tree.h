@@ -3,8 +3,8 @@
  * lexer.c turns text or words into tokens, parser.c turns tokens into the tree, options.c fills in
  * the params; compile/ builds the pipeline from the tree. No I/O, no loop and no thread.
  */
-#ifndef LEAT_PLAN_H
-#define LEAT_PLAN_H
+#ifndef LEAT_SYNTAX_TREE_H
+#define LEAT_SYNTAX_TREE_H
 
 #include "base/message.h"
 #include "stage.h"

@@ -1,6 +1,6 @@
 /* type_check.h - check a stage type that a program adds: can the engine run it? */
-#ifndef LEAT_TYPE_CHECK_H
-#define LEAT_TYPE_CHECK_H
+#ifndef LEAT_SYNTAX_TYPE_CHECK_H
+#define LEAT_SYNTAX_TYPE_CHECK_H
 
 #include "stage.h"
 

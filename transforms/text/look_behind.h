@@ -1,6 +1,6 @@
 /* look_behind.h - a queue of bytes in one growing block, which head and tail hold back. */
-#ifndef LEAT_TEXT_HOLD_H
-#define LEAT_TEXT_HOLD_H
+#ifndef LEAT_TEXT_LOOK_BEHIND_H
+#define LEAT_TEXT_LOOK_BEHIND_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* bz2_feed.h - decodes with libbz2 a block that begins at any bit of a byte: libbz2 gets a stream
  * header first, and then the block, shifted to a byte boundary. */
-#ifndef LEAT_CODEC_BZ2_FEED_H
-#define LEAT_CODEC_BZ2_FEED_H
+#ifndef LEAT_CODEC_BZIP2_BZ2_FEED_H
+#define LEAT_CODEC_BZIP2_BZ2_FEED_H
 
 #include <bzlib.h>
 

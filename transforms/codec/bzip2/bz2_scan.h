@@ -1,7 +1,7 @@
 /* bz2_scan.h - finds the two magic numbers of 48 bits in a bzip2 file, at any bit: the one at the
  * start of a block, and the one at the end of a stream. They may occur within a block by chance. */
-#ifndef LEAT_CODEC_BZ2_SCAN_H
-#define LEAT_CODEC_BZ2_SCAN_H
+#ifndef LEAT_CODEC_BZIP2_BZ2_SCAN_H
+#define LEAT_CODEC_BZIP2_BZ2_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

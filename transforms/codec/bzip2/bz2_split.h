@@ -6,8 +6,8 @@
  * a header. If a guess was wrong, the merge decodes by itself, from piece to piece, until a block
  * ends where a piece does.
  */
-#ifndef LEAT_CODEC_BZ2_SPLIT_H
-#define LEAT_CODEC_BZ2_SPLIT_H
+#ifndef LEAT_CODEC_BZIP2_BZ2_SPLIT_H
+#define LEAT_CODEC_BZIP2_BZ2_SPLIT_H
 
 #include "bz2_feed.h"
 #include "bz2_scan.h"

@@ -1,7 +1,7 @@
 /* decode_lanes.h - the parts of `decode` shared by its two halves: options, and the half that works
  * in lanes. */
-#ifndef LEAT_CODEC_DECODE_LANES_H
-#define LEAT_CODEC_DECODE_LANES_H
+#ifndef LEAT_CODEC_DECODE_DECODE_LANES_H
+#define LEAT_CODEC_DECODE_DECODE_LANES_H
 
 #include "../shared/expansion.h"
 #include "signature.h"

@@ -1,6 +1,6 @@
 /* signature.h - recognises the format of data by its first bytes. */
-#ifndef LEAT_CODEC_SIGNATURE_H
-#define LEAT_CODEC_SIGNATURE_H
+#ifndef LEAT_CODEC_DECODE_SIGNATURE_H
+#define LEAT_CODEC_DECODE_SIGNATURE_H
 
 #include "../shared/decoder.h"
 

@@ -4,8 +4,8 @@
  * It can therefore be decoded in parallel, and with an index a part of it can be read. An empty
  * member ends the file: if it is missing, the file was truncated.
  */
-#ifndef LEAT_CODEC_BGZF_H
-#define LEAT_CODEC_BGZF_H
+#ifndef LEAT_CODEC_GZIP_BGZF_H
+#define LEAT_CODEC_GZIP_BGZF_H
 
 #include "deflater.h"
 #include "gzip_header.h"

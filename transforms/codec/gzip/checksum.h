@@ -1,6 +1,6 @@
 /* checksum.h - CRC-32 and Adler-32 of large pieces, by the fastest library of this build. */
-#ifndef LEAT_CODEC_CHECKSUM_H
-#define LEAT_CODEC_CHECKSUM_H
+#ifndef LEAT_CODEC_GZIP_CHECKSUM_H
+#define LEAT_CODEC_GZIP_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * outputs form one deflate stream: every piece but the last ends on a byte boundary with an empty
  * stored block (00 00 FF FF) and has no final bit.
  */
-#ifndef LEAT_CODEC_DEFLATER_H
-#define LEAT_CODEC_DEFLATER_H
+#ifndef LEAT_CODEC_GZIP_DEFLATER_H
+#define LEAT_CODEC_GZIP_DEFLATER_H
 
 #include "stage.h"
 

@@ -3,8 +3,8 @@
  * The input may be cut anywhere in the header, and its name and comment may have any length, so
  * only the parts that the checks need are kept.
  */
-#ifndef LEAT_CODEC_GZIP_HEADER_H
-#define LEAT_CODEC_GZIP_HEADER_H
+#ifndef LEAT_CODEC_GZIP_GZIP_HEADER_H
+#define LEAT_CODEC_GZIP_GZIP_HEADER_H
 
 #include <stdbool.h>
 #include <stdint.h>

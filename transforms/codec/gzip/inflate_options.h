@@ -1,6 +1,6 @@
 /* inflate_options.h - the options that gunzip, unzlib and inflate share. */
-#ifndef LEAT_CODEC_INFLATE_OPTIONS_H
-#define LEAT_CODEC_INFLATE_OPTIONS_H
+#ifndef LEAT_CODEC_GZIP_INFLATE_OPTIONS_H
+#define LEAT_CODEC_GZIP_INFLATE_OPTIONS_H
 
 #include "../shared/expansion.h"
 #include "inflater.h"

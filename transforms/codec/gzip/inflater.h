@@ -4,8 +4,8 @@
  * library may read ahead past the end of the deflate data, even past the end of an input chunk.
  * leat_inflater_byte first returns the bytes that the library read but did not use.
  */
-#ifndef LEAT_CODEC_INFLATER_H
-#define LEAT_CODEC_INFLATER_H
+#ifndef LEAT_CODEC_GZIP_INFLATER_H
+#define LEAT_CODEC_GZIP_INFLATER_H
 
 #include "stage.h"
 

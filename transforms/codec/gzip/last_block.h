@@ -6,8 +6,8 @@
  * each bit where it may begin. The bit from which it outputs the rest of the input is the header.
  * If there is not exactly one such bit, or no ISA-L, zlib decodes the whole stream.
  */
-#ifndef LEAT_CODEC_LAST_BLOCK_H
-#define LEAT_CODEC_LAST_BLOCK_H
+#ifndef LEAT_CODEC_GZIP_LAST_BLOCK_H
+#define LEAT_CODEC_GZIP_LAST_BLOCK_H
 
 #include "stage.h"
 

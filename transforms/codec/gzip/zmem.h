@@ -1,7 +1,7 @@
 /* zmem.h - zlib allocates from the stage, so that its memory counts against the pipeline's
  * limit. */
-#ifndef LEAT_CODEC_ZMEM_H
-#define LEAT_CODEC_ZMEM_H
+#ifndef LEAT_CODEC_GZIP_ZMEM_H
+#define LEAT_CODEC_GZIP_ZMEM_H
 
 #ifndef ZLIB_CONST
 #define ZLIB_CONST /* next_in points to const */

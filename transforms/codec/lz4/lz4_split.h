@@ -4,8 +4,8 @@
  * these; the merge reads the frame headers, and checks each frame as a whole. From the first frame
  * of another kind on, the merge decodes all data serially.
  */
-#ifndef LEAT_CODEC_LZ4_SPLIT_H
-#define LEAT_CODEC_LZ4_SPLIT_H
+#ifndef LEAT_CODEC_LZ4_LZ4_SPLIT_H
+#define LEAT_CODEC_LZ4_LZ4_SPLIT_H
 
 #include "stage.h"
 #include "xxh32.h"

@@ -1,6 +1,6 @@
 /* xxh32.h - the checksum of lz4 frames, by libxxhash. */
-#ifndef LEAT_CODEC_XXH32_H
-#define LEAT_CODEC_XXH32_H
+#ifndef LEAT_CODEC_LZ4_XXH32_H
+#define LEAT_CODEC_LZ4_XXH32_H
 
 #include "stage.h"
 

@@ -1,6 +1,6 @@
 /* bytes.h - reads and writes integers as bytes, in either byte order. */
-#ifndef LEAT_CODEC_BYTES_H
-#define LEAT_CODEC_BYTES_H
+#ifndef LEAT_CODEC_SHARED_BYTES_H
+#define LEAT_CODEC_SHARED_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>

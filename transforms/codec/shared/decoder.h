@@ -1,6 +1,6 @@
 /* decoder.h - a format that can be decoded: shared by its own stage and `decode`. */
-#ifndef LEAT_CODEC_DECODER_H
-#define LEAT_CODEC_DECODER_H
+#ifndef LEAT_CODEC_SHARED_DECODER_H
+#define LEAT_CODEC_SHARED_DECODER_H
 
 #include "stage.h"
 

@@ -1,6 +1,6 @@
 /* expansion.h - the options that limit the output of a decoder, the same for all decoders. */
-#ifndef LEAT_CODEC_EXPANSION_H
-#define LEAT_CODEC_EXPANSION_H
+#ifndef LEAT_CODEC_SHARED_EXPANSION_H
+#define LEAT_CODEC_SHARED_EXPANSION_H
 
 #include "stage.h"
 

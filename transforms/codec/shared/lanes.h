@@ -1,6 +1,6 @@
 /* lanes.h - the stages of decoders that have lanes: their callbacks, and when lanes are used. */
-#ifndef LEAT_CODEC_LANES_H
-#define LEAT_CODEC_LANES_H
+#ifndef LEAT_CODEC_SHARED_LANES_H
+#define LEAT_CODEC_SHARED_LANES_H
 
 #include "decoder.h"
 

@@ -5,8 +5,8 @@
  * stream and writes the trailer. A piece that is shorter than the others, and not ended by a flush
  * marker, can only be the last one, so its lane closes the stream itself.
  */
-#ifndef LEAT_CODEC_PIECES_H
-#define LEAT_CODEC_PIECES_H
+#ifndef LEAT_CODEC_SHARED_PIECES_H
+#define LEAT_CODEC_SHARED_PIECES_H
 
 #include "../gzip/deflater.h"
 

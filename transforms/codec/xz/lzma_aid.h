@@ -1,6 +1,6 @@
 /* lzma_aid.h - runs liblzma within the contract of a step, for all stages that use it. */
-#ifndef LEAT_CODEC_LZMA_AID_H
-#define LEAT_CODEC_LZMA_AID_H
+#ifndef LEAT_CODEC_XZ_LZMA_AID_H
+#define LEAT_CODEC_XZ_LZMA_AID_H
 
 #include <lzma.h>
 

@@ -3,8 +3,8 @@
  * libzstd makes tables of a dictionary, and a copy of it. It reports their size only after they are
  * made: its estimates are not part of its stable interface.
  */
-#ifndef LEAT_CODEC_ZSTD_DICTIONARY_H
-#define LEAT_CODEC_ZSTD_DICTIONARY_H
+#ifndef LEAT_CODEC_ZSTD_ZSTD_DICTIONARY_H
+#define LEAT_CODEC_ZSTD_ZSTD_DICTIONARY_H
 
 #include "stage.h"
 

@@ -1,7 +1,7 @@
 /* zstd_frame.h - reads the header of a zstd frame (RFC 8878), so that its window can be charged
  * before the library allocates it. */
-#ifndef LEAT_CODEC_ZSTD_FRAME_H
-#define LEAT_CODEC_ZSTD_FRAME_H
+#ifndef LEAT_CODEC_ZSTD_ZSTD_FRAME_H
+#define LEAT_CODEC_ZSTD_ZSTD_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * libzstd's own estimates are not part of its stable interface, and there is none for workers.
  * Therefore the numbers are here; a test compares them with the sizes that the library reports.
  */
-#ifndef LEAT_CODEC_ZSTD_MEMORY_H
-#define LEAT_CODEC_ZSTD_MEMORY_H
+#ifndef LEAT_CODEC_ZSTD_ZSTD_MEMORY_H
+#define LEAT_CODEC_ZSTD_ZSTD_MEMORY_H
 
 #include <stdbool.h>
 #include <stdint.h>

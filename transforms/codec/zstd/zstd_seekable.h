@@ -4,8 +4,8 @@
  *
  * Every zstd decoder reads it. A lane makes whole frames; the join collects their sizes.
  */
-#ifndef LEAT_CODEC_ZSTD_SEEKABLE_H
-#define LEAT_CODEC_ZSTD_SEEKABLE_H
+#ifndef LEAT_CODEC_ZSTD_ZSTD_SEEKABLE_H
+#define LEAT_CODEC_ZSTD_ZSTD_SEEKABLE_H
 
 #include <zstd.h>
 

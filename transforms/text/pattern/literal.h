@@ -3,8 +3,8 @@
  * The search looks for two bytes of the string at their distance, the two that are rarest in common
  * data, and compares the whole string only where both are found.
  */
-#ifndef LEAT_TEXT_LITERAL_H
-#define LEAT_TEXT_LITERAL_H
+#ifndef LEAT_TEXT_PATTERN_LITERAL_H
+#define LEAT_TEXT_PATTERN_LITERAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* literals.h - finds any of a few fixed strings in a large buffer. */
-#ifndef LEAT_TEXT_LITERALS_H
-#define LEAT_TEXT_LITERALS_H
+#ifndef LEAT_TEXT_PATTERN_LITERALS_H
+#define LEAT_TEXT_PATTERN_LITERALS_H
 
 #include "literal.h"
 

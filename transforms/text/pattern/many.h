@@ -2,8 +2,8 @@
  *
  * For a few strings literals.h is faster.
  */
-#ifndef LEAT_TEXT_MANY_H
-#define LEAT_TEXT_MANY_H
+#ifndef LEAT_TEXT_PATTERN_MANY_H
+#define LEAT_TEXT_PATTERN_MANY_H
 
 #include <stdbool.h>
 #include <stddef.h>

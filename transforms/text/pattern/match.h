@@ -3,8 +3,8 @@
  * The pattern decides the method: a vector search for one fixed string, PCRE2's compiled code on
  * the whole buffer, or the former to find candidate lines for the latter.
  */
-#ifndef LEAT_TEXT_MATCH_H
-#define LEAT_TEXT_MATCH_H
+#ifndef LEAT_TEXT_PATTERN_MATCH_H
+#define LEAT_TEXT_PATTERN_MATCH_H
 
 #include "regex.h"
 #include "stage.h"

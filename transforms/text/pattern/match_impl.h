@@ -1,6 +1,6 @@
 /* match_impl.h - the internals of a matcher: match_build.c fills it, match.c searches with it. */
-#ifndef LEAT_TEXT_MATCH_IMPL_H
-#define LEAT_TEXT_MATCH_IMPL_H
+#ifndef LEAT_TEXT_PATTERN_MATCH_IMPL_H
+#define LEAT_TEXT_PATTERN_MATCH_IMPL_H
 
 #include "literals.h"
 #include "many.h"

@@ -1,6 +1,6 @@
 /* perl.h - decides whether a Perl pattern may be matched against many lines at once. */
-#ifndef LEAT_TEXT_PERL_H
-#define LEAT_TEXT_PERL_H
+#ifndef LEAT_TEXT_PATTERN_PERL_H
+#define LEAT_TEXT_PATTERN_PERL_H
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
  * which fixed string every match must contain, so that a fast search can skip most of the data. The
  * sets never contain the byte that ends a record, so no match can cross a record end.
  */
-#ifndef LEAT_TEXT_REGEX_H
-#define LEAT_TEXT_REGEX_H
+#ifndef LEAT_TEXT_PATTERN_REGEX_H
+#define LEAT_TEXT_PATTERN_REGEX_H
 
 #include <stdbool.h>
 #include <stddef.h>

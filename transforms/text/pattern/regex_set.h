@@ -1,6 +1,6 @@
 /* regex_set.h - sets of bytes: bracket expressions and character classes in the C locale. */
-#ifndef LEAT_TEXT_REGEX_SET_H
-#define LEAT_TEXT_REGEX_SET_H
+#ifndef LEAT_TEXT_PATTERN_REGEX_SET_H
+#define LEAT_TEXT_PATTERN_REGEX_SET_H
 
 #include "regex.h"
 
