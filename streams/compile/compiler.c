@@ -110,10 +110,9 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
 
     if (leat_write_appends(file))
         return leat_compile_fail(pl, file,
-                                 "--append does not go with --sums, which is of whole files");
+                                 "--append cannot be used with --sums, which lists whole files");
     if (!type || type->missing)
-        return leat_compile_fail(pl, file,
-                                 "--sums needs the stage sha256, which this build has not");
+        return leat_compile_fail(pl, file, "--sums needs the stage sha256, which this build lacks");
     if (!node)
         return leat_compile_no_memory(pl);
     *node = (struct leat_node){.type = type, .implied = true};
@@ -166,7 +165,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     int r;
 
     if (!type)
-        return leat_compile_fail(pl, node, "cannot stand here");
+        return leat_compile_fail(pl, node, "is not allowed here");
     if (type->kind == LEAT_FAN_IN)
         return leat_compile_fan_in(pl, node, first);
     if (type->kind == LEAT_SOURCE && !first)
@@ -183,8 +182,8 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (pl->ranged && !type->frame_holds)
         return leat_compile_fail(
             pl, pl->ranged->info->node,
-            "--range is of what unzstd decodes, which must come next; --offset "
-            "and --length are of the file as it is");
+            "--range counts decoded bytes, so unzstd must come next; --offset and "
+            "--length count bytes of the file");
     if (needs_digest(pl, node)) {
         r = add_digest(pl, node, &digest);
         if (r < 0)

@@ -82,8 +82,8 @@ static int add_part_chain(struct leat_compiler *pl, const struct leat_node *node
     for (size_t i = 0; i < N_FILE_OPTIONS && ends; i++)
         if (is_given(options, i))
             return leat_compile_fail(pl, node,
-                                     "writes no file, as its branch ends with a writable: "
-                                     "--force, --no-sync and such are for that one");
+                                     "writes no file, because its branch ends with a writable: "
+                                     "give --force, --no-sync and the like to that one");
     for (size_t i = 0; i < c->n && r == 0; i++)
         r = pl->node(pl, &c->nodes[i], false, i + 1 == c->n && ends);
     return r < 0 || ends ? r : imply_part(pl, node, options);
@@ -123,7 +123,7 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
 int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *node)
 {
     if (node->type->flags & LEAT_PARTS)
-        return leat_compile_fail(pl, node, "cannot stand in a branch that is run for each part");
+        return leat_compile_fail(pl, node, "is not allowed in a branch that runs for each part");
     if (leat_stage_side_path(node))
         return leat_compile_fail(
             pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");

@@ -1,4 +1,4 @@
-/* attributes.c - owner, group, mode, ACL and user attributes, from one file to another. */
+/* attributes.c - copy owner, group, mode, ACL and user attributes from one file to another. */
 
 #include "attributes.h"
 
@@ -17,14 +17,14 @@
 #define LABEL "security.selinux"
 #define USER "user."
 #define PATH_SIZE (NAME_MAX + 64) /* of /proc/self/fd/N/NAME */
-#define SIZE_TRIES 5u             /* somebody makes it longer all the time */
+#define SIZE_TRIES 5u             /* another process may make it longer again and again */
 
 struct value {
     void *data; /* free() it; NULL: there is none */
     size_t n;
 };
 
-/* The file system has no such attributes, or this one is not there. */
+/* The file system has no extended attributes, or this one does not exist. */
 static bool is_absent(int err)
 {
     return err == ENODATA || err == EOPNOTSUPP || err == ENOSYS;
@@ -32,13 +32,13 @@ static bool is_absent(int err)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* By name, as the file may be one that we may not read. No symbolic link is followed. */
+/* By name, because we may have no permission to read the file. Symbolic links are not followed. */
 static ssize_t read_once(const char *path, const char *attribute, void *data, size_t size)
 {
     return attribute ? lgetxattr(path, attribute, data, size) : llistxattr(path, data, size);
 }
 
-/* The attribute; NULL: the list of all of them. Returns 0 or -errno. */
+/* Read the attribute; NULL: the list of all attributes. Returns 0 or -errno. */
 static int read_value(const char *path, const char *attribute, struct value *ret)
 {
     *ret = (struct value){.n = 0};
@@ -65,9 +65,9 @@ static int read_value(const char *path, const char *attribute, struct value *ret
     return -ERANGE;
 }
 
-/* --- what an ACL allows ----------------------------------------------------------------------- */
+/* --- permissions of an ACL -------------------------------------------------------------------- */
 
-/* As the kernel gives it: a version, then entries, in little endian. */
+/* The format of the kernel: a version, then entries, in little endian. */
 struct acl_entry {
     uint16_t tag, perm;
     uint32_t id;
@@ -76,7 +76,7 @@ struct acl_entry {
 #define TAG_OWNER 0x01
 #define TAG_OTHER 0x20
 
-/* The permissions that the group and everybody named in the ACL have in common. */
+/* The permissions common to the group and to all users and groups in the ACL. */
 static mode_t common_of(const struct value *acl)
 {
     mode_t common = 07;
@@ -92,8 +92,8 @@ static mode_t common_of(const struct value *acl)
     return common;
 }
 
-/* The mode without an ACL, or with a group that is another one: its members were `others` before, and
- * those of the old group are now; so both may do what both could. */
+/* The mode without the ACL, or with another group. Members of the new group were `others` before,
+ * and members of the old group are now; so both get the permissions common to both. */
 static mode_t narrow(mode_t mode, const struct value *acl, bool same_group)
 {
     mode_t group = acl->data ? common_of(acl) : mode >> 3 & 07;
@@ -104,13 +104,13 @@ static mode_t narrow(mode_t mode, const struct value *acl, bool same_group)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* The owner cannot be set: not by us, or not in this file system, such as one of FUSE. */
+/* The owner cannot be set: we lack the permission, or the file system, such as FUSE, cannot. */
 static bool is_not_allowed(int err)
 {
     return err == EPERM || err == EACCES || err == EINVAL || err == ENOSYS || err == EOPNOTSUPP;
 }
 
-/* Owner and group, where we may say so. Returns 0 or -errno. */
+/* Copy owner and group, if we may. Returns 0 or -errno. */
 static int copy_owner(const struct stat *old, int fd, struct stat *ret_new)
 {
     bool refused = fchown(fd, old->st_uid, old->st_gid) < 0 &&
@@ -119,13 +119,13 @@ static int copy_owner(const struct stat *old, int fd, struct stat *ret_new)
     return refused || fstat(fd, ret_new) < 0 ? -errno : 0;
 }
 
-/* The draft may have one that it got from its directory. Returns 0 or -errno. */
+/* Remove an ACL that the draft inherited from its directory. Returns 0 or -errno. */
 static int remove_acl(int fd)
 {
     return fremovexattr(fd, ACL) < 0 && !is_absent(errno) ? -errno : 0;
 }
 
-/* Bits that lend somebody's rights need that very owner or group. */
+/* Set-user-ID and set-group-ID are only kept with the same owner or group. */
 static mode_t lent(const struct stat *old, const struct stat *new)
 {
     mode_t bits = S_ISVTX;
@@ -196,7 +196,7 @@ static int copy_user(const char *path, int fd)
     return r;
 }
 
-/* The attributes come first: a mode may forbid to set them. */
+/* Attributes first, because the mode may forbid setting them. */
 int leat_attributes_copy(int directory, const char *path, const struct stat *info, int fd,
                          const char **ret_what)
 {
@@ -210,7 +210,7 @@ int leat_attributes_copy(int directory, const char *path, const struct stat *inf
         path = through;
     *ret_what = "the extended attributes";
     r = copy_user(path, fd);
-    (void)copy_one(path, LABEL, fd); /* the policy may have another one for new files */
+    (void)copy_one(path, LABEL, fd); /* the policy may set another label for new files */
     if (r == 0)
         r = copy_access(path, info, fd, ret_what);
     return r;

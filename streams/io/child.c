@@ -13,7 +13,8 @@
 
 #include "stage/stage_impl.h"
 
-#define GROUP_LOOK_MS 20u /* nothing tells when the last process of a group has ended */
+#define GROUP_LOOK_MS                                                                              \
+    20u /* polling interval: no event tells that the last process of a group has ended */
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -26,8 +27,8 @@ extern char **environ;
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-/* The child ignores the signals that a shell or nohup(1) has us ignore. Signals that the program we are
- * part of ignores for itself, such as SIGPIPE, are at their default in the child. */
+/* The child ignores the signals that a shell or nohup(1) made us ignore. Signals that our program
+ * ignores for itself, such as SIGPIPE, have their default action in the child. */
 static void keep_the_users(sigset_t *defaults)
 {
     static const int users[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -37,7 +38,7 @@ static void keep_the_users(sigset_t *defaults)
         sigdelset(defaults, users[i]);
 }
 
-/* Would a group of its own take the terminal from the child? */
+/* Is there a controlling terminal? A child in a process group of its own could not use it. */
 static bool has_terminal(void)
 {
     int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -66,7 +67,7 @@ static int set_attributes(posix_spawnattr_t *attr, bool leads_group)
     return r;
 }
 
-/* The child finds everything as a program expects it at its start. Returns 0 or an errno. */
+/* Set up the normal environment of a new program for the child. Returns 0 or an errno. */
 static int spawn(struct leat_child *c, char *const *argv, int in, int out)
 {
     posix_spawn_file_actions_t actions;
@@ -109,7 +110,7 @@ int leat_child_start(struct leat_stage *s, struct leat_child *c, char *const *ar
     c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (c->pid_fd < 0) {
         r = leat_fail_errno(s, errno, "cannot watch the child process");
-        (void)kill(c->pid, SIGKILL); /* it is not waited for yet, so it is still this one */
+        (void)kill(c->pid, SIGKILL); /* not reaped yet, so the pid is still valid */
         (void)waitpid(c->pid, NULL, 0);
         return r;
     }
@@ -120,7 +121,7 @@ int leat_child_start(struct leat_stage *s, struct leat_child *c, char *const *ar
 
 /* --- signals ---------------------------------------------------------------------------------- */
 
-/* Returns 0: it runs; 1: it has ended, *ret_info says how; or an errno, as waitid. It stays a zombie. */
+/* Returns 0: it runs; 1: it has ended, see *ret_info; or an errno of waitid. It stays a zombie. */
 static int peek(const struct leat_child *c, siginfo_t *ret_info)
 {
     int r;
@@ -134,14 +135,14 @@ static int peek(const struct leat_child *c, siginfo_t *ret_info)
     return ret_info->si_pid != 0;
 }
 
-/* By its number the group is only safe to signal while its leader has not been reaped, by us or for a
- * program that ignores SIGCHLD. */
+/* Without a pidfd the group may only be signalled until its leader is reaped, by us or by the
+ * kernel (if the program ignores SIGCHLD). */
 static void signal_child(struct leat_child *c, int sig)
 {
     siginfo_t info;
 
     if (c->by_pid_fd) {
-        (void)send_signal(c, sig, PIDFD_SIGNAL_PROCESS_GROUP); /* all gone: as good */
+        (void)send_signal(c, sig, PIDFD_SIGNAL_PROCESS_GROUP); /* the group may be gone already */
     } else if (atomic_load(&c->live)) {
         if (c->leads_group && peek(c, &info) <= 1)
             (void)kill(-c->pid, sig);
@@ -150,7 +151,7 @@ static void signal_child(struct leat_child *c, int sig)
     }
 }
 
-/* A process that is stopped, such as for reading the terminal in the background, must go on to die. */
+/* Continue the process: a stopped one, for example in the background of a terminal, cannot end. */
 static void terminate(struct leat_child *c)
 {
     atomic_store(&c->term_ns, leat_now_ns());
@@ -175,7 +176,7 @@ void leat_child_kill(struct leat_child *c, bool holds_pipe)
     terminate(c);
 }
 
-/* SIGKILL if the time has come; else the milliseconds until then. */
+/* Send SIGKILL if the grace time has passed; else return the milliseconds left. */
 static uint64_t grace_left(struct leat_child *c)
 {
     uint64_t gone_ms = (leat_now_ns() - atomic_load(&c->term_ns)) / 1000000u;
@@ -208,7 +209,7 @@ enum leat_child_state leat_child_look(const struct leat_child *c)
         info = c->ended;
     if (r == 0)
         return LEAT_CHILD_RUNS;
-    if (r > 1) /* the other stage reaps it just now, and judges */
+    if (r > 1) /* the other stage reaps it now, and checks its status */
         return LEAT_CHILD_ENDED_WELL;
     return is_good(c, &info) ? LEAT_CHILD_ENDED_WELL : LEAT_CHILD_FAILED;
 }
@@ -239,7 +240,8 @@ static void count_cpu(struct leat_stage *s, const struct rusage *u)
     atomic_fetch_add(&s->info->count.child_cpu_ns, seconds * 1000000000u + micros * 1000u);
 }
 
-/* A kernel that knows the group by its leader only: its rest ends with the leader. */
+/* For kernels that cannot signal a group by a pidfd: end the rest of the group before the leader is
+ * reaped. */
 static void end_group_first(struct leat_child *c)
 {
     siginfo_t info;
@@ -249,7 +251,7 @@ static void end_group_first(struct leat_child *c)
         kill_hard(c);
 }
 
-/* Returns LEAT_MORE: it is reaped, or its status is lost; LEAT_WAIT: it runs; or fails the stage. */
+/* Returns LEAT_MORE: reaped, or the status is lost; LEAT_WAIT: it runs; or fails the stage. */
 static int reap(struct leat_stage *s, struct leat_child *c)
 {
     struct rusage usage = {0};
@@ -257,20 +259,21 @@ static int reap(struct leat_stage *s, struct leat_child *c)
     long r;
 
     end_group_first(c);
-    do { /* waitid of the C library does not tell what was used */
+    do { /* waitid of the C library does not return the resource usage */
         r = syscall(SYS_waitid, P_PIDFD, c->pid_fd, &info, WEXITED | WNOHANG, &usage);
     } while (r < 0 && errno == EINTR);
     if (r < 0 && errno != ECHILD)
         return leat_fail_errno(s, errno, "cannot wait for the child");
     if (r == 0 && info.si_pid == 0)
         return LEAT_WAIT;
-    c->ended = info; /* ECHILD: the program that embeds us ignores SIGCHLD, and no status is kept */
+    c->ended =
+        info; /* ECHILD: the embedding program ignores SIGCHLD, so the kernel keeps no status */
     atomic_store(&c->live, false);
     count_cpu(s, &usage);
     return LEAT_MORE;
 }
 
-/* Are there others in the group of a child that is gone? They get its grace time. */
+/* Does the group of a child that has ended contain other processes? They get its grace time. */
 static bool group_lives(struct leat_stage *s, struct leat_child *c)
 {
     if (!c->by_pid_fd || atomic_load(&c->killed_hard) ||

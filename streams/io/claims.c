@@ -1,4 +1,4 @@
-/* claims.c - which files the outputs of a pipeline are to be. */
+/* claims.c - the files that the outputs of a pipeline claim. */
 
 #include "claims.h"
 
@@ -8,11 +8,11 @@
 
 #include "base/invariant.h"
 
-/* A file that is there has no name here: it is known by its number. */
+/* A claim. An existing file has no name here: its inode identifies it. */
 struct held {
     dev_t dev; /* of the directory, or of the file */
     ino_t ino;
-    const char *name; /* in the same memory */
+    const char *name; /* in the same allocation */
     enum leat_claim_kind kind;
     const char *by;
     unsigned users; /* outputs that are open */
@@ -30,7 +30,8 @@ static int compare(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* May both of them have it? Two names of one file may both be replaced: each becomes a file. */
+/* May both outputs have it? Two names of one file may both be replaced: each becomes its own file.
+ * */
 static bool go_together(enum leat_claim_kind a, enum leat_claim_kind b, bool is_name)
 {
     if (a == LEAT_CLAIM_REPLACE || a == LEAT_CLAIM_SIDE)
@@ -85,7 +86,7 @@ int leat_claims_file(struct leat_claims *c, const struct stat *info, enum leat_c
                                  .appended.size = (uint64_t)info->st_size});
 }
 
-#define PLACED "/" /* the name of a file that is in its place: no other name has a slash */
+#define PLACED "/" /* the name for placed files: no other name has a slash */
 
 int leat_claims_place(struct leat_claims *c, dev_t dev, ino_t ino)
 {

@@ -10,19 +10,19 @@
 #include "outfile.h"
 #include "run/pipeline.h"
 
-/* One output. The lines stand in the order of the stages, and of the parts of a split. */
+/* One output. The lines are in the order of the stages, and of the parts of `split`. */
 struct entry {
     const struct leat_stage_info *digest;
     uint64_t part;
     char *line;
     size_t n;
-    bool kept; /* the output is there */
+    bool kept; /* the output has ended well */
 };
 
 struct leat_digest_list {
     struct leat_pipeline *pipeline;
     struct leat_stage_info info;
-    struct leat_stage *stage; /* whose failure an error of the list is */
+    struct leat_stage *stage; /* the stage that fails if the list does */
     struct leat_outfile *file;
     char *path;
     /* Under the pipeline's lock until all segments have ended. */
@@ -32,7 +32,7 @@ struct leat_digest_list {
     char *text;
 };
 
-/* Not a stage of the plan, but errors have a name and outfile.c wants a stage. */
+/* Not in the tree, but errors need a name, and outfile.c needs a stage. */
 static const struct leat_stage_type sums_type = {.name = "--sums", .kind = LEAT_SINK};
 static const struct leat_node sums_node = {.type = &sums_type};
 
@@ -128,7 +128,7 @@ int leat_side(struct leat_stage *s, const void *data, size_t n)
         return leat_digest_list_add(s, data, n);
     if (!has_side_option(s->type))
         return leat_fail(s, LEAT_EINTERNAL,
-                         "gives a side output, and no option of it names a file");
+                         "has a side output, but none of its options names a file");
     if (n > LEAT_SIDE_MAX - side->n)
         return leat_fail(s, LEAT_ELIMIT, "more than %zu bytes of side output", LEAT_SIDE_MAX);
     more = realloc(side->data, side->n + n + 1);
@@ -149,7 +149,7 @@ static int by_place(const void *a, const void *b)
     return x->part < y->part ? -1 : x->part > y->part;
 }
 
-/* Is there something under the name that is not a file to be checked later? */
+/* Does the name belong to something that is not a file, which could not be checked later? */
 static bool is_no_file(const char *path)
 {
     struct stat st;

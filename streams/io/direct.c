@@ -1,4 +1,4 @@
-/* direct.c - aligned buffers, and O_DIRECT set and cleared. */
+/* direct.c - aligned buffers; set and clear O_DIRECT. */
 
 #include "direct.h"
 
@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #define BUFFER ((size_t)512 << 10)   /* one read or write; a multiple of ALIGN_MAX */
-#define ALIGN_MAX ((size_t)64 << 10) /* no file system wants more */
-#define ALIGN_USUAL ((size_t)4096)   /* where the kernel does not tell */
+#define ALIGN_MAX ((size_t)64 << 10) /* no file system needs more */
+#define ALIGN_USUAL ((size_t)4096)   /* if the kernel does not report it */
 
 int leat_direct_init(struct leat_stage *s, struct leat_direct *d)
 {
@@ -30,7 +30,7 @@ void leat_direct_done(struct leat_stage *s, struct leat_direct *d)
     d->memory = NULL;
 }
 
-/* 0: the file system says that there is none for this file. */
+/* The alignment for the file; 0: the file system has no direct I/O for it. */
 static size_t alignment(int fd)
 {
 #ifdef STATX_DIOALIGN
@@ -101,7 +101,8 @@ int leat_direct_seek(struct leat_direct *d, const struct leat_fd *fd)
     return lseek(fd->fd, at - (off_t)d->over, SEEK_SET) < 0 ? -errno : 0;
 }
 
-/* What ends elsewhere is the end of the file, unless it grows; from there it is read as usual. */
+/* A read that ends at an unaligned position has reached the end of the file, unless the file grows;
+ * from there on it is read without O_DIRECT. */
 static ssize_t fill(struct leat_direct *d, struct leat_fd *fd)
 {
     ssize_t n = leat_fd_read(fd, d->data, BUFFER);
@@ -151,7 +152,7 @@ ssize_t leat_direct_next(struct leat_direct *d, const struct leat_fd *fd, bool l
 
     if (n == 0 || (d->n < BUFFER && !last))
         return 0;
-    if (over > 0) /* up to the first aligned place */
+    if (over > 0) /* up to the first aligned position */
         n = n < d->align - over ? n : d->align - over;
     else if (n >= d->align)
         n -= n % d->align;

@@ -65,7 +65,8 @@ void leat_directories_done(struct leat_directories *ds)
 
 /* --- open ------------------------------------------------------------------------------------- */
 
-/* A directory that must not be read has no list of names and no sync, but files can be made in it.
+/* Without read permission a directory can be neither listed nor synced, but files can be created in
+ * it.
  * Returns a descriptor or -errno. */
 static int open_directory(const char *path, bool *ret_no_sync)
 {
@@ -77,9 +78,9 @@ static int open_directory(const char *path, bool *ret_no_sync)
     return fd < 0 ? -errno : fd;
 }
 
-/* Closes the one that was opened first of those that nobody uses now and that guard nothing. If there is
- * none, there are more than open_max for a moment: one for each thread that has pinned one. Under the
- * lock. */
+/* Under the lock. Close the directory opened first among those that are neither pinned nor guarded.
+ * If there is none, more than open_max are open for a moment: one for each thread that has pinned
+ * one. */
 static void make_room(struct leat_directories *ds)
 {
     for (size_t i = 0; i < ds->n && ds->n_open >= ds->open_max; i++) {
@@ -170,7 +171,7 @@ static char *directory_of(const char *path)
     return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 }
 
-/* Takes path and fd on success. Under the lock. NULL: out of memory. */
+/* Under the lock. Owns path and fd on success. NULL: out of memory. */
 static struct leat_directory *add(struct leat_directories *ds, char *path, int fd, bool no_sync,
                                   const struct stat *info)
 {
@@ -196,8 +197,7 @@ static struct leat_directory *add(struct leat_directories *ds, char *path, int f
     return d;
 }
 
-/* The directory that was opened: a new one, or one that is here already. Takes path and fd. Returns 0 or
- * -errno. */
+/* Find or add the directory that was opened. Owns path and fd. Returns 0 or -errno. */
 static int enter(struct leat_directories *ds, char *path, int fd, bool no_sync,
                  struct leat_directory **ret, bool *ret_new)
 {
@@ -221,8 +221,9 @@ static int enter(struct leat_directories *ds, char *path, int fd, bool no_sync,
     return r;
 }
 
-/* Not under the lock, as a large directory, or a slow one, takes its time: only outputs in the same
- * directory wait for it. None of them has made a temporary there yet, so what is listed is not ours. */
+/* List the temporaries, not under the lock, because a large or slow directory takes time: only
+ * outputs in the same directory wait. None of them has made a temporary there yet, so none in the
+ * list is ours. */
 static void look(struct leat_directories *ds, struct leat_directory *d)
 {
     uint32_t owner = leat_temporary_owner(d->dev);
@@ -239,7 +240,8 @@ static void look(struct leat_directories *ds, struct leat_directory *d)
     pthread_mutex_unlock(&ds->lock);
 }
 
-/* Files of one directory mostly come one after another. Under the lock. NULL: it is another one. */
+/* Under the lock. The last directory, since files of one directory mostly come one after another.
+ * NULL: the path has another one. */
 static struct leat_directory *find_last(struct leat_directories *ds, const char *path)
 {
     struct leat_directory *last = ds->n > 0 ? ds->v[ds->n - 1] : NULL;
@@ -247,7 +249,7 @@ static struct leat_directory *find_last(struct leat_directories *ds, const char 
     return last && strcmp(last->path, path) == 0 ? last : NULL;
 }
 
-/* Takes the path. Returns 0 or -errno. */
+/* Owns the path. Returns 0 or -errno. */
 static int find(struct leat_directories *ds, char *path, struct leat_directory **ret)
 {
     bool no_sync, is_new = false;
@@ -333,5 +335,5 @@ void leat_directories_sync_again(struct leat_directories *ds)
 {
     for (size_t i = 0; i < ds->n; i++)
         if (ds->v[i]->changed)
-            (void)sync_one(ds, ds->v[i]); /* the run has failed, and why was told */
+            (void)sync_one(ds, ds->v[i]); /* the run has failed, and its error is reported */
 }

@@ -1,4 +1,4 @@
-/* draft.c - files without a name, their names, and the way back. */
+/* draft.c - files without a name: create them, name them, undo it. */
 
 #include "draft.h"
 
@@ -15,7 +15,7 @@
 #include "base/invariant.h"
 
 #define MAKE_TRIES 100u
-#define PLACE_TRIES 10u /* somebody else makes and removes the name all the time */
+#define PLACE_TRIES 10u /* another process may create and remove the name again and again */
 #define PROC_FD_SIZE 32u
 #define SECOND_NS 1000000000L
 #define DISCARD_WAIT_NS 200000000L
@@ -42,7 +42,7 @@ int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, 
     return 0;
 }
 
-/* Those with a temporary name are in a list, for leat_directories_discard. */
+/* Drafts with a temporary name are in a list, for leat_drafts_discard. */
 static void become(struct leat_draft *d, enum leat_draft_state state)
 {
     struct leat_directories *ds = d->directories;
@@ -133,14 +133,14 @@ static bool lacks_rename_flags(int err)
     return err == EINVAL || err == ENOSYS || err == EOPNOTSUPP;
 }
 
-/* EPERM is what Linux says of a file system without links, and of a file of somebody else's. */
+/* Linux returns EPERM for a file system without links, and for a file of another user. */
 static bool lacks_links(int err)
 {
     return err == EPERM || err == EOPNOTSUPP || err == ENOSYS || err == EMLINK;
 }
 
-/* Corrects the result of a call that gives the file a name. If the file has the name now, the call was
- * done: the answer of a server was lost, or is one to the same request sent again. */
+/* Correct the result of a call that gives the file a name. If the file has the name now, the call
+ * was done, but the answer of a server was lost, or answers the repeated request. */
 static int named(int at, const char *name, const struct leat_inode *inode, int r)
 {
     int error = errno;
@@ -176,7 +176,7 @@ static void proc_path(char *path, int fd)
     snprintf(path, PROC_FD_SIZE, "/proc/self/fd/%d", fd);
 }
 
-/* A file without a name gets one, if nothing else has it. Returns 0 or -errno. */
+/* Give the unnamed file this name, if it is free. Returns 0 or -errno. */
 static int link_unnamed(const struct leat_draft *d, int at, const char *name)
 {
     char path[PROC_FD_SIZE];
@@ -185,7 +185,7 @@ static int link_unnamed(const struct leat_draft *d, int at, const char *name)
     return named(at, name, &d->inode, linkat(AT_FDCWD, path, at, name, AT_SYMLINK_FOLLOW));
 }
 
-/* `owned`: as long as it exists it is locked, or the directory is guarded. */
+/* `owned`: while the file exists, it is locked, or the directory is guarded. */
 static int new_temp(const struct leat_draft *d, bool old, bool owned, char **ret)
 {
     *ret = leat_temporary_name(d->name, old, owned ? d->directory->owner : LEAT_OWNER_NONE);
@@ -200,8 +200,8 @@ static void guard(struct leat_draft *d)
 
 /* --- make ------------------------------------------------------------------------------------- */
 
-/* Other runs see by this lock that the draft is in use; where there are no locks, nothing is taken for
- * stale. EWOULDBLOCK: a run looks for stale ones, and has taken it for one. */
+/* The lock tells other runs that the draft is in use; without locks no temporary counts as stale.
+ * EWOULDBLOCK: a run that removes stale temporaries has locked it. */
 static int lock_draft(int fd)
 {
     return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -errno : 0;
@@ -224,7 +224,7 @@ static bool is_followed(const char *path, const struct leat_inode *inode)
     return stat(path, &info) == 0 && info.st_dev == inode->dev && info.st_ino == inode->ino;
 }
 
-/* Its name is given through /proc, so that must be there. Returns a descriptor or -errno. */
+/* The name will be given through /proc, which must be mounted. Returns a descriptor or -errno. */
 static int make_unnamed(struct leat_draft *d, int at, mode_t mode)
 {
     int fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode), r;
@@ -246,7 +246,7 @@ static int make_unnamed(struct leat_draft *d, int at, mode_t mode)
     return fd;
 }
 
-/* Returns a descriptor or -errno; EEXIST: another name does it. */
+/* Returns a descriptor or -errno; -EEXIST: try another name. */
 static int make_named_once(struct leat_draft *d, int at, mode_t mode)
 {
     int fd = openat(at, d->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode), r;
@@ -255,7 +255,7 @@ static int make_named_once(struct leat_draft *d, int at, mode_t mode)
         return -errno;
     r = note_inode(d, fd);
     if (r == 0 && (lock_draft(fd) < 0 || !is_ours(d, at, d->temp)))
-        r = -EEXIST; /* a run that looks for stale ones was faster, and may remove it, or not */
+        r = -EEXIST; /* a run that removes stale temporaries was faster, and may remove it */
     if (r < 0) {
         if (d->inode.ino == 0 || is_ours(d, at, d->temp))
             (void)unlinkat(at, d->temp, 0); /* or the next run does it */
@@ -288,13 +288,13 @@ int leat_draft_make(struct leat_draft *d, mode_t mode)
         return at;
     fd = make_unnamed(d, at, mode);
     if (fd < 0)
-        fd = make_named(d, at, mode); /* and if that fails, it says why */
+        fd = make_named(d, at, mode); /* its error is the one to report */
     leat_directory_unpin(d->directories, d->directory);
     d->fd = fd;
     return fd;
 }
 
-/* The draft gets a temporary name that holds without a lock. Returns 0 or -errno. */
+/* Give the draft a temporary name that is safe without a lock. Returns 0 or -errno. */
 static int name_without_lock(struct leat_draft *d, int at)
 {
     char *name;
@@ -323,7 +323,7 @@ int leat_draft_let_go(struct leat_draft *d)
     if (at < 0)
         return at;
     leat_assert(d->state == LEAT_DRAFT_UNNAMED || d->state == LEAT_DRAFT_NAMED);
-    guard(d); /* before its lock goes with the descriptor */
+    guard(d); /* before closing the descriptor removes the lock */
     r = name_without_lock(d, at);
     leat_directory_unpin(d->directories, d->directory);
     if (r == 0)
@@ -333,8 +333,9 @@ int leat_draft_let_go(struct leat_draft *d)
 
 /* --- a new name ------------------------------------------------------------------------------- */
 
-/* Neither links nor RENAME_NOREPLACE: between the look and the rename somebody else may create the file,
- * and it is lost. An empty file that reserves the name would be seen by others, and be left by a kill. */
+/* For file systems with neither links nor RENAME_NOREPLACE: if another process creates the file
+ * between the check and the rename, that file is lost. An empty file that reserves the name would
+ * be visible to others, and a kill would leave it. */
 static int place_after_look(struct leat_draft *d, int at)
 {
     struct stat info;
@@ -364,7 +365,7 @@ static int place_new(struct leat_draft *d, int at)
 
 /* --- in place of a file ----------------------------------------------------------------------- */
 
-/* The draft under a name that may come to be the old file's. Returns 0 or -errno. */
+/* Give the draft a name that may become the old file's. Returns 0 or -errno. */
 static int name_for_exchange(struct leat_draft *d, int at)
 {
     char *name;
@@ -387,14 +388,16 @@ static int exchange(const struct leat_draft *d, int at)
     return named(at, d->name, &d->inode, renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE));
 }
 
-/* The exchange takes whatever has the name: a directory, which may have come meanwhile, goes back. */
+/* The exchange replaces anything with this name; a directory that was put there meanwhile is put
+ * back. */
 static int check_exchanged(struct leat_draft *d, int at)
 {
     int r = check_regular(at, d->temp);
 
     if (r != LEAT_DRAFT_OTHER) {
         d->old = (struct leat_inode){.ino = 0};
-        d->has_old = find_inode(at, d->temp, &d->old) != -ENOENT; /* or somebody has removed it */
+        d->has_old =
+            find_inode(at, d->temp, &d->old) != -ENOENT; /* else another process has removed it */
         return 0;
     }
     if (renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE) < 0 && is_ours(d, at, d->name)) {
@@ -404,7 +407,7 @@ static int check_exchanged(struct leat_draft *d, int at)
     return r;
 }
 
-/* A second name for the old file, or its only one. *ret_old: NULL: it is not kept. */
+/* Give the old file a second name, or move it to that name. *ret_old NULL: it is not kept. */
 static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, bool *ret_aside)
 {
     char *old;
@@ -433,8 +436,8 @@ static int keep_old(struct leat_draft *d, int at, bool last, char **ret_old, boo
     return 0;
 }
 
-/* After a failure: the old file has its own name only, or again. It stays as `left` if it is not sure
- * what has the name, or if that is the draft. Takes the name. */
+/* After a failure: make sure that the old file has its own name. It stays as `left` if the name
+ * belongs to the draft, or if its owner is not known. Owns the string. */
 static void put_aside_back(struct leat_draft *d, int at, char *old, bool aside)
 {
     struct leat_inode now = {0};
@@ -446,7 +449,7 @@ static void put_aside_back(struct leat_draft *d, int at, char *old, bool aside)
         is_draft = r < 0;
     }
     if (r == 0 && !is_draft && (!aside || is_inode(at, d->name, &d->old))) {
-        (void)unlinkat(at, old, 0); /* a second name, or none: a later run does it */
+        (void)unlinkat(at, old, 0); /* on failure a later run removes it */
         free(old);
         return;
     }
@@ -466,7 +469,7 @@ static int rename_over(struct leat_draft *d, int at, bool last)
     if (r != 0)
         return r;
     if (old)
-        r = find_inode(at, old, &d->old); /* it may have changed since */
+        r = find_inode(at, old, &d->old); /* it may have changed meanwhile */
     if (old && r == 0)
         r = check_regular(at, old);
     if (r == 0)
@@ -503,13 +506,13 @@ int leat_draft_place(struct leat_draft *d, bool replace, bool last)
 
     if (at < 0)
         return at;
-    guard(d); /* nobody has a lock on an old file */
+    guard(d); /* an old file is not locked */
     for (unsigned i = 0; i < PLACE_TRIES; i++) {
         r = place_new(d, at);
         if (r != -EEXIST || !replace)
             break;
         r = replace_old(d, at, last);
-        if (r != -ENOENT) /* else it has been removed meanwhile */
+        if (r != -ENOENT) /* ENOENT: it was removed meanwhile */
             break;
     }
     leat_directory_unpin(d->directories, d->directory);
@@ -537,7 +540,7 @@ static int take_back(struct leat_draft *d, int at)
     if (d->lost_old)
         return LEAT_DRAFT_NO_WAY;
     if (!ours && (d->has_old || check_regular(at, d->name) != -ENOENT))
-        return LEAT_DRAFT_LOST; /* somebody has put another file there: it is theirs */
+        return LEAT_DRAFT_LOST; /* another process has put its own file there */
     if (d->has_old)
         r = renamed(at, d->temp, d->name, &d->old);
     else
@@ -565,8 +568,8 @@ int leat_draft_take_back(struct leat_draft *d)
     return r;
 }
 
-/* Has another file got the name of the old one? A file that cannot be looked at is the old one: nobody
- * else knows the name. */
+/* Does the old file's temporary name belong to another file now? If stat fails, assume the old
+ * file: no other process knows the name. */
 static bool is_other(const struct leat_draft *d, int at)
 {
     struct leat_inode found = {0};
@@ -596,7 +599,7 @@ int leat_draft_settle(struct leat_draft *d)
     return r;
 }
 
-/* Where the file system cannot refuse to replace, the look before has to do. */
+/* If the file system cannot refuse to replace, the check before must suffice. */
 static int rename_to_new(const struct leat_draft *d, int at, const char *to)
 {
     int r = named(at, to, &d->inode, renameat2(at, d->temp, at, to, RENAME_NOREPLACE));
@@ -616,7 +619,7 @@ static int keep(struct leat_draft *d, int at, const char *name, bool replace)
         if (!is_ours(d, at, d->name))
             return LEAT_DRAFT_LOST;
         if (replace)
-            (void)unlinkat(at, name, 0); /* if it stays, the link says so */
+            (void)unlinkat(at, name, 0); /* if this fails, the link fails, too */
         return linked(at, d->name, name, &d->inode);
     }
     if (d->state == LEAT_DRAFT_UNNAMED) {
@@ -647,7 +650,8 @@ int leat_draft_keep(struct leat_draft *d, const char *name, bool replace)
     return r;
 }
 
-/* A thread that waits for a slow file system may hold the lock; whoever discards wants to end at once. */
+/* A thread that waits for a slow file system may hold the lock, but the caller must exit at once.
+ * */
 static bool lock_soon(pthread_mutex_t *lock)
 {
     struct timespec until;
@@ -665,7 +669,7 @@ static bool lock_soon(pthread_mutex_t *lock)
 void leat_drafts_discard(struct leat_directories *ds)
 {
     if (!lock_soon(&ds->lock))
-        return; /* the next run that writes the names removes what is left, or one after a week */
+        return; /* the next run that writes the same names removes them, or one after a week */
     for (const struct leat_draft *d = ds->named; d; d = d->next) {
         struct leat_directory *directory = d->directory;
 

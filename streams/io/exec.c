@@ -1,10 +1,10 @@
 /* exec.c - a child process as the first, the last or a middle stage.
  *
- * In the middle it is two stages, one that writes to the child and one that reads from it, each in a
- * segment of its own, so that a child which reads and writes in any order never deadlocks. Both wait
- * for the child, so that either can be told that the pipeline has failed. The reading one judges its
- * exit status; of a sink it is the writing one. Both watch the child, so that its death is an event
- * also when no data moves.
+ * A middle stage is two stages: one writes to the child, the other reads from it. Each is in a
+ * segment of its own, so that a child that reads and writes in any order never deadlocks. Both wait
+ * for the child, so that each can react to a failure of the pipeline. The reading one checks the
+ * exit status; for a sink the writing one does. Both watch the child, so that its death is noticed
+ * even when no data moves.
  */
 
 #include <errno.h>
@@ -75,16 +75,17 @@ out:
     return r;
 }
 
-/* The last half to be closed ends a child that was given up before it could be waited for. */
+/* The half that is closed last ends a child that was not waited for. */
 static void half_closed(struct exec *e)
 {
     if (e->child.pid_fd >= 0 && atomic_fetch_sub(&e->halves, 1) == 1)
         leat_child_done(&e->child);
 }
 
-/* --- giving: first, and the second half of a middle one --------------------------------------- */
+/* --- reading from the child: a source, and the second half of a middle stage ------------------ */
 
-/* Another process may hold the pipe of a child that has failed, so that its end never comes. */
+/* If the child was killed or has failed, EOF may never come, because another process may hold the
+ * pipe. */
 static bool is_at_end(const struct exec *e)
 {
     return atomic_load(&e->child.killed) || (e->failing && e->rest == 0);
@@ -121,8 +122,8 @@ static int give(struct leat_stage *s, struct exec *e, struct leat_out *out)
     return leat_child_end(s, &e->child);
 }
 
-/* The child has ended. After a good end other processes may still write to its pipe, as they may to a
- * shell's; after a bad one what is in the pipe is all there is. */
+/* If the child has failed, the stream ends after the bytes that are in the pipe now. If it has
+ * ended well, other processes may still write to its pipe, as in a shell. */
 static int giver_watch(struct leat_stage *s, struct exec *e)
 {
     int rest = 0;
@@ -140,7 +141,7 @@ static int giver_watch(struct leat_stage *s, struct exec *e)
     return LEAT_MORE;
 }
 
-/* Has every process gone that had the other end of the pipe? */
+/* Has every process closed the other end of the pipe? */
 static bool is_alone(const struct leat_fd *fd)
 {
     struct pollfd p = {.fd = fd->fd};
@@ -159,7 +160,7 @@ static void stop_giving(struct exec *e, enum leat_stop why)
     (void)leat_fd_close(&e->from); /* was only read: the child learns by SIGPIPE */
 }
 
-/* What was left at work when no more of it was wanted ends with a run that failed after that. */
+/* Processes may still run after downstream needed no more; if the run fails later, end them. */
 static void end_the_rest(const struct leat_stage *s, struct exec *e)
 {
     if (e->left_held && leat_outcome_failed(s->pipeline))
@@ -220,10 +221,10 @@ static void out_close(struct leat_stage *s)
     half_closed(e);
 }
 
-/* --- taking: last, and the first half of a middle one ----------------------------------------- */
+/* --- writing to the child: a sink, and the first half of a middle stage ----------------------- */
 
-/* The child takes no more. Of a sink it is known by now whether that is well; in the middle the other half
- * judges, and what is after it may want no more, so that the status does not count. */
+/* The child reads no more. For a sink its status tells now whether this is a failure. For a middle
+ * stage the other half checks the status, which does not count if downstream needs no more. */
 static int enough(struct leat_stage *s, const struct exec *e)
 {
     bool fails = s->type == &exec_last && leat_child_look(&e->child) == LEAT_CHILD_FAILED;
@@ -231,7 +232,8 @@ static int enough(struct leat_stage *s, const struct exec *e)
     return fails ? LEAT_FAILING : LEAT_ENOUGH;
 }
 
-/* Returns MORE, WAIT, a failure, or ENOUGH or FAILING: the child takes no more, or there is no more. */
+/* Returns MORE, WAIT, a failure, or ENOUGH or FAILING: the child reads no more, or there is no
+ * more. */
 static int take(struct leat_stage *s, struct exec *e, struct leat_in *in)
 {
     while (in->pos < in->len) {
@@ -250,8 +252,8 @@ static int take(struct leat_stage *s, struct exec *e, struct leat_in *in)
     return in->end ? LEAT_ENOUGH : LEAT_MORE;
 }
 
-/* The child has ended, or its pipe has no reader any more: it is not fed any more, though the stage has
- * no input to find that out with. */
+/* If the child has failed, or its pipe has no reader any more, stop writing: without input the
+ * stage would not find out. */
 static int taker_watch(struct leat_stage *s)
 {
     struct exec *e = leat_state(s);
@@ -261,7 +263,7 @@ static int taker_watch(struct leat_stage *s)
         return enough(s, e);
     if (state == LEAT_CHILD_RUNS)
         leat_watch_fd(s, e->child.pid_fd);
-    else /* another process reads what was meant for it */
+    else /* another process still reads the pipe */
         leat_watch_gone(s, e->to.fd);
     return LEAT_MORE;
 }
@@ -285,7 +287,7 @@ static void taker_stop(struct leat_stage *s, enum leat_stop why)
 
     if (why == LEAT_STOP_ABORT)
         leat_child_kill(&e->child, e->to.fd >= 0);
-    (void)leat_fd_close(&e->to); /* killed first: it must not take this for a good end */
+    (void)leat_fd_close(&e->to); /* after the kill: for the child it must not be EOF */
 }
 
 static void close_all(struct leat_stage *s)
@@ -304,7 +306,7 @@ static int middle_open(struct leat_stage *s)
     return start(s, true, true);
 }
 
-/* Both halves wait for the child, so that either can be told that the pipeline has failed. */
+/* Both halves wait for the child, so that each can react to a failure of the pipeline. */
 static int wait_beside(struct leat_stage *s, struct exec *e)
 {
     if (e->beside_fd < 0)
@@ -388,22 +390,24 @@ const struct leat_stage_type leat_stage_exec = {
     .operands_max = SIZE_MAX,
     .operands_raw = true,
     .manual =
-        "As the first stage the command's standard output is the stream; as the last it reads the "
-        "stream; in the middle both, in both directions at once. What is not connected it has from "
-        "leat, its standard error too. There is no shell: use exec sh -c '...' for one.\n\n"
-        "An exit status other than 0, or death by a signal, fails the pipeline at once with exit status 6 "
-        "(141 if the signal is SIGPIPE), even while its input is idle, and no output is committed. A "
-        "command that stops reading early is no failure if it then exits with 0: the stages before it "
-        "go on without it, and its end is waited for. If the stages after it want no more, its output "
-        "is closed, and its status does not count. The stream ends when every process that has the "
-        "command's output has closed it, as in a shell's pipeline.\n\n"
-        "If the pipeline fails or is stopped, the command gets SIGTERM, and SIGKILL two seconds later. "
-        "Where there is no controlling terminal (cron, a service, setsid), each command leads a process "
-        "group of its own, and the signals go to all processes of the group, also when the command itself has "
-        "ended well and others of the group still have its pipe. On a terminal the command "
-        "stays in the group of leat, so that Ctrl-C and Ctrl-Z reach it and it may ask for a password; "
-        "then the signals go to the command alone. A signal that leat was started with as ignored, as by "
-        "nohup, the command ignores, too.",
+        "As the first stage, the command's standard output is the stream; as the last one, it "
+        "reads the stream; in the middle it does both at the same time. The other standard "
+        "streams, including standard error, are those of leat. There is no shell: use exec sh "
+        "-c '...' for one.\n\n"
+        "An exit status other than 0, or death by a signal, fails the pipeline at once with "
+        "exit status 6 (141 if the signal is SIGPIPE), even while its input is idle, and no "
+        "output is committed. If a command stops reading early and then exits with 0, that is "
+        "no failure: the stages before it go on without it, and leat waits for its end. If the "
+        "stages after it need no more, its output is closed, and its status does not count. The "
+        "stream ends when every process that has the command's output has closed it, as in a "
+        "pipeline of a shell.\n\n"
+        "If the pipeline fails or is stopped, the command gets SIGTERM, and SIGKILL two seconds "
+        "later. Without a controlling terminal (cron, a service, setsid) each command leads a "
+        "process group of its own, and the signals go to all processes of the group, even if "
+        "the command itself has ended well and others of the group still have its pipe. On a "
+        "terminal the command stays in the group of leat, so that Ctrl-C and Ctrl-Z reach it "
+        "and it may ask for a password; then the signals go only to the command. If leat was "
+        "started with a signal ignored, as by nohup, the command ignores it, too.",
     .examples = "exec seq 1 100 : exec sort -r : head -n 1\n"
                 "read big.log : exec tr a-z A-Z : count -l",
     .kind = LEAT_BY_PLACE,

@@ -1,4 +1,4 @@
-/* fd.c - reading and writing without blocking, whatever the descriptor is. */
+/* fd.c - read and write any kind of descriptor without blocking. */
 
 #include "fd.h"
 
@@ -26,7 +26,7 @@ static void classify(struct leat_fd *fd, const struct stat *st)
         fd->mode = LEAT_FD_POLLED;
 }
 
-/* The standard streams are what they are, however the program has opened them. */
+/* The standard streams are never private, however the program has opened them. */
 static bool is_private(int fd)
 {
     int flags = fcntl(fd, F_GETFD);
@@ -67,7 +67,8 @@ int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable)
         return -errno;
     }
     classify(fd, &st);
-    if (fd->mode == LEAT_FD_SOCKET) { /* several stages may wait for it: each for one of its own */
+    if (fd->mode ==
+        LEAT_FD_SOCKET) { /* several stages may wait for it, each with its own duplicate */
         fd->fd = fcntl(inherited, F_DUPFD_CLOEXEC, 0);
         fd->own = true;
         return fd->fd < 0 ? -errno : 0;
@@ -153,7 +154,7 @@ ssize_t leat_fd_write(struct leat_fd *fd, const void *buf, size_t n)
     return r < 0 ? -errno : r;
 }
 
-/* A device that has no end, such as /dev/zero, says 0, or stays where it is. */
+/* A device without an end, such as /dev/zero, returns 0, or does not move. */
 uint64_t leat_fd_skip(struct leat_fd *fd, uint64_t n)
 {
     off_t at = lseek(fd->fd, 0, SEEK_CUR), end = at < 0 ? -1 : lseek(fd->fd, 0, SEEK_END), to = at;
@@ -163,8 +164,8 @@ uint64_t leat_fd_skip(struct leat_fd *fd, uint64_t n)
     return end >= 0 && lseek(fd->fd, to, SEEK_SET) == to ? (uint64_t)(to - at) : 0;
 }
 
-/* The kernel asks the file system (its flush operation) each time that a descriptor of the open file is
- * closed, so a copy does. */
+/* The kernel calls the flush operation of the file system when any descriptor of the open file is
+ * closed, so closing a duplicate suffices. */
 int leat_fd_flush(const struct leat_fd *fd)
 {
     int copy;

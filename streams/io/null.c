@@ -1,4 +1,4 @@
-/* null.c - the writable that keeps nothing, and the readable that gives zero bytes. */
+/* null.c - the writable that discards its input, and the readable that outputs zero bytes. */
 
 #include <string.h>
 

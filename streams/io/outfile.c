@@ -1,4 +1,4 @@
-/* outfile.c - writing an output to its end, and asking whether all of it has arrived. */
+/* outfile.c - write an output to its end, and check that all of it has arrived. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include "outfile_impl.h"
 
 #define WRITEBACK ((uint64_t)8 << 20) /* start writing to disk every so often */
-#define FIFO_RETRY_MS 20u             /* a FIFO that nobody reads yet */
-#define SPARSE_BLOCK 4096u            /* what file systems leave out */
+#define FIFO_RETRY_MS 20u             /* for a FIFO without a reader yet */
+#define SPARSE_BLOCK 4096u            /* the size of holes in file systems */
 
 int leat_outfile_open_stream(struct leat_stage *s, struct leat_outfile *f)
 {
@@ -33,8 +33,8 @@ int leat_outfile_open_stream(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
 
-/* The window before this one has had time to get to the disk; then the cache can do without it. The wait
- * is told of an error that fsync is then not told of any more. */
+/* The previous window has had time to reach the disk; drop it from the page cache. The wait may
+ * return an error that a later fsync does not return any more, so record it. */
 static void drop_window(struct leat_outfile *f)
 {
     uint64_t from = f->flushed > WRITEBACK ? f->flushed - WRITEBACK : 0;
@@ -49,7 +49,8 @@ static void drop_window(struct leat_outfile *f)
     (void)posix_fadvise(f->fd.fd, (off_t)from, (off_t)(f->flushed - from), POSIX_FADV_DONTNEED);
 }
 
-/* Of what was written since the last time: a hint, fsync is what counts. */
+/* Start to write the data since the last call to the disk. This is a hint only; fsync is what
+ * counts. */
 static void start_writeback(struct leat_outfile *f)
 {
     if ((f->options.no_sync && !f->options.drop_cache) || !f->fd.is_regular)
@@ -61,7 +62,7 @@ static void start_writeback(struct leat_outfile *f)
     f->flushed = f->written;
 }
 
-/* Writeback starts while the stream is still being made, so that the last sync has little to do. */
+/* Writeback starts while the stream is still written, so that the final sync has little to do. */
 void leat_outfile_wrote(struct leat_outfile *f, uint64_t n)
 {
     f->written += n;
@@ -74,7 +75,7 @@ static bool is_zero(const uint8_t *data, size_t n)
     return data[0] == 0 && memcmp(data, data + 1, n - 1) == 0;
 }
 
-/* What follows a hole must be aligned as --direct wants it. */
+/* Data after a hole must be aligned for --direct. */
 static size_t sparse_block(const struct leat_outfile *f)
 {
     const struct leat_direct *d = f->options.direct;
@@ -82,8 +83,8 @@ static size_t sparse_block(const struct leat_outfile *f)
     return d && d->align > SPARSE_BLOCK ? d->align : SPARSE_BLOCK;
 }
 
-/* How many of n bytes are to be skipped: whole blocks of the file that hold nothing but zeros. If
- * there are none at the start, *ret_data is how many come before the next one. */
+/* How many of n bytes to skip: whole blocks of the file that contain only zeros. If there are none
+ * at the start, *ret_data is the number of bytes before the next one. */
 static size_t find_hole(const struct leat_outfile *f, const uint8_t *data, size_t n,
                         size_t *ret_data)
 {
@@ -98,7 +99,7 @@ static size_t find_hole(const struct leat_outfile *f, const uint8_t *data, size_
     return hole;
 }
 
-/* As leat_fd_write, but for zeros. */
+/* Like leat_fd_write, but blocks of zeros become holes. */
 static ssize_t write_sparse(struct leat_outfile *f, const void *data, size_t n)
 {
     size_t before, hole = find_hole(f, data, n, &before);
@@ -176,7 +177,7 @@ struct leat_fd *leat_outfile_fd(struct leat_outfile *f)
     return f->fifo_pending ? NULL : &f->fd;
 }
 
-/* Standard output that is a file may be on a disk that is full or gone: ask. */
+/* Standard output may be a file on a disk that is full or gone: check it. */
 static int sync_file(struct leat_stage *s, struct leat_outfile *f)
 {
     if (!f->options.no_sync && f->fd.is_regular && f->kind != LEAT_OUTFILE_STREAM &&
@@ -199,7 +200,7 @@ int leat_outfile_end(struct leat_stage *s, struct leat_outfile *f)
     return 0;
 }
 
-/* What is under the name by now is what is replaced. */
+/* Copy the attributes of the file that has the name now: it will be replaced. */
 static int copy_attributes(struct leat_stage *s, struct leat_outfile *f)
 {
     int at = leat_directory_pin(f->draft.directories, f->draft.directory), r = 0;
@@ -215,7 +216,7 @@ static int copy_attributes(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "cannot keep %s of %s", which, f->shown) : 0;
 }
 
-/* A draft that is prepared before the end of the run gives its descriptor back: others need it. */
+/* A draft that is prepared before the end of the run closes its descriptor: others need it. */
 static int check_close(struct leat_stage *s, struct leat_outfile *f)
 {
     bool early = !atomic_load(&s->pipeline->outcome.finishing);
@@ -227,7 +228,7 @@ static int check_close(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? r : leat_fd_close(&f->fd);
 }
 
-/* A file that is appended to stays open, to cut it back if another output fails. */
+/* An appended file stays open, to cut it back if another output fails. */
 static int flush(struct leat_stage *s, struct leat_outfile *f)
 {
     switch (f->kind) {
@@ -241,7 +242,8 @@ static int flush(struct leat_stage *s, struct leat_outfile *f)
     return 0;
 }
 
-/* A file that another process has removed, or replaced, has no name any more: what was appended is lost. */
+/* If another process has removed or replaced the file, it has no name any more, and the appended
+ * data is lost. */
 int leat_outfile_check_named(struct leat_stage *s, const struct leat_outfile *f)
 {
     struct stat info;
@@ -274,7 +276,7 @@ int leat_outfile_prepare(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "cannot close %s", f->shown) : 0;
 }
 
-/* Returns 0, LEAT_WAIT: the stream is full, and f->late is what is left; or LEAT_E*. */
+/* Returns 0; LEAT_WAIT: the stream is full, f->late has the rest; or LEAT_E*. */
 static int write_late(struct leat_stage *s, struct leat_outfile *f)
 {
     while (f->late_n > 0) {

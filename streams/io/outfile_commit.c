@@ -1,4 +1,4 @@
-/* outfile_commit.c - outputs get their names, or everything is as it was. */
+/* outfile_commit.c - give outputs their names, or undo everything. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,20 +44,19 @@ static bool is_named(const struct leat_outfile *f, const struct stat *info)
     return is;
 }
 
-/* It has another name, as after a rotation of logs: whoever looks for what was appended is told. */
+/* Warn if the file has another name now, for example after a rotation of logs. */
 static void tell_if_renamed(const struct leat_outfile *f)
 {
     struct stat info;
 
     if (f->fd.is_regular && fstat(f->fd.fd, &info) == 0 && !is_named(f, &info))
         leat_warn(f->pipeline, f->info,
-                  "%s: has been renamed while it was appended to; what was appended is in it under "
-                  "its new name",
+                  "%s: was renamed during the append; the appended data is in the renamed file",
                   f->shown);
 }
 
-/* A file system may take two names for one, as one that ignores case does: what the run itself has put
- * there is not replaced. */
+/* A file system that ignores case takes two names for one. Never replace an output of the same run.
+ * */
 static int check_place(struct leat_stage *s, const struct leat_outfile *f)
 {
     const struct leat_draft *d = &f->draft;
@@ -75,10 +74,9 @@ static int check_place(struct leat_stage *s, const struct leat_outfile *f)
     r = leat_claims_place(claims, d->inode.dev, d->inode.ino);
     pthread_mutex_unlock(&s->pipeline->lock);
     if (placed)
-        return leat_fail(s, LEAT_EUSAGE,
-                         "%s: has become the name of another output; a file system that ignores "
-                         "case takes the two for one",
-                         f->shown);
+        return leat_fail(
+            s, LEAT_EUSAGE,
+            "%s: is the name of another output, too, in a file system that ignores case", f->shown);
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
 }
 
@@ -105,13 +103,13 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
         tell_if_renamed(f);
     f->committed = true;
     if (f->kind == LEAT_OUTFILE_REPLACE)
-        (void)leat_fd_close(&f->fd); /* prepare has asked */
+        (void)leat_fd_close(&f->fd); /* prepare has checked it */
     if (!f->options.no_sync && (f->kind == LEAT_OUTFILE_REPLACE || f->created))
         leat_directory_changed(f->draft.directories, f->draft.directory, s);
     return 0;
 }
 
-/* --- the way back ----------------------------------------------------------------------------- */
+/* --- undo ------------------------------------------------------------------------------------- */
 
 static void keep_partial(struct leat_outfile *f)
 {
@@ -157,14 +155,14 @@ void leat_outfile_revert(struct leat_outfile *f)
                                          : "another file has taken its name");
 }
 
-/* Does no other run append to the file? Then none begins to until the descriptor is closed. Where there are
- * no locks there is no way to know. */
+/* Does no other run append to the file? The lock then keeps others away until the descriptor is
+ * closed. Without locks it is not known, and the answer is yes. */
 static bool lock_alone(const struct leat_outfile *f)
 {
     return flock(f->fd.fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* A file that was not there goes again. Returns 0 or -errno. */
+/* Remove a file that the run has created. Returns 0 or -errno. */
 static int remove_created(const struct leat_outfile *f)
 {
     int at = leat_directory_pin(f->draft.directories, f->draft.directory), r;
@@ -176,8 +174,8 @@ static int remove_created(const struct leat_outfile *f)
     return r;
 }
 
-/* All that was appended is at the end, and nobody appends now, or else what others have written, or are
- * about to write, would be cut off too. */
+/* Cut the file back only if all appended data is at its end and no other run appends now; else data
+ * of others would be cut off, too. */
 static void cut_back(const struct leat_outfile *f, const struct leat_appended *a)
 {
     struct stat info;
@@ -188,7 +186,7 @@ static void cut_back(const struct leat_outfile *f, const struct leat_appended *a
         return;
     if (r == 0 && (a->kept || !alone || (uint64_t)info.st_size != a->size + a->failed)) {
         if (a->failed > 0)
-            leat_warn(f->pipeline, f->info, "%s: others %s, so what was appended stays in it",
+            leat_warn(f->pipeline, f->info, "%s: others %s, so the appended data stays in it",
                       f->shown,
                       alone ? "have written to it meanwhile" : "append to it at the same time");
         return;
@@ -203,7 +201,7 @@ static void cut_back(const struct leat_outfile *f, const struct leat_appended *a
                   a->size, strerrordesc_np(-r));
 }
 
-/* The last output of a file takes back what all of those did that have failed. */
+/* The last output of a file cuts off the data of all failed ones. */
 static void close_append(struct leat_outfile *f)
 {
     bool stay = f->committed || f->options.keep_partial, last;
@@ -219,7 +217,7 @@ static void close_append(struct leat_outfile *f)
     }
     if (!f->appends) {
         if (f->created && info.st_size == 0 && lock_alone(f) && is_named(f, &info))
-            (void)remove_created(f); /* the run has failed, and why was told */
+            (void)remove_created(f); /* the run has failed, and its error is reported */
         return;
     }
     pthread_mutex_lock(&f->pipeline->lock);

@@ -1,4 +1,4 @@
-/* outfile_open.c - what an output is: a draft, the end of a file, or a stream. */
+/* outfile_open.c - open an output: a draft, the end of a file, or a stream. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +28,8 @@ static int inherited_number(const char *path)
     return *path && !*end && n >= 0 && n <= INT_MAX ? (int)n : -1;
 }
 
-/* Two outputs of one file would spoil each other; and who reads one that grows while the pipeline runs
- * must not read what is written now. */
+/* Fail the stage if the claim was refused. Two outputs to one file would destroy each other's data,
+ * and a stage that reads a growing file must not read output of the pipeline. */
 static int claimed(struct leat_stage *s, const struct leat_outfile *f, const char *writer, int r)
 {
     if (r == LEAT_EEXIST && writer)
@@ -122,7 +122,7 @@ static int open_append(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? r : claim_open_file(s, f, LEAT_CLAIM_APPEND);
 }
 
-/* Can FILE.partial be made if the run fails? Then it is too late to say that it cannot. */
+/* Check now that FILE.partial can be created; after a failure it would be too late to report. */
 static int check_partial(struct leat_stage *s, struct leat_outfile *f, const char *name)
 {
     int at = leat_directory_pin(f->draft.directories, f->draft.directory), error = 0;
@@ -158,7 +158,7 @@ static int claim_partial(struct leat_stage *s, struct leat_outfile *f)
     return r;
 }
 
-/* Until its content is whole a draft that replaces a file is for nobody but its owner. */
+/* Until its content is complete, only its owner may access a draft that replaces a file. */
 static int open_draft(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
 {
     enum leat_claim_kind kind = f->options.side ? LEAT_CLAIM_SIDE : LEAT_CLAIM_REPLACE;
@@ -177,7 +177,7 @@ static int open_draft(struct leat_stage *s, struct leat_outfile *f, const struct
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
 
-/* Where a symbolic link points; NULL with errno: it is none, or there is no memory. */
+/* The target of a symbolic link; NULL with errno: it is no link, or out of memory. */
 static char *follow(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -210,16 +210,16 @@ char *leat_outfile_resolve(const char *path)
     return NULL;
 }
 
-/* A name that is new in a directory is not safe until the directory is synced, and that takes the
- * permission to read it. Without it, the time to say so is before the work. */
+/* A new name in a directory is safe only when the directory is synced, which needs read permission.
+ * Without it, fail before the work. */
 static int check_sync(struct leat_stage *s, const struct leat_outfile *f)
 {
     if (f->options.no_sync || !f->draft.directory->no_sync ||
         (f->options.append && f->target_existed))
         return 0;
     return leat_fail_errno(s, EACCES,
-                           "%s: its directory cannot be synced without the permission to read it; "
-                           "give that, or --no-sync",
+                           "%s: its directory cannot be synced without read permission; "
+                           "grant it, or use --no-sync",
                            f->shown);
 }
 

@@ -28,15 +28,15 @@ struct read_state {
         range; /* first: the stage that cuts the range out of the frames has it, too */
     struct leat_fd fd;
     size_t next;         /* operand to open next */
-    const char *name;    /* of the current one */
-    uint64_t skip;       /* bytes still to be skipped: what cannot seek is read over */
-    uint64_t left;       /* bytes still wanted, of all files */
-    uint64_t file_left;  /* the same of the current one */
+    const char *name;    /* of the current file */
+    uint64_t skip;       /* bytes to skip; read and dropped if the file cannot seek */
+    uint64_t left;       /* bytes left to read, of all files */
+    uint64_t file_left;  /* bytes left to read, of the current file */
     uint64_t pos, total; /* of all files; total 0: not known */
-    uint64_t dropped;    /* of the current file: bytes that were taken from the page cache */
+    uint64_t dropped;    /* of the current file: bytes dropped from the page cache */
     uint64_t at, size;   /* of a regular file: the next byte, and the size when it was opened */
     bool at_begin;       /* of the current file */
-    bool wait_first;     /* a FIFO: end of file before the first writer is no end */
+    bool wait_first;     /* a FIFO: before the first writer end of file is no EOF */
     struct leat_direct direct;
 };
 
@@ -67,7 +67,7 @@ static const char *shown(const char *name)
     return strcmp(name, "-") == 0 ? "standard input" : name;
 }
 
-/* Of a block device; 0: it does not tell. */
+/* The size of a block device; 0: not known. */
 static uint64_t device_size(const char *name)
 {
     bool standard = strcmp(name, "-") == 0;
@@ -81,7 +81,7 @@ static uint64_t device_size(const char *name)
     return size;
 }
 
-/* All files are looked at before the first byte moves, so that a missing one is known at once. */
+/* Check all files before the first byte moves, so that a missing one fails at once. */
 static int measure(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -131,8 +131,8 @@ static int read_plan(struct leat_stage *s)
         return leat_fail(s, LEAT_EUSAGE, "--range needs one FILE");
     if (params->offset > 0 || params->length != INT64_MAX)
         return leat_fail(s, LEAT_EUSAGE,
-                         "--range is of what the file holds, and --offset and --length are of its "
-                         "bytes: give one or the other");
+                         "--range counts decoded bytes, --offset and --length count bytes of the "
+                         "file: give one or the other");
     return 0;
 }
 
@@ -148,7 +148,7 @@ static int find_range(struct leat_stage *s)
     if (fd < 0 || fstat(fd, &info) < 0)
         r = leat_fail_errno(s, errno, "%s", name);
     else if (!S_ISREG(info.st_mode))
-        r = leat_fail(s, LEAT_EUSAGE, "%s: is no regular file, and --range must seek", name);
+        r = leat_fail(s, LEAT_EUSAGE, "%s: is not a regular file, but --range must seek", name);
     else
         r = leat_range_parse(params->range, &st->range);
     if (r == 0)
@@ -179,7 +179,7 @@ static int read_open(struct leat_stage *s)
     return r;
 }
 
-/* Where the file is now, after what --offset skips, may be no place for direct I/O. */
+/* The position after --offset may be unaligned for direct I/O. */
 static int begin_direct(struct leat_stage *s)
 {
     const struct read_params *params = leat_params(s);
@@ -202,7 +202,7 @@ static ssize_t read_some(struct read_state *st, void *to, size_t n)
     return leat_fd_read(&st->fd, to, n);
 }
 
-/* What the pipeline itself adds to the file is not input, or there would be no end. */
+/* Data that the pipeline itself appends to the file is no input, or the stream would never end. */
 static int bound_file(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -232,7 +232,7 @@ static int bound_file(struct leat_stage *s)
     return 0;
 }
 
-/* Where the first byte that goes out is in the file. */
+/* The offset in the file of the first byte of output. */
 static uint64_t place_of(const struct read_state *st)
 {
     off_t at = lseek(st->fd.fd, 0, SEEK_CUR);
@@ -240,7 +240,7 @@ static uint64_t place_of(const struct read_state *st)
     return (at > 0 ? (uint64_t)at : 0) + st->skip;
 }
 
-/* The first bytes of a file. What a stage after this one takes for text may be compressed. */
+/* Check the first bytes of a file: a stage after this one may read compressed data as text. */
 static void look_at(const struct leat_stage *s, const uint8_t *first, size_t n)
 {
     const struct leat_registry *registry = s->pipeline->registry;
@@ -296,7 +296,7 @@ bool leat_read_is_plain(const struct leat_node *node)
     return !p->drop_cache && !p->direct;
 }
 
-/* What was read is not needed again. */
+/* The data read is not needed again: drop it from the page cache. */
 static void drop_cache(struct leat_stage *s, uint64_t least)
 {
     const struct read_params *params = leat_params(s);
@@ -343,10 +343,10 @@ struct leat_fd *leat_read_current(struct leat_stage *s, uint64_t *ret_left)
     return &st->fd;
 }
 
-/* Reads up to n bytes; 0 is the end of the file. A regular file that ends before the size that it had
- * when it was opened has been cut, and the bytes after the cut are lost: an error. It is read a second
- * time first, as it may have grown again. Files of sysfs state a size that they do not have, and state
- * the same one at their end. */
+/* Read up to n bytes; 0: the end of the file. If a regular file ends before the size that it had
+ * when it was opened, it was truncated, and bytes are lost: an error. Before that it is read once
+ * more, because it may have grown again. Files of sysfs state a wrong size, and still state it at
+ * their end. */
 static ssize_t read_or_end(struct leat_stage *s, void *to, size_t room)
 {
     const struct read_params *params = leat_params(s);
@@ -368,7 +368,7 @@ static ssize_t read_or_end(struct leat_stage *s, void *to, size_t room)
     return -EIO;
 }
 
-/* What was read may be what is to be skipped. */
+/* The data read may have to be skipped. */
 static size_t drop_skipped(struct read_state *st, uint8_t *to, size_t n)
 {
     size_t drop = st->skip < n ? (size_t)st->skip : n;
@@ -380,7 +380,7 @@ static size_t drop_skipped(struct read_state *st, uint8_t *to, size_t n)
     return n - drop;
 }
 
-/* For more, and for others to have their turn. */
+/* Wait for more input; other stages run meanwhile. */
 static int wait_for_input(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -389,7 +389,7 @@ static int wait_for_input(struct leat_stage *s)
     return LEAT_WAIT;
 }
 
-/* A file to read from. Returns LEAT_MORE; LEAT_END: there is none left; LEAT_WAIT; or fails. */
+/* Get a file to read from. Returns LEAT_MORE; LEAT_END: no file is left; LEAT_WAIT; or fails. */
 static int open_current(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -498,32 +498,32 @@ const struct leat_stage_type leat_stage_read = {
     .operands = "FILE…",
     .operands_max = SIZE_MAX,
     .manual =
-        "Reads each FILE in turn; - is standard input, which is also what is read if there is "
-        "no FILE. All files are looked at before the first byte moves, so a missing one fails "
-        "the pipeline at once. FIFOs, devices, terminals and sockets are read as they come. In files "
-        "and block devices --offset moves to the place; of anything else that much is read and "
-        "dropped.\n\n"
-        "The position in the files is what progress and the time left are computed from, so "
-        "they are right whatever the stages after it do.\n\n"
-        "A file that grows is read to its new end. A file that ends before the size that it had when "
-        "it was opened has been cut while it was read, and the pipeline fails with status 1, as the "
-        "bytes after the cut are lost; with --shrink-ok it is read as far as it goes. Files in /proc "
-        "and /sys, which do not state their true size, are read to their end.\n\n"
-        "With --drop-cache what has been read is taken from the page cache, whoever else may have "
-        "wanted it there: for a backup that must not push out what others use.\n\n"
-        "With --direct files and block devices are read without passing through the page cache at "
-        "all, in aligned blocks from the aligned place below --offset on; there is no reading "
-        "ahead then. To a pipe or a terminal it means nothing. A file system that has no direct "
-        "I/O is an error, and so is standard input that is a file: give its name.\n\n"
-        "--range=OFFSET:LENGTH reaches into a file in zstd's seekable format, as zstd --seekable "
-        "makes it: it counts bytes of the contents, the seek table at the end of FILE tells which "
-        "frames hold them, and only those are read. unzstd must be the next stage; what comes out "
-        "of it is the range, but its --max-output and --max-ratio count whole frames. OFFSET: goes up to the end. A file without a seek table, and a range "
-        "that ends beyond the contents, are errors. The frames that are read are verified up to "
-        "their ends, and against the table. The table itself has no checksum: what it says of a "
-        "frame before the range is compared with that frame's own header where it is not the same "
-        "as of the frame before. A frame whose header does not state its size, which "
-        "zstd --seekable never makes, may be wrong in the table unnoticed.",
+        "Reads each FILE in turn; - or no FILE is standard input. All files are checked before "
+        "the first byte moves, so a missing one fails the pipeline at once. FIFOs, devices, "
+        "terminals and sockets are read as their data arrives. In files and block devices "
+        "--offset seeks; in others that many bytes are read and dropped.\n\n"
+        "Progress and the remaining time are computed from the position in the files, so they "
+        "are right whatever the stages after it do.\n\n"
+        "A file that grows is read to its new end. If a file becomes shorter while it is read, "
+        "bytes are lost, and the pipeline fails with status 1; with --shrink-ok it is read to "
+        "its new end. Files in /proc and /sys, which do not state their true size, are read to "
+        "their end.\n\n"
+        "With --drop-cache the data read is dropped from the page cache, even if other programs "
+        "use it: for a backup that must not displace the data of others.\n\n"
+        "With --direct files and block devices are read past the page cache, in aligned blocks "
+        "that begin at or before --offset; there is no read-ahead then. It has no effect on a "
+        "pipe or a terminal. It is an error if the file system has no direct I/O, or if "
+        "standard input is a file: give its name.\n\n"
+        "--range=OFFSET:LENGTH reads a range of the content of a file in zstd's seekable "
+        "format, as zstd --seekable makes it. It counts decoded bytes; OFFSET: reads to the "
+        "end. The seek table at the end of FILE tells which frames hold the range, and only "
+        "these are read. unzstd must be the next stage; its output is the range, but its "
+        "--max-output and --max-ratio count whole frames. A file without a seek table, and a "
+        "range that ends beyond the content, are errors. The frames that are read are verified "
+        "to their ends, and against the table. The table itself has no checksum: its entry for "
+        "a frame before the range is compared with the header of that frame, if it differs from "
+        "the entry before it. If the header of a frame does not state its size, which zstd "
+        "--seekable never writes, a wrong entry is not noticed.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,

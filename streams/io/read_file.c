@@ -1,7 +1,7 @@
-/* read_file.c - a small file, whole: what a stage needs to know before it begins.
+/* read_file.c - read a small file completely, because a stage needs its content in `open`.
  *
- * It may be a FIFO that nobody writes to yet, so the conductor reads it before it opens any stage, and
- * waits for it as for any descriptor. `open` of a stage finds the bytes there.
+ * The file may be a FIFO without a writer yet. So the conductor reads it before it opens any stage,
+ * and waits for it like for any descriptor.
  */
 
 #include <errno.h>
@@ -18,8 +18,8 @@
 
 #define ROOM_FIRST ((size_t)16384)
 
-/* One file. Its memory is charged to the pool and is nobody's own: lanes and parts, which are opened
- * later, get the same bytes, and standard input has them once. */
+/* One file. Its memory is charged to the pool, not to a stage: lanes and parts, which are opened
+ * later, get the same bytes, and standard input can be read only once. */
 struct leat_kept_file {
     struct leat_kept_file *next;
     const char *path;
@@ -61,7 +61,7 @@ int leat_plan_file(struct leat_stage *s, const char *path, size_t max)
     f->path = path;
     f->max = max;
     f->fd.fd = -1;
-    while (*last) /* they are read in the order of the calls */
+    while (*last) /* files are read in the order of the calls */
         last = &(*last)->next;
     *last = f;
     return 0;
@@ -69,7 +69,7 @@ int leat_plan_file(struct leat_stage *s, const char *path, size_t max)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Room for all of a regular file, and one byte more, which tells that it is at its end. */
+/* Room for a whole regular file and one byte more, to detect its end. */
 static size_t first_room(const struct leat_kept_file *f)
 {
     struct stat info;
@@ -78,14 +78,14 @@ static size_t first_room(const struct leat_kept_file *f)
     return regular ? (size_t)info.st_size + 1 : ROOM_FIRST;
 }
 
-/* Twice the room, with what is there. */
+/* Double the room, keeping the content. */
 static int grow(struct leat_stage *s, struct leat_kept_file *f)
 {
     size_t more = f->room > 0 ? 2 * f->room : first_room(f);
     uint8_t *to;
 
     if (more > f->max + 1)
-        more = f->max + 1; /* one byte more tells that there are too many */
+        more = f->max + 1; /* one byte more, to detect that the file is too long */
     leat_assert(more > f->len);
     to = leat_alloc_raw(s, more);
     if (!to)
@@ -100,7 +100,7 @@ static int grow(struct leat_stage *s, struct leat_kept_file *f)
     return 0;
 }
 
-/* What the program writes during the run is no input. */
+/* A file that the program writes during the run must not be an input. */
 static int check_unwritten(struct leat_stage *s, const struct leat_kept_file *f)
 {
     struct stat info;
@@ -132,7 +132,7 @@ static int begin(struct leat_stage *s, struct leat_kept_file *f)
     return r < 0 ? leat_fail_errno(s, -r, "%s", shown(f)) : check_unwritten(s, f);
 }
 
-/* A FIFO without a writer is at its end for read(2), and not ready for poll(2) until one has come. */
+/* For a FIFO without a writer read(2) returns EOF, but poll(2) waits for a writer. */
 static bool is_ready(const struct leat_kept_file *f)
 {
     struct pollfd p = {.fd = f->fd.fd, .events = POLLIN};
@@ -140,7 +140,7 @@ static bool is_ready(const struct leat_kept_file *f)
     return f->fd.is_regular || poll(&p, 1, 0) != 0;
 }
 
-/* Reads what is there. Returns 0: all of it is; LEAT_WAIT; or fails the stage. */
+/* Read the available bytes. Returns 0: the file is complete; LEAT_WAIT; or fails the stage. */
 static int read_on(struct leat_stage *s, struct leat_kept_file *f)
 {
     leat_assert(f->is_open && !f->is_whole);

@@ -1,4 +1,5 @@
-/* reserve.c - files that the program itself writes about a run: no stage reads or writes them. */
+/* reserve.c - leat_pipeline_reserve: files that the program writes itself, and no stage may open.
+ * */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 
 #include "outfile_impl.h"
 
-/* The file, if it is there, and its name, which a stage could make. */
+/* Claim the file, if it exists, and its name, which a stage could create. */
 static int claim(struct leat_pipeline *p, const char *path, const struct stat *info,
                  const char *option)
 {
@@ -18,7 +19,7 @@ static int claim(struct leat_pipeline *p, const char *path, const struct stat *i
     if (r == -ENOMEM)
         return LEAT_ENOMEM;
     if (r < 0 || *name == '\0')
-        return 0; /* nobody can make it: whoever opens it says why */
+        return 0; /* it cannot be created: opening it will fail */
     pthread_mutex_lock(&p->lock);
     r = leat_claims_name(&p->outputs.claims, d->dev, d->ino, name, LEAT_CLAIM_RESERVED, option);
     if (r == 0 && info)

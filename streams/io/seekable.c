@@ -1,4 +1,5 @@
-/* seekable.c - which part of a seekable file holds a range of its contents, and cutting it out. */
+/* seekable.c - find the part of a seekable file that holds a range of its content, and cut it out.
+ * */
 
 #include "seekable.h"
 
@@ -48,7 +49,7 @@ int leat_range_parse(const char *text, struct leat_range *ret)
     return 0;
 }
 
-/* All of n bytes. */
+/* Read all n bytes. */
 static int read_at(struct leat_stage *s, int fd, uint64_t at, uint8_t *to, size_t n,
                    const char *name)
 {
@@ -108,7 +109,7 @@ static int find_table(struct leat_stage *s, int fd, uint64_t size, const char *n
     return le32(head) == MAGIC && le32(head + 4) == bytes ? 0 : bad_table(s, name, ret->at - HEAD);
 }
 
-/* Adds one frame to what was found: its sizes in the file and decoded, after so many bytes of both. */
+/* Add one frame to the results: its sizes in the file and decoded, and its offsets in both. */
 static void add_frame(struct leat_range *range, uint64_t at, uint64_t made, uint64_t decoded_at,
                       uint64_t decoded)
 {
@@ -122,10 +123,10 @@ static void add_frame(struct leat_range *range, uint64_t at, uint64_t made, uint
         range->skip = range->offset - decoded_at;
     }
     range->bytes = at + made - range->from;
-    range->behind += decoded; /* made less by the rest when all are found */
+    range->behind += decoded; /* reduced by skip and left after the last frame */
 }
 
-/* A frame before the range must hold what the table says. */
+/* A frame before the range must have the decoded size that the table states. */
 static int check_frame(struct leat_stage *s, int fd, uint64_t at, uint32_t made, uint32_t decoded,
                        const char *name)
 {
@@ -140,7 +141,7 @@ static int check_frame(struct leat_stage *s, int fd, uint64_t at, uint32_t made,
     if (holds == decoded || holds == UINT64_MAX)
         return 0;
     return leat_fail_at(s, LEAT_ECORRUPT, at,
-                        "%s: a frame holds %" PRIu64 " bytes, and the seek table says %" PRIu32,
+                        "%s: a frame holds %" PRIu64 " bytes, but the seek table says %" PRIu32,
                         name, holds, decoded);
 }
 
@@ -177,8 +178,8 @@ int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint
     if (range->offset >= decoded_at ||
         (range->length != UINT64_MAX && range->length > decoded_at - range->offset))
         return leat_fail(s, LEAT_EUSAGE,
-                         "%s: the range ends beyond the contents, which are of %" PRIu64 " bytes",
-                         name, decoded_at);
+                         "%s: the range ends beyond the content of %" PRIu64 " bytes", name,
+                         decoded_at);
     range->left = range->length != UINT64_MAX ? range->length : decoded_at - range->offset;
     range->behind -= range->skip + range->left;
     return 0;
@@ -191,7 +192,7 @@ static int fail_cut(struct leat_stage *s, const char *how)
     return leat_fail(s, LEAT_ECORRUPT, "the frames hold %s than the seek table says", how);
 }
 
-/* Goes on behind the range: a frame's checksum is at its end, and the table may be wrong. */
+/* Read on after the range: the checksum of a frame is at its end, and the table may be wrong. */
 static int cut_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct leat_range *range = leat_shared(s);

@@ -1,4 +1,4 @@
-/* stale.c - names of temporaries, and the ones that nobody owns any more. */
+/* stale.c - names of temporaries, and the removal of stale ones. */
 
 #include "stale.h"
 
@@ -29,9 +29,10 @@
 #define BOOT_ID_SIZE 64u
 #define WEEK_S 604800   /* until a temporary of another owner may be stale */
 #define HASH_DIGITS 16u /* in place of the end of a long name */
-#define NAME_BYTES 200u /* of the name, so that no file system finds the whole too long */
+#define NAME_BYTES 200u /* of the name, so that no file system refuses the whole as too long */
 #define GUARD_PLACE ((off_t)0x6c656174) /* "leat" */
-#define LOOK_MAX 32768u /* names of a directory: a larger one would take longer than many a job */
+#define LOOK_MAX                                                                                   \
+    32768u /* names read of a directory; listing more would take longer than many jobs */
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -45,8 +46,9 @@ static uint64_t hash(const char *text)
     return h;
 }
 
-/* Two machines may have the same name and the same machine-id, as clones do, but not this one. The device
- * is part of it: one directory of a server may be mounted twice, and each mount has locks of its own. */
+/* Cloned machines may have the same name and machine-id, but never the same boot id. The device is
+ * part of the owner, because a directory of a server may be mounted twice, and each mount has its
+ * own locks. */
 uint32_t leat_temporary_owner(dev_t device)
 {
     char boot[BOOT_ID_SIZE + 1], text[BOOT_ID_SIZE + 32];
@@ -65,7 +67,7 @@ uint32_t leat_temporary_owner(dev_t device)
     return (uint32_t)h == LEAT_OWNER_NONE ? 1 : (uint32_t)h;
 }
 
-/* The part of a temporary's name that says of which name it is. NULL: out of memory. */
+/* The start of a temporary's name, which depends on the name of the file. NULL: out of memory. */
 static char *prefix_of(const char *name)
 {
     size_t n = strlen(name);
@@ -83,7 +85,7 @@ static char *prefix_of(const char *name)
     return r < 0 ? NULL : prefix;
 }
 
-/* The names need not be secret, as each file is created anew: they must not be guessed by chance. */
+/* Names need not be secret, because each file is created with O_EXCL; they must only be unique. */
 static uint64_t random_number(const struct timespec *now)
 {
     uint64_t n;
@@ -106,7 +108,7 @@ char *leat_temporary_name(const char *name, bool old, uint32_t owner)
     return temp;
 }
 
-/* How many bytes of a temporary's name come before its digits; 0: it is none. */
+/* How many bytes of a temporary's name come before its digits; 0: it is no temporary. */
 static size_t prefix_length(const char *name, bool *ret_old)
 {
     size_t n = strlen(name), mark = strlen(MARK), old = strlen(OLD);
@@ -163,8 +165,8 @@ void leat_stales_list(struct leat_stales *stales, int directory)
 
 /* --- the guard -------------------------------------------------------------------------------- */
 
-/* Of two runs that ask for it neither waits, and none that locks the directory for its own purpose is
- * in the way: it is a lock on a byte that no directory has. */
+/* Two runs can hold the shared guard together, and other locks on the directory do not conflict
+ * with it: it locks a byte that no directory has. */
 static struct flock guard_lock(short type)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = GUARD_PLACE, .l_len = 1};
@@ -186,7 +188,7 @@ static bool is_guarded(int directory)
 
 /* --- removing --------------------------------------------------------------------------------- */
 
-/* The first one that is not before the prefix. */
+/* Binary search: the first name that is not less than the prefix. */
 static size_t first_of(const struct leat_stales *stales, const char *prefix)
 {
     size_t low = 0, high = stales->n;
@@ -202,7 +204,7 @@ static size_t first_of(const struct leat_stales *stales, const char *prefix)
     return low;
 }
 
-/* A name and a file that nobody has touched for a week: whoever made them does not run any more. */
+/* Are the name and the file older than a week? Then the run that made them has ended. */
 static bool is_old_enough(const char *digits, const struct stat *info)
 {
     char made[TIME_DIGITS + 1];
@@ -230,12 +232,12 @@ static int open_candidate(int directory, const char *name, struct stat *ret_info
     int fd;
 
     if (fstatat(directory, name, ret_info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ret_info->st_mode))
-        return -1;                                /* to open a device may do something */
-    fd = openat(directory, name, O_RDWR | flags); /* NFS locks what can be written */
+        return -1;                                /* opening a device may have side effects */
+    fd = openat(directory, name, O_RDWR | flags); /* NFS can only lock a writable descriptor */
     return fd < 0 ? openat(directory, name, O_RDONLY | flags) : fd;
 }
 
-/* Does the name still mean the open file? */
+/* Does the name still refer to the open file? */
 static bool is_named(int directory, const char *name, int fd)
 {
     struct stat open, named;
@@ -244,9 +246,9 @@ static bool is_named(int directory, const char *name, int fd)
            open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
-/* A run takes the guard before one of its temporaries is without a lock. So the lock comes first here:
- * whoever gave it back has the guard. As long as we have the lock no run takes the file for its own: one
- * that has just made it sees that it was not the first to lock it, and makes another one. */
+/* A run guards the directory before it unlocks one of its temporaries. So lock first here, then
+ * check the guard: a run that has unlocked the file holds the guard. While we hold the lock, no run
+ * uses the file: a run that has just created it sees that it is locked, and creates another one. */
 static void remove_if_stale(int directory, const char *name, const char *digits, uint32_t owner)
 {
     struct stat info;
@@ -257,7 +259,7 @@ static void remove_if_stale(int directory, const char *name, const char *digits,
     if ((is_ours(digits, owner) || is_old_enough(digits, &info)) &&
         flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(directory, name, fd) &&
         !is_guarded(directory))
-        (void)unlinkat(directory, name, 0); /* or a later run does it */
+        (void)unlinkat(directory, name, 0); /* on failure a later run removes it */
     (void)close(fd);                        /* nothing was written through it */
 }
 

@@ -1,7 +1,8 @@
-/* transfer.c - moving bytes from a file or pipe to a file or pipe inside the kernel.
+/* transfer.c - copy bytes from a file or pipe to a file or pipe inside the kernel.
  *
- * For `read … : write …` with nothing between. copy_file_range between files, splice where a pipe is
- * on either side; whatever the kernel refuses goes on through chunks, from the same position.
+ * For `read … : write …` with no stage between. It uses copy_file_range between files, and splice
+ * if one side is a pipe. If the kernel refuses, the stages go on with chunks from the same
+ * position.
  */
 
 #include <errno.h>
@@ -12,9 +13,9 @@
 #include "io.h"
 #include "run/pipeline.h"
 
-#define TRANSFER_MAX ((size_t)1 << 20) /* of one turn, so that a cancel is noticed */
+#define TRANSFER_MAX ((size_t)1 << 20) /* per turn, so that a cancel is noticed */
 
-/* What refuses is asked no more; the bytes it did not take are still in the source. */
+/* After a refusal the call is not tried again; bytes not copied are still in the source. */
 static bool is_refusal(int err)
 {
     return err == EINVAL || err == EXDEV || err == ENOSYS || err == EOPNOTSUPP || err == EBADF ||
@@ -41,8 +42,8 @@ static bool ready(int fd, short events)
     return poll(&p, 1, 0) > 0;
 }
 
-/* May splice sleep for it? SPLICE_F_NONBLOCK is about pipes: a socket sleeps unless it has O_NONBLOCK, as
- * does a terminal, and that is not ours to set on a descriptor that others share. */
+/* May splice block on it? SPLICE_F_NONBLOCK only affects pipes. A socket or terminal blocks unless
+ * it has O_NONBLOCK, which must not be set on a descriptor that others share. */
 static bool may_sleep(const struct leat_fd *fd)
 {
     return fd->mode == LEAT_FD_POLLED || fd->mode == LEAT_FD_SOCKET;
@@ -99,7 +100,7 @@ int leat_transfer_turn(struct leat_segment *seg)
             return wait_for(seg, 1, to->fd, true);
         return LEAT_TURN_WENT;
     }
-    if (n == 0) /* the end, or a file such as those of /proc: a read tells */
+    if (n == 0) /* EOF, or a file of /proc: a read will tell */
         return LEAT_TURN_STEP;
     if (is_refusal((int)-n))
         return LEAT_EUNSUPPORTED;

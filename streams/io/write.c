@@ -1,4 +1,5 @@
-/* write.c - the writable: a file that appears when all has succeeded, or a stream. */
+/* write.c - the writable: a file that appears only if the whole pipeline has succeeded, or a
+ * stream. */
 
 #include <errno.h>
 #include <poll.h>
@@ -16,8 +17,8 @@ struct write_params {
 struct write_state {
     struct leat_outfile *file;
     struct leat_direct direct;
-    bool watched; /* its reader is */
-    bool unread;  /* a moment ago its reader was gone */
+    bool watched; /* the reader is watched */
+    bool unread;  /* the reader was gone at the last check */
 };
 
 static const char *path_of(struct leat_stage *s)
@@ -27,14 +28,14 @@ static const char *path_of(struct leat_stage *s)
     return o->n > 0 ? o->v[0] : "-";
 }
 
-/* A pipe or socket is a failure when its reader has left, also while there is nothing to write: the
- * source may never give anything again. */
+/* If the reader of a pipe or socket is gone, the stage fails, even if there is nothing to write:
+ * the source may never output anything again. */
 static void watch_reader(struct leat_stage *s)
 {
     struct write_state *st = leat_state(s);
     const struct leat_fd *fd = leat_outfile_fd(st->file);
 
-    if (st->watched || !fd) /* a FIFO that nobody has opened yet */
+    if (st->watched || !fd) /* a FIFO that has no reader yet */
         return;
     st->watched = true;
     if (fd->is_pipe || fd->mode == LEAT_FD_SOCKET)
@@ -53,7 +54,7 @@ static int write_watch(struct leat_stage *s)
     st->unread = unread;
     if (unread)
         leat_watch_ms(s, GONE_MS);
-    else /* another one has opened the FIFO */
+    else /* another reader has opened the FIFO */
         leat_watch_gone(s, p.fd);
     return LEAT_MORE;
 }
@@ -99,7 +100,7 @@ static int write_plan(struct leat_stage *s)
     const struct write_params *p = leat_params(s);
 
     if (p->file.sparse && p->append)
-        return leat_fail(s, LEAT_EUSAGE, "--sparse does not go with --append");
+        return leat_fail(s, LEAT_EUSAGE, "--sparse cannot be used with --append");
     return 0;
 }
 
@@ -188,40 +189,42 @@ const struct leat_stage_type leat_stage_write = {
     .operands = "FILE",
     .operands_max = 1,
     .manual =
-        "Writes to a file without a name, or with a temporary one, in the same directory, syncs it, "
-        "and gives it the name FILE when every stage of the pipeline has ended well. On any failure "
-        "or signal it is removed, and a FILE that was there stays as it was, or a warning says "
-        "where it is.\n\n"
-        "A FILE that exists is not replaced without --force; through a symbolic link, what it "
-        "points to is replaced. The new file gets the mode, the access control list and the user.* "
-        "attributes of the old one, and its owner and group where that is allowed: without the "
-        "same owner or group it loses set-user-ID or set-group-ID, and another group gets no more "
-        "than both the old group and all others had. Only a regular file is replaced: a directory "
-        "that takes the name meanwhile is an error.\n\n"
-        "A directory that may not be read cannot be synced: a new FILE in it is refused before the "
-        "run, unless --no-sync is given.\n\n"
-        "A FILE with the suffix of another format than that of the codec before it, as in `gzip : write "
-        "x.zst`, is written, and a warning says so; leat -q silences it.\n\n"
-        "With --keep-partial what was written before a failure stays as FILE.partial; a file of that name "
-        "is refused before the run, or replaced with --force.\n\n"
-        "A FIFO, a device or a socket, /dev/stdout, and - or no FILE (standard output) are written "
-        "as the data comes; there is nothing to commit. /dev/fd/N is a descriptor that leat "
-        "was started with. A pipe or socket whose reader has left is a "
-        "failure within a second, also while there is nothing to write. --append writes to FILE "
-        "itself: kill -9 can leave a part of the addition, and so does a failure if others have "
-        "written to FILE after it or another leat has it open to append, which a warning tells. If "
-        "somebody removes FILE or puts another one in its place meanwhile, the run fails; if it only "
-        "gets another name, as in a rotation of logs, a warning tells. Several outputs may append to one file, "
-        "but one that is replaced, or that is standard output too, has no other output.\n\n"
-        "With --sparse whole blocks of zeros take no room on the disk; a reader sees them all the "
-        "same. With --drop-cache what has been written is put on the disk as it goes and taken from "
-        "the page cache, so that a backup does not push out what others use. Both mean nothing to "
-        "a pipe or a device.\n\n"
-        "With --direct the data goes to the disk without passing through the page cache at all, in "
-        "aligned blocks; only what is left at the end, and with --append up to the first aligned "
-        "place, is written as usual. Block devices are written so too. It goes with --sparse and "
-        "--append; to a pipe or a terminal it means nothing. A file system that has no direct I/O "
-        "is an error, and so is standard output that is a file: give its name.",
+        "Writes to a temporary file in the directory of FILE (without a name, if the file "
+        "system can do that), syncs it, and gives it the name FILE when every stage of the "
+        "pipeline has ended without an error. On any failure or signal the temporary file is "
+        "removed, and an existing FILE stays as it was, or a warning says where it is.\n\n"
+        "An existing FILE is only replaced with --force. If FILE is a symbolic link, its target "
+        "is replaced. The new file gets the mode, the access control list and the user.* "
+        "attributes of the old one, and its owner and group if that is allowed. With another "
+        "owner or group it loses set-user-ID or set-group-ID, and another group gets no more "
+        "than both the old group and all others had. Only a regular file is replaced: a "
+        "directory that takes the name meanwhile is an error.\n\n"
+        "A directory without read permission cannot be synced: a new FILE in it is refused "
+        "before the run, unless --no-sync is given.\n\n"
+        "If the suffix of FILE belongs to another format than that of the codec before it, as "
+        "in `gzip : write x.zst`, the file is written, and there is a warning; leat -q silences "
+        "it.\n\n"
+        "With --keep-partial the data written before a failure stays as FILE.partial. An "
+        "existing file of that name is refused before the run, or replaced with --force.\n\n"
+        "A FIFO, a device or a socket, /dev/stdout, and - or no FILE (standard output) are "
+        "written directly; there is nothing to commit. /dev/fd/N is a descriptor that leat was "
+        "started with. If the reader of a pipe or socket closes it, that is a failure within a "
+        "second, even if there is nothing to write.\n\n"
+        "--append writes to FILE itself. After kill -9 a part of the appended data can stay in "
+        "it; the same holds after a failure, with a warning, if others have written to FILE "
+        "after it, or if another leat has it open to append. If another process removes or "
+        "replaces FILE meanwhile, the run fails; if FILE only gets another name, as in a "
+        "rotation of logs, there is a warning. Several outputs may append to one file. A file "
+        "that is replaced, or that is standard output too, can have only one output.\n\n"
+        "With --sparse whole blocks of zeros become holes, which use no disk space; readers "
+        "still see zeros. With --drop-cache the data is written to the disk early and dropped "
+        "from the page cache, so that a backup does not displace the data of others. Both have "
+        "no effect on a pipe or a device.\n\n"
+        "With --direct the data goes to the disk past the page cache, in aligned blocks. Only "
+        "the unaligned rest at the end, and with --append at the start, is written as usual. "
+        "This also works for block devices, and with --sparse and --append; it has no effect on "
+        "a pipe or a terminal. It is an error if the file system has no direct I/O, or if "
+        "standard output is a file: give its name.",
     .examples = "read big.log : gzip : write --force big.copy.gz\n"
                 "read big.log : grep ERROR : write --append errors.txt",
     .kind = LEAT_SINK,

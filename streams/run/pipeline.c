@@ -47,7 +47,7 @@ static int check_settings(const struct leat_settings *s, struct leat_error *ret_
     if (!s)
         return 0;
     if (s->threads > LEAT_THREADS_MAX)
-        return leat_error_set(ret_error, LEAT_EUSAGE, "settings.threads is %u, and %u are the most",
+        return leat_error_set(ret_error, LEAT_EUSAGE, "settings.threads is %u, but %u are the most",
                               s->threads, LEAT_THREADS_MAX);
     if (executor > LEAT_EXECUTOR_SEEDED)
         return leat_error_set(ret_error, LEAT_EUSAGE,
@@ -55,7 +55,7 @@ static int check_settings(const struct leat_settings *s, struct leat_error *ret_
                               executor);
     if (s->chunk > LEAT_CHUNK_MAX)
         return leat_error_set(ret_error, LEAT_EUSAGE,
-                              "settings.chunk is %zu bytes, and %zu are the most", s->chunk,
+                              "settings.chunk is %zu bytes, but %zu are the most", s->chunk,
                               LEAT_CHUNK_MAX);
     return 0;
 }
@@ -281,7 +281,7 @@ static void dump(const struct leat_pipeline *p, char *buf, size_t size)
 {
     static const char *const parked[] = {"idle", "waits for input", "waits for room",
                                          "waits for memory"};
-    size_t at = (size_t)snprintf(buf, size, "nothing can go on, which is a fault of leat:");
+    size_t at = (size_t)snprintf(buf, size, "nothing can go on, which is a bug in leat:");
 
     for (size_t i = 0; i < p->graph.n_segments && at < size; i++) {
         const struct leat_segment *s = p->graph.segments[i];
@@ -470,7 +470,7 @@ static int no_thread(struct leat_pipeline *p, int err)
 {
     char why[128];
 
-    snprintf(why, sizeof why, "no thread can be made: %s; --threads=1 needs none",
+    snprintf(why, sizeof why, "cannot start a thread: %s; --threads=1 needs none",
              strerrordesc_np(err));
     return not_started(p, LEAT_ENOMEM, why);
 }

@@ -210,7 +210,7 @@ static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_e
     snprintf(ret->stage_name, sizeof ret->stage_name, "%s", map->text_reader->name);
     leat_file_name_copy(ret->file, sizeof ret->file, map->coded_name);
     snprintf(ret->text, sizeof ret->text,
-             "this is %s data, which was taken for text; put `decode` before %s", map->coded_format,
+             "this is %s data, but it was read as text; put `decode` before %s", map->coded_format,
              map->text_reader->name);
     return true;
 }

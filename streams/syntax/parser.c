@@ -362,10 +362,10 @@ static int check_place(struct build *b, const struct leat_node *node,
 {
     if ((node->type->kind == LEAT_SOURCE || node->type->kind == LEAT_FAN_IN) && !place.first)
         leat_error_set(b->error, LEAT_EUSAGE,
-                       "is a readable: it takes no input and can only be the first stage");
+                       "is a readable: it has no input and can only be the first stage");
     else if (node->type->kind == LEAT_SINK && !place.last)
         leat_error_set(b->error, LEAT_EUSAGE,
-                       "is a writable: it gives no output and can only be the last stage");
+                       "is a writable: it has no output and can only be the last stage");
     else
         return 0;
     return fail_stage(b, node->type->name, node->number, token, LEAT_EUSAGE);

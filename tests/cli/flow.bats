@@ -150,7 +150,7 @@ each_place() {
     [ "$(cat SUMS)" = "$(sha256sum out)" ]
     none SUMS out
     run -2 leat --sums=NEW read log : write --append out
-    has '--append does not go with --sums'
+    has '--append cannot be used with --sums'
     leat --sums=- read log : tee [ write one ] : write /dev/null >list
     [ "$(cat list)" = "$(sha256sum one)" ]
 }

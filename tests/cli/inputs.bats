@@ -289,7 +289,7 @@ END
         # shellcheck disable=SC2086 # the words of a pipeline
         run --separate-stderr leat --force read x.gz y.zst x.gz : $stages
         is 0
-        [[ $stderr == *'x.gz: this is gzip data, which was taken for text'* ]]
+        [[ $stderr == *'x.gz: this is gzip data, but it was read as text'* ]]
         [ "$(grep -c warning <<<"$stderr")" = 1 ]
     done
     run --separate-stderr leat grep -c x <y.zst

@@ -451,7 +451,7 @@ blocking() {
     cat s? | cmp in -
     [ "$(du -kc s? | tail -n 1 | cut -f1)" -lt 200 ]
     run -2 leat read in : write --sparse --append out
-    has '--sparse does not go with --append'
+    has '--sparse cannot be used with --append'
 }
 
 @test "--drop-cache changes nothing but the page cache" {

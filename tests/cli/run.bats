@@ -88,7 +88,7 @@ setup() {
     sanitized && skip 'a sanitizer does not start with such a stack'
     (ulimit -S -s 200000000000) || skip 'the stack is limited'
     run -1 bash -c 'ulimit -S -s 200000000000; "$LEAT" --threads=2 read log : write out'
-    [ "$output" = "leat: cannot start: no thread can be made: Resource temporarily unavailable; --threads=1 needs none" ]
+    [ "$output" = "leat: cannot start: cannot start a thread: Resource temporarily unavailable; --threads=1 needs none" ]
     [ ! -e out ]
     run -0 bash -c 'ulimit -S -s 200000000000; "$LEAT" --threads=1 read log : write out'
     same log out

@@ -423,7 +423,7 @@ TEST(test_ranges_that_cannot_be_are_refused)
         const char *range, *says;
         int code;
     } cases[] = {
-        {"5000:1", "ends beyond the contents, which are of 5000 bytes", LEAT_EUSAGE},
+        {"5000:1", "ends beyond the content of 5000 bytes", LEAT_EUSAGE},
         {"4999:2", "ends beyond", LEAT_EUSAGE},
         {"5000:", "ends beyond", LEAT_EUSAGE},
         {"0:8E", "ends beyond", LEAT_EUSAGE},

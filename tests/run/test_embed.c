@@ -628,7 +628,7 @@ TEST(test_settings_that_cannot_be_are_refused)
         struct leat_settings settings;
         const char *says;
     } wrong[] = {
-        {{.threads = 100000}, "settings.threads is 100000, and 256 are the most"},
+        {{.threads = 100000}, "settings.threads is 100000, but 256 are the most"},
         {{.threads = 257}, "settings.threads"},
         {{.executor = (enum leat_executor_kind)77}, "settings.executor is 77"},
         {{.executor = (enum leat_executor_kind)(LEAT_EXECUTOR_SEEDED + 1)}, "settings.executor"},
