@@ -263,9 +263,11 @@ LEAT_API int leat_pipeline_reserve(struct leat_pipeline *pipeline, const char *p
                                    const char *option);
 /* leat_pipeline_discard - remove the temporary files of outputs now, for a program that has
  * cancelled the run and exits without waiting for `done`. No commit begins after it; one that has
- * begun goes on.
+ * begun goes on. Returns true: the program may exit; false: an exit would leave outputs incomplete,
+ * because a commit has begun, or because a file that is appended to is not cut back yet. Wait for
+ * `done`, or call it again.
  * Thread: any. */
-LEAT_API void leat_pipeline_discard(struct leat_pipeline *pipeline);
+LEAT_API bool leat_pipeline_discard(struct leat_pipeline *pipeline);
 /* leat_pipeline_error - the root cause, or NULL. Call after `done`. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th warning, as an error with code 0: an output whose suffix belongs

@@ -80,7 +80,7 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
 
 static _Noreturn void end_at_once(struct run *run)
 {
-    leat_pipeline_discard(run->pipeline);
+    (void)leat_pipeline_discard(run->pipeline); /* the user wants the end, whatever is left */
     die_by(run->signal);
 }
 
@@ -92,14 +92,16 @@ static const char *signal_name(int number)
     return "a signal";
 }
 
-/* The run was cancelled and goes on for long: outputs go, and what can be said is said. Thread: the one
- * of `stop`; the loop does nothing more but wait for libraries. */
+/* The run was cancelled and goes on for long: outputs go, and what can be said is said. It returns if an
+ * output would be half there: the run is waited for. Thread: the one of `stop`; the loop does nothing more
+ * but wait for libraries. */
 static void end_late(void *arg, int number)
 {
     struct run *run = arg;
     struct leat_error error = {.code = LEAT_ECANCELLED};
 
-    leat_pipeline_discard(run->pipeline);
+    if (!leat_pipeline_discard(run->pipeline))
+        return;
     die_soon(number, 0, LAST_WORDS_MS);
     progress_end(&run->progress);
     (void)writer_done(&run->err); /* there is no time left to tell that it failed */

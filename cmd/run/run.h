@@ -23,7 +23,7 @@ struct stop {
     uint64_t at_ms, cpu_ms; /* when the signal came */
 };
 
-/* stop_init - look at what will run. `end` ends the process; a thread of stop's own calls it when the
+/* stop_init - look at what will run. `end` ends the process, or returns: it is called again soon; a thread of stop's own calls it when the
  * process has used more processor time after a signal than a cancelled run needs.
  *
  *   grace_ms  time that child processes have to end */

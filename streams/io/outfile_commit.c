@@ -256,6 +256,9 @@ void leat_outfile_close(struct leat_outfile *f)
     if (f->kind == LEAT_OUTFILE_REPLACE)
         close_draft(f);
     (void)leat_fd_close(&f->fd); /* of a commit: prepare has closed it and checked */
+    if (f->in_place)
+        atomic_fetch_sub(&f->pipeline->outputs.n_appending, 1);
+    f->in_place = false;
 }
 
 void leat_outfile_free(struct leat_outfile *f)

@@ -22,8 +22,9 @@ struct leat_outfile {
     char *path;                         /* symbolic links resolved */
     struct leat_draft draft;            /* append: only its directory and name */
     bool target_existed;
-    bool created; /* append: the file did not exist */
-    bool appends; /* append: the claim is active */
+    bool created;  /* append: the file did not exist */
+    bool appends;  /* append: the claim is active */
+    bool in_place; /* append: it counts in the pipeline's n_appending */
     bool committed;
     bool fifo_pending;    /* not open yet: the FIFO has no reader */
     uint64_t size_before; /* append */

@@ -111,6 +111,9 @@ static int open_append(struct leat_stage *s, struct leat_outfile *f)
     int r = claim_name(s, f, f->draft.name, LEAT_CLAIM_APPEND);
 
     if (r == 0) {
+        atomic_fetch_add(&s->pipeline->outputs.n_appending,
+                         1); /* before there is a new, empty file */
+        f->in_place = true;
         r = open_at_end(f);
         if (r >= 0)
             r = leat_fd_own(&f->fd, r);

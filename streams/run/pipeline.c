@@ -256,18 +256,20 @@ void leat_pipeline_free(struct leat_pipeline *p)
     free(p);
 }
 
-void leat_pipeline_discard(struct leat_pipeline *p)
+bool leat_pipeline_discard(struct leat_pipeline *p)
 {
     bool committing;
 
     if (!p)
-        return;
+        return true;
     pthread_mutex_lock(&p->lock);
     atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
     committing = p->outcome.committing;
     pthread_mutex_unlock(&p->lock);
-    if (!committing)
-        leat_drafts_discard(&p->outputs.directories);
+    if (committing)
+        return atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE;
+    leat_drafts_discard(&p->outputs.directories);
+    return atomic_load(&p->outputs.n_appending) == 0;
 }
 
 const struct leat_error *leat_pipeline_error(const struct leat_pipeline *p)

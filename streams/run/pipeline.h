@@ -55,6 +55,7 @@ struct leat_outputs {
     struct leat_digest_list *digests;    /* or NULL */
     struct leat_directories directories; /* of the outputs */
     atomic_uint n_outputs;               /* outputs opened until now */
+    atomic_uint n_appending;             /* open files that are appended to */
     /* Under the pipeline's lock: */
     struct leat_pending_commits pending; /* sinks of the parts that have ended */
     struct leat_claims claims;           /* files that are outputs */

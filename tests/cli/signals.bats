@@ -352,6 +352,56 @@ P
     [ "$(ls -A work)" = out.partial ]
 }
 
+# term_when CONDITION ARG... - run leat, send SIGTERM when the Python expression is true, and wait for the end.
+term_when() {
+    bounded python3 - "$@" <<'P'
+import os, signal, subprocess, sys, time
+
+def used():
+    path = f'/proc/{child.pid}/task'
+    return sum(int(open(f'{path}/{t}/schedstat').read().split()[0]) for t in os.listdir(path)) / 1e6
+
+child = subprocess.Popen(sys.argv[2:])
+while not eval(sys.argv[1]):
+    assert child.poll() is None, 'it ended before the signal'
+    time.sleep(0.001)
+child.send_signal(signal.SIGTERM)
+status = child.wait()
+sys.exit(status if status >= 0 else 128 - status)
+P
+}
+
+@test "SIGTERM while many outputs get their names: all have them" {
+    needs python3
+    local threads
+    seq 10000 >numbers
+    for threads in 1 2; do
+        rm -rf work
+        mkdir work
+        run term_when 'os.path.exists("work/0")' \
+            "$LEAT" --threads="$threads" read numbers : split -l 1 --no-sync 'work/{n}'
+        is 0
+        [ "$(find work -type f -name '[0-9]*' | wc -l)" = 10000 ]
+        [ "$(find work -type f | wc -l)" = 10000 ]
+    done
+}
+
+@test "SIGTERM inside a library: a file that was appended to is as it was" {
+    needs python3
+    local threads
+    awk 'BEGIN { srand(1); for (i = 0; i < 100000; i++) print rand(), rand() }' >numbers
+    for threads in 1 2; do
+        echo before >work/log
+        run term_when 'os.path.getsize("work/log") > 100000 and used() > 300' \
+            "$LEAT" --threads="$threads" --memory=1G read numbers : tee [ write --append work/log ] : \
+            zstd -19 : write work/out
+        is 143
+        has 'stopped by SIGTERM'
+        [ "$(cat work/log)" = before ]
+        [ "$(ls -A work)" = log ]
+    done
+}
+
 # late WHAT ARG... - run leat with a full pipe as standard output. WHAT happens when work/result equals log and
 # leat waits: a signal for leat, "close" (the reader closes the pipe), "read" (the pipe is read; all data after
 # the filling goes to the file "read") or "wait". Prints the status, and the ms of processor time that leat used
