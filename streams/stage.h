@@ -303,7 +303,8 @@ enum leat_framing {
 
 enum leat_flags {
     LEAT_PASS_THROUGH = 1,  /* its output is its input, unchanged (hash, count --to, pass) */
-    LEAT_WANTS_ALL = 2,     /* it reads its input to the end even if downstream has ended */
+    LEAT_WANTS_ALL = 2,     /* it reads its input to the end even if downstream has ended; no effect
+                             * in lanes */
     LEAT_NO_STDOUT_TTY = 4, /* its output is binary: not to a terminal without --force */
     LEAT_DROPS = 16,        /* junctions: a branch that is too slow loses data */
     LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */

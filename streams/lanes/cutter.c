@@ -139,6 +139,9 @@ static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
         if (r < 0)
             return r;
         c->cut_ends = r > 0;
+        if (c->cut_take > s->len || (c->cut_take == 0 && !c->cut_ends))
+            return leat_fail(c->lanes.stage, LEAT_EINTERNAL, "its cut took %zu of %zu bytes",
+                             c->cut_take, s->len);
     } else if (c->framer || c->lanes.info->plan.block == 0) {
         c->cut_take = s->len;
         c->cut_ends = c->block_bytes + s->len >= LINES_BLOCK;

@@ -129,6 +129,10 @@ static int call_merge(struct leat_segment *seg)
     r = j->lanes.info->type->lanes->merge(j->lanes.stage, &in, j->joined ? j->joined->result : NULL,
                                           &j->out);
     j->lanes.stage->in = NULL;
+    if (in.pos > in.len) {
+        in.pos = in.len;
+        r = leat_fail(j->lanes.stage, LEAT_EINTERNAL, "its merge used more input than there was");
+    }
     s->off += in.pos;
     s->len -= in.pos;
     if (s->len == 0) {

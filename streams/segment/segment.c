@@ -284,7 +284,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
     leat_assert(!s->done);
     leat_assert(why == LEAT_STOP_DONE || why == LEAT_STOP_ABORT);
     slot_drop_input(seg, s);
-    if (!s->stage->type->stop) {
+    if (!s->stage->type->stop || !s->stage->open_called) { /* a lane may not have had a block */
         leat_slot_done(seg, s, failed);
         return;
     }
@@ -313,7 +313,8 @@ void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why
 
         if (s->done || (s->stopping && why == LEAT_STOP_DONE))
             return;
-        if (why == LEAT_STOP_DONE && (s->stage->info->plan.flags & LEAT_WANTS_ALL)) {
+        if (why == LEAT_STOP_DONE && (s->stage->info->plan.flags & LEAT_WANTS_ALL) &&
+            !seg->is_lane) {
             s->discard = true;
             leat_out_discard(&s->out);
             return;

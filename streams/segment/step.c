@@ -183,13 +183,14 @@ void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
     put_mark(seg, s);
 }
 
-/* The stage returned LEAT_FLUSHED, so it has no more output. Returns whether it answers a marker.
- * */
+/* The stage returned LEAT_FLUSHED, so it has no more output. Returns whether it answers a
+ * marker. */
 static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const struct leat_in *in)
 {
-    bool answers = in->flush && in->pos == in->len;
+    /* In a lane the marker ends the block, and the answer to it is LEAT_END. */
+    bool answers = in->flush && in->pos == in->len && !seg->is_lane;
 
-    leat_assert(!answers || seg->lane.block || mark_is_next(&s->in));
+    leat_assert(!answers || mark_is_next(&s->in));
     if (answers)
         leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
@@ -335,17 +336,27 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     return s->stage->failure.code;
 }
 
+/* Returns whether the step used more of an input than there was; no more is taken of it. */
+static bool took_too_much(struct leat_in *in)
+{
+    bool too_much = in->pos > in->len;
+
+    if (too_much)
+        in->pos = in->len;
+    for (size_t k = 0; k < in->n_ports; k++)
+        too_much = took_too_much(&in->ports[k]) || too_much;
+    return too_much;
+}
+
 /* A forbidden result of a step fails the stage, which may belong to the embedding program. Returns
  * r or the failure. */
 static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
 {
     bool known = r < 0 || r == LEAT_MORE || r == LEAT_END || r == LEAT_WAIT || r == LEAT_FLUSHED ||
-                 r == LEAT_ENOUGH || r == LEAT_FAILING;
+                 r == LEAT_ENOUGH || (r == LEAT_FAILING && stage->type->stop);
 
-    if (in->pos > in->len) {
-        in->pos = in->len;
+    if (took_too_much(in))
         return leat_fail(stage, LEAT_EINTERNAL, "used more input than there was");
-    }
     return known ? r
                  : leat_fail(stage, LEAT_EINTERNAL, "its step returned the invalid result %d", r);
 }
@@ -389,11 +400,11 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
         step_ended(seg, i);
         return LEAT_TURN_WENT;
     }
-    if (r == LEAT_ENOUGH) {
+    if (r == LEAT_ENOUGH && !s->stopping) {
         step_enough(seg, i);
         return LEAT_TURN_WENT;
     }
-    if (r == LEAT_FAILING) {
+    if (r == LEAT_FAILING && !s->stopping) {
         leat_slot_stop(seg, s, LEAT_STOP_DONE);
         return LEAT_TURN_WENT;
     }
