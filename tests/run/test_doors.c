@@ -500,7 +500,7 @@ TEST(test_a_stage_that_breaks_the_contract_fails_by_its_name)
         int code;
         const char *said;
     } rows[] = {
-        {ODD_ANSWER, LEAT_EINTERNAL, "returned 4711"},
+        {ODD_ANSWER, LEAT_EINTERNAL, "invalid result 4711"},
         {ODD_CODE, -4711, "unknown error"},
         {PAST_THE_END, LEAT_EINTERNAL, "used more input than there was"},
         {GOOD_FAILURE, LEAT_EINTERNAL, "it went well"},
