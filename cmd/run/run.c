@@ -45,6 +45,7 @@ struct run {
     struct writer err; /* standard error during the run */
     int signal;        /* the signal that cancelled the run, or 0 */
     uint64_t signal_ms;
+    bool done;        /* the pipeline has ended, and `tick` is the timer of on_last */
     struct stop stop; /* after a signal */
 };
 
@@ -74,6 +75,7 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     struct run *run = arg;
 
     (void)pipeline;
+    run->done = true;
     if (run->signal > 0 || uv_timer_start(&run->tick, on_last, wait_for_signal_ms(error), 0) < 0)
         uv_walk(&run->loop, close_handle, NULL);
 }
@@ -130,6 +132,8 @@ static void on_signal(uv_signal_t *watch, int number)
     if (run->signal == 0) {
         run->signal = number;
         run->signal_ms = uv_now(&run->loop);
+        if (run->done) /* the timer of on_last still runs */
+            return;
         snprintf(text, sizeof text, "stopped by %s", signal_name(number));
         (void)uv_timer_stop(&run->tick); /* end_late may come to the progress */
         leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);

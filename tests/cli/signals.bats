@@ -402,6 +402,32 @@ P
     done
 }
 
+# leat waits for the signal that has ended its command, and comes to it a little later.
+@test "SIGINT that comes after the command of exec has died of it ends leat" {
+    needs python3
+    local i threads
+    for i in 1 2 3 4 5; do
+        for threads in 1 2; do
+            run bounded python3 - "$threads" "$LEAT" <<'P'
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+child = subprocess.Popen([sys.argv[2], '--threads=' + sys.argv[1], 'exec', 'sh', '-c', 'echo $$; kill -INT $$'],
+                         stdout=subprocess.PIPE)
+command = int(child.stdout.readline())
+while os.path.exists(f'/proc/{command}'):
+    time.sleep(0.001)
+child.send_signal(signal.SIGINT)
+status = child.wait()
+sys.exit(status if status >= 0 else 128 - status)
+P
+            [ "$status" = 130 ] || [ "$status" = 6 ] || { # 6: leat has waited for the signal in vain
+                echo "status $status: $output"
+                return 1
+            }
+        done
+    done
+}
+
 # late WHAT ARG... - run leat with a full pipe as standard output. WHAT happens when work/result equals log and
 # leat waits: a signal for leat, "close" (the reader closes the pipe), "read" (the pipe is read; all data after
 # the filling goes to the file "read") or "wait". Prints the status, and the ms of processor time that leat used
