@@ -58,7 +58,10 @@ int leat_compile_branches(struct leat_compiler *pl, const struct leat_node *node
 static int add_inputs(struct leat_compiler *pl, const struct leat_node *node)
 {
     struct leat_edge **ends = calloc(node->n_branches, sizeof(*ends));
-    int r = ends ? 0 : leat_compile_no_memory(pl);
+    int r = 0;
+
+    if (!ends)
+        return leat_compile_no_memory(pl);
 
     for (size_t i = 0; i < node->n_branches && r == 0; i++) {
         r = pl->chain(pl, &node->branches[i], true, false);
