@@ -210,7 +210,7 @@ TEST(test_an_output_does_not_replace_another_one_whose_name_is_the_same_for_the_
             run_here("zero : head -c 10 : tee [ write @/a ] : write @/b", force, &error, warnings),
             LEAT_EUSAGE);
         ASSERT_GT(meddled, 0);
-        ASSERT_STR_HAS(error.text, "has become the name of another output");
+        ASSERT_STR_HAS(error.text, "is the name of another output, too");
         ASSERT_EQ(temporaries(NULL), 0);
         (void)unlink(path_of("a"));
         (void)unlink(path_of("b"));
@@ -430,7 +430,7 @@ TEST(test_a_file_that_is_renamed_while_it_is_appended_to_is_told)
     disk.before = rotate_grows;
     ASSERT_EQ(run_here("read @/in : write --append @/grows", false, &error, warnings), 0);
     ASSERT_EQ(meddled, 1);
-    ASSERT_STR_HAS(warnings, "grows: has been renamed while it was appended to");
+    ASSERT_STR_HAS(warnings, "grows: was renamed during the append");
     ASSERT(holds("grows.1", GROWS "ours "));
     ASSERT(holds("grows", ""));
 }
