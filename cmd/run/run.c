@@ -105,9 +105,10 @@ static void end_late(void *arg, int number)
     if (!leat_pipeline_discard(run->pipeline))
         return;
     die_soon(number, 0, LAST_WORDS_MS);
-    progress_end(&run->progress);
-    (void)writer_done(&run->err); /* there is no time left to tell that it failed */
     (void)snprintf(error.text, sizeof error.text, "stopped by %s", signal_name(number));
+    /* The progress is the loop's, and the loop may still be at it: its line is left as it is. */
+    if (run->config->err.tty && write(STDERR_FILENO, "\n", 1) < 0)
+        die_by(number);
     if (!run->config->quiet)
         message_error(run->config, &error, NULL, 128 + number);
     die_by(number);
@@ -135,7 +136,6 @@ static void on_signal(uv_signal_t *watch, int number)
         if (run->done) /* the timer of on_last still runs */
             return;
         snprintf(text, sizeof text, "stopped by %s", signal_name(number));
-        (void)uv_timer_stop(&run->tick); /* end_late may come to the progress */
         leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
         stop_begin(&run->stop, number);
         return;
