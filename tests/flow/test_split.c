@@ -462,7 +462,7 @@ TEST(test_wrong_uses_of_split_are_usage_errors)
         {"split -n 1 --direct [ write @/p{n} ]", "writes no file"},
         {"split -n 1 @/p{n} [ tee [ write @/q ] ]", "{n}"},
         {"split -n 1 @/p{n} [ sha256 --to=@/q ]", "tee ["},
-        {"split -n 1 @/p{n} [ tee [ split -n 1 @/q{n} ] ]", "run for each part"},
+        {"split -n 1 @/p{n} [ tee [ split -n 1 @/q{n} ] ]", "runs for each part"},
         {"split --header -b 1 @/p{n}", "--header"},
         {"split -t x -n 1 @/p{n}", "--separator"},
         {"split --csv -t '\"' -n 1 @/p{n}", "--separator"},
