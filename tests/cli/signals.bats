@@ -406,7 +406,7 @@ P
 @test "SIGINT that comes after the command of exec has died of it ends leat" {
     needs python3
     local i threads
-    for i in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do
         for threads in 1 2; do
             run bounded python3 - "$threads" "$LEAT" <<'P'
 import os, signal, subprocess, sys, time
