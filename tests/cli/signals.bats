@@ -405,7 +405,7 @@ P
 # leat waits for the signal that has ended its command, and comes to it a little later.
 @test "SIGINT that comes after the command of exec has died of it ends leat" {
     needs python3
-    local i threads
+    local threads
     for _ in 1 2 3 4 5; do
         for threads in 1 2; do
             run bounded python3 - "$threads" "$LEAT" <<'P'
