@@ -256,6 +256,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
 
     leat_assert(!e->writer || leat_actor_runs_here(e->writer));
     leat_assert(item->slice.chunk || item->flush || item->end);
+    leat_assert(item->slice.chunk || item->slice.len == 0);
     pthread_mutex_lock(&e->lock);
     leat_assert(e->state == LEAT_EDGE_OPEN);
     if (e->reason) {

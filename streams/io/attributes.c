@@ -141,7 +141,7 @@ static mode_t lent(const struct stat *old, const struct stat *new)
 static int copy_access(const char *path, const struct stat *old, int fd, const char **ret_what)
 {
     struct value acl;
-    struct stat new;
+    struct stat new = {0};
     mode_t mode;
     bool same_group, kept = false;
     int r;
