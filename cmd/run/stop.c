@@ -74,7 +74,7 @@ static void *watch_over(void *arg)
     }
 }
 
-/* What the pipeline holds that takes its time to end well. */
+/* Some stages need more time to end well: a child process, or a partial file that is kept. */
 static void look_at_stages(struct stop *s, const struct leat_pipeline *p, unsigned grace_ms)
 {
     struct leat_stats stats;

@@ -2,7 +2,7 @@
  *
  * With virtual time a step lasts as long as the stage says (leat_spend_ns), and a wait exactly as
  * long as requested. Each actor has its own time. The seeded executor runs the actors in the order
- * of their times, and at most n_threads of them at the same virtual time. So the duration of a job
+ * of their times, and at most n_threads of them at the same virtual time, so the duration of a job
  * on so many processors is known to the nanosecond, and is the same in every run.
  */
 #ifndef LEAT_BASE_CLOCK_H

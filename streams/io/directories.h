@@ -2,7 +2,7 @@
  *
  * An output is created, placed and removed relative to the open directory, so that it stays in a
  * directory that is renamed meanwhile. A name is safe when its directory is on the disk: first all
- * outputs are placed, then their directories are synced. So a thousand parts in one directory cost
+ * outputs are placed, then their directories are synced, so a thousand parts in one directory cost
  * one sync.
  */
 #ifndef LEAT_IO_DIRECTORIES_H

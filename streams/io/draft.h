@@ -18,7 +18,7 @@
  * name removes: see stale.h.
  *
  * A network file system may report a failure of a step that was done, because the answer was lost.
- * So after each failure the code checks which file has the name now, and it removes an old file
+ * Therefore the code checks after each failure which file has the name now, and it removes an old file
  * only if the temporary name still belongs to it.
  */
 #ifndef LEAT_IO_DRAFT_H

@@ -1,7 +1,7 @@
 /* fd.h - read or write a descriptor without blocking, and without a change that other processes
  * see.
  *
- * O_NONBLOCK belongs to the open file description, which the shell and other programs share. So an
+ * O_NONBLOCK belongs to the open file description, which the shell and other programs share, so an
  * inherited pipe or terminal is opened anew, a socket uses MSG_DONTWAIT in each call, and other
  * descriptors are polled.
  */

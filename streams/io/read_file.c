@@ -1,6 +1,6 @@
 /* read_file.c - read a small file completely, because a stage needs its content in `open`.
  *
- * The file may be a FIFO without a writer yet. So the conductor reads it before it opens any stage,
+ * The file may be a FIFO without a writer yet, so the conductor reads it before it opens any stage,
  * and waits for it like for any descriptor.
  */
 

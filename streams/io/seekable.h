@@ -7,7 +7,7 @@
  *
  * The table has no checksum. Its compressed sizes must add up to the length of the file, and the
  * decoded data must have the size that the table states. But a wrong decoded size of a frame before
- * the range would only shift the range. So such a frame is checked with frame_holds. Writers make
+ * the range would only shift the range, so that frame is checked with frame_holds. Writers make
  * all frames except the last equally large, so only frames whose size differs from the previous one
  * are checked; this costs nothing even with many frames.
  */

@@ -44,7 +44,7 @@ static bool ready(int fd, short events)
 
 /* May splice block on it? SPLICE_F_NONBLOCK only affects pipes. A socket or terminal blocks unless
  * it has O_NONBLOCK, which must not be set on a descriptor that others share. */
-static bool may_sleep(const struct leat_fd *fd)
+static bool may_block(const struct leat_fd *fd)
 {
     return fd->mode == LEAT_FD_POLLED || fd->mode == LEAT_FD_SOCKET;
 }
@@ -85,7 +85,7 @@ int leat_transfer_turn(struct leat_segment *seg)
     if (!from || !to || seg->slots[1].in.n > 0)
         return LEAT_TURN_STEP;
     if (!((from->is_regular && to->is_regular) || from->is_pipe || to->is_pipe) ||
-        may_sleep(from) || may_sleep(to))
+        may_block(from) || may_block(to))
         return LEAT_TURN_STEP;
     leat_account_doing(seg, LEAT_DOING_STEP, 1);
     n = move(from, to, left < TRANSFER_MAX ? (size_t)left : TRANSFER_MAX);

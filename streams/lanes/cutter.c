@@ -1,6 +1,6 @@
 /* cutter.c - cut a stream into blocks for several lanes: the outlet before a parallel stage.
  *
- * The cuts depend only on the bytes, never on timing or the number of lanes. So the same holds for
+ * The cuts depend only on the bytes, never on timing or the number of lanes, so the same holds for
  * the output.
  */
 

@@ -2,7 +2,7 @@
  *
  * The segments and edges of the branch are built once. Between two parts, when all of them have
  * ended, the thread of the segment that cuts the stream owns them: it replaces the instances of the
- * stages by new ones and starts the segments again. So memory, graph and counters are those of one
+ * stages by new ones and starts the segments again, so memory, graph and counters are those of one
  * branch for any number of parts. A sink that has ended well waits for the end of the pipeline to
  * be prepared (synced and closed), or less long if there are many, and then for its commit.
  */

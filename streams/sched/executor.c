@@ -253,7 +253,7 @@ void leat_executor_stop(struct leat_executor *ex)
     ex->threads_n = 0;
 }
 
-/* A signalled worker counts as idle until it wakes, and takes one of the queued actors. So if there
+/* A signalled worker counts as idle until it wakes, and takes one of the queued actors, so if there
  * are more queued actors than idle workers, another worker is needed. */
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {

@@ -1,7 +1,7 @@
 /* wait.c - one epoll set for all waits of a pipeline.
  *
  * Poll handles of libuv must be armed on the loop's thread, and they set O_NONBLOCK, which must not
- * be changed on a descriptor inherited from a shell. So the pipeline has its own epoll set with
+ * be changed on a descriptor inherited from a shell, so the pipeline has its own epoll set with
  * one-shot events, which the loop polls as a single descriptor.
  */
 

@@ -1,7 +1,7 @@
 /* segment.h - adjacent stages that run together, one thread at a time.
  *
  * A segment is an inlet (where slices come from), a row of stages, and an outlet (where they go).
- * It always runs the most downstream stage that is ready. So a chunk is used while it is in the
+ * It always runs the most downstream stage that is ready, so a chunk is used while it is in the
  * cache, and no queue inside the segment grows.
  */
 #ifndef LEAT_SEGMENT_SEGMENT_H

@@ -1,7 +1,7 @@
 /* blocking.c - LEAT_BLOCKING: adapt a library that pulls its input to the step function of a stage.
  *
  * The library's loop has its own thread, and it takes turns with the engine: a step hands over its
- * cursors and sleeps until the loop needs more input or more room, or has ended. So for the rest of
+ * cursors and sleeps until the loop needs more input or more room, or has ended, so for the rest of
  * the engine this is an ordinary stage with steps.
  */
 

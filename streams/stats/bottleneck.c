@@ -1,6 +1,6 @@
 /* bottleneck.c - find the stage that limits the speed of the pipeline.
  *
- * The stages of a segment run in turns. So for each segment the code adds the time in which its
+ * The stages of a segment run in turns, so for each segment the code adds the time in which its
  * stages work, or wait for something outside. The segment with the largest sum is the slowest, and
  * its stage with the largest share is the bottleneck. If every thread is busy, the processors are
  * the limit, and the bottleneck is the stage that uses most processor time. If even the slowest

@@ -1,7 +1,7 @@
 /* type_check.c - check a stage type that a program adds: can the engine run it?
  *
  * A wrong table is a fault of the program. It could cause a write outside the params, or a stage
- * that no text can name. So leat_registry_add refuses it, with a text that says what is wrong.
+ * that no text can name, so leat_registry_add refuses it, with a text that says what is wrong.
  */
 #include "type_check.h"
 

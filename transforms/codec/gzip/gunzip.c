@@ -21,7 +21,7 @@
 #define LIMIT_PARTS 16u
 #define LANE_HOLDS ((uint64_t)256 << 10) /* state of a library, with its window */
 
-/* A library may read ahead past the deflate data, but only into the trailer. So the deflate data of
+/* A library may read ahead past the deflate data, but only into the trailer, so the deflate data of
  * the next member always begins at the input cursor. */
 _Static_assert(TRAILER >= LEAT_INFLATER_BACK_MAX, "a library reads ahead into the next member");
 

@@ -25,7 +25,7 @@ struct pair {
     size_t n, len;
 };
 
-/* zlib allocates its window at the first output, when there may be no memory left. So it first
+/* zlib allocates its window at the first output, when there may be no memory left, so it first
  * decodes one byte in a stored block. */
 static int open_window(struct leat_verifier *v)
 {

@@ -1,7 +1,7 @@
 /* lz4.c - lz4: frames of 4 MiB of input each, one after another; lz4 reads them as one file.
  *
  * There are several frames and not one, because the checksum of a frame's contents can only be
- * computed from its first byte to its last. So each lane makes whole frames, each with its
+ * computed from its first byte to its last, so each lane makes whole frames, each with its
  * checksum.
  */
 

@@ -350,7 +350,7 @@ const struct leat_stage_type leat_stage_xz = {
         "number. Each block has its sizes in its header, so that unxz and xz -T decode the "
         "blocks in parallel. A flush marker (see flush) ends a block.\n\n"
         "A block is three times the dictionary size, as with xz -T (24 MiB at level 6), if two "
-        "workers with blocks of that size fit in --memory; otherwise two times or one. So the "
+        "workers with blocks of that size fit in --memory; otherwise two times or one, so the "
         "output may depend on --memory; with --block-size it does not. A worker uses about 170 "
         "MiB of --memory at level 6 with blocks of 24 MiB (set 512M for two workers), 120 MiB "
         "with blocks of 8 MiB (two of them fit in 256M), and 880 MiB at level 9 with blocks of "

@@ -357,7 +357,7 @@ const struct leat_stage_type leat_stage_zstd = {
         "They may use all of --memory but 64 MiB, which are left for other stages; if --memory "
         "is less than 128M, a quarter of it. If two workers do not fit, they get smaller jobs, "
         "and the output is a little larger. If that is not enough (at level 19 with less than "
-        "300M), one thread compresses without jobs. So the output may depend on --memory. If "
+        "300M), one thread compresses without jobs, so the output may depend on --memory. If "
         "other stages use so much memory that not even one worker fits, that is an error, and "
         "the message tells both sizes.",
     .examples = "read big.log : zstd -10 : write --force big.copy.zst\n"
