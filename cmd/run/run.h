@@ -7,7 +7,7 @@
 
 #include "../cmd.h"
 
-/* The end of a run that was cancelled, if it does not end soon by itself. */
+/* Ends a cancelled run that does not end soon by itself. */
 struct stop {
     void (*end)(void *arg, int signal);
     void *arg;
@@ -23,16 +23,18 @@ struct stop {
     uint64_t at_ms, cpu_ms; /* when the signal came */
 };
 
-/* stop_init - look at what will run. `end` ends the process, or returns: it is called again soon; a thread of stop's own calls it when the
- * process has used more processor time after a signal than a cancelled run needs.
+/* stop_init - choose the limits for this pipeline.
  *
- *   grace_ms  time that child processes have to end */
+ *   grace_ms  time that child processes have to end
+ *   end       ends the process. The thread of `stop` calls it when the process has used more processor
+ *             time after a signal than a cancelled run needs. If `end` returns, because an output would
+ *             be incomplete, it is called again after a moment. */
 void stop_init(struct stop *stop, const struct config *config, const struct leat_pipeline *pipeline,
                unsigned grace_ms, void (*end)(void *arg, int signal), void *arg);
-/* stop_take_signals - the handlers of these signals, which are the loop's, run in stop's thread from now on, and one that comes
- * begins the count. For a run whose only thread may be in a long call. */
+/* stop_take_signals - run the loop's handlers of these signals in the thread of `stop`. A signal then
+ * starts the count although the only thread of the run is in a long call. */
 void stop_take_signals(struct stop *stop, const sigset_t *signals);
-/* stop_begin - this signal has come. */
+/* stop_begin - start the count: this signal arrived. */
 void stop_begin(struct stop *stop, int signal);
 /* stop_end - the run has ended; `end` is not called after this, and does not run. */
 void stop_end(struct stop *stop);

@@ -22,7 +22,7 @@
 #define CPU_MS 120u /* of the process after the signal; a quarter of a second is the promise */
 #define CPU_FILES_MS 10000u /* where a report or a partial file is to be kept */
 
-/* The last signal that came, and the loop's handler, which is told of it. */
+/* The last signal that arrived, and the handler of the loop, which runs after it is noted. */
 static volatile sig_atomic_t last_signal;
 static void (*loop_handler)(int number);
 
@@ -86,7 +86,7 @@ static void look_at_stages(struct stop *s, const struct leat_pipeline *p, unsign
         leat_pipeline_stage_stats(p, i, &stage);
         if (strcmp(stage.name, "exec") == 0)
             s->grace_ms = grace_ms;
-        if (strstr(stage.text, " --keep"))
+        if (strstr(stage.text, " --keep")) /* or any prefix of --keep-partial that is unique */
             s->limit_ms = CPU_FILES_MS;
     }
 }
