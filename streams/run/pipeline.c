@@ -312,9 +312,9 @@ static bool give_up_memory(struct leat_pipeline *p)
 
 /* Called when no actor runs or is queued and no step waits. With an armed alarm the pipeline is not
  * stalled, because the alarm may let something go on. But an alarm may be a day away, and it frees
- * no memory, so segments short of memory fail even then. A waiting step may free memory: when it
- * goes on, chunks move, so while a step waits, this is not called, and segments short of memory
- * wait, too; else the outcome would depend on the speed of an input. */
+ * no memory, so segments short of memory fail even then. A step that waits may free memory when it
+ * goes on, because chunks move then. Until then this function is not called and segments short of
+ * memory wait: the outcome must not depend on the speed of an input. */
 static void check_stall(struct leat_executor *ex, bool alarmed)
 {
     struct leat_pipeline *p = ex->owner;

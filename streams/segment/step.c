@@ -100,7 +100,6 @@ static void step_ended(struct leat_segment *seg, size_t i)
             return;
         }
         leat_assert(!seg->lane.ended_block);
-        leat_assert(seg->lane.end_seen);
         seg->lane.ended_block = seg->lane.block;
         seg->lane.block = NULL;
         s->stage->result = NULL;
@@ -245,7 +244,6 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;
     n = 1 + leat_random(&ex->random) % len;
-    leat_assert(n <= len);
     if (info->plan.framing != LEAT_LINES)
         return n;
     end = memchr(data + n - 1, info->plan.delimiter, len - (n - 1));
@@ -384,7 +382,6 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
     stage->in = NULL;
     r = check_answer(stage, &in, r);
     produced = slot_out_end(s);
-    leat_assert(in.pos <= in.len);
     consume(s, in.pos);
     used = in.ports ? seg->in.ops->take(seg) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
