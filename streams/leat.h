@@ -288,7 +288,7 @@ struct leat_stage_stats {
     unsigned own_threads; /* further threads, of its library; not in cpu_ns */
     /* bytes_in counts all bytes handed to the stage, also those on their way to a stage that ended
      * early, such as head. bytes_out adds the bytes of all branches, without those that slow
-     * branches lost, so after the run, bytes_out of a stage is the sum of bytes_in of the next
+     * branches lost. After the run, bytes_out of a stage is the sum of bytes_in of the next
      * ones. */
     uint64_t bytes_in, bytes_out;
     /* Time since the start, summed over all lanes. In each lane the three add up to the time of the

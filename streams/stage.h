@@ -374,7 +374,7 @@ struct leat_lanes {
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
 /* leat_keep_lanes - in cut, before the first block has ended: limit the number of lanes to `most`,
  * at least 1, and charge `bytes` now for each lane that may work. A lane whose bytes do not fit
- * gets no block, except the first lane, so lanes need not charge memory before its size is
+ * gets no block, unless it is the first one. Lanes therefore charge memory only when its size is
  * known. */
 LEAT_API void leat_keep_lanes(struct leat_stage *stage, unsigned most, uint64_t bytes);
 /* leat_lane_kept - in a lane, once, at its first block: the bytes that leat_keep_lanes charged for

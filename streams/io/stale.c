@@ -246,7 +246,7 @@ static bool is_named(int directory, const char *name, int fd)
            open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
-/* A run guards the directory before it unlocks one of its temporaries, so lock first here, then
+/* A run guards the directory before it unlocks one of its temporaries. Lock first here, then
  * check the guard: a run that has unlocked the file holds the guard. While we hold the lock, no run
  * uses the file: a run that has just created it sees that it is locked, and creates another one. */
 static void remove_if_stale(int directory, const char *name, const char *digits, uint32_t owner)

@@ -3,7 +3,7 @@
  *
  * Each lane has one edge for its blocks and one for its output; these edges bound it. The cutter
  * chooses a lane with little work left, and among these the one that got the fewest bytes until
- * now, so the lanes share the work and do not wait for one another, whatever a block costs. The
+ * now. The lanes then share the work and do not wait for one another, whatever a block costs. The
  * cutter puts each choice into the lane order, from which the joiner takes its turns.
  */
 #ifndef LEAT_LANES_LANES_H

@@ -253,8 +253,8 @@ void leat_executor_stop(struct leat_executor *ex)
     ex->threads_n = 0;
 }
 
-/* A signalled worker counts as idle until it wakes, and takes one of the queued actors, so if there
- * are more queued actors than idle workers, another worker is needed. */
+/* A signalled worker counts as idle until it wakes, and takes one of the queued actors. Another
+ * worker is needed if there are more queued actors than idle workers. */
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
     uint64_t now_ns = leat_clock_now(&ex->clock);

@@ -2,7 +2,7 @@
  *
  * A segment has one time mark; the time before it is charged. To charge means to add the time since
  * the mark to one counter of each stage: the stage that stepped was busy, the stages before it
- * waited for room, the stages after it for input, so the counters of a stage add up to the time of
+ * waited for room, the stages after it for input. The counters of a stage add up to the time of
  * the run. A reader on another thread adds the uncharged time itself, by what the segment is doing
  * now.
  */
