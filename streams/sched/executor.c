@@ -108,10 +108,10 @@ static struct leat_actor *pop(struct leat_executor *ex)
         p = &before->next;
     }
     a = *p;
+    leat_assert(a != NULL);
     *p = a->next;
     if (ex->tail == a)
         ex->tail = before;
-    leat_assert(a != NULL);
     ex->queued--;
     leat_assert((ex->queued == 0) == (ex->tail == NULL));
     return a;

@@ -117,12 +117,11 @@ void leat_account_run(struct leat_segment *seg)
     uint64_t ready = seg->actor.ready_ns, charged;
 
     change(&seg->account);
-    charged = charge_until(seg, ready < now ? ready : now);
+    (void)charge_until(seg, ready < now ? ready : now);
     charged = charge_until(seg, now); /* since it could run, it has waited for a thread */
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_counters *c = &seg->slots[i].count;
 
-        leat_assert(i < seg->n);
         leat_count(&c->wait_turn_ns, charged);
         atomic_store_explicit(&c->waiting, false, memory_order_relaxed);
         c->busy_at_run = atomic_load_explicit(&c->busy_ns, memory_order_relaxed);
@@ -171,6 +170,7 @@ void leat_account_step(struct leat_segment *seg, size_t i, uint64_t consumed, ui
 {
     struct leat_counters *c = &seg->slots[i].count;
 
+    leat_assert(i < seg->n);
     leat_count(&c->bytes_in, consumed);
     leat_count(&c->bytes_out, produced);
     leat_count(&c->steps, 1);
