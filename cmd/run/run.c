@@ -40,12 +40,14 @@ struct run {
     uv_loop_t loop;
     uv_signal_t watches[N_SIGNALS];
     uv_timer_t tick, grace, look;
+    uv_idle_t idle; /* with `check`: one last iteration, which does not wait */
+    uv_check_t check;
     struct progress progress;
     struct watch watch;
     struct writer err; /* standard error during the run */
     int signal;        /* the signal that cancelled the run, or 0 */
     uint64_t signal_ms;
-    bool done;        /* the pipeline has ended, and `tick` is the timer of on_last */
+    bool done;        /* the pipeline has ended; signals are still taken until close_all */
     struct stop stop; /* after a signal */
 };
 
@@ -56,28 +58,48 @@ static void close_handle(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
-static void on_last(uv_timer_t *timer)
+static void close_all(uv_loop_t *loop)
 {
-    uv_walk(timer->loop, close_handle, NULL);
+    uv_walk(loop, close_handle, NULL);
 }
 
-/* A signal to the process group may have ended a child before it reaches this process. */
-static unsigned wait_for_signal_ms(const struct leat_error *error)
+static void on_waited(uv_timer_t *timer)
 {
-    bool by_signal = error && error->code == LEAT_ECHILD && error->child_signal > 0;
-
-    return by_signal ? GROUP_SIGNAL_MS : 1; /* at least one iteration of the loop */
+    close_all(timer->loop);
 }
 
-/* The pipeline has no handles left on the loop. */
+static void on_polled(uv_check_t *check)
+{
+    close_all(check->loop);
+}
+
+static void on_iteration(uv_idle_t *idle)
+{
+    struct run *run = idle->data;
+
+    if (uv_check_start(&run->check, on_polled) < 0)
+        close_all(idle->loop);
+}
+
+/* The pipeline has no handles left on the loop. One more iteration reads the signals that have
+ * arrived. A signal to the process group may have ended a child before it reaches this process, so
+ * the loop waits for it. */
 static void on_done(struct leat_pipeline *pipeline, const struct leat_error *error, void *arg)
 {
     struct run *run = arg;
+    bool by_signal = error && error->code == LEAT_ECHILD && error->child_signal > 0;
+    int r = 0;
 
     (void)pipeline;
     run->done = true;
-    if (run->signal > 0 || uv_timer_start(&run->tick, on_last, wait_for_signal_ms(error), 0) < 0)
-        uv_walk(&run->loop, close_handle, NULL);
+    if (run->signal > 0)
+        close_all(&run->loop);
+    else if (by_signal)
+        r = uv_timer_start(&run->tick, on_waited, GROUP_SIGNAL_MS, 0);
+    else
+        r = uv_idle_start(&run->idle, on_iteration);
+    if (r < 0)
+        close_all(&run->loop);
 }
 
 static _Noreturn void end_at_once(struct run *run)
@@ -133,7 +155,7 @@ static void on_signal(uv_signal_t *watch, int number)
     if (run->signal == 0) {
         run->signal = number;
         run->signal_ms = uv_now(&run->loop);
-        if (run->done) /* the timer of on_last still runs */
+        if (run->done) /* on_waited or on_polled follows */
             return;
         snprintf(text, sizeof text, "stopped by %s", signal_name(number));
         leat_pipeline_cancel(run->pipeline, LEAT_ECANCELLED, text);
@@ -182,11 +204,15 @@ static int start_handles(struct run *run)
     int r = uv_timer_init(&run->loop, &run->tick);
     sigset_t ours;
 
-    run->tick.data = run->grace.data = run->look.data = run;
+    run->tick.data = run->grace.data = run->look.data = run->idle.data = run;
     if (r == 0)
         r = uv_timer_init(&run->loop, &run->grace);
     if (r == 0)
         r = uv_timer_init(&run->loop, &run->look);
+    if (r == 0)
+        r = uv_idle_init(&run->loop, &run->idle);
+    if (r == 0)
+        r = uv_check_init(&run->loop, &run->check);
     if (r == 0 && looks > 0)
         r = uv_timer_start(&run->look, on_look, looks, looks);
     if (r == 0 && interval > 0)
