@@ -16,6 +16,7 @@ extern "C" {
 
 struct leat_stage;
 struct leat_out;
+struct leat_engine_ops;
 
 /* Results of a step; negative: a code made by leat_fail. */
 enum leat_step {
@@ -474,6 +475,10 @@ struct leat_stage_type {
      * two: middle_in reads the input and middle_out writes the output. Both use the state of
      * middle_in (see leat_shared). */
     const struct leat_stage_type *first, *last, *middle_in, *middle_out;
+
+    /* engine - NULL, or that of a built-in stage whose functions the type uses: further operations
+     * of the engine's own stages (streams/stage/engine_ops.h). */
+    const struct leat_engine_ops *engine;
 };
 
 /* leat_shared - in middle_out: the state of its middle_in, which is opened first. */

@@ -13,10 +13,10 @@
 
 #include "base/grow.h"
 #include "compiler.h"
-#include "io/io.h"
-#include "io/seekable.h"
+#include "io/transfer.h"
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
+#include "stage/engine_ops.h"
 #include "stage/file_map.h"
 
 /* --- one node --------------------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *inf
 {
     const struct leat_strings *files = &info->node->operands;
 
-    if (info->type == &leat_stage_read) {
+    if (info->files_read) {
         pl->name = files->n == 1 ? files->v[0] : "-";
         pl->files = info->files_read;
         pl->encoder = NULL;
@@ -47,14 +47,21 @@ static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *inf
     }
 }
 
+static bool has_plain_fd(const struct leat_stage_info *info)
+{
+    const struct leat_engine_ops *ops = leat_engine_ops_of(info->type);
+
+    return ops->plain_fd && ops->plain_fd(info->node);
+}
+
+/* Can the kernel copy the bytes of a source to this sink? Not if a test sets sizes or the order. */
 static bool is_copy(const struct leat_compiler *pl, const struct leat_stage_info *info)
 {
     const struct leat_settings *s = &pl->p->settings;
 
-    return info->type == &leat_stage_write && leat_write_is_plain(info->node) && pl->cur->n == 1 &&
-           pl->cur->slots[0].stage->type == &leat_stage_read &&
-           leat_read_is_plain(pl->cur->slots[0].info->node) && s->chunk == 0 && s->room == 0 &&
-           s->executor != LEAT_EXECUTOR_SEEDED;
+    return info->type->kind == LEAT_SINK && has_plain_fd(info) && pl->cur->n == 1 &&
+           !pl->cur->in.ops && has_plain_fd(pl->cur->slots[0].info) && s->chunk == 0 &&
+           s->room == 0 && s->executor != LEAT_EXECUTOR_SEEDED;
 }
 
 static int place_stage(struct leat_compiler *pl, struct leat_stage_info *info)
@@ -96,7 +103,7 @@ static int place_second_half(struct leat_compiler *pl, const struct leat_node *n
     return 0;
 }
 
-/* For --sums: a digest stage before this `write` of a file. */
+/* For --sums: a digest stage before this sink of a file. */
 static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
                       const struct leat_stage_info **ret_info)
 {
@@ -108,7 +115,7 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     struct leat_stage_info *info;
     int r;
 
-    if (leat_write_appends(file))
+    if (leat_engine_ops_of(file->type)->appends(file))
         return leat_compile_fail(pl, file,
                                  "--append cannot be used with --sums, which lists whole files");
     if (!type || type->missing)
@@ -126,8 +133,8 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     if (!info)
         return leat_compile_no_memory(pl);
     info->for_sums = true;
-    info->input.name = file->operands.v[0];
-    info->part_template = pl->parts ? file->operands.v[0] : NULL;
+    info->input.name = leat_compile_output(file);
+    info->part_template = pl->parts ? leat_compile_output(file) : NULL;
     r = leat_compile_ask(pl, info);
     *ret_info = info;
     return r < 0 ? r : place_stage(pl, info);
@@ -136,24 +143,24 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
 /* Standard output is not a file that could be checked later. */
 static bool needs_digest(const struct leat_compiler *pl, const struct leat_node *node)
 {
-    return pl->p->outputs.digests && node->type == &leat_stage_write && node->operands.n > 0 &&
-           strcmp(node->operands.v[0], "-") != 0;
+    return pl->p->outputs.digests && leat_compile_output(node);
 }
 
-/* After the decoder that follows `read --range`: a stage that cuts the range out of the frames. */
+/* After the decoder of a ranged source: the stage that cuts the range out of the frames. */
 static int add_cut_range(struct leat_compiler *pl, struct leat_stage_info *decoder)
 {
-    struct leat_stage *read = pl->ranged, *s;
-    struct leat_stage_info *info = leat_compile_info(pl, read->info->node, &leat_range_cut);
+    struct leat_stage *source = pl->ranged, *s;
+    const struct leat_stage_type *cut = source->type->engine->range(source->info->node);
+    struct leat_stage_info *info = leat_compile_info(pl, source->info->node, cut);
 
     pl->ranged = NULL;
     s = info ? leat_compile_add(pl, pl->cur, info) : NULL;
     if (!s)
         return leat_compile_no_memory(pl);
-    info->name = leat_range_cut.name;
+    info->name = cut->name;
     decoder->range_cut = info;
-    read->info->range_decoder = decoder->type;
-    s->shared = read;
+    source->info->range_decoder = decoder->type;
+    s->shared = source;
     return 0;
 }
 
@@ -161,6 +168,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
 {
     const struct leat_stage_info *digest = NULL;
     const struct leat_stage_type *type = by_place(node->type, first, last);
+    const struct leat_engine_ops *ops;
     struct leat_stage_info *info;
     int r;
 
@@ -176,6 +184,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
         return leat_compile_fail(pl, node, "is a writable; it can only come last");
     if (type->kind != LEAT_SINK && last)
         return leat_compile_fail(pl, node, "needs an output after it");
+    ops = leat_engine_ops_of(type);
     r = pl->parts ? leat_compile_check_part(pl, node) : 0;
     if (r < 0)
         return r;
@@ -193,8 +202,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (!info)
         return leat_compile_no_memory(pl);
     info->digest = digest;
-    if (pl->parts && type == &leat_stage_write && node->operands.n > 0)
-        info->part_template = node->operands.v[0];
+    info->part_template = pl->parts ? leat_compile_output(node) : NULL;
     r = leat_compile_ask(pl, info);
     if (r < 0)
         return r;
@@ -202,9 +210,9 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (pl->files && !pl->files->text_reader &&
         (info->plan.takes_text || info->plan.framing == LEAT_LINES))
         pl->files->text_reader = info;
-    if (type == &leat_stage_read) {
+    if (ops->files) {
         info->input.files = NULL;
-        info->files_read = leat_read_map(node);
+        info->files_read = ops->files(node);
         if (!info->files_read)
             return leat_compile_no_memory(pl);
     }
@@ -213,7 +221,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
         r = place_second_half(pl, node);
     if (r == 0 && pl->ranged)
         r = add_cut_range(pl, info);
-    if (r == 0 && type == &leat_stage_read && leat_read_has_range(node))
+    if (r == 0 && ops->range && ops->range(node))
         pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
     carry_on(pl, info);
     if (r == 0 && (info->plan.flags & LEAT_PARTS))
@@ -252,12 +260,12 @@ static int add_chain(struct leat_compiler *pl, const struct leat_chain *c, bool 
     if (ends && !fixed && !before && starts && c->n == 1 && c->nodes[0].type->kind != LEAT_SINK)
         after = true;
     if (before)
-        r = leat_compile_imply(pl, &leat_stage_read, true, NULL);
+        r = leat_compile_imply(pl, LEAT_SOURCE, NULL);
     for (size_t i = 0; i < c->n && r == 0; i++)
         r = add_node(pl, &c->nodes[i], starts && i == 0 && !before,
                      ends && i + 1 == c->n && !after);
     if (after && r == 0)
-        r = leat_compile_imply(pl, &leat_stage_write, false, NULL);
+        r = leat_compile_imply(pl, LEAT_SINK, NULL);
     return r;
 }
 

@@ -21,7 +21,7 @@ struct leat_compiler {
     const struct leat_stage_type
         *encoder; /* the encoder whose unchanged output flows here, or NULL */
     bool binary;
-    struct leat_stage *ranged; /* the `read --range` just before */
+    struct leat_stage *ranged; /* the source just before, if only a range of it is wanted */
     /* Add a node or a chain (compiler.c): a branch consists of chains, too. */
     int (*node)(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last);
     int (*chain)(struct leat_compiler *pl, const struct leat_chain *c, bool starts, bool ends);
@@ -53,9 +53,12 @@ int leat_compile_ask(struct leat_compiler *pl, struct leat_stage_info *info);
 /* leat_compile_buffer - make this edge the buffer that the stage has asked for. */
 int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *info,
                         struct leat_edge *edge);
-/* leat_compile_imply - add the implied source (first) or sink; args may be NULL. */
-int leat_compile_imply(struct leat_compiler *pl, const struct leat_stage_type *type, bool first,
+/* leat_compile_imply - add the default stage at an open end: LEAT_SOURCE or LEAT_SINK; args may be
+ * NULL. */
+int leat_compile_imply(struct leat_compiler *pl, enum leat_kind kind,
                        const struct leat_strings *args);
+/* leat_compile_output - the file that a sink writes; NULL: standard output, or no such file. */
+const char *leat_compile_output(const struct leat_node *node);
 bool leat_compile_ends(const struct leat_stage_type *type);
 
 /* leat_compile_lanes - lanes.c: add a stage that runs in lanes. */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "compiler.h"
-#include "io/io.h"
 
 #define NEEDS_NUMBER                                                                                \
     "the name of a part's file needs {n}, its number, or {n:04}, with at least so many digits; 20 " \
@@ -61,7 +60,7 @@ static int imply_part(struct leat_compiler *pl, const struct leat_node *node,
         return LEAT_ENOMEM;
     words[args.n++] = "--";
     words[args.n++] = node->operands.v[0];
-    return leat_compile_imply(pl, &leat_stage_write, false, &args);
+    return leat_compile_imply(pl, LEAT_SINK, &args);
 }
 
 /* The branch of a stage that cuts the stream into parts. It gets a file at its end, unless it ends
@@ -127,7 +126,7 @@ int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *no
     if (leat_stage_side_path(node))
         return leat_compile_fail(
             pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");
-    if (node->type == &leat_stage_write && node->operands.n > 0 && is_one_name(node->operands.v[0]))
+    if (leat_compile_output(node) && is_one_name(leat_compile_output(node)))
         return leat_compile_fail(pl, node, NEEDS_NUMBER);
     return 0;
 }

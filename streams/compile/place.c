@@ -5,8 +5,8 @@
 
 #include "base/grow.h"
 #include "compiler.h"
-#include "io/io.h"
-#include "io/seekable.h"
+#include "stage/engine_ops.h"
+#include "syntax/registry.h"
 
 /* The relay, a stage between a joiner and a cutter: a segment needs at least one stage. */
 static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -18,10 +18,13 @@ static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
     return in->end ? LEAT_END : LEAT_MORE;
 }
 
+static const struct leat_engine_ops relay_ops = {.hidden = true};
+
 static const struct leat_stage_type relay = {
     .name = "relay",
     .kind = LEAT_TRANSFORM,
     .step = relay_step,
+    .engine = &relay_ops,
 };
 static const struct leat_node relay_node = {.type = &relay};
 
@@ -85,7 +88,7 @@ struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct
     info->input.name = pl->name;
     info->input.files = pl->files;
     info->input.binary = pl->binary;
-    info->hidden = type == &relay || type == &leat_range_cut;
+    info->hidden = leat_engine_ops_of(type)->hidden;
     info->detached = pl->detached;
     info->text = leat_node_text(node);
     if (!info->text)
@@ -191,22 +194,34 @@ int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *
     return e->spill ? 0 : leat_compile_no_memory(pl);
 }
 
-int leat_compile_imply(struct leat_compiler *pl, const struct leat_stage_type *type, bool first,
+int leat_compile_imply(struct leat_compiler *pl, enum leat_kind kind,
                        const struct leat_strings *args)
 {
     static const struct leat_strings none;
+    const struct leat_stage_type *type = leat_registry_default(pl->p->registry, kind);
     struct leat_arena *arena = pl->p->tree->arena;
     struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
-    void *params = leat_arena_alloc(arena, type->params_size);
+    void *params = type ? leat_arena_alloc(arena, type->params_size) : NULL;
     int r;
 
+    if (!type) { /* the program gave no registry */
+        leat_error_set(pl->error, LEAT_EUSAGE, "there is no stage for an open end");
+        return LEAT_EUSAGE;
+    }
     if (!node || !params)
         return leat_compile_no_memory(pl);
     *node = (struct leat_node){.type = type, .params = params, .implied = true};
     if (args)
         node->args = *args;
     r = leat_options_parse(type, arena, args ? args : &none, params, &node->operands, pl->error);
-    return r < 0 ? r : pl->node(pl, node, first, !first);
+    return r < 0 ? r : pl->node(pl, node, kind == LEAT_SOURCE, kind == LEAT_SINK);
+}
+
+const char *leat_compile_output(const struct leat_node *node)
+{
+    const struct leat_engine_ops *ops = leat_engine_ops_of(node->type);
+
+    return ops->output ? ops->output(node) : NULL;
 }
 
 bool leat_compile_ends(const struct leat_stage_type *type)

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "compiler.h"
-#include "io/io.h"
 #include "outcome/warnings.h"
 
 /* Does the name end with one of the type's suffixes, after at least one other character? */
@@ -39,12 +38,12 @@ static const struct leat_stage_type *other_encoder(const struct leat_registry *r
 
 void leat_compile_suffix(struct leat_compiler *pl, const struct leat_stage_info *sink)
 {
-    const struct leat_strings *names = &sink->node->operands;
+    const char *name = leat_compile_output(sink->node);
     const struct leat_stage_type *other = NULL;
 
-    if (pl->encoder && sink->type == &leat_stage_write && names->n > 0)
-        other = other_encoder(pl->p->registry, pl->encoder, names->v[0]);
+    if (pl->encoder && name)
+        other = other_encoder(pl->p->registry, pl->encoder, name);
     if (other)
-        leat_warn(pl->p, sink, "%s has the suffix of %s, but its content is that of %s",
-                  names->v[0], other->name, pl->encoder->name);
+        leat_warn(pl->p, sink, "%s has the suffix of %s, but its content is that of %s", name,
+                  other->name, pl->encoder->name);
 }

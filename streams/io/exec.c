@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "io.h"
+#include "fd.h"
 #include "run/pipeline.h"
 
 extern const struct leat_stage_type leat_stage_exec;

@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "direct.h"
-#include "io.h"
+#include "fd.h"
 #include "run/pipeline.h"
 #include "seekable.h"
+#include "stage/engine_ops.h"
 #include "stage/file_map.h"
 
 #define DROP_WINDOW ((uint64_t)8 << 20) /* of --drop-cache */
@@ -40,11 +41,6 @@ struct read_state {
     struct leat_direct direct;
 };
 
-bool leat_read_has_range(const struct leat_node *node)
-{
-    return ((const struct read_params *)node->params)->range != NULL;
-}
-
 _Static_assert(offsetof(struct read_state, range) == 0, "leat_range_cut takes the state for it");
 
 static const char *const stdin_name[] = {"-", NULL};
@@ -55,11 +51,6 @@ static const struct leat_strings *files_of(struct leat_stage *s)
     const struct leat_strings *files = leat_operands(s);
 
     return files->n > 0 ? files : &standard_input;
-}
-
-struct leat_file_map *leat_read_map(const struct leat_node *node)
-{
-    return leat_file_map_new(node->operands.n > 0 ? &node->operands : &standard_input);
 }
 
 static const char *shown(const char *name)
@@ -289,13 +280,6 @@ static int open_next(struct leat_stage *s)
     return r < 0 ? r : begin_direct(s);
 }
 
-bool leat_read_is_plain(const struct leat_node *node)
-{
-    const struct read_params *p = node->params;
-
-    return !p->drop_cache && !p->direct;
-}
-
 /* The data read is not needed again: drop it from the page cache. */
 static void drop_cache(struct leat_stage *s, uint64_t least)
 {
@@ -322,7 +306,7 @@ static int close_current(struct leat_stage *s)
     return r < 0 ? leat_fail_errno(s, -r, "%s", shown(st->name)) : 0;
 }
 
-void leat_read_moved(struct leat_stage *s, uint64_t n)
+static void read_moved(struct leat_stage *s, uint64_t n)
 {
     struct read_state *st = leat_state(s);
 
@@ -331,16 +315,6 @@ void leat_read_moved(struct leat_stage *s, uint64_t n)
     st->left -= n;
     st->file_left -= n; /* if it has no bound, not to be seen */
     leat_position(s, st->pos, st->total);
-}
-
-struct leat_fd *leat_read_current(struct leat_stage *s, uint64_t *ret_left)
-{
-    struct read_state *st = leat_state(s);
-
-    if (st->fd.fd < 0 || st->skip > 0 || st->wait_first || st->left == 0 || st->file_left == 0)
-        return NULL;
-    *ret_left = st->left < st->file_left ? st->left : st->file_left;
-    return &st->fd;
 }
 
 /* Read up to n bytes; 0: the end of the file. If a regular file ends before the size that it had
@@ -447,7 +421,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     if (n < 0 && n != -EAGAIN)
         return leat_fail_errno(s, (int)-n, "%s", shown(st->name));
     if (got > 0)
-        leat_read_moved(s, got);
+        read_moved(s, got);
     drop_cache(s, DROP_WINDOW);
     return got > 0 ? LEAT_MORE : wait_for_input(s);
 }
@@ -459,6 +433,46 @@ static void read_close(struct leat_stage *s)
     (void)leat_fd_close(&st->fd); /* was only read */
     leat_direct_done(s, &st->direct);
 }
+
+/* --- for the engine --------------------------------------------------------------------------- */
+
+static struct leat_file_map *read_files(const struct leat_node *node)
+{
+    return leat_file_map_new(node->operands.n > 0 ? &node->operands : &standard_input);
+}
+
+static const struct leat_stage_type *read_range(const struct leat_node *node)
+{
+    const struct read_params *p = node->params;
+
+    return p->range ? &leat_range_cut : NULL;
+}
+
+static bool read_plain_fd(const struct leat_node *node)
+{
+    const struct read_params *p = node->params;
+
+    return !p->drop_cache && !p->direct;
+}
+
+static struct leat_fd *read_fd(struct leat_stage *s, uint64_t *ret_left)
+{
+    struct read_state *st = leat_state(s);
+
+    if (st->fd.fd < 0 || st->skip > 0 || st->wait_first || st->left == 0 || st->file_left == 0)
+        return NULL;
+    *ret_left = st->left < st->file_left ? st->left : st->file_left;
+    return &st->fd;
+}
+
+static const struct leat_engine_ops read_ops = {
+    .is_default = true,
+    .files = read_files,
+    .range = read_range,
+    .plain_fd = read_plain_fd,
+    .fd = read_fd,
+    .moved = read_moved,
+};
 
 static const struct leat_option read_options[] = {
     {.name = "offset",
@@ -534,4 +548,5 @@ const struct leat_stage_type leat_stage_read = {
     .open = read_open,
     .step = read_step,
     .close = read_close,
+    .engine = &read_ops,
 };

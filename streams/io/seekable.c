@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stage/engine_ops.h"
+
 #define MAGIC 0x184d2a5eu /* of the skippable frame that holds the table */
 #define FOOTER_MAGIC 0x8f92eab1u
 #define HEAD 8u
@@ -221,8 +223,11 @@ static int cut_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     return range->skip + range->left + range->behind > 0 ? fail_cut(s, "less") : LEAT_END;
 }
 
+static const struct leat_engine_ops cut_ops = {.hidden = true};
+
 const struct leat_stage_type leat_range_cut = {
     .name = "range",
     .kind = LEAT_TRANSFORM,
     .step = cut_step,
+    .engine = &cut_ops,
 };

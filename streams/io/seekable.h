@@ -34,7 +34,5 @@ int leat_range_find(struct leat_stage *stage, struct leat_range *range, int fd, 
 /* leat_range_cut - the engine's stage that cuts out the range. Its leat_shared is the state of the
  * `read`, which begins with the struct leat_range. */
 extern const struct leat_stage_type leat_range_cut;
-/* leat_read_has_range - does this `read` have the option --range? */
-bool leat_read_has_range(const struct leat_node *node);
 
 #endif

@@ -1,6 +1,6 @@
 /* transfer.c - copy bytes from a file or pipe to a file or pipe inside the kernel.
  *
- * For `read … : write …` with no stage between. It uses copy_file_range between files, and splice
+ * For a source and a sink with `plain_fd` and no stage between, as in `read … : write …`. It uses copy_file_range between files, and splice
  * if one side is a pipe. If the kernel refuses, the stages go on with chunks from the same
  * position.
  */
@@ -10,8 +10,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "io.h"
+#include "fd.h"
 #include "run/pipeline.h"
+#include "stage/engine_ops.h"
+#include "transfer.h"
 
 #define TRANSFER_MAX ((size_t)1 << 20) /* per turn, so that a cancel is noticed */
 
@@ -65,17 +67,31 @@ static int wait_for(struct leat_segment *seg, size_t i, int fd, bool writable)
 
 static void moved(struct leat_segment *seg, uint64_t n)
 {
-    leat_read_moved(seg->slots[0].stage, n);
-    leat_outfile_wrote(leat_write_file(seg->slots[1].stage), n);
+    for (size_t i = 0; i < 2; i++)
+        seg->slots[i].stage->type->engine->moved(seg->slots[i].stage, n);
     leat_count(&seg->slots[0].count.bytes_out, n);
     leat_account_step(seg, 1, n, 0);
 }
 
+static struct leat_fd *fd_of(struct leat_segment *seg, size_t i, uint64_t *ret_left)
+{
+    struct leat_stage *stage = seg->slots[i].stage;
+
+    leat_assert(seg->n == 2);
+    return stage->type->engine->fd(stage, ret_left);
+}
+
+static size_t smallest(uint64_t a, uint64_t b, size_t most)
+{
+    uint64_t least = a < b ? a : b;
+
+    return least < most ? (size_t)least : most;
+}
+
 int leat_transfer_turn(struct leat_segment *seg)
 {
-    uint64_t left = 0;
-    struct leat_fd *from = leat_read_current(seg->slots[0].stage, &left);
-    struct leat_fd *to = leat_outfile_fd(leat_write_file(seg->slots[1].stage));
+    uint64_t left = 0, room = 0;
+    struct leat_fd *from = fd_of(seg, 0, &left), *to = fd_of(seg, 1, &room);
     ssize_t n;
 
     if (seg->slots[0].done || seg->slots[1].done || seg->slots[0].stopping)
@@ -88,7 +104,7 @@ int leat_transfer_turn(struct leat_segment *seg)
         may_block(from) || may_block(to))
         return LEAT_TURN_STEP;
     leat_account_doing(seg, LEAT_DOING_STEP, 1);
-    n = move(from, to, left < TRANSFER_MAX ? (size_t)left : TRANSFER_MAX);
+    n = move(from, to, smallest(left, room, TRANSFER_MAX));
     if (n > 0) {
         moved(seg, (uint64_t)n);
         return LEAT_TURN_WENT;

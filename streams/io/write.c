@@ -5,7 +5,10 @@
 #include <poll.h>
 #include <string.h>
 
-#include "io.h"
+#include "outfile.h"
+#include "stage/engine_ops.h"
+#include "stage/stage_impl.h"
+#include "syntax/tree.h"
 
 #define GONE_MS 500u /* without a reader: the stream may be at its end, and then it is no failure */
 
@@ -81,18 +84,11 @@ static int write_open(struct leat_stage *s)
     return r;
 }
 
-struct leat_outfile *leat_write_file(struct leat_stage *s)
+static struct leat_outfile *file_of(struct leat_stage *s)
 {
     struct write_state *st = leat_state(s);
 
     return st->file;
-}
-
-bool leat_write_is_plain(const struct leat_node *node)
-{
-    const struct write_params *p = node->params;
-
-    return !p->file.sparse && !p->file.drop_cache && !p->file.direct;
 }
 
 static int write_plan(struct leat_stage *s)
@@ -102,13 +98,6 @@ static int write_plan(struct leat_stage *s)
     if (p->file.sparse && p->append)
         return leat_fail(s, LEAT_EUSAGE, "--sparse cannot be used with --append");
     return 0;
-}
-
-bool leat_write_appends(const struct leat_node *node)
-{
-    const struct write_params *p = node->params;
-
-    return p->append != 0;
 }
 
 static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -145,17 +134,17 @@ static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
 
 static int write_prepare(struct leat_stage *s)
 {
-    return leat_outfile_prepare(s, leat_write_file(s));
+    return leat_outfile_prepare(s, file_of(s));
 }
 
 static int write_commit(struct leat_stage *s)
 {
-    return leat_outfile_commit(s, leat_write_file(s));
+    return leat_outfile_commit(s, file_of(s));
 }
 
 static void write_revert(struct leat_stage *s)
 {
-    leat_outfile_revert(leat_write_file(s));
+    leat_outfile_revert(file_of(s));
 }
 
 static void write_close(struct leat_stage *s)
@@ -167,6 +156,49 @@ static void write_close(struct leat_stage *s)
     st->file = NULL;
     leat_direct_done(s, &st->direct);
 }
+
+/* --- for the engine --------------------------------------------------------------------------- */
+
+static const char *write_output(const struct leat_node *node)
+{
+    const struct leat_strings *o = &node->operands;
+
+    return o->n > 0 && strcmp(o->v[0], "-") != 0 ? o->v[0] : NULL;
+}
+
+static bool write_appends(const struct leat_node *node)
+{
+    const struct write_params *p = node->params;
+
+    return p->append != 0;
+}
+
+static bool write_plain_fd(const struct leat_node *node)
+{
+    const struct write_params *p = node->params;
+
+    return !p->file.sparse && !p->file.drop_cache && !p->file.direct;
+}
+
+static struct leat_fd *write_fd(struct leat_stage *s, uint64_t *ret_left)
+{
+    *ret_left = UINT64_MAX;
+    return leat_outfile_fd(file_of(s));
+}
+
+static void write_moved(struct leat_stage *s, uint64_t n)
+{
+    leat_outfile_wrote(file_of(s), n);
+}
+
+static const struct leat_engine_ops write_ops = {
+    .is_default = true,
+    .output = write_output,
+    .appends = write_appends,
+    .plain_fd = write_plain_fd,
+    .fd = write_fd,
+    .moved = write_moved,
+};
 
 #define AT(field) offsetof(struct write_params, field)
 static const struct leat_option write_options[] = {
@@ -240,4 +272,5 @@ const struct leat_stage_type leat_stage_write = {
     .prepare = write_prepare,
     .commit = write_commit,
     .revert = write_revert,
+    .engine = &write_ops,
 };

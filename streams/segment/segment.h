@@ -151,7 +151,7 @@ struct leat_segment {
     struct leat_shortage memory;
     struct leat_parts *part_of; /* the branch of parts that it belongs to, or NULL */
     atomic_bool finished;       /* in a branch of parts: also while no part runs */
-    /* read -> write inside the kernel, see leat_transfer_turn; or NULL */
+    /* read -> write inside the kernel, see io/transfer.h; or NULL */
     int (*transfer)(struct leat_segment *segment);
     struct leat_account account;
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "io/io.h"
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
 #include "stage/file_map.h"

@@ -8,6 +8,7 @@
 
 #include "base/grow.h"
 #include "base/invariant.h"
+#include "stage/engine_ops.h"
 #include "type_check.h"
 
 #define ROOM_FOR_MORE 8u
@@ -115,6 +116,16 @@ const struct leat_stage_type *leat_registry_find(const struct leat_registry *r, 
             return r->types[i];
     for (size_t i = 0; i < r->n; i++)
         if (has_alias(r->types[i], name))
+            return r->types[i];
+    return NULL;
+}
+
+const struct leat_stage_type *leat_registry_default(const struct leat_registry *r,
+                                                    enum leat_kind kind)
+{
+    leat_assert(kind == LEAT_SOURCE || kind == LEAT_SINK);
+    for (size_t i = 0; r && i < r->n; i++)
+        if (r->types[i]->kind == kind && leat_engine_ops_of(r->types[i])->is_default)
             return r->types[i];
     return NULL;
 }
