@@ -2,7 +2,7 @@
 #ifndef LEAT_EDGE_FRAMER_H
 #define LEAT_EDGE_FRAMER_H
 
-#include "memory/cursor.h"
+#include "memory/slice_queue.h"
 
 /* The message for a record that is refused; argument: unsigned long long, the limit in bytes. */
 #define LEAT_RECORD_TOO_LONG "a record (line) is longer than the limit of %llu bytes"

@@ -2,7 +2,7 @@
 #ifndef LEAT_STAGE_STAGE_IMPL_H
 #define LEAT_STAGE_STAGE_IMPL_H
 
-#include "memory/cursor.h"
+#include "memory/writer.h"
 #include "outcome/outcome.h"
 #include "sched/wait.h"
 #include "syntax/tree.h"
