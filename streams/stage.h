@@ -196,10 +196,17 @@ LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const ui
  * */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 
-/* leat_wait_fd - before returning LEAT_WAIT: step again when fd is readable or writable. */
+/* A step that returns LEAT_WAIT calls some of these first; it is called again when any of the
+ * events has occurred. What a step asked for is forgotten when it returns something else. A step
+ * may be called although nothing has occurred, so it looks again.
+ *
+ * leat_wait_fd - fd is readable, or (writable) writable; for both, call it twice. A file that is
+ * always ready ends the wait at once. At most LEAT_WAIT_FDS_MAX descriptors. They stay the stage's:
+ * it may close one in any step, in stop or in close.
+ * leat_wait_ms - so many milliseconds have passed. A later call replaces an earlier one. */
 LEAT_API void leat_wait_fd(struct leat_stage *stage, int fd, bool writable);
-/* leat_wait_ms - before returning LEAT_WAIT: step again after that many milliseconds. */
 LEAT_API void leat_wait_ms(struct leat_stage *stage, uint64_t ms);
+#define LEAT_WAIT_FDS_MAX 16u
 
 /* leat_clock_ns - monotonic time; simulated time with settings.virtual_time. */
 LEAT_API uint64_t leat_clock_ns(const struct leat_stage *stage);

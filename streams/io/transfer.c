@@ -54,7 +54,7 @@ static bool may_block(const struct leat_fd *fd)
 static int wait_for(struct leat_segment *seg, size_t i, int fd, bool writable)
 {
     struct leat_slot *s = &seg->slots[i];
-    int r = leat_wait_arm(&seg->pipeline->waits, &s->stage->wait, fd, writable, 0);
+    int r = leat_wait_arm_fd(&seg->pipeline->waits, &s->stage->wait, fd, writable);
 
     if (r < 0) {
         leat_fail_errno(s->stage, -r, "cannot wait");

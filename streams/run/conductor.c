@@ -63,7 +63,7 @@ static unsigned count_running(const struct leat_pipeline *p)
  * the stage. */
 static int wait_for(struct leat_pipeline *p, struct leat_stage *s, int fd, bool writable)
 {
-    int r = leat_wait_arm(&p->waits, &p->wait, fd, writable, 0);
+    int r = leat_wait_arm_fd(&p->waits, &p->wait, fd, writable);
 
     return r < 0 ? leat_fail_errno(s, -r, "cannot wait") : LEAT_WAIT;
 }

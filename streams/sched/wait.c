@@ -23,6 +23,32 @@ enum wait_state {
     WAIT_FIRED,
 };
 
+void leat_wants_fd(struct leat_wants *wants, int fd, uint32_t events)
+{
+    unsigned i = 0;
+
+    if (fd < 0)
+        return;
+    while (i < wants->n_fds && wants->fds[i].fd != fd)
+        i++;
+    if (i == LEAT_WAIT_FDS_MAX) {
+        wants->too_many = true;
+        return;
+    }
+    if (i == wants->n_fds) {
+        wants->fds[i].fd = fd;
+        wants->fds[i].events = 0;
+        wants->n_fds++;
+    }
+    wants->fds[i].events |= events;
+    leat_assert(wants->n_fds <= LEAT_WAIT_FDS_MAX);
+}
+
+bool leat_wants_any(const struct leat_wants *wants)
+{
+    return wants->n_fds > 0 || wants->ms > 0;
+}
+
 int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
 {
     *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
@@ -100,6 +126,15 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     count_down(w, wait);
 }
 
+/* The events of fd that the wait is for; NULL: none. */
+static const uint32_t *events_of(const struct leat_wait *wait, int fd)
+{
+    for (unsigned i = 0; i < wait->wants.n_fds; i++)
+        if (wait->wants.fds[i].fd == fd)
+            return &wait->wants.fds[i].events;
+    return NULL;
+}
+
 /* The epoll set contains a descriptor once, so wake all its waits, for both directions. A stage
  * that finds the descriptor not ready waits again. */
 static void fire_all(struct leat_waits *w, int fd)
@@ -108,7 +143,7 @@ static void fire_all(struct leat_waits *w, int fd)
 
     for (struct leat_wait *wait = w->waiting; wait; wait = next) {
         next = wait->next;
-        if (wait->fd == fd || (wait->timed && wait->timer_fd == fd))
+        if (events_of(wait, fd) || (wait->wants.ms > 0 && wait->timer_fd == fd))
             fire(w, wait);
     }
 }
@@ -129,9 +164,11 @@ static uint32_t events_wanted(const struct leat_waits *w, int fd)
 {
     uint32_t events = 0;
 
-    for (const struct leat_wait *wait = w->waiting; wait; wait = wait->next)
-        if (wait->fd == fd)
-            events |= wait->events;
+    for (const struct leat_wait *wait = w->waiting; wait; wait = wait->next) {
+        const uint32_t *of = events_of(wait, fd);
+
+        events |= of ? *of : 0;
+    }
     return events;
 }
 
@@ -203,7 +240,7 @@ static void set_due(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 
 void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor)
 {
-    *wait = (struct leat_wait){.actor = actor, .fd = -1, .timer_fd = -1};
+    *wait = (struct leat_wait){.actor = actor, .timer_fd = -1};
 }
 
 void leat_wait_done(struct leat_wait *wait)
@@ -227,39 +264,54 @@ static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
     return watch(w, wait->timer_fd, EPOLLIN);
 }
 
-/* Under the lock. Returns 0 or -errno. */
-static int arm(struct leat_waits *w, struct leat_wait *wait, int fd, uint32_t events, uint64_t ms)
+static int watch_times(struct leat_waits *w, struct leat_wait *wait)
+{
+    uint64_t ms = wait->wants.ms;
+
+    if (ms == 0)
+        return 0;
+    if (!w->executor->clock.is_virtual)
+        return watch_time(w, wait, ms);
+    set_due(w, wait, ms);
+    return 0;
+}
+
+/* Under the lock. Returns 0; -EPERM: one descriptor is always ready; or -errno. */
+static int watch_fds(struct leat_waits *w, const struct leat_wait *wait)
 {
     int r = 0;
 
-    leat_assert(ms > 0 || fd >= 0);
-    leat_assert(!wait->listed);
-    leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
-    if (ms > LEAT_DURATION_MAX_MS)
-        ms = LEAT_DURATION_MAX_MS;
-    wait->timed = ms > 0;
-    wait->used = true;
-    wait->fd = fd;
-    wait->events = events;
-    count_up(w, wait);
-    atomic_store(&wait->state, WAIT_ARMED);
-    enlist(w, wait);
-    if (ms > 0 && w->executor->clock.is_virtual)
-        set_due(w, wait, ms);
-    else if (ms > 0)
-        r = watch_time(w, wait, ms);
-    if (r == 0 && fd >= 0)
-        r = watch(w, fd, events_wanted(w, fd));
+    for (unsigned i = 0; i < wait->wants.n_fds && r == 0; i++)
+        r = watch(w, wait->wants.fds[i].fd, events_wanted(w, wait->wants.fds[i].fd));
     return r;
 }
 
-int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable, uint64_t ms)
+/* Under the lock. Returns as watch_fds. */
+static int arm(struct leat_waits *w, struct leat_wait *wait, const struct leat_wants *wants)
+{
+    int r;
+
+    leat_assert(leat_wants_any(wants));
+    leat_assert(!wait->listed);
+    leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
+    wait->wants = *wants;
+    if (wait->wants.ms > LEAT_DURATION_MAX_MS)
+        wait->wants.ms = LEAT_DURATION_MAX_MS;
+    wait->used = true;
+    count_up(w, wait);
+    atomic_store(&wait->state, WAIT_ARMED);
+    enlist(w, wait);
+    r = watch_times(w, wait);
+    return r < 0 ? r : watch_fds(w, wait);
+}
+
+int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, const struct leat_wants *wants)
 {
     int r;
 
     pthread_mutex_lock(&w->lock);
-    r = arm(w, wait, fd, writable ? EPOLLOUT : EPOLLIN, ms);
-    if (r == -EPERM) { /* a file or device that is always ready */
+    r = arm(w, wait, wants);
+    if (r == -EPERM) {
         fire(w, wait);
         r = 0;
     }
@@ -269,24 +321,34 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, int fd, bool wri
     return r;
 }
 
+int leat_wait_arm_fd(struct leat_waits *w, struct leat_wait *wait, int fd, bool writable)
+{
+    struct leat_wants wants = {0};
+
+    leat_wants_fd(&wants, fd, writable ? EPOLLOUT : EPOLLIN);
+    return leat_wait_arm(w, wait, &wants);
+}
+
 int leat_wait_alarm(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
     leat_assert(!wait->quiet);
     wait->is_alarm = true;
-    return leat_wait_arm(w, wait, -1, false, ms);
+    return leat_wait_arm(w, wait, &(struct leat_wants){.ms = ms});
 }
 
 int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool gone, uint64_t ms)
 {
     int own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1, r;
+    struct leat_wants wants = {.ms = ms};
 
     leat_assert(!wait->is_alarm);
     if (fd >= 0 && own < 0)
         return -errno;
+    leat_wants_fd(&wants, own, gone ? 0 : EPOLLIN);
     wait->quiet = true;
     wait->owns_fd = own >= 0;
     pthread_mutex_lock(&w->lock);
-    r = arm(w, wait, own, gone ? 0 : EPOLLIN, ms);
+    r = arm(w, wait, &wants);
     pthread_mutex_unlock(&w->lock);
     if (r == -EPERM)
         r = 0;
@@ -297,14 +359,17 @@ int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool g
 
 /* Under the lock. Remove a duplicate from the set before closing it: its open file description
  * lives on, so epoll would not remove it. */
-static void drop_fd(struct leat_waits *w, struct leat_wait *wait, bool in_set)
+static void drop_fds(struct leat_waits *w, struct leat_wait *wait, bool in_set)
 {
-    if (in_set || wait->owns_fd)
-        unwatch(w, wait->fd);
+    unsigned n = wait->wants.n_fds;
+
+    wait->wants.n_fds = 0; /* unwatch counts the wants of the listed waits */
+    for (unsigned i = 0; i < n && (in_set || wait->owns_fd); i++)
+        unwatch(w, wait->wants.fds[i].fd);
+    leat_assert(n == 1 || !wait->owns_fd);
     if (wait->owns_fd)
-        (void)close(wait->fd); /* a duplicate for a watch */
+        (void)close(wait->wants.fds[0].fd); /* a duplicate for a watch */
     wait->owns_fd = false;
-    wait->fd = -1;
 }
 
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
@@ -317,25 +382,28 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
     pthread_mutex_lock(&w->lock);
     unlist(w, wait);
     unwatch(w, wait->timer_fd);
-    drop_fd(w, wait, true);
+    drop_fds(w, wait, true);
     pthread_mutex_unlock(&w->lock);
-    leat_assert(wait->fd < 0 && !wait->owns_fd);
+    leat_assert(wait->wants.n_fds == 0 && !wait->owns_fd);
     wait->used = false;
 }
 
-/* After this the descriptor may be closed and its number reused. A descriptor that has fired is
- * disarmed already; if the wait also had a timer, the descriptor may not have fired. */
+/* After this the descriptors may be closed and their numbers reused. A single descriptor that has
+ * fired is disarmed already; of several events, or with a timer, one has fired and the others are
+ * still armed. */
 bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 {
+    bool several = wait->wants.n_fds > 1 || wait->wants.ms > 0;
     int fired = WAIT_FIRED;
 
     if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
         return false;
-    if (wait->timed || wait->owns_fd) {
+    unset_due(w, wait);
+    if (several || wait->owns_fd) {
         pthread_mutex_lock(&w->lock);
-        drop_fd(w, wait, wait->timed);
+        drop_fds(w, wait, several);
         pthread_mutex_unlock(&w->lock);
     }
-    wait->fd = -1;
+    wait->wants.n_fds = 0;
     return true;
 }

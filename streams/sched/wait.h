@@ -12,6 +12,23 @@
 #include <stdint.h>
 
 #include "executor.h"
+#include "stage.h"
+
+/* The events that a wait is for; any of them ends it. */
+struct leat_wants {
+    struct {
+        int fd;
+        uint32_t events;      /* EPOLLIN, EPOLLOUT or both; 0: only that its other end is closed */
+    } fds[LEAT_WAIT_FDS_MAX]; /* n_fds of them, each descriptor once */
+    unsigned n_fds;
+    bool too_many; /* a descriptor did not fit */
+    uint64_t ms;   /* 0: no time */
+};
+
+/* leat_wants_fd - add a descriptor, or a direction of one that is there; fd < 0 has no effect. */
+void leat_wants_fd(struct leat_wants *wants, int fd, uint32_t events);
+/* leat_wants_any - is there an event to wait for? */
+bool leat_wants_any(const struct leat_wants *wants);
 
 struct leat_waits {
     int epoll_fd;
@@ -26,14 +43,13 @@ struct leat_waits {
 struct leat_wait {
     struct leat_actor *actor;
     atomic_int state;
-    int fd;          /* in the epoll set, or -1; other waits may use the same descriptor */
-    uint32_t events; /* of fd */
+    /* What it waits for. The descriptors are in the epoll set; other waits may use the same. */
+    struct leat_wants wants;
     int timer_fd;    /* created when first needed; or -1 */
     bool used;       /* armed since it was last cleared */
-    bool owns_fd;    /* `fd` is a duplicate, closed with the wait */
+    bool owns_fd;    /* the descriptor is a duplicate, closed with the wait */
     bool quiet;      /* not counted: the stage does not depend on it to go on */
     bool is_alarm;   /* counted in `alarms` */
-    bool timed;      /* has a timer, too */
     uint64_t due_ns; /* virtual time: when the timer fires; 0: no timer is set */
     struct leat_wait *next_due;
     bool listed; /* in `waiting` */
@@ -50,10 +66,12 @@ bool leat_waits_due(struct leat_waits *waits, uint64_t until);
 
 void leat_wait_init(struct leat_wait *wait, struct leat_actor *actor);
 void leat_wait_done(struct leat_wait *wait);
-/* leat_wait_arm - wake the actor once when fd (-1: none) is ready or ms (0: none) have passed.
- * Returns 0 or -errno. Thread: the actor's. */
-int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, int fd, bool writable,
-                  uint64_t ms);
+/* leat_wait_arm - wake the actor once when one of the events has occurred, at least one of which is
+ * wanted. A file that is always ready wakes it at once. Returns 0 or -errno; then no event is
+ * waited for. Thread: the actor's. */
+int leat_wait_arm(struct leat_waits *waits, struct leat_wait *wait, const struct leat_wants *wants);
+/* leat_wait_arm_fd - the same for one descriptor. */
+int leat_wait_arm_fd(struct leat_waits *waits, struct leat_wait *wait, int fd, bool writable);
 /* leat_wait_alarm - wake the actor once when ms have passed, whatever it does meanwhile. A pipeline
  * with an armed alarm is not stalled, but an alarm frees no memory: see check_stall in pipeline.c.
  * Returns 0 or -errno. Thread: the actor's. */

@@ -111,26 +111,28 @@ static void step_ended(struct leat_segment *seg, size_t i)
     leat_segment_give_up(seg, i, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
 }
 
+/* Arm what the step asked to wait for. Returns 0, or fails the stage. */
+static int arm_wait(struct leat_segment *seg, struct leat_stage *stage)
+{
+    int r;
+
+    if (stage->wants.too_many)
+        return leat_fail(stage, LEAT_EINTERNAL, "waits for more than %u descriptors",
+                         LEAT_WAIT_FDS_MAX);
+    if (!leat_wants_any(&stage->wants))
+        return leat_fail(stage, LEAT_EINTERNAL, "waits for nothing");
+    r = leat_wait_arm(&seg->pipeline->waits, &stage->wait, &stage->wants);
+    return r < 0 ? leat_fail_errno(stage, -r, "cannot wait") : 0;
+}
+
 static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
-    struct leat_stage *stage = s->stage;
-    int r;
 
-    if (stage->wait_fd < 0 && stage->wait_ms == 0) {
-        leat_fail(stage, LEAT_EINTERNAL, "waits for nothing");
-        leat_segment_fail(seg, i);
-        return LEAT_TURN_WENT;
-    }
     leat_assert(!s->waiting);
     s->waiting = true;
-    r = leat_wait_arm(&seg->pipeline->waits, &stage->wait, stage->wait_fd, stage->wait_writable,
-                      stage->wait_ms);
-    stage->wait_fd = -1;
-    stage->wait_ms = 0;
-    if (r < 0) {
+    if (arm_wait(seg, s->stage) < 0) {
         s->waiting = false;
-        leat_fail_errno(stage, -r, "cannot wait");
         leat_segment_fail(seg, i);
     }
     return LEAT_TURN_WENT;

@@ -15,7 +15,6 @@ struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_st
     s->pipeline = pipeline;
     s->info = info;
     s->type = info->type;
-    s->wait_fd = -1;
     leat_wait_init(&s->wait, NULL);
     leat_wait_init(&s->alarm, NULL);
     leat_wait_init(&s->watch, NULL);
@@ -84,8 +83,12 @@ int leat_stage_prepare(struct leat_stage *s)
     return s->info->detached ? 0 : r;
 }
 
+/* A wait that a step asked for without returning LEAT_WAIT is forgotten. */
 int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
+    s->wants.n_fds = 0;
+    s->wants.ms = 0;
+    s->wants.too_many = false;
     return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
 }
 

@@ -448,18 +448,12 @@ uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used
     return 0;
 }
 
-/* --- position, waiting ------------------------------------------------------------------------ */
+/* --- position, time --------------------------------------------------------------------------- */
 
 void leat_position(struct leat_stage *s, uint64_t pos, uint64_t total)
 {
     atomic_store_explicit(&s->info->count.pos, pos, memory_order_relaxed);
     atomic_store_explicit(&s->info->count.total, total, memory_order_relaxed);
-}
-
-void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
-{
-    s->wait_fd = fd;
-    s->wait_writable = writable;
 }
 
 uint64_t leat_clock_ns(const struct leat_stage *s)
@@ -470,33 +464,6 @@ uint64_t leat_clock_ns(const struct leat_stage *s)
 void leat_spend_ns(struct leat_stage *s, uint64_t ns)
 {
     leat_clock_spend(&s->pipeline->executor.clock, ns);
-}
-
-void leat_alarm_ms(struct leat_stage *s, uint64_t ms)
-{
-    s->alarm_ms = ms > 0 ? ms : 1;
-}
-
-void leat_watch_fd(struct leat_stage *s, int fd)
-{
-    s->watch_fd = fd;
-    s->watch_gone = false;
-}
-
-void leat_watch_gone(struct leat_stage *s, int fd)
-{
-    s->watch_fd = fd;
-    s->watch_gone = true;
-}
-
-void leat_watch_ms(struct leat_stage *s, uint64_t ms)
-{
-    s->watch_ms = ms > 0 ? ms : 1;
-}
-
-void leat_wait_ms(struct leat_stage *s, uint64_t ms)
-{
-    s->wait_ms = ms > 0 ? ms : 1;
 }
 
 /* --- for plan callbacks ----------------------------------------------------------------------- */

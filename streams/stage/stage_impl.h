@@ -124,9 +124,7 @@ struct leat_stage {
     uint64_t kept;            /* part of `charged`: reserved for the next leat_charge of the lane */
     const struct leat_in *in; /* during a step: for the offset of an error */
     struct leat_error failure;
-    int wait_fd;
-    bool wait_writable;
-    uint64_t wait_ms;
+    struct leat_wants wants; /* what this step asked to wait for */
     struct leat_wait wait;
     uint64_t alarm_ms; /* requested, not armed yet */
     struct leat_wait alarm;

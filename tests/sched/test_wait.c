@@ -1,8 +1,11 @@
 /* test_wait.c - waiting for descriptors and time. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sched/wait.h"
@@ -12,6 +15,15 @@ static bool run_nothing(struct leat_actor *actor)
 {
     (void)actor;
     return false;
+}
+
+/* Wait until fd (-1: none) is readable or ms (0: no time) have passed. */
+static int arm(struct leat_waits *waits, struct leat_wait *wait, int fd, uint64_t ms)
+{
+    struct leat_wants wants = {.ms = ms};
+
+    leat_wants_fd(&wants, fd, EPOLLIN);
+    return leat_wait_arm(waits, wait, &wants);
 }
 
 /* A descriptor is closed when it has been waited for, and its number becomes another one's. */
@@ -32,11 +44,11 @@ TEST(test_the_end_of_a_wait_leaves_another_of_the_same_number)
         ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
         ASSERT_EQ(pipe2(b, O_CLOEXEC), 0);
         ASSERT_EQ(write(a[1], "a", 1), 1);
-        ASSERT_EQ(leat_wait_arm(&waits, &first, a[0], false, (uint64_t)ms * 86400000), 0);
+        ASSERT_EQ(arm(&waits, &first, a[0], (uint64_t)ms * 86400000), 0);
         leat_waits_fire(&waits);
         ASSERT(leat_wait_fired(&waits, &first));
         ASSERT_EQ(dup2(b[0], a[0]), a[0]);
-        ASSERT_EQ(leat_wait_arm(&waits, &second, a[0], false, 0), 0);
+        ASSERT_EQ(arm(&waits, &second, a[0], 0), 0);
         leat_wait_clear(&waits, &first);
         ASSERT_EQ(write(b[1], "b", 1), 1);
         leat_waits_fire(&waits);
@@ -69,8 +81,8 @@ TEST(test_two_waits_for_one_descriptor_are_both_woken)
         leat_wait_init(&first, &actors[0]);
         leat_wait_init(&second, &actors[1]);
         ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
-        ASSERT_EQ(leat_wait_arm(&waits, &first, a[0], false, 0), 0);
-        ASSERT_EQ(leat_wait_arm(&waits, &second, a[0], false, 86400000), 0);
+        ASSERT_EQ(arm(&waits, &first, a[0], 0), 0);
+        ASSERT_EQ(arm(&waits, &second, a[0], 86400000), 0);
         ASSERT_EQ(atomic_load(&waits.armed), 2);
         if (clears)
             leat_wait_clear(&waits, &first);
@@ -88,6 +100,171 @@ TEST(test_two_waits_for_one_descriptor_are_both_woken)
         close(a[0]);
         close(a[1]);
     }
+}
+
+/* What most tests here need: waits of one actor on the loop's thread. */
+struct bench {
+    struct leat_actor actor;
+    struct leat_executor executor;
+    struct leat_waits waits;
+    struct leat_wait wait;
+};
+
+static void bench_init(struct bench *b, bool is_virtual)
+{
+    *b = (struct bench){.actor.run = run_nothing};
+    ASSERT_EQ(leat_executor_init(&b->executor,
+                                 is_virtual ? LEAT_EXECUTOR_SEEDED : LEAT_EXECUTOR_LOOP, 1, 0,
+                                 is_virtual),
+              0);
+    ASSERT_EQ(leat_waits_init(&b->waits, &b->executor), 0);
+    leat_wait_init(&b->wait, &b->actor);
+}
+
+static void bench_done(struct bench *b)
+{
+    leat_wait_clear(&b->waits, &b->wait);
+    leat_wait_done(&b->wait);
+    leat_waits_done(&b->waits);
+    leat_executor_done(&b->executor);
+}
+
+/* Is there an event that the loop would see? */
+static bool is_stirred(const struct bench *b)
+{
+    struct pollfd fd = {.fd = b->waits.epoll_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
+TEST(test_any_of_several_descriptors_ends_a_wait_and_none_stays_armed)
+{
+    int ends[LEAT_WAIT_FDS_MAX][2];
+
+    for (unsigned k = 0; k < 2 * LEAT_WAIT_FDS_MAX; k++) {
+        struct leat_wants wants = {.ms = k % 2 ? 86400000 : 0};
+        struct bench b;
+
+        test_context("descriptor %u", k / 2);
+        bench_init(&b, false);
+        for (unsigned i = 0; i < LEAT_WAIT_FDS_MAX; i++) {
+            ASSERT_EQ(pipe2(ends[i], O_CLOEXEC), 0);
+            leat_wants_fd(&wants, ends[i][0], EPOLLIN);
+        }
+        ASSERT(!wants.too_many);
+        leat_wants_fd(&wants, ends[0][0], EPOLLIN); /* is there already */
+        ASSERT(!wants.too_many);
+        ASSERT_EQ(leat_wait_arm(&b.waits, &b.wait, &wants), 0);
+        ASSERT_EQ(atomic_load(&b.waits.armed), 1);
+        ASSERT(!is_stirred(&b));
+        ASSERT_EQ(write(ends[k / 2][1], "a", 1), 1);
+        ASSERT(is_stirred(&b));
+        leat_waits_fire(&b.waits);
+        ASSERT(leat_wait_fired(&b.waits, &b.wait));
+        ASSERT_EQ(atomic_load(&b.waits.armed), 0);
+        for (unsigned i = 0; i < LEAT_WAIT_FDS_MAX; i++)
+            ASSERT_EQ(write(ends[i][1], "b", 1), 1);
+        ASSERT(!is_stirred(&b));
+        leat_wants_fd(&wants, ends[0][1], EPOLLOUT);
+        ASSERT(wants.too_many);
+        bench_done(&b);
+        for (unsigned i = 0; i < LEAT_WAIT_FDS_MAX; i++) {
+            close(ends[i][0]);
+            close(ends[i][1]);
+        }
+    }
+}
+
+TEST(test_a_wait_for_both_directions_of_a_descriptor_ends_with_either)
+{
+    for (int writable = 0; writable < 2; writable++) {
+        static char data[65536];
+        struct leat_wants wants = {0};
+        struct bench b;
+        int ends[2];
+
+        test_context("writable: %d", writable);
+        bench_init(&b, false);
+        ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+        while (write(ends[0], data, sizeof data) > 0)
+            ;
+        leat_wants_fd(&wants, ends[0], EPOLLIN);
+        leat_wants_fd(&wants, ends[0], EPOLLOUT);
+        ASSERT_EQ(wants.n_fds, 1);
+        ASSERT_EQ(leat_wait_arm(&b.waits, &b.wait, &wants), 0);
+        ASSERT(!is_stirred(&b));
+        if (writable)
+            while (read(ends[1], data, sizeof data) > 0)
+                ;
+        else
+            ASSERT_EQ(write(ends[1], "a", 1), 1);
+        leat_waits_fire(&b.waits);
+        ASSERT(leat_wait_fired(&b.waits, &b.wait));
+        bench_done(&b);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+TEST(test_a_file_among_several_descriptors_ends_the_wait_at_once)
+{
+    struct leat_wants wants = {.ms = 86400000};
+    int ends[2], fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct bench b;
+
+    ASSERT_GE(fd, 0);
+    bench_init(&b, false);
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    leat_wants_fd(&wants, ends[0], EPOLLIN);
+    leat_wants_fd(&wants, fd, EPOLLIN);
+    ASSERT_EQ(leat_wait_arm(&b.waits, &b.wait, &wants), 0);
+    ASSERT(leat_wait_fired(&b.waits, &b.wait));
+    ASSERT_EQ(write(ends[1], "a", 1), 1);
+    ASSERT(!is_stirred(&b));
+    bench_done(&b);
+    close(ends[0]);
+    close(ends[1]);
+    close(fd);
+}
+
+TEST(test_a_wait_that_cannot_be_armed_leaves_nothing_armed)
+{
+    struct leat_wants wants = {0};
+    struct bench b;
+    int ends[2];
+
+    bench_init(&b, false);
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    leat_wants_fd(&wants, -1, EPOLLIN);
+    ASSERT(!leat_wants_any(&wants));
+    leat_wants_fd(&wants, ends[0], EPOLLIN);
+    leat_wants_fd(&wants, 1000, EPOLLIN); /* is not open */
+    ASSERT_EQ(leat_wait_arm(&b.waits, &b.wait, &wants), -EBADF);
+    ASSERT_EQ(atomic_load(&b.waits.armed), 0);
+    ASSERT_EQ(write(ends[1], "a", 1), 1);
+    ASSERT(!is_stirred(&b));
+    ASSERT(!leat_wait_fired(&b.waits, &b.wait));
+    bench_done(&b);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Else virtual time would later jump to a time that nothing waits for. */
+TEST(test_a_descriptor_that_ends_a_wait_also_ends_its_timer_on_virtual_time)
+{
+    struct bench b;
+    int ends[2];
+
+    bench_init(&b, true);
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_EQ(arm(&b.waits, &b.wait, ends[0], 1000), 0);
+    ASSERT_EQ(write(ends[1], "a", 1), 1);
+    leat_waits_fire(&b.waits);
+    ASSERT(leat_wait_fired(&b.waits, &b.wait));
+    ASSERT(!leat_waits_due(&b.waits, UINT64_MAX));
+    bench_done(&b);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 struct firing {
@@ -125,7 +302,7 @@ TEST(test_a_wait_that_was_cleared_may_be_freed)
 
         ASSERT_NOT_NULL(wait);
         leat_wait_init(wait, &actor);
-        ASSERT_EQ(leat_wait_arm(&waits, wait, a[0], false, i % 4 == 0 ? 86400000 : 0), 0);
+        ASSERT_EQ(arm(&waits, wait, a[0], i % 4 == 0 ? 86400000 : 0), 0);
         for (unsigned k = 0; k < i % 100; k++)
             atomic_load(&waits.armed);
         leat_wait_clear(&waits, wait);
@@ -160,7 +337,7 @@ TEST(test_a_timer_on_the_real_clock_does_not_fire_before_its_time)
         leat_wait_init(&wait, &actor);
         fd = (struct pollfd){.fd = waits.epoll_fd, .events = POLLIN};
         began = leat_now_ns();
-        ASSERT_EQ(leat_wait_arm(&waits, &wait, -1, false, times_ms[i]), 0);
+        ASSERT_EQ(arm(&waits, &wait, -1, times_ms[i]), 0);
         ASSERT_EQ(poll(&fd, 1, 60000), 1);
         ASSERT_GE(leat_now_ns() - began, (uint64_t)times_ms[i] * 1000000);
         leat_waits_fire(&waits);
