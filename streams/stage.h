@@ -203,10 +203,32 @@ LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t tot
  * leat_wait_fd - fd is readable, or (writable) writable; for both, call it twice. A file that is
  * always ready ends the wait at once. At most LEAT_WAIT_FDS_MAX descriptors. They stay the stage's:
  * it may close one in any step, in stop or in close.
- * leat_wait_ms - so many milliseconds have passed. A later call replaces an earlier one. */
+ * leat_wait_ms - so many milliseconds have passed. A later call replaces an earlier one.
+ * leat_wait_wake - the stage's waker was woken since this step began. */
 LEAT_API void leat_wait_fd(struct leat_stage *stage, int fd, bool writable);
 LEAT_API void leat_wait_ms(struct leat_stage *stage, uint64_t ms);
+LEAT_API void leat_wait_wake(struct leat_stage *stage);
 #define LEAT_WAIT_FDS_MAX 16u
+
+/* A waker: for a stage whose library calls back in a thread of its own. The callback stores what it
+ * brings where the stage finds it, under a lock of the author's, and then wakes the stage. Each
+ * stage has at most one waker; it is counted.
+ *
+ * leat_waker_new - in open or step: another reference to the stage's waker. NULL: recorded as the
+ *   stage's failure (return LEAT_ENOMEM).
+ * leat_waker_wake - end the stage's wait, or its next one if it does not wait now. A step that
+ *   begins after the call sees what the caller did before; several calls before that step count as
+ *   one. After `close` has been called it has no effect. Never waits for a step. Thread: any.
+ * leat_waker_free - give one reference back; NULL is fine. The memory of a waker lasts until the
+ *   last reference is given back, so a callback that comes late is harmless, even after the end of
+ *   the pipeline. Thread: any.
+ *
+ * A pipeline in which a stage waits for its waker is not stalled. With virtual time a wake takes
+ * effect at the time that the clock shows then, so the result of such a run may differ. */
+struct leat_waker;
+LEAT_API struct leat_waker *leat_waker_new(struct leat_stage *stage);
+LEAT_API void leat_waker_wake(struct leat_waker *waker);
+LEAT_API void leat_waker_free(struct leat_waker *waker);
 
 /* leat_clock_ns - monotonic time; simulated time with settings.virtual_time. */
 LEAT_API uint64_t leat_clock_ns(const struct leat_stage *stage);

@@ -365,6 +365,7 @@ static void on_async(uv_async_t *async)
 
     if (p->on.closing)
         return;
+    leat_waits_fire_woken(&p->waits);
     if (!p->on.begun) {
         p->on.begun = true;
         leat_actor_wake(&p->executor, &p->conductor);
@@ -424,6 +425,13 @@ static void kick(struct leat_executor *ex)
 
     if (!p->on.idling && uv_idle_start(&p->on.idle, on_idle) == 0)
         p->on.idling = true;
+}
+
+static void call(struct leat_executor *ex)
+{
+    struct leat_pipeline *p = ex->owner;
+
+    uv_async_send(&p->on.async);
 }
 
 static bool due(struct leat_executor *ex, uint64_t until)
@@ -499,6 +507,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         return not_started(p, r, leat_strerror(r));
     p->executor.owner = p;
     p->executor.kick = kick;
+    p->executor.call = call;
     p->executor.on_idle = check_stall;
     p->executor.due = due;
     r = leat_waits_init(&p->waits, &p->executor);

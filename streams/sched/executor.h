@@ -42,6 +42,8 @@ struct leat_executor {
     bool (*due)(struct leat_executor *executor, uint64_t until);
     /* kick - loop and seeded: the queue is no longer empty (on the loop's thread). */
     void (*kick)(struct leat_executor *executor);
+    /* call - loop and seeded: have the loop's thread call leat_waits_fire_woken soon. Any thread. */
+    void (*call)(struct leat_executor *executor);
     /* on_idle - pool: no actor is queued or running and no wait is armed, except alarms if
      * `alarmed`. Called under no lock, by a worker or leat_executor_look. */
     void (*on_idle)(struct leat_executor *executor, bool alarmed);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/invariant.h"
+#include "waker.h"
 
 #define FIRE_MAX 64
 
@@ -21,6 +22,7 @@ enum wait_state {
     WAIT_NONE,
     WAIT_ARMED,
     WAIT_FIRED,
+    WAIT_WOKEN, /* fired by another thread: the actor decrements the count */
 };
 
 void leat_wants_fd(struct leat_wants *wants, int fd, uint32_t events)
@@ -46,7 +48,7 @@ void leat_wants_fd(struct leat_wants *wants, int fd, uint32_t events)
 
 bool leat_wants_any(const struct leat_wants *wants)
 {
-    return wants->n_fds > 0 || wants->ms > 0;
+    return wants->n_fds > 0 || wants->ms > 0 || wants->wake;
 }
 
 int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
@@ -126,6 +128,18 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     count_down(w, wait);
 }
 
+/* As fire, on a thread that is neither the loop's nor the actor's. The actor decrements the count,
+ * so the thread of a library never finds the pipeline idle and never reports a stall. */
+static void fire_beside(struct leat_waits *w, struct leat_wait *wait)
+{
+    int armed = WAIT_ARMED;
+
+    leat_assert(wait->actor != NULL);
+    unlist(w, wait);
+    if (atomic_compare_exchange_strong(&wait->state, &armed, WAIT_WOKEN))
+        leat_actor_wake(w->executor, wait->actor);
+}
+
 /* The events of fd that the wait is for; NULL: none. */
 static const uint32_t *events_of(const struct leat_wait *wait, int fd)
 {
@@ -196,6 +210,37 @@ void leat_waits_fire(struct leat_waits *w)
         fire_all(w, ready[i].data.fd);
     pthread_mutex_unlock(&w->lock);
     leat_executor_look(w->executor);
+}
+
+static bool is_woken(const struct leat_wait *wait)
+{
+    return wait->wants.wake && wait->waker && atomic_load(&wait->waker->pending);
+}
+
+void leat_waits_wake(struct leat_waits *w, struct leat_wait *wait)
+{
+    leat_assert(wait->waker != NULL);
+    if (w->executor->kind != LEAT_EXECUTOR_POOL) {
+        w->executor->call(w->executor);
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    if (wait->listed && is_woken(wait))
+        fire_beside(w, wait);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void leat_waits_fire_woken(struct leat_waits *w)
+{
+    struct leat_wait *next;
+
+    pthread_mutex_lock(&w->lock);
+    for (struct leat_wait *wait = w->waiting; wait; wait = next) {
+        next = wait->next;
+        if (is_woken(wait))
+            fire(w, wait);
+    }
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void unset_due(struct leat_waits *w, struct leat_wait *wait)
@@ -310,8 +355,9 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, const struct lea
     int r;
 
     pthread_mutex_lock(&w->lock);
+    leat_assert(!wants->wake || wait->waker);
     r = arm(w, wait, wants);
-    if (r == -EPERM) {
+    if (r == -EPERM || (r == 0 && is_woken(wait))) {
         fire(w, wait);
         r = 0;
     }
@@ -374,7 +420,9 @@ static void drop_fds(struct leat_waits *w, struct leat_wait *wait, bool in_set)
 
 void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
 {
-    if (atomic_exchange(&wait->state, WAIT_NONE) == WAIT_ARMED)
+    int was = atomic_exchange(&wait->state, WAIT_NONE);
+
+    if (was == WAIT_ARMED || was == WAIT_WOKEN)
         count_down(w, wait);
     if (!wait->used)
         return;
@@ -393,11 +441,14 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
  * still armed. */
 bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 {
-    bool several = wait->wants.n_fds > 1 || wait->wants.ms > 0;
-    int fired = WAIT_FIRED;
+    bool several = wait->wants.n_fds > 1 || wait->wants.ms > 0 || wait->wants.wake;
+    int fired = atomic_load(&wait->state);
 
-    if (!atomic_compare_exchange_strong(&wait->state, &fired, WAIT_NONE))
+    if (fired != WAIT_FIRED && fired != WAIT_WOKEN)
         return false;
+    atomic_store(&wait->state, WAIT_NONE); /* only this thread changes the state of a fired wait */
+    if (fired == WAIT_WOKEN)
+        count_down(w, wait);
     unset_due(w, wait);
     if (several || wait->owns_fd) {
         pthread_mutex_lock(&w->lock);

@@ -23,12 +23,15 @@ struct leat_wants {
     unsigned n_fds;
     bool too_many; /* a descriptor did not fit */
     uint64_t ms;   /* 0: no time */
+    bool wake;     /* a wake of the wait's waker */
 };
 
 /* leat_wants_fd - add a descriptor, or a direction of one that is there; fd < 0 has no effect. */
 void leat_wants_fd(struct leat_wants *wants, int fd, uint32_t events);
 /* leat_wants_any - is there an event to wait for? */
 bool leat_wants_any(const struct leat_wants *wants);
+
+struct leat_waker;
 
 struct leat_waits {
     int epoll_fd;
@@ -43,6 +46,7 @@ struct leat_waits {
 struct leat_wait {
     struct leat_actor *actor;
     atomic_int state;
+    struct leat_waker *waker; /* or NULL */
     /* What it waits for. The descriptors are in the epoll set; other waits may use the same. */
     struct leat_wants wants;
     int timer_fd;    /* created when first needed; or -1 */
@@ -60,6 +64,11 @@ int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor);
 void leat_waits_done(struct leat_waits *waits);
 /* leat_waits_fire - wake the actors whose waits are ready. Thread: the loop's. */
 void leat_waits_fire(struct leat_waits *waits);
+/* leat_waits_wake - end this wait if it is armed for a wake; its waker is pending. Loop and seeded: the
+ * loop's thread does it, in leat_waits_fire_woken, which executor.call asks for. Thread: any. */
+void leat_waits_wake(struct leat_waits *waits, struct leat_wait *wait);
+/* leat_waits_fire_woken - wake the actors whose wakers are pending. Thread: the loop's. */
+void leat_waits_fire_woken(struct leat_waits *waits);
 /* leat_waits_due - virtual time: fire the earliest timer if it is not later than `until`, and set
  * the clock to its time. false: there is none. */
 bool leat_waits_due(struct leat_waits *waits, uint64_t until);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "run/pipeline.h"
+#include "sched/waker.h"
 
 struct leat_stage *leat_stage_new(struct leat_pipeline *pipeline, struct leat_stage_info *info)
 {
@@ -89,6 +90,9 @@ int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     s->wants.n_fds = 0;
     s->wants.ms = 0;
     s->wants.too_many = false;
+    s->wants.wake = false;
+    if (s->waker)
+        leat_waker_take(s->waker);
     return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
 }
 
@@ -99,11 +103,14 @@ void leat_stage_close(struct leat_stage *s)
     s->closed = true;
     leat_blocking_end(s->blocking);
     s->blocking = NULL;
+    leat_waker_detach(s->waker);
     leat_wait_clear(&s->pipeline->waits, &s->wait);
     leat_wait_clear(&s->pipeline->waits, &s->alarm);
     leat_wait_clear(&s->pipeline->waits, &s->watch);
     if (s->open_called && s->type->close)
         s->type->close(s);
+    leat_waker_free(s->waker);
+    s->waker = s->wait.waker = NULL;
     leat_assert(s->kept <= s->charged);
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);

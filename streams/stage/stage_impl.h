@@ -126,7 +126,8 @@ struct leat_stage {
     struct leat_error failure;
     struct leat_wants wants; /* what this step asked to wait for */
     struct leat_wait wait;
-    uint64_t alarm_ms; /* requested, not armed yet */
+    struct leat_waker *waker; /* a reference; NULL: none was made */
+    uint64_t alarm_ms;        /* requested, not armed yet */
     struct leat_wait alarm;
     int watch_fd; /* requested, not armed yet; -1: none */
     bool watch_gone;

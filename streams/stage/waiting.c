@@ -5,7 +5,8 @@
 
 #include <sys/epoll.h>
 
-#include "stage_impl.h"
+#include "run/pipeline.h"
+#include "sched/waker.h"
 
 void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
 {
@@ -15,6 +16,23 @@ void leat_wait_fd(struct leat_stage *s, int fd, bool writable)
 void leat_wait_ms(struct leat_stage *s, uint64_t ms)
 {
     s->wants.ms = ms > 0 ? ms : 1;
+}
+
+struct leat_waker *leat_waker_new(struct leat_stage *s)
+{
+    leat_assert(s->open_called && !s->closed);
+    if (!s->waker)
+        s->waker = leat_waker_attach(&s->pipeline->waits, &s->wait);
+    if (!s->waker) {
+        leat_fail(s, LEAT_ENOMEM, "out of memory");
+        return NULL;
+    }
+    return leat_waker_ref(s->waker);
+}
+
+void leat_wait_wake(struct leat_stage *s)
+{
+    s->wants.wake = s->waker != NULL;
 }
 
 void leat_alarm_ms(struct leat_stage *s, uint64_t ms)

@@ -1,6 +1,7 @@
-/* test_waits.c - stages that wait: for one of several descriptors, under each executor. */
+/* test_waits.c - stages that wait for one of several descriptors, or for a waker, under each executor. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "memio.h"
@@ -73,11 +74,124 @@ static int many_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
 static const struct leat_stage_type many_type = {
     .name = "many", .summary = "waits for too much", .kind = LEAT_SOURCE, .step = many_step};
 
+/* --- a waker ---------------------------------------------------------------------------------- */
+
+#define N_GIVERS 2u
+#define N_GIFTS 3000u
+
+/* The threads of a library, which bring numbers. Each keeps its reference until the test ends it. */
+struct gifts {
+    pthread_mutex_t lock;
+    unsigned brought, ended; /* under the lock */
+    struct leat_waker *wakers[N_GIVERS];
+    pthread_t threads[N_GIVERS];
+    pthread_barrier_t late; /* the pipeline is freed */
+    bool never;             /* they wake the stage once and bring nothing */
+    bool with_time;
+    unsigned steps;
+    int fd; /* waited for, too; never ready */
+};
+
+struct giver {
+    struct gifts *gifts;
+    unsigned number;
+};
+
+static void *bring(void *arg)
+{
+    struct giver *g = arg;
+    struct gifts *gifts = g->gifts;
+    struct leat_waker *waker = gifts->wakers[g->number];
+
+    free(g);
+    for (unsigned i = 0; i <= N_GIFTS && !gifts->never; i++) {
+        pthread_mutex_lock(&gifts->lock);
+        gifts->brought += i < N_GIFTS;
+        gifts->ended += i == N_GIFTS;
+        leat_waker_wake(waker); /* under a lock that the step takes, too */
+        pthread_mutex_unlock(&gifts->lock);
+    }
+    if (gifts->never)
+        leat_waker_wake(waker);
+    pthread_barrier_wait(&gifts->late);
+    leat_waker_wake(waker);
+    leat_waker_free(waker);
+    return NULL;
+}
+
+static int gifts_open(struct leat_stage *stage)
+{
+    struct gifts *gifts = memio_given(stage);
+
+    for (unsigned i = 0; i < N_GIVERS; i++) {
+        struct giver *g = malloc(sizeof *g);
+
+        ASSERT_NOT_NULL(g);
+        *g = (struct giver){gifts, i};
+        gifts->wakers[i] = leat_waker_new(stage);
+        ASSERT_NOT_NULL(gifts->wakers[i]);
+        ASSERT_EQ(pthread_create(&gifts->threads[i], NULL, bring, g), 0);
+    }
+    return 0;
+}
+
+static int gifts_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct gifts *gifts = memio_given(stage);
+    uint8_t *to;
+    size_t room = leat_reserve(out, &to);
+    bool ended;
+
+    (void)in;
+    gifts->steps++;
+    if (room == 0)
+        return LEAT_MORE;
+    pthread_mutex_lock(&gifts->lock);
+    room = room < gifts->brought ? room : gifts->brought;
+    gifts->brought -= (unsigned)room;
+    ended = gifts->ended == N_GIVERS && gifts->brought == 0;
+    pthread_mutex_unlock(&gifts->lock);
+    memset(to, 'g', room);
+    leat_commit(out, room);
+    if (ended)
+        return LEAT_END;
+    if (room > 0)
+        return LEAT_MORE;
+    leat_wait_wake(stage);
+    leat_wait_fd(stage, gifts->fd, false);
+    if (gifts->with_time)
+        leat_wait_ms(stage, A_DAY_MS);
+    return LEAT_WAIT;
+}
+
+static const struct leat_stage_type gifts_type = {.name = "gifts",
+                                                  .summary = "what other threads bring",
+                                                  .kind = LEAT_SOURCE,
+                                                  .params_size = sizeof(struct memio_params),
+                                                  .options = memio_option,
+                                                  .open = gifts_open,
+                                                  .step = gifts_step};
+
+static int unwoken_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)in;
+    (void)out;
+    leat_wait_wake(stage);
+    return LEAT_WAIT;
+}
+
+static const struct leat_stage_type unwoken_type = {.name = "unwoken",
+                                                    .summary = "waits for a waker that is none",
+                                                    .kind = LEAT_SOURCE,
+                                                    .step = unwoken_step};
+
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
     ASSERT_EQ(leat_registry_add(registry, &pipes_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &many_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &gifts_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &unwoken_type), 0);
 }
 
 static void *write_words(void *arg)
@@ -146,5 +260,88 @@ TEST(test_a_stage_that_waits_for_too_many_descriptors_fails_by_its_name)
     ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
     ASSERT_STREQ(io.error.stage_name, "many");
     ASSERT_STR_HAS(io.error.text, "16 descriptors");
+    memio_free(&io);
+}
+
+static int run_gifts(struct memio *io, struct gifts *gifts, const char *rest)
+{
+    char text[256];
+    int ends[2], r;
+
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    gifts->fd = ends[0];
+    ASSERT_EQ(pthread_mutex_init(&gifts->lock, NULL), 0);
+    ASSERT_EQ(pthread_barrier_init(&gifts->late, NULL, N_GIVERS + 1), 0);
+    snprintf(text, sizeof text, "gifts --at=%lld | %smemsink --at=%lld", (long long)(intptr_t)gifts,
+             rest, memio_at(io));
+    r = memio_run_text(io, text);
+    pthread_barrier_wait(&gifts->late);
+    for (unsigned i = 0; i < N_GIVERS; i++)
+        ASSERT_EQ(pthread_join(gifts->threads[i], NULL), 0);
+    ASSERT_EQ(pthread_barrier_destroy(&gifts->late), 0);
+    ASSERT_EQ(pthread_mutex_destroy(&gifts->lock), 0);
+    close(ends[0]);
+    close(ends[1]);
+    return r;
+}
+
+TEST(test_a_source_that_other_threads_wake_loses_nothing)
+{
+    for (unsigned e = 0; e < 8 * N_EXECUTORS; e++) {
+        struct gifts gifts = {.with_time = e % 2};
+        struct memio io = {.registered = add_types,
+                           .settings = {.executor = executors[e % N_EXECUTORS],
+                                        .seed = e,
+                                        .virtual_time = e >= 6 * N_EXECUTORS && !gifts.with_time,
+                                        .threads = 1 + e % 4}};
+
+        test_context("executor %d, seed %u", (int)io.settings.executor, e);
+        ASSERT_EQ(run_gifts(&io, &gifts, e % 4 == 1 ? "gzip -1 | gunzip | " : ""), 0);
+        ASSERT_EQ(io.out_len, N_GIVERS * N_GIFTS);
+        for (size_t i = 0; i < io.out_len; i++)
+            ASSERT_EQ(io.out[i], 'g');
+        memio_free(&io);
+    }
+}
+
+/* Its source waits for a thread, so it is not stalled; and the threads outlive it. */
+TEST(test_a_source_that_nobody_wakes_runs_until_the_time_limit)
+{
+    for (unsigned e = 0; e < N_EXECUTORS; e++) {
+        struct gifts gifts = {.never = true};
+        struct memio io = {.registered = add_types,
+                           .settings = {.executor = executors[e], .timeout_ms = 30}};
+
+        test_context("executor %d", (int)io.settings.executor);
+        ASSERT_EQ(run_gifts(&io, &gifts, ""), LEAT_ETIMEDOUT);
+        ASSERT_LE(gifts.steps, 1 + N_GIVERS); /* a wake ends one wait */
+        memio_free(&io);
+    }
+}
+
+/* Readers that need no more, and a failure downstream. */
+TEST(test_the_end_of_a_source_that_other_threads_wake_does_not_wait_for_them)
+{
+    for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
+        struct gifts gifts = {0};
+        struct memio io = {.registered = add_types,
+                           .settings = {.executor = executors[e % N_EXECUTORS], .seed = e}};
+        bool fails = e / N_EXECUTORS % 2;
+
+        test_context("executor %d, fails %d", (int)io.settings.executor, fails);
+        io.sink.fail_at = fails;
+        ASSERT_EQ(run_gifts(&io, &gifts, fails ? "" : "head -c 1 | "), fails ? LEAT_EIO : 0);
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_stage_that_waits_for_a_waker_that_it_never_made_fails_by_its_name)
+{
+    struct memio io = {.registered = add_types};
+    char text[64];
+
+    snprintf(text, sizeof text, "unwoken | memsink --at=%lld", memio_at(&io));
+    ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
+    ASSERT_STREQ(io.error.stage_name, "unwoken");
     memio_free(&io);
 }

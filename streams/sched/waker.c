@@ -1,0 +1,71 @@
+/* waker.c - wake a stage that waits, from any thread. */
+
+#include "waker.h"
+
+#include <stdlib.h>
+
+#include "base/invariant.h"
+
+struct leat_waker *leat_waker_attach(struct leat_waits *waits, struct leat_wait *wait)
+{
+    struct leat_waker *waker = calloc(1, sizeof *waker);
+
+    leat_assert(!wait->waker);
+    if (!waker)
+        return NULL;
+    if (pthread_mutex_init(&waker->lock, NULL)) {
+        free(waker);
+        return NULL;
+    }
+    atomic_store(&waker->refs, 1);
+    waker->waits = waits;
+    waker->wait = wait;
+    wait->waker = waker;
+    return waker;
+}
+
+void leat_waker_detach(struct leat_waker *waker)
+{
+    if (!waker)
+        return;
+    pthread_mutex_lock(&waker->lock);
+    waker->waits = NULL;
+    waker->wait = NULL;
+    pthread_mutex_unlock(&waker->lock);
+}
+
+struct leat_waker *leat_waker_ref(struct leat_waker *waker)
+{
+    unsigned before = atomic_fetch_add(&waker->refs, 1);
+
+    leat_assert(before > 0);
+    return waker;
+}
+
+void leat_waker_free(struct leat_waker *waker)
+{
+    unsigned before = waker ? atomic_fetch_sub(&waker->refs, 1) : 0;
+
+    leat_assert(before > 0 || !waker);
+    if (before != 1)
+        return;
+    leat_assert(!waker->waits); /* the stage gave up its reference last, or detached it */
+    pthread_mutex_destroy(&waker->lock);
+    free(waker);
+}
+
+void leat_waker_take(struct leat_waker *waker)
+{
+    (void)atomic_exchange(&waker->pending, false);
+}
+
+/* A wake that is still pending is not repeated: the step that it causes has not begun. */
+void leat_waker_wake(struct leat_waker *waker)
+{
+    if (!waker || atomic_exchange(&waker->pending, true))
+        return;
+    pthread_mutex_lock(&waker->lock);
+    if (waker->waits)
+        leat_waits_wake(waker->waits, waker->wait);
+    pthread_mutex_unlock(&waker->lock);
+}
