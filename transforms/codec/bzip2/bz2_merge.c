@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/invariant.h"
 #include "bz2_split.h"
 
 #define HEADER 4u /* bytes: BZh and a digit */
@@ -38,10 +39,12 @@ static void tail_next(struct leat_bz2_tail *t, int place)
 
 static void tail_header(struct leat_bz2_merge *m, uint64_t at)
 {
-    static const char header[] = "BZh";
+    static const uint8_t header[HEADER - 1] = {'B', 'Z', 'h'}; /* and the level */
     struct leat_bz2_tail *t = &m->tail;
-    uint8_t byte = t->bytes[t->n - 1];
+    uint8_t byte;
 
+    leat_assert(t->n >= 1 && t->n <= HEADER);
+    byte = t->bytes[t->n - 1];
     if (t->n < HEADER ? byte != header[t->n - 1] : byte < '1' || byte > '9') {
         problem(t, at + 1 - t->n, t->later_stream ? LEAT_BZ2_GARBAGE : LEAT_BZ2_NOT);
     } else if (t->n == HEADER) {

@@ -97,7 +97,7 @@ static int compress_run(struct leat_stage *stage, struct leat_blocking *blocking
     r = leat_charge(stage, LIBRARY_BYTES);
     if (r == 0)
         r = leat_load(stage, LIBARCHIVE_SO, "libarchive13", functions, &t.lib);
-    if (r < 0)
+    if (r != 0)
         return r;
     a = t.lib.archive_write_new();
     if (!a)

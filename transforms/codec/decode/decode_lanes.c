@@ -30,7 +30,7 @@
 #define TAG_GOES_ON 0xffu
 #define TAG_EMPTY 0xfeu
 
-_Static_assert(LEAT_DECODER_NOTE_END == (uint64_t)1 << NOTE_SHIFT, "notes are longer");
+_Static_assert((LEAT_DECODER_NOTE_END - 1) >> (NOTE_SHIFT - 1) == 1, "notes are longer");
 _Static_assert(LEAT_FORMATS_END <= NOTE_FORMAT + 1, "formats do not fit in a note");
 
 bool leat_decode_in_lanes(const struct leat_stage *stage)
