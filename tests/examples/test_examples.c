@@ -1,8 +1,8 @@
 /* test_examples.c - the examples of stages: they are added to a registry and run, as a program does it. */
 
-#include "connect.c"
-#include "field.c"
-#include "runs.c"
+#include "connect.c" /* NOLINT(bugprone-suspicious-include) */
+#include "field.c" /* NOLINT(bugprone-suspicious-include) */
+#include "runs.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <pthread.h>
 

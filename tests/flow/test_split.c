@@ -90,7 +90,7 @@ TEST(test_a_line_end_in_quotes_does_not_end_a_record)
     uint64_t random = 11;
 
     for (unsigned round = 0; round < 20000; round++) {
-        char text[24], ends[24], expected[24];
+        char text[24] = "", ends[24], expected[24];
         size_t n = test_random(&random) % 20;
 
         for (size_t i = 0; i < n; i++)

@@ -12,7 +12,7 @@ for flag in "${flags[@]:1}"; do
     esac
 done
 tidy() {
-    clang-tidy --quiet "$1" -- "${@:2}" -Itests 2>/dev/null | grep -E 'error:|warning:|note:'
+    clang-tidy --quiet "$1" -- "${@:2}" -Itests -I"${BUILD:-build}/include" 2>/dev/null | grep -E 'error:|warning:|note:'
 }
 export -f tidy
 mapfile -t files < <(find cmd streams transforms tests -name '*.c')
