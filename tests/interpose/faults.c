@@ -114,8 +114,9 @@ static int fault(enum class class)
     for (size_t i = 0; i < n_specs; i++)
         if (specs[i].class == class && (specs[i].at == 0 || specs[i].at == n))
             error = specs[i].error;
-    while (error == HANG)
-        (void)pause();
+    if (error == HANG)
+        for (;;)
+            (void)pause();
     return error;
 }
 
