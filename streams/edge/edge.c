@@ -281,7 +281,9 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
     }
     pthread_mutex_unlock(&e->lock);
     leat_tell_edge(e, r == LEAT_FULL ? LEAT_EVENT_FULL : LEAT_EVENT_FILL);
-    if (wake)
+    if (wake && e->writer)
+        leat_actor_pass(e->executor, e->reader, e->writer);
+    else if (wake)
         leat_actor_wake(e->executor, e->reader);
     return r;
 }

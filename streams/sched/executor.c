@@ -19,6 +19,14 @@ enum actor_state {
     ACTOR_NOTIFIED, /* running, and woken meanwhile */
 };
 
+/* The cost of a wake of another worker, about, in nanoseconds. */
+#define WAKE_NS ((uint64_t)10000)
+/* A longer run counts as this long: the system may have let its thread wait. */
+#define RUN_NS_MAX (8 * WAKE_NS)
+/* The last run is this part of the average: a long run counts at once, many short ones later. */
+#define PART_LONGER 2u
+#define PART_SHORTER 8u
+
 #define SEED_MIX 0x9e3779b97f4a7c15u
 
 int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
@@ -59,20 +67,21 @@ void leat_executor_done(struct leat_executor *ex)
     leat_clock_done(&ex->clock);
 }
 
-/* Under the lock. */
-static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns)
+/* Under the lock. first: the actor is the next one to run. */
+static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns, bool first)
 {
     leat_assert(atomic_load_explicit(&a->state, memory_order_relaxed) == ACTOR_QUEUED);
     leat_assert((ex->queued == 0) == (ex->head == NULL));
     leat_assert(a->run != NULL);
     leat_assert((ex->head == NULL) == (ex->tail == NULL));
-    a->next = NULL;
+    a->next = first ? ex->head : NULL;
     a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
-    if (ex->tail)
+    if (ex->tail && !first)
         ex->tail->next = a;
     else
         ex->head = a;
-    ex->tail = a;
+    if (!ex->tail || !first)
+        ex->tail = a;
     ex->queued++;
 }
 
@@ -126,15 +135,41 @@ uint64_t leat_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Run the actor once, without the lock; true: it must be queued again. */
-static bool run_actor(struct leat_actor *a)
+/* Average the lengths of the runs. */
+static void note_run(struct leat_actor *a, uint64_t ns)
 {
+    uint64_t was = atomic_load_explicit(&a->run_ns, memory_order_relaxed), part;
+
+    ns = ns < RUN_NS_MAX ? ns : RUN_NS_MAX;
+    part = ns > was ? PART_LONGER : PART_SHORTER;
+    was = was > 0 ? was - was / part + ns / part : ns;
+    atomic_store_explicit(&a->run_ns, was > 0 ? was : 1, memory_order_relaxed);
+}
+
+static bool is_short(const struct leat_actor *a)
+{
+    uint64_t ns = atomic_load_explicit(&a->run_ns, memory_order_relaxed);
+
+    return ns > 0 && ns < WAKE_NS;
+}
+
+/* Run the actor once, without the lock; true: it must be queued again. *ret_passed: it called
+ * leat_actor_pass. */
+static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool *ret_passed)
+{
+    uint64_t from_ns = ex->kind == LEAT_EXECUTOR_POOL ? leat_now_ns() : 0;
+    bool again;
     int running = ACTOR_RUNNING;
     int was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
 
     leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
     a->thread = pthread_self();
-    if (a->run(a)) {
+    again = a->run(a);
+    if (ex->kind == LEAT_EXECUTOR_POOL)
+        note_run(a, leat_now_ns() - from_ns);
+    *ret_passed = a->passes;
+    a->passes = false; /* another worker may run it as soon as its state is stored */
+    if (again) {
         atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
         return true;
     }
@@ -172,13 +207,16 @@ void leat_executor_look(struct leat_executor *ex)
 static void *worker(void *arg)
 {
     struct leat_executor *ex = arg;
+    unsigned covers = 0; /* its part of ex->covers */
 
     pthread_mutex_lock(&ex->lock);
     for (;;) {
         struct leat_actor *a;
-        bool again, quiet, alarmed;
+        bool again, passed, quiet, alarmed;
         uint64_t now_ns;
 
+        leat_assert(ex->covers >= covers);
+        ex->covers -= covers;
         while (ex->queued == 0 && !ex->stop) {
             ex->idle++;
             leat_assert(ex->idle <= ex->threads_n);
@@ -189,16 +227,20 @@ static void *worker(void *arg)
         if (ex->queued == 0)
             break;
         a = pop(ex);
+        covers = a->passed && ex->queued > 0; /* its run is short */
+        ex->covers += covers;
+        a->passed = false;
         ex->running++;
         leat_assert(ex->running <= ex->threads_n);
         pthread_mutex_unlock(&ex->lock);
-        again = run_actor(a);
+        again = run_actor(ex, a, &passed);
         now_ns = again ? leat_now_ns() : 0;
         pthread_mutex_lock(&ex->lock);
+        covers += passed;
         leat_assert(ex->running > 0);
         ex->running--;
         if (again)
-            push(ex, a, now_ns);
+            push(ex, a, now_ns, false);
         quiet = is_quiet(ex, &alarmed);
         if (quiet && ex->on_idle) {
             pthread_mutex_unlock(&ex->lock);
@@ -250,37 +292,52 @@ void leat_executor_stop(struct leat_executor *ex)
     for (unsigned i = 0; i < ex->threads_n; i++)
         pthread_join(ex->threads[i], NULL);
     leat_assert(ex->threads_n == 0 || (ex->queued == 0 && ex->running == 0 && ex->idle == 0));
+    leat_assert(ex->covers == 0);
     ex->threads_n = 0;
 }
 
-/* A signalled worker counts as idle until it wakes, and takes one of the queued actors. Another
- * worker is needed if there are more queued actors than idle workers. */
-static void enqueue(struct leat_executor *ex, struct leat_actor *a)
+/* Under the lock: get a worker for the actor that was queued just now. A signalled worker counts as
+ * idle until it wakes, and takes one of the queued actors; a worker that covers takes one, too.
+ * Another worker is needed if there are more queued actors than these. */
+static void call_worker(struct leat_executor *ex)
+{
+    if (ex->queued <= ex->covers)
+        return;
+    if (ex->queued - ex->covers <= ex->idle)
+        pthread_cond_signal(&ex->ready);
+    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
+        (void)add_worker(ex); /* on failure there is one worker less */
+}
+
+/* by: the actor that passes to it, whose worker will run it next; or NULL. */
+static void enqueue(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
 {
     uint64_t now_ns = leat_clock_now(&ex->clock);
     bool kick = false;
 
     pthread_mutex_lock(&ex->lock);
-    push(ex, a, now_ns);
-    if (ex->kind != LEAT_EXECUTOR_POOL)
+    push(ex, a, now_ns, by != NULL);
+    if (by) {
+        a->passed = by->passes = true;
+        ex->covers++;
+    } else if (ex->kind == LEAT_EXECUTOR_POOL) {
+        call_worker(ex);
+    } else {
         kick = ex->queued == 1;
-    else if (ex->queued <= ex->idle)
-        pthread_cond_signal(&ex->ready);
-    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
-        (void)add_worker(ex); /* on failure there is one worker less */
+    }
     pthread_mutex_unlock(&ex->lock);
     if (kick && ex->kick)
         ex->kick(ex);
 }
 
-void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
+static void wake(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
 {
     int s = atomic_load_explicit(&a->state, memory_order_seq_cst);
 
     for (;;) {
         if (s == ACTOR_IDLE) {
             if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_QUEUED)) {
-                enqueue(ex, a);
+                enqueue(ex, a, by);
                 return;
             }
         } else if (s == ACTOR_RUNNING) {
@@ -290,6 +347,19 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
             return;
         }
     }
+}
+
+void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
+{
+    wake(ex, a, NULL);
+}
+
+void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
+{
+    bool next = ex->kind == LEAT_EXECUTOR_POOL && is_short(a) && !by->passes;
+
+    leat_assert(leat_actor_runs_here(by));
+    wake(ex, a, next ? by : NULL);
 }
 
 bool leat_actor_runs_here(const struct leat_actor *a)
@@ -303,7 +373,7 @@ bool leat_actor_runs_here(const struct leat_actor *a)
 static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
 {
     unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
-    bool again = run_actor(a);
+    bool passed, again = run_actor(ex, a, &passed);
 
     leat_assert(ex->clock.now_ns >= a->ready_ns); /* time never goes back */
     a->ran_ns = ex->clock.now_ns;
@@ -326,7 +396,7 @@ static bool fire_due(struct leat_executor *ex)
 bool leat_executor_step(struct leat_executor *ex)
 {
     struct leat_actor *a = NULL;
-    bool more;
+    bool more, passed;
 
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL);
     if (fire_due(ex)) /* there is one thread, so no lock is needed */
@@ -337,11 +407,11 @@ bool leat_executor_step(struct leat_executor *ex)
     pthread_mutex_unlock(&ex->lock);
     if (!a)
         return false;
-    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(a)) {
+    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(ex, a, &passed)) {
         uint64_t now_ns = leat_clock_now(&ex->clock);
 
         pthread_mutex_lock(&ex->lock);
-        push(ex, a, now_ns);
+        push(ex, a, now_ns, false);
         pthread_mutex_unlock(&ex->lock);
     }
     pthread_mutex_lock(&ex->lock);

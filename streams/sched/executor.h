@@ -23,6 +23,10 @@ struct leat_actor {
     uint64_t ready_ns;       /* time since which it could run; valid while it runs */
     uint64_t ran_ns;         /* virtual time: the end of its last run */
     pthread_t thread;        /* the thread that runs it, while it runs */
+    /* Pool: */
+    _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
+    bool passed;             /* under the executor's lock: it was queued by leat_actor_pass */
+    bool passes;             /* in this run it passed to another actor: the run must end */
 };
 
 struct leat_executor {
@@ -34,7 +38,9 @@ struct leat_executor {
     unsigned threads_max, threads_n;
     unsigned idle;    /* under the lock: workers waiting, or signalled and not awake yet */
     unsigned running; /* under the lock: actors being run */
-    bool stop;        /* under the lock */
+    unsigned
+        covers; /* under the lock: workers that run, and will take an actor from the queue soon */
+    bool stop;  /* under the lock */
     pthread_t *threads;
     uint64_t random; /* seeded: state of leat_random */
     struct leat_clock clock;
@@ -68,6 +74,11 @@ int leat_executor_start(struct leat_executor *ex);
 void leat_executor_look(struct leat_executor *ex);
 /* leat_actor_wake - run the actor soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
+/* leat_actor_pass - wake an actor for which `by` has made output. Pool: if the runs of the actor are
+ * shorter than the wake of another worker, the worker of `by` runs it next, with the output in its
+ * cache. by->passes is then true, and `by` must end its run without a further step.
+ * Thread: the one that runs `by`. */
+void leat_actor_pass(struct leat_executor *ex, struct leat_actor *actor, struct leat_actor *by);
 /* leat_actor_runs_here - does this thread run the actor now? For assertions. */
 bool leat_actor_runs_here(const struct leat_actor *actor);
 /* leat_executor_step - loop and seeded: run one actor; true: more are queued. */

@@ -113,6 +113,8 @@ static enum leat_turn turn(struct leat_segment *seg)
     r = hand_over(seg);
     if (r >= 0)
         return (enum leat_turn)r;
+    if (seg->actor.passes)
+        return LEAT_TURN_WENT;
     for (size_t i = seg->n; i-- > 0;)
         if (leat_slot_runnable(seg, i))
             return slot_turn(seg, i);
@@ -169,6 +171,8 @@ static enum run run_turns(struct leat_segment *seg)
         leat_assert(t != LEAT_TURN_STEP);
         if (t == LEAT_TURN_PARK)
             return RUN_PARKED;
+        if (seg->actor.passes)
+            return RUN_MORE;
         if (leat_outcome_aborted(seg->pipeline)) /* the next run handles it first */
             return RUN_MORE;
     }

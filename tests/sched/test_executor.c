@@ -243,3 +243,199 @@ TEST(test_a_wake_during_a_run_is_one_more_run)
     ASSERT(!leat_actor_runs_here(&a.actor));
     leat_executor_done(&ex);
 }
+
+/* --- one actor passes to another ---------------------------------------------------------------- */
+
+struct passing;
+
+struct player {
+    struct leat_actor actor; /* first */
+    struct passing *game;
+    bool (*play)(struct player *player);
+    unsigned runs;
+    pthread_t thread; /* of its first run */
+    unsigned turn;    /* of its first run */
+};
+
+/* `from` passes to `to`; `other` needs a worker meanwhile. */
+struct passing {
+    struct leat_executor ex;
+    struct meeting meeting;
+    struct player from, to, other;
+    atomic_uint turns;
+    bool passes;
+};
+
+static bool player_run(struct leat_actor *actor)
+{
+    struct player *p = (struct player *)actor;
+
+    if (p->runs++ > 0)
+        return false;
+    p->thread = pthread_self();
+    p->turn = atomic_fetch_add(&p->game->turns, 1);
+    return p->play(p);
+}
+
+/* Returns whether two were there at the same time. */
+static bool meet(struct passing *game)
+{
+    struct guest g = {.meeting = &game->meeting};
+
+    guest_run(&g.actor);
+    return g.met;
+}
+
+static bool does_nothing(struct player *p)
+{
+    (void)p;
+    return false;
+}
+
+static bool meets(struct player *p)
+{
+    ASSERT(meet(p->game));
+    return false;
+}
+
+static bool passes_on(struct player *p)
+{
+    leat_actor_pass(&p->game->ex, &p->game->to.actor, &p->actor);
+    p->game->passes = p->actor.passes;
+    return true;
+}
+
+static bool passes_and_meets(struct player *p)
+{
+    passes_on(p);
+    return meets(p);
+}
+
+static bool wakes_other_and_meets(struct player *p)
+{
+    leat_actor_wake(&p->game->ex, &p->game->other.actor);
+    return meets(p);
+}
+
+/* Two workers are idle, then `from` is woken; returns when `players` have run. */
+static void play(struct passing *game, unsigned players, uint64_t run_ns,
+                 bool (*from)(struct player *), bool (*to)(struct player *))
+{
+    struct guest guests[2];
+
+    *game = (struct passing){.passes = false};
+    game->meeting = (struct meeting){
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .wanted = 2};
+    game->from = (struct player){.actor.run = player_run, .game = game, .play = from};
+    game->to = (struct player){.actor = {.run = player_run, .run_ns = run_ns}, .game = game};
+    game->to.play = to;
+    game->other = (struct player){.actor.run = player_run, .game = game, .play = meets};
+    ASSERT_EQ(leat_executor_init(&game->ex, LEAT_EXECUTOR_POOL, 2, 0, false), 0);
+    ASSERT_EQ(leat_executor_start(&game->ex), 0);
+    for (unsigned i = 0; i < 2; i++)
+        guests[i] = (struct guest){.actor.run = guest_run, .meeting = &game->meeting};
+    for (unsigned i = 0; i < 2; i++)
+        leat_actor_wake(&game->ex, &guests[i].actor);
+    wait_for_idle(&game->ex, 2);
+    ASSERT(guests[0].met && guests[1].met);
+    game->meeting.there = 0;
+    leat_actor_wake(&game->ex, &game->from.actor);
+    while (atomic_load(&game->turns) < players)
+        sched_yield();
+    leat_executor_stop(&game->ex); /* what is queued is run first */
+    leat_executor_done(&game->ex);
+}
+
+TEST(test_an_actor_with_short_runs_runs_next_on_the_worker_that_passes_to_it)
+{
+    for (unsigned round = 0; round < 50; round++) {
+        struct passing game;
+
+        test_context("round %u", round);
+        play(&game, 2, 1, passes_on, does_nothing);
+        ASSERT(game.passes);
+        ASSERT(pthread_equal(game.to.thread, game.from.thread));
+        ASSERT_EQ(game.to.turn, 1);
+        ASSERT_EQ(game.from.runs, 2);
+        ASSERT_EQ(game.to.runs, 1);
+    }
+}
+
+TEST(test_an_actor_with_long_runs_gets_a_worker_of_its_own)
+{
+    struct passing game;
+
+    play(&game, 2, UINT32_MAX, passes_and_meets, meets);
+    ASSERT(!game.passes);
+    ASSERT_EQ(game.to.runs, 1);
+}
+
+TEST(test_an_actor_that_has_not_run_gets_a_worker_of_its_own)
+{
+    struct passing game;
+
+    play(&game, 2, 0, passes_and_meets, meets);
+    ASSERT(!game.passes);
+}
+
+/* The run was expected to be short, but is not: the idle worker serves the others. */
+TEST(test_others_get_the_idle_worker_while_a_passed_actor_runs)
+{
+    for (unsigned round = 0; round < 50; round++) {
+        struct passing game;
+
+        test_context("round %u", round);
+        play(&game, 3, 1, passes_on, wakes_other_and_meets);
+        ASSERT(game.passes);
+        ASSERT_EQ(game.from.runs, 2);
+        ASSERT_EQ(game.other.runs, 1);
+    }
+}
+
+static bool wakes_other_and_passes(struct player *p)
+{
+    leat_actor_wake(&p->game->ex, &p->game->other.actor);
+    return passes_on(p);
+}
+
+TEST(test_a_passed_actor_runs_before_those_that_were_woken_earlier)
+{
+    struct passing game = {.passes = false};
+    struct player player = {.actor.run = player_run, .game = &game, .play = does_nothing};
+
+    game.from = game.to = game.other = player;
+    game.from.play = wakes_other_and_passes;
+    game.to.actor.run_ns = 1;
+    ASSERT_EQ(leat_executor_init(&game.ex, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+    ASSERT_EQ(leat_executor_start(&game.ex), 0);
+    leat_actor_wake(&game.ex, &game.from.actor);
+    leat_executor_stop(&game.ex);
+    leat_executor_done(&game.ex);
+    ASSERT_EQ(game.to.turn, 1);
+    ASSERT_EQ(game.other.turn, 2);
+    ASSERT_EQ(game.from.runs, 2);
+}
+
+#define LONG_NS 1000000u
+
+static bool runs_long(struct player *p)
+{
+    uint64_t until = leat_now_ns() + LONG_NS;
+
+    (void)p;
+    while (leat_now_ns() < until)
+        ;
+    return false;
+}
+
+TEST(test_one_long_run_is_enough_to_get_a_worker_the_next_time)
+{
+    struct passing game;
+    uint64_t run_ns;
+
+    play(&game, 2, 1, passes_on, runs_long);
+    ASSERT(game.passes);
+    run_ns = game.to.actor.run_ns;
+    play(&game, 2, run_ns, passes_and_meets, meets);
+    ASSERT(!game.passes);
+}
