@@ -266,8 +266,8 @@ bool leat_pipeline_discard(struct leat_pipeline *p)
     atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
     committing = p->outcome.committing;
     pthread_mutex_unlock(&p->lock);
-    if (committing)
-        return atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE;
+    if (committing) /* also once it is complete: the run has its result, and ends soon */
+        return false;
     leat_drafts_discard(&p->outputs.directories);
     return atomic_load(&p->outputs.n_appending) == 0;
 }

@@ -300,7 +300,7 @@ static void on_done(struct leat_pipeline *p, const struct leat_error *error, voi
     v->done++;
     call_again(p, v);
     leat_pipeline_cancel(p, LEAT_EIO, "too late");
-    leat_pipeline_discard(p);
+    ASSERT(!leat_pipeline_discard(p)); /* it has committed: nothing is left to discard */
     ASSERT_NULL(leat_pipeline_error(p));
 }
 
