@@ -280,11 +280,13 @@ LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t
 /* --- stats and events ----------------------------------------------------------------------- */
 
 struct leat_stage_stats {
-    const char *name;     /* borrowed from the pipeline */
-    const char *text;     /* canonical text of the stage with its words */
-    int number;           /* from 1, as in messages */
-    int segment;          /* number of the segment that runs it, from 1 */
-    unsigned workers;     /* lanes that share its work; 1 if it is not parallel */
+    const char *name; /* borrowed from the pipeline */
+    const char *text; /* canonical text of the stage with its words */
+    int number;       /* from 1, as in messages */
+    int segment;      /* number of the segment that runs it, from 1 */
+    /* Lanes that were opened, each when it got its first block; before the run: lanes that may be
+     * opened; 1 if it is not parallel. */
+    unsigned workers;
     unsigned own_threads; /* further threads, of its library; not in cpu_ns */
     /* bytes_in counts all bytes handed to the stage, also those on their way to a stage that ended
      * early, such as head. bytes_out adds the bytes of all branches, without those that slow

@@ -402,13 +402,13 @@ struct leat_lanes {
 #define LEAT_BLOCK_REST 8u
 /* leat_note - in cut: set in->note for the next block to begin; 0 if it is not called. */
 LEAT_API void leat_note(struct leat_stage *stage, uint64_t note);
-/* leat_keep_lanes - in cut, before the first block has ended: limit the number of lanes to `most`,
- * at least 1, and charge `bytes` now for each lane that may work. A lane whose bytes do not fit
- * gets no block, unless it is the first one. Lanes therefore charge memory only when its size is
- * known. */
+/* leat_keep_lanes - in cut, once, before the first block has ended: limit the number of lanes to
+ * `most`, at least 1, each of which needs `bytes` in addition to those that it charges in open. The
+ * bytes of the first lane are charged now, those of another one before it gets its first block. A
+ * lane whose bytes do not fit gets no block, unless it is the first one. */
 LEAT_API void leat_keep_lanes(struct leat_stage *stage, unsigned most, uint64_t bytes);
-/* leat_lane_kept - in a lane, once, at its first block: the bytes that leat_keep_lanes charged for
- * the lane, if any, now belong to it: leat_charge uses them first. */
+/* leat_lane_kept - in a lane, once, at its first block: leat_charge shall use the bytes that
+ * leat_keep_lanes charged for the lane, if any, first. */
 LEAT_API void leat_lane_kept(struct leat_stage *stage);
 /* leat_result - in a lane: the buffer for the result of the current block. */
 LEAT_API void *leat_result(struct leat_stage *stage);

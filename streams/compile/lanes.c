@@ -39,6 +39,7 @@ static int add_lane(struct leat_compiler *pl, struct leat_segment *from, struct 
     out->reader = &to->actor;
     out->carries_ends = true;
     from->out.cutter->lanes.edges[i] = in;
+    from->out.cutter->segments[i] = lane;
     to->in.joiner->lanes.edges[i] = out;
     return 0;
 }
@@ -67,7 +68,8 @@ int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info)
     to->in.joiner->lanes.order = from->out.cutter->lanes.order;
     if (!from->out.cutter->lanes.order)
         return leat_compile_no_memory(pl);
-    info->lanes.in_use = info->lanes.left = n;
+    info->lanes.most = info->lanes.left = n;
+    info->lanes.in_use = 0;
     for (unsigned i = 0; i < n && r == 0; i++)
         r = add_lane(pl, from, to, info, i);
     pl->numbers = lane_number + 1;

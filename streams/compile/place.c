@@ -84,7 +84,7 @@ struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct
     info->plan.flags = type->flags;
     info->plan.block = type->lanes ? type->lanes->block : 0;
     info->plan.history = type->lanes ? type->lanes->history : 0;
-    info->lanes.in_use = info->lanes.left = 1;
+    info->lanes.most = info->lanes.in_use = info->lanes.left = 1;
     info->input.name = pl->name;
     info->input.files = pl->files;
     info->input.binary = pl->binary;

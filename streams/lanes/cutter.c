@@ -24,6 +24,8 @@ struct leat_cutter *leat_cutter_new(struct leat_pipeline *p, struct leat_stage_i
         return NULL;
     good = leat_lane_set_init(&c->lanes, p, info, n) == 0;
     c->load = calloc(n, sizeof *c->load);
+    c->segments = calloc(n, sizeof *c->segments);
+    c->opened = 1;
     if (info->plan.framing == LEAT_LINES) {
         c->framer = calloc(1, sizeof *c->framer);
         if (c->framer)
@@ -34,7 +36,7 @@ struct leat_cutter *leat_cutter_new(struct leat_pipeline *p, struct leat_stage_i
         c->history = malloc(info->plan.history);
         good = good && c->history;
     }
-    if (good && c->load)
+    if (good && c->load && c->segments)
         return c;
     leat_cutter_free(c);
     return NULL;
@@ -53,12 +55,21 @@ void leat_cutter_free(struct leat_cutter *c)
     leat_lane_order_free(c->lanes.order);
     leat_lane_set_done(&c->lanes);
     free(c->history);
+    free(c->segments);
     free(c->load);
     free(c);
 }
 
+void leat_cutter_close(struct leat_cutter *c)
+{
+    for (unsigned i = 0; i < c->opened; i++)
+        leat_pool_uncharge(c->lanes.pool, atomic_exchange(&c->segments[i]->lane.kept, 0));
+    leat_stage_close(c->lanes.stage);
+}
+
 int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
 {
+    leat_cutter_close(c);
     if (leat_lane_set_renew(&c->lanes, p) < 0)
         return LEAT_ENOMEM;
     leat_slice_queue_clear(&c->framed);
@@ -70,6 +81,7 @@ int leat_cutter_reset(struct leat_cutter *c, struct leat_pipeline *p)
         leat_framer_init(c->framer, c->lanes.pool, c->lanes.info->plan.delimiter,
                          p->settings.record_max);
     memset(c->load, 0, c->lanes.n * sizeof *c->load);
+    c->opened = 1;
     leat_lane_order_reset(c->lanes.order);
     c->offset = 0;
     c->history_len = c->block_bytes = 0;
@@ -156,15 +168,34 @@ static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
     return 0;
 }
 
+/* Charge the memory of the next lane, which then may get its first block. It needs as much as the
+ * first lane has charged in open. Returns false if there is no such lane, or no memory for it now. */
+static bool open_lane(struct leat_cutter *c)
+{
+    struct leat_stage_lanes *lanes = &c->lanes.info->lanes;
+    uint64_t bytes = lanes->open_bytes + lanes->kept_bytes;
+
+    leat_assert(c->opened > 0);
+    if (c->opened >= lanes->most || !leat_stage_charge_spare(c->lanes.stage, bytes))
+        return false;
+    atomic_store(&c->segments[c->opened]->lane.kept, bytes);
+    c->opened++;
+    if (lanes->in_use < c->opened)
+        lanes->in_use = c->opened;
+    return true;
+}
+
 /* Choose the lane for the next block, or for a flush marker between two blocks.
  * Returns 0; LEAT_FULL: the writer will be woken when a lane has room; or an error. */
 static int choose_lane(struct leat_cutter *c, bool mark)
 {
-    unsigned n = c->lanes.info->lanes.in_use, best = n;
+    unsigned n = c->lanes.n, best = n;
 
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < c->opened; i++)
         if ((best == n || c->load[i] < c->load[best]) && leat_edge_wants(c->lanes.edges[i]))
             best = i;
+    if ((best == n || c->load[best] > 0) && open_lane(c))
+        best = c->opened - 1;
     if (best == n)
         return LEAT_FULL;
     c->lanes.at = best;
@@ -200,7 +231,7 @@ static int send_piece(struct leat_cutter *c, struct leat_slice_queue *q, bool en
         return r;
     take = c->cut_take;
     leat_assert(take <= s->len);
-    leat_assert(c->lanes.at < c->lanes.info->lanes.in_use);
+    leat_assert(c->lanes.at < c->opened);
     leat_assert(take > 0 || c->cut_ends);
     if (take > 0)
         item.slice =

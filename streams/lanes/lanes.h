@@ -1,9 +1,10 @@
 /* lanes.h - the two ends of a parallel stage: the cutter sends blocks to the lanes, the joiner puts
  * their outputs together in order.
  *
- * Each lane has one edge for its blocks and one for its output; these edges bound it. The cutter
- * chooses a lane with little work left, and among these the one that got the fewest bytes until
- * now. The lanes then share the work and do not wait for one another, whatever a block costs. The
+ * Each lane has one edge for its blocks and one for its output; these edges bound it. The first lane
+ * is opened with all stages, any other one when it gets its first block, if its memory fits. The
+ * cutter chooses a lane with little work left, and among these the one that got the fewest bytes
+ * until now. The lanes then share the work and do not wait for one another, whatever a block costs. The
  * cutter puts each choice into the lane order, from which the joiner takes its turns.
  */
 #ifndef LEAT_LANES_LANES_H
@@ -16,9 +17,7 @@
 struct leat_lane_set {
     struct leat_stage_info *info;
     struct leat_pool *pool;
-    /* n edges: to the lanes (cutter), from them (joiner); the first info->lanes.in_use are in use.
-     * */
-    struct leat_edge **edges;
+    struct leat_edge **edges; /* n of them: to the lanes (cutter), from them (joiner) */
     unsigned n;
     unsigned at;                   /* lane of the current block, or of the last one */
     bool at_known;                 /* the current block has a lane, `at` */
@@ -29,7 +28,9 @@ struct leat_lane_set {
 
 struct leat_cutter {
     struct leat_lane_set lanes;
-    uint64_t *load; /* for each lane: bytes of input in its blocks until now */
+    struct leat_segment **segments; /* the lanes */
+    unsigned opened;                /* lanes that may get blocks: the first `opened` ones */
+    uint64_t *load;                 /* for each lane: bytes of input in its blocks until now */
     struct leat_framer *framer;
     struct leat_slice_queue framed;
     struct leat_block *block; /* the current block; NULL: none has begun */
@@ -67,6 +68,9 @@ struct leat_joiner *leat_joiner_new(struct leat_pipeline *pipeline, struct leat_
 /* leat_joiner_connect - send the output of the joiner to this queue. */
 void leat_joiner_connect(struct leat_joiner *joiner, struct leat_pipeline *pipeline,
                          struct leat_slice_queue *to);
+/* leat_cutter_close - close its instance, and uncharge the memory of lanes that got no block. All
+ * lanes have ended. */
+void leat_cutter_close(struct leat_cutter *cutter);
 /* leat_cutter_reset, leat_joiner_reset - restore the state before the first run, with a new
  * instance.
  * Return 0 or LEAT_ENOMEM. */

@@ -279,6 +279,18 @@ bool leat_pool_charge(struct leat_pool *pool, uint64_t n)
     return fits;
 }
 
+bool leat_pool_charge_leaving(struct leat_pool *pool, uint64_t n, uint64_t leave)
+{
+    uint64_t left;
+    bool fits;
+
+    pthread_mutex_lock(&pool->lock);
+    left = pool->limit - pool->reserved - pool->charged;
+    fits = left >= leave && n <= left - leave && take_charge(pool, n);
+    pthread_mutex_unlock(&pool->lock);
+    return fits;
+}
+
 uint64_t leat_pool_left(struct leat_pool *pool)
 {
     uint64_t left;

@@ -93,6 +93,8 @@ void leat_pool_unwait(struct leat_pool *pool, struct leat_pool_waiter *waiter);
 void leat_pool_reserve(struct leat_pool *pool, uint64_t n);
 /* leat_pool_charge - count n bytes held elsewhere; false: they do not fit. */
 bool leat_pool_charge(struct leat_pool *pool, uint64_t n);
+/* leat_pool_charge_leaving - the same, if `leave` bytes can still be charged after it. */
+bool leat_pool_charge_leaving(struct leat_pool *pool, uint64_t n, uint64_t leave);
 /* leat_pool_left - bytes that can be charged now. */
 uint64_t leat_pool_left(struct leat_pool *pool);
 void leat_pool_uncharge(struct leat_pool *pool, uint64_t n);

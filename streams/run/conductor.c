@@ -393,7 +393,7 @@ static void phase_close(struct leat_pipeline *p)
             leat_stage_close(s);
         }
         if (seg->out.cutter)
-            leat_stage_close(seg->out.cutter->lanes.stage);
+            leat_cutter_close(seg->out.cutter);
         if (seg->in.joiner)
             leat_stage_close(seg->in.joiner->lanes.stage);
     }

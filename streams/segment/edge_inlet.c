@@ -23,6 +23,7 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
         in.history = leat_slice_data(&block->history);
         in.history_len = block->history.len;
     }
+    leat_stage_keep(stage, atomic_exchange(&seg->lane.kept, 0));
     if (!stage->open_called)
         r = leat_stage_open(stage);
     if (r == 0 && split->begin) {

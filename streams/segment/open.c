@@ -5,30 +5,17 @@
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
 
-/* Open stages with fixed memory needs first, elastic ones after: stages with workers of their own,
- * and further lanes. Open stages with side effects outside the pipeline last, when all others are
- * open. */
-enum turn { TURN_LANE, TURN_NEEDED, TURN_LANES, TURN_LAST };
+/* Open the first lanes before elastic stages: those with workers of their own. Open stages with side
+ * effects outside the pipeline last, when all others are open. The cutter opens further lanes. */
+enum turn { TURN_LANE, TURN_NEEDED, TURN_LAST, TURN_NONE };
 
 static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
 {
+    if (seg->is_lane && seg->lane.number > 0)
+        return TURN_NONE;
     if (s->type->flags & LEAT_OPENS_LAST)
         return TURN_LAST;
-    if (seg->is_lane)
-        return seg->lane.number > 0 ? TURN_LANES : TURN_LANE;
-    return TURN_NEEDED;
-}
-
-/* Every lane but the first opens when it gets its first block. It will need as much memory as the
- * first lane, which is charged now; if that does not fit, fewer lanes are used. */
-static void keep_lane(struct leat_stage *s, unsigned lane)
-{
-    if (lane >= s->info->lanes.in_use)
-        return; /* a lane before it did not fit */
-    if (leat_stage_charge_spare(s, s->info->lanes.open_bytes))
-        leat_stage_keep(s, s->info->lanes.open_bytes);
-    else
-        s->info->lanes.in_use = lane;
+    return seg->is_lane ? TURN_LANE : TURN_NEEDED;
 }
 
 /* Open the j-th stage of a segment, which does not run yet. */
@@ -37,10 +24,6 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     struct leat_stage *s = seg->slots[j].stage;
     int r;
 
-    if (turn_of(seg, s) == TURN_LANES) {
-        keep_lane(s, seg->lane.number);
-        return 0;
-    }
     leat_assert(!s->open_called);
     r = leat_stage_open(s);
     if (r < 0) {
@@ -48,6 +31,8 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
         return r;
     }
     s->info->lanes.open_bytes = s->charged;
+    if (s->info->lanes.in_use == 0)
+        s->info->lanes.in_use = 1;
     leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
     return 0;
 }
@@ -130,8 +115,6 @@ int leat_open_first(struct leat_pipeline *p)
 
     if (r == 0)
         r = open_stages(p, TURN_NEEDED);
-    if (r == 0)
-        r = open_stages(p, TURN_LANES);
     return r == 0 ? open_spills(p) : r;
 }
 

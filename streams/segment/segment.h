@@ -127,7 +127,9 @@ struct leat_outlet {
 struct leat_lane {
     unsigned number; /* from 0 */
     struct leat_block *block, *ended_block;
-    bool end_seen;           /* the end of the block was read */
+    bool end_seen; /* the end of the block was read */
+    _Atomic uint64_t
+        kept; /* bytes that the cutter has charged for the lane, before its first block */
     struct leat_error error; /* for the joiner to report in order */
 };
 

@@ -114,8 +114,8 @@ void leat_stage_close(struct leat_stage *s)
     leat_assert(s->kept <= s->charged);
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);
-    s->charged = s->kept = 0;
-    if (s->keeps_lanes) /* for lanes that got no block; all lanes have ended */
-        leat_pool_uncharge(&s->pipeline->pool,
-                           atomic_exchange(&s->info->lanes.kept, 0) * s->info->lanes.kept_bytes);
+    leat_stage_take_charge(s, s->charged);
+    s->kept = 0;
+    if (s->keeps_lanes && atomic_exchange(&s->info->lanes.kept, false)) /* it got no block */
+        leat_pool_uncharge(&s->pipeline->pool, s->info->lanes.kept_bytes);
 }

@@ -224,13 +224,26 @@ int leat_fail_spill(struct leat_stage *s, const struct leat_spill *spill)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
+void leat_stage_add_charge(struct leat_stage *s, uint64_t n)
+{
+    s->charged += n;
+    atomic_fetch_add_explicit(&s->info->count.charged, n, memory_order_relaxed);
+}
+
+void leat_stage_take_charge(struct leat_stage *s, uint64_t n)
+{
+    leat_assert(n <= s->charged);
+    s->charged -= n;
+    atomic_fetch_sub_explicit(&s->info->count.charged, n, memory_order_relaxed);
+}
+
 int leat_charge(struct leat_stage *s, uint64_t bytes)
 {
     struct leat_pool *pool = &s->pipeline->pool;
     uint64_t kept = bytes < s->kept ? bytes : s->kept;
 
     if (leat_pool_charge(pool, bytes - kept)) {
-        s->charged += bytes - kept;
+        leat_stage_add_charge(s, bytes - kept);
         s->kept -= kept;
         return 0;
     }
@@ -243,7 +256,7 @@ int leat_charge(struct leat_stage *s, uint64_t bytes)
 void leat_uncharge(struct leat_stage *s, uint64_t bytes)
 {
     leat_assert(bytes <= s->charged - s->kept);
-    s->charged -= bytes;
+    leat_stage_take_charge(s, bytes);
     leat_pool_uncharge(&s->pipeline->pool, bytes);
 }
 
@@ -301,42 +314,52 @@ uint64_t leat_memory_spare(const struct leat_stage *s)
     return left > later ? left - later : 0;
 }
 
-void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
+/* The part of left_for that the stage has not charged yet. */
+static uint64_t still_left_for(const struct leat_pipeline *p, const struct leat_stage_info *info)
 {
-    s->charged += bytes;
-    s->kept += bytes;
-    leat_assert(s->kept <= s->charged);
+    uint64_t later = left_for(p, info);
+    uint64_t charged = atomic_load_explicit(&info->count.charged, memory_order_relaxed);
+
+    return later > charged ? later - charged : 0;
 }
 
 bool leat_stage_charge_spare(struct leat_stage *s, uint64_t bytes)
 {
-    return bytes <= leat_memory_spare(s) && leat_pool_charge(&s->pipeline->pool, bytes);
+    struct leat_pipeline *p = s->pipeline;
+    uint64_t later = 0;
+
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        if (&p->graph.infos[i] != s->info)
+            later += still_left_for(p, &p->graph.infos[i]);
+    return leat_pool_charge_leaving(&p->pool, bytes, later);
+}
+
+void leat_stage_keep(struct leat_stage *s, uint64_t bytes)
+{
+    leat_assert(!s->closed);
+    leat_stage_add_charge(s, bytes);
+    s->kept += bytes;
+    leat_assert(s->kept <= s->charged);
 }
 
 void leat_keep_lanes(struct leat_stage *s, unsigned most, uint64_t bytes)
 {
-    struct leat_stage_info *info = s->info;
-    unsigned n = 0;
+    struct leat_stage_lanes *lanes = &s->info->lanes;
 
-    if (leat_pool_charge(&s->pipeline->pool, bytes))
-        n = 1;
-    while (n > 0 && n < info->lanes.in_use && n < most && leat_stage_charge_spare(s, bytes))
-        n++;
     leat_assert(!s->keeps_lanes);
-    info->lanes.kept_bytes = bytes;
-    atomic_store(&info->lanes.kept, n);
     s->keeps_lanes = true;
-    info->lanes.in_use = n > 0 ? n : 1; /* the joiner reads it after the end of the first block */
+    lanes->kept_bytes = bytes;
+    if (most < lanes->most)
+        lanes->most = most > 0 ? most : 1;
+    /* If it fails, leat_charge of the first lane may fail, with a message. */
+    atomic_store(&lanes->kept, leat_pool_charge(&s->pipeline->pool, bytes));
 }
 
 void leat_lane_kept(struct leat_stage *s)
 {
-    unsigned left = atomic_load(&s->info->lanes.kept);
-
-    while (left > 0 && !atomic_compare_exchange_weak(&s->info->lanes.kept, &left, left - 1))
-        ;
-    if (left > 0) /* else leat_charge of the first lane may fail */
-        leat_stage_keep(s, s->info->lanes.kept_bytes);
+    if (!s->segment || s->segment->lane.number > 0 || !atomic_exchange(&s->info->lanes.kept, false))
+        return;
+    leat_stage_keep(s, s->info->lanes.kept_bytes);
 }
 
 /* The header before an allocation, with the alignment of malloc. */
@@ -391,7 +414,7 @@ void leat_stage_disown(struct leat_stage *s, void *memory)
     union alloc_head *h = memory;
 
     leat_assert(sizeof *h + h[-1].size <= s->charged - s->kept);
-    s->charged -= sizeof *h + h[-1].size;
+    leat_stage_take_charge(s, sizeof *h + h[-1].size);
 }
 
 void leat_disowned_free(struct leat_pool *pool, void *memory)

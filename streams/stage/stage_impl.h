@@ -47,10 +47,11 @@ struct leat_stage_input {
 
 /* The lanes of a stage; a stage that is not parallel has one. */
 struct leat_stage_lanes {
-    atomic_uint in_use; /* all that could be opened */
-    atomic_uint left;   /* instances that have not ended */
-    atomic_uint kept;   /* lanes that kept_bytes each are charged for, but not by themselves yet */
-    uint64_t kept_bytes;
+    atomic_uint most;    /* lanes that may be opened */
+    atomic_uint in_use;  /* lanes that were opened; 0: the run has not begun */
+    atomic_uint left;    /* instances that have not ended */
+    atomic_bool kept;    /* kept_bytes are charged for the first lane, but not by the lane yet */
+    uint64_t kept_bytes; /* of leat_keep_lanes */
     uint64_t open_bytes; /* charged by the first lane when it was opened */
 };
 
@@ -61,6 +62,7 @@ struct leat_stage_counts {
     _Atomic uint64_t child_cpu_ns; /* of a child process that has ended */
     _Atomic uint64_t pos, total;   /* sources: leat_position */
     _Atomic uint64_t dropped;      /* bytes that slow branches lost */
+    _Atomic uint64_t charged;      /* bytes, by all instances */
     _Atomic uint64_t unread;       /* bytes sent to it but never read, because it had ended */
 };
 
@@ -149,6 +151,10 @@ bool leat_stage_charge_spare(struct leat_stage *stage, uint64_t bytes);
 /* leat_stage_keep - hand over to this lane bytes that are charged to the pool already, for its next
  * leat_charge. */
 void leat_stage_keep(struct leat_stage *stage, uint64_t bytes);
+/* leat_stage_add_charge - count n bytes that are charged to the pool as the stage's. */
+void leat_stage_add_charge(struct leat_stage *stage, uint64_t n);
+/* leat_stage_take_charge - count them as the stage's no longer. */
+void leat_stage_take_charge(struct leat_stage *stage, uint64_t n);
 void leat_stage_close(struct leat_stage *stage); /* a second call has no effect */
 /* leat_stage_plan - call the type's plan, which may call leat_plan_*. */
 int leat_stage_plan(struct leat_stage *stage);

@@ -28,8 +28,8 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
             leat_text_add(t, "  -  %s for --sums", info->text);
         else
             leat_text_add(t, "  -  standard %s", source ? "input" : "output");
-        if (info->lanes.in_use > 1)
-            leat_text_add(t, " (%u lanes)", info->lanes.in_use);
+        if (info->lanes.most > 1)
+            leat_text_add(t, " (%u lanes)", info->lanes.most);
         leat_text_add(t, "\n");
     }
 }

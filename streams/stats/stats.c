@@ -78,6 +78,14 @@ static uint64_t spilled_by(const struct leat_pipeline *p, const struct leat_stag
     return n;
 }
 
+/* The lanes that were opened; before the run: those that may be. */
+static unsigned workers_of(const struct leat_stage_info *info)
+{
+    unsigned in_use = info->lanes.in_use;
+
+    return in_use > 0 ? in_use : info->lanes.most;
+}
+
 /* The sum of the counters of all its instances. */
 static void add_instances(const struct leat_pipeline *p, const struct leat_stage_info *info,
                           uint64_t now, struct leat_stage_stats *ret)
@@ -85,8 +93,8 @@ static void add_instances(const struct leat_pipeline *p, const struct leat_stage
     for (size_t k = 0; k < p->graph.n_segments; k++) {
         const struct leat_segment *seg = p->graph.segments[k];
 
-        if (seg->is_lane && seg->lane.number >= info->lanes.in_use)
-            continue; /* a lane that did not fit in memory */
+        if (seg->is_lane && seg->lane.number >= workers_of(info))
+            continue; /* a lane that was not opened */
         for (size_t j = 0; j < seg->n; j++)
             if (seg->slots[j].info == info)
                 leat_account_add(seg, j, now, ret);
@@ -121,7 +129,7 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->text = info->text;
     ret->number = info->number;
     ret->segment = info->segment;
-    ret->workers = info->lanes.in_use;
+    ret->workers = workers_of(info);
     ret->own_threads = atomic_load_explicit(&info->count.own_threads, memory_order_relaxed);
     less = not_handed_over(p, info, now); /* read before its output, which is never less */
     add_instances(p, info, now, ret);

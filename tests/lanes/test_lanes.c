@@ -1,12 +1,14 @@
 /* test_lanes.c - the lanes of a parallel stage: how many there are, and who gets which block. */
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec_same.h"
 #include "leat.h"
 #include "stage.h"
 #include "test.h"
 
+#define NONE 100
 #define GREEDY_BYTES ((uint64_t)6 << 20)
 
 static void add_type(struct leat_registry *registry, void *arg)
@@ -24,7 +26,7 @@ static int pass_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     return in->end ? LEAT_END : LEAT_MORE;
 }
 
-static atomic_int greedy_opens, greedy_closes;
+static atomic_int greedy_opens, greedy_closes, greedy_most; /* at a time */
 
 static int greedy_open(struct leat_stage *stage)
 {
@@ -33,6 +35,9 @@ static int greedy_open(struct leat_stage *stage)
 
     *opened = r == 0;
     greedy_opens += *opened;
+    for (int now = greedy_opens - greedy_closes, most = greedy_most; now > most;)
+        if (atomic_compare_exchange_weak(&greedy_most, &most, now))
+            break;
     return r;
 }
 
@@ -55,22 +60,22 @@ static const struct leat_stage_type greedy_type = {
     .close = greedy_close,
 };
 
-/* Of four lanes each: all fit, two do, three of two stages, one, too few, none; and those that have no
- * block are not opened. */
+/* Of four lanes each: all fit, two do, three of two stages (more if the first stage ends early), one, too
+ * few, none; and those that have no block are not opened. */
 TEST(test_lanes_open_with_their_first_block_and_are_left_out_if_they_do_not_fit)
 {
     static const struct {
         uint64_t memory;
         size_t len;
         const char *text;
-        int code, opens;
+        int code, opens; /* opens 0: at most three at a time; or NONE */
     } cases[] = {
         {(uint64_t)64 << 20, 100000, "greedy", 0, 4},
         {(uint64_t)16 << 20, 100000, "greedy", 0, 2},
-        {(uint64_t)20 << 20, 100000, "greedy : greedy", 0, 3},
+        {(uint64_t)20 << 20, 100000, "greedy : greedy", 0, 0},
         {(uint64_t)10 << 20, 100000, "greedy", 0, 1},
         {(uint64_t)10 << 20, 100000, "greedy : greedy", LEAT_ELIMIT, 1},
-        {(uint64_t)4 << 20, 100000, "greedy", LEAT_ELIMIT, 0},
+        {(uint64_t)4 << 20, 100000, "greedy", LEAT_ELIMIT, NONE},
         {(uint64_t)64 << 20, 9000, "greedy", 0, 3},
         {(uint64_t)64 << 20, 5000, "greedy : greedy", 0, 4},
         {(uint64_t)64 << 20, 4000, "greedy", 0, 1},
@@ -84,15 +89,167 @@ TEST(test_lanes_open_with_their_first_block_and_are_left_out_if_they_do_not_fit)
         test_context("case %zu", i);
         io.registered = add_type;
         io.arg = (void *)(uintptr_t)&greedy_type;
-        greedy_opens = greedy_closes = 0;
+        greedy_opens = greedy_closes = greedy_most = 0;
         io.settings.threads = 4;
         io.settings.memory = cases[i].memory;
         io.settings.chunk = 4096; /* so that the engine itself needs little */
         ASSERT_EQ(memio_run(&io, cases[i].text), cases[i].code);
         if (cases[i].code == 0)
             ASSERT_BYTES_EQ(io.out, io.out_len, in, cases[i].len);
-        ASSERT_EQ(greedy_opens, cases[i].opens);
-        ASSERT_EQ(greedy_closes, cases[i].opens);
+        if (cases[i].opens > 0)
+            ASSERT_EQ(greedy_opens, cases[i].opens % NONE);
+        else
+            ASSERT_LE(greedy_most, 3);
+        ASSERT_EQ(greedy_closes, greedy_opens);
+        memio_free(&io);
+    }
+    free(in);
+}
+
+/* Lanes that get no block charge nothing, and do not count as workers. */
+TEST(test_only_lanes_with_a_block_charge_memory_and_count_as_workers)
+{
+    uint8_t *in = memio_bytes(16000);
+
+    for (unsigned lanes = 1; lanes <= 4; lanes++) {
+        struct memio io = {.in = in, .in_len = lanes * 4096 - 500};
+
+        test_context("%u lanes", lanes);
+        io.registered = add_type;
+        io.arg = (void *)(uintptr_t)&greedy_type;
+        io.settings.threads = 4;
+        io.settings.memory = (uint64_t)64 << 20;
+        io.settings.chunk = 4096;
+        ASSERT_EQ(memio_run(&io, "greedy"), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, in, io.in_len);
+        ASSERT_EQ(io.lanes, lanes);
+        ASSERT_GE(io.stats.memory_peak, lanes * GREEDY_BYTES);
+        ASSERT_LT(io.stats.memory_peak, (lanes + 1) * GREEDY_BYTES);
+        memio_free(&io);
+    }
+    free(in);
+}
+
+/* A stage that charges memory with its first byte. */
+#define LATER_BYTES ((uint64_t)5 << 20)
+
+static int later_plan(struct leat_stage *stage)
+{
+    leat_plan_later(stage, LATER_BYTES);
+    return 0;
+}
+
+static int later_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    bool *charged = leat_state(stage);
+    int r = *charged || in->len == 0 ? 0 : leat_charge(stage, LATER_BYTES);
+
+    *charged = *charged || in->len > 0;
+    return r < 0 ? r : pass_step(stage, in, out);
+}
+
+static const struct leat_stage_type later_type = {
+    .name = "later",
+    .kind = LEAT_TRANSFORM,
+    .state_size = sizeof(bool),
+    .plan = later_plan,
+    .step = later_step,
+};
+
+static void add_greedy_and_later(struct leat_registry *registry, void *arg)
+{
+    (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &greedy_type), 0);
+    ASSERT_EQ(leat_registry_add(registry, &later_type), 0);
+}
+
+/* Of 20 MiB a stage gets 5 that it needs later: two lanes fit, whether it has charged the 5 already
+ * (before the lanes) or not yet (after them). */
+TEST(test_lanes_leave_the_memory_free_that_a_stage_charges_later_and_no_more)
+{
+    static const char *const texts[] = {"later : greedy", "greedy : later"};
+    uint8_t *in = memio_bytes(100000);
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int round = 0; round < 20; round++) {
+            struct memio io = {.in = in, .in_len = 100000, .registered = add_greedy_and_later};
+
+            test_context("%s", texts[i]);
+            greedy_opens = greedy_closes = 0;
+            io.settings.threads = 4;
+            io.settings.memory = (uint64_t)20 << 20;
+            io.settings.chunk = 4096;
+            ASSERT_EQ(memio_run(&io, texts[i]), 0);
+            ASSERT_BYTES_EQ(io.out, io.out_len, in, 100000);
+            ASSERT_EQ(greedy_opens, 2);
+            memio_free(&io);
+        }
+    free(in);
+}
+
+/* A lane may be charged for a block that it never reads. */
+TEST(test_lanes_whose_block_is_dropped_leave_nothing_charged)
+{
+    uint8_t *in = memio_bytes(100000);
+
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+
+        test_context("seed %u", (unsigned)seed);
+        io.arg = (void *)(uintptr_t)&greedy_type;
+        io.settings.threads = 4;
+        io.settings.chunk = 4096;
+        io.settings.executor = LEAT_EXECUTOR_SEEDED;
+        io.settings.seed = seed;
+        ASSERT_EQ(memio_run(&io, "greedy : head -c 9"), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, in, 9);
+        ASSERT_EQ(io.charged_left, 0);
+        memio_free(&io);
+    }
+    free(in);
+}
+
+/* Its second instance cannot be opened. */
+static int brittle_open(struct leat_stage *stage)
+{
+    int r = greedy_open(stage);
+
+    return r < 0 || greedy_opens == 1 ? r : leat_fail(stage, LEAT_EIO, "no second instance");
+}
+
+static const struct leat_stage_type brittle_type = {
+    .name = "brittle",
+    .kind = LEAT_TRANSFORM,
+    .nature = LEAT_PARALLEL,
+    .lanes = &greedy_split,
+    .state_size = sizeof(bool),
+    .open = brittle_open,
+    .step = pass_step,
+    .close = greedy_close,
+};
+
+/* The error is reported in the order of the stream: the first block comes out. */
+TEST(test_a_lane_that_cannot_be_opened_fails_the_run_at_its_block)
+{
+    uint8_t *in = memio_bytes(100000);
+
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+
+        test_context("seed %u", (unsigned)seed);
+        io.arg = (void *)(uintptr_t)&brittle_type;
+        greedy_opens = greedy_closes = 0;
+        io.settings.threads = 4;
+        io.settings.chunk = 4096;
+        io.settings.executor = seed % 2 ? LEAT_EXECUTOR_SEEDED : LEAT_EXECUTOR_POOL;
+        io.settings.seed = seed;
+        ASSERT_EQ(memio_run(&io, "brittle"), LEAT_EIO);
+        ASSERT_STREQ(io.error.stage_name, "brittle");
+        ASSERT_NOT_NULL(strstr(io.error.text, "no second instance"));
+        ASSERT_EQ(io.out_len, 4096);
+        ASSERT_MEM_EQ(io.out, in, 4096);
+        ASSERT_EQ(io.commits, 0);
+        ASSERT_EQ(greedy_closes, greedy_opens);
         memio_free(&io);
     }
     free(in);
@@ -179,6 +336,29 @@ TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit
             ASSERT_EQ(keeper_lanes, cases[i].lanes);
         if (cases[i].code == 0 && io.out_len > 9)
             ASSERT_BYTES_EQ(io.out, io.out_len, in, cases[i].len);
+        memio_free(&io);
+    }
+    free(in);
+}
+
+TEST(test_the_first_lane_gets_its_memory_in_whatever_order_lanes_begin)
+{
+    uint8_t *in = memio_bytes(100000);
+
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+
+        test_context("seed %u", (unsigned)seed);
+        io.arg = (void *)(uintptr_t)&keeper_type;
+        keeper_lanes = 0;
+        io.settings.threads = 4;
+        io.settings.memory = (uint64_t)16 << 20;
+        io.settings.chunk = 4096;
+        io.settings.executor = LEAT_EXECUTOR_SEEDED;
+        io.settings.seed = seed;
+        ASSERT_EQ(memio_run(&io, "keeper"), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, in, 100000);
+        ASSERT_EQ(keeper_lanes, 2);
         memio_free(&io);
     }
     free(in);

@@ -144,6 +144,24 @@ TEST(test_what_is_reserved_for_chunks_cannot_be_charged)
     }
 }
 
+TEST(test_a_charge_leaves_as_much_as_it_is_told_to)
+{
+    struct leat_pool pool;
+
+    ASSERT_EQ(leat_pool_init(&pool, 10 * 4096, 4096), 0);
+    leat_pool_reserve(&pool, 2 * 4096);
+    ASSERT(!leat_pool_charge_leaving(&pool, 1, 8 * 4096));
+    ASSERT(!leat_pool_charge_leaving(&pool, 1, UINT64_MAX));
+    ASSERT(!leat_pool_charge_leaving(&pool, UINT64_MAX, 1));
+    ASSERT(!leat_pool_charge_leaving(&pool, 5 * 4096, 3 * 4096 + 1));
+    ASSERT(leat_pool_charge_leaving(&pool, 5 * 4096, 3 * 4096));
+    ASSERT_EQ(leat_pool_left(&pool), 3 * 4096);
+    ASSERT(leat_pool_charge_leaving(&pool, 3 * 4096, 0));
+    ASSERT(!leat_pool_charge_leaving(&pool, 1, 0));
+    leat_pool_uncharge(&pool, 8 * 4096);
+    ASSERT_EQ(leat_pool_done(&pool), 0);
+}
+
 TEST(test_more_cannot_be_reserved_than_there_is)
 {
     struct leat_pool pool;

@@ -207,3 +207,42 @@ TEST(test_bytes_add_up_where_a_range_of_a_file_is_read)
             run_one(&ranges[i], seed, false);
     }
 }
+
+static unsigned workers_of(const struct leat_pipeline *p, const char *name)
+{
+    struct leat_stats stats;
+
+    leat_pipeline_stats(p, &stats);
+    for (size_t i = 0; i < stats.n_stages; i++) {
+        struct leat_stage_stats s;
+
+        leat_pipeline_stage_stats(p, i, &s);
+        if (strcmp(s.name, name) == 0)
+            return s.workers;
+    }
+    FAIL("no stage %s", name);
+}
+
+/* Before the run: the lanes that may be opened. The cutter of lines cuts blocks of 64 KiB. */
+TEST(test_the_workers_of_a_stage_are_its_lanes_that_had_a_block)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct memio source = {.in_repeat = 20};
+    struct leat_settings settings = {.threads = 4};
+    struct leat_error error = {0};
+    struct leat_pipeline *p;
+    char text[TEXT_MAX];
+
+    source.in = lines(&source.in_len);
+    ASSERT_NOT_NULL(registry);
+    ASSERT_EQ(memio_register(registry), 0);
+    write_text("@S : grep -v 77 : gzip : gunzip : null", &source, text);
+    ASSERT_EQ(leat_pipeline_from_text(registry, text, &settings, &p, &error), 0);
+    ASSERT_EQ(workers_of(p, "gunzip"), 4);
+    ASSERT_EQ(leat_pipeline_run(p), 0);
+    ASSERT_EQ(workers_of(p, "grep"), 2);
+    ASSERT_EQ(workers_of(p, "gunzip"), 1);
+    ASSERT_EQ(workers_of(p, "null"), 1);
+    leat_pipeline_free(p);
+    leat_registry_free(registry);
+}

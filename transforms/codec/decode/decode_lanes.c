@@ -3,8 +3,8 @@
  * A block never spans two files. The cutter, and the lane with the first block of a file, recognise
  * the format by the first bytes. The cutter passes it to the other lanes in a note, and each lane
  * passes it to the join in a tag, a byte before the block's output. The first file decides which
- * format has lanes. At that time the memory of the lanes is reserved; each lane charges it at its
- * first block. A file that is not decoded in lanes is one block.
+ * format has lanes, and how much memory each lane needs. A file that is not decoded in lanes is one
+ * block.
  */
 
 #include "decode_lanes.h"
