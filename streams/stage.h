@@ -323,7 +323,7 @@ enum leat_nature {
     LEAT_LIGHT = 0, /* runs in one segment with its neighbour */
     LEAT_HEAVY,     /* so much work that it pays to give it a core of its own */
     LEAT_PARALLEL,  /* independent blocks in several lanes, order restored; `lanes` is set */
-    LEAT_BLOCKING,  /* a library that pulls: `run` in a thread of its own, instead of `step` */
+    LEAT_BLOCKING,  /* a library with a loop: `run` in a thread of its own, instead of `step` */
 };
 
 enum leat_framing {
@@ -413,15 +413,43 @@ LEAT_API void leat_lane_kept(struct leat_stage *stage);
 /* leat_result - in a lane: the buffer for the result of the current block. */
 LEAT_API void *leat_result(struct leat_stage *stage);
 
-/* For `run` of a LEAT_BLOCKING stage. It has a thread, which takes turns with the engine: the
- * engine calls a function of the instance only while `run` waits in one of these calls.
+/* For `run` of a LEAT_BLOCKING stage: a library that has a loop of its own. `run` has a thread,
+ * which begins with the first step of the stage, and uses these calls only in that thread.
  *
- * leat_pull - the next piece of input, valid until the next call. Returns 1; 0: EOF;
- *   LEAT_ECANCELLED: the stage is being closed, return at once.
- * leat_push - write all n bytes; waits for room as long as needed. Returns 0 or LEAT_ECANCELLED. */
+ * A transform (pulls and pushes) takes turns with the engine: the engine calls a function of the
+ * instance only while `run` waits in one of these calls, so `run` may use all services for a step
+ * but leat_wait_*. A thread of the engine waits meanwhile, with one thread the loop itself. A
+ * library that waits for something outside, a file, a socket, a lock, must not be a transform.
+ *
+ * A source (pushes) and a sink (pulls) run beside the engine, and may block for any time: no thread
+ * of the engine waits for them. Only `stop` may be called while `run` is under way. `run` may use
+ * leat_state, leat_params and what else is fixed, leat_fail*, leat_charge, leat_alloc and what frees
+ * them, leat_load, leat_side and leat_position; nothing that sets an alarm or a watch, or reads the
+ * clock.
+ *
+ * leat_pull - the next piece of input, valid until the next call. Returns 1; 0: EOF, and always for
+ *   a source; LEAT_ECANCELLED.
+ * leat_push - write all n bytes; waits for room as long as needed. Returns 0 or LEAT_ECANCELLED.
+ * leat_push_reserve - room of at least `least` bytes that the library writes to itself, without a
+ *   copy; uninitialised, valid until the next call. Waits as leat_push does. Where the room of the
+ *   stream is too small, it is memory of the stage's own, charged to the stage, and copied at the
+ *   commit; with `least` 1 that never happens. Returns 0; LEAT_ECANCELLED; or an error, recorded as
+ *   the stage's failure.
+ * leat_push_commit - make the first n bytes of the last reserved room output, once; n may be 0.
+ *   Returns 0 or LEAT_ECANCELLED.
+ * leat_is_cancelled - should `run` return now? For a library that works for long without a call.
+ *
+ * Output is handed on as soon as it is pushed; what was pushed before a failure of `run` is handed
+ * on, too. LEAT_ECANCELLED: downstream needs no more, or the run is being aborted; `run` frees what
+ * it holds and returns that code at once. The engine then closes the stage, but only when `run` has
+ * returned: see `stop` for a library that may block for long. */
 struct leat_blocking;
 LEAT_API int leat_pull(struct leat_blocking *blocking, const uint8_t **ret_data, size_t *ret_len);
 LEAT_API int leat_push(struct leat_blocking *blocking, const void *data, size_t n);
+LEAT_API int leat_push_reserve(struct leat_blocking *blocking, size_t least, uint8_t **ret_to,
+                               size_t *ret_room);
+LEAT_API int leat_push_commit(struct leat_blocking *blocking, size_t n);
+LEAT_API bool leat_is_cancelled(struct leat_blocking *blocking);
 
 #define LEAT_FRAME_HEAD 18u
 #define LEAT_RECOGNISE 16u
@@ -480,17 +508,26 @@ struct leat_stage_type {
     int (*watch)(struct leat_stage *stage);
     /* run - LEAT_BLOCKING, instead of step: processes the whole stream with leat_pull and
      * leat_push.
-     * Returns LEAT_END, or fails; if a call returned LEAT_ECANCELLED, run returns it too. */
+     * Returns LEAT_END, also before the end of its input, or fails; if a call returned
+     * LEAT_ECANCELLED, run returns it too. Once the stage is being stopped, the result has no
+     * effect. */
     int (*run)(struct leat_stage *stage, struct leat_blocking *blocking);
     /* close - may be NULL. Frees the resources of open. It is called exactly once and last, also
      * after a failed open. A sink that was not committed undoes its work. */
     void (*close)(struct leat_stage *stage);
 
-    /* stop - may be NULL. Downstream needs no more (LEAT_STOP_DONE), or the run is being aborted,
+    /* stop - may be NULL. LEAT_BLOCKING: see below. Downstream needs no more (LEAT_STOP_DONE), or the run is being aborted,
      * for example because another stage has failed (LEAT_STOP_ABORT). A stage without `stop` is
      * closed. A stage with it is stepped further, without input and room, until it returns LEAT_END
      * or fails: for example to wait for a child process. `stop` may be called twice, the second
-     * time to abort. */
+     * time to abort.
+     * A blocking source or sink: the engine waits for the return of `run` without `stop`, too, as
+     * long as its library blocks. `stop` ends that wait. It is called in a thread of the engine
+     * while `run` is under way, may be before or after the call that it interrupts, so it must have
+     * a lasting effect: shut a socket down, write to an eventfd that `run` polls, set a flag of the
+     * library. It must not wait, free, close a descriptor, or call leat_fail. A type with `stop` is
+     * stopped at once when the run fails; one without it is first given the data on its way to it.
+     * */
     void (*stop)(struct leat_stage *stage, enum leat_stop why);
 
     /* Two-phase commit of sinks. prepare: flush, sync, check for errors; called after the whole

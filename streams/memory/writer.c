@@ -164,6 +164,15 @@ void leat_commit(struct leat_out *out, size_t n)
     out->offered = 0;
 }
 
+void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n)
+{
+    leat_assert(out->fill && !out->hold);
+    leat_assert(from == out->fill->data + out->at);
+    leat_assert(n <= out->fill->cap - out->at);
+    out->offered = n;
+    leat_commit(out, n);
+}
+
 size_t leat_write(struct leat_out *out, const void *data, size_t n)
 {
     size_t done = 0;

@@ -40,6 +40,9 @@ void leat_out_close(struct leat_out *out);
 /* leat_out_begin, _end - around each step; _end puts the committed bytes into the queue. */
 void leat_out_begin(struct leat_out *out);
 void leat_out_end(struct leat_out *out);
+/* leat_out_commit_lent - in a step: commit n bytes at `from`, which a leat_reserve of an earlier step
+ * offered, and which follow the bytes committed since. No other reserve came between. */
+void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n);
 /* leat_out_mark - between two steps: append a flush marker after the output, if there is any since
  * the last marker. The queue must have room. */
 void leat_out_mark(struct leat_out *out);

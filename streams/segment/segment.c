@@ -284,7 +284,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
     leat_assert(!s->done);
     leat_assert(why == LEAT_STOP_DONE || why == LEAT_STOP_ABORT);
     slot_drop_input(seg, s);
-    if (!s->stage->type->stop || !s->stage->open_called) { /* a lane may not have had a block */
+    if (!leat_stage_stops(s->stage)) {
         leat_slot_done(seg, s, failed);
         return;
     }
@@ -302,7 +302,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
     s->more = true;
     s->failed = failed;
     leat_out_close(&s->out);
-    s->stage->type->stop(s->stage, why);
+    leat_stage_stop(s->stage, why);
 }
 
 void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why)
@@ -336,7 +336,10 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
         seg->lane.error = s->stage->failure; /* the joiner reports it, in order */
     else
         leat_outcome_report(seg->pipeline, s->stage->info, &s->stage->failure);
-    leat_slot_done(seg, s, true);
+    if (leat_stage_runs_beside(s->stage->type) && !s->stopping)
+        leat_slot_stop(seg, s, LEAT_STOP_ABORT); /* its thread may run */
+    else
+        leat_slot_done(seg, s, true);
     leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
 }
 

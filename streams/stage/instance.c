@@ -96,13 +96,30 @@ int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
 }
 
+bool leat_stage_stops(const struct leat_stage *s)
+{
+    if (!s->open_called) /* a lane may not have had a block */
+        return false;
+    return leat_stage_runs_beside(s->type) ? leat_blocking_runs(s->blocking)
+                                           : s->type->stop != NULL;
+}
+
+void leat_stage_stop(struct leat_stage *s, enum leat_stop why)
+{
+    leat_assert(s->open_called && !s->closed);
+    if (leat_stage_runs_beside(s->type))
+        leat_blocking_cancel(
+            s->blocking); /* first: a call that `stop` interrupts is not repeated */
+    if (s->type->stop)
+        s->type->stop(s, why);
+}
+
 void leat_stage_close(struct leat_stage *s)
 {
     if (s->closed)
         return;
     s->closed = true;
-    leat_blocking_end(s->blocking);
-    s->blocking = NULL;
+    leat_blocking_end(s);
     leat_waker_detach(s->waker);
     leat_wait_clear(&s->pipeline->waits, &s->wait);
     leat_wait_clear(&s->pipeline->waits, &s->alarm);

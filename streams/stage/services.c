@@ -134,10 +134,36 @@ static void place_error(const struct leat_stage *s, struct leat_error *e, bool h
     e->offset = offset - file.begin + file.place;
 }
 
+/* The thread of a blocking source or sink, if this is the one. */
+static struct leat_runner *runner_here(const struct leat_stage *s)
+{
+    return s->runner && pthread_equal(s->runner->thread, pthread_self()) ? s->runner : NULL;
+}
+
+static struct leat_error *failure_of(struct leat_stage *s)
+{
+    struct leat_runner *runner = runner_here(s);
+
+    return runner ? &runner->failure : &s->failure;
+}
+
+/* The offset of the input cursor; false: there is none now. */
+static bool input_offset(const struct leat_stage *s, uint64_t *ret_offset)
+{
+    const struct leat_runner *runner = runner_here(s);
+
+    if (runner) { /* the engine uses s->in meanwhile */
+        *ret_offset = runner->offset;
+        return runner->has_input;
+    }
+    *ret_offset = s->in ? s->in->offset + s->in->pos : 0;
+    return s->in != NULL;
+}
+
 static void fail_v(struct leat_stage *s, int code, bool has_offset, uint64_t offset,
                    const char *format, va_list args)
 {
-    struct leat_error *e = &s->failure;
+    struct leat_error *e = failure_of(s);
 
     leat_assert(code < 0);
     *e = (struct leat_error){.code = code, .stage = s->info->number};
@@ -155,11 +181,13 @@ static int failure_code(int code)
 int leat_fail(struct leat_stage *s, int code, const char *format, ...)
 {
     bool data = code == LEAT_ECORRUPT || code == LEAT_ETRUNCATED || code == LEAT_ELIMIT;
+    uint64_t offset;
+    bool has_offset = input_offset(s, &offset) && data;
     va_list args;
 
     code = failure_code(code);
     va_start(args, format);
-    fail_v(s, code, s->in && data, s->in ? s->in->offset + s->in->pos : 0, format, args);
+    fail_v(s, code, has_offset, offset, format, args);
     va_end(args);
     return code;
 }
@@ -190,20 +218,22 @@ int leat_fail_errno(struct leat_stage *s, int err, const char *format, ...)
     leat_show_v(text, sizeof text, format, args);
     va_end(args);
     leat_fail(s, code, "%s: %s", text, reason ? reason : "unknown error");
-    s->failure.sys_errno = err;
+    failure_of(s)->sys_errno = err;
     return code;
 }
 
 int leat_fail_within(struct leat_stage *s, const char *format, ...)
 {
-    struct leat_error *e = &s->failure;
+    struct leat_error *e = failure_of(s);
     size_t n = strlen(e->text);
+    uint64_t offset;
+    bool has_offset = input_offset(s, &offset);
     va_list args;
 
     va_start(args, format);
     leat_show_v(e->text + n, sizeof e->text - n, format, args);
     va_end(args);
-    place_error(s, e, s->in != NULL, s->in ? s->in->offset + s->in->pos : 0);
+    place_error(s, e, has_offset, offset);
     return e->code;
 }
 

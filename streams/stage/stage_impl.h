@@ -103,6 +103,15 @@ static inline _Atomic uint64_t *leat_unread_of(struct leat_stage_info *info)
     return &info->count.unread;
 }
 
+/* The thread of a blocking source or sink. It runs beside the engine, so its errors have a place of
+ * their own until `run` has returned. Thread: that one, except for `thread`, which is fixed. */
+struct leat_runner {
+    pthread_t thread;
+    bool has_input;  /* a sink */
+    uint64_t offset; /* of the piece of input that it has */
+    struct leat_error failure;
+};
+
 struct leat_stage {
     struct leat_pipeline *pipeline;
     struct leat_stage_info *info;
@@ -136,6 +145,7 @@ struct leat_stage {
     uint64_t watch_ms;
     struct leat_wait watch;
     struct leat_blocking *blocking; /* LEAT_BLOCKING, once it has begun */
+    struct leat_runner *runner;     /* of a blocking source or sink, once it has begun; or NULL */
 };
 
 /* leat_stage_new - an instance with zeroed state. NULL: out of memory. */
@@ -163,9 +173,25 @@ void leat_stage_disown(struct leat_stage *stage, void *memory);
 void leat_disowned_free(struct leat_pool *pool, void *memory);
 /* leat_stage_step - run one step; for a LEAT_BLOCKING stage: let its thread run. */
 int leat_stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
-/* blocking.c: the step of a stage that has a thread; and its end, which waits for the thread. */
+/* leat_stage_stops - after leat_stage_stop, is the stage stepped until it ends, instead of closed? */
+bool leat_stage_stops(const struct leat_stage *stage);
+/* leat_stage_stop - ask the stage to end; leat_stage_stops. */
+void leat_stage_stop(struct leat_stage *stage, enum leat_stop why);
+/* leat_stage_runs_beside - does the type's `run` not take turns with the engine? */
+static inline bool leat_stage_runs_beside(const struct leat_stage_type *type)
+{
+    return type->run && type->kind != LEAT_TRANSFORM;
+}
+/* blocking.c: the step of a stage that has a thread.
+ *
+ * leat_blocking_runs - has `run` begun and not returned? NULL: no.
+ * leat_blocking_cancel - a source or a sink: from now on the calls of `run` fail, and a step only
+ *   waits until it has returned.
+ * leat_blocking_end - join the thread. A transform's may first need a turn; any other has ended. */
 int leat_blocking_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
-void leat_blocking_end(struct leat_blocking *blocking); /* NULL is fine */
+bool leat_blocking_runs(struct leat_blocking *blocking);
+void leat_blocking_cancel(struct leat_blocking *blocking);
+void leat_blocking_end(struct leat_stage *stage);
 /* leat_stage_expansion - check the limits of leat_plan_expansion: `made` bytes of output in all,
  * `used` bytes of input consumed for it. Fails the stage if it exceeds one. Returns how many of the
  * last bytes are too many; 0: none. */

@@ -172,6 +172,19 @@ static bool check_options(const struct check *c, const struct leat_option *optio
     return true;
 }
 
+static bool check_blocking(const struct check *c, const struct leat_stage_type *type)
+{
+    if (!type->run || type->kind == LEAT_FAN_IN)
+        return refuse(c, "a blocking stage is a source, a transform or a sink, and has run");
+    if (type->step)
+        return refuse(c, "a blocking stage has run instead of step");
+    if (type->kind == LEAT_TRANSFORM)
+        return !type->stop || refuse(c, "a blocking transform has no stop");
+    if (type->alarm || type->watch)
+        return refuse(c, "a blocking source or sink has no alarm and no watch");
+    return true;
+}
+
 static bool check_calls(const struct check *c, const struct leat_stage_type *type)
 {
     if (type->kind == LEAT_BY_PLACE)
@@ -190,8 +203,9 @@ static bool check_calls(const struct check *c, const struct leat_stage_type *typ
     if (type->nature == LEAT_PARALLEL && type->lanes->merge && !type->lanes->join)
         return refuse(c, "merge needs join");
     if (type->nature == LEAT_BLOCKING)
-        return (type->run && type->kind == LEAT_TRANSFORM) ||
-               refuse(c, "a blocking stage is a transform and has run");
+        return check_blocking(c, type);
+    if (type->run)
+        return refuse(c, "only a blocking stage has run");
     return type->step || refuse(c, "step is missing");
 }
 

@@ -1,0 +1,47 @@
+/* blocking_aid.h - blocking stages around a library that misbehaves as a test asks for.
+ *
+ * `pushes` and `pushes_until` are sources, `pulls`, `pulls_until`, `pulls_all` and `pulls_lines` sinks;
+ * those called _until have `stop`, pulls_all takes part in the commit. Each finds its struct library by
+ * --at=. `copies` is a transform.
+ */
+#ifndef LEAT_BLOCKING_AID_H
+#define LEAT_BLOCKING_AID_H
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "memio.h"
+
+#define MIB ((size_t)1 << 20)
+#define NEVER UINT64_MAX
+#define N_EXECUTORS 3u
+
+/* A library, and what it does at a byte of its stream. */
+struct library {
+    const uint8_t *in;                  /* of the source */
+    size_t len, piece;                  /* most bytes of a push; 0: as much as there is room */
+    size_t least;                       /* for leat_push_reserve; 0: it calls leat_push */
+    uint64_t fail_at, end_at, block_at; /* NEVER: not at all */
+    int answer;                         /* of run, if not 0 */
+    bool meets;                         /* the source waits until the sink has what it pushed */
+    struct library *peer;
+    bool interruptible;
+    int fail_prepare;
+    sem_t pulled; /* by the sink: once a piece */
+
+    uint8_t *out;
+    _Atomic size_t out_len;
+    int interrupt_fd; /* an eventfd; `stop` writes to it */
+    atomic_int opens, runs, returns, closes, prepares, commits, reverts, stops;
+    atomic_bool cancelled; /* run saw it */
+};
+
+void library_init(struct library *library);
+/* library_done - check that each was closed as often as opened, after its `run` had returned. */
+void library_done(struct library *library);
+/* library_at - the number for --at=. */
+long long library_at(const struct library *library);
+/* library_under - a run under the e-th of many settings: executor, threads, seed, room, chunk. */
+struct memio library_under(unsigned e);
+
+#endif
