@@ -1,18 +1,20 @@
 /* test_examples.c - the examples of stages: they are added to a registry and run, as a program does it. */
 
 #include "connect.c" /* NOLINT(bugprone-suspicious-include) */
-#include "field.c" /* NOLINT(bugprone-suspicious-include) */
-#include "runs.c" /* NOLINT(bugprone-suspicious-include) */
+#include "field.c"   /* NOLINT(bugprone-suspicious-include) */
+#include "runs.c"    /* NOLINT(bugprone-suspicious-include) */
+#include "unpack.c"  /* NOLINT(bugprone-suspicious-include) */
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "memio.h"
 #include "test.h"
 
 static void add_examples(struct leat_registry *registry, void *arg)
 {
-    static const struct leat_stage_type *const types[] = {&example_field, &example_runs,
-                                                          &example_unruns, &example_connect};
+    static const struct leat_stage_type *const types[] = {
+        &example_field, &example_runs, &example_unruns, &example_connect, &example_unpack};
 
     (void)arg;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -135,4 +137,83 @@ TEST(test_a_source_that_nobody_answers_fails_with_the_reason)
     ASSERT_EQ(memio_run_text(&io, text), LEAT_EIO);
     ASSERT_STR_HAS(io.error.text, "refused");
     memio_free(&io);
+}
+
+/* An archive of two files, as tar writes it. Returns its name. */
+static const char *tar_of(const uint8_t *data, size_t len, size_t cut)
+{
+    static char path[4096];
+    size_t size = 2 * (512 + (len + 511) / 512 * 512) + 1024, at = 0;
+    uint8_t *tar = calloc(1, size);
+    FILE *file;
+
+    ASSERT_NOT_NULL(tar);
+    for (int i = 0; i < 2; i++) {
+        char *head = (char *)tar + at;
+        unsigned sum = 0;
+
+        snprintf(head, 100, "file%d", i);
+        memcpy(head + 100, "0000644\0000000000\0000000000", 24);
+        snprintf(head + 124, 12, "%011zo", len);
+        memcpy(head + 136, "00000000000\0        0", 21);
+        memcpy(head + 257, "ustar\00000", 8);
+        for (size_t k = 0; k < 512; k++)
+            sum += (uint8_t)head[k];
+        snprintf(head + 148, 8, "%06o", sum);
+        memcpy(head + 512, data, len);
+        at += 512 + (len + 511) / 512 * 512;
+    }
+    snprintf(path, sizeof path, "%s/a.tar", test_tmp_dir());
+    file = fopen(path, "we");
+    ASSERT_NOT_NULL(file);
+    ASSERT_EQ(fwrite(tar, 1, size - cut, file), size - cut);
+    ASSERT_EQ(fclose(file), 0);
+    free(tar);
+    return path;
+}
+
+TEST(test_a_blocking_source_gives_the_files_of_an_archive)
+{
+    uint8_t *data = memio_bytes(300001);
+
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        struct memio io = {.registered = add_examples, .settings.seed = seed};
+        bool cut = seed % 4 == 3;
+        char text[4200];
+
+        test_context("seed %d", (int)seed);
+        io.settings.executor = 1 + seed % 3;
+        io.settings.threads = 1 + seed % 4;
+        io.settings.room = seed % 5 ? 0 : 777;
+        snprintf(text, sizeof text, "unpack %s | memsink --at=%lld",
+                 tar_of(data, 300001, cut ? 2000 : 0), memio_at(&io));
+        ASSERT_EQ(memio_run_text(&io, text), cut ? LEAT_ECORRUPT : 0);
+        ASSERT_GE(io.out_len, cut ? 300001 : 600002);
+        for (size_t i = 0; i < io.out_len; i++)
+            ASSERT_EQ(io.out[i], data[i % 300001]);
+        if (cut)
+            ASSERT_STR_HAS(io.error.text, "libarchive: ");
+        memio_free(&io);
+    }
+    free(data);
+}
+
+/* Nobody writes to the FIFO: the library blocks until `stop` ends that. */
+TEST(test_a_blocking_source_is_interrupted_by_the_time_limit)
+{
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct memio io = {.registered = add_examples,
+                           .settings = {.threads = threads, .timeout_ms = 20}};
+        char fifo[4096], text[4200];
+        int fd;
+
+        snprintf(fifo, sizeof fifo, "%s/fifo%u", test_tmp_dir(), threads);
+        ASSERT_EQ(mkfifo(fifo, 0600), 0);
+        fd = open(fifo, O_RDWR | O_CLOEXEC);
+        ASSERT_GE(fd, 0);
+        snprintf(text, sizeof text, "unpack %s | memsink --at=%lld", fifo, memio_at(&io));
+        ASSERT_EQ(memio_run_text(&io, text), LEAT_ETIMEDOUT);
+        ASSERT_EQ(close(fd), 0);
+        memio_free(&io);
+    }
 }
