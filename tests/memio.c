@@ -332,6 +332,20 @@ uint64_t __wrap_leat_pool_done(struct leat_pool *pool)
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
+/* A lane other than the first is opened only if the cutter has charged its memory. */
+static void check_lane(const struct leat_segment *segment)
+{
+    const struct leat_slot *slot = segment->slots;
+
+    if (!segment->is_lane || segment->lane.number == 0)
+        return;
+    ASSERT_LE(slot->info->lanes.in_use, slot->info->lanes.most);
+    if (segment->lane.number < slot->info->lanes.in_use)
+        return;
+    ASSERT(!slot->stage->open_called);
+    ASSERT_EQ(slot->count.bytes_in, 0);
+}
+
 static void look_at_stages(struct memio *io)
 {
     struct leat_error warning;
@@ -348,6 +362,7 @@ static void look_at_stages(struct memio *io)
         const struct leat_segment *segment = io->pipeline->graph.segments[i];
 
         io->lanes += segment->is_lane && segment->slots[0].count.bytes_in > 0;
+        check_lane(segment);
     }
     while (leat_pipeline_warning(io->pipeline, io->warnings, &warning))
         io->warnings++;

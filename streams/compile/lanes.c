@@ -64,7 +64,7 @@ int leat_compile_lanes(struct leat_compiler *pl, struct leat_stage_info *info)
     to->in.joiner = leat_joiner_new(pl->p, info, n);
     if (!from->out.cutter || !to->in.joiner)
         return leat_compile_no_memory(pl);
-    from->out.cutter->lanes.order = leat_lane_order_new(&pl->p->executor, &to->actor);
+    from->out.cutter->lanes.order = leat_lane_order_new(&pl->p->executor, &from->actor, &to->actor);
     to->in.joiner->lanes.order = from->out.cutter->lanes.order;
     if (!from->out.cutter->lanes.order)
         return leat_compile_no_memory(pl);

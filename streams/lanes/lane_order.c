@@ -8,7 +8,7 @@
 #include "stage.h"
 
 struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
-                                            struct leat_actor *joiner)
+                                            struct leat_actor *cutter, struct leat_actor *joiner)
 {
     struct leat_lane_order *d = calloc(1, sizeof *d);
 
@@ -17,6 +17,7 @@ struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
         return NULL;
     }
     d->executor = executor;
+    d->cutter = cutter;
     d->joiner = joiner;
     return d;
 }
@@ -66,7 +67,7 @@ int leat_lane_order_put(struct leat_lane_order *d, struct leat_lane_turn turn)
     }
     pthread_mutex_unlock(&d->lock);
     if (wake)
-        leat_actor_wake(d->executor, d->joiner);
+        leat_actor_pass(d->executor, d->joiner, d->cutter);
     return r;
 }
 

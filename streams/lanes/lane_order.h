@@ -19,11 +19,11 @@ struct leat_lane_order {
     bool over;  /* no turn follows */
     bool waits; /* the joiner waits for a turn */
     struct leat_executor *executor;
-    struct leat_actor *joiner;
+    struct leat_actor *cutter, *joiner;
 };
 
 struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
-                                            struct leat_actor *joiner);
+                                            struct leat_actor *cutter, struct leat_actor *joiner);
 void leat_lane_order_free(struct leat_lane_order *deal); /* NULL is fine */
 /* leat_lane_order_size - allocate room for this many turns, before it is used. Returns 0 or
  * LEAT_ENOMEM. */

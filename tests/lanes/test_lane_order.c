@@ -11,16 +11,17 @@
 
 struct table {
     struct leat_executor executor;
-    struct leat_actor joiner;
+    struct leat_actor cutter, joiner;
     struct leat_lane_order *deal;
 };
 
 static void table_init(struct table *t, size_t room)
 {
     *t = (struct table){.executor = {.owner = NULL}};
-    t->joiner.thread = pthread_self();
+    t->cutter.thread = t->joiner.thread = pthread_self();
+    atomic_store(&t->cutter.state, RUNNING);
     atomic_store(&t->joiner.state, RUNNING);
-    t->deal = leat_lane_order_new(&t->executor, &t->joiner);
+    t->deal = leat_lane_order_new(&t->executor, &t->cutter, &t->joiner);
     ASSERT_NOT_NULL(t->deal);
     ASSERT_EQ(leat_lane_order_size(t->deal, room), 0);
 }
@@ -127,4 +128,35 @@ TEST(test_turns_that_were_dealt_before_the_end_are_taken_before_it)
     take(&t, 7);
     leat_lane_order_free(t.deal);
     leat_lane_order_free(NULL);
+}
+
+static bool never_run(struct leat_actor *actor)
+{
+    (void)actor;
+    return false;
+}
+
+/* The joiner only learns which lane is next, which is short. */
+TEST(test_a_turn_passes_to_a_joiner_that_waits)
+{
+    for (unsigned waits = 0; waits <= 1; waits++) {
+        struct leat_executor executor;
+        struct leat_actor cutter = {.thread = pthread_self(), .state = RUNNING};
+        struct leat_actor joiner = {.run = never_run, .run_ns = 1};
+        struct leat_lane_turn turn;
+        struct leat_lane_order *order;
+
+        ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+        order = leat_lane_order_new(&executor, &cutter, &joiner);
+        ASSERT_NOT_NULL(order);
+        ASSERT_EQ(leat_lane_order_size(order, 3), 0);
+        if (waits)
+            ASSERT_EQ(leat_lane_order_take(order, &turn), LEAT_EMPTY);
+        ASSERT_EQ(leat_lane_order_put(order, (struct leat_lane_turn){.lane = 0}), 0);
+        ASSERT_EQ(cutter.passes, waits);
+        ASSERT_EQ(executor.queued, waits);
+        leat_lane_order_free(order);
+        executor.covers = 0; /* no worker was started */
+        leat_executor_done(&executor);
+    }
 }
