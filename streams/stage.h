@@ -68,9 +68,23 @@ LEAT_API size_t leat_write(struct leat_out *out, const void *data, size_t n);
 LEAT_API size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n);
 /* leat_pass_all - like leat_pass, to every port of a junction that still has a reader. */
 LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n);
-/* leat_part_end - stages with LEAT_PARTS: end the current part, if it has any output. Return
- * LEAT_MORE after it; the output of later steps belongs to the next part. */
+/* leat_part_end - stages with LEAT_PARTS: end the current part, if it has any output or a name.
+ * Return LEAT_MORE after it; the output of later steps belongs to the next part. A stage with `run`
+ * may call it at any time. */
 LEAT_API void leat_part_end(struct leat_stage *stage);
+/* leat_part_begin - stages with LEAT_PARTS that name their parts (leat_part_options.named): begin a
+ * part, and end the one before it. Its file gets this name, which may come from untrusted data.
+ * Call it before the step has written output, at most once a step; a stage with `run` may call it
+ * at any time. All output until leat_part_end or the next call belongs to the part; without output
+ * the file is empty. Output outside of a part is an error.
+ *
+ *   name  n bytes, without a NUL: a path below leat_part_options.directory. Missing directories are
+ *         made, and removed again if the run fails. Empty components and `.` do not count.
+ *
+ * Returns 0; LEAT_ECANCELLED, in `run` only; or fails the stage with LEAT_ECORRUPT if the name is
+ * empty, absolute or too long, has a NUL or a `..`, or names a directory. A name that another
+ * output has, and a path through a symbolic link, fail the run when the part begins. */
+LEAT_API int leat_part_begin(struct leat_stage *stage, const char *name, size_t n);
 /* leat_part_size - bytes that the end of the branch has written for the current part. Bytes held by
  * the stages of the branch are not counted, so the result depends on the time of the call. */
 LEAT_API uint64_t leat_part_size(const struct leat_stage *stage);
@@ -341,7 +355,8 @@ enum leat_flags {
     LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
                              * each branch has input or is at its end */
     LEAT_PARTS = 128,       /* its branch, or the output file, is made anew for each part: see
-                             * leat_part_end. Its operand is the template of the file's name */
+                             * leat_part_end. Its operand is the template of the file's name, unless the
+                             * stage names the parts: see leat_part_begin */
     LEAT_OPENS_LAST = 8, /* opens after all others (exec), so a failed start has no side effect */
     LEAT_FLUSHES = 512,  /* it buffers input that it could output decodably. At a flush marker
                           * (in->flush) it consumes its input, writes out all that it buffers, and
@@ -416,7 +431,7 @@ LEAT_API void *leat_result(struct leat_stage *stage);
 /* For `run` of a LEAT_BLOCKING stage: a library that has a loop of its own. `run` has a thread,
  * which begins with the first step of the stage, and uses these calls only in that thread.
  *
- * A transform (pulls and pushes) takes turns with the engine: the engine calls a function of the
+ * A transform, or a stage with LEAT_PARTS, takes turns with the engine: the engine calls a function of the
  * instance only while `run` waits in one of these calls, so `run` may use all services for a step
  * but leat_wait_*. A thread of the engine waits meanwhile, with one thread the loop itself. A
  * library that waits for something outside, a file, a socket, a lock, must not be a transform.
@@ -600,6 +615,8 @@ LEAT_API void leat_plan_buffer(struct leat_stage *stage, const struct leat_buffe
 struct leat_part_options {
     uint64_t from;
     struct leat_file_options file;
+    bool named;            /* the stage names each part with leat_part_begin */
+    const char *directory; /* named: where the files go; NULL: the current directory */
 };
 LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_options *options);
 

@@ -103,6 +103,16 @@ static int place_second_half(struct leat_compiler *pl, const struct leat_node *n
     return 0;
 }
 
+/* How the file of a part is named, for the sink or the digest before it. */
+static void name_parts(const struct leat_compiler *pl, const struct leat_node *sink,
+                       struct leat_stage_info *info)
+{
+    if (!pl->parts)
+        return;
+    info->part_template = leat_compile_output(sink);
+    info->part_named = pl->parts->named && sink->implied;
+}
+
 /* For --sums: a digest stage before this sink of a file. */
 static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
                       const struct leat_stage_info **ret_info)
@@ -134,7 +144,7 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
         return leat_compile_no_memory(pl);
     info->for_sums = true;
     info->input.name = leat_compile_output(file);
-    info->part_template = pl->parts ? leat_compile_output(file) : NULL;
+    name_parts(pl, file, info);
     r = leat_compile_ask(pl, info);
     *ret_info = info;
     return r < 0 ? r : place_stage(pl, info);
@@ -202,7 +212,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (!info)
         return leat_compile_no_memory(pl);
     info->digest = digest;
-    info->part_template = pl->parts ? leat_compile_output(node) : NULL;
+    name_parts(pl, node, info);
     r = leat_compile_ask(pl, info);
     if (r < 0)
         return r;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler.h"
+#include "parts/part_name.h"
 
 #define NEEDS_NUMBER                                                                                \
     "the name of a part's file needs {n}, its number, or {n:04}, with at least so many digits; 20 " \
@@ -42,44 +43,70 @@ static int add_file_options(struct leat_compiler *pl, const struct leat_file_opt
     return 0;
 }
 
-/* Add the `write` for each part, with the stage's operand and options. */
-static int imply_part(struct leat_compiler *pl, const struct leat_node *node,
-                      const struct leat_file_options *options)
+/* The operand of the default sink for a stage that names the parts: the directory, with a slash. */
+static int add_directory(struct leat_compiler *pl, const struct leat_node *node,
+                         const char *directory, const char **ret_word)
 {
-    const char **words =
-        leat_arena_alloc(pl->p->tree->arena, (N_FILE_OPTIONS + 2) * sizeof(*words));
-    struct leat_strings args = {.n = 0, .v = words};
+    size_t n = strlen(directory);
+    char *word;
 
-    if (!words)
+    if (n == 0)
+        return leat_compile_fail(pl, node, "the name of the directory is empty");
+    word = leat_arena_alloc(pl->p->tree->arena, n + sizeof "/");
+    if (!word)
         return leat_compile_no_memory(pl);
+    snprintf(word, n + sizeof "/", "%s%s", directory, directory[n - 1] == '/' ? "" : "/");
+    *ret_word = word;
+    return 0;
+}
+
+/* The operand of the default sink: the template for the names of the parts, or their directory. */
+static int add_name(struct leat_compiler *pl, const struct leat_node *node,
+                    const struct leat_part_options *options, const char **ret_word)
+{
+    if (options->named)
+        return add_directory(pl, node, options->directory ? options->directory : ".", ret_word);
     if (node->operands.n == 0)
         return leat_compile_fail(pl, node, "needs a name for the parts, such as part-{n:04}");
     if (is_one_name(node->operands.v[0]))
         return leat_compile_fail(pl, node, NEEDS_NUMBER);
-    if (add_file_options(pl, options, words, &args.n) < 0)
-        return LEAT_ENOMEM;
+    *ret_word = node->operands.v[0];
+    return 0;
+}
+
+/* Add the default sink for each part, with the stage's options for files. */
+static int imply_part(struct leat_compiler *pl, const struct leat_node *node,
+                      const struct leat_part_options *options)
+{
+    const char **words =
+        leat_arena_alloc(pl->p->tree->arena, (N_FILE_OPTIONS + 2) * sizeof(*words));
+    struct leat_strings args = {.n = 0, .v = words};
+    int r;
+
+    if (!words || add_file_options(pl, &options->file, words, &args.n) < 0)
+        return leat_compile_no_memory(pl);
     words[args.n++] = "--";
-    words[args.n++] = node->operands.v[0];
-    return leat_compile_imply(pl, LEAT_SINK, &args);
+    r = add_name(pl, node, options, &words[args.n++]);
+    return r < 0 ? r : leat_compile_imply(pl, LEAT_SINK, &args);
 }
 
 /* The branch of a stage that cuts the stream into parts. It gets a file at its end, unless it ends
  * with its own sink. */
 static int add_part_chain(struct leat_compiler *pl, const struct leat_node *node,
-                          const struct leat_file_options *options)
+                          const struct leat_part_options *options)
 {
     static const struct leat_chain none;
     const struct leat_chain *c = node->n_branches > 0 ? &node->branches[0] : &none;
     const struct leat_stage_type *last = c->n > 0 ? c->nodes[c->n - 1].type : NULL;
-    bool named = node->operands.n > 0;
+    bool template = !options->named && node->operands.n > 0, named = template || options->named;
     bool ends = last && (named ? last->kind == LEAT_SINK : leat_compile_ends(last));
     int r = 0;
 
-    if (named && ends)
+    if (template && ends)
         return leat_compile_fail(pl, node,
                                  "has a name for the parts, and its branch ends with a writable");
     for (size_t i = 0; i < N_FILE_OPTIONS && ends; i++)
-        if (is_given(options, i))
+        if (is_given(&options->file, i))
             return leat_compile_fail(pl, node,
                                      "writes no file, because its branch ends with a writable: "
                                      "give --force, --no-sync and the like to that one");
@@ -93,7 +120,7 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
 {
     struct leat_pipeline *p = pl->p;
     struct leat_segment *from = pl->cur;
-    struct leat_parts *parts = leat_parts_new(from, options->from);
+    struct leat_parts *parts = leat_parts_new(from, options);
     int r;
 
     if (!parts)
@@ -105,7 +132,7 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
     r = leat_compile_cut(pl);
     pl->parts = parts;
     if (r == 0)
-        r = add_part_chain(pl, node, &options->file);
+        r = add_part_chain(pl, node, options);
     if (r == 0 && pl->cur->n > 0)
         parts->out = pl->cur->slots[pl->cur->n - 1].info;
     pl->parts = NULL;
@@ -126,7 +153,7 @@ int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *no
     if (leat_stage_side_path(node))
         return leat_compile_fail(
             pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");
-    if (leat_compile_output(node) && is_one_name(leat_compile_output(node)))
+    if (leat_compile_output(node) && !node->implied && is_one_name(leat_compile_output(node)))
         return leat_compile_fail(pl, node, NEEDS_NUMBER);
     return 0;
 }

@@ -102,6 +102,14 @@ bool leat_claims_is_placed(const struct leat_claims *c, dev_t dev, ino_t ino)
     return tfind(&key, &c->tree, compare) != NULL;
 }
 
+bool leat_claims_has(const struct leat_claims *c, dev_t dev, ino_t ino, const char *name)
+{
+    struct held key = {.dev = dev, .ino = ino, .name = name};
+    struct held *const *found = tfind(&key, &c->tree, compare);
+
+    return found && (*found)->users > 0;
+}
+
 static struct held *find_file(const struct leat_claims *c, const struct stat *info)
 {
     struct held key = {.dev = info->st_dev, .ino = info->st_ino, .name = ""};

@@ -46,6 +46,8 @@ int leat_claims_file(struct leat_claims *claims, const struct stat *info, enum l
  * name; NULL: there is none. `side`: a side output counts, too. */
 const char *leat_claims_writer(const struct leat_claims *claims, dev_t dev, ino_t ino,
                                const char *name, bool side);
+/* leat_claims_has - has an output claimed this name in the directory? */
+bool leat_claims_has(const struct leat_claims *claims, dev_t dev, ino_t ino, const char *name);
 /* leat_claims_place - record that the file gets the name of an output now. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_claims_place(struct leat_claims *claims, dev_t dev, ino_t ino);

@@ -59,6 +59,12 @@ void leat_directories_done(struct leat_directories *ds)
     for (size_t i = 0; i < ds->n; i++)
         directory_free(ds->v[i]);
     free(ds->v);
+    while (ds->made) {
+        struct leat_made *made = ds->made;
+
+        ds->made = made->next;
+        free(made);
+    }
     pthread_cond_destroy(&ds->looked);
     pthread_mutex_destroy(&ds->lock);
 }
@@ -291,6 +297,62 @@ int leat_directories_find(struct leat_directories *ds, const char *path,
     pthread_mutex_unlock(&ds->lock);
     *ret = d;
     return 0;
+}
+
+/* --- directories that the run has made -------------------------------------------------------- */
+
+int leat_directories_made(struct leat_directories *ds, struct leat_directory *parent,
+                          const char *path, int fd)
+{
+    size_t size = strlen(path) + 1;
+    struct leat_made *made;
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    made = malloc(sizeof *made + size);
+    if (!made)
+        return -ENOMEM;
+    *made = (struct leat_made){.parent = parent, .dev = info.st_dev, .ino = info.st_ino};
+    memcpy(made->path, path, size);
+    pthread_mutex_lock(&ds->lock);
+    made->next = ds->made;
+    ds->made = made;
+    pthread_mutex_unlock(&ds->lock);
+    return 0;
+}
+
+void leat_directories_made_changed(struct leat_directories *ds, struct leat_stage *s)
+{
+    pthread_mutex_lock(&ds->lock);
+    /* The list has the last one first, and all before a listed one are listed. */
+    for (struct leat_made *made = ds->made; made && !made->listed; made = made->next) {
+        made->listed = true;
+        made->parent->changed = true;
+        made->parent->stage = s;
+    }
+    pthread_mutex_unlock(&ds->lock);
+}
+
+/* If it is not empty, outputs in it have succeeded, or others use it. */
+static void unmake(struct leat_directories *ds, const struct leat_made *made)
+{
+    const char *slash = strrchr(made->path, '/'), *name = slash ? slash + 1 : made->path;
+    int at = leat_directory_pin(ds, made->parent);
+    struct stat info;
+
+    if (at < 0)
+        return;
+    if (fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == made->dev &&
+        info.st_ino == made->ino)
+        (void)unlinkat(at, name, AT_REMOVEDIR);
+    leat_directory_unpin(ds, made->parent);
+}
+
+void leat_directories_unmake(struct leat_directories *ds)
+{
+    for (const struct leat_made *made = ds->made; made; made = made->next)
+        unmake(ds, made);
 }
 
 /* --- sync ------------------------------------------------------------------------------------- */

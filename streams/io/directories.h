@@ -31,6 +31,17 @@ struct leat_directory {
     struct leat_stales stale; /* temporaries older than any of ours; fixed after `looking` */
 };
 
+/* A directory that the run has made for an output in it. */
+struct leat_made {
+    struct leat_made *next;
+    struct leat_directory *parent;
+    dev_t dev;
+    ino_t ino;
+    bool listed; /* the parent is to be synced */
+    char path[]; /* also its last component: the name in the parent */
+};
+#define LEAT_MADE_BYTES ((uint64_t)512) /* memory for it, without two copies of its path */
+
 struct leat_directories {
     pthread_mutex_t lock;  /* several stages may run parts */
     pthread_cond_t looked; /* a directory is not `looking` any more */
@@ -40,6 +51,7 @@ struct leat_directories {
     size_t n_open, open_max, hand;
     size_t n_guarded, guarded_max;
     struct leat_draft *named; /* list of the drafts with a temporary name */
+    struct leat_made *made;   /* the last one first */
 };
 
 /* leat_directories_init - returns 0 or LEAT_ENOMEM. */
@@ -65,6 +77,16 @@ int leat_directories_reopen(struct leat_directories *directories, struct leat_di
 /* leat_directory_changed - an output of the stage got its name here. */
 void leat_directory_changed(struct leat_directories *directories, struct leat_directory *directory,
                             struct leat_stage *stage);
+/* leat_directories_made - record that the run has made the directory with this path and descriptor
+ * in `parent`. Returns 0 or -errno. */
+int leat_directories_made(struct leat_directories *directories, struct leat_directory *parent,
+                          const char *path, int fd);
+/* leat_directories_made_changed - an output of the stage got its name: the directories that were
+ * made must stay, so their parents are to be synced. */
+void leat_directories_made_changed(struct leat_directories *directories, struct leat_stage *stage);
+/* leat_directories_unmake - remove the directories that were made and are empty, because the run
+ * has failed. No output is being created or placed. */
+void leat_directories_unmake(struct leat_directories *directories);
 /* leat_directories_sync - sync the changed directories. Stops at the first failure, which becomes
  * that of the stage *ret_stage. Returns 0 or its code. */
 int leat_directories_sync(struct leat_directories *directories, struct leat_stage **ret_stage);

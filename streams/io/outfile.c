@@ -33,6 +33,17 @@ int leat_outfile_open_stream(struct leat_stage *s, struct leat_outfile *f)
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : 0;
 }
 
+int leat_outfile_check_sync(struct leat_stage *s, const struct leat_outfile *f,
+                            const struct leat_directory *directory)
+{
+    if (f->options.no_sync || !directory->no_sync || (f->options.append && f->target_existed))
+        return 0;
+    return leat_fail_errno(s, EACCES,
+                           "%s: its directory cannot be synced without read permission; "
+                           "grant it, or use --no-sync",
+                           f->shown);
+}
+
 /* The previous window has had time to reach the disk; drop it from the page cache. The wait may
  * return an error that a later fsync does not return any more, so record it. */
 static void drop_window(struct leat_outfile *f)

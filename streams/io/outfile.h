@@ -20,6 +20,11 @@ struct leat_outfile_options {
     bool side;                  /* a side output of a stage, not an output of the pipeline */
     bool drop_cache;            /* remove the file from the page cache once it is on the disk */
     struct leat_direct *direct; /* write past the page cache, through this buffer; NULL: no */
+    /* The name comes from data: the file must be a new or regular one below this directory, and no
+     * symbolic link leads to it. Missing directories are made. below_n: bytes of the path before
+     * the name. NULL: the user has given the path. */
+    const char *below;
+    size_t below_n;
 };
 
 /* leat_outfile_open - `path` is borrowed until close; "-" is standard output. *ret_file is also set

@@ -106,6 +106,8 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
         (void)leat_fd_close(&f->fd); /* prepare has checked it */
     if (!f->options.no_sync && (f->kind == LEAT_OUTFILE_REPLACE || f->created))
         leat_directory_changed(f->draft.directories, f->draft.directory, s);
+    if (!f->options.no_sync && f->options.below)
+        leat_directories_made_changed(f->draft.directories, s);
     return 0;
 }
 

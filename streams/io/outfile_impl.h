@@ -2,6 +2,8 @@
 #ifndef LEAT_IO_OUTFILE_IMPL_H
 #define LEAT_IO_OUTFILE_IMPL_H
 
+#include <sys/stat.h>
+
 #include "draft.h"
 #include "outfile.h"
 #include "run/pipeline.h"
@@ -38,6 +40,14 @@ struct leat_outfile {
 /* leat_outfile_resolve - the path with its symbolic links resolved; if the last link is dangling,
  * the name that it points to. free() it. NULL: see errno. */
 char *leat_outfile_resolve(const char *path);
+/* leat_outfile_check_sync - a new name in a directory is safe only when the directory is synced,
+ * which needs read permission. Without it, fail the stage before the work. */
+int leat_outfile_check_sync(struct leat_stage *stage, const struct leat_outfile *file,
+                            const struct leat_directory *directory);
+/* leat_outfile_below - outfile_below.c: find the directory of a file with options.below, and make
+ * it if it is missing. Returns 0, or fails the stage. */
+int leat_outfile_below(struct leat_stage *stage, const struct leat_outfile *file,
+                       struct stat *ret_directory);
 /* leat_outfile_open_stream - open a file that is not regular; a FIFO without a reader becomes
  * pending. */
 int leat_outfile_open_stream(struct leat_stage *stage, struct leat_outfile *file);

@@ -213,17 +213,50 @@ char *leat_outfile_resolve(const char *path)
     return NULL;
 }
 
-/* A new name in a directory is safe only when the directory is synced, which needs read permission.
- * Without it, fail before the work. */
-static int check_sync(struct leat_stage *s, const struct leat_outfile *f)
+static int fail_exists(struct leat_stage *s, const struct leat_outfile *f)
 {
-    if (f->options.no_sync || !f->draft.directory->no_sync ||
-        (f->options.append && f->target_existed))
-        return 0;
-    return leat_fail_errno(s, EACCES,
-                           "%s: its directory cannot be synced without read permission; "
-                           "grant it, or use --no-sync",
-                           f->shown);
+    return leat_fail(s, LEAT_EEXIST, "%s: exists; use --force to replace it", f->shown);
+}
+
+/* The file under the name, which is never followed. Returns 0 or -errno; -ENOENT: there is none. */
+static int stat_name(const struct leat_outfile *f, struct stat *ret)
+{
+    int at = leat_directory_pin(f->draft.directories, f->draft.directory), r;
+
+    if (at < 0)
+        return at;
+    r = fstatat(at, f->draft.name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+    leat_directory_unpin(f->draft.directories, f->draft.directory);
+    return r;
+}
+
+/* A name from data must not lead out of its directory, by whatever is there. */
+static int open_below(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct stat directory, st = {0};
+    int r = leat_outfile_below(s, f, &directory);
+
+    if (r < 0)
+        return r;
+    f->path = strdup(f->shown);
+    if (!f->path)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    r = leat_draft_init(&f->draft, &s->pipeline->outputs.directories, f->path);
+    if (r == 0 && (f->draft.directory->dev != directory.st_dev ||
+                   f->draft.directory->ino != directory.st_ino))
+        r = -ESTALE; /* it was replaced meanwhile */
+    if (r < 0)
+        return leat_fail_errno(s, -r, "%s", f->shown);
+    r = stat_name(f, &st);
+    f->target_existed = r == 0;
+    if (r < 0 && r != -ENOENT)
+        return leat_fail_errno(s, -r, "%s", f->shown);
+    if (f->target_existed && !S_ISREG(st.st_mode))
+        return leat_fail(s, LEAT_EEXIST, "%s: exists, and is no regular file", f->shown);
+    if (f->target_existed && !f->options.force)
+        return fail_exists(s, f);
+    r = leat_outfile_check_sync(s, f, f->draft.directory);
+    return r < 0 ? r : open_draft(s, f, &st);
 }
 
 static int open_path(struct leat_stage *s, struct leat_outfile *f)
@@ -244,12 +277,12 @@ static int open_path(struct leat_stage *s, struct leat_outfile *f)
         return leat_outfile_open_stream(s, f);
     }
     if (f->target_existed && !f->options.append && !f->options.force)
-        return leat_fail(s, LEAT_EEXIST, "%s: exists; use --force to replace it", f->shown);
+        return fail_exists(s, f);
     f->kind = f->options.append ? LEAT_OUTFILE_APPEND : LEAT_OUTFILE_REPLACE;
     r = leat_draft_init(&f->draft, &s->pipeline->outputs.directories, f->path);
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
-    r = check_sync(s, f);
+    r = leat_outfile_check_sync(s, f, f->draft.directory);
     if (r < 0)
         return r;
     return f->options.append ? open_append(s, f) : open_draft(s, f, &st);
@@ -287,18 +320,20 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
                       const struct leat_outfile_options *options, struct leat_outfile **ret_file)
 {
     struct leat_outfile *f = calloc(1, sizeof *f);
-    int inherited = inherited_number(path), r;
+    int inherited = options->below ? -1 : inherited_number(path), r;
 
     if (!f)
         return leat_fail(s, LEAT_ENOMEM, "out of memory");
     *ret_file = f;
     f->options = *options;
     f->options.force = f->options.force || leat_stage_forced(s);
-    f->shown = strcmp(path, "-") == 0 ? "standard output" : path;
+    f->shown = inherited == 1 && strcmp(path, "-") == 0 ? "standard output" : path;
     f->fd.fd = f->draft.fd = -1;
     f->pipeline = s->pipeline;
     f->info = s->info;
     atomic_fetch_add(&s->pipeline->outputs.n_outputs, 1);
-    r = inherited < 0 ? open_path(s, f) : open_inherited(s, f, inherited);
+    r = options->below  ? open_below(s, f)
+        : inherited < 0 ? open_path(s, f)
+                        : open_inherited(s, f, inherited);
     return r == 0 && f->options.direct ? open_direct(s, f) : r;
 }

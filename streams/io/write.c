@@ -72,8 +72,9 @@ static int write_open(struct leat_stage *s)
                                            .keep_partial = p->keep_partial != 0,
                                            .sparse = p->file.sparse != 0,
                                            .drop_cache = p->file.drop_cache != 0,
-                                           .direct = p->file.direct ? &st->direct : NULL};
-
+                                           .direct = p->file.direct ? &st->direct : NULL,
+                                           .below = s->part_below,
+                                           .below_n = s->part_below_n};
     int r;
 
     if (p->file.direct && leat_direct_init(s, &st->direct) < 0)

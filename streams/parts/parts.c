@@ -10,90 +10,60 @@
 
 #include "base/grow.h"
 #include "lanes/lanes.h"
+#include "part_name.h"
 #include "run/pipeline.h"
 #include "segment/open.h"
 #include "segment/segment_impl.h"
 
-#define WIDTH_MAX 20 /* digits of a part's number */
-/* Memory of a sink that waits for its commit: instance, state, names. */
+/* Memory of a sink that waits for its commit: instance, state, names. A name that comes from data
+ * may be long, and there are several copies of it. */
 #define RETIRED_BYTES ((uint64_t)4096)
+#define NAME_COPIES 4u
+#define NAME_SHOWN 200u /* bytes of a name in a message */
 
-struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from)
+struct leat_parts *leat_parts_new(struct leat_segment *owner,
+                                  const struct leat_part_options *options)
 {
     struct leat_parts *parts = calloc(1, sizeof *parts);
 
     if (parts) {
         parts->owner = owner;
-        parts->number = from;
+        parts->number = options->from;
+        parts->named = options->named;
     }
     return parts;
 }
 
-/* --- names ------------------------------------------------------------------------------------ */
-
-/* The position of {n} or {n:WIDTH}, and the text after it. NULL: there is none. */
-static const char *find_number(const char *text, int *ret_width, const char **ret_after)
+void leat_parts_free(struct leat_parts *parts)
 {
-    for (const char *at = text; (at = strstr(at, "{n")); at++) {
-        const char *p = at + 2;
-        int width = 0;
-
-        if (*p == ':')
-            for (p++; *p >= '0' && *p <= '9' && width <= WIDTH_MAX; p++)
-                width = 10 * width + (*p - '0');
-        if (*p == '}' && width <= WIDTH_MAX) {
-            *ret_width = width;
-            *ret_after = p + 1;
-            return at;
-        }
-    }
-    return NULL;
+    if (!parts)
+        return;
+    free(parts->name);
+    free(parts);
 }
 
-bool leat_part_is_template(const char *template)
+/* The path of the file that the stage has named, in the directory that ends with a slash. */
+static char *path_in(struct leat_stage *s, const char *directory, const char *name)
 {
-    const char *after;
-    int width;
+    char *path;
 
-    return find_number(template, &width, &after) != NULL;
-}
-
-char *leat_part_name(const char *template, uint64_t n)
-{
-    char *name = strdup("");
-    const char *at, *after;
-    int width;
-
-    while (name && (at = find_number(template, &width, &after))) {
-        char *longer;
-
-        if (asprintf(&longer, "%s%.*s%0*" PRIu64, name, (int)(at - template), template, width, n) <
-            0)
-            longer = NULL;
-        free(name);
-        name = longer;
-        template = after;
-    }
-    if (name) {
-        char *whole;
-
-        if (asprintf(&whole, "%s%s", name, template) < 0)
-            whole = NULL;
-        free(name);
-        name = whole;
-    }
-    return name;
+    s->part_below = directory;
+    s->part_below_n = strcmp(directory, "./") == 0 ? 0 : strlen(directory);
+    if (asprintf(&path, "%.*s%s", (int)s->part_below_n, directory, name) < 0)
+        return NULL;
+    return path;
 }
 
 /* Name the file of this part, and the digest before it. */
-static int name_stage(struct leat_stage *s, uint64_t number)
+static int name_stage(struct leat_stage *s, const struct leat_parts *parts)
 {
-    const char *template = s->info->part_template;
+    const struct leat_stage_info *info = s->info;
 
-    s->part = number;
-    if (!template)
+    s->part = parts->number;
+    if (!info->part_template)
         return 0;
-    s->part_name = leat_part_name(template, number);
+    s->part_name = info->part_named ? path_in(s, info->part_template, parts->name)
+                                    : leat_part_name(info->part_template, parts->number);
     if (!s->part_name)
         return leat_fail(s, LEAT_ENOMEM, "out of memory");
     s->part_words[0] = s->part_name;
@@ -159,7 +129,8 @@ static int prepare_older(struct leat_pipeline *p)
 /* Add a sink that has ended well to the pending commits. */
 static int retire(struct leat_pipeline *p, struct leat_stage *s)
 {
-    int r = leat_charge(s, RETIRED_BYTES);
+    uint64_t names = s->part_below ? NAME_COPIES * strlen(s->part_name) : 0;
+    int r = leat_charge(s, RETIRED_BYTES + names);
 
     if (r < 0)
         return r;
@@ -180,7 +151,8 @@ static int retire_or_free(struct leat_pipeline *p, struct leat_stage *s)
 
 /* Make new instances for one segment; `renewed` of the old ones refers to them until all are made.
  * */
-static int renew_stages(struct leat_pipeline *p, struct leat_segment *seg, uint64_t number)
+static int renew_stages(struct leat_pipeline *p, struct leat_segment *seg,
+                        const struct leat_parts *parts)
 {
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_stage *s = leat_stage_new(p, seg->slots[i].info);
@@ -188,7 +160,7 @@ static int renew_stages(struct leat_pipeline *p, struct leat_segment *seg, uint6
         seg->slots[i].stage->renewed = s;
         if (!s)
             return leat_fail(seg->slots[i].stage, LEAT_ENOMEM, "out of memory");
-        if (name_stage(s, number) < 0)
+        if (name_stage(s, parts) < 0)
             return LEAT_ENOMEM;
     }
     return 0;
@@ -208,7 +180,7 @@ static int renew_all(struct leat_pipeline *p, const struct leat_parts *parts)
     int r = 0;
 
     for (size_t k = 0; k < parts->n && r == 0; k++)
-        r = renew_stages(p, p->graph.segments[parts->first + k], parts->number);
+        r = renew_stages(p, p->graph.segments[parts->first + k], parts);
     for (size_t k = 0; k < parts->n && r < 0; k++)
         drop_renewed(p->graph.segments[parts->first + k]);
     return r;
@@ -341,9 +313,64 @@ uint64_t leat_parts_size(const struct leat_segment *owner)
     return leat_account_bytes_in(owner->pipeline, parts->out) - parts->out_before;
 }
 
+static struct leat_parts *parts_of(const struct leat_stage *s)
+{
+    return s->segment ? s->segment->out.parts : NULL;
+}
+
 uint64_t leat_part_size(const struct leat_stage *s)
 {
-    return s->segment && s->segment->out.parts ? leat_parts_size(s->segment) : 0;
+    return parts_of(s) ? leat_parts_size(s->segment) : 0;
+}
+
+void leat_part_end(struct leat_stage *s)
+{
+    struct leat_parts *parts = parts_of(s);
+
+    if (!parts)
+        return;
+    parts->end_due = true;
+    if (s->blocking && (parts->active || parts->begin_due))
+        (void)leat_blocking_next_step(s->blocking); /* a cancel: the next call returns it */
+}
+
+/* Output of this step before the call would belong to the part before. */
+static int check_begin(struct leat_stage *s, const struct leat_parts *parts)
+{
+    const struct leat_slot *slot = &s->segment->slots[s->segment->n - 1];
+
+    leat_assert(slot->stage == s);
+    if (slot->out.step_bytes == 0 && (!parts->begin_due || s->segment->out.gone))
+        return 0;
+    if (s->blocking)
+        return leat_blocking_next_step(s->blocking);
+    return leat_fail(s, LEAT_EINTERNAL, "begins a part after output or a part in the same step");
+}
+
+int leat_part_begin(struct leat_stage *s, const char *name, size_t n)
+{
+    struct leat_parts *parts = parts_of(s);
+    const char *why;
+    char *path;
+    int r;
+
+    if (!parts || !parts->named)
+        return leat_fail(s, LEAT_EINTERNAL,
+                         "begins a part, but its plan did not say that it names them");
+    r = check_begin(s, parts);
+    if (r < 0)
+        return r;
+    why = leat_part_path(name, n, &path);
+    if (why)
+        return leat_fail(s, LEAT_ECORRUPT, "the name %.*s cannot be used for a file: %s",
+                         (int)(n < NAME_SHOWN ? n : NAME_SHOWN), name, why);
+    if (!path)
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    free(parts->name);
+    parts->name = path;
+    parts->begin_due = true;
+    parts->end_due = false; /* the new part ends the one before it */
+    return 0;
 }
 
 /* --- the outlet ------------------------------------------------------------------------------- */
@@ -386,17 +413,37 @@ static void drop_marks(struct leat_slice_queue *q)
         leat_slice_queue_pop(q);
 }
 
+static void end_part(struct leat_segment *seg)
+{
+    leat_assert(seg->out.parts->active);
+    leat_edge_finish(seg->out.ports[0].edge, LEAT_EDGE_EOF);
+    seg->out.parts->active = false;
+}
+
+/* A stage that names its parts has output that belongs to none. */
+static int fail_unnamed(struct leat_segment *seg)
+{
+    struct leat_stage *s = seg->slots[seg->n - 1].stage;
+    int r = leat_fail(s, LEAT_EINTERNAL, "wrote output that belongs to no part");
+
+    leat_outcome_report(seg->pipeline, s->info, &s->failure);
+    return r;
+}
+
 static int turn(struct leat_segment *seg)
 {
     struct leat_parts *parts = seg->out.parts;
     int r = 0;
 
+    if (parts->begin_due && parts->active)
+        end_part(seg);
     if (!parts->active)
         drop_marks(&seg->out.ports[0].last);
-    if (leat_slice_queue_head(&seg->out.ports[0].last) && !parts->active) {
+    if (!parts->active && (parts->begin_due || leat_slice_queue_head(&seg->out.ports[0].last))) {
         if (atomic_load(&parts->live) > 0)
             return (int)leat_segment_park(seg, LEAT_PARK_OUT);
-        r = begin(seg);
+        r = parts->named && !parts->begin_due ? fail_unnamed(seg) : begin(seg);
+        parts->begin_due = false;
     }
     if (r == 0)
         r = hand_over(seg);
@@ -404,10 +451,8 @@ static int turn(struct leat_segment *seg)
         return (int)leat_segment_park(seg, LEAT_PARK_OUT);
     if (r < 0)
         return (int)leat_segment_out_gone(seg, true);
-    if (parts->end_due && parts->active) {
-        leat_edge_finish(seg->out.ports[0].edge, LEAT_EDGE_EOF);
-        parts->active = false;
-    }
+    if (parts->end_due && parts->active)
+        end_part(seg);
     parts->end_due = false;
     return -1;
 }
@@ -431,7 +476,7 @@ static void finish(struct leat_segment *seg, enum leat_edge_state state)
 
 static void free_parts(struct leat_segment *seg)
 {
-    free(seg->out.parts);
+    leat_parts_free(seg->out.parts);
 }
 
 const struct leat_outlet_ops leat_outlet_parts = {

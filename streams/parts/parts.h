@@ -1,4 +1,4 @@
-/* parts.h - one branch that runs anew for each part of a stream, for the stage `split`.
+/* parts.h - one branch that runs anew for each part of a stream, for stages with LEAT_PARTS.
  *
  * The segments and edges of the branch are built once. Between two parts, when all of them have
  * ended, the thread of the segment that cuts the stream owns them: it replaces the instances of the
@@ -12,12 +12,15 @@
 #include "segment/segment.h"
 
 struct leat_parts {
-    struct leat_segment *owner;        /* the segment that cuts the stream */
-    size_t first, n;                   /* segments of the branch, in the pipeline's list */
-    size_t first_edge, n_edges;        /* edges of the branch; the first leads into it */
-    atomic_uint live;                  /* segments of the branch that have not ended */
-    atomic_bool failed;                /* the end of a part failed */
-    uint64_t number;                   /* of the next part */
+    struct leat_segment *owner; /* the segment that cuts the stream */
+    size_t first, n;            /* segments of the branch, in the pipeline's list */
+    size_t first_edge, n_edges; /* edges of the branch; the first leads into it */
+    atomic_uint live;           /* segments of the branch that have not ended */
+    atomic_bool failed;         /* the end of a part failed */
+    uint64_t number;            /* of the next part */
+    bool named;                 /* the stage names each part */
+    char *name;                 /* of the next part, or of this one; owned */
+    bool begin_due;             /* the part `name` begins before the output that is queued now */
     const struct leat_stage_info *out; /* the stage at the end of the branch */
     uint64_t out_before;               /* bytes that it had consumed when this part began */
     bool active;                       /* a part has begun, and its end is not signalled yet */
@@ -35,7 +38,9 @@ struct leat_pending_commits {
     size_t prepared; /* the first ones, which are prepared or being prepared */
 };
 
-struct leat_parts *leat_parts_new(struct leat_segment *owner, uint64_t from);
+struct leat_parts *leat_parts_new(struct leat_segment *owner,
+                                  const struct leat_part_options *options);
+void leat_parts_free(struct leat_parts *parts);
 /* leat_parts_size - bytes at the end of the branch for the current part; 0: no part runs. */
 uint64_t leat_parts_size(const struct leat_segment *segment);
 /* leat_parts_ended - a segment of the branch has ended, and its thread does not touch it any more.
@@ -50,9 +55,4 @@ static inline const struct leat_stage_info *leat_parts_info(const struct leat_pa
 {
     return parts->owner->slots[parts->owner->n - 1].info;
 }
-/* leat_part_name - the template with {n} or {n:04} replaced; free() it. NULL: out of memory. */
-char *leat_part_name(const char *template, uint64_t n);
-/* leat_part_is_template - does it contain {n}? */
-bool leat_part_is_template(const char *template);
-
 #endif

@@ -380,6 +380,16 @@ static bool phase_deliver(struct leat_pipeline *p)
     return true;
 }
 
+static bool has_failed(struct leat_pipeline *p)
+{
+    bool failed;
+
+    pthread_mutex_lock(&p->lock);
+    failed = p->outcome.error.code != 0;
+    pthread_mutex_unlock(&p->lock);
+    return failed;
+}
+
 static void phase_close(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->graph.n_segments; i++) {
@@ -402,6 +412,8 @@ static void phase_close(struct leat_pipeline *p)
     for (size_t i = 0; i < p->graph.n_infos; i++)
         leat_outfile_close(p->graph.infos[i].side.file);
     leat_digest_list_close(p->outputs.digests);
+    if (has_failed(p))
+        leat_directories_unmake(&p->outputs.directories);
     atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);
     uv_async_send(&p->on.async);
 }

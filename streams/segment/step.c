@@ -60,7 +60,7 @@ bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
     for (size_t k = 0; k < seg->out.n_ports; k++)
         if (seg->out.ports[k].last.n > 0)
             return false;
-    if (seg->out.parts && seg->out.parts->end_due)
+    if (seg->out.parts && (seg->out.parts->end_due || seg->out.parts->begin_due))
         return false;
     return seg->out.ports[0].last.n == 0 && !seg->lane.ended_block;
 }
@@ -361,6 +361,12 @@ static int check_answer(struct leat_stage *stage, struct leat_in *in, int r)
                  : leat_fail(stage, LEAT_EINTERNAL, "its step returned the invalid result %d", r);
 }
 
+/* A part may be empty, so its begin counts as output. */
+static bool began_part(const struct leat_segment *seg, size_t i)
+{
+    return i + 1 == seg->n && seg->out.parts && seg->out.parts->begin_due;
+}
+
 enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -412,7 +418,7 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
         return step_waits(seg, i);
     if (r == LEAT_FLUSHED)
         answered = step_flushed(seg, s, &in);
-    return check_progress(seg, i, used > 0 || produced > 0 || answered);
+    return check_progress(seg, i, used > 0 || produced > 0 || answered || began_part(seg, i));
 }
 
 /* Call the stage's alarm. A failure of it is one of time, so the pipeline does not wait for readers

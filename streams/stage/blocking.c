@@ -66,6 +66,18 @@ static int yield_turn(struct leat_blocking *b)
     return b->cancelled ? LEAT_ECANCELLED : 0;
 }
 
+int leat_blocking_next_step(struct leat_blocking *b)
+{
+    int r = LEAT_ECANCELLED;
+
+    leat_assert(!b->waker);
+    pthread_mutex_lock(&b->lock);
+    if (!b->cancelled)
+        r = yield_turn(b);
+    pthread_mutex_unlock(&b->lock);
+    return r;
+}
+
 /* Under the lock. Give the turn to the thread and wait until it comes back. */
 static void take_turns(struct leat_blocking *b)
 {

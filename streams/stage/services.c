@@ -105,12 +105,6 @@ const char *leat_input_name(const struct leat_stage *s)
     return s->info->input.name;
 }
 
-void leat_part_end(struct leat_stage *s)
-{
-    if (s->segment && s->segment->out.parts)
-        s->segment->out.parts->end_due = true;
-}
-
 /* --- errors ----------------------------------------------------------------------------------- */
 
 /* Set the place of an error. If the input consists of files, it is an offset in a file. Truncated

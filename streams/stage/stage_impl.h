@@ -81,7 +81,10 @@ struct leat_stage_info {
     struct leat_stage_input input;
     struct leat_stage_lanes lanes;
     struct leat_stage_counts count;
-    const char *part_template;        /* the file name of a part, with {n}; NULL: writes no parts */
+    /* The file name of a part, with {n}; part_named: the directory for the names that the stage
+     * gives, with a slash at its end. NULL: the stage writes no parts. */
+    const char *part_template;
+    bool part_named;
     struct leat_file_map *files_read; /* of a `read`: its files; or NULL */
     struct leat_side_output side;
     struct leat_kept_file *files;            /* of leat_read_file */
@@ -125,6 +128,8 @@ struct leat_stage {
     uint64_t part;                /* in a branch of split: the number of the part */
     struct leat_strings operands; /* in a branch of split: with this number; n 0: as written */
     char *part_name;
+    const char *part_below; /* not NULL: the name comes from data, and stays below this directory */
+    size_t part_below_n;    /* bytes of part_name before the name from data */
     const char *part_words[2];
     struct leat_stage *renewed; /* in a branch of split: the instance for the next part */
     bool prepared;
@@ -180,7 +185,7 @@ void leat_stage_stop(struct leat_stage *stage, enum leat_stop why);
 /* leat_stage_runs_beside - does the type's `run` not take turns with the engine? */
 static inline bool leat_stage_runs_beside(const struct leat_stage_type *type)
 {
-    return type->run && type->kind != LEAT_TRANSFORM;
+    return type->run && type->kind != LEAT_TRANSFORM && !(type->flags & LEAT_PARTS);
 }
 /* blocking.c: the step of a stage that has a thread.
  *
@@ -192,6 +197,9 @@ int leat_blocking_step(struct leat_stage *stage, struct leat_in *in, struct leat
 bool leat_blocking_runs(struct leat_blocking *blocking);
 void leat_blocking_cancel(struct leat_blocking *blocking);
 void leat_blocking_end(struct leat_stage *stage);
+/* leat_blocking_next_step - in a `run` that takes turns: end the current step and wait for the next
+ * one. Returns 0 or LEAT_ECANCELLED. */
+int leat_blocking_next_step(struct leat_blocking *blocking);
 /* leat_stage_expansion - check the limits of leat_plan_expansion: `made` bytes of output in all,
  * `used` bytes of input consumed for it. Fails the stage if it exceeds one. Returns how many of the
  * last bytes are too many; 0: none. */

@@ -5,37 +5,12 @@
 
 #include "../../transforms/flow/records.h"
 #include "memio.h"
-#include "parts/parts.h"
 #include "stage.h"
 #include "test.h"
 
 #define TEXT_MAX 2048
 #define DATA_MAX 20000u
 #define BOM "\xef\xbb\xbf"
-
-/* --- names ----------------------------------------------------------------------------------- */
-
-static void names(const char *template, uint64_t n, const char *expected)
-{
-    char *name = leat_part_name(template, n);
-
-    ASSERT_STREQ(name, expected);
-    free(name);
-}
-
-TEST(test_the_number_of_a_part_stands_in_its_name)
-{
-    names("p-{n}", 0, "p-0");
-    names("p-{n}.gz", 12345, "p-12345.gz");
-    names("{n:04}", 7, "0007");
-    names("{n:4}x{n}", 12345, "12345x12345");
-    names("{{n}}{", 3, "{3}{");
-    names("a{n:", 3, "a{n:");
-    names("{m}{n:0}", 3, "{m}3");
-    ASSERT(!leat_part_is_template("a{n"));
-    ASSERT(!leat_part_is_template("{n:999}"));
-    ASSERT(leat_part_is_template("a{n}"));
-}
 
 /* --- records --------------------------------------------------------------------------------- */
 

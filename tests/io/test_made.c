@@ -1,0 +1,89 @@
+/* test_made.c - the directories that a run has made: synced if it succeeds, removed if not. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/directories.h"
+#include "test.h"
+
+static struct leat_directories ds;
+
+static const char *path_of(const char *name)
+{
+    static char paths[2][512];
+    static unsigned at;
+    char *path = paths[at++ % 2];
+
+    snprintf(path, sizeof paths[0], "%s/%s", test_tmp_dir(), name);
+    return path;
+}
+
+/* Make it, and tell so. */
+static struct leat_directory *make(const char *name)
+{
+    struct leat_directory *parent;
+    int fd;
+
+    ASSERT_EQ(leat_directories_find(&ds, path_of(name), &parent), 0);
+    ASSERT_EQ(mkdir(path_of(name), 0777), 0);
+    fd = open(path_of(name), O_PATH | O_DIRECTORY);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(leat_directories_made(&ds, parent, path_of(name), fd), 0);
+    ASSERT_EQ(close(fd), 0);
+    return parent;
+}
+
+static bool is_there(const char *name)
+{
+    struct stat info;
+
+    return lstat(path_of(name), &info) == 0;
+}
+
+TEST(test_the_parents_are_synced_once_an_output_is_in_place)
+{
+    struct leat_stage *stage = (struct leat_stage *)&ds; /* only compared */
+    struct leat_directory *top, *a;
+
+    ASSERT_EQ(leat_directories_init(&ds), 0);
+    top = make("a");
+    a = make("a/b");
+    ASSERT(!top->changed && !a->changed);
+    leat_directories_made_changed(&ds, stage);
+    ASSERT(top->changed && a->changed);
+    ASSERT(top->stage == stage && a->stage == stage);
+    a->changed = false;
+    make("c");
+    top->changed = false;
+    leat_directories_made_changed(&ds, stage);
+    ASSERT(top->changed);
+    ASSERT(!a->changed); /* it was told of before */
+    leat_directories_done(&ds);
+}
+
+TEST(test_empty_directories_are_removed_and_no_others)
+{
+    int fd;
+
+    ASSERT_EQ(leat_directories_init(&ds), 0);
+    make("a");
+    make("a/b");
+    make("a/b/c");
+    make("d");
+    make("d/e");
+    make("f");
+    make("g");
+    fd = open(path_of("d/file"), O_CREAT | O_WRONLY, 0666);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(close(fd), 0);
+    ASSERT_EQ(mkdir(path_of("other"), 0777), 0);
+    ASSERT_EQ(rename(path_of("g"), path_of("moved")), 0); /* another process takes its name */
+    ASSERT_EQ(mkdir(path_of("g"), 0777), 0);
+    leat_directories_unmake(&ds);
+    ASSERT(!is_there("a"));
+    ASSERT(is_there("d/file"));
+    ASSERT(!is_there("d/e"));
+    ASSERT(!is_there("f"));
+    ASSERT(is_there("g") && is_there("moved") && is_there("other"));
+    leat_directories_done(&ds);
+}
