@@ -27,7 +27,7 @@ const struct subcommand subcommands[] = {
      "output, or the error to standard error. As many files are tested in parallel as there are "
      "threads. - is standard input. The format is detected from the first bytes, or from the end "
      "of the name: .br, .zz, .zlib, .deflate, .lzma.\n\n"
-     "With --all, or -a, compressed data inside compressed data is decoded as well, to a depth of "
+     "With --all, or -a, nested compressed data is decoded as well, to a depth of "
      "8 or DEPTH. -q writes no lines about intact files; --json writes an object per file. The "
      "files that are tested in parallel share --memory; --timeout applies to each file.\n\n"
      "The status is 0 if all files are intact. If the only file is damaged, the status is that of "

@@ -394,10 +394,10 @@ struct leat_event {
  * only those functions of the pipeline that any thread may call. */
 typedef void (*leat_event_cb)(const struct leat_event *event, void *arg);
 
-/* leat_pipeline_watch - call `told` for these kinds of events. One watcher per pipeline, set before
- * the start. Returns 0 or LEAT_EUSAGE. */
-LEAT_API int leat_pipeline_watch(struct leat_pipeline *pipeline, unsigned kinds, leat_event_cb told,
-                                 void *arg);
+/* leat_pipeline_watch - call `callback` for these kinds of events. One watcher per pipeline, set
+ * before the start. Returns 0 or LEAT_EUSAGE. */
+LEAT_API int leat_pipeline_watch(struct leat_pipeline *pipeline, unsigned kinds,
+                                 leat_event_cb callback, void *arg);
 
 /* leat_pipeline_text - the canonical text; free() it. NULL: out of memory. */
 LEAT_API char *leat_pipeline_text(const struct leat_pipeline *pipeline);

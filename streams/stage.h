@@ -431,9 +431,9 @@ LEAT_API void *leat_result(struct leat_stage *stage);
 /* For `run` of a LEAT_BLOCKING stage: a library that has a loop of its own. `run` has a thread,
  * which begins with the first step of the stage, and uses these calls only in that thread.
  *
- * A transform, or a stage with LEAT_PARTS, takes turns with the engine: the engine calls a function of the
- * instance only while `run` waits in one of these calls, so `run` may use all services for a step
- * but leat_wait_*. A thread of the engine waits meanwhile, with one thread the loop itself. A
+ * A transform, or a stage with LEAT_PARTS, takes turns with the engine: the engine calls a function
+ * of the instance only while `run` waits in one of these calls, so `run` may use all services for a
+ * step but leat_wait_*. A thread of the engine waits meanwhile, with one thread the loop itself. A
  * library that waits for something outside, a file, a socket, a lock, must not be a transform.
  *
  * A source (pushes) and a sink (pulls) run beside the engine, and may block for any time: no thread

@@ -90,9 +90,9 @@ static const char style[] =
 
 /* --- the head of the page --------------------------------------------------------------------- */
 
-static void add_fact(struct buf *b, const char *what, const char *value)
+static void add_fact(struct buf *b, const char *name, const char *value)
 {
-    buf_add(b, "<div><dt>%s</dt><dd>%s</dd></div>\n", what, value);
+    buf_add(b, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
 }
 
 static uint64_t bytes_written(const struct report *r)
@@ -125,7 +125,7 @@ static void add_facts(struct buf *b, const struct report *r)
     snprintf(text, sizeof text, "%s/s",
              human_bytes(seconds > 0 ? (uint64_t)((double)r->stats.source_pos / seconds) : 0).text);
     add_fact(b, "Rate", text);
-    add_fact(b, "Taken by the sinks", human_bytes(bytes_written(r)).text);
+    add_fact(b, "Consumed by the sinks", human_bytes(bytes_written(r)).text);
     add_fact(b, "Processor time", human_seconds(process.cpu_ns).text);
     snprintf(text, sizeof text, "%s of %s", human_bytes(r->stats.memory_peak).text,
              human_bytes(r->stats.memory_limit).text);
@@ -142,7 +142,7 @@ static void add_error(struct buf *b, const struct report *r)
     if (!r->error)
         return;
     leat_error_format(r->error, line, sizeof line);
-    buf_add(b, "<section class=\"card error callout\"><h2>What went wrong</h2><p><code>");
+    buf_add(b, "<section class=\"card error callout\"><h2>Error</h2><p><code>");
     buf_html(b, line);
     buf_add(b, "</code></p><p class=\"dim\">%s; exit status %d. No output was committed",
             leat_error_name(r->error->code), leat_exit_status(r->error->code));
@@ -159,7 +159,7 @@ static void add_slow(struct buf *b, const struct report *r)
     if (r->error && r->stats.elapsed_ns < SLOW_MIN_NS)
         return;
     bottleneck_words(&words, r->config, r->job, &r->bottleneck);
-    buf_add(b, "<section class=\"card slow callout\"><h2>What held it back</h2><p>Bottleneck: ");
+    buf_add(b, "<section class=\"card slow callout\"><h2>Slowest stage</h2><p>Bottleneck: ");
     buf_html(b, buf_text(&words));
     if (r->bottleneck.found) {
         buf_add(b, " (<a href=\"#stage-%zu\">", r->bottleneck.index);
@@ -247,9 +247,9 @@ static void add_stage_table(struct buf *b, const struct report *r)
 static void add_link_table(struct buf *b, const struct report *r)
 {
     buf_add(b,
-            "<h2 id=\"flows\">What flowed</h2><div class=\"card wide\"><table>\n<thead><tr>"
+            "<h2 id=\"flows\">Data flow</h2><div class=\"card wide\"><table>\n<thead><tr>"
             "<th scope=\"col\">From</th><th scope=\"col\">To</th><th scope=\"col\">Bytes</th>"
-            "<th scope=\"col\">Buffer</th><th scope=\"col\">Found full</th></tr></thead><tbody>\n");
+            "<th scope=\"col\">Buffer</th><th scope=\"col\">Times full</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < r->stats.n_links; i++) {
         const struct leat_link_stats *l = &r->links[i];
 
@@ -264,11 +264,11 @@ static void add_link_table(struct buf *b, const struct report *r)
         if (l->outside)
             buf_add(b, "</th><td colspan=\"3\">through the child process</td></tr>\n");
         else if (l->capacity > 0)
-            buf_add(b, "</th><td>%s</td><td>%s</td><td>%llu times</td></tr>\n",
+            buf_add(b, "</th><td>%s</td><td>%s</td><td>%llu</td></tr>\n",
                     human_bytes(l->bytes).text, human_bytes(l->capacity).text,
                     (unsigned long long)l->refusals);
         else
-            buf_add(b, "</th><td>%s</td><td>none: they take turns</td><td></td></tr>\n",
+            buf_add(b, "</th><td>%s</td><td>none: one segment</td><td></td></tr>\n",
                     human_bytes(l->bytes).text);
     }
     buf_add(b, "</tbody></table></div>\n");
@@ -295,12 +295,13 @@ static void add_page(struct buf *b, const struct report *r)
     buf_add(b, "</section></div>\n");
     add_stage_table(b, r);
     add_link_table(b, r);
-    buf_add(b,
-            "<footer>leat %s; %zu looks at the run, one every %s at the end. The three uses of "
-            "time are all of a stage's time; before its start a stage waits for input, after its "
-            "end for the stages behind it.</footer>\n</main></body></html>\n",
-            LEAT_VERSION, r->samples->n,
-            human_seconds((uint64_t)r->samples->every * SAMPLES_INTERVAL_MS * 1000000).text);
+    buf_add(
+        b,
+        "<footer>leat %s; %zu samples, one every %s at the end. Busy, waiting for input and waiting "
+        "for room add up to the whole run. Before its start a stage waits for input, after its "
+        "end for the stages downstream.</footer>\n</main></body></html>\n",
+        LEAT_VERSION, r->samples->n,
+        human_seconds((uint64_t)r->samples->every * SAMPLES_INTERVAL_MS * 1000000).text);
 }
 
 int report_page(struct buf *b, const struct config *c, const struct job *job,

@@ -81,9 +81,9 @@ static void add_area(struct buf *b, const struct report *r, size_t stage, const 
     buf_add(b, "V%.0fZ\"/>", CHART_HEIGHT);
 }
 
-static void add_caption(struct buf *b, const char *what, const char *top)
+static void add_caption(struct buf *b, const char *name, const char *top)
 {
-    buf_add(b, "<figcaption><span>%s</span><span>%s</span></figcaption></figure>\n", what, top);
+    buf_add(b, "<figcaption><span>%s</span><span>%s</span></figcaption></figure>\n", name, top);
 }
 
 static void add_throughput(struct buf *b, const struct report *r, size_t stage)
@@ -148,8 +148,8 @@ static void add_fill(struct buf *b, const struct report *r, size_t link)
 
     buf_add(b, "<figure>");
     begin_chart(b);
-    buf_add(b, "Fill of the buffer before it: %.0f %% of %s on average, full %llu times.\">", mean,
-            human_bytes(l->capacity).text, (unsigned long long)l->refusals);
+    buf_add(b, "Fill of the buffer before the stage: %.0f %% of %s on average, full %llu times.\">",
+            mean, human_bytes(l->capacity).text, (unsigned long long)l->refusals);
     buf_add(b, "<path class=\"fill\" d=\"M0 %.0f", CHART_HEIGHT);
     for (size_t i = 1; i < r->samples->n; i++)
         buf_add(b, "V%.1fH%.1f",
@@ -157,7 +157,7 @@ static void add_fill(struct buf *b, const struct report *r, size_t link)
                 x_of(r, samples_at(r->samples, i)));
     buf_add(b, "V%.0fZ\"/></svg>", CHART_HEIGHT);
     snprintf(top, sizeof top, "mean %.0f %% of %s", mean, human_bytes(l->capacity).text);
-    add_caption(b, "Buffer before it", top);
+    add_caption(b, "Buffer before the stage", top);
 }
 
 void report_charts(struct buf *b, const struct report *r, size_t stage)

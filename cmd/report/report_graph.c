@@ -150,7 +150,7 @@ static unsigned add_drawing(struct buf *b, const struct report *r, struct place 
     buf_add(
         b,
         "<svg class=\"graph\" width=\"%u\" height=\"%u\" viewBox=\"0 0 %u %u\" role=\"img\" "
-        "aria-label=\"The pipeline as a graph of %zu stages; the tables below say the same.\">\n",
+        "aria-label=\"The pipeline as a graph of %zu stages; the tables below have the same figures.\">\n",
         width, height, width, height, r->stats.n_stages);
     for (size_t i = 0; i < r->stats.n_links; i++)
         add_flow(b, &r->links[i], places, most);

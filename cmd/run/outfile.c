@@ -216,7 +216,7 @@ int outfile_begin(struct outfile *f, const struct config *c, const char *option,
         return fail(f, error);
     if (!ours && !c->settings.force)
         return message_fail(c, LEAT_EEXIST,
-                            "%s=%s: the file is there and is something else; --force replaces it",
+                            "%s=%s: the file exists and has other content; --force replaces it",
                             option, path);
     f->replaces = !ours;
     if (S_ISREG(info.st_mode)) {
@@ -299,10 +299,11 @@ int outfile_write(const struct outfile *f, const struct buf *b)
     if (error == 0)
         error = f->inherited >= 0 ? write_inherited(f->inherited, b) : write_file(f, b);
     if (error == EEXIST)
-        return message_fail(f->config, LEAT_EEXIST,
-                            "%s=%s: something else is there by now, and stays; give another name",
-                            f->option, f->path);
+        return message_fail(
+            f->config, LEAT_EEXIST,
+            "%s=%s: another file has got this name meanwhile, and is kept; give another name",
+            f->option, f->path);
     if (error == ENXIO)
-        return message_fail(f->config, LEAT_EIO, "%s=%s: nobody reads it", f->option, f->path);
+        return message_fail(f->config, LEAT_EIO, "%s=%s: it has no reader", f->option, f->path);
     return error != 0 ? fail(f, error) : 0;
 }

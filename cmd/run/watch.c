@@ -9,7 +9,7 @@
 #include "../cmd.h"
 
 /* Thread: any. */
-static void told(const struct leat_event *event, void *arg)
+static void on_event(const struct leat_event *event, void *arg)
 {
     struct watch *w = arg;
 
@@ -26,23 +26,23 @@ static int reserve(const struct watch *w, const char *path, const char *option)
     int r = leat_pipeline_reserve(w->job->pipeline, path, option);
 
     if (r == LEAT_EEXIST)
-        return message_fail(w->config, LEAT_EUSAGE, "%s: is the file of %s and of another option",
+        return message_fail(w->config, LEAT_EUSAGE, "%s: %s and another option name this file",
                             path, option);
     return r < 0 ? message_fail(w->config, r, "%s: %s: %s", option, path, leat_strerror(r)) : 0;
 }
 
 /* Is it a regular file that is not a log? Appended lines of JSON would damage it. */
-static bool is_no_log(const char *path)
+static bool is_other_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat info;
     char first;
-    bool no_log = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
-                  read(fd, &first, 1) == 1 && first != '{';
+    bool other = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                 read(fd, &first, 1) == 1 && first != '{';
 
     if (fd >= 0)
         (void)close(fd); /* opened only for reading */
-    return no_log;
+    return other;
 }
 
 static int open_log(struct watch *w)
@@ -55,10 +55,10 @@ static int open_log(struct watch *w)
         w->err->json = true;
         return 0;
     }
-    if (!w->config->settings.force && is_no_log(path))
-        return message_fail(w->config, LEAT_EEXIST,
-                            "--log=json:%s: the file is there and is no log; --force appends to it",
-                            path);
+    if (!w->config->settings.force && is_other_file(path))
+        return message_fail(
+            w->config, LEAT_EEXIST,
+            "--log=json:%s: the file exists and is not a log; --force appends to it", path);
     w->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
     if (w->log_fd < 0)
         return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", path, strerror(errno));
@@ -102,7 +102,7 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
     if (status == 0 && c->log)
         status = open_log(w);
     if (status == 0 && w->kinds)
-        (void)leat_pipeline_watch(job->pipeline, w->kinds, told,
+        (void)leat_pipeline_watch(job->pipeline, w->kinds, on_event,
                                   w); /* cannot fail: the run has not begun */
     return status;
 }
@@ -173,8 +173,8 @@ static bool is_kept(const struct watch *w, const struct outfile *file,
 
     if (!error || error->code != LEAT_EUSAGE || file->ino == 0)
         return false;
-    snprintf(warning.text, sizeof warning.text, "%s=%s: stays as it was, as the run was refused",
-             file->option, file->path);
+    snprintf(warning.text, sizeof warning.text,
+             "%s=%s: the old file is kept, because the run was refused", file->option, file->path);
     message_warning(w->config, &warning);
     return true;
 }

@@ -39,7 +39,7 @@ static void write_pending(struct writer *w)
     if (w->left_out > 0)
         buf_add(&w->pending,
                 w->json ? "{\"type\":\"left-out\",\"lines\":%llu}\n"
-                        : "leat: %llu lines are left out: nobody read them\n",
+                        : "leat: %llu lines are left out, because the reader was too slow\n",
                 w->left_out);
     w->left_out = 0;
 }

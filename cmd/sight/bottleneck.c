@@ -92,10 +92,10 @@ static void add_advice(struct buf *out, const struct config *c, const struct lea
 static const char *waited_for(const struct leat_stage_type *type)
 {
     if (type && type->kind == LEAT_SOURCE)
-        return "what it reads comes slowly";
+        return "its source is slow";
     if (type && type->kind == LEAT_SINK)
-        return "what it writes to is slow";
-    return type && type->kind == LEAT_BY_PLACE ? "its command is slow" : "as it was told to";
+        return "its destination is slow";
+    return type && type->kind == LEAT_BY_PLACE ? "its command is slow" : "as its options ask";
 }
 
 /* A source or sink that is busy but hardly on a processor: its reads or writes are slow. */
@@ -105,8 +105,8 @@ static const char *slow_device(const struct config *c, const struct leat_stage_t
     if (!type || !c->settings.measure_cpu || s->busy_ns == 0 || s->own_threads > 0 ||
         (double)s->cpu_ns >= AT_WORK_MIN * (double)s->busy_ns)
         return "";
-    return type->kind == LEAT_SOURCE ? "; what it reads from is slow"
-           : type->kind == LEAT_SINK ? "; what it writes to is slow"
+    return type->kind == LEAT_SOURCE ? "; its source is slow"
+           : type->kind == LEAT_SINK ? "; its destination is slow"
                                      : "";
 }
 

@@ -10,7 +10,7 @@
 #include "../cmd.h"
 
 /* `leat test` is completed like a stage: its options and files. */
-#define TEST_ALL_HELP "also decode compressed data inside compressed data"
+#define TEST_ALL_HELP "also decode nested compressed data"
 static const char *const test_globals[] = {"json", "memory", "quiet", "threads", "timeout"};
 
 /* Text inside the '…' of a shell. */

@@ -106,7 +106,7 @@ static void skip_hidden(struct graph *g)
         for (size_t k = 0; k < g->n; k++) {
             if (g->v[k].from != hidden)
                 continue;
-            hidden->behind = &g->p->graph.infos[g->v[k].to - g->p->graph.infos];
+            hidden->next_shown = &g->p->graph.infos[g->v[k].to - g->p->graph.infos];
             g->v[k].from = g->v[i].from;
             g->v[k].port = g->v[i].port;
             g->v[k].counts = g->v[i].counts;

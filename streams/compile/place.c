@@ -9,7 +9,7 @@
 #include "syntax/registry.h"
 
 /* The relay, a stage between a joiner and a cutter or an edge: a segment has at least one stage. It
- * also copies small pieces of the lanes' output together, as an edge counts a whole chunk for each. */
+ * also copies small pieces of the lanes' output together: an edge counts a whole chunk for each. */
 static int relay_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     (void)s;

@@ -129,9 +129,9 @@ static int size_edge(const struct leat_pipeline *p, struct leat_edge *e, size_t 
     return leat_edge_size(e, high, 2 * (block + chunk) > high ? high - block - chunk : high / 2);
 }
 
-/* Room in the lane order for all turns that the lanes and their edges hold: a block needs a place
+/* Room in the lane order for all entries that the lanes and their edges hold: a block needs a place
  * in an edge. */
-static int size_deals(struct leat_pipeline *p)
+static int size_orders(struct leat_pipeline *p)
 {
     for (size_t i = 0; i < p->graph.n_segments; i++) {
         const struct leat_cutter *cutter = p->graph.segments[i]->out.cutter;
@@ -182,7 +182,7 @@ int leat_compile_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
     for (size_t i = 0; i < p->graph.n_edges; i++)
         if (size_edge(p, p->graph.edges[i], chunk, chunks) < 0)
             return no_memory(ret_error);
-    if (size_deals(p) < 0)
+    if (size_orders(p) < 0)
         return no_memory(ret_error);
     p->settings.chunk = chunk;
     r = leat_pool_init(&p->pool, p->settings.memory, chunk);

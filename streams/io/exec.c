@@ -24,7 +24,7 @@ static const struct leat_stage_type exec_last;
 struct exec {
     struct leat_child child;
     struct leat_fd to;   /* our ends; fd -1: none. Of the half that takes, */
-    struct leat_fd from; /* of the half that gives */
+    struct leat_fd from; /* of the half that outputs */
     atomic_int halves;   /* not closed yet */
     int beside_fd;       /* of the half that takes: a duplicate of the child's pid_fd, or -1 */
     bool left_held; /* of the half that gives: others had the pipe when we closed it, benignly */
@@ -91,7 +91,7 @@ static bool is_at_end(const struct exec *e)
     return atomic_load(&e->child.killed) || (e->failing && e->rest == 0);
 }
 
-static int give(struct leat_stage *s, struct exec *e, struct leat_out *out)
+static int read_child(struct leat_stage *s, struct exec *e, struct leat_out *out)
 {
     uint8_t *to;
     size_t room;
@@ -175,7 +175,7 @@ static int first_open(struct leat_stage *s)
 static int first_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     (void)in;
-    return give(s, leat_state(s), out);
+    return read_child(s, leat_state(s), out);
 }
 
 static int first_watch(struct leat_stage *s)
@@ -199,7 +199,7 @@ static int out_open(struct leat_stage *s)
 static int out_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     (void)in;
-    return give(s, leat_shared(s), out);
+    return read_child(s, leat_shared(s), out);
 }
 
 static int out_watch(struct leat_stage *s)

@@ -17,7 +17,7 @@ static int null_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
 
 const struct leat_stage_type leat_stage_null = {
     .name = "null",
-    .summary = "take everything and keep nothing",
+    .summary = "discard all input",
     .manual = "For measuring, and for pipelines whose only results are the side outputs of their "
               "stages, such as --to of a hash.",
     .examples = "read big.log : sha256 --to=- : null",
@@ -61,13 +61,13 @@ static const struct leat_option zero_options[] = {
      .offset = offsetof(struct zero_params, size),
      .metavar = "SIZE",
      .initial = INT64_MAX,
-     .help = "how many bytes; without it, without end"},
+     .help = "output so many bytes, instead of without end"},
     {0},
 };
 
 const struct leat_stage_type leat_stage_zero = {
     .name = "zero",
-    .summary = "give zero bytes, without end or as many as asked for",
+    .summary = "output zero bytes, without end or as many as --size",
     .examples = "zero -n 1M : gzip : count -c",
     .kind = LEAT_SOURCE,
     .params_size = sizeof(struct zero_params),

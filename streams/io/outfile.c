@@ -329,7 +329,7 @@ int leat_outfile_deliver(struct leat_stage *s, struct leat_outfile *f)
     if (f->fifo_pending && leat_outfile_open_stream(s, f) < 0)
         return s->failure.code;
     if (f->fifo_pending)
-        return leat_fail(s, LEAT_EIO, "%s: nobody reads it", f->shown);
+        return leat_fail(s, LEAT_EIO, "%s: it has no reader", f->shown);
     r = write_late(s, f);
     if (r != 0)
         return r;

@@ -16,7 +16,7 @@
 static int failed_place(struct leat_stage *s, const struct leat_outfile *f, int r)
 {
     if (f->draft.left)
-        leat_warn(f->pipeline, f->info, "%s: what was there is still in %s%s", f->shown,
+        leat_warn(f->pipeline, f->info, "%s: the old file still has the name %s%s", f->shown,
                   f->draft.directory->path, f->draft.left);
     if (r < 0)
         return leat_fail_errno(s, -r, "cannot put %s in its place", f->shown);
@@ -24,8 +24,8 @@ static int failed_place(struct leat_stage *s, const struct leat_outfile *f, int 
         return leat_fail(s, LEAT_EIO, "%s: its temporary file has been removed or replaced",
                          f->shown);
     if (f->draft.has_old)
-        leat_warn(f->pipeline, f->info, "%s: what was there is %s%s now", f->shown,
-                  f->draft.directory->path, f->draft.temp);
+        leat_warn(f->pipeline, f->info, "%s: the file that was there has the name %s%s now",
+                  f->shown, f->draft.directory->path, f->draft.temp);
     return leat_fail(s, LEAT_EIO, "%s: a directory or a special file has taken the name meanwhile",
                      f->shown);
 }

@@ -125,7 +125,7 @@ static void add_frame(struct leat_range *range, uint64_t at, uint64_t made, uint
         range->skip = range->offset - decoded_at;
     }
     range->bytes = at + made - range->from;
-    range->behind += decoded; /* reduced by skip and left after the last frame */
+    range->after += decoded; /* reduced by skip and left after the last frame */
 }
 
 /* A frame before the range must have the decoded size that the table states. */
@@ -183,7 +183,7 @@ int leat_range_find(struct leat_stage *s, struct leat_range *range, int fd, uint
                          "%s: the range ends beyond the content of %" PRIu64 " bytes", name,
                          decoded_at);
     range->left = range->length != UINT64_MAX ? range->length : decoded_at - range->offset;
-    range->behind -= range->skip + range->left;
+    range->after -= range->skip + range->left;
     return 0;
 }
 
@@ -214,13 +214,13 @@ static int cut_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
         range->left -= n;
         n = in->len - in->pos;
     }
-    if (n > range->behind)
+    if (n > range->after)
         return fail_cut(s, "more");
-    range->behind -= n;
+    range->after -= n;
     in->pos += n;
     if (!in->end)
         return LEAT_MORE;
-    return range->skip + range->left + range->behind > 0 ? fail_cut(s, "less") : LEAT_END;
+    return range->skip + range->left + range->after > 0 ? fail_cut(s, "less") : LEAT_END;
 }
 
 static const struct leat_engine_ops cut_ops = {.hidden = true};

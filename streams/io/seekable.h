@@ -21,7 +21,7 @@ struct leat_range {
     /* Results: */
     uint64_t from, bytes; /* the part of the file */
     /* The decoded bytes of that part, by the table: to skip, to output, to drop after that. */
-    uint64_t skip, left, behind;
+    uint64_t skip, left, after;
 };
 
 /* leat_range_parse - "OFFSET:LENGTH" or "OFFSET:". Returns 0 or LEAT_EUSAGE. */

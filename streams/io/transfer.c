@@ -59,7 +59,7 @@ static int wait_for(struct leat_segment *seg, size_t i, int fd, bool writable)
     if (r < 0) {
         leat_fail_errno(s->stage, -r, "cannot wait");
         leat_segment_fail(seg, i);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     s->waiting = true;
     return leat_segment_park(seg, i == 0 ? LEAT_PARK_IN : LEAT_PARK_OUT);
@@ -99,28 +99,28 @@ int leat_transfer_turn(struct leat_segment *seg)
     if (seg->slots[0].waiting || seg->slots[1].waiting)
         return leat_segment_park(seg, LEAT_PARK_IN);
     if (!from || !to || seg->slots[1].in.n > 0)
-        return LEAT_TURN_STEP;
+        return LEAT_STEP_NEEDED;
     if (!((from->is_regular && to->is_regular) || from->is_pipe || to->is_pipe) ||
         may_block(from) || may_block(to))
-        return LEAT_TURN_STEP;
+        return LEAT_STEP_NEEDED;
     leat_account_doing(seg, LEAT_DOING_STEP, 1);
     n = move(from, to, smallest(left, room, TRANSFER_MAX));
     if (n > 0) {
         moved(seg, (uint64_t)n);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (n == -EAGAIN) {
         if (from->mode == LEAT_FD_NONBLOCK && !ready(from->fd, POLLIN))
             return wait_for(seg, 0, from->fd, false);
         if (to->mode == LEAT_FD_NONBLOCK && !ready(to->fd, POLLOUT))
             return wait_for(seg, 1, to->fd, true);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (n == 0) /* EOF, or a file of /proc: a read will tell */
-        return LEAT_TURN_STEP;
+        return LEAT_STEP_NEEDED;
     if (is_refusal((int)-n))
         return LEAT_EUNSUPPORTED;
     leat_fail_errno(seg->slots[1].stage, (int)-n, "%s", "cannot copy");
     leat_segment_fail(seg, 1);
-    return LEAT_TURN_WENT;
+    return LEAT_STEP_RAN;
 }

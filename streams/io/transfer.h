@@ -5,7 +5,7 @@
 #include "segment/segment.h"
 
 /* leat_transfer_turn - one turn of a segment that consists of a source and a sink with `plain_fd`
- * (stage/engine_ops.h). Returns a turn, or LEAT_EUNSUPPORTED: these descriptors need steps. */
+ * (stage/engine_ops.h). Returns a step result, or LEAT_EUNSUPPORTED: these descriptors need steps. */
 int leat_transfer_turn(struct leat_segment *segment);
 
 #endif

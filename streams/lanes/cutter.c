@@ -200,7 +200,8 @@ static int choose_lane(struct leat_cutter *c, bool mark)
         return LEAT_FULL;
     c->lanes.at = best;
     c->lanes.at_known = true;
-    return leat_lane_order_put(c->lanes.order, (struct leat_lane_turn){.lane = best, .mark = mark});
+    return leat_lane_order_put(c->lanes.order,
+                               (struct leat_lane_entry){.lane = best, .mark = mark});
 }
 
 static void block_sent_whole(struct leat_cutter *c)

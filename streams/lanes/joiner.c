@@ -161,17 +161,17 @@ static void join_mark(struct leat_joiner *j)
     j->marked = total;
 }
 
-/* Take the next turn from the lane order. After the last one any lane tells how the stream ended.
+/* Take the next entry from the lane order. After the last one any lane tells how the stream ended.
  * */
-static int take_turn(struct leat_joiner *j)
+static int take_entry(struct leat_joiner *j)
 {
-    struct leat_lane_turn turn = {0};
-    int r = j->lanes.at_known ? 0 : leat_lane_order_take(j->lanes.order, &turn);
+    struct leat_lane_entry entry = {0};
+    int r = j->lanes.at_known ? 0 : leat_lane_order_take(j->lanes.order, &entry);
 
     if (r == LEAT_EMPTY || j->lanes.at_known)
         return r;
-    j->lanes.at = turn.lane;
-    j->at_mark = turn.mark;
+    j->lanes.at = entry.lane;
+    j->at_mark = entry.mark;
     j->lanes.at_known = true;
     return 0;
 }
@@ -181,7 +181,7 @@ static int read_lane(struct leat_segment *seg)
     struct leat_joiner *j = seg->in.joiner;
     struct leat_item item = {0};
     struct leat_edge *lane;
-    int r = take_turn(j);
+    int r = take_entry(j);
 
     if (r != 0)
         return r;
@@ -264,7 +264,7 @@ static int read_next(struct leat_segment *seg)
 
 /* --- as the inlet of a segment ---------------------------------------------------------------- */
 
-static enum leat_turn read_turn(struct leat_segment *seg)
+static enum leat_step_result read_turn(struct leat_segment *seg)
 {
     int r = read_next(seg);
 
@@ -273,7 +273,7 @@ static enum leat_turn read_turn(struct leat_segment *seg)
     seg->in.flow = LEAT_FLOW_FAILED;
     leat_outcome_report(seg->pipeline, seg->in.joiner->lanes.info, &seg->lane.error);
     leat_segment_cancel_input(seg, LEAT_REASON_FAILED);
-    return LEAT_TURN_WENT;
+    return LEAT_STEP_RAN;
 }
 
 static void cancel(struct leat_segment *seg, enum leat_reason reason)

@@ -1,4 +1,4 @@
-/* lane_order.c - the lane order: a queue of turns with a lock. */
+/* lane_order.c - the lane order: a queue of entries with a lock. */
 
 #include "lane_order.h"
 
@@ -10,95 +10,95 @@
 struct leat_lane_order *leat_lane_order_new(struct leat_executor *executor,
                                             struct leat_actor *cutter, struct leat_actor *joiner)
 {
-    struct leat_lane_order *d = calloc(1, sizeof *d);
+    struct leat_lane_order *order = calloc(1, sizeof *order);
 
-    if (!d || pthread_mutex_init(&d->lock, NULL)) {
-        free(d);
+    if (!order || pthread_mutex_init(&order->lock, NULL)) {
+        free(order);
         return NULL;
     }
-    d->executor = executor;
-    d->cutter = cutter;
-    d->joiner = joiner;
-    return d;
+    order->executor = executor;
+    order->cutter = cutter;
+    order->joiner = joiner;
+    return order;
 }
 
-void leat_lane_order_free(struct leat_lane_order *d)
+void leat_lane_order_free(struct leat_lane_order *order)
 {
-    if (!d)
+    if (!order)
         return;
-    free(d->ring);
-    pthread_mutex_destroy(&d->lock);
-    free(d);
+    free(order->ring);
+    pthread_mutex_destroy(&order->lock);
+    free(order);
 }
 
-int leat_lane_order_size(struct leat_lane_order *d, size_t room)
+int leat_lane_order_size(struct leat_lane_order *order, size_t room)
 {
-    d->ring = calloc(room, sizeof *d->ring);
-    d->room = d->ring ? room : 0;
-    return d->ring ? 0 : LEAT_ENOMEM;
+    order->ring = calloc(room, sizeof *order->ring);
+    order->room = order->ring ? room : 0;
+    return order->ring ? 0 : LEAT_ENOMEM;
 }
 
-void leat_lane_order_reset(struct leat_lane_order *d)
+void leat_lane_order_reset(struct leat_lane_order *order)
 {
-    d->head = d->n = 0;
-    d->over = d->waits = false;
+    order->head = order->n = 0;
+    order->over = order->waits = false;
 }
 
 /* Under the lock. Returns whether the caller must wake the joiner. */
-static bool wake_due(struct leat_lane_order *d)
+static bool wake_due(struct leat_lane_order *order)
 {
-    bool wake = d->waits;
+    bool wake = order->waits;
 
-    d->waits = false;
+    order->waits = false;
     return wake;
 }
 
-int leat_lane_order_put(struct leat_lane_order *d, struct leat_lane_turn turn)
+int leat_lane_order_put(struct leat_lane_order *order, struct leat_lane_entry entry)
 {
     bool wake = false;
     int r = LEAT_EINTERNAL;
 
-    pthread_mutex_lock(&d->lock);
-    leat_assert(!d->over);
-    if (d->n < d->room) {
-        d->ring[(d->head + d->n++) % d->room] = turn;
-        wake = wake_due(d);
+    pthread_mutex_lock(&order->lock);
+    leat_assert(!order->over);
+    if (order->n < order->room) {
+        order->ring[(order->head + order->n++) % order->room] = entry;
+        wake = wake_due(order);
         r = 0;
     }
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&order->lock);
     if (wake)
-        leat_actor_pass(d->executor, d->joiner, d->cutter);
+        leat_actor_pass(order->executor, order->joiner, order->cutter);
     return r;
 }
 
-void leat_lane_order_over(struct leat_lane_order *d)
+void leat_lane_order_over(struct leat_lane_order *order)
 {
     bool wake;
 
-    pthread_mutex_lock(&d->lock);
-    d->over = true;
-    wake = wake_due(d);
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_lock(&order->lock);
+    order->over = true;
+    wake = wake_due(order);
+    pthread_mutex_unlock(&order->lock);
     if (wake)
-        leat_actor_wake(d->executor, d->joiner);
+        leat_actor_wake(order->executor, order->joiner);
 }
 
-int leat_lane_order_take(struct leat_lane_order *d, struct leat_lane_turn *ret_turn)
+int leat_lane_order_take(struct leat_lane_order *order, struct leat_lane_entry *ret_entry)
 {
     int r = 0;
 
-    pthread_mutex_lock(&d->lock);
-    leat_assert(d->n <= d->room);
-    if (d->n > 0) {
-        *ret_turn = d->ring[d->head];
-        d->head = (d->head + 1) % d->room;
-        d->n--;
-    } else if (d->over) {
+    pthread_mutex_lock(&order->lock);
+    leat_assert(order->n <= order->room);
+    if (order->n > 0) {
+        *ret_entry = order->ring[order->head];
+        order->head = (order->head + 1) % order->room;
+        order->n--;
+    } else if (order->over) {
         r = LEAT_END;
     } else {
-        d->waits = true;
+        order->waits = true;
         r = LEAT_EMPTY;
     }
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&order->lock);
     return r;
 }

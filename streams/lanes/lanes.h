@@ -5,7 +5,7 @@
  * is opened with all stages, any other one when it gets its first block, if its memory fits. The
  * cutter chooses a lane with little work left, and among these the one that got the fewest bytes
  * until now. The lanes then share the work and do not wait for one another, whatever a block costs. The
- * cutter puts each choice into the lane order, from which the joiner takes its turns.
+ * cutter puts each choice into the lane order, from which the joiner takes its entries.
  */
 #ifndef LEAT_LANES_LANES_H
 #define LEAT_LANES_LANES_H
@@ -50,7 +50,7 @@ struct leat_cutter {
 
 struct leat_joiner {
     struct leat_lane_set lanes;
-    bool at_mark; /* the current turn is a flush marker, not a block */
+    bool at_mark; /* the current entry is a flush marker, not a block */
     struct leat_out out;
     uint64_t joined_bytes;     /* output of the lanes */
     uint64_t used;             /* bytes of the stage's input that were consumed for it */

@@ -4,11 +4,12 @@
 
 #include "run/pipeline.h"
 
-int leat_pipeline_watch(struct leat_pipeline *p, unsigned kinds, leat_event_cb told, void *arg)
+int leat_pipeline_watch(struct leat_pipeline *p, unsigned kinds, leat_event_cb callback, void *arg)
 {
     if (!p || atomic_load(&p->outcome.phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
-    p->watcher = (struct leat_watcher){.kinds = told ? kinds : 0, .told = told, .arg = arg};
+    p->watcher =
+        (struct leat_watcher){.kinds = callback ? kinds : 0, .callback = callback, .arg = arg};
     return 0;
 }
 
@@ -29,7 +30,7 @@ void leat_tell_stage(struct leat_pipeline *p, unsigned kind, const struct leat_s
     e.at_ns = since_start(p, leat_clock_now(&p->executor.clock));
     if (info)
         e.stage = info->index;
-    p->watcher.told(&e, p->watcher.arg);
+    p->watcher.callback(&e, p->watcher.arg);
 }
 
 void leat_tell_run(const struct leat_segment *seg, uint64_t from, uint64_t to)
@@ -44,7 +45,7 @@ void leat_tell_run(const struct leat_segment *seg, uint64_t from, uint64_t to)
     e.lane = seg->lane.number;
     if (info && !info->hidden)
         e.stage = info->index;
-    p->watcher.told(&e, p->watcher.arg);
+    p->watcher.callback(&e, p->watcher.arg);
 }
 
 void leat_tell_edge(const struct leat_edge *edge, unsigned kind)
@@ -58,5 +59,5 @@ void leat_tell_edge(const struct leat_edge *edge, unsigned kind)
     e.link = edge->link;
     e.lane = edge->lane;
     e.bytes = atomic_load_explicit(&edge->filled, memory_order_relaxed);
-    p->watcher.told(&e, p->watcher.arg);
+    p->watcher.callback(&e, p->watcher.arg);
 }

@@ -14,7 +14,7 @@ struct leat_stage_info;
 /* Fixed during the run. */
 struct leat_watcher {
     unsigned kinds; /* enum leat_event_kind; 0: no watcher */
-    leat_event_cb told;
+    leat_event_cb callback;
     void *arg;
 };
 

@@ -17,7 +17,7 @@
 
 /* Memory of a sink that waits for its commit: instance, state, names. A name that comes from data
  * may be long, and there are several copies of it. */
-#define RETIRED_BYTES ((uint64_t)4096)
+#define PENDING_BYTES ((uint64_t)4096)
 #define NAME_COPIES 4u
 #define NAME_SHOWN 200u /* bytes of a name in a message */
 
@@ -127,10 +127,10 @@ static int prepare_older(struct leat_pipeline *p)
 }
 
 /* Add a sink that has ended well to the pending commits. */
-static int retire(struct leat_pipeline *p, struct leat_stage *s)
+static int add_pending(struct leat_pipeline *p, struct leat_stage *s)
 {
     uint64_t names = s->part_below ? NAME_COPIES * strlen(s->part_name) : 0;
-    int r = leat_charge(s, RETIRED_BYTES + names);
+    int r = leat_charge(s, PENDING_BYTES + names);
 
     if (r < 0)
         return r;
@@ -140,10 +140,10 @@ static int retire(struct leat_pipeline *p, struct leat_stage *s)
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
 }
 
-static int retire_or_free(struct leat_pipeline *p, struct leat_stage *s)
+static int keep_or_free(struct leat_pipeline *p, struct leat_stage *s)
 {
     if (s->type->commit && s->ended)
-        return retire(p, s);
+        return add_pending(p, s);
     leat_stage_close(s);
     leat_stage_free(s);
     return 0;
@@ -207,7 +207,7 @@ static int swap_in(struct leat_pipeline *p, struct leat_segment *seg)
 
         old->renewed = NULL;
         leat_segment_seat(seg, i, new);
-        failed = retire_or_free(p, old);
+        failed = keep_or_free(p, old);
         if (failed < 0) {
             leat_outcome_report(p, leat_parts_info(seg->part_of), &old->failure);
             leat_stage_close(old);

@@ -70,7 +70,7 @@ static int read_edge(struct leat_segment *seg)
     return r;
 }
 
-static enum leat_turn read_turn(struct leat_segment *seg)
+static enum leat_step_result read_turn(struct leat_segment *seg)
 {
     return leat_segment_took(seg, read_edge(seg));
 }

@@ -179,7 +179,7 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
 
 /* --- as the inlet of a segment ---------------------------------------------------------------- */
 
-static enum leat_turn read_turn(struct leat_segment *seg)
+static enum leat_step_result read_turn(struct leat_segment *seg)
 {
     struct leat_stage *stage = seg->slots[0].stage;
     struct leat_framer *framer = NULL;
@@ -189,7 +189,7 @@ static enum leat_turn read_turn(struct leat_segment *seg)
         int turn = leat_segment_wait_memory(seg, framer->share, framer->wants);
 
         if (turn >= 0)
-            return (enum leat_turn)turn;
+            return (enum leat_step_result)turn;
         r = LEAT_ELIMIT;
     }
     if (r == LEAT_ELIMIT)

@@ -15,7 +15,7 @@
 #define TURNS 64
 #define RUN_NS ((uint64_t)2000000)
 
-static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
+static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     enum leat_flow flow = leat_segment_flow_into(seg, i);
@@ -32,29 +32,29 @@ static enum leat_turn slot_turn(struct leat_segment *seg, size_t i)
             int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
 
             if (t >= 0)
-                return (enum leat_turn)t;
+                return (enum leat_step_result)t;
             r = LEAT_ELIMIT;
         }
         if (r < 0) {
             leat_segment_fail_record(seg, i, r);
-            return LEAT_TURN_WENT;
+            return LEAT_STEP_RAN;
         }
         if (s->in.n == 0 && had)
-            return LEAT_TURN_WENT;
+            return LEAT_STEP_RAN;
     }
     if (leat_slot_at_mark(seg, s)) {
         leat_slot_pass_mark(seg, s);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (flow == LEAT_FLOW_FAILED && s->in.n == 0 &&
         (!s->more || (i == 0 && seg->in.ops && seg->in.ops->show))) {
         leat_slot_stop(seg, s, LEAT_STOP_ABORT);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     /* In a lane the end of the input comes between blocks. */
     if (flow == LEAT_FLOW_ENDED && seg->is_lane && i == 0 && !seg->lane.block) {
         leat_slot_done(seg, s, false);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     return leat_slot_step(seg, i);
 }
@@ -98,13 +98,13 @@ static bool wants_input(const struct leat_segment *seg)
     return leat_segment_output_taken(seg, 0) || s->discard;
 }
 
-/* Returns a turn, or -1 if there was nothing to hand over. */
+/* Returns a step result, or -1 if there was nothing to hand over. */
 static int hand_over(struct leat_segment *seg)
 {
     return seg->out.gone || !seg->out.ops ? -1 : seg->out.ops->hand_over(seg);
 }
 
-static enum leat_turn turn(struct leat_segment *seg)
+static enum leat_step_result turn(struct leat_segment *seg)
 {
     int r;
 
@@ -112,16 +112,16 @@ static enum leat_turn turn(struct leat_segment *seg)
         return leat_segment_out_gone(seg, seg->out.ops->has_failed(seg));
     r = hand_over(seg);
     if (r >= 0)
-        return (enum leat_turn)r;
+        return (enum leat_step_result)r;
     if (seg->actor.passes)
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     for (size_t i = seg->n; i-- > 0;)
         if (leat_slot_runnable(seg, i))
             return slot_turn(seg, i);
     if (wants_input(seg))
         return seg->in.ops->read(seg);
     if (all_done(seg) && leat_segment_output_taken(seg, seg->n - 1))
-        return LEAT_TURN_WENT; /* the last output was just handed over */
+        return LEAT_STEP_RAN; /* the last output was just handed over */
     return leat_segment_park(seg, any_waiting(seg) ? LEAT_PARK_IN : LEAT_PARK_NONE);
 }
 
@@ -152,7 +152,7 @@ static enum run run_turns(struct leat_segment *seg)
     int turns = seg->pipeline->executor.clock.is_virtual ? 1 : TURNS;
 
     for (int i = 0; i < turns && !has_run_long(seg); i++) {
-        enum leat_turn t = LEAT_TURN_WENT;
+        enum leat_step_result t = LEAT_STEP_RAN;
 
         if (all_done(seg) && (seg->out.gone || leat_segment_output_taken(seg, seg->n - 1)) &&
             (!seg->out.ops || !seg->out.ops->holds || hand_over(seg) == -1)) {
@@ -164,12 +164,12 @@ static enum run run_turns(struct leat_segment *seg)
 
             if (r == LEAT_EUNSUPPORTED)
                 seg->transfer = NULL;
-            t = r < 0 ? LEAT_TURN_STEP : (enum leat_turn)r;
+            t = r < 0 ? LEAT_STEP_NEEDED : (enum leat_step_result)r;
         }
-        if (!seg->transfer || t == LEAT_TURN_STEP)
+        if (!seg->transfer || t == LEAT_STEP_NEEDED)
             t = turn(seg);
-        leat_assert(t != LEAT_TURN_STEP);
-        if (t == LEAT_TURN_PARK)
+        leat_assert(t != LEAT_STEP_NEEDED);
+        if (t == LEAT_STEP_PARKED)
             return RUN_PARKED;
         if (seg->actor.passes)
             return RUN_MORE;

@@ -215,11 +215,11 @@ void leat_segment_reset(struct leat_segment *seg)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-enum leat_turn leat_segment_park(struct leat_segment *seg, int why)
+enum leat_step_result leat_segment_park(struct leat_segment *seg, int why)
 {
     leat_assert(why >= LEAT_PARK_NONE && why <= LEAT_PARK_MEMORY);
     seg->parked = why;
-    return LEAT_TURN_PARK;
+    return LEAT_STEP_PARKED;
 }
 
 int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *share, size_t size)
@@ -230,8 +230,8 @@ int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *
     atomic_store(&seg->memory.is_short, true);
     leat_segment_park(seg, LEAT_PARK_MEMORY);
     return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory.waiter)
-               ? LEAT_TURN_PARK
-               : LEAT_TURN_WENT;
+               ? LEAT_STEP_PARKED
+               : LEAT_STEP_RAN;
 }
 
 void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason)
@@ -458,33 +458,33 @@ void leat_segment_drop_output(struct leat_segment *seg)
 
 /* Downstream needs no more, or has failed: stop the stages of the segment. The output dropped here
  * may have been for other readers, too; they must not take the data that they got for the whole. */
-enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed)
+enum leat_step_result leat_segment_out_gone(struct leat_segment *seg, bool failed)
 {
     leat_assert(seg->out.ops && !seg->out.gone);
     seg->out.gone = true;
     seg->out.failed = failed;
     leat_segment_drop_output(seg);
     leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
-    return LEAT_TURN_WENT;
+    return LEAT_STEP_RAN;
 }
 
-enum leat_turn leat_segment_took(struct leat_segment *seg, int r)
+enum leat_step_result leat_segment_took(struct leat_segment *seg, int r)
 {
     leat_assert(seg->in.ops && seg->in.flow == LEAT_FLOW_OPEN);
     if (r == 0)
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     if (r == LEAT_EMPTY)
         return leat_segment_park(seg, LEAT_PARK_IN);
     if (r == LEAT_FULL) {
         leat_segment_park(seg, LEAT_PARK_MEMORY);
-        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_TURN_PARK
-                                                                         : LEAT_TURN_WENT;
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_STEP_PARKED
+                                                                         : LEAT_STEP_RAN;
     }
     leat_assert(r == LEAT_END || r < 0);
     seg->in.flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
     if (r < 0 && r != LEAT_ECANCELLED)
         leat_segment_fail(seg, 0);
-    return LEAT_TURN_WENT;
+    return LEAT_STEP_RAN;
 }
 
 void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code)

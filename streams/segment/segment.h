@@ -44,11 +44,11 @@ struct leat_port_end {
 
 struct leat_segment;
 
-/* Result of one turn of a segment. */
-enum leat_turn {
-    LEAT_TURN_WENT, /* progress was made */
-    LEAT_TURN_PARK, /* nothing can be done until a wake-up, which will come */
-    LEAT_TURN_STEP, /* transfer.c: this turn needs a step */
+/* Result of one step of a segment. */
+enum leat_step_result {
+    LEAT_STEP_RAN,    /* progress was made */
+    LEAT_STEP_PARKED, /* nothing can be done until a wake-up, which will come */
+    LEAT_STEP_NEEDED, /* transfer.c: a stage must step */
 };
 
 /* Operations of an inlet, a constant table for each kind: how a segment reads its input. A segment
@@ -56,7 +56,7 @@ enum leat_turn {
  * segment. */
 struct leat_inlet_ops {
     /* Read input for the first stage. */
-    enum leat_turn (*read)(struct leat_segment *segment);
+    enum leat_step_result (*read)(struct leat_segment *segment);
     /* Before the first run, when all stages are added. Returns 0 or LEAT_ENOMEM. */
     int (*ready)(struct leat_segment *segment);
     /* No more input is needed; the edges that lead in are already cancelled. */
@@ -74,7 +74,7 @@ struct leat_inlet_ops {
 
 /* Operations of an outlet. A segment without an outlet ends with a sink. */
 struct leat_outlet_ops {
-    /* Hand over the output of the last stage. Returns a turn, or -1: there is nothing left. */
+    /* Hand over the output of the last stage. Returns a step result, or -1: nothing is left. */
     int (*hand_over)(struct leat_segment *segment);
     /* Has downstream gone? Asked when there is no output, since hand_over would find out itself. */
     bool (*is_gone)(struct leat_segment *segment);
@@ -178,9 +178,9 @@ void leat_segment_give_up(struct leat_segment *segment, size_t i, enum leat_stop
 /* leat_segment_fail - handle the failure of the i-th stage; stage->failure has the error. */
 void leat_segment_fail(struct leat_segment *segment, size_t i);
 /* leat_segment_park - record the reason why nothing can be done, for the stats. */
-enum leat_turn leat_segment_park(struct leat_segment *segment, int why);
+enum leat_step_result leat_segment_park(struct leat_segment *segment, int why);
 
-/* leat_segment_wait_memory - wait for memory that leat_pool_get_shared refused. Returns a turn; or
+/* leat_segment_wait_memory - wait for memory that leat_pool_get_shared refused. Returns a step result; or
  * -1: no memory will come back, fail with LEAT_ELIMIT. */
 int leat_segment_wait_memory(struct leat_segment *segment, const struct leat_share *share,
                              size_t size);

@@ -37,11 +37,11 @@ void leat_segment_reset(struct leat_segment *seg);
 void leat_segment_drop_output(struct leat_segment *seg);
 /* leat_segment_out_gone - downstream needs no more, or has failed: stop the stages of the segment.
  * */
-enum leat_turn leat_segment_out_gone(struct leat_segment *seg, bool failed);
+enum leat_step_result leat_segment_out_gone(struct leat_segment *seg, bool failed);
 /* leat_segment_took - handle the result of an inlet: 0, LEAT_EMPTY, LEAT_FULL (no chunk now),
  * LEAT_END, LEAT_ECANCELLED (upstream failed), or an error, which becomes one of the first stage.
  * */
-enum leat_turn leat_segment_took(struct leat_segment *seg, int answer);
+enum leat_step_result leat_segment_took(struct leat_segment *seg, int answer);
 /* leat_segment_fail_record - stage i's framer refused a record. */
 void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code);
 /* leat_segment_cancel_input - no more input is needed. */
@@ -51,7 +51,7 @@ void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason
  * may stage i run. */
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i);
 bool leat_slot_runnable(const struct leat_segment *seg, size_t i);
-enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i);
+enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i);
 /* leat_slot_at_mark - is the next item of the input a flush marker that the engine passes on? */
 bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s);
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s);

@@ -125,7 +125,7 @@ static int arm_wait(struct leat_segment *seg, struct leat_stage *stage)
     return r < 0 ? leat_fail_errno(stage, -r, "cannot wait") : 0;
 }
 
-static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
+static enum leat_step_result step_waits(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
 
@@ -135,7 +135,7 @@ static enum leat_turn step_waits(struct leat_segment *seg, size_t i)
         s->waiting = false;
         leat_segment_fail(seg, i);
     }
-    return LEAT_TURN_WENT;
+    return LEAT_STEP_RAN;
 }
 
 /* Upstream is stopped; the stage itself goes on. */
@@ -201,7 +201,7 @@ static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const st
     return answers;
 }
 
-static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool progress)
+static enum leat_step_result check_progress(struct leat_segment *seg, size_t i, bool progress)
 {
     struct leat_slot *s = &seg->slots[i];
 
@@ -210,22 +210,22 @@ static enum leat_turn check_progress(struct leat_segment *seg, size_t i, bool pr
     if (s->out.nomem) {
         leat_fail(s->stage, LEAT_ENOMEM, "out of memory");
         leat_segment_fail(seg, i);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     s->more = s->out.full || s->stopping;
     for (size_t k = 1; k < s->out.n_ports; k++)
         s->more = s->more || s->out.ports[k].full;
     if (s->out.starved && !progress) {
         leat_segment_park(seg, LEAT_PARK_MEMORY);
-        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_TURN_PARK
-                                                                         : LEAT_TURN_WENT;
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_STEP_PARKED
+                                                                         : LEAT_STEP_RAN;
     }
     s->idle = progress ? 0 : s->idle + 1;
     if (s->idle >= IDLE_MAX) {
         leat_fail(s->stage, LEAT_EINTERNAL, "made no progress twice in a row");
         leat_segment_fail(seg, i);
     }
-    return LEAT_TURN_WENT;
+    return LEAT_STEP_RAN;
 }
 
 /* How many bytes of a slice a step sees: a long record from the framer may exceed the sizes that
@@ -367,7 +367,7 @@ static bool began_part(const struct leat_segment *seg, size_t i)
     return i + 1 == seg->n && seg->out.parts && seg->out.parts->begin_due;
 }
 
-enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
+enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
@@ -400,19 +400,19 @@ enum leat_turn leat_slot_step(struct leat_segment *seg, size_t i)
         if (!stage->failure.code)
             leat_fail(stage, r, "%s", leat_strerror(r));
         leat_segment_fail(seg, i);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (r == LEAT_END) {
         step_ended(seg, i);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (r == LEAT_ENOUGH && !s->stopping) {
         step_enough(seg, i);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (r == LEAT_FAILING && !s->stopping) {
         leat_slot_stop(seg, s, LEAT_STOP_DONE);
-        return LEAT_TURN_WENT;
+        return LEAT_STEP_RAN;
     }
     if (r == LEAT_WAIT)
         return step_waits(seg, i);

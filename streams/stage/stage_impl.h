@@ -93,7 +93,7 @@ struct leat_stage_info {
     atomic_bool failed_below;                /* a stage downstream of it has failed */
     atomic_bool failed_above;                /* a stage upstream of it has failed */
     struct leat_detached *detached;          /* the innermost detached branch around it, or NULL */
-    struct leat_stage_info *behind;          /* of a hidden stage: the next stage */
+    struct leat_stage_info *next_shown;      /* of a hidden stage: the next stage */
     const struct leat_stage_info *range_cut; /* the stage that cuts its output, or NULL */
     const struct leat_stage_type *range_decoder; /* of read --range: the decoder of the frames */
 };
@@ -101,8 +101,8 @@ struct leat_stage_info {
 /* leat_unread_of - the counter of bytes that this stage never read. */
 static inline _Atomic uint64_t *leat_unread_of(struct leat_stage_info *info)
 {
-    while (info->hidden && info->behind)
-        info = info->behind;
+    while (info->hidden && info->next_shown)
+        info = info->next_shown;
     return &info->count.unread;
 }
 

@@ -227,7 +227,7 @@ each_place() {
     run -141 leat zero : tee [ write pipe ] : write out
     has 'leat: write (#3): pipe: Broken pipe'
     run -1 leat --sums=pipe read log : write out
-    has 'leat: --sums: pipe: nobody reads it'
+    has 'leat: --sums: pipe: it has no reader'
     rm pipe
     none
 }

@@ -102,7 +102,7 @@ static int layer_step(struct leat_stage *stage, struct decode *d, size_t at, str
 
 /* Passes the output of a layer to the next inner one. Returns LEAT_END at the end of that one;
  * LEAT_MORE: all of it is consumed, or there is no room. */
-static int hand_on(struct leat_stage *stage, struct decode *d, size_t at, struct leat_out *out)
+static int decode_inner(struct leat_stage *stage, struct decode *d, size_t at, struct leat_out *out)
 {
     struct layer *l = &d->layers[at];
     struct leat_in in = {.end = l->ended, .offset = l->given};
@@ -126,7 +126,7 @@ static int run_with_inner(struct leat_stage *stage, struct decode *d, size_t at,
         int r;
 
         if (l->ended || leat_nested_data(l->hold, &data) > 0) {
-            r = hand_on(stage, d, at, out);
+            r = decode_inner(stage, d, at, out);
             if (r < 0 || l->ended || (r == LEAT_MORE && leat_nested_data(l->hold, &data) > 0))
                 return r;
             if (r == LEAT_END && l->error == 0)
