@@ -253,6 +253,7 @@ struct memio library_under(unsigned e)
                        .seed = e,
                        .settings = {.executor = executors[e % N_EXECUTORS],
                                     .seed = e,
+                                    .virtual_time = e % 6 == 5,
                                     .room = e % 4 == 3 ? e % 9 + 1 : 0,
                                     .chunk = e % 5 == 4 ? 1 + e % 7 * 500 : 0,
                                     .threads = e % 16 + 1}};

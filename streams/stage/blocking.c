@@ -268,13 +268,14 @@ static int room(struct leat_blocking *b, uint8_t **ret_to, size_t *ret_room)
     return r;
 }
 
-/* The first n bytes of the room are output. */
-static void commit(struct leat_blocking *b, size_t n)
+/* The first n bytes of the room at `to` are output. */
+static void commit(struct leat_blocking *b, const uint8_t *to, size_t n)
 {
     pthread_mutex_lock(&b->lock);
     if (!b->waker) {
         leat_commit(b->out, n);
     } else {
+        leat_assert(to == b->room + b->filled); /* the loan is the thread's until it is used up */
         leat_assert(n <= b->room_len - b->filled);
         b->filled += n;
     }
@@ -289,7 +290,7 @@ int leat_push(struct leat_blocking *b, const void *data, size_t n)
 
     while (n > 0) {
         uint8_t *to;
-        size_t part;
+        size_t part = 0;
         int r = room(b, &to, &part);
 
         if (r < 0)
@@ -297,7 +298,7 @@ int leat_push(struct leat_blocking *b, const void *data, size_t n)
         if (part > n)
             part = n;
         memcpy(to, from, part);
-        commit(b, part);
+        commit(b, to, part);
         from += part;
         n -= part;
     }
@@ -331,7 +332,7 @@ static int grow_apart(struct leat_blocking *b, size_t least)
 int leat_push_reserve(struct leat_blocking *b, size_t least, uint8_t **ret_to, size_t *ret_room)
 {
     uint8_t *to;
-    size_t size;
+    size_t size = 0;
     int r = room(b, &to, &size);
 
     if (r == 0 && size < least) {
@@ -353,7 +354,7 @@ int leat_push_commit(struct leat_blocking *b, size_t n)
     b->reserved = 0;
     if (b->to == b->apart)
         return leat_push(b, b->apart, n);
-    commit(b, n);
+    commit(b, b->to, n);
     return 0;
 }
 

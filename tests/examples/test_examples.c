@@ -153,10 +153,15 @@ static const char *tar_of(const uint8_t *data, size_t len, size_t cut)
         unsigned sum = 0;
 
         snprintf(head, 100, "file%d", i);
-        memcpy(head + 100, "0000644\0000000000\0000000000", 24);
+        snprintf(head + 100, 8, "0000644");
+        snprintf(head + 108, 8, "0000000");
+        snprintf(head + 116, 8, "0000000");
         snprintf(head + 124, 12, "%011zo", len);
-        memcpy(head + 136, "00000000000\0        0", 21);
-        memcpy(head + 257, "ustar\00000", 8);
+        snprintf(head + 136, 12, "00000000000");
+        memset(head + 148, ' ', 8); /* the sum counts itself as this */
+        snprintf(head + 156, 2, "0");
+        snprintf(head + 257, 6, "ustar");
+        memset(head + 263, '0', 2);
         for (size_t k = 0; k < 512; k++)
             sum += (uint8_t)head[k];
         snprintf(head + 148, 8, "%06o", sum);
