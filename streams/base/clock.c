@@ -3,29 +3,10 @@
 #include "clock.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "leat.h"
 
 #define VIRTUAL_START ((uint64_t)1000000000)
-
-static uint64_t read_clock(clockid_t id)
-{
-    struct timespec t = {0};
-
-    (void)clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t leat_now_ns(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-uint64_t leat_thread_cpu_ns(void)
-{
-    return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
 
 int leat_clock_init(struct leat_clock *c, bool is_virtual, unsigned n_threads)
 {
@@ -42,11 +23,6 @@ void leat_clock_done(struct leat_clock *c)
 {
     free(c->free_ns);
     c->free_ns = NULL;
-}
-
-uint64_t leat_clock_now(const struct leat_clock *c)
-{
-    return c->is_virtual ? c->now_ns : leat_now_ns();
 }
 
 void leat_clock_set(struct leat_clock *c, uint64_t now_ns)

@@ -11,6 +11,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
+
+static inline uint64_t leat_read_clock_ns(clockid_t id)
+{
+    struct timespec t = {0};
+
+    (void)clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* leat_now_ns - the machine's monotonic time. leat_thread_cpu_ns - processor time of this thread.
+ * */
+static inline uint64_t leat_now_ns(void)
+{
+    return leat_read_clock_ns(CLOCK_MONOTONIC);
+}
+static inline uint64_t leat_thread_cpu_ns(void)
+{
+    return leat_read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
 
 struct leat_clock {
     bool is_virtual;
@@ -24,7 +44,10 @@ struct leat_clock {
 int leat_clock_init(struct leat_clock *clock, bool is_virtual, unsigned n_threads);
 void leat_clock_done(struct leat_clock *clock);
 /* leat_clock_now - monotonic nanoseconds, never 0. */
-uint64_t leat_clock_now(const struct leat_clock *clock);
+static inline uint64_t leat_clock_now(const struct leat_clock *clock)
+{
+    return clock->is_virtual ? clock->now_ns : leat_now_ns();
+}
 /* leat_clock_begin - virtual: start an actor that is ready at ready_ns, as soon as a thread is
  * free.
  * Returns the thread, which leat_clock_end frees at the time of that call. */
@@ -34,10 +57,5 @@ void leat_clock_end(struct leat_clock *clock, unsigned thread);
 void leat_clock_set(struct leat_clock *clock, uint64_t now_ns);
 /* leat_clock_spend - virtual: the running actor needs ns more; no effect otherwise. */
 void leat_clock_spend(struct leat_clock *clock, uint64_t ns);
-
-/* leat_now_ns - the machine's monotonic time. leat_thread_cpu_ns - processor time of this thread.
- * */
-uint64_t leat_now_ns(void);
-uint64_t leat_thread_cpu_ns(void);
 
 #endif

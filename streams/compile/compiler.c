@@ -34,9 +34,9 @@ static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *inf
 {
     const struct leat_strings *files = &info->node->operands;
 
-    if (info->files_read) {
+    if (info->input.opens) {
         pl->name = files->n == 1 ? files->v[0] : "-";
-        pl->files = info->files_read;
+        pl->files = info->input.opens;
         pl->encoder = NULL;
         pl->binary = false;
     } else if (!(info->plan.flags & LEAT_PASS_THROUGH)) {
@@ -109,8 +109,8 @@ static void name_parts(const struct leat_compiler *pl, const struct leat_node *s
 {
     if (!pl->parts)
         return;
-    info->part_template = leat_compile_output(sink);
-    info->part_named = pl->parts->named && sink->implied;
+    info->part.template = leat_compile_output(sink);
+    info->part.by_stage = pl->parts->named && sink->implied;
 }
 
 /* For --sums: a digest stage before this sink of a file. */
@@ -142,7 +142,7 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     info = leat_compile_info(pl, node, type);
     if (!info)
         return leat_compile_no_memory(pl);
-    info->for_sums = true;
+    info->sums.is_digest = true;
     info->input.name = leat_compile_output(file);
     name_parts(pl, file, info);
     r = leat_compile_ask(pl, info);
@@ -168,8 +168,8 @@ static int add_cut_range(struct leat_compiler *pl, struct leat_stage_info *decod
     if (!s)
         return leat_compile_no_memory(pl);
     info->name = cut->name;
-    decoder->range_cut = info;
-    source->info->range_decoder = decoder->type;
+    decoder->range.cut = info;
+    source->info->range.decoder = decoder->type;
     s->shared = source;
     return 0;
 }
@@ -211,7 +211,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     info = leat_compile_info(pl, node, type);
     if (!info)
         return leat_compile_no_memory(pl);
-    info->digest = digest;
+    info->sums.digest = digest;
     name_parts(pl, node, info);
     r = leat_compile_ask(pl, info);
     if (r < 0)
@@ -222,8 +222,8 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
         pl->files->text_reader = info;
     if (ops->files) {
         info->input.files = NULL;
-        info->files_read = ops->files(node);
-        if (!info->files_read)
+        info->input.opens = ops->files(node);
+        if (!info->input.opens)
             return leat_compile_no_memory(pl);
     }
     r = info->plan.nature == LEAT_PARALLEL ? leat_compile_lanes(pl, info) : place_stage(pl, info);

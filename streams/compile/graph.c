@@ -154,6 +154,7 @@ int leat_graph_build(struct leat_pipeline *p)
     for (size_t i = 0; i < g.n; i++)
         for (size_t k = 0; k < g.v[i].n_edges; k++) {
             g.v[i].edges[k]->link = i;
+            g.v[i].edges[k]->watcher = &p->watcher;
             g.v[i].edges[k]->lane = (unsigned)k;
         }
     for (size_t i = 0; i < p->graph.n_segments; i++)

@@ -216,6 +216,13 @@ static bool is_drained(const struct leat_edge *e)
     return e->want_drain && room;
 }
 
+/* Under no lock. */
+static void tell(const struct leat_edge *e, unsigned kind)
+{
+    if (e->watcher && leat_watched(e->watcher, kind))
+        leat_tell_edge(e, kind);
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /* Write to the file. Enters and leaves with the lock held. */
@@ -280,7 +287,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
         e->reader_waits = false;
     }
     pthread_mutex_unlock(&e->lock);
-    leat_tell_edge(e, r == LEAT_FULL ? LEAT_EVENT_FULL : LEAT_EVENT_FILL);
+    tell(e, r == LEAT_FULL ? LEAT_EVENT_FULL : LEAT_EVENT_FILL);
     if (wake && e->writer)
         leat_actor_pass(e->executor, e->reader, e->writer);
     else if (wake)
@@ -299,7 +306,7 @@ bool leat_edge_wants(struct leat_edge *e)
     pthread_mutex_unlock(&e->lock);
     if (!wants) {
         atomic_fetch_add_explicit(&e->refusals, 1, memory_order_relaxed);
-        leat_tell_edge(e, LEAT_EVENT_FULL);
+        tell(e, LEAT_EVENT_FULL);
     }
     return wants;
 }
@@ -387,7 +394,7 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
         e->want_drain = false;
     tell_filled(e);
     pthread_mutex_unlock(&e->lock);
-    leat_tell_edge(e, drain ? LEAT_EVENT_DRAINED : LEAT_EVENT_FILL);
+    tell(e, drain ? LEAT_EVENT_DRAINED : LEAT_EVENT_FILL);
     if (drain)
         leat_actor_wake(e->executor, e->writer);
     return r;

@@ -74,8 +74,9 @@ struct leat_edge {
     /* Fixed during the run: */
     struct leat_executor *executor;
     struct leat_actor *reader, *writer;
-    size_t link;              /* for events: number of the connection, or LEAT_NO_LINK */
-    unsigned lane;            /* for events: the lane */
+    const struct leat_watcher *watcher; /* for events; NULL: none */
+    size_t link;                        /* for events: number of the connection, or LEAT_NO_LINK */
+    unsigned lane;                      /* for events: the lane */
     uint64_t fixed;           /* bytes that its stage asked for; 0: the compiler's choice */
     uint64_t gate;            /* bytes that open the gate; 0: no gate */
     struct leat_spill *spill; /* or NULL */

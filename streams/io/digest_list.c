@@ -124,7 +124,7 @@ int leat_side(struct leat_stage *s, const void *data, size_t n)
     struct leat_side_output *side = &s->info->side;
     uint8_t *more;
 
-    if (s->info->for_sums)
+    if (s->info->sums.is_digest)
         return leat_digest_list_add(s, data, n);
     if (!has_side_option(s->type))
         return leat_fail(s, LEAT_EINTERNAL,
@@ -159,7 +159,7 @@ static bool is_no_file(const char *path)
 
 void leat_digest_list_keep(struct leat_digest_list *sums, const struct leat_stage *sink)
 {
-    struct entry key = {.digest = sink->info->digest, .part = sink->part}, *found;
+    struct entry key = {.digest = sink->info->sums.digest, .part = sink->part}, *found;
 
     if (!sums || !key.digest || sums->n == 0)
         return;

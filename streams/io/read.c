@@ -236,7 +236,7 @@ static void look_at(const struct leat_stage *s, const uint8_t *first, size_t n)
 {
     const struct leat_registry *registry = s->pipeline->registry;
     const struct read_state *st = s->state;
-    struct leat_file_map *map = s->info->files_read;
+    struct leat_file_map *map = s->info->input.opens;
     const char *format = NULL;
 
     if (!map->text_reader || map->coded_format)
@@ -276,7 +276,7 @@ static int open_next(struct leat_stage *s)
         st->skip -= leat_fd_skip(&st->fd, st->skip);
     r = bound_file(s);
     st->at_begin = place_of(st) == 0;
-    leat_file_map_add(s->info->files_read, st->pos, place_of(st));
+    leat_file_map_add(s->info->input.opens, st->pos, place_of(st));
     return r < 0 ? r : begin_direct(s);
 }
 
@@ -394,7 +394,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     do {
         r = st->left > 0 ? open_current(s) : LEAT_END;
         if (r == LEAT_END)
-            leat_file_map_end(s->info->files_read, st->pos);
+            leat_file_map_end(s->info->input.opens, st->pos);
         if (r != LEAT_MORE)
             return r;
         room = leat_reserve(out, &to);

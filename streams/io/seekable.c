@@ -139,7 +139,7 @@ static int check_frame(struct leat_stage *s, int fd, uint64_t at, uint32_t made,
 
     if (r < 0)
         return r;
-    holds = s->info->range_decoder->frame_holds(head, n);
+    holds = s->info->range.decoder->frame_holds(head, n);
     if (holds == decoded || holds == UINT64_MAX)
         return 0;
     return leat_fail_at(s, LEAT_ECORRUPT, at,

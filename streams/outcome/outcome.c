@@ -14,7 +14,7 @@ static void mark_above(struct leat_pipeline *p, const struct leat_stage_info *in
         struct leat_stage_info *from = &p->graph.infos[link->from - p->graph.infos];
         bool lets_go = link->port > 0 && (from->plan.flags & LEAT_DETACHES);
 
-        if (link->to == info && !lets_go && !atomic_exchange(&from->failed_below, true))
+        if (link->to == info && !lets_go && !atomic_exchange(&from->failed.below, true))
             mark_above(p, from);
     }
 }
@@ -24,7 +24,7 @@ static void mark_below(struct leat_pipeline *p, const struct leat_stage_info *in
     for (size_t i = 0; i < p->graph.n_links; i++) {
         struct leat_stage_info *to = &p->graph.infos[p->graph.links[i].to - p->graph.infos];
 
-        if (p->graph.links[i].from == info && !atomic_exchange(&to->failed_above, true))
+        if (p->graph.links[i].from == info && !atomic_exchange(&to->failed.above, true))
             mark_below(p, to);
     }
 }
@@ -62,16 +62,6 @@ void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *
         leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
     if (atomic_load(&p->outcome.phase) == LEAT_PHASE_RUN)
         leat_outcome_wake_all(p);
-}
-
-bool leat_outcome_aborted(const struct leat_pipeline *p)
-{
-    return atomic_load_explicit(&p->outcome.aborted, memory_order_acquire);
-}
-
-bool leat_outcome_failed(const struct leat_pipeline *p)
-{
-    return atomic_load_explicit(&p->outcome.failed, memory_order_acquire);
 }
 
 void leat_outcome_wake_all(struct leat_pipeline *p)

@@ -57,17 +57,12 @@ static inline bool leat_detached_failed(const struct leat_detached *d)
 }
 
 /* leat_outcome_report - record an error of a stage (info; NULL: of no stage), if it is the root
- * cause or the first error of a detached branch. Sets failed_below in all stages upstream, up to a
- * junction that detaches the branch, and failed_above in all stages downstream: no edge tells this
+ * cause or the first error of a detached branch. Sets failed.below in all stages upstream, up to a
+ * junction that detaches the branch, and failed.above in all stages downstream: no edge tells this
  * to a junction whose branch ended early without a failure, or to a stage that waits. Wakes every
  * segment. Thread: any. */
 void leat_outcome_report(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
                          const struct leat_error *error);
-/* leat_outcome_aborted - is the run being aborted: a cancel, a time limit, a stall? Thread: any. */
-bool leat_outcome_aborted(const struct leat_pipeline *pipeline);
-/* leat_outcome_failed - is there a root cause? Streaming outputs still get the output that was
- * produced before it. Thread: any. */
-bool leat_outcome_failed(const struct leat_pipeline *pipeline);
 /* leat_outcome_wake_all - wake every segment, after a change that all of them must see. */
 void leat_outcome_wake_all(struct leat_pipeline *pipeline);
 /* leat_outcome_rests - has the run not begun yet, or ended completely, so that the outcome does not

@@ -60,10 +60,10 @@ static int name_stage(struct leat_stage *s, const struct leat_parts *parts)
     const struct leat_stage_info *info = s->info;
 
     s->part = parts->number;
-    if (!info->part_template)
+    if (!info->part.template)
         return 0;
-    s->part_name = info->part_named ? path_in(s, info->part_template, parts->name)
-                                    : leat_part_name(info->part_template, parts->number);
+    s->part_name = info->part.by_stage ? path_in(s, info->part.template, parts->name)
+                                       : leat_part_name(info->part.template, parts->number);
     if (!s->part_name)
         return leat_fail(s, LEAT_ENOMEM, "out of memory");
     s->part_words[0] = s->part_name;
@@ -379,7 +379,7 @@ int leat_part_begin(struct leat_stage *s, const char *name, size_t n)
 static bool branch_failed(const struct leat_segment *seg)
 {
     if (atomic_load(&seg->out.parts->failed) ||
-        atomic_load(&leat_parts_info(seg->out.parts)->failed_below))
+        atomic_load(&leat_parts_info(seg->out.parts)->failed.below))
         return true;
     return seg->out.parts->active && leat_edge_reason(seg->out.ports[0].edge) == LEAT_REASON_FAILED;
 }

@@ -30,7 +30,7 @@ static int open_sides(struct leat_pipeline *p)
     for (size_t i = 0; i < p->graph.n_infos; i++) {
         const char *path = leat_stage_side_path(p->graph.infos[i].node);
         struct leat_stage *s =
-            path && !p->graph.infos[i].for_sums ? any_instance(p, &p->graph.infos[i]) : NULL;
+            path && !p->graph.infos[i].sums.is_digest ? any_instance(p, &p->graph.infos[i]) : NULL;
         struct leat_outfile_options options = {.force = p->settings.force, .side = true};
         int r;
 

@@ -239,7 +239,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         free(p->graph.infos[i].side.data);
         free(p->graph.infos[i].text);
         leat_kept_files_free(&p->pool, p->graph.infos[i].files);
-        free(p->graph.infos[i].files_read);
+        free(p->graph.infos[i].input.opens);
     }
     leat_digest_list_free(p->outputs.digests);
     leat_claims_done(&p->outputs.claims);
@@ -346,8 +346,8 @@ static void on_closed(uv_handle_t *handle)
                  p->executor.clock.is_virtual ? p->executor.clock.latest_ns : leat_now_ns());
     error = leat_pipeline_error(p);
     leat_tell_stage(p, LEAT_EVENT_FINISHED, NULL, error);
-    if (p->done)
-        p->done(p, error, p->done_arg);
+    if (p->on.done)
+        p->on.done(p, error, p->on.done_arg);
 }
 
 static void close_handles(struct leat_pipeline *p)
@@ -526,8 +526,8 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         leat_executor_done(&p->executor);
         return r < 0 ? not_started(p, LEAT_EIO, strerrordesc_np(-r)) : no_thread(p, -no_worker);
     }
-    p->done = done;
-    p->done_arg = arg;
+    p->on.done = done;
+    p->on.done_arg = arg;
     start_clock(p);
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->outcome.phase, LEAT_PHASE_OPEN);

@@ -26,6 +26,8 @@ struct leat_on_loop {
     uv_idle_t idle;
     unsigned open; /* handles not yet closed */
     bool closing, idling, woken, begun;
+    leat_done_cb done; /* called last; or NULL */
+    void *done_arg;
 };
 
 /* A connection of two stages; graph.c. */
@@ -82,10 +84,20 @@ struct leat_pipeline {
     struct leat_wait wait;                              /* the conductor's */
     void (*segment_done)(struct leat_segment *segment); /* called when a segment has ended */
     struct leat_on_loop on;
-    leat_done_cb done;
-    void *done_arg;
     _Atomic uint64_t started_ns, ended_ns;
 };
+
+/* leat_outcome_aborted - is the run being aborted: a cancel, a time limit, a stall? Thread: any. */
+static inline bool leat_outcome_aborted(const struct leat_pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->outcome.aborted, memory_order_acquire);
+}
+/* leat_outcome_failed - is there a root cause? Streaming outputs still get the output that was
+ * produced before it. Thread: any. */
+static inline bool leat_outcome_failed(const struct leat_pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->outcome.failed, memory_order_acquire);
+}
 
 /* leat_pipeline_from_tree - compile the tree, which the pipeline then owns; freed on failure. */
 int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,

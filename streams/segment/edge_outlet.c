@@ -144,7 +144,7 @@ static bool is_gone(struct leat_segment *seg)
     for (size_t k = 0; k < seg->out.n_ports; k++)
         if (!seg->out.ports[k].gone && leat_edge_reason(seg->out.ports[k].edge) != LEAT_REASON_NONE)
             port_gone(seg, &seg->out.ports[k]);
-    if (seg->n > 0 && atomic_load(&seg->slots[seg->n - 1].info->failed_below))
+    if (seg->n > 0 && atomic_load(&seg->slots[seg->n - 1].info->failed.below))
         seg->out.failed = true;
     return seg->out.failed || all_gone(seg);
 }

@@ -364,7 +364,7 @@ static bool waits_outside(const struct leat_segment *seg, size_t i)
     const struct leat_slot *s = &seg->slots[i];
 
     return s->stopping || s->stage->type->stop || (i == 0 && !seg->in.ops) ||
-           (s->waiting && !atomic_load(&s->info->failed_above));
+           (s->waiting && !atomic_load(&s->info->failed.above));
 }
 
 static bool is_abandoned(const struct leat_segment *seg, size_t i)

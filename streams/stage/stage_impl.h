@@ -43,6 +43,7 @@ struct leat_stage_input {
     const char *name;                  /* the file whose bytes are the input, or "-" */
     const struct leat_file_map *files; /* the files whose unchanged bytes are the input, or NULL */
     bool binary;                       /* it is compressed: not for a terminal */
+    struct leat_file_map *opens;       /* a source of files: the map that it fills; else NULL */
 };
 
 /* The lanes of a stage; a stage that is not parallel has one. */
@@ -66,8 +67,34 @@ struct leat_stage_counts {
     _Atomic uint64_t unread;       /* bytes sent to it but never read, because it had ended */
 };
 
+/* How the files of parts are named, for a sink and the digest before it. */
+struct leat_part_names {
+    /* With {n}; `by_stage`: the directory for the names that the stage gives, with a slash at its
+     * end. NULL: the stage writes no parts. */
+    const char *template;
+    bool by_stage;
+};
+
+/* For --sums: the digest stage before each output. */
+struct leat_stage_sums {
+    bool is_digest;                       /* its line is for the list */
+    const struct leat_stage_info *digest; /* of an output: the digest before it; NULL: none */
+};
+
+/* Has another stage failed? Any thread. */
+struct leat_stage_failed {
+    atomic_bool below; /* downstream of it */
+    atomic_bool above; /* upstream of it */
+};
+
+/* For a source of which only a range is wanted. */
+struct leat_stage_range {
+    const struct leat_stage_info *cut; /* of the decoder: the stage that cuts its output, or NULL */
+    const struct leat_stage_type *decoder; /* of the source: the decoder of the frames */
+};
+
 /* One stage of the tree, or one that the engine added: the part that all its instances share. Fixed
- * during the run, except `lanes`, `count`, the side output, failed_below and failed_above. */
+ * during the run, except `lanes`, `count`, the side output and `failed`. */
 struct leat_stage_info {
     const struct leat_node *node;
     const struct leat_stage_type *type; /* for LEAT_BY_PLACE: the type that was picked */
@@ -81,21 +108,14 @@ struct leat_stage_info {
     struct leat_stage_input input;
     struct leat_stage_lanes lanes;
     struct leat_stage_counts count;
-    /* The file name of a part, with {n}; part_named: the directory for the names that the stage
-     * gives, with a slash at its end. NULL: the stage writes no parts. */
-    const char *part_template;
-    bool part_named;
-    struct leat_file_map *files_read; /* of a `read`: its files; or NULL */
+    struct leat_part_names part;
     struct leat_side_output side;
-    struct leat_kept_file *files;            /* of leat_read_file */
-    bool for_sums;                           /* a digest before an output: its line is for --sums */
-    const struct leat_stage_info *digest;    /* of an output: the digest before it; NULL: none */
-    atomic_bool failed_below;                /* a stage downstream of it has failed */
-    atomic_bool failed_above;                /* a stage upstream of it has failed */
-    struct leat_detached *detached;          /* the innermost detached branch around it, or NULL */
-    struct leat_stage_info *next_shown;      /* of a hidden stage: the next stage */
-    const struct leat_stage_info *range_cut; /* the stage that cuts its output, or NULL */
-    const struct leat_stage_type *range_decoder; /* of read --range: the decoder of the frames */
+    struct leat_kept_file *files; /* of leat_read_file */
+    struct leat_stage_sums sums;
+    struct leat_stage_failed failed;
+    struct leat_detached *detached;     /* the innermost detached branch around it, or NULL */
+    struct leat_stage_info *next_shown; /* of a hidden stage: the next stage */
+    struct leat_stage_range range;
 };
 
 /* leat_unread_of - the counter of bytes that this stage never read. */

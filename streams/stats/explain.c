@@ -24,7 +24,7 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
             leat_text_add(t, "  #%d %s", info->number, info->text);
         else if (info->node->args.n > 0)
             leat_text_add(t, "  -  %s", info->text);
-        else if (info->for_sums)
+        else if (info->sums.is_digest)
             leat_text_add(t, "  -  %s for --sums", info->text);
         else
             leat_text_add(t, "  -  standard %s", source ? "input" : "output");

@@ -108,8 +108,8 @@ static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat
     uint64_t dropped = atomic_load_explicit(&info->count.dropped, memory_order_relaxed);
     struct leat_stage_stats cut = {0};
 
-    if (info->range_cut)
-        add_instances(p, info->range_cut, now, &cut);
+    if (info->range.cut)
+        add_instances(p, info->range.cut, now, &cut);
     return dropped + cut.bytes_in - cut.bytes_out;
 }
 
@@ -206,7 +206,7 @@ static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_e
         lossy++;
     i -= lossy;
     for (size_t k = 0; k < p->graph.n_infos; k++) {
-        map = p->graph.infos[k].files_read;
+        map = p->graph.infos[k].input.opens;
         if (map && map->coded_format && i-- == 0)
             break;
         map = NULL;

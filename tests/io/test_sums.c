@@ -34,7 +34,7 @@ static void list_init(struct list *l)
     l->names[0] = l->no_file;
     l->node.operands = (struct leat_strings){.n = 1, .v = l->names};
     for (unsigned i = 0; i < OUTPUTS; i++) {
-        l->sinks[i].digest = &l->digests[i];
+        l->sinks[i].sums.digest = &l->digests[i];
         l->sinks[i].node = &l->node;
     }
     ASSERT_EQ(leat_digest_list_open(l->pipeline->outputs.digests), 0);
@@ -165,7 +165,7 @@ TEST(test_a_pipeline_without_a_list_needs_none)
 {
     struct leat_outfile *file;
     struct leat_stage sink = {.info = NULL};
-    struct leat_stage_info info = {.digest = &info};
+    struct leat_stage_info info = {.sums.digest = &info};
 
     sink.info = &info;
     ASSERT_EQ(leat_digest_list_open(NULL), 0);
