@@ -58,6 +58,23 @@ struct leat_in {
  * `out`.
  * Returns its size in bytes; 0: no room now, so return LEAT_MORE, and step is called again. */
 LEAT_API size_t leat_reserve(struct leat_out *out, uint8_t **ret_to);
+/* leat_reserve_least - like leat_reserve, but at least n bytes of room: for a library that writes a
+ * whole block at once, or for a record of a fixed size.
+ *
+ *   n   1 to LEAT_ROOM_MAX; it may be more than a chunk
+ *
+ * Returns the size of the room, at least n; 0: no room now, so return LEAT_MORE. The engine calls
+ * step again after the output before it was taken, and then there is room. For more than a chunk
+ * the engine keeps a buffer, charged to the stage at the first such call, and copies the committed
+ * bytes to chunks. The stage fails with LEAT_ELIMIT, after the step has returned LEAT_MORE, if n is
+ * above LEAT_ROOM_MAX, if the buffer does not fit in the pipeline's limit, or if n is above the
+ * size of a nested writer. The message states the need and the limit. */
+LEAT_API size_t leat_reserve_least(struct leat_out *out, size_t n, uint8_t **ret_to);
+#define LEAT_ROOM_MAX ((size_t)1 << 31)
+/* leat_keep_room - in open: charge the buffer for leat_reserve_least of n bytes now, so that a lane
+ * without memory for it is not used. No effect if a chunk is large enough. Returns 0, or fails the
+ * stage. */
+LEAT_API int leat_keep_room(struct leat_stage *stage, size_t n);
 /* leat_commit - make the first n bytes of the last reserved room output; n may be 0. */
 LEAT_API void leat_commit(struct leat_out *out, size_t n);
 /* leat_write - reserve, copy and commit as many of n bytes as fit now; returns how many. */

@@ -8,6 +8,7 @@
 #include "lanes.h"
 #include "run/pipeline.h"
 #include "segment/segment_impl.h"
+#include "stage/room.h"
 
 struct leat_joiner *leat_joiner_new(struct leat_pipeline *p, struct leat_stage_info *info,
                                     unsigned n)
@@ -24,6 +25,7 @@ void leat_joiner_connect(struct leat_joiner *j, struct leat_pipeline *p,
                          struct leat_slice_queue *to)
 {
     leat_out_init(&j->out, to, j->lanes.pool, p->settings.room);
+    leat_room_init(&j->out, j->lanes.stage);
 }
 
 void leat_joiner_free(struct leat_joiner *j)
@@ -42,6 +44,7 @@ int leat_joiner_reset(struct leat_joiner *j, struct leat_pipeline *p)
     if (leat_lane_set_renew(&j->lanes, p) < 0)
         return LEAT_ENOMEM;
     j->joined_bytes = j->used = j->marked = 0;
+    j->held = false;
     j->phase = JOIN_HEAD;
     leat_joiner_connect(j, p, j->out.to);
     return 0;
@@ -75,6 +78,11 @@ static int called(struct leat_segment *seg, int r, bool used)
     int checked;
 
     leat_out_end(&j->out);
+    if (r >= 0 && j->lanes.stage->room_refused)
+        r = j->lanes.stage->failure.code;
+    j->held = leat_out_holds(&j->out);
+    j->held_result = r;
+    r = j->held ? LEAT_MORE : r;
     leat_count(&j->lanes.info->count.joined_bytes, j->out.step_bytes);
     if (r == LEAT_MORE && j->out.nomem)
         r = leat_fail(j->lanes.stage, LEAT_ENOMEM, "out of memory");
@@ -105,9 +113,16 @@ static int call_join(struct leat_segment *seg, enum leat_join when, const void *
         return 1;
     leat_out_begin(&j->out);
     j->lanes.stage->in = when == LEAT_JOIN_TAIL ? &end : NULL; /* for the offset of an error */
-    r = split->join(j->lanes.stage, when, result, &j->out);
+    r = j->held ? j->held_result : split->join(j->lanes.stage, when, result, &j->out);
     j->lanes.stage->in = NULL;
     return called(seg, r, false);
+}
+
+static int step_merge(struct leat_joiner *j, struct leat_in *in)
+{
+    const void *result = j->joined ? j->joined->result : NULL;
+
+    return j->lanes.info->type->lanes->merge(j->lanes.stage, in, result, &j->out);
 }
 
 /* One call of the stage's merge. Returns like read_next. */
@@ -126,8 +141,7 @@ static int call_merge(struct leat_segment *seg)
 
     leat_out_begin(&j->out);
     j->lanes.stage->in = &in;
-    r = j->lanes.info->type->lanes->merge(j->lanes.stage, &in, j->joined ? j->joined->result : NULL,
-                                          &j->out);
+    r = j->held ? j->held_result : step_merge(j, &in);
     j->lanes.stage->in = NULL;
     if (in.pos > in.len) {
         in.pos = in.len;
@@ -146,7 +160,7 @@ static int call_merge(struct leat_segment *seg)
         return r;
     if (r == 1)
         j->phase = JOIN_BLOCK;
-    else if (!j->joined && !s->chunk)
+    else if (!j->joined && !s->chunk && !j->held)
         j->phase = JOIN_READ;
     return 0;
 }

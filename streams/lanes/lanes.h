@@ -52,6 +52,8 @@ struct leat_joiner {
     struct leat_lane_set lanes;
     bool at_mark; /* the current entry is a flush marker, not a block */
     struct leat_out out;
+    bool held; /* output of join or merge waits for room: its result counts after that */
+    int held_result;
     uint64_t joined_bytes;     /* output of the lanes */
     uint64_t used;             /* bytes of the stage's input that were consumed for it */
     uint64_t marked;           /* joined_bytes plus output of join, before the last flush marker */

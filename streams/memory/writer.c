@@ -23,6 +23,7 @@ void leat_out_done(struct leat_out *out)
     leat_assert(!out->hold);
     leat_chunk_unref(out->fill);
     out->fill = NULL;
+    out->large.from = out->large.at = 0;
 }
 
 void leat_out_discard(struct leat_out *out)
@@ -37,6 +38,7 @@ void leat_out_close(struct leat_out *out)
     leat_assert(out->at == out->from);
     out->to = NULL;
     out->discards = false;
+    out->large.from = out->large.at = 0;
 }
 
 /* Turn the committed bytes into a slice; the queue keeps one place free for it. A discarding writer
@@ -61,18 +63,13 @@ void leat_out_begin(struct leat_out *out)
     leat_assert(!out->to || !out->discards);
     out->step_bytes = 0;
     out->offered = 0;
+    out->large.offered = false;
     out->full = out->starved = false;
-}
-
-void leat_out_end(struct leat_out *out)
-{
-    leat_assert(!out->hold);
-    flush(out);
-    leat_assert(out->from == out->at);
 }
 
 void leat_out_mark(struct leat_out *out)
 {
+    leat_assert(!leat_out_holds(out));
     if (out->to && out->marked < out->total)
         leat_slice_queue_mark(out->to);
     out->marked = out->total;
@@ -109,58 +106,153 @@ static bool new_fill(struct leat_out *out)
     return true;
 }
 
-static size_t reserve_held(struct leat_out *out, uint8_t **ret_to)
+/* Limit the room to room_max bytes in a step, but not to fewer than `least`. */
+static size_t limited(const struct leat_out *out, size_t room, size_t least)
 {
-    size_t room = out->hold_size - out->at;
+    size_t left;
+
+    if (!out->room_max)
+        return room;
+    left = out->step_bytes < out->room_max ? out->room_max - out->step_bytes : 0;
+    if (left > 0 && left < least)
+        left = least;
+    return room < left ? room : left;
+}
+
+static size_t reserve_held(struct leat_out *out, size_t least, uint8_t **ret_to)
+{
+    size_t room = limited(out, out->hold_size - out->at, least);
 
     leat_assert(out->from <= out->at);
     leat_assert(out->at <= out->hold_size);
-    if (out->room_max && room > out->room_max - out->step_bytes)
-        room = out->room_max - out->step_bytes;
+    if (room < least) {
+        room = 0;
+        if (least > out->hold_size)
+            out->grow(out, least);
+    }
     out->full = room == 0;
     out->offered = room;
     *ret_to = room ? out->hold + out->at : NULL;
     return room;
 }
 
-size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
+/* Has the step written as much as it may? */
+static bool step_is_full(const struct leat_out *out)
 {
-    size_t cap, room;
+    return !queue_has_room(out) || out->step_bytes >= out->pool->chunk_size ||
+           (out->room_max && out->step_bytes >= out->room_max);
+}
 
-    if (out->hold)
-        return reserve_held(out, ret_to);
-    cap = out->pool->chunk_size;
-    *ret_to = NULL;
-    out->offered = 0;
-    if (!queue_has_room(out) || out->step_bytes >= cap ||
-        (out->room_max && out->step_bytes >= out->room_max)) {
+/* Room in a chunk; least <= the size of a chunk. */
+static size_t reserve_chunk(struct leat_out *out, size_t least, uint8_t **ret_to)
+{
+    size_t cap = out->pool->chunk_size, room;
+
+    leat_assert(least <= cap);
+    if (step_is_full(out)) {
         out->full = true;
         return 0;
     }
     room = out->fill ? cap - out->at : 0;
-    if (room == 0 || (room < FILL_MIN && cap >= 8 * FILL_MIN)) {
+    if (room < least || (room < FILL_MIN && cap >= 8 * FILL_MIN)) {
         if (!new_fill(out)) {
             out->full = true;
             return 0;
         }
         room = cap;
     }
-    if (out->room_max && room > out->room_max - out->step_bytes)
-        room = out->room_max - out->step_bytes;
+    room = limited(out, room, least);
+    leat_assert(room >= least);
     leat_assert(out->at + room <= out->fill->cap);
     *ret_to = out->fill->data + out->at;
     out->offered = room;
     return room;
 }
 
-void leat_commit(struct leat_out *out, size_t n)
+static void commit_chunk(struct leat_out *out, size_t n)
 {
     leat_assert(n <= out->offered);
     out->at += n;
     out->step_bytes += n;
     out->total += n;
+    out->offered = 0;
+}
+
+/* Copy the committed bytes of `large` to chunks. Returns false: not all of them have room now. */
+static bool drain_large(struct leat_out *out)
+{
+    struct leat_out_large *large = &out->large;
+
+    leat_assert(large->from <= large->at);
+    leat_assert(large->at <= large->size);
+    while (large->from < large->at) {
+        size_t n = large->at - large->from, room;
+        uint8_t *to;
+
+        room = reserve_chunk(out, 1, &to);
+        if (room == 0)
+            return false;
+        n = n < room ? n : room;
+        memcpy(to, large->data + large->from, n);
+        commit_chunk(out, n);
+        large->from += n;
+    }
+    return true;
+}
+
+/* The buffer: it is empty now. */
+static size_t reserve_large(struct leat_out *out, size_t n, uint8_t **ret_to)
+{
+    struct leat_out_large *large = &out->large;
+
+    leat_assert(!leat_out_holds(out));
+    if (step_is_full(out) || (large->size < n && !out->grow(out, n))) {
+        out->full = true;
+        return 0;
+    }
+    leat_assert(large->size >= n);
+    large->from = large->at = 0;
+    large->offered = true;
+    out->offered = large->size;
+    *ret_to = large->data;
+    return out->offered;
+}
+
+static size_t reserve(struct leat_out *out, size_t least, uint8_t **ret_to)
+{
+    leat_assert(least > 0);
+    if (out->hold)
+        return reserve_held(out, least, ret_to);
+    *ret_to = NULL;
+    out->offered = 0;
+    out->large.offered = false;
+    if (!drain_large(out))
+        return 0;
+    return least <= out->pool->chunk_size ? reserve_chunk(out, least, ret_to)
+                                          : reserve_large(out, least, ret_to);
+}
+
+size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
+{
+    return reserve(out, 1, ret_to);
+}
+
+size_t leat_reserve_least(struct leat_out *out, size_t n, uint8_t **ret_to)
+{
+    return reserve(out, n, ret_to);
+}
+
+void leat_commit(struct leat_out *out, size_t n)
+{
     if (n == out->offered)
         out->full = true;
+    if (!out->large.offered) {
+        commit_chunk(out, n);
+        return;
+    }
+    leat_assert(n <= out->offered);
+    out->large.at = n;
+    out->large.offered = false;
     out->offered = 0;
 }
 
@@ -171,6 +263,14 @@ void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n)
     leat_assert(n <= out->fill->cap - out->at);
     out->offered = n;
     leat_commit(out, n);
+}
+
+void leat_out_end(struct leat_out *out)
+{
+    leat_assert(!out->hold);
+    drain_large(out);
+    flush(out);
+    leat_assert(out->from == out->at);
 }
 
 size_t leat_write(struct leat_out *out, const void *data, size_t n)
@@ -221,7 +321,7 @@ size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n)
     leat_assert(n <= in->len - in->pos);
     if (!by_reference(out, in, n)) {
         n = leat_write(out, in->data + in->pos, n);
-    } else if (queue_has_room(out)) {
+    } else if (drain_large(out) && queue_has_room(out)) {
         push_ref(out, chunk, offset_in(in, chunk), n);
     } else {
         out->full = true;
@@ -241,7 +341,7 @@ size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
 
     leat_assert(n <= in->len - in->pos);
     for (size_t i = 0; i < (out->n_ports ? out->n_ports : 1); i++)
-        if (!queue_has_room(leat_port(out, i))) {
+        if (!drain_large(leat_port(out, i)) || !queue_has_room(leat_port(out, i))) {
             out->full = true;
             return 0;
         }

@@ -8,6 +8,15 @@
 /* A range smaller than this is copied, so that it does not keep a whole chunk alive. */
 #define LEAT_PASS_MIN ((size_t)4096)
 
+/* A buffer for leat_reserve_least, when a chunk is too small. The stage owns it. The engine copies
+ * [from, at) to chunks, in order before any other output. */
+struct leat_out_large {
+    uint8_t *data; /* `size` bytes, or NULL */
+    size_t size;
+    size_t from, at;
+    bool offered; /* the last reserve offered it */
+};
+
 /* A writer has three states: it has a queue; it has none and offers no room (a sink, a stopped
  * stage); it discards: it has no queue, always offers room, and drops the bytes. No two writers
  * share a queue. */
@@ -29,6 +38,11 @@ struct leat_out {
     size_t hold_size;
     struct leat_out *ports; /* of a junction, or NULL */
     size_t n_ports;
+    struct leat_out_large large;
+    /* Give `large` room for n bytes, or record a failure of the stage and return false. A nested
+     * writer never grows. */
+    bool (*grow)(struct leat_out *out, size_t n);
+    struct leat_stage *stage; /* for `grow` */
 };
 
 void leat_out_init(struct leat_out *out, struct leat_slice_queue *to, struct leat_pool *pool,
@@ -43,6 +57,12 @@ void leat_out_end(struct leat_out *out);
 /* leat_out_commit_lent - in a step: commit n bytes at `from`, which a leat_reserve of an earlier step
  * offered, and which follow the bytes committed since. No other reserve came between. */
 void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n);
+/* leat_out_holds - after a step: are there bytes in `large` that have no room in the queue yet? The
+ * next leat_out_end goes on with them; until it has finished, the stage must not step. */
+static inline bool leat_out_holds(const struct leat_out *out)
+{
+    return out->large.from < out->large.at;
+}
 /* leat_out_mark - between two steps: append a flush marker after the output, if there is any since
  * the last marker. The queue must have room. */
 void leat_out_mark(struct leat_out *out);

@@ -340,7 +340,7 @@ static int check_begin(struct leat_stage *s, const struct leat_parts *parts)
     const struct leat_slot *slot = &s->segment->slots[s->segment->n - 1];
 
     leat_assert(slot->stage == s);
-    if (slot->out.step_bytes == 0 && (!parts->begin_due || s->segment->out.gone))
+    if (slot->out.step_bytes == 0 && !leat_out_holds(&slot->out) && (!parts->begin_due || s->segment->out.gone))
         return 0;
     if (s->blocking)
         return leat_blocking_next_step(s->blocking);
@@ -451,6 +451,8 @@ static int turn(struct leat_segment *seg)
         return (int)leat_segment_park(seg, LEAT_PARK_OUT);
     if (r < 0)
         return (int)leat_segment_out_gone(seg, true);
+    if (seg->slots[seg->n - 1].held) /* more output of this part is to come */
+        return -1;
     if (parts->end_due && parts->active)
         end_part(seg);
     parts->end_due = false;

@@ -6,6 +6,7 @@
 
 #include "base/grow.h"
 #include "run/pipeline.h"
+#include "stage/room.h"
 
 static void memory_wake(struct leat_pool_waiter *w)
 {
@@ -153,10 +154,14 @@ static void connect_slots(struct leat_segment *seg)
         else if (seg->out.ops)
             to = &seg->out.ports[0].last;
         leat_out_init(&s->out, to, &p->pool, p->settings.room);
+        leat_room_init(&s->out, s->stage);
+        s->stage->out = &s->out;
         s->out.ports = ports;
         s->out.n_ports = n_ports;
-        for (size_t k = 1; k < n_ports; k++)
+        for (size_t k = 1; k < n_ports; k++) {
             leat_out_init(&ports[k], &seg->out.ports[k].last, &p->pool, p->settings.room);
+            leat_room_init(&ports[k], s->stage);
+        }
     }
 }
 
@@ -192,7 +197,7 @@ void leat_segment_reset(struct leat_segment *seg)
         s->offset = 0;
         if (s->done)
             atomic_fetch_add(&s->info->lanes.left, 1);
-        s->done = s->waiting = s->more = s->stopping = s->discard = s->failed = false;
+        s->done = s->waiting = s->more = s->stopping = s->discard = s->failed = s->held = false;
         s->idle = 0;
         atomic_store_explicit(&s->count.ended, false, memory_order_relaxed);
     }
@@ -271,7 +276,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     leat_assert(s->in.n == 0 && s->raw.n == 0);
     s->done = true;
     s->failed = failed;
-    s->more = s->stopping = s->waiting = false;
+    s->more = s->stopping = s->waiting = s->held = false;
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
     leat_wait_clear(&seg->pipeline->waits, &s->stage->alarm);
     leat_wait_clear(&seg->pipeline->waits, &s->stage->watch);
@@ -288,6 +293,11 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         leat_slot_done(seg, s, failed);
         return;
     }
+    if (s->held && (s->held_result == LEAT_END || s->held_result < 0)) { /* it has ended already */
+        leat_slot_done(seg, s, failed || s->held_result < 0);
+        return;
+    }
+    s->held = false;
     if (leat_outcome_failed(seg->pipeline)) { /* abort now, instead of in leat_segment_abandon */
         why = LEAT_STOP_ABORT;
         failed = true;

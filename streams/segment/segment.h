@@ -29,7 +29,9 @@ struct leat_slot {
     enum leat_flow flow; /* of the input */
     uint64_t offset;     /* of the head of `in` in the stage's input */
     bool done, waiting, more, stopping, discard;
-    bool failed;   /* the stage failed, or its input did */
+    bool failed; /* the stage failed, or its input did */
+    bool held;   /* output of the last step waits for room: its result counts after that */
+    int held_result;
     unsigned idle; /* steps in a row without progress */
     struct leat_counters count;
 };

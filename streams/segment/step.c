@@ -61,7 +61,7 @@ bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
         if (seg->out.ports[k].last.n > 0)
             return false;
     if (seg->out.parts && (seg->out.parts->end_due || seg->out.parts->begin_due))
-        return false;
+        return seg->slots[i].held && !seg->out.parts->begin_due; /* the part has more output */
     return seg->out.ports[0].last.n == 0 && !seg->lane.ended_block;
 }
 
@@ -367,6 +367,34 @@ static bool began_part(const struct leat_segment *seg, size_t i)
     return i + 1 == seg->n && seg->out.parts && seg->out.parts->begin_due;
 }
 
+static int call_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    int r;
+
+    leat_assert(stage->open_called && !stage->closed);
+    leat_assert(in->pos == 0 && in->data != NULL);
+    leat_assert(!stage->in);
+    stage->in = in;
+    r = leat_stage_step(stage, in, out);
+    stage->in = NULL;
+    r = check_answer(stage, in, r);
+    return r >= 0 && stage->room_refused ? stage->failure.code : r;
+}
+
+/* The result of a step counts when all of its output is in the queue. Until then the stage does not
+ * step. After that it may have more output. */
+static int result_after_output(struct leat_slot *s, int r)
+{
+    bool held = leat_out_holds(&s->out);
+
+    for (size_t k = 1; k < s->out.n_ports; k++)
+        held = held || leat_out_holds(&s->out.ports[k]);
+    s->out.full = s->out.full || held || s->held;
+    s->held = held;
+    s->held_result = r;
+    return held ? LEAT_MORE : r;
+}
+
 enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -378,19 +406,14 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
 
     leat_assert(!s->done && !s->waiting);
     leat_assert(!seg->actor.passes); /* the reader of the last output runs first */
-    leat_assert(stage->open_called && !stage->closed);
     leat_assert(s->stopping || s->discard || leat_segment_output_taken(seg, i));
+    leat_assert(stage->segment == seg);
     leat_account_doing(seg, LEAT_DOING_STEP, i);
     fill_in(seg, i, &in);
     slot_out_begin(s);
-    leat_assert(stage->segment == seg);
-    leat_assert(in.pos == 0 && in.data != NULL);
-    leat_assert(!stage->in);
-    stage->in = &in;
-    r = leat_stage_step(stage, &in, &s->out);
-    stage->in = NULL;
-    r = check_answer(stage, &in, r);
+    r = s->held ? s->held_result : call_step(stage, &in, &s->out);
     produced = slot_out_end(s);
+    r = result_after_output(s, r);
     consume(s, in.pos);
     used = in.ports ? seg->in.ops->take(seg) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
@@ -447,7 +470,7 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
 
-    if (!stage->type->alarm || s->done || s->stopping || seg->is_lane)
+    if (!stage->type->alarm || s->done || s->stopping || s->held || seg->is_lane)
         return;
     if (leat_wait_fired(&seg->pipeline->waits, &stage->alarm))
         ring(seg, i);
@@ -485,7 +508,7 @@ void leat_slot_watched(struct leat_segment *seg, size_t i)
     struct leat_stage *stage = s->stage;
     int r;
 
-    if (!stage->type->watch || s->done || s->stopping ||
+    if (!stage->type->watch || s->done || s->stopping || s->held ||
         !leat_wait_fired(&seg->pipeline->waits, &stage->watch))
         return;
     r = stage->type->watch(stage);

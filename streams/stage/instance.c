@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "room.h"
 #include "run/pipeline.h"
 #include "sched/waker.h"
 
@@ -128,6 +129,7 @@ void leat_stage_close(struct leat_stage *s)
         s->type->close(s);
     leat_waker_free(s->waker);
     s->waker = s->wait.waker = NULL;
+    leat_room_done(s);
     leat_assert(s->kept <= s->charged);
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);

@@ -450,27 +450,6 @@ void leat_disowned_free(struct leat_pool *pool, void *memory)
     free(h);
 }
 
-struct leat_out *leat_nested_new(struct leat_stage *s, size_t size)
-{
-    struct leat_out *hold = NULL;
-
-    if (size > SIZE_MAX - sizeof *hold)
-        leat_fail(s, LEAT_ENOMEM, "out of memory (%zu bytes)", size);
-    else
-        hold = leat_alloc(s, sizeof *hold + size);
-    if (!hold)
-        return NULL;
-    hold->hold = (uint8_t *)(hold + 1);
-    hold->hold_size = size;
-    hold->room_max = s->pipeline->settings.room;
-    return hold;
-}
-
-void leat_nested_free(struct leat_stage *s, struct leat_out *hold)
-{
-    leat_free(s, hold);
-}
-
 /* --- limits of the output --------------------------------------------------------------------- */
 
 uint64_t leat_stage_expansion(struct leat_stage *s, uint64_t made, uint64_t used)

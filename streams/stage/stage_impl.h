@@ -157,6 +157,9 @@ struct leat_stage {
     bool ended; /* it returned LEAT_END: a sink may commit */
     bool committed;
     uint64_t charged;
+    struct leat_room *rooms;  /* buffers of its writers */
+    bool room_refused;        /* leat_reserve_least failed: `failure` has the reason */
+    struct leat_out *out;     /* its writer; NULL: a cutter or joiner */
     uint64_t kept;            /* part of `charged`: reserved for the next leat_charge of the lane */
     const struct leat_in *in; /* during a step: for the offset of an error */
     struct leat_error failure;
