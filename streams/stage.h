@@ -380,7 +380,8 @@ enum leat_flags {
                           * returns LEAT_FLUSHED; until then the engine calls step again, with
                           * room. Parallel stages: a marker ends the block, unless cut returns 0.
                           * Without this flag the engine passes the marker on, after the stage has
-                          * consumed the input before it and has no more output. */
+                          * consumed the input before it and has no more output; it does so for
+                          * each stage with `run`, which cannot have the flag. */
 };
 
 enum leat_stop {

@@ -145,7 +145,8 @@ static int pull_all(struct leat_stage *s, struct library *l, struct leat_blockin
         if (l->out_len + n > l->fail_at)
             return leat_fail(s, LEAT_ECORRUPT, "planned failure");
         more = realloc(l->out, l->out_len + n);
-        ASSERT_NOT_NULL(more);
+        if (!more)
+            return leat_fail(s, LEAT_ENOMEM, "out of memory");
         l->out = more;
         memcpy(l->out + l->out_len, data, n);
         l->out_len += n;

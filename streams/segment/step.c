@@ -241,7 +241,8 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     if (info->plan.framing != LEAT_LINES && len > LEAT_CHUNK_MAX)
         len = LEAT_CHUNK_MAX;
     if (ex->kind == LEAT_EXECUTOR_LOOP && info->plan.framing != LEAT_LINES &&
-        info->plan.nature != LEAT_LIGHT && len > LOOP_PIECE_MAX)
+        info->plan.nature != LEAT_LIGHT && !leat_stage_runs_beside(info->type) &&
+        len > LOOP_PIECE_MAX)
         len = LOOP_PIECE_MAX;
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;

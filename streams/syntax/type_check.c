@@ -178,6 +178,8 @@ static bool check_blocking(const struct check *c, const struct leat_stage_type *
         return refuse(c, "a blocking stage is a source, a transform or a sink, and has run");
     if (type->step)
         return refuse(c, "a blocking stage has run instead of step");
+    if (type->flags & LEAT_FLUSHES)
+        return refuse(c, "a blocking stage cannot flush");
     if (type->kind == LEAT_TRANSFORM || type->flags & LEAT_PARTS)
         return !type->stop || refuse(c, "a blocking transform, or one with parts, has no stop");
     if (type->alarm || type->watch)

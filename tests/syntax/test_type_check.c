@@ -42,6 +42,7 @@ TEST(test_a_blocking_stage_is_a_source_a_transform_or_a_sink_with_run_alone)
         {{BLOCKS, .kind = LEAT_FAN_IN, .branches_max = 2}, "a source, a transform or a sink"},
         {{.name = "blocks", .nature = LEAT_BLOCKING, .kind = LEAT_SINK}, "has run"},
         {{BLOCKS, .kind = LEAT_SINK, .step = step_nothing}, "run instead of step"},
+        {{BLOCKS, .kind = LEAT_TRANSFORM, .flags = LEAT_FLUSHES}, "cannot flush"},
         {{BLOCKS, .kind = LEAT_TRANSFORM, .stop = stop_nothing}, "no stop"},
         {{BLOCKS, .kind = LEAT_SOURCE, .alarm = call_nothing}, "no alarm"},
         {{BLOCKS, .kind = LEAT_SINK, .watch = call_nothing}, "no watch"},
