@@ -67,7 +67,7 @@ static const struct leat_option zero_options[] = {
 
 const struct leat_stage_type leat_stage_zero = {
     .name = "zero",
-    .summary = "output zero bytes, without end or as many as --size",
+    .summary = "output zero bytes, without end or a given number",
     .examples = "zero -n 1M : gzip : count -c",
     .kind = LEAT_SOURCE,
     .params_size = sizeof(struct zero_params),
