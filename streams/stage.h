@@ -472,8 +472,8 @@ LEAT_API void *leat_result(struct leat_stage *stage);
  *   Returns 0 or LEAT_ECANCELLED.
  * leat_is_cancelled - should `run` return now? For a library that works for long without a call.
  *
- * Output is handed on as soon as it is pushed; what was pushed before a failure of `run` is handed
- * on, too. LEAT_ECANCELLED: downstream needs no more, or the run is being aborted; `run` frees what
+ * The output of a source is handed on as soon as it is pushed. What was pushed before a failure of
+ * `run` is handed on, too. LEAT_ECANCELLED: downstream needs no more, or the run is being aborted; `run` frees what
  * it holds and returns that code at once. The engine then closes the stage, but only when `run` has
  * returned: see `stop` for a library that may block for long. */
 struct leat_blocking;
