@@ -338,21 +338,27 @@ void leat_directories_made_changed(struct leat_directories *ds, struct leat_stag
 static void unmake(struct leat_directories *ds, const struct leat_made *made)
 {
     const char *slash = strrchr(made->path, '/'), *name = slash ? slash + 1 : made->path;
-    int at = leat_directory_pin(ds, made->parent);
+    struct leat_directory *parent = made->parent;
     struct stat info;
 
-    if (at < 0)
+    if (parent->fd < 0 && leat_directories_reopen(ds, parent) < 0)
         return;
-    if (fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == made->dev &&
+    if (fstatat(parent->fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == made->dev &&
         info.st_ino == made->ino)
-        (void)unlinkat(at, name, AT_REMOVEDIR);
-    leat_directory_unpin(ds, made->parent);
+        (void)unlinkat(parent->fd, name, AT_REMOVEDIR);
+}
+
+void leat_directories_unmake_locked(struct leat_directories *ds)
+{
+    for (const struct leat_made *made = ds->made; made; made = made->next)
+        unmake(ds, made);
 }
 
 void leat_directories_unmake(struct leat_directories *ds)
 {
-    for (const struct leat_made *made = ds->made; made; made = made->next)
-        unmake(ds, made);
+    pthread_mutex_lock(&ds->lock);
+    leat_directories_unmake_locked(ds);
+    pthread_mutex_unlock(&ds->lock);
 }
 
 /* --- sync ------------------------------------------------------------------------------------- */

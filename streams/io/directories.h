@@ -85,8 +85,9 @@ int leat_directories_made(struct leat_directories *directories, struct leat_dire
  * made must stay, so their parents are to be synced. */
 void leat_directories_made_changed(struct leat_directories *directories, struct leat_stage *stage);
 /* leat_directories_unmake - remove the directories that were made and are empty, because the run
- * has failed. No output is being created or placed. */
+ * has failed. No output is being created or placed. _locked: under the lock of `directories`. */
 void leat_directories_unmake(struct leat_directories *directories);
+void leat_directories_unmake_locked(struct leat_directories *directories);
 /* leat_directories_sync - sync the changed directories. Stops at the first failure, which becomes
  * that of the stage *ret_stage. Returns 0 or its code. */
 int leat_directories_sync(struct leat_directories *directories, struct leat_stage **ret_stage);

@@ -679,6 +679,7 @@ void leat_drafts_discard(struct leat_directories *ds)
         if (is_ours(d, directory->fd, d->temp))
             (void)unlinkat(directory->fd, d->temp, 0); /* as above */
     }
+    leat_directories_unmake_locked(ds);
     pthread_mutex_unlock(&ds->lock);
 }
 

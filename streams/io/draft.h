@@ -88,8 +88,8 @@ int leat_draft_keep(struct leat_draft *draft, const char *name, bool replace);
 /* leat_draft_drop - before place: remove the file. Returns 0, or -errno: it still has the name
  * `temp`. */
 int leat_draft_drop(struct leat_draft *draft);
-/* leat_drafts_discard - remove all temporary names now, because the process is about to exit. No
- * place may be under way. Thread: any. */
+/* leat_drafts_discard - remove all temporary names now, and the directories that the run has made if
+ * they are empty, because the process is about to exit. No place may be under way. Thread: any. */
 void leat_drafts_discard(struct leat_directories *directories);
 
 #endif

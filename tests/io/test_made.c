@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/directories.h"
+#include "io/draft.h"
 #include "test.h"
 
 static struct leat_directories ds;
@@ -85,5 +85,15 @@ TEST(test_empty_directories_are_removed_and_no_others)
     ASSERT(!is_there("d/e"));
     ASSERT(!is_there("f"));
     ASSERT(is_there("g") && is_there("moved") && is_there("other"));
+    leat_directories_done(&ds);
+}
+
+TEST(test_a_run_that_exits_at_once_removes_the_directories_that_it_has_made)
+{
+    ASSERT_EQ(leat_directories_init(&ds), 0);
+    make("a");
+    make("a/b");
+    leat_drafts_discard(&ds);
+    ASSERT(!is_there("a"));
     leat_directories_done(&ds);
 }
