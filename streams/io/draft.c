@@ -650,8 +650,7 @@ int leat_draft_keep(struct leat_draft *d, const char *name, bool replace)
     return r;
 }
 
-/* A thread that waits for a slow file system may hold the lock, but the caller must exit at once.
- * */
+/* A thread that waits for a slow file system may hold the lock; the caller must exit at once. */
 static bool lock_soon(pthread_mutex_t *lock)
 {
     struct timespec until;

@@ -59,6 +59,25 @@ static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
     return leat_slot_step(seg, i);
 }
 
+enum leat_step_result leat_segment_took(struct leat_segment *seg, int r)
+{
+    leat_assert(seg->in.ops && seg->in.flow == LEAT_FLOW_OPEN);
+    if (r == 0)
+        return LEAT_STEP_RAN;
+    if (r == LEAT_EMPTY)
+        return leat_segment_park(seg, LEAT_PARK_IN);
+    if (r == LEAT_FULL) {
+        leat_segment_park(seg, LEAT_PARK_MEMORY);
+        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_STEP_PARKED
+                                                                         : LEAT_STEP_RAN;
+    }
+    leat_assert(r == LEAT_END || r < 0);
+    seg->in.flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
+    if (r < 0 && r != LEAT_ECANCELLED)
+        leat_segment_fail(seg, 0);
+    return LEAT_STEP_RAN;
+}
+
 static bool all_done(const struct leat_segment *seg)
 {
     for (size_t i = 0; i < seg->n; i++)
@@ -179,6 +198,53 @@ static enum run run_turns(struct leat_segment *seg)
     return RUN_MORE;
 }
 
+/* --- after a failure elsewhere ---------------------------------------------------------------- */
+
+/* Can the stage wait for an event that the failure does not cause: data of a source, the end of a
+ * child process, a reader, a timer? A waiting stage downstream of the failed one is excluded: it
+ * first hands on the output produced before the error. All other stages only finish the input that
+ * they have. */
+static bool waits_outside(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    return s->stopping || s->stage->type->stop || (i == 0 && !seg->in.ops) ||
+           (s->waiting && !atomic_load(&s->info->failed.above));
+}
+
+static bool is_abandoned(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+
+    if (s->done || (s->stopping && s->failed))
+        return false;
+    if (!leat_outcome_failed(seg->pipeline) && !leat_detached_failed(s->info->detached))
+        return false;
+    return waits_outside(seg, i);
+}
+
+/* If the pipeline or the detached branch has failed: stop its sources, the stages with a child
+ * process, and waiting stages that do not have the failed stage upstream, because all of these could
+ * keep it waiting. The other stages still hand on the output produced before. */
+static void abandon(struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++) {
+        if (!is_abandoned(seg, i))
+            continue;
+        leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
+        leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
+    }
+}
+
+/* Is there a stage that abandon() would stop? */
+static bool any_abandoned(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++)
+        if (is_abandoned(seg, i))
+            return true;
+    return false;
+}
+
 bool leat_segment_run(struct leat_actor *actor)
 {
     struct leat_segment *seg = (struct leat_segment *)actor;
@@ -193,7 +259,7 @@ bool leat_segment_run(struct leat_actor *actor)
     if (leat_outcome_aborted(seg->pipeline))
         leat_segment_abort(seg);
     else
-        leat_segment_abandon(seg);
+        abandon(seg);
     for (size_t i = 0; i < seg->n; i++) {
         leat_slot_alarm(seg, i);
         leat_slot_watched(seg, i);
@@ -202,7 +268,7 @@ bool leat_segment_run(struct leat_actor *actor)
     for (size_t i = 0; run != RUN_ENDED && i < seg->n; i++)
         if (!leat_slot_set_alarm(seg, i) || !leat_slot_set_watch(seg, i))
             run = RUN_MORE;
-    if (run == RUN_PARKED && leat_segment_is_abandoned(seg))
+    if (run == RUN_PARKED && any_abandoned(seg))
         run = RUN_MORE; /* the pipeline has failed, and a stage began to wait in this run */
     if (run != RUN_ENDED)
         leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT

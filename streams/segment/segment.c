@@ -220,13 +220,6 @@ void leat_segment_reset(struct leat_segment *seg)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-enum leat_step_result leat_segment_park(struct leat_segment *seg, int why)
-{
-    leat_assert(why >= LEAT_PARK_NONE && why <= LEAT_PARK_MEMORY);
-    seg->parked = why;
-    return LEAT_STEP_PARKED;
-}
-
 int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *share, size_t size)
 {
     if (atomic_load(&seg->memory.none))
@@ -298,7 +291,7 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         return;
     }
     s->held = false;
-    if (leat_outcome_failed(seg->pipeline)) { /* abort now, instead of in leat_segment_abandon */
+    if (leat_outcome_failed(seg->pipeline)) { /* abort now, instead of in the next run */
         why = LEAT_STOP_ABORT;
         failed = true;
     }
@@ -365,61 +358,6 @@ void leat_segment_abort(struct leat_segment *seg)
     seg->out.gone = seg->out.failed = true;
 }
 
-/* Can the stage wait for an event that the failure does not cause: data of a source, the end of a
- * child process, a reader, a timer? A waiting stage downstream of the failed one is excluded: it
- * first hands on the output produced before the error. All other stages only finish the input that
- * they have. */
-static bool waits_outside(const struct leat_segment *seg, size_t i)
-{
-    const struct leat_slot *s = &seg->slots[i];
-
-    return s->stopping || s->stage->type->stop || (i == 0 && !seg->in.ops) ||
-           (s->waiting && !atomic_load(&s->info->failed.above));
-}
-
-static bool is_abandoned(const struct leat_segment *seg, size_t i)
-{
-    const struct leat_slot *s = &seg->slots[i];
-
-    if (s->done || (s->stopping && s->failed))
-        return false;
-    if (!leat_outcome_failed(seg->pipeline) && !leat_detached_failed(s->info->detached))
-        return false;
-    return waits_outside(seg, i);
-}
-
-void leat_segment_abandon(struct leat_segment *seg)
-{
-    for (size_t i = 0; i < seg->n; i++) {
-        if (!is_abandoned(seg, i))
-            continue;
-        leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
-        leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
-    }
-}
-
-bool leat_segment_is_abandoned(const struct leat_segment *seg)
-{
-    for (size_t i = 0; i < seg->n; i++)
-        if (is_abandoned(seg, i))
-            return true;
-    return false;
-}
-
-/* The state of stage i's input. */
-enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
-{
-    const struct leat_slot *before;
-
-    leat_assert(i == 0 || i < seg->n);
-    if (i == 0)
-        return seg->in.ops ? seg->in.flow : LEAT_FLOW_OPEN;
-    before = &seg->slots[i - 1];
-    if (!before->done)
-        return LEAT_FLOW_OPEN;
-    return before->failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
-}
-
 static void finish_outlet(struct leat_segment *seg)
 {
     bool stage_failed =
@@ -475,25 +413,6 @@ enum leat_step_result leat_segment_out_gone(struct leat_segment *seg, bool faile
     seg->out.failed = failed;
     leat_segment_drop_output(seg);
     leat_segment_give_up(seg, seg->n, failed ? LEAT_STOP_ABORT : LEAT_STOP_DONE);
-    return LEAT_STEP_RAN;
-}
-
-enum leat_step_result leat_segment_took(struct leat_segment *seg, int r)
-{
-    leat_assert(seg->in.ops && seg->in.flow == LEAT_FLOW_OPEN);
-    if (r == 0)
-        return LEAT_STEP_RAN;
-    if (r == LEAT_EMPTY)
-        return leat_segment_park(seg, LEAT_PARK_IN);
-    if (r == LEAT_FULL) {
-        leat_segment_park(seg, LEAT_PARK_MEMORY);
-        return leat_pool_wait(&seg->pipeline->pool, &seg->memory.waiter) ? LEAT_STEP_PARKED
-                                                                         : LEAT_STEP_RAN;
-    }
-    leat_assert(r == LEAT_END || r < 0);
-    seg->in.flow = r == LEAT_END ? LEAT_FLOW_ENDED : LEAT_FLOW_FAILED;
-    if (r < 0 && r != LEAT_ECANCELLED)
-        leat_segment_fail(seg, 0);
     return LEAT_STEP_RAN;
 }
 

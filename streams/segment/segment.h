@@ -180,7 +180,12 @@ void leat_segment_give_up(struct leat_segment *segment, size_t i, enum leat_stop
 /* leat_segment_fail - handle the failure of the i-th stage; stage->failure has the error. */
 void leat_segment_fail(struct leat_segment *segment, size_t i);
 /* leat_segment_park - record the reason why nothing can be done, for the stats. */
-enum leat_step_result leat_segment_park(struct leat_segment *segment, int why);
+static inline enum leat_step_result leat_segment_park(struct leat_segment *segment, int why)
+{
+    leat_assert(why >= LEAT_PARK_NONE && why <= LEAT_PARK_MEMORY);
+    segment->parked = why;
+    return LEAT_STEP_PARKED;
+}
 
 /* leat_segment_wait_memory - wait for memory that leat_pool_get_shared refused. Returns a step result; or
  * -1: no memory will come back, fail with LEAT_ELIMIT. */

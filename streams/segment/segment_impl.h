@@ -15,15 +15,19 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed);
 void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_stop why);
 /* leat_segment_abort - stop all stages: SIGINT, a time limit, a stall. */
 void leat_segment_abort(struct leat_segment *seg);
-/* leat_segment_abandon - if the pipeline or the detached branch has failed: stop its sources, the
- * stages with a child process, and waiting stages that do not have the failed stage upstream,
- * because all of these could keep it waiting. The other stages still hand on the output produced
- * before. */
-void leat_segment_abandon(struct leat_segment *seg);
-/* leat_segment_is_abandoned - is there a stage that leat_segment_abandon would stop? */
-bool leat_segment_is_abandoned(const struct leat_segment *seg);
 /* leat_segment_flow_into - the state of stage i's input. */
-enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i);
+static inline enum leat_flow leat_segment_flow_into(const struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *before;
+
+    leat_assert(i == 0 || i < seg->n);
+    if (i == 0)
+        return seg->in.ops ? seg->in.flow : LEAT_FLOW_OPEN;
+    before = &seg->slots[i - 1];
+    if (!before->done)
+        return LEAT_FLOW_OPEN;
+    return before->failed ? LEAT_FLOW_FAILED : LEAT_FLOW_ENDED;
+}
 /* leat_segment_finish - all stages are done and all output is handed over: tell both neighbours. */
 void leat_segment_finish(struct leat_segment *seg);
 
@@ -38,7 +42,7 @@ void leat_segment_drop_output(struct leat_segment *seg);
 /* leat_segment_out_gone - downstream needs no more, or has failed: stop the stages of the segment.
  * */
 enum leat_step_result leat_segment_out_gone(struct leat_segment *seg, bool failed);
-/* leat_segment_took - handle the result of an inlet: 0, LEAT_EMPTY, LEAT_FULL (no chunk now),
+/* leat_segment_took - schedule.c: handle the result of an inlet: 0, LEAT_EMPTY, LEAT_FULL (no chunk now),
  * LEAT_END, LEAT_ECANCELLED (upstream failed), or an error, which becomes one of the first stage.
  * */
 enum leat_step_result leat_segment_took(struct leat_segment *seg, int answer);
