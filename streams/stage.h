@@ -398,8 +398,10 @@ enum leat_join {
 /* How a LEAT_PARALLEL stage runs in lanes. The cutter cuts the input into blocks. Each block goes
  * to one of several instances ("lanes") of the stage; its step sees in->end at the end of the block
  * and then returns LEAT_END. The joiner puts the outputs together in the order of the blocks. The
- * cuts never depend on the number of lanes. cut and join run in instances of their own; these are
- * not opened (their state begins zeroed), but they are closed. */
+ * cuts never depend on the number of lanes. The first lane is opened with the other stages, any
+ * other one when it gets its first block, if the memory that the first lane charged in open is
+ * spare; the joiner reports a failure of that open in the order of the blocks. cut and join run in
+ * instances of their own; these are not opened (their state begins zeroed), but they are closed. */
 struct leat_lanes {
     size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
     size_t history;     /* bytes before the block that a lane needs to see */
