@@ -211,7 +211,7 @@ static bool gate_is_open(struct leat_edge *e)
 /* Must a refused writer be woken now? */
 static bool is_drained(const struct leat_edge *e)
 {
-    bool room = e->spill ? spill_has_room(e, LEAT_CHUNK_MAX) : e->charge <= e->low;
+    bool room = e->spill ? spill_has_room(e, LEAT_CHUNK_MAX) : e->charge <= e->drain_at;
 
     return e->want_drain && room;
 }
@@ -276,6 +276,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
         r = write_spill(e, &item->slice);
     } else {
         e->want_drain = true;
+        e->drain_at = e->low > e->high / 2 ? e->low : e->high / 2;
         atomic_fetch_add_explicit(&e->refusals, 1, memory_order_relaxed);
         r = LEAT_FULL;
     }
@@ -288,7 +289,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
     }
     pthread_mutex_unlock(&e->lock);
     tell(e, r == LEAT_FULL ? LEAT_EVENT_FULL : LEAT_EVENT_FILL);
-    if (wake && e->writer)
+    if (wake && e->passes)
         leat_actor_pass(e->executor, e->reader, e->writer);
     else if (wake)
         leat_actor_wake(e->executor, e->reader);
@@ -303,6 +304,7 @@ bool leat_edge_wants(struct leat_edge *e)
     pthread_mutex_lock(&e->lock);
     wants = e->reason || e->charge <= e->low;
     e->want_drain = !wants;
+    e->drain_at = e->low;
     pthread_mutex_unlock(&e->lock);
     if (!wants) {
         atomic_fetch_add_explicit(&e->refusals, 1, memory_order_relaxed);

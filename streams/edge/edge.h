@@ -65,6 +65,7 @@ struct leat_edge {
     uint64_t charge;         /* bytes that the queued slices and the one in flight keep alive */
     uint64_t inflight;       /* the part of charge that the reader holds */
     uint64_t high, low;      /* water marks, bytes */
+    uint64_t drain_at;       /* with want_drain: charge at which the writer is woken */
     enum leat_edge_state state;
     enum leat_reason reason;
     bool want_drain; /* a write was refused; the writer is woken once */
@@ -74,6 +75,7 @@ struct leat_edge {
     /* Fixed during the run: */
     struct leat_executor *executor;
     struct leat_actor *reader, *writer;
+    bool passes; /* the writer has no other reader, so it may pass to this one */
     const struct leat_watcher *watcher; /* for events; NULL: none */
     size_t link;                        /* for events: number of the connection, or LEAT_NO_LINK */
     unsigned lane;                      /* for events: the lane */
@@ -102,7 +104,7 @@ void leat_edge_done(struct leat_edge *edge);
 
 /* leat_edge_write - offer one item; taken only on success.
  * Returns 0; LEAT_FULL: refused, the writer is woken once when the queue has drained to the
- * low-water mark; LEAT_ECANCELLED: the reader is gone, leat_edge_reason says why; LEAT_EIO: the
+ * low-water mark, or to half of the high one if that is more; LEAT_ECANCELLED: the reader is gone, leat_edge_reason says why; LEAT_EIO: the
  * spill failed, spill->error is the errno. With a spill, a slice has at most LEAT_CHUNK_MAX bytes.
  * Thread: the one that runs the writer's segment. */
 int leat_edge_write(struct leat_edge *edge, const struct leat_item *item);

@@ -67,21 +67,20 @@ void leat_executor_done(struct leat_executor *ex)
     leat_clock_done(&ex->clock);
 }
 
-/* Under the lock. first: the actor is the next one to run. */
-static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns, bool first)
+/* Under the lock. */
+static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns)
 {
     leat_assert(atomic_load_explicit(&a->state, memory_order_relaxed) == ACTOR_QUEUED);
     leat_assert((ex->queued == 0) == (ex->head == NULL));
     leat_assert(a->run != NULL);
     leat_assert((ex->head == NULL) == (ex->tail == NULL));
-    a->next = first ? ex->head : NULL;
+    a->next = NULL;
     a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
-    if (ex->tail && !first)
+    if (ex->tail)
         ex->tail->next = a;
     else
         ex->head = a;
-    if (!ex->tail || !first)
-        ex->tail = a;
+    ex->tail = a;
     ex->queued++;
 }
 
@@ -153,9 +152,9 @@ static bool is_short(const struct leat_actor *a)
     return ns > 0 && ns < WAKE_NS;
 }
 
-/* Run the actor once, without the lock; true: it must be queued again. *ret_passed: it called
- * leat_actor_pass. */
-static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool *ret_passed)
+/* Run the actor once, without the lock. Returns true: it must be queued again. *ret_next: the actor
+ * that it passed to, which must be run now; or NULL. */
+static bool run_actor(struct leat_executor *ex, struct leat_actor *a, struct leat_actor **ret_next)
 {
     uint64_t from_ns = ex->kind == LEAT_EXECUTOR_POOL ? leat_now_ns() : 0;
     bool again;
@@ -167,8 +166,8 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool *ret_
     again = a->run(a);
     if (ex->kind == LEAT_EXECUTOR_POOL)
         note_run(a, leat_now_ns() - from_ns);
-    *ret_passed = a->passes;
-    a->passes = false; /* another worker may run it as soon as its state is stored */
+    *ret_next = a->passes_to;
+    a->passes_to = NULL; /* another worker may run it as soon as its state is stored */
     if (again) {
         atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
         return true;
@@ -177,6 +176,26 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool *ret_
         return false;
     atomic_store_explicit(&a->state, ACTOR_QUEUED, memory_order_seq_cst);
     return true;
+}
+
+static void enqueue(struct leat_executor *ex, struct leat_actor *a);
+
+/* Run the actor once, without the lock, and then those that it and they pass to. No other worker can
+ * take the first one meanwhile, so its data stays in the cache of this one. Returns true: the first
+ * one must be queued again. */
+static bool run_row(struct leat_executor *ex, struct leat_actor *first)
+{
+    struct leat_actor *next;
+    bool again = run_actor(ex, first, &next);
+
+    while (next) {
+        struct leat_actor *a = next;
+
+        leat_assert(a != first);
+        if (run_actor(ex, a, &next))
+            enqueue(ex, a);
+    }
+    return again;
 }
 
 static unsigned count_of(atomic_uint *count)
@@ -207,16 +226,13 @@ void leat_executor_look(struct leat_executor *ex)
 static void *worker(void *arg)
 {
     struct leat_executor *ex = arg;
-    unsigned covers = 0; /* its part of ex->covers */
 
     pthread_mutex_lock(&ex->lock);
     for (;;) {
         struct leat_actor *a;
-        bool again, passed, quiet, alarmed;
+        bool again, quiet, alarmed;
         uint64_t now_ns;
 
-        leat_assert(ex->covers >= covers);
-        ex->covers -= covers;
         while (ex->queued == 0 && !ex->stop) {
             ex->idle++;
             leat_assert(ex->idle <= ex->threads_n);
@@ -227,20 +243,16 @@ static void *worker(void *arg)
         if (ex->queued == 0)
             break;
         a = pop(ex);
-        covers = a->passed && ex->queued > 0; /* its run is short */
-        ex->covers += covers;
-        a->passed = false;
         ex->running++;
         leat_assert(ex->running <= ex->threads_n);
         pthread_mutex_unlock(&ex->lock);
-        again = run_actor(ex, a, &passed);
+        again = run_row(ex, a);
         now_ns = again ? leat_now_ns() : 0;
         pthread_mutex_lock(&ex->lock);
-        covers += passed;
         leat_assert(ex->running > 0);
         ex->running--;
         if (again)
-            push(ex, a, now_ns, false);
+            push(ex, a, now_ns);
         quiet = is_quiet(ex, &alarmed);
         if (quiet && ex->on_idle) {
             pthread_mutex_unlock(&ex->lock);
@@ -292,74 +304,64 @@ void leat_executor_stop(struct leat_executor *ex)
     for (unsigned i = 0; i < ex->threads_n; i++)
         pthread_join(ex->threads[i], NULL);
     leat_assert(ex->threads_n == 0 || (ex->queued == 0 && ex->running == 0 && ex->idle == 0));
-    leat_assert(ex->covers == 0);
     ex->threads_n = 0;
 }
 
-/* Under the lock: get a worker for the actor that was queued just now. A signalled worker counts as
- * idle until it wakes, and takes one of the queued actors; a worker that covers takes one, too.
- * Another worker is needed if there are more queued actors than these. */
-static void call_worker(struct leat_executor *ex)
-{
-    if (ex->queued <= ex->covers)
-        return;
-    if (ex->queued - ex->covers <= ex->idle)
-        pthread_cond_signal(&ex->ready);
-    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
-        (void)add_worker(ex); /* on failure there is one worker less */
-}
-
-/* by: the actor that passes to it, whose worker will run it next; or NULL. */
-static void enqueue(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
+/* A signalled worker counts as idle until it wakes, and takes one of the queued actors. Another
+ * worker is needed if there are more queued actors than idle workers. */
+static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
     uint64_t now_ns = leat_clock_now(&ex->clock);
     bool kick = false;
 
     pthread_mutex_lock(&ex->lock);
-    push(ex, a, now_ns, by != NULL);
-    if (by) {
-        a->passed = by->passes = true;
-        ex->covers++;
-    } else if (ex->kind == LEAT_EXECUTOR_POOL) {
-        call_worker(ex);
-    } else {
+    push(ex, a, now_ns);
+    if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
-    }
+    else if (ex->queued <= ex->idle)
+        pthread_cond_signal(&ex->ready);
+    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
+        (void)add_worker(ex); /* on failure there is one worker less */
     pthread_mutex_unlock(&ex->lock);
     if (kick && ex->kick)
         ex->kick(ex);
 }
 
-static void wake(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
+/* Returns true: the caller must have it run. */
+static bool begin_wake(struct leat_actor *a)
 {
     int s = atomic_load_explicit(&a->state, memory_order_seq_cst);
 
     for (;;) {
         if (s == ACTOR_IDLE) {
-            if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_QUEUED)) {
-                enqueue(ex, a, by);
-                return;
-            }
+            if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_QUEUED))
+                return true;
         } else if (s == ACTOR_RUNNING) {
             if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_NOTIFIED))
-                return;
+                return false;
         } else {
-            return;
+            return false;
         }
     }
 }
 
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
 {
-    wake(ex, a, NULL);
+    if (begin_wake(a))
+        enqueue(ex, a);
 }
 
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
 {
-    bool next = ex->kind == LEAT_EXECUTOR_POOL && is_short(a) && !by->passes;
-
     leat_assert(leat_actor_runs_here(by));
-    wake(ex, a, next ? by : NULL);
+    if (!begin_wake(a))
+        return;
+    if (ex->kind != LEAT_EXECUTOR_POOL || by->passes_to || !is_short(a)) {
+        enqueue(ex, a);
+        return;
+    }
+    a->ready_ns = leat_now_ns();
+    by->passes_to = a;
 }
 
 bool leat_actor_runs_here(const struct leat_actor *a)
@@ -373,7 +375,8 @@ bool leat_actor_runs_here(const struct leat_actor *a)
 static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
 {
     unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
-    bool passed, again = run_actor(ex, a, &passed);
+    struct leat_actor *next;
+    bool again = run_actor(ex, a, &next);
 
     leat_assert(ex->clock.now_ns >= a->ready_ns); /* time never goes back */
     a->ran_ns = ex->clock.now_ns;
@@ -395,8 +398,8 @@ static bool fire_due(struct leat_executor *ex)
 
 bool leat_executor_step(struct leat_executor *ex)
 {
-    struct leat_actor *a = NULL;
-    bool more, passed;
+    struct leat_actor *a = NULL, *next;
+    bool more;
 
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL);
     if (fire_due(ex)) /* there is one thread, so no lock is needed */
@@ -407,11 +410,11 @@ bool leat_executor_step(struct leat_executor *ex)
     pthread_mutex_unlock(&ex->lock);
     if (!a)
         return false;
-    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(ex, a, &passed)) {
+    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(ex, a, &next)) {
         uint64_t now_ns = leat_clock_now(&ex->clock);
 
         pthread_mutex_lock(&ex->lock);
-        push(ex, a, now_ns, false);
+        push(ex, a, now_ns);
         pthread_mutex_unlock(&ex->lock);
     }
     pthread_mutex_lock(&ex->lock);

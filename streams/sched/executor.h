@@ -25,8 +25,9 @@ struct leat_actor {
     pthread_t thread;        /* the thread that runs it, while it runs */
     /* Pool: */
     _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
-    bool passed;             /* under the executor's lock: it was queued by leat_actor_pass */
-    bool passes;             /* in this run it passed to another actor: the run must end */
+    /* The actor that it passed to in this run, which then must end; NULL: none. Only the thread
+     * that runs it uses this. */
+    struct leat_actor *passes_to;
 };
 
 struct leat_executor {
@@ -38,9 +39,7 @@ struct leat_executor {
     unsigned threads_max, threads_n;
     unsigned idle;    /* under the lock: workers waiting, or signalled and not awake yet */
     unsigned running; /* under the lock: actors being run */
-    unsigned
-        covers; /* under the lock: workers that run, and will take an actor from the queue soon */
-    bool stop;  /* under the lock */
+    bool stop;        /* under the lock */
     pthread_t *threads;
     uint64_t random; /* seeded: state of leat_random */
     struct leat_clock clock;
@@ -76,7 +75,8 @@ void leat_executor_look(struct leat_executor *ex);
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
 /* leat_actor_pass - wake an actor for which `by` has made output. Pool: if the runs of the actor are
  * shorter than the wake of another worker, the worker of `by` runs it next, with the output in its
- * cache. by->passes is then true, and `by` must end its run without a further step.
+ * cache, and then `by` again. by->passes_to is then set, and `by` must end its run without a further
+ * step.
  * Thread: the one that runs `by`. */
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *actor, struct leat_actor *by);
 /* leat_actor_runs_here - does this thread run the actor now? For assertions. */

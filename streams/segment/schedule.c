@@ -132,7 +132,7 @@ static enum leat_step_result turn(struct leat_segment *seg)
     r = hand_over(seg);
     if (r >= 0)
         return (enum leat_step_result)r;
-    if (seg->actor.passes)
+    if (seg->actor.passes_to)
         return LEAT_STEP_RAN;
     for (size_t i = seg->n; i-- > 0;)
         if (leat_slot_runnable(seg, i))
@@ -190,7 +190,7 @@ static enum run run_turns(struct leat_segment *seg)
         leat_assert(t != LEAT_STEP_NEEDED);
         if (t == LEAT_STEP_PARKED)
             return RUN_PARKED;
-        if (seg->actor.passes)
+        if (seg->actor.passes_to)
             return RUN_MORE;
         if (leat_outcome_aborted(seg->pipeline)) /* the next run handles it first */
             return RUN_MORE;

@@ -97,6 +97,8 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
     seg->out.ports = more;
     seg->out.ports[seg->out.n_ports++] = (struct leat_port_end){.edge = edge};
     edge->writer = &seg->actor;
+    edge->passes = seg->out.n_ports == 1;
+    seg->out.ports[0].edge->passes = edge->passes;
     return 0;
 }
 

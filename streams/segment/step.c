@@ -406,7 +406,7 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     int r;
 
     leat_assert(!s->done && !s->waiting);
-    leat_assert(!seg->actor.passes); /* the reader of the last output runs first */
+    leat_assert(!seg->actor.passes_to); /* the reader of the last output runs first */
     leat_assert(s->stopping || s->discard || leat_segment_output_taken(seg, i));
     leat_assert(stage->segment == seg);
     leat_account_doing(seg, LEAT_DOING_STEP, i);

@@ -223,3 +223,24 @@ TEST(test_a_cancelled_edge_takes_nothing_and_says_why)
     ASSERT_EQ(leat_edge_reason(&s.edge), LEAT_REASON_FAILED);
     ends_done(&s);
 }
+
+/* A lane's edge has a low mark below half of the high one: it drains that far only before a block. */
+TEST(test_a_writer_within_a_block_is_woken_at_half_and_one_between_blocks_at_the_low_mark)
+{
+    for (int between = 0; between <= 1; between++) {
+        unsigned reads = 0;
+        struct ends s;
+
+        test_context(between ? "between blocks" : "within a block");
+        ends_init(&s, 10 * CHUNK);
+        ASSERT_EQ(leat_edge_size(&s.edge, 10 * CHUNK, CHUNK), 0);
+        ASSERT_EQ(fill_up(&s.edge, &s.pool), 10);
+        if (between)
+            ASSERT(!leat_edge_wants(&s.edge));
+        for (; !woken(&s.writer); reads++)
+            read_one(&s); /* the last one read is in flight */
+        ASSERT_EQ(reads, between ? 10 : 6);
+        ASSERT_EQ(leat_edge_wants(&s.edge), between);
+        ends_done(&s);
+    }
+}

@@ -301,7 +301,7 @@ static bool meets(struct player *p)
 static bool passes_on(struct player *p)
 {
     leat_actor_pass(&p->game->ex, &p->game->to.actor, &p->actor);
-    p->game->passes = p->actor.passes;
+    p->game->passes = p->actor.passes_to != NULL;
     return true;
 }
 

@@ -611,3 +611,25 @@ TEST(test_a_mark_stays_between_the_bytes_that_it_came_between)
             set_done(&s);
         }
 }
+
+/* A reader of one of several ports may stall; the others must not wait for it. */
+TEST(test_a_segment_passes_to_its_reader_if_it_has_only_one)
+{
+    struct leat_executor executor;
+    struct leat_edge edges[3];
+    struct leat_segment *seg = leat_segment_new(NULL, 1, leat_segment_run);
+
+    ASSERT_NOT_NULL(seg);
+    ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        ASSERT_EQ(leat_edge_init(&edges[i], &executor, CHUNK), 0);
+        ASSERT(!edges[i].passes);
+        ASSERT_EQ(leat_segment_add_output(seg, &edges[i]), 0);
+        for (unsigned k = 0; k <= i; k++)
+            ASSERT_EQ(edges[k].passes, i == 0);
+    }
+    leat_segment_free(seg);
+    for (unsigned i = 0; i < 3; i++)
+        leat_edge_done(&edges[i]);
+    leat_executor_done(&executor);
+}
