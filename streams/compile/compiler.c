@@ -327,9 +327,9 @@ int leat_compile(struct leat_pipeline *p, struct leat_error *ret_error)
         return leat_compile_no_memory(&pl);
     r = add_chain(&pl, &p->tree->root, true, true);
     if (r == 0)
-        r = leat_compile_sizes(p, ret_error);
-    if (r == 0)
         r = connect_all(&pl);
+    if (r == 0) /* after connect_all, which makes the framers: each has a share of the memory */
+        r = leat_compile_sizes(p, ret_error);
     if (r == 0 && leat_graph_build(p) < 0)
         r = leat_compile_no_memory(&pl);
     return r;

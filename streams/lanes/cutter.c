@@ -341,6 +341,7 @@ static int flush(struct leat_segment *seg)
 
     for (;;) {
         if (c->framer && q->n == 0) {
+            leat_assert(c->framer->share != NULL);
             r = leat_framer_feed(c->framer, &seg->out.ports[0].last, ended, q);
             c->short_share = c->framer->share;
             c->short_size = c->framer->wants;

@@ -101,6 +101,7 @@ static int read_one(struct input *v)
             leat_slice_queue_push(v->framed ? &v->raw : &v->in, item.slice);
         }
     }
+    leat_assert(!v->framed || v->framer.share != NULL);
     if (r == 0 && v->framed)
         r = leat_framer_feed(&v->framer, &v->raw, v->ended, &v->in);
     return r;

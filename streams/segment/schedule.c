@@ -26,8 +26,10 @@ static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
         return leat_slot_step(seg, i);
     if (s->framer && s->in.n == 0 && !s->more) {
         bool had = s->raw.n > 0;
-        int r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
+        int r;
 
+        leat_assert(s->framer->share != NULL);
+        r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
         if (r == LEAT_SHORT) {
             int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
 
