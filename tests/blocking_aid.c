@@ -18,6 +18,7 @@ void library_init(struct library *l)
     l->interrupt_fd = eventfd(0, EFD_CLOEXEC);
     ASSERT_GE(l->interrupt_fd, 0);
     ASSERT_EQ(sem_init(&l->pulled, 0, 0), 0);
+    ASSERT_EQ(sem_init(&l->held, 0, 0), 0);
 }
 
 void library_done(struct library *l)
@@ -26,6 +27,7 @@ void library_done(struct library *l)
     ASSERT_EQ(l->runs, l->returns);
     ASSERT_EQ(close(l->interrupt_fd), 0);
     ASSERT_EQ(sem_destroy(&l->pulled), 0);
+    ASSERT_EQ(sem_destroy(&l->held), 0);
     free(l->out);
     l->out = NULL;
 }
@@ -53,6 +55,23 @@ static int block(struct leat_stage *s, struct library *l)
 
     ASSERT_EQ(poll(&p, 1, -1), 1);
     return leat_fail(s, LEAT_EIO, "interrupted");
+}
+
+/* A piece is valid until the next call, even if the stage is stopped meanwhile and others go on. */
+static int hold(struct leat_stage *s, struct library *l, const uint8_t *data, size_t n)
+{
+    uint8_t *copy = malloc(n);
+    int r;
+
+    ASSERT_NOT_NULL(copy);
+    memcpy(copy, data, n);
+    ASSERT_EQ(sem_post(&l->held), 0);
+    r = block(s, l);
+    for (size_t until = l->peer->out_len + l->holds; l->peer->out_len < until;)
+        ASSERT_EQ(sem_wait(&l->peer->pulled), 0);
+    ASSERT_MEM_EQ(data, copy, n);
+    free(copy);
+    return r;
 }
 
 static int push(struct library *l, struct leat_blocking *b, const uint8_t *data, size_t n)
@@ -142,6 +161,10 @@ static int pull_all(struct leat_stage *s, struct library *l, struct leat_blockin
         if (r <= 0)
             return r < 0 ? r : LEAT_END;
         ASSERT_GT(n, 0);
+        if (l->holds > 0)
+            return hold(s, l, data, n);
+        if (l->after)
+            ASSERT_EQ(sem_wait(&l->after->held), 0);
         if (l->out_len + n > l->fail_at)
             return leat_fail(s, LEAT_ECORRUPT, "planned failure");
         more = realloc(l->out, l->out_len + n);

@@ -25,9 +25,12 @@ struct library {
     int answer;                         /* of run, if not 0 */
     bool meets;                         /* the source waits until the sink has what it pushed */
     struct library *peer;
-    bool interruptible;
     int fail_prepare;
-    sem_t pulled; /* by the sink: once a piece */
+    /* The sink keeps its first piece until `stop` and until the peer has moved so many bytes more. */
+    size_t holds;
+    struct library *after; /* it fails only when that one has its first piece */
+    sem_t pulled;          /* by the sink: once a piece */
+    sem_t held;            /* it has its first piece */
 
     uint8_t *out;
     _Atomic size_t out_len;

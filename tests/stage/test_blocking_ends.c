@@ -226,6 +226,41 @@ TEST(test_a_cancel_interrupts_a_blocked_library)
     free(in);
 }
 
+/* Its branch is let go while the library still reads a piece of the stream. */
+TEST(test_a_piece_stays_valid_for_a_library_whose_stage_was_stopped)
+{
+    uint8_t *in = memio_bytes(12 * MIB);
+
+    for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
+        struct memio io = library_under(e);
+        struct library held, fails, goes_on;
+        char text[512];
+
+        library_init(&held);
+        library_init(&fails);
+        library_init(&goes_on);
+        io.in = in;
+        io.in_len = 12 * MIB;
+        io.piece = io.settings.room = io.settings.chunk = 0;
+        held.holds = 4 * MIB;
+        held.peer = &goes_on;
+        fails.fail_at = 0;
+        fails.after = &held;
+        snprintf(text, sizeof text,
+                 "memsource --at=%lld | tee --on-error=detach [ tee [ pulls --at=%lld ] | "
+                 "pulls_until --at=%lld ] | pulls --at=%lld",
+                 memio_at(&io), library_at(&fails), library_at(&held), library_at(&goes_on));
+        ASSERT_EQ(memio_run_text(&io, text), LEAT_EBATCH);
+        ASSERT_EQ(held.stops, 1);
+        ASSERT_BYTES_EQ(goes_on.out, goes_on.out_len, in, 12 * MIB);
+        library_done(&held);
+        library_done(&fails);
+        library_done(&goes_on);
+        memio_free(&io);
+    }
+    free(in);
+}
+
 /* A branch fails while the libraries of others are blocked. */
 TEST(test_a_failure_elsewhere_interrupts_a_blocked_library)
 {
