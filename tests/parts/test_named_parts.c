@@ -547,7 +547,7 @@ TEST(test_many_named_parts_hold_what_the_stage_wrote)
         seen.n = 0;
         see(expected, "");
         sort_seen();
-        strcpy(expected, seen.text);
+        memcpy(expected, seen.text, seen.n + 1);
         ASSERT_STREQ(files_of(look()), expected);
         clean();
         memio_free(&io);
