@@ -39,7 +39,7 @@ struct tests {
 /* --- one line --------------------------------------------------------------------------------- */
 
 /* The error text without the file name, which the line already contains. */
-static const char *what(const struct tested *f)
+static const char *error_text(const struct tested *f)
 {
     char shown[SHOWN_MAX];
     size_t n = strlen(leat_show(f->file, shown, sizeof shown));
@@ -70,7 +70,7 @@ static void add_line(struct buf *b, const struct config *c, const struct tested 
         return;
     }
     buf_shown(b, f->file);
-    buf_add(b, ": %s", e ? what(f) : "OK");
+    buf_add(b, ": %s", e ? error_text(f) : "OK");
     if (e && e->has_offset)
         buf_add(b, " (byte %" PRIu64 ")", e->offset);
     buf_add(b, "\n");

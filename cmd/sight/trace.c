@@ -56,7 +56,7 @@ static struct trace_event *next_place(struct trace *t)
 
 void trace_event(struct trace *t, const struct leat_event *e)
 {
-    size_t what = e->kind == LEAT_EVENT_RUN ? (size_t)e->segment : e->link;
+    size_t number = e->kind == LEAT_EVENT_RUN ? (size_t)e->segment : e->link;
     struct trace_event *place;
 
     uv_mutex_lock(&t->lock);
@@ -65,7 +65,7 @@ void trace_event(struct trace *t, const struct leat_event *e)
         *place = (struct trace_event){.at_ns = e->at_ns,
                                       .duration_ns = e->duration_ns,
                                       .bytes = e->bytes,
-                                      .track = (uint32_t)(what << LANE_BITS | e->lane),
+                                      .track = (uint32_t)(number << LANE_BITS | e->lane),
                                       .kind = e->kind};
     uv_mutex_unlock(&t->lock);
 }

@@ -87,16 +87,16 @@ static void draw_inputs(struct buf *b, const struct graph *g, size_t stage, stru
 {
     for (unsigned input = 1; input <= g->n_links; input++)
         for (size_t i = 0; i < g->n_links; i++) {
-            char what[32];
+            char label[32];
 
             if (g->links[i].to != stage || g->links[i].input != input)
                 continue;
-            snprintf(what, sizeof what, "input %u", input);
+            snprintf(label, sizeof label, "input %u", input);
             add_line(b, prefix,
                      !g->utf8     ? input == 1 ? ",- " : "|- "
                      : input == 1 ? "┌─ "
                                   : "├─ ",
-                     what);
+                     label);
             draw_inner(b, g, head_of(g, g->links[i].from), prefix);
         }
 }
@@ -105,12 +105,12 @@ static void draw_branches(struct buf *b, const struct graph *g, size_t stage, st
 {
     for (unsigned port = 1; port <= g->n_links; port++)
         for (size_t i = 0; i < g->n_links; i++) {
-            char what[32];
+            char label[32];
 
             if (g->links[i].from != stage || g->links[i].port != port)
                 continue;
-            snprintf(what, sizeof what, "branch %u", port);
-            add_line(b, prefix, g->utf8 ? "├─ " : "|- ", what);
+            snprintf(label, sizeof label, "branch %u", port);
+            add_line(b, prefix, g->utf8 ? "├─ " : "|- ", label);
             draw_inner(b, g, g->links[i].to, prefix);
         }
 }

@@ -340,7 +340,8 @@ static int check_begin(struct leat_stage *s, const struct leat_parts *parts)
     const struct leat_slot *slot = &s->segment->slots[s->segment->n - 1];
 
     leat_assert(slot->stage == s);
-    if (slot->out.step_bytes == 0 && !leat_out_holds(&slot->out) && (!parts->begin_due || s->segment->out.gone))
+    if (slot->out.step_bytes == 0 && !leat_out_holds(&slot->out) &&
+        (!parts->begin_due || s->segment->out.gone))
         return 0;
     if (s->blocking)
         return leat_blocking_next_step(s->blocking);

@@ -7,15 +7,15 @@
 
 /* Open the first lanes before elastic stages: those with workers of their own. Open stages with side
  * effects outside the pipeline last, when all others are open. The cutter opens further lanes. */
-enum turn { TURN_LANE, TURN_NEEDED, TURN_LAST, TURN_NONE };
+enum round { ROUND_LANE, ROUND_NEEDED, ROUND_LAST, ROUND_NONE };
 
-static enum turn turn_of(const struct leat_segment *seg, const struct leat_stage *s)
+static enum round round_of(const struct leat_segment *seg, const struct leat_stage *s)
 {
     if (seg->is_lane && seg->lane.number > 0)
-        return TURN_NONE;
+        return ROUND_NONE;
     if (s->type->flags & LEAT_OPENS_LAST)
-        return TURN_LAST;
-    return seg->is_lane ? TURN_LANE : TURN_NEEDED;
+        return ROUND_LAST;
+    return seg->is_lane ? ROUND_LANE : ROUND_NEEDED;
 }
 
 /* Open the j-th stage of a segment, which does not run yet. */
@@ -51,7 +51,7 @@ static int open_stage(struct leat_pipeline *p, struct leat_segment *seg, size_t 
 
 /* One round over these segments. Stages of parts are opened for each part. */
 static int open_some(struct leat_pipeline *p, struct leat_segment **segments, size_t n,
-                     enum turn turn, bool part)
+                     enum round round, bool part)
 {
     for (size_t i = 0; i < n; i++) {
         struct leat_segment *seg = segments[i];
@@ -60,14 +60,14 @@ static int open_some(struct leat_pipeline *p, struct leat_segment **segments, si
             continue;
         for (size_t j = 0; j < seg->n; j++) {
             struct leat_stage *s = seg->slots[j].stage;
-            int r = turn_of(seg, s) == turn ? open_stage(p, seg, j) : 0;
+            int r = round_of(seg, s) == round ? open_stage(p, seg, j) : 0;
 
             if (r < 0)
                 return r;
         }
-        if (turn == TURN_NEEDED && seg->out.cutter)
+        if (round == ROUND_NEEDED && seg->out.cutter)
             seg->out.cutter->lanes.stage->open_called = true;
-        if (turn == TURN_NEEDED && seg->in.joiner)
+        if (round == ROUND_NEEDED && seg->in.joiner)
             seg->in.joiner->lanes.stage->open_called = true;
     }
     return 0;
@@ -77,14 +77,14 @@ int leat_open_part(struct leat_pipeline *p, struct leat_segment **segments, size
 {
     int r = 0;
 
-    for (int turn = TURN_LANE; turn <= TURN_LAST && r == 0; turn++)
-        r = open_some(p, segments, n, (enum turn)turn, true);
+    for (int round = ROUND_LANE; round <= ROUND_LAST && r == 0; round++)
+        r = open_some(p, segments, n, (enum round)round, true);
     return r;
 }
 
-static int open_stages(struct leat_pipeline *p, enum turn turn)
+static int open_stages(struct leat_pipeline *p, enum round round)
 {
-    return open_some(p, p->graph.segments, p->graph.n_segments, turn, false);
+    return open_some(p, p->graph.segments, p->graph.n_segments, round, false);
 }
 
 static int open_spills(struct leat_pipeline *p)
@@ -111,14 +111,14 @@ static int open_spills(struct leat_pipeline *p)
 
 int leat_open_first(struct leat_pipeline *p)
 {
-    int r = open_stages(p, TURN_LANE);
+    int r = open_stages(p, ROUND_LANE);
 
     if (r == 0)
-        r = open_stages(p, TURN_NEEDED);
+        r = open_stages(p, ROUND_NEEDED);
     return r == 0 ? open_spills(p) : r;
 }
 
 int leat_open_last(struct leat_pipeline *p)
 {
-    return open_stages(p, TURN_LAST);
+    return open_stages(p, ROUND_LAST);
 }

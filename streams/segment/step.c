@@ -6,6 +6,7 @@
 
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
+#include "sched/waker.h"
 
 #define IDLE_MAX 2u /* steps in a row without progress: an error */
 /* On one thread a step delays signals and timers, so a slow encoder (xz -9: 1 MB/s) gets small
@@ -368,6 +369,19 @@ static bool began_part(const struct leat_segment *seg, size_t i)
     return i + 1 == seg->n && seg->out.parts && seg->out.parts->begin_due;
 }
 
+/* Run one step; for a LEAT_BLOCKING stage: let its thread run. A wait that a step asked for without
+ * returning LEAT_WAIT is forgotten. */
+static int run_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    s->wants.n_fds = 0;
+    s->wants.ms = 0;
+    s->wants.too_many = false;
+    s->wants.wake = false;
+    if (s->waker)
+        leat_waker_take(s->waker);
+    return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
+}
+
 static int call_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     int r;
@@ -376,7 +390,7 @@ static int call_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     leat_assert(in->pos == 0 && in->data != NULL);
     leat_assert(!stage->in);
     stage->in = in;
-    r = leat_stage_step(stage, in, out);
+    r = run_step(stage, in, out);
     stage->in = NULL;
     r = check_answer(stage, in, r);
     return r >= 0 && stage->room_refused ? stage->failure.code : r;

@@ -85,18 +85,6 @@ int leat_stage_prepare(struct leat_stage *s)
     return s->info->detached ? 0 : r;
 }
 
-/* A wait that a step asked for without returning LEAT_WAIT is forgotten. */
-int leat_stage_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
-{
-    s->wants.n_fds = 0;
-    s->wants.ms = 0;
-    s->wants.too_many = false;
-    s->wants.wake = false;
-    if (s->waker)
-        leat_waker_take(s->waker);
-    return s->type->run ? leat_blocking_step(s, in, out) : s->type->step(s, in, out);
-}
-
 bool leat_stage_stops(const struct leat_stage *s)
 {
     if (!s->open_called) /* a lane may not have had a block */

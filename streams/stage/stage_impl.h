@@ -199,8 +199,6 @@ int leat_stage_plan(struct leat_stage *stage);
 /* leat_stage_disown - memory of leat_alloc shall outlive the stage; leat_disowned_free frees it. */
 void leat_stage_disown(struct leat_stage *stage, void *memory);
 void leat_disowned_free(struct leat_pool *pool, void *memory);
-/* leat_stage_step - run one step; for a LEAT_BLOCKING stage: let its thread run. */
-int leat_stage_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 /* leat_stage_stops - after leat_stage_stop, is the stage stepped until it ends, instead of closed? */
 bool leat_stage_stops(const struct leat_stage *stage);
 /* leat_stage_stop - ask the stage to end; leat_stage_stops. */
