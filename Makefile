@@ -190,6 +190,8 @@ WRAPPED := malloc calloc realloc reallocarray posix_memalign aligned_alloc strdu
 # memio.c looks at what the pool says when it ends.
 TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
+# test_named_parts makes system calls fail.
+$(BUILD)/tests/test_named_parts: TEST_LDFLAGS += $(foreach w,mkdirat openat fstat,-Wl,--wrap=$w)
 # test_disk counts syncs, and makes them fail.
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 # test_attributes refuses attributes.
@@ -208,7 +210,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c progress.c stale.c text_uutils.c),$(TEST_SRC))
+             codec_more_tools.c flow_diff.c grep_diff.c named_parts.c progress.c stale.c text_uutils.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 

@@ -67,14 +67,14 @@ static int make(struct leat_stage *s, const struct leat_outfile *f, const struct
     if (!made && errno != EEXIST) /* another thread or process may be faster */
         return leat_fail_errno(s, errno, "cannot make the directory %s", step->path);
     fd = open_directory(step->at, step->name);
-    if (fd >= 0 && made)
-        r = leat_directories_made(directories, parent, step->path, fd);
-    if (r < 0) {
-        (void)unlinkat(step->at, step->name, AT_REMOVEDIR); /* out of memory */
-        (void)close(fd);                                    /* nothing was written */
-        return leat_fail_errno(s, -r, "%s", f->shown);
-    }
-    return fd < 0 ? leat_fail_errno(s, -fd, "%s", step->path) : fd;
+    r = fd >= 0 && made ? leat_directories_made(directories, parent, step->path, fd) : fd;
+    if (r >= 0)
+        return fd;
+    if (made)
+        (void)unlinkat(step->at, step->name, AT_REMOVEDIR);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written */
+    return leat_fail_errno(s, -r, "%s", step->path);
 }
 
 /* Open the component, or make it. Returns a descriptor, or fails the stage. */

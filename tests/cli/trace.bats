@@ -42,7 +42,7 @@ setup() {
     [ "$(stat -c %s t.json)" -lt 16000000 ]
     # The last event is from the end of the run, not from the time when there was still room.
     jq -e --argjson us "$(jq -s '.[-1].elapsed_s * 1e6' ev)" \
-        '[.traceEvents[] | select(.ph == "X")] | max_by(.ts).ts > 0.8 * $us' t.json
+        '[.traceEvents[] | select(.ph == "X") | .ts + .dur] | max > 0.8 * $us' t.json
     jq -e '(.traceEvents | map(.s == "g") | index(true)) as $gap | .traceEvents[$gap].ts as $at |
         .traceEvents[$gap + 1:] | all(.ts + (.dur // 0) >= $at)' t.json
 }

@@ -3,6 +3,7 @@
  * The stage `bag` reads records "@NAME LENGTH\n" and LENGTH bytes, and makes each record a part;
  * "!\n" ends the part before it. `pull` is the same with a thread of its own.
  */
+#include <errno.h>
 #include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -460,6 +461,79 @@ TEST(test_a_failed_commit_of_another_output_takes_all_back)
                 clean();
                 memio_free(&io);
             }
+}
+
+/* --- system calls that fail --------------------------------------------------------------------- */
+
+static struct {
+    unsigned at;    /* the call that fails, from 1; 0: none */
+    unsigned calls; /* until now */
+    int kind;
+} fault;
+
+enum { MKDIRAT, OPENAT, FSTAT, N_KINDS };
+
+static bool fails(int kind)
+{
+    if (fault.at == 0 || kind != fault.kind || ++fault.calls != fault.at)
+        return false;
+    errno = EIO;
+    return true;
+}
+
+int __real_mkdirat(int at, const char *path, mode_t mode);
+int __wrap_mkdirat(int at, const char *path, mode_t mode);
+int __wrap_mkdirat(int at, const char *path, mode_t mode)
+{
+    return fails(MKDIRAT) ? -1 : __real_mkdirat(at, path, mode);
+}
+
+int __real_openat(int at, const char *path, int flags, ...);
+int __wrap_openat(int at, const char *path, int flags, mode_t mode);
+int __wrap_openat(int at, const char *path, int flags, mode_t mode)
+{
+    return fails(OPENAT) ? -1 : __real_openat(at, path, flags, mode);
+}
+
+int __real_fstat(int fd, struct stat *info);
+int __wrap_fstat(int fd, struct stat *info);
+int __wrap_fstat(int fd, struct stat *info)
+{
+    return fails(FSTAT) ? -1 : __real_fstat(fd, info);
+}
+
+/* Returns whether the run had so many calls. */
+static bool run_with_fault(const char *stage, int kind, unsigned at)
+{
+    struct memio io = {.in = "@d/a 1\nx@d/e/f/g 1\ny@h/i 0\n", .in_len = 27};
+
+    test_context("%s, call %u of kind %d", stage, at, kind);
+    configure(&io, 1);
+    put_old();
+    fault.kind = kind;
+    fault.calls = 0;
+    fault.at = at;
+    (void)run(&io, stage, "$ --force --directory=@");
+    fault.at = 0;
+    ASSERT_STREQ(look(),
+                 io.code == 0 ? "d/\nd/a=x\nd/e/\nd/e/f/\nd/e/f/g=y\nh/\nh/i=\n" : "d/\nd/a=old\n");
+    ASSERT_EQ(io.chunks_left, 0);
+    ASSERT_EQ(io.charged_left, 0);
+    clean();
+    memio_free(&io);
+    return fault.calls >= at;
+}
+
+TEST(test_a_system_call_that_fails_leaves_all_files_or_none)
+{
+    for (int kind = 0; kind < N_KINDS; kind++)
+        for (unsigned k = 0; k < 2; k++) {
+            unsigned at = 1;
+
+            while (run_with_fault(stages[k], kind, at))
+                at++;
+            ASSERT_GT(at, 3);
+        }
 }
 
 /* --- a stage that breaks the rules ------------------------------------------------------------- */
