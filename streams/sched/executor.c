@@ -351,12 +351,24 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
         enqueue(ex, a);
 }
 
+/* Is there a worker that would wake, or start, for one more actor? */
+static bool has_worker_to_wake(struct leat_executor *ex)
+{
+    bool has;
+
+    pthread_mutex_lock(&ex->lock);
+    has = ex->queued < ex->idle || ex->threads_n < ex->threads_max;
+    pthread_mutex_unlock(&ex->lock);
+    return has;
+}
+
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
 {
     leat_assert(leat_actor_runs_here(by));
     if (!begin_wake(a))
         return;
-    if (ex->kind != LEAT_EXECUTOR_POOL || by->passes_to || !is_short(a)) {
+    if (ex->kind != LEAT_EXECUTOR_POOL || by->passes_to || !is_short(a) ||
+        !has_worker_to_wake(ex)) {
         enqueue(ex, a);
         return;
     }

@@ -73,9 +73,9 @@ int leat_executor_start(struct leat_executor *ex);
 void leat_executor_look(struct leat_executor *ex);
 /* leat_actor_wake - run the actor soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
-/* leat_actor_pass - wake an actor for which `by` has made output. Pool: if the runs of the actor are
- * shorter than the wake of another worker, the worker of `by` runs it next, with the output in its
- * cache, and then `by` again. by->passes_to is then set, and `by` must end its run without a further
+/* leat_actor_pass - wake an actor for which `by` has made output. Pool: if another worker would have
+ * to wake, and the runs of the actor are shorter than that, the worker of `by` runs it next, with
+ * the output in its cache, and then `by` again. by->passes_to is then set, and `by` must end its run without a further
  * step.
  * Thread: the one that runs `by`. */
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *actor, struct leat_actor *by);
