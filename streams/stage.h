@@ -38,7 +38,8 @@ enum leat_step {
 /* The input cursor: one contiguous piece of the stream. The step advances pos. */
 struct leat_in {
     const uint8_t *data;
-    size_t pos, len; /* bytes; pos <= len <= LEAT_CHUNK_MAX, but a record may be longer */
+    size_t pos, len; /* bytes; pos <= len <= LEAT_CHUNK_MAX; a record, or a piece of
+                      * leat_plan_whole, may be longer */
     bool end;        /* EOF follows data[len-1]; in a lane: the end of the block */
     bool
         flush; /* LEAT_FLUSHES: a flush marker follows data[len-1]; in a lane: it ended the block */
@@ -61,7 +62,7 @@ LEAT_API size_t leat_reserve(struct leat_out *out, uint8_t **ret_to);
 /* leat_reserve_least - like leat_reserve, but at least n bytes of room: for a library that writes a
  * whole block at once, or for a record of a fixed size.
  *
- *   n   1 to LEAT_ROOM_MAX; it may be more than a chunk
+ *   n   at most LEAT_ROOM_MAX; it may be more than a chunk; 0 counts as 1
  *
  * Returns the size of the room, at least n; 0: no room now, so return LEAT_MORE. The engine calls
  * step again after the output before it was taken, and then there is room. For more than a chunk
@@ -405,6 +406,7 @@ enum leat_join {
 struct leat_lanes {
     size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
     size_t history;     /* bytes before the block that a lane needs to see */
+    size_t whole;       /* a lane sees pieces of so many bytes, as with leat_plan_whole; 0: any */
     size_t result_size; /* bytes of a lane's result for a block; zeroed at first */
     /* cut - find the end of the current block. `data` is the input after the bytes taken so far.
      * Sets *ret_take to how many of its bytes belong to the block, 1..len, or 0 only if the block
@@ -596,6 +598,16 @@ LEAT_API void leat_plan_lines(struct leat_stage *stage);
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);
 LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t history);
+/* leat_plan_whole - the stage sees its input in pieces of exactly `size` bytes, 1 to LEAT_WHOLE_MAX:
+ * for a codec that works on blocks. Only the last piece is shorter: of a block in a lane; without
+ * lanes the last one of the stream, and with LEAT_FLUSHES the last one before a flush marker. A lane
+ * whose blocks are cut by the engine and have at most `size` bytes thus sees each block in one
+ * piece, with in->end. Otherwise an empty piece with in->end, or in->flush, may follow a piece of
+ * `size` bytes. The engine copies a piece, once, only if it lies in several chunks. The buffer for
+ * that is charged to the stage after open. A step that consumes a part of a piece sees the rest of
+ * it again. Not for stages that read lines without lanes, nor for LEAT_PORTS_IN. */
+LEAT_API void leat_plan_whole(struct leat_stage *stage, size_t size);
+#define LEAT_WHOLE_MAX ((size_t)1 << 30)
 /* leat_plan_lanes - parallel stages: at most this many lanes, at least 1. For stages whose lanes
  * need so much memory that one lane per thread may not fit in leat_memory_limit. */
 LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);

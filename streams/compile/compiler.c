@@ -303,7 +303,7 @@ static int connect_all(struct leat_compiler *pl)
         if (leat_segment_ready(seg) < 0)
             return leat_compile_no_memory(pl);
         if (seg->in.joiner)
-            leat_joiner_connect(seg->in.joiner, p, s->framer ? &s->raw : &s->in);
+            leat_joiner_connect(seg->in.joiner, p, leat_slot_input(s));
     }
     return 0;
 }

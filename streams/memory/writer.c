@@ -220,7 +220,6 @@ static size_t reserve_large(struct leat_out *out, size_t n, uint8_t **ret_to)
 
 static size_t reserve(struct leat_out *out, size_t least, uint8_t **ret_to)
 {
-    leat_assert(least > 0);
     if (out->hold)
         return reserve_held(out, least, ret_to);
     *ret_to = NULL;
@@ -239,7 +238,7 @@ size_t leat_reserve(struct leat_out *out, uint8_t **ret_to)
 
 size_t leat_reserve_least(struct leat_out *out, size_t n, uint8_t **ret_to)
 {
-    return reserve(out, n, ret_to);
+    return reserve(out, n > 0 ? n : 1, ret_to);
 }
 
 void leat_commit(struct leat_out *out, size_t n)

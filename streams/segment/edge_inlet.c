@@ -34,6 +34,11 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
     return r;
 }
 
+static bool lane_is_idle(const struct leat_segment *seg)
+{
+    return seg->is_lane && !seg->lane.block;
+}
+
 static int read_edge(struct leat_segment *seg)
 {
     struct leat_slot *s = &seg->slots[0];
@@ -55,7 +60,7 @@ static int read_edge(struct leat_segment *seg)
     leat_assert(item.slice.chunk || item.end || item.flush);
     leat_assert(seg->is_lane || (!item.begin && !item.end)); /* only lanes get blocks */
     if (item.slice.chunk)
-        leat_slice_queue_push(s->framer ? &s->raw : &s->in, item.slice);
+        leat_slice_queue_push(leat_slot_input(s), item.slice);
     if (item.begin)
         r = begin_block(seg, s, item.begin);
     if (seg->lane.block)
@@ -65,7 +70,8 @@ static int read_edge(struct leat_segment *seg)
         seg->lane.end_seen = true;
         item.end->flush = item.flush;
     } else if (item.flush) {
-        leat_slice_queue_mark(s->framer ? &s->raw : &s->in);
+        /* between two blocks there is no piece */
+        leat_slice_queue_mark(lane_is_idle(seg) ? &s->in : leat_slot_input(s));
     }
     return r;
 }

@@ -15,6 +15,41 @@
 #define TURNS 64
 #define RUN_NS ((uint64_t)2000000)
 
+/* Make records whole. Returns a turn, or -1: the stage may step. */
+static int feed_framer(struct leat_segment *seg, size_t i, enum leat_flow flow)
+{
+    struct leat_slot *s = &seg->slots[i];
+    bool had = s->raw.n > 0;
+    int r;
+
+    leat_assert(s->framer->share != NULL);
+    r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
+    if (r == LEAT_SHORT) {
+        int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
+
+        if (t >= 0)
+            return t;
+        r = LEAT_ELIMIT;
+    }
+    if (r < 0) {
+        leat_segment_fail_record(seg, i, r);
+        return LEAT_STEP_RAN;
+    }
+    return s->in.n == 0 && had ? LEAT_STEP_RAN : -1;
+}
+
+/* Make pieces of a fixed size. Returns like feed_framer. */
+static int feed_gather(struct leat_segment *seg, size_t i, enum leat_flow flow)
+{
+    struct leat_slot *s = &seg->slots[i];
+    bool is_lane = seg->is_lane && i == 0, had = s->raw.n > 0;
+    bool ended = is_lane ? seg->lane.block && seg->lane.end_seen : flow == LEAT_FLOW_ENDED;
+
+    leat_gather_feed(&s->stage->gather, &s->raw, ended, &s->in);
+    leat_assert(s->raw.n == 0 || s->in.n > 0);
+    return s->in.n == 0 && had ? LEAT_STEP_RAN : -1;
+}
+
 static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -24,25 +59,11 @@ static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
     leat_assert_slow(leat_slot_runnable(seg, i));
     if (s->stopping)
         return leat_slot_step(seg, i);
-    if (s->framer && s->in.n == 0 && !s->more) {
-        bool had = s->raw.n > 0;
-        int r;
+    if (s->in.n == 0 && !s->more && leat_slot_input(s) == &s->raw) {
+        int t = s->framer ? feed_framer(seg, i, flow) : feed_gather(seg, i, flow);
 
-        leat_assert(s->framer->share != NULL);
-        r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
-        if (r == LEAT_SHORT) {
-            int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
-
-            if (t >= 0)
-                return (enum leat_step_result)t;
-            r = LEAT_ELIMIT;
-        }
-        if (r < 0) {
-            leat_segment_fail_record(seg, i, r);
-            return LEAT_STEP_RAN;
-        }
-        if (s->in.n == 0 && had)
-            return LEAT_STEP_RAN;
+        if (t >= 0)
+            return (enum leat_step_result)t;
     }
     if (leat_slot_at_mark(seg, s)) {
         leat_slot_pass_mark(seg, s);

@@ -152,7 +152,7 @@ static void connect_slots(struct leat_segment *seg)
         if (s->framer)
             leat_framer_init(s->framer, &p->pool, s->info->plan.delimiter, p->settings.record_max);
         if (next)
-            to = next->framer ? &next->raw : &next->in;
+            to = leat_slot_input(next);
         else if (seg->out.ops)
             to = &seg->out.ports[0].last;
         leat_out_init(&s->out, to, &p->pool, p->settings.room);
@@ -251,6 +251,7 @@ static void slot_drop_input(struct leat_segment *seg, struct leat_slot *s)
 
     if (s->framer)
         bytes += leat_framer_done(s->framer);
+    bytes += leat_gather_drop(&s->stage->gather);
     if (s == &seg->slots[0] && seg->in.ops && seg->in.ops->drop)
         bytes += seg->in.ops->drop(seg);
     atomic_fetch_add_explicit(leat_unread_of(s->info), bytes, memory_order_relaxed);

@@ -23,7 +23,7 @@ struct leat_slot {
     struct leat_stage *stage;
     struct leat_stage_info *info; /* of the stage; stays when the instance is replaced */
     struct leat_slice_queue in;
-    struct leat_slice_queue raw; /* framed stages: input not yet cut at record ends */
+    struct leat_slice_queue raw; /* input not yet cut at record ends, or into pieces (gather) */
     struct leat_framer *framer;  /* or NULL */
     struct leat_out out;
     enum leat_flow flow; /* of the input */
@@ -160,6 +160,12 @@ struct leat_segment {
     struct leat_account account;
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };
+
+/* leat_slot_input - the queue that the input of a stage goes to first. */
+static inline struct leat_slice_queue *leat_slot_input(struct leat_slot *s)
+{
+    return s->framer || s->info->plan.whole > 0 ? &s->raw : &s->in;
+}
 
 /* leat_segment_new - a segment whose actor is run by `run`. NULL: out of memory. */
 struct leat_segment *leat_segment_new(struct leat_pipeline *pipeline, int number,

@@ -274,12 +274,15 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
     struct leat_slot *s = &seg->slots[i];
     struct leat_slice *head = leat_slice_queue_head(&s->in);
 
+    leat_assert(s->stage->gather.n == 0); /* an unfinished piece is not shown */
     *in = (struct leat_in){.data = nothing, .end = at_end(seg, i), .offset = s->offset};
     if (head && !leat_slice_is_mark(head)) {
         in->data = leat_slice_data(head);
-        in->len = piece(seg, s->stage->info, in->data, head->len);
+        in->len =
+            s->info->plan.whole > 0 ? head->len : piece(seg, s->stage->info, in->data, head->len);
         in->end = in->end && in->len == head->len;
-        in->engine = head->chunk;
+        /* the buffer of the gather is used again */
+        in->engine = head->chunk == &s->stage->gather.chunk ? NULL : head->chunk;
     }
     if (answers_marks(seg, s))
         in->flush = mark_is_next(&s->in) || (mark_is_second(&s->in) && in->len == head->len);

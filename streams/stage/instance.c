@@ -43,6 +43,20 @@ void leat_stage_free(struct leat_stage *s)
     free(s);
 }
 
+static int check_whole(struct leat_stage *s)
+{
+    struct leat_stage_plan *plan = &s->info->plan;
+
+    if (plan->whole == 0 && plan->nature == LEAT_PARALLEL)
+        plan->whole = s->type->lanes->whole;
+    if (plan->whole > LEAT_WHOLE_MAX)
+        return leat_fail(s, LEAT_EINTERNAL, "a piece of %zu bytes cannot be shown whole",
+                         plan->whole);
+    if (plan->whole > 0 && plan->framing == LEAT_LINES && plan->nature != LEAT_PARALLEL)
+        return leat_fail(s, LEAT_EINTERNAL, "pieces are of a fixed size or of whole lines");
+    return 0;
+}
+
 int leat_stage_plan(struct leat_stage *s)
 {
     int r = 0;
@@ -51,7 +65,20 @@ int leat_stage_plan(struct leat_stage *s)
     if (s->type->plan)
         r = s->type->plan(s);
     s->planning = false;
-    return r;
+    return r == 0 ? check_whole(s) : r;
+}
+
+/* The buffer for pieces that lie in several slices. */
+static int open_gather(struct leat_stage *s)
+{
+    const struct leat_stage_plan *plan = &s->info->plan;
+    uint8_t *buffer = leat_alloc_raw(s, plan->whole);
+
+    if (!buffer)
+        return s->failure.code;
+    leat_gather_init(&s->gather, buffer, plan->whole);
+    s->gather.marks_end = (plan->flags & LEAT_FLUSHES) && plan->nature != LEAT_PARALLEL;
+    return 0;
 }
 
 int leat_stage_open(struct leat_stage *s)
@@ -62,6 +89,8 @@ int leat_stage_open(struct leat_stage *s)
     s->open_called = true;
     if (s->type->open)
         r = s->type->open(s);
+    if (r == 0 && s->info->plan.whole > 0)
+        r = open_gather(s);
     if (r < 0 && !s->failure.code)
         leat_fail(s, r, "%s", leat_strerror(r));
     return r;
@@ -118,6 +147,8 @@ void leat_stage_close(struct leat_stage *s)
     leat_waker_free(s->waker);
     s->waker = s->wait.waker = NULL;
     leat_room_done(s);
+    leat_free(s, s->gather.chunk.data);
+    s->gather.chunk.data = NULL;
     leat_assert(s->kept <= s->charged);
     if (s->charged > 0)
         leat_pool_uncharge(&s->pipeline->pool, s->charged);

@@ -532,6 +532,12 @@ void leat_plan_block(struct leat_stage *s, size_t block, size_t history)
     s->info->plan.history = history;
 }
 
+void leat_plan_whole(struct leat_stage *s, size_t size)
+{
+    if (s->planning)
+        s->info->plan.whole = size;
+}
+
 void leat_plan_buffer(struct leat_stage *s, const struct leat_buffer *buffer)
 {
     if (!s->planning)

@@ -2,6 +2,7 @@
 #ifndef LEAT_STAGE_STAGE_IMPL_H
 #define LEAT_STAGE_STAGE_IMPL_H
 
+#include "edge/gather.h"
 #include "memory/writer.h"
 #include "outcome/outcome.h"
 #include "sched/wait.h"
@@ -29,6 +30,7 @@ struct leat_stage_plan {
     uint8_t delimiter;
     unsigned flags;
     size_t block, history;
+    size_t whole;                   /* leat_plan_whole; 0: pieces of any size */
     unsigned lanes_max;             /* 0: as many as there are threads */
     uint64_t later;                 /* leat_plan_later; 0: nothing */
     uint64_t output_max, ratio_max; /* leat_plan_expansion; 0: none */
@@ -157,9 +159,10 @@ struct leat_stage {
     bool ended; /* it returned LEAT_END: a sink may commit */
     bool committed;
     uint64_t charged;
-    struct leat_room *rooms;  /* buffers of its writers */
-    bool room_refused;        /* leat_reserve_least failed: `failure` has the reason */
-    struct leat_out *out;     /* its writer; NULL: a cutter or joiner */
+    struct leat_gather gather; /* with plan.whole, from open to close */
+    struct leat_room *rooms;   /* buffers of its writers */
+    bool room_refused;         /* leat_reserve_least failed: `failure` has the reason */
+    struct leat_out *out;      /* its writer; NULL: a cutter or joiner */
     uint64_t kept;            /* part of `charged`: reserved for the next leat_charge of the lane */
     const struct leat_in *in; /* during a step: for the offset of an error */
     struct leat_error failure;

@@ -11,42 +11,25 @@
 
 static const uint8_t magic[4] = {'R', 'U', 'N', '1'};
 
-struct runs {
-    uint8_t byte;
-    uint8_t count; /* 0: no run is open */
-};
-
-/* Closes the open run. false: there is no room now. */
-static bool put(struct runs *runs, struct leat_out *out)
-{
-    uint8_t *to;
-
-    if (leat_reserve(out, &to) < 2)
-        return false;
-    to[0] = runs->byte;
-    to[1] = runs->count;
-    leat_commit(out, 2);
-    runs->count = 0;
-    return true;
-}
-
-/* In a lane: in->end is the end of the block, and LEAT_END says that it is encoded. */
+/* In a lane: the piece is a whole block, in->end is true, and LEAT_END says that it is encoded. */
 static int runs_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
-    struct runs *runs = leat_state(stage);
+    size_t n = 0;
+    uint8_t *to;
 
-    for (; in->pos < in->len; in->pos++) {
-        uint8_t byte = in->data[in->pos];
-        bool ends = runs->count > 0 && (byte != runs->byte || runs->count == UINT8_MAX);
-
-        if (ends && !put(runs, out))
-            return LEAT_MORE;
-        runs->byte = byte;
-        runs->count++;
-    }
-    if (!in->end)
+    (void)stage;
+    if (leat_reserve_least(out, 2 * in->len, &to) == 0) /* enough for runs of one byte each */
         return LEAT_MORE;
-    return runs->count > 0 && !put(runs, out) ? LEAT_MORE : LEAT_END;
+    while (in->pos < in->len) {
+        uint8_t byte = in->data[in->pos], count = 0;
+
+        for (; in->pos < in->len && in->data[in->pos] == byte && count < UINT8_MAX; in->pos++)
+            count++;
+        to[n++] = byte;
+        to[n++] = count;
+    }
+    leat_commit(out, n);
+    return LEAT_END;
 }
 
 /* Before the first block: the magic number. It runs in order, in an instance of its own. */
@@ -59,21 +42,20 @@ static int runs_join(struct leat_stage *stage, enum leat_join when, const void *
     (void)result;
     if (when != LEAT_JOIN_HEAD)
         return LEAT_END;
-    if (leat_reserve(out, &to) < sizeof magic)
+    if (leat_reserve_least(out, sizeof magic, &to) == 0)
         return LEAT_MORE;
     memcpy(to, magic, sizeof magic);
     leat_commit(out, sizeof magic);
     return LEAT_END;
 }
 
-static const struct leat_lanes runs_lanes = {.block = BLOCK, .join = runs_join};
+static const struct leat_lanes runs_lanes = {.block = BLOCK, .whole = BLOCK, .join = runs_join};
 const struct leat_stage_type example_runs = {
     .name = "runs",
     .summary = "encode runs of equal bytes",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
     .lanes = &runs_lanes,
-    .state_size = sizeof(struct runs),
     .step = runs_step,
 };
 
