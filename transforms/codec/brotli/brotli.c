@@ -4,8 +4,8 @@
  * does not return then: it jumps out of the library with longjmp. All memory of the encoder is in a
  * list here, so it is freed without the library.
  *
- * At quality 0 and 1 the library makes a block of the bytes of each call. The input is gathered
- * there, so that the output does not depend on how the input is cut.
+ * At quality 0 and 1 the library makes a block of the bytes of each call. The input is shown in
+ * pieces of a fixed size there, so that the output does not depend on how the input is cut.
  */
 
 #include "stage.h"
@@ -18,8 +18,8 @@
 
 #define QUALITY_DEFAULT 6 /* the library's default, 11, is for data that is served many times */
 #define WINDOW_LOG_DEFAULT 22
-#define QUALITY_GATHERED 1 /* and below */
-#define GATHERED ((size_t)1 << 18)
+#define QUALITY_BLOCKS 1 /* and below */
+#define BLOCK ((size_t)1 << 18)
 
 struct brotli_params {
     int64_t quality, window_log;
@@ -35,9 +35,6 @@ struct brotli {
     BrotliEncoderState *encoder;
     struct block blocks; /* head of the list */
     jmp_buf no_memory;   /* set before every call that may allocate */
-    uint8_t *gathered;   /* NULL, or `have` bytes of input, of which the library has consumed
-                          * `given` */
-    size_t have, given;
 };
 
 static const struct leat_option options[] = {
@@ -98,16 +95,20 @@ static void release(void *opaque, void *memory)
     leat_free(opaque, block);
 }
 
+static int brotli_plan(struct leat_stage *stage)
+{
+    const struct brotli_params *p = leat_params(stage);
+
+    if (p->quality <= QUALITY_BLOCKS)
+        leat_plan_whole(stage, BLOCK);
+    return 0;
+}
+
 static int brotli_open(struct leat_stage *stage)
 {
     const struct brotli_params *p = leat_params(stage);
     struct brotli *b = leat_state(stage);
 
-    if (p->quality <= QUALITY_GATHERED) {
-        b->gathered = leat_alloc_raw(stage, GATHERED);
-        if (!b->gathered)
-            return LEAT_ENOMEM;
-    }
     if (setjmp(b->no_memory))
         return LEAT_ENOMEM; /* leat_alloc has recorded the error */
     b->encoder = BrotliEncoderCreateInstance(alloc, release, stage);
@@ -126,10 +127,9 @@ static void brotli_close(struct leat_stage *stage)
     while (b->blocks.next)
         release(stage, b->blocks.next->memory);
     b->encoder = NULL;
-    leat_free(stage, b->gathered);
 }
 
-static int run(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     struct brotli *b = leat_state(stage);
 
@@ -163,51 +163,6 @@ static int run(struct leat_stage *stage, struct leat_in *in, struct leat_out *ou
     }
 }
 
-/* Gathers input until there is enough, or up to the end or a marker. Returns false: not yet. */
-static bool gather(struct brotli *b, struct leat_in *in)
-{
-    size_t n = in->len - in->pos, left = GATHERED - b->have;
-
-    if (b->given > 0)
-        return true;
-    if (n > left)
-        n = left;
-    memcpy(b->gathered + b->have, in->data + in->pos, n);
-    b->have += n;
-    in->pos += n;
-    return b->have == GATHERED || (in->pos == in->len && (in->end || in->flush));
-}
-
-static int run_gathered(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    struct brotli *b = leat_state(stage);
-
-    while (gather(b, in)) {
-        bool all = in->pos == in->len;
-        struct leat_in whole = {.data = b->gathered,
-                                .pos = b->given,
-                                .len = b->have,
-                                .end = all && in->end,
-                                .flush = all && in->flush};
-        int r = run(stage, &whole, out);
-
-        b->given = whole.pos;
-        if (r != LEAT_MORE || b->given < b->have)
-            return r;
-        b->given = b->have = 0;
-        if (all)
-            return r;
-    }
-    return LEAT_MORE;
-}
-
-static int brotli_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    const struct brotli *b = leat_state(stage);
-
-    return b->gathered ? run_gathered(stage, in, out) : run(stage, in, out);
-}
-
 const struct leat_stage_type leat_stage_brotli = {
     .name = "brotli",
     .summary = "compress to brotli (.br)",
@@ -227,6 +182,7 @@ const struct leat_stage_type leat_stage_brotli = {
     .params_size = sizeof(struct brotli_params),
     .state_size = sizeof(struct brotli),
     .options = options,
+    .plan = brotli_plan,
     .open = brotli_open,
     .step = brotli_step,
     .close = brotli_close,

@@ -59,6 +59,7 @@ void leat_bgzf_plan(struct leat_stage *stage)
     size_t n = most > LANE_MEMBERS ? LANE_MEMBERS : most > 0 ? (size_t)most : 1;
 
     leat_plan_block(stage, n * LEAT_BGZF_INPUT, 0);
+    leat_plan_whole(stage, LEAT_BGZF_INPUT);
 }
 
 int leat_bgzf_open(struct leat_stage *stage, struct leat_bgzf *b,
@@ -70,15 +71,11 @@ int leat_bgzf_open(struct leat_stage *stage, struct leat_bgzf *b,
         return r;
     b->ops = choice->ops;
     b->made_size = HEADER + b->ops->bound(b->lib, LEAT_BGZF_INPUT) + TRAILER;
-    b->gathered = leat_alloc_raw(stage, LEAT_BGZF_INPUT);
-    b->made = leat_alloc_raw(stage, b->made_size);
-    return b->gathered && b->made ? 0 : LEAT_ENOMEM;
+    return leat_keep_room(stage, b->made_size);
 }
 
 void leat_bgzf_close(struct leat_stage *stage, struct leat_bgzf *b)
 {
-    leat_free(stage, b->made);
-    leat_free(stage, b->gathered);
     if (b->ops)
         b->ops->close(stage, b->lib);
 }
@@ -109,60 +106,55 @@ static size_t put_stored(uint8_t *to, const uint8_t *data, size_t n)
     return STORED_HEAD + n;
 }
 
-/* Makes one member of the gathered input. */
-static int make(struct leat_stage *stage, struct leat_bgzf *b)
+/* Makes a member of so much input; there is room for made_size bytes. */
+static int make(struct leat_stage *stage, const struct leat_bgzf *b, const uint8_t *data,
+                size_t len, uint8_t *to, size_t *ret_made)
 {
-    struct leat_piece piece = {.data = b->gathered, .len = b->have, .last = true};
+    struct leat_piece piece = {.data = data, .len = len, .last = true};
     size_t n = 0;
-    int r =
-        b->ops->run(stage, b->lib, &piece, b->made + HEADER, b->made_size - HEADER - TRAILER, &n);
+    int r = b->ops->run(stage, b->lib, &piece, to + HEADER, b->made_size - HEADER - TRAILER, &n);
 
     if (r < 0)
         return r;
-    if (n > STORED_HEAD + b->have)
-        n = put_stored(b->made + HEADER, b->gathered, b->have);
+    if (n > STORED_HEAD + len)
+        n = put_stored(to + HEADER, data, len);
     n += HEADER + TRAILER;
-    put_header(b->made, n);
-    leat_put_le32(b->made + n - TRAILER, leat_codec_crc32(LEAT_CRC32_INIT, b->gathered, b->have));
-    leat_put_le32(b->made + n - 4, (uint32_t)b->have);
-    b->made_len = n;
-    b->made_pos = 0;
-    b->have = 0;
+    put_header(to, n);
+    leat_put_le32(to + n - TRAILER, leat_codec_crc32(LEAT_CRC32_INIT, data, len));
+    leat_put_le32(to + n - 4, (uint32_t)len);
+    *ret_made = n;
     return 0;
 }
 
+/* The input is shown in pieces of LEAT_BGZF_INPUT bytes, each for a member. */
 int leat_bgzf_step(struct leat_stage *stage, struct leat_bgzf *b, struct leat_in *in,
                    struct leat_out *out)
 {
-    for (;;) {
-        size_t n = in->len - in->pos;
-        int r;
+    size_t made;
+    uint8_t *to;
+    int r;
 
-        b->made_pos += leat_write(out, b->made + b->made_pos, b->made_len - b->made_pos);
-        if (b->made_pos < b->made_len)
+    if (in->pos < in->len) {
+        if (leat_reserve_least(out, b->made_size, &to) == 0)
             return LEAT_MORE;
-        if (n > LEAT_BGZF_INPUT - b->have)
-            n = LEAT_BGZF_INPUT - b->have;
-        memcpy(b->gathered + b->have, in->data + in->pos, n);
-        in->pos += n;
-        b->have += n;
-        if (b->have < LEAT_BGZF_INPUT && !(in->end && in->pos == in->len))
-            return LEAT_MORE;
-        if (b->have == 0)
-            return LEAT_END;
-        r = make(stage, b);
+        r = make(stage, b, in->data, in->len, to, &made);
         if (r < 0)
             return r;
+        leat_commit(out, made);
+        in->pos = in->len;
     }
+    return in->end ? LEAT_END : LEAT_MORE;
 }
 
-int leat_bgzf_end(struct leat_bgzf *b, struct leat_out *out)
+int leat_bgzf_end(struct leat_out *out)
 {
     static const uint8_t empty[2 + TRAILER] = {0x03};
-    uint8_t member[HEADER + sizeof empty];
-    size_t n = put_header(member, sizeof member);
+    const size_t n = HEADER + sizeof empty;
+    uint8_t *to;
 
-    memcpy(member + n, empty, sizeof empty);
-    b->end_pos += leat_write(out, member + b->end_pos, sizeof member - b->end_pos);
-    return b->end_pos < sizeof member ? LEAT_MORE : LEAT_END;
+    if (leat_reserve_least(out, n, &to) == 0)
+        return LEAT_MORE;
+    memcpy(to + put_header(to, n), empty, sizeof empty);
+    leat_commit(out, n);
+    return LEAT_END;
 }

@@ -33,15 +33,11 @@ int leat_bgzf_cut(struct leat_bgzf_cut *cut, const uint8_t *data, size_t len, si
 
 /* --- encoding --------------------------------------------------------------------------------- */
 
-/* State of a lane; the join uses only end_pos. */
+/* State of a lane. */
 struct leat_bgzf {
     const struct leat_deflater_ops *ops;
     void *lib;
-    uint8_t *gathered; /* LEAT_BGZF_INPUT bytes, of which `have` are filled */
-    size_t have;
-    uint8_t *made; /* a member: made_pos of made_len bytes are written */
-    size_t made_size, made_len, made_pos;
-    size_t end_pos;
+    size_t made_size; /* enough for a member */
 };
 
 /* leat_bgzf_plan - choose how much a lane compresses at a time; the output does not depend on
@@ -53,6 +49,6 @@ int leat_bgzf_step(struct leat_stage *stage, struct leat_bgzf *b, struct leat_in
                    struct leat_out *out);
 void leat_bgzf_close(struct leat_stage *stage, struct leat_bgzf *b);
 /* leat_bgzf_end - write the empty member. Returns LEAT_END, or LEAT_MORE if there is no room. */
-int leat_bgzf_end(struct leat_bgzf *b, struct leat_out *out);
+int leat_bgzf_end(struct leat_out *out);
 
 #endif

@@ -104,7 +104,7 @@ static int gzip_join(struct leat_stage *stage, enum leat_join when, const void *
 {
     if (!params_of(stage)->blocks)
         return leat_pieces_join(stage, &wrapper, when, result, out);
-    return when == LEAT_JOIN_TAIL ? leat_bgzf_end(blocks_of(stage), out) : LEAT_END;
+    return when == LEAT_JOIN_TAIL ? leat_bgzf_end(out) : LEAT_END;
 }
 
 static void gzip_close(struct leat_stage *stage)

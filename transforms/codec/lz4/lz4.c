@@ -29,13 +29,7 @@ struct lz4_params {
 
 struct lz4 {
     LZ4F_preferences_t preferences;
-    uint8_t *gathered; /* input of a frame that comes in several parts; `have` bytes are filled */
-    size_t have;
-    uint8_t *made; /* compressed: made_pos of made_len bytes are written */
-    size_t made_size, made_len, made_pos;
-    bool done; /* the frame is compressed */
-    /* For the join. */
-    bool any; /* there was a frame */
+    bool any; /* for the join: there was a frame */
 };
 
 static const struct leat_option options[] = {
@@ -121,6 +115,7 @@ static int lz4_plan(struct leat_stage *stage)
     LZ4F_preferences_t preferences;
 
     leat_plan_block(stage, FRAME, 0);
+    leat_plan_whole(stage, FRAME);
     return read_params(stage, &preferences);
 }
 
@@ -135,68 +130,35 @@ static int lz4_open(struct leat_stage *stage)
         return r;
     if (leat_charge(stage, CONTEXT_BYTES) < 0)
         return LEAT_ELIMIT;
-    l->made_size = LZ4F_compressFrameBound(FRAME, &l->preferences);
-    l->gathered = leat_alloc_raw(stage, FRAME);
-    l->made = leat_alloc_raw(stage, l->made_size);
-    return l->gathered && l->made ? 0 : LEAT_ENOMEM;
+    return leat_keep_room(stage, LZ4F_compressFrameBound(FRAME, &l->preferences));
 }
 
-static void lz4_close(struct leat_stage *stage)
+/* Writes a frame. Returns LEAT_END, or LEAT_MORE: there is no room now. */
+static int put_frame(struct leat_stage *stage, const uint8_t *data, size_t n, struct leat_out *out)
 {
     struct lz4 *l = leat_state(stage);
+    size_t room = LZ4F_compressFrameBound(n, &l->preferences), made;
+    uint8_t *to;
 
-    leat_free(stage, l->made);
-    leat_free(stage, l->gathered);
-}
-
-static int compress(struct leat_stage *stage, const uint8_t *data, size_t n)
-{
-    struct lz4 *l = leat_state(stage);
-    size_t r = LZ4F_compressFrame(l->made, l->made_size, data, n, &l->preferences);
-
-    if (LZ4F_isError(r))
-        return leat_fail(stage, LEAT_EINTERNAL, "liblz4: %s", LZ4F_getErrorName(r));
-    l->made_len = r;
-    l->made_pos = 0;
-    l->done = true;
-    return 0;
-}
-
-/* Gathers input until the frame's is complete; input that comes in one part is not copied. */
-static int take(struct leat_stage *stage, struct leat_in *in)
-{
-    struct lz4 *l = leat_state(stage);
-    const uint8_t *data = in->data + in->pos;
-    size_t n = in->len - in->pos;
-
-    if (n > FRAME - l->have)
-        return leat_fail(stage, LEAT_EINTERNAL, "a block of more than %zu bytes", FRAME);
-    in->pos = in->len;
-    if (l->have == 0 && in->end)
-        return compress(stage, data, n);
-    memcpy(l->gathered + l->have, data, n);
-    l->have += n;
-    return in->end ? compress(stage, l->gathered, l->have) : 0;
+    if (leat_reserve_least(out, room, &to) == 0)
+        return LEAT_MORE;
+    made = LZ4F_compressFrame(to, room, data, n, &l->preferences);
+    if (LZ4F_isError(made))
+        return leat_fail(stage, LEAT_EINTERNAL, "liblz4: %s", LZ4F_getErrorName(made));
+    leat_commit(out, made);
+    return LEAT_END;
 }
 
 static int lz4_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
-    struct lz4 *l = leat_state(stage);
+    int r;
 
-    if (!l->done) {
-        int r = take(stage, in);
-
-        if (r < 0)
-            return r;
-        if (!l->done)
-            return LEAT_MORE;
-    }
-    l->made_pos += leat_write(out, l->made + l->made_pos, l->made_len - l->made_pos);
-    if (l->made_pos < l->made_len)
-        return LEAT_MORE;
-    l->done = false;
-    l->have = 0;
-    return LEAT_END;
+    if (!in->end)
+        return leat_fail(stage, LEAT_EINTERNAL, "a block that is not one piece");
+    r = put_frame(stage, in->data, in->len, out);
+    if (r == LEAT_END)
+        in->pos = in->len;
+    return r;
 }
 
 /* --- join ------------------------------------------------------------------------------------- */
@@ -205,28 +167,17 @@ static int lz4_step(struct leat_stage *stage, struct leat_in *in, struct leat_ou
 static int join(struct leat_stage *stage, enum leat_join when, const void *result,
                 struct leat_out *out)
 {
+    static const uint8_t nothing[1];
     struct lz4 *l = leat_state(stage);
+    int r;
 
     (void)result;
     if (when == LEAT_JOIN_BLOCK)
         l->any = true;
     if (when != LEAT_JOIN_TAIL || l->any)
         return LEAT_END;
-    if (!l->made) {
-        int r = read_params(stage, &l->preferences);
-
-        if (r < 0)
-            return r;
-        l->made_size = LZ4F_compressFrameBound(0, &l->preferences);
-        l->made = leat_alloc_raw(stage, l->made_size);
-        if (!l->made)
-            return LEAT_ENOMEM;
-        r = compress(stage, l->made, 0);
-        if (r < 0)
-            return r;
-    }
-    l->made_pos += leat_write(out, l->made + l->made_pos, l->made_len - l->made_pos);
-    return l->made_pos < l->made_len ? LEAT_MORE : LEAT_END;
+    r = read_params(stage, &l->preferences);
+    return r < 0 ? r : put_frame(stage, nothing, 0, out);
 }
 
 static const struct leat_lanes split = {
@@ -257,7 +208,6 @@ const struct leat_stage_type leat_stage_lz4 = {
     .plan = lz4_plan,
     .open = lz4_open,
     .step = lz4_step,
-    .close = lz4_close,
 };
 
 #else

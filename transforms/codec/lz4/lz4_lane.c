@@ -21,6 +21,7 @@
 #define HEADER_LEAST 7u
 #define WORD 4u /* a block size, or a checksum */
 #define STORED 0x80000000u
+#define DECODED 100 /* no result of a step: go on with the next block */
 
 /* Bytes that a lane gathers: a piece that lacks one byte, a block, and the end of a frame. */
 #define PACKED_MAX (LEAT_LZ4_PIECE + LEAT_LZ4_BLOCK_MAX + 4 * WORD)
@@ -167,8 +168,7 @@ int leat_lz4_lane_open(struct leat_stage *stage, void *state)
     struct leat_lz4_lane *l = &s->lane;
 
     l->packed = leat_alloc_raw(stage, PACKED_MAX);
-    l->plain = leat_alloc_raw(stage, LEAT_LZ4_BLOCK_MAX);
-    return l->packed && l->plain ? 0 : LEAT_ENOMEM;
+    return l->packed ? leat_keep_room(stage, LEAT_LZ4_BLOCK_MAX) : LEAT_ENOMEM;
 }
 
 int leat_lz4_lane_begin(struct leat_stage *stage, void *state, const struct leat_in *in)
@@ -179,7 +179,6 @@ int leat_lz4_lane_begin(struct leat_stage *stage, void *state, const struct leat
     (void)stage;
     *l = (struct leat_lz4_lane){
         .packed = l->packed,
-        .plain = l->plain,
         .note = (unsigned)in->note,
         .piece = {.offset = in->offset, .kind = in->note & LEAT_LZ4_NOTE_KIND},
     };
@@ -211,13 +210,27 @@ static int frame_ends(struct leat_lz4_lane *l, struct leat_lz4_result *result)
     return LEAT_END;
 }
 
-/* Decodes the next block. Returns LEAT_MORE: it must be written; LEAT_END: there is none, or it is
- * damaged. */
-static int next_block(struct leat_lz4_lane *l, struct leat_lz4_result *result)
+/* Writes the contents of a block. Returns how many bytes; -1: it is damaged. */
+static int decode_block(const struct leat_lz4_lane *l, uint32_t word, const uint8_t *data,
+                        uint8_t *to)
+{
+    uint32_t size = word & ~STORED;
+
+    if (!(word & STORED))
+        return LZ4_decompress_safe((const char *)data, (char *)to, (int)size,
+                                   (int)block_max(l->note));
+    memcpy(to, data, size);
+    return (int)size;
+}
+
+/* Decodes the next block. Returns DECODED; LEAT_MORE: there is no room now; LEAT_END: there is none,
+ * or it is damaged. */
+static int next_block(struct leat_lz4_lane *l, struct leat_lz4_result *result, struct leat_out *out)
 {
     size_t left = l->n_packed - l->pos, sums = l->note & LEAT_LZ4_NOTE_BLOCK_SUMS ? WORD : 0, size;
     const uint8_t *data = l->packed + l->pos + WORD;
     uint32_t word;
+    uint8_t *to;
     int made;
 
     if (left == 0)
@@ -234,26 +247,23 @@ static int next_block(struct leat_lz4_lane *l, struct leat_lz4_result *result)
         return problem(result, l, "invalid lz4 data: ERROR_maxBlockSize_invalid");
     if (left < WORD + size + sums)
         return truncated(result);
+    if (leat_reserve_least(out, block_max(l->note), &to) == 0)
+        return LEAT_MORE;
     if (sums && leat_xxh32(data, size) != leat_get_le32(data + size))
         return problem(result, l, "an lz4 block's checksum does not match");
-    l->from = data;
-    l->n_from = size;
-    if (!(word & STORED)) {
-        made = LZ4_decompress_safe((const char *)data, (char *)l->plain, (int)size,
-                                   (int)block_max(l->note));
-        if (made < 0)
-            return problem(result, l, "invalid lz4 data: ERROR_decompressionFailed");
-        l->from = l->plain;
-        l->n_from = (size_t)made;
-    }
-    l->from_pos = 0;
+    made = decode_block(l, word, data, to);
+    if (made < 0)
+        return problem(result, l, "invalid lz4 data: ERROR_decompressionFailed");
+    leat_commit(out, (size_t)made);
     l->pos += WORD + size + sums;
-    return LEAT_MORE;
+    return DECODED;
 }
 
 static int blocks_step(struct leat_stage *stage, struct leat_lz4_lane *l, struct leat_in *in,
                        struct leat_out *out)
 {
+    int r;
+
     if (!l->gathered) {
         size_t n = in->len - in->pos;
 
@@ -266,14 +276,10 @@ static int blocks_step(struct leat_stage *stage, struct leat_lz4_lane *l, struct
             return LEAT_MORE;
         l->gathered = true;
     }
-    for (;;) {
-        if (l->from_pos < l->n_from) /* before the first block there is no pointer */
-            l->from_pos += leat_write(out, l->from + l->from_pos, l->n_from - l->from_pos);
-        if (l->from_pos < l->n_from)
-            return LEAT_MORE;
-        if (next_block(l, leat_result(stage)) == LEAT_END)
-            return LEAT_END;
-    }
+    do
+        r = next_block(l, leat_result(stage), out);
+    while (r == DECODED);
+    return r;
 }
 
 int leat_lz4_lane_step(struct leat_stage *stage, void *state, struct leat_in *in,

@@ -230,7 +230,6 @@ void leat_lz4_close(struct leat_stage *stage, void *state)
     }
     leat_xxh32_free(stage, s->merge.sum);
     leat_free(stage, s->lane.packed);
-    leat_free(stage, s->lane.plain);
 }
 
 #else

@@ -67,9 +67,6 @@ struct leat_lz4_lane {
     unsigned note;
     uint8_t *packed; /* n_packed bytes, of which pos are decoded */
     size_t n_packed, pos;
-    uint8_t *plain;
-    const uint8_t *from; /* n_from bytes to write, of which from_pos are written */
-    size_t n_from, from_pos;
     bool gathered;
 };
 

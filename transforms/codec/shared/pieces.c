@@ -44,6 +44,7 @@ int leat_pieces_plan(struct leat_stage *stage)
                          backend_of(stage) ? ""
                                            : ", which this build lacks; -9 is the most it has");
     leat_plan_block(stage, c.block, c.history);
+    leat_plan_whole(stage, c.block);
     leat_plan_lanes(stage, lanes_that_fit(&c, leat_memory_limit(stage)));
     return 0;
 }
@@ -61,90 +62,45 @@ int leat_pieces_open(struct leat_stage *stage)
     p->ops = c.ops;
     p->block = c.block;
     p->made_size = c.ops->bound(p->lib, c.block);
-    p->gathered = leat_alloc_raw(stage, p->block);
-    p->made = leat_alloc_raw(stage, p->made_size);
-    return p->gathered && p->made ? 0 : LEAT_ENOMEM;
+    return leat_keep_room(stage, p->made_size);
 }
 
 void leat_pieces_close(struct leat_stage *stage)
 {
     struct leat_pieces *p = leat_state(stage);
 
-    leat_free(stage, p->made);
-    leat_free(stage, p->gathered);
     if (p->ops)
         p->ops->close(stage, p->lib);
-}
-
-/* Gathers input until the piece is complete; input that comes in one part is not copied.
- * Returns false: more input is needed. */
-static bool gather(struct leat_pieces *p, struct leat_in *in, struct leat_piece *ret)
-{
-    size_t n = in->len - in->pos;
-
-    *ret = (struct leat_piece){.data = in->data + in->pos,
-                               .len = n,
-                               .history = in->history,
-                               .history_len = in->history_len};
-    if (p->have == 0 && in->end) {
-        in->pos = in->len;
-        return true;
-    }
-    if (n > p->block - p->have)
-        n = p->block - p->have;
-    memcpy(p->gathered + p->have, in->data + in->pos, n);
-    in->pos += n;
-    p->have += n;
-    if (!in->end || in->pos < in->len)
-        return false;
-    ret->data = p->gathered;
-    ret->len = p->have;
-    return true;
-}
-
-static int compress(struct leat_stage *stage, const struct leat_wrapper *wrapper,
-                    const struct leat_in *in, struct leat_piece *piece)
-{
-    struct leat_pieces *p = leat_state(stage);
-    struct leat_pieces_result *result = leat_result(stage);
-    int r;
-
-    if (piece->len > p->block || piece->len == 0)
-        return leat_fail(stage, LEAT_EINTERNAL, "block %llu is of %zu bytes",
-                         (unsigned long long)in->block, piece->len);
-    piece->last = piece->len < p->block && !in->flush;
-    *result = (struct leat_pieces_result){
-        .len = piece->len,
-        .check = wrapper->check(wrapper->check_init, piece->data, piece->len),
-        .last = piece->last,
-    };
-    r = p->ops->run(stage, p->lib, piece, p->made, p->made_size, &p->made_len);
-    if (r < 0)
-        return r;
-    p->made_pos = 0;
-    p->done = true;
-    return 0;
 }
 
 int leat_pieces_step(struct leat_stage *stage, const struct leat_wrapper *wrapper,
                      struct leat_in *in, struct leat_out *out)
 {
     struct leat_pieces *p = leat_state(stage);
-    struct leat_piece piece;
+    struct leat_piece piece = {.data = in->data,
+                               .len = in->len,
+                               .history = in->history,
+                               .history_len = in->history_len,
+                               .last = in->len < p->block && !in->flush};
+    size_t made = 0;
+    uint8_t *to;
     int r;
 
-    if (!p->done) {
-        if (!gather(p, in, &piece))
-            return LEAT_MORE;
-        r = compress(stage, wrapper, in, &piece);
-        if (r < 0)
-            return r;
-    }
-    p->made_pos += leat_write(out, p->made + p->made_pos, p->made_len - p->made_pos);
-    if (p->made_pos < p->made_len)
+    if (in->len == 0 || !in->end)
+        return leat_fail(stage, LEAT_EINTERNAL, "block %llu is not one piece",
+                         (unsigned long long)in->block);
+    if (leat_reserve_least(out, p->made_size, &to) == 0)
         return LEAT_MORE;
-    p->done = false;
-    p->have = 0;
+    *(struct leat_pieces_result *)leat_result(stage) = (struct leat_pieces_result){
+        .len = piece.len,
+        .check = wrapper->check(wrapper->check_init, piece.data, piece.len),
+        .last = piece.last,
+    };
+    r = p->ops->run(stage, p->lib, &piece, to, p->made_size, &made);
+    if (r < 0)
+        return r;
+    leat_commit(out, made);
+    in->pos = in->len;
     return LEAT_END;
 }
 

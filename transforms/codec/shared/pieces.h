@@ -39,12 +39,7 @@ struct leat_pieces {
     const struct leat_deflater_ops *ops;
     void *lib;
     size_t block;
-    uint8_t *gathered; /* `block` bytes, for a piece that comes in several parts; `have` are
-                        * filled */
-    size_t have;
-    uint8_t *made; /* compressed: made_pos of made_len bytes are written */
-    size_t made_size, made_len, made_pos;
-    bool done; /* the piece is compressed */
+    size_t made_size; /* enough for a compressed piece */
     /* For the join. */
     uint64_t total;
     uint32_t check;

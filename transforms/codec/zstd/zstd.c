@@ -109,6 +109,7 @@ static int zstd_plan(struct leat_stage *stage)
     if (params->seekable > 0) {
         leat_plan_nature(stage, LEAT_PARALLEL);
         leat_plan_block(stage, (size_t)params->seekable, 0);
+        leat_plan_whole(stage, (size_t)params->seekable);
     }
     return leat_zstd_dictionary_plan(stage, params->dict);
 }

@@ -26,68 +26,34 @@ uint64_t leat_zstd_seekable_need(uint64_t need, uint64_t size)
 
 int leat_zstd_seekable_open(struct leat_stage *stage, struct leat_zstd_seekable *s, size_t size)
 {
-    s->size = size;
     s->made_size = ZSTD_compressBound(size);
-    s->gathered = leat_alloc_raw(stage, size);
-    s->made = s->gathered ? leat_alloc_raw(stage, s->made_size) : NULL;
-    return s->made ? 0 : LEAT_ENOMEM;
+    return leat_keep_room(stage, s->made_size);
 }
 
 void leat_zstd_seekable_close(struct leat_stage *stage, struct leat_zstd_seekable *s)
 {
     leat_free(stage, s->table);
-    leat_free(stage, s->made);
-    leat_free(stage, s->gathered);
 }
 
 /* --- lane ------------------------------------------------------------------------------------- */
 
-static int compress(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD_CCtx *context,
-                    const uint8_t *data, size_t n)
-{
-    size_t r = ZSTD_compress2(context, s->made, s->made_size, data, n);
-
-    if (ZSTD_isError(r))
-        return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(r));
-    *(struct leat_zstd_seekable_result *)leat_result(stage) =
-        (struct leat_zstd_seekable_result){.made = (uint32_t)r, .len = (uint32_t)n};
-    s->made_len = r;
-    s->made_pos = 0;
-    s->have = 0;
-    s->done = true;
-    return 0;
-}
-
-/* Gathers input until the frame's is complete; input that comes in one part is not copied. */
-static int take(struct leat_stage *stage, struct leat_zstd_seekable *s, ZSTD_CCtx *context,
-                struct leat_in *in)
-{
-    const uint8_t *data = in->data + in->pos;
-    size_t n = in->len - in->pos;
-
-    if (n > s->size - s->have)
-        return leat_fail(stage, LEAT_EINTERNAL, "a block of more than %zu bytes", s->size);
-    in->pos = in->len;
-    if (s->have == 0 && in->end)
-        return compress(stage, s, context, data, n);
-    memcpy(s->gathered + s->have, data, n);
-    s->have += n;
-    return in->end ? compress(stage, s, context, s->gathered, s->have) : 0;
-}
-
 int leat_zstd_seekable_step(struct leat_stage *stage, struct leat_zstd_seekable *s,
                             ZSTD_CCtx *context, struct leat_in *in, struct leat_out *out)
 {
-    if (!s->done) {
-        int r = take(stage, s, context, in);
+    uint8_t *to;
+    size_t r;
 
-        if (r < 0 || !s->done)
-            return r < 0 ? r : LEAT_MORE;
-    }
-    s->made_pos += leat_write(out, s->made + s->made_pos, s->made_len - s->made_pos);
-    if (s->made_pos < s->made_len)
+    if (!in->end)
+        return leat_fail(stage, LEAT_EINTERNAL, "a block that is not one piece");
+    if (leat_reserve_least(out, s->made_size, &to) == 0)
         return LEAT_MORE;
-    s->done = false;
+    r = ZSTD_compress2(context, to, s->made_size, in->data, in->len);
+    if (ZSTD_isError(r))
+        return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(r));
+    *(struct leat_zstd_seekable_result *)leat_result(stage) =
+        (struct leat_zstd_seekable_result){.made = (uint32_t)r, .len = (uint32_t)in->len};
+    leat_commit(out, r);
+    in->pos = in->len;
     return LEAT_END;
 }
 

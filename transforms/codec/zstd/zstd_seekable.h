@@ -21,11 +21,7 @@ struct leat_zstd_seekable_result {
 };
 
 struct leat_zstd_seekable {
-    uint8_t *gathered; /* `size` bytes, for input that comes in several parts; `have` are filled */
-    size_t size, have;
-    uint8_t *made; /* a frame: made_pos of made_len bytes are written */
-    size_t made_size, made_len, made_pos;
-    bool done; /* the frame is compressed */
+    size_t made_size; /* enough for a frame */
     /* For the join. */
     uint8_t *table; /* of table_size bytes; table_len are filled */
     size_t table_size, table_len, table_pos;
