@@ -137,7 +137,7 @@ static size_t reserve_held(struct leat_out *out, size_t least, uint8_t **ret_to)
 }
 
 /* Has the step written as much as it may? */
-static bool step_is_full(const struct leat_out *out)
+static inline bool step_is_full(const struct leat_out *out)
 {
     return !queue_has_room(out) || out->step_bytes >= out->pool->chunk_size ||
            (out->room_max && out->step_bytes >= out->room_max);
@@ -178,8 +178,7 @@ static void commit_chunk(struct leat_out *out, size_t n)
     out->offered = 0;
 }
 
-/* Copy the committed bytes of `large` to chunks. Returns false: not all of them have room now. */
-static bool drain_large(struct leat_out *out)
+static bool copy_large(struct leat_out *out)
 {
     struct leat_out_large *large = &out->large;
 
@@ -200,6 +199,13 @@ static bool drain_large(struct leat_out *out)
     return true;
 }
 
+/* Copy the committed bytes of `large` to chunks; mostly there are none. Returns false: not all of
+ * them have room now. */
+static inline bool drain_large(struct leat_out *out)
+{
+    return out->large.from == out->large.at || copy_large(out);
+}
+
 /* The buffer: it is empty now. */
 static size_t reserve_large(struct leat_out *out, size_t n, uint8_t **ret_to)
 {
@@ -218,7 +224,7 @@ static size_t reserve_large(struct leat_out *out, size_t n, uint8_t **ret_to)
     return out->offered;
 }
 
-static size_t reserve(struct leat_out *out, size_t least, uint8_t **ret_to)
+static inline size_t reserve(struct leat_out *out, size_t least, uint8_t **ret_to)
 {
     if (out->hold)
         return reserve_held(out, least, ret_to);
