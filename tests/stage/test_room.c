@@ -43,7 +43,7 @@ static int boxed_open(struct leat_stage *stage)
     const struct boxed_params *p = leat_params(stage);
     struct boxed *b = leat_state(stage);
 
-    b->bytes = leat_alloc(stage, p->size < 1 << 22 ? (size_t)p->size : 1);
+    b->bytes = leat_alloc(stage, p->size < 1 << 22 ? (size_t)p->size : 4096);
     return b->bytes ? 0 : LEAT_ENOMEM;
 }
 
