@@ -53,6 +53,8 @@ static int block(struct leat_stage *s, struct library *l)
 {
     struct pollfd p = {.fd = l->interrupt_fd, .events = POLLIN};
 
+    if (l->cancels)
+        leat_pipeline_cancel(l->cancels->pipeline, LEAT_ECANCELLED, NULL);
     ASSERT_EQ(poll(&p, 1, -1), 1);
     return leat_fail(s, LEAT_EIO, "interrupted");
 }

@@ -28,6 +28,7 @@ struct library {
     int fail_prepare;
     /* The sink keeps its first piece until `stop` and until the peer has moved so many bytes more. */
     size_t holds;
+    struct memio *cancels; /* cancelled when the library is about to block; or NULL */
     struct library *after; /* it fails only when that one has its first piece */
     sem_t pulled;          /* by the sink: once a piece */
     sem_t held;            /* it has its first piece */
