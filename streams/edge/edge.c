@@ -33,6 +33,8 @@ int leat_edge_size(struct leat_edge *e, uint64_t high, uint64_t low)
     struct leat_edge_entry *ring;
 
     leat_assert(e->n == 0);
+    leat_assert(e->charge == 0);
+    leat_assert(high > 0);
     leat_assert(low <= high);
     e->high = high;
     e->low = low;
@@ -61,6 +63,7 @@ void leat_block_free(struct leat_block *block)
  * an edge from a lane the item with its end. */
 static void item_drop(struct leat_edge *e, struct leat_item *item)
 {
+    leat_assert(!e->carries_ends || !item->begin); /* a lane's output begins no block */
     leat_chunk_unref(item->slice.chunk);
     leat_block_free(e->carries_ends ? item->end : item->begin);
 }
@@ -77,12 +80,18 @@ static uint64_t drop_all(struct leat_edge *e)
     uint64_t bytes = e->queued + spilled(e);
 
     while (e->n > 0) {
-        item_drop(e, &e->ring[e->head].item);
+        struct leat_edge_entry *entry = &e->ring[e->head];
+
+        leat_assert(e->charge >= entry->charge);
+        leat_assert(e->queued >= entry->item.slice.len);
+        e->charge -= entry->charge;
+        e->queued -= entry->item.slice.len;
+        item_drop(e, &entry->item);
         e->head = (e->head + 1) % e->items;
         e->n--;
     }
-    e->charge = e->inflight;
-    e->queued = 0;
+    leat_assert(e->charge == e->inflight);
+    leat_assert(e->queued == 0);
     if (e->spill) {
         e->spill->got = e->spill->put;
         e->spill->marked = false;
@@ -104,6 +113,7 @@ void leat_edge_lost(struct leat_edge *e, uint64_t n)
 
 void leat_edge_reset(struct leat_edge *e)
 {
+    leat_assert(!e->reader || !leat_actor_runs_here(e->reader));
     pthread_mutex_lock(&e->lock);
     leat_assert(e->n == 0); /* its reader has ended and dropped all items */
     drop_all(e);
@@ -147,6 +157,7 @@ static void push(struct leat_edge *e, const struct leat_item *item)
     uint64_t charge = item->slice.chunk ? item->slice.chunk->cap : 0;
 
     leat_assert(e->n < e->items);
+    leat_assert(e->state == LEAT_EDGE_OPEN);
     leat_assert(e->charge < e->high);
     leat_assert(spilled(e) == 0); /* spilled data is older than this item */
     e->queued += item->slice.len;
@@ -231,6 +242,7 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
     uint64_t at = e->spill->put;
     int r;
 
+    leat_assert(slice->len <= LEAT_CHUNK_MAX);
     leat_assert(spilled(e) + slice->len <= e->spill->size);
     pthread_mutex_unlock(&e->lock);
     r = leat_spill_write(e->spill, at, leat_slice_data(slice), slice->len);
@@ -239,6 +251,7 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
         e->spill->error = -r;
         return LEAT_EIO;
     }
+    leat_assert(e->spill->put == at); /* only the writer moves it */
     leat_chunk_unref(slice->chunk);
     e->spill->put += slice->len;
     if (e->reason) {
@@ -251,6 +264,7 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
 
 static void mark_spill(struct leat_spill *spill)
 {
+    leat_assert(!spill->marked || spill->mark <= spill->put);
     spill->mark = spill->put;
     spill->marked = true;
 }
@@ -264,6 +278,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
     leat_assert(!e->writer || leat_actor_runs_here(e->writer));
     leat_assert(item->slice.chunk || item->flush || item->end);
     leat_assert(item->slice.chunk || item->slice.len == 0);
+    leat_assert(!e->spill || (!item->begin && !item->end)); /* a file holds no blocks */
     pthread_mutex_lock(&e->lock);
     leat_assert(e->state == LEAT_EDGE_OPEN);
     if (e->reason) {
@@ -302,6 +317,7 @@ bool leat_edge_wants(struct leat_edge *e)
 
     leat_assert(!e->writer || leat_actor_runs_here(e->writer));
     pthread_mutex_lock(&e->lock);
+    leat_assert(e->state == LEAT_EDGE_OPEN);
     wants = e->reason || e->charge <= e->low;
     e->want_drain = !wants;
     e->drain_at = e->low;
@@ -335,6 +351,8 @@ static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
     struct leat_chunk *chunk;
     int r;
 
+    leat_assert(!e->spill->marked || e->spill->mark > at); /* the marker itself comes first */
+    leat_assert(n > 0);
     pthread_mutex_unlock(&e->lock);
     r = leat_pool_get(e->pool, 0, &chunk);
     if (r == 0) {
@@ -350,6 +368,7 @@ static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
     if (r < 0)
         return r == LEAT_ELIMIT ? LEAT_FULL : r;
     *ret_item = (struct leat_item){.slice = {.chunk = chunk, .len = (size_t)n}};
+    leat_assert(e->spill->got == at); /* only the reader moves it */
     leat_assert(e->inflight == 0);
     leat_assert(n <= spilled(e));
     e->spill->got += n;
@@ -361,6 +380,8 @@ static int read_spill(struct leat_edge *e, struct leat_item *ret_item)
 /* The edge is empty. */
 static int read_nothing(struct leat_edge *e)
 {
+    leat_assert(e->charge == 0);
+    leat_assert(e->queued == 0);
     if (e->state != LEAT_EDGE_OPEN)
         return e->state == LEAT_EDGE_EOF ? LEAT_END : LEAT_ECANCELLED;
     e->flowing = false;

@@ -29,6 +29,8 @@ uint64_t leat_framer_share(size_t chunk_size)
 void leat_framer_init(struct leat_framer *f, struct leat_pool *pool, uint8_t delimiter,
                       uint64_t record_max)
 {
+    leat_assert(!f->carry);
+    leat_assert(pool != NULL);
     *f = (struct leat_framer){
         .pool = pool, .share = f->share, .delimiter = delimiter, .record_max = record_max};
 }
@@ -51,6 +53,7 @@ static size_t grown_size(const struct leat_framer *f, size_t need)
     const size_t first = carry_size(f->pool->chunk_size);
     size_t size = first;
 
+    leat_assert(need <= f->record_max + 1);
     while (size < need)
         size *= 2;
     return size > first && size >= f->record_max ? (size_t)f->record_max + 1 : size;
@@ -63,6 +66,8 @@ static int carry_room(struct leat_framer *f, size_t n, bool ended)
     struct leat_chunk *c;
     int r;
 
+    leat_assert(n > 0);
+    leat_assert(f->offset >= held);
     if (held + n - ended > f->record_max) {
         f->too_long_at = f->offset - held;
         f->wants = 0;
@@ -78,6 +83,8 @@ static int carry_room(struct leat_framer *f, size_t n, bool ended)
         f->wants = size;
         return r == LEAT_ELIMIT ? LEAT_SHORT : r;
     }
+    leat_assert(c->cap == size);
+    leat_assert(f->carry || held == 0);
     if (f->carry)
         memcpy(c->data, f->carry->data + f->from, held);
     leat_chunk_unref(f->carry);
@@ -102,6 +109,7 @@ static int carry_add(struct leat_framer *f, const uint8_t *data, size_t n, bool 
 static void carry_push(struct leat_framer *f, struct leat_slice_queue *framed)
 {
     leat_assert(f->at > f->from);
+    leat_assert(f->at <= f->carry->cap);
     leat_slice_queue_push(framed, (struct leat_slice){.chunk = leat_chunk_ref(f->carry),
                                                       .off = f->from,
                                                       .len = f->at - f->from});
@@ -113,7 +121,7 @@ static void advance(struct leat_framer *f, struct leat_slice_queue *raw, size_t 
 {
     struct leat_slice *s = leat_slice_queue_head(raw);
 
-    leat_assert(n <= s->len);
+    leat_assert(n > 0 && n <= s->len);
     s->off += n;
     s->len -= n;
     f->offset += n;
@@ -130,6 +138,8 @@ static size_t short_enough(const struct leat_framer *f, const uint8_t *data, siz
 {
     size_t from = 0;
 
+    leat_assert(n > 0);
+    leat_assert(data[n - 1] == f->delimiter);
     if (n - 1 <= f->record_max)
         return n;
     while (n - from - 1 > f->record_max) {
@@ -138,6 +148,7 @@ static size_t short_enough(const struct leat_framer *f, const uint8_t *data, siz
         if (!end)
             return from;
         from = (size_t)(end - data) + 1;
+        leat_assert(from <= n);
         if (from == n)
             break;
     }
@@ -154,6 +165,8 @@ static int move(struct leat_framer *f, struct leat_slice_queue *raw,
     size_t n = s->len;
     int r;
 
+    leat_assert(f->from <= f->at);
+    leat_assert(f->carry || leat_framer_empty(f));
     if (leat_slice_is_mark(s)) { /* a carried start stays: it is no record yet */
         leat_slice_queue_mark(framed);
         leat_slice_queue_pop(raw);
@@ -185,6 +198,7 @@ static int move(struct leat_framer *f, struct leat_slice_queue *raw,
         f->wants = 0;
         return LEAT_ELIMIT;
     }
+    leat_assert(data[n - 1] == f->delimiter); /* whole records */
     leat_slice_queue_push(
         framed, (struct leat_slice){.chunk = leat_chunk_ref(s->chunk), .off = s->off, .len = n});
     advance(f, raw, n);

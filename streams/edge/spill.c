@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
+
 #define DIR_DEFAULT "/var/tmp" /* /tmp is often in memory */
 
 struct leat_spill *leat_spill_new(const char *dir, uint64_t size)
@@ -59,7 +61,10 @@ static int open_named(const char *dir)
 int leat_spill_open(struct leat_spill *s)
 {
     const char *dir = leat_spill_dir(s);
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+    int fd;
+
+    leat_assert(s->fd < 0);
+    fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
 
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
         fd = open_named(dir);
@@ -76,6 +81,7 @@ static size_t piece(const struct leat_spill *s, uint64_t at, size_t n)
 {
     uint64_t left = s->size - at % s->size;
 
+    leat_assert(s->fd >= 0);
     return n < left ? n : (size_t)left;
 }
 
@@ -83,6 +89,7 @@ int leat_spill_write(const struct leat_spill *s, uint64_t at, const void *data, 
 {
     const uint8_t *from = data;
 
+    leat_assert(n <= s->size);
     while (n > 0) {
         ssize_t r = pwrite(s->fd, from, piece(s, at, n), (off_t)(at % s->size));
 
@@ -90,6 +97,7 @@ int leat_spill_write(const struct leat_spill *s, uint64_t at, const void *data, 
             continue;
         if (r <= 0)
             return r < 0 ? -errno : -EIO;
+        leat_assert((size_t)r <= n);
         from += r;
         at += (uint64_t)r;
         n -= (size_t)r;
@@ -101,6 +109,7 @@ int leat_spill_read(const struct leat_spill *s, uint64_t at, void *data, size_t 
 {
     uint8_t *to = data;
 
+    leat_assert(n <= s->size);
     while (n > 0) {
         ssize_t r = pread(s->fd, to, piece(s, at, n), (off_t)(at % s->size));
 
@@ -108,6 +117,7 @@ int leat_spill_read(const struct leat_spill *s, uint64_t at, void *data, size_t 
             continue;
         if (r <= 0)
             return r < 0 ? -errno : -EIO; /* the bytes were written, so EOF is an error */
+        leat_assert((size_t)r <= n);
         to += r;
         at += (uint64_t)r;
         n -= (size_t)r;

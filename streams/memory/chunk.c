@@ -17,12 +17,14 @@
 
 int leat_pool_init(struct leat_pool *pool, uint64_t limit, size_t chunk_size)
 {
+    leat_assert(chunk_size > 0);
     *pool = (struct leat_pool){.limit = limit, .chunk_size = chunk_size};
     return pthread_mutex_init(&pool->lock, NULL) ? LEAT_ENOMEM : 0;
 }
 
 static void chunk_free(struct leat_chunk *c)
 {
+    leat_assert(atomic_load_explicit(&c->refs, memory_order_relaxed) == 0);
     free(c->data);
     free(c);
 }
@@ -33,9 +35,12 @@ static bool take_room(struct leat_pool *pool, uint64_t n)
 {
     uint64_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
 
+    leat_assert(used <= pool->limit);
+    leat_assert(used <= atomic_load_explicit(&pool->peak, memory_order_relaxed));
     while (pool->free_chunks && (n > pool->limit || used > pool->limit - n)) {
         struct leat_chunk *c = pool->free_chunks;
 
+        leat_assert(c->own); /* no other chunk is kept */
         leat_assert(used >= c->cap);
         pool->free_chunks = c->next;
         used -= c->cap;
@@ -43,7 +48,6 @@ static bool take_room(struct leat_pool *pool, uint64_t n)
     }
     if (n <= pool->limit && used <= pool->limit - n) {
         used += n;
-        leat_assert(used <= pool->limit);
         atomic_store_explicit(&pool->used, used, memory_order_relaxed);
         if (used > atomic_load_explicit(&pool->peak, memory_order_relaxed))
             atomic_store_explicit(&pool->peak, used, memory_order_relaxed);
@@ -63,6 +67,7 @@ static bool take_charge(struct leat_pool *pool, uint64_t n)
     if (n > room || pool->charged > room - n || !take_room(pool, n))
         return false;
     pool->charged += n;
+    leat_assert(pool->charged <= atomic_load_explicit(&pool->used, memory_order_relaxed));
     return true;
 }
 
@@ -83,6 +88,7 @@ static void wake_waiters(struct leat_pool *pool)
         struct leat_pool_waiter *w = pool->waiters;
 
         leat_assert(w->listed);
+        leat_assert(w->wake != NULL);
         pool->waiters = w->next;
         w->listed = false;
         w->wake(w);
@@ -98,8 +104,11 @@ uint64_t leat_pool_done(struct leat_pool *pool)
         struct leat_chunk *c = pool->free_chunks;
 
         pool->free_chunks = c->next;
+        give_back(pool, c->cap);
         chunk_free(c);
     }
+    /* With no chunk out, `used` is only what is charged and not given back. */
+    leat_assert(left > 0 || pool->used == pool->charged);
     while (pool->shares) {
         struct leat_share *share = pool->shares;
 
@@ -117,6 +126,7 @@ static struct leat_chunk *chunk_new(struct leat_pool *pool, size_t size, bool ow
     size_t align = size >= LARGE ? ALIGN_LARGE : ALIGN_SMALL;
     void *data = NULL;
 
+    leat_assert(size > 0);
     if (!c || posix_memalign(&data, align, size)) {
         free(c);
         return NULL;
@@ -128,6 +138,7 @@ static struct leat_chunk *chunk_new(struct leat_pool *pool, size_t size, bool ow
 /* Under the lock. Take n bytes from the share; false: they do not fit. */
 static bool take_share(struct leat_pool *pool, struct leat_share *share, uint64_t n)
 {
+    leat_assert(!share || share->used <= share->size);
     if (!share || n > share->size - share->used || !take_room(pool, n))
         return false;
     share->used += n;
@@ -155,10 +166,11 @@ int leat_pool_get_shared(struct leat_pool *pool, struct leat_share *share, size_
     struct leat_chunk *c = NULL;
     bool own = size == 0, fits = true;
 
+    leat_assert(!own || !share); /* a share has no chunks of the pool's size */
     pthread_mutex_lock(&pool->lock);
     if (own && pool->free_chunks) {
         c = pool->free_chunks;
-        leat_assert(c->cap == pool->chunk_size);
+        leat_assert(c->own && c->cap == pool->chunk_size);
         leat_assert(atomic_load_explicit(&c->refs, memory_order_relaxed) == 0);
         pool->free_chunks = c->next;
     } else {
@@ -177,6 +189,7 @@ int leat_pool_get_shared(struct leat_pool *pool, struct leat_share *share, size_
         c = chunk_new(pool, own ? pool->chunk_size : size, own);
     if (!c) {
         pthread_mutex_lock(&pool->lock);
+        leat_assert(pool->chunks_out > 0);
         pool->chunks_out--;
         if (own)
             give_back(pool, pool->chunk_size);
@@ -211,6 +224,8 @@ bool leat_pool_wait_for(struct leat_pool *pool, const struct leat_share *share, 
     pthread_mutex_lock(&pool->lock);
     for (const struct leat_chunk *c = pool->free_chunks; c; c = c->next)
         free_bytes += c->cap;
+    leat_assert(free_bytes <= atomic_load_explicit(&pool->used, memory_order_relaxed));
+    leat_assert(!share || share->used <= share->size);
     used = atomic_load_explicit(&pool->used, memory_order_relaxed) - free_bytes;
     room = pool->charged + size <= pool->limit - pool->reserved ||
            (share && size <= share->size - share->used);
@@ -296,6 +311,7 @@ uint64_t leat_pool_left(struct leat_pool *pool)
     uint64_t left;
 
     pthread_mutex_lock(&pool->lock);
+    leat_assert(pool->reserved + pool->charged <= pool->limit);
     left = pool->limit - pool->reserved - pool->charged;
     pthread_mutex_unlock(&pool->lock);
     return left;
@@ -334,8 +350,11 @@ void leat_chunk_unref(struct leat_chunk *c)
     pool = c->pool;
     pthread_mutex_lock(&pool->lock);
     leat_assert(pool->chunks_out > 0);
+    leat_assert(!c->next); /* it is not in the free list */
     pool->chunks_out--;
     if (c->own) {
+        leat_assert(c->cap == pool->chunk_size);
+        leat_assert(!c->share);
         c->next = pool->free_chunks;
         pool->free_chunks = c;
         c = NULL;

@@ -110,6 +110,7 @@ static inline bool leat_slice_is_mark(const struct leat_slice *slice)
 static inline const uint8_t *leat_slice_data(const struct leat_slice *slice)
 {
     leat_assert(slice->off + slice->len <= slice->chunk->cap);
+    leat_assert(atomic_load_explicit(&slice->chunk->refs, memory_order_relaxed) > 0);
     return slice->chunk->data + slice->off;
 }
 

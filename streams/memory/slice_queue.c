@@ -5,6 +5,7 @@
 void leat_slice_queue_push(struct leat_slice_queue *q, struct leat_slice slice)
 {
     leat_assert(slice.chunk ? slice.off + slice.len <= slice.chunk->cap : slice.len == 0);
+    leat_assert(!slice.chunk || atomic_load_explicit(&slice.chunk->refs, memory_order_relaxed) > 0);
     if (q->n > 0) {
         struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_SLICE_QUEUE_MAX];
 
@@ -22,6 +23,7 @@ void leat_slice_queue_push(struct leat_slice_queue *q, struct leat_slice slice)
 void leat_slice_queue_pop(struct leat_slice_queue *q)
 {
     leat_assert(q->n > 0);
+    leat_assert(q->head < LEAT_SLICE_QUEUE_MAX);
     q->head = (q->head + 1) % LEAT_SLICE_QUEUE_MAX;
     q->n--;
 }
@@ -43,6 +45,7 @@ void leat_slice_queue_cut(struct leat_slice_queue *q, uint64_t n)
     while (q->n > 0 && n > 0) {
         struct leat_slice *last = &q->v[(q->head + q->n - 1) % LEAT_SLICE_QUEUE_MAX];
 
+        leat_assert(last->chunk || last->len == 0);
         if (last->len > n) {
             last->len -= (size_t)n;
             return;

@@ -52,6 +52,8 @@ static void flush(struct leat_out *out)
         return;
     }
     leat_assert(out->to != NULL);
+    leat_assert(out->from < out->at);
+    leat_assert(out->fill && out->at <= out->fill->cap);
     leat_slice_queue_push(out->to, (struct leat_slice){.chunk = leat_chunk_ref(out->fill),
                                                        .off = out->from,
                                                        .len = out->at - out->from});
@@ -61,6 +63,7 @@ static void flush(struct leat_out *out)
 void leat_out_begin(struct leat_out *out)
 {
     leat_assert(!out->to || !out->discards);
+    leat_assert(!out->fill || out->at <= out->fill->cap);
     out->step_bytes = 0;
     out->offered = 0;
     out->large.offered = false;
@@ -69,6 +72,7 @@ void leat_out_begin(struct leat_out *out)
 
 void leat_out_mark(struct leat_out *out)
 {
+    leat_assert(out->marked <= out->total);
     leat_assert(!leat_out_holds(out));
     if (out->to && out->marked < out->total)
         leat_slice_queue_mark(out->to);
@@ -96,6 +100,7 @@ static bool new_fill(struct leat_out *out)
     out->from = out->at = 0;
     if (!queue_has_room(out))
         return false;
+    leat_assert(out->pool != NULL);
     r = leat_pool_get(out->pool, 0, &c);
     if (r < 0) {
         out->starved = r == LEAT_ELIMIT;
@@ -172,6 +177,7 @@ static size_t reserve_chunk(struct leat_out *out, size_t least, uint8_t **ret_to
 static void commit_chunk(struct leat_out *out, size_t n)
 {
     leat_assert(n <= out->offered);
+    leat_assert(n == 0 || out->at + n <= (out->hold ? out->hold_size : out->fill->cap));
     out->at += n;
     out->step_bytes += n;
     out->total += n;
@@ -301,6 +307,7 @@ size_t leat_write(struct leat_out *out, const void *data, size_t n)
 
 static void push_ref(struct leat_out *out, struct leat_chunk *chunk, size_t off, size_t n)
 {
+    leat_assert(off + n <= chunk->cap);
     flush(out);
     if (!out->discards)
         leat_slice_queue_push(
@@ -316,6 +323,7 @@ static bool by_reference(const struct leat_out *out, const struct leat_in *in, s
 
 static size_t offset_in(const struct leat_in *in, const struct leat_chunk *chunk)
 {
+    leat_assert(in->data >= chunk->data);
     return (size_t)(in->data + in->pos - chunk->data);
 }
 
@@ -323,6 +331,7 @@ size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n)
 {
     struct leat_chunk *chunk = in->engine;
 
+    leat_assert(in->pos <= in->len);
     leat_assert(n <= in->len - in->pos);
     if (!by_reference(out, in, n)) {
         n = leat_write(out, in->data + in->pos, n);
@@ -344,6 +353,7 @@ size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
     size_t off;
     uint8_t *to;
 
+    leat_assert(in->pos <= in->len);
     leat_assert(n <= in->len - in->pos);
     for (size_t i = 0; i < (out->n_ports ? out->n_ports : 1); i++)
         if (!drain_large(leat_port(out, i)) || !queue_has_room(leat_port(out, i))) {
@@ -360,6 +370,7 @@ size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n)
         if (n == 0)
             return 0;
         memcpy(to, in->data + in->pos, n);
+        leat_assert(to == out->fill->data + out->at);
         chunk = out->fill;
         off = out->at;
         leat_commit(out, n);
@@ -380,6 +391,8 @@ struct leat_out *leat_port(struct leat_out *out, size_t i)
 
 void leat_nested_begin(struct leat_out *hold)
 {
+    leat_assert(hold->hold != NULL);
+    leat_assert(hold->from <= hold->at);
     if (hold->from == hold->at)
         hold->from = hold->at = 0;
     leat_out_begin(hold);
@@ -387,6 +400,7 @@ void leat_nested_begin(struct leat_out *hold)
 
 size_t leat_nested_data(const struct leat_out *hold, const uint8_t **ret_data)
 {
+    leat_assert(hold->at <= hold->hold_size);
     *ret_data = hold->hold + hold->from;
     return hold->at - hold->from;
 }

@@ -61,6 +61,7 @@ out:
 void leat_executor_done(struct leat_executor *ex)
 {
     leat_assert(ex->threads_n == 0);
+    leat_assert(ex->running == 0);
     pthread_cond_destroy(&ex->ready);
     pthread_mutex_destroy(&ex->lock);
     free(ex->threads);
@@ -74,6 +75,7 @@ static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns
     leat_assert((ex->queued == 0) == (ex->head == NULL));
     leat_assert(a->run != NULL);
     leat_assert((ex->head == NULL) == (ex->tail == NULL));
+    leat_assert(!a->next && a != ex->tail); /* it is not in the queue */
     a->next = NULL;
     a->ready_ns = now_ns > a->ran_ns ? now_ns : a->ran_ns;
     if (ex->tail)
@@ -102,6 +104,7 @@ static uint64_t choose(struct leat_executor *ex)
             best = at;
         }
     }
+    leat_assert(best < ex->queued);
     return best;
 }
 
@@ -118,6 +121,7 @@ static struct leat_actor *pop(struct leat_executor *ex)
     a = *p;
     leat_assert(a != NULL);
     *p = a->next;
+    a->next = NULL;
     if (ex->tail == a)
         ex->tail = before;
     ex->queued--;
@@ -298,6 +302,7 @@ int leat_executor_start(struct leat_executor *ex)
 void leat_executor_stop(struct leat_executor *ex)
 {
     pthread_mutex_lock(&ex->lock);
+    leat_assert(!ex->stop);
     ex->stop = true;
     pthread_cond_broadcast(&ex->ready);
     pthread_mutex_unlock(&ex->lock);
@@ -315,6 +320,7 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
     bool kick = false;
 
     pthread_mutex_lock(&ex->lock);
+    leat_assert(ex->kind != LEAT_EXECUTOR_POOL || ex->idle <= ex->threads_n);
     push(ex, a, now_ns);
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
@@ -414,6 +420,7 @@ bool leat_executor_step(struct leat_executor *ex)
     bool more;
 
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL);
+    leat_assert(ex->threads_n == 0);
     if (fire_due(ex)) /* there is one thread, so no lock is needed */
         return true;
     pthread_mutex_lock(&ex->lock);

@@ -65,6 +65,7 @@ void leat_waits_done(struct leat_waits *w)
     if (w->epoll_fd < 0)
         return;
     leat_assert(!w->waiting); /* all waits are cleared */
+    leat_assert(!w->due);
     leat_assert(atomic_load(&w->armed) == 0 && atomic_load(&w->alarms) == 0);
     close(w->epoll_fd);
     w->epoll_fd = -1;
@@ -94,6 +95,7 @@ static void count_down(struct leat_waits *w, const struct leat_wait *wait)
 static void enlist(struct leat_waits *w, struct leat_wait *wait)
 {
     leat_assert(wait->used);
+    leat_assert(wait->actor != NULL);
     if (wait->listed)
         return;
     wait->listed = true;
@@ -266,6 +268,7 @@ bool leat_waits_due(struct leat_waits *w, uint64_t until)
             first = i;
     if (!first || first->due_ns > until)
         return false;
+    leat_assert(first->wants.ms > 0);
     leat_clock_set(&w->executor->clock, first->due_ns);
     unset_due(w, first);
     pthread_mutex_lock(&w->lock);
@@ -277,6 +280,7 @@ bool leat_waits_due(struct leat_waits *w, uint64_t until)
 static void set_due(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
     leat_assert(ms > 0);
+    leat_assert(w->executor->clock.is_virtual);
     unset_due(w, wait);
     wait->due_ns = leat_clock_now(&w->executor->clock) + ms * 1000000u;
     wait->next_due = w->due;
@@ -292,6 +296,8 @@ void leat_wait_done(struct leat_wait *wait)
 {
     leat_assert(!wait->listed);
     leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
+    leat_assert(wait->due_ns == 0);
+    leat_assert(!wait->owns_fd);
     if (wait->timer_fd >= 0)
         close(wait->timer_fd);
     wait->timer_fd = -1;
@@ -337,6 +343,8 @@ static int arm(struct leat_waits *w, struct leat_wait *wait, const struct leat_w
     int r;
 
     leat_assert(leat_wants_any(wants));
+    leat_assert(wants->n_fds <= LEAT_WAIT_FDS_MAX);
+    leat_assert(!wait->owns_fd || wait->quiet); /* only a watch has a descriptor of its own */
     leat_assert(!wait->listed);
     leat_assert(atomic_load(&wait->state) != WAIT_ARMED);
     wait->wants = *wants;
@@ -378,6 +386,7 @@ int leat_wait_arm_fd(struct leat_waits *w, struct leat_wait *wait, int fd, bool 
 int leat_wait_alarm(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
 {
     leat_assert(!wait->quiet);
+    leat_assert(ms > 0);
     wait->is_alarm = true;
     return leat_wait_arm(w, wait, &(struct leat_wants){.ms = ms});
 }
@@ -446,6 +455,8 @@ bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
 
     if (fired != WAIT_FIRED && fired != WAIT_WOKEN)
         return false;
+    leat_assert(wait->used);
+    leat_assert(fired == WAIT_WOKEN || !wait->listed); /* it left the list when it fired */
     atomic_store(&wait->state, WAIT_NONE); /* only this thread changes the state of a fired wait */
     if (fired == WAIT_WOKEN)
         count_down(w, wait);

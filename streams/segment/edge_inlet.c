@@ -14,7 +14,9 @@ static int begin_block(struct leat_segment *seg, struct leat_slot *s, struct lea
     int r = 0;
 
     leat_assert(seg->is_lane);
-    leat_assert(!seg->lane.block);
+    leat_assert(!seg->lane.block && !seg->lane.ended_block);
+    leat_assert(block->bytes == 0);
+    leat_assert(block->offset >= s->offset); /* a lane gets its blocks in the order of the stream */
     seg->lane.block = block;
     seg->lane.end_seen = false;
     s->offset = block->offset;
@@ -46,6 +48,8 @@ static int read_edge(struct leat_segment *seg)
     int r;
 
     leat_assert(seg->in.at < seg->in.n_edges);
+    leat_assert(s->in.n == 0 && s->raw.n == 0);
+    leat_assert(!seg->lane.block || !seg->lane.end_seen); /* no block begins before one ends */
     r = leat_edge_read(seg->in.edges[seg->in.at], &item);
     if (r == LEAT_END && seg->in.at + 1 < seg->in.n_edges) {
         seg->in.at++; /* concat: go on with the next edge */

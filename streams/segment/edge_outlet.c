@@ -60,7 +60,7 @@ static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
 {
     struct leat_slice *s = leat_slice_queue_head(&port->last);
 
-    leat_assert(!leat_slice_is_mark(s) || s->len == 0);
+    leat_assert(port != &seg->out.ports[0]); /* the stream itself loses nothing */
     port->dropped += s->len;
     atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->count.dropped, s->len,
                               memory_order_relaxed);
@@ -88,6 +88,7 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
         else if (r != 0)
             port_gone(seg, port);
     }
+    leat_assert(port->gone || port->last.n == 0);
     if (seg->lane.ended_block && !port->gone) {
         struct leat_item item = {.end = seg->lane.ended_block, .used = used_of(seg)};
         int r = leat_edge_write(port->edge, &item);
@@ -134,6 +135,7 @@ static int hand_over(struct leat_segment *seg)
         leat_segment_fail(seg, seg->n - 1);
         return leat_segment_out_gone(seg, true);
     }
+    leat_assert(!seg->out.gone);
     if (seg->out.failed || all_gone(seg))
         return leat_segment_out_gone(seg, seg->out.failed);
     return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;

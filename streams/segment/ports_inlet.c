@@ -91,6 +91,8 @@ static int read_one(struct input *v)
     int r = 0;
 
     leat_assert(v->in.n == 0);
+    leat_assert(v->framed || v->raw.n == 0);
+    leat_assert(v->framed || !v->ended);
     if (v->raw.n == 0 && !v->ended) {
         r = leat_edge_read(v->edge, &item);
         if (r == LEAT_END) {
@@ -117,6 +119,7 @@ int leat_inputs_read(struct leat_segment *seg, struct leat_framer **ret_framer)
     struct leat_inputs *inputs = seg->in.inputs;
     int result = LEAT_EMPTY;
 
+    leat_assert(inputs->n == seg->in.n_edges);
     for (size_t i = 0; i < inputs->n; i++) {
         struct input *v = &inputs->v[i];
         int r = v->in.n > 0 || at_end(v) ? LEAT_EMPTY : read_one(v);
@@ -144,6 +147,7 @@ void leat_inputs_show(struct leat_inputs *inputs, struct leat_in *in)
         inputs->shown[i] = (struct leat_in){.data = nothing, .end = at_end(v), .offset = v->offset};
         if (!head)
             continue;
+        leat_assert(head->len > 0);
         inputs->shown[i].data = leat_slice_data(head);
         inputs->shown[i].len = head->len;
         inputs->shown[i].engine = head->chunk;
@@ -164,6 +168,7 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
         size_t n = inputs->shown[i].pos;
 
         leat_assert(n <= (head ? head->len : 0));
+        leat_assert(v->offset == inputs->shown[i].offset); /* it was shown from here */
         if (!head || n == 0)
             continue;
         total += n;

@@ -113,8 +113,10 @@ static void wake_waiting(struct leat_segment *seg)
 {
     for (size_t i = 0; i < seg->n; i++)
         if (seg->slots[i].waiting &&
-            leat_wait_fired(&seg->pipeline->waits, &seg->slots[i].stage->wait))
+            leat_wait_fired(&seg->pipeline->waits, &seg->slots[i].stage->wait)) {
+            leat_assert(!seg->slots[i].done);
             seg->slots[i].waiting = false;
+        }
 }
 
 static bool any_waiting(const struct leat_segment *seg)
@@ -131,6 +133,7 @@ static bool wants_input(const struct leat_segment *seg)
     const struct leat_slot *s = &seg->slots[0];
 
     leat_assert(seg->n > 0);
+    leat_assert(!s->done || s->raw.n == 0);
     if (!seg->in.ops || seg->in.flow != LEAT_FLOW_OPEN || seg->in.cancelled)
         return false;
     if (s->done || s->stopping || s->waiting || s->in.n > 0 || s->raw.n > 0)
@@ -155,6 +158,7 @@ static enum leat_step_result turn(struct leat_segment *seg)
     r = hand_over(seg);
     if (r >= 0)
         return (enum leat_step_result)r;
+    leat_assert(seg->out.gone || seg->out.ports[0].last.n == 0); /* all is handed over */
     if (seg->actor.passes_to)
         return LEAT_STEP_RAN;
     for (size_t i = seg->n; i-- > 0;)
@@ -293,6 +297,7 @@ bool leat_segment_run(struct leat_actor *actor)
             run = RUN_MORE;
     if (run == RUN_PARKED && any_abandoned(seg))
         run = RUN_MORE; /* the pipeline has failed, and a stage began to wait in this run */
+    leat_assert(run == RUN_ENDED || !atomic_load_explicit(&seg->finished, memory_order_relaxed));
     if (run != RUN_ENDED)
         leat_account_park(seg, run == RUN_PARKED && is_parked_for_room(seg) ? LEAT_DOING_WAIT_OUT
                                                                             : LEAT_DOING_WAIT_IN);

@@ -149,6 +149,8 @@ static void connect_slots(struct leat_segment *seg)
         size_t n_ports = s->out.n_ports;
         struct leat_slice_queue *to = NULL;
 
+        leat_assert(s->in.n == 0 && s->raw.n == 0);
+        leat_assert(!s->out.fill); /* no chunk is lost */
         if (s->framer)
             leat_framer_init(s->framer, &p->pool, s->info->plan.delimiter, p->settings.record_max);
         if (next)
@@ -172,6 +174,8 @@ int leat_segment_ready(struct leat_segment *seg)
     bool own_queue =
         !seg->in.ops || !seg->in.ops->show; /* the first stage reads the queue of its slot */
 
+    leat_assert(!seg->is_lane || seg->n == 1);
+    leat_assert(!seg->is_lane || (seg->in.n_edges == 1 && seg->out.n_ports == 1));
     if (seg->in.ops && seg->in.ops->ready && seg->in.ops->ready(seg) < 0)
         return LEAT_ENOMEM;
     for (size_t i = 0; i < seg->n; i++) {
@@ -191,10 +195,13 @@ int leat_segment_ready(struct leat_segment *seg)
 
 void leat_segment_reset(struct leat_segment *seg)
 {
+    leat_assert(atomic_load_explicit(&seg->finished, memory_order_acquire));
+    leat_assert(!leat_actor_runs_here(&seg->actor));
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
-        leat_assert(s->in.n == 0 && s->raw.n == 0 && !s->out.fill);
+        leat_assert(!s->waiting);
+        leat_assert(!s->framer || leat_framer_empty(s->framer));
         s->flow = LEAT_FLOW_OPEN;
         s->offset = 0;
         if (s->done)
@@ -263,6 +270,7 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
     bool ended;
 
     leat_assert(s->done || atomic_load(&s->info->lanes.left) > 0);
+    leat_assert(!s->stage->in); /* no step of it is running */
     slot_drop_input(seg, s);
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
     ended = !failed && (s->stage->ended || seg->is_lane);
@@ -284,6 +292,8 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
 
     leat_assert(!s->done);
     leat_assert(why == LEAT_STOP_DONE || why == LEAT_STOP_ABORT);
+    leat_assert(!s->stopping || failed); /* a stage that is stopping can only be aborted */
+    leat_assert(!s->waiting || s->stage->open_called);
     slot_drop_input(seg, s);
     if (!leat_stage_stops(s->stage)) {
         leat_slot_done(seg, s, failed);
@@ -338,6 +348,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
 
     leat_assert(i < seg->n);
     leat_assert(s->stage->failure.code < 0);
+    leat_assert(!seg->is_lane || seg->lane.error.code == 0); /* a lane fails once */
     if (seg->is_lane)
         seg->lane.error = s->stage->failure; /* the joiner reports it, in order */
     else
@@ -377,6 +388,7 @@ static void finish_outlet(struct leat_segment *seg)
 void leat_segment_finish(struct leat_segment *seg)
 {
     leat_assert(!atomic_load_explicit(&seg->finished, memory_order_relaxed));
+    leat_assert(atomic_load(&seg->pipeline->outcome.live) > 0);
     for (size_t i = 0; i < seg->n; i++)
         leat_assert(seg->slots[i].done);
     for (size_t k = 0; k < seg->out.n_ports; k++)
@@ -403,8 +415,10 @@ void leat_segment_drop_output(struct leat_segment *seg)
 {
     if (seg->out.ops && seg->out.ops->drop)
         seg->out.ops->drop(seg);
-    for (size_t k = 0; k < seg->out.n_ports; k++)
+    for (size_t k = 0; k < seg->out.n_ports; k++) {
+        leat_assert(seg->out.ports[k].edge != NULL);
         leat_edge_lost(seg->out.ports[k].edge, leat_slice_queue_clear(&seg->out.ports[k].last));
+    }
 }
 
 /* Downstream needs no more, or has failed: stop the stages of the segment. The output dropped here
@@ -423,6 +437,8 @@ void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code)
 {
     struct leat_slot *s = &seg->slots[i];
 
+    leat_assert(code < 0);
+    leat_assert(s->in.n == 0); /* the records before it were handed on */
     if (code == LEAT_ELIMIT)
         leat_fail_record(s->stage, s->framer);
     else

@@ -56,6 +56,7 @@ static bool at_end(const struct leat_segment *seg, size_t i)
 /* A stage may run when the next stage has consumed all of its input. */
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
 {
+    leat_assert(seg->is_lane || !seg->lane.ended_block);
     if (i + 1 < seg->n)
         return seg->slots[i + 1].in.n == 0 && seg->slots[i + 1].raw.n == 0;
     for (size_t k = 0; k < seg->out.n_ports; k++)
@@ -70,6 +71,9 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
 
+    leat_assert(i < seg->n);
+    leat_assert(!s->done || !s->waiting);
+    leat_assert(!s->done || s->in.n == 0);
     if (s->done || s->waiting)
         return false;
     if (s->stopping)
@@ -94,6 +98,8 @@ static void step_ended(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     bool failed = s->stopping && s->failed;
 
+    leat_assert(!s->done);
+    leat_assert(!s->stage->ended);
     if (seg->is_lane && i == 0 && seg->lane.block) {
         if (!seg->lane.end_seen || s->in.n > 0) { /* it would leave the rest of the block unread */
             leat_fail(s->stage, LEAT_EINTERNAL, "ended before the end of its block");
@@ -181,6 +187,7 @@ static void put_mark(struct leat_segment *seg, struct leat_slot *s)
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
 {
     leat_assert(mark_is_next(&s->in));
+    leat_assert(!s->more); /* all output before it is there */
     leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
 }
@@ -334,6 +341,7 @@ static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, 
     over = leat_stage_expansion(s->stage, s->out.total, s->offset);
     if (over == 0)
         return r;
+    leat_assert(over <= s->out.total);
     if (s->out.to) {
         leat_slice_queue_cut(s->out.to, over);
         leat_count(&s->count.bytes_out, 0 - over);
@@ -422,6 +430,7 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     bool answered = false;
     int r;
 
+    leat_assert(i < seg->n);
     leat_assert(!s->done && !s->waiting);
     leat_assert(!seg->actor.passes_to); /* the reader of the last output runs first */
     leat_assert(s->stopping || s->discard || leat_segment_output_taken(seg, i));
@@ -467,9 +476,11 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
 static void ring(struct leat_segment *seg, size_t i)
 {
     struct leat_stage *stage = seg->slots[i].stage;
-    int r = stage->type->alarm(stage);
+    int r;
 
     leat_assert(stage->open_called && !stage->closed);
+    leat_assert(!stage->in);
+    r = stage->type->alarm(stage);
     if (r == LEAT_END)
         step_ended(seg, i);
     if (r == LEAT_FLUSHED)
@@ -502,6 +513,7 @@ bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
 
     if (stage->alarm_ms == 0 || s->done)
         return true;
+    leat_assert(stage->type->alarm != NULL);
     leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new alarm replaces it */
     r = leat_wait_alarm(&seg->pipeline->waits, &stage->alarm, stage->alarm_ms);
     stage->alarm_ms = 0;

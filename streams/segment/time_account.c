@@ -74,6 +74,8 @@ static void change(struct leat_account *a)
 
 void leat_account_start(struct leat_segment *seg, uint64_t now_ns)
 {
+    leat_assert(now_ns > 0);
+    leat_assert(atomic_load(&seg->account.mark_ns) == 0);
     atomic_store(&seg->account.doing, LEAT_DOING_WAIT_IN);
     atomic_store(&seg->account.mark_ns, now_ns);
 }
@@ -93,6 +95,7 @@ static uint64_t charge_until(struct leat_segment *seg, uint64_t now)
     uint64_t mark = atomic_load_explicit(&a->mark_ns, memory_order_relaxed);
 
     leat_assert(at < seg->n || seg->n == 0 || doing != LEAT_DOING_STEP);
+    leat_assert(atomic_load_explicit(&a->changes, memory_order_relaxed) % 2 == 1);
     if (now <= mark)
         return 0;
     for (size_t i = 0; i < seg->n; i++)
@@ -116,6 +119,7 @@ void leat_account_run(struct leat_segment *seg)
     uint64_t now = leat_clock_now(&seg->pipeline->executor.clock);
     uint64_t ready = seg->actor.ready_ns, charged;
 
+    leat_assert(now >= seg->account.run_ns);
     change(&seg->account);
     (void)charge_until(seg, ready < now ? ready : now);
     charged = charge_until(seg, now); /* since it could run, it has waited for a thread */
@@ -138,8 +142,10 @@ static void charge_cpu(struct leat_segment *seg)
 {
     uint64_t used = leat_thread_cpu_ns() - seg->account.cpu_ns, all = 0;
 
-    for (size_t i = 0; i < seg->n; i++)
+    for (size_t i = 0; i < seg->n; i++) {
+        leat_assert(atomic_load(&seg->slots[i].count.busy_ns) >= seg->slots[i].count.busy_at_run);
         all += atomic_load(&seg->slots[i].count.busy_ns) - seg->slots[i].count.busy_at_run;
+    }
     for (size_t i = 0; i < seg->n && all > 0; i++) {
         struct leat_counters *c = &seg->slots[i].count;
         double part = (double)(atomic_load(&c->busy_ns) - c->busy_at_run) / (double)all;
@@ -214,6 +220,7 @@ void leat_account_add(const struct leat_segment *seg, size_t i, uint64_t now,
 {
     const struct leat_stage_stats before = *stats;
 
+    leat_assert(i < seg->n);
     for (int tries = 0; tries < LOOKS_MAX; tries++) {
         unsigned changes = atomic_load_explicit(&seg->account.changes, memory_order_acquire);
 
