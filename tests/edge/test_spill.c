@@ -1,0 +1,366 @@
+/* test_spill.c - data of an edge in a file: the ring of bytes, and an edge that has one, or a gate. */
+#include "edge/spill.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "breaks.h"
+#include "edge/edge.h"
+#include "stage.h"
+#include "test.h"
+
+#define CHUNK ((size_t)4096)
+#define RUNNING 2 /* enum actor_state of executor.c: a wake is noted and queues nothing */
+#define NOTIFIED 3
+
+static uint8_t byte_at(uint64_t i)
+{
+    return (uint8_t)(i * 7 + i / 256);
+}
+
+static void fill(uint8_t *to, uint64_t at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = byte_at(at + i);
+}
+
+/* --- the ring ----------------------------------------------------------------------------------- */
+
+TEST(test_the_ring_gives_back_each_byte_wherever_its_end_is)
+{
+    enum { SIZE = 1000 };
+    struct leat_spill *s = leat_spill_new(test_tmp_dir(), SIZE);
+    uint8_t in[SIZE], out[SIZE];
+    uint64_t at = 0;
+
+    ASSERT_NOT_NULL(s);
+    ASSERT_EQ(leat_spill_open(s), 0);
+    for (size_t n = 1; n <= SIZE; n += 37) {
+        test_context("%zu bytes at %u", n, (unsigned)at);
+        fill(in, at, n);
+        ASSERT_EQ(leat_spill_write(s, at, in, n), 0);
+        memset(out, 0, n);
+        ASSERT_EQ(leat_spill_read(s, at, out, n), 0);
+        ASSERT_MEM_EQ(out, in, n);
+        at += n;
+    }
+    ASSERT_BREAKS(leat_spill_write(s, at, in, SIZE + 1), "n <= s->size");
+    leat_spill_free(s);
+    leat_spill_free(NULL);
+}
+
+TEST(test_a_file_that_was_never_written_has_no_bytes)
+{
+    struct leat_spill *s = leat_spill_new(test_tmp_dir(), 100);
+    uint8_t byte;
+
+    ASSERT_NOT_NULL(s);
+    ASSERT_EQ(leat_spill_open(s), 0);
+    ASSERT_EQ(leat_spill_read(s, 0, &byte, 1), -EIO);
+    leat_spill_free(s);
+}
+
+TEST(test_a_spill_whose_directory_is_not_there_is_refused)
+{
+    struct leat_spill *s = leat_spill_new("/nonexistent/dir", 100);
+
+    ASSERT_NOT_NULL(s);
+    ASSERT_EQ(leat_spill_open(s), -ENOENT);
+    ASSERT_STREQ(leat_spill_dir(s), "/nonexistent/dir");
+    s->dir = NULL;
+    ASSERT_EQ(setenv("TMPDIR", "/some/where", 1), 0);
+    ASSERT_STREQ(leat_spill_dir(s), "/some/where");
+    ASSERT_EQ(setenv("TMPDIR", "", 1), 0);
+    ASSERT_STREQ(leat_spill_dir(s), "/var/tmp");
+    leat_spill_free(s);
+}
+
+/* --- an edge with a spill ----------------------------------------------------------------------- */
+
+struct ends {
+    struct leat_executor executor;
+    struct leat_actor reader, writer;
+    struct leat_pool pool;
+    struct leat_edge edge;
+    uint64_t given, taken;
+    _Atomic uint64_t unread;
+};
+
+static void ends_init(struct ends *s, uint64_t high, uint64_t spill)
+{
+    *s = (struct ends){.executor = {.owner = NULL}};
+    ASSERT_EQ(leat_pool_init(&s->pool, 64 * CHUNK, CHUNK), 0);
+    ASSERT_EQ(leat_edge_init(&s->edge, &s->executor, high), 0);
+    s->reader.thread = s->writer.thread = pthread_self();
+    atomic_store(&s->reader.state, RUNNING);
+    atomic_store(&s->writer.state, RUNNING);
+    s->edge.reader = &s->reader;
+    s->edge.writer = &s->writer;
+    s->edge.pool = &s->pool;
+    s->edge.unread = &s->unread;
+    if (spill == 0)
+        return;
+    s->edge.spill = leat_spill_new(test_tmp_dir(), spill);
+    ASSERT_NOT_NULL(s->edge.spill);
+    ASSERT_EQ(leat_spill_open(s->edge.spill), 0);
+}
+
+static void ends_done(struct ends *s)
+{
+    leat_edge_done(&s->edge);
+    ASSERT_EQ(leat_pool_done(&s->pool), 0);
+}
+
+static bool woken(struct leat_actor *actor)
+{
+    return atomic_exchange(&actor->state, RUNNING) == NOTIFIED;
+}
+
+/* Offers a chunk with n bytes. */
+static int give(struct ends *s, size_t n)
+{
+    struct leat_item item = {.slice = {.len = n}};
+    int r;
+
+    ASSERT_EQ(leat_pool_get(&s->pool, 0, &item.slice.chunk), 0);
+    fill(item.slice.chunk->data, s->given, n);
+    r = leat_edge_write(&s->edge, &item);
+    if (r == 0)
+        s->given += n;
+    else
+        leat_chunk_unref(item.slice.chunk);
+    return r;
+}
+
+static int give_mark(struct ends *s)
+{
+    struct leat_item mark = {.flush = true};
+
+    return leat_edge_write(&s->edge, &mark);
+}
+
+/* Takes one item, which must be the next bytes. Returns as leat_edge_read, or 100 for a marker. */
+static int take(struct ends *s)
+{
+    struct leat_item item;
+    int r = leat_edge_read(&s->edge, &item);
+
+    if (r != 0)
+        return r;
+    if (!item.slice.chunk)
+        return item.flush ? 100 : -1;
+    for (size_t i = 0; i < item.slice.len; i++)
+        ASSERT_EQ(leat_slice_data(&item.slice)[i], byte_at(s->taken + i));
+    s->taken += item.slice.len;
+    leat_chunk_unref(item.slice.chunk);
+    return 0;
+}
+
+TEST(test_what_memory_does_not_hold_goes_to_the_file_and_comes_back_in_order)
+{
+    for (uint64_t spill = 1; spill < 8; spill++) {
+        struct ends s;
+        uint64_t n = 0;
+        int r;
+
+        test_context("a file of %u chunks", (unsigned)spill);
+        ends_init(&s, 2 * CHUNK, spill * CHUNK);
+        for (unsigned round = 0; round < 5; round++) {
+            while ((r = give(&s, CHUNK - round)) == 0)
+                n++;
+            ASSERT_EQ(r, LEAT_FULL);
+            ASSERT_LE(s.edge.spill->put - s.edge.spill->got, spill * CHUNK);
+            if (round == 0)
+                ASSERT_EQ(n, 2 + spill); /* as much as memory and file hold */
+            for (unsigned i = 0; i < 3; i++) {
+                r = take(&s);
+                ASSERT(r == 0 || (i == 2 && r == LEAT_EMPTY && s.taken == s.given));
+            }
+        }
+        leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
+        while ((r = take(&s)) == 0)
+            ;
+        ASSERT_EQ(r, LEAT_END); /* after the last byte, not before it */
+        ASSERT_EQ(s.taken, s.given);
+        ASSERT_EQ(atomic_load(&s.edge.bytes), s.given);
+        ends_done(&s);
+    }
+}
+
+TEST(test_a_marker_in_the_file_keeps_its_place_and_only_the_last_is_kept)
+{
+    struct ends s;
+
+    ends_init(&s, CHUNK, 10 * CHUNK);
+    ASSERT_EQ(give(&s, CHUNK), 0); /* in memory */
+    ASSERT_EQ(give(&s, 100), 0);
+    ASSERT_EQ(give_mark(&s), 0);
+    ASSERT_EQ(give(&s, 200), 0);
+    ASSERT_EQ(give_mark(&s), 0);
+    ASSERT_EQ(give(&s, 300), 0);
+    ASSERT_EQ(take(&s), 0);
+    while (s.taken < CHUNK + 300)
+        ASSERT_EQ(take(&s), 0);
+    ASSERT_EQ(s.taken, CHUNK + 300);
+    ASSERT_EQ(take(&s), 100);
+    ASSERT_EQ(take(&s), 0);
+    ASSERT_EQ(s.taken, s.given);
+    ASSERT_EQ(take(&s), LEAT_EMPTY);
+    ends_done(&s);
+}
+
+TEST(test_a_reader_without_memory_waits_and_loses_nothing)
+{
+    struct leat_chunk *kept[64];
+    struct ends s;
+    unsigned n = 0;
+
+    ends_init(&s, CHUNK, 10 * CHUNK);
+    ASSERT_EQ(give(&s, CHUNK), 0);
+    ASSERT_EQ(give(&s, CHUNK), 0);
+    ASSERT_EQ(take(&s), 0);
+    while (n < 64 && leat_pool_get(&s.pool, 0, &kept[n]) == 0)
+        n++;
+    ASSERT_EQ(take(&s), LEAT_FULL);
+    ASSERT_EQ(take(&s), LEAT_FULL);
+    while (n > 0)
+        leat_chunk_unref(kept[--n]);
+    ASSERT_EQ(take(&s), 0);
+    ASSERT_EQ(s.taken, s.given);
+    ends_done(&s);
+}
+
+TEST(test_a_cancel_counts_what_was_in_memory_and_in_the_file)
+{
+    struct ends s;
+
+    ends_init(&s, CHUNK, 10 * CHUNK);
+    for (unsigned i = 0; i < 4; i++)
+        ASSERT_EQ(give(&s, 1000), 0);
+    ASSERT_EQ(give_mark(&s), 0);
+    leat_edge_cancel(&s.edge, LEAT_REASON_DONE);
+    ASSERT(woken(&s.writer));
+    ASSERT_EQ(atomic_load(&s.unread), 4000);
+    ASSERT_EQ(give(&s, 1000), LEAT_ECANCELLED);
+    leat_edge_lost(&s.edge, 1000);
+    ASSERT_EQ(atomic_load(&s.unread), 5000);
+    ASSERT_EQ(atomic_load(&s.edge.bytes), 5000);
+    ends_done(&s);
+}
+
+TEST(test_a_file_that_cannot_be_written_or_read_is_an_error_with_its_number)
+{
+    struct ends s;
+    int fd;
+
+    ends_init(&s, CHUNK, 10 * CHUNK);
+    ASSERT_EQ(give(&s, CHUNK), 0);
+    ASSERT_EQ(give(&s, CHUNK), 0);
+    fd = s.edge.spill->fd;
+    s.edge.spill->fd = 1000000;
+    ASSERT_EQ(give(&s, CHUNK), LEAT_EIO);
+    ASSERT_EQ(s.edge.spill->error, EBADF);
+    ASSERT_EQ(take(&s), 0);
+    s.edge.spill->error = 0;
+    ASSERT_EQ(take(&s), LEAT_EIO);
+    ASSERT_EQ(s.edge.spill->error, EBADF);
+    s.edge.spill->fd = fd;
+    ASSERT_EQ(take(&s), 0);
+    ends_done(&s);
+}
+
+/* --- a gate ------------------------------------------------------------------------------------- */
+
+TEST(test_a_gate_opens_at_its_bytes_and_closes_when_the_queue_is_empty)
+{
+    struct ends s;
+
+    ends_init(&s, 10 * CHUNK, 0);
+    s.edge.gate = 2500;
+    for (unsigned round = 0; round < 2; round++) {
+        test_context("round %u", round);
+        ASSERT_EQ(take(&s), LEAT_EMPTY);
+        ASSERT_EQ(give(&s, 1000), 0);
+        ASSERT_EQ(give(&s, 1000), 0);
+        ASSERT_EQ(take(&s), LEAT_EMPTY);
+        ASSERT(!woken(&s.reader));
+        ASSERT_EQ(give(&s, 500), 0);
+        ASSERT(woken(&s.reader));
+        for (unsigned i = 0; i < 3; i++)
+            ASSERT_EQ(take(&s), 0); /* also when less than that is left */
+    }
+    ASSERT_EQ(take(&s), LEAT_EMPTY);
+    ASSERT_EQ(give(&s, 10), 0);
+    ASSERT_EQ(take(&s), LEAT_EMPTY);
+    leat_edge_finish(&s.edge, LEAT_EDGE_EOF); /* no more comes */
+    ASSERT(woken(&s.reader));
+    ASSERT_EQ(take(&s), 0);
+    ASSERT_EQ(take(&s), LEAT_END);
+    ends_done(&s);
+}
+
+TEST(test_a_writer_that_was_refused_opens_the_gate)
+{
+    struct ends s;
+
+    ends_init(&s, 2 * CHUNK, 0);
+    s.edge.gate = 10 * CHUNK;
+    ASSERT_EQ(give(&s, 10), 0);
+    ASSERT_EQ(give(&s, 10), 0);
+    ASSERT_EQ(take(&s), LEAT_EMPTY);
+    ASSERT_EQ(give(&s, 10), LEAT_FULL);
+    ASSERT(woken(&s.reader));
+    ASSERT_EQ(take(&s), 0);
+    ends_done(&s);
+}
+
+/* --- one use after another ---------------------------------------------------------------------- */
+
+TEST(test_an_edge_that_is_reset_is_as_at_the_first_use)
+{
+    struct ends s;
+
+    ends_init(&s, CHUNK, 4 * CHUNK);
+    ASSERT_EQ(give(&s, CHUNK), 0);
+    ASSERT_EQ(give(&s, CHUNK), 0);
+    leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
+    leat_edge_cancel(&s.edge, LEAT_REASON_FAILED);
+    s.edge.reader = s.edge.writer = NULL; /* neither side runs */
+    leat_edge_reset(&s.edge);
+    s.edge.reader = &s.reader;
+    s.edge.writer = &s.writer;
+    s.given = s.taken = 0;
+    ASSERT_EQ(leat_edge_reason(&s.edge), LEAT_REASON_NONE);
+    ASSERT_EQ(take(&s), LEAT_EMPTY);
+    ASSERT_EQ(give(&s, 10), 0);
+    ASSERT_EQ(take(&s), 0);
+    leat_edge_finish(&s.edge, LEAT_EDGE_FAILED);
+    ASSERT_EQ(take(&s), LEAT_ECANCELLED);
+    ends_done(&s);
+}
+
+/* --- misuse ------------------------------------------------------------------------------------- */
+
+TEST(test_a_wrong_use_of_an_edge_breaks_an_invariant)
+{
+    struct ends s;
+    struct leat_item empty = {.slice = {.chunk = NULL}};
+    struct leat_block block = {.index = 0};
+    struct leat_item end = {.end = &block};
+
+    ends_init(&s, CHUNK, 4 * CHUNK);
+    ASSERT_BREAKS(leat_edge_write(&s.edge, &empty), "item->flush");
+    ASSERT_BREAKS(leat_edge_write(&s.edge, &end), "!e->spill");
+    ASSERT_BREAKS(leat_edge_cancel(&s.edge, LEAT_REASON_NONE), "LEAT_REASON_NONE");
+    ASSERT_BREAKS(leat_edge_finish(&s.edge, LEAT_EDGE_OPEN), "LEAT_EDGE_OPEN");
+    leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
+    ASSERT_BREAKS((void)give(&s, 1), "LEAT_EDGE_OPEN");
+    ASSERT_BREAKS((void)leat_edge_wants(&s.edge), "LEAT_EDGE_OPEN");
+    ASSERT_EQ(leat_edge_read(&s.edge, &empty), LEAT_END);
+    s.writer.thread = 0;
+    ASSERT_BREAKS(leat_edge_finish(&s.edge, LEAT_EDGE_EOF), "leat_actor_runs_here(e->writer)");
+    s.reader.thread = 0;
+    ASSERT_BREAKS((void)leat_edge_read(&s.edge, &empty), "leat_actor_runs_here(e->reader)");
+    s.reader.thread = pthread_self();
+    ends_done(&s);
+}
