@@ -27,6 +27,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR   ?= $(PREFIX)/share/man
 # SAN=address,undefined or SAN=thread: a build with sanitizers; see asan and tsan.
 SAN      ?=
+# COUNT=--coverage: count what runs; see coverage.
+COUNT    ?=
 # WERROR=1: a warning is an error (.ci/run, lint).
 WERROR   ?=
 
@@ -108,8 +110,8 @@ HARDEN   := -fstack-protector-strong -fstack-clash-protection $(fortify) $(call 
 HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DZLIB_CONST -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNINGS) $(HARDEN) \
-            -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE)
-ALL_LDFLAGS := -pthread -Wl,--as-needed $(HARDEN_LD) $(SANITIZE) $(LDFLAGS)
+            -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE) $(COUNT)
+ALL_LDFLAGS := -pthread -Wl,--as-needed $(HARDEN_LD) $(SANITIZE) $(COUNT) $(LDFLAGS)
 
 # say - one short line for a command, or the command itself with V=1.
 V ?=
@@ -252,12 +254,13 @@ quick: ## the tests of the edit loop: one program, few schedules, no other tools
 	@tests/tools/quick.sh $(BUILD)
 
 .PHONY: coverage
-COVERAGE_BUILD := BUILD=build-coverage CFLAGS='-Og -g --coverage' LDFLAGS=--coverage
-coverage: ## lines and branches that the C tests reach, for each room
-	@rm -rf build-coverage
-	@$(MAKE) $(JOBS) --no-print-directory $(COVERAGE_BUILD) tests
-	@tests/tools/run.sh coverage=build-coverage || true
-	@tests/tools/coverage.py build-coverage 80
+# Few schedules: they run the same lines. What was counted before is removed, what was built is not.
+COVERAGE_BUILD := BUILD=build-coverage CFLAGS='-O0 -g' COUNT=--coverage
+coverage: ## lines and branches that the tests reach, of C and of the command, for each room
+	@$(MAKE) $(JOBS) --no-print-directory $(COVERAGE_BUILD) all tests
+	@find build-coverage -name '*.gcda' -delete
+	@LEAT_SEEDS=$${LEAT_SEEDS:-20} LEAT_SHAPES=$${LEAT_SHAPES:-100} tests/tools/run.sh --all coverage=build-coverage || true
+	@tests/tools/coverage.py build-coverage
 
 .PHONY: check-build check-asan check-tsan check-plain
 SANITIZERS ?= 1
