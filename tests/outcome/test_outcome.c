@@ -70,15 +70,15 @@ static unsigned woken(struct stand *s)
     return n;
 }
 
-/* Digits: the stages of which `failed_above` (or below) is set. */
+/* Digits: the stages of which `failed.above` (or below) is set. */
 static void assert_told(const struct stand *s, const char *above, const char *below)
 {
     char a[6] = "", b[6] = "";
 
     for (int i = 0; i < 5; i++) {
-        if (atomic_load(&s->infos[i].failed_above))
+        if (atomic_load(&s->infos[i].failed.above))
             a[strlen(a)] = (char)('0' + i);
-        if (atomic_load(&s->infos[i].failed_below))
+        if (atomic_load(&s->infos[i].failed.below))
             b[strlen(b)] = (char)('0' + i);
     }
     ASSERT_STREQ(a, above);
