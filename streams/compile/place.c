@@ -195,20 +195,26 @@ int leat_compile_buffer(struct leat_compiler *pl, const struct leat_stage_info *
     return e->spill ? 0 : leat_compile_no_memory(pl);
 }
 
+/* The registry holds the built-in stages, so there is one. */
+static const struct leat_stage_type *default_type(const struct leat_compiler *pl,
+                                                  enum leat_kind kind)
+{
+    const struct leat_stage_type *type = leat_registry_default(pl->p->registry, kind);
+
+    leat_assert(type != NULL);
+    return type;
+}
+
 int leat_compile_imply(struct leat_compiler *pl, enum leat_kind kind,
                        const struct leat_strings *args)
 {
     static const struct leat_strings none;
-    const struct leat_stage_type *type = leat_registry_default(pl->p->registry, kind);
+    const struct leat_stage_type *type = default_type(pl, kind);
     struct leat_arena *arena = pl->p->tree->arena;
     struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
-    void *params = type ? leat_arena_alloc(arena, type->params_size) : NULL;
+    void *params = leat_arena_alloc(arena, type->params_size);
     int r;
 
-    if (!type) { /* the program gave no registry */
-        leat_error_set(pl->error, LEAT_EUSAGE, "there is no stage for an open end");
-        return LEAT_EUSAGE;
-    }
     if (!node || !params)
         return leat_compile_no_memory(pl);
     *node = (struct leat_node){.type = type, .params = params, .implied = true};
