@@ -10,7 +10,7 @@
 #include "test.h"
 
 #define HEAD ((size_t)4)
-#define SEEDS (test_under_sanitizer() ? 40u : 300u)
+#define SEEDS (test_under_tsan() ? 4u : test_under_sanitizer() ? 30u : 300u)
 #define MARKS_MAX 8000u
 
 struct boxed_params {

@@ -8,7 +8,7 @@
 #include "stage.h"
 #include "test.h"
 
-#define SEEDS (test_under_sanitizer() ? 40u : 300u)
+#define SEEDS (test_under_tsan() ? 4u : test_under_sanitizer() ? 30u : 300u)
 #define LEN ((size_t)9000)
 #define BLOCK ((size_t)1000)
 #define BLOCK_STATIC ((size_t)700)
