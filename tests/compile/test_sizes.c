@@ -42,7 +42,8 @@ static uint64_t least_of(const struct leat_pipeline *p)
     for (size_t i = 0; i < p->graph.n_edges; i++)
         sum += p->graph.edges[i]->high + p->settings.chunk;
     for (size_t i = 0; i < p->graph.n_segments; i++)
-        sum += 2 * p->settings.chunk * p->graph.segments[i]->n;
+        sum +=
+            2 * p->settings.chunk * (p->graph.segments[i]->n + p->graph.segments[i]->out.n_ports);
     for (const struct leat_share *share = p->pool.shares; share; share = share->next)
         sum += share->size;
     return sum;

@@ -166,6 +166,12 @@ static void set_init(struct stage_set *s, size_t n, const struct script *scripts
     ASSERT_EQ(leat_segment_add_input(s->seg, &s->in), 0);
     ASSERT_EQ(leat_segment_add_output(s->seg, &s->out), 0);
     ASSERT_EQ(leat_segment_ready(s->seg), 0);
+    for (size_t i = 0; i < n; i++)
+        if (s->seg->slots[i].framer) {
+            s->seg->slots[i].framer->share =
+                leat_pool_share(&s->pipeline->pool, leat_framer_share(CHUNK));
+            ASSERT_NOT_NULL(s->seg->slots[i].framer->share);
+        }
     s->in.writer = &s->before;
     s->out.reader = &s->after;
     take_part(&s->before);
@@ -632,4 +638,27 @@ TEST(test_a_segment_passes_to_its_reader_if_it_has_only_one)
     for (unsigned i = 0; i < 3; i++)
         leat_edge_done(&edges[i]);
     leat_executor_done(&executor);
+}
+
+/* The records before it are handed on, and no stage may take them for all there is. */
+TEST(test_a_record_that_is_too_long_is_an_error_and_no_end_comes_before_it)
+{
+    const struct script lines = {.part = LINES};
+    struct leat_chunk *chunk;
+    struct leat_item item;
+    struct stage_set s;
+
+    set_init(&s, 1, &lines, 100 * CHUNK);
+    s.seg->slots[0].framer->record_max = 100;
+    ASSERT_EQ(give(&s, 50), 0); /* five lines */
+    ASSERT_EQ(leat_pool_get(&s.pipeline->pool, 0, &chunk), 0);
+    memset(chunk->data, 'x', 200);
+    item = (struct leat_item){.slice = {.chunk = chunk, .len = 200}};
+    ASSERT_EQ(leat_edge_write(&s.in, &item), 0);
+    leat_edge_finish(&s.in, LEAT_EDGE_EOF);
+    ASSERT_EQ(drain(&s), LEAT_ECANCELLED);
+    ASSERT_EQ(s.taken, 50);
+    ASSERT(!state_of(&s, 0)->end_seen);
+    ASSERT_EQ(s.pipeline->outcome.error.code, LEAT_ELIMIT);
+    set_done(&s);
 }
