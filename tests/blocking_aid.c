@@ -2,6 +2,7 @@
 #include "blocking_aid.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -179,11 +180,30 @@ static int pull_all(struct leat_stage *s, struct library *l, struct leat_blockin
     }
 }
 
+/* Note on which stack this thread runs. */
+static void note_stack(struct library *l)
+{
+    pthread_attr_t attr;
+    void *stack = NULL;
+    size_t size;
+    unsigned i = 0;
+
+    ASSERT_EQ(pthread_getattr_np(pthread_self(), &attr), 0);
+    ASSERT_EQ(pthread_attr_getstack(&attr, &stack, &size), 0);
+    ASSERT_EQ(pthread_attr_destroy(&attr), 0);
+    while (i < l->n_stacks && l->stacks[i] != stack)
+        i++;
+    ASSERT_LT(i, MANY_STACKS);
+    l->stacks[i] = stack;
+    l->n_stacks += i == l->n_stacks;
+}
+
 static int sink_run(struct leat_stage *s, struct leat_blocking *b)
 {
     struct library *l = memio_given(s);
 
     l->runs++;
+    note_stack(l);
     return returned(l, pull_all(s, l, b));
 }
 

@@ -15,6 +15,7 @@
 #define MIB ((size_t)1 << 20)
 #define NEVER UINT64_MAX
 #define N_EXECUTORS 3u
+#define MANY_STACKS 60u
 
 /* A library, and what it does at a byte of its stream. */
 struct library {
@@ -26,6 +27,8 @@ struct library {
     bool meets;                         /* the source waits until the sink has what it pushed */
     struct library *peer;
     int fail_prepare;
+    const void *stacks[MANY_STACKS]; /* of the threads of the sinks: n_stacks different ones */
+    unsigned n_stacks;
     /* The sink keeps its first piece until `stop` and until the peer has moved so many bytes more. */
     size_t holds;
     struct memio *cancels; /* cancelled when the library is about to block; or NULL */

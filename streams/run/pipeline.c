@@ -72,7 +72,9 @@ static void segment_done(struct leat_segment *segment)
 
         if (parts && segment->slots[i].failed)
             leat_parts_stage_failed(parts, s);
-        if (!s->type->commit)
+        if (s->type->commit)
+            leat_blocking_end(s); /* the commit may be far away, and a thread that ended has a stack */
+        else
             leat_stage_close(s);
     }
     if (parts)

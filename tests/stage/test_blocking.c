@@ -126,6 +126,32 @@ TEST(test_a_sink_that_blocks_runs_anew_for_each_part)
     free(in);
 }
 
+/* The stack of a thread that ended is used again, long before the commit. */
+TEST(test_the_threads_of_many_parts_do_not_last_until_the_commit)
+{
+    enum { PARTS = 4 * MANY_STACKS };
+    uint8_t *in = memio_bytes(PARTS);
+
+    for (unsigned e = 0; e < N_EXECUTORS; e++) {
+        struct memio io = library_under(e);
+        struct library to;
+        char text[256];
+
+        library_init(&to);
+        io.in = in;
+        io.in_len = PARTS;
+        snprintf(text, sizeof text, "memsource --at=%lld | split -b 1 [ pulls_all --at=%lld ]",
+                 memio_at(&io), library_at(&to));
+        ASSERT_EQ(memio_run_text(&io, text), 0);
+        ASSERT_EQ(to.commits, PARTS);
+        ASSERT_LT(to.n_stacks, MANY_STACKS);
+        ASSERT_BYTES_EQ(to.out, to.out_len, in, PARTS);
+        library_done(&to);
+        memio_free(&io);
+    }
+    free(in);
+}
+
 /* --- misuse ----------------------------------------------------------------------------------- */
 
 TEST(test_a_blocking_stage_that_breaks_the_contract_fails_by_its_name)
