@@ -360,11 +360,15 @@ int leat_push_commit(struct leat_blocking *b, size_t n)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
+/* A cancel that nobody asked for would hide who failed: it is reported as the consequence of another
+ * error. */
 static int run(struct leat_blocking *b)
 {
     struct leat_stage *s = b->stage;
     int r = s->type->run(s, b);
 
+    if (r == LEAT_ECANCELLED && !leat_is_cancelled(b))
+        return leat_fail(s, LEAT_EINTERNAL, "its run says that it was cancelled, and it was not");
     return r < 0 || r == LEAT_END
                ? r
                : leat_fail(s, LEAT_EINTERNAL, "its run returned the invalid result %d", r);

@@ -169,6 +169,14 @@ TEST(test_a_blocking_stage_that_breaks_the_contract_fails_by_its_name)
         ASSERT_STREQ(io.error.stage_name, "pushes");
         ASSERT_STR_HAS(io.error.text, "invalid result 2");
         library_done(&from);
+        library_init(&from);
+        from.answer = LEAT_ECANCELLED;
+        snprintf(text, sizeof text, "pushes --at=%lld | memsink --at=%lld", library_at(&from),
+                 memio_at(&io));
+        ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
+        ASSERT_STREQ(io.error.stage_name, "pushes");
+        ASSERT_STR_HAS(io.error.text, "cancelled");
+        library_done(&from);
         io.in = "abc";
         io.in_len = 3;
         snprintf(text, sizeof text, "memsource --at=%lld | sink_pushes", memio_at(&io));
