@@ -22,7 +22,7 @@ struct leat_engine_ops;
 enum leat_step {
     LEAT_MORE = 0, /* needs more input, or more room */
     LEAT_END = 1,  /* done for good; the rest of the input is dropped; no failure for upstream */
-    LEAT_WAIT = 2, /* sources and sinks: after leat_wait_fd or leat_wait_ms */
+    LEAT_WAIT = 2, /* sources and sinks: after leat_wait_fd, leat_wait_ms or leat_wait_wake */
     /* Like MORE, and a flush marker follows the output up to here: every stage downstream shall
      * write out all that came before the marker. See LEAT_FLUSHES. */
     LEAT_FLUSHED = 5,
@@ -559,12 +559,13 @@ struct leat_stage_type {
      * or fails: for example to wait for a child process. `stop` may be called twice, the second
      * time to abort.
      * A blocking source or sink: the engine waits for the return of `run` without `stop`, too, as
-     * long as its library blocks. `stop` ends that wait. It is called in a thread of the engine
-     * while `run` is under way, may be before or after the call that it interrupts, so it must have
-     * a lasting effect: shut a socket down, write to an eventfd that `run` polls, set a flag of the
-     * library. It must not wait, free, close a descriptor, or call leat_fail. A type with `stop` is
-     * stopped at once when the run fails; one without it is first given the data on its way to it.
-     * */
+     * long as its library blocks. `stop` ends that wait. It is called in a thread of the engine,
+     * may be before or after the call that it interrupts, before `run` has begun, or when it has
+     * just returned. So it must have a lasting effect: shut a socket down, write to an eventfd that
+     * `run` polls, set a flag of the library. What it uses is made in `open` and lasts until
+     * `close`. It must not wait, free, close a descriptor, or call leat_fail. A type with `stop` is
+     * stopped at once when the pipeline fails; one without it is first given the data on its way to
+     * it, if the failure is upstream. */
     void (*stop)(struct leat_stage *stage, enum leat_stop why);
 
     /* Two-phase commit of sinks. prepare: flush, sync, check for errors; called after the whole
