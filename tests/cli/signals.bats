@@ -454,11 +454,14 @@ def used(pid):
     path = f'/proc/{pid}/task'
     return sum(int(open(f'{path}/{t}/schedstat').read().split()[0]) for t in os.listdir(path)) / 1e6
 
+def asleep(pid):
+    path = f'/proc/{pid}/task'
+    return all(open(f'{path}/{t}/stat').read().rpartition(')')[2].split()[0] == 'S' for t in os.listdir(path))
+
 def settled(pid):
-    before = used(pid)
     for _ in range(10):
         time.sleep(0.02)
-        if used(pid) != before:
+        if not asleep(pid):
             return False
     return True
 
