@@ -199,6 +199,7 @@ static enum run run_turns(struct leat_segment *seg)
 
     for (int i = 0; i < turns && !has_run_long(seg); i++) {
         enum leat_step_result t = LEAT_STEP_RAN;
+        bool block_ended = seg->lane.ended_block != NULL;
 
         if (all_done(seg) && (seg->out.gone || leat_segment_output_taken(seg, seg->n - 1)) &&
             (!seg->out.ops || !seg->out.ops->holds || hand_over(seg) == -1)) {
@@ -218,6 +219,10 @@ static enum run run_turns(struct leat_segment *seg)
         if (t == LEAT_STEP_PARKED)
             return RUN_PARKED;
         if (seg->actor.passes_to)
+            return RUN_MORE;
+        /* On one thread the next block may keep its readers waiting for long. */
+        if (block_ended && !seg->lane.ended_block &&
+            seg->pipeline->executor.kind == LEAT_EXECUTOR_LOOP)
             return RUN_MORE;
         if (leat_outcome_aborted(seg->pipeline)) /* the next run handles it first */
             return RUN_MORE;
