@@ -25,7 +25,6 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     int r;
 
     leat_assert(!s->open_called && !s->closed);
-    leat_assert(!leat_actor_runs_here(&seg->actor));
     r = leat_stage_open(s);
     if (r < 0) {
         leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);

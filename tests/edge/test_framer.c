@@ -148,7 +148,7 @@ TEST(test_a_record_as_long_as_the_limit_needs_no_more_memory_than_it_and_its_sta
     const size_t chunk = 65536, record = 16 * chunk;
     struct leat_slice_queue raw = {.n = 0}, framed = {.n = 0};
     uint8_t *text = malloc(record);
-    struct leat_framer f;
+    struct leat_framer f = {.pool = NULL};
     struct leat_pool pool;
     uint64_t rest;
 

@@ -48,6 +48,9 @@ static void fan_init(struct fan *f, size_t n, enum leat_framing framing)
     }
     f->seg.in.inputs = leat_inputs_new(&f->seg);
     ASSERT_NOT_NULL(f->seg.in.inputs);
+    for (size_t i = 0; leat_inputs_framer(f->seg.in.inputs, i); i++)
+        leat_inputs_framer(f->seg.in.inputs, i)->share =
+            leat_pool_share(&f->pipeline->pool, leat_framer_share(CHUNK));
 }
 
 static void fan_done(struct fan *f)
