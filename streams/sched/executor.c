@@ -163,10 +163,12 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, struct lea
     uint64_t from_ns = ex->kind == LEAT_EXECUTOR_POOL ? leat_now_ns() : 0;
     bool again;
     int running = ACTOR_RUNNING;
-    int was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
+    int was;
 
+    /* Before its state: another thread may ask meanwhile whether it runs there. */
+    atomic_store_explicit(&a->thread, pthread_self(), memory_order_relaxed);
+    was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
     leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
-    a->thread = pthread_self();
     again = a->run(a);
     if (ex->kind == LEAT_EXECUTOR_POOL)
         note_run(a, leat_now_ns() - from_ns);
@@ -384,9 +386,10 @@ void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat
 
 bool leat_actor_runs_here(const struct leat_actor *a)
 {
-    int s = atomic_load_explicit(&a->state, memory_order_relaxed);
+    int s = atomic_load_explicit(&a->state, memory_order_acquire);
+    pthread_t thread = atomic_load_explicit(&a->thread, memory_order_relaxed);
 
-    return (s == ACTOR_RUNNING || s == ACTOR_NOTIFIED) && pthread_equal(a->thread, pthread_self());
+    return (s == ACTOR_RUNNING || s == ACTOR_NOTIFIED) && pthread_equal(thread, pthread_self());
 }
 
 /* Virtual time: run the actor at its time. */

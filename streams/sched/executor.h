@@ -18,11 +18,11 @@ struct leat_executor;
 struct leat_actor {
     /* run - do a bounded amount of work; true: there is more, run me again. */
     bool (*run)(struct leat_actor *actor);
-    struct leat_actor *next; /* in the run queue */
-    atomic_int state;        /* enum actor_state of executor.c */
-    uint64_t ready_ns;       /* time since which it could run; valid while it runs */
-    uint64_t ran_ns;         /* virtual time: the end of its last run */
-    pthread_t thread;        /* the thread that runs it, while it runs */
+    struct leat_actor *next;  /* in the run queue */
+    atomic_int state;         /* enum actor_state of executor.c */
+    uint64_t ready_ns;        /* time since which it could run; valid while it runs */
+    uint64_t ran_ns;          /* virtual time: the end of its last run */
+    _Atomic pthread_t thread; /* the thread that runs it, while it runs */
     /* Pool: */
     _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
     /* The actor that it passed to in this run, which then must end; NULL: none. Only the thread
