@@ -375,7 +375,7 @@ void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat
     leat_assert(leat_actor_runs_here(by));
     if (!begin_wake(a))
         return;
-    if (ex->kind != LEAT_EXECUTOR_POOL || by->passes_to || !is_short(a) ||
+    if (ex->kind != LEAT_EXECUTOR_POOL || by->passes_to || !a->is_light || !is_short(a) ||
         !has_worker_to_wake(ex)) {
         enqueue(ex, a);
         return;

@@ -24,6 +24,9 @@ struct leat_actor {
     uint64_t ran_ns;          /* virtual time: the end of its last run */
     _Atomic pthread_t thread; /* the thread that runs it, while it runs */
     /* Pool: */
+    /* Fixed: no run blocks, or computes for longer than a few chunks need. Another actor may pass
+     * to it. */
+    bool is_light;
     _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
     /* The actor that it passed to in this run, which then must end; NULL: none. Only the thread
      * that runs it uses this. */
@@ -73,10 +76,10 @@ int leat_executor_start(struct leat_executor *ex);
 void leat_executor_look(struct leat_executor *ex);
 /* leat_actor_wake - run the actor soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
-/* leat_actor_pass - wake an actor for which `by` has made output. Pool: if another worker would have
- * to wake, and the runs of the actor are shorter than that, the worker of `by` runs it next, with
- * the output in its cache, and then `by` again. by->passes_to is then set, and `by` must end its run without a further
- * step.
+/* leat_actor_pass - wake an actor for which `by` has made output. Pool: if the actor is light, its
+ * runs are shorter than the wake of another worker, and one would have to wake, then the worker of
+ * `by` runs it next, with the output in its cache, and `by` again after it. by->passes_to is then
+ * set, and `by` must end its run without a further step.
  * Thread: the one that runs `by`. */
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *actor, struct leat_actor *by);
 /* leat_actor_runs_here - does this thread run the actor now? For assertions. */

@@ -169,6 +169,21 @@ static void connect_slots(struct leat_segment *seg)
     }
 }
 
+/* Is every step of the segment short? A sink that commits may block, as disks do, and a stage that is
+ * not light may compute for long, or waits for its library. */
+static bool is_light(const struct leat_segment *seg)
+{
+    for (size_t i = 0; i < seg->n; i++) {
+        const struct leat_stage_info *info = seg->slots[i].info;
+        const struct leat_stage_type *type = info->type;
+
+        if (info->plan.nature != LEAT_LIGHT ||
+            (type->kind == LEAT_SINK && (type->stop || type->prepare || type->commit)))
+            return false;
+    }
+    return true;
+}
+
 int leat_segment_ready(struct leat_segment *seg)
 {
     bool own_queue =
@@ -190,6 +205,7 @@ int leat_segment_ready(struct leat_segment *seg)
             return LEAT_ENOMEM;
     }
     connect_slots(seg);
+    seg->actor.is_light = is_light(seg);
     return 0;
 }
 

@@ -317,6 +317,8 @@ static bool wakes_other_and_meets(struct player *p)
     return meets(p);
 }
 
+#define HEAVY 2u /* a run_ns: `to` is not light */
+
 /* Two workers are idle, then `from` is woken; returns when `players` have run. */
 static void play(struct passing *game, unsigned players, uint64_t run_ns,
                  bool (*from)(struct player *), bool (*to)(struct player *))
@@ -327,7 +329,8 @@ static void play(struct passing *game, unsigned players, uint64_t run_ns,
     game->meeting = (struct meeting){
         .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .wanted = 2};
     game->from = (struct player){.actor.run = player_run, .game = game, .play = from};
-    game->to = (struct player){.actor = {.run = player_run, .run_ns = run_ns}, .game = game};
+    game->to = (struct player){
+        .actor = {.run = player_run, .run_ns = run_ns, .is_light = run_ns != HEAVY}, .game = game};
     game->to.play = to;
     game->other = (struct player){.actor.run = player_run, .game = game, .play = meets};
     ASSERT_EQ(leat_executor_init(&game->ex, LEAT_EXECUTOR_POOL, 2, 0, false), 0);
@@ -370,6 +373,14 @@ TEST(test_an_actor_with_long_runs_gets_a_worker_of_its_own)
     ASSERT_EQ(game.to.runs, 1);
 }
 
+TEST(test_an_actor_that_may_block_gets_a_worker_of_its_own_however_short_its_runs_were)
+{
+    struct passing game;
+
+    play(&game, 2, HEAVY, passes_and_meets, meets);
+    ASSERT(!game.passes);
+}
+
 TEST(test_an_actor_that_has_not_run_gets_a_worker_of_its_own)
 {
     struct passing game;
@@ -399,7 +410,7 @@ static bool wakes_other_and_passes(struct player *p)
 }
 
 /* A wake costs nothing then, and longer runs of the same actor cost less. */
-TEST(test_an_actor_is_queued_behind_the_others_where_no_worker_is_idle)
+TEST(test_an_actor_is_queued_after_the_others_where_no_worker_is_idle)
 {
     struct passing game = {.passes = false};
     struct player player = {.actor.run = player_run, .game = &game, .play = does_nothing};
@@ -407,6 +418,7 @@ TEST(test_an_actor_is_queued_behind_the_others_where_no_worker_is_idle)
     game.from = game.to = game.other = player;
     game.from.play = wakes_other_and_passes;
     game.to.actor.run_ns = 1;
+    game.to.actor.is_light = true;
     ASSERT_EQ(leat_executor_init(&game.ex, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
     ASSERT_EQ(leat_executor_start(&game.ex), 0);
     leat_actor_wake(&game.ex, &game.from.actor);
