@@ -2,7 +2,6 @@
  *
  * NOMEM_AT=K is the number of the allocation that fails; NOMEM_COUNT=FILE gets how many there were.
  * The allocators of libc below these are what they call, so no library is out of reach. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -10,7 +9,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
@@ -52,20 +50,11 @@ __attribute__((destructor)) static void tell(void)
     }
 }
 
-/* libzstd 1.5.4 reads through NULL where it has no memory for its threads (it frees the jobs that it did not
- * get), which no caller can prevent. So its own allocations do not fail here. */
-static bool is_libzstd(void *caller)
-{
-    Dl_info info;
-
-    return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "/libzstd.so");
-}
-
-static bool fails(void *caller)
+static bool fails(void)
 {
     unsigned long call = atomic_fetch_add(&calls, 1) + 1;
 
-    if (!fail_at || call != fail_at || is_libzstd(caller))
+    if (!fail_at || call != fail_at)
         return false;
     errno = ENOMEM;
     return true;
@@ -73,22 +62,22 @@ static bool fails(void *caller)
 
 void *malloc(size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+    return fails() ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+    return fails() ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
+    return fails() ? NULL : __libc_realloc(old, size);
 }
 
 void *memalign(size_t align, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_memalign(align, size);
+    return fails() ? NULL : __libc_memalign(align, size);
 }
 
 void *aligned_alloc(size_t align, size_t size)

@@ -12,6 +12,7 @@
 #include "stage.h"
 #include "zstd_dictionary.h"
 #include "zstd_memory.h"
+#include "zstd_reserve.h"
 #include "zstd_seekable.h"
 
 #define LEVEL_DEFAULT 3
@@ -30,7 +31,8 @@ struct zstd_params {
 
 struct zstd_state {
     ZSTD_CCtx *context;
-    ZSTD_CDict *dictionary; /* or NULL */
+    struct leat_zstd_reserve reserve; /* of the context */
+    ZSTD_CDict *dictionary;           /* or NULL */
     size_t dictionary_len;
     bool held; /* a byte of the input is held back */
     uint8_t held_byte;
@@ -129,6 +131,14 @@ static unsigned workers_most(void)
     return ZSTD_isError(b.error) || b.upperBound < 0 ? 0 : (unsigned)b.upperBound;
 }
 
+/* The most workers that a stage of this pipeline has. */
+static unsigned workers_for(const struct leat_stage *stage)
+{
+    unsigned most = workers_most(), threads = leat_threads(stage);
+
+    return most < threads ? most : threads;
+}
+
 /* Charges the memory of as many workers as there are threads, or of as many as fit, but of at least
  * one, because the output without workers differs. Returns how many, or fails. */
 static int charge_workers(struct leat_stage *stage, int level, int long_log, uint64_t job,
@@ -150,13 +160,13 @@ static int charge_workers(struct leat_stage *stage, int level, int long_log, uin
 static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
 {
     struct leat_zstd_plan plan = leat_zstd_memory_plan(level, long_log, leat_memory_limit(stage));
-    unsigned threads = leat_threads(stage), most = workers_most();
+    unsigned most = workers_for(stage);
     size_t r;
     int n;
 
     if (!plan.workers || most == 0)
         return leat_charge(stage, leat_zstd_memory_need(level, long_log, 0, 0));
-    n = charge_workers(stage, level, long_log, plan.job, most < threads ? most : threads);
+    n = charge_workers(stage, level, long_log, plan.job, most);
     if (n < 0)
         return n;
     leat_own_threads(stage, (unsigned)n);
@@ -233,7 +243,7 @@ static int zstd_open(struct leat_stage *stage)
     struct zstd_state *z = leat_state(stage);
     int level = level_of(params), long_log = (int)params->long_log, r;
 
-    z->context = ZSTD_createCCtx();
+    z->context = leat_zstd_context_new(&z->reserve, workers_for(stage));
     if (!z->context)
         return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
     r = set_parameters(stage, z, level, long_log);
@@ -250,7 +260,7 @@ static void zstd_close(struct leat_stage *stage)
 {
     struct zstd_state *z = leat_state(stage);
 
-    ZSTD_freeCCtx(z->context);
+    leat_zstd_context_free(z->context, &z->reserve);
     ZSTD_freeCDict(z->dictionary);
     leat_zstd_seekable_close(stage, &z->seekable);
 }

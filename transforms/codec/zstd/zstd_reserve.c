@@ -1,0 +1,52 @@
+/* zstd_reserve.c - memory for libzstd that has a reserve for its tables. */
+
+#define ZSTD_STATIC_LINKING_ONLY /* for ZSTD_createCCtx_advanced, which the shared library exports */
+#include "zstd_reserve.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+
+#define RESERVE_LEAST ((size_t)16384)
+#define RESERVE_WORKER                                                                             \
+    ((size_t)2048) /* two job descriptions, a buffer and a context of the pools */
+#define ALIGN alignof(max_align_t)
+
+static void *reserve_get(void *opaque, size_t size)
+{
+    struct leat_zstd_reserve *r = opaque;
+    void *memory = malloc(size);
+    size_t at;
+
+    if (memory || size > r->size)
+        return memory;
+    at = atomic_fetch_add(&r->used, (size + ALIGN - 1) / ALIGN * ALIGN);
+    return at <= r->size - size ? r->bytes + at : NULL;
+}
+
+static void reserve_free(void *opaque, void *memory)
+{
+    const struct leat_zstd_reserve *r = opaque;
+    uintptr_t at = (uintptr_t)memory, from = (uintptr_t)r->bytes;
+
+    if (at < from || at >= from + r->size)
+        free(memory);
+}
+
+ZSTD_CCtx *leat_zstd_context_new(struct leat_zstd_reserve *r, unsigned workers)
+{
+    const ZSTD_customMem memory = {reserve_get, reserve_free, r};
+    size_t size = RESERVE_LEAST + workers * RESERVE_WORKER;
+
+    r->bytes = malloc(size);
+    if (!r->bytes)
+        return NULL;
+    r->size = size;
+    return ZSTD_createCCtx_advanced(memory);
+}
+
+void leat_zstd_context_free(ZSTD_CCtx *context, struct leat_zstd_reserve *r)
+{
+    ZSTD_freeCCtx(context);
+    free(r->bytes);
+    *r = (struct leat_zstd_reserve){.bytes = NULL};
+}
