@@ -118,11 +118,6 @@ static int zstd_plan(struct leat_stage *stage)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static int fail_zstd(struct leat_stage *stage, size_t code)
-{
-    return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(code));
-}
-
 /* How many workers this libzstd may have: a static one may have none. */
 static unsigned workers_most(void)
 {
@@ -173,7 +168,7 @@ static int set_workers(struct leat_stage *stage, struct zstd_state *z, int level
     r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_nbWorkers, n);
     if (!ZSTD_isError(r))
         r = ZSTD_CCtx_setParameter(z->context, ZSTD_c_jobSize, (int)plan.job);
-    return ZSTD_isError(r) ? fail_zstd(stage, r) : 0;
+    return ZSTD_isError(r) ? leat_zstd_fail(stage, r) : 0;
 }
 
 static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
@@ -193,7 +188,7 @@ static int set_parameters(struct leat_stage *stage, struct zstd_state *z, int le
         size_t r = ZSTD_CCtx_setParameter(z->context, values[i].name, values[i].value);
 
         if (ZSTD_isError(r))
-            return fail_zstd(stage, r);
+            return leat_zstd_fail(stage, r);
     }
     return 0;
 }
@@ -213,7 +208,7 @@ static int load_dictionary(struct leat_stage *stage, struct zstd_state *z, const
     if (leat_charge(stage, ZSTD_sizeof_CDict(z->dictionary)) < 0)
         return LEAT_ELIMIT;
     code = ZSTD_CCtx_refCDict(z->context, z->dictionary);
-    return ZSTD_isError(code) ? fail_zstd(stage, code) : 0;
+    return ZSTD_isError(code) ? leat_zstd_fail(stage, code) : 0;
 }
 
 /* Begins the frame now: then its memory and threads are allocated, or the lack of them is known. */
@@ -223,9 +218,7 @@ static int begin_frame(struct leat_stage *stage, struct zstd_state *z)
     ZSTD_outBuffer nowhere = {&z->held_byte, 0, 0};
     size_t code = ZSTD_compressStream2(z->context, &nowhere, &nothing, ZSTD_e_continue);
 
-    if (ZSTD_isError(code))
-        return leat_fail(stage, LEAT_ENOMEM, "libzstd: %s", ZSTD_getErrorName(code));
-    return 0;
+    return ZSTD_isError(code) ? leat_zstd_fail(stage, code) : 0;
 }
 
 static int open_seekable(struct leat_stage *stage, struct zstd_state *z, int level, int long_log)
@@ -287,7 +280,7 @@ static int feed(struct leat_stage *stage, const uint8_t *data, size_t n, ZSTD_En
     *ret_taken = from.pos;
     leat_commit(out, to.pos);
     if (ZSTD_isError(left))
-        return fail_zstd(stage, left);
+        return leat_zstd_fail(stage, left);
     return from.pos == n && (how == ZSTD_e_continue || left == 0) ? LEAT_END : LEAT_MORE;
 }
 

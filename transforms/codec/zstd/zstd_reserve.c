@@ -6,6 +6,8 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
+#include <zstd_errors.h>
+
 #define RESERVE_LEAST ((size_t)16384)
 #define RESERVE_WORKER                                                                             \
     ((size_t)2048) /* two job descriptions, a buffer and a context of the pools */
@@ -49,4 +51,11 @@ void leat_zstd_context_free(ZSTD_CCtx *context, struct leat_zstd_reserve *r)
     ZSTD_freeCCtx(context);
     free(r->bytes);
     *r = (struct leat_zstd_reserve){.bytes = NULL};
+}
+
+int leat_zstd_fail(struct leat_stage *stage, size_t error)
+{
+    if (ZSTD_getErrorCode(error) == ZSTD_error_memory_allocation)
+        return leat_fail(stage, LEAT_ENOMEM, "out of memory for libzstd");
+    return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(error));
 }

@@ -13,6 +13,8 @@
 
 #include <zstd.h>
 
+#include "stage.h"
+
 /* It begins zeroed. The workers of libzstd use it, too. */
 struct leat_zstd_reserve {
     uint8_t *bytes; /* `size` bytes, or NULL */
@@ -25,5 +27,7 @@ struct leat_zstd_reserve {
 ZSTD_CCtx *leat_zstd_context_new(struct leat_zstd_reserve *reserve, unsigned workers);
 /* leat_zstd_context_free - both the context, which may be NULL, and its reserve. */
 void leat_zstd_context_free(ZSTD_CCtx *context, struct leat_zstd_reserve *reserve);
+/* leat_zstd_fail - fail the stage with the error of an encoder's call. Returns its code. */
+int leat_zstd_fail(struct leat_stage *stage, size_t error);
 
 #endif

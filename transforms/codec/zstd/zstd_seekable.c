@@ -3,6 +3,7 @@
 #include "zstd_seekable.h"
 
 #include "../shared/bytes.h"
+#include "zstd_reserve.h"
 
 #define TABLE_MAGIC 0x184d2a5eu /* of the skippable frame */
 #define FOOTER_MAGIC 0x8f92eab1u
@@ -49,7 +50,7 @@ int leat_zstd_seekable_step(struct leat_stage *stage, struct leat_zstd_seekable 
         return LEAT_MORE;
     r = ZSTD_compress2(context, to, s->made_size, in->data, in->len);
     if (ZSTD_isError(r))
-        return leat_fail(stage, LEAT_EINTERNAL, "libzstd: %s", ZSTD_getErrorName(r));
+        return leat_zstd_fail(stage, r);
     *(struct leat_zstd_seekable_result *)leat_result(stage) =
         (struct leat_zstd_seekable_result){.made = (uint32_t)r, .len = (uint32_t)in->len};
     leat_commit(out, r);
