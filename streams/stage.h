@@ -372,9 +372,9 @@ enum leat_flags {
     LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */
     LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
                              * each branch has input or is at its end */
-    LEAT_PARTS = 128,       /* its branch, or the output file, is made anew for each part: see
-                             * leat_part_end. Its operand is the template of the file's name, unless the
-                             * stage names the parts: see leat_part_begin */
+    LEAT_PARTS = 128,       /* sinks: the branch, or the output file, is made anew for each part: see
+                             * leat_part_end. Its operand is the template of the file's name, unless
+                             * the stage names the parts: see leat_part_begin */
     LEAT_OPENS_LAST = 8, /* opens after all others (exec), so a failed start has no side effect */
     LEAT_FLUSHES = 512,  /* it buffers input that it could output decodably. At a flush marker
                           * (in->flush) it consumes its input, writes out all that it buffers, and
@@ -453,16 +453,16 @@ LEAT_API void *leat_result(struct leat_stage *stage);
 /* For `run` of a LEAT_BLOCKING stage: a library that has a loop of its own. `run` has a thread,
  * which begins with the first step of the stage, and uses these calls only in that thread.
  *
- * A transform, or a stage with LEAT_PARTS, takes turns with the engine: the engine calls a function
+ * A transform, or a sink with LEAT_PARTS, takes turns with the engine: the engine calls a function
  * of the instance only while `run` waits in one of these calls, so `run` may use all services for a
  * step but leat_wait_*. A thread of the engine waits meanwhile, with one thread the loop itself. A
  * library that waits for something outside, a file, a socket, a lock, must not be a transform.
  *
- * A source (pushes) and a sink (pulls) run beside the engine, and may block for any time: no thread
- * of the engine waits for them. Only `stop` may be called while `run` is under way. `run` may use
- * leat_state, leat_params and what else is fixed, leat_fail*, leat_charge, leat_alloc and what frees
- * them, leat_load, leat_side and leat_position; nothing that sets an alarm or a watch, or reads the
- * clock.
+ * A source (pushes) and any other sink (pulls) run beside the engine, and may block for any time:
+ * no thread of the engine waits for them. Only `stop` may be called while `run` is under way. `run`
+ * may use leat_state, leat_params and what else is fixed, leat_fail*, leat_charge, leat_alloc and
+ * what frees them, leat_load, leat_side and leat_position; nothing that sets an alarm or a watch,
+ * or reads the clock.
  *
  * leat_pull - the next piece of input, valid until the next call. Returns 1; 0: EOF, and always for
  *   a source; LEAT_ECANCELLED.
@@ -476,9 +476,9 @@ LEAT_API void *leat_result(struct leat_stage *stage);
  *   Returns 0 or LEAT_ECANCELLED.
  * leat_is_cancelled - should `run` return now? For a library that works for long without a call.
  *
- * The output of a source is handed on as soon as it is pushed. What was pushed before a failure of
- * `run` is handed on, too. LEAT_ECANCELLED: downstream needs no more, or the run is being aborted; `run` frees what
- * it holds and returns that code at once. The engine then closes the stage, but only when `run` has
+ * The engine hands on the output of a source as soon as it is pushed, also if `run` fails later.
+ * LEAT_ECANCELLED: downstream needs no more, or the run is being aborted; `run` frees what it holds
+ * and returns that code at once. The engine then closes the stage, but only when `run` has
  * returned: see `stop` for a library that may block for long. */
 struct leat_blocking;
 LEAT_API int leat_pull(struct leat_blocking *blocking, const uint8_t **ret_data, size_t *ret_len);
@@ -553,19 +553,20 @@ struct leat_stage_type {
      * after a failed open. A sink that was not committed undoes its work. */
     void (*close)(struct leat_stage *stage);
 
-    /* stop - may be NULL. LEAT_BLOCKING: see below. Downstream needs no more (LEAT_STOP_DONE), or the run is being aborted,
+    /* stop - may be NULL. Downstream needs no more (LEAT_STOP_DONE), or the run is being aborted,
      * for example because another stage has failed (LEAT_STOP_ABORT). A stage without `stop` is
      * closed. A stage with it is stepped further, without input and room, until it returns LEAT_END
      * or fails: for example to wait for a child process. `stop` may be called twice, the second
      * time to abort.
-     * A blocking source or sink: the engine waits for the return of `run` without `stop`, too, as
-     * long as its library blocks. `stop` ends that wait. It is called in a thread of the engine,
-     * may be before or after the call that it interrupts, before `run` has begun, or when it has
-     * just returned. So it must have a lasting effect: shut a socket down, write to an eventfd that
-     * `run` polls, set a flag of the library. What it uses is made in `open` and lasts until
-     * `close`. It must not wait, free, close a descriptor, or call leat_fail. A type with `stop` is
-     * stopped at once when the pipeline fails; one without it is first given the data on its way to
-     * it, if the failure is upstream. */
+     *
+     * Of a blocking source or sink: the engine waits until `run` has returned, with and without
+     * `stop`, and `stop` ends a wait of the library. A thread of the engine calls it: before `run`
+     * begins, before, during or after the call to be interrupted, or when `run` has just returned.
+     * Its effect must therefore last: it shuts a socket down, writes to an eventfd that `run`
+     * polls, or sets a flag of the library. `open` makes what it uses, and `close` frees that. It
+     * must not wait, free, close a descriptor, or call leat_fail. A type with `stop` is stopped at
+     * once when the pipeline fails. A sink without it first gets the data on its way to it, if the
+     * failure is upstream. */
     void (*stop)(struct leat_stage *stage, enum leat_stop why);
 
     /* Two-phase commit of sinks. prepare: flush, sync, check for errors; called after the whole
@@ -597,16 +598,18 @@ LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing fram
 LEAT_API void leat_plan_lines(struct leat_stage *stage);
 /* leat_plan_delimiter - LEAT_LINES: the byte that ends a record; '\n' if it is not called. */
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
+/* leat_plan_flags - LEAT_PARTS stays as the type has it, and a stage with `run` gets no
+ * LEAT_FLUSHES. */
 LEAT_API void leat_plan_flags(struct leat_stage *stage, unsigned flags);
 LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t history);
-/* leat_plan_whole - the stage sees its input in pieces of exactly `size` bytes, 1 to LEAT_WHOLE_MAX:
- * for a codec that works on blocks. Only the last piece is shorter: of a block in a lane; without
- * lanes the last one of the stream, and with LEAT_FLUSHES the last one before a flush marker. A lane
- * whose blocks are cut by the engine and have at most `size` bytes thus sees each block in one
- * piece, with in->end. Otherwise an empty piece with in->end, or in->flush, may follow a piece of
- * `size` bytes. The engine copies a piece, once, only if it lies in several chunks. The buffer for
- * that is charged to the stage after open. A step that consumes a part of a piece sees the rest of
- * it again. Not for stages that read lines without lanes, nor for LEAT_PORTS_IN. */
+/* leat_plan_whole - the stage sees its input in pieces of exactly `size` bytes, 1 to
+ * LEAT_WHOLE_MAX: for a codec that works on blocks. Only the last piece is shorter: of a block in a
+ * lane; without lanes the last one of the stream, and with LEAT_FLUSHES the last one before a flush
+ * marker. A lane whose blocks are cut by the engine and have at most `size` bytes thus sees each
+ * block in one piece, with in->end. Otherwise an empty piece with in->end, or in->flush, may follow
+ * a piece of `size` bytes. The engine copies a piece, once, only if it lies in several chunks. The
+ * buffer for that is charged to the stage after open. A step that consumes a part of a piece sees
+ * the rest of it again. Not for stages that read lines without lanes, nor for LEAT_PORTS_IN. */
 LEAT_API void leat_plan_whole(struct leat_stage *stage, size_t size);
 #define LEAT_WHOLE_MAX ((size_t)1 << 30)
 /* leat_plan_lanes - parallel stages: at most this many lanes, at least 1. For stages whose lanes

@@ -264,6 +264,18 @@ static int copy_run(struct leat_stage *s, struct leat_blocking *b)
     return r < 0 ? r : LEAT_END;
 }
 
+static int parts_plan(struct leat_stage *s)
+{
+    leat_plan_flags(s, LEAT_PARTS);
+    return 0;
+}
+
+static int flushes_plan(struct leat_stage *s)
+{
+    leat_plan_flags(s, LEAT_FLUSHES);
+    return 0;
+}
+
 #define LIBRARY(type_name, type_kind, type_run)                                                    \
     .name = type_name, .summary = "a library", .kind = type_kind, .nature = LEAT_BLOCKING,         \
     .params_size = sizeof(struct memio_params), .options = memio_option, .open = library_open,     \
@@ -279,6 +291,8 @@ static const struct leat_stage_type types[] = {
     {LIBRARY("pulls_lines", LEAT_SINK, sink_run), .framing = LEAT_LINES},
     {.name = "sink_pushes", .kind = LEAT_SINK, .nature = LEAT_BLOCKING, .run = pushing_sink_run},
     {.name = "copies", .kind = LEAT_TRANSFORM, .nature = LEAT_BLOCKING, .run = copy_run},
+    {LIBRARY("plans_parts", LEAT_SINK, sink_run), .plan = parts_plan},
+    {LIBRARY("plans_flushes", LEAT_SINK, sink_run), .plan = flushes_plan},
 };
 
 static void add_types(struct leat_registry *registry, void *arg)

@@ -1,15 +1,15 @@
 /* blocking.c - LEAT_BLOCKING: the thread in which a library runs its own loop.
  *
- * A transform's thread takes turns with the engine: a step hands over its cursors and sleeps until
- * the loop needs more input or more room, or has ended. For the rest of the engine it is an
- * ordinary stage with steps.
+ * The thread of a transform, or of a sink with LEAT_PARTS, takes turns with the engine: a step
+ * hands over its cursors and sleeps until the loop needs more input or more room, or has ended. For
+ * the rest of the engine it is an ordinary stage with steps.
  *
- * The thread of a source or a sink runs beside the engine, because its library may block outside
- * for any time, and no worker may wait for that. A step lends it room of the writer's chunk, or the
- * piece of input, and returns LEAT_WAIT; the thread wakes the stage when it has used some. The loan
- * holds a reference to the chunk, so the memory stays valid until the thread is done with it,
- * whatever happens to the stage. There is one loan at a time, of memory that the stage would hold
- * anyway, so the thread costs no chunk.
+ * The thread of a source or another sink runs beside the engine, because its library may block
+ * outside for any time, and no worker may wait for that. A step lends it room of the writer's
+ * chunk, or the piece of input, and returns LEAT_WAIT; the thread wakes the stage when it has used
+ * some. The loan holds a reference to the chunk, so the memory stays valid until the thread is done
+ * with it, whatever happens to the stage. There is one loan at a time, of memory that the stage
+ * would hold anyway, so the thread costs no chunk.
  */
 
 #include <signal.h>
@@ -24,11 +24,11 @@ enum turn {
 };
 
 struct leat_blocking {
-    struct leat_runner runner; /* of a source or a sink */
+    struct leat_runner runner;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct leat_stage *stage;
-    struct leat_waker *waker; /* a reference; NULL: a transform, which takes turns */
+    struct leat_waker *waker; /* a reference; NULL: it takes turns */
     uint8_t *apart;           /* for leat_push_reserve, where the room at hand is too small */
     size_t apart_size;
     size_t reserved; /* bytes of the last leat_push_reserve; only the thread uses this and `to` */
@@ -36,7 +36,7 @@ struct leat_blocking {
     /* Under the lock. */
     bool cancelled, finished;
     int result;
-    /* Of a transform; only the side whose turn it is uses the cursors. */
+    /* With turns: only the side whose turn it is uses the cursors. */
     enum turn turn;
     struct leat_in *in;
     struct leat_out *out;
@@ -92,6 +92,7 @@ static int pull_in_turn(struct leat_blocking *b, const uint8_t **ret_data, size_
 {
     int r = 0;
 
+    leat_assert(b->stage->type->kind != LEAT_SOURCE); /* its input would never end */
     while (r == 0) {
         size_t left = b->in->len - b->in->pos, used = left < b->owed ? left : b->owed;
 
@@ -360,8 +361,8 @@ int leat_push_commit(struct leat_blocking *b, size_t n)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-/* A cancel that nobody asked for would hide who failed: it is reported as the consequence of another
- * error. */
+/* A cancel that nobody asked for would hide who failed: it is reported as the consequence of
+ * another error. */
 static int run(struct leat_blocking *b)
 {
     struct leat_stage *s = b->stage;

@@ -57,6 +57,18 @@ static int check_whole(struct leat_stage *s)
     return 0;
 }
 
+/* The plan does not change that on which the check of the type relies. */
+static int check_plan(struct leat_stage *s)
+{
+    unsigned changed = s->info->plan.flags ^ s->type->flags;
+
+    if (changed & LEAT_PARTS)
+        return leat_fail(s, LEAT_EINTERNAL, "its plan cannot change LEAT_PARTS");
+    if (s->type->run && changed & LEAT_FLUSHES)
+        return leat_fail(s, LEAT_EINTERNAL, "a blocking stage cannot flush");
+    return 0;
+}
+
 int leat_stage_plan(struct leat_stage *s)
 {
     int r = 0;
@@ -65,6 +77,8 @@ int leat_stage_plan(struct leat_stage *s)
     if (s->type->plan)
         r = s->type->plan(s);
     s->planning = false;
+    if (r == 0)
+        r = check_plan(s);
     return r == 0 ? check_whole(s) : r;
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/invariant.h"
+
 #define OPTIONS_MAX 256u
 #define OPTION_NAME_MAX 63u
 #define PARAMS_MAX ((size_t)1 << 20)
@@ -187,11 +189,11 @@ static bool check_blocking(const struct check *c, const struct leat_stage_type *
     return true;
 }
 
-static bool check_calls(const struct check *c, const struct leat_stage_type *type)
+/* How the engine runs a stage of this type. */
+static bool check_run(const struct check *c, const struct leat_stage_type *type)
 {
-    if (type->kind == LEAT_BY_PLACE)
-        return type->first || type->last || type->middle_in ||
-               refuse(c, "a stage by place needs first, last or middle_in");
+    if (type->state_size > STATE_MAX)
+        return refuse(c, "state_size is above %zu", STATE_MAX);
     if (type->kind < LEAT_SOURCE || type->kind > LEAT_FAN_IN)
         return refuse(c, "%d is not a kind", (int)type->kind);
     if (type->nature < LEAT_LIGHT || type->nature > LEAT_BLOCKING)
@@ -200,6 +202,8 @@ static bool check_calls(const struct check *c, const struct leat_stage_type *typ
         return refuse(c, "%d is not a framing", (int)type->framing);
     if (type->flags & ~(unsigned)FLAGS)
         return refuse(c, "0x%x are no flags", type->flags & ~(unsigned)FLAGS);
+    if (type->flags & LEAT_PARTS && type->kind != LEAT_SINK)
+        return refuse(c, "a stage with parts is a sink");
     if (type->nature == LEAT_PARALLEL && (!type->lanes || type->kind != LEAT_TRANSFORM))
         return refuse(c, "a parallel stage is a transform and has split");
     if (type->nature == LEAT_PARALLEL && type->lanes->merge && !type->lanes->join)
@@ -209,6 +213,38 @@ static bool check_calls(const struct check *c, const struct leat_stage_type *typ
     if (type->run)
         return refuse(c, "only a blocking stage has run");
     return type->step || refuse(c, "step is missing");
+}
+
+/* A type of a stage by place. The text names its place first. */
+static bool check_one_place(const struct check *c, const char *place,
+                            const struct leat_stage_type *type, enum leat_kind kind)
+{
+    size_t n = (size_t)snprintf(c->text, c->size, "%s: ", place);
+    const struct check rest = {c->text + n, c->size - n};
+
+    leat_assert(n < c->size);
+    if (type && type->kind != kind)
+        return refuse(&rest, "it must be a %s",
+                      kind == LEAT_SOURCE ? "source"
+                      : kind == LEAT_SINK ? "sink"
+                                          : "transform");
+    if (type && type->flags & LEAT_PARTS)
+        return refuse(&rest, "a stage by place has no parts");
+    if (type && !check_run(&rest, type))
+        return false;
+    c->text[0] = '\0';
+    return true;
+}
+
+static bool check_places(const struct check *c, const struct leat_stage_type *type)
+{
+    if (!type->first && !type->last && !type->middle_in)
+        return refuse(c, "a stage by place needs first, last or middle_in");
+    return check_one_place(c, "first", type->first, LEAT_SOURCE) &&
+           check_one_place(c, "last", type->last, LEAT_SINK) &&
+           check_one_place(c, "middle_in", type->middle_in,
+                           type->middle_out ? LEAT_SINK : LEAT_TRANSFORM) &&
+           check_one_place(c, "middle_out", type->middle_out, LEAT_SOURCE);
 }
 
 bool leat_type_is_sound(const struct leat_stage_type *type, char *text, size_t size)
@@ -222,13 +258,12 @@ bool leat_type_is_sound(const struct leat_stage_type *type, char *text, size_t s
                       "a name must be 1 to %u letters, digits, '-', '_', '.' or '+', and not "
                       "begin with '-'",
                       LEAT_STAGE_NAME_MAX);
-    if (type->state_size > STATE_MAX)
-        return refuse(&c, "%s: state_size is above %zu", type->name, STATE_MAX);
     if (type->operands_min > type->operands_max)
         return refuse(&c, "%s: operands_min is above operands_max", type->name);
     if (type->branches_min > type->branches_max)
         return refuse(&c, "%s: branches_min is above branches_max", type->name);
-    return check_calls(&c, type) && check_aliases(&c, type->aliases) &&
+    return (type->kind == LEAT_BY_PLACE ? check_places(&c, type) : check_run(&c, type)) &&
+           check_aliases(&c, type->aliases) &&
            check_options(&c, type->options, type->params_size) &&
            check_options(&c, type->branch_options, type->branch_params_size);
 }

@@ -187,6 +187,27 @@ TEST(test_a_blocking_stage_that_breaks_the_contract_fails_by_its_name)
     }
 }
 
+TEST(test_a_plan_that_breaks_the_contract_fails_by_its_name)
+{
+    static const struct {
+        const char *name, *said;
+    } rows[] = {
+        {"plans_parts", "cannot change LEAT_PARTS"},
+        {"plans_flushes", "cannot flush"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct memio io = library_under(0);
+        char text[256];
+
+        snprintf(text, sizeof text, "memsource --at=%lld | %s", memio_at(&io), rows[i].name);
+        ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
+        ASSERT_STREQ(io.error.stage_name, rows[i].name);
+        ASSERT_STR_HAS(io.error.text, rows[i].said);
+        memio_free(&io);
+    }
+}
+
 /* Room that is larger than the memory limit is refused, and says so. */
 TEST(test_a_reservation_beyond_the_memory_limit_fails)
 {

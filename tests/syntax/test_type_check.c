@@ -1,4 +1,5 @@
-/* test_type_check.c - which blocking stages a registry accepts, and how it refuses the others. */
+/* test_type_check.c - which blocking stages and stages by place a registry accepts, and how it refuses
+ * the others. */
 #include "stage.h"
 #include "test.h"
 
@@ -25,6 +26,23 @@ static void stop_nothing(struct leat_stage *stage, enum leat_stop why)
     (void)stage, (void)why;
 }
 
+/* said: a part of the refusal; NULL: the type is accepted. */
+static void add(size_t row, const struct leat_stage_type *type, const char *said)
+{
+    struct leat_registry *registry = leat_registry_new();
+    int r;
+
+    test_context("row %zu", row);
+    ASSERT_NOT_NULL(registry);
+    r = leat_registry_add(registry, type);
+    ASSERT_EQ(r, said ? LEAT_EUSAGE : 0);
+    if (said)
+        ASSERT_STR_HAS(leat_registry_refusal(registry), said);
+    else
+        ASSERT_STREQ(leat_registry_refusal(registry), "");
+    leat_registry_free(registry);
+}
+
 #define BLOCKS .name = "blocks", .nature = LEAT_BLOCKING, .run = run_nothing
 
 TEST(test_a_blocking_stage_is_a_source_a_transform_or_a_sink_with_run_alone)
@@ -47,17 +65,58 @@ TEST(test_a_blocking_stage_is_a_source_a_transform_or_a_sink_with_run_alone)
         {{BLOCKS, .kind = LEAT_SOURCE, .alarm = call_nothing}, "no alarm"},
         {{BLOCKS, .kind = LEAT_SINK, .watch = call_nothing}, "no watch"},
         {{.name = "blocks", .kind = LEAT_SINK, .run = run_nothing}, "only a blocking stage"},
+        {{BLOCKS, .kind = LEAT_SINK, .flags = LEAT_PARTS}, NULL},
+        {{BLOCKS, .kind = LEAT_SOURCE, .flags = LEAT_PARTS}, "with parts is a sink"},
+        {{BLOCKS, .kind = LEAT_TRANSFORM, .flags = LEAT_PARTS}, "with parts is a sink"},
     };
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct leat_registry *registry = leat_registry_new();
-        int r;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        add(i, &rows[i].type, rows[i].said);
+}
 
-        test_context("row %zu", i);
-        ASSERT_NOT_NULL(registry);
-        r = leat_registry_add(registry, &rows[i].type);
-        ASSERT_EQ(r, rows[i].said ? LEAT_EUSAGE : 0);
-        ASSERT_STR_HAS(leat_registry_refusal(registry), rows[i].said ? rows[i].said : "");
-        leat_registry_free(registry);
-    }
+#define STEPS .name = "half", .step = step_nothing
+static const struct leat_stage_type source = {STEPS, .kind = LEAT_SOURCE};
+static const struct leat_stage_type sink = {STEPS, .kind = LEAT_SINK};
+static const struct leat_stage_type transform = {STEPS, .kind = LEAT_TRANSFORM};
+static const struct leat_stage_type fan_in = {STEPS, .kind = LEAT_FAN_IN};
+static const struct leat_stage_type by_place = {
+    .name = "half", .kind = LEAT_BY_PLACE, .first = &source};
+static const struct leat_stage_type parts = {STEPS, .kind = LEAT_SINK, .flags = LEAT_PARTS};
+static const struct leat_stage_type alarmed = {BLOCKS, .kind = LEAT_SOURCE, .alarm = call_nothing};
+static const struct leat_stage_type watched = {BLOCKS, .kind = LEAT_SINK, .watch = call_nothing};
+static const struct leat_stage_type stepless = {.name = "half", .kind = LEAT_TRANSFORM};
+static const struct leat_stage_type huge = {STEPS, .kind = LEAT_SINK, .state_size = SIZE_MAX};
+
+#define PLACES .name = "places", .kind = LEAT_BY_PLACE
+
+TEST(test_the_types_of_a_stage_by_place_are_checked_too)
+{
+    static const struct {
+        struct leat_stage_type type;
+        const char *said; /* NULL: it is accepted */
+    } rows[] = {
+        {{PLACES, .first = &source}, NULL},
+        {{PLACES, .last = &sink}, NULL},
+        {{PLACES, .middle_in = &transform}, NULL},
+        {{PLACES, .first = &source, .last = &sink, .middle_in = &sink, .middle_out = &source},
+         NULL},
+        {{PLACES}, "needs first, last or middle_in"},
+        {{PLACES, .middle_out = &source}, "needs first, last or middle_in"},
+        {{PLACES, .first = &sink}, "first: it must be a source"},
+        {{PLACES, .first = &fan_in}, "first: it must be a source"},
+        {{PLACES, .first = &by_place}, "first: it must be a source"},
+        {{PLACES, .last = &transform}, "last: it must be a sink"},
+        {{PLACES, .last = &sink, .middle_in = &sink}, "middle_in: it must be a transform"},
+        {{PLACES, .middle_in = &transform, .middle_out = &source}, "middle_in: it must be a sink"},
+        {{PLACES, .middle_in = &sink, .middle_out = &transform}, "middle_out: it must be a source"},
+        {{PLACES, .first = &source, .middle_out = &sink}, "middle_out: it must be a source"},
+        {{PLACES, .last = &parts}, "last: a stage by place has no parts"},
+        {{PLACES, .last = &huge}, "last: state_size is above"},
+        {{PLACES, .first = &alarmed}, "first: a blocking source or sink has no alarm"},
+        {{PLACES, .last = &watched}, "last: a blocking source or sink has no alarm"},
+        {{PLACES, .middle_in = &stepless}, "middle_in: step is missing"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        add(i, &rows[i].type, rows[i].said);
 }
