@@ -271,8 +271,8 @@ LEAT_API bool leat_pipeline_discard(struct leat_pipeline *pipeline);
 /* leat_pipeline_error - the root cause, or NULL. Call after `done`. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th warning, as an error with code 0: an output whose suffix belongs
- * to another format, a branch that lost data, a file that could not be restored, and, for each
- * source, the first compressed file that a stage reads as text. Returns false if there are no more.
+ * to another format, a branch that lost data, a file that could not be restored, for each source
+ * the first compressed file that a stage reads as text, and those of leat_warning. Returns false if there are no more.
  * Call after `done`. */
 LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t i,
                                     struct leat_error *ret_warning);

@@ -155,6 +155,11 @@ LEAT_API int leat_fail_errno(struct leat_stage *stage, int err, const char *form
  * */
 LEAT_API int leat_fail_within(struct leat_stage *stage, const char *format, ...) LEAT_PRINTF(2, 3);
 
+/* leat_warning - record a warning of the stage (leat_pipeline_warning); the run goes on. The text is
+ * one line. A run keeps a few dozen warnings, so for events that may be many the stage counts them,
+ * and records one warning with the count. Thread: as for leat_fail. */
+LEAT_API void leat_warning(struct leat_stage *stage, const char *format, ...) LEAT_PRINTF(2, 3);
+
 /* leat_charge - count n bytes that a library holds for this stage (a window, a worker) against
  * the pipeline's limit. Returns 0, or fails the stage with LEAT_ELIMIT; the message states the need
  * and the limit. Bytes still charged when the stage closes are uncharged then. */
@@ -460,9 +465,9 @@ LEAT_API void *leat_result(struct leat_stage *stage);
  *
  * A source (pushes) and any other sink (pulls) run beside the engine, and may block for any time:
  * no thread of the engine waits for them. Only `stop` may be called while `run` is under way. `run`
- * may use leat_state, leat_params and what else is fixed, leat_fail*, leat_charge, leat_alloc and
- * what frees them, leat_load, leat_side and leat_position; nothing that sets an alarm or a watch,
- * or reads the clock.
+ * may use leat_state, leat_params and what else is fixed, leat_fail*, leat_warning, leat_charge, leat_alloc
+ * and what frees them, leat_load, leat_side and leat_position; nothing that sets an alarm or a
+ * watch, or reads the clock.
  *
  * leat_pull - the next piece of input, valid until the next call. Returns 1; 0: EOF, and always for
  *   a source; LEAT_ECANCELLED.

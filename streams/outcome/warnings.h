@@ -5,6 +5,7 @@
 #ifndef LEAT_OUTCOME_WARNINGS_H
 #define LEAT_OUTCOME_WARNINGS_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "leat.h"
@@ -24,6 +25,8 @@ struct leat_warnings {
  * the pipeline's lock. */
 void leat_warn(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
                const char *format, ...) __attribute__((format(printf, 3, 4)));
+void leat_warn_v(struct leat_pipeline *pipeline, const struct leat_stage_info *info,
+                 const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 void leat_warnings_done(struct leat_warnings *warnings);
 
 #endif

@@ -13,6 +13,7 @@
 #include "edge/framer.h"
 #include "edge/spill.h"
 #include "file_map.h"
+#include "outcome/warnings.h"
 #include "run/pipeline.h"
 
 /* Parts of the memory limit left free for a stage that called leat_plan_later: at least 1/16, at
@@ -184,6 +185,15 @@ int leat_fail(struct leat_stage *s, int code, const char *format, ...)
     fail_v(s, code, has_offset, offset, format, args);
     va_end(args);
     return code;
+}
+
+void leat_warning(struct leat_stage *s, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    leat_warn_v(s->pipeline, s->info, format, args);
+    va_end(args);
 }
 
 int leat_fail_at(struct leat_stage *s, int code, uint64_t offset, const char *format, ...)
