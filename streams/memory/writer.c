@@ -284,10 +284,26 @@ void leat_out_end(struct leat_out *out)
     leat_assert(out->from == out->at);
 }
 
+/* Do n bytes fit in the chunk that is being filled, as for most lines? Else leat_reserve finds out
+ * why not. */
+static inline bool fits(const struct leat_out *out, size_t n)
+{
+    return out->fill && !out->room_max && !leat_out_holds(out) && !step_is_full(out) &&
+           out->fill->cap - out->at >= (n > FILL_MIN ? n : FILL_MIN);
+}
+
 size_t leat_write(struct leat_out *out, const void *data, size_t n)
 {
     size_t done = 0;
 
+    if (fits(out, n)) {
+        leat_assert(!out->hold);
+        memcpy(out->fill->data + out->at, data, n);
+        out->offered = n;
+        commit_chunk(out, n);
+        out->large.offered = out->full = false;
+        return n;
+    }
     while (done < n) {
         uint8_t *to;
         size_t room = leat_reserve(out, &to);
