@@ -277,6 +277,26 @@ LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline
 LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t i,
                                     struct leat_error *ret_warning);
 
+/* --- access -------------------------------------------------------------------------------- */
+
+/* What a pipeline needs of the system besides its open descriptors: see leat_plan_access in
+ * stage.h. A confined process may do nothing else. */
+enum leat_access {
+    LEAT_ACCESS_NOTHING, /* no path: the engine knows of everything that the stage needs */
+    LEAT_ACCESS_READ,    /* read the file, or list the directory and read all below it */
+    LEAT_ACCESS_OUTPUT, /* write the file as `write` does: a temporary file in its directory gets its
+                            * name, or the old file's second name goes. A FIFO or device: write to it */
+    LEAT_ACCESS_TREE, /* in this directory and below: list, write to, make, rename, link and remove
+                            * files, directories and symbolic links, and set modes, owners and times */
+    LEAT_ACCESS_NEW_TREE, /* the same in the directory that holds `path`: the directory `path` is made
+                            * under a temporary name next to it, and renamed */
+    LEAT_ACCESS_NODES,    /* TREE, and make devices, FIFOs and sockets */
+    LEAT_ACCESS_TEMPORARY, /* a temporary file in this directory; no path: in TMPDIR, or /var/tmp */
+    LEAT_ACCESS_USERS,     /* no path: look up names of users and groups, also in a daemon */
+    LEAT_ACCESS_NETWORK,   /* no path: make sockets and connections, look up names of hosts */
+    LEAT_ACCESS_ANYTHING, /* no path: anything, such as start a program. The process is not confined */
+};
+
 /* --- stats and events ----------------------------------------------------------------------- */
 
 struct leat_stage_stats {

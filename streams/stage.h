@@ -632,6 +632,18 @@ LEAT_API void leat_plan_later(struct leat_stage *stage, uint64_t bytes);
  * fails the stage. */
 LEAT_API int leat_plan_file(struct leat_stage *stage, const char *path, size_t max);
 
+/* leat_plan_access - the stage itself, or its library, will use this file or directory. A program may
+ * confine itself before the run to what its pipelines need; it knows that only from these calls.
+ * Needs of the engine are known to it: shared libraries, side outputs, leat_plan_file, _buffer and
+ * _parts. A stage that is not built in and never calls this may need anything, so a pipeline with
+ * it is not confined; LEAT_ACCESS_NOTHING says that there is no need.
+ *
+ *   path  copied; NULL for a kind without a path. A relative one is found from the directory that
+ *         is current at the start. "-", or a file that does not exist, is no error.
+ *
+ * Returns 0, or fails the stage. */
+LEAT_API int leat_plan_access(struct leat_stage *stage, const char *path, enum leat_access kind);
+
 /* leat_plan_expansion - fail with LEAT_ELIMIT when the output becomes longer than `output_max`
  * bytes, or than `ratio_max` times the input consumed for it; 0: no limit. The ratio is checked
  * once the output exceeds LEAT_EXPANSION_FREE bytes. At most output_max bytes are handed on. */

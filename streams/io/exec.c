@@ -167,6 +167,12 @@ static void end_the_rest(const struct leat_stage *s, struct exec *e)
         leat_child_end_group(&e->child);
 }
 
+/* The command of the user may need anything. */
+static int exec_plan(struct leat_stage *s)
+{
+    return leat_plan_access(s, NULL, LEAT_ACCESS_ANYTHING);
+}
+
 static int first_open(struct leat_stage *s)
 {
     return start(s, false, true);
@@ -340,6 +346,7 @@ static const struct leat_stage_type exec_first = {
     .kind = LEAT_SOURCE,
     .flags = LEAT_OPENS_LAST,
     .state_size = sizeof(struct exec),
+    .plan = exec_plan,
     .open = first_open,
     .step = first_step,
     .watch = first_watch,
@@ -352,6 +359,7 @@ static const struct leat_stage_type exec_last = {
     .kind = LEAT_SINK,
     .flags = LEAT_OPENS_LAST,
     .state_size = sizeof(struct exec),
+    .plan = exec_plan,
     .open = last_open,
     .step = last_step,
     .watch = taker_watch,
@@ -364,6 +372,7 @@ static const struct leat_stage_type exec_middle_in = {
     .kind = LEAT_SINK,
     .flags = LEAT_OPENS_LAST,
     .state_size = sizeof(struct exec),
+    .plan = exec_plan,
     .open = middle_open,
     .step = middle_step,
     .watch = taker_watch,

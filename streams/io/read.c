@@ -113,6 +113,9 @@ static int read_plan(struct leat_stage *s)
     const struct leat_strings *files = leat_operands(s);
     struct leat_range range;
 
+    for (size_t i = 0; i < files->n; i++)
+        if (leat_plan_access(s, files->v[i], LEAT_ACCESS_READ) < 0)
+            return LEAT_ENOMEM;
     if (!params->range)
         return 0;
     if (leat_range_parse(params->range, &range) < 0)

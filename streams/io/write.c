@@ -98,7 +98,7 @@ static int write_plan(struct leat_stage *s)
 
     if (p->file.sparse && p->append)
         return leat_fail(s, LEAT_EUSAGE, "--sparse cannot be used with --append");
-    return 0;
+    return leat_plan_access(s, path_of(s), LEAT_ACCESS_OUTPUT);
 }
 
 static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)

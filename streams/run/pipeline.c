@@ -241,6 +241,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         free(p->graph.infos[i].side.data);
         free(p->graph.infos[i].text);
         leat_kept_files_free(&p->pool, p->graph.infos[i].files);
+        leat_needs_done(&p->graph.infos[i].needs);
         free(p->graph.infos[i].input.opens);
     }
     leat_digest_list_free(p->outputs.digests);

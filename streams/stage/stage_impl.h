@@ -40,6 +40,16 @@ struct leat_stage_plan {
     bool takes_text;           /* leat_plan_lines */
 };
 
+/* What the stage needs of the system: leat_plan_access. */
+struct leat_need {
+    enum leat_access kind;
+    char *path; /* owned; NULL: the kind has none */
+};
+struct leat_needs {
+    struct leat_need *v;
+    size_t n, room;
+};
+
 /* Facts about a stage's input that are known before the run. */
 struct leat_stage_input {
     const char *name;                  /* the file whose bytes are the input, or "-" */
@@ -113,6 +123,7 @@ struct leat_stage_info {
     struct leat_part_names part;
     struct leat_side_output side;
     struct leat_kept_file *files; /* of leat_read_file */
+    struct leat_needs needs;
     struct leat_stage_sums sums;
     struct leat_stage_failed failed;
     struct leat_detached *detached;     /* the innermost detached branch around it, or NULL */
@@ -228,6 +239,8 @@ int leat_blocking_next_step(struct leat_blocking *blocking);
  * `used` bytes of input consumed for it. Fails the stage if it exceeds one. Returns how many of the
  * last bytes are too many; 0: none. */
 uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made, uint64_t used);
+/* leat_needs_done - forget what the stage needs. */
+void leat_needs_done(struct leat_needs *needs);
 /* leat_stage_forced - is settings.force set? */
 bool leat_stage_forced(const struct leat_stage *stage);
 /* leat_fail_record - fail the stage with LEAT_ELIMIT: its framer has refused a record, because it

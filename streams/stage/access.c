@@ -1,0 +1,50 @@
+/* access.c - what a stage needs of the system besides its descriptors, as its plan tells. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/grow.h"
+#include "stage_impl.h"
+
+/* Returns 0 or LEAT_ENOMEM. */
+static int add(struct leat_needs *needs, const char *path, enum leat_access kind)
+{
+    struct leat_need *more = leat_grow(needs->v, needs->n, &needs->room, sizeof *more);
+    char *copy = NULL;
+
+    if (!more)
+        return LEAT_ENOMEM;
+    needs->v = more;
+    if (path) {
+        copy = strdup(path);
+        if (!copy)
+            return LEAT_ENOMEM;
+    }
+    needs->v[needs->n++] = (struct leat_need){.kind = kind, .path = copy};
+    return 0;
+}
+
+/* Does the kind name a file or a directory? TEMPORARY may. */
+static bool has_path(enum leat_access kind)
+{
+    return kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY;
+}
+
+int leat_plan_access(struct leat_stage *s, const char *path, enum leat_access kind)
+{
+    if (!s->planning)
+        return 0;
+    if ((unsigned)kind > LEAT_ACCESS_ANYTHING ||
+        (has_path(kind) ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
+        return leat_fail(s, LEAT_EINTERNAL, "leat_plan_access: kind %u %s a path", (unsigned)kind,
+                         path ? "has not" : "needs");
+    return add(&s->info->needs, path, kind) < 0 ? leat_fail(s, LEAT_ENOMEM, "out of memory") : 0;
+}
+
+void leat_needs_done(struct leat_needs *needs)
+{
+    for (size_t i = 0; i < needs->n; i++)
+        free(needs->v[i].path);
+    free(needs->v);
+    *needs = (struct leat_needs){.n = 0};
+}
