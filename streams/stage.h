@@ -541,7 +541,7 @@ struct leat_stage_type {
     int (*step)(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
     /* alarm - may be NULL; not in lanes. Called when the time of leat_alarm_ms has passed, with or
      * without input and room. Returns LEAT_MORE: go on; LEAT_END or LEAT_FLUSHED: as from step; or
-     * fails. */
+     * fails. Not called after `stop`. */
     int (*alarm)(struct leat_stage *stage);
     /* watch - may be NULL; not in lanes. Called at an event that leat_watch_* asked for. Returns
      * LEAT_MORE: the engine also calls step now if it waits; a sink also LEAT_ENOUGH or
@@ -564,11 +564,11 @@ struct leat_stage_type {
      * or fails: for example to wait for a child process. `stop` may be called twice, the second
      * time to abort.
      *
-     * Of a blocking source or sink: the engine waits until `run` has returned, with and without
-     * `stop`, and `stop` ends a wait of the library. A thread of the engine calls it: before `run`
-     * begins, before, during or after the call to be interrupted, or when `run` has just returned.
-     * Its effect must therefore last: it shuts a socket down, writes to an eventfd that `run`
-     * polls, or sets a flag of the library. `open` makes what it uses, and `close` frees that. It
+     * A blocking source or sink: the engine waits until `run` has returned, with and without `stop`,
+     * and `stop` ends a wait of the library. A thread of the engine calls it: before `run` begins;
+     * before, during or after the call to be interrupted; or when `run` has just returned. Its
+     * effect must therefore last: it shuts a socket down, writes to an eventfd that `run` polls, or
+     * sets a flag of the library. `open` makes the things that it uses, and `close` frees them. It
      * must not wait, free, close a descriptor, or call leat_fail. A type with `stop` is stopped at
      * once when the pipeline fails. A sink without it first gets the data on its way to it, if the
      * failure is upstream. */

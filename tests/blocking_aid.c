@@ -270,6 +270,12 @@ static int parts_plan(struct leat_stage *s)
     return 0;
 }
 
+static int limited_plan(struct leat_stage *s)
+{
+    leat_plan_expansion(s, LIMITED_MAX, 0);
+    return 0;
+}
+
 static int flushes_plan(struct leat_stage *s)
 {
     leat_plan_flags(s, LEAT_FLUSHES);
@@ -291,6 +297,7 @@ static const struct leat_stage_type types[] = {
     {LIBRARY("pulls_lines", LEAT_SINK, sink_run), .framing = LEAT_LINES},
     {.name = "sink_pushes", .kind = LEAT_SINK, .nature = LEAT_BLOCKING, .run = pushing_sink_run},
     {.name = "copies", .kind = LEAT_TRANSFORM, .nature = LEAT_BLOCKING, .run = copy_run},
+    {LIBRARY("pushes_limited", LEAT_SOURCE, source_run), .plan = limited_plan},
     {LIBRARY("plans_parts", LEAT_SINK, sink_run), .plan = parts_plan},
     {LIBRARY("plans_flushes", LEAT_SINK, sink_run), .plan = flushes_plan},
 };

@@ -1,6 +1,6 @@
 /* blocking_aid.h - blocking stages around a library that misbehaves as a test asks for.
  *
- * `pushes` and `pushes_until` are sources, `pulls`, `pulls_until`, `pulls_all` and `pulls_lines` sinks;
+ * `pushes`, `pushes_until` and `pushes_limited` are sources, `pulls`, `pulls_until`, `pulls_all` and `pulls_lines` sinks;
  * those called _until have `stop`, pulls_all takes part in the commit. Each finds its struct library by
  * --at=. `copies` is a transform.
  */
@@ -16,6 +16,7 @@
 #define NEVER UINT64_MAX
 #define N_EXECUTORS 3u
 #define MANY_STACKS 60u
+#define LIMITED_MAX 1000u /* most bytes of pushes_limited */
 
 /* A library, and what it does at a byte of its stream. */
 struct library {

@@ -325,8 +325,10 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
         failed = true;
     }
     leat_wait_clear(&seg->pipeline->waits, &s->stage->wait);
+    leat_wait_clear(&seg->pipeline->waits, &s->stage->alarm);
     leat_wait_clear(&seg->pipeline->waits,
                     &s->stage->watch); /* it may refer to a descriptor that stop closes */
+    s->stage->alarm_ms = 0;
     s->stage->watch_fd = -1;
     s->stage->watch_ms = 0;
     s->waiting = false;

@@ -331,12 +331,13 @@ static size_t slot_out_end(struct leat_slot *s)
     return produced;
 }
 
-/* Check the limits of leat_plan_expansion. For lanes the joiner does it, in order. */
+/* Check the limits of leat_plan_expansion. For lanes the joiner does it, in order. A stage that is
+ * stopping has no more output. */
 static int check_expansion(const struct leat_segment *seg, struct leat_slot *s, int r)
 {
     uint64_t over;
 
-    if (seg->is_lane)
+    if (seg->is_lane || s->stopping)
         return r;
     over = leat_stage_expansion(s->stage, s->out.total, s->offset);
     if (over == 0)
@@ -505,18 +506,31 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
         ring(seg, i);
 }
 
+/* The stage asked for an alarm or a watch: `has` tells if its type has the function for it. */
+static bool check_function(struct leat_segment *seg, size_t i, bool has, const char *name)
+{
+    if (has)
+        return true;
+    leat_fail(seg->slots[i].stage, LEAT_EINTERNAL, "asked for a call, but its type has no %s",
+              name);
+    leat_segment_fail(seg, i);
+    return false;
+}
+
 bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
+    uint64_t ms = stage->alarm_ms;
     int r;
 
-    if (stage->alarm_ms == 0 || s->done)
-        return true;
-    leat_assert(stage->type->alarm != NULL);
-    leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new alarm replaces it */
-    r = leat_wait_alarm(&seg->pipeline->waits, &stage->alarm, stage->alarm_ms);
     stage->alarm_ms = 0;
+    if (ms == 0 || s->done || s->stopping)
+        return true;
+    if (!check_function(seg, i, stage->type->alarm != NULL, "alarm"))
+        return false;
+    leat_wait_clear(&seg->pipeline->waits, &stage->alarm); /* the new alarm replaces it */
+    r = leat_wait_alarm(&seg->pipeline->waits, &stage->alarm, ms);
     if (r < 0) {
         leat_fail_errno(stage, -r, "cannot wait");
         leat_segment_fail(seg, i);
@@ -559,15 +573,17 @@ bool leat_slot_set_watch(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
     struct leat_stage *stage = s->stage;
-    int r;
+    uint64_t ms = stage->watch_ms;
+    int fd = stage->watch_fd, r;
 
-    if ((stage->watch_fd < 0 && stage->watch_ms == 0) || s->done)
-        return true;
-    leat_wait_clear(&seg->pipeline->waits, &stage->watch);
-    r = leat_wait_watch(&seg->pipeline->waits, &stage->watch, stage->watch_fd, stage->watch_gone,
-                        stage->watch_ms);
     stage->watch_fd = -1;
     stage->watch_ms = 0;
+    if ((fd < 0 && ms == 0) || s->done || s->stopping)
+        return true;
+    if (!check_function(seg, i, stage->type->watch != NULL, "watch"))
+        return false;
+    leat_wait_clear(&seg->pipeline->waits, &stage->watch);
+    r = leat_wait_watch(&seg->pipeline->waits, &stage->watch, fd, stage->watch_gone, ms);
     if (r < 0) {
         leat_fail_errno(stage, -r, "cannot wait");
         leat_segment_fail(seg, i);

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "memio.h"
@@ -187,9 +189,123 @@ static const struct leat_stage_type unwoken_type = {.name = "unwoken",
                                                     .kind = LEAT_SOURCE,
                                                     .step = unwoken_step};
 
+/* --- alarms and watches ----------------------------------------------------------------------- */
+
+/* A sink that stops early with an alarm set, while the process can open no more descriptors. */
+struct stops {
+    struct rlimit limit;
+    int fd; /* can be read */
+    bool stopped, waited, ended;
+};
+
+static int stops_open(struct leat_stage *stage)
+{
+    leat_alarm_ms(stage, A_DAY_MS);
+    return 0;
+}
+
+static int stops_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct stops *s = memio_given(stage);
+    struct rlimit none = {.rlim_cur = 3};
+
+    (void)in, (void)out;
+    if (!s->stopped) {
+        ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &s->limit), 0);
+        none.rlim_max = s->limit.rlim_max;
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        return LEAT_ENOUGH;
+    }
+    leat_alarm_ms(stage, A_DAY_MS);
+    if (!s->waited) {
+        s->waited = true;
+        leat_wait_fd(stage, s->fd, false);
+        return LEAT_WAIT;
+    }
+    s->ended = true;
+    return LEAT_END;
+}
+
+static int stops_alarm(struct leat_stage *stage)
+{
+    return leat_fail(stage, LEAT_EINTERNAL, "an alarm in a stage that is stopping");
+}
+
+static void stops_stop(struct leat_stage *stage, enum leat_stop why)
+{
+    struct stops *s = memio_given(stage);
+
+    ASSERT_EQ(why, LEAT_STOP_DONE);
+    s->stopped = true;
+}
+
+static void stops_close(struct leat_stage *stage)
+{
+    struct stops *s = memio_given(stage);
+
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &s->limit), 0);
+}
+
+static const struct leat_stage_type stops_type = {.name = "stops",
+                                                  .summary = "stops with an alarm set",
+                                                  .kind = LEAT_SINK,
+                                                  .params_size = sizeof(struct memio_params),
+                                                  .options = memio_option,
+                                                  .open = stops_open,
+                                                  .step = stops_step,
+                                                  .alarm = stops_alarm,
+                                                  .stop = stops_stop,
+                                                  .close = stops_close};
+
+static int watch_open(struct leat_stage *stage)
+{
+    leat_watch_ms(stage, A_DAY_MS);
+    return 0;
+}
+
+static int day_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)in, (void)out;
+    leat_wait_ms(stage, A_DAY_MS);
+    return LEAT_WAIT;
+}
+
+static int pushes_run(struct leat_stage *stage, struct leat_blocking *blocking)
+{
+    static const uint8_t bytes[1000];
+
+    (void)stage;
+    for (;;) { /* until the stage is stopped */
+        int r = leat_push(blocking, bytes, sizeof bytes);
+
+        if (r < 0)
+            return r;
+    }
+}
+
+/* What they set has no function in the type. */
+static const struct leat_stage_type unset_types[] = {
+    {.name = "no_alarm", .kind = LEAT_SOURCE, .open = stops_open, .step = day_step},
+    {.name = "no_watch", .kind = LEAT_SOURCE, .open = watch_open, .step = day_step},
+    {.name = "no_alarm_blocks",
+     .kind = LEAT_SOURCE,
+     .nature = LEAT_BLOCKING,
+     .open = stops_open,
+     .run = pushes_run},
+    {.name = "no_watch_blocks",
+     .kind = LEAT_SOURCE,
+     .nature = LEAT_BLOCKING,
+     .open = watch_open,
+     .run = pushes_run},
+};
+#define N_UNSET (sizeof unset_types / sizeof *unset_types)
+
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
+    ASSERT_EQ(leat_registry_add(registry, &stops_type), 0);
+    for (size_t i = 0; i < N_UNSET; i++)
+        ASSERT_EQ(leat_registry_add(registry, &unset_types[i]), 0);
     ASSERT_EQ(leat_registry_add(registry, &pipes_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &many_type), 0);
     ASSERT_EQ(leat_registry_add(registry, &gifts_type), 0);
@@ -347,4 +463,41 @@ TEST(test_a_stage_that_waits_for_a_waker_that_it_never_made_fails_by_its_name)
     ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
     ASSERT_STREQ(io.error.stage_name, "unwoken");
     memio_free(&io);
+}
+
+/* No alarm is set any more, so it does not matter that there is no descriptor for a timer. */
+TEST(test_the_alarm_of_a_stage_that_is_stopping_is_not_set)
+{
+    for (unsigned e = 0; e < N_EXECUTORS; e++) {
+        struct stops stops = {.fd = eventfd(1, EFD_CLOEXEC)};
+        struct memio io = {
+            .in = "abc", .in_len = 3, .registered = add_types, .settings.executor = executors[e]};
+        char text[128];
+
+        test_context("executor %d", (int)io.settings.executor);
+        ASSERT_GE(stops.fd, 0);
+        snprintf(text, sizeof text, "memsource --at=%lld | stops --at=%lld", memio_at(&io),
+                 (long long)(intptr_t)&stops);
+        ASSERT_EQ(memio_run_text(&io, text), 0);
+        ASSERT(stops.waited);
+        ASSERT(stops.ended);
+        close(stops.fd);
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_stage_that_sets_an_alarm_or_a_watch_that_its_type_lacks_fails_by_its_name)
+{
+    for (unsigned e = 0; e < N_UNSET * N_EXECUTORS; e++) {
+        const char *name = unset_types[e % N_UNSET].name;
+        struct memio io = {.registered = add_types, .settings.executor = executors[e / N_UNSET]};
+        char text[64];
+
+        test_context("executor %d, %s", (int)io.settings.executor, name);
+        snprintf(text, sizeof text, "%s | memsink --at=%lld", name, memio_at(&io));
+        ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
+        ASSERT_STREQ(io.error.stage_name, name);
+        ASSERT_STR_HAS(io.error.text, "its type has no");
+        memio_free(&io);
+    }
 }
