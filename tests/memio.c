@@ -385,6 +385,13 @@ static int run(struct memio *io)
     return r;
 }
 
+static void add_types(const struct memio *io, struct leat_registry *registry)
+{
+    for (size_t i = 0; io->types && io->types[i]; i++)
+        if (leat_registry_add(registry, io->types[i]) < 0)
+            FAIL("%s", leat_registry_refusal(registry));
+}
+
 static int build_and_run(struct memio *io, const char *text)
 {
     struct leat_registry *registry = leat_registry_new();
@@ -395,6 +402,8 @@ static int build_and_run(struct memio *io, const char *text)
     settings.fixed_default_io = true;
     if (registry)
         r = memio_register(registry);
+    if (r == 0)
+        add_types(io, registry);
     if (r == 0 && io->registered)
         io->registered(registry, io->arg);
     if (r < 0) {

@@ -43,6 +43,7 @@ struct memio {
     int after_fd; /* the sink takes nothing before this descriptor can be read; 0: at once */
     int ended_fd; /* an eventfd that the sink writes to at its end; 0: none */
     struct leat_settings settings;
+    const struct leat_stage_type *const *types;                    /* more stages; NULL ends them */
     void (*registered)(struct leat_registry *registry, void *arg); /* add more stages here */
     void *arg;
     void (*around)(bool begins); /* called before the first and after the last use of leat */
