@@ -276,6 +276,15 @@ static const struct leat_stage_type sink_type = {
     .revert = sink_revert,
 };
 
+int memio_pass(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
 int memio_register(struct leat_registry *registry)
 {
     int r = leat_registry_add(registry, &source_type);

@@ -90,6 +90,8 @@ struct memio_params {
 };
 extern const struct leat_option memio_option[];
 void *memio_given(const struct leat_stage *stage);
+/* memio_pass - the step of a stage that passes its input on. */
+int memio_pass(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 /* memio_bytes - n bytes of words in lines, always the same. Free them. */
 uint8_t *memio_bytes(size_t n);
 /* memio_free - free `out`; the struct can be used again. */
