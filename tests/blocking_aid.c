@@ -300,8 +300,16 @@ static const struct leat_stage_type types[] = {
     {LIBRARY("plans_flushes", LEAT_SINK, sink_run), .plan = flushes_plan},
 };
 
-static const struct leat_stage_type *const all_types[] = {
-    &types[0], &types[1], &types[2], &types[3], &types[4], &types[5], &types[6], &types[7], NULL};
+#define N_TYPES (sizeof types / sizeof *types)
+
+static const struct leat_stage_type *const *all_types(void)
+{
+    static const struct leat_stage_type *all[N_TYPES + 1];
+
+    for (size_t i = 0; i < N_TYPES; i++)
+        all[i] = &types[i];
+    return all;
+}
 
 /* The same bytes for each run of a test, made once. */
 static const uint8_t *bytes_of(size_t n)
@@ -320,7 +328,7 @@ static const uint8_t *bytes_of(size_t n)
 void blocking_init(struct blocking *b, unsigned e, size_t len)
 {
     *b = (struct blocking){.io = memio_under(e), .in = bytes_of(len), .len = len};
-    b->io.types = all_types;
+    b->io.types = all_types();
     b->io.in = b->in;
     b->io.in_len = len;
     b->io.settings.virtual_time = e % 6 == 5;

@@ -50,8 +50,8 @@ static const struct leat_stage_type greedy_type = {
     .close = greedy_close,
 };
 
-/* Each case has four lanes a stage. All of them fit; two; three of two stages, or more if the first stage ends early; one; too
- * few; none. A lane without a block is not opened. */
+/* Each case has four lanes a stage. Those that fit: all; two; three of two stages, or more if the first
+ * stage ends early; one; too few; none. A lane without a block is not opened. */
 TEST(test_lanes_open_with_their_first_block_and_are_left_out_if_they_do_not_fit)
 {
     static const struct {

@@ -141,14 +141,12 @@ TEST(test_a_plan_that_breaks_the_contract_fails_by_its_name)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct memio io = library_under(0);
-        char text[256];
+        struct blocking b;
+        char text[64];
 
-        snprintf(text, sizeof text, "memsource --at=%lld | %s", memio_at(&io), rows[i].name);
-        ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
-        ASSERT_STREQ(io.error.stage_name, rows[i].name);
-        ASSERT_STR_HAS(io.error.text, rows[i].said);
-        memio_free(&io);
+        blocking_init(&b, 0, 0);
+        snprintf(text, sizeof text, "memsource @io | %s", rows[i].name);
+        fails(&b, text, LEAT_EINTERNAL, rows[i].name, rows[i].said);
     }
 }
 

@@ -84,26 +84,16 @@ static void assert_not_committed(const struct blocking *b)
 /* The limit is exceeded while the library goes on to push. */
 TEST(test_a_blocking_source_with_too_much_output_fails)
 {
-    uint8_t *in = memio_bytes(LEN);
-
     for (unsigned e = 0; e < 10 * N_EXECUTORS; e++) {
-        struct memio io = library_under(e);
-        struct library from;
-        char text[256];
+        struct blocking b;
 
-        library_init(&from);
-        from.in = in;
-        from.len = LEN;
-        from.piece = e % 2 ? 100 : 0;
-        snprintf(text, sizeof text, "pushes_limited --at=%lld | memsink --at=%lld",
-                 library_at(&from), memio_at(&io));
-        ASSERT_EQ(memio_run_text(&io, text), LEAT_ELIMIT);
-        ASSERT_STREQ(io.error.stage_name, "pushes_limited");
-        ASSERT_BYTES_EQ(io.out, io.out_len, in, LIMITED_MAX);
-        library_done(&from);
-        memio_free(&io);
+        blocking_init(&b, e, LEN);
+        b.from.piece = e % 2 ? 100 : 0;
+        ASSERT_EQ(blocking_run(&b, "pushes_limited @from | memsink @io"), LEAT_ELIMIT);
+        ASSERT_STREQ(b.io.error.stage_name, "pushes_limited");
+        ASSERT_BYTES_EQ(b.io.out, b.io.out_len, b.in, LIMITED_MAX);
+        blocking_done(&b);
     }
-    free(in);
 }
 
 TEST(test_a_failure_of_a_blocking_sink_names_it_and_its_place)
