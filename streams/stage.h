@@ -219,6 +219,10 @@ LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *p
 #define LEAT_LOADED_MEMBER(function) __typeof__(function) *function;
 #endif
 #define LEAT_LOADED_NAME(function) #function,
+/* leat_is_output - does an output of this pipeline write or replace the file dev:ino, with this name in
+ * the directory dir_dev:dir_ino? Temporary files count. For a source that walks directories; in run. */
+LEAT_API bool leat_is_output(const struct leat_stage *stage, uint64_t dev, uint64_t ino,
+                             uint64_t dir_dev, uint64_t dir_ino, const char *name);
 /* leat_side - append n bytes to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
  * committed with the pipeline's outputs. At most LEAT_SIDE_MAX bytes in all. Returns 0, or LEAT_E*,
  * which the callback must return. */
