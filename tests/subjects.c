@@ -34,6 +34,12 @@ static const struct subject table[] = {
     {.stage = "exec", .text = "exec head -n 3", .no_seeds = true},
     {.stage = "exec", .text = "exec cat @IN@", .place = PLACE_FIRST, .no_seeds = true},
     {.stage = "exec", .text = "exec false", .expect = LEAT_ECHILD, .no_seeds = true},
+    /* archives */
+    {.stage = "pack", .text = "pack --mtime=@0 @IN@", .place = PLACE_FIRST},
+    {.stage = "pack",
+     .text = "pack --mtime=@0 --on-change=retry=1 --format=cpio @IN@ @IN@ : gzip : gunzip",
+     .place = PLACE_FIRST},
+    {.stage = "pack", .text = "pack --reproducible --format=zip @IN@", .place = PLACE_FIRST},
     /* codecs */
     {.stage = "gzip", .text = "gzip"},
     {.stage = "gzip", .text = "gzip -1"},

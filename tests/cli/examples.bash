@@ -20,6 +20,8 @@ samples() {
     printf 'read ${day}.log\ngzip\nwrite ${day}.out.gz\n' >job.leat
     cp job.leat nightly.leat
     cp a.log 2026-11-22.log
+    mkdir src
+    cp a.log words.txt src
 }
 
 # split_readme FILE DIR - write each sh or c fence to DIR/NUMBER.sh or .c

@@ -9,7 +9,8 @@ group() {
     case $1 in
     @check) # the last line is of tools that must read what we write, and we what they do
         echo bats time jq procps python3 g++ \
-            zstd gzip pigz isal tabix xz-utils lzip bzip2 lbzip2 lz4 brotli ncompress
+            zstd gzip pigz isal tabix xz-utils lzip bzip2 lbzip2 lz4 brotli ncompress \
+            libarchive-tools cpio unzip p7zip-full attr acl
         ;;
     @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 ;;
     @lint) echo clang-format clang-tidy cppcheck mandoc shellcheck ;;
