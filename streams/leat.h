@@ -264,7 +264,7 @@ LEAT_API int leat_pipeline_reserve(struct leat_pipeline *pipeline, const char *p
 /* leat_pipeline_discard - remove the temporary files of outputs now, for a program that has
  * cancelled the run and exits without waiting for `done`. No commit begins after it; one that has
  * begun goes on. Returns true: the program may exit; false: wait for `done`, because a commit has
- * begun, or because a file that is appended to is not cut back yet. In the second case a later call
+ * begun, or because a file that is appended to is not cut back yet. After the latter a later call
  * may return true.
  * Thread: any. */
 LEAT_API bool leat_pipeline_discard(struct leat_pipeline *pipeline);

@@ -66,8 +66,8 @@ LEAT_API size_t leat_reserve(struct leat_out *out, uint8_t **ret_to);
  *
  * Returns the size of the room, at least n; 0: no room now, so return LEAT_MORE. The engine calls
  * step again after the output before it was taken, and then there is room. For more than a chunk
- * the engine keeps a buffer, charged to the stage at the first such call, and copies the committed
- * bytes to chunks. The stage fails with LEAT_ELIMIT, after the step has returned LEAT_MORE, if n is
+ * the engine keeps a buffer, charged to the stage at the first call, and copies the committed bytes
+ * to chunks. The stage fails with LEAT_ELIMIT, after the step has returned LEAT_MORE, if n is
  * above LEAT_ROOM_MAX, if the buffer does not fit in the pipeline's limit, or if n is above the
  * size of a nested writer. The message states the need and the limit. */
 LEAT_API size_t leat_reserve_least(struct leat_out *out, size_t n, uint8_t **ret_to);
@@ -238,8 +238,8 @@ LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const ui
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 
 /* A step that returns LEAT_WAIT calls some of these first; it is called again when any of the
- * events has occurred. What a step asked for is forgotten when it returns something else. A step
- * may be called although nothing has occurred, so it looks again.
+ * events has occurred. If the step returns something else, its requests are forgotten. A step may be
+ * called although nothing has occurred, so it looks again.
  *
  * leat_wait_fd - fd is readable, or (writable) writable; for both, call it twice. A file that is
  * always ready ends the wait at once. At most LEAT_WAIT_FDS_MAX descriptors. They stay the stage's:
@@ -265,7 +265,7 @@ LEAT_API void leat_wait_wake(struct leat_stage *stage);
  *   the pipeline. Thread: any.
  *
  * A pipeline in which a stage waits for its waker is not stalled. With virtual time a wake takes
- * effect at the time that the clock shows then, so the result of such a run may differ. */
+ * effect at the time that the clock shows then, so the result may differ from run to run. */
 struct leat_waker;
 LEAT_API struct leat_waker *leat_waker_new(struct leat_stage *stage);
 LEAT_API void leat_waker_wake(struct leat_waker *waker);
@@ -381,7 +381,7 @@ enum leat_flags {
     LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */
     LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
                              * each branch has input or is at its end */
-    LEAT_PARTS = 128,       /* sinks: the branch, or the output file, is made anew for each part: see
+    LEAT_PARTS = 128,    /* sinks: the branch, or the output file, is made anew for each part: see
                              * leat_part_end. Its operand is the template of the file's name, unless
                              * the stage names the parts: see leat_part_begin */
     LEAT_OPENS_LAST = 8, /* opens after all others (exec), so a failed start has no side effect */

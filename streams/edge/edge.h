@@ -104,8 +104,9 @@ void leat_edge_done(struct leat_edge *edge);
 
 /* leat_edge_write - offer one item; taken only on success.
  * Returns 0; LEAT_FULL: refused, the writer is woken once when the queue has drained to the
- * low-water mark, or to half of the high one if that is more; LEAT_ECANCELLED: the reader is gone, leat_edge_reason says why; LEAT_EIO: the
- * spill failed, spill->error is the errno. With a spill, a slice has at most LEAT_CHUNK_MAX bytes.
+ * low-water mark, or to half of the high one if that is more; LEAT_ECANCELLED: the reader is gone,
+ * leat_edge_reason says why; LEAT_EIO: the spill failed, spill->error is the errno. With a spill, a
+ * slice has at most LEAT_CHUNK_MAX bytes.
  * Thread: the one that runs the writer's segment. */
 int leat_edge_write(struct leat_edge *edge, const struct leat_item *item);
 /* leat_edge_wants - is the queue at its low-water mark, or the reader gone? If not, the writer is

@@ -23,8 +23,8 @@ static const struct leat_stage_type exec_last;
 
 struct exec {
     struct leat_child child;
-    struct leat_fd to;   /* our ends; fd -1: none. Of the half that takes, */
-    struct leat_fd from; /* of the half that outputs */
+    struct leat_fd to;   /* our end in the half that takes; fd -1: none */
+    struct leat_fd from; /* our end in the half that gives; fd -1: none */
     atomic_int halves;   /* not closed yet */
     int beside_fd;       /* of the half that takes: a duplicate of the child's pid_fd, or -1 */
     bool left_held; /* of the half that gives: others had the pipe when we closed it, benignly */

@@ -16,7 +16,7 @@
 struct step {
     int at;
     struct stat directory; /* of `at` */
-    char *path;            /* as far as this component */
+    char *path;            /* of this component */
     const char *name;      /* its last component */
 };
 

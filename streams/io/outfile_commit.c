@@ -252,7 +252,7 @@ void leat_outfile_close(struct leat_outfile *f)
     if (!f)
         return;
     if (f->options.keep_partial && !f->committed)
-        (void)leat_outfile_drain(f, true); /* as far as it goes */
+        (void)leat_outfile_drain(f, true); /* a failure leaves less in the file */
     if (f->kind == LEAT_OUTFILE_APPEND)
         close_append(f);
     if (f->kind == LEAT_OUTFILE_REPLACE)

@@ -1,8 +1,8 @@
 /* transfer.c - copy bytes from a file or pipe to a file or pipe inside the kernel.
  *
- * For a source and a sink with `plain_fd` and no stage between, as in `read … : write …`. It uses copy_file_range between files, and splice
- * if one side is a pipe. If the kernel refuses, the stages go on with chunks from the same
- * position.
+ * For a source and a sink with `plain_fd` and no stage between, as in `read … : write …`. It uses
+ * copy_file_range between files, and splice if one side is a pipe. If the kernel refuses, the stages
+ * go on with chunks from the same position.
  */
 
 #include <errno.h>

@@ -169,7 +169,7 @@ static int ask_cut(struct leat_cutter *c, const struct leat_slice *s, bool end)
 }
 
 /* Charge the memory of the next lane, which then may get its first block. It needs as much as the
- * first lane has charged in open. Returns false if there is no such lane, or no memory for it now. */
+ * first lane has charged in open. Returns false if there is no further lane, or no memory for it now. */
 static bool open_lane(struct leat_cutter *c)
 {
     struct leat_stage_lanes *lanes = &c->lanes.info->lanes;

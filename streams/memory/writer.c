@@ -205,7 +205,7 @@ static bool copy_large(struct leat_out *out)
     return true;
 }
 
-/* Copy the committed bytes of `large` to chunks; mostly there are none. Returns false: not all of
+/* Copy the committed bytes of `large` to chunks; usually there are none. Returns false: not all of
  * them have room now. */
 static inline bool drain_large(struct leat_out *out)
 {

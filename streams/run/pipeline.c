@@ -73,7 +73,8 @@ static void segment_done(struct leat_segment *segment)
         if (parts && segment->slots[i].failed)
             leat_parts_stage_failed(parts, s);
         if (s->type->commit)
-            leat_blocking_end(s); /* the commit may be far away, and a thread that ended has a stack */
+            leat_blocking_end(
+                s); /* its thread keeps a stack until it is joined; the commit may come late */
         else
             leat_stage_close(s);
     }
@@ -269,7 +270,7 @@ bool leat_pipeline_discard(struct leat_pipeline *p)
     atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
     committing = p->outcome.committing;
     pthread_mutex_unlock(&p->lock);
-    if (committing) /* also once it is complete: the run has its result, and ends soon */
+    if (committing) /* also after the commit: the run has its result, and ends soon */
         return false;
     leat_drafts_discard(&p->outputs.directories);
     return atomic_load(&p->outputs.n_appending) == 0;

@@ -19,11 +19,12 @@ enum actor_state {
     ACTOR_NOTIFIED, /* running, and woken meanwhile */
 };
 
-/* The cost of a wake of another worker, about, in nanoseconds. */
+/* Nanoseconds that it takes to wake another worker, roughly. */
 #define WAKE_NS ((uint64_t)10000)
 /* A longer run counts as this long: the system may have let its thread wait. */
 #define RUN_NS_MAX (8 * WAKE_NS)
-/* The last run is this part of the average: a long run counts at once, many short ones later. */
+/* The weight of the last run in the average, as a divisor: a long run counts at once, short runs only
+ * when there are many. */
 #define PART_LONGER 2u
 #define PART_SHORTER 8u
 

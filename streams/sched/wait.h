@@ -47,7 +47,7 @@ struct leat_wait {
     struct leat_actor *actor;
     atomic_int state;
     struct leat_waker *waker; /* or NULL */
-    /* What it waits for. The descriptors are in the epoll set; other waits may use the same. */
+    /* The events that end it. The descriptors are in the epoll set; other waits may use the same. */
     struct leat_wants wants;
     int timer_fd;    /* created when first needed; or -1 */
     bool used;       /* armed since it was last cleared */
@@ -89,7 +89,7 @@ int leat_wait_alarm(struct leat_waits *waits, struct leat_wait *wait, uint64_t m
  * ms have passed. `gone`: only for the latter two. fd -1: only the time; ms 0: no time. The actor
  * may wait for the same descriptor meanwhile. A pipeline that has only watches may count as
  * stalled.
- * Returns 0, also for a file that is always ready: such a watch never fires; or -errno.
+ * Returns 0, also for a file that is always ready: the watch then never fires; or -errno.
  * Thread: the actor's. */
 int leat_wait_watch(struct leat_waits *waits, struct leat_wait *wait, int fd, bool gone,
                     uint64_t ms);

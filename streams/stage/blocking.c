@@ -42,7 +42,7 @@ struct leat_blocking {
     struct leat_out *out;
     size_t owed; /* bytes handed to the library; the next pull counts them as consumed */
     /* The loan of a source: [filled, room_len) belongs to the thread, [taken, filled) to the
-     * engine, and what is before that is output. */
+     * engine, and [0, taken) is output. */
     struct leat_chunk *chunk; /* referenced; NULL: there is no loan */
     uint8_t *room;
     size_t room_len, filled, taken;

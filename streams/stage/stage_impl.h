@@ -215,7 +215,7 @@ void leat_stage_disown(struct leat_stage *stage, void *memory);
 void leat_disowned_free(struct leat_pool *pool, void *memory);
 /* leat_stage_stops - after leat_stage_stop, is the stage stepped until it ends, instead of closed? */
 bool leat_stage_stops(const struct leat_stage *stage);
-/* leat_stage_stop - ask the stage to end; leat_stage_stops. */
+/* leat_stage_stop - ask a stage with leat_stage_stops to end. */
 void leat_stage_stop(struct leat_stage *stage, enum leat_stop why);
 /* leat_stage_runs_beside - does the type's `run` not take turns with the engine? */
 static inline bool leat_stage_runs_beside(const struct leat_stage_type *type)
@@ -227,7 +227,8 @@ static inline bool leat_stage_runs_beside(const struct leat_stage_type *type)
  * leat_blocking_runs - has `run` begun and not returned? NULL: no.
  * leat_blocking_cancel - a source or a sink: from now on the calls of `run` fail, and a step only
  *   waits until it has returned.
- * leat_blocking_end - join the thread. A transform's may first need a turn; any other has ended. */
+ * leat_blocking_end - join the thread. One that takes turns may first need a turn; any other has
+ *   ended. */
 int leat_blocking_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 bool leat_blocking_runs(struct leat_blocking *blocking);
 void leat_blocking_cancel(struct leat_blocking *blocking);

@@ -17,7 +17,7 @@
 #define LEAT_BZ2_HISTORY 8u              /* contains the magic number, and the bits before it */
 #define LEAT_BZ2_TAIL_MAX 11u            /* bytes that 80 bits may extend over */
 
-/* What the cutter knows about a piece. */
+/* The kind of a piece, for which the cutter looks. */
 enum leat_bz2_kind {
     LEAT_BZ2_FIRST,     /* begins with the header of a stream */
     LEAT_BZ2_PIECE_OF,  /* begins with the magic number of a block */

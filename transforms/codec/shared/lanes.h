@@ -38,7 +38,7 @@ int leat_lanes_step(struct leat_stage *stage, const struct leat_decoder *decoder
                     struct leat_in *in, struct leat_out *out);
 void leat_lanes_close(struct leat_stage *stage, const struct leat_decoder *decoder);
 
-/* The callbacks of such a stage, and its struct leat_lanes, whose lanes have a merge. */
+/* The callbacks of a decoder with lanes, and its struct leat_lanes, whose lanes have a merge. */
 #define LEAT_LANES_STAGE(decoder, decoder_lanes, block, result_bytes)                              \
     LEAT_LANES_CALLBACKS(decoder_lanes)                                                            \
     static int stage_plan(struct leat_stage *stage)                                                \

@@ -1,8 +1,9 @@
 /* zstd_reserve.h - memory for libzstd that has a reserve for its tables.
  *
  * libzstd 1.5.4 reads through NULL if it gets no memory for the tables of its workers: it then frees
- * jobs and pools that do not exist (ZSTDMT_freeCCtx). So these small allocations do not fail: where
- * malloc does, they get bytes that were allocated before. All others fail, and libzstd says so.
+ * jobs and pools that do not exist (ZSTDMT_freeCCtx). These small allocations therefore do not fail:
+ * if malloc does, they get bytes that were allocated before. Any other allocation may fail, and
+ * libzstd reports it.
  */
 #ifndef LEAT_CODEC_ZSTD_ZSTD_RESERVE_H
 #define LEAT_CODEC_ZSTD_ZSTD_RESERVE_H
