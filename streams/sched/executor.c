@@ -63,6 +63,7 @@ void leat_executor_done(struct leat_executor *ex)
 {
     leat_assert(ex->threads_n == 0);
     leat_assert(ex->running == 0);
+    leat_assert(ex->idle == 0);
     pthread_cond_destroy(&ex->ready);
     pthread_mutex_destroy(&ex->lock);
     free(ex->threads);
@@ -93,6 +94,7 @@ static uint64_t choose(struct leat_executor *ex)
 {
     uint64_t at = 0, best = 0, earliest = UINT64_MAX;
 
+    leat_assert(ex->queued > 0);
     if (ex->kind != LEAT_EXECUTOR_SEEDED)
         return 0;
     if (!ex->clock.is_virtual)
@@ -121,6 +123,7 @@ static struct leat_actor *pop(struct leat_executor *ex)
     }
     a = *p;
     leat_assert(a != NULL);
+    leat_assert(atomic_load_explicit(&a->state, memory_order_relaxed) == ACTOR_QUEUED);
     *p = a->next;
     a->next = NULL;
     if (ex->tail == a)
@@ -147,6 +150,7 @@ static void note_run(struct leat_actor *a, uint64_t ns)
     ns = ns < RUN_NS_MAX ? ns : RUN_NS_MAX;
     part = ns > was ? PART_LONGER : PART_SHORTER;
     was = was > 0 ? was - was / part + ns / part : ns;
+    leat_assert(was <= RUN_NS_MAX);
     atomic_store_explicit(&a->run_ns, was > 0 ? was : 1, memory_order_relaxed);
 }
 
@@ -170,9 +174,12 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, struct lea
     atomic_store_explicit(&a->thread, pthread_self(), memory_order_relaxed);
     was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
     leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
+    leat_assert(!a->passes_to);
     again = a->run(a);
     if (ex->kind == LEAT_EXECUTOR_POOL)
         note_run(a, leat_now_ns() - from_ns);
+    leat_assert(!a->passes_to || ex->kind == LEAT_EXECUTOR_POOL);
+    leat_assert(a->passes_to != a);
     *ret_next = a->passes_to;
     a->passes_to = NULL; /* another worker may run it as soon as its state is stored */
     if (again) {
@@ -199,6 +206,8 @@ static bool run_row(struct leat_executor *ex, struct leat_actor *first)
         struct leat_actor *a = next;
 
         leat_assert(a != first);
+        leat_assert(a->is_light);
+        leat_assert(!a->next); /* it is not in the queue */
         if (run_actor(ex, a, &next))
             enqueue(ex, a);
     }
@@ -234,6 +243,7 @@ static void *worker(void *arg)
 {
     struct leat_executor *ex = arg;
 
+    leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
     pthread_mutex_lock(&ex->lock);
     for (;;) {
         struct leat_actor *a;
@@ -267,6 +277,7 @@ static void *worker(void *arg)
             pthread_mutex_lock(&ex->lock);
         }
     }
+    leat_assert(ex->stop); /* a worker ends only then */
     pthread_mutex_unlock(&ex->lock);
     return NULL;
 }
@@ -279,6 +290,7 @@ static int add_worker(struct leat_executor *ex)
     int r;
 
     leat_assert(ex->threads_n < ex->threads_max);
+    leat_assert(!ex->stop);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     r = pthread_create(&ex->threads[ex->threads_n], NULL, worker, ex);
@@ -298,6 +310,7 @@ int leat_executor_start(struct leat_executor *ex)
     pthread_mutex_lock(&ex->lock);
     if (ex->threads_n == 0)
         r = add_worker(ex);
+    leat_assert(r < 0 || ex->threads_n > 0);
     pthread_mutex_unlock(&ex->lock);
     return r;
 }
@@ -324,6 +337,7 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 
     pthread_mutex_lock(&ex->lock);
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL || ex->idle <= ex->threads_n);
+    leat_assert(ex->running <= ex->threads_n);
     push(ex, a, now_ns);
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
@@ -342,6 +356,7 @@ static bool begin_wake(struct leat_actor *a)
     int s = atomic_load_explicit(&a->state, memory_order_seq_cst);
 
     for (;;) {
+        leat_assert(s >= ACTOR_IDLE && s <= ACTOR_NOTIFIED);
         if (s == ACTOR_IDLE) {
             if (atomic_compare_exchange_weak(&a->state, &s, ACTOR_QUEUED))
                 return true;
@@ -365,7 +380,9 @@ static bool has_worker_to_wake(struct leat_executor *ex)
 {
     bool has;
 
+    leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
     pthread_mutex_lock(&ex->lock);
+    leat_assert(ex->threads_n <= ex->threads_max);
     has = ex->queued < ex->idle || ex->threads_n < ex->threads_max;
     pthread_mutex_unlock(&ex->lock);
     return has;
@@ -374,6 +391,7 @@ static bool has_worker_to_wake(struct leat_executor *ex)
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat_actor *by)
 {
     leat_assert(leat_actor_runs_here(by));
+    leat_assert(a != by);
     if (!begin_wake(a))
         return;
     if (ex->kind != LEAT_EXECUTOR_POOL || by->passes_to || !a->is_light || !is_short(a) ||
@@ -400,6 +418,7 @@ static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
     struct leat_actor *next;
     bool again = run_actor(ex, a, &next);
 
+    leat_assert(thread < ex->threads_max);
     leat_assert(ex->clock.now_ns >= a->ready_ns); /* time never goes back */
     a->ran_ns = ex->clock.now_ns;
     leat_clock_end(&ex->clock, thread);
@@ -413,6 +432,7 @@ static bool fire_due(struct leat_executor *ex)
 
     if (!ex->clock.is_virtual || !ex->due)
         return false;
+    leat_assert(ex->kind == LEAT_EXECUTOR_SEEDED);
     for (const struct leat_actor *a = ex->head; a; a = a->next)
         until = a->ready_ns < until ? a->ready_ns : until;
     return ex->due(ex, until);

@@ -31,6 +31,7 @@ void leat_wants_fd(struct leat_wants *wants, int fd, uint32_t events)
 
     if (fd < 0)
         return;
+    leat_assert((events & ~(uint32_t)(EPOLLIN | EPOLLOUT)) == 0);
     while (i < wants->n_fds && wants->fds[i].fd != fd)
         i++;
     if (i == LEAT_WAIT_FDS_MAX) {
@@ -53,6 +54,7 @@ bool leat_wants_any(const struct leat_wants *wants)
 
 int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
 {
+    leat_assert(executor != NULL);
     *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
     if (w->epoll_fd < 0)
         return -errno;
@@ -96,6 +98,7 @@ static void enlist(struct leat_waits *w, struct leat_wait *wait)
 {
     leat_assert(wait->used);
     leat_assert(wait->actor != NULL);
+    leat_assert(wait != w->waiting || wait->listed);
     if (wait->listed)
         return;
     wait->listed = true;
@@ -124,8 +127,10 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
 
     leat_assert(wait->actor != NULL);
     unlist(w, wait);
+    leat_assert(!wait->listed);
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
+    leat_assert(wait->used);
     leat_actor_wake(w->executor, wait->actor);
     count_down(w, wait);
 }
@@ -137,6 +142,8 @@ static void fire_beside(struct leat_waits *w, struct leat_wait *wait)
     int armed = WAIT_ARMED;
 
     leat_assert(wait->actor != NULL);
+    leat_assert(w->executor->kind == LEAT_EXECUTOR_POOL);
+    leat_assert(!wait->quiet && !wait->is_alarm); /* only a wait has a waker */
     unlist(w, wait);
     if (atomic_compare_exchange_strong(&wait->state, &armed, WAIT_WOKEN))
         leat_actor_wake(w->executor, wait->actor);
@@ -157,7 +164,9 @@ static void fire_all(struct leat_waits *w, int fd)
 {
     struct leat_wait *next;
 
+    leat_assert(fd >= 0);
     for (struct leat_wait *wait = w->waiting; wait; wait = next) {
+        leat_assert(wait->listed);
         next = wait->next;
         if (events_of(wait, fd) || (wait->wants.ms > 0 && wait->timer_fd == fd))
             fire(w, wait);
@@ -183,6 +192,7 @@ static uint32_t events_wanted(const struct leat_waits *w, int fd)
     for (const struct leat_wait *wait = w->waiting; wait; wait = wait->next) {
         const uint32_t *of = events_of(wait, fd);
 
+        leat_assert(wait->listed);
         events |= of ? *of : 0;
     }
     return events;
@@ -193,6 +203,7 @@ static void unwatch(struct leat_waits *w, int fd)
 {
     uint32_t events = fd >= 0 ? events_wanted(w, fd) : 0;
 
+    leat_assert(fd != w->epoll_fd);
     if (events)
         (void)watch(w, fd, events);
     else if (fd >= 0)
@@ -208,6 +219,7 @@ void leat_waits_fire(struct leat_waits *w)
 
     pthread_mutex_lock(&w->lock);
     n = epoll_wait(w->epoll_fd, ready, FIRE_MAX, 0);
+    leat_assert(n <= FIRE_MAX);
     for (int i = 0; i < n; i++)
         fire_all(w, ready[i].data.fd);
     pthread_mutex_unlock(&w->lock);
@@ -251,6 +263,7 @@ static void unset_due(struct leat_waits *w, struct leat_wait *wait)
 
     if (wait->due_ns == 0)
         return;
+    leat_assert(w->executor->clock.is_virtual);
     while (*p != wait) {
         leat_assert(*p != NULL);
         p = &(*p)->next_due;
@@ -269,6 +282,7 @@ bool leat_waits_due(struct leat_waits *w, uint64_t until)
     if (!first || first->due_ns > until)
         return false;
     leat_assert(first->wants.ms > 0);
+    leat_assert(first->due_ns > 0);
     leat_clock_set(&w->executor->clock, first->due_ns);
     unset_due(w, first);
     pthread_mutex_lock(&w->lock);
@@ -308,6 +322,7 @@ static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
     struct itimerspec when = {
         .it_value = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000}};
 
+    leat_assert(ms > 0 && ms <= LEAT_DURATION_MAX_MS); /* 0 would disarm the timer */
     if (wait->timer_fd < 0)
         wait->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (wait->timer_fd < 0 || timerfd_settime(wait->timer_fd, 0, &when, NULL) < 0)
@@ -332,6 +347,8 @@ static int watch_fds(struct leat_waits *w, const struct leat_wait *wait)
 {
     int r = 0;
 
+    leat_assert(wait->wants.n_fds <= LEAT_WAIT_FDS_MAX);
+    leat_assert(wait->listed); /* events_wanted finds it */
     for (unsigned i = 0; i < wait->wants.n_fds && r == 0; i++)
         r = watch(w, wait->wants.fds[i].fd, events_wanted(w, wait->wants.fds[i].fd));
     return r;
@@ -364,6 +381,7 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, const struct lea
 
     pthread_mutex_lock(&w->lock);
     leat_assert(!wants->wake || wait->waker);
+    leat_assert(!wait->quiet); /* leat_wait_watch arms those */
     r = arm(w, wait, wants);
     if (r == -EPERM || (r == 0 && is_woken(wait))) {
         fire(w, wait);
@@ -397,6 +415,7 @@ int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool g
     struct leat_wants wants = {.ms = ms};
 
     leat_assert(!wait->is_alarm);
+    leat_assert(!wait->waker);
     if (fd >= 0 && own < 0)
         return -errno;
     leat_wants_fd(&wants, own, gone ? 0 : EPOLLIN);
@@ -418,6 +437,8 @@ static void drop_fds(struct leat_waits *w, struct leat_wait *wait, bool in_set)
 {
     unsigned n = wait->wants.n_fds;
 
+    leat_assert(n <= LEAT_WAIT_FDS_MAX);
+    leat_assert(!wait->listed || !in_set || n == 0); /* unwatch would find it */
     wait->wants.n_fds = 0; /* unwatch counts the wants of the listed waits */
     for (unsigned i = 0; i < n && (in_set || wait->owns_fd); i++)
         unwatch(w, wait->wants.fds[i].fd);
@@ -442,6 +463,8 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
     drop_fds(w, wait, true);
     pthread_mutex_unlock(&w->lock);
     leat_assert(wait->wants.n_fds == 0 && !wait->owns_fd);
+    leat_assert(!wait->listed);
+    leat_assert(wait->due_ns == 0);
     wait->used = false;
 }
 

@@ -11,6 +11,7 @@ struct leat_waker *leat_waker_attach(struct leat_waits *waits, struct leat_wait 
     struct leat_waker *waker = calloc(1, sizeof *waker);
 
     leat_assert(!wait->waker);
+    leat_assert(!wait->quiet && !wait->is_alarm);
     if (!waker)
         return NULL;
     if (pthread_mutex_init(&waker->lock, NULL)) {
@@ -28,7 +29,9 @@ void leat_waker_detach(struct leat_waker *waker)
 {
     if (!waker)
         return;
+    leat_assert(atomic_load(&waker->refs) > 0);
     pthread_mutex_lock(&waker->lock);
+    leat_assert(!waker->wait || waker->wait->waker == waker);
     waker->waits = NULL;
     waker->wait = NULL;
     pthread_mutex_unlock(&waker->lock);
@@ -49,7 +52,8 @@ void leat_waker_free(struct leat_waker *waker)
     leat_assert(before > 0 || !waker);
     if (before != 1)
         return;
-    leat_assert(!waker->waits); /* the stage gave up its reference last, or detached it */
+    leat_assert(!waker->waits &&
+                !waker->wait); /* the stage gave up its reference last, or detached it */
     pthread_mutex_destroy(&waker->lock);
     free(waker);
 }
@@ -65,6 +69,7 @@ void leat_waker_wake(struct leat_waker *waker)
     if (!waker || atomic_exchange(&waker->pending, true))
         return;
     pthread_mutex_lock(&waker->lock);
+    leat_assert((waker->waits == NULL) == (waker->wait == NULL));
     if (waker->waits)
         leat_waits_wake(waker->waits, waker->wait);
     pthread_mutex_unlock(&waker->lock);

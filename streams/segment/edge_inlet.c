@@ -62,6 +62,7 @@ static int read_edge(struct leat_segment *seg)
     if (r != 0)
         return r;
     leat_assert(item.slice.chunk || item.end || item.flush);
+    leat_assert(!item.slice.chunk || item.slice.len > 0);
     leat_assert(seg->is_lane || (!item.begin && !item.end)); /* only lanes get blocks */
     if (item.slice.chunk)
         leat_slice_queue_push(leat_slot_input(s), item.slice);

@@ -16,6 +16,7 @@ static void port_gone(struct leat_segment *seg, struct leat_port_end *port)
 
     leat_assert(!port->gone);
     leat_assert(reason != LEAT_REASON_NONE);
+    leat_assert(port >= seg->out.ports && port < seg->out.ports + seg->out.n_ports);
     port->gone = true;
     leat_edge_lost(port->edge, leat_slice_queue_clear(&port->last));
     leat_out_discard(leat_port(out, (size_t)(port - seg->out.ports)));
@@ -38,6 +39,8 @@ static int write_head(const struct leat_segment *seg, struct leat_port_end *port
     struct leat_item item = {.slice = *s, .flush = leat_slice_is_mark(s), .used = used_of(seg)};
     int r;
 
+    leat_assert(!port->gone);
+    leat_assert(port->edge->writer == &seg->actor);
     if (!port->edge->spill || s->len <= LEAT_CHUNK_MAX) {
         r = leat_edge_write(port->edge, &item);
         if (r == 0)
@@ -60,6 +63,7 @@ static void drop_head(struct leat_segment *seg, struct leat_port_end *port)
 {
     struct leat_slice *s = leat_slice_queue_head(&port->last);
 
+    leat_assert(s != NULL);
     leat_assert(port != &seg->out.ports[0]); /* the stream itself loses nothing */
     port->dropped += s->len;
     atomic_fetch_add_explicit(&seg->slots[seg->n - 1].stage->info->count.dropped, s->len,
@@ -91,7 +95,10 @@ static int flush_port(struct leat_segment *seg, struct leat_port_end *port)
     leat_assert(port->gone || port->last.n == 0);
     if (seg->lane.ended_block && !port->gone) {
         struct leat_item item = {.end = seg->lane.ended_block, .used = used_of(seg)};
-        int r = leat_edge_write(port->edge, &item);
+        int r;
+
+        leat_assert(seg->out.n_ports == 1);
+        r = leat_edge_write(port->edge, &item);
 
         if (r == LEAT_FULL)
             return r;
@@ -136,6 +143,7 @@ static int hand_over(struct leat_segment *seg)
         return leat_segment_out_gone(seg, true);
     }
     leat_assert(!seg->out.gone);
+    leat_assert(r == 0 || r == LEAT_FULL);
     if (seg->out.failed || all_gone(seg))
         return leat_segment_out_gone(seg, seg->out.failed);
     return r == LEAT_FULL ? (int)leat_segment_park(seg, LEAT_PARK_OUT) : -1;
@@ -163,6 +171,7 @@ static void finish(struct leat_segment *seg, enum leat_edge_state state)
         seg->out.ports[0].edge->error = &seg->lane.error;
     leat_assert(state == LEAT_EDGE_EOF || state == LEAT_EDGE_FAILED);
     leat_assert(!seg->lane.ended_block || seg->out.gone || state == LEAT_EDGE_FAILED);
+    leat_assert(state == LEAT_EDGE_FAILED || !seg->is_lane || !seg->lane.error.code);
     for (size_t k = 0; k < seg->out.n_ports; k++)
         leat_edge_finish(seg->out.ports[k].edge, state);
 }

@@ -25,6 +25,8 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     int r;
 
     leat_assert(!s->open_called && !s->closed);
+    leat_assert(s->info == seg->slots[j].info);
+    leat_assert(!leat_actor_runs_here(&seg->actor));
     r = leat_stage_open(s);
     if (r < 0) {
         leat_outcome_report(p, seg->part_of ? leat_parts_info(seg->part_of) : NULL, &s->failure);
@@ -58,6 +60,7 @@ static int open_some(struct leat_pipeline *p, struct leat_segment **segments, si
 
         if (seg->part_of && !part)
             continue;
+        leat_assert(!part || atomic_load(&seg->finished)); /* the part has not begun */
         for (size_t j = 0; j < seg->n; j++) {
             struct leat_stage *s = seg->slots[j].stage;
             int r = round_of(seg, s) == round ? open_stage(p, seg, j) : 0;

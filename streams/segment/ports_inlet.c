@@ -31,6 +31,7 @@ struct leat_inputs *leat_inputs_new(struct leat_segment *seg)
     if (!inputs)
         return NULL;
     leat_assert(seg->n > 0 && seg->in.n_edges > 0);
+    leat_assert(!seg->in.inputs);
     inputs->n = seg->in.n_edges;
     inputs->v = calloc(inputs->n, sizeof *inputs->v);
     inputs->shown = calloc(inputs->n, sizeof *inputs->shown);
@@ -100,6 +101,7 @@ static int read_one(struct input *v)
             r = 0;
         } else if (r == 0 && item.slice.chunk) {
             leat_assert(item.slice.len > 0);
+            leat_assert(!item.begin && !item.end); /* no lane leads here */
             leat_slice_queue_push(v->framed ? &v->raw : &v->in, item.slice);
         }
     }
@@ -133,6 +135,7 @@ int leat_inputs_read(struct leat_segment *seg, struct leat_framer **ret_framer)
         else if (result != 0 && r != LEAT_EMPTY)
             result = r;
     }
+    leat_assert(result == 0 || result == LEAT_EMPTY || result == LEAT_FULL || result == LEAT_SHORT);
     return result;
 }
 
@@ -168,6 +171,7 @@ size_t leat_inputs_take(struct leat_inputs *inputs)
         size_t n = inputs->shown[i].pos;
 
         leat_assert(n <= (head ? head->len : 0));
+        leat_assert(n <= inputs->shown[i].len);
         leat_assert(v->offset == inputs->shown[i].offset); /* it was shown from here */
         if (!head || n == 0)
             continue;
@@ -191,6 +195,7 @@ static enum leat_step_result read_turn(struct leat_segment *seg)
     struct leat_framer *framer = NULL;
     int r = leat_inputs_read(seg, &framer);
 
+    leat_assert(r >= 0 || r == LEAT_ECANCELLED || framer != NULL);
     if (r == LEAT_SHORT) {
         int turn = leat_segment_wait_memory(seg, framer->share, framer->wants);
 

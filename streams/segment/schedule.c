@@ -23,6 +23,7 @@ static int feed_framer(struct leat_segment *seg, size_t i, enum leat_flow flow)
     int r;
 
     leat_assert(s->framer->share != NULL);
+    leat_assert(s->in.n == 0); /* the stage has consumed the records before */
     r = leat_framer_feed(s->framer, &s->raw, flow == LEAT_FLOW_ENDED, &s->in);
     if (r == LEAT_SHORT) {
         int t = leat_segment_wait_memory(seg, s->framer->share, s->framer->wants);
@@ -45,6 +46,8 @@ static int feed_gather(struct leat_segment *seg, size_t i, enum leat_flow flow)
     bool is_lane = seg->is_lane && i == 0, had = s->raw.n > 0;
     bool ended = is_lane ? seg->lane.block && seg->lane.end_seen : flow == LEAT_FLOW_ENDED;
 
+    leat_assert(s->info->plan.whole > 0);
+    leat_assert(s->in.n == 0);
     leat_gather_feed(&s->stage->gather, &s->raw, ended, &s->in);
     leat_assert(s->raw.n == 0 || s->in.n > 0);
     return s->in.n == 0 && had ? LEAT_STEP_RAN : -1;
@@ -57,6 +60,7 @@ static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
 
     leat_assert(!s->done && !s->waiting);
     leat_assert_slow(leat_slot_runnable(seg, i));
+    leat_assert(s->stage->open_called || flow != LEAT_FLOW_OPEN || seg->is_lane);
     if (s->stopping)
         return leat_slot_step(seg, i);
     if (s->in.n == 0 && !s->more && leat_slot_input(s) == &s->raw) {
@@ -114,7 +118,7 @@ static void wake_waiting(struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++)
         if (seg->slots[i].waiting &&
             leat_wait_fired(&seg->pipeline->waits, &seg->slots[i].stage->wait)) {
-            leat_assert(!seg->slots[i].done);
+            leat_assert(!seg->slots[i].done && !seg->slots[i].held);
             seg->slots[i].waiting = false;
         }
 }
@@ -189,6 +193,7 @@ static bool has_run_long(const struct leat_segment *seg)
 
     if (seg->pipeline->executor.kind == LEAT_EXECUTOR_SEEDED)
         return false;
+    leat_assert(mark >= seg->account.run_ns);
     return mark >= seg->account.run_ns + RUN_NS;
 }
 
@@ -264,6 +269,7 @@ static void abandon(struct leat_segment *seg)
         if (!is_abandoned(seg, i))
             continue;
         leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
+        leat_assert(!is_abandoned(seg, i)); /* it is stopped once */
         leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
     }
 }
@@ -285,6 +291,8 @@ bool leat_segment_run(struct leat_actor *actor)
     leat_assert(leat_actor_runs_here(actor));
     if (atomic_load_explicit(&seg->finished, memory_order_acquire))
         return false;
+    leat_assert(seg->in.ops || seg->in.n_edges == 0);
+    leat_assert(!seg->actor.passes_to);
     atomic_store(&seg->memory.is_short, false);
     leat_account_run(seg);
     wake_waiting(seg);

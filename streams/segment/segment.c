@@ -47,6 +47,8 @@ void leat_segment_free(struct leat_segment *seg)
 {
     if (!seg)
         return;
+    leat_assert(seg->n <= seg->room);
+    leat_assert(!seg->actor.passes_to); /* no run is under way */
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
@@ -81,6 +83,7 @@ int leat_segment_add_input(struct leat_segment *seg, struct leat_edge *edge)
     if (!more)
         return LEAT_ENOMEM;
     leat_assert(!edge->reader || edge->reader == &seg->actor);
+    leat_assert(edge->writer != &seg->actor); /* no segment reads its own output */
     seg->in.edges = more;
     seg->in.edges[seg->in.n_edges++] = edge;
     edge->reader = &seg->actor;
@@ -94,9 +97,11 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
     if (!more)
         return LEAT_ENOMEM;
     leat_assert(!edge->writer || edge->writer == &seg->actor);
+    leat_assert(edge->reader != &seg->actor);
     seg->out.ports = more;
     seg->out.ports[seg->out.n_ports++] = (struct leat_port_end){.edge = edge};
     edge->writer = &seg->actor;
+    leat_assert(seg->out.ports[0].edge != NULL); /* the stream itself comes first */
     edge->passes = seg->out.n_ports == 1;
     seg->out.ports[0].edge->passes = edge->passes;
     return 0;
@@ -105,6 +110,8 @@ int leat_segment_add_output(struct leat_segment *seg, struct leat_edge *edge)
 /* Connect each port of a junction to its own queue. */
 static int ready_ports(struct leat_segment *seg, struct leat_slot *s)
 {
+    leat_assert(s == &seg->slots[seg->n - 1]); /* only the last stage has ports */
+    leat_assert(!s->out.ports);
     if (seg->out.n_ports < 2)
         return 0;
     s->out.ports = calloc(seg->out.n_ports, sizeof *s->out.ports);
@@ -135,6 +142,7 @@ int leat_segment_add(struct leat_segment *seg, struct leat_stage *stage)
     seg->slots = more;
     seg->slots[seg->n] = (struct leat_slot){.info = stage->info};
     leat_segment_seat(seg, seg->n++, stage);
+    leat_assert(seg->n <= seg->room);
     return 0;
 }
 
@@ -151,6 +159,8 @@ static void connect_slots(struct leat_segment *seg)
 
         leat_assert(s->in.n == 0 && s->raw.n == 0);
         leat_assert(!s->out.fill); /* no chunk is lost */
+        leat_assert(s->stage->info == s->info);
+        leat_assert(n_ports == 0 || (!next && n_ports == seg->out.n_ports));
         if (s->framer)
             leat_framer_init(s->framer, &p->pool, s->info->plan.delimiter, p->settings.record_max);
         if (next)
@@ -163,6 +173,7 @@ static void connect_slots(struct leat_segment *seg)
         s->out.ports = ports;
         s->out.n_ports = n_ports;
         for (size_t k = 1; k < n_ports; k++) {
+            leat_assert(!ports[k].fill);
             leat_out_init(&ports[k], &seg->out.ports[k].last, &p->pool, p->settings.room);
             leat_room_init(&ports[k], s->stage);
         }
@@ -197,6 +208,7 @@ int leat_segment_ready(struct leat_segment *seg)
         struct leat_slot *s = &seg->slots[i];
 
         if (s->info->plan.framing == LEAT_LINES && !seg->is_lane && (i > 0 || own_queue)) {
+            leat_assert(!s->framer && s->info->plan.whole == 0); /* one of both fills `in` */
             s->framer = calloc(1, sizeof *s->framer);
             if (!s->framer)
                 return LEAT_ENOMEM;
@@ -213,6 +225,7 @@ void leat_segment_reset(struct leat_segment *seg)
 {
     leat_assert(atomic_load_explicit(&seg->finished, memory_order_acquire));
     leat_assert(!leat_actor_runs_here(&seg->actor));
+    leat_assert(seg->part_of != NULL);
     for (size_t i = 0; i < seg->n; i++) {
         struct leat_slot *s = &seg->slots[i];
 
@@ -250,6 +263,7 @@ int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *
     if (atomic_load(&seg->memory.none))
         return -1;
     leat_assert(size > 0);
+    leat_assert(share != NULL);
     atomic_store(&seg->memory.is_short, true);
     leat_segment_park(seg, LEAT_PARK_MEMORY);
     return leat_pool_wait_for(&seg->pipeline->pool, share, size, &seg->memory.waiter)
@@ -260,6 +274,7 @@ int leat_segment_wait_memory(struct leat_segment *seg, const struct leat_share *
 void leat_segment_cancel_input(struct leat_segment *seg, enum leat_reason reason)
 {
     leat_assert(reason != LEAT_REASON_NONE);
+    leat_assert(leat_actor_runs_here(&seg->actor));
     leat_assert(seg->in.ops || seg->in.n_edges == 0);
     seg->in.cancelled = true;
     for (size_t k = 0; k < seg->in.n_edges; k++)
@@ -287,6 +302,9 @@ void leat_slot_done(struct leat_segment *seg, struct leat_slot *s, bool failed)
 
     leat_assert(s->done || atomic_load(&s->info->lanes.left) > 0);
     leat_assert(!s->stage->in); /* no step of it is running */
+    leat_assert(leat_actor_runs_here(&seg->actor));
+    leat_assert(!leat_stage_runs_beside(s->stage->type) ||
+                !leat_blocking_runs(s->stage->blocking)); /* it is joined without a wait */
     slot_drop_input(seg, s);
     atomic_store_explicit(&s->count.ended, true, memory_order_release);
     ended = !failed && (s->stage->ended || seg->is_lane);
@@ -308,6 +326,8 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
 
     leat_assert(!s->done);
     leat_assert(why == LEAT_STOP_DONE || why == LEAT_STOP_ABORT);
+    leat_assert(leat_actor_runs_here(&seg->actor));
+    leat_assert(!s->stage->in);
     leat_assert(!s->stopping || failed); /* a stage that is stopping can only be aborted */
     leat_assert(!s->waiting || s->stage->open_called);
     slot_drop_input(seg, s);
@@ -336,12 +356,14 @@ void leat_slot_stop(struct leat_segment *seg, struct leat_slot *s, enum leat_sto
     s->more = true;
     s->failed = failed;
     leat_out_close(&s->out);
+    leat_assert(s->in.n == 0 && s->raw.n == 0 && !s->out.to); /* it steps without both */
     leat_stage_stop(s->stage, why);
 }
 
 void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why)
 {
     leat_assert(i <= seg->n);
+    leat_assert(leat_actor_runs_here(&seg->actor));
     while (i-- > 0) {
         struct leat_slot *s = &seg->slots[i];
 
@@ -354,6 +376,7 @@ void leat_segment_give_up(struct leat_segment *seg, size_t i, enum leat_stop why
             return;
         }
         leat_slot_stop(seg, s, why);
+        leat_assert(s->done || s->stopping);
     }
     if (!seg->in.cancelled)
         leat_segment_cancel_input(seg,
@@ -365,6 +388,7 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
 
     leat_assert(i < seg->n);
+    leat_assert(leat_actor_runs_here(&seg->actor));
     leat_assert(s->stage->failure.code < 0);
     leat_assert(!seg->is_lane || seg->lane.error.code == 0); /* a lane fails once */
     if (seg->is_lane)
@@ -375,12 +399,14 @@ void leat_segment_fail(struct leat_segment *seg, size_t i)
         leat_slot_stop(seg, s, LEAT_STOP_ABORT); /* its thread may run */
     else
         leat_slot_done(seg, s, true);
+    leat_assert(s->failed && (s->done || s->stopping));
     leat_segment_give_up(seg, i, LEAT_STOP_ABORT);
 }
 
 /* Stop all stages: SIGINT, a time limit, a stall. */
 void leat_segment_abort(struct leat_segment *seg)
 {
+    leat_assert(leat_actor_runs_here(&seg->actor));
     for (size_t i = seg->n; i-- > 0;)
         if (!seg->slots[i].done && !(seg->slots[i].stopping && seg->slots[i].failed))
             leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_ABORT);
@@ -388,6 +414,7 @@ void leat_segment_abort(struct leat_segment *seg)
         leat_segment_cancel_input(seg, LEAT_REASON_FAILED);
     leat_segment_drop_output(seg);
     seg->out.gone = seg->out.failed = true;
+    leat_assert(seg->in.cancelled);
 }
 
 static void finish_outlet(struct leat_segment *seg)
@@ -407,14 +434,17 @@ void leat_segment_finish(struct leat_segment *seg)
 {
     leat_assert(!atomic_load_explicit(&seg->finished, memory_order_relaxed));
     leat_assert(atomic_load(&seg->pipeline->outcome.live) > 0);
+    leat_assert(leat_actor_runs_here(&seg->actor));
     for (size_t i = 0; i < seg->n; i++)
-        leat_assert(seg->slots[i].done);
+        leat_assert(seg->slots[i].done && !seg->slots[i].waiting);
     for (size_t k = 0; k < seg->out.n_ports; k++)
         leat_assert(seg->out.ports[k].last.n == 0);
     if (seg->out.ops && seg->out.flow == LEAT_FLOW_OPEN)
         finish_outlet(seg);
     if (!seg->in.cancelled && seg->in.ops)
         leat_segment_cancel_input(seg, LEAT_REASON_DONE);
+    leat_assert(seg->in.cancelled || !seg->in.ops);
+    leat_assert(!seg->out.ops || seg->out.flow != LEAT_FLOW_OPEN);
     for (size_t i = 0; i < seg->n; i++)
         leat_slot_out_done(&seg->slots[i]);
     if (seg->in.ops && seg->in.ops->done)
@@ -457,6 +487,7 @@ void leat_segment_fail_record(struct leat_segment *seg, size_t i, int code)
 
     leat_assert(code < 0);
     leat_assert(s->in.n == 0); /* the records before it were handed on */
+    leat_assert(s->framer != NULL);
     if (code == LEAT_ELIMIT)
         leat_fail_record(s->stage, s->framer);
     else

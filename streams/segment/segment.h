@@ -164,6 +164,7 @@ struct leat_segment {
 /* leat_slot_input - the queue that the input of a stage goes to first. */
 static inline struct leat_slice_queue *leat_slot_input(struct leat_slot *s)
 {
+    leat_assert(!s->framer || s->info->plan.whole == 0);
     return s->framer || s->info->plan.whole > 0 ? &s->raw : &s->in;
 }
 

@@ -45,6 +45,7 @@ static bool at_end(const struct leat_segment *seg, size_t i)
 {
     const struct leat_slot *s = &seg->slots[i];
 
+    leat_assert(i < seg->n);
     if (s->in.n > 1 || mark_is_next(&s->in) || s->raw.n > 0 ||
         (s->framer && !leat_framer_empty(s->framer)))
         return false;
@@ -57,6 +58,7 @@ static bool at_end(const struct leat_segment *seg, size_t i)
 bool leat_segment_output_taken(const struct leat_segment *seg, size_t i)
 {
     leat_assert(seg->is_lane || !seg->lane.ended_block);
+    leat_assert(i < seg->n || seg->n == 0);
     if (i + 1 < seg->n)
         return seg->slots[i + 1].in.n == 0 && seg->slots[i + 1].raw.n == 0;
     for (size_t k = 0; k < seg->out.n_ports; k++)
@@ -98,7 +100,7 @@ static void step_ended(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
     bool failed = s->stopping && s->failed;
 
-    leat_assert(!s->done);
+    leat_assert(!s->done && !s->held);
     leat_assert(!s->stage->ended);
     if (seg->is_lane && i == 0 && seg->lane.block) {
         if (!seg->lane.end_seen || s->in.n > 0) { /* it would leave the rest of the block unread */
@@ -107,6 +109,7 @@ static void step_ended(struct leat_segment *seg, size_t i)
             return;
         }
         leat_assert(!seg->lane.ended_block);
+        leat_assert(s->raw.n == 0);
         seg->lane.ended_block = seg->lane.block;
         seg->lane.block = NULL;
         s->stage->result = NULL;
@@ -123,6 +126,7 @@ static int arm_wait(struct leat_segment *seg, struct leat_stage *stage)
 {
     int r;
 
+    leat_assert(stage->open_called && !stage->closed);
     if (stage->wants.too_many)
         return leat_fail(stage, LEAT_EINTERNAL, "waits for more than %u descriptors",
                          LEAT_WAIT_FDS_MAX);
@@ -137,6 +141,7 @@ static enum leat_step_result step_waits(struct leat_segment *seg, size_t i)
     struct leat_slot *s = &seg->slots[i];
 
     leat_assert(!s->waiting);
+    leat_assert(!s->done && !s->held);
     s->waiting = true;
     if (arm_wait(seg, s->stage) < 0) {
         s->waiting = false;
@@ -148,6 +153,7 @@ static enum leat_step_result step_waits(struct leat_segment *seg, size_t i)
 /* Upstream is stopped; the stage itself goes on. */
 static void step_enough(struct leat_segment *seg, size_t i)
 {
+    leat_assert(!seg->slots[i].stopping); /* it says so once */
     leat_slot_stop(seg, &seg->slots[i], LEAT_STOP_DONE);
     leat_segment_give_up(seg, i, LEAT_STOP_DONE);
 }
@@ -187,6 +193,7 @@ static void put_mark(struct leat_segment *seg, struct leat_slot *s)
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
 {
     leat_assert(mark_is_next(&s->in));
+    leat_assert(!s->done && !s->held);
     leat_assert(!s->more); /* all output before it is there */
     leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
@@ -200,6 +207,7 @@ static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const st
     bool answers = in->flush && in->pos == in->len && !seg->is_lane;
 
     leat_assert(!answers || mark_is_next(&s->in));
+    leat_assert(!s->held); /* the marker comes after all output */
     if (answers)
         leat_slice_queue_pop(&s->in);
     put_mark(seg, s);
@@ -214,7 +222,7 @@ static enum leat_step_result check_progress(struct leat_segment *seg, size_t i, 
     struct leat_slot *s = &seg->slots[i];
 
     leat_assert(s->idle < IDLE_MAX);
-    leat_assert(!s->done);
+    leat_assert(!s->done && !s->waiting);
     if (s->out.nomem) {
         leat_fail(s->stage, LEAT_ENOMEM, "out of memory");
         leat_segment_fail(seg, i);
@@ -255,6 +263,7 @@ static size_t piece(struct leat_segment *seg, const struct leat_stage_info *info
     if (ex->kind != LEAT_EXECUTOR_SEEDED || len < 2)
         return len;
     n = 1 + leat_random(&ex->random) % len;
+    leat_assert(n <= len);
     if (info->plan.framing != LEAT_LINES)
         return n;
     end = memchr(data + n - 1, info->plan.delimiter, len - (n - 1));
@@ -299,6 +308,7 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
         in->block = seg->lane.block->index;
         in->note = seg->lane.block->note;
         in->flush = in->end && seg->lane.block->flush;
+        leat_assert(!in->end || seg->lane.end_seen);
         if (seg->lane.block->history.chunk) {
             in->history = leat_slice_data(&seg->lane.block->history);
             in->history_len = seg->lane.block->history.len;
@@ -400,6 +410,7 @@ static int call_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
 
     leat_assert(stage->open_called && !stage->closed);
     leat_assert(in->pos == 0 && in->data != NULL);
+    leat_assert(!stage->room_refused); /* that would have failed it */
     leat_assert(!stage->in);
     stage->in = in;
     r = run_step(stage, in, out);
@@ -436,11 +447,14 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     leat_assert(!seg->actor.passes_to); /* the reader of the last output runs first */
     leat_assert(s->stopping || s->discard || leat_segment_output_taken(seg, i));
     leat_assert(stage->segment == seg);
+    leat_assert(!s->stopping || !s->out.to);
     leat_account_doing(seg, LEAT_DOING_STEP, i);
     fill_in(seg, i, &in);
     slot_out_begin(s);
     r = s->held ? s->held_result : call_step(stage, &in, &s->out);
     produced = slot_out_end(s);
+    leat_assert(in.pos <= in.len);
+    leat_assert(produced == 0 || !s->stopping); /* its writer has no room */
     r = result_after_output(s, r);
     consume(s, in.pos);
     used = in.ports ? seg->in.ops->take(seg) : in.pos;
@@ -481,6 +495,7 @@ static void ring(struct leat_segment *seg, size_t i)
 
     leat_assert(stage->open_called && !stage->closed);
     leat_assert(!stage->in);
+    leat_assert(!seg->slots[i].done);
     r = stage->type->alarm(stage);
     if (r == LEAT_END)
         step_ended(seg, i);
@@ -555,6 +570,8 @@ void leat_slot_watched(struct leat_segment *seg, size_t i)
     if (!stage->type->watch || s->done || s->stopping || s->held ||
         !leat_wait_fired(&seg->pipeline->waits, &stage->watch))
         return;
+    leat_assert(stage->open_called && !stage->closed);
+    leat_assert(!stage->in);
     r = stage->type->watch(stage);
     if (r < 0) {
         if (!stage->failure.code)

@@ -34,6 +34,7 @@ static struct heads heads_of(const struct leat_segment *seg, size_t i, int doing
     struct heads h = {.ended =
                           atomic_load_explicit(&seg->slots[i].count.ended, memory_order_relaxed)};
 
+    leat_assert(i < seg->n);
     switch (doing) {
     case LEAT_DOING_STEP:
         h.busy = i == at;
@@ -82,6 +83,8 @@ void leat_account_start(struct leat_segment *seg, uint64_t now_ns)
 
 void leat_account_doing(struct leat_segment *seg, enum leat_doing doing, size_t at)
 {
+    leat_assert(doing >= LEAT_DOING_WAIT_IN && doing <= LEAT_DOING_ENDED);
+    leat_assert(at < seg->n || at == 0);
     atomic_store_explicit(&seg->account.at, at, memory_order_release);
     atomic_store_explicit(&seg->account.doing, (int)doing, memory_order_release);
 }
@@ -158,6 +161,8 @@ void leat_account_park(struct leat_segment *seg, enum leat_doing doing)
 {
     uint64_t now = leat_clock_now(&seg->pipeline->executor.clock);
 
+    leat_assert(doing != LEAT_DOING_STEP); /* it stops running */
+    leat_assert(now >= seg->account.run_ns);
     change(&seg->account);
     charge_until(seg, now);
     for (size_t i = 0; i < seg->n; i++)
@@ -177,6 +182,7 @@ void leat_account_step(struct leat_segment *seg, size_t i, uint64_t consumed, ui
     struct leat_counters *c = &seg->slots[i].count;
 
     leat_assert(i < seg->n);
+    leat_assert(atomic_load_explicit(&seg->account.at, memory_order_relaxed) == i);
     leat_count(&c->bytes_in, consumed);
     leat_count(&c->bytes_out, produced);
     leat_count(&c->steps, 1);

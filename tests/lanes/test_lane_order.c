@@ -142,7 +142,7 @@ TEST(test_an_entry_passes_the_thread_to_a_joiner_that_waits)
     for (unsigned waits = 0; waits <= 1; waits++) {
         struct leat_executor executor;
         struct leat_actor cutter = {.thread = pthread_self(), .state = RUNNING};
-        struct leat_actor joiner = {.run = never_run, .run_ns = 1};
+        struct leat_actor joiner = {.run = never_run, .run_ns = 1, .is_light = true};
         struct leat_lane_entry entry;
         struct leat_lane_order *order;
 
