@@ -60,9 +60,11 @@ static int block(struct leat_stage *s, struct library *l)
     return leat_fail(s, LEAT_EIO, "interrupted");
 }
 
-/* A piece is valid until the next call, even if the stage is stopped meanwhile and others go on. */
+/* A piece is valid until the next call, even if the stage is stopped meanwhile and others go on. The
+ * peer's bytes are counted from before the stop: it may be at its end when this thread goes on. */
 static int hold(struct leat_stage *s, struct library *l, const uint8_t *data, size_t n)
 {
+    size_t until = l->peer->out_len + l->holds;
     uint8_t *copy = malloc(n);
     int r;
 
@@ -70,7 +72,7 @@ static int hold(struct leat_stage *s, struct library *l, const uint8_t *data, si
     memcpy(copy, data, n);
     ASSERT_EQ(sem_post(&l->held), 0);
     r = block(s, l);
-    for (size_t until = l->peer->out_len + l->holds; l->peer->out_len < until;)
+    while (l->peer->out_len < until)
         ASSERT_EQ(sem_wait(&l->peer->pulled), 0);
     ASSERT_MEM_EQ(data, copy, n);
     free(copy);
