@@ -42,11 +42,13 @@ REQUIRED := libuv:libuv1-dev zlib:zlib1g-dev libzstd:libzstd-dev libarchive:liba
             libpcre2-8:libpcre2-dev libcrypto:libssl-dev libxxhash:libxxhash-dev
 # Loaded when a stage first needs them (leat_load), not when leat starts: their soname is compiled in.
 LAZY     := libarchive libcrypto
+LAZY_OPTIONAL := libseccomp
 soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" | awk '$$1 == "SONAME" { print $$2 }')
+soname_feature = -D$(shell echo $1 | tr a-z A-Z)_SO='"$(call soname,$1)"'
 # Word of WITH_ and HAVE_, pkg-config names (+ joined) or header/library where there is none, package.
 OPTIONAL := ISAL:libisal:libisal-dev DEFLATE:libdeflate:libdeflate-dev LZ4:liblz4:liblz4-dev \
             LZMA:liblzma:liblzma-dev BZ2:bzlib.h/bz2:libbz2-dev \
-            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev
+            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev SECCOMP:libseccomp:libseccomp-dev
 
 first  = $(word 1,$(subst :, ,$1))
 second = $(word 2,$(subst :, ,$1))
@@ -74,8 +76,12 @@ broken_with += WITH_$1=1 needs the Debian package $3;
 endif
 HAVE_$1 := $$(if $$(strip $$(found_$1)),1,0)
 FEATURES += -DHAVE_$1=$$(HAVE_$1)
+ifneq ($(filter $2,$(LAZY_OPTIONAL)),)
+FEATURES += $$(if $$(filter 1,$$(HAVE_$1)),$$(call soname_feature,$2))
+else
 OPTIONAL_LIBS += $$(found_$1)
 OPTIONAL_REQUIRES += $$(if $$(filter 1,$$(HAVE_$1)),$$(if $$(findstring /,$2),,$$(subst +, ,$2)))
+endif
 endef
 
 # Targets that build nothing must work without the libraries.
@@ -91,7 +97,7 @@ $(error $(broken_with))
 endif
 LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out $(LAZY),$(required_names))) $(OPTIONAL_LIBS)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs libcrypto)
-FEATURES += $(foreach l,$(LAZY),-D$(shell echo $l | tr a-z A-Z)_SO='"$(call soname,$l)"')
+FEATURES += $(foreach l,$(LAZY),$(call soname_feature,$l))
 LIB_CFLAGS := $(filter-out -std=%,$(shell $(PKG_CONFIG) --cflags $(required_names)))
 endif
 
@@ -134,6 +140,7 @@ TESTS    := $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TEST_SRC)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench-bin/%,$(BENCH_SRC))
 BOUND    := $(BUILD)/bound
+INTERPOSED := $(patsubst tests/interpose/%.c,$(BUILD)/tests/%.so,$(wildcard tests/interpose/*.c))
 STATIC   := $(BUILD)/libleat.a
 SHARED   := $(BUILD)/libleat.so.$(SOVERSION)
 LEAT     := $(BUILD)/leat
@@ -142,7 +149,7 @@ STAGES_MAN := $(BUILD)/man/leat-stages.7
 .PHONY: all lib tests clean help deps
 all: lib leat $(STAGES_MAN) ## the command ./leat, the libraries and the generated manual page
 lib: $(STATIC) $(SHARED)
-tests: $(TESTS) $(BOUND) $(BUILD)/tests/faults.so $(BUILD)/tests/nomem.so
+tests: $(TESTS) $(BOUND) $(INTERPOSED)
 
 # What the objects were built with, and of which files the libraries are made: when it changes,
 # they are built again.
@@ -194,6 +201,8 @@ TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 # test_named_parts makes system calls fail.
 $(BUILD)/tests/test_named_parts: TEST_LDFLAGS += $(foreach w,mkdirat openat fstat,-Wl,--wrap=$w)
+# test_confine runs on other kernels.
+$(BUILD)/tests/test_confine: TEST_LDFLAGS += -Wl,--wrap=syscall
 # test_disk counts syncs, and makes them fail.
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 # test_pack changes files while they are read.
@@ -213,7 +222,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
-QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c disk.c \
+QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c confine.c disk.c \
              codec_more_tools.c flow_diff.c grep_diff.c named_parts.c pack.c progress.c stale.c text_uutils.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
@@ -223,9 +232,9 @@ $(BOUND): tests/tools/bound.c tests/bound.c tests/bound.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -o $@ $(filter %.c,$^)
 
-# Preloaded into leat by tests/cli/faults.bats and nomem.bats, so that its system calls and allocations
-# fail; never sanitized themselves.
-$(BUILD)/tests/faults.so $(BUILD)/tests/nomem.so: $(BUILD)/tests/%.so: tests/interpose/%.c $(BUILD)/flags
+# Preloaded into leat by tests/cli/faults.bats, nomem.bats and sandbox.bats, so that its system calls and
+# allocations fail; never sanitized themselves.
+$(INTERPOSED): $(BUILD)/tests/%.so: tests/interpose/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ $<
 
@@ -380,4 +389,4 @@ help: ## this list
 	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
-	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI = auto, 0 or 1'
+	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI WITH_SECCOMP = auto, 0 or 1'

@@ -91,6 +91,12 @@ enum progress_kind {
     PROGRESS_JSON,
     PROGRESS_NONE,
 };
+enum sandbox_kind { SANDBOX_AUTO, SANDBOX_OFF, SANDBOX_REQUIRE };
+/* What is not given on the command line. Sanitizers and counters of coverage read and write files of their
+ * own. */
+#ifndef SANDBOX_DEFAULT
+#define SANDBOX_DEFAULT SANDBOX_OFF
+#endif
 enum stats_kind { STATS_NONE, STATS_TABLE, STATS_JSON };
 
 struct config {
@@ -103,6 +109,7 @@ struct config {
     const char *log;       /* --log: a file, "-" for standard error, or NULL */
     enum progress_kind progress;
     enum stats_kind stats;
+    enum sandbox_kind sandbox;
     enum color_when color;
     const char *test_all; /* --all of `leat test`, the word as given, or NULL */
     bool json, quiet, help, version, dot;
@@ -433,6 +440,18 @@ void outfile_done(struct outfile *file);
  * it. A file of another kind that appeared during the run stays, even with --force. Returns the
  * same. */
 int outfile_write(const struct outfile *file, const struct buf *buf);
+
+/* --- sandbox.c: --sandbox ---------------------------------------------------------------------- */
+
+/* sandbox_list - what the command may use: for the pipeline (may be NULL), for its own files, and to read
+ * `files`. NULL: out of memory. */
+struct leat_confinement *sandbox_list(const struct config *config,
+                                      const struct leat_pipeline *pipeline, size_t n_files,
+                                      char *const *files);
+/* sandbox_enter - confine the process to that, as --sandbox says; there is no way back. Call it before any
+ * other thread exists. Returns 0, or an exit status after an error message. */
+int sandbox_enter(const struct config *config, const struct leat_pipeline *pipeline, size_t n_files,
+                  char *const *files);
 
 /* --- trace.c: --trace ------------------------------------------------------------------------- */
 

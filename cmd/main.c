@@ -19,8 +19,8 @@ const struct subcommand subcommands[] = {
     {"explain", "PIPELINE", "show the canonical text and how the pipeline would run", explain_main,
      NULL,
      "Shows the segments and threads that would run the pipeline, and the most memory that it "
-     "would use. Draws branches and inputs with line characters; with --dot, writes the graph for "
-     "Graphviz instead. Opens no input or output."},
+     "would use, and what --sandbox would allow. Draws branches and inputs with line characters; "
+     "with --dot, writes the graph for Graphviz instead. Opens no input or output."},
     {"test", "[--all[=DEPTH]] FILE...", "check whether compressed files are intact", test_main,
      test_option,
      "Decodes each file, discards the output, and writes one line about the file: OK to standard "

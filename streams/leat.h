@@ -297,6 +297,49 @@ enum leat_access {
     LEAT_ACCESS_ANYTHING, /* no path: anything, such as start a program. The process is not confined */
 };
 
+/* A confinement is a list of what the process may still use. A program makes it from its pipelines, adds
+ * its own needs, and confines itself before it starts the first pipeline. The library never does that by
+ * itself. */
+struct leat_confinement;
+
+/* leat_confinement_new - an empty list: descriptors that are open, the shared libraries of the system and
+ * their settings, and nothing else. NULL: out of memory. */
+LEAT_API struct leat_confinement *leat_confinement_new(void);
+/* leat_confinement_free - NULL is fine. It does not lift a confinement. */
+LEAT_API void leat_confinement_free(struct leat_confinement *confinement);
+/* leat_confinement_add - allow what the pipeline needs. If one of its stages may need anything, such as
+ * `exec`, or is not built in and does not say what it needs, the process must not be confined, and
+ * leat_confine does nothing. Returns 0, LEAT_EUSAGE or LEAT_ENOMEM. */
+LEAT_API int leat_confinement_add(struct leat_confinement *confinement,
+                                  const struct leat_pipeline *pipeline);
+/* leat_confinement_allow - allow what the program itself needs, such as a log. `path` is copied; NULL for
+ * a kind without one. Returns 0, LEAT_EUSAGE or LEAT_ENOMEM. */
+LEAT_API int leat_confinement_allow(struct leat_confinement *confinement, const char *path,
+                                    enum leat_access kind);
+/* leat_confinement_text - what would be allowed, as lines of text; free() it. NULL: out of memory. */
+LEAT_API char *leat_confinement_text(const struct leat_confinement *confinement);
+
+/* The parts of a confinement: bits. */
+enum leat_confined {
+    LEAT_CONFINED_FILES =
+        1, /* Landlock: only files that are allowed can be opened, made or removed */
+    LEAT_CONFINED_CALLS = 2, /* seccomp: start no program, make no socket, send no signal to others,
+                              * change no mode, owner or time of a file by its name */
+};
+/* leat_confine - confine the process to the list, for ever. Call it before leat_pipeline_start, in the
+ * thread that will call that, and before the program has other threads: those that exist keep their
+ * access to files. Files are found at the time of the call; one that is put in their place later is not
+ * allowed. The process and its children get no new privileges (setuid) any more.
+ *
+ *   required      bits: parts without which it fails; 0: as much as the kernel has
+ *   ret_confined  may be NULL: the parts that are in force, also after a failure
+ *   ret_error     may be NULL; filled in on failure
+ *
+ * Returns 0; LEAT_EUNSUPPORTED: a required part cannot be had; LEAT_EUSAGE: parts are required, but a
+ * stage may need anything. */
+LEAT_API int leat_confine(const struct leat_confinement *confinement, unsigned required,
+                          unsigned *ret_confined, struct leat_error *ret_error);
+
 /* --- stats and events ----------------------------------------------------------------------- */
 
 struct leat_stage_stats {

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -10,10 +11,7 @@
 #include "stage.h"
 #include "test.h"
 
-static const enum leat_executor_kind executors[] = {LEAT_EXECUTOR_LOOP, LEAT_EXECUTOR_POOL,
-                                                    LEAT_EXECUTOR_SEEDED};
-
-void library_init(struct library *l)
+static void library_init(struct library *l)
 {
     *l = (struct library){.fail_at = NEVER, .end_at = NEVER, .block_at = NEVER};
     l->interrupt_fd = eventfd(0, EFD_CLOEXEC);
@@ -22,7 +20,7 @@ void library_init(struct library *l)
     ASSERT_EQ(sem_init(&l->held, 0, 0), 0);
 }
 
-void library_done(struct library *l)
+static void library_done(struct library *l)
 {
     ASSERT_EQ(l->opens, l->closes);
     ASSERT_EQ(l->runs, l->returns);
@@ -304,34 +302,64 @@ static const struct leat_stage_type types[] = {
     {LIBRARY("plans_flushes", LEAT_SINK, sink_run), .plan = flushes_plan},
 };
 
-static void add_types(struct leat_registry *registry, void *arg)
-{
-    (void)arg;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        int r = leat_registry_add(registry, &types[i]);
+#define N_TYPES (sizeof types / sizeof *types)
 
-        if (r < 0)
-            FAIL("%s", leat_registry_refusal(registry));
-    }
+static const struct leat_stage_type *const *all_types(void)
+{
+    static const struct leat_stage_type *all[N_TYPES + 1];
+
+    for (size_t i = 0; i < N_TYPES; i++)
+        all[i] = &types[i];
+    return all;
 }
 
-struct memio library_under(unsigned e)
+/* The same bytes for each run of a test, made once. */
+static const uint8_t *bytes_of(size_t n)
 {
-    struct memio io = {.registered = add_types,
-                       .piece = MEMIO_RANDOM,
-                       .seed = e,
-                       .settings = {.executor = executors[e % N_EXECUTORS],
-                                    .seed = e,
-                                    .virtual_time = e % 6 == 5,
-                                    .room = e % 4 == 3 ? e % 9 + 1 : 0,
-                                    .chunk = e % 5 == 4 ? 1 + e % 7 * 500 : 0,
-                                    .threads = e % 16 + 1}};
+    static uint8_t *bytes;
+    static size_t len = SIZE_MAX;
 
-    test_context("executor %d, seed %u", (int)io.settings.executor, e);
-    return io;
+    if (n == len)
+        return bytes;
+    free(bytes);
+    bytes = memio_bytes(n);
+    len = n;
+    return bytes;
 }
 
-long long library_at(const struct library *l)
+void blocking_init(struct blocking *b, unsigned e, size_t len)
 {
-    return (long long)(intptr_t)l;
+    *b = (struct blocking){.io = memio_under(e), .in = bytes_of(len), .len = len};
+    b->io.types = all_types();
+    b->io.in = b->in;
+    b->io.in_len = len;
+    b->io.settings.virtual_time = e % 6 == 5;
+    b->io.settings.room = e % 4 == 3 ? e % 9 + 1 : 0;
+    b->io.settings.chunk = e % 5 == 4 ? 1 + e % 7 * 500 : 0;
+    library_init(&b->from);
+    library_init(&b->to);
+    library_init(&b->other);
+    b->from.in = b->in;
+    b->from.len = len;
+}
+
+int blocking_run(struct blocking *b, const char *format, ...)
+{
+    const struct memio_name names[] = {
+        {"from", &b->from}, {"to", &b->to}, {"other", &b->other}, {0}};
+    char text[4096];
+    va_list args;
+
+    va_start(args, format);
+    ASSERT_LT(vsnprintf(text, sizeof text, format, args), (int)sizeof text);
+    va_end(args);
+    return memio_run_named(&b->io, names, "%s", text);
+}
+
+void blocking_done(struct blocking *b)
+{
+    library_done(&b->from);
+    library_done(&b->to);
+    library_done(&b->other);
+    memio_free(&b->io);
 }

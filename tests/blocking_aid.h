@@ -3,6 +3,12 @@
  * `pushes`, `pushes_until` and `pushes_limited` are sources, `pulls`, `pulls_until`, `pulls_all` and `pulls_lines` sinks;
  * those called _until have `stop`, pulls_all takes part in the commit. Each finds its struct library by
  * --at=. `copies` is a transform.
+ *
+ *     struct blocking b;
+ *     blocking_init(&b, e, 1000);
+ *     ASSERT_EQ(blocking_run(&b, "pushes @from | pulls @to"), 0);
+ *     ASSERT_BYTES_EQ(b.to.out, b.to.out_len, b.in, 1000);
+ *     blocking_done(&b);
  */
 #ifndef LEAT_BLOCKING_AID_H
 #define LEAT_BLOCKING_AID_H
@@ -10,11 +16,10 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "memio.h"
+#include "memio_runs.h"
 
 #define MIB ((size_t)1 << 20)
 #define NEVER UINT64_MAX
-#define N_EXECUTORS 3u
 #define MANY_STACKS 60u
 #define LIMITED_MAX 1000u /* most bytes of pushes_limited */
 
@@ -44,12 +49,20 @@ struct library {
     atomic_bool cancelled; /* run saw it */
 };
 
-void library_init(struct library *library);
-/* library_done - check that each was closed as often as opened, after its `run` had returned. */
-void library_done(struct library *library);
-/* library_at - the number for --at=. */
-long long library_at(const struct library *library);
-/* library_under - a run under the e-th of many settings: executor, threads, seed, room, chunk. */
-struct memio library_under(unsigned e);
+/* One run: the library of a source, and two more. */
+struct blocking {
+    struct memio io;
+    struct library from, to, other;
+    const uint8_t *in; /* what `from` and memsource have; it lasts until the next blocking_init */
+    size_t len;
+};
+
+/* blocking_init - a run under the e-th of many settings: executor, threads, seed, room, chunk. */
+void blocking_init(struct blocking *blocking, unsigned e, size_t len);
+/* blocking_run - memio_run_named with the names @io, @from, @to and @other. */
+int blocking_run(struct blocking *blocking, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* blocking_done - check that each library was closed as often as opened, after its `run` had returned. */
+void blocking_done(struct blocking *blocking);
 
 #endif

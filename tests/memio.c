@@ -276,6 +276,15 @@ static const struct leat_stage_type sink_type = {
     .revert = sink_revert,
 };
 
+int memio_pass(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage;
+    while (in->pos < in->len)
+        if (leat_pass(out, in, in->len - in->pos) == 0)
+            return LEAT_MORE;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
 int memio_register(struct leat_registry *registry)
 {
     int r = leat_registry_add(registry, &source_type);
@@ -385,6 +394,13 @@ static int run(struct memio *io)
     return r;
 }
 
+static void add_types(const struct memio *io, struct leat_registry *registry)
+{
+    for (size_t i = 0; io->types && io->types[i]; i++)
+        if (leat_registry_add(registry, io->types[i]) < 0)
+            FAIL("%s", leat_registry_refusal(registry));
+}
+
 static int build_and_run(struct memio *io, const char *text)
 {
     struct leat_registry *registry = leat_registry_new();
@@ -395,6 +411,8 @@ static int build_and_run(struct memio *io, const char *text)
     settings.fixed_default_io = true;
     if (registry)
         r = memio_register(registry);
+    if (r == 0)
+        add_types(io, registry);
     if (r == 0 && io->registered)
         io->registered(registry, io->arg);
     if (r < 0) {

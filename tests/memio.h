@@ -43,6 +43,7 @@ struct memio {
     int after_fd; /* the sink takes nothing before this descriptor can be read; 0: at once */
     int ended_fd; /* an eventfd that the sink writes to at its end; 0: none */
     struct leat_settings settings;
+    const struct leat_stage_type *const *types;                    /* more stages; NULL ends them */
     void (*registered)(struct leat_registry *registry, void *arg); /* add more stages here */
     void *arg;
     void (*around)(bool begins); /* called before the first and after the last use of leat */
@@ -89,6 +90,8 @@ struct memio_params {
 };
 extern const struct leat_option memio_option[];
 void *memio_given(const struct leat_stage *stage);
+/* memio_pass - the step of a stage that passes its input on. */
+int memio_pass(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 /* memio_bytes - n bytes of words in lines, always the same. Free them. */
 uint8_t *memio_bytes(size_t n);
 /* memio_free - free `out`; the struct can be used again. */

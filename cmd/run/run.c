@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -313,23 +312,6 @@ static int run_on_loop(struct run *run, struct job *job)
     return message_fail(run->config, LEAT_EIO, "cannot watch signals: %s", uv_strerror(r));
 }
 
-/* Without a command of the user (exec), an attacker who controls the process gains nothing from a
- * setuid program. The command of an `exec` may be setuid, such as sudo. */
-static void give_up_privileges(const struct leat_pipeline *p)
-{
-    struct leat_stats stats;
-
-    leat_pipeline_stats(p, &stats);
-    for (size_t i = 0; i < stats.n_stages; i++) {
-        struct leat_stage_stats stage;
-
-        leat_pipeline_stage_stats(p, i, &stage);
-        if (strcmp(stage.name, "exec") == 0)
-            return;
-    }
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* fails on an old kernel */
-}
-
 int run_job(const struct config *c, struct job *job)
 {
     struct run run = {.config = c, .pipeline = job->pipeline};
@@ -338,6 +320,8 @@ int run_job(const struct config *c, struct job *job)
     writer_init(&run.err, STDERR_FILENO);
     run.err.json = c->json;
     status = watch_begin(&run.watch, c, job, &run.err);
+    if (status == 0) /* before any other thread, and before libuv looks for io_uring */
+        status = sandbox_enter(c, job->pipeline, 0, NULL);
     if (status == 0)
         status = loop_init(c, &run.loop);
     if (status != 0) {
@@ -345,7 +329,6 @@ int run_job(const struct config *c, struct job *job)
         watch_done(&run.watch);
         return status;
     }
-    give_up_privileges(job->pipeline);
     status = run_on_loop(&run, job);
     loop_done(&run.loop);
     return status;

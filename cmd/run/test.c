@@ -218,10 +218,12 @@ static void start_more(struct tests *t)
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
-static int run_rounds(struct tests *t)
+static int run_rounds(struct tests *t, char *const *files)
 {
-    int status = loop_init(t->config, &t->loop);
+    int status = sandbox_enter(t->config, NULL, t->n, files);
 
+    if (status == 0)
+        status = loop_init(t->config, &t->loop);
     if (status != 0)
         return status;
     start_more(t);
@@ -283,7 +285,7 @@ int test_main(const struct config *c, int argc, char **argv)
     } else {
         for (size_t i = 0; i < t.n; i++)
             t.files[i] = (struct tested){.tests = &t, .file = argv[i]};
-        status = run_rounds(&t);
+        status = run_rounds(&t, argv);
         for (size_t i = 0; i < t.n; i++)
             if (t.files[i].error != &t.no_memory)
                 free(t.files[i].error);

@@ -28,6 +28,7 @@ enum {
     OPT_RECORD_MAX,
     OPT_CHUNK,
     OPT_SEED,
+    OPT_SANDBOX,
     OPT_DOT,
     N_OPTIONS,
 };
@@ -101,13 +102,19 @@ const struct global_option global_options[] = {
          .metavar = "N",
          .help =
              "run on one thread, in a pseudo-random order that N selects; for repeatable tests"},
+    [OPT_SANDBOX] =
+        {.name = "sandbox",
+         .metavar = "WHEN",
+         .choices = "auto|off|require",
+         .help = "let the process use only the files that the pipeline needs, no network and no "
+                 "programs; auto: as far as the kernel can; require: an error if it cannot"},
     [OPT_DOT] = {.name = "dot", .help = "with explain: write the graph for Graphviz"},
 };
 const size_t n_global_options = N_OPTIONS;
 
 void config_init(struct config *c)
 {
-    *c = (struct config){.progress = PROGRESS_AUTO};
+    *c = (struct config){.progress = PROGRESS_AUTO, .sandbox = SANDBOX_DEFAULT};
     term_init(&c->err, 2, COLOR_AUTO);
 }
 
@@ -263,6 +270,8 @@ static int set_form(struct config *c, int id, const char *value)
         c->settings.measure_cpu = true;
     if (id == OPT_STATS)
         c->stats = i == 0 ? STATS_TABLE : STATS_JSON;
+    else if (id == OPT_SANDBOX)
+        c->sandbox = (enum sandbox_kind)i;
     else if (id == OPT_PROGRESS)
         c->progress = (enum progress_kind)i;
     else
@@ -317,6 +326,7 @@ static int set_option(struct config *c, int id, const char *value)
     case OPT_STATS:
     case OPT_PROGRESS:
     case OPT_COLOR:
+    case OPT_SANDBOX:
         return set_form(c, id, value);
     default:
         return set_limit(c, id, value);

@@ -74,6 +74,11 @@ const struct leat_error *leat_digest_list_error(const struct leat_digest_list *s
     return &sums->stage->failure;
 }
 
+const char *leat_digest_list_path(const struct leat_digest_list *sums)
+{
+    return sums ? sums->path : NULL;
+}
+
 int leat_digest_list_open(struct leat_digest_list *sums)
 {
     struct leat_outfile_options options = {.side = true};

@@ -13,6 +13,8 @@ struct leat_digest_list;
 /* leat_digest_list_new - `path` is copied. NULL: out of memory. */
 struct leat_digest_list *leat_digest_list_new(struct leat_pipeline *pipeline, const char *path);
 void leat_digest_list_free(struct leat_digest_list *sums); /* NULL is fine, here and below */
+/* leat_digest_list_path - the file of the list; NULL: there is no list. */
+const char *leat_digest_list_path(const struct leat_digest_list *sums);
 /* leat_digest_list_open - open its file. Returns 0, or an error: see leat_digest_list_error. */
 int leat_digest_list_open(struct leat_digest_list *sums);
 /* leat_digest_list_add - set the line of the digest stage before an output. Thread: any. */

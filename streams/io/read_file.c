@@ -64,7 +64,7 @@ int leat_plan_file(struct leat_stage *s, const char *path, size_t max)
     while (*last) /* files are read in the order of the calls */
         last = &(*last)->next;
     *last = f;
-    return 0;
+    return leat_needs_add(s, path, LEAT_ACCESS_READ);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -232,8 +232,9 @@ static int open_candidate(int directory, const char *name, struct stat *ret_info
     int fd;
 
     if (fstatat(directory, name, ret_info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ret_info->st_mode))
-        return -1;                                /* opening a device may have side effects */
-    fd = openat(directory, name, O_RDWR | flags); /* NFS can only lock a writable descriptor */
+        return -1; /* opening a device may have side effects */
+    /* NFS can only lock a writable descriptor; a confined process may not read its outputs. */
+    fd = openat(directory, name, O_WRONLY | flags);
     return fd < 0 ? openat(directory, name, O_RDONLY | flags) : fd;
 }
 

@@ -24,10 +24,14 @@ static int add(struct leat_needs *needs, const char *path, enum leat_access kind
     return 0;
 }
 
-/* Does the kind name a file or a directory? TEMPORARY may. */
-static bool has_path(enum leat_access kind)
+bool leat_access_has_path(enum leat_access kind)
 {
     return kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY;
+}
+
+int leat_needs_add(struct leat_stage *s, const char *path, enum leat_access kind)
+{
+    return add(&s->info->needs, path, kind) < 0 ? leat_fail(s, LEAT_ENOMEM, "out of memory") : 0;
 }
 
 int leat_plan_access(struct leat_stage *s, const char *path, enum leat_access kind)
@@ -35,10 +39,11 @@ int leat_plan_access(struct leat_stage *s, const char *path, enum leat_access ki
     if (!s->planning)
         return 0;
     if ((unsigned)kind > LEAT_ACCESS_ANYTHING ||
-        (has_path(kind) ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
+        (leat_access_has_path(kind) ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
         return leat_fail(s, LEAT_EINTERNAL, "leat_plan_access: kind %u %s a path", (unsigned)kind,
                          path ? "has not" : "needs");
-    return add(&s->info->needs, path, kind) < 0 ? leat_fail(s, LEAT_ENOMEM, "out of memory") : 0;
+    s->info->needs.declared = true;
+    return leat_needs_add(s, path, kind);
 }
 
 void leat_needs_done(struct leat_needs *needs)

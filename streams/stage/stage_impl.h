@@ -48,6 +48,7 @@ struct leat_need {
 struct leat_needs {
     struct leat_need *v;
     size_t n, room;
+    bool declared; /* the stage has called leat_plan_access */
 };
 
 /* Facts about a stage's input that are known before the run. */
@@ -240,6 +241,10 @@ int leat_blocking_next_step(struct leat_blocking *blocking);
  * `used` bytes of input consumed for it. Fails the stage if it exceeds one. Returns how many of the
  * last bytes are too many; 0: none. */
 uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made, uint64_t used);
+/* leat_access_has_path - does the kind name a file or a directory? TEMPORARY may. */
+bool leat_access_has_path(enum leat_access kind);
+/* leat_needs_add - like leat_plan_access, for the engine. */
+int leat_needs_add(struct leat_stage *stage, const char *path, enum leat_access kind);
 /* leat_needs_done - forget what the stage needs. */
 void leat_needs_done(struct leat_needs *needs);
 /* leat_stage_forced - is settings.force set? */

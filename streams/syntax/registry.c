@@ -15,7 +15,7 @@
 
 struct leat_registry {
     const struct leat_stage_type **types;
-    size_t n, room;
+    size_t n, room, n_builtin;
     char refusal[256]; /* reason of the last leat_registry_add */
 };
 
@@ -32,7 +32,7 @@ struct leat_registry *leat_registry_with(const struct leat_stage_type *const *ty
         return NULL;
     }
     memcpy(r->types, types, n * sizeof *r->types);
-    r->n = n;
+    r->n = r->n_builtin = n;
     return r;
 }
 
@@ -128,6 +128,14 @@ const struct leat_stage_type *leat_registry_default(const struct leat_registry *
         if (r->types[i]->kind == kind && leat_engine_ops_of(r->types[i])->is_default)
             return r->types[i];
     return NULL;
+}
+
+bool leat_registry_is_builtin(const struct leat_registry *r, const struct leat_stage_type *type)
+{
+    for (size_t i = 0; i < r->n_builtin; i++)
+        if (r->types[i] == type)
+            return true;
+    return false;
 }
 
 size_t leat_registry_count(const struct leat_registry *r)

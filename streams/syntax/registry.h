@@ -10,5 +10,8 @@ struct leat_registry *leat_registry_with(const struct leat_stage_type *const *ty
  * LEAT_SINK. NULL: there is none. */
 const struct leat_stage_type *leat_registry_default(const struct leat_registry *registry,
                                                     enum leat_kind kind);
+/* leat_registry_is_builtin - is it one of the first types, and not one that a program has added? */
+bool leat_registry_is_builtin(const struct leat_registry *registry,
+                              const struct leat_stage_type *type);
 
 #endif

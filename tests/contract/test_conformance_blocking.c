@@ -14,28 +14,21 @@
 static void run_between(const struct subject *subject, struct bytes in,
                         const struct outcome *reference, unsigned e)
 {
-    struct memio io = library_under(e);
-    struct library from, to;
     struct outcome outcome;
-    char text[4096];
+    struct blocking b;
 
+    blocking_init(&b, e, 0);
     test_context("%s, settings %u", subject->text, e);
-    library_init(&from);
-    library_init(&to);
-    from.in = in.data;
-    from.len = in.len;
-    from.piece = 1 + e % 4 * 3000;
-    from.least = e % 3;
-    io.settings.virtual_time =
+    b.from.in = in.data;
+    b.from.len = in.len;
+    b.from.piece = 1 + e % 4 * 3000;
+    b.from.least = e % 3;
+    b.io.settings.virtual_time =
         false; /* it would pass while the libraries work, up to any time limit */
-    snprintf(text, sizeof text, "pushes --at=%lld | %s | pulls --at=%lld", library_at(&from),
-             subject->text, library_at(&to));
-    memio_run_text(&io, text);
-    outcome = (struct outcome){.error = io.error, .out = {to.out, to.out_len}};
+    blocking_run(&b, "pushes @from | %s | pulls @to", subject->text);
+    outcome = (struct outcome){.error = b.io.error, .out = {b.to.out, b.to.out_len}};
     outcome_assert_same(&outcome, reference);
-    library_done(&from);
-    library_done(&to);
-    memio_free(&io);
+    blocking_done(&b);
 }
 
 static void test_between_libraries(void)

@@ -249,13 +249,9 @@ static uint64_t given_at_first;
 
 static int watch_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
-    (void)s;
     if (in->len > 0 && given_at_first == 0)
         given_at_first = watched->given;
-    while (in->pos < in->len)
-        if (leat_pass(out, in, in->len - in->pos) == 0)
-            return LEAT_MORE;
-    return in->end ? LEAT_END : LEAT_MORE;
+    return memio_pass(s, in, out);
 }
 
 static void add_watch(struct leat_registry *registry, void *arg)

@@ -16,16 +16,6 @@ static void add_type(struct leat_registry *registry, void *arg)
     ASSERT_EQ(leat_registry_add(registry, arg), 0);
 }
 
-/* A lane that gives what it gets. */
-static int pass_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
-{
-    (void)stage;
-    while (in->pos < in->len)
-        if (leat_pass(out, in, in->len - in->pos) == 0)
-            return LEAT_MORE;
-    return in->end ? LEAT_END : LEAT_MORE;
-}
-
 static atomic_int greedy_opens, greedy_closes, greedy_most; /* at a time */
 
 static int greedy_open(struct leat_stage *stage)
@@ -56,12 +46,12 @@ static const struct leat_stage_type greedy_type = {
     .lanes = &greedy_split,
     .state_size = sizeof(bool),
     .open = greedy_open,
-    .step = pass_step,
+    .step = memio_pass,
     .close = greedy_close,
 };
 
-/* Of four lanes each: all fit, two do, three of two stages (more if the first stage ends early), one, too
- * few, none; and those that have no block are not opened. */
+/* Each case has four lanes a stage. Those that fit: all; two; three of two stages, or more if the first
+ * stage ends early; one; too few; none. A lane without a block is not opened. */
 TEST(test_lanes_open_with_their_first_block_and_are_left_out_if_they_do_not_fit)
 {
     static const struct {
@@ -145,7 +135,7 @@ static int later_step(struct leat_stage *stage, struct leat_in *in, struct leat_
     int r = *charged || in->len == 0 ? 0 : leat_charge(stage, LATER_BYTES);
 
     *charged = *charged || in->len > 0;
-    return r < 0 ? r : pass_step(stage, in, out);
+    return r < 0 ? r : memio_pass(stage, in, out);
 }
 
 static const struct leat_stage_type later_type = {
@@ -224,7 +214,7 @@ static const struct leat_stage_type brittle_type = {
     .lanes = &greedy_split,
     .state_size = sizeof(bool),
     .open = brittle_open,
-    .step = pass_step,
+    .step = memio_pass,
     .close = greedy_close,
 };
 
@@ -299,7 +289,7 @@ static const struct leat_stage_type keeper_type = {
     .nature = LEAT_PARALLEL,
     .lanes = &keeper_split,
     .state_size = sizeof(struct keeper),
-    .step = pass_step,
+    .step = memio_pass,
 };
 
 TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit)
@@ -394,7 +384,7 @@ static int uneven_step(struct leat_stage *stage, struct leat_in *in, struct leat
 {
     struct uneven *u = leat_state(stage);
     size_t from = in->pos;
-    int r = pass_step(stage, in, out);
+    int r = memio_pass(stage, in, out);
 
     u->took += in->pos - from;
     return r;

@@ -47,15 +47,6 @@ static int refusing_cut(struct leat_stage *s, const uint8_t *data, size_t len, b
     return 1;
 }
 
-static int pass_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
-{
-    (void)s;
-    while (in->pos < in->len)
-        if (leat_pass(out, in, in->len - in->pos) == 0)
-            return LEAT_MORE;
-    return in->end ? LEAT_END : LEAT_MORE;
-}
-
 static const struct leat_lanes refusing_split = {.cut = refusing_cut};
 static const struct leat_stage_type refusing_type = {
     .name = "refusing",
@@ -63,7 +54,7 @@ static const struct leat_stage_type refusing_type = {
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
     .lanes = &refusing_split,
-    .step = pass_step,
+    .step = memio_pass,
 };
 
 static void add_types(struct leat_registry *registry, void *arg)

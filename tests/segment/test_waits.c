@@ -6,13 +6,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "memio.h"
+#include "memio_runs.h"
 #include "stage.h"
 #include "test.h"
 
-static const enum leat_executor_kind executors[] = {LEAT_EXECUTOR_LOOP, LEAT_EXECUTOR_POOL,
-                                                    LEAT_EXECUTOR_SEEDED};
-#define N_EXECUTORS 3u
 #define A_DAY_MS ((uint64_t)86400000)
 
 /* --- several descriptors ---------------------------------------------------------------------- */
@@ -300,16 +297,17 @@ static const struct leat_stage_type unset_types[] = {
 };
 #define N_UNSET (sizeof unset_types / sizeof *unset_types)
 
-static void add_types(struct leat_registry *registry, void *arg)
+static const struct leat_stage_type *const types[] = {
+    &pipes_type,     &many_type,      &gifts_type,     &stops_type,     &unwoken_type,
+    &unset_types[0], &unset_types[1], &unset_types[2], &unset_types[3], NULL};
+
+/* A run under the e-th of many settings, with the stages of this file. */
+static struct memio run_under(unsigned e)
 {
-    (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &stops_type), 0);
-    for (size_t i = 0; i < N_UNSET; i++)
-        ASSERT_EQ(leat_registry_add(registry, &unset_types[i]), 0);
-    ASSERT_EQ(leat_registry_add(registry, &pipes_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &many_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &gifts_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &unwoken_type), 0);
+    struct memio io = memio_under(e);
+
+    io.types = types;
+    return io;
 }
 
 static void *write_words(void *arg)
@@ -332,8 +330,8 @@ static void *write_words(void *arg)
 static void run_pipes(struct memio *io, uint64_t seed)
 {
     struct pipes p = {.seed = seed};
+    const struct memio_name names[] = {{"pipes", &p}, {0}};
     pthread_t thread;
-    char text[128];
 
     ASSERT_EQ(pipe2(p.ack, O_CLOEXEC), 0);
     for (unsigned i = 0; i < N_PIPES; i++) {
@@ -343,10 +341,8 @@ static void run_pipes(struct memio *io, uint64_t seed)
         p.from[i] = ends[0];
         p.to[i] = ends[1];
     }
-    snprintf(text, sizeof text, "pipes --at=%lld | memsink --at=%lld", (long long)(intptr_t)&p,
-             memio_at(io));
     ASSERT_EQ(pthread_create(&thread, NULL, write_words, &p), 0);
-    ASSERT_EQ(memio_run_text(io, text), 0);
+    ASSERT_EQ(memio_run_named(io, names, "pipes @pipes | memsink @io"), 0);
     ASSERT_EQ(pthread_join(thread, NULL), 0);
     close(p.ack[0]);
     close(p.ack[1]);
@@ -355,12 +351,8 @@ static void run_pipes(struct memio *io, uint64_t seed)
 TEST(test_a_source_that_waits_for_several_pipes_is_stepped_when_any_is_ready)
 {
     for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
-        struct memio io = {.registered = add_types,
-                           .settings = {.executor = executors[e % N_EXECUTORS],
-                                        .seed = e,
-                                        .threads = 1 + e / N_EXECUTORS}};
+        struct memio io = run_under(e);
 
-        test_context("executor %d, seed %u", (int)io.settings.executor, e);
         run_pipes(&io, e / N_EXECUTORS);
         ASSERT_EQ(io.out_len, N_WORDS);
         for (unsigned i = 0; i < N_WORDS; i++)
@@ -369,30 +361,32 @@ TEST(test_a_source_that_waits_for_several_pipes_is_stepped_when_any_is_ready)
     }
 }
 
+static void fails(const char *stage, const char *says)
+{
+    struct memio io = {.types = types};
+
+    test_context("%s", stage);
+    ASSERT_EQ(memio_run_named(&io, NULL, "%s | memsink @io", stage), LEAT_EINTERNAL);
+    ASSERT_STREQ(io.error.stage_name, stage);
+    ASSERT_STR_HAS(io.error.text, says);
+    memio_free(&io);
+}
+
 TEST(test_a_stage_that_waits_for_too_many_descriptors_fails_by_its_name)
 {
-    struct memio io = {.registered = add_types};
-    char text[64];
-
-    snprintf(text, sizeof text, "many | memsink --at=%lld", memio_at(&io));
-    ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
-    ASSERT_STREQ(io.error.stage_name, "many");
-    ASSERT_STR_HAS(io.error.text, "16 descriptors");
-    memio_free(&io);
+    fails("many", "16 descriptors");
 }
 
 static int run_gifts(struct memio *io, struct gifts *gifts, const char *rest)
 {
-    char text[256];
+    const struct memio_name names[] = {{"gifts", gifts}, {0}};
     int ends[2], r;
 
     ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
     gifts->fd = ends[0];
     ASSERT_EQ(pthread_mutex_init(&gifts->lock, NULL), 0);
     ASSERT_EQ(pthread_barrier_init(&gifts->late, NULL, N_GIVERS + 1), 0);
-    snprintf(text, sizeof text, "gifts --at=%lld | %smemsink --at=%lld", (long long)(intptr_t)gifts,
-             rest, memio_at(io));
-    r = memio_run_text(io, text);
+    r = memio_run_named(io, names, "gifts @gifts | %smemsink @io", rest);
     if (gifts->opened)
         pthread_barrier_wait(&gifts->late);
     for (unsigned i = 0; i < N_GIVERS && gifts->opened; i++)
@@ -408,13 +402,9 @@ TEST(test_a_source_that_other_threads_wake_loses_nothing)
 {
     for (unsigned e = 0; e < 8 * N_EXECUTORS; e++) {
         struct gifts gifts = {.with_time = e % 2};
-        struct memio io = {.registered = add_types,
-                           .settings = {.executor = executors[e % N_EXECUTORS],
-                                        .seed = e,
-                                        .virtual_time = e >= 6 * N_EXECUTORS && !gifts.with_time,
-                                        .threads = 1 + e % 4}};
+        struct memio io = run_under(e);
 
-        test_context("executor %d, seed %u", (int)io.settings.executor, e);
+        io.settings.virtual_time = e >= 6 * N_EXECUTORS && !gifts.with_time;
         ASSERT_EQ(run_gifts(&io, &gifts, e % 4 == 1 ? "gzip -1 | gunzip | " : ""), 0);
         ASSERT_EQ(io.out_len, N_GIVERS * N_GIFTS);
         for (size_t i = 0; i < io.out_len; i++)
@@ -428,10 +418,9 @@ TEST(test_a_source_that_nobody_wakes_runs_until_the_time_limit)
 {
     for (unsigned e = 0; e < N_EXECUTORS; e++) {
         struct gifts gifts = {.never = true};
-        struct memio io = {.registered = add_types,
-                           .settings = {.executor = executors[e], .timeout_ms = 30}};
+        struct memio io = run_under(e);
 
-        test_context("executor %d", (int)io.settings.executor);
+        io.settings.timeout_ms = 30;
         ASSERT_EQ(run_gifts(&io, &gifts, ""), LEAT_ETIMEDOUT);
         ASSERT_LE(gifts.steps, 1 + N_GIVERS); /* a wake ends one wait */
         memio_free(&io);
@@ -443,26 +432,19 @@ TEST(test_the_end_of_a_source_that_other_threads_wake_does_not_wait_for_them)
 {
     for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
         struct gifts gifts = {0};
-        struct memio io = {.registered = add_types,
-                           .settings = {.executor = executors[e % N_EXECUTORS], .seed = e}};
-        bool fails = e / N_EXECUTORS % 2;
+        struct memio io = run_under(e);
+        bool sink_fails = e / N_EXECUTORS % 2;
 
-        test_context("executor %d, fails %d", (int)io.settings.executor, fails);
-        io.sink.fail_at = fails;
-        ASSERT_EQ(run_gifts(&io, &gifts, fails ? "" : "head -c 1 | "), fails ? LEAT_EIO : 0);
+        io.sink.fail_at = sink_fails;
+        ASSERT_EQ(run_gifts(&io, &gifts, sink_fails ? "" : "head -c 1 | "),
+                  sink_fails ? LEAT_EIO : 0);
         memio_free(&io);
     }
 }
 
 TEST(test_a_stage_that_waits_for_a_waker_that_it_never_made_fails_by_its_name)
 {
-    struct memio io = {.registered = add_types};
-    char text[64];
-
-    snprintf(text, sizeof text, "unwoken | memsink --at=%lld", memio_at(&io));
-    ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
-    ASSERT_STREQ(io.error.stage_name, "unwoken");
-    memio_free(&io);
+    fails("unwoken", "waits for nothing");
 }
 
 /* No alarm is set any more, so it does not matter that there is no descriptor for a timer. */
@@ -470,15 +452,13 @@ TEST(test_the_alarm_of_a_stage_that_is_stopping_is_not_set)
 {
     for (unsigned e = 0; e < N_EXECUTORS; e++) {
         struct stops stops = {.fd = eventfd(1, EFD_CLOEXEC)};
-        struct memio io = {
-            .in = "abc", .in_len = 3, .registered = add_types, .settings.executor = executors[e]};
-        char text[128];
+        const struct memio_name names[] = {{"stops", &stops}, {0}};
+        struct memio io = run_under(e);
 
-        test_context("executor %d", (int)io.settings.executor);
+        io.in = "abc";
+        io.in_len = 3;
         ASSERT_GE(stops.fd, 0);
-        snprintf(text, sizeof text, "memsource --at=%lld | stops --at=%lld", memio_at(&io),
-                 (long long)(intptr_t)&stops);
-        ASSERT_EQ(memio_run_text(&io, text), 0);
+        ASSERT_EQ(memio_run_named(&io, names, "memsource @io | stops @stops"), 0);
         ASSERT(stops.waited);
         ASSERT(stops.ended);
         close(stops.fd);
@@ -490,12 +470,10 @@ TEST(test_a_stage_that_sets_an_alarm_or_a_watch_that_its_type_lacks_fails_by_its
 {
     for (unsigned e = 0; e < N_UNSET * N_EXECUTORS; e++) {
         const char *name = unset_types[e % N_UNSET].name;
-        struct memio io = {.registered = add_types, .settings.executor = executors[e / N_UNSET]};
-        char text[64];
+        struct memio io = run_under(e / N_UNSET);
 
         test_context("executor %d, %s", (int)io.settings.executor, name);
-        snprintf(text, sizeof text, "%s | memsink --at=%lld", name, memio_at(&io));
-        ASSERT_EQ(memio_run_text(&io, text), LEAT_EINTERNAL);
+        ASSERT_EQ(memio_run_named(&io, NULL, "%s | memsink @io", name), LEAT_EINTERNAL);
         ASSERT_STREQ(io.error.stage_name, name);
         ASSERT_STR_HAS(io.error.text, "its type has no");
         memio_free(&io);

@@ -1,0 +1,207 @@
+/* rules.c - from what is allowed to rules of Landlock: which directory or file, and which rights on it.
+ *
+ * Rights on a directory hold for all below it, so each kind gets the fewest that do: an output needs no
+ * right to read its directory's files, an input none on its directory.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/invariant.h"
+#include "confinement.h"
+#include "edge/spill.h"
+#include "io/outfile_impl.h"
+#include "landlock.h"
+#include "system_files.h"
+
+#define RIGHTS_READ (LEAT_RIGHT_READ | LEAT_RIGHT_LIST)
+#define RIGHTS_STREAM (LEAT_RIGHT_READ | LEAT_RIGHT_WRITE | LEAT_RIGHT_IOCTL_DEV)
+/* LIST: to sync the directory, and to find stale temporaries. */
+#define RIGHTS_OUTPUT                                                                              \
+    (LEAT_RIGHT_WRITE | LEAT_RIGHT_LIST | LEAT_RIGHT_MAKE_REG | LEAT_RIGHT_REMOVE_FILE |           \
+     LEAT_RIGHT_TRUNCATE)
+#define RIGHTS_PARTS (RIGHTS_OUTPUT | LEAT_RIGHT_MAKE_DIR | LEAT_RIGHT_REMOVE_DIR)
+#define RIGHTS_TREE (RIGHTS_PARTS | LEAT_RIGHT_MAKE_SYM | LEAT_RIGHT_REFER)
+#define RIGHTS_NODES                                                                               \
+    (RIGHTS_TREE | LEAT_RIGHT_MAKE_CHAR | LEAT_RIGHT_MAKE_BLOCK | LEAT_RIGHT_MAKE_FIFO |           \
+     LEAT_RIGHT_MAKE_SOCK)
+#define RIGHTS_TEMPORARY                                                                           \
+    (LEAT_RIGHT_READ | LEAT_RIGHT_WRITE | LEAT_RIGHT_MAKE_REG | LEAT_RIGHT_REMOVE_FILE |           \
+     LEAT_RIGHT_TRUNCATE)
+
+struct rules {
+    int fd, abi;
+};
+
+/* Opening the file later would fail like this, too, so nothing has to be allowed. */
+static bool is_out_of_reach(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP ||
+           error == ENAMETOOLONG || error == ENXIO;
+}
+
+/* Returns 0 or -errno. */
+static int allow(const struct rules *rules, const char *path, uint64_t rights)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC), r;
+
+    if (fd < 0)
+        return is_out_of_reach(errno) ? 0 : -errno;
+    r = leat_landlock_allow(rules->fd, rules->abi, fd, rights);
+    (void)close(fd); /* nothing was written */
+    return r;
+}
+
+static int allow_read(void *rules, const char *path)
+{
+    return allow(rules, path, RIGHTS_READ);
+}
+
+/* --- outputs ---------------------------------------------------------------------------------- */
+
+/* The name of an open descriptor: only a terminal, a device or a FIFO is opened again. */
+static bool is_inherited(const char *path)
+{
+    return strcmp(path, "/dev/stdin") == 0 || strcmp(path, "/dev/stdout") == 0 ||
+           strcmp(path, "/dev/stderr") == 0 || strncmp(path, "/dev/fd/", 8) == 0 ||
+           strncmp(path, "/proc/self/fd/", 14) == 0;
+}
+
+static int allow_stream(const struct rules *rules, const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) < 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
+        return 0;
+    return allow(rules, path, RIGHTS_STREAM);
+}
+
+/* Cuts the path, which is resolved, to its directory. */
+static int allow_directory(const struct rules *rules, char *path, uint64_t rights)
+{
+    char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return allow(rules, ".", rights);
+    slash[slash == path] = '\0';
+    return allow(rules, path, rights);
+}
+
+/* A template: the last directory before the number. */
+static void cut_number(char *path)
+{
+    char *number = strstr(path, "{n");
+
+    if (number)
+        *number = '\0';
+}
+
+static int allow_output(const struct rules *rules, const struct leat_allowed *a)
+{
+    struct stat info;
+    char *path;
+    int r;
+
+    if (is_inherited(a->path))
+        return allow_stream(rules, a->path);
+    path = leat_outfile_resolve(a->path);
+    if (!path)
+        return errno == ENOMEM ? -ENOMEM : 0; /* opening it will fail */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+        r = allow(rules, path, RIGHTS_STREAM);
+    } else {
+        cut_number(path);
+        r = allow_directory(rules, path, RIGHTS_OUTPUT);
+    }
+    free(path);
+    return r;
+}
+
+/* `path` need not exist; its directory must. */
+static int allow_new_tree(const struct rules *rules, const struct leat_allowed *a)
+{
+    char *path = leat_outfile_resolve(a->path), *end;
+    int r;
+
+    if (!path)
+        return errno == ENOMEM ? -ENOMEM : 0;
+    end = path + strlen(path);
+    while (end > path + 1 && end[-1] == '/')
+        *--end = '\0';
+    r = allow_directory(rules, path, RIGHTS_TREE);
+    free(path);
+    return r;
+}
+
+static int allow_users(const struct rules *rules)
+{
+    static const char *const files[] = {"/etc/passwd", "/etc/group",          "/etc/nsswitch.conf",
+                                        "/run/nscd",   "/run/systemd/userdb", "/var/lib/sss"};
+    int r = 0;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files && r == 0; i++)
+        r = allow(rules, files[i], RIGHTS_READ);
+    return r;
+}
+
+static int allow_network(const struct rules *rules)
+{
+    static const char *const files[] = {
+        "/etc/hosts",         "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf",
+        "/etc/gai.conf",      "/etc/services",    "/etc/protocols",     "/etc/ssl/certs",
+        "/etc/pki/tls/certs", "/etc/pki/ca-trust"};
+    int r = 0;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files && r == 0; i++)
+        r = allow(rules, files[i], RIGHTS_READ);
+    return r;
+}
+
+static int allow_one(const struct rules *rules, const struct leat_allowed *a)
+{
+    static const struct leat_spill spill = {.dir = NULL};
+
+    switch (a->kind) {
+    case LEAT_ACCESS_READ:
+        return strcmp(a->path, "-") == 0
+                   ? 0
+                   : allow(rules, a->path, RIGHTS_READ | LEAT_RIGHT_IOCTL_DEV);
+    case LEAT_ACCESS_OUTPUT:
+        if (strcmp(a->path, "-") == 0)
+            return 0;
+        return a->parts ? allow(rules, a->path, RIGHTS_PARTS) : allow_output(rules, a);
+    case LEAT_ACCESS_TREE:
+        return allow(rules, a->path, RIGHTS_TREE);
+    case LEAT_ACCESS_NEW_TREE:
+        return allow_new_tree(rules, a);
+    case LEAT_ACCESS_NODES:
+        return allow(rules, a->path, RIGHTS_NODES);
+    case LEAT_ACCESS_TEMPORARY:
+        return allow(rules, a->path ? a->path : leat_spill_dir(&spill), RIGHTS_TEMPORARY);
+    case LEAT_ACCESS_USERS:
+        return allow_users(rules);
+    case LEAT_ACCESS_NETWORK:
+        return allow_network(rules);
+    default:
+        return 0;
+    }
+}
+
+int leat_rules_apply(const struct leat_confinement *c, int fd, int abi)
+{
+    static const char *const standard[] = {"/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"};
+    struct rules rules = {.fd = fd, .abi = abi};
+    int r = leat_system_files_each(allow_read, &rules);
+
+    leat_assert(!c->unconfinable[0]);
+    for (size_t i = 0; i < sizeof standard / sizeof *standard && r == 0; i++)
+        r = allow_stream(&rules, standard[i]);
+    for (size_t i = 0; i < c->n && r == 0; i++)
+        r = allow_one(&rules, &c->v[i]);
+    return r;
+}

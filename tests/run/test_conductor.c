@@ -1,0 +1,146 @@
+/* test_conductor.c - the two phases of all outputs together, and the way back. */
+#include "memio_runs.h"
+#include "stage.h"
+#include "test.h"
+
+#define N_SINKS 3u
+#define LOG_MAX 64u
+
+/* Each sink notes p(repare), c(ommit) and r(evert) with its letter: "pa". The conductor is one actor, so
+ * nothing else uses the log then. */
+static struct {
+    char text[LOG_MAX];
+    size_t n;
+} notes;
+
+struct noting {
+    char letter;
+    bool fails_prepare, fails_commit;
+};
+
+static void note(const struct noting *sink, char what)
+{
+    ASSERT_LT(notes.n + 2, LOG_MAX);
+    notes.text[notes.n++] = what;
+    notes.text[notes.n++] = sink->letter;
+    notes.text[notes.n] = '\0';
+}
+
+static int noting_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    (void)s;
+    (void)out;
+    in->pos = in->len;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+static int noting_prepare(struct leat_stage *s)
+{
+    const struct noting *sink = memio_given(s);
+
+    note(sink, 'p');
+    return sink->fails_prepare ? leat_fail(s, LEAT_EIO, "planned failure") : 0;
+}
+
+static int noting_commit(struct leat_stage *s)
+{
+    const struct noting *sink = memio_given(s);
+
+    note(sink, 'c');
+    return sink->fails_commit ? leat_fail(s, LEAT_EIO, "planned failure") : 0;
+}
+
+static void noting_revert(struct leat_stage *s)
+{
+    note(memio_given(s), 'r');
+}
+
+static const struct leat_stage_type noting_type = {.name = "noting",
+                                                   .kind = LEAT_SINK,
+                                                   .params_size = sizeof(struct memio_params),
+                                                   .options = memio_option,
+                                                   .step = noting_step,
+                                                   .prepare = noting_prepare,
+                                                   .commit = noting_commit,
+                                                   .revert = noting_revert};
+static const struct leat_stage_type *const types[] = {&noting_type, NULL};
+
+/* One run under the e-th of many settings; the log has what happened. */
+static int run(struct noting *sinks, unsigned e)
+{
+    const struct memio_name names[] = {{"a", &sinks[0]}, {"b", &sinks[1]}, {"c", &sinks[2]}, {0}};
+    struct memio io = memio_under(e);
+
+    for (unsigned i = 0; i < N_SINKS; i++)
+        sinks[i].letter = (char)('a' + i);
+    notes.n = 0;
+    io.types = types;
+    io.in = "abc";
+    io.in_len = 3;
+    memio_run_named(&io, names,
+                    "memsource @io | tee [ noting @a ] [ pass | noting @b ] | noting @c");
+    if (io.code)
+        ASSERT_STREQ(io.error.text, "planned failure");
+    return io.code;
+}
+
+/* How often the log has this of any sink. */
+static size_t count(char what)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < notes.n; i += 2)
+        n += notes.text[i] == what;
+    return n;
+}
+
+TEST(test_all_outputs_are_prepared_before_one_is_committed)
+{
+    for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
+        struct noting sinks[N_SINKS] = {{.letter = 0}};
+
+        ASSERT_EQ(run(sinks, e), 0);
+        ASSERT_EQ(notes.n, 4 * N_SINKS);
+        for (size_t i = 0; i < notes.n; i += 2)
+            ASSERT_EQ(notes.text[i], i < 2 * N_SINKS ? 'p' : 'c');
+    }
+}
+
+TEST(test_a_failed_prepare_commits_nothing)
+{
+    for (unsigned e = 0; e < N_SINKS * N_EXECUTORS; e++) {
+        struct noting sinks[N_SINKS] = {{.letter = 0}};
+
+        sinks[e / N_EXECUTORS].fails_prepare = true;
+        ASSERT_EQ(run(sinks, e), LEAT_EIO);
+        ASSERT_EQ(count('c'), 0);
+        ASSERT_EQ(count('r'), 0);
+    }
+}
+
+/* The outputs that were committed, and no others, are reverted, the last one first. */
+TEST(test_a_failed_commit_reverts_what_was_committed_in_the_opposite_order)
+{
+    size_t most = 0;
+
+    for (unsigned e = 0; e < N_SINKS * N_EXECUTORS; e++) {
+        struct noting sinks[N_SINKS] = {{.letter = 0}};
+        size_t tried, good;
+
+        sinks[e / N_EXECUTORS].fails_commit = true;
+        ASSERT_EQ(run(sinks, e), LEAT_EIO);
+        tried = count('c');
+        good = tried - 1;
+        ASSERT_EQ(notes.n, 2 * (N_SINKS + tried + good));
+        for (size_t i = 0; i < good; i++) {
+            const char *commit = notes.text + 2 * (N_SINKS + i),
+                       *revert = notes.text + notes.n - 2 - 2 * i;
+
+            test_context("executor %u: %s", e % N_EXECUTORS, notes.text);
+            ASSERT_EQ(revert[0], 'r');
+            ASSERT_EQ(revert[1], commit[1]);
+        }
+        most = most < good ? good : most;
+    }
+    ASSERT_EQ(most, N_SINKS - 1);
+}
