@@ -42,13 +42,11 @@ REQUIRED := libuv:libuv1-dev zlib:zlib1g-dev libzstd:libzstd-dev libarchive:liba
             libpcre2-8:libpcre2-dev libcrypto:libssl-dev libxxhash:libxxhash-dev
 # Loaded when a stage first needs them (leat_load), not when leat starts: their soname is compiled in.
 LAZY     := libarchive libcrypto
-LAZY_OPTIONAL := libseccomp
 soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" | awk '$$1 == "SONAME" { print $$2 }')
-soname_feature = -D$(shell echo $1 | tr a-z A-Z)_SO='"$(call soname,$1)"'
 # Word of WITH_ and HAVE_, pkg-config names (+ joined) or header/library where there is none, package.
 OPTIONAL := ISAL:libisal:libisal-dev DEFLATE:libdeflate:libdeflate-dev LZ4:liblz4:liblz4-dev \
             LZMA:liblzma:liblzma-dev BZ2:bzlib.h/bz2:libbz2-dev \
-            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev SECCOMP:libseccomp:libseccomp-dev
+            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev
 
 first  = $(word 1,$(subst :, ,$1))
 second = $(word 2,$(subst :, ,$1))
@@ -76,12 +74,8 @@ broken_with += WITH_$1=1 needs the Debian package $3;
 endif
 HAVE_$1 := $$(if $$(strip $$(found_$1)),1,0)
 FEATURES += -DHAVE_$1=$$(HAVE_$1)
-ifneq ($(filter $2,$(LAZY_OPTIONAL)),)
-FEATURES += $$(if $$(filter 1,$$(HAVE_$1)),$$(call soname_feature,$2))
-else
 OPTIONAL_LIBS += $$(found_$1)
 OPTIONAL_REQUIRES += $$(if $$(filter 1,$$(HAVE_$1)),$$(if $$(findstring /,$2),,$$(subst +, ,$2)))
-endif
 endef
 
 # Targets that build nothing must work without the libraries.
@@ -97,7 +91,7 @@ $(error $(broken_with))
 endif
 LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out $(LAZY),$(required_names))) $(OPTIONAL_LIBS)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs libcrypto)
-FEATURES += $(foreach l,$(LAZY),$(call soname_feature,$l))
+FEATURES += $(foreach l,$(LAZY),-D$(shell echo $l | tr a-z A-Z)_SO='"$(call soname,$l)"')
 LIB_CFLAGS := $(filter-out -std=%,$(shell $(PKG_CONFIG) --cflags $(required_names)))
 endif
 
@@ -389,4 +383,4 @@ help: ## this list
 	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
-	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI WITH_SECCOMP = auto, 0 or 1'
+	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI = auto, 0 or 1'

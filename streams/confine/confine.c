@@ -76,34 +76,24 @@ static unsigned filter_bits(const struct leat_confinement *list)
     return bits;
 }
 
-/* `filter` is NULL if it could not be made, and `r` says why. */
-static int confine_calls(struct confine *c, struct leat_filter *filter, int r)
+static int confine_calls(struct confine *c)
 {
-    if (filter)
-        r = leat_filter_load(filter);
+    int r = leat_filter_load(filter_bits(c->list));
+
     if (r < 0)
-        return lacks(c, LEAT_CONFINED_CALLS,
-                     r == -ENOENT ? "cannot load libseccomp (Debian package libseccomp2)"
-                                  : "cannot filter system calls (seccomp)",
-                     r);
+        return lacks(c, LEAT_CONFINED_CALLS, "the kernel cannot filter system calls (seccomp)", r);
     c->done |= LEAT_CONFINED_CALLS;
     return 0;
 }
 
-/* The filter is made first, because its library is a file. */
 static int confine(struct confine *c)
 {
-    struct leat_filter *filter = NULL;
-    int made = leat_filter_new(filter_bits(c->list), &filter), r;
+    int r;
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        r = lacks(c, c->required, "cannot give up new privileges", -errno);
-    else
-        r = confine_files(c);
-    if (r == 0)
-        r = confine_calls(c, filter, made);
-    leat_filter_free(filter);
-    return r;
+        return lacks(c, c->required, "cannot give up new privileges", -errno);
+    r = confine_files(c);
+    return r == 0 ? confine_calls(c) : r;
 }
 
 int leat_confine(const struct leat_confinement *list, unsigned required, unsigned *ret_confined,

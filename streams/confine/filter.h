@@ -8,14 +8,8 @@
 #define LEAT_FILTER_NAMES 4u   /* modes, owners and times of files by their names */
 #define LEAT_FILTER_NODES 8u   /* devices and FIFOs */
 
-struct leat_filter;
-
-/* leat_filter_new - Returns 0; -ENOSYS: this build has no filter; -ENOENT: libseccomp cannot be loaded;
- * or another -errno. */
-int leat_filter_new(unsigned allowed, struct leat_filter **ret_filter);
 /* leat_filter_load - from now on all threads of the process have the filter, also those that exist.
- * Requires PR_SET_NO_NEW_PRIVS. Returns 0 or -errno. */
-int leat_filter_load(struct leat_filter *filter);
-void leat_filter_free(struct leat_filter *filter); /* NULL is fine */
+ * Requires PR_SET_NO_NEW_PRIVS. Returns 0; or -errno, -ENOSYS: there is no filter for this machine. */
+int leat_filter_load(unsigned allowed);
 
 #endif

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +15,9 @@
 #include <unistd.h>
 
 #define CACHE "/etc/ld.so.cache"
-#define CACHE_DIRS_MAX 64u
+#define CACHE_HEAD 48u
+#define CACHE_ENTRY 24u
+#define DIRS_MAX 64u
 
 static const char *const files[] = {
     CACHE,
@@ -31,14 +35,35 @@ static const char *const files[] = {
     "/sys/devices/system/cpu/online",
 };
 
-struct each {
-    int (*take)(void *arg, const char *path);
-    void *arg;
+/* Directories with libraries, none twice. */
+struct directories {
+    char *v[DIRS_MAX];
+    size_t n;
 };
 
+static bool is_below(const char *path, size_t n, const char *directory)
+{
+    size_t length = strlen(directory);
+
+    return length <= n && memcmp(path, directory, length) == 0 &&
+           (length == n || path[length] == '/');
+}
+
+/* More than there is room for are left out: a library in them is not found. Returns 0 or -ENOMEM. */
+static int add(struct directories *d, const char *path, size_t n)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (is_below(path, n, d->v[i]))
+            return 0;
+    if (n == 0 || d->n == DIRS_MAX)
+        return 0;
+    d->v[d->n] = strndup(path, n);
+    return d->v[d->n] ? (d->n++, 0) : -ENOMEM;
+}
+
 /* The directories that the loader searches for this program: LD_LIBRARY_PATH, its own, and the
- * standard ones. */
-static int each_searched(const struct each *each)
+ * standard ones. The last are the most general. */
+static int add_searched(struct directories *d)
 {
     void *self = dlopen(NULL, RTLD_LAZY);
     Dl_serinfo size, *info = NULL;
@@ -48,49 +73,48 @@ static int each_searched(const struct each *each)
         info = calloc(1, size.dls_size);
     if (info && dlinfo(self, RTLD_DI_SERINFOSIZE, info) == 0 &&
         dlinfo(self, RTLD_DI_SERINFO, info) == 0)
-        for (unsigned i = 0; i < info->dls_cnt && r >= 0; i++)
-            r = each->take(each->arg, info->dls_serpath[i].dls_name);
+        for (unsigned i = info->dls_cnt; i-- > 0 && r == 0;)
+            r = add(d, info->dls_serpath[i].dls_name, strlen(info->dls_serpath[i].dls_name));
     free(info);
     if (self)
         (void)dlclose(self); /* the program itself is never unloaded */
     return r;
 }
 
-/* The directories of the cache, each once, if they come in runs. The names in it are strings with NUL. */
-static int each_cached_in(const struct each *each, const char *data, size_t size)
+/* Where the names begin: behind a table, which is full of NULs. */
+static size_t names_begin(const char *data, size_t size)
 {
-    struct {
-        const char *name;
-        size_t n;
-    } seen[CACHE_DIRS_MAX];
-    const char *end = data + size;
-    size_t n_seen = 0;
+    static const char magic[] = "glibc-ld.so.cache1.1";
+    size_t head = CACHE_HEAD, begin;
+    uint32_t n;
+
+    if (size < head || memcmp(data, magic, sizeof magic - 1) != 0)
+        return 0;
+    memcpy(&n, data + sizeof magic - 1, sizeof n);
+    begin = head + (size_t)n * CACHE_ENTRY;
+    return begin <= size ? begin : 0;
+}
+
+/* The names of libraries are strings with NUL; one that begins with a slash is a path. */
+static int add_cached(struct directories *d, const char *data, size_t size)
+{
+    const char *at = data + names_begin(data, size), *end = data + size;
     int r = 0;
 
-    for (const char *at = data; r >= 0 && (at = memchr(at, '\0', (size_t)(end - at)));) {
-        const char *path = ++at, *stop, *slash;
-        size_t i = 0, n;
+    while (at < end && r == 0) {
+        const char *stop = memchr(at, '\0', (size_t)(end - at)), *slash;
 
-        if (path == end || *path != '/')
-            continue;
-        stop = memchr(path, '\0', (size_t)(end - path));
-        slash = stop ? memrchr(path, '/', (size_t)(stop - path)) : NULL;
-        n = slash ? (size_t)(slash - path) : 0;
-        while (i < n_seen && (seen[i].n != n || memcmp(seen[i].name, path, n) != 0))
-            i++;
-        if (n > 0 && i == n_seen && n_seen < CACHE_DIRS_MAX) {
-            char *copy = strndup(path, n);
-
-            r = copy ? each->take(each->arg, copy) : -ENOMEM;
-            free(copy);
-            seen[n_seen].name = path;
-            seen[n_seen++].n = n;
-        }
+        if (!stop)
+            break;
+        slash = *at == '/' ? memrchr(at, '/', (size_t)(stop - at)) : NULL;
+        if (slash)
+            r = add(d, at, (size_t)(slash - at));
+        at = stop + 1;
     }
     return r;
 }
 
-static int each_cached(const struct each *each)
+static int add_cache(struct directories *d)
 {
     int fd = open(CACHE, O_RDONLY | O_CLOEXEC), r = 0;
     struct stat info;
@@ -101,7 +125,7 @@ static int each_cached(const struct each *each)
     if (fstat(fd, &info) == 0 && info.st_size > 0) {
         data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data != MAP_FAILED) {
-            r = each_cached_in(each, data, (size_t)info.st_size);
+            r = add_cached(d, data, (size_t)info.st_size);
             (void)munmap(data, (size_t)info.st_size);
         }
     }
@@ -111,15 +135,20 @@ static int each_cached(const struct each *each)
 
 int leat_system_files_each(int (*take)(void *arg, const char *path), void *arg)
 {
-    const struct each each = {.take = take, .arg = arg};
+    struct directories d = {.n = 0};
     const char *conf = getenv("OPENSSL_CONF");
-    int r = 0;
+    int r = add_searched(&d);
 
+    if (r == 0)
+        r = add_cache(&d);
     for (size_t i = 0; i < sizeof files / sizeof *files && r >= 0; i++)
         r = take(arg, files[i]);
     if (r >= 0 && conf && *conf)
         r = take(arg, conf);
-    if (r >= 0)
-        r = each_searched(&each);
-    return r < 0 ? r : each_cached(&each);
+    for (size_t i = 0; i < d.n; i++) {
+        if (r >= 0)
+            r = take(arg, d.v[i]);
+        free(d.v[i]);
+    }
+    return r < 0 ? r : 0;
 }

@@ -254,6 +254,17 @@ static void look_at(const struct leat_stage *s, const uint8_t *first, size_t n)
     map->coded_format = format;
 }
 
+/* Landlock refuses a file that its mode allows. */
+static int fail_open(struct leat_stage *s, const char *name, int error)
+{
+    if (error == EACCES && access(name, R_OK) == 0)
+        return leat_fail_errno(
+            s, error,
+            "%s: its mode allows it, but a confined process cannot open what was put there after the start",
+            name);
+    return leat_fail_errno(s, error, "%s", name);
+}
+
 static int open_next(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -267,7 +278,7 @@ static int open_next(struct leat_stage *s)
     } else {
         fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
-            return leat_fail_errno(s, errno, "%s", name);
+            return fail_open(s, name, errno);
         st->wait_first = fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
         r = leat_fd_own(&st->fd, fd);
     }

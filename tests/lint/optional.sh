@@ -32,10 +32,10 @@ without() {
 }
 
 for name in "${all[@]}"; do
-    mapfile -t files < <(grep -lE "\b$name\b" transforms/*/*.c transforms/*/*/*.c streams/confine/*.c)
+    mapfile -t files < <(grep -lE "\b$name\b" transforms/*/*.c transforms/*/*/*.c)
     tap "the library compiles without $name" "$(without "$name" "${files[@]}")"
 done
-tap 'the library compiles without any optional library' "$(without "${all[*]}" transforms/*/*.c transforms/*/*/*.c streams/confine/*.c)"
+tap 'the library compiles without any optional library' "$(without "${all[*]}" transforms/*/*.c transforms/*/*/*.c)"
 tap 'no optional library is needed then, and nothing of our own is missing' "$(
     comm -23 <(nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u) \
         <({
