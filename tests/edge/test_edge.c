@@ -1,5 +1,5 @@
 /* test_edge.c - the bound of an edge, in the memory that its slices keep alive. */
-#include "edge/edge.h"
+#include "edge_aid.h"
 #include "stage.h"
 #include "test.h"
 
@@ -39,68 +39,29 @@ static uint64_t fill_up(struct leat_edge *edge, struct leat_pool *pool)
 TEST(test_slices_of_one_chunk_count_until_the_last_of_them_is_read)
 {
     for (size_t slices = 1; slices < 5; slices++) {
-        struct leat_executor executor = {.owner = NULL};
-        struct leat_pool pool;
-        struct leat_edge edge;
+        uint64_t high = 2 * CHUNK + 1;
         struct leat_chunk *chunk;
         struct leat_item item;
-        uint64_t high = 2 * CHUNK + 1;
+        struct edge_ends s;
 
         test_context("%zu slices", slices);
-        ASSERT_EQ(leat_pool_init(&pool, 100 * CHUNK, CHUNK), 0);
-        ASSERT_EQ(leat_edge_init(&edge, &executor, high), 0);
-        chunk = new_chunk(&pool);
+        edge_ends_init(&s, high, CHUNK, 100);
+        chunk = new_chunk(&s.pool);
         for (size_t i = 0; i < slices; i++) {
             item = slice_of(chunk, 100 * i);
-            ASSERT_EQ(leat_edge_write(&edge, &item), 0);
+            ASSERT_EQ(leat_edge_write(&s.edge, &item), 0);
         }
         for (size_t i = 0; i < slices; i++) {
-            ASSERT_EQ(leat_edge_read(&edge, &item), 0);
+            ASSERT_EQ(leat_edge_read(&s.edge, &item), 0);
             leat_chunk_unref(item.slice.chunk);
         }
-        ASSERT_EQ(fill_up(&edge, &pool) + 1, high / CHUNK + 1);
-        leat_edge_done(&edge);
+        ASSERT_EQ(fill_up(&s.edge, &s.pool) + 1, high / CHUNK + 1);
         leat_chunk_unref(chunk);
-        ASSERT_EQ(leat_pool_done(&pool), 0);
+        edge_ends_done(&s);
     }
 }
 
-/* Both sides of the edge, as if this thread ran their actors: a wake is noted and queues nothing. */
-#define RUNNING 2 /* enum actor_state of executor.c */
-#define NOTIFIED 3
-
-struct ends {
-    struct leat_executor executor;
-    struct leat_actor reader, writer;
-    struct leat_pool pool;
-    struct leat_edge edge;
-};
-
-static void ends_init(struct ends *s, uint64_t high)
-{
-    *s = (struct ends){.executor = {.owner = NULL}};
-    ASSERT_EQ(leat_pool_init(&s->pool, 1000 * CHUNK, CHUNK), 0);
-    ASSERT_EQ(leat_edge_init(&s->edge, &s->executor, high), 0);
-    s->reader.thread = s->writer.thread = pthread_self();
-    atomic_store(&s->reader.state, RUNNING);
-    atomic_store(&s->writer.state, RUNNING);
-    s->edge.reader = &s->reader;
-    s->edge.writer = &s->writer;
-}
-
-static void ends_done(struct ends *s)
-{
-    leat_edge_done(&s->edge);
-    ASSERT_EQ(leat_pool_done(&s->pool), 0);
-}
-
-/* Was it woken since the last call? */
-static bool woken(struct leat_actor *actor)
-{
-    return atomic_exchange(&actor->state, RUNNING) == NOTIFIED;
-}
-
-static void read_one(struct ends *s)
+static void read_one(struct edge_ends *s)
 {
     struct leat_item item;
 
@@ -115,10 +76,10 @@ TEST(test_an_edge_takes_chunks_up_to_its_mark_and_no_more)
         for (int more = -1; more < 2; more++) {
             uint64_t high = chunks * CHUNK + (uint64_t)(int64_t)more;
             uint64_t most = (high + CHUNK - 1) / CHUNK;
-            struct ends s;
+            struct edge_ends s;
 
             test_context("mark %u", (unsigned)high);
-            ends_init(&s, high);
+            edge_ends_init(&s, high, CHUNK, 1000);
             ASSERT_EQ(fill_up(&s.edge, &s.pool), most);
             ASSERT_LT(s.edge.charge, high + CHUNK);
             read_one(&s); /* it is in flight, and is charged still */
@@ -128,7 +89,7 @@ TEST(test_an_edge_takes_chunks_up_to_its_mark_and_no_more)
                 read_one(&s);
                 ASSERT_EQ(fill_up(&s.edge, &s.pool), 1);
             }
-            ends_done(&s);
+            edge_ends_done(&s);
         }
 }
 
@@ -136,11 +97,11 @@ TEST(test_an_edge_takes_as_many_items_as_it_has_places)
 {
     struct leat_chunk *chunk;
     struct leat_item item;
-    struct ends s;
+    struct edge_ends s;
     unsigned n = 0;
     int r = 0;
 
-    ends_init(&s, 10 * CHUNK);
+    edge_ends_init(&s, 10 * CHUNK, CHUNK, 1000);
     chunk = new_chunk(&s.pool);
     while (r == 0) { /* slices that do not join */
         item = slice_of(chunk, n % 2 ? 0 : 20);
@@ -156,62 +117,62 @@ TEST(test_an_edge_takes_as_many_items_as_it_has_places)
     ASSERT_EQ(s.edge.charge, 0);
     ASSERT_EQ(s.edge.queued, 0);
     leat_chunk_unref(chunk);
-    ends_done(&s);
+    edge_ends_done(&s);
 }
 
 /* The writer is woken once for each refusal, when half of the mark is left. */
 TEST(test_a_refused_writer_is_woken_once_at_the_low_mark)
 {
-    struct ends s;
+    struct edge_ends s;
 
-    ends_init(&s, 8 * CHUNK);
+    edge_ends_init(&s, 8 * CHUNK, CHUNK, 1000);
     for (unsigned round = 0; round < 3; round++) {
         test_context("round %u", round);
         ASSERT_EQ(fill_up(&s.edge, &s.pool), round == 0 ? 8 : 4);
         for (unsigned i = 0; i < 4; i++) {
-            ASSERT(!woken(&s.writer));
+            ASSERT(!edge_woken(&s.writer));
             read_one(&s); /* the last one read is in flight */
         }
-        ASSERT_EQ(woken(&s.writer), round > 0);
+        ASSERT_EQ(edge_woken(&s.writer), round > 0);
         if (round == 0) {
             read_one(&s);
-            ASSERT(woken(&s.writer));
+            ASSERT(edge_woken(&s.writer));
         }
-        ASSERT(!woken(&s.writer));
+        ASSERT(!edge_woken(&s.writer));
     }
-    ends_done(&s);
+    edge_ends_done(&s);
 }
 
 TEST(test_a_reader_that_found_nothing_is_woken_by_the_next_item_and_by_the_end)
 {
     struct leat_item item;
-    struct ends s;
+    struct edge_ends s;
 
-    ends_init(&s, 4 * CHUNK);
+    edge_ends_init(&s, 4 * CHUNK, CHUNK, 1000);
     ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_EMPTY);
-    ASSERT(!woken(&s.reader));
+    ASSERT(!edge_woken(&s.reader));
     ASSERT_GT(fill_up(&s.edge, &s.pool), 0);
-    ASSERT(woken(&s.reader));
+    ASSERT(edge_woken(&s.reader));
     while (s.edge.n > 0)
         read_one(&s);
     ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_EMPTY);
     leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
-    ASSERT(woken(&s.reader));
+    ASSERT(edge_woken(&s.reader));
     ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_END);
     ASSERT_EQ(leat_edge_read(&s.edge, &item), LEAT_END); /* who asks again is told again */
-    ends_done(&s);
+    edge_ends_done(&s);
 }
 
 TEST(test_a_cancelled_edge_takes_nothing_and_says_why)
 {
     struct leat_chunk *chunk;
     struct leat_item item;
-    struct ends s;
+    struct edge_ends s;
 
-    ends_init(&s, 4 * CHUNK);
+    edge_ends_init(&s, 4 * CHUNK, CHUNK, 1000);
     ASSERT_GT(fill_up(&s.edge, &s.pool), 0);
     leat_edge_cancel(&s.edge, LEAT_REASON_DONE);
-    ASSERT(woken(&s.writer));
+    ASSERT(edge_woken(&s.writer));
     ASSERT_EQ(s.edge.n, 0);
     chunk = new_chunk(&s.pool);
     item = slice_of(chunk, 0);
@@ -221,7 +182,7 @@ TEST(test_a_cancelled_edge_takes_nothing_and_says_why)
     leat_edge_cancel(&s.edge, LEAT_REASON_FAILED);
     leat_edge_cancel(&s.edge, LEAT_REASON_DONE);
     ASSERT_EQ(leat_edge_reason(&s.edge), LEAT_REASON_FAILED);
-    ends_done(&s);
+    edge_ends_done(&s);
 }
 
 /* A lane's edge has a low mark below half of the high one: it drains that far only before a block. */
@@ -229,18 +190,18 @@ TEST(test_a_writer_within_a_block_is_woken_at_half_and_one_between_blocks_at_the
 {
     for (int between = 0; between <= 1; between++) {
         unsigned reads = 0;
-        struct ends s;
+        struct edge_ends s;
 
         test_context(between ? "between blocks" : "within a block");
-        ends_init(&s, 10 * CHUNK);
+        edge_ends_init(&s, 10 * CHUNK, CHUNK, 1000);
         ASSERT_EQ(leat_edge_size(&s.edge, 10 * CHUNK, CHUNK), 0);
         ASSERT_EQ(fill_up(&s.edge, &s.pool), 10);
         if (between)
             ASSERT(!leat_edge_wants(&s.edge));
-        for (; !woken(&s.writer); reads++)
+        for (; !edge_woken(&s.writer); reads++)
             read_one(&s); /* the last one read is in flight */
         ASSERT_EQ(reads, between ? 10 : 6);
         ASSERT_EQ(leat_edge_wants(&s.edge), between);
-        ends_done(&s);
+        edge_ends_done(&s);
     }
 }

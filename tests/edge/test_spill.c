@@ -5,13 +5,11 @@
 #include <stdlib.h>
 
 #include "breaks.h"
-#include "edge/edge.h"
+#include "edge_aid.h"
 #include "stage.h"
 #include "test.h"
 
 #define CHUNK ((size_t)4096)
-#define RUNNING 2 /* enum actor_state of executor.c: a wake is noted and queues nothing */
-#define NOTIFIED 3
 
 static uint8_t byte_at(uint64_t i)
 {
@@ -77,54 +75,37 @@ TEST(test_a_spill_whose_directory_is_not_there_is_refused)
 
 /* --- an edge with a spill ----------------------------------------------------------------------- */
 
-struct ends {
-    struct leat_executor executor;
-    struct leat_actor reader, writer;
-    struct leat_pool pool;
-    struct leat_edge edge;
+struct spilled {
+    struct edge_ends ends;
     uint64_t given, taken;
     _Atomic uint64_t unread;
 };
 
-static void ends_init(struct ends *s, uint64_t high, uint64_t spill)
+/* `spill`: bytes of the file; 0: there is none. */
+static void spilled_init(struct spilled *s, uint64_t high, uint64_t spill)
 {
-    *s = (struct ends){.executor = {.owner = NULL}};
-    ASSERT_EQ(leat_pool_init(&s->pool, 64 * CHUNK, CHUNK), 0);
-    ASSERT_EQ(leat_edge_init(&s->edge, &s->executor, high), 0);
-    s->reader.thread = s->writer.thread = pthread_self();
-    atomic_store(&s->reader.state, RUNNING);
-    atomic_store(&s->writer.state, RUNNING);
-    s->edge.reader = &s->reader;
-    s->edge.writer = &s->writer;
-    s->edge.pool = &s->pool;
-    s->edge.unread = &s->unread;
+    struct leat_edge *e = &s->ends.edge;
+
+    *s = (struct spilled){.given = 0};
+    edge_ends_init(&s->ends, high, CHUNK, 64);
+    e->pool = &s->ends.pool;
+    e->unread = &s->unread;
     if (spill == 0)
         return;
-    s->edge.spill = leat_spill_new(test_tmp_dir(), spill);
-    ASSERT_NOT_NULL(s->edge.spill);
-    ASSERT_EQ(leat_spill_open(s->edge.spill), 0);
-}
-
-static void ends_done(struct ends *s)
-{
-    leat_edge_done(&s->edge);
-    ASSERT_EQ(leat_pool_done(&s->pool), 0);
-}
-
-static bool woken(struct leat_actor *actor)
-{
-    return atomic_exchange(&actor->state, RUNNING) == NOTIFIED;
+    e->spill = leat_spill_new(test_tmp_dir(), spill);
+    ASSERT_NOT_NULL(e->spill);
+    ASSERT_EQ(leat_spill_open(e->spill), 0);
 }
 
 /* Offers a chunk with n bytes. */
-static int give(struct ends *s, size_t n)
+static int give(struct spilled *s, size_t n)
 {
     struct leat_item item = {.slice = {.len = n}};
     int r;
 
-    ASSERT_EQ(leat_pool_get(&s->pool, 0, &item.slice.chunk), 0);
+    ASSERT_EQ(leat_pool_get(&s->ends.pool, 0, &item.slice.chunk), 0);
     fill(item.slice.chunk->data, s->given, n);
-    r = leat_edge_write(&s->edge, &item);
+    r = leat_edge_write(&s->ends.edge, &item);
     if (r == 0)
         s->given += n;
     else
@@ -132,18 +113,18 @@ static int give(struct ends *s, size_t n)
     return r;
 }
 
-static int give_mark(struct ends *s)
+static int give_mark(struct spilled *s)
 {
     struct leat_item mark = {.flush = true};
 
-    return leat_edge_write(&s->edge, &mark);
+    return leat_edge_write(&s->ends.edge, &mark);
 }
 
 /* Takes one item, which must be the next bytes. Returns as leat_edge_read, or 100 for a marker. */
-static int take(struct ends *s)
+static int take(struct spilled *s)
 {
     struct leat_item item;
-    int r = leat_edge_read(&s->edge, &item);
+    int r = leat_edge_read(&s->ends.edge, &item);
 
     if (r != 0)
         return r;
@@ -159,17 +140,17 @@ static int take(struct ends *s)
 TEST(test_what_memory_does_not_hold_goes_to_the_file_and_comes_back_in_order)
 {
     for (uint64_t spill = 1; spill < 8; spill++) {
-        struct ends s;
+        struct spilled s;
         uint64_t n = 0;
         int r;
 
         test_context("a file of %u chunks", (unsigned)spill);
-        ends_init(&s, 2 * CHUNK, spill * CHUNK);
+        spilled_init(&s, 2 * CHUNK, spill * CHUNK);
         for (unsigned round = 0; round < 5; round++) {
             while ((r = give(&s, CHUNK - round)) == 0)
                 n++;
             ASSERT_EQ(r, LEAT_FULL);
-            ASSERT_LE(s.edge.spill->put - s.edge.spill->got, spill * CHUNK);
+            ASSERT_LE(s.ends.edge.spill->put - s.ends.edge.spill->got, spill * CHUNK);
             if (round == 0)
                 ASSERT_EQ(n, 2 + spill); /* as much as memory and file hold */
             for (unsigned i = 0; i < 3; i++) {
@@ -177,21 +158,21 @@ TEST(test_what_memory_does_not_hold_goes_to_the_file_and_comes_back_in_order)
                 ASSERT(r == 0 || (i == 2 && r == LEAT_EMPTY && s.taken == s.given));
             }
         }
-        leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
+        leat_edge_finish(&s.ends.edge, LEAT_EDGE_EOF);
         while ((r = take(&s)) == 0)
             ;
         ASSERT_EQ(r, LEAT_END); /* after the last byte, not before it */
         ASSERT_EQ(s.taken, s.given);
-        ASSERT_EQ(atomic_load(&s.edge.bytes), s.given);
-        ends_done(&s);
+        ASSERT_EQ(atomic_load(&s.ends.edge.bytes), s.given);
+        edge_ends_done(&s.ends);
     }
 }
 
 TEST(test_a_marker_in_the_file_keeps_its_place_and_only_the_last_is_kept)
 {
-    struct ends s;
+    struct spilled s;
 
-    ends_init(&s, CHUNK, 10 * CHUNK);
+    spilled_init(&s, CHUNK, 10 * CHUNK);
     ASSERT_EQ(give(&s, CHUNK), 0); /* in memory */
     ASSERT_EQ(give(&s, 100), 0);
     ASSERT_EQ(give_mark(&s), 0);
@@ -206,20 +187,20 @@ TEST(test_a_marker_in_the_file_keeps_its_place_and_only_the_last_is_kept)
     ASSERT_EQ(take(&s), 0);
     ASSERT_EQ(s.taken, s.given);
     ASSERT_EQ(take(&s), LEAT_EMPTY);
-    ends_done(&s);
+    edge_ends_done(&s.ends);
 }
 
 TEST(test_a_reader_without_memory_waits_and_loses_nothing)
 {
     struct leat_chunk *kept[64];
-    struct ends s;
+    struct spilled s;
     unsigned n = 0;
 
-    ends_init(&s, CHUNK, 10 * CHUNK);
+    spilled_init(&s, CHUNK, 10 * CHUNK);
     ASSERT_EQ(give(&s, CHUNK), 0);
     ASSERT_EQ(give(&s, CHUNK), 0);
     ASSERT_EQ(take(&s), 0);
-    while (n < 64 && leat_pool_get(&s.pool, 0, &kept[n]) == 0)
+    while (n < 64 && leat_pool_get(&s.ends.pool, 0, &kept[n]) == 0)
         n++;
     ASSERT_EQ(take(&s), LEAT_FULL);
     ASSERT_EQ(take(&s), LEAT_FULL);
@@ -227,140 +208,140 @@ TEST(test_a_reader_without_memory_waits_and_loses_nothing)
         leat_chunk_unref(kept[--n]);
     ASSERT_EQ(take(&s), 0);
     ASSERT_EQ(s.taken, s.given);
-    ends_done(&s);
+    edge_ends_done(&s.ends);
 }
 
 TEST(test_a_cancel_counts_what_was_in_memory_and_in_the_file)
 {
-    struct ends s;
+    struct spilled s;
 
-    ends_init(&s, CHUNK, 10 * CHUNK);
+    spilled_init(&s, CHUNK, 10 * CHUNK);
     for (unsigned i = 0; i < 4; i++)
         ASSERT_EQ(give(&s, 1000), 0);
     ASSERT_EQ(give_mark(&s), 0);
-    leat_edge_cancel(&s.edge, LEAT_REASON_DONE);
-    ASSERT(woken(&s.writer));
+    leat_edge_cancel(&s.ends.edge, LEAT_REASON_DONE);
+    ASSERT(edge_woken(&s.ends.writer));
     ASSERT_EQ(atomic_load(&s.unread), 4000);
     ASSERT_EQ(give(&s, 1000), LEAT_ECANCELLED);
-    leat_edge_lost(&s.edge, 1000);
+    leat_edge_lost(&s.ends.edge, 1000);
     ASSERT_EQ(atomic_load(&s.unread), 5000);
-    ASSERT_EQ(atomic_load(&s.edge.bytes), 5000);
-    ends_done(&s);
+    ASSERT_EQ(atomic_load(&s.ends.edge.bytes), 5000);
+    edge_ends_done(&s.ends);
 }
 
 TEST(test_a_file_that_cannot_be_written_or_read_is_an_error_with_its_number)
 {
-    struct ends s;
+    struct spilled s;
     int fd;
 
-    ends_init(&s, CHUNK, 10 * CHUNK);
+    spilled_init(&s, CHUNK, 10 * CHUNK);
     ASSERT_EQ(give(&s, CHUNK), 0);
     ASSERT_EQ(give(&s, CHUNK), 0);
-    fd = s.edge.spill->fd;
-    s.edge.spill->fd = 1000000;
+    fd = s.ends.edge.spill->fd;
+    s.ends.edge.spill->fd = 1000000;
     ASSERT_EQ(give(&s, CHUNK), LEAT_EIO);
-    ASSERT_EQ(s.edge.spill->error, EBADF);
+    ASSERT_EQ(s.ends.edge.spill->error, EBADF);
     ASSERT_EQ(take(&s), 0);
-    s.edge.spill->error = 0;
+    s.ends.edge.spill->error = 0;
     ASSERT_EQ(take(&s), LEAT_EIO);
-    ASSERT_EQ(s.edge.spill->error, EBADF);
-    s.edge.spill->fd = fd;
+    ASSERT_EQ(s.ends.edge.spill->error, EBADF);
+    s.ends.edge.spill->fd = fd;
     ASSERT_EQ(take(&s), 0);
-    ends_done(&s);
+    edge_ends_done(&s.ends);
 }
 
 /* --- a gate ------------------------------------------------------------------------------------- */
 
 TEST(test_a_gate_opens_at_its_bytes_and_closes_when_the_queue_is_empty)
 {
-    struct ends s;
+    struct spilled s;
 
-    ends_init(&s, 10 * CHUNK, 0);
-    s.edge.gate = 2500;
+    spilled_init(&s, 10 * CHUNK, 0);
+    s.ends.edge.gate = 2500;
     for (unsigned round = 0; round < 2; round++) {
         test_context("round %u", round);
         ASSERT_EQ(take(&s), LEAT_EMPTY);
         ASSERT_EQ(give(&s, 1000), 0);
         ASSERT_EQ(give(&s, 1000), 0);
         ASSERT_EQ(take(&s), LEAT_EMPTY);
-        ASSERT(!woken(&s.reader));
+        ASSERT(!edge_woken(&s.ends.reader));
         ASSERT_EQ(give(&s, 500), 0);
-        ASSERT(woken(&s.reader));
+        ASSERT(edge_woken(&s.ends.reader));
         for (unsigned i = 0; i < 3; i++)
             ASSERT_EQ(take(&s), 0); /* also when less than that is left */
     }
     ASSERT_EQ(take(&s), LEAT_EMPTY);
     ASSERT_EQ(give(&s, 10), 0);
     ASSERT_EQ(take(&s), LEAT_EMPTY);
-    leat_edge_finish(&s.edge, LEAT_EDGE_EOF); /* no more comes */
-    ASSERT(woken(&s.reader));
+    leat_edge_finish(&s.ends.edge, LEAT_EDGE_EOF); /* no more comes */
+    ASSERT(edge_woken(&s.ends.reader));
     ASSERT_EQ(take(&s), 0);
     ASSERT_EQ(take(&s), LEAT_END);
-    ends_done(&s);
+    edge_ends_done(&s.ends);
 }
 
 TEST(test_a_writer_that_was_refused_opens_the_gate)
 {
-    struct ends s;
+    struct spilled s;
 
-    ends_init(&s, 2 * CHUNK, 0);
-    s.edge.gate = 10 * CHUNK;
+    spilled_init(&s, 2 * CHUNK, 0);
+    s.ends.edge.gate = 10 * CHUNK;
     ASSERT_EQ(give(&s, 10), 0);
     ASSERT_EQ(give(&s, 10), 0);
     ASSERT_EQ(take(&s), LEAT_EMPTY);
     ASSERT_EQ(give(&s, 10), LEAT_FULL);
-    ASSERT(woken(&s.reader));
+    ASSERT(edge_woken(&s.ends.reader));
     ASSERT_EQ(take(&s), 0);
-    ends_done(&s);
+    edge_ends_done(&s.ends);
 }
 
 /* --- one use after another ---------------------------------------------------------------------- */
 
 TEST(test_an_edge_that_is_reset_is_as_at_the_first_use)
 {
-    struct ends s;
+    struct spilled s;
 
-    ends_init(&s, CHUNK, 4 * CHUNK);
+    spilled_init(&s, CHUNK, 4 * CHUNK);
     ASSERT_EQ(give(&s, CHUNK), 0);
     ASSERT_EQ(give(&s, CHUNK), 0);
-    leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
-    leat_edge_cancel(&s.edge, LEAT_REASON_FAILED);
-    s.edge.reader = s.edge.writer = NULL; /* neither side runs */
-    leat_edge_reset(&s.edge);
-    s.edge.reader = &s.reader;
-    s.edge.writer = &s.writer;
+    leat_edge_finish(&s.ends.edge, LEAT_EDGE_EOF);
+    leat_edge_cancel(&s.ends.edge, LEAT_REASON_FAILED);
+    s.ends.edge.reader = s.ends.edge.writer = NULL; /* neither side runs */
+    leat_edge_reset(&s.ends.edge);
+    s.ends.edge.reader = &s.ends.reader;
+    s.ends.edge.writer = &s.ends.writer;
     s.given = s.taken = 0;
-    ASSERT_EQ(leat_edge_reason(&s.edge), LEAT_REASON_NONE);
+    ASSERT_EQ(leat_edge_reason(&s.ends.edge), LEAT_REASON_NONE);
     ASSERT_EQ(take(&s), LEAT_EMPTY);
     ASSERT_EQ(give(&s, 10), 0);
     ASSERT_EQ(take(&s), 0);
-    leat_edge_finish(&s.edge, LEAT_EDGE_FAILED);
+    leat_edge_finish(&s.ends.edge, LEAT_EDGE_FAILED);
     ASSERT_EQ(take(&s), LEAT_ECANCELLED);
-    ends_done(&s);
+    edge_ends_done(&s.ends);
 }
 
 /* --- misuse ------------------------------------------------------------------------------------- */
 
 TEST(test_a_wrong_use_of_an_edge_breaks_an_invariant)
 {
-    struct ends s;
+    struct spilled s;
     struct leat_item empty = {.slice = {.chunk = NULL}};
     struct leat_block block = {.index = 0};
     struct leat_item end = {.end = &block};
 
-    ends_init(&s, CHUNK, 4 * CHUNK);
-    ASSERT_BREAKS(leat_edge_write(&s.edge, &empty), "item->flush");
-    ASSERT_BREAKS(leat_edge_write(&s.edge, &end), "!e->spill");
-    ASSERT_BREAKS(leat_edge_cancel(&s.edge, LEAT_REASON_NONE), "LEAT_REASON_NONE");
-    ASSERT_BREAKS(leat_edge_finish(&s.edge, LEAT_EDGE_OPEN), "LEAT_EDGE_OPEN");
-    leat_edge_finish(&s.edge, LEAT_EDGE_EOF);
+    spilled_init(&s, CHUNK, 4 * CHUNK);
+    ASSERT_BREAKS(leat_edge_write(&s.ends.edge, &empty), "item->flush");
+    ASSERT_BREAKS(leat_edge_write(&s.ends.edge, &end), "!e->spill");
+    ASSERT_BREAKS(leat_edge_cancel(&s.ends.edge, LEAT_REASON_NONE), "LEAT_REASON_NONE");
+    ASSERT_BREAKS(leat_edge_finish(&s.ends.edge, LEAT_EDGE_OPEN), "LEAT_EDGE_OPEN");
+    leat_edge_finish(&s.ends.edge, LEAT_EDGE_EOF);
     ASSERT_BREAKS((void)give(&s, 1), "LEAT_EDGE_OPEN");
-    ASSERT_BREAKS((void)leat_edge_wants(&s.edge), "LEAT_EDGE_OPEN");
-    ASSERT_EQ(leat_edge_read(&s.edge, &empty), LEAT_END);
-    s.writer.thread = 0;
-    ASSERT_BREAKS(leat_edge_finish(&s.edge, LEAT_EDGE_EOF), "leat_actor_runs_here(e->writer)");
-    s.reader.thread = 0;
-    ASSERT_BREAKS((void)leat_edge_read(&s.edge, &empty), "leat_actor_runs_here(e->reader)");
-    s.reader.thread = pthread_self();
-    ends_done(&s);
+    ASSERT_BREAKS((void)leat_edge_wants(&s.ends.edge), "LEAT_EDGE_OPEN");
+    ASSERT_EQ(leat_edge_read(&s.ends.edge, &empty), LEAT_END);
+    s.ends.writer.thread = 0;
+    ASSERT_BREAKS(leat_edge_finish(&s.ends.edge, LEAT_EDGE_EOF), "leat_actor_runs_here(e->writer)");
+    s.ends.reader.thread = 0;
+    ASSERT_BREAKS((void)leat_edge_read(&s.ends.edge, &empty), "leat_actor_runs_here(e->reader)");
+    s.ends.reader.thread = pthread_self();
+    edge_ends_done(&s.ends);
 }
