@@ -201,6 +201,8 @@ $(BUILD)/tests/test_confine: TEST_LDFLAGS += -Wl,--wrap=syscall
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 # test_pack changes files while they are read.
 $(BUILD)/tests/test_pack: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=openat -Wl,--wrap=__openat_2
+# test_transfer makes copies in the kernel short, and fail.
+$(BUILD)/tests/test_transfer: TEST_LDFLAGS += $(foreach w,copy_file_range splice,-Wl,--wrap=$w)
 # test_attributes refuses attributes.
 $(BUILD)/tests/test_attributes: TEST_LDFLAGS += -Wl,--wrap=fsetxattr
 # test_commit, test_commit_others and test_stale make steps of a commit fail, or be the last one.
@@ -217,7 +219,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c confine.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c named_parts.c pack.c progress.c stale.c text_uutils.c),$(TEST_SRC))
+             codec_more_tools.c flow_diff.c grep_diff.c named_parts.c pack.c progress.c stale.c text_uutils.c transfer.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 
