@@ -18,6 +18,7 @@
 
 #define TESTS_MAX 4096
 #define EXIT_SKIPPED 77
+#define PATH_SIZE 4096
 #define KEEP_MAX (1 << 30)
 
 struct test {
@@ -257,6 +258,17 @@ const char *test_tmp_dir(void)
             test_fail_at(__FILE__, __LINE__, "mkdtemp: %s", strerror(errno));
     }
     return shared->tmp;
+}
+
+const char *test_path(const char *name)
+{
+    static char paths[2][PATH_SIZE];
+    static unsigned i;
+
+    i = !i;
+    if (snprintf(paths[i], sizeof paths[i], "%s/%s", test_tmp_dir(), name) >= PATH_SIZE)
+        FAIL("the path of %s is too long", name);
+    return paths[i];
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)

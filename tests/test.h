@@ -97,6 +97,8 @@ uint8_t *test_data_read(const char *path, size_t *ret_len);
 uint8_t *test_file_read(const char *path, size_t *ret_len);
 /* test_tmp_dir - an empty directory of this test's own, removed when the test has ended. */
 const char *test_tmp_dir(void);
+/* test_path - the path of `name` in test_tmp_dir(); valid until the second call after this one. */
+const char *test_path(const char *name);
 
 /* test_random - the next number of a generator; seed its state with anything. */
 uint64_t test_random(uint64_t *state);

@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include "../../transforms/flow/records.h"
-#include "memio.h"
+#include "parts_aid.h"
 #include "stage.h"
 #include "test.h"
 
-#define TEXT_MAX 2048
 #define DATA_MAX 20000u
 #define BOM "\xef\xbb\xbf"
 
@@ -104,15 +103,6 @@ TEST(test_a_byte_order_mark_before_a_quoted_field_does_not_hide_the_quote)
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
-static void configure(struct memio *io, uint64_t seed)
-{
-    io->piece = MEMIO_RANDOM;
-    io->seed = io->settings.seed = seed;
-    io->settings.chunk = seed % 5 ? 300 : 0;
-    io->settings.threads = 1 + seed % 4;
-    io->settings.executor = seed % 8 == 7 ? LEAT_EXECUTOR_POOL : LEAT_EXECUTOR_SEEDED;
-}
-
 /* Files in the test's directory that are not hidden; hidden ones are temporaries left behind. */
 static unsigned count_files(void)
 {
@@ -132,36 +122,9 @@ static unsigned count_files(void)
     return n;
 }
 
-static void remove_files(void)
-{
-    DIR *dir = opendir(test_tmp_dir());
-    struct dirent *entry;
-    char path[512];
-
-    ASSERT_NOT_NULL(dir);
-    while ((entry = readdir(dir))) {
-        snprintf(path, sizeof path, "%s/%s", test_tmp_dir(), entry->d_name);
-        if (entry->d_name[0] != '.')
-            ASSERT_EQ(unlink(path), 0);
-    }
-    closedir(dir);
-}
-
-/* Runs `memsource | FORMAT`, in which each @ is the test's directory. */
 static int run_split(struct memio *io, const char *format)
 {
-    char text[TEXT_MAX];
-    size_t n = (size_t)snprintf(text, sizeof text, "memsource --at=%lld | ", memio_at(io));
-
-    for (; *format; format++) {
-        if (*format == '@')
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s", test_tmp_dir());
-        else
-            text[n++] = *format;
-        ASSERT_LT(n, sizeof text);
-    }
-    text[n] = '\0';
-    return memio_run_text(io, text);
+    return parts_run(io, "split", format);
 }
 
 /* The parts are these, and there are no others. */
@@ -171,7 +134,7 @@ static void gives(const char *format, const char *in, const char *const *parts, 
         struct memio io = {.in = in, .in_len = strlen(in)};
 
         test_context("%s, seed %ju", format, (uintmax_t)seed);
-        configure(&io, seed);
+        parts_configure(&io, seed);
         if (run_split(&io, format) < 0)
             FAIL("%s", io.error.text);
         ASSERT_EQ(count_files(), n);
@@ -186,7 +149,7 @@ static void gives(const char *format, const char *in, const char *const *parts, 
             ASSERT_BYTES_EQ(data, len, parts[i], strlen(parts[i]));
             free(data);
         }
-        remove_files();
+        parts_clean();
         memio_free(&io);
     }
 }
@@ -333,16 +296,16 @@ TEST(test_all_parts_are_there_or_none)
             struct memio io = {.in = lines(), .in_len = strlen(lines())};
 
             test_context("%s, seed %ju", outcomes[i].text, (uintmax_t)seed);
-            configure(&io, seed);
+            parts_configure(&io, seed);
             if (run_split(&io, outcomes[i].text) != outcomes[i].code)
                 FAIL("code %d: %s", io.code, io.error.text);
             ASSERT_EQ(count_files(), outcomes[i].files);
-            remove_files();
+            parts_clean();
             memio_free(&io);
         }
 }
 
-/* Whatever call of the source fails or cancels: no part. */
+/* No call of the source that fails or cancels leaves a part. */
 TEST(test_a_cancel_or_a_failing_source_leaves_no_part)
 {
     for (uint64_t seed = 0; seed < (test_under_sanitizer() ? 10u : 60u); seed++)
@@ -350,7 +313,7 @@ TEST(test_a_cancel_or_a_failing_source_leaves_no_part)
             struct memio io = {.in = lines(), .in_len = strlen(lines())};
 
             test_context("seed %ju, cancels %u", (uintmax_t)seed, cancels);
-            configure(&io, seed);
+            parts_configure(&io, seed);
             io.piece = 600;
             if (cancels)
                 io.source.cancel_at = 1 + seed % 30;
@@ -401,7 +364,7 @@ TEST(test_many_parts_hold_no_descriptors_and_little_memory)
     ASSERT_LE(io.stats.memory_peak, io.settings.memory);
     snprintf(path, sizeof path, "%s/p001998", test_tmp_dir());
     ASSERT_EQ(access(path, R_OK), 0);
-    remove_files();
+    parts_clean();
     io.settings.memory = (uint64_t)4 << 20;
     ASSERT_EQ(run_split(&io, "split --no-sync -n 1 @/p{n:06}"), LEAT_ELIMIT);
     ASSERT_STR_HAS(io.error.text, "raise --memory");

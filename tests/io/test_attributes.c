@@ -35,24 +35,14 @@ int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t n, int 
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
-static const char *path_of(const char *name)
-{
-    static char paths[2][512];
-    static unsigned i;
-
-    i = !i;
-    snprintf(paths[i], sizeof paths[i], "%s/%s", test_tmp_dir(), name);
-    return paths[i];
-}
-
 static void make_old(mode_t mode)
 {
-    FILE *file = fopen(path_of("out"), "w");
+    FILE *file = fopen(test_path("out"), "w");
 
     ASSERT_NOT_NULL(file);
     ASSERT_GE(fputs("old", file), 0);
     ASSERT_EQ(fclose(file), 0);
-    ASSERT_EQ(chmod(path_of("out"), mode), 0);
+    ASSERT_EQ(chmod(test_path("out"), mode), 0);
 }
 
 static int replace(struct leat_error *ret_error)
@@ -64,7 +54,7 @@ static int replace(struct leat_error *ret_error)
     int code;
 
     *ret_error = (struct leat_error){0};
-    snprintf(text, sizeof text, "zero : head -c 9 : write %s", path_of("out"));
+    snprintf(text, sizeof text, "zero : head -c 9 : write %s", test_path("out"));
     ASSERT_NOT_NULL(registry);
     ASSERT_EQ(leat_pipeline_from_text(registry, text, &settings, &p, ret_error), 0);
     code = leat_pipeline_run(p);
@@ -93,7 +83,7 @@ static struct stat replaced(bool as_somebody)
     }
     ASSERT_EQ(waitpid(pid, &status, 0), pid);
     ASSERT_EQ(status, 0);
-    ASSERT_EQ(stat(path_of("out"), &info), 0);
+    ASSERT_EQ(stat(test_path("out"), &info), 0);
     ASSERT_EQ(info.st_size, 9);
     return info;
 }
@@ -104,10 +94,10 @@ static void give_away(uid_t uid, gid_t gid, mode_t mode)
     if (geteuid() != 0)
         SKIP(1, "not root");
     ASSERT_EQ(chown(test_tmp_dir(), SOMEBODY, SOMEBODY), 0);
-    (void)unlink(path_of("out"));
+    (void)unlink(test_path("out"));
     make_old(mode);
-    ASSERT_EQ(chown(path_of("out"), uid, gid), 0);
-    ASSERT_EQ(chmod(path_of("out"), mode), 0);
+    ASSERT_EQ(chown(test_path("out"), uid, gid), 0);
+    ASSERT_EQ(chmod(test_path("out"), mode), 0);
 }
 
 /* --- mode ------------------------------------------------------------------------------------- */
@@ -124,7 +114,7 @@ TEST(test_every_bit_of_the_mode_is_kept)
             else
                 make_old(modes[i]);
             ASSERT_EQ(replaced(as_somebody != 0).st_mode & 07777, modes[i]);
-            ASSERT_EQ(unlink(path_of("out")), 0);
+            ASSERT_EQ(unlink(test_path("out")), 0);
         }
 }
 
@@ -196,9 +186,9 @@ TEST(test_an_access_control_list_is_kept)
     struct acl want = acl_of(6, 0, 0), got;
 
     make_old(0600);
-    set_acl(path_of("out"), ACCESS, &want);
+    set_acl(test_path("out"), ACCESS, &want);
     ASSERT_EQ(replaced(false).st_mode & 07777, 0660);
-    ASSERT_EQ(getxattr(path_of("out"), ACCESS, &got, sizeof got), sizeof got);
+    ASSERT_EQ(getxattr(test_path("out"), ACCESS, &got, sizeof got), sizeof got);
     ASSERT_MEM_EQ(&got, &want, sizeof got);
 }
 
@@ -217,11 +207,11 @@ TEST(test_a_list_that_cannot_be_kept_leaves_what_all_in_it_may_do)
 
         test_context("case %zu", i);
         make_old(0600);
-        set_acl(path_of("out"), ACCESS, &acl);
+        set_acl(test_path("out"), ACCESS, &acl);
         ASSERT_EQ(replaced(false).st_mode & 07777, cases[i][3]);
-        ASSERT_LT(getxattr(path_of("out"), ACCESS, NULL, 0), 0);
+        ASSERT_LT(getxattr(test_path("out"), ACCESS, NULL, 0), 0);
         ASSERT_EQ(errno, ENODATA);
-        ASSERT_EQ(unlink(path_of("out")), 0);
+        ASSERT_EQ(unlink(test_path("out")), 0);
     }
 }
 
@@ -232,17 +222,17 @@ TEST(test_a_list_of_the_directory_is_for_new_files_only)
     make_old(0600);
     set_acl(test_tmp_dir(), DEFAULT, &acl);
     ASSERT_EQ(replaced(false).st_mode & 07777, 0600);
-    ASSERT_LT(getxattr(path_of("out"), ACCESS, NULL, 0), 0);
-    ASSERT_EQ(unlink(path_of("out")), 0);
+    ASSERT_LT(getxattr(test_path("out"), ACCESS, NULL, 0), 0);
+    ASSERT_EQ(unlink(test_path("out")), 0);
     ASSERT_EQ(replaced(false).st_mode & 07777, 0660);
-    ASSERT_GT(getxattr(path_of("out"), ACCESS, NULL, 0), 0);
+    ASSERT_GT(getxattr(test_path("out"), ACCESS, NULL, 0), 0);
 }
 
 /* --- user attributes -------------------------------------------------------------------------- */
 
 static void set_user(const char *attribute, const char *value)
 {
-    if (setxattr(path_of("out"), attribute, value, strlen(value), 0) < 0) {
+    if (setxattr(test_path("out"), attribute, value, strlen(value), 0) < 0) {
         ASSERT_EQ(errno, EOPNOTSUPP);
         SKIP(1, "the file system has no user attributes");
     }
@@ -256,16 +246,16 @@ TEST(test_user_attributes_are_kept)
         make_old(0644);
         set_user("user.one", "1");
         set_user("user.empty", "");
-        ASSERT_EQ(chmod(path_of("out"), 0444), 0);
+        ASSERT_EQ(chmod(test_path("out"), 0444), 0);
         if (geteuid() == 0) {
             ASSERT_EQ(chown(test_tmp_dir(), SOMEBODY, SOMEBODY), 0);
-            ASSERT_EQ(chown(path_of("out"), SOMEBODY, SOMEBODY), 0);
+            ASSERT_EQ(chown(test_path("out"), SOMEBODY, SOMEBODY), 0);
         }
         ASSERT_EQ(replaced(as_somebody != 0).st_mode & 07777, 0444);
-        ASSERT_EQ(getxattr(path_of("out"), "user.one", value, sizeof value), 1);
+        ASSERT_EQ(getxattr(test_path("out"), "user.one", value, sizeof value), 1);
         ASSERT_EQ(value[0], '1');
-        ASSERT_EQ(getxattr(path_of("out"), "user.empty", value, sizeof value), 0);
-        ASSERT_EQ(unlink(path_of("out")), 0);
+        ASSERT_EQ(getxattr(test_path("out"), "user.empty", value, sizeof value), 0);
+        ASSERT_EQ(unlink(test_path("out")), 0);
     }
 }
 
@@ -279,6 +269,6 @@ TEST(test_a_user_attribute_that_cannot_be_kept_is_an_error)
     refused = "user.";
     ASSERT_EQ(replace(&error), LEAT_EIO);
     ASSERT_STR_HAS(error.text, "cannot keep the extended attributes of");
-    ASSERT_EQ(stat(path_of("out"), &info), 0);
+    ASSERT_EQ(stat(test_path("out"), &info), 0);
     ASSERT_EQ(info.st_size, 3);
 }

@@ -26,18 +26,10 @@ static struct {
 
 /* --- the directory of the test ---------------------------------------------------------------- */
 
-static const char *path_of(const char *name)
-{
-    static char path[512];
-
-    snprintf(path, sizeof path, "%s/%s", test_tmp_dir(), name);
-    return path;
-}
-
 /* Names in it or in its `sub`; with `hidden` only temporaries, else all but those. */
 static unsigned count(const char *sub, bool hidden)
 {
-    DIR *dir = opendir(path_of(sub));
+    DIR *dir = opendir(test_path(sub));
     struct dirent *entry;
     unsigned n = 0;
 
@@ -56,7 +48,7 @@ static unsigned names(void)
 
 static void write_file(const char *name, const char *text)
 {
-    FILE *file = fopen(path_of(name), "w");
+    FILE *file = fopen(test_path(name), "w");
 
     ASSERT_NOT_NULL(file);
     ASSERT_GE(fputs(text, file), 0);
@@ -66,7 +58,7 @@ static void write_file(const char *name, const char *text)
 static void holds(const char *name, const char *text)
 {
     size_t len = 0;
-    uint8_t *data = test_file_read(path_of(name), &len);
+    uint8_t *data = test_file_read(test_path(name), &len);
 
     ASSERT_NOT_NULL(data);
     ASSERT_BYTES_EQ(data, len, text, strlen(text));
@@ -132,7 +124,7 @@ static int run(const char *format, struct leat_settings settings, struct leat_er
 
 static void make_sub(void)
 {
-    ASSERT_EQ(mkdir(path_of("sub"), 0777), 0);
+    ASSERT_EQ(mkdir(test_path("sub"), 0777), 0);
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -143,7 +135,7 @@ TEST(test_a_directory_is_synced_once_when_all_names_are_there)
     struct leat_error error;
 
     make_sub();
-    settings.sums = path_of("sums");
+    settings.sums = test_path("sums");
     ASSERT_EQ(run(SOURCE "tee [ write @/a ] [ sha256 --to=@/sub/d : null ] : "
                          "split -b 10 [ tee [ write @/sub/c{n} ] : write @/p{n} ]",
                   settings, &error),
@@ -218,7 +210,7 @@ TEST(test_what_is_appended_and_cannot_be_synced_is_cut_off)
     disk.fail_file = 1;
     for (int created = 0; created <= 1; created++) {
         if (created)
-            ASSERT_EQ(unlink(path_of("a")), 0);
+            ASSERT_EQ(unlink(test_path("a")), 0);
         else
             write_file("a", "old");
         ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), LEAT_EIO);
@@ -278,7 +270,7 @@ TEST(test_a_side_output_that_does_not_fit_is_its_branchs_failure)
         } else {
             ASSERT_EQ(code, LEAT_EBATCH);
             ASSERT_EQ(names(), 1);
-            ASSERT_EQ(unlink(path_of("a")), 0);
+            ASSERT_EQ(unlink(test_path("a")), 0);
         }
     }
     ASSERT_EQ(of_stream, 1);

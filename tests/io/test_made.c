@@ -8,27 +8,17 @@
 
 static struct leat_directories ds;
 
-static const char *path_of(const char *name)
-{
-    static char paths[2][512];
-    static unsigned at;
-    char *path = paths[at++ % 2];
-
-    snprintf(path, sizeof paths[0], "%s/%s", test_tmp_dir(), name);
-    return path;
-}
-
 /* Make it, and tell so. */
 static struct leat_directory *make(const char *name)
 {
     struct leat_directory *parent;
     int fd;
 
-    ASSERT_EQ(leat_directories_find(&ds, path_of(name), &parent), 0);
-    ASSERT_EQ(mkdir(path_of(name), 0777), 0);
-    fd = open(path_of(name), O_PATH | O_DIRECTORY);
+    ASSERT_EQ(leat_directories_find(&ds, test_path(name), &parent), 0);
+    ASSERT_EQ(mkdir(test_path(name), 0777), 0);
+    fd = open(test_path(name), O_PATH | O_DIRECTORY);
     ASSERT_GE(fd, 0);
-    ASSERT_EQ(leat_directories_made(&ds, parent, path_of(name), fd), 0);
+    ASSERT_EQ(leat_directories_made(&ds, parent, test_path(name), fd), 0);
     ASSERT_EQ(close(fd), 0);
     return parent;
 }
@@ -37,7 +27,7 @@ static bool is_there(const char *name)
 {
     struct stat info;
 
-    return lstat(path_of(name), &info) == 0;
+    return lstat(test_path(name), &info) == 0;
 }
 
 TEST(test_the_parents_are_synced_once_an_output_is_in_place)
@@ -73,12 +63,12 @@ TEST(test_empty_directories_are_removed_and_no_others)
     make("d/e");
     make("f");
     make("g");
-    fd = open(path_of("d/file"), O_CREAT | O_WRONLY, 0666);
+    fd = open(test_path("d/file"), O_CREAT | O_WRONLY, 0666);
     ASSERT_GE(fd, 0);
     ASSERT_EQ(close(fd), 0);
-    ASSERT_EQ(mkdir(path_of("other"), 0777), 0);
-    ASSERT_EQ(rename(path_of("g"), path_of("moved")), 0); /* another process takes its name */
-    ASSERT_EQ(mkdir(path_of("g"), 0777), 0);
+    ASSERT_EQ(mkdir(test_path("other"), 0777), 0);
+    ASSERT_EQ(rename(test_path("g"), test_path("moved")), 0); /* another process takes its name */
+    ASSERT_EQ(mkdir(test_path("g"), 0777), 0);
     leat_directories_unmake(&ds);
     ASSERT(!is_there("a"));
     ASSERT(is_there("d/file"));

@@ -42,20 +42,10 @@ ssize_t __wrap_splice(int from, off_t *at, int to, off_t *to_at, size_t n, unsig
     return fails(&n) ? -1 : __real_splice(from, at, to, to_at, n, flags);
 }
 
-static const char *path_of(const char *name)
-{
-    static char path[2][4096];
-    static unsigned i;
-
-    i = !i;
-    snprintf(path[i], sizeof path[i], "%s/%s", test_tmp_dir(), name);
-    return path[i];
-}
-
 static uint8_t *put_input(void)
 {
     uint8_t *in = memio_bytes(LEN);
-    FILE *f = fopen(path_of("in"), "we");
+    FILE *f = fopen(test_path("in"), "we");
 
     ASSERT_NOT_NULL(f);
     ASSERT_EQ(fwrite(in, 1, LEN, f), LEN);
@@ -75,14 +65,14 @@ static void copy(unsigned e, const char *from, const uint8_t *in, int code)
     kernel.calls = 0;
     test_context("settings %u, at most %zu, error %d at call %u", e, kernel.most, kernel.err,
                  kernel.at);
-    if (memio_run_named(&io, NULL, "read %s : write --no-sync --force %s", from, path_of("out")) !=
-        code)
+    if (memio_run_named(&io, NULL, "read %s : write --no-sync --force %s", from,
+                        test_path("out")) != code)
         FAIL("code %d: %s", io.code, io.error.text);
-    out = test_file_read(path_of("out"), &len);
+    out = test_file_read(test_path("out"), &len);
     if (code == 0) {
         ASSERT_BYTES_EQ(out, len, in, LEN);
         ASSERT_EQ(io.stats.source_pos, LEN);
-        ASSERT_EQ(unlink(path_of("out")), 0);
+        ASSERT_EQ(unlink(test_path("out")), 0);
     } else {
         ASSERT_NULL(out);
     }
@@ -98,7 +88,7 @@ TEST(test_a_file_is_copied_in_the_kernel_however_few_bytes_a_call_moves)
     for (size_t i = 0; i < 3; i++)
         for (unsigned e = 0; e < 4; e++) {
             kernel.most = most[i];
-            copy(e, path_of("in"), in, 0);
+            copy(e, test_path("in"), in, 0);
             ASSERT_GT(kernel.calls, most[i] ? LEN / most[i] / 2 : 0); /* all but the start */
         }
     free(in);
@@ -113,7 +103,7 @@ TEST(test_after_a_refusal_the_stages_go_on_at_the_same_byte)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         for (kernel.at = 1; kernel.at <= 5; kernel.at += 2) {
             kernel.err = refusals[i];
-            copy(kernel.at + (unsigned)i, path_of("in"), in, 0);
+            copy(kernel.at + (unsigned)i, test_path("in"), in, 0);
             ASSERT_EQ(kernel.calls, kernel.at); /* it is not tried again */
         }
     free(in);
@@ -126,10 +116,10 @@ TEST(test_an_interrupted_call_is_made_again_and_an_error_fails_the_sink)
     kernel.most = 100000;
     for (kernel.at = 1; kernel.at <= 3; kernel.at++) {
         kernel.err = EINTR;
-        copy(kernel.at, path_of("in"), in, 0);
+        copy(kernel.at, test_path("in"), in, 0);
         ASSERT_GT(kernel.calls, kernel.at + 10); /* it goes on in the kernel */
         kernel.err = ENOSPC;
-        copy(kernel.at, path_of("in"), in, LEAT_EIO);
+        copy(kernel.at, test_path("in"), in, LEAT_EIO);
         ASSERT_EQ(kernel.calls, kernel.at);
     }
     free(in);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "memio.h"
+#include "parts_aid.h"
 #include "stage.h"
 #include "test.h"
 
@@ -178,12 +178,7 @@ static const struct leat_stage_type pull = {
     .run = pull_run,
 };
 
-static void add_stages(struct leat_registry *registry, void *arg)
-{
-    (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &bag), 0);
-    ASSERT_EQ(leat_registry_add(registry, &pull), 0);
-}
+static const struct leat_stage_type *const types[] = {&bag, &pull, NULL};
 
 /* --- the directory ---------------------------------------------------------------------------- */
 
@@ -247,28 +242,9 @@ static const char *look(void)
     return seen.text;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
-{
-    (void)info;
-    return ftw->level == 0 ? 0 : kind == FTW_DP ? rmdir(path) : unlink(path);
-}
-
-static void clean(void)
-{
-    ASSERT_EQ(nftw(test_tmp_dir(), remove_one, 16, FTW_PHYS | FTW_DEPTH), 0);
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[TEXT_MAX];
-
-    snprintf(path, sizeof path, "%s/%s", test_tmp_dir(), name);
-    return path;
-}
-
 static void put(const char *name, const char *content)
 {
-    FILE *f = fopen(path_of(name), "w");
+    FILE *f = fopen(test_path(name), "w");
 
     ASSERT_NOT_NULL(f);
     ASSERT_GE(fputs(content, f), 0);
@@ -279,30 +255,8 @@ static void put(const char *name, const char *content)
 
 static void configure(struct memio *io, uint64_t seed)
 {
-    io->piece = MEMIO_RANDOM;
-    io->seed = io->settings.seed = seed;
-    io->registered = add_stages;
-    io->settings.chunk = seed % 5 ? 300 : 0;
-    io->settings.threads = 1 + seed % 4;
-    io->settings.executor = seed % 8 == 7 ? LEAT_EXECUTOR_POOL : LEAT_EXECUTOR_SEEDED;
-}
-
-/* Runs `memsource | FORMAT`; each @ is the test's directory, each $ the stage. */
-static int run(struct memio *io, const char *stage, const char *format)
-{
-    char text[TEXT_MAX];
-    size_t n = (size_t)snprintf(text, sizeof text, "memsource --at=%lld | ", memio_at(io));
-
-    for (; *format; format++) {
-        if (*format == '@' || *format == '$')
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s",
-                                  *format == '@' ? test_tmp_dir() : stage);
-        else
-            text[n++] = *format;
-        ASSERT_LT(n, sizeof text);
-    }
-    text[n] = '\0';
-    return memio_run_text(io, text);
+    parts_configure(io, seed);
+    io->types = types;
 }
 
 static const char *const stages[] = {"bag", "pull"};
@@ -319,14 +273,12 @@ static void check(const char *format, const char *in, size_t len, int code, cons
             configure(&io, seed);
             if (prepare)
                 prepare();
-            if (run(&io, stages[k], format) != code)
+            if (parts_run(&io, stages[k], format) != code)
                 FAIL("code %d: %s", io.code, io.error.text);
             if (says)
                 ASSERT_STR_HAS(io.error.text, says);
             ASSERT_STREQ(look(), expected);
-            ASSERT_EQ(io.charged_left, 0);
-            ASSERT_EQ(io.chunks_left, 0);
-            clean();
+            parts_clean();
             memio_free(&io);
         }
 }
@@ -390,11 +342,11 @@ TEST(test_a_directory_that_is_not_there_is_an_error)
 
 static void put_links(void)
 {
-    ASSERT_EQ(mkdir(path_of("real"), 0777), 0);
+    ASSERT_EQ(mkdir(test_path("real"), 0777), 0);
     put("real/old", "o");
-    ASSERT_EQ(symlink("real", path_of("link")), 0);
-    ASSERT_EQ(symlink("real/old", path_of("file")), 0);
-    ASSERT_EQ(symlink("nowhere", path_of("dangling")), 0);
+    ASSERT_EQ(symlink("real", test_path("link")), 0);
+    ASSERT_EQ(symlink("real/old", test_path("file")), 0);
+    ASSERT_EQ(symlink("nowhere", test_path("dangling")), 0);
 }
 
 #define LINKS "dangling@\nfile@\nlink@\nreal/\nreal/old=o\n"
@@ -416,7 +368,7 @@ TEST(test_no_symbolic_link_is_followed)
 
 static void put_old(void)
 {
-    ASSERT_EQ(mkdir(path_of("d"), 0777), 0);
+    ASSERT_EQ(mkdir(test_path("d"), 0777), 0);
     put("d/a", "old");
 }
 
@@ -456,9 +408,9 @@ TEST(test_a_failed_commit_of_another_output_takes_all_back)
                 *(kind ? &io.sink.fail_commit : &io.sink.fail_prepare) = LEAT_EIO;
                 snprintf(text, sizeof text, "tee [ $ --force --directory=@ ] : memsink --at=%lld",
                          memio_at(&io));
-                ASSERT_EQ(run(&io, stages[k], text), LEAT_EIO);
+                ASSERT_EQ(parts_run(&io, stages[k], text), LEAT_EIO);
                 ASSERT_STREQ(look(), "d/\nd/a=old\n");
-                clean();
+                parts_clean();
                 memio_free(&io);
             }
 }
@@ -513,13 +465,11 @@ static bool run_with_fault(const char *stage, int kind, unsigned at)
     fault.kind = kind;
     fault.calls = 0;
     fault.at = at;
-    (void)run(&io, stage, "$ --force --directory=@");
+    (void)parts_run(&io, stage, "$ --force --directory=@");
     fault.at = 0;
     ASSERT_STREQ(look(),
                  io.code == 0 ? "d/\nd/a=x\nd/e/\nd/e/f/\nd/e/f/g=y\nh/\nh/i=\n" : "d/\nd/a=old\n");
-    ASSERT_EQ(io.chunks_left, 0);
-    ASSERT_EQ(io.charged_left, 0);
-    clean();
+    parts_clean();
     memio_free(&io);
     return fault.calls >= at;
 }
@@ -540,23 +490,26 @@ TEST(test_a_system_call_that_fails_leaves_all_files_or_none)
 
 TEST(test_a_stage_that_breaks_the_rules_fails)
 {
-    struct memio io = {.in = "@a 1\nx", .in_len = 6};
+    static const struct {
+        const char *stage, *format, *in, *says;
+    } rows[] = {
+        {"bag", "$ --unnamed --no-sync @/p{n}", "@a 1\nx", "plan"},
+        {"bag", "$ --late --no-sync --directory=@", "@a 1\nx", "same step"},
+        {"bag", "$ --twice --no-sync --directory=@", "@a 1\nx", "same step"},
+        {"bag", "$ --outside --no-sync --directory=@", "@a 0\n", "no part"},
+        {"pull", "$ --outside --no-sync --directory=@", "@a 0\n", "no part"},
+    };
 
-    configure(&io, 1);
-    ASSERT_EQ(run(&io, "bag", "$ --unnamed --no-sync @/p{n}"), LEAT_EINTERNAL);
-    ASSERT_STR_HAS(io.error.text, "plan");
-    ASSERT_EQ(run(&io, "bag", "$ --late --no-sync --directory=@"), LEAT_EINTERNAL);
-    ASSERT_STR_HAS(io.error.text, "same step");
-    ASSERT_EQ(run(&io, "bag", "$ --twice --no-sync --directory=@"), LEAT_EINTERNAL);
-    ASSERT_STR_HAS(io.error.text, "same step");
-    io.in = "@a 0\n";
-    io.in_len = 5;
-    ASSERT_EQ(run(&io, "bag", "$ --outside --no-sync --directory=@"), LEAT_EINTERNAL);
-    ASSERT_STR_HAS(io.error.text, "no part");
-    ASSERT_EQ(run(&io, "pull", "$ --outside --no-sync --directory=@"), LEAT_EINTERNAL);
-    ASSERT_STR_HAS(io.error.text, "no part");
-    ASSERT_STREQ(look(), "");
-    memio_free(&io);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct memio io = {.in = rows[i].in, .in_len = strlen(rows[i].in)};
+
+        test_context("%s: %s", rows[i].stage, rows[i].format);
+        configure(&io, 1);
+        ASSERT_EQ(parts_run(&io, rows[i].stage, rows[i].format), LEAT_EINTERNAL);
+        ASSERT_STR_HAS(io.error.text, rows[i].says);
+        ASSERT_STREQ(look(), "");
+        memio_free(&io);
+    }
 }
 
 /* --- many names -------------------------------------------------------------------------------- */
@@ -614,16 +567,16 @@ TEST(test_many_named_parts_hold_what_the_stage_wrote)
 
         test_context("seed %ju", (uintmax_t)seed);
         configure(&io, seed);
-        if (run(&io, stages[seed / 2 % 2],
-                seed % 3 ? "$ --no-sync --directory=@"
-                         : "$ --no-sync --directory=@ [ gzip : gunzip ]") < 0)
+        if (parts_run(&io, stages[seed / 2 % 2],
+                      seed % 3 ? "$ --no-sync --directory=@"
+                               : "$ --no-sync --directory=@ [ gzip : gunzip ]") < 0)
             FAIL("%s", io.error.text);
         seen.n = 0;
         see(expected, "");
         sort_seen();
         memcpy(expected, seen.text, seen.n + 1);
         ASSERT_STREQ(files_of(look()), expected);
-        clean();
+        parts_clean();
         memio_free(&io);
     }
 }
@@ -634,10 +587,10 @@ TEST(test_the_digests_of_named_parts_are_listed_by_name)
     char sums[TEXT_MAX], *list;
     size_t len = 0;
 
-    snprintf(sums, sizeof sums, "%s", path_of("sums"));
+    snprintf(sums, sizeof sums, "%s", test_path("sums"));
     configure(&io, 1);
     io.settings.sums = sums;
-    ASSERT_EQ(run(&io, "bag", "$ --no-sync --directory=@"), 0);
+    ASSERT_EQ(parts_run(&io, "bag", "$ --no-sync --directory=@"), 0);
     list = (char *)test_file_read(sums, &len);
     ASSERT_NOT_NULL(list);
     ASSERT_STR_HAS(list, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
