@@ -24,7 +24,7 @@ static void fill(uint8_t *to, uint64_t at, size_t n)
 
 /* --- the ring ----------------------------------------------------------------------------------- */
 
-TEST(test_the_ring_gives_back_each_byte_wherever_its_end_is)
+TEST(test_the_ring_returns_each_byte_also_across_its_end)
 {
     enum { SIZE = 1000 };
     struct leat_spill *s = leat_spill_new(test_tmp_dir(), SIZE);
@@ -137,7 +137,7 @@ static int take(struct spilled *s)
     return 0;
 }
 
-TEST(test_what_memory_does_not_hold_goes_to_the_file_and_comes_back_in_order)
+TEST(test_data_that_exceeds_memory_is_in_the_file_and_is_read_in_order)
 {
     for (uint64_t spill = 1; spill < 8; spill++) {
         struct spilled s;
@@ -211,7 +211,7 @@ TEST(test_a_reader_without_memory_waits_and_loses_nothing)
     edge_ends_done(&s.ends);
 }
 
-TEST(test_a_cancel_counts_what_was_in_memory_and_in_the_file)
+TEST(test_a_cancel_counts_the_bytes_in_memory_and_in_the_file)
 {
     struct spilled s;
 

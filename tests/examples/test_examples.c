@@ -177,7 +177,7 @@ static const char *tar_of(const uint8_t *data, size_t len, size_t cut)
     return path;
 }
 
-TEST(test_a_blocking_source_gives_the_files_of_an_archive)
+TEST(test_a_blocking_source_outputs_the_files_of_an_archive)
 {
     uint8_t *data = memio_bytes(300001);
 

@@ -18,7 +18,7 @@ static struct stat file(ino_t ino, off_t size)
 static const char *const names_share[N_KINDS] = {"00000", "01000", "00100", "00000", "00000"};
 static const char *const files_share[N_KINDS] = {"10010", "01000", "00100", "10010", "00000"};
 
-TEST(test_two_outputs_share_what_neither_of_them_destroys)
+TEST(test_two_outputs_share_a_file_that_neither_of_them_destroys)
 {
     for (unsigned i = 0; i < N_KINDS; i++)
         for (unsigned k = 0; k < N_KINDS; k++) {
@@ -108,7 +108,7 @@ TEST(test_a_file_that_was_replaced_has_no_size_to_go_back_to)
     leat_claims_done(&c);
 }
 
-TEST(test_a_file_that_got_a_name_is_known_whatever_else_is_claimed)
+TEST(test_a_file_that_got_a_name_is_known_with_any_other_claims)
 {
     struct leat_claims c = {.tree = NULL};
     struct stat info = file(5, 100);

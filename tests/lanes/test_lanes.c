@@ -153,8 +153,8 @@ static void add_greedy_and_later(struct leat_registry *registry, void *arg)
     ASSERT_EQ(leat_registry_add(registry, &later_type), 0);
 }
 
-/* Of 20 MiB a stage gets 5 that it needs later: two lanes fit, whether it has charged the 5 already
- * (before the lanes) or not yet (after them). */
+/* A stage needs 5 of 20 MiB later. Two lanes fit, whether the stage has charged the 5 already (before the
+ * lanes) or not yet (after them). */
 TEST(test_lanes_leave_the_memory_free_that_a_stage_charges_later_and_no_more)
 {
     static const char *const texts[] = {"later : greedy", "greedy : later"};
@@ -199,7 +199,7 @@ TEST(test_lanes_whose_block_is_dropped_leave_nothing_charged)
     free(in);
 }
 
-/* Its second instance cannot be opened. */
+/* The second instance of this stage cannot be opened. */
 static int brittle_open(struct leat_stage *stage)
 {
     int r = greedy_open(stage);
@@ -245,7 +245,7 @@ TEST(test_a_lane_that_cannot_be_opened_fails_the_run_at_its_block)
     free(in);
 }
 
-/* Its lanes hold as much, but not before they have a block. */
+/* The lanes of this stage charge as much, but not before they have a block. */
 struct keeper {
     size_t cut; /* the cutter's: bytes of this block so far */
     bool kept, holds;
@@ -331,7 +331,7 @@ TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit
     free(in);
 }
 
-TEST(test_the_first_lane_gets_its_memory_in_whatever_order_lanes_begin)
+TEST(test_the_first_lane_gets_its_memory_in_any_order_of_the_lanes)
 {
     uint8_t *in = memio_bytes(100000);
 

@@ -200,7 +200,7 @@ TEST(test_a_buffer_that_cannot_grow_is_no_room)
 }
 
 /* Bytes that nobody will read are dropped; none of them comes later. */
-TEST(test_a_writer_that_closes_or_discards_drops_what_it_holds)
+TEST(test_a_writer_that_closes_or_discards_drops_the_bytes_that_it_holds)
 {
     for (int discards = 0; discards < 2; discards++) {
         struct writer *w = writer_new(CHUNK, 0);

@@ -288,7 +288,7 @@ static void check(const char *format, const char *in, size_t len, int code, cons
 #define GOOD(format, in, expected) WITH(format, in, 0, NULL, expected, NULL)
 #define BAD(in, code, says) WITH("$ --no-sync --directory=@", in, code, says, "", NULL)
 
-TEST(test_each_part_gets_the_name_that_its_stage_gives)
+TEST(test_each_part_gets_the_name_that_its_stage_sets)
 {
     GOOD("$ --no-sync --directory=@", "@a 3\nabc@b 1\nx", "a=abc\nb=x\n");
     GOOD("$ --directory=@/", "@d/e/f 3\nabc@d/g 1\nx", "d/\nd/e/\nd/e/f=abc\nd/g=x\n");
@@ -555,7 +555,7 @@ static const char *files_of(const char *lines)
     return files;
 }
 
-TEST(test_many_named_parts_hold_what_the_stage_wrote)
+TEST(test_many_named_parts_hold_the_bytes_that_the_stage_wrote)
 {
     static char in[DATA_MAX], expected[DATA_MAX];
     unsigned rounds = test_under_sanitizer() ? 60 : 200;

@@ -119,7 +119,7 @@ TEST(test_a_failed_prepare_commits_nothing)
 }
 
 /* The outputs that were committed, and no others, are reverted, the last one first. */
-TEST(test_a_failed_commit_reverts_what_was_committed_in_the_opposite_order)
+TEST(test_a_failed_commit_reverts_the_committed_outputs_in_the_opposite_order)
 {
     size_t most = 0;
 

@@ -78,7 +78,7 @@ static const struct leat_stage_type many_type = {
 #define N_GIVERS 2u
 #define N_GIFTS 3000u
 
-/* The threads of a library, which bring numbers. Each keeps its reference until the test ends it. */
+/* The threads of a library, which make bytes. Each keeps its reference until the test ends it. */
 struct gifts {
     pthread_mutex_t lock;
     unsigned brought, ended; /* under the lock */
@@ -280,7 +280,7 @@ static int pushes_run(struct leat_stage *stage, struct leat_blocking *blocking)
     }
 }
 
-/* What they set has no function in the type. */
+/* The type has no function for the alarm or the watch that the stage sets. */
 static const struct leat_stage_type unset_types[] = {
     {.name = "no_alarm", .kind = LEAT_SOURCE, .open = stops_open, .step = day_step},
     {.name = "no_watch", .kind = LEAT_SOURCE, .open = watch_open, .step = day_step},
@@ -413,7 +413,7 @@ TEST(test_a_source_that_other_threads_wake_loses_nothing)
     }
 }
 
-/* Its source waits for a thread, so it is not stalled; and the threads outlive it. */
+/* The source waits for a thread, so the run is not stalled; the threads outlive the source. */
 TEST(test_a_source_that_nobody_wakes_runs_until_the_time_limit)
 {
     for (unsigned e = 0; e < N_EXECUTORS; e++) {

@@ -112,7 +112,7 @@ TEST(test_a_failure_of_a_blocking_sink_names_it_and_its_place)
     }
 }
 
-TEST(test_a_blocking_sink_gets_what_was_made_before_a_failure_upstream)
+TEST(test_a_blocking_sink_gets_the_output_before_a_failure_upstream)
 {
     for (unsigned e = 0; e < 10 * N_EXECUTORS; e++) {
         struct blocking b;

@@ -200,7 +200,7 @@ static const struct leat_stage_type part_type = {
     .close = boxed_close,
 };
 
-/* In lanes; the join writes equal bytes at each of its places. */
+/* The same in lanes; the join writes equal bytes at each of its places. */
 #define JOINED ((size_t)600)
 
 static int lanes_open(struct leat_stage *stage)

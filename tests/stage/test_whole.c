@@ -88,7 +88,7 @@ static const struct leat_stage_type heavy = TYPE("heavy", LEAT_HEAVY, LEAT_FLUSH
 static const struct leat_stage_type parallel = TYPE("parallel", LEAT_PARALLEL, 0);
 static const struct leat_stage_type flushing = TYPE("flushing", LEAT_PARALLEL, LEAT_FLUSHES);
 
-/* Its size is that of its lanes. */
+/* The size of its pieces is in the table of its lanes. */
 static const struct leat_lanes static_lanes = {
     .block = BLOCK_STATIC, .whole = BLOCK_STATIC, .begin = whole_begin};
 static int passes_plan(struct leat_stage *stage)
