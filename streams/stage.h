@@ -228,6 +228,45 @@ LEAT_API bool leat_is_output(const struct leat_stage *stage, uint64_t dev, uint6
  * which the callback must return. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
 #define LEAT_SIDE_MAX ((size_t)1 << 16)
+/* An output directory, for a sink that writes a tree of files. It appears whole, when the pipeline
+ * succeeds, or not at all: the stage fills a directory with a temporary name beside it, which only the
+ * owner may enter. A killed run leaves at most that one, and the next run with the same output
+ * removes it.
+ *
+ * leat_outdir_open - in open. *ret_outdir may also be set on failure; close it in any case.
+ *     path     borrowed until leat_outdir_close; a symbolic link is resolved
+ *     Returns 0, or fails the stage: LEAT_EEXIST if there is a file, or a directory that is not
+ *     empty, and neither force nor in_place is set.
+ * leat_outdir_root - a descriptor of the directory to fill, for openat. It belongs to the outdir.
+ * leat_outdir_unfinished - in_place: a descriptor of a directory in the same file system, in which
+ *     the stage makes a file before it renames it into the root. It is removed in the end, with all
+ *     that is in it.
+ * leat_outdir_umask - the umask, as the file system has applied it to the temporary directory.
+ * leat_outdir_set_mode - the mode of a new directory; without it 0777 less the umask.
+ * leat_outdir_prepare, _commit, _revert - call these in the type's prepare, commit and revert.
+ *     prepare syncs all files (syncfs). Each returns 0, or fails the stage.
+ * leat_outdir_close - removes the temporary directory, or after a commit the directory that was
+ *     replaced. NULL is fine.
+ *
+ * With in_place the stage works in the directory itself, which is made if it is missing, and a failure
+ * undoes nothing. Thread: any one at a time. */
+struct leat_outdir;
+struct leat_outdir_options {
+    bool force;    /* replace a directory that is not empty */
+    bool in_place; /* add to the directory */
+    bool no_sync;  /* do not wait until the files are on the disk */
+};
+LEAT_API int leat_outdir_open(struct leat_stage *stage, const char *path,
+                              const struct leat_outdir_options *options,
+                              struct leat_outdir **ret_outdir);
+LEAT_API int leat_outdir_root(const struct leat_outdir *outdir);
+LEAT_API int leat_outdir_unfinished(const struct leat_outdir *outdir);
+LEAT_API unsigned leat_outdir_umask(const struct leat_outdir *outdir);
+LEAT_API void leat_outdir_set_mode(struct leat_outdir *outdir, unsigned mode);
+LEAT_API int leat_outdir_prepare(struct leat_stage *stage, struct leat_outdir *outdir);
+LEAT_API int leat_outdir_commit(struct leat_stage *stage, struct leat_outdir *outdir);
+LEAT_API void leat_outdir_revert(struct leat_outdir *outdir);
+LEAT_API void leat_outdir_close(struct leat_outdir *outdir);
 /* leat_read_file - in open: the content of a small file that leat_plan_file announced. It is read
  * once for all instances of the stage, and stays until the pipeline ends. Returns 0, or fails the
  * stage. */
@@ -236,6 +275,9 @@ LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const ui
 /* leat_position - set a source's position and total in bytes (0: not known), for progress and ETA.
  * */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
+/* leat_source_position - the positions of all sources of the pipeline, added up; 0: none tells one. For a
+ * limit on how much longer data may become on its way. Thread: any. */
+LEAT_API uint64_t leat_source_position(const struct leat_stage *stage);
 
 /* A step that returns LEAT_WAIT calls some of these first; it is called again when any of the
  * events has occurred. If the step returns something else, its requests are forgotten. A step may be
@@ -381,9 +423,12 @@ enum leat_flags {
     LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */
     LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
                              * each branch has input or is at its end */
-    LEAT_PARTS = 128,    /* sinks: the branch, or the output file, is made anew for each part: see
+    LEAT_PARTS = 128, /* sinks: the branch, or the output file, is made anew for each part: see
                              * leat_part_end. Its operand is the template of the file's name, unless
                              * the stage names the parts: see leat_part_begin */
+    LEAT_WANTS_DECODED = 1024, /* its input may be compressed: the compiler puts `decode` before it,
+                                * unless a decoder is there. leat_input_file then tells of the
+                                * bytes before decode, which passes other data unchanged */
     LEAT_OPENS_LAST = 8, /* opens after all others (exec), so a failed start has no side effect */
     LEAT_FLUSHES = 512,  /* it buffers input that it could output decodably. At a flush marker
                           * (in->flush) it consumes its input, writes out all that it buffers, and

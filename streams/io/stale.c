@@ -18,6 +18,7 @@
 
 #include "base/grow.h"
 #include "base/invariant.h"
+#include "tree_remove.h"
 
 #define MARK ".leat-"
 #define OLD ".old"
@@ -225,13 +226,20 @@ static bool is_ours(const char *digits, uint32_t owner)
     return owner != LEAT_OWNER_NONE && memcmp(digits, text, OWNER_DIGITS) == 0;
 }
 
-/* Returns a descriptor of the regular file of this name, or -1. */
+/* Returns a descriptor of the regular file or directory of this name, or -1. */
 static int open_candidate(int directory, const char *name, struct stat *ret_info)
 {
     static const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int fd;
 
-    if (fstatat(directory, name, ret_info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ret_info->st_mode))
+    if (fstatat(directory, name, ret_info, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    if (S_ISDIR(ret_info->st_mode))
+        return openat(directory, name, O_RDONLY | O_DIRECTORY | flags);
+    if (!S_ISREG(ret_info->st_mode))
+        return -1; /* opening a device may have side effects */
+    /* NFS can only lock a writable descriptor; a confined process may not read its outputs. */
+    fd = openat(directory, name, O_WRONLY | flags);
         return -1; /* opening a device may have side effects */
     /* NFS can only lock a writable descriptor; a confined process may not read its outputs. */
     fd = openat(directory, name, O_WRONLY | flags);
@@ -259,9 +267,10 @@ static void remove_if_stale(int directory, const char *name, const char *digits,
         return;
     if ((is_ours(digits, owner) || is_old_enough(digits, &info)) &&
         flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(directory, name, fd) &&
-        !is_guarded(directory))
-        (void)unlinkat(directory, name, 0); /* on failure a later run removes it */
-    (void)close(fd);                        /* nothing was written through it */
+        !is_guarded(directory)) /* on failure a later run removes it */
+        (void)(S_ISDIR(info.st_mode) ? leat_tree_remove(directory, name)
+                                     : unlinkat(directory, name, 0));
+    (void)close(fd); /* nothing was written through it */
 }
 
 void leat_stales_remove(const struct leat_stales *stales, int directory, const char *name, bool old,

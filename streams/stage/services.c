@@ -492,6 +492,17 @@ void leat_position(struct leat_stage *s, uint64_t pos, uint64_t total)
     atomic_store_explicit(&s->info->count.total, total, memory_order_relaxed);
 }
 
+uint64_t leat_source_position(const struct leat_stage *s)
+{
+    const struct leat_graph *graph = &s->pipeline->graph;
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < graph->n_infos; i++)
+        if (graph->infos[i].type->kind == LEAT_SOURCE)
+            n += atomic_load_explicit(&graph->infos[i].count.pos, memory_order_relaxed);
+    return n;
+}
+
 uint64_t leat_clock_ns(const struct leat_stage *s)
 {
     return leat_clock_now(&s->pipeline->executor.clock);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# sizes.sh - functions of at most 70 lines, files of at most 700. Columns are clang-format's.
+# sizes.sh - functions of at most 70 lines, files of at most 700; stage.h, which is the reference of the
+# contract, of at most 900. Columns are clang-format's.
 # check: light
 . "$(dirname "$0")/tap.bash"
 
@@ -15,7 +16,9 @@ tap 'functions have at most 70 lines' "$(
 tap 'files have at most 700 lines' "$(
     for file in "${files[@]}"; do
         n=$(wc -l <"$file")
-        [ "$n" -le 700 ] || echo "$file: $n lines"
+        most=700
+        [ "$file" != streams/stage.h ] || most=900
+        [ "$n" -le "$most" ] || echo "$file: $n lines"
     done
 )"
 tap 'every C file says in its first line what it is' "$(
