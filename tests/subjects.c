@@ -28,6 +28,7 @@ static const struct subject table[] = {
     {.stage = "read", .text = "read --direct --offset=5000 @IN@ @IN@", .place = PLACE_FIRST},
     {.stage = "write", .text = "write --direct --sparse @SIDE@", .place = PLACE_LAST},
     {.stage = "null", .text = "null", .place = PLACE_LAST},
+    {.stage = "extract", .text = "extract @SIDE@", .place = PLACE_LAST, .expect = LEAT_ECORRUPT},
     {.stage = "zero", .text = "zero : head -c 3000", .place = PLACE_FIRST},
     {.stage = "exec", .text = "exec cat", .no_seeds = true},
     {.stage = "exec", .text = "exec tr a-z A-Z", .no_seeds = true},

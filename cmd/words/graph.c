@@ -123,10 +123,12 @@ static void draw_chain(struct buf *b, const struct graph *g, size_t stage, struc
 
     for (;;) {
         const struct leat_stage_stats *s = &g->stages[stage];
-        bool source = s->number == 0 && strcmp(s->name, "read") == 0;
+        bool implied = s->number == 0 && !strchr(s->text, ' ');
+        bool source = implied && strcmp(s->name, "read") == 0;
+        bool sink = implied && strcmp(s->name, "write") == 0;
 
         draw_inputs(b, g, stage, prefix);
-        if (!again && s->number == 0 && !strchr(s->text, ' '))
+        if (!again && (source || sink))
             add_line(b, prefix, "", source ? "standard input" : "standard output");
         else if (!again)
             add_line(b, prefix, "", s->text);

@@ -34,6 +34,7 @@ static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *inf
 {
     const struct leat_strings *files = &info->node->operands;
 
+    pl->before = info->type;
     if (info->input.opens) {
         pl->name = files->n == 1 ? files->v[0] : "-";
         pl->files = info->input.opens;
@@ -113,6 +114,28 @@ static void name_parts(const struct leat_compiler *pl, const struct leat_node *s
     info->part.by_stage = pl->parts->named && sink->implied;
 }
 
+/* A node for a stage that nobody has written, with these words. NULL: the error is in pl->error. */
+static struct leat_node *implied_node(struct leat_compiler *pl, const struct leat_stage_type *type,
+                                      const struct leat_strings *args)
+{
+    struct leat_arena *arena = pl->p->tree->arena;
+    struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
+
+    if (!node) {
+        (void)leat_compile_no_memory(pl);
+        return NULL;
+    }
+    *node = (struct leat_node){.type = type, .implied = true};
+    node->params = leat_arena_alloc(arena, type->params_size);
+    if (!node->params) {
+        (void)leat_compile_no_memory(pl);
+        return NULL;
+    }
+    return leat_options_parse(type, arena, args, node->params, &node->operands, pl->error) < 0
+               ? NULL
+               : node;
+}
+
 /* For --sums: a digest stage before this sink of a file. */
 static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
                       const struct leat_stage_info **ret_info)
@@ -120,8 +143,7 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     static const char *const words[] = {"--to", "-", NULL};
     const struct leat_strings args = {.n = 2, .v = words};
     const struct leat_stage_type *type = leat_registry_find(pl->p->registry, "sha256");
-    struct leat_arena *arena = pl->p->tree->arena;
-    struct leat_node *node = leat_arena_alloc(arena, sizeof *node);
+    const struct leat_node *node;
     struct leat_stage_info *info;
     int r;
 
@@ -130,15 +152,9 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
                                  "--append cannot be used with --sums, which lists whole files");
     if (!type || type->missing)
         return leat_compile_fail(pl, file, "--sums needs the stage sha256, which this build lacks");
+    node = implied_node(pl, type, &args);
     if (!node)
-        return leat_compile_no_memory(pl);
-    *node = (struct leat_node){.type = type, .implied = true};
-    node->params = leat_arena_alloc(arena, type->params_size);
-    if (!node->params)
-        return leat_compile_no_memory(pl);
-    r = leat_options_parse(type, arena, &args, node->params, &node->operands, pl->error);
-    if (r < 0)
-        return r;
+        return pl->error->code;
     info = leat_compile_info(pl, node, type);
     if (!info)
         return leat_compile_no_memory(pl);
@@ -148,6 +164,27 @@ static int add_digest(struct leat_compiler *pl, const struct leat_node *file,
     r = leat_compile_ask(pl, info);
     *ret_info = info;
     return r < 0 ? r : place_stage(pl, info);
+}
+
+/* For LEAT_WANTS_DECODED: decode before this stage. The files stay known. */
+static int add_decode(struct leat_compiler *pl)
+{
+    static const struct leat_strings none;
+    const struct leat_stage_type *type = leat_registry_find(pl->p->registry, "decode");
+    struct leat_file_map *files = pl->files;
+    const struct leat_node *node;
+    const char *name = pl->name;
+    int r;
+
+    if (!type || type->missing || (pl->before && pl->before->recognise))
+        return 0;
+    node = implied_node(pl, type, &none);
+    if (!node)
+        return pl->error->code;
+    r = pl->node(pl, node, false, false);
+    pl->files = files;
+    pl->name = name;
+    return r;
 }
 
 /* Standard output is not a file that could be checked later. */
@@ -174,6 +211,21 @@ static int add_cut_range(struct leat_compiler *pl, struct leat_stage_info *decod
     return 0;
 }
 
+/* May a stage of this type stand here? Returns 0, or fails. */
+static int check_place(struct leat_compiler *pl, const struct leat_node *node,
+                       const struct leat_stage_type *type, bool first, bool last)
+{
+    if (type->kind == LEAT_SOURCE && !first)
+        return leat_compile_fail(pl, node, "is a readable; it can only come first");
+    if (type->kind != LEAT_SOURCE && first)
+        return leat_compile_fail(pl, node, "needs an input before it");
+    if (type->kind == LEAT_SINK && !last && node->type->kind != LEAT_BY_PLACE)
+        return leat_compile_fail(pl, node, "is a writable; it can only come last");
+    if (type->kind != LEAT_SINK && last)
+        return leat_compile_fail(pl, node, "needs an output after it");
+    return 0;
+}
+
 static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_info *digest = NULL;
@@ -186,14 +238,9 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
         return leat_compile_fail(pl, node, "is not allowed here");
     if (type->kind == LEAT_FAN_IN)
         return leat_compile_fan_in(pl, node, first);
-    if (type->kind == LEAT_SOURCE && !first)
-        return leat_compile_fail(pl, node, "is a readable; it can only come first");
-    if (type->kind != LEAT_SOURCE && first)
-        return leat_compile_fail(pl, node, "needs an input before it");
-    if (type->kind == LEAT_SINK && !last && node->type->kind != LEAT_BY_PLACE)
-        return leat_compile_fail(pl, node, "is a writable; it can only come last");
-    if (type->kind != LEAT_SINK && last)
-        return leat_compile_fail(pl, node, "needs an output after it");
+    r = check_place(pl, node, type, first, last);
+    if (r < 0)
+        return r;
     ops = leat_engine_ops_of(type);
     r = pl->parts ? leat_compile_check_part(pl, node) : 0;
     if (r < 0)
@@ -203,6 +250,11 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
             pl, pl->ranged->info->node,
             "--range counts decoded bytes, so unzstd must come next; --offset and "
             "--length count bytes of the file");
+    if (type->flags & LEAT_WANTS_DECODED) {
+        r = add_decode(pl);
+        if (r < 0)
+            return r;
+    }
     if (needs_digest(pl, node)) {
         r = add_digest(pl, node, &digest);
         if (r < 0)
@@ -319,9 +371,9 @@ int leat_compile(struct leat_pipeline *p, struct leat_error *ret_error)
     };
     int r;
 
-    /* A node needs at most two stages, and a relay or digest and a range cutter before or after
-     * them. */
-    pl.infos_room = 4 * count_nodes(&p->tree->root);
+    /* A node needs at most two stages, a relay or digest and a range cutter before or after them,
+     * and a decoder with a relay before it. */
+    pl.infos_room = 6 * count_nodes(&p->tree->root);
     p->graph.infos = calloc(pl.infos_room, sizeof *p->graph.infos);
     if (!p->graph.infos)
         return leat_compile_no_memory(&pl);

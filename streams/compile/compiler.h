@@ -20,6 +20,7 @@ struct leat_compiler {
     struct leat_file_map *files;    /* the files whose unchanged bytes flow here, or NULL */
     const struct leat_stage_type
         *encoder; /* the encoder whose unchanged output flows here, or NULL */
+    const struct leat_stage_type *before; /* the type of the last stage that was added */
     bool binary;
     struct leat_stage *ranged; /* the source just before, if only a range of it is wanted */
     /* Add a node or a chain (compiler.c): a branch consists of chains, too. */

@@ -22,6 +22,8 @@ samples() {
     cp a.log 2026-11-22.log
     mkdir src
     cp a.log words.txt src
+    find src -exec touch -d @1000000000 {} + # two runs give the same archive
+    tar -cz -f app.tar.gz -C src .
 }
 
 # split_readme FILE DIR - write each sh or c fence to DIR/NUMBER.sh or .c

@@ -1,0 +1,281 @@
+#!/usr/bin/env bats
+# extract.bats - archives become trees, whole or not at all, and never outside of their directory.
+
+load common
+
+# tree DIR - a small tree with everything that tar can hold.
+tree() {
+    mkdir -p "$1/sub/deep" "$1/empty" "$1/ro"
+    log_lines 500 >"$1/log"
+    printf 'x' >"$1/sub/deep/one"
+    : >"$1/sub/nothing"
+    ln -s ../log "$1/sub/link"
+    ln "$1/log" "$1/hard"
+    ln -s nowhere "$1/dangling"
+    truncate -s 3M "$1/holes"
+    printf 'end' >>"$1/holes"
+    printf '#!/bin/sh\n' >"$1/run"
+    chmod 750 "$1/run"
+    chmod 600 "$1/sub/nothing"
+    touch -d '1965-03-04 05:06:07.123456789 UTC' "$1/sub/deep/one"
+    touch -d '2001-02-03 04:05:06 UTC' "$1/sub"
+    printf 'long' >"$1/$(printf 'n%.0s' {1..200})"
+    printf 'bytes' >"$1/"$'caf\xe9'
+    printf 'utf' >"$1/größe"
+    chmod 555 "$1/ro"
+}
+
+# facts DIR - names, kinds, modes, sizes, times in seconds, links and contents, sorted.
+facts() {
+    (cd "$1" && find . -printf '%P %y %m %s %T@ %n %l\n' | sed -E 's/(.* d [0-9]+) [0-9]+/\1/; s/\.[0-9]+ ([0-9]+ )/ \1/' |
+        LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
+
+# same DIR DIR - the trees are the same.
+same() {
+    facts "$1" >facts.1
+    facts "$2" >facts.2
+    diff facts.1 facts.2
+}
+
+nothing_left() {
+    [ "$(find . -name '*.leat-*' | wc -l)" = 0 ]
+}
+
+@test "every dialect of tar gives the tree that was packed" {
+    tree t
+    for format in ustar pax gnu; do
+        [ $format != ustar ] || mv t/nnn* long
+        [ $format != ustar ] || touch t/sub/deep/one # no time before 1970
+        tar -cf $format.tar --format=$format -C t .
+        touch -d '1965-03-04 05:06:07.123456789 UTC' t/sub/deep/one
+        [ $format != ustar ] || mv long "t/$(printf 'n%.0s' {1..200})"
+        leat read $format.tar : extract $format
+    done
+    same t pax
+    mkdir ustar.want gnu.want && tar -xf ustar.tar -C ustar.want
+    same ustar.want ustar
+    tar -xf gnu.tar -C gnu.want
+    same gnu.want gnu
+    [ "$(stat -c %y pax/sub/deep/one)" = "$(stat -c %y t/sub/deep/one)" ]
+    tar -cSf holes.tar --format=pax -C t holes
+    leat read holes.tar : extract holes
+    cmp t/holes holes/holes
+    [ "$(stat -c %b holes/holes)" -lt 100 ]
+    nothing_left
+}
+
+@test "the codec around an archive is recognised" {
+    tree t
+    tar -cf a.tar -C t .
+    for codec in gzip 'zstd -q' xz bzip2 'lz4 -q'; do
+        $codec -c <a.tar >a.packed
+        leat read a.packed : extract "out $codec"
+        same t "out $codec"
+        leat extract "piped $codec" <a.packed
+        same t "piped $codec"
+    done
+    gzip -c a.tar | leat gunzip : extract explicit
+    same t explicit
+}
+
+@test "zip, 7z, cpio and ar" {
+    mkdir t t/sub
+    log_lines 2000 >t/log
+    printf 'x' >t/sub/one
+    printf '#!/bin/sh\n' >t/run
+    chmod 755 t/run
+    (cd t && find . -depth | cpio --quiet -o -H newc) >a.cpio
+    (cd t && zip -qry ../a.zip .)
+    (cd t && 7z a ../a.7z . >/dev/null)
+    for kind in cpio zip 7z; do
+        leat read a.$kind : extract $kind 2>err
+        [ ! -s err ]
+        diff -r t $kind
+        [ -x $kind/run ]
+        leat extract $kind.piped <a.$kind 2>err
+        diff -r t $kind.piped
+        [ -x $kind.piped/run ] # the table of contents was read
+        [ $kind = cpio ] || grep -q 'copied to a temporary file' err
+    done
+    run leat extract --spool=1000 no <a.zip
+    is 7
+    [[ $output = *--spool* ]]
+    (cd t && ar qc ../a.ar log run)
+    leat read a.ar : extract ar
+    cmp t/log ar/log
+}
+
+@test "an archive that is cut anywhere leaves nothing" {
+    tree t
+    rm t/holes t/big* 2>/dev/null || true
+    tar -cf a.tar -C t .
+    (cd t && zip -qry ../a.zip .)
+    (cd t && find . -depth | cpio --quiet -o -H newc) >a.cpio
+    gzip -k a.tar
+    for file in a.tar a.zip a.cpio a.tar.gz; do
+        size=$(stat -c %s $file)
+        for i in {0..19}; do
+            # the last 10 KiB of a tar are padding, and the last blocks its end mark
+            head -c $(((size - 11000) * i / 19)) $file >short
+            run leat read short : extract out
+            is 3
+            [ ! -e out ]
+        done
+    done
+    nothing_left
+}
+
+@test "a tar without its end mark is an error, and --lenient accepts it" {
+    printf 'some content\n' >f
+    tar -cf a.tar f
+    head -c 1024 a.tar >cut.tar
+    run leat read cut.tar : extract out
+    is 3
+    [[ $output = *'no end mark'* ]]
+    leat read cut.tar : extract --lenient out
+    cmp f out/f
+    : >empty
+    run leat read empty : extract none
+    is 3
+    [[ $output = *empty* ]]
+    head -c 1000 /dev/urandom >noise
+    run leat read noise : extract none
+    is 3
+    [[ $output = *'no tar, zip, cpio, 7z or ar archive'* ]]
+}
+
+@test "a directory that exists: refused, replaced, added to" {
+    mkdir t
+    printf 'new\n' >t/f
+    tar -cf a.tar -C t .
+    mkdir out empty
+    printf 'old\n' >out/f
+    printf 'mine\n' >out/mine
+    run leat read a.tar : extract out
+    is 1
+    [[ $output = *--in-place*--force* ]]
+    grep -q old out/f
+    leat read a.tar : extract empty
+    grep -q new empty/f
+    leat read a.tar : extract --in-place out
+    grep -q new out/f
+    grep -q mine out/mine
+    leat read a.tar : extract --force out
+    grep -q new out/f
+    [ ! -e out/mine ]
+    printf 'file\n' >plain
+    run leat read a.tar : extract plain
+    is 1
+    grep -q file plain
+    nothing_left
+}
+
+@test "a failure elsewhere in the pipeline leaves the old directory" {
+    mkdir t out
+    log_lines 100000 >t/f
+    tar -czf a.tar.gz -C t .
+    printf 'old\n' >out/f
+    head -c 200000 a.tar.gz >cut.tar.gz
+    run leat read cut.tar.gz : gunzip : tee [ sha256 : write sum ] : extract --force out
+    is 3
+    grep -q old out/f
+    [ ! -e sum ]
+    mkdir dir
+    run leat read a.tar.gz : tee [ write out/inner ] : gunzip : extract --force out
+    is 2
+    grep -q old out/f
+    nothing_left
+}
+
+# begun - a file is being extracted.
+begun() {
+    compgen -G '.out.leat-*/f'
+}
+
+@test "kill -9 leaves a temporary that the next run removes" {
+    mkdir t
+    log_lines 1000 >t/f
+    tar -cf a.tar -C t .
+    mkfifo pipe
+    "$LEAT" read pipe : extract out &
+    pid=$!
+    exec 7>pipe
+    head -c 5000 a.tar >&7
+    wait_for begun
+    kill -9 $pid
+    wait $pid || true
+    exec 7>&-
+    [ "$(compgen -G '.out.leat-*' | wc -l)" = 1 ]
+    leat read a.tar : extract out
+    nothing_left
+    cmp t/f out/f
+}
+
+@test "names are selected and changed" {
+    mkdir -p t/a/b t/c
+    printf 1 >t/a/b/x.c
+    printf 2 >t/a/y.h
+    printf 3 >t/c/z.c
+    ln t/a/y.h t/c/hard
+    tar -cf a.tar -C t a c
+    leat read a.tar : extract --include='*.c' --exclude='z*' one
+    [ "$(cd one && find . -type f)" = ./a/b/x.c ]
+    leat read a.tar : extract --strip-components=1 two
+    [ "$(cat two/b/x.c two/y.h two/z.c)" = 123 ]
+    [ two/hard -ef two/y.h ]
+    leat read a.tar : extract --rename='\.c$=.cc' --rename='^(.*)/([^/]*)$=\2-\1' three
+    [ -f three/x.cc-a/b ]
+    run leat read a.tar : extract --include=nothing four
+    is 1
+    [[ $output = *nothing* ]]
+    [ ! -e four ]
+}
+
+@test "what the system must not get from an archive" {
+    mkdir t
+    printf x >t/f
+    chmod 4755 t/f
+    mkfifo t/fifo
+    tar -cf a.tar -C t f
+    leat read a.tar : extract plain
+    [ "$(stat -c %a plain/f)" = 755 ]
+    leat read a.tar : extract -p exact
+    [ "$(stat -c %a exact/f)" = 4755 ]
+    tar -cf b.tar -C t .
+    run leat read b.tar : extract special
+    is 2
+    [[ $output = *--special* ]]
+    leat read b.tar : extract --special=skip skipped
+    [ ! -e skipped/fifo ]
+    leat read b.tar : extract --special=make made
+    [ -p made/fifo ]
+    (umask 077 && leat read a.tar : extract private)
+    [ "$(stat -c %a private/f)" = 700 ]
+    [ "$(stat -c %a private)" = 700 ]
+}
+
+@test "limits" {
+    head -c 90000000 /dev/zero >zeros
+    tar -cf zeros.tar zeros
+    zip -q zeros.zip zeros
+    gzip -k zeros.tar
+    run leat read zeros.tar.gz : extract out
+    is 7
+    run leat read zeros.zip : extract out
+    is 7
+    [[ $output = *--max-ratio* ]]
+    run leat read zeros.tar : extract --max-bytes=1M out
+    is 7
+    leat read zeros.tar : extract out
+    run leat read zeros.tar : extract --max-path=4 out2
+    is 7
+    mkdir -p d/e/f
+    tar -cf d.tar d
+    run leat read d.tar : extract --max-depth=2 out2
+    is 7
+    run leat read d.tar : extract --max-entries=2 out2
+    is 7
+    [[ $output = *--max-entries* ]]
+    leat read d.tar : extract --max-entries=3 out2
+}

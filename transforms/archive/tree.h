@@ -1,0 +1,77 @@
+/* tree.h - files, directories and links written below one directory, and never outside of it.
+ *
+ * Every name is resolved by the kernel from the descriptor of the directory, without symbolic links
+ * (openat2; where that is missing, one component after another). So an entry cannot lead outside
+ * through links that the archive has made, or that were there before. Directories get their modes
+ * and times at the end, when nothing is written to them any more; hard links are made at the end, too.
+ */
+#ifndef LEAT_ARCHIVE_TREE_H
+#define LEAT_ARCHIVE_TREE_H
+
+#include "reader.h"
+
+struct leat_tree_options {
+    bool same_permissions; /* set the mode exactly, with set-ID bits; else 0777 less the umask */
+    bool same_owner, xattrs;
+    unsigned mask; /* the umask */
+    bool sparse;   /* blocks of zeros become holes */
+    bool keep_newer;
+};
+
+struct leat_tree_record; /* what is done at the end */
+struct leat_tree_block;
+
+struct leat_tree_writer {
+    struct leat_stage *stage;
+    struct leat_reader *reader; /* for messages */
+    struct leat_tree_options options;
+    int root;
+    int unfinished; /* where a file is made before it gets its name; -1: in its own directory */
+    bool no_openat2;
+    char *parent; /* name of the directory that is open, from leat_alloc; NULL: none */
+    size_t parent_size;
+    int parent_fd; /* -1: none */
+    int fd;        /* the file that is being written, -1: none */
+    uint64_t end;  /* of its data */
+    char *name;    /* its name, from leat_alloc */
+    size_t name_size;
+    uint64_t temporary; /* number of the last unfinished file */
+    struct leat_tree_block *blocks;
+    struct leat_tree_record *directories, *links; /* the last one first */
+    size_t n_directories;
+};
+
+/* leat_tree_begin - `root` and `unfinished` stay the caller's. */
+void leat_tree_begin(struct leat_tree_writer *tree, struct leat_stage *stage,
+                     struct leat_reader *reader, const struct leat_tree_options *options, int root,
+                     int unfinished);
+
+/* Names are relative, without empty components, `.` and `..`. Each call returns 0, or fails the
+ * stage.
+ *
+ * leat_tree_directory - make a directory, or set the attributes of one that was made; the name "" is
+ *   the root, whose mode stays.
+ * leat_tree_file_open, _write, _close - a regular file. _write leaves a hole where no data was
+ *   written; _open returns 1 if the file is to be skipped (keep_newer).
+ * leat_tree_symlink, leat_tree_special - a symbolic link; a FIFO, socket or device.
+ * leat_tree_link - a hard link to another name in the tree. `has_data`: a file of that name was
+ *   written, and `target` becomes the other name of it.
+ * leat_tree_finish - make the links, and set the attributes of the directories. */
+int leat_tree_directory(struct leat_tree_writer *tree, const char *name,
+                        const struct leat_entry *entry);
+int leat_tree_file_open(struct leat_tree_writer *tree, const char *name,
+                        const struct leat_entry *entry);
+int leat_tree_file_write(struct leat_tree_writer *tree, const uint8_t *data, size_t n,
+                         uint64_t offset);
+int leat_tree_file_close(struct leat_tree_writer *tree, const struct leat_entry *entry);
+int leat_tree_symlink(struct leat_tree_writer *tree, const char *name,
+                      const struct leat_entry *entry);
+int leat_tree_special(struct leat_tree_writer *tree, const char *name,
+                      const struct leat_entry *entry);
+int leat_tree_link(struct leat_tree_writer *tree, const char *name, const char *target,
+                   bool has_data);
+int leat_tree_finish(struct leat_tree_writer *tree);
+/* leat_tree_end - free and close everything; in run, at its end. */
+void leat_tree_end(struct leat_tree_writer *tree);
+
+#endif

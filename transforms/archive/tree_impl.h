@@ -1,0 +1,40 @@
+/* tree_impl.h - a tree that is written: shared by its files. */
+#ifndef LEAT_ARCHIVE_TREE_IMPL_H
+#define LEAT_ARCHIVE_TREE_IMPL_H
+
+#include "tree.h"
+
+#define LEAT_TREE_TRIES 10u /* another process may create a name again and again */
+
+/* A directory or a link, for the end. */
+struct leat_tree_record {
+    struct leat_tree_record *next;
+    uint64_t order;
+    unsigned mode;
+    bool has_data; /* a link: see leat_tree_link */
+    bool has_mtime;
+    struct timespec mtime;
+    int64_t uid, gid;   /* -1: stays */
+    const char *target; /* of a link, after the name */
+    char name[];
+};
+
+/* tree_path.c:
+ * leat_tree_set_text - copy n bytes of a text to a buffer that grows. Returns 0, or fails the stage.
+ * leat_tree_add_record - add a record to a list; `target` may be NULL. NULL: recorded as the stage's
+ *   failure.
+ * leat_tree_parent - the directory of a name, made if it is missing, and the name in it. Returns a descriptor of
+ *   the tree, valid until the next call, or fails the stage.
+ * leat_tree_replace - something has the name. A later entry replaces an earlier one, as with tar -r,
+ *   but nothing replaces a directory. Returns 0: the name is free now; or fails the stage. */
+int leat_tree_set_text(struct leat_stage *stage, char **text, size_t *size, const char *from,
+                       size_t n);
+struct leat_tree_record *leat_tree_add_record(struct leat_tree_writer *tree,
+                                              struct leat_tree_record **list, const char *name,
+                                              const char *target);
+int leat_tree_parent(struct leat_tree_writer *tree, const char *name, const char **ret_base);
+int leat_tree_replace(struct leat_tree_writer *tree, int at, const char *base);
+/* leat_tree_set_times - tree.c: set the modification time of an open file. */
+int leat_tree_set_times(struct leat_tree_writer *tree, int fd, const struct timespec *mtime);
+
+#endif

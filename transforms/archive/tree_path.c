@@ -1,0 +1,242 @@
+/* tree_path.c - the directories of a tree that is written, and the names in them. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/invariant.h"
+#include "tree_impl.h"
+
+#define BLOCK_BYTES ((size_t)65536) /* of records */
+
+struct leat_tree_block {
+    struct leat_tree_block *next;
+    size_t used, size;
+    char data[];
+};
+
+void leat_tree_begin(struct leat_tree_writer *t, struct leat_stage *s, struct leat_reader *rd,
+                     const struct leat_tree_options *options, int root, int unfinished)
+{
+    *t = (struct leat_tree_writer){.stage = s,
+                                   .reader = rd,
+                                   .options = *options,
+                                   .root = root,
+                                   .unfinished = unfinished,
+                                   .parent_fd = -1,
+                                   .fd = -1};
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd); /* nothing was written, or the run has failed */
+    *fd = -1;
+}
+
+void leat_tree_end(struct leat_tree_writer *t)
+{
+    close_fd(&t->parent_fd);
+    close_fd(&t->fd);
+    while (t->blocks) {
+        struct leat_tree_block *block = t->blocks;
+
+        t->blocks = block->next;
+        leat_free(t->stage, block);
+    }
+    leat_free(t->stage, t->parent);
+    leat_free(t->stage, t->name);
+    t->parent = t->name = NULL;
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* Memory that lasts until leat_tree_end. NULL: recorded as the stage's failure. */
+static void *keep(struct leat_tree_writer *t, size_t n)
+{
+    struct leat_tree_block *b = t->blocks;
+
+    n = (n + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+    if (!b || b->size - b->used < n) {
+        size_t size = n > BLOCK_BYTES ? n : BLOCK_BYTES;
+
+        b = leat_alloc_raw(t->stage, sizeof *b + size);
+        if (!b)
+            return NULL;
+        *b = (struct leat_tree_block){.next = t->blocks, .size = size};
+        t->blocks = b;
+    }
+    b->used += n;
+    leat_assert(b->used <= b->size);
+    return b->data + b->used - n;
+}
+
+struct leat_tree_record *leat_tree_add_record(struct leat_tree_writer *t,
+                                              struct leat_tree_record **list, const char *name,
+                                              const char *target)
+{
+    size_t n = strlen(name) + 1, target_n = target ? strlen(target) + 1 : 0;
+    struct leat_tree_record *record = keep(t, sizeof *record + n + target_n);
+
+    if (!record)
+        return NULL;
+    *record = (struct leat_tree_record){.next = *list, .uid = -1, .gid = -1};
+    memcpy(record->name, name, n);
+    if (target)
+        record->target = memcpy(record->name + n, target, target_n);
+    *list = record;
+    return record;
+}
+
+int leat_tree_set_text(struct leat_stage *s, char **text, size_t *size, const char *from, size_t n)
+{
+    if (*size < n + 1) {
+        char *more = leat_alloc_raw(s, 2 * (n + 1));
+
+        if (!more)
+            return LEAT_ENOMEM;
+        leat_free(s, *text);
+        *text = more;
+        *size = 2 * (n + 1);
+    }
+    memcpy(*text, from, n);
+    (*text)[n] = '\0';
+    return 0;
+}
+
+/* --- directories ------------------------------------------------------------------------------ */
+
+static int fail_path(struct leat_tree_writer *t, const char *path, int err)
+{
+    if (err == ELOOP || err == ENOTDIR || err == EXDEV)
+        return leat_reader_fail(t->reader, LEAT_ECORRUPT,
+                                "it would be written through %s, which is a link or no directory",
+                                path);
+    return leat_reader_fail_errno(t->reader, err, "cannot enter %s", path);
+}
+
+/* The kernel resolves the whole path without links. Returns a descriptor, or -1 with errno. */
+static int open_beneath(struct leat_tree_writer *t, const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                           .resolve =
+                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    int fd = t->no_openat2 ? -1 : (int)syscall(SYS_openat2, t->root, path, &how, sizeof how);
+
+    /* A sandbox may refuse a call that it does not know with EPERM. */
+    if (fd < 0 && !t->no_openat2 && (errno == ENOSYS || errno == EPERM || errno == EINVAL))
+        t->no_openat2 = true;
+    if (t->no_openat2)
+        errno = ENOSYS;
+    return fd;
+}
+
+/* Open one component, or make it: archives need not have entries for their directories. Returns a
+ * descriptor, or fails the stage. */
+static int go_down(struct leat_tree_writer *t, int at, const char *path, const char *name)
+{
+    int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT)
+        return fail_path(t, path, errno);
+    if (mkdirat(at, name, 0777) < 0)
+        return leat_reader_fail_errno(t->reader, errno, "cannot make the directory %s", path);
+    fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? fail_path(t, path, errno) : fd;
+}
+
+/* One component after another; `path` is changed and restored. */
+static int walk(struct leat_tree_writer *t, char *path)
+{
+    int at = t->root;
+
+    for (char *name = path, *slash; name; name = slash ? slash + 1 : NULL) {
+        int fd;
+
+        slash = strchr(name, '/');
+        if (slash)
+            *slash = '\0';
+        fd = go_down(t, at, path, name);
+        if (slash)
+            *slash = '/';
+        if (at != t->root)
+            (void)close(at); /* nothing was written */
+        if (fd < 0)
+            return fd;
+        at = fd;
+    }
+    return at;
+}
+
+/* The directory of a name, and the name in it. Returns a descriptor of the tree, or fails the stage. */
+int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **ret_base)
+{
+    const char *slash = strrchr(name, '/');
+    size_t n = slash ? (size_t)(slash - name) : 0;
+    int r;
+
+    *ret_base = slash ? slash + 1 : name;
+    if (n == 0)
+        return t->root;
+    if (t->parent_fd >= 0 && strncmp(t->parent, name, n) == 0 && !t->parent[n])
+        return t->parent_fd;
+    close_fd(&t->parent_fd);
+    r = leat_tree_set_text(t->stage, &t->parent, &t->parent_size, name, n);
+    if (r < 0)
+        return r;
+    t->parent_fd = open_beneath(t, t->parent);
+    if (t->parent_fd < 0 && errno != ENOENT && errno != ENOSYS)
+        return fail_path(t, t->parent, errno);
+    if (t->parent_fd < 0) {
+        r = walk(t, t->parent);
+        t->parent_fd = r < 0 ? -1 : r;
+    }
+    return r < 0 ? r : t->parent_fd;
+}
+
+/* --- names that are there already ------------------------------------------------------------- */
+
+/* Has the directory an entry of exactly this name? In a file system that ignores case or normalises Unicode
+ * another name may stand for the same file. */
+static bool has_exactly(int at, const char *name)
+{
+    int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    bool found = false;
+
+    if (!dir) {
+        close_fd(&fd);
+        return true;
+    }
+    while (!found && (entry = readdir(dir)))
+        found = strcmp(entry->d_name, name) == 0;
+    (void)closedir(dir);
+    return found;
+}
+
+/* Something has the name. A later entry replaces an earlier one, as with tar -r, but nothing replaces a
+ * directory. Returns 0: the name is free now; or fails the stage. */
+int leat_tree_replace(struct leat_tree_writer *t, int at, const char *base)
+{
+    struct stat info;
+
+    if (fstatat(at, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : leat_reader_fail_errno(t->reader, errno, "%s", "");
+    if (S_ISDIR(info.st_mode))
+        return leat_reader_fail(t->reader, LEAT_ECORRUPT, "a directory has this name already");
+    if (t->unfinished < 0 && !has_exactly(at, base))
+        return leat_reader_fail(
+            t->reader, LEAT_ECORRUPT,
+            "in this file system its name is the same as that of another entry");
+    if (unlinkat(at, base, 0) < 0 && errno != ENOENT)
+        return leat_reader_fail_errno(t->reader, errno, "cannot replace the file");
+    return 0;
+}
