@@ -277,6 +277,7 @@ static int extract_run(struct leat_stage *s, struct leat_blocking *b)
 static int extract_plan(struct leat_stage *s)
 {
     const struct extract_params *p = params_of(s);
+    int r;
 
     if (p->force && p->in_place)
         return leat_fail(s, LEAT_EUSAGE,
@@ -284,7 +285,15 @@ static int extract_plan(struct leat_stage *s)
                          "give one of them");
     if (p->keep_newer && !p->in_place)
         return leat_fail(s, LEAT_EUSAGE, "--keep-newer needs --in-place");
-    return leat_select_check(s, &p->select);
+    r = leat_select_check(s, &p->select);
+    if (r == 0)
+        r = leat_plan_access(s, leat_operands(s)->v[0],
+                             p->special == SPECIAL_MAKE ? LEAT_ACCESS_NODES
+                             : p->in_place              ? LEAT_ACCESS_TREE
+                                                        : LEAT_ACCESS_NEW_TREE);
+    if (r == 0 && p->same_owner)
+        r = leat_plan_access(s, NULL, LEAT_ACCESS_USERS);
+    return r < 0 ? r : leat_plan_access(s, NULL, LEAT_ACCESS_TEMPORARY);
 }
 
 static int extract_open(struct leat_stage *s)
