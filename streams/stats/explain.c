@@ -16,7 +16,7 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
     leat_text_add(t, "stages:\n");
     for (size_t i = 0; i < p->graph.n_infos; i++) {
         const struct leat_stage_info *info = &p->graph.infos[i];
-        bool source = info->type->kind == LEAT_SOURCE;
+        enum leat_kind kind = info->type->kind;
 
         if (info->hidden)
             continue;
@@ -26,8 +26,10 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
             leat_text_add(t, "  -  %s", info->text);
         else if (info->sums.is_digest)
             leat_text_add(t, "  -  %s for --sums", info->text);
+        else if (kind == LEAT_TRANSFORM)
+            leat_text_add(t, "  -  %s, if the next stage's input is compressed", info->text);
         else
-            leat_text_add(t, "  -  standard %s", source ? "input" : "output");
+            leat_text_add(t, "  -  standard %s", kind == LEAT_SOURCE ? "input" : "output");
         if (info->lanes.most > 1)
             leat_text_add(t, " (%u lanes)", info->lanes.most);
         leat_text_add(t, "\n");

@@ -23,7 +23,7 @@ samples() {
     mkdir src
     cp a.log words.txt src
     find src -exec touch -d @1000000000 {} + # two runs give the same archive
-    tar -cz -f app.tar.gz -C src .
+    tar -c -C src . | gzip -n >app.tar.gz
 }
 
 # split_readme FILE DIR - write each sh or c fence to DIR/NUMBER.sh or .c

@@ -77,6 +77,11 @@ nothing_left() {
     done
     gzip -c a.tar | leat gunzip : extract explicit
     same t explicit
+    run leat explain read a.packed : extract out
+    [[ $output = *'decode, if the next stage'* ]]
+    [[ $output != *'standard output'* ]]
+    run leat explain read a.packed : gunzip : extract out
+    [[ $output != *decode* ]]
 }
 
 @test "zip, 7z, cpio and ar" {
