@@ -423,9 +423,10 @@ enum leat_flags {
     LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */
     LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
                              * each branch has input or is at its end */
-    LEAT_PARTS = 128, /* sinks: the branch, or the output file, is made anew for each part: see
+    LEAT_PARTS = 128,    /* sinks: the branch, or the output file, is made anew for each part: see
                              * leat_part_end. Its operand is the template of the file's name, unless
                              * the stage names the parts: see leat_part_begin */
+    LEAT_DECODES = 2048, /* a decoder: its output is the data that its input holds compressed */
     LEAT_WANTS_DECODED = 1024, /* its input may be compressed: the compiler puts `decode` before it,
                                 * unless a decoder is there. leat_input_file then tells of the
                                 * bytes before decode, which passes other data unchanged */

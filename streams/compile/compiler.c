@@ -176,7 +176,7 @@ static int add_decode(struct leat_compiler *pl)
     const char *name = pl->name;
     int r;
 
-    if (!type || type->missing || (pl->before && pl->before->recognise))
+    if (!type || type->missing || (pl->before && (pl->before->flags & LEAT_DECODES)))
         return 0;
     node = implied_node(pl, type, &none);
     if (!node)

@@ -120,6 +120,7 @@ const struct leat_stage_type leat_stage_unbrotli = {
     .examples = "read big.log : brotli -1 : unbrotli : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unbrotli),
     .options = leat_expansion_options,

@@ -171,6 +171,7 @@ const struct leat_stage_type leat_stage_bunzip2 = {
     .examples = "read big.log : bzip2 : bunzip2 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(union stage_state),
     .options = leat_expansion_options,

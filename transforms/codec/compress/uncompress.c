@@ -316,6 +316,7 @@ const struct leat_stage_type leat_stage_uncompress = {
     .examples = "read big.log : compress : uncompress : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct uncompress),
     .options = leat_expansion_options,

@@ -292,6 +292,7 @@ const struct leat_stage_type leat_stage_decode = {
                 "read big.log.gz : zstd : decode --all : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL, /* LEAT_HEAVY for one thread, with little memory, and with --all */
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_decode_params),
     .state_size = sizeof(union state),
     .options = options,

@@ -338,6 +338,7 @@ const struct leat_stage_type leat_stage_gunzip = {
     .examples = "read big.log.gz : gunzip : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_inflate_params),
     .state_size = sizeof(struct gunzip),
     .options = leat_inflate_options,

@@ -46,6 +46,7 @@ const struct leat_stage_type leat_stage_inflate = {
     .examples = "read big.log : deflate : inflate : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_inflate_params),
     .state_size = sizeof(struct inflate),
     .options = leat_inflate_options,

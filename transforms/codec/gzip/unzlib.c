@@ -118,6 +118,7 @@ const struct leat_stage_type leat_stage_unzlib = {
     .examples = "read big.log : zlib : unzlib : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_inflate_params),
     .state_size = sizeof(struct unzlib),
     .options = leat_inflate_options,

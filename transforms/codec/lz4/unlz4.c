@@ -404,6 +404,7 @@ const struct leat_stage_type leat_stage_unlz4 = {
     .examples = "read big.log : lz4 : unlz4 : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(union stage_state),
     .options = leat_expansion_options,

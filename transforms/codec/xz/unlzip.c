@@ -149,6 +149,7 @@ const struct leat_stage_type leat_stage_unlzip = {
     .examples = "read big.log : lzip -1 : unlzip : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unlzip),
     .options = leat_expansion_options,

@@ -134,6 +134,7 @@ const struct leat_stage_type leat_stage_unlzma = {
     .examples = "read big.log : lzma -1 : unlzma : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_HEAVY,
+    .flags = LEAT_DECODES,
     .params_size = sizeof(struct leat_expansion_params),
     .state_size = sizeof(struct unlzma),
     .options = leat_expansion_options,

@@ -409,6 +409,7 @@ const struct leat_stage_type leat_stage_unzstd = {
                 "read big.log : zstd --seekable : unzstd : count -l",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL, /* LEAT_HEAVY for one thread, or with little memory */
+    .flags = LEAT_DECODES,
     .frame_holds = leat_zstd_frame_holds,
     .params_size = sizeof(struct unzstd_params),
     .state_size = sizeof(struct unzstd),
