@@ -19,7 +19,8 @@
 /* All of enum leat_flags. */
 #define FLAGS                                                                                      \
     (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_NO_STDOUT_TTY | LEAT_DROPS | LEAT_DETACHES |        \
-     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES)
+     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES |                  \
+     LEAT_WANTS_DECODED)
 
 struct check {
     char *text;
