@@ -240,9 +240,6 @@ static int open_candidate(int directory, const char *name, struct stat *ret_info
         return -1; /* opening a device may have side effects */
     /* NFS can only lock a writable descriptor; a confined process may not read its outputs. */
     fd = openat(directory, name, O_WRONLY | flags);
-        return -1; /* opening a device may have side effects */
-    /* NFS can only lock a writable descriptor; a confined process may not read its outputs. */
-    fd = openat(directory, name, O_WRONLY | flags);
     return fd < 0 ? openat(directory, name, O_RDONLY | flags) : fd;
 }
 

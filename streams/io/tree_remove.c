@@ -86,11 +86,12 @@ static int enter(struct walk *w, int at, const char *name)
 
     if (fd < 0)
         return fd;
+    if (more)
+        w->v = more;
     if (!more || (w->n > 0 && info.st_dev != w->v[0].dev)) {
         (void)close(fd);
         return more ? -EXDEV : -ENOMEM;
     }
-    w->v = more;
     w->v[w->n++] = (struct level){.dev = info.st_dev, .ino = info.st_ino};
     if ((info.st_mode & 0300) != 0300)
         (void)fchmod(fd, 0700); /* if that fails, the removal of an entry fails */
