@@ -31,7 +31,7 @@ enum leat_step {
      * `stop`. */
     LEAT_ENOUGH = 6,
     /* Like ENOUGH, but a later step will fail. Upstream learns of that failure, instead of ending
-     * without one. */
+     * without one. Its output until then is dropped. */
     LEAT_FAILING = 7,
 };
 

@@ -292,6 +292,10 @@ static void fill_in(struct leat_segment *seg, size_t i, struct leat_in *in)
 
     leat_assert(s->stage->gather.n == 0); /* an unfinished piece is not shown */
     *in = (struct leat_in){.data = nothing, .end = at_end(seg, i), .offset = s->offset};
+    if (s->stopping && s->in.n > 0) { /* after LEAT_FAILING upstream goes on; this is dropped */
+        in->end = false;
+        return;
+    }
     if (head && !leat_slice_is_mark(head)) {
         in->data = leat_slice_data(head);
         in->len =
@@ -454,6 +458,7 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     r = s->held ? s->held_result : call_step(stage, &in, &s->out);
     produced = slot_out_end(s);
     leat_assert(in.pos <= in.len);
+    leat_assert(in.len == 0 || !s->stopping);
     leat_assert(produced == 0 || !s->stopping); /* its writer has no room */
     r = result_after_output(s, r);
     consume(s, in.pos);

@@ -243,6 +243,32 @@ static void stops_close(struct leat_stage *stage)
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &s->limit), 0);
 }
 
+/* A sink that will fail: upstream goes on until it does, but its input is dropped. */
+static int fails_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    struct stops *s = memio_given(stage);
+
+    (void)out;
+    if (!s->stopped)
+        return LEAT_FAILING;
+    ASSERT_EQ(in->len, 0);
+    ASSERT(!in->end);
+    if (!s->waited) {
+        s->waited = true;
+        leat_wait_ms(stage, 10);
+        return LEAT_WAIT;
+    }
+    return leat_fail(stage, LEAT_ECHILD, "planned failure");
+}
+
+static const struct leat_stage_type fails_type = {.name = "fails",
+                                                  .summary = "says that it will fail",
+                                                  .kind = LEAT_SINK,
+                                                  .params_size = sizeof(struct memio_params),
+                                                  .options = memio_option,
+                                                  .step = fails_step,
+                                                  .stop = stops_stop};
+
 static const struct leat_stage_type stops_type = {.name = "stops",
                                                   .summary = "stops with an alarm set",
                                                   .kind = LEAT_SINK,
@@ -298,7 +324,7 @@ static const struct leat_stage_type unset_types[] = {
 #define N_UNSET (sizeof unset_types / sizeof *unset_types)
 
 static const struct leat_stage_type *const types[] = {
-    &pipes_type,     &many_type,      &gifts_type,     &stops_type,     &unwoken_type,
+    &pipes_type,     &many_type,      &gifts_type,     &stops_type,     &fails_type, &unwoken_type,
     &unset_types[0], &unset_types[1], &unset_types[2], &unset_types[3], NULL};
 
 /* A run under the e-th of many settings, with the stages of this file. */
@@ -476,6 +502,25 @@ TEST(test_a_stage_that_sets_an_alarm_or_a_watch_that_its_type_lacks_fails_by_its
         ASSERT_EQ(memio_run_named(&io, NULL, "%s | memsink @io", name), LEAT_EINTERNAL);
         ASSERT_STREQ(io.error.stage_name, name);
         ASSERT_STR_HAS(io.error.text, "its type has no");
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_stage_that_will_fail_gets_no_more_input)
+{
+    for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
+        struct stops stops = {.fd = -1};
+        const struct memio_name names[] = {{"fails", &stops}, {0}};
+        struct memio io = run_under(e);
+
+        io.in = "abc";
+        io.in_len = 3;
+        io.in_repeat = 1000;
+        io.piece = 1;
+        ASSERT_EQ(memio_run_named(&io, names, "memsource @io | %sfails @fails",
+                                  e % 2 ? "gzip -1 | gunzip | " : ""),
+                  LEAT_ECHILD);
+        ASSERT(stops.waited);
         memio_free(&io);
     }
 }
