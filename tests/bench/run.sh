@@ -268,6 +268,41 @@ bench_main() {
     rm -f a b
 }
 
+# A tree of 5,000 source files, and one of 200 MB in 8 large ones.
+tree_inputs() {
+    mid_inputs
+    [ -d small.tree ] || {
+        echo 'making small.tree' >&2
+        rm -rf small.tree.part && mkdir small.tree.part &&
+            find /usr/include /usr/share /usr/lib -type f \( -name '*.h' -o -name '*.p[lmy]' \) 2>/dev/null |
+            LC_ALL=C sort | sed -n '1,5000p' | tar -cf - -T - 2>/dev/null | tar -xf - -C small.tree.part &&
+            mv small.tree.part small.tree
+    }
+    [ -d large.tree ] || {
+        rm -rf large.tree.part && mkdir large.tree.part &&
+            split -n 4 mid.log large.tree.part/log. -a 1 && split -n 4 mid.tar large.tree.part/tar. -a 1 &&
+            truncate -s 25M large.tree.part/* && mv large.tree.part large.tree
+    }
+    find small.tree large.tree -type f -exec cat {} + >/dev/null
+}
+
+bench_pack() {
+    local tree
+    tree_inputs
+    for tree in small.tree large.tree; do
+        pair "pack : zstd, $tree: tar c | zstd -T2" 1.2 \
+            "$L pack $tree : zstd : write --no-sync --force a" "tar --sort=name -cf - $tree | zstd -q -T2 >b" \
+            "$L pack $tree : zstd | zstd -dcq | tar -xOf -" "tar --sort=name -cf - $tree | tar -xOf -"
+        sizes a b
+        pair "pack : gzip, $tree: tar c | pigz" 1.8 \
+            "$L pack $tree : gzip : write --no-sync --force a" "tar --sort=name -cf - $tree | pigz >b" \
+            "$L pack $tree : gzip | gzip -dc | tar -xOf -" "tar --sort=name -cf - $tree | tar -xOf -"
+        sizes a b
+        pair "pack : null, $tree: tar c" 1.5 "$L pack $tree : null" "tar -cf - $tree | cat >/dev/null" true true
+    done
+    rm -f a b
+}
+
 bench_engine() {
     "$BIN/engine" | tee -a results.md
     [ "${PIPESTATUS[0]}" = 0 ] || missed=1
@@ -280,7 +315,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs

@@ -57,6 +57,10 @@ all_fail() {
     all_fail stdout
 }
 
+@test "each system call of pack fails" {
+    all_fail pack
+}
+
 @test "each system call of write --keep-partial fails" {
     all_fail partial
 }

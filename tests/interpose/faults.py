@@ -97,6 +97,7 @@ JOBS = {
     "stdout": "read log.gz : gunzip : tee [ count -l : write@ n ] : zstd",
     "partial": "read log : sha256 : write@ --keep-partial o",
     "report": "--report=r --trace=t read log : write@ o",
+    "pack": "pack --reproducible log log.gz : write@ o",
     "drop": "zero : head -c 20M : write@ --drop-cache o",
 }
 # No file system has O_TMPFILE without hard links.

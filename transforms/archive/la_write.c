@@ -22,6 +22,7 @@ struct la_writer {
     locale_t utf8, plain, before; /* 0: none */
     bool failed;                  /* the sink failed: its error is the reason */
     int sink_error;
+    uint64_t left; /* bytes of data that the entry still lacks */
 };
 
 int leat_la_write_load(struct leat_stage *s, struct leat_la_write *ret)
@@ -138,6 +139,7 @@ static int la_header(struct leat_pack_writer *w, const struct leat_entry *e)
     r = check(w, l->la.archive_write_header(l->a, entry), leat_pack_shown(e->name));
     if (raw)
         uselocale(l->utf8);
+    l->left = S_ISREG(e->mode) && r == 0 ? e->size : 0;
     return r;
 }
 
@@ -151,6 +153,7 @@ static int la_data(struct leat_pack_writer *w, const void *data, size_t n)
     if ((size_t)done != n)
         return leat_fail(w->sink.stage, LEAT_EINTERNAL, "libarchive took %zu of %zu bytes",
                          (size_t)done, n);
+    l->left -= n;
     return 0;
 }
 
@@ -174,10 +177,15 @@ static void la_free(struct leat_pack_writer *w)
 
     if (!l)
         return;
-    if (l->a) { /* after a failure it must not write its end; what free says then is of no use */
+    /* After a failure, free writes the end of the archive, which the sink refuses. Before that it would
+     * fill up the entry with zeros, which may be very many: fail stops it, but loses some memory. What
+     * they return then is of no use. */
+    l->failed = true;
+    l->sink_error = l->sink_error ? l->sink_error : LEAT_ECANCELLED;
+    if (l->a && l->left > 0)
         (void)l->la.archive_write_fail(l->a);
+    if (l->a)
         (void)l->la.archive_write_free(l->a);
-    }
     if (l->entry)
         l->la.archive_entry_free(l->entry);
     if (l->before)

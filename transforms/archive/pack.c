@@ -105,6 +105,11 @@ static const char *next_root(void *arg, size_t *ret_n)
     return NULL;
 }
 
+static bool is_cancelled(void *arg)
+{
+    return leat_is_cancelled(((struct leat_pack *)arg)->blocking);
+}
+
 static void *collect(void *arg, int fd, mode_t mode, int *ret_r)
 {
     struct leat_pack *p = arg;
@@ -282,8 +287,6 @@ static int write_entry(struct leat_pack *p, struct leat_walk_entry *found)
 
 static int pack_one(struct leat_pack *p, struct leat_walk_entry *found)
 {
-    if (leat_is_cancelled(p->blocking))
-        return LEAT_ECANCELLED;
     if (found->error != 0)
         return missing(p, found);
     if (found->is_output || S_ISSOCK(found->st.st_mode)) {
@@ -319,6 +322,7 @@ static int pack_run(struct leat_stage *s, struct leat_blocking *blocking)
         .sort = o->sort,
         .exclude = &p->exclude,
         .next_root = next_root,
+        .is_cancelled = is_cancelled,
         .collect = o->xattrs || o->acls ? collect : NULL,
         .arg = p,
     };

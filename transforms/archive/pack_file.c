@@ -347,9 +347,13 @@ static int read_small(struct leat_pack *p, struct leat_walk_entry *found, size_t
 
         if (n > (ssize_t)expected && expected < LEAT_PACK_BUFFER) /* it does not tell its size */
             n = read_at(found->fd, p->buffer, LEAT_PACK_BUFFER + 1, LEAT_PACK_BUFFER + 1, 0);
-        if (n < 0 || fstat(found->fd, &after) < 0)
-            return n < 0 ? (int)-n : errno;
+        if (n < 0)
+            return (int)-n;
         *ret_n = (size_t)n;
+        if (n == 0 && expected == 0)
+            return 0;
+        if (fstat(found->fd, &after) < 0)
+            return errno;
         if (!differs(&found->st, &after))
             return 0;
         if (p->on_change == LEAT_ON_CHANGE_WARN) {

@@ -436,7 +436,7 @@ int leat_walk_next(struct leat_walk *w, struct leat_walk_entry **ret_entry)
 
     reset(w, &w->ring[at(w->head + LEAT_WALK_AHEAD)]);
     while (r == 1 && w->count < LEAT_WALK_AHEAD)
-        r = find_next(w);
+        r = w->o.is_cancelled(w->o.arg) ? LEAT_ECANCELLED : find_next(w);
     if (r < 0 || w->count == 0)
         return r;
     *ret_entry = &w->ring[at(w->head)].e;

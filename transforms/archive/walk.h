@@ -49,14 +49,15 @@ struct leat_walk_options {
     /* May be NULL. Collect more of an open file or directory. Returns memory of leat_alloc, which the
      * walk frees, or NULL. *ret_r: 0, an errno, or a failure of the stage (negative). */
     void *(*collect)(void *arg, int fd, mode_t mode, int *ret_r);
+    bool (*is_cancelled)(void *arg); /* should the walk end now, with LEAT_ECANCELLED? */
     void *arg;
 };
 
 struct leat_walk;
 /* leat_walk_new - NULL: recorded as the stage's failure. */
 struct leat_walk *leat_walk_new(struct leat_stage *stage, const struct leat_walk_options *options);
-/* leat_walk_next - the next entry, valid until the next call. Returns 1; 0: there are no more; or
- * fails the stage. */
+/* leat_walk_next - the next entry, valid until the next call. Returns 1; 0: there are no more;
+ * LEAT_ECANCELLED; or fails the stage. */
 int leat_walk_next(struct leat_walk *walk, struct leat_walk_entry **ret_entry);
 void leat_walk_free(struct leat_walk *walk);
 
