@@ -8,25 +8,16 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "memio.h"
+#include "memio_runs.h"
 #include "test.h"
 
-static void add_examples(struct leat_registry *registry, void *arg)
-{
-    static const struct leat_stage_type *const types[] = {
-        &example_field, &example_runs, &example_unruns, &example_connect, &example_unpack};
-
-    (void)arg;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        ASSERT_EQ(leat_registry_add(registry, types[i]), 0);
-        ASSERT_STREQ(leat_registry_refusal(registry), "");
-    }
-}
+static const struct leat_stage_type *const examples[] = {
+    &example_field, &example_runs, &example_unruns, &example_connect, &example_unpack, NULL};
 
 /* One run under a schedule of its own, with little room. */
 static int run(struct memio *io, const char *text, uint64_t seed)
 {
-    io->registered = add_examples;
+    io->types = examples;
     io->settings.executor = LEAT_EXECUTOR_SEEDED;
     io->settings.threads = 3;
     io->settings.seed = seed;
@@ -107,18 +98,17 @@ TEST(test_a_source_waits_for_its_socket_on_one_thread_and_on_two)
         struct sockaddr_in address = {.sin_family = AF_INET,
                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         struct server s = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .len = 20000};
-        struct memio io = {.registered = add_examples, .settings.threads = threads};
+        struct memio io = {.types = examples, .settings.threads = threads};
         socklen_t len = sizeof address;
         pthread_t thread;
-        char text[64];
 
         ASSERT_EQ(bind(s.fd, (struct sockaddr *)&address, len), 0);
         ASSERT_EQ(listen(s.fd, 1), 0);
         ASSERT_EQ(getsockname(s.fd, (struct sockaddr *)&address, &len), 0);
         ASSERT_EQ(pthread_create(&thread, NULL, serve, &s), 0);
-        snprintf(text, sizeof text, "connect 127.0.0.1:%d | memsink --at=%lld",
-                 ntohs(address.sin_port), memio_at(&io));
-        ASSERT_EQ(memio_run_text(&io, text), 0);
+        ASSERT_EQ(memio_run_named(&io, NULL, "connect 127.0.0.1:%d | memsink @io",
+                                  ntohs(address.sin_port)),
+                  0);
         ASSERT_EQ(io.out_len, s.len);
         for (size_t i = 0; i < s.len; i++)
             ASSERT_EQ(io.out[i], i % 251);
@@ -130,11 +120,9 @@ TEST(test_a_source_waits_for_its_socket_on_one_thread_and_on_two)
 
 TEST(test_a_source_that_nobody_answers_fails_with_the_reason)
 {
-    struct memio io = {.registered = add_examples};
-    char text[80];
+    struct memio io = {.types = examples};
 
-    snprintf(text, sizeof text, "connect 127.0.0.1:1 | memsink --at=%lld", memio_at(&io));
-    ASSERT_EQ(memio_run_text(&io, text), LEAT_EIO);
+    ASSERT_EQ(memio_run_named(&io, NULL, "connect 127.0.0.1:1 | memsink @io"), LEAT_EIO);
     ASSERT_STR_HAS(io.error.text, "refused");
     memio_free(&io);
 }
@@ -182,17 +170,14 @@ TEST(test_a_blocking_source_outputs_the_files_of_an_archive)
     uint8_t *data = memio_bytes(300001);
 
     for (uint64_t seed = 0; seed < 24; seed++) {
-        struct memio io = {.registered = add_examples, .settings.seed = seed};
+        struct memio io = memio_under((unsigned)seed);
         bool cut = seed % 4 == 3;
-        char text[4200];
 
-        test_context("seed %d", (int)seed);
-        io.settings.executor = 1 + seed % 3;
-        io.settings.threads = 1 + seed % 4;
+        io.types = examples;
         io.settings.room = seed % 5 ? 0 : 777;
-        snprintf(text, sizeof text, "unpack %s | memsink --at=%lld",
-                 tar_of(data, 300001, cut ? 2000 : 0), memio_at(&io));
-        ASSERT_EQ(memio_run_text(&io, text), cut ? LEAT_ECORRUPT : 0);
+        ASSERT_EQ(memio_run_named(&io, NULL, "unpack %s | memsink @io",
+                                  tar_of(data, 300001, cut ? 2000 : 0)),
+                  cut ? LEAT_ECORRUPT : 0);
         ASSERT_GE(io.out_len, cut ? 300001 : 600002);
         for (size_t i = 0; i < io.out_len; i++)
             ASSERT_EQ(io.out[i], data[i % 300001]);
@@ -207,17 +192,15 @@ TEST(test_a_blocking_source_outputs_the_files_of_an_archive)
 TEST(test_a_blocking_source_is_interrupted_by_the_time_limit)
 {
     for (unsigned threads = 1; threads <= 2; threads++) {
-        struct memio io = {.registered = add_examples,
-                           .settings = {.threads = threads, .timeout_ms = 20}};
-        char fifo[4096], text[4200];
+        struct memio io = {.types = examples, .settings = {.threads = threads, .timeout_ms = 20}};
+        char fifo[4096];
         int fd;
 
         snprintf(fifo, sizeof fifo, "%s/fifo%u", test_tmp_dir(), threads);
         ASSERT_EQ(mkfifo(fifo, 0600), 0);
         fd = open(fifo, O_RDWR | O_CLOEXEC);
         ASSERT_GE(fd, 0);
-        snprintf(text, sizeof text, "unpack %s | memsink --at=%lld", fifo, memio_at(&io));
-        ASSERT_EQ(memio_run_text(&io, text), LEAT_ETIMEDOUT);
+        ASSERT_EQ(memio_run_named(&io, NULL, "unpack %s | memsink @io", fifo), LEAT_ETIMEDOUT);
         ASSERT_EQ(close(fd), 0);
         memio_free(&io);
     }

@@ -11,9 +11,15 @@
 #define NONE 100
 #define GREEDY_BYTES ((uint64_t)6 << 20)
 
-static void add_type(struct leat_registry *registry, void *arg)
+/* A run with four threads, the types that NULL ends, and small chunks, so that the engine needs little. */
+static struct memio lanes_of(const struct leat_stage_type *const *types, const uint8_t *in,
+                             size_t len)
 {
-    ASSERT_EQ(leat_registry_add(registry, arg), 0);
+    struct memio io = {.in = in, .in_len = len, .types = types};
+
+    io.settings.threads = 4;
+    io.settings.chunk = 4096;
+    return io;
 }
 
 static atomic_int greedy_opens, greedy_closes, greedy_most; /* at a time */
@@ -49,6 +55,7 @@ static const struct leat_stage_type greedy_type = {
     .step = memio_pass,
     .close = greedy_close,
 };
+static const struct leat_stage_type *const greedy[] = {&greedy_type, NULL};
 
 /* Each case has four lanes a stage. Those that fit: all; two; three of two stages, or more if the first
  * stage ends early; one; too few; none. A lane without a block is not opened. */
@@ -74,15 +81,11 @@ TEST(test_lanes_open_with_their_first_block_and_are_left_out_if_they_do_not_fit)
     uint8_t *in = memio_bytes(100000);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct memio io = {.in = in, .in_len = cases[i].len};
+        struct memio io = lanes_of(greedy, in, cases[i].len);
 
         test_context("case %zu", i);
-        io.registered = add_type;
-        io.arg = (void *)(uintptr_t)&greedy_type;
         greedy_opens = greedy_closes = greedy_most = 0;
-        io.settings.threads = 4;
         io.settings.memory = cases[i].memory;
-        io.settings.chunk = 4096; /* so that the engine itself needs little */
         ASSERT_EQ(memio_run(&io, cases[i].text), cases[i].code);
         if (cases[i].code == 0)
             ASSERT_BYTES_EQ(io.out, io.out_len, in, cases[i].len);
@@ -102,14 +105,10 @@ TEST(test_only_lanes_with_a_block_charge_memory_and_count_as_workers)
     uint8_t *in = memio_bytes(16000);
 
     for (unsigned lanes = 1; lanes <= 4; lanes++) {
-        struct memio io = {.in = in, .in_len = lanes * 4096 - 500};
+        struct memio io = lanes_of(greedy, in, lanes * 4096 - 500);
 
         test_context("%u lanes", lanes);
-        io.registered = add_type;
-        io.arg = (void *)(uintptr_t)&greedy_type;
-        io.settings.threads = 4;
         io.settings.memory = (uint64_t)64 << 20;
-        io.settings.chunk = 4096;
         ASSERT_EQ(memio_run(&io, "greedy"), 0);
         ASSERT_BYTES_EQ(io.out, io.out_len, in, io.in_len);
         ASSERT_EQ(io.lanes, lanes);
@@ -146,12 +145,7 @@ static const struct leat_stage_type later_type = {
     .step = later_step,
 };
 
-static void add_greedy_and_later(struct leat_registry *registry, void *arg)
-{
-    (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &greedy_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &later_type), 0);
-}
+static const struct leat_stage_type *const greedy_and_later[] = {&greedy_type, &later_type, NULL};
 
 /* A stage needs 5 of 20 MiB later. Two lanes fit, whether the stage has charged the 5 already (before the
  * lanes) or not yet (after them). */
@@ -162,13 +156,11 @@ TEST(test_lanes_leave_the_memory_free_that_a_stage_charges_later_and_no_more)
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int round = 0; round < 20; round++) {
-            struct memio io = {.in = in, .in_len = 100000, .registered = add_greedy_and_later};
+            struct memio io = lanes_of(greedy_and_later, in, 100000);
 
             test_context("%s", texts[i]);
             greedy_opens = greedy_closes = 0;
-            io.settings.threads = 4;
             io.settings.memory = (uint64_t)20 << 20;
-            io.settings.chunk = 4096;
             ASSERT_EQ(memio_run(&io, texts[i]), 0);
             ASSERT_BYTES_EQ(io.out, io.out_len, in, 100000);
             ASSERT_EQ(greedy_opens, 2);
@@ -183,17 +175,13 @@ TEST(test_lanes_whose_block_is_dropped_leave_nothing_charged)
     uint8_t *in = memio_bytes(100000);
 
     for (uint64_t seed = 0; seed < 300; seed++) {
-        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+        struct memio io = lanes_of(greedy, in, 100000);
 
         test_context("seed %u", (unsigned)seed);
-        io.arg = (void *)(uintptr_t)&greedy_type;
-        io.settings.threads = 4;
-        io.settings.chunk = 4096;
         io.settings.executor = LEAT_EXECUTOR_SEEDED;
         io.settings.seed = seed;
         ASSERT_EQ(memio_run(&io, "greedy : head -c 9"), 0);
         ASSERT_BYTES_EQ(io.out, io.out_len, in, 9);
-        ASSERT_EQ(io.charged_left, 0);
         memio_free(&io);
     }
     free(in);
@@ -217,6 +205,7 @@ static const struct leat_stage_type brittle_type = {
     .step = memio_pass,
     .close = greedy_close,
 };
+static const struct leat_stage_type *const brittle[] = {&brittle_type, NULL};
 
 /* The error is reported in the order of the stream: the first block comes out. */
 TEST(test_a_lane_that_cannot_be_opened_fails_the_run_at_its_block)
@@ -224,13 +213,10 @@ TEST(test_a_lane_that_cannot_be_opened_fails_the_run_at_its_block)
     uint8_t *in = memio_bytes(100000);
 
     for (uint64_t seed = 0; seed < 100; seed++) {
-        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+        struct memio io = lanes_of(brittle, in, 100000);
 
         test_context("seed %u", (unsigned)seed);
-        io.arg = (void *)(uintptr_t)&brittle_type;
         greedy_opens = greedy_closes = 0;
-        io.settings.threads = 4;
-        io.settings.chunk = 4096;
         io.settings.executor = seed % 2 ? LEAT_EXECUTOR_SEEDED : LEAT_EXECUTOR_POOL;
         io.settings.seed = seed;
         ASSERT_EQ(memio_run(&io, "brittle"), LEAT_EIO);
@@ -291,6 +277,7 @@ static const struct leat_stage_type keeper_type = {
     .state_size = sizeof(struct keeper),
     .step = memio_pass,
 };
+static const struct leat_stage_type *const keeper[] = {&keeper_type, NULL};
 
 TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit)
 {
@@ -312,14 +299,10 @@ TEST(test_lanes_without_a_block_hold_nothing_and_are_left_out_if_they_do_not_fit
     uint8_t *in = memio_bytes(100000);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct memio io = {.in = in, .in_len = cases[i].len};
+        struct memio io = lanes_of(keeper, in, cases[i].len);
 
-        io.registered = add_type;
-        io.arg = (void *)(uintptr_t)&keeper_type;
         keeper_lanes = 0;
-        io.settings.threads = 4;
         io.settings.memory = cases[i].memory;
-        io.settings.chunk = 4096;
         test_context("case %zu", i);
         ASSERT_EQ(memio_run(&io, cases[i].text), cases[i].code);
         if (cases[i].lanes >= 0)
@@ -336,14 +319,11 @@ TEST(test_the_first_lane_gets_its_memory_in_any_order_of_the_lanes)
     uint8_t *in = memio_bytes(100000);
 
     for (uint64_t seed = 0; seed < 200; seed++) {
-        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+        struct memio io = lanes_of(keeper, in, 100000);
 
         test_context("seed %u", (unsigned)seed);
-        io.arg = (void *)(uintptr_t)&keeper_type;
         keeper_lanes = 0;
-        io.settings.threads = 4;
         io.settings.memory = (uint64_t)16 << 20;
-        io.settings.chunk = 4096;
         io.settings.executor = LEAT_EXECUTOR_SEEDED;
         io.settings.seed = seed;
         ASSERT_EQ(memio_run(&io, "keeper"), 0);
@@ -410,15 +390,15 @@ static const struct leat_stage_type uneven_type = {
     .step = uneven_step,
     .close = uneven_close,
 };
+static const struct leat_stage_type *const uneven[] = {&uneven_type, NULL};
 
 TEST(test_lanes_share_the_work_of_uneven_blocks)
 {
     uint8_t *in = memio_bytes(100000);
 
     for (unsigned threads = 1; threads <= 4; threads++) {
-        struct memio io = {.in = in, .in_len = 100000, .registered = add_type};
+        struct memio io = {.in = in, .in_len = 100000, .types = uneven};
 
-        io.arg = (void *)(uintptr_t)&uneven_type;
         uneven_most = uneven_all = 0;
         io.settings.threads = threads;
         ASSERT_EQ(memio_run(&io, "uneven"), 0);
@@ -464,18 +444,18 @@ static const struct leat_stage_type costly_type = {
     .state_size = sizeof(size_t),
     .step = costly_step,
 };
+static const struct leat_stage_type *const costly[] = {&costly_type, NULL};
 
 /* Milliseconds that the blocks take two lanes, the i-th of them costs[i % n] for each KiB. */
 static uint64_t costly_ms(const uint8_t *costs, size_t n, uint64_t seed)
 {
     size_t len = COSTLY_BLOCKS * COSTLY_BLOCK;
     uint8_t *in = malloc(len);
-    struct memio io = {.in = in, .in_len = len, .registered = add_type};
+    struct memio io = lanes_of(costly, in, len);
 
     ASSERT_NOT_NULL(in);
     for (size_t i = 0; i < COSTLY_BLOCKS; i++)
         memset(in + i * COSTLY_BLOCK, costs[i % n], COSTLY_BLOCK);
-    io.arg = (void *)(uintptr_t)&costly_type;
     io.settings.threads = 2;
     io.settings.executor = LEAT_EXECUTOR_SEEDED;
     io.settings.virtual_time = true;
