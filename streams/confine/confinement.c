@@ -10,7 +10,9 @@
 #include "base/grow.h"
 #include "base/text.h"
 #include "edge/spill.h"
+#include "filter.h"
 #include "io/digest_list.h"
+#include "landlock.h"
 #include "run/pipeline.h"
 #include "syntax/registry.h"
 
@@ -29,13 +31,17 @@ void leat_confinement_free(struct leat_confinement *c)
     free(c);
 }
 
+#define LISTED_LOOKS 64u /* at the last ones: a list of many files costs no square of them */
+
 static bool is_listed(const struct leat_confinement *c, const struct leat_allowed *a)
 {
-    for (size_t i = c->n;
-         i-- > 0 && c->n - i < 64;) /* parts of a list that is long are not in it twice */
-        if (c->v[i].kind == a->kind && c->v[i].parts == a->parts &&
-            (a->path ? c->v[i].path && strcmp(c->v[i].path, a->path) == 0 : !c->v[i].path))
+    for (size_t i = c->n; i > 0 && c->n - i < LISTED_LOOKS; i--) {
+        const struct leat_allowed *b = &c->v[i - 1];
+
+        if (a->kind == b->kind && a->parts == b->parts &&
+            (a->path && b->path ? strcmp(a->path, b->path) == 0 : a->path == b->path))
             return true;
+    }
     return false;
 }
 
@@ -161,10 +167,15 @@ char *leat_confinement_text(const struct leat_confinement *c)
         leat_text_add(&t, "sandbox: none, because %s\n", c->unconfinable);
         return leat_text_take(&t);
     }
-    leat_text_add(&t, "sandbox: open descriptors, libraries of the system, and:\n");
+    leat_text_add(&t, "sandbox: the process may use open descriptors and the libraries of the "
+                      "system, and\n");
     for (size_t i = 0; i < c->n; i++)
         add_line(&t, &c->v[i]);
-    leat_text_add(&t, "  but start no program%s\n",
-                  leat_confinement_has(c, LEAT_ACCESS_NETWORK) ? "" : ", make no connection");
+    leat_text_add(&t, "  but not start a program%s\n",
+                  leat_confinement_has(c, LEAT_ACCESS_NETWORK) ? "" : " or make a connection");
+    if (leat_landlock_version() < 0)
+        leat_text_add(&t, "  this kernel cannot confine files (Landlock)\n");
+    if (!leat_filter_is_there())
+        leat_text_add(&t, "  this kernel cannot filter system calls (seccomp)\n");
     return leat_text_take(&t);
 }

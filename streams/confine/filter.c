@@ -17,7 +17,6 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -418,12 +417,24 @@ int leat_filter_load(unsigned allowed)
     return r < 0 ? -errno : r > 0 ? -ESRCH : 0; /* > 0: a thread that cannot get it */
 }
 
+bool leat_filter_is_there(void)
+{
+    uint32_t action = SECCOMP_RET_ERRNO;
+
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0u, &action) == 0;
+}
+
 #else
 
 int leat_filter_load(unsigned allowed)
 {
     (void)allowed;
     return -ENOSYS;
+}
+
+bool leat_filter_is_there(void)
+{
+    return false;
 }
 
 #endif

@@ -20,20 +20,20 @@ extern void *__libc_memalign(size_t align, size_t size);
 
 static atomic_ulong calls;
 static unsigned long fail_at;
-static char path_kept[4096];
-static const char *count_path;
+static int count_fd = -1;
 
-/* What the loader allocates before is not leat's. */
+#define COUNT_FD 500 /* out of the way */
+
+/* What the loader allocates before is not leat's. A confined process cannot open the file at its end. */
 __attribute__((constructor)) static void begin(void)
 {
-    const char *at = getenv("NOMEM_AT");
+    const char *at = getenv("NOMEM_AT"), *count = getenv("NOMEM_COUNT");
+    int fd = count ? open(count, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
 
     fail_at = at ? strtoul(at, NULL, 10) : 0;
-    count_path = getenv("NOMEM_COUNT");
-    if (count_path) {
-        snprintf(path_kept, sizeof(path_kept), "%s", count_path);
-        count_path = path_kept;
-    }
+    count_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, COUNT_FD);
+    if (fd >= 0)
+        close(fd);
     unsetenv("NOMEM_AT"); /* child processes have all they ask for */
     unsetenv("NOMEM_COUNT");
     unsetenv("LD_PRELOAD");
@@ -42,12 +42,8 @@ __attribute__((constructor)) static void begin(void)
 
 __attribute__((destructor)) static void tell(void)
 {
-    int fd = count_path ? open(count_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-
-    if (fd >= 0) {
-        dprintf(fd, "%lu\n", (unsigned long)atomic_load(&calls));
-        close(fd);
-    }
+    if (count_fd >= 0)
+        dprintf(count_fd, "%lu\n", (unsigned long)atomic_load(&calls));
 }
 
 static bool fails(void)
