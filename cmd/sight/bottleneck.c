@@ -110,6 +110,24 @@ static const char *slow_device(const struct config *c, const struct leat_stage_t
                                      : "";
 }
 
+/* The stage's name, with its number if another stage has the same name. */
+static void add_name(struct buf *out, const struct job *job, const struct leat_stage_stats *s)
+{
+    struct leat_stats stats;
+    bool twice = false;
+
+    leat_pipeline_stats(job->pipeline, &stats);
+    for (size_t i = 0; !twice && i < stats.n_stages; i++) {
+        struct leat_stage_stats other;
+
+        leat_pipeline_stage_stats(job->pipeline, i, &other);
+        twice = other.number != s->number && strcmp(other.name, s->name) == 0;
+    }
+    buf_add(out, "%s", s->name);
+    if (twice && s->number > 0)
+        buf_add(out, " #%d", s->number);
+}
+
 void bottleneck_words(struct buf *out, const struct config *c, const struct job *job,
                       const struct bottleneck *b)
 {
@@ -122,13 +140,14 @@ void bottleneck_words(struct buf *out, const struct config *c, const struct job 
         return;
     }
     if (b->waits) {
-        buf_add(out, "%s (waits %u %% of the time); %s", b->stage.name, b->percent,
-                waited_for(type));
+        add_name(out, job, &b->stage);
+        buf_add(out, " (waits %u %% of the time); %s", b->percent, waited_for(type));
         return;
     }
     workers = b->stage.own_threads > 0 ? b->stage.own_threads : b->stage.workers;
-    buf_add(out, "%s (%u %% busy, %u worker%s)%s", b->stage.name, b->percent, workers,
-            workers == 1 ? "" : "s", slow_device(c, type, &b->stage));
+    add_name(out, job, &b->stage);
+    buf_add(out, " (%u %% busy, %u worker%s)%s", b->percent, workers, workers == 1 ? "" : "s",
+            slow_device(c, type, &b->stage));
     if (!is_kept_waiting(c, type, &b->stage)) {
         add_advice(out, c, type, b);
         return;

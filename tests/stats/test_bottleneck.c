@@ -87,6 +87,20 @@ TEST(test_a_stage_that_is_busy_is_named_with_advice)
     done();
 }
 
+TEST(test_one_of_several_stages_of_a_name_has_its_number)
+{
+    struct config c = {.settings.measure_cpu = true};
+    struct job job;
+
+    (void)sentence(1, 15.5, 1, 15);
+    stages[2].name = "zstd";
+    job = (struct job){.pipeline = pipeline, .registry = registry};
+    buf_free(&words);
+    bottleneck_sentence(&words, &c, &job);
+    ASSERT_STR_HAS(buf_text(&words), "bottleneck: zstd #2 (97 % busy");
+    done();
+}
+
 TEST(test_from_little_evidence_no_stage_is_named_and_no_advice_given)
 {
     const char *text = sentence(0.5, 5, 0.5, 3);
