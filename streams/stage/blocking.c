@@ -34,6 +34,7 @@ struct leat_blocking {
     size_t reserved; /* bytes of the last leat_push_reserve; only the thread uses this and `to` */
     uint8_t *to;
     /* Under the lock. */
+    uint64_t news; /* steps that have changed something for the thread of a source or a sink */
     bool cancelled, finished;
     int result;
     /* With turns: only the side whose turn it is uses the cursors. */
@@ -131,7 +132,7 @@ static void lend(struct leat_blocking *b, struct leat_chunk *chunk)
 {
     leat_assert(!b->chunk && chunk);
     b->chunk = leat_chunk_ref(chunk);
-    pthread_cond_broadcast(&b->changed);
+    b->news++;
 }
 
 static void end_loan(struct leat_blocking *b)
@@ -140,11 +141,17 @@ static void end_loan(struct leat_blocking *b)
     b->chunk = NULL;
 }
 
-/* Under the lock. Wake the stage, and wait until a step has changed something. */
+/* Under the lock, which is not held while the stage is woken: its step would wait for it at once.
+ * Wait until a step has changed something. */
 static void ask_engine(struct leat_blocking *b)
 {
+    uint64_t news = b->news;
+
+    pthread_mutex_unlock(&b->lock);
     leat_waker_wake(b->waker);
-    pthread_cond_wait(&b->changed, &b->lock);
+    pthread_mutex_lock(&b->lock);
+    while (b->news == news && !b->cancelled)
+        pthread_cond_wait(&b->changed, &b->lock);
 }
 
 static int pull_loan(struct leat_blocking *b, const uint8_t **ret_data, size_t *ret_len)
@@ -232,7 +239,7 @@ static int sink_step(struct leat_blocking *b, struct leat_in *in)
         lend(b, in->engine);
     } else if (in->end) {
         b->eof = true;
-        pthread_cond_broadcast(&b->changed);
+        b->news++;
     } else {
         return LEAT_MORE;
     }
@@ -486,18 +493,23 @@ int leat_blocking_step(struct leat_stage *s, struct leat_in *in, struct leat_out
 {
     struct leat_blocking *b;
     int r = s->blocking ? 0 : begin(s);
+    uint64_t news;
 
     if (r < 0)
         return r;
     b = s->blocking;
     pthread_mutex_lock(&b->lock);
+    news = b->news;
     if (!b->waker)
         r = turn_step(b, in, out);
     else if (b->cancelled)
         r = stopped(b);
     else
         r = b->runner.has_input ? sink_step(b, in) : source_step(b, out);
+    news = b->news - news;
     pthread_mutex_unlock(&b->lock);
+    if (news > 0) /* not under the lock, for which the thread would wait again */
+        pthread_cond_broadcast(&b->changed);
     if (r == LEAT_WAIT)
         leat_wait_wake(s);
     return r;
