@@ -162,6 +162,66 @@ END
     same_tree t b/t '%p %y %m %Ts %l\0'
 }
 
+# round NAME WANT SHOWN... - what was extracted to x is what the manifest says; x is removed.
+round() {
+    trees show x/t "${@:3}" >got
+    diff "$2" got >differs || {
+        echo "$1:"
+        cut -c1-300 differs | head
+        return 1
+    }
+    rm -rf x
+    mkdir x
+}
+
+trees() {
+    "$BATS_TEST_DIRNAME/../archive/trees.py" "$@"
+}
+
+@test "random trees are the same after GNU tar, bsdtar and extract" {
+    needs python3 bsdtar
+    has_stage extract
+    local seed
+    mkdir x
+    for seed in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        trees make "$seed" t
+        trees show t >want
+        trees show t --whole >want.whole
+        leat pack t : write --force t.tar
+        tar -xpf t.tar -C x 2>/dev/null
+        round "seed $seed, pax, GNU tar" want
+        bsd -xpf t.tar -C x
+        round "seed $seed, pax, bsdtar" want
+        leat read t.tar : extract --force -p --special=make x
+        round "seed $seed, pax, extract" want
+        leat pack --format=gnutar t 2>/dev/null : write --force t.tar
+        tar -xpf t.tar -C x 2>/dev/null
+        round "seed $seed, gnutar, GNU tar" want.whole --whole
+        leat read t.tar : extract --force -p --special=make x
+        round "seed $seed, gnutar, extract" want.whole --whole
+        rm -rf t
+    done
+}
+
+@test "random plain trees are the same in every format" {
+    needs python3 bsdtar
+    has_stage extract
+    local seed format
+    mkdir x
+    for seed in 1 2 3 4 5 6; do
+        trees make "$seed" t --plain
+        trees show t >want
+        for format in pax ustar gnutar cpio zip 7z; do
+            leat pack --format="$format" t : write --force t.out
+            bsd -xpf t.out -C x
+            round "seed $seed, $format, bsdtar" want
+            leat read t.out : extract --force -p x
+            round "seed $seed, $format, extract" want
+        done
+        rm -rf t
+    done
+}
+
 @test "the formats that cannot hold a name or a file say so" {
     mkdir t
     printf a >"t/$(printf 'n%.0s' {1..101})"
@@ -553,7 +613,7 @@ temporary() {
     done
     # 7z has no output before its end, and a hole takes long to compress
     truncate -s 2T t/hole 2>/dev/null || skip 'no file of that size here'
-    env --default-signal=INT "$LEAT" pack --format=7z --spool-size=4T t : write out 2>err &
+    env --default-signal=INT "$LEAT" pack --format=7z --spool=4T t : write out 2>err &
     pid=$! status=0
     wait_for temporary "$pid"
     kill -INT "$pid"
@@ -566,12 +626,12 @@ temporary() {
 @test "the temporary files of 7z and of --on-change=retry are bounded" {
     mkdir t
     head -c 300000 /dev/zero >t/a
-    run leat pack --format=7z --spool-size=200K t : write out
+    run leat pack --format=7z --spool=200K t : write out
     is 7
-    has 't/a: with it the files exceed --spool-size=204800'
-    run leat pack --on-change=retry=2 --spool-size=200K t : write out
+    has 't/a: with it the files exceed --spool=204800'
+    run leat pack --on-change=retry=2 --spool=200K t : write out
     is 7
-    has 'would exceed --spool-size=204800; raise it'
+    has 'would exceed --spool=204800; raise it'
     leat pack --on-change=retry=2 t | tar -xOf - t/a | cmp - t/a
     run bounded env TMPDIR=/nowhere "$LEAT" pack --on-change=retry=2 t : write out
     is 1

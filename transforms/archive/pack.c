@@ -249,7 +249,7 @@ static int check_spool(struct leat_pack *p, const struct leat_entry *e)
     if (p->params->format != LEAT_PACK_7Z || p->bytes <= p->params->spool_size)
         return 0;
     return leat_fail(p->stage, LEAT_ELIMIT,
-                     "%s: with it the files exceed --spool-size=%" PRIu64
+                     "%s: with it the files exceed --spool=%" PRIu64
                      ", which bounds the temporary file of --format=7z; raise it, or use another "
                      "format",
                      leat_pack_shown(e->name), p->params->spool_size);
@@ -392,7 +392,7 @@ const struct leat_stage_type leat_stage_pack = {
         "fails and names the entry.\n\n"
         "Directories are read whole, about 50 bytes of memory and the name for each entry. A 7z "
         "archive needs 96 MiB, and libarchive makes it in a temporary file in TMPDIR, or /tmp; "
-        "--spool-size bounds the size of the files in it.",
+        "--spool bounds the size of the files in it.",
     .examples = "pack src : zstd : write src.tar.zst\n"
                 "pack --reproducible -C src . : gzip : write src.tar.gz\n"
                 "pack --format=zip --exclude='*.o' src : write src.zip",

@@ -86,7 +86,7 @@ static int write_spool(struct leat_pack *p, const uint8_t *data, size_t n, uint6
 {
     if (at + n > p->params->spool_size)
         return leat_fail(p->stage, LEAT_ELIMIT,
-                         "the temporary file in %s would exceed --spool-size=%" PRIu64 "; raise it",
+                         "the temporary file in %s would exceed --spool=%" PRIu64 "; raise it",
                          spool_directory(), p->params->spool_size);
     while (n > 0) {
         ssize_t done = pwrite(p->spool - 1, data, n, (off_t)at);

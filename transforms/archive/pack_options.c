@@ -218,7 +218,7 @@ const struct leat_option leat_pack_options[] = {
     FLAG("xattrs", 0, xattrs, "store extended attributes"),
     FLAG("acls", 0, acls, "store access control lists"),
     FLAG("no-sparse", 0, no_sparse, "store holes of files as zeros"),
-    {.name = "spool-size",
+    {.name = "spool",
      .kind = LEAT_OPT_SIZE,
      .offset = AT(spool_size),
      .metavar = "SIZE",
