@@ -303,6 +303,25 @@ bench_pack() {
     rm -f a b
 }
 
+# Each run extracts into a new directory; removing them is not timed.
+bench_extract() {
+    local tree sum='find . -type f -exec sha256sum {} + | LC_ALL=C sort'
+    tree_inputs
+    for tree in small.tree large.tree; do
+        make_input "$tree.tar.gz" "tar --sort=name -cf - $tree | gzip -6 -n"
+        make_input "$tree.tar.zst" "tar --sort=name -cf - $tree | zstd -q -3 -T2"
+        cat "$tree.tar.gz" "$tree.tar.zst" >/dev/null
+        pair "extract $tree.tar.gz: tar xzf" 1.5 \
+            "$L read $tree.tar.gz : extract --no-sync \$(mktemp -d x.XXXXXX)" "tar -C \$(mktemp -d x.XXXXXX) -xzf $tree.tar.gz" \
+            "rm -rf x; $L read $tree.tar.gz : extract x; cd x && $sum" "rm -rf x; mkdir x; tar -C x -xzf $tree.tar.gz; cd x && $sum"
+        rm -rf x x.*
+        pair "extract $tree.tar.zst: tar --zstd" 1.3 \
+            "$L read $tree.tar.zst : extract --no-sync \$(mktemp -d x.XXXXXX)" "tar -C \$(mktemp -d x.XXXXXX) --zstd -xf $tree.tar.zst" \
+            "rm -rf x; $L read $tree.tar.zst : extract x; cd x && $sum" "rm -rf x; mkdir x; tar -C x --zstd -xf $tree.tar.zst; cd x && $sum"
+        rm -rf x x.*
+    done
+}
+
 bench_engine() {
     "$BIN/engine" | tee -a results.md
     [ "${PIPESTATUS[0]}" = 0 ] || missed=1
@@ -315,7 +334,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack extract engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs
