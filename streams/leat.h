@@ -290,7 +290,7 @@ enum leat_access {
                             * files, directories and symbolic links, and set modes, owners and times */
     LEAT_ACCESS_NEW_TREE, /* the same in the directory that holds `path`: the directory `path` is made
                             * under a temporary name next to it, and renamed */
-    LEAT_ACCESS_NODES,    /* TREE, and make devices, FIFOs and sockets */
+    LEAT_ACCESS_NODES,    /* no path: make devices, FIFOs and sockets in these trees, too */
     LEAT_ACCESS_TEMPORARY, /* a temporary file in this directory; no path: in TMPDIR, or /var/tmp */
     LEAT_ACCESS_USERS,     /* no path: look up names of users and groups, also in a daemon */
     LEAT_ACCESS_NETWORK,   /* no path: make sockets and connections, look up names of hosts */

@@ -32,7 +32,7 @@ static int lacks(const struct confine *c, unsigned what, const char *text, int r
 /* Landlock of ABI 1 denies every rename to another directory. */
 static int usable_abi(const struct leat_confinement *list)
 {
-    unsigned moves = 1u << LEAT_ACCESS_TREE | 1u << LEAT_ACCESS_NEW_TREE | 1u << LEAT_ACCESS_NODES;
+    unsigned moves = 1u << LEAT_ACCESS_TREE | 1u << LEAT_ACCESS_NEW_TREE;
     int abi = leat_landlock_version();
 
     return abi == 1 && (list->kinds & moves) ? -EOPNOTSUPP : abi;
@@ -67,7 +67,7 @@ static unsigned filter_bits(const struct leat_confinement *list)
         {LEAT_ACCESS_NETWORK, LEAT_FILTER_USERS | LEAT_FILTER_NETWORK},
         {LEAT_ACCESS_TREE, LEAT_FILTER_NAMES},
         {LEAT_ACCESS_NEW_TREE, LEAT_FILTER_NAMES},
-        {LEAT_ACCESS_NODES, LEAT_FILTER_NAMES | LEAT_FILTER_NODES},
+        {LEAT_ACCESS_NODES, LEAT_FILTER_NODES},
     };
     unsigned bits = 0;
 

@@ -28,14 +28,14 @@
 #define RIGHTS_PARTS (RIGHTS_OUTPUT | LEAT_RIGHT_MAKE_DIR | LEAT_RIGHT_REMOVE_DIR)
 #define RIGHTS_TREE (RIGHTS_PARTS | LEAT_RIGHT_MAKE_SYM | LEAT_RIGHT_REFER)
 #define RIGHTS_NODES                                                                               \
-    (RIGHTS_TREE | LEAT_RIGHT_MAKE_CHAR | LEAT_RIGHT_MAKE_BLOCK | LEAT_RIGHT_MAKE_FIFO |           \
-     LEAT_RIGHT_MAKE_SOCK)
+    (LEAT_RIGHT_MAKE_CHAR | LEAT_RIGHT_MAKE_BLOCK | LEAT_RIGHT_MAKE_FIFO | LEAT_RIGHT_MAKE_SOCK)
 #define RIGHTS_TEMPORARY                                                                           \
     (LEAT_RIGHT_READ | LEAT_RIGHT_WRITE | LEAT_RIGHT_MAKE_REG | LEAT_RIGHT_REMOVE_FILE |           \
      LEAT_RIGHT_TRUNCATE)
 
 struct rules {
     int fd, abi;
+    uint64_t tree; /* rights in a tree */
 };
 
 /* Opening the file later would fail like this, too, so nothing has to be allowed. */
@@ -133,7 +133,7 @@ static int allow_new_tree(const struct rules *rules, const struct leat_allowed *
     end = path + strlen(path);
     while (end > path + 1 && end[-1] == '/')
         *--end = '\0';
-    r = allow_directory(rules, path, RIGHTS_TREE);
+    r = allow_directory(rules, path, rules->tree);
     free(path);
     return r;
 }
@@ -176,11 +176,9 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
             return 0;
         return a->parts ? allow(rules, a->path, RIGHTS_PARTS) : allow_output(rules, a);
     case LEAT_ACCESS_TREE:
-        return allow(rules, a->path, RIGHTS_TREE);
+        return allow(rules, a->path, rules->tree);
     case LEAT_ACCESS_NEW_TREE:
         return allow_new_tree(rules, a);
-    case LEAT_ACCESS_NODES:
-        return allow(rules, a->path, RIGHTS_NODES);
     case LEAT_ACCESS_TEMPORARY:
         return allow(rules, a->path ? a->path : leat_spill_dir(&spill), RIGHTS_TEMPORARY);
     case LEAT_ACCESS_USERS:
@@ -199,6 +197,7 @@ int leat_rules_apply(const struct leat_confinement *c, int fd, int abi)
     int r = leat_system_files_each(allow_read, &rules);
 
     leat_assert(!c->unconfinable[0]);
+    rules.tree = RIGHTS_TREE | (leat_confinement_has(c, LEAT_ACCESS_NODES) ? RIGHTS_NODES : 0);
     for (size_t i = 0; i < sizeof standard / sizeof *standard && r == 0; i++)
         r = allow_stream(&rules, standard[i]);
     for (size_t i = 0; i < c->n && r == 0; i++)

@@ -26,7 +26,7 @@ static int add(struct leat_needs *needs, const char *path, enum leat_access kind
 
 bool leat_access_has_path(enum leat_access kind)
 {
-    return kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY;
+    return kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY && kind != LEAT_ACCESS_NODES;
 }
 
 int leat_needs_add(struct leat_stage *s, const char *path, enum leat_access kind)

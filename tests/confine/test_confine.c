@@ -554,10 +554,15 @@ CONFINED_TEST(test_a_new_tree_is_made_beside_its_name)
     ASSERT_EQ(as_errno(mkdir(path_of("other"), 0755)), EACCES);
 }
 
-CONFINED_TEST(test_nodes_may_be_made_where_they_are_asked_for)
+CONFINED_TEST(test_nodes_may_be_made_in_a_tree_where_they_are_asked_for)
 {
+    struct leat_confinement *list = leat_confinement_new();
+
     ASSERT_EQ(mkdir(path_of("tree"), 0755), 0);
-    allow_only(path_of("tree"), LEAT_ACCESS_NODES);
+    ASSERT_EQ(leat_confinement_allow(list, path_of("tree"), LEAT_ACCESS_TREE), 0);
+    ASSERT_EQ(leat_confinement_allow(list, NULL, LEAT_ACCESS_NODES), 0);
+    ASSERT_EQ(leat_confine(list, BOTH, NULL, NULL), 0);
+    leat_confinement_free(list);
     ASSERT_EQ(as_errno(mknod(path_of("tree/fifo"), S_IFIFO | 0600, 0)), 0);
     ASSERT_EQ(as_errno(mknod(path_of("fifo"), S_IFIFO | 0600, 0)), EACCES);
 }

@@ -288,9 +288,9 @@ static int extract_plan(struct leat_stage *s)
     r = leat_select_check(s, &p->select);
     if (r == 0)
         r = leat_plan_access(s, leat_operands(s)->v[0],
-                             p->special == SPECIAL_MAKE ? LEAT_ACCESS_NODES
-                             : p->in_place              ? LEAT_ACCESS_TREE
-                                                        : LEAT_ACCESS_NEW_TREE);
+                             p->in_place ? LEAT_ACCESS_TREE : LEAT_ACCESS_NEW_TREE);
+    if (r == 0 && p->special == SPECIAL_MAKE)
+        r = leat_plan_access(s, NULL, LEAT_ACCESS_NODES);
     if (r == 0 && p->same_owner)
         r = leat_plan_access(s, NULL, LEAT_ACCESS_USERS);
     return r < 0 ? r : leat_plan_access(s, NULL, LEAT_ACCESS_TEMPORARY);
