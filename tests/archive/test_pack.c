@@ -197,7 +197,7 @@ static size_t size_in(const struct memio *io, const char *name)
     return find(io, name, '0', &n) ? n : SIZE_MAX;
 }
 
-static void all_a(const struct memio *io, size_t from, size_t to, char expected)
+static void all_a(const struct memio *io, size_t from, size_t to, uint8_t expected)
 {
     size_t n;
     const uint8_t *data = find(io, "t/m", '0', &n);

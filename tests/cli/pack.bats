@@ -642,6 +642,23 @@ temporary() {
     [ ! -e out ]
 }
 
+@test "a confined pack can read all that it names" {
+    mkdir t other
+    printf a >t/a
+    head -c 300000 /dev/zero >other/b
+    ln -s other l
+    run leat --sandbox=require pack -C t a : null
+    [ "$status" != 2 ] || skip 'this kernel cannot confine'
+    is 0
+    [ "$(cd t && leat --sandbox=require pack ../other a ../l/ : count -c)" -gt 600000 ]
+    [ "$(printf 't/a\nother/b\n' | leat --sandbox=require pack -T - : count -c)" -gt 300000 ]
+    leat --sandbox=require pack --on-change=retry=1 other : write r.tar
+    [ "$(tar -xOf r.tar other/b | wc -c)" = 300000 ]
+    leat --sandbox=require pack --format=7z t : write t.7z 2>err
+    leat --sandbox=require pack --format=zip t : write t.zip 2>err
+    [ "$(leat --sandbox=require pack --owner=root t | tar -tvf - | grep -c ' root/')" = 2 ]
+}
+
 @test "a file of the kernel that does not tell its size is not empty" {
     [ -s /proc/self/maps ] || [ -r /proc/kallsyms ] || skip 'no /proc here'
     leat pack /proc/version | tar -xOf - proc/version | cmp - /proc/version

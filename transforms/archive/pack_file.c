@@ -227,7 +227,7 @@ static void set_regions(struct leat_pack *p, struct leat_entry *e)
     e->regions = NULL;
     if (whole || !p->writer.holds->holes || p->params->no_sparse || p->params->reproducible)
         return;
-    leat_assert(p->n_regions < p->regions_size);
+    leat_assert(p->regions && p->n_regions < p->regions_size);
     if (!last || last->at + last->n < e->size) /* the end, as GNU tar marks it */
         p->regions[p->n_regions++] = (struct leat_region){.at = e->size};
     e->regions = p->regions;

@@ -86,6 +86,7 @@ int leat_pack_room(struct leat_pack_sink *s, uint8_t **ret_to, size_t *ret_n)
         if (r < 0)
             return r;
     }
+    leat_assert(s->room && s->used < s->size);
     *ret_to = s->room + s->used;
     *ret_n = s->size - s->used;
     return 0;
