@@ -68,6 +68,12 @@ static int pack_open(struct leat_stage *s)
     r = leat_pack_options_read(p);
     if (r == 0)
         r = open_lists(p);
+    if (r == 0)
+        r = leat_rename_new(s, &p->params->rename, &p->rename);
+    if (r == 0 && p->rename) {
+        p->new_name = leat_alloc(s, LEAT_RENAME_MAX);
+        r = p->new_name ? 0 : LEAT_ENOMEM;
+    }
     if (r == 0 && p->params->directory) {
         p->base = open(p->params->directory, O_PATH | O_DIRECTORY | O_CLOEXEC) + 1;
         if (!p->base)
@@ -255,6 +261,32 @@ static int check_spool(struct leat_pack *p, const struct leat_entry *e)
                      leat_pack_shown(e->name), p->params->spool_size);
 }
 
+/* The name that the rules of --rename make of the entry's. */
+static int set_new_name(struct leat_pack *p, const struct leat_walk_entry *found,
+                        struct leat_entry *e)
+{
+    size_t n = strlen(e->name);
+    int r;
+
+    if (!p->rename)
+        return 0;
+    if (n >= LEAT_RENAME_MAX)
+        return leat_fail(p->stage, LEAT_ELIMIT,
+                         "%s: is too long for --rename, which takes %u bytes",
+                         leat_pack_shown(found->path), LEAT_RENAME_MAX - 1);
+    memcpy(p->new_name, e->name, n + 1);
+    r = leat_rename_apply(p->stage, p->rename, p->new_name);
+    for (n = strlen(p->new_name); n > 1 && p->new_name[n - 1] == '/'; n--)
+        p->new_name[n - 1] = '\0';
+    if (r == 0 && !*p->new_name)
+        return leat_fail(
+            p->stage, LEAT_EUSAGE,
+            "%s: --rename leaves nothing of its name; --exclude it, or change the rule",
+            leat_pack_shown(found->path));
+    e->name = p->new_name;
+    return r;
+}
+
 static int write_entry(struct leat_pack *p, struct leat_walk_entry *found)
 {
     struct leat_entry e;
@@ -265,7 +297,9 @@ static int write_entry(struct leat_pack *p, struct leat_walk_entry *found)
     is_again = set_hard_link(p, found, &e);
     if (!is_again)
         e.ino = ++p->last_ino;
-    r = leat_pack_check(&p->writer, &e, found->path);
+    r = set_new_name(p, found, &e);
+    if (r == 0)
+        r = leat_pack_check(&p->writer, &e, found->path);
     if (r == 0)
         r = check_spool(p, &e);
     if (r < 0)
@@ -351,6 +385,8 @@ static void pack_close(struct leat_stage *s)
     leat_walk_free(p->walk);
     leat_pack_links_free(s, &p->links);
     leat_match_free(s, &p->exclude);
+    leat_rename_free(s, p->rename);
+    leat_free(s, p->new_name);
     leat_free(s, p->buffer);
     leat_free(s, p->regions);
     (void)(p->base && close(p->base - 1));   /* was only asked */
@@ -373,10 +409,11 @@ const struct leat_stage_type leat_stage_pack = {
         "a warning, and so are outputs of the pipeline itself.\n\n"
         "Patterns are those of GNU tar: `*` and `?` match `/`, too, and a pattern matches a whole "
         "path or the part from one of its components on. A directory that matches is left out "
-        "with all below it.\n\n"
+        "with all below it. --rename applies to the names that are stored, for example to put all "
+        "in a directory of another name; the targets of hard links follow.\n\n"
         "A file that changes while it is read fails the pipeline. With --on-change=warn it is in "
         "the archive as far as it was read, zeros in place of what it lost, and a warning names "
-        "it. With --on-change=retry=N the file is read up to N times more until it did not change; "
+        "it; the exit status stays 0. With --on-change=retry=N the file is read up to N times more until it did not change; "
         "a file of more than 128 KiB is copied to a temporary file in TMPDIR, or /var/tmp, for "
         "that.\n\n"
         "--reproducible sorts by the bytes of names, sets owner and group to 0 without names, "
@@ -394,7 +431,7 @@ const struct leat_stage_type leat_stage_pack = {
         "archive needs 96 MiB, and libarchive makes it in a temporary file in TMPDIR, or /tmp; "
         "--spool bounds the size of the files in it.",
     .examples = "pack src : zstd : write src.tar.zst\n"
-                "pack --reproducible -C src . : gzip : write src.tar.gz\n"
+                "pack --reproducible --rename='^\\.=src-1.0' -C src . : gzip : write src.tar.gz\n"
                 "pack --format=zip --exclude='*.o' src : write src.zip",
     .kind = LEAT_SOURCE,
     .nature = LEAT_BLOCKING,

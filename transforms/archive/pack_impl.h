@@ -6,6 +6,7 @@
 #include "pack_owner.h"
 #include "pack_time.h"
 #include "pack_writer.h"
+#include "rename.h"
 #include "walk.h"
 
 #define LEAT_PACK_BUFFER ((size_t)128 << 10) /* a file up to this size is read before its header */
@@ -19,7 +20,7 @@ enum leat_on_change {
 struct leat_pack_params {
     int format, sort;
     const char *directory, *exclude_from, *files_from, *owner, *group, *mtime, *on_change;
-    struct leat_strings exclude;
+    struct leat_strings exclude, rename;
     int null, no_recursion, one_file_system, numeric_owner, clamp_mtime, reproducible;
     int skip_unreadable, xattrs, acls, no_sparse;
     uint64_t spool_size;
@@ -55,6 +56,8 @@ struct leat_pack {
     struct leat_time mtime;
     int base; /* descriptor of --directory, plus 1; 0: the current one */
     struct leat_match exclude;
+    struct leat_rename *rename;  /* NULL: no name changes */
+    char *new_name;              /* LEAT_RENAME_MAX bytes */
     const char *list, *list_end; /* --files-from: what is left of it */
     size_t next_operand;
 

@@ -135,6 +135,8 @@ int leat_pack_plan(struct leat_stage *s)
         r = leat_owner_parse(s, "--owner", o->owner, false, &owner);
     if (r == 0 && o->group)
         r = leat_owner_parse(s, "--group", o->group, true, &owner);
+    if (r == 0)
+        r = leat_rename_check(s, &o->rename);
     if (r == 0 && o->exclude_from)
         r = leat_plan_file(s, o->exclude_from, LIST_MAX);
     if (r == 0 && o->files_from)
@@ -191,6 +193,11 @@ const struct leat_option leat_pack_options[] = {
     TEXT("files-from", 'T', files_from, "FILE",
          "pack also what the lines of a file name; `-` is standard input"),
     FLAG("null", '0', null, "in these files a NUL ends a name instead of a line end"),
+    {.name = "rename",
+     .kind = LEAT_OPT_LIST,
+     .offset = AT(rename),
+     .metavar = "RE=TEXT",
+     .help = "replace the first match of RE in each name; & and \\1 stand for the match"},
     FLAG("no-recursion", 0, no_recursion, "do not go into directories"),
     FLAG("one-file-system", 0, one_file_system, "do not go into other file systems"),
     {.name = "sort",
