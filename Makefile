@@ -109,8 +109,10 @@ HARDEN   := -fstack-protector-strong -fstack-clash-protection $(fortify) $(call 
     $(if $(SAN),,$(call takes,-ftrivial-auto-var-init=zero)) $(call takes,-ffile-prefix-map=$(CURDIR)=.)
 HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+# What a sanitizer or --coverage opens for itself, the command must not refuse.
+UNCONFINED := $(if $(SAN)$(COUNT),-DSANDBOX_DEFAULT=SANDBOX_OFF)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DZLIB_CONST -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNINGS) $(HARDEN) \
-            -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE) $(COUNT)
+            -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE) $(COUNT) $(UNCONFINED)
 ALL_LDFLAGS := -pthread -Wl,--as-needed $(HARDEN_LD) $(SANITIZE) $(COUNT) $(LDFLAGS)
 
 # say - one short line for a command, or the command itself with V=1.

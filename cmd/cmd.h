@@ -92,10 +92,9 @@ enum progress_kind {
     PROGRESS_NONE,
 };
 enum sandbox_kind { SANDBOX_AUTO, SANDBOX_OFF, SANDBOX_REQUIRE };
-/* What is not given on the command line. Sanitizers and counters of coverage read and write files of their
- * own. */
+/* Without --sandbox. Sanitizers and counters of coverage open files of their own: the Makefile. */
 #ifndef SANDBOX_DEFAULT
-#define SANDBOX_DEFAULT SANDBOX_OFF
+#define SANDBOX_DEFAULT SANDBOX_AUTO
 #endif
 enum stats_kind { STATS_NONE, STATS_TABLE, STATS_JSON };
 

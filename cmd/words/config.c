@@ -106,8 +106,9 @@ const struct global_option global_options[] = {
         {.name = "sandbox",
          .metavar = "WHEN",
          .choices = "auto|off|require",
-         .help = "let the process use only the files that the pipeline needs, no network and no "
-                 "programs; auto: as far as the kernel can; require: an error if it cannot"},
+         .help =
+             "let the process use only the files that the pipeline needs, no network and no "
+             "programs; auto, the default: as much as the kernel can; require: an error if it cannot"},
     [OPT_DOT] = {.name = "dot", .help = "with explain: write the graph for Graphviz"},
 };
 const size_t n_global_options = N_OPTIONS;
