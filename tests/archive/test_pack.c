@@ -283,6 +283,24 @@ TEST(test_with_retry_a_file_is_read_until_it_did_not_change)
     }
 }
 
+TEST(test_with_retry_the_entry_has_the_time_of_the_last_read)
+{
+    for (unsigned large = 0; large < 2; large++) {
+        struct memio io = {.piece = 0};
+        const uint8_t *data;
+        size_t n;
+
+        make_tree(large ? LARGE : 3000);
+        event.on_read = touch;
+        event.at_read = 2;
+        ASSERT_EQ(pack(&io, "--on-change=retry=1"), 0);
+        data = find(&io, "t/m", '0', &n);
+        ASSERT_NOT_NULL(data);
+        ASSERT_EQ(octal(data - 512 + 136, 12), 7);
+        memio_free(&io);
+    }
+}
+
 TEST(test_with_retry_a_small_file_may_become_a_large_one)
 {
     struct memio io = {.piece = 0};

@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "pack_attributes.h"
@@ -156,64 +154,6 @@ static int missing(struct leat_pack *p, const struct leat_walk_entry *found)
     return 0;
 }
 
-static bool is_later(const struct leat_entry *e, const struct leat_time *t)
-{
-    return e->mtime > t->s || (e->mtime == t->s && e->mtime_ns > t->ns);
-}
-
-static mode_t normal_mode(mode_t mode)
-{
-    mode_t type = mode & S_IFMT;
-
-    if (S_ISLNK(mode))
-        return type | 0777;
-    return type | (S_ISDIR(mode) || (mode & S_IXUSR) ? 0755 : 0644);
-}
-
-static void set_owner(struct leat_pack *p, const struct stat *st, struct leat_entry *e)
-{
-    bool names = !p->params->numeric_owner;
-
-    e->uid = p->owner.known ? p->owner.id : st->st_uid;
-    e->gid = p->group.known ? p->group.id : st->st_gid;
-    e->user = e->group = "";
-    if (names)
-        e->user = p->owner.known ? p->owner.name : leat_owner_name(&p->users, e->uid);
-    if (names)
-        e->group = p->group.known ? p->group.name : leat_owner_name(&p->groups, e->gid);
-}
-
-static void set_entry(struct leat_pack *p, const struct leat_walk_entry *found,
-                      struct leat_entry *e)
-{
-    const struct leat_attributes *a = found->extra;
-    const struct stat *st = &found->st;
-
-    *e = (struct leat_entry){.name = found->name,
-                             .link = found->target,
-                             .mode = st->st_mode,
-                             .mtime = st->st_mtim.tv_sec,
-                             .mtime_ns = (uint32_t)st->st_mtim.tv_nsec,
-                             .major = major(st->st_rdev),
-                             .minor = minor(st->st_rdev),
-                             .links = S_ISDIR(st->st_mode) || st->st_nlink > 1 ? 2 : 1};
-    set_owner(p, st, e);
-    if (p->has_mtime && (!p->clamps || is_later(e, &p->mtime))) {
-        e->mtime = p->mtime.s;
-        e->mtime_ns = p->mtime.ns;
-    }
-    if (p->params->reproducible)
-        e->mode = normal_mode(e->mode);
-    if (S_ISREG(st->st_mode))
-        e->size = (uint64_t)st->st_size;
-    if (a) {
-        e->xattrs = a->v;
-        e->n_xattrs = a->n;
-        e->acl_access = a->acl_access;
-        e->acl_default = a->acl_default;
-    }
-}
-
 /* What the format loses of the entry without harm to its content. */
 static void note_losses(struct leat_pack *p, const struct leat_walk_entry *found,
                         const struct leat_entry *e)
@@ -248,19 +188,6 @@ static bool set_hard_link(struct leat_pack *p, const struct leat_walk_entry *fou
     return true;
 }
 
-/* libarchive makes a 7z archive in a temporary file of its own; what it compresses is larger. */
-static int check_spool(struct leat_pack *p, const struct leat_entry *e)
-{
-    p->bytes += e->size;
-    if (p->params->format != LEAT_PACK_7Z || p->bytes <= p->params->spool_size)
-        return 0;
-    return leat_fail(p->stage, LEAT_ELIMIT,
-                     "%s: with it the files exceed --spool=%" PRIu64
-                     ", which bounds the temporary file of --format=7z; raise it, or use another "
-                     "format",
-                     leat_pack_shown(e->name), p->params->spool_size);
-}
-
 /* The name that the rules of --rename make of the entry's. */
 static int set_new_name(struct leat_pack *p, const struct leat_walk_entry *found,
                         struct leat_entry *e)
@@ -293,15 +220,13 @@ static int write_entry(struct leat_pack *p, struct leat_walk_entry *found)
     bool written = true, is_again;
     int r;
 
-    set_entry(p, found, &e);
+    leat_pack_entry_set(p, found, &e);
     is_again = set_hard_link(p, found, &e);
     if (!is_again)
         e.ino = ++p->last_ino;
     r = set_new_name(p, found, &e);
     if (r == 0)
-        r = leat_pack_check(&p->writer, &e, found->path);
-    if (r == 0)
-        r = check_spool(p, &e);
+        r = leat_pack_entry_check(p, found, &e);
     if (r < 0)
         return r;
     if (S_ISREG(e.mode) && !e.is_hard_link) {

@@ -296,6 +296,7 @@ static int spool(struct leat_pack *p, struct leat_walk_entry *found, struct leat
     bool is_short = false;
     struct stat after;
     unsigned tries = 0;
+    uint64_t n = 0;
     int r;
 
     for (;;) {
@@ -305,7 +306,7 @@ static int spool(struct leat_pack *p, struct leat_walk_entry *found, struct leat
             p->regions[0] = (struct leat_region){.n = INT64_MAX};
         }
         if (r == 0)
-            r = copy_to_spool(p, found->fd, found->path, &e->size);
+            r = copy_to_spool(p, found->fd, found->path, &n);
         if (r < 0)
             return r;
         if (fstat(found->fd, &after) < 0)
@@ -317,18 +318,18 @@ static int spool(struct leat_pack *p, struct leat_walk_entry *found, struct leat
         found->st = after;
     }
     if (unknown)
-        p->regions[0].n = e->size;
-    else
-        e->size = (uint64_t)found->st.st_size;
-    return write_content(p, p->spool - 1, e, found->path, &is_short);
+        p->regions[0].n = n;
+    r = leat_pack_entry_again(p, found, unknown ? n : (uint64_t)found->st.st_size, e);
+    return r < 0 ? r : write_content(p, p->spool - 1, e, found->path, &is_short);
 }
 
-static int write_small(struct leat_pack *p, struct leat_entry *e, size_t n)
+static int write_small(struct leat_pack *p, const struct leat_walk_entry *found,
+                       struct leat_entry *e, size_t n)
 {
-    int r;
+    int r = leat_pack_entry_again(p, found, n, e);
 
-    e->size = n;
-    r = leat_pack_header(&p->writer, e);
+    if (r == 0)
+        r = leat_pack_header(&p->writer, e);
     if (r == 0 && n > 0)
         r = leat_pack_data(&p->writer, p->buffer, n);
     return r < 0 ? r : leat_pack_finish_entry(&p->writer);
@@ -386,7 +387,7 @@ int leat_pack_file(struct leat_pack *p, struct leat_walk_entry *found, struct le
         if (r < 0)
             return r;
         if (n <= LEAT_PACK_BUFFER && found->st.st_size <= (off_t)LEAT_PACK_BUFFER)
-            return write_small(p, e, n);
+            return write_small(p, found, e, n);
         return spool(p, found, e, found->st.st_size <= (off_t)LEAT_PACK_BUFFER);
     }
     return p->on_change == LEAT_ON_CHANGE_RETRY ? spool(p, found, e, false) : stream(p, found, e);

@@ -86,6 +86,18 @@ void leat_pack_note(struct leat_pack *pack, enum leat_pack_note note, const char
 /* leat_pack_notes_end - what was only counted. */
 void leat_pack_notes_end(struct leat_pack *pack);
 
+/* pack_stat.c:
+ *
+ * leat_pack_entry_set - make an entry of what was found.
+ * leat_pack_entry_check - can the format hold it? Counts its size. Returns 0, or fails the stage.
+ * leat_pack_entry_again - the same for a file of which found->st, or the size, is another one now. */
+void leat_pack_entry_set(struct leat_pack *pack, const struct leat_walk_entry *found,
+                         struct leat_entry *entry);
+int leat_pack_entry_check(struct leat_pack *pack, const struct leat_walk_entry *found,
+                          const struct leat_entry *entry);
+int leat_pack_entry_again(struct leat_pack *pack, const struct leat_walk_entry *found,
+                          uint64_t size, struct leat_entry *entry);
+
 /* leat_pack_unreadable - a file that cannot be read is left out, if that was asked. Returns 0, or
  * fails the stage. */
 int leat_pack_unreadable(struct leat_pack *pack, const char *path, int error);
