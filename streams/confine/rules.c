@@ -26,7 +26,10 @@
     (LEAT_RIGHT_WRITE | LEAT_RIGHT_LIST | LEAT_RIGHT_MAKE_REG | LEAT_RIGHT_REMOVE_FILE |           \
      LEAT_RIGHT_TRUNCATE)
 #define RIGHTS_PARTS (RIGHTS_OUTPUT | LEAT_RIGHT_MAKE_DIR | LEAT_RIGHT_REMOVE_DIR)
-#define RIGHTS_TREE (RIGHTS_PARTS | LEAT_RIGHT_MAKE_SYM | LEAT_RIGHT_REFER)
+/* All that a rule for a place below the tree may grant: the kernel lets no file move to a directory
+ * with more rights than its own. */
+#define RIGHTS_TREE                                                                                \
+    (RIGHTS_PARTS | RIGHTS_STREAM | RIGHTS_READ | LEAT_RIGHT_MAKE_SYM | LEAT_RIGHT_REFER)
 #define RIGHTS_NODES                                                                               \
     (LEAT_RIGHT_MAKE_CHAR | LEAT_RIGHT_MAKE_BLOCK | LEAT_RIGHT_MAKE_FIFO | LEAT_RIGHT_MAKE_SOCK)
 #define RIGHTS_TEMPORARY                                                                           \

@@ -176,6 +176,16 @@ nothing_left() {
     nothing_left
 }
 
+@test "a directory that the pipeline also reads is added to" {
+    mkdir -p src/sub
+    printf 'one\n' >src/sub/f
+    tar -cf a.tar src
+    mv a.tar src
+    leat read src/a.tar : extract --in-place .
+    grep -q one src/sub/f
+    nothing_left
+}
+
 @test "a failure elsewhere in the pipeline leaves the old directory" {
     mkdir t out
     log_lines 100000 >t/f
