@@ -53,7 +53,8 @@ nothing_left() {
         leat read $format.tar : extract $format
     done
     same t pax
-    mkdir ustar.want gnu.want && tar -xf ustar.tar -C ustar.want
+    mkdir ustar.want gnu.want
+    tar -xf ustar.tar -C ustar.want
     same ustar.want ustar
     tar -xf gnu.tar -C gnu.want
     same gnu.want gnu

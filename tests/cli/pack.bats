@@ -609,9 +609,8 @@ temporary() {
     run leat pack t : write /dev/full
     is 1
     # a closed output ends quietly, as with other tools
-    local statuses
-    leat pack t 2>err | head -c 100 >/dev/null && statuses=("${PIPESTATUS[@]}")
-    [ "${statuses[0]}" = 141 ]
+    bounded bash -c '"$LEAT" pack t 2>err | head -c 100 >/dev/null; exit "${PIPESTATUS[0]}"' || status=$?
+    [ "$status" = 141 ]
     [ ! -s err ]
     bounded "$LEAT" pack t : head -c 100 : write first
     [ "$(stat -c %s first)" = 100 ]
