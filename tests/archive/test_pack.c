@@ -180,7 +180,7 @@ static const uint8_t *find(const struct memio *io, const char *name, char type, 
         for (unsigned i = 0; i < 512; i++)
             sum += i >= 148 && i < 156 ? ' ' : head[i];
         ASSERT_EQ(octal(head + 148, 8), sum);
-        if (strcmp((const char *)head, name) == 0 && head[156] == type) {
+        if (strcmp((const char *)head, name) == 0 && (char)head[156] == type) {
             found = head + 512;
             *ret_n = octal(head + 124, 12);
         }
@@ -243,6 +243,29 @@ TEST(test_with_warn_a_file_that_grew_has_the_bytes_that_were_read)
         all_a(&io, 0, large ? LARGE : 3500, 'a');
         memio_free(&io);
     }
+}
+
+static void grow_all(void)
+{
+    char name[16];
+
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        write_file(name, 5, O_APPEND);
+    }
+}
+
+TEST(test_with_warn_the_first_files_that_changed_are_named_and_all_are_counted)
+{
+    struct memio io = {.piece = 0};
+
+    make_tree(10);
+    grow_all();
+    event.on_read = grow_all;
+    event.every = 1;
+    ASSERT_EQ(pack(&io, "--on-change=warn"), 0);
+    ASSERT_EQ(io.warnings, 21);
+    memio_free(&io);
 }
 
 TEST(test_with_warn_a_file_that_shrank_has_zeros_in_place_of_the_rest)

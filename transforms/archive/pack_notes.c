@@ -5,7 +5,9 @@
 
 #include "pack_impl.h"
 
-#define LISTED 8u /* of each kind; a run keeps a few dozen warnings */
+/* Warnings of each kind, before they are only counted; a run keeps 64. */
+#define LISTED 8u
+#define CHANGED_LISTED 20u
 
 /* `one`: the text after the path of one, NULL: it is only counted; `all`: after the count. */
 static const struct {
@@ -24,6 +26,11 @@ static const struct {
     [LEAT_NOTE_OWNER] = {NULL, "owners"},
 };
 
+static uint64_t listed(enum leat_pack_note note)
+{
+    return note == LEAT_NOTE_CHANGED ? CHANGED_LISTED : LISTED;
+}
+
 void leat_pack_note(struct leat_pack *p, enum leat_pack_note note, const char *path,
                     const char *more)
 {
@@ -31,7 +38,7 @@ void leat_pack_note(struct leat_pack *p, enum leat_pack_note note, const char *p
 
     if (p->notes.n[note]++ == 0)
         memcpy(p->notes.first[note], shown, strlen(shown) + 1);
-    if (texts[note].one && p->notes.n[note] <= LISTED)
+    if (texts[note].one && p->notes.n[note] <= listed(note))
         leat_warning(p->stage, "%s: %s%s", shown, texts[note].one, more);
 }
 
@@ -40,7 +47,7 @@ void leat_pack_notes_end(struct leat_pack *p)
     for (unsigned i = 0; i < LEAT_NOTES; i++) {
         uint64_t n = p->notes.n[i];
 
-        if (texts[i].one && n > LISTED)
+        if (texts[i].one && n > listed(i))
             leat_warning(p->stage, "%" PRIu64 " %s in all", n, texts[i].all);
         else if (!texts[i].one && n > 0)
             leat_warning(p->stage,
