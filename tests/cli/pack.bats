@@ -688,9 +688,9 @@ temporary() {
 
 @test "the names of a directory are charged to the limit of memory" {
     mkdir t
-    (cd t && seq 200000 | xargs touch)
-    [ "$(leat --memory=40M pack --mtime=@0 t : count -c)" -gt 100000000 ]
-    run leat --memory=8M pack t : null
+    (cd t && seq 60000 | xargs touch)
+    [ "$(leat --memory=16M pack --mtime=@0 t : count -c)" -gt 30000000 ]
+    run leat --memory=4M pack t : null
     is 7
     has 'raise --memory'
 }
