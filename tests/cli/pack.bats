@@ -600,7 +600,7 @@ names() {
 
 # temporary PID - libarchive has its temporary file, so the archive has begun.
 temporary() {
-    find "/proc/$1/fd" -lname "${TMPDIR:-/tmp}/#*" | grep -q .
+    find "/proc/$1/fd" -lname "${TMPDIR:-/tmp}/*" | grep -q .
 }
 
 @test "a full disk, an early reader and a signal" {
