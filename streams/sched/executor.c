@@ -333,7 +333,7 @@ void leat_executor_stop(struct leat_executor *ex)
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
     uint64_t now_ns = leat_clock_now(&ex->clock);
-    bool kick = false;
+    bool kick = false, signal = false;
 
     pthread_mutex_lock(&ex->lock);
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL || ex->idle <= ex->threads_n);
@@ -342,10 +342,12 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
     else if (ex->queued <= ex->idle)
-        pthread_cond_signal(&ex->ready);
+        signal = true;
     else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
         (void)add_worker(ex); /* on failure there is one worker less */
     pthread_mutex_unlock(&ex->lock);
+    if (signal) /* not under the lock, for which the worker would wait again */
+        pthread_cond_signal(&ex->ready);
     if (kick && ex->kick)
         ex->kick(ex);
 }
