@@ -287,7 +287,8 @@ enum leat_access {
     LEAT_ACCESS_OUTPUT, /* write the file as `write` does: a temporary file in its directory gets its
                             * name, or the old file's second name goes. A FIFO or device: write to it */
     LEAT_ACCESS_TREE, /* in this directory and below: list, write to, make, rename, link and remove
-                            * files, directories and symbolic links, and set modes, owners and times */
+                            * files, directories and symbolic links, and set modes, owners and times. If it does
+                            * not exist: the same in the directory that holds it */
     LEAT_ACCESS_NEW_TREE, /* the same in the directory that holds `path`: the directory `path` is made
                             * under a temporary name next to it, and renamed */
     LEAT_ACCESS_NODES,    /* no path: make devices, FIFOs and sockets in these trees, too */

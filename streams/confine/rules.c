@@ -141,6 +141,15 @@ static int allow_new_tree(const struct rules *rules, const struct leat_allowed *
     return r;
 }
 
+/* A directory that is missing is made. */
+static int allow_tree(const struct rules *rules, const struct leat_allowed *a)
+{
+    struct stat info;
+
+    return stat(a->path, &info) < 0 && errno == ENOENT ? allow_new_tree(rules, a)
+                                                       : allow(rules, a->path, rules->tree);
+}
+
 static int allow_users(const struct rules *rules)
 {
     static const char *const files[] = {"/etc/passwd", "/etc/group",          "/etc/nsswitch.conf",
@@ -179,7 +188,7 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
             return 0;
         return a->parts ? allow(rules, a->path, RIGHTS_PARTS) : allow_output(rules, a);
     case LEAT_ACCESS_TREE:
-        return allow(rules, a->path, rules->tree);
+        return allow_tree(rules, a);
     case LEAT_ACCESS_NEW_TREE:
         return allow_new_tree(rules, a);
     case LEAT_ACCESS_TEMPORARY:
