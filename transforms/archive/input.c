@@ -34,16 +34,6 @@ static bool needs_seek(const uint8_t *head, size_t n)
 
 /* --- in order --------------------------------------------------------------------------------- */
 
-/* Keep the last 512 bytes. */
-static void remember(struct leat_archive_input *in, const uint8_t *data, size_t n)
-{
-    size_t size = sizeof in->last, kept = n < size ? n : size;
-
-    for (size_t i = 0; i < kept; i++)
-        in->last[(in->at + n - kept + i) % size] = data[n - kept + i];
-    in->at += n;
-}
-
 static int pull(struct leat_archive_input *in, const uint8_t **ret_data, size_t *ret_n)
 {
     int r = in->eof ? 0 : leat_pull(in->blocking, ret_data, ret_n);
@@ -70,7 +60,7 @@ static int read_in_order(struct leat_archive_input *in, const uint8_t **ret_data
         r = pull(in, ret_data, ret_n);
     }
     if (r == 1)
-        remember(in, *ret_data, *ret_n);
+        in->at += *ret_n;
     return r;
 }
 
@@ -248,12 +238,10 @@ int leat_archive_input_drain(struct leat_archive_input *in)
     return r;
 }
 
-bool leat_archive_input_ends_in_zeros(const struct leat_archive_input *in)
+uint64_t leat_archive_input_total(const struct leat_archive_input *in)
 {
-    for (size_t i = 0; i < sizeof in->last; i++)
-        if (in->last[i])
-            return false;
-    return in->at >= sizeof in->last;
+    leat_assert(in->fd || in->eof);
+    return in->fd ? in->size : in->at;
 }
 
 void leat_archive_input_end(struct leat_archive_input *in)

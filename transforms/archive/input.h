@@ -24,9 +24,8 @@ struct leat_archive_input {
     size_t head_n;
     const uint8_t *rest; /* of the piece that was pulled after the head */
     size_t rest_n;
-    uint8_t last[512]; /* the last bytes that were read in order, as a ring */
-    bool eof;          /* the end of the input was seen */
-    int error;         /* LEAT_E*, when a read has failed */
+    bool eof;  /* the end of the input was seen */
+    int error; /* LEAT_E*, when a read has failed */
 };
 
 /* leat_archive_input_begin - in run: look at the first bytes, and open a file if the archive needs
@@ -39,8 +38,8 @@ int leat_archive_input_read(struct leat_archive_input *input, const void **ret_d
 /* leat_archive_input_drain - read the rest of an input that is read in order, so that the stages
  * before it check all of it. Returns 0 or LEAT_E*. */
 int leat_archive_input_drain(struct leat_archive_input *input);
-/* leat_archive_input_ends_in_zeros - are the last 512 bytes of the whole input zero? After drain. */
-bool leat_archive_input_ends_in_zeros(const struct leat_archive_input *input);
+/* leat_archive_input_total - bytes of the whole input; after drain. */
+uint64_t leat_archive_input_total(const struct leat_archive_input *input);
 void leat_archive_input_end(struct leat_archive_input *input);
 
 #endif

@@ -15,6 +15,7 @@
 #include "input.h"
 
 #define SHOWN_SIZE 512u
+#define TAR_BLOCK 512u
 #define SECOND_NS 1000000000L
 #define MEMORY_BYTES ((uint64_t)1 << 20) /* of libarchive for its readers and one entry */
 #define EMPTY_READS_MAX 1000000u         /* in a row, of an archive that goes in circles */
@@ -36,6 +37,7 @@
     X(archive_read_set_seek_callback)                                                              \
     X(archive_read_open1)                                                                          \
     X(archive_read_next_header)                                                                    \
+    X(archive_read_header_position)                                                                \
     X(archive_read_data_block)                                                                     \
     X(archive_format)                                                                              \
     X(archive_errno)                                                                               \
@@ -389,16 +391,16 @@ static int describe(struct leat_reader *rd, struct leat_entry *ret)
 }
 
 /* The end of the archive. The rest of the input is read, too: it is padding, or a checksum that the
- * stage before this one has still to check. */
+ * stage before this one has still to check. A tar archive ends with a block of zeros after the last entry. */
 static int finish(struct leat_reader *rd)
 {
     bool is_tar =
         (rd->archive_format(rd->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
-    bool eof = rd->input.eof;
+    uint64_t end = (uint64_t)rd->archive_read_header_position(rd->archive);
     int r = leat_archive_input_drain(&rd->input);
 
     *rd->shown = '\0';
-    if (r < 0 || !is_tar || !eof || leat_archive_input_ends_in_zeros(&rd->input))
+    if (r < 0 || !is_tar || leat_archive_input_total(&rd->input) - end >= TAR_BLOCK)
         return r;
     if (!rd->options.lenient)
         return leat_reader_fail(rd, LEAT_ETRUNCATED,
@@ -428,6 +430,11 @@ int leat_reader_next(struct leat_reader *rd, struct leat_entry *ret)
     return r < 0 ? r : 1;
 }
 
+bool leat_reader_is_cancelled(const struct leat_reader *rd)
+{
+    return rd->begun && leat_is_cancelled(rd->input.blocking);
+}
+
 int leat_reader_data(struct leat_reader *rd, const void **ret_data, size_t *ret_n,
                      uint64_t *ret_offset)
 {
@@ -441,6 +448,8 @@ int leat_reader_data(struct leat_reader *rd, const void **ret_data, size_t *ret_
     } while (r == ARCHIVE_OK && *ret_n == 0 && ++empty < EMPTY_READS_MAX);
     if (rd->input.error)
         return rd->input.error;
+    if (leat_reader_is_cancelled(rd)) /* the library may make much of little input */
+        return LEAT_ECANCELLED;
     if (r == ARCHIVE_EOF)
         return 0;
     if (r != ARCHIVE_OK || *ret_n == 0)

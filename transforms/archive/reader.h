@@ -97,6 +97,8 @@ int leat_reader_fail_errno(struct leat_reader *reader, int err, const char *form
 uint64_t leat_reader_consumed(const struct leat_reader *reader);
 /* leat_reader_seeks - is the archive read from a file of its own? */
 bool leat_reader_seeks(const struct leat_reader *reader);
+/* leat_reader_is_cancelled - see leat_is_cancelled. */
+bool leat_reader_is_cancelled(const struct leat_reader *reader);
 /* leat_reader_format - the name of the archive's format: "tar", "zip", …; after the first entry. */
 const char *leat_reader_format(const struct leat_reader *reader);
 /* leat_reader_end - in run, at its end. leat_reader_free - in close; NULL is fine. */
