@@ -103,46 +103,50 @@ static int check_written(struct leat_stage *s, const struct extract *x)
     return 0;
 }
 
-/* Returns 1 if there was any data, 0, or fails the stage. `skip`: read it only. */
-static int copy_data(struct leat_stage *s, struct extract *x, bool skip)
-{
+/* A piece of an entry's content. */
+struct piece {
     const void *data;
-    uint64_t offset;
-    bool any = false;
     size_t n;
-    int r;
+    uint64_t offset;
+};
 
-    while ((r = leat_reader_data(x->reader, &data, &n, &offset)) == 1) {
-        any = true;
-        if (skip)
-            continue;
-        x->written += n;
+static int next_piece(struct extract *x, struct piece *ret)
+{
+    return leat_reader_data(x->reader, &ret->data, &ret->n, &ret->offset);
+}
+
+/* Make the file, from its first piece on; r: the result of next_piece for it. */
+static int copy_data(struct leat_stage *s, struct extract *x, const struct leat_entry *e, int r,
+                     struct piece *piece)
+{
+    if (r >= 0) {
+        int opened = leat_tree_file_open(&x->tree, x->name, e);
+
+        r = opened < 0 ? opened : r;
+    }
+    for (; r == 1; r = next_piece(x, piece)) {
+        x->written += piece->n;
         r = check_written(s, x);
         if (r == 0)
-            r = leat_tree_file_write(&x->tree, data, n, offset);
+            r = leat_tree_file_write(&x->tree, piece->data, piece->n, piece->offset);
         if (r < 0)
             break;
     }
-    return r < 0 ? r : any;
+    return r < 0 ? r : leat_tree_file_close(&x->tree, e);
 }
 
 static int extract_file(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
 {
-    int r = leat_tree_file_open(&x->tree, x->name, e);
+    struct piece piece;
+    int r = next_piece(x, &piece);
 
-    if (r == 1)
-        return copy_data(s, x, true);
-    if (r == 0)
-        r = copy_data(s, x, false);
-    return r < 0 ? r : leat_tree_file_close(&x->tree, e);
+    return copy_data(s, x, e, r, &piece);
 }
 
 /* A hard link has data in cpio archives, and in tar archives of some programs. */
 static int extract_link(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
 {
-    const void *data;
-    uint64_t offset;
-    size_t n;
+    struct piece piece;
     int r = leat_select_name(s, &x->select, e->target, x->target);
 
     if (r == 0)
@@ -152,16 +156,10 @@ static int extract_link(struct leat_stage *s, struct extract *x, const struct le
         r = clean(s, x->target);
     if (r < 0)
         return r;
-    r = leat_reader_data(x->reader, &data, &n, &offset);
+    r = next_piece(x, &piece);
     if (r <= 0)
         return r < 0 ? r : leat_tree_link(&x->tree, x->name, x->target, false);
-    r = leat_tree_file_open(&x->tree, x->name, e);
-    if (r == 0)
-        r = leat_tree_file_write(&x->tree, data, n, offset);
-    if (r == 0)
-        r = copy_data(s, x, false);
-    if (r >= 0)
-        r = leat_tree_file_close(&x->tree, e);
+    r = copy_data(s, x, e, r, &piece);
     return r < 0 ? r : leat_tree_link(&x->tree, x->name, x->target, true);
 }
 
@@ -215,6 +213,9 @@ static int extract_entry(struct leat_stage *s, struct extract *x, const struct l
         return r;
     if (!*x->name && e->kind != LEAT_ENTRY_DIRECTORY)
         return leat_reader_fail(x->reader, LEAT_ECORRUPT, "it has no name, and is no directory");
+    r = e->kind == LEAT_ENTRY_DIRECTORY ? 0 : leat_tree_is_kept(&x->tree, x->name, e);
+    if (r != 0)
+        return r < 0 ? r : 0;
     switch (e->kind) {
     case LEAT_ENTRY_DIRECTORY:
         return extract_directory(s, x, e);

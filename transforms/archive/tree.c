@@ -13,7 +13,6 @@
 #include "base/invariant.h"
 #include "tree_impl.h"
 
-#define TEMP_NAME_SIZE 24u
 #define HOLE_BYTES ((size_t)4096)
 #define NAMES_SIZE 16384u /* for an entry of the list of users or groups */
 
@@ -40,13 +39,31 @@ static int64_t id_of_group(const struct leat_entry *e)
     return found ? (int64_t)found->gr_gid : e->gid;
 }
 
+/* A number that this system cannot hold must not become root's. */
+static int find_owner(struct leat_tree_writer *t, const struct leat_entry *e, int64_t *ret_uid,
+                      int64_t *ret_gid)
+{
+    int64_t uid = id_of_user(e), gid = id_of_group(e);
+
+    if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
+        return leat_reader_fail(t->reader, LEAT_EUNSUPPORTED,
+                                "its owner %lld or group %lld is not possible here", (long long)uid,
+                                (long long)gid);
+    *ret_uid = uid;
+    *ret_gid = gid;
+    return 0;
+}
+
 static int set_owner(struct leat_tree_writer *t, int at, const char *base, int fd,
                      const struct leat_entry *e)
 {
-    uid_t uid = (uid_t)id_of_user(e);
-    gid_t gid = (gid_t)id_of_group(e);
-    int r = fd >= 0 ? fchown(fd, uid, gid) : fchownat(at, base, uid, gid, AT_SYMLINK_NOFOLLOW);
+    int64_t uid, gid;
+    int r = find_owner(t, e, &uid, &gid);
 
+    if (r < 0)
+        return r;
+    r = fd >= 0 ? fchown(fd, (uid_t)uid, (gid_t)gid)
+                : fchownat(at, base, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW);
     return r < 0 ? leat_reader_fail_errno(t->reader, errno, "cannot set its owner") : 0;
 }
 
@@ -91,11 +108,7 @@ static int record_directory(struct leat_tree_writer *t, const char *name,
     record->mode = t->options.same_permissions ? e->mode : e->mode & 0777 & ~t->options.mask;
     record->has_mtime = e->has_mtime;
     record->mtime = e->mtime;
-    if (t->options.same_owner) {
-        record->uid = id_of_user(e);
-        record->gid = id_of_group(e);
-    }
-    return 0;
+    return t->options.same_owner ? find_owner(t, e, &record->uid, &record->gid) : 0;
 }
 
 int leat_tree_directory(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
@@ -132,16 +145,29 @@ static bool is_newer(int at, const char *base, const struct leat_entry *e)
             (info.st_mtim.tv_sec == e->mtime.tv_sec && info.st_mtim.tv_nsec >= e->mtime.tv_nsec));
 }
 
-/* A name in the directory of unfinished files. */
-static void temporary_name(struct leat_tree_writer *t, char *to)
+int leat_tree_is_kept(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
 {
-    snprintf(to, TEMP_NAME_SIZE, "%llu", (unsigned long long)t->temporary);
+    const char *base;
+    int at = t->options.keep_newer ? leat_tree_parent(t, name, &base) : 0;
+
+    return at < 0 || !t->options.keep_newer ? at : is_newer(at, base, e);
+}
+
+static void temporary_name(const struct leat_tree_writer *t, char to[LEAT_TREE_TEMPORARY])
+{
+    snprintf(to, LEAT_TREE_TEMPORARY, "%llu", (unsigned long long)t->temporary);
+}
+
+void leat_tree_temporary(struct leat_tree_writer *t, char to[LEAT_TREE_TEMPORARY])
+{
+    t->temporary++;
+    temporary_name(t, to);
 }
 
 int leat_tree_file_open(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
 {
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    char temporary[TEMP_NAME_SIZE];
+    char temporary[LEAT_TREE_TEMPORARY];
     const char *base;
     int at = leat_tree_parent(t, name, &base), r;
 
@@ -151,11 +177,8 @@ int leat_tree_file_open(struct leat_tree_writer *t, const char *name, const stru
     r = leat_tree_set_text(t->stage, &t->name, &t->name_size, name, strlen(name));
     if (r < 0)
         return r;
-    if (t->options.keep_newer && is_newer(at, base, e))
-        return 1;
     if (t->unfinished >= 0) {
-        t->temporary++;
-        temporary_name(t, temporary);
+        leat_tree_temporary(t, temporary);
         at = t->unfinished;
         base = temporary;
     }
@@ -231,6 +254,11 @@ static int set_length(struct leat_tree_writer *t, const struct leat_entry *e)
     bool counts = e->has_size && e->kind == LEAT_ENTRY_FILE;
     uint64_t length = counts ? e->size : t->end;
 
+    /* Only these formats have holes. */
+    if (length > t->end && strcmp(leat_reader_format(t->reader), "tar") != 0 &&
+        strcmp(leat_reader_format(t->reader), "iso") != 0)
+        return leat_reader_fail(t->reader, LEAT_ECORRUPT,
+                                "its content is shorter than its header says");
     if (length < t->end)
         return leat_reader_fail(t->reader, LEAT_ECORRUPT,
                                 "its content is longer than its header says");
@@ -241,12 +269,11 @@ static int set_length(struct leat_tree_writer *t, const struct leat_entry *e)
     return 0;
 }
 
-/* Give the complete file its name. */
-static int place(struct leat_tree_writer *t)
+int leat_tree_place(struct leat_tree_writer *t, const char *name)
 {
-    char temporary[TEMP_NAME_SIZE];
+    char temporary[LEAT_TREE_TEMPORARY];
     const char *base;
-    int at = leat_tree_parent(t, t->name, &base);
+    int at = leat_tree_parent(t, name, &base);
 
     if (at < 0)
         return at;
@@ -274,7 +301,7 @@ int leat_tree_file_close(struct leat_tree_writer *t, const struct leat_entry *e)
     t->fd = -1;
     if (close(fd) < 0 && r == 0)
         r = leat_reader_fail_errno(t->reader, errno, "cannot write the file");
-    return r == 0 && t->unfinished >= 0 ? place(t) : r;
+    return r == 0 && t->unfinished >= 0 ? leat_tree_place(t, t->name) : r;
 }
 
 /* --- links and special files ------------------------------------------------------------------ */
@@ -310,16 +337,21 @@ static int node_attributes(struct leat_tree_writer *t, int at, const char *base,
 
 static int special(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
 {
-    const char *base;
-    int at = leat_tree_parent(t, name, &base), r = 0;
+    char temporary[LEAT_TREE_TEMPORARY];
+    const char *base = temporary;
+    int at = t->unfinished, r = 0;
 
+    if (at >= 0)
+        leat_tree_temporary(t, temporary);
+    else
+        at = leat_tree_parent(t, name, &base);
     if (at < 0)
         return at;
-    if (t->options.keep_newer && is_newer(at, base, e))
-        return 0;
     for (unsigned i = 0; r == 0 && i < LEAT_TREE_TRIES; i++) {
-        if (make_node(at, base, e) == 0)
-            return node_attributes(t, at, base, e);
+        if (make_node(at, base, e) == 0) {
+            r = node_attributes(t, at, base, e);
+            return r == 0 && t->unfinished >= 0 ? leat_tree_place(t, name) : r;
+        }
         if (errno != EEXIST)
             break;
         r = leat_tree_replace(t, at, base);

@@ -3,7 +3,7 @@
  * Every name is resolved by the kernel from the descriptor of the directory, without symbolic links
  * (openat2; where that is missing, one component after another). So an entry cannot lead outside
  * through links that the archive has made, or that were there before. Directories get their modes
- * and times at the end, when nothing is written to them any more; hard links are made at the end, too.
+ * and times at the end, when nothing is written to them any more.
  */
 #ifndef LEAT_ARCHIVE_TREE_H
 #define LEAT_ARCHIVE_TREE_H
@@ -37,8 +37,10 @@ struct leat_tree_writer {
     size_t name_size;
     uint64_t temporary; /* number of the last unfinished file */
     struct leat_tree_block *blocks;
-    struct leat_tree_record *directories, *links; /* the last one first */
-    size_t n_directories;
+    /* The last one first: directories; links to empty files; empty files that were replaced. */
+    struct leat_tree_record *directories, *links, *filled;
+    size_t n_directories, n_links, n_filled;
+    bool compared, folds; /* the file system was asked; it takes different names for the same */
 };
 
 /* leat_tree_begin - `root` and `unfinished` stay the caller's. */
@@ -52,11 +54,13 @@ void leat_tree_begin(struct leat_tree_writer *tree, struct leat_stage *stage,
  * leat_tree_directory - make a directory, or set the attributes of one that was made; the name "" is
  *   the root, whose mode stays.
  * leat_tree_file_open, _write, _close - a regular file. _write leaves a hole where no data was
- *   written; _open returns 1 if the file is to be skipped (keep_newer).
+ *   written.
  * leat_tree_symlink, leat_tree_special - a symbolic link; a FIFO, socket or device.
- * leat_tree_link - a hard link to another name in the tree. `has_data`: a file of that name was
- *   written, and `target` becomes the other name of it.
- * leat_tree_finish - make the links, and set the attributes of the directories. */
+ * leat_tree_link - a hard link to another name in the tree. `has_data`: a file `name` was written, and
+ *   becomes a link to `target`, or `target` to it if that one is empty.
+ * leat_tree_is_kept - keep_newer: is there a file that is not older than the entry? Returns 1, 0, or fails the
+ *   stage.
+ * leat_tree_finish - complete the links, and set the attributes of the directories. */
 int leat_tree_directory(struct leat_tree_writer *tree, const char *name,
                         const struct leat_entry *entry);
 int leat_tree_file_open(struct leat_tree_writer *tree, const char *name,
@@ -70,6 +74,8 @@ int leat_tree_special(struct leat_tree_writer *tree, const char *name,
                       const struct leat_entry *entry);
 int leat_tree_link(struct leat_tree_writer *tree, const char *name, const char *target,
                    bool has_data);
+int leat_tree_is_kept(struct leat_tree_writer *tree, const char *name,
+                      const struct leat_entry *entry);
 int leat_tree_finish(struct leat_tree_writer *tree);
 /* leat_tree_end - free and close everything; in run, at its end. */
 void leat_tree_end(struct leat_tree_writer *tree);

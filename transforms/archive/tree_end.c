@@ -8,79 +8,7 @@
 
 #include "tree_impl.h"
 
-int leat_tree_link(struct leat_tree_writer *t, const char *name, const char *target, bool has_data)
-{
-    struct leat_tree_record *record;
-
-    if (strcmp(name, target) == 0)
-        return 0;
-    record = leat_tree_add_record(t, &t->links, name, target);
-    if (!record)
-        return LEAT_ENOMEM;
-    record->has_data = has_data;
-    return 0;
-}
-/* --- the end ---------------------------------------------------------------------------------- */
-
-/* Give the file `from` the second name `to`. Returns 0, or fails the stage. */
-static int link_now(struct leat_tree_writer *t, const char *from, const char *to)
-{
-    const char *from_base, *base;
-    int at = leat_tree_parent(t, from, &from_base), from_at, r = 0;
-
-    if (at < 0)
-        return at;
-    from_at = fcntl(at, F_DUPFD_CLOEXEC, 0); /* the next call may close the directory */
-    if (from_at < 0)
-        return leat_reader_fail_errno(t->reader, errno, "%s", to);
-    at = leat_tree_parent(t, to, &base);
-    for (unsigned i = 0; at >= 0 && r == 0 && i < LEAT_TREE_TRIES; i++) {
-        if (linkat(from_at, from_base, at, base, 0) == 0) {
-            (void)close(from_at); /* nothing was written, here and below */
-            return 0;
-        }
-        if (errno != EEXIST)
-            break;
-        r = leat_tree_replace(t, at, base);
-    }
-    if (at >= 0 && r == 0)
-        r = errno == ENOENT
-                ? leat_reader_fail(t->reader, LEAT_ECORRUPT,
-                                   "%s: is a hard link to %s, which is not there", to, from)
-                : leat_reader_fail_errno(t->reader, errno, "%s: cannot link it to %s", to, from);
-    (void)close(from_at);
-    return at < 0 ? at : r;
-}
-
-/* The list is in the order of the archive when it was reversed. */
-static struct leat_tree_record *reversed(struct leat_tree_record *list)
-{
-    struct leat_tree_record *first = NULL;
-
-    while (list) {
-        struct leat_tree_record *next = list->next;
-
-        list->next = first;
-        first = list;
-        list = next;
-    }
-    return first;
-}
-
-/* First the names whose content came with a later link, so that the others link to it. */
-static int make_links(struct leat_tree_writer *t)
-{
-    int r = 0;
-
-    t->links = reversed(t->links);
-    for (const struct leat_tree_record *l = t->links; r == 0 && l; l = l->next)
-        if (l->has_data)
-            r = link_now(t, l->name, l->target);
-    for (const struct leat_tree_record *l = t->links; r == 0 && l; l = l->next)
-        if (!l->has_data)
-            r = link_now(t, l->target, l->name);
-    return r;
-}
+/* --- the order of records ------------------------------------------------------------------- */
 
 /* Names below come before those above them, and of one name the last entry. */
 static bool comes_before(const struct leat_tree_record *a, const struct leat_tree_record *b)
@@ -119,6 +47,126 @@ static struct leat_tree_record *sorted(struct leat_tree_record *list, size_t n)
     return merge(sorted(list, n / 2), sorted(rest, n - n / 2));
 }
 
+/* --- hard links ------------------------------------------------------------------------------- */
+
+/* Returns 0, or fails the stage. */
+static int link_free(struct leat_tree_writer *t, int from_at, const char *from, const char *to)
+{
+    char temporary[LEAT_TREE_TEMPORARY];
+    const char *base = temporary;
+    int at = t->unfinished;
+
+    if (at >= 0)
+        leat_tree_temporary(t, temporary);
+    else
+        at = leat_tree_parent(t, to, &base);
+    if (at < 0)
+        return at;
+    for (unsigned i = 0; i < LEAT_TREE_TRIES; i++) {
+        int r;
+
+        if (linkat(from_at, from, at, base, 0) == 0)
+            return t->unfinished >= 0 ? leat_tree_place(t, to) : 0;
+        if (errno != EEXIST)
+            break;
+        r = leat_tree_replace(t, at, base);
+        if (r < 0)
+            return r;
+    }
+    return errno == ENOENT
+               ? leat_reader_fail(t->reader, LEAT_ECORRUPT,
+                                  "%s is a hard link to %s, which is not there", to, from)
+               : leat_reader_fail_errno(t->reader, errno, "cannot make the hard link %s", to);
+}
+
+/* Give the file `from` the second name `to`. Returns 0, or fails the stage. */
+static int link_now(struct leat_tree_writer *t, const char *from, const char *to)
+{
+    const char *base;
+    int at = leat_tree_parent(t, from, &base), r;
+
+    if (at < 0)
+        return at;
+    at = fcntl(at, F_DUPFD_CLOEXEC, 0); /* the next call may close the directory */
+    if (at < 0)
+        return leat_reader_fail_errno(t->reader, errno, "%s", "");
+    r = link_free(t, at, base, to);
+    (void)close(at); /* nothing was written */
+    return r;
+}
+
+/* Returns 1 and what is known of a name; 0: there is nothing of this name; or fails the stage. */
+static int look(struct leat_tree_writer *t, const char *name, struct stat *ret_info)
+{
+    const char *base;
+    int at = leat_tree_parent(t, name, &base);
+
+    if (at < 0)
+        return at;
+    if (fstatat(at, base, ret_info, AT_SYMLINK_NOFOLLOW) == 0)
+        return 1;
+    return errno == ENOENT ? 0 : leat_reader_fail_errno(t->reader, errno, "%s", name);
+}
+
+/* A link to an empty file, or the empty file that was replaced: see leat_tree_link. */
+static int record_link(struct leat_tree_writer *t, bool has_data, const char *name,
+                       const char *target, const struct stat *info)
+{
+    struct leat_tree_record *record =
+        leat_tree_add_record(t, has_data ? &t->filled : &t->links, target, name);
+
+    if (!record)
+        return LEAT_ENOMEM;
+    record->order = has_data ? t->n_filled++ : t->n_links++;
+    record->dev = info->st_dev;
+    record->ino = info->st_ino;
+    return 0;
+}
+
+/* Archives of the cpio family have the content of a file with several links either with each of
+ * them, or only with the last one; then the others are empty until that one comes. */
+int leat_tree_link(struct leat_tree_writer *t, const char *name, const char *target, bool has_data)
+{
+    struct stat info = {0};
+    bool is_empty;
+    int r;
+
+    if (strcmp(name, target) == 0)
+        return 0;
+    r = look(t, target, &info);
+    if (r < 0 || (r == 0 && has_data)) /* its first name was not wanted */
+        return r;
+    if (r == 1 && has_data && !S_ISREG(info.st_mode))
+        return leat_reader_fail(t->reader, LEAT_ECORRUPT,
+                                "is a hard link to %s, which is no file, but has data", target);
+    is_empty = r == 1 && S_ISREG(info.st_mode) && info.st_size == 0;
+    r = is_empty && has_data ? link_now(t, name, target) : link_now(t, target, name);
+    return r == 0 && is_empty ? record_link(t, has_data, name, target, &info) : r;
+}
+
+/* The file `target` was empty, and has been replaced: replace the other links to the empty one. */
+static int fill_links(struct leat_tree_writer *t)
+{
+    const struct leat_tree_record *l = t->links = sorted(t->links, t->n_links);
+    int r = 0;
+
+    t->filled = sorted(t->filled, t->n_filled);
+    for (const struct leat_tree_record *f = t->filled; r >= 0 && f; f = f->next) {
+        while (l && strcmp(l->name, f->name) > 0)
+            l = l->next;
+        for (; r >= 0 && l && strcmp(l->name, f->name) == 0; l = l->next) {
+            struct stat info;
+
+            r = look(t, l->target, &info);
+            if (r == 1 && info.st_dev == f->dev && info.st_ino == f->ino)
+                r = link_now(t, f->name, l->target);
+        }
+    }
+    return r < 0 ? r : 0;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
 static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_record *d)
 {
     const char *base;
@@ -141,12 +189,14 @@ static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_r
 
 int leat_tree_finish(struct leat_tree_writer *t)
 {
-    int r = make_links(t);
+    int r = fill_links(t);
     const char *last = NULL;
 
     t->directories = sorted(t->directories, t->n_directories);
     for (const struct leat_tree_record *d = t->directories; r == 0 && d; d = d->next) {
-        if (!last || strcmp(last, d->name) != 0)
+        if (leat_reader_is_cancelled(t->reader))
+            r = LEAT_ECANCELLED;
+        else if (!last || strcmp(last, d->name) != 0)
             r = finish_directory(t, d);
         last = d->name;
     }

@@ -2,20 +2,25 @@
 #ifndef LEAT_ARCHIVE_TREE_IMPL_H
 #define LEAT_ARCHIVE_TREE_IMPL_H
 
+#include <sys/types.h>
+
 #include "tree.h"
 
 #define LEAT_TREE_TRIES 10u /* another process may create a name again and again */
+
+#define LEAT_TREE_TEMPORARY 24u /* bytes of a temporary's name */
 
 /* A directory or a link, for the end. */
 struct leat_tree_record {
     struct leat_tree_record *next;
     uint64_t order;
     unsigned mode;
-    bool has_data; /* a link: see leat_tree_link */
     bool has_mtime;
     struct timespec mtime;
-    int64_t uid, gid;   /* -1: stays */
-    const char *target; /* of a link, after the name */
+    int64_t uid, gid; /* -1: stays */
+    dev_t dev;        /* of a link: the empty file */
+    ino_t ino;
+    const char *target; /* of a link: its name; `name` is its target, by which links are sorted */
     char name[];
 };
 
@@ -27,6 +32,11 @@ struct leat_tree_record {
  *   the tree, valid until the next call, or fails the stage.
  * leat_tree_replace - something has the name. A later entry replaces an earlier one, as with tar -r,
  *   but nothing replaces a directory. Returns 0: the name is free now; or fails the stage. */
+/*
+ * leat_tree_temporary - in place: a new name in the directory of unfinished files.
+ * leat_tree_place - rename what was made under that name to `name`. Returns 0, or fails the stage. */
+void leat_tree_temporary(struct leat_tree_writer *tree, char to[LEAT_TREE_TEMPORARY]);
+int leat_tree_place(struct leat_tree_writer *tree, const char *name);
 int leat_tree_set_text(struct leat_stage *stage, char **text, size_t *size, const char *from,
                        size_t n);
 struct leat_tree_record *leat_tree_add_record(struct leat_tree_writer *tree,

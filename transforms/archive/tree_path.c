@@ -146,7 +146,7 @@ static int go_down(struct leat_tree_writer *t, int at, const char *path, const c
         return fd;
     if (errno != ENOENT)
         return fail_path(t, path, errno);
-    if (mkdirat(at, name, 0777) < 0)
+    if (mkdirat(at, name, 0777) < 0 && errno != EEXIST) /* another process may have made it */
         return leat_reader_fail_errno(t->reader, errno, "cannot make the directory %s", path);
     fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? fail_path(t, path, errno) : fd;
@@ -192,7 +192,7 @@ int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **
     if (r < 0)
         return r;
     t->parent_fd = open_beneath(t, t->parent);
-    if (t->parent_fd < 0 && errno != ENOENT && errno != ENOSYS)
+    if (t->parent_fd < 0 && errno != ENOENT && errno != ENOSYS && errno != ENAMETOOLONG)
         return fail_path(t, t->parent, errno);
     if (t->parent_fd < 0) {
         r = walk(t, t->parent);
@@ -203,8 +203,30 @@ int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **
 
 /* --- names that are there already ------------------------------------------------------------- */
 
-/* Has the directory an entry of exactly this name? In a file system that ignores case or normalises Unicode
- * another name may stand for the same file. */
+#define PROBE ".leat-\xc3\xa9" /* a composed letter, and below the same one of two characters */
+
+/* Does the file system ignore case or normalise Unicode, so that different names stand for the same file?
+ * It is asked in the root, once; all that is made below has its properties. Returns 1, 0, or fails the stage. */
+static int folds_names(struct leat_tree_writer *t)
+{
+    struct stat info;
+    int fd;
+
+    if (t->compared)
+        return t->folds;
+    t->compared = t->folds = true;
+    fd = openat(t->root, PROBE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return true;
+    t->folds = fstatat(t->root, ".LEAT-\xc3\xa9", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
+               fstatat(t->root, ".leat-e\xcc\x81", &info, AT_SYMLINK_NOFOLLOW) == 0;
+    (void)close(fd); /* nothing was written */
+    if (unlinkat(t->root, PROBE, 0) < 0)
+        return leat_reader_fail_errno(t->reader, errno, "%s", PROBE);
+    return t->folds;
+}
+
+/* Has the directory an entry of exactly this name? */
 static bool has_exactly(int at, const char *name)
 {
     int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -227,12 +249,16 @@ static bool has_exactly(int at, const char *name)
 int leat_tree_replace(struct leat_tree_writer *t, int at, const char *base)
 {
     struct stat info;
+    int folds;
 
     if (fstatat(at, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : leat_reader_fail_errno(t->reader, errno, "%s", "");
     if (S_ISDIR(info.st_mode))
         return leat_reader_fail(t->reader, LEAT_ECORRUPT, "a directory has this name already");
-    if (t->unfinished < 0 && !has_exactly(at, base))
+    folds = t->unfinished < 0 ? folds_names(t) : 0;
+    if (folds < 0)
+        return folds;
+    if (folds && !has_exactly(at, base))
         return leat_reader_fail(
             t->reader, LEAT_ECORRUPT,
             "in this file system its name is the same as that of another entry");
