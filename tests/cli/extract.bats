@@ -295,3 +295,76 @@ begun() {
     [[ $output = *--max-entries* ]]
     leat read d.tar : extract --max-entries=3 out2
 }
+
+# made PYTHON - an archive from the makers of tests/archive/hostile.py, on standard output.
+made() {
+    needs python3
+    PYTHONPATH=$BATS_TEST_DIRNAME/../archive PYTHONDONTWRITEBYTECODE=1 python3 -c "
+import sys
+from hostile import *
+sys.stdout.buffer.write($1)"
+}
+
+@test "hard links whose content comes with each name, or only with the last" {
+    mkdir t
+    printf 'content\n' >t/a
+    ln t/a t/b
+    ln t/a t/c
+    chmod 444 t/a
+    for format in odc newc ustar; do
+        (cd t && printf '%s\n' a b c | cpio --quiet -o -H $format) >a.$format
+        leat read a.$format : extract $format.out
+        [ "$(stat -c %h $format.out/a)" = 3 ]
+        [ "$(cat $format.out/c)" = content ]
+        leat read a.$format : extract --in-place $format.place
+        leat read a.$format : extract --in-place $format.place
+        [ "$(stat -c %h $format.place/a)" = 3 ]
+        mkdir $format.newer
+        touch $format.newer/{a,b,c}
+        leat read a.$format : extract --in-place --keep-newer $format.newer
+        [ ! -s $format.newer/c ]
+    done
+    leat read a.newc : extract --include=c alone
+    [ "$(ls alone)" = c ]
+    run leat read a.ustar : extract --max-bytes=7 small
+    is 7
+    # data of a second link counts, too
+    run leat read a.odc : extract --max-bytes=23 small
+    is 7
+    nothing_left
+}
+
+@test "in place, a link that cannot be made leaves the file that it would replace" {
+    made 'tar(member(b"././@LongLink", b"K", b"n" * 5000 + b"\0"), member(b"f", SYM, link=b"n"))' >a.tar
+    mkdir out
+    printf 'mine\n' >out/f
+    run leat read a.tar : extract --in-place out
+    is 1
+    [ "$(cat out/f)" = mine ]
+    nothing_left
+}
+
+@test "owners that do not exist here are errors, not root" {
+    [ "$(id -u)" = 0 ] || skip 'only root may set owners'
+    made 'tar(member(b"f", uid=1 << 31))' >a.tar
+    leat read a.tar : extract --same-owner out
+    [ "$(stat -c %u out/f)" = 2147483648 ]
+    for uid in '1 << 32' '(1 << 32) - 1' -1; do
+        made "tar(member(b'f', uid=$uid))" >a.tar
+        run leat read a.tar : extract --same-owner no
+        [ "$status" = 2 ] || [ "$status" = 3 ]
+        [ ! -e no ]
+    done
+}
+
+@test "a confined process makes what is missing" {
+    mkdir t
+    mkfifo t/fifo
+    tar -cf a.tar -C t .
+    leat --sandbox=auto read a.tar : extract --in-place --special=make new
+    [ -p new/fifo ]
+    leat --sandbox=auto read a.tar : extract --special=make whole
+    [ -p whole/fifo ]
+    leat --sandbox=auto read a.tar : extract --special=make "$PWD/./absolute/"
+    [ -p absolute/fifo ]
+}
