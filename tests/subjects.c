@@ -41,6 +41,9 @@ static const struct subject table[] = {
      .text = "pack --mtime=@0 --on-change=retry=1 --format=cpio @IN@ @IN@ : gzip : gunzip",
      .place = PLACE_FIRST},
     {.stage = "pack", .text = "pack --reproducible --format=zip @IN@", .place = PLACE_FIRST},
+    {.stage = "list", .text = "pack --mtime=@0 @IN@ : gzip : list --json", .place = PLACE_FIRST},
+    {.stage = "list", .text = "list", .expect = LEAT_ECORRUPT},
+    {.stage = "entries", .text = "pack @IN@ @IN@ : entries '*'", .place = PLACE_FIRST},
     /* codecs */
     {.stage = "gzip", .text = "gzip"},
     {.stage = "gzip", .text = "gzip -1"},

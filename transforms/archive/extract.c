@@ -116,8 +116,8 @@ static int next_piece(struct extract *x, struct piece *ret)
 }
 
 /* Make the file, from its first piece on; r: the result of next_piece for it. */
-static int copy_data(struct leat_stage *s, struct extract *x, const struct leat_entry *e, int r,
-                     struct piece *piece)
+static int copy_data(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e,
+                     int r, struct piece *piece)
 {
     if (r >= 0) {
         int opened = leat_tree_file_open(&x->tree, x->name, e);
@@ -135,7 +135,7 @@ static int copy_data(struct leat_stage *s, struct extract *x, const struct leat_
     return r < 0 ? r : leat_tree_file_close(&x->tree, e);
 }
 
-static int extract_file(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
+static int extract_file(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e)
 {
     struct piece piece;
     int r = next_piece(x, &piece);
@@ -144,7 +144,7 @@ static int extract_file(struct leat_stage *s, struct extract *x, const struct le
 }
 
 /* A hard link has data in cpio archives, and in tar archives of some programs. */
-static int extract_link(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
+static int extract_link(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e)
 {
     struct piece piece;
     int r = leat_select_name(s, &x->select, e->target, x->target);
@@ -163,7 +163,8 @@ static int extract_link(struct leat_stage *s, struct extract *x, const struct le
     return r < 0 ? r : leat_tree_link(&x->tree, x->name, x->target, true);
 }
 
-static int extract_special(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
+static int extract_special(struct leat_stage *s, struct extract *x,
+                           const struct leat_reader_entry *e)
 {
     switch (params_of(s)->special) {
     case SPECIAL_MAKE:
@@ -177,7 +178,8 @@ static int extract_special(struct leat_stage *s, struct extract *x, const struct
     }
 }
 
-static int extract_directory(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
+static int extract_directory(struct leat_stage *s, struct extract *x,
+                             const struct leat_reader_entry *e)
 {
     if (!*x->name && !params_of(s)->in_place)
         leat_outdir_set_mode(x->outdir, e->mode & 0777 & ~x->tree.options.mask);
@@ -199,7 +201,7 @@ static int check_entries(struct leat_stage *s, struct extract *x)
                             (long long)p->max_entries);
 }
 
-static int extract_entry(struct leat_stage *s, struct extract *x, const struct leat_entry *e)
+static int extract_entry(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e)
 {
     int r = leat_select_entry(s, &x->select, e->name, x->name);
 
@@ -232,8 +234,7 @@ static int extract_entry(struct leat_stage *s, struct extract *x, const struct l
 
 static int extract_all(struct leat_stage *s, struct extract *x)
 {
-    struct leat_entry entry;
-    const char *unused;
+    struct leat_reader_entry entry;
     int r;
 
     while ((r = leat_reader_next(x->reader, &entry)) == 1) {
@@ -243,10 +244,8 @@ static int extract_all(struct leat_stage *s, struct extract *x)
     }
     if (r < 0)
         return r;
-    unused = leat_select_unused(&x->select);
-    if (unused)
-        return leat_fail(s, LEAT_ENOENT, "no entry matches --include '%s'", unused);
-    return leat_tree_finish(&x->tree);
+    r = leat_select_end(s, &x->select);
+    return r < 0 ? r : leat_tree_finish(&x->tree);
 }
 
 static int extract_run(struct leat_stage *s, struct leat_blocking *b)

@@ -352,7 +352,7 @@ static struct timespec mtime_of(struct leat_reader *rd)
     return t;
 }
 
-static int describe(struct leat_reader *rd, struct leat_entry *ret)
+static int describe(struct leat_reader *rd, struct leat_reader_entry *ret)
 {
     struct archive_entry *e = rd->entry;
     const char *hard = either(rd->archive_entry_hardlink(e), rd->archive_entry_hardlink_utf8(e));
@@ -363,7 +363,7 @@ static int describe(struct leat_reader *rd, struct leat_entry *ret)
                                 "entry %llu has no name that can be read; try --name-encoding",
                                 (unsigned long long)rd->number);
     snprintf(rd->shown, sizeof rd->shown, "%s", name);
-    *ret = (struct leat_entry){
+    *ret = (struct leat_reader_entry){
         .number = rd->number,
         .kind = kind_of(rd, hard),
         .name = name,
@@ -412,7 +412,7 @@ static int finish(struct leat_reader *rd)
     return 0;
 }
 
-int leat_reader_next(struct leat_reader *rd, struct leat_entry *ret)
+int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)
 {
     int r = rd->archive_read_next_header(rd->archive, &rd->entry), d = 0;
 
@@ -460,7 +460,7 @@ int leat_reader_data(struct leat_reader *rd, const void **ret_data, size_t *ret_
     return 1;
 }
 
-void leat_reader_xattr(struct leat_reader *rd, const struct leat_entry *e, bool first,
+void leat_reader_xattr(struct leat_reader *rd, const struct leat_reader_entry *e, bool first,
                        const char **ret_name, const void **ret_value, size_t *ret_n)
 {
     *ret_name = NULL;

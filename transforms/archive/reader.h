@@ -21,7 +21,7 @@ enum leat_entry_kind {
 };
 
 /* Its strings are valid until the next call of leat_reader_next. */
-struct leat_entry {
+struct leat_reader_entry {
     uint64_t number; /* from 1 */
     enum leat_entry_kind kind;
     const char *name;   /* bytes of the archive, never NULL */
@@ -78,7 +78,7 @@ int leat_reader_begin(struct leat_reader *reader, struct leat_blocking *blocking
                       const struct leat_reader_options *options);
 /* leat_reader_next - the next entry. Returns 1; 0: the end of the archive, and of the input; LEAT_ECANCELLED; or
  * fails the stage. */
-int leat_reader_next(struct leat_reader *reader, struct leat_entry *ret_entry);
+int leat_reader_next(struct leat_reader *reader, struct leat_reader_entry *ret_entry);
 /* leat_reader_data - the next piece of the entry's content, valid until the next call; what lies
  * between two pieces is a hole of zeros. Returns 1; 0: the end of the entry; LEAT_ECANCELLED; or fails the
  * stage. */
@@ -86,8 +86,8 @@ int leat_reader_data(struct leat_reader *reader, const void **ret_data, size_t *
                      uint64_t *ret_offset);
 /* leat_reader_xattr - the next extended attribute of the entry; *ret_name is NULL after the last. Call it with
  * `first` to start. */
-void leat_reader_xattr(struct leat_reader *reader, const struct leat_entry *entry, bool first,
-                       const char **ret_name, const void **ret_value, size_t *ret_n);
+void leat_reader_xattr(struct leat_reader *reader, const struct leat_reader_entry *entry,
+                       bool first, const char **ret_name, const void **ret_value, size_t *ret_n);
 /* leat_reader_fail - fail the stage with the entry's name before the text. Returns the code. */
 int leat_reader_fail(struct leat_reader *reader, int code, const char *format, ...)
     LEAT_PRINTF(3, 4);

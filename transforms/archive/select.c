@@ -75,10 +75,11 @@ int leat_select_entry(struct leat_stage *s, struct leat_select *select, const ch
     return leat_select_name(s, select, name, ret);
 }
 
-const char *leat_select_unused(const struct leat_select *select)
+int leat_select_end(struct leat_stage *s, const struct leat_select *select)
 {
     for (size_t i = 0; i < select->include.n; i++)
         if (!select->include.v[i].used)
-            return select->include.v[i].text;
-    return NULL;
+            return leat_fail(s, LEAT_ENOENT, "no entry matches --include '%s'",
+                             select->include.v[i].text);
+    return 0;
 }

@@ -53,8 +53,8 @@ int leat_select_entry(struct leat_stage *stage, struct leat_select *select, cons
  * 1; 0: nothing is left of it; or fails the stage. */
 int leat_select_name(struct leat_stage *stage, const struct leat_select *select, const char *name,
                      char *ret_name);
-/* leat_select_unused - an include pattern that has matched nothing; NULL: there is none. */
-const char *leat_select_unused(const struct leat_select *select);
+/* leat_select_end - after the last entry. Returns 0, or fails the stage: a pattern of --include has matched nothing. */
+int leat_select_end(struct leat_stage *stage, const struct leat_select *select);
 void leat_select_close(struct leat_stage *stage, struct leat_select *select);
 
 #endif

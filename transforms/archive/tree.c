@@ -19,7 +19,7 @@
 /* --- attributes ------------------------------------------------------------------------------- */
 
 /* The owner of the same name here; a name that is not known here does not count. */
-static int64_t id_of_user(const struct leat_entry *e)
+static int64_t id_of_user(const struct leat_reader_entry *e)
 {
     struct passwd user, *found = NULL;
     char buffer[NAMES_SIZE];
@@ -29,7 +29,7 @@ static int64_t id_of_user(const struct leat_entry *e)
     return found ? (int64_t)found->pw_uid : e->uid;
 }
 
-static int64_t id_of_group(const struct leat_entry *e)
+static int64_t id_of_group(const struct leat_reader_entry *e)
 {
     struct group group, *found = NULL;
     char buffer[NAMES_SIZE];
@@ -40,8 +40,8 @@ static int64_t id_of_group(const struct leat_entry *e)
 }
 
 /* A number that this system cannot hold must not become root's. */
-static int find_owner(struct leat_tree_writer *t, const struct leat_entry *e, int64_t *ret_uid,
-                      int64_t *ret_gid)
+static int find_owner(struct leat_tree_writer *t, const struct leat_reader_entry *e,
+                      int64_t *ret_uid, int64_t *ret_gid)
 {
     int64_t uid = id_of_user(e), gid = id_of_group(e);
 
@@ -55,7 +55,7 @@ static int find_owner(struct leat_tree_writer *t, const struct leat_entry *e, in
 }
 
 static int set_owner(struct leat_tree_writer *t, int at, const char *base, int fd,
-                     const struct leat_entry *e)
+                     const struct leat_reader_entry *e)
 {
     int64_t uid, gid;
     int r = find_owner(t, e, &uid, &gid);
@@ -68,7 +68,7 @@ static int set_owner(struct leat_tree_writer *t, int at, const char *base, int f
 }
 
 /* Only attributes of users: the others belong to the system that they come from. */
-static int set_xattrs(struct leat_tree_writer *t, int fd, const struct leat_entry *e)
+static int set_xattrs(struct leat_tree_writer *t, int fd, const struct leat_reader_entry *e)
 {
     const char *name;
     const void *value;
@@ -90,7 +90,7 @@ int leat_tree_set_times(struct leat_tree_writer *t, int fd, const struct timespe
 }
 
 /* The mode with which something is created; the umask applies. */
-static mode_t mode_of(const struct leat_entry *e)
+static mode_t mode_of(const struct leat_reader_entry *e)
 {
     return (mode_t)e->mode & 0777;
 }
@@ -98,7 +98,7 @@ static mode_t mode_of(const struct leat_entry *e)
 /* --- directories of entries ------------------------------------------------------------------- */
 
 static int record_directory(struct leat_tree_writer *t, const char *name,
-                            const struct leat_entry *e)
+                            const struct leat_reader_entry *e)
 {
     struct leat_tree_record *record = leat_tree_add_record(t, &t->directories, name, NULL);
 
@@ -111,7 +111,8 @@ static int record_directory(struct leat_tree_writer *t, const char *name,
     return t->options.same_owner ? find_owner(t, e, &record->uid, &record->gid) : 0;
 }
 
-int leat_tree_directory(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
+int leat_tree_directory(struct leat_tree_writer *t, const char *name,
+                        const struct leat_reader_entry *e)
 {
     const char *base;
     struct stat info;
@@ -136,7 +137,7 @@ int leat_tree_directory(struct leat_tree_writer *t, const char *name, const stru
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static bool is_newer(int at, const char *base, const struct leat_entry *e)
+static bool is_newer(int at, const char *base, const struct leat_reader_entry *e)
 {
     struct stat info;
 
@@ -145,7 +146,8 @@ static bool is_newer(int at, const char *base, const struct leat_entry *e)
             (info.st_mtim.tv_sec == e->mtime.tv_sec && info.st_mtim.tv_nsec >= e->mtime.tv_nsec));
 }
 
-int leat_tree_is_kept(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
+int leat_tree_is_kept(struct leat_tree_writer *t, const char *name,
+                      const struct leat_reader_entry *e)
 {
     const char *base;
     int at = t->options.keep_newer ? leat_tree_parent(t, name, &base) : 0;
@@ -164,7 +166,8 @@ void leat_tree_temporary(struct leat_tree_writer *t, char to[LEAT_TREE_TEMPORARY
     temporary_name(t, to);
 }
 
-int leat_tree_file_open(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
+int leat_tree_file_open(struct leat_tree_writer *t, const char *name,
+                        const struct leat_reader_entry *e)
 {
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     char temporary[LEAT_TREE_TEMPORARY];
@@ -249,7 +252,7 @@ int leat_tree_file_write(struct leat_tree_writer *t, const uint8_t *data, size_t
 }
 
 /* Holes at the end are only seen in the length. */
-static int set_length(struct leat_tree_writer *t, const struct leat_entry *e)
+static int set_length(struct leat_tree_writer *t, const struct leat_reader_entry *e)
 {
     bool counts = e->has_size && e->kind == LEAT_ENTRY_FILE;
     uint64_t length = counts ? e->size : t->end;
@@ -285,7 +288,7 @@ int leat_tree_place(struct leat_tree_writer *t, const char *name)
     return leat_reader_fail_errno(t->reader, errno, "cannot put the file in its place");
 }
 
-int leat_tree_file_close(struct leat_tree_writer *t, const struct leat_entry *e)
+int leat_tree_file_close(struct leat_tree_writer *t, const struct leat_reader_entry *e)
 {
     int fd = t->fd, r = set_length(t, e);
 
@@ -307,7 +310,7 @@ int leat_tree_file_close(struct leat_tree_writer *t, const struct leat_entry *e)
 /* --- links and special files ------------------------------------------------------------------ */
 
 /* mknodat of a directory is refused by the kernel, so `mode` chooses what is made. 0: a link. */
-static int make_node(int at, const char *base, const struct leat_entry *e)
+static int make_node(int at, const char *base, const struct leat_reader_entry *e)
 {
     switch (e->kind) {
     case LEAT_ENTRY_SYMLINK:
@@ -322,7 +325,7 @@ static int make_node(int at, const char *base, const struct leat_entry *e)
 }
 
 static int node_attributes(struct leat_tree_writer *t, int at, const char *base,
-                           const struct leat_entry *e)
+                           const struct leat_reader_entry *e)
 {
     struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, e->mtime};
     int r = t->options.same_owner ? set_owner(t, at, base, -1, e) : 0;
@@ -335,7 +338,7 @@ static int node_attributes(struct leat_tree_writer *t, int at, const char *base,
     return r;
 }
 
-static int special(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
+static int special(struct leat_tree_writer *t, const char *name, const struct leat_reader_entry *e)
 {
     char temporary[LEAT_TREE_TEMPORARY];
     const char *base = temporary;
@@ -359,13 +362,15 @@ static int special(struct leat_tree_writer *t, const char *name, const struct le
     return r < 0 ? r : leat_reader_fail_errno(t->reader, errno, "cannot create it");
 }
 
-int leat_tree_symlink(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
+int leat_tree_symlink(struct leat_tree_writer *t, const char *name,
+                      const struct leat_reader_entry *e)
 {
     leat_assert(e->kind == LEAT_ENTRY_SYMLINK && e->target);
     return special(t, name, e);
 }
 
-int leat_tree_special(struct leat_tree_writer *t, const char *name, const struct leat_entry *e)
+int leat_tree_special(struct leat_tree_writer *t, const char *name,
+                      const struct leat_reader_entry *e)
 {
     return special(t, name, e);
 }

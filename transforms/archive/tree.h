@@ -62,20 +62,20 @@ void leat_tree_begin(struct leat_tree_writer *tree, struct leat_stage *stage,
  *   stage.
  * leat_tree_finish - complete the links, and set the attributes of the directories. */
 int leat_tree_directory(struct leat_tree_writer *tree, const char *name,
-                        const struct leat_entry *entry);
+                        const struct leat_reader_entry *entry);
 int leat_tree_file_open(struct leat_tree_writer *tree, const char *name,
-                        const struct leat_entry *entry);
+                        const struct leat_reader_entry *entry);
 int leat_tree_file_write(struct leat_tree_writer *tree, const uint8_t *data, size_t n,
                          uint64_t offset);
-int leat_tree_file_close(struct leat_tree_writer *tree, const struct leat_entry *entry);
+int leat_tree_file_close(struct leat_tree_writer *tree, const struct leat_reader_entry *entry);
 int leat_tree_symlink(struct leat_tree_writer *tree, const char *name,
-                      const struct leat_entry *entry);
+                      const struct leat_reader_entry *entry);
 int leat_tree_special(struct leat_tree_writer *tree, const char *name,
-                      const struct leat_entry *entry);
+                      const struct leat_reader_entry *entry);
 int leat_tree_link(struct leat_tree_writer *tree, const char *name, const char *target,
                    bool has_data);
 int leat_tree_is_kept(struct leat_tree_writer *tree, const char *name,
-                      const struct leat_entry *entry);
+                      const struct leat_reader_entry *entry);
 int leat_tree_finish(struct leat_tree_writer *tree);
 /* leat_tree_end - free and close everything; in run, at its end. */
 void leat_tree_end(struct leat_tree_writer *tree);
