@@ -44,6 +44,8 @@ static const struct subject table[] = {
     {.stage = "list", .text = "pack --mtime=@0 @IN@ : gzip : list --json", .place = PLACE_FIRST},
     {.stage = "list", .text = "list", .expect = LEAT_ECORRUPT},
     {.stage = "entries", .text = "pack @IN@ @IN@ : entries '*'", .place = PLACE_FIRST},
+    {.stage = "manifest", .text = "pack @IN@ : manifest", .place = PLACE_FIRST},
+    {.stage = "manifest", .text = "manifest", .expect = LEAT_ECORRUPT},
     /* codecs */
     {.stage = "gzip", .text = "gzip"},
     {.stage = "gzip", .text = "gzip -1"},
