@@ -522,6 +522,7 @@ int help_main(const struct config *config, int argc, char **argv);    /* leat he
 int stages_main(const struct config *config, int argc, char **argv);  /* leat stages */
 int explain_main(const struct config *config, int argc, char **argv); /* leat explain */
 int completion_main(const struct config *config, int argc, char **argv);
+int check_main(const struct config *config, int argc, char **argv); /* leat check */
 int test_main(const struct config *config, int argc, char **argv); /* leat test */
 /* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);

@@ -32,6 +32,12 @@ const struct subcommand subcommands[] = {
      "files that are tested in parallel share --memory; --timeout applies to each file.\n\n"
      "The status is 0 if all files are intact. If the only file is damaged, the status is that of "
      "its error, such as 3. If some of several files are damaged, the status is 8."},
+    {"check", "MANIFEST DIR", "compare a directory with a manifest", check_main, NULL,
+     "Writes a line about each file, directory or link in DIR that differs from the manifest, is missing, or "
+     "is not in it, and has status 4 if there is one. The stage `manifest` makes the manifest of an "
+     "archive. Contents, types, permissions and the targets of links are compared; times and owners are "
+     "not. Permissions that the umask takes away, and set-ID bits, may be missing, as `extract` does not "
+     "set them."},
     {"completion", "SHELL", "write the completion for bash, zsh or fish", completion_main, NULL,
      "Writes a script; source it in the shell."},
     {"man", "stages", "write the manual page leat-stages(7)", man_main, NULL,

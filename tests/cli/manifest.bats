@@ -128,3 +128,71 @@ all() {
     is 3
     has 'm: the manifest has no entry'
 }
+
+# --- extract --check and leat check -------------------------------------------------------------
+
+@test "extract --check extracts only what the manifest says" {
+    tree t
+    tar -S -C t -czf t.tar.gz .
+    leat read t.tar.gz : manifest >m
+    leat read t.tar.gz : extract --check=m -p d
+    all t >t.m
+    all d | diff t.m -
+    tar -C t --exclude=./sub -cf fewer.tar .
+    run leat read fewer.tar : extract --check=m e
+    is 4
+    has 'is in m, and not in the archive'
+    : >t/new
+    tar -C t -cf more.tar .
+    run leat read more.tar : extract --check=m e
+    is 4
+    has 'new: is not in the manifest'
+    rm t/new
+    printf 'HI\n' >t/a
+    tar -C t -cf other.tar .
+    run leat read other.tar : extract --check=m e
+    is 4
+    has ': its content is not that of the manifest'
+    truncate -s 301K t/sub/holes
+    tar -S -C t --exclude=./a --exclude=./hard -cf longer.tar .
+    run leat read longer.tar : extract --check=m e
+    is 4
+    has 'its size is 308224, and 307200 in the manifest'
+    [ ! -e e ]
+    [ "$(find . -name '*.leat-*' | wc -l)" = 0 ]
+    run leat read t.tar.gz : extract --check=m --in-place e
+    is 2
+}
+
+@test "extract --check reads files that --keep-newer and others leave alone, and names as they become" {
+    tree t
+    tar -C t -cf t.tar .
+    leat read t.tar : manifest --rename='^\./=x/' --exclude=sub >m
+    leat read t.tar : extract --check=m --rename='^\./=x/' --exclude=sub d
+    run leat read t.tar : extract --check=m --exclude=sub e
+    is 4
+}
+
+@test "leat check compares a directory, with the permissions that extract has set" {
+    tree t
+    chmod 666 t/sub/log
+    tar -C t -cf t.tar .
+    leat read t.tar : tee [ manifest : write m ] : extract d
+    leat check m d >out
+    [ ! -s out ]
+    printf 'y' >d/new
+    chmod 600 d/sub/log
+    run leat check m d
+    is 4
+    has 'new: is not in the manifest'
+    has 'sub/log: its mode is 0600, and 0666 in the manifest'
+    run leat check m
+    is 2
+    has 'usage: leat check MANIFEST DIR'
+    run leat check m nowhere
+    [ "$status" != 0 ]
+    has nowhere
+    run leat check nowhere d
+    [ "$status" != 0 ]
+    has nowhere
+}

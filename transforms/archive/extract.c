@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/invariant.h"
-#include "reader.h"
+#include "manifest_digest.h"
 #include "select.h"
 #include "tree.h"
 
@@ -17,16 +17,21 @@ struct extract_params {
     struct leat_select_options select;
     int force, in_place, no_sync, keep_newer, same_owner, same_permissions, sparse, xattrs, special;
     int64_t max_entries, max_depth, max_path, max_ratio;
+    const char *check;
     uint64_t max_bytes;
 };
 
 struct extract {
     struct leat_reader *reader;
     struct leat_outdir *outdir;
+    struct leat_blocking *blocking;
     struct leat_select select;
     struct leat_tree_writer tree;
-    uint64_t written; /* bytes of contents, without holes */
-    uint64_t entries; /* that were extracted */
+    uint64_t written;             /* bytes of contents, without holes */
+    uint64_t entries;             /* that were extracted */
+    struct leat_manifest *wanted; /* --check; else NULL, as digest is */
+    struct leat_evp *digest;
+    struct leat_manifest_item item; /* --check: of the current entry */
     char name[LEAT_RENAME_MAX], target[LEAT_RENAME_MAX];
 };
 
@@ -81,6 +86,54 @@ static int clean(struct leat_stage *s, char *name)
     return 0;
 }
 
+/* --- check ------------------------------------------------------------------------------------ */
+
+/* The names of the item are those of the state, which are made later. */
+static void begin_check(struct extract *x, const struct leat_reader_entry *e)
+{
+    leat_manifest_item(e, x->name, e->kind == LEAT_ENTRY_LINK ? x->target : e->target, &x->item);
+}
+
+static int add_to_check(struct extract *x, const void *data, size_t n, uint64_t offset)
+{
+    int r = leat_manifest_add_zeros(x->digest, &x->item, x->blocking, offset);
+
+    return r < 0 ? r : leat_manifest_add(x->digest, &x->item, data, n);
+}
+
+/* Compare the entry with the manifest, before anything gets its name. */
+static int end_check(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e)
+{
+    struct leat_manifest_item *item = &x->item;
+    char text[256];
+    int r = 0;
+
+    if (e->kind == LEAT_ENTRY_FILE || (e->kind == LEAT_ENTRY_LINK && item->size > 0)) {
+        r = leat_manifest_add_zeros(x->digest, item, x->blocking, e->has_size ? e->size : 0);
+        if (r == 0)
+            r = leat_manifest_end(x->digest, item);
+    }
+    if (r < 0)
+        return r;
+    if (!*item->name)
+        item->name = ".";
+    if (!leat_manifest_differs(x->wanted, item, LEAT_MANIFEST_ANY_MASK, text, sizeof text))
+        return 0;
+    return leat_reader_fail(x->reader, LEAT_ECHECKSUM, "%s (%s)", text, params_of(s)->check);
+}
+
+static int check_missing(struct leat_stage *s, const struct extract *x)
+{
+    const struct leat_manifest_item *item;
+    size_t at = 0;
+
+    item = x->wanted ? leat_manifest_missing(x->wanted, &at) : NULL;
+    if (!item)
+        return 0;
+    return leat_fail(s, LEAT_ECHECKSUM, "%s: is in %s, and not in the archive", item->name,
+                     params_of(s)->check);
+}
+
 /* --- contents --------------------------------------------------------------------------------- */
 
 static int check_written(struct leat_stage *s, const struct extract *x)
@@ -112,7 +165,12 @@ struct piece {
 
 static int next_piece(struct extract *x, struct piece *ret)
 {
-    return leat_reader_data(x->reader, &ret->data, &ret->n, &ret->offset);
+    int r = leat_reader_data(x->reader, &ret->data, &ret->n, &ret->offset), added;
+
+    if (r != 1 || !x->wanted)
+        return r;
+    added = add_to_check(x, ret->data, ret->n, ret->offset);
+    return added < 0 ? added : 1;
 }
 
 /* Make the file, from its first piece on; r: the result of next_piece for it. */
@@ -201,6 +259,23 @@ static int check_entries(struct leat_stage *s, struct extract *x)
                             (long long)p->max_entries);
 }
 
+static int extract_wanted(struct leat_stage *s, struct extract *x,
+                          const struct leat_reader_entry *e)
+{
+    switch (e->kind) {
+    case LEAT_ENTRY_DIRECTORY:
+        return extract_directory(s, x, e);
+    case LEAT_ENTRY_SYMLINK:
+        return leat_tree_symlink(&x->tree, x->name, e);
+    case LEAT_ENTRY_LINK:
+        return extract_link(s, x, e);
+    case LEAT_ENTRY_FILE:
+        return extract_file(s, x, e);
+    default:
+        return extract_special(s, x, e);
+    }
+}
+
 static int extract_entry(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e)
 {
     int r = leat_select_entry(s, &x->select, e->name, x->name);
@@ -218,18 +293,9 @@ static int extract_entry(struct leat_stage *s, struct extract *x, const struct l
     r = e->kind == LEAT_ENTRY_DIRECTORY ? 0 : leat_tree_is_kept(&x->tree, x->name, e);
     if (r != 0)
         return r < 0 ? r : 0;
-    switch (e->kind) {
-    case LEAT_ENTRY_DIRECTORY:
-        return extract_directory(s, x, e);
-    case LEAT_ENTRY_SYMLINK:
-        return leat_tree_symlink(&x->tree, x->name, e);
-    case LEAT_ENTRY_LINK:
-        return extract_link(s, x, e);
-    case LEAT_ENTRY_FILE:
-        return extract_file(s, x, e);
-    default:
-        return extract_special(s, x, e);
-    }
+    begin_check(x, e);
+    r = extract_wanted(s, x, e);
+    return r < 0 || !x->wanted ? r : end_check(s, x, e);
 }
 
 static int extract_all(struct leat_stage *s, struct extract *x)
@@ -245,6 +311,8 @@ static int extract_all(struct leat_stage *s, struct extract *x)
     if (r < 0)
         return r;
     r = leat_select_end(s, &x->select);
+    if (r == 0)
+        r = check_missing(s, x);
     return r < 0 ? r : leat_tree_finish(&x->tree);
 }
 
@@ -260,6 +328,7 @@ static int extract_run(struct leat_stage *s, struct leat_blocking *b)
                                         .mask = leat_outdir_umask(x->outdir)};
     int r = leat_reader_begin(x->reader, b, &p->reader);
 
+    x->blocking = b;
     leat_tree_begin(&x->tree, s, x->reader, &options, leat_outdir_root(x->outdir),
                     p->in_place ? leat_outdir_unfinished(x->outdir) : -1);
     if (r == 0)
@@ -285,7 +354,13 @@ static int extract_plan(struct leat_stage *s)
                          "give one of them");
     if (p->keep_newer && !p->in_place)
         return leat_fail(s, LEAT_EUSAGE, "--keep-newer needs --in-place");
+    if (p->check && p->in_place)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--check compares before anything appears, which --in-place does not wait "
+                         "for; use `leat check` after it");
     r = leat_select_check(s, &p->select);
+    if (r == 0 && p->check)
+        r = leat_plan_file(s, p->check, LEAT_MANIFEST_MAX);
     if (r == 0)
         r = leat_plan_access(s, leat_operands(s)->v[0],
                              p->in_place ? LEAT_ACCESS_TREE : LEAT_ACCESS_NEW_TREE);
@@ -306,6 +381,10 @@ static int extract_open(struct leat_stage *s)
 
     if (r == 0)
         r = leat_select_open(s, &p->select, &x->select);
+    if (r == 0 && p->check)
+        r = leat_manifest_read(s, p->check, &x->wanted);
+    if (r == 0 && p->check)
+        r = leat_manifest_digest_new(s, &x->digest);
     return r < 0 ? r : leat_outdir_open(s, leat_operands(s)->v[0], &options, &x->outdir);
 }
 
@@ -329,6 +408,8 @@ static void extract_close(struct leat_stage *s)
     struct extract *x = leat_state(s);
 
     leat_outdir_close(x->outdir);
+    leat_manifest_digest_free(x->digest);
+    leat_manifest_free(s, x->wanted);
     leat_select_close(s, &x->select);
     leat_reader_free(s, x->reader);
 }
@@ -354,6 +435,11 @@ static const struct leat_option extract_options[] = {
     FLAG(same_owner, "same-owner", 0, "set owners and groups; only root may"),
     FLAG(xattrs, "xattrs", 0, "set user.* attributes"),
     FLAG(sparse, "sparse", 0, "leave holes where there are blocks of zeros"),
+    {.name = "check",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(check),
+     .metavar = "FILE",
+     .help = "fail unless the entries are those of this manifest (stage manifest)"},
     {.name = "special",
      .kind = LEAT_OPT_ENUM,
      .offset = AT(special),
@@ -396,6 +482,9 @@ const struct leat_stage_type leat_stage_extract = {
         "directory is never replaced by a file, nor a file by a directory. Devices, FIFOs and "
         "sockets are errors unless --special is given. Owners are ignored without --same-owner, "
         "also for root, and set-user-ID and set-group-ID without --same-permissions.\n\n"
+        "With --check, the digest, size, mode and name of each entry, after --strip-components and "
+        "--rename, are compared with a manifest. If anything differs or is missing, nothing is extracted, "
+        "and the exit status is 4.\n\n"
         "A tar archive without its end mark, and damage that tar programs usually only warn of, "
         "are errors; --lenient makes them warnings.\n\n"
         "The table of contents of zip and 7z is at the end of the archive. If `read FILE` stands "

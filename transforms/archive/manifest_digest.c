@@ -5,6 +5,8 @@
 #include "../check/libcrypto.h"
 #include "base/invariant.h"
 
+#define ZEROS ((size_t)65536)
+
 _Static_assert(LEAT_MANIFEST_HEX == 2 * LEAT_SHA256_BYTES + 1, "two digits a byte");
 
 int leat_manifest_digest_new(struct leat_stage *s, struct leat_evp **ret)
@@ -22,6 +24,22 @@ int leat_manifest_add(struct leat_evp *evp, struct leat_manifest_item *item, con
 {
     item->size += n;
     return leat_evp_add(evp, data, n);
+}
+
+int leat_manifest_add_zeros(struct leat_evp *evp, struct leat_manifest_item *item,
+                            struct leat_blocking *b, uint64_t offset)
+{
+    static const uint8_t zeros[ZEROS];
+    int r = 0;
+
+    while (r == 0 && item->size < offset) {
+        uint64_t left = offset - item->size;
+
+        if (leat_is_cancelled(b))
+            return LEAT_ECANCELLED;
+        r = leat_manifest_add(evp, item, zeros, left < ZEROS ? (size_t)left : ZEROS);
+    }
+    return r;
 }
 
 int leat_manifest_end(struct leat_evp *evp, struct leat_manifest_item *item)

@@ -13,6 +13,9 @@ void leat_manifest_digest_free(struct leat_evp *evp);
  * returns 0, or fails the stage. */
 int leat_manifest_add(struct leat_evp *evp, struct leat_manifest_item *item, const void *data,
                       size_t n);
+/* leat_manifest_add_zeros - add the hole up to this offset in the content, if there is one. */
+int leat_manifest_add_zeros(struct leat_evp *evp, struct leat_manifest_item *item,
+                            struct leat_blocking *blocking, uint64_t offset);
 int leat_manifest_end(struct leat_evp *evp, struct leat_manifest_item *item);
 
 #endif
