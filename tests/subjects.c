@@ -46,6 +46,12 @@ static const struct subject table[] = {
     {.stage = "entries", .text = "pack @IN@ @IN@ : entries '*'", .place = PLACE_FIRST},
     {.stage = "manifest", .text = "pack @IN@ : manifest", .place = PLACE_FIRST},
     {.stage = "manifest", .text = "manifest", .expect = LEAT_ECORRUPT},
+    {.stage = "repack", .text = "pack --mtime=@0 @IN@ : repack", .place = PLACE_FIRST},
+    {.stage = "repack", .text = "repack --format=cpio", .expect = LEAT_ECORRUPT},
+    {.stage = "split-entries",
+     .text = "split-entries @SIDE@",
+     .place = PLACE_LAST,
+     .expect = LEAT_ECORRUPT},
     /* codecs */
     {.stage = "gzip", .text = "gzip"},
     {.stage = "gzip", .text = "gzip -1"},

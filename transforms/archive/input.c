@@ -92,8 +92,7 @@ static int open_source(const struct leat_archive_input *in, uint64_t *ret_size)
     return -1;
 }
 
-/* Returns a descriptor, or fails the stage. */
-static int make_temporary(struct leat_stage *s)
+int leat_archive_temporary(struct leat_stage *s)
 {
     const char *dir = getenv("TMPDIR");
     char path[TEMPLATE_SIZE];
@@ -112,15 +111,21 @@ static int make_temporary(struct leat_stage *s)
     return fd < 0 ? leat_fail_errno(s, errno, "cannot make a temporary file in %s", dir) : fd;
 }
 
-static int write_all(struct leat_stage *s, int fd, const uint8_t *data, size_t n)
+int leat_archive_write_all(struct leat_stage *s, int fd, const void *data, size_t n,
+                           uint64_t offset)
 {
+    const uint8_t *from = data;
+
     while (n > 0) {
-        ssize_t done = write(fd, data, n);
+        ssize_t done = pwrite(fd, from, n, (off_t)offset);
 
         if (done < 0 && errno != EINTR)
-            return leat_fail_errno(s, errno, "cannot write the temporary copy of the archive");
-        data += done > 0 ? done : 0;
-        n -= done > 0 ? (size_t)done : 0;
+            return leat_fail_errno(s, errno, "cannot write the temporary file");
+        if (done <= 0)
+            continue;
+        from += done;
+        offset += (uint64_t)done;
+        n -= (size_t)done;
     }
     return 0;
 }
@@ -139,7 +144,7 @@ static int spool(struct leat_archive_input *in)
                 "the archive must be read from a file, and its temporary copy would be "
                 "larger than %llu bytes; raise --spool, or read it from a file",
                 (unsigned long long)in->spool_max);
-        r = write_all(in->stage, in->fd - 1, data, n);
+        r = leat_archive_write_all(in->stage, in->fd - 1, data, n, in->at - n);
         if (r < 0)
             return r;
     }
@@ -161,7 +166,7 @@ static int begin_file(struct leat_archive_input *in)
         in->fd = r + 1;
         return 0;
     }
-    r = make_temporary(in->stage);
+    r = leat_archive_temporary(in->stage);
     if (r < 0)
         return r;
     in->fd = r + 1;

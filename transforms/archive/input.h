@@ -40,6 +40,11 @@ int leat_archive_input_read(struct leat_archive_input *input, const void **ret_d
 int leat_archive_input_drain(struct leat_archive_input *input);
 /* leat_archive_input_total - bytes of the whole input; after drain. */
 uint64_t leat_archive_input_total(const struct leat_archive_input *input);
+/* leat_archive_temporary - a temporary file without a name. Returns a descriptor, or fails the stage. */
+int leat_archive_temporary(struct leat_stage *stage);
+/* leat_archive_write_all - write n bytes at the offset of a temporary file. Returns 0, or fails the stage. */
+int leat_archive_write_all(struct leat_stage *stage, int fd, const void *data, size_t n,
+                           uint64_t offset);
 void leat_archive_input_end(struct leat_archive_input *input);
 
 #endif

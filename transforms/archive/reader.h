@@ -46,16 +46,19 @@ struct leat_reader_options {
     uint64_t spool;            /* bytes of the temporary file at most */
 };
 #define LEAT_READER_OPTIONS(at)                                                                    \
-    {.name = "format",                                                                             \
-     .kind = LEAT_OPT_ENUM,                                                                        \
-     .offset = (at) + offsetof(struct leat_reader_options, format),                                \
-     .metavar = "FORMAT",                                                                          \
-     .choices = "auto|iso",                                                                        \
-     .help = "auto knows tar, zip, cpio, 7z and ar; iso must be asked for"},                       \
-        {.name = "lenient",                                                                        \
-         .kind = LEAT_OPT_FLAG,                                                                    \
-         .offset = (at) + offsetof(struct leat_reader_options, lenient),                           \
-         .help = "warn of damage that can be skipped, and of a missing end mark"},                 \
+    LEAT_READER_FORMAT_OPTION(at, "format"), LEAT_READER_DATA_OPTIONS(at)
+#define LEAT_READER_FORMAT_OPTION(at, text_name)                                                   \
+    {                                                                                              \
+        .name = text_name, .kind = LEAT_OPT_ENUM,                                                  \
+        .offset = (at) + offsetof(struct leat_reader_options, format), .metavar = "FORMAT",        \
+        .choices = "auto|iso",                                                                     \
+        .help = "auto knows tar, zip, cpio, 7z and ar; iso must be asked for"                      \
+    }
+#define LEAT_READER_DATA_OPTIONS(at)                                                               \
+    {.name = "lenient",                                                                            \
+     .kind = LEAT_OPT_FLAG,                                                                        \
+     .offset = (at) + offsetof(struct leat_reader_options, lenient),                               \
+     .help = "warn of damage that can be skipped, and of a missing end mark"},                     \
         {.name = "name-encoding",                                                                  \
          .kind = LEAT_OPT_STRING,                                                                  \
          .offset = (at) + offsetof(struct leat_reader_options, name_encoding),                     \

@@ -1,0 +1,159 @@
+#!/usr/bin/env bats
+# repack.bats - an archive becomes another one, or one file for each entry.
+
+load common
+
+tree() {
+    mkdir -p "$1/sub/deep" "$1/empty"
+    log_lines 5000 >"$1/log"
+    printf 'x' >"$1/sub/deep/one"
+    : >"$1/sub/nothing"
+    printf 'utf' >"$1/größe"
+    chmod 750 "$1/log"
+    touch -d '2001-02-03 04:05:06 UTC' "$1/sub/deep/one" "$1/sub/deep" "$1/sub"
+}
+
+# more DIR - what only tar holds.
+more() {
+    ln "$1/log" "$1/hard"
+    ln -s ../log "$1/sub/link"
+    ln -s nowhere "$1/dangling"
+    truncate -s 3M "$1/holes"
+    printf 'end' >>"$1/holes"
+    mkfifo "$1/fifo"
+    printf 'long' >"$1/$(printf 'n%.0s' {1..200})"
+    printf 'bytes' >"$1/"$'caf\xe9'
+    touch -d '1965-03-04 05:06:07.123456789 UTC' "$1/sub/deep/one"
+}
+
+@test "a tar archive becomes one of each format, and each comes back the same" {
+    tree t
+    tar -C t -cf t.tar .
+    leat read t.tar : manifest >m
+    leat read t.tar : list -l >l
+    gzip -k t.tar
+    for format in pax ustar gnutar cpio zip 7z; do
+        leat read t.tar.gz : repack --format=$format : write "t.$format" 2>err
+        leat read "t.$format" : manifest --check=m
+        leat read "t.$format" : repack : list -l >back
+        [ $format = 7z ] || diff <(sed -E 's/ +/ /g; s/^(\S+) \S+/\1/' l) <(sed -E 's/ +/ /g; s/^(\S+) \S+/\1/' back)
+    done
+    unzip -tq t.zip
+    mkdir by-cpio
+    (cd by-cpio && cpio -id --quiet <../t.cpio)
+    diff -r t by-cpio
+}
+
+@test "links, holes, times, special files and odd names stay in the tar formats" {
+    tree t
+    more t
+    tar --format=pax -S -C t -cf t.tar .
+    leat read t.tar : list --json >before
+    leat read t.tar : repack : write again.tar
+    leat read again.tar : list --json >after
+    diff before after
+    leat read t.tar : manifest >m
+    leat read again.tar : manifest --check=m
+    leat read t.tar : repack --format=gnutar : write gnu.tar 2>err
+    grep -q 'lose the fraction of a second' err
+    leat read gnu.tar : manifest --check=m
+    mkdir by-tar
+    tar -C by-tar -xf again.tar
+    leat pack -C by-tar . : manifest --check=m
+}
+
+@test "attributes are copied to pax, and a warning counts them for other formats" {
+    tree t
+    setfattr -n user.note -v text t/log || skip 'no extended attributes here'
+    leat pack --xattrs -C t . : write t.tar
+    leat read t.tar : repack : write again.tar
+    cmp t.tar again.tar
+    leat read t.tar : repack --format=zip 2>err >t.zip
+    grep -q '1 entries lose extended attributes' err
+}
+
+@test "patterns, components and rules choose and rename what is copied, links too" {
+    tree t
+    ln t/log t/sub/hard
+    tar --sort=name -cf t.tar t
+    leat read t.tar : repack --exclude=deep --strip-components=1 --rename='^log$=renamed' : list -l >lines
+    grep -q 'sub/hard link to renamed$' lines
+    [ "$(grep -c . lines)" = 6 ]
+    run leat read t.tar : repack --exclude=t/log : null
+    is 2
+    has 't/sub/hard: is a hard link to t/log, which is left out'
+    run leat read t.tar : repack --include=nope : null
+    is 1
+}
+
+@test "what a format cannot hold is an error that names the entry" {
+    tree t
+    more t
+    touch -d '2001-02-03 04:05:06 UTC' t/sub/deep/one
+    tar -C t --exclude=fifo --exclude='caf*' -cf t.tar .
+    for format in zip 7z cpio; do
+        run leat read t.tar : repack --format=$format : null
+        is 2
+        has "hard link to"
+        has "--format=$format"
+    done
+    tar -C t -cf f.tar fifo
+    run leat read f.tar : repack --format=zip : null
+    is 2
+    has 'fifo: is a FIFO'
+    tar -C t -cf n.tar "$(cd t && echo nnn*)"
+    run leat read n.tar : repack --format=ustar : null
+    [ "$status" != 0 ]
+}
+
+@test "a cut or damaged archive gives no archive" {
+    tree t
+    tar -C t -cf t.tar .
+    head -c 50000 t.tar >cut.tar
+    run leat read cut.tar : repack : write new.tar
+    is 3
+    [ ! -e new.tar ]
+    (cd t && zip -qr ../t.zip .)
+    python3 -c 'd = bytearray(open("t.zip", "rb").read()); i = d.find(b"log"); d[i + 60] ^= 1; open("bad.zip", "wb").write(d)'
+    run leat read bad.zip : repack : write new.tar
+    [ "$status" = 3 ] || [ "$status" = 4 ]
+    [ ! -e new.tar ]
+}
+
+# --- split-entries ------------------------------------------------------------------------------
+
+@test "split-entries makes a file of each content, through a branch if there is one" {
+    tree t
+    tar -C t -czf t.tar.gz .
+    mkdir out packed
+    leat read t.tar.gz : split-entries out
+    (cd t && find . -type f -print0 | sort -z | xargs -0 sha256sum) >expected
+    (cd out && find . -type f -print0 | sort -z | xargs -0 sha256sum) | diff expected -
+    leat read t.tar.gz : split-entries --rename='$=.gz' packed [ gzip ]
+    [ "$(find packed -type f | wc -l)" = 4 ]
+    gzip -dc packed/log.gz | cmp - t/log
+    gzip -dc packed/sub/nothing.gz | cmp - t/sub/nothing
+}
+
+@test "split-entries makes all files or none" {
+    tree t
+    tar -C t -cf t.tar .
+    mkdir out
+    head -c 50000 t.tar >cut.tar
+    run leat read cut.tar : split-entries out
+    is 3
+    [ -z "$(find out -mindepth 1)" ]
+    tar -P --transform='s,^one,../one,' -C t/sub/deep -cf up.tar one
+    run leat read up.tar : split-entries out
+    is 3
+    [ ! -e one ]
+    ln t/log t/zhard
+    tar --sort=name -C t -cf hard.tar .
+    run leat read hard.tar : split-entries out
+    [ "$status" != 0 ]
+    has 'zhard: is a hard link to ./log'
+    ln -sf log t/zhard
+    tar --sort=name -C t -cf link.tar .
+    leat read link.tar : split-entries out 2>err
+    grep -q '1 links and special files' err
+}
