@@ -108,6 +108,9 @@ all() {
     run leat pack -C t . : manifest --check=m
     is 4
     leat pack -C t . : manifest --check=m --umask=022
+    chmod 775 t/a
+    run leat pack -C t . : manifest --check=m
+    is 4
     chmod 700 t/a
     run leat pack -C t . : manifest --check=m --umask=022
     is 4
@@ -133,6 +136,8 @@ all() {
 
 @test "extract --check extracts only what the manifest says" {
     tree t
+    truncate -s 300K t/gap
+    printf 'end' >>t/gap
     tar -S -C t -czf t.tar.gz .
     leat read t.tar.gz : manifest >m
     leat read t.tar.gz : extract --check=m -p d
@@ -195,4 +200,21 @@ all() {
     run leat check nowhere d
     [ "$status" != 0 ]
     has nowhere
+}
+
+@test "a cpio archive that has the content of a file at its last name matches its directory" {
+    mkdir t
+    printf 'content\n' >t/a
+    ln t/a t/b
+    ln t/a t/c
+    (cd t && printf '%s\n' a b c | cpio -oH newc --quiet >../t.cpio)
+    leat read t.cpio : tee [ manifest : write m ] : extract d
+    [ "$(grep -c "$(sha256sum <t/a | cut -c-64)" m)" = 1 ]
+    leat check m d
+    leat check m t
+    leat read t.cpio : extract --check=m e
+    printf 'CONTENT\n' >d/b
+    run leat check m d
+    is 4
+    has 'a: its content is not that of the manifest'
 }

@@ -25,6 +25,7 @@ struct leat_manifest_item {
     const char *name, *target;      /* target NULL: it is no link */
     size_t line;                    /* from 1 */
     bool seen;
+    bool late; /* the content came with a later name */
 };
 
 /* leat_manifest_item - what is known of an entry without its content. `name` and `target` become part of it. */

@@ -95,6 +95,47 @@ static void sort(struct leat_manifest *m)
     m->n = n;
 }
 
+/* The place of the first item whose name is not before this one. */
+static size_t lower_bound(const struct leat_manifest *m, const char *name)
+{
+    size_t low = 0, high = m->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(m->items[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct leat_manifest_item *find(const struct leat_manifest *m, const char *name)
+{
+    size_t i = lower_bound(m, name);
+
+    return i < m->n && strcmp(m->items[i].name, name) == 0 ? &m->items[i] : NULL;
+}
+
+/* Some cpio archives have the content of a file at the last of its names, so the first one is empty. */
+static void set_late_contents(struct leat_manifest *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        const struct leat_manifest_item *link = &m->items[i];
+        struct leat_manifest_item *file;
+
+        if (link->type != 'h' || !*link->digest)
+            continue;
+        file = find(m, link->target);
+        if (!file || file->type != 'f' || file->size > 0)
+            continue;
+        file->size = link->size;
+        memcpy(file->digest, link->digest, sizeof file->digest);
+        file->late = true;
+    }
+}
+
 static int parse(struct leat_stage *s, const char *path, struct leat_manifest *m)
 {
     size_t number = 0;
@@ -117,6 +158,7 @@ static int parse(struct leat_stage *s, const char *path, struct leat_manifest *m
         m->n++;
     }
     sort(m);
+    set_late_contents(m);
     return m->n > 0 ? 0 : leat_fail(s, LEAT_ECORRUPT, "%s: the manifest has no entry", path);
 }
 
@@ -158,29 +200,6 @@ void leat_manifest_free(struct leat_stage *s, struct leat_manifest *m)
 }
 
 /* --- comparing -------------------------------------------------------------------------------- */
-
-/* The place of the first item whose name is not before this one. */
-static size_t lower_bound(const struct leat_manifest *m, const char *name)
-{
-    size_t low = 0, high = m->n;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (strcmp(m->items[middle].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static struct leat_manifest_item *find(const struct leat_manifest *m, const char *name)
-{
-    size_t i = lower_bound(m, name);
-
-    return i < m->n && strcmp(m->items[i].name, name) == 0 ? &m->items[i] : NULL;
-}
 
 /* Does a name of the manifest lead through this directory? `/` is the next byte after `-` and `.`, so
  * names such as `a-b` may stand between `a` and `a/b`. */
@@ -255,6 +274,8 @@ static bool content_differs(const struct leat_manifest_item *has,
         snprintf(ret, size, "the link leads elsewhere than in the manifest");
         return strcmp(has->target, wanted->target) != 0;
     }
+    if (wanted->late && has->type == 'f' && has->size == 0)
+        return false;
     if (has->size != wanted->size) {
         snprintf(ret, size, "its size is %" PRIu64 ", and %" PRIu64 " in the manifest", has->size,
                  wanted->size);
