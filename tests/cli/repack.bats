@@ -120,6 +120,30 @@ more() {
     [ ! -e new.tar ]
 }
 
+@test "holes stay holes in pax, and access control lists are counted" {
+    mkdir t
+    truncate -s 5M t/tail
+    printf 'data' | dd of=t/tail bs=1 seek=1048576 conv=notrunc status=none
+    truncate -s 1M t/middle
+    printf 'end' >>t/middle
+    truncate -s 2M t/empty
+    leat pack -C t . : write t.tar
+    leat read t.tar : repack : write again.tar
+    cmp t.tar again.tar
+    leat read t.tar : repack --format=gnutar : manifest >m
+    leat read t.tar : manifest --check=m
+    tar -S --format=gnu -C t -cf gnu.tar tail middle
+    leat read gnu.tar : repack : write pax.tar
+    [ "$(stat -c %s pax.tar)" -lt 100000 ]
+    mkdir out
+    tar -C out -xf pax.tar
+    cmp t/tail out/tail
+    cmp t/middle out/middle
+    setfacl -m u:12:r t/middle || skip 'no access control lists here'
+    leat pack --acls -C t . : repack 2>err >acl.tar
+    grep -q '1 entries lose access control lists' err
+}
+
 # --- split-entries ------------------------------------------------------------------------------
 
 @test "split-entries makes a file of each content, through a branch if there is one" {

@@ -60,6 +60,9 @@
     X(archive_entry_hardlink_utf8)                                                                 \
     X(archive_entry_symlink)                                                                       \
     X(archive_entry_symlink_utf8)                                                                  \
+    X(archive_entry_acl_types)                                                                     \
+    X(archive_entry_sparse_reset)                                                                  \
+    X(archive_entry_sparse_next)                                                                   \
     X(archive_entry_xattr_reset)                                                                   \
     X(archive_entry_xattr_next)
 
@@ -376,6 +379,7 @@ static int describe(struct leat_reader *rd, struct leat_reader_entry *ret)
         .user = rd->archive_entry_uname(e),
         .group = rd->archive_entry_gname(e),
         .device = (uint64_t)rd->archive_entry_rdev(e),
+        .has_acl = rd->archive_entry_acl_types(e) != 0,
         .is_block = rd->archive_entry_filetype(e) == AE_IFBLK,
         .raw = e,
     };
@@ -468,6 +472,20 @@ void leat_reader_xattr(struct leat_reader *rd, const struct leat_reader_entry *e
         (void)rd->archive_entry_xattr_reset(e->raw); /* returns their number */
     if (rd->archive_entry_xattr_next(e->raw, ret_name, ret_value, ret_n) != ARCHIVE_OK)
         *ret_name = NULL;
+}
+
+bool leat_reader_region(struct leat_reader *rd, const struct leat_reader_entry *e, bool first,
+                        uint64_t *ret_at, uint64_t *ret_n)
+{
+    la_int64_t at = 0, n = 0;
+
+    if (first)
+        (void)rd->archive_entry_sparse_reset(e->raw); /* returns their number */
+    if (rd->archive_entry_sparse_next(e->raw, &at, &n) != ARCHIVE_OK || at < 0 || n < 0)
+        return false;
+    *ret_at = (uint64_t)at;
+    *ret_n = (uint64_t)n;
+    return true;
 }
 
 uint64_t leat_reader_consumed(const struct leat_reader *rd)

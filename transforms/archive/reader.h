@@ -35,6 +35,7 @@ struct leat_reader_entry {
     const char *user, *group; /* may be NULL */
     uint64_t device;          /* of a device */
     bool is_block;            /* it is a block device */
+    bool has_acl;             /* access control lists, which no stage copies */
     void *raw;                /* for leat_reader_xattr */
 };
 
@@ -91,6 +92,10 @@ int leat_reader_data(struct leat_reader *reader, const void **ret_data, size_t *
  * `first` to start. */
 void leat_reader_xattr(struct leat_reader *reader, const struct leat_reader_entry *entry,
                        bool first, const char **ret_name, const void **ret_value, size_t *ret_n);
+/* leat_reader_region - the next part of the content that is no hole, if the archive says where holes are. Returns false
+ * after the last one. Call it with `first` to start, before leat_reader_data. */
+bool leat_reader_region(struct leat_reader *reader, const struct leat_reader_entry *entry,
+                        bool first, uint64_t *ret_at, uint64_t *ret_n);
 /* leat_reader_fail - fail the stage with the entry's name before the text. Returns the code. */
 int leat_reader_fail(struct leat_reader *reader, int code, const char *format, ...)
     LEAT_PRINTF(3, 4);

@@ -141,9 +141,13 @@ static int put_file(struct leat_repack *p, const struct leat_reader_entry *from,
     leat_content_begin(&content, p->reader, p->blocking, from);
     if (!from->has_size)
         r = spool_content(p, &content, &e->size);
+    else
+        r = leat_repack_regions(p, from, e);
     if (r == 0)
         r = start(p, e);
-    if (r == 0)
+    if (r == 0 && e->regions)
+        r = leat_repack_copy_regions(p, e);
+    else if (r == 0)
         r = from->has_size ? copy_content(p, &content, e) : copy_spool(p, e->size);
     return r < 0 ? r : leat_pack_finish_entry(&p->writer);
 }
@@ -256,6 +260,8 @@ static void repack_close(struct leat_stage *s)
     leat_reader_free(s, p->reader);
     if (p->xattrs)
         leat_free(s, p->xattrs);
+    if (p->regions)
+        leat_free(s, p->regions);
     if (p->buffer)
         leat_free(s, p->buffer);
     (void)(p->spool && close(p->spool - 1)); /* a temporary file */
@@ -288,8 +294,9 @@ const struct leat_stage_type leat_stage_repack = {
         "each name.\n\n"
         "The formats are those of pack. What the new one cannot hold is an error that names the "
         "entry; fractions of seconds and extended attributes are lost with a warning. Hard links can "
-        "be written to the tar formats only, and fail if the file that they name is left out. Holes "
-        "become zeros, which a compressor makes small again; access control lists are not copied.\n\n"
+        "be written to the tar formats only, and fail if the file that they name is left out. Holes of a "
+        "tar archive stay in --format=pax, and become zeros in the others. Access control lists are lost "
+        "with a warning.\n\n"
         "All formats store the size of a file before its content. Where the old archive does not "
         "tell it, the content is first copied to a temporary file in TMPDIR, or /var/tmp. The "
         "table of contents of zip and 7z is at the end of the archive. If `read FILE` stands "

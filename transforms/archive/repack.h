@@ -23,10 +23,12 @@ struct leat_repack {
     struct leat_pack_writer writer;
     struct leat_xattr *xattrs;
     size_t xattrs_size;
-    int spool;                      /* plus 1; 0: there is none */
-    uint8_t *buffer;                /* LEAT_REPACK_BUFFER bytes, for the spool; NULL: none */
-    uint64_t bytes;                 /* of contents */
-    uint64_t fractions, attributes; /* entries that lose something */
+    int spool;       /* plus 1; 0: there is none */
+    uint8_t *buffer; /* LEAT_REPACK_BUFFER bytes, for the spool; NULL: none */
+    uint64_t bytes;  /* of contents */
+    struct leat_region *regions;
+    size_t regions_size;
+    uint64_t fractions, attributes, acls; /* entries that lose something */
     uint64_t last_ino;
     char name[LEAT_RENAME_MAX], target[LEAT_RENAME_MAX];
 };
@@ -35,6 +37,11 @@ struct leat_repack {
  * wanted; or fails the stage. */
 int leat_repack_entry(struct leat_repack *repack, const struct leat_reader_entry *from,
                       struct leat_entry *ret);
+/* leat_repack_regions - add the regions that are no holes, if both archives know them. Returns 0, or fails the stage.
+ * leat_repack_copy_regions - write their data. Returns 0; LEAT_ECANCELLED; or fails the stage. */
+int leat_repack_regions(struct leat_repack *repack, const struct leat_reader_entry *from,
+                        struct leat_entry *entry);
+int leat_repack_copy_regions(struct leat_repack *repack, const struct leat_entry *entry);
 /* leat_repack_losses - warn of what the format cannot hold. */
 void leat_repack_losses(const struct leat_repack *repack);
 

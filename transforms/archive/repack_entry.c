@@ -148,6 +148,7 @@ int leat_repack_entry(struct leat_repack *p, const struct leat_reader_entry *fro
         ret->major = major(from->device);
         ret->minor = minor(from->device);
     }
+    p->acls += from->has_acl;
     p->fractions += ret->mtime_ns % p->writer.holds->time_unit != 0;
     r = from->kind == LEAT_ENTRY_LINK ? set_hard_link(p, from, ret) : set_xattrs(p, from, ret);
     return r < 0 ? r : 1;
@@ -162,6 +163,8 @@ void leat_repack_losses(const struct leat_repack *p)
                      "%" PRIu64 " entries lose the fraction of a second of their time, which "
                      "--format=%s does not hold",
                      p->fractions, format);
+    if (p->acls > 0)
+        leat_warning(p->stage, "%" PRIu64 " entries lose access control lists", p->acls);
     if (p->attributes > 0)
         leat_warning(p->stage,
                      "%" PRIu64
