@@ -24,10 +24,15 @@ each_fails() {
     n=$(cat n)
     [ "$n" -gt 20 ]
     for ((k = 1; k <= n; k += step)); do
-        rm -f "${outputs[@]}"
+        rm -rf "${outputs[@]}"
         status=0
         "$BOUND" env NOMEM_AT="$k" LD_PRELOAD="$BUILD/tests/nomem.so" "$LEAT" "$@" \
             >/dev/null 2>err </dev/null || status=$?
+        # The loader of a C++ library, which libarchive needs, and libarchive itself end the process.
+        if grep -qx -e 'out of memory' -e 'Fatal Internal Error in libarchive: .*' err; then
+            rm -rf .*.leat-*
+            continue
+        fi
         there=0
         for output in "${outputs[@]}"; do
             [ ! -e "$output" ] || there=$((there + 1))
@@ -52,6 +57,15 @@ each_fails() {
 
 @test "a child process" {
     each_fails 2 o -- --threads=1 read log : exec cat : write o
+}
+
+@test "an archive" {
+    mkdir t
+    head -n 100 log >t/log
+    ln -s log t/link
+    ln t/log t/hard
+    tar -czf a.tar.gz -C t .
+    each_fails 11 out -- --threads=1 read a.tar.gz : extract out
 }
 
 @test "text stages" {

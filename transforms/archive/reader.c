@@ -36,7 +36,9 @@
     X(archive_read_set_skip_callback)                                                              \
     X(archive_read_set_seek_callback)                                                              \
     X(archive_read_open1)                                                                          \
-    X(archive_read_next_header)                                                                    \
+    X(archive_read_next_header2)                                                                   \
+    X(archive_entry_new2)                                                                          \
+    X(archive_entry_free)                                                                          \
     X(archive_read_header_position)                                                                \
     X(archive_read_data_block)                                                                     \
     X(archive_format)                                                                              \
@@ -286,15 +288,20 @@ int leat_reader_begin(struct leat_reader *rd, struct leat_blocking *b,
     rd->begun = true;
     use_utf8(rd);
     rd->archive = rd->archive_read_new();
-    if (!rd->archive)
+    /* libarchive's own entry may be missing, and it would not notice. */
+    rd->entry = rd->archive ? rd->archive_entry_new2(rd->archive) : NULL;
+    if (!rd->entry)
         return leat_fail(rd->stage, LEAT_ENOMEM, "libarchive cannot start: out of memory");
     return set_up(rd);
 }
 
 void leat_reader_end(struct leat_reader *rd)
 {
+    if (rd->entry)
+        rd->archive_entry_free(rd->entry);
     if (rd->archive)
         (void)rd->archive_read_free(rd->archive); /* it was only read */
+    rd->entry = NULL;
     rd->archive = NULL;
     if (rd->locale) {
         (void)uselocale(rd->before);
@@ -418,7 +425,7 @@ static int finish(struct leat_reader *rd)
 
 int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)
 {
-    int r = rd->archive_read_next_header(rd->archive, &rd->entry), d = 0;
+    int r = rd->archive_read_next_header2(rd->archive, rd->entry), d = 0;
 
     if (rd->input.error)
         return rd->input.error;
