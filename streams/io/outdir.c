@@ -71,12 +71,19 @@ static int fail_errno(struct leat_stage *s, const struct leat_outdir *d, int err
     return leat_fail_errno(s, err, "%s", d->shown);
 }
 
-static bool is_inode(int at, const char *name, const struct leat_inode *inode)
+/* Returns 1; 0: nothing or something else has the name; or -errno. */
+static int look(int at, const char *name, const struct leat_inode *inode)
 {
     struct stat info;
 
-    return fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == inode->dev &&
-           info.st_ino == inode->ino;
+    if (fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return info.st_dev == inode->dev && info.st_ino == inode->ino;
+}
+
+static bool is_inode(int at, const char *name, const struct leat_inode *inode)
+{
+    return look(at, name, inode) == 1;
 }
 
 /* Returns a descriptor of the new directory `temp`, locked, or -errno; -EEXIST: try another name. */
@@ -433,10 +440,10 @@ static void remove_temp(struct leat_outdir *d)
 {
     int at = leat_directory_pin(d->directories, d->parent);
     const struct leat_inode *inode = d->exchanged ? &d->old : &d->inode;
-    int r = at < 0 ? at : 0;
+    int r = at < 0 ? at : look(at, d->temp, inode);
 
     if (at >= 0) {
-        if (is_inode(at, d->temp, inode))
+        if (r == 1)
             r = leat_tree_remove(at, d->temp);
         if (d->committed)
             leat_stales_remove(&d->parent->stale, at, d->name, true, d->parent->owner);

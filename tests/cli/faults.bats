@@ -73,6 +73,10 @@ all_fail() {
     all_fail drop
 }
 
+@test "each system call of an extraction fails" {
+    all_fail extract
+}
+
 @test "file systems that lack exchange, no-replace, hard links, files without a name" {
     needs python3
     python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --absent

@@ -56,7 +56,7 @@
     X(xattr, "xattr") X(stat, "stat") X(fcntl, "fcntl") X(dup, "dup") X(lseek, "lseek") \
     X(readlink, "readlink") X(realpath, "realpath") X(timerfd, "timerfd") X(poll, "poll") \
     X(pidfd, "pidfd") X(wait, "wait") X(kill, "kill") X(flock, "flock") X(random, "random") \
-    X(send, "send") X(recv, "recv")
+    X(send, "send") X(recv, "recv") X(mkdir, "mkdir") X(times, "times")
 /* clang-format on */
 
 enum class {
@@ -512,6 +512,13 @@ int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags
     return no_link ? fails(no_link) : CALL(linkat, from_dir, from, to_dir, to, flags);
 }
 
+DEFINE(C_mkdir, int, mkdir, (const char *path, mode_t mode), path, mode)
+DEFINE(C_mkdir, int, mkdirat, (int dir, const char *path, mode_t mode), dir, path, mode)
+DEFINE(C_create, int, symlinkat, (const char *target, int dir, const char *path), target, dir, path)
+DEFINE(C_times, int, futimens, (int fd, const struct timespec times[2]), fd, times)
+DEFINE(C_times, int, utimensat,
+       (int dir, const char *path, const struct timespec times[2], int flags), dir, path, times,
+       flags)
 DEFINE(C_unlink, int, unlink, (const char *path), path)
 DEFINE(C_unlink, int, unlinkat, (int dir, const char *path, int flags), dir, path, flags)
 
@@ -664,5 +671,7 @@ long syscall(long number, ...)
         error = fault(C_wait);
     else if (number == SYS_pidfd_send_signal)
         error = fault(C_kill);
+    else if (number == SYS_openat2)
+        error = fault(C_open);
     return error ? fails(error) : CALL(syscall, number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
