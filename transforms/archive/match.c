@@ -256,12 +256,12 @@ int leat_match_add_lines(struct leat_stage *s, struct leat_match *m, const void 
 
 bool leat_match_any(struct leat_match *m, const char *name, size_t n)
 {
+    bool any = false;
+
     for (size_t i = 0; i < m->n; i++)
-        if (leat_match_glob(m->v[i].text, m->v[i].n, name, n)) {
-            m->v[i].used = true;
-            return true;
-        }
-    return false;
+        if (!(any && m->v[i].used) && leat_match_glob(m->v[i].text, m->v[i].n, name, n))
+            m->v[i].used = any = true;
+    return any;
 }
 
 void leat_match_free(struct leat_stage *s, struct leat_match *m)

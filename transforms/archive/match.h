@@ -37,7 +37,7 @@ int leat_match_add_strings(struct leat_stage *stage, struct leat_match *match,
 /* leat_match_add_lines - each line of a file is a pattern; `end` ends a line: '\n' or '\0'. */
 int leat_match_add_lines(struct leat_stage *stage, struct leat_match *match, const void *data,
                          size_t n, char end);
-/* leat_match_any - does one of the patterns match the name? The first that does becomes `used`. */
+/* leat_match_any - does one of the patterns match the name? Each that does becomes `used`. */
 bool leat_match_any(struct leat_match *match, const char *name, size_t n);
 /* leat_match_free - free the list; all zero is fine. */
 void leat_match_free(struct leat_stage *stage, struct leat_match *match);
