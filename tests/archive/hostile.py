@@ -125,6 +125,12 @@ def bomb_zip():
     return body + directory + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(directory), len(body), 0)
 
 
+def long_header():
+    """A name of 2 GiB, which decodes from little."""
+    head = newc(b"n", b"", 0o100644).replace(b"%08x" % 2 + b"0" * 8 + b"n", b"7fffffff" + b"0" * 8 + b"n")
+    return gzip.compress(head) + gzip.compress(bytes(GIB // 16), 9) * 32
+
+
 def zip_in_zip():
     data = b"PK"
     for _ in range(5):
@@ -243,6 +249,7 @@ def archives(top):
         "a bomb in gzip": (bomb_gzip, 7),
         "a bomb in zstd": (bomb_zstd, 7),
         "a bomb in zip": (bomb_zip, 7),
+        "a header of 2 GiB": (long_header, 7),
         "links without end": (cpio(*(newc(b"%d" % i, b"x" * 99, 0o100644, ino=5, links=99) for i in range(99))), 0,
                               {"0": b"x" * 99, "98": b"x" * 99}),
     }

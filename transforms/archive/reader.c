@@ -18,6 +18,7 @@
 #define TAR_BLOCK 512u
 #define SECOND_NS 1000000000L
 #define MEMORY_BYTES ((uint64_t)1 << 20) /* of libarchive for its readers and one entry */
+#define HEADER_MAX ((uint64_t)64 << 20)  /* of one entry; the longest are maps of sparse files */
 #define EMPTY_READS_MAX 1000000u         /* in a row, of an archive that goes in circles */
 
 #define FUNCTIONS(X)                                                                               \
@@ -40,6 +41,7 @@
     X(archive_entry_new2)                                                                          \
     X(archive_entry_free)                                                                          \
     X(archive_read_header_position)                                                                \
+    X(archive_read_data_skip)                                                                      \
     X(archive_read_data_block)                                                                     \
     X(archive_format)                                                                              \
     X(archive_errno)                                                                               \
@@ -74,6 +76,9 @@ struct leat_reader {
     struct leat_reader_options options;
     struct leat_archive_input input;
     bool begun;
+    bool in_header;     /* libarchive reads a header now, which it keeps in memory */
+    uint64_t header_at; /* offset of the input where that began */
+    uint64_t charged;   /* bytes, for headers */
     struct archive *archive;
     struct archive_entry *entry;
     uint64_t number;        /* of entries */
@@ -190,6 +195,22 @@ static int damaged(struct leat_reader *rd)
 
 /* --- begin ------------------------------------------------------------------------------------ */
 
+/* A header may say that it is of any length, and decoded input costs little. Returns 0, or fails the stage. */
+static int charge_header(struct leat_reader *rd)
+{
+    uint64_t n = rd->input.at - rd->header_at, need = 2 * n; /* libarchive's buffer doubles */
+    int r;
+
+    if (n > HEADER_MAX)
+        return leat_reader_fail(rd, LEAT_ELIMIT, "the next header is longer than %llu bytes",
+                                (unsigned long long)HEADER_MAX);
+    if (need <= rd->charged || need <= MEMORY_BYTES)
+        return 0;
+    r = leat_charge(rd->stage, need - rd->charged);
+    rd->charged = r < 0 ? rd->charged : need;
+    return r;
+}
+
 static la_ssize_t read_more(struct archive *a, void *arg, const void **ret_data)
 {
     struct leat_reader *rd = arg;
@@ -197,6 +218,8 @@ static la_ssize_t read_more(struct archive *a, void *arg, const void **ret_data)
     int r = leat_archive_input_read(&rd->input, ret_data, &n);
 
     (void)a;
+    if (r == 1 && rd->in_header && !rd->input.fd)
+        rd->input.error = r = charge_header(rd);
     return r < 0 ? ARCHIVE_FATAL : (la_ssize_t)n;
 }
 
@@ -423,9 +446,23 @@ static int finish(struct leat_reader *rd)
     return 0;
 }
 
+/* Returns a result of libarchive. The rest of the entry before is read first, for which no memory is needed. */
+static int next_header(struct leat_reader *rd)
+{
+    int skipped = rd->number > 0 ? rd->archive_read_data_skip(rd->archive) : ARCHIVE_OK, r;
+
+    if (skipped < ARCHIVE_WARN || rd->input.error)
+        return skipped < ARCHIVE_WARN ? skipped : ARCHIVE_FATAL;
+    rd->header_at = rd->input.at;
+    rd->in_header = true;
+    r = rd->archive_read_next_header2(rd->archive, rd->entry);
+    rd->in_header = false;
+    return r < ARCHIVE_OK || r == ARCHIVE_EOF || skipped >= ARCHIVE_OK ? r : skipped;
+}
+
 int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)
 {
-    int r = rd->archive_read_next_header2(rd->archive, rd->entry), d = 0;
+    int r = next_header(rd), d;
 
     if (rd->input.error)
         return rd->input.error;
