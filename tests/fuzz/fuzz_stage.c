@@ -1,7 +1,7 @@
 /* fuzz_stage.c - every registered stage on any input, chunking and schedule, by the first bytes.
  *
  * Byte 0 chooses the stage, byte 1 the schedule and chunking; the rest is its input. Each input
- * runs twice under different schedules: both must end the same way with the same bytes. */
+ * runs twice under different schedules: both must have the same exit status, and the same bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static const char *const lines[] = {
     "grep a",          "grep -v -n 'a.*b'", "grep -o -i '[a-f]+'", "grep -c -x ''",
     "grep -F -w -e a", "head -n 3",         "head -c -7",          "tail -n 2",
     "tail -c +5",      "count -l",          "decode : decode",     "gzip : gunzip",
-    "zstd : unzstd",
+    "zstd : unzstd",   "list --json",       "entries '*'",         "repack --format=gnutar",
 };
 #define N_LINES (sizeof(lines) / sizeof(lines[0]))
 
@@ -121,7 +121,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         b.piece = 0;
         run_once(registry, text, &a, data[1]);
         run_once(registry, text, &b, (uint8_t)(data[1] + 1));
-        if (a.code != b.code ||
+        /* libarchive looks further in a larger piece for the next header of a damaged cpio archive, so
+         * the same damage may be called a cut. */
+        if (leat_exit_status(a.code) != leat_exit_status(b.code) ||
             (a.code == 0 && (a.out_len != b.out_len || a.out_hash != b.out_hash))) {
             fprintf(stderr, "%s: codes %d %d, bytes %llu %llu\n", text, a.code, b.code,
                     (unsigned long long)a.out_len, (unsigned long long)b.out_len);
