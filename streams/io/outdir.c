@@ -337,10 +337,43 @@ static int check_outputs(struct leat_stage *s, const struct leat_outdir *d)
     return 0;
 }
 
+/* Does the directory that is replaced hold the file? */
+static bool holds(const struct leat_outdir *d, const char *name)
+{
+    char *path = realpath(name, NULL), *slash = path ? strrchr(path, '/') : NULL;
+    bool found = false;
+    int fd;
+
+    if (slash) {
+        slash[slash == path] = '\0';
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        found = fd >= 0 && is_within(fd, &d->old);
+        if (fd >= 0)
+            (void)close(fd); /* nothing was written */
+    }
+    free(path);
+    return found;
+}
+
+/* It would be removed with the archive in it. */
+static int check_inputs(struct leat_stage *s, const struct leat_outdir *d)
+{
+    struct leat_input_file file;
+
+    for (size_t i = 0; d->has_old && leat_input_file(s, i, &file); i++)
+        if (strcmp(file.name, "-") != 0 && holds(d, file.name))
+            return leat_fail(s, LEAT_EUSAGE,
+                             "%s: is replaced, but the input %s is in it; use --in-place", d->shown,
+                             file.name);
+    return 0;
+}
+
 int leat_outdir_prepare(struct leat_stage *s, struct leat_outdir *d)
 {
     int r = check_outputs(s, d);
 
+    if (r == 0)
+        r = check_inputs(s, d);
     if (r < 0)
         return r;
     if (!d->options.in_place && fchmod(d->root, d->mode) < 0)

@@ -201,6 +201,12 @@ nothing_left() {
     run leat read a.tar.gz : tee [ write out/inner ] : gunzip : extract --force out
     is 2
     grep -q old out/f
+    mkdir out/sub
+    cp a.tar.gz out/sub
+    run leat read out/sub/a.tar.gz : extract --force out # it would be removed
+    is 2
+    grep -q old out/f
+    [ -e out/sub/a.tar.gz ]
     nothing_left
 }
 
