@@ -1,8 +1,8 @@
-/* fuzz_archive.c - extract reads archives of all formats, whole or mutated.
+/* fuzz_archive.c - extract, list and repack read archives of all formats, whole or mutated.
  *
- * Byte 0 chooses the options. If byte 1 is less than 224, the rest of the input mutates one of a few archives:
- * each 4 bytes are a place (2), what to do there, and a value. Else the rest is the archive itself. The archive
- * is extracted below a directory of the fuzzer's own. Afterwards no temporary is left beside it, and
+ * Byte 0 chooses the stage and its options. If byte 1 is less than 224, the rest of the input mutates one of a few archives:
+ * each 4 bytes are a place (2), what to do there, and a value. Else the rest is the archive itself. It is
+ * extracted below a directory of the fuzzer's own. Afterwards no temporary is left beside it, and
  * nothing else has appeared. */
 #include <dirent.h>
 #include <ftw.h>
@@ -198,6 +198,15 @@ static void check_top(void)
     closedir(dir);
 }
 
+static void make_extraction(uint8_t options, char *to, size_t size)
+{
+    snprintf(
+        to, size,
+        "from : extract --no-sync --special=skip --max-bytes=1M --max-entries=1000%s%s%s%s %s/out",
+        options & 1 ? " --in-place" : "", options & 2 ? " --lenient" : "",
+        options & 4 ? " --sparse -p --xattrs" : "", options & 8 ? " --format=iso" : "", top);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes archive;
@@ -209,11 +218,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         begin();
     archive = make(data, size);
     current = &archive;
-    snprintf(
-        text, sizeof text,
-        "from : extract --no-sync --special=skip --max-bytes=1M --max-entries=1000%s%s%s%s %s/out",
-        data[0] & 1 ? " --in-place" : "", data[0] & 2 ? " --lenient" : "",
-        data[0] & 4 ? " --sparse -p --xattrs" : "", data[0] & 8 ? " --format=iso" : "", top);
+    switch (data[0] >> 4 & 3) {
+    case 0:
+        snprintf(text, sizeof text, "from : list%s : null", data[0] & 1 ? " --json" : "");
+        break;
+    case 1:
+        snprintf(text, sizeof text, "from : repack --format=%s : null",
+                 data[0] & 1 ? "pax" : "zip");
+        break;
+    default:
+        make_extraction(data[0], text, sizeof text);
+    }
     (void)run(text);
     check_top();
     snprintf(text, sizeof text, "%s/out", top);
