@@ -394,11 +394,16 @@ static int run(struct memio *io)
     return r;
 }
 
-static void add_types(const struct memio *io, struct leat_registry *registry)
+/* Returns 0, or LEAT_ENOMEM. */
+static int add_types(const struct memio *io, struct leat_registry *registry)
 {
-    for (size_t i = 0; io->types && io->types[i]; i++)
-        if (leat_registry_add(registry, io->types[i]) < 0)
-            FAIL("%s", leat_registry_refusal(registry));
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && io->types && io->types[i]; i++)
+        r = leat_registry_add(registry, io->types[i]);
+    if (r < 0 && r != LEAT_ENOMEM)
+        FAIL("%s", leat_registry_refusal(registry));
+    return r;
 }
 
 static int build_and_run(struct memio *io, const char *text)
@@ -412,7 +417,7 @@ static int build_and_run(struct memio *io, const char *text)
     if (registry)
         r = memio_register(registry);
     if (r == 0)
-        add_types(io, registry);
+        r = add_types(io, registry);
     if (r == 0 && io->registered)
         io->registered(registry, io->arg);
     if (r < 0) {

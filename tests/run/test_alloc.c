@@ -99,60 +99,37 @@ static void test_any_allocation_fails(void)
     free(in.data);
 }
 
-static void (*add_libraries)(struct leat_registry *registry, void *arg);
-
-/* The program's own tables are not what is tested. */
-static void add_unarmed(struct leat_registry *registry, void *arg)
-{
-    arm(false);
-    add_libraries(registry, arg);
-    arm(true);
-}
-
 /* A waker, a thread, memory for a reservation: what blocking stages need beside others. */
-static unsigned long run_libraries(uint8_t *in, size_t least, unsigned threads, unsigned long n)
+static unsigned long run_libraries(size_t least, unsigned threads, unsigned long n)
 {
-    struct memio io = library_under(0);
-    struct library from, to;
-    char text[256];
+    struct blocking b;
 
-    library_init(&from);
-    library_init(&to);
-    from.in = in;
-    from.len = SIZE;
-    from.least = least;
-    io.around = arm;
-    add_libraries = io.registered;
-    io.registered = add_unarmed;
-    io.settings = (struct leat_settings){.threads = threads, .chunk = 4096};
-    snprintf(text, sizeof text, "pushes --at=%lld | copies | pulls --at=%lld", library_at(&from),
-             library_at(&to));
+    blocking_init(&b, 0, SIZE);
+    b.from.least = least;
+    b.io.around = arm;
+    b.io.settings = (struct leat_settings){.threads = threads, .chunk = 4096};
     test_context("%u threads, at least %zu bytes, allocation %lu", threads, least, n);
     atomic_store(&calls, 0);
     atomic_store(&fails_at, n);
-    if (memio_run_text(&io, text) != LEAT_ENOMEM || n == 0) {
-        ASSERT_EQ(io.error.code, 0);
-        ASSERT_BYTES_EQ(to.out, to.out_len, in, SIZE);
+    if (blocking_run(&b, "pushes @from | copies | pulls @to") != LEAT_ENOMEM || n == 0) {
+        ASSERT_EQ(b.io.error.code, 0);
+        ASSERT_BYTES_EQ(b.to.out, b.to.out_len, b.in, SIZE);
     }
-    library_done(&from);
-    library_done(&to);
-    memio_free(&io);
+    blocking_done(&b);
     return atomic_load(&calls);
 }
 
 TEST(test_any_allocation_of_a_blocking_stage_fails)
 {
     static const size_t least[] = {0, 1, 5000};
-    uint8_t *in = memio_bytes(SIZE);
     unsigned long n;
 
     for (unsigned i = 0; i < 6; i++) {
-        for (n = 0; n < N_MAX && run_libraries(in, least[i % 3], 1 + i / 3, n) >= n; n++)
+        for (n = 0; n < N_MAX && run_libraries(least[i % 3], 1 + i / 3, n) >= n; n++)
             ;
         ASSERT_GT(n, 10);
         ASSERT_LT(n, N_MAX);
     }
-    free(in);
 }
 
 __attribute__((constructor)) static void register_all(void)
