@@ -98,7 +98,7 @@ static mode_t mode_of(const struct leat_reader_entry *e)
 /* --- directories of entries ------------------------------------------------------------------- */
 
 static int record_directory(struct leat_tree_writer *t, const char *name,
-                            const struct leat_reader_entry *e)
+                            const struct leat_reader_entry *e, bool is_new)
 {
     struct leat_tree_record *record = leat_tree_add_record(t, &t->directories, name, NULL);
 
@@ -106,6 +106,9 @@ static int record_directory(struct leat_tree_writer *t, const char *name,
         return LEAT_ENOMEM;
     record->order = t->n_directories++;
     record->mode = t->options.same_permissions ? e->mode : e->mode & 0777 & ~t->options.mask;
+    /* A new directory has the mode already, but for what its owner needs until the end. */
+    record->has_mode =
+        *name && (!is_new || record->mode != ((mode_of(e) | 0700) & ~t->options.mask));
     record->has_mtime = e->has_mtime;
     record->mtime = e->mtime;
     return t->options.same_owner ? find_owner(t, e, &record->uid, &record->gid) : 0;
@@ -121,9 +124,9 @@ int leat_tree_directory(struct leat_tree_writer *t, const char *name,
     if (at < 0)
         return at;
     if (!*base) /* the root; its mode is the caller's */
-        return record_directory(t, name, e);
+        return record_directory(t, name, e, false);
     if (mkdirat(at, base, mode_of(e) | 0700) == 0) /* until the end the owner must have access */
-        return record_directory(t, name, e);
+        return record_directory(t, name, e, true);
     if (errno != EEXIST)
         return leat_reader_fail_errno(t->reader, errno, "cannot make the directory");
     if (fstatat(at, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
@@ -132,7 +135,7 @@ int leat_tree_directory(struct leat_tree_writer *t, const char *name,
         return leat_reader_fail(t->reader, LEAT_ECORRUPT,
                                 "it is a directory, and a file or link has its name already");
     /* In place, a directory of the user keeps its attributes. */
-    return t->unfinished < 0 ? record_directory(t, name, e) : 0;
+    return t->unfinished < 0 ? record_directory(t, name, e, false) : 0;
 }
 
 /* --- files ------------------------------------------------------------------------------------ */

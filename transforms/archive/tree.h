@@ -21,6 +21,13 @@ struct leat_tree_options {
 struct leat_tree_record; /* what is done at the end */
 struct leat_tree_block;
 
+/* A directory of the tree that is open. */
+struct leat_tree_directory {
+    int fd;     /* -1: none */
+    char *name; /* from leat_alloc */
+    size_t size;
+};
+
 struct leat_tree_writer {
     struct leat_stage *stage;
     struct leat_reader *reader; /* for messages */
@@ -28,12 +35,10 @@ struct leat_tree_writer {
     int root;
     int unfinished; /* where a file is made before it gets its name; -1: in its own directory */
     bool no_openat2;
-    char *parent; /* name of the directory that is open, from leat_alloc; NULL: none */
-    size_t parent_size;
-    int parent_fd; /* -1: none */
-    int fd;        /* the file that is being written, -1: none */
-    uint64_t end;  /* of its data */
-    char *name;    /* its name, from leat_alloc */
+    struct leat_tree_directory parent, above; /* of the last name, and one above that */
+    int fd;                                   /* the file that is being written, -1: none */
+    uint64_t end;                             /* of its data */
+    char *name;                               /* its name, from leat_alloc */
     size_t name_size;
     uint64_t temporary; /* number of the last unfinished file */
     struct leat_tree_block *blocks;

@@ -167,23 +167,38 @@ static int fill_links(struct leat_tree_writer *t)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_record *d)
+/* Through a descriptor, as modes cannot be set by a name that must not be a link. */
+static int set_attributes(struct leat_tree_writer *t, const struct leat_tree_record *d, int fd)
 {
-    const char *base;
-    int at = leat_tree_parent(t, d->name, &base), r = 0, fd;
+    int r = 0;
 
-    if (at < 0)
-        return at;
-    fd = openat(at, *base ? base : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return leat_reader_fail_errno(t->reader, errno, "%s", d->name);
     if ((d->uid >= 0 || d->gid >= 0) && fchown(fd, (uid_t)d->uid, (gid_t)d->gid) < 0)
         r = leat_reader_fail_errno(t->reader, errno, "%s: cannot set its owner", d->name);
     if (r == 0 && d->has_mtime)
         r = leat_tree_set_times(t, fd, &d->mtime);
-    if (r == 0 && *d->name && fchmod(fd, (mode_t)d->mode) < 0)
+    if (r == 0 && d->has_mode && fchmod(fd, (mode_t)d->mode) < 0)
         r = leat_reader_fail_errno(t->reader, errno, "%s: cannot set its mode", d->name);
-    (void)close(fd);
+    return r;
+}
+
+static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_record *d)
+{
+    struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, d->mtime};
+    const char *base;
+    int at = leat_tree_parent(t, d->name, &base), r, fd;
+
+    if (at < 0)
+        return at;
+    if (*base && d->uid < 0 && d->gid < 0 && !d->has_mode) {
+        if (d->has_mtime && utimensat(at, base, times, AT_SYMLINK_NOFOLLOW) < 0)
+            return leat_reader_fail_errno(t->reader, errno, "%s: cannot set its time", d->name);
+        return 0;
+    }
+    fd = openat(at, *base ? base : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return leat_reader_fail_errno(t->reader, errno, "%s", d->name);
+    r = set_attributes(t, d, fd);
+    (void)close(fd); /* a directory is not written through it */
     return r;
 }
 

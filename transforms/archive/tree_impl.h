@@ -15,6 +15,7 @@ struct leat_tree_record {
     struct leat_tree_record *next;
     uint64_t order;
     unsigned mode;
+    bool has_mode; /* its mode is to be set */
     bool has_mtime;
     struct timespec mtime;
     int64_t uid, gid; /* -1: stays */

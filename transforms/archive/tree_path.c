@@ -28,7 +28,8 @@ void leat_tree_begin(struct leat_tree_writer *t, struct leat_stage *s, struct le
                                    .options = *options,
                                    .root = root,
                                    .unfinished = unfinished,
-                                   .parent_fd = -1,
+                                   .parent.fd = -1,
+                                   .above.fd = -1,
                                    .fd = -1};
 }
 
@@ -41,7 +42,8 @@ static void close_fd(int *fd)
 
 void leat_tree_end(struct leat_tree_writer *t)
 {
-    close_fd(&t->parent_fd);
+    close_fd(&t->parent.fd);
+    close_fd(&t->above.fd);
     close_fd(&t->fd);
     while (t->blocks) {
         struct leat_tree_block *block = t->blocks;
@@ -49,9 +51,10 @@ void leat_tree_end(struct leat_tree_writer *t)
         t->blocks = block->next;
         leat_free(t->stage, block);
     }
-    leat_free(t->stage, t->parent);
+    leat_free(t->stage, t->parent.name);
     leat_free(t->stage, t->name);
-    t->parent = t->name = NULL;
+    leat_free(t->stage, t->above.name);
+    t->parent.name = t->above.name = t->name = NULL;
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -175,7 +178,30 @@ static int walk(struct leat_tree_writer *t, char *path)
     return at;
 }
 
-/* The directory of a name, and the name in it. Returns a descriptor of the tree, or fails the stage. */
+/* Is it the directory of the first n bytes of the name? */
+static bool is_open(const struct leat_tree_directory *d, const char *name, size_t n)
+{
+    return d->fd >= 0 && strncmp(d->name, name, n) == 0 && !d->name[n];
+}
+
+/* Is the directory of the first n bytes of the name below it? */
+static bool is_below(const struct leat_tree_directory *d, const char *name, size_t n)
+{
+    size_t own = d->fd >= 0 ? strlen(d->name) : n;
+
+    return own < n && strncmp(d->name, name, own) == 0 && name[own] == '/';
+}
+
+static void swap(struct leat_tree_directory *a, struct leat_tree_directory *b)
+{
+    struct leat_tree_directory was = *a;
+
+    *a = *b;
+    *b = was;
+}
+
+/* The directory of a name, and the name in it. The one above stays open for the names that come after those
+ * of a directory in it. Returns a descriptor of the tree, or fails the stage. */
 int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **ret_base)
 {
     const char *slash = strrchr(name, '/');
@@ -185,20 +211,26 @@ int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **
     *ret_base = slash ? slash + 1 : name;
     if (n == 0)
         return t->root;
-    if (t->parent_fd >= 0 && strncmp(t->parent, name, n) == 0 && !t->parent[n])
-        return t->parent_fd;
-    close_fd(&t->parent_fd);
-    r = leat_tree_set_text(t->stage, &t->parent, &t->parent_size, name, n);
+    if (is_open(&t->parent, name, n))
+        return t->parent.fd;
+    if (is_open(&t->above, name, n)) {
+        swap(&t->parent, &t->above);
+        return t->parent.fd;
+    }
+    if (is_below(&t->parent, name, n))
+        swap(&t->parent, &t->above);
+    close_fd(&t->parent.fd);
+    r = leat_tree_set_text(t->stage, &t->parent.name, &t->parent.size, name, n);
     if (r < 0)
         return r;
-    t->parent_fd = open_beneath(t, t->parent);
-    if (t->parent_fd < 0 && errno != ENOENT && errno != ENOSYS && errno != ENAMETOOLONG)
-        return fail_path(t, t->parent, errno);
-    if (t->parent_fd < 0) {
-        r = walk(t, t->parent);
-        t->parent_fd = r < 0 ? -1 : r;
+    t->parent.fd = open_beneath(t, t->parent.name);
+    if (t->parent.fd < 0 && errno != ENOENT && errno != ENOSYS && errno != ENAMETOOLONG)
+        return fail_path(t, t->parent.name, errno);
+    if (t->parent.fd < 0) {
+        r = walk(t, t->parent.name);
+        t->parent.fd = r < 0 ? -1 : r;
     }
-    return r < 0 ? r : t->parent_fd;
+    return r < 0 ? r : t->parent.fd;
 }
 
 /* --- names that are there already ------------------------------------------------------------- */
