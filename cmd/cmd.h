@@ -523,7 +523,7 @@ int stages_main(const struct config *config, int argc, char **argv);  /* leat st
 int explain_main(const struct config *config, int argc, char **argv); /* leat explain */
 int completion_main(const struct config *config, int argc, char **argv);
 int check_main(const struct config *config, int argc, char **argv); /* leat check */
-int test_main(const struct config *config, int argc, char **argv); /* leat test */
+int test_main(const struct config *config, int argc, char **argv);  /* leat test */
 /* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);
 int man_main(const struct config *config, int argc, char **argv); /* leat man stages */

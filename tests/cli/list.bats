@@ -26,7 +26,10 @@ tree() {
 packed() {
     [ -e t ] || tree t
     case $1 in
-    zip) rm -f t/fifo && (cd t && zip -qyr ../t.zip .) ;;
+    zip)
+        rm -f t/fifo
+        (cd t && zip -qyr ../t.zip .)
+        ;;
     *) tar -S --sort=name --format="$1" -cf "t.$1" t ;;
     esac
 }

@@ -1,7 +1,7 @@
 /* hash_evp.c - the digests of libcrypto: MD5, SHA-1, SHA-2 and BLAKE2b. */
 
-#include "libcrypto.h"
 #include "hash.h"
+#include "libcrypto.h"
 
 static int evp_open(struct leat_stage *s, const struct leat_hash_algorithm *a, void *state)
 {
