@@ -66,9 +66,9 @@ int leat_repack_copy_regions(struct leat_repack *p, const struct leat_entry *e)
     int r;
 
     for (;;) {
-        const void *data;
-        uint64_t offset;
-        size_t n;
+        const void *data = NULL;
+        uint64_t offset = 0;
+        size_t n = 0;
 
         while (region < end && done == region->n) {
             region++;
