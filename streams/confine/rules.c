@@ -4,6 +4,7 @@
  * right to read its directory's files, an input none on its directory.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -95,59 +96,102 @@ static int allow_directory(const struct rules *rules, char *path, uint64_t right
     return allow(rules, path, rights);
 }
 
-/* A template: the last directory before the number. */
-static void cut_number(char *path)
+/* `path` has the slash before `name`. A link to a file: the directory of that; to a directory: itself. */
+static int allow_link(const struct rules *rules, const char *path, const char *name, bool directory)
 {
-    char *number = strstr(path, "{n");
+    char *link, *target;
+    int r;
 
-    if (number)
-        *number = '\0';
+    if (asprintf(&link, "%s%s", path, name) < 0)
+        return -ENOMEM;
+    target = directory ? strdup(link) : leat_outfile_resolve(link);
+    r = target || errno != ENOMEM ? 0 : -ENOMEM;
+    if (target)
+        r = directory ? allow(rules, target, RIGHTS_OUTPUT)
+                      : allow_directory(rules, target, RIGHTS_OUTPUT);
+    free(target);
+    free(link);
+    return r;
+}
+
+/* Outputs may be links to other places that have been made before, such as p0 and p1 for p{n}/x. */
+static int allow_links(const struct rules *rules, const char *path, const char *prefix,
+                       bool directories)
+{
+    DIR *dir = opendir(*path ? path : ".");
+    struct dirent *entry;
+    int r = 0;
+
+    if (!dir)
+        return is_out_of_reach(errno) ? 0 : -errno;
+    while (r == 0 && (entry = readdir(dir)) != NULL)
+        if ((entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) &&
+            strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            r = allow_link(rules, path, entry->d_name, directories);
+    (void)closedir(dir); /* it was only read */
+    return r;
+}
+
+/* A name with a number: the last directory before the number. */
+static int allow_template(const struct rules *rules, const char *path, const char *number)
+{
+    char *begin = strndup(path, (size_t)(number - path)), *slash, *prefix;
+    int r;
+
+    if (!begin)
+        return -ENOMEM;
+    slash = strrchr(begin, '/');
+    prefix = strdup(slash ? slash + 1 : begin);
+    begin[slash ? slash + 1 - begin : 0] = '\0';
+    r = !prefix ? -ENOMEM : allow(rules, *begin ? begin : ".", RIGHTS_OUTPUT);
+    if (r == 0)
+        r = allow_links(rules, begin, prefix, strchr(number, '/') != NULL);
+    free(prefix);
+    free(begin);
+    return r;
 }
 
 static int allow_output(const struct rules *rules, const struct leat_allowed *a)
 {
+    const char *number = strstr(a->path, "{n");
     struct stat info;
     char *path;
     int r;
 
     if (is_inherited(a->path))
         return allow_stream(rules, a->path);
+    if (number)
+        return allow_template(rules, a->path, number);
     path = leat_outfile_resolve(a->path);
     if (!path)
         return errno == ENOMEM ? -ENOMEM : 0; /* opening it will fail */
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
         r = allow(rules, path, RIGHTS_STREAM);
-    } else {
-        cut_number(path);
+    else
         r = allow_directory(rules, path, RIGHTS_OUTPUT);
-    }
     free(path);
     return r;
 }
 
-/* `path` need not exist; its directory must. */
-static int allow_new_tree(const struct rules *rules, const struct leat_allowed *a)
-{
-    char *path = leat_outfile_resolve(a->path), *end;
-    int r;
-
-    if (!path)
-        return errno == ENOMEM ? -ENOMEM : 0;
-    end = path + strlen(path);
-    while (end > path + 1 && end[-1] == '/')
-        *--end = '\0';
-    r = allow_directory(rules, path, rules->tree);
-    free(path);
-    return r;
-}
-
-/* A directory that is missing is made. */
+/* A directory that exists, or the one in which it is made or replaced. */
 static int allow_tree(const struct rules *rules, const struct leat_allowed *a)
 {
-    struct stat info;
+    size_t n = strlen(a->path);
+    char *path, *resolved;
+    int r;
 
-    return stat(a->path, &info) < 0 && errno == ENOENT ? allow_new_tree(rules, a)
-                                                       : allow(rules, a->path, rules->tree);
+    while (n > 1 && a->path[n - 1] == '/') /* they would hide a link */
+        n--;
+    path = strndup(a->path, n);
+    resolved = path ? leat_outfile_resolve(path) : NULL;
+    r = resolved || (path && errno != ENOMEM) ? 0 : -ENOMEM;
+    if (resolved && a->kind == LEAT_ACCESS_TREE && access(resolved, F_OK) == 0)
+        r = allow(rules, resolved, rules->tree);
+    else if (resolved)
+        r = allow_directory(rules, resolved, rules->tree);
+    free(resolved);
+    free(path);
+    return r;
 }
 
 static int allow_users(const struct rules *rules)
@@ -188,9 +232,8 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
             return 0;
         return a->parts ? allow(rules, a->path, RIGHTS_PARTS) : allow_output(rules, a);
     case LEAT_ACCESS_TREE:
-        return allow_tree(rules, a);
     case LEAT_ACCESS_NEW_TREE:
-        return allow_new_tree(rules, a);
+        return allow_tree(rules, a);
     case LEAT_ACCESS_TEMPORARY:
         return allow(rules, a->path ? a->path : leat_spill_dir(&spill), RIGHTS_TEMPORARY);
     case LEAT_ACCESS_USERS:

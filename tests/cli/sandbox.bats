@@ -120,6 +120,41 @@ both() {
     only dir log log.gz link off.stderr off.stdout old pipe require.stderr require.stdout why
 }
 
+@test "numbered outputs that are links to other places" {
+    local kind n
+    confines
+    mkdir work work/p0 away
+    cd work
+    ln -s ../away p1
+    ln -s ../away/target q-1
+    for kind in off require; do
+        leat --sandbox=$kind read ../log : split -l 150 [ gzip : write 'p{n}/x' ]
+        leat --sandbox=$kind read ../log : split -l 150 'q-{n}'
+        for n in p0/x ../away/x q-0 ../away/target; do
+            [ -s $n ]
+            rm $n
+        done
+    done
+}
+
+@test "a directory of extract that is missing, or is a link" {
+    local kind
+    confines
+    mkdir d away
+    cp log d/
+    leat pack d : write d.tar
+    ln -s away/new link
+    for kind in off require; do
+        leat --sandbox=$kind read d.tar : extract --in-place missing/
+        leat --sandbox=$kind read d.tar : extract --in-place missing
+        leat --sandbox=$kind read d.tar : extract link/
+        leat --sandbox=$kind read d.tar : extract --in-place link/
+        same missing/d/log log
+        same away/new/d/log log
+        rm -r missing away/new
+    done
+}
+
 @test "an output that replaces a file, and one that cannot" {
     local kind
     confines
