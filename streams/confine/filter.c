@@ -17,6 +17,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/invariant.h"
+#include "probe.h"
 
 /* The numbers of calls are those of one architecture; a process may switch to another one. */
 #if defined(__x86_64__) && defined(__LP64__)
@@ -52,6 +54,16 @@
 /* Calls since Linux 5.1 have the same number on all of these architectures. */
 #define NEWEST 470u /* the last call that the lists below have considered */
 #define UNUSED 1000u
+#define NEW_NAMESPACES                                                                             \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET)
+#ifdef __s390__
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
+#define FIOSETOWN_ 0x8901u
+#define SIOCSPGRP_ 0x8902u
 #ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW 4u
 #endif
@@ -60,6 +72,8 @@ enum condition {
     ALWAYS,
     IF_EQUAL, /* the argument, an int, is the value */
     UNLESS_EQUAL,
+    UNLESS_EQUAL_OR_0,
+    IF_BITS,    /* it has a bit of the value */
     IF_POINTER, /* the argument is not NULL */
 };
 
@@ -92,6 +106,14 @@ static const uint16_t always[] = {
     424 /* pidfd_send_signal */,
     438 /* pidfd_getfd */,
     440 /* process_madvise */,
+/* memory and queues that other processes have; not messages and semaphores: fakeroot needs them */
+#ifdef SYS_shmget
+    SYS_shmget,
+    SYS_shmat,
+    SYS_shmctl,
+#endif
+    SYS_mq_open,
+    SYS_mq_unlink,
     /* mounts and namespaces */
     SYS_mount,
     SYS_umount2,
@@ -128,6 +150,9 @@ static const uint16_t always[] = {
     SYS_settimeofday,
     SYS_clock_settime,
     404 /* clock_settime64 */,
+    SYS_adjtimex,
+    SYS_clock_adjtime,
+    405 /* clock_adjtime64 */,
     SYS_sethostname,
     SYS_setdomainname,
     SYS_vhangup,
@@ -146,8 +171,10 @@ static const uint16_t always[] = {
 #endif
 };
 
-/* The kernel's rings do what the calls do, past the filter; their users know how to do without. */
-static const uint16_t absent[] = {425 /* io_uring_setup */, 426 /* _enter */, 427 /* _register */};
+/* The kernel's rings do what the calls do, past the filter, and the flags of clone3 are in memory, where
+ * the filter does not see them; their users know how to do without. */
+static const uint16_t absent[] = {425 /* io_uring_setup */, 426 /* _enter */, 427 /* _register */,
+                                  435 /* clone3 */};
 
 static const uint16_t network[] = {
 #ifdef SYS_socketcall
@@ -232,8 +259,8 @@ static void refuse_if(struct program *p, uint16_t call, enum condition condition
                                .value = value});
 }
 
-/* Signals go to this process only. Text must not get into the terminal's input, where a shell would run
- * it; nor must another process get the signals of a file. */
+/* Signals, and limits such as that of processor time, go to this process only. Text must not get into the
+ * terminal's input, where a shell would run it; nor must another process get the signals of a file. */
 static void refuse_some(struct program *p, unsigned allowed)
 {
     uint32_t self = (uint32_t)getpid();
@@ -241,10 +268,18 @@ static void refuse_some(struct program *p, unsigned allowed)
     refuse_if(p, SYS_kill, UNLESS_EQUAL, 0, self);
     refuse_if(p, SYS_tgkill, UNLESS_EQUAL, 0, self);
     refuse_if(p, SYS_rt_sigqueueinfo, UNLESS_EQUAL, 0, self);
+    refuse_if(p, SYS_prlimit64, UNLESS_EQUAL_OR_0, 0, self);
+    refuse_if(p, SYS_clone, IF_BITS, CLONE_FLAGS, NEW_NAMESPACES);
     refuse_if(p, SYS_ioctl, IF_EQUAL, 1, TIOCSTI);
     refuse_if(p, SYS_ioctl, IF_EQUAL, 1, TIOCLINUX);
+    refuse_if(p, SYS_ioctl, IF_EQUAL, 1, FIOSETOWN_);
+    refuse_if(p, SYS_ioctl, IF_EQUAL, 1, SIOCSPGRP_);
     refuse_if(p, SYS_fcntl, IF_EQUAL, 1, F_SETOWN);
     refuse_if(p, SYS_fcntl, IF_EQUAL, 1, F_SETOWN_EX);
+#ifdef SYS_fcntl64
+    refuse_if(p, SYS_fcntl64, IF_EQUAL, 1, F_SETOWN);
+    refuse_if(p, SYS_fcntl64, IF_EQUAL, 1, F_SETOWN_EX);
+#endif
     if (!(allowed & LEAT_FILTER_NAMES)) { /* without a name it is futimens */
         refuse_if(p, SYS_utimensat, IF_POINTER, 1, 0);
         refuse_if(p, 412 /* utimensat_time64 */, IF_POINTER, 1, 0);
@@ -303,17 +338,22 @@ static void give(struct program *p, uint32_t result)
 /* The call is the rule's: refuse it, or go on with the next instruction. */
 static void add_condition(struct program *p, const struct rule *rule)
 {
-    bool equal = rule->condition == IF_EQUAL;
-
     if (rule->condition == IF_POINTER) {
         load_argument(p, rule->argument, true);
         skip(p, BPF_JEQ, 0, 0, 2);
-        load_argument(p, rule->argument, false);
-        skip(p, BPF_JEQ, 0, 1, 0);
-    } else if (rule->condition != ALWAYS) {
-        load_argument(p, rule->argument, false);
-        skip(p, BPF_JEQ, rule->value, !equal, equal);
     }
+    if (rule->condition != ALWAYS)
+        load_argument(p, rule->argument, false);
+    if (rule->condition == IF_POINTER)
+        skip(p, BPF_JEQ, 0, 1, 0);
+    if (rule->condition == UNLESS_EQUAL_OR_0)
+        skip(p, BPF_JEQ, 0, 2, 0);
+    if (rule->condition == UNLESS_EQUAL || rule->condition == UNLESS_EQUAL_OR_0)
+        skip(p, BPF_JEQ, rule->value, 1, 0);
+    if (rule->condition == IF_EQUAL)
+        skip(p, BPF_JEQ, rule->value, 0, 1);
+    if (rule->condition == IF_BITS)
+        skip(p, BPF_JSET, rule->value, 0, 1);
     give(p, SECCOMP_RET_ERRNO | rule->error);
 }
 
@@ -397,6 +437,13 @@ static void make(struct program *p, unsigned allowed)
     add_tree(p, p->rules, p->n_rules);
 }
 
+static bool is_deadly(void)
+{
+    static const long call = SYS_seccomp;
+
+    return leat_probe_kills(&call, 1);
+}
+
 static long set_filter(const struct sock_fprog *program, unsigned flags)
 {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
@@ -409,6 +456,8 @@ int leat_filter_load(unsigned allowed)
     struct sock_fprog program = {.filter = p.code};
     long r;
 
+    if (is_deadly())
+        return -ENOSYS;
     make(&p, allowed);
     program.len = p.n;
     r = set_filter(&program, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
@@ -421,7 +470,7 @@ bool leat_filter_is_there(void)
 {
     uint32_t action = SECCOMP_RET_ERRNO;
 
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0u, &action) == 0;
+    return !is_deadly() && syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0u, &action) == 0;
 }
 
 #else

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/invariant.h"
+#include "probe.h"
 
 /* The numbers are the same on all architectures. */
 #define SYS_CREATE_RULESET 444
@@ -49,8 +50,12 @@ static uint64_t rights_of(int abi)
 
 int leat_landlock_version(void)
 {
-    long r = syscall(SYS_CREATE_RULESET, NULL, (size_t)0, FLAG_VERSION);
+    static const long calls[] = {SYS_CREATE_RULESET, SYS_ADD_RULE, SYS_RESTRICT_SELF};
+    long r;
 
+    if (leat_probe_kills(calls, sizeof calls / sizeof *calls))
+        return -ENOSYS;
+    r = syscall(SYS_CREATE_RULESET, NULL, (size_t)0, FLAG_VERSION);
     return r < 0 ? -errno : r > 0 ? (int)r : -ENOSYS;
 }
 

@@ -7,13 +7,17 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,7 +71,7 @@ long __wrap_syscall(long number, ...)
     for (size_t i = 0; i < 6; i++)
         a[i] = va_arg(list, long);
     va_end(list);
-    if (number >= CREATE_RULESET && number <= CREATE_RULESET + 2) {
+    if (number >= CREATE_RULESET && number <= CREATE_RULESET + 2 && a[0] != -1) { /* no probe */
         bool asks = number == CREATE_RULESET && a[0] == 0;
         const uint64_t *attr = (const uint64_t *)(uintptr_t)(number == ADD_RULE ? a[2] : a[0]);
 
@@ -348,6 +352,70 @@ CONFINED_TEST(test_programs_sockets_and_other_processes_are_out_of_reach)
     done(&c);
 }
 
+static void allow_only(const char *path, enum leat_access kind)
+{
+    struct leat_confinement *list = leat_confinement_new();
+    struct leat_error error = {.code = 0};
+
+    ASSERT_NOT_NULL(list);
+    ASSERT_EQ(leat_confinement_allow(list, path, kind), 0);
+    if (leat_confine(list, BOTH, NULL, &error) < 0)
+        FAIL("%s", error.text);
+    leat_confinement_free(list);
+}
+
+static int try_limit(pid_t pid)
+{
+    struct rlimit limit = {.rlim_cur = 1, .rlim_max = 1};
+
+    return as_errno(prlimit(pid, RLIMIT_CPU, &limit, NULL));
+}
+
+static int try_clone(unsigned long flags)
+{
+    pid_t pid = (pid_t)__real_syscall(SYS_clone, flags | SIGCHLD, 0L, 0L, 0L, 0L);
+
+    if (pid == 0)
+        _exit(0);
+    if (pid > 0)
+        ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+    return as_errno(pid);
+}
+
+/* The owner of a file's signals gets any signal, also SIGKILL. */
+static int try_owner(unsigned long request)
+{
+    int ends[2], pid = getppid(), r;
+
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    r = as_errno(ioctl(ends[0], request, &pid));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return r;
+}
+
+CONFINED_TEST(test_no_other_process_is_limited_or_signalled_or_shares_memory)
+{
+    allow_only(NULL, LEAT_ACCESS_NOTHING);
+    ASSERT_EQ(try_limit(getppid()), EPERM);
+    ASSERT_EQ(try_limit(0), 0);
+    ASSERT_EQ(try_limit(getpid()), 0);
+    ASSERT_EQ(try_owner(FIOSETOWN), EPERM);
+    ASSERT_EQ(try_owner(SIOCSPGRP), EPERM);
+    ASSERT_EQ(as_errno(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600)), EPERM);
+    ASSERT_EQ(as_errno((int)__real_syscall(SYS_mq_unlink, "leat-test-none")), EPERM);
+}
+
+CONFINED_TEST(test_no_new_namespace_is_made)
+{
+    allow_only(NULL, LEAT_ACCESS_NOTHING);
+    ASSERT_EQ(try_clone(CLONE_NEWUSER), EPERM);
+    ASSERT_EQ(try_clone(CLONE_NEWNS), EPERM);
+    ASSERT_EQ(try_clone(0), 0);
+    ASSERT_EQ(as_errno(__real_syscall(435 /* clone3 */, NULL, 0L)), ENOSYS);
+    ASSERT_EQ(as_errno(unshare(CLONE_NEWUSER)), EPERM);
+}
+
 /* --- threads ---------------------------------------------------------------------------------- */
 
 struct tried {
@@ -512,18 +580,6 @@ CONFINED_TEST(test_seccomp_may_be_refused)
 
 /* --- each kind of access ---------------------------------------------------------------------- */
 
-static void allow_only(const char *path, enum leat_access kind)
-{
-    struct leat_confinement *list = leat_confinement_new();
-    struct leat_error error = {.code = 0};
-
-    ASSERT_NOT_NULL(list);
-    ASSERT_EQ(leat_confinement_allow(list, path, kind), 0);
-    if (leat_confine(list, BOTH, NULL, &error) < 0)
-        FAIL("%s", error.text);
-    leat_confinement_free(list);
-}
-
 CONFINED_TEST(test_a_tree_may_be_changed_and_nothing_beside_it)
 {
     ASSERT_EQ(mkdir(path_of("tree"), 0755), 0);
@@ -542,6 +598,16 @@ CONFINED_TEST(test_a_tree_may_be_changed_and_nothing_beside_it)
     ASSERT_EQ(try_open(path_of("beside"), O_WRONLY), EACCES);
     ASSERT_EQ(as_errno(unlink(path_of("beside"))), EACCES);
     ASSERT_EQ(as_errno(rmdir(path_of("tree"))), EACCES);
+}
+
+CONFINED_TEST(test_a_tree_that_is_missing_may_be_made)
+{
+    ASSERT_EQ(mkdir(path_of("place"), 0755), 0);
+    ASSERT_EQ(symlink("place/new", path_of("link")), 0);
+    allow_only(path_of("link/"), LEAT_ACCESS_TREE);
+    ASSERT_EQ(as_errno(mkdir(path_of("place/new"), 0755)), 0);
+    put("place/new/f", "text");
+    ASSERT_EQ(as_errno(mkdir(path_of("other"), 0755)), EACCES);
 }
 
 CONFINED_TEST(test_a_new_tree_is_made_beside_its_name)

@@ -64,7 +64,7 @@ long syscall(long number, ...)
     for (size_t i = 0; i < 6; i++)
         a[i] = va_arg(list, long);
     va_end(list);
-    if (kernel && number >= CREATE_RULESET && number <= RESTRICT_SELF)
+    if (kernel && number >= CREATE_RULESET && number <= RESTRICT_SELF && a[0] != -1) /* no probe */
         error = landlock(kernel, number, a, &r);
     if (seccomp && number == SYS_seccomp)
         error = error_of(seccomp);
