@@ -131,6 +131,16 @@ def long_header():
     return gzip.compress(head) + gzip.compress(bytes(GIB // 16), 9) * 32
 
 
+def gap(*members):
+    """A file whose size is too small, so that libarchive looks for the next header, and meets it where a read
+    begins: there it forgets to tell."""
+    head = newc(b"a", bytes(100), 0o100644)
+    at = len(head)
+    while at + 110 <= 256 * 1024:
+        at += 6
+    return cpio(head + b"x" * (at - len(head)), *members)
+
+
 def zip_in_zip():
     data = b"PK"
     for _ in range(5):
@@ -250,6 +260,8 @@ def archives(top):
         "a bomb in zstd": (bomb_zstd, 7),
         "a bomb in zip": (bomb_zip, 7),
         "a header of 2 GiB": (long_header, 7),
+        "a cpio with bytes between entries": (gap(newc(b"b", b"b", 0o100644)), 3),
+        "a cpio with bytes before its end": (gap(), 3),
         "links without end": (cpio(*(newc(b"%d" % i, b"x" * 99, 0o100644, ino=5, links=99) for i in range(99))), 0,
                               {"0": b"x" * 99, "98": b"x" * 99}),
     }

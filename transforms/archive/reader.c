@@ -40,10 +40,11 @@
     X(archive_read_next_header2)                                                                   \
     X(archive_entry_new2)                                                                          \
     X(archive_entry_free)                                                                          \
-    X(archive_read_header_position)                                                                \
     X(archive_read_data_skip)                                                                      \
     X(archive_read_data_block)                                                                     \
     X(archive_format)                                                                              \
+    X(archive_filter_bytes)                                                                        \
+    X(archive_read_header_position)                                                                \
     X(archive_errno)                                                                               \
     X(archive_error_string)                                                                        \
     X(archive_entry_pathname)                                                                      \
@@ -178,18 +179,16 @@ static int fail_library(struct leat_reader *rd)
 }
 
 /* A result below ARCHIVE_OK that need not end the run. Returns 0, or fails the stage. */
-static int damaged(struct leat_reader *rd)
+static int damaged(struct leat_reader *rd, const char *text)
 {
-    const char *text = text_of(rd);
-
+    if (!text)
+        text = "a part of the entry is damaged";
     /* The name has its bytes as they are in the archive. */
-    if (!rd->options.name_encoding && text && strstr(text, "can't be converted"))
+    if (!rd->options.name_encoding && strstr(text, "can't be converted"))
         return 0;
     if (!rd->options.lenient)
-        return leat_reader_fail(rd, LEAT_ECORRUPT, "%s; --lenient makes this a warning",
-                                text ? text : "a part of the entry is damaged");
-    leat_warning(rd->stage, "%s%s%s", rd->shown, *rd->shown ? ": " : "",
-                 text ? text : "a part of the entry is damaged");
+        return leat_reader_fail(rd, LEAT_ECORRUPT, "%s; --lenient makes this a warning", text);
+    leat_warning(rd->stage, "%s%s%s", rd->shown, *rd->shown ? ": " : "", text);
     return 0;
 }
 
@@ -460,6 +459,38 @@ static int next_header(struct leat_reader *rd)
     return r < ARCHIVE_OK || r == ARCHIVE_EOF || skipped >= ARCHIVE_OK ? r : skipped;
 }
 
+/* Bytes of a cpio header with its name, or 0: not known. `name` is NULL at the end. */
+static uint64_t cpio_header(struct leat_reader *rd, const char *name)
+{
+    uint64_t n = name ? strlen(name) + 1 : sizeof "TRAILER!!!";
+
+    switch (rd->archive_format(rd->archive)) {
+    case ARCHIVE_FORMAT_CPIO_SVR4_NOCRC:
+    case ARCHIVE_FORMAT_CPIO_SVR4_CRC:
+        return (110 + n + 3) & ~(uint64_t)3;
+    case ARCHIVE_FORMAT_CPIO_POSIX:
+        return 76 + n;
+    default:
+        return 0;
+    }
+}
+
+/* libarchive 3.6 looks for the next cpio header where there is none, and tells that it has left bytes
+ * out, but for a header at the begin of what it reads next. Then the content of the entry before it
+ * may be cut. Returns 0, or fails the stage. */
+static int check_gap(struct leat_reader *rd, const struct leat_reader_entry *e)
+{
+    uint64_t header = cpio_header(rd, e ? e->name : NULL), from, to;
+
+    if (header == 0 || rd->options.name_encoding)
+        return 0;
+    from = (uint64_t)rd->archive_read_header_position(rd->archive);
+    to = (uint64_t)rd->archive_filter_bytes(rd->archive, -1);
+    if (e && e->kind == LEAT_ENTRY_SYMLINK)
+        header += strlen(e->target);
+    return to - from == header ? 0 : damaged(rd, "bytes before it belong to no entry");
+}
+
 int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)
 {
     int r = next_header(rd), d;
@@ -467,14 +498,14 @@ int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)
     if (rd->input.error)
         return rd->input.error;
     if (r == ARCHIVE_EOF)
-        return finish(rd);
+        return check_gap(rd, NULL) < 0 ? LEAT_ECORRUPT : finish(rd);
     if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
         return fail_library(rd);
     rd->number++;
     d = describe(rd, ret);
-    if (d < 0 || r == ARCHIVE_OK)
+    if (d < 0)
         return d;
-    r = damaged(rd);
+    r = r == ARCHIVE_OK ? check_gap(rd, ret) : damaged(rd, text_of(rd));
     return r < 0 ? r : 1;
 }
 
