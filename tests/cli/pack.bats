@@ -414,6 +414,19 @@ names() {
     [ "$(tar -tf out.tar | paste -sd' ')" = 'd/ d/m/ d/n/ d/n/f' ]
 }
 
+@test "names of owners that cannot be looked up are not lost silently" {
+    [ "$(id -u)" = 0 ] || skip 'not root'
+    mkdir d
+    : >d/f
+    chown 1 d/f
+    cp /etc/passwd list
+    chmod 600 list
+    chmod 755 .
+    unshare -m bash -c 'mount --bind list /etc/passwd && exec setpriv --reuid=65534 --regid=65534 --clear-groups "$LEAT" pack d' \
+        >out.tar 2>err || skip 'cannot mount here'
+    grep -q 'names of owners cannot be looked up (Permission denied)' err
+}
+
 @test "--sort changes the order, and nothing else" {
     local order
     mkdir -p d/b d/a

@@ -42,8 +42,20 @@ void leat_pack_note(struct leat_pack *p, enum leat_pack_note note, const char *p
         leat_warning(p->stage, "%s: %s%s", shown, texts[note].one, more);
 }
 
+/* For example, the list of users was replaced, and a confined process may not read the new one. */
+static void note_owners(struct leat_pack *p)
+{
+    int error = p->users.error ? p->users.error : p->groups.error;
+
+    if (error)
+        leat_warning(p->stage,
+                     "names of owners cannot be looked up (%s); numbers are stored instead",
+                     strerrordesc_np(error));
+}
+
 void leat_pack_notes_end(struct leat_pack *p)
 {
+    note_owners(p);
     for (unsigned i = 0; i < LEAT_NOTES; i++) {
         uint64_t n = p->notes.n[i];
 

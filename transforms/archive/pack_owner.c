@@ -3,23 +3,43 @@
 #include "pack_owner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOOK_UP_SIZE 16384u /* a group's record has all its members */
 
-static void look_up(bool group, struct leat_owner *o)
+/* A list that may not be read looks like one without the name when the system has another source of names.
+ * A list that is not there has no names, which is an answer. Returns 0 or an errno. */
+static int check_list(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 && errno != ENOENT ? errno : 0;
+
+    if (fd >= 0)
+        (void)close(fd); /* it was only read */
+    return r;
+}
+
+static void look_up(struct leat_owners *owners, struct leat_owner *o)
 {
     char buffer[LOOK_UP_SIZE];
     struct passwd user, *found_user = NULL;
     struct group record, *found_group = NULL;
     const char *name = NULL;
 
-    if (group && getgrgid_r((gid_t)o->id, &record, buffer, sizeof buffer, &found_group) == 0)
-        name = found_group ? found_group->gr_name : NULL;
-    if (!group && getpwuid_r((uid_t)o->id, &user, buffer, sizeof buffer, &found_user) == 0)
-        name = found_user ? found_user->pw_name : NULL;
+    if (owners->groups)
+        (void)getgrgid_r((gid_t)o->id, &record, buffer, sizeof buffer, &found_group);
+    else
+        (void)getpwuid_r((uid_t)o->id, &user, buffer, sizeof buffer, &found_user);
+    if (found_group)
+        name = found_group->gr_name;
+    else if (found_user)
+        name = found_user->pw_name;
+    else if (owners->error == 0)
+        owners->error = check_list(owners->groups ? "/etc/group" : "/etc/passwd");
     if (name && strlen(name) < sizeof o->name)
         memcpy(o->name, name, strlen(name) + 1);
 }
@@ -30,7 +50,7 @@ const char *leat_owner_name(struct leat_owners *owners, uint64_t id)
 
     if (!o->known || o->id != id) {
         *o = (struct leat_owner){.known = true, .id = id};
-        look_up(owners->groups, o);
+        look_up(owners, o);
     }
     return o->name;
 }

@@ -16,6 +16,7 @@ struct leat_owner {
 /* The last ones that were looked up. All zero: none. */
 struct leat_owners {
     bool groups;
+    int error; /* errno of the first failed look-up; 0: each one had an answer */
     struct leat_owner cache[LEAT_OWNER_CACHE];
 };
 
