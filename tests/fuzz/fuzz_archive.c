@@ -224,8 +224,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 1:
         snprintf(text, sizeof text, "from : repack --format=%s : null",
-                 data[0] & 1 ? "pax"
-                             : "ustar"); /* libarchive's zip writer leaks when it is stopped */
+                 data[0] & 1   ? "pax"
+                 : data[0] & 2 ? "zip"
+                               : "ustar");
         break;
     default:
         make_extraction(data[0], text, sizeof text);

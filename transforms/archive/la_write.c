@@ -41,7 +41,8 @@ const char *leat_la_reason(const struct leat_la_write *la, struct archive *a)
     return text;
 }
 
-/* The library's output. */
+/* The library's output. After a failure 7z must stop, or it would still copy all of its entries. zip goes on
+ * to the end of the entry, where it frees its encoder, and its output is dropped. */
 static la_ssize_t sink_write(struct archive *a, void *arg, const void *data, size_t n)
 {
     struct leat_pack_writer *w = arg;
@@ -51,7 +52,7 @@ static la_ssize_t sink_write(struct archive *a, void *arg, const void *data, siz
     if (!l->failed)
         l->sink_error = leat_pack_write(&w->sink, data, n);
     l->failed = l->sink_error < 0;
-    return l->failed ? -1 : (la_ssize_t)n;
+    return l->failed && w->format != LEAT_PACK_ZIP ? -1 : (la_ssize_t)n;
 }
 
 /* What a call of the library returned. A warning is an error, too: nothing may be lost silently. */
@@ -177,12 +178,13 @@ static void la_free(struct leat_pack_writer *w)
 
     if (!l)
         return;
-    /* After a failure, free writes the end of the archive, which the sink refuses. Before that it would
-     * fill up the entry with zeros, which may be very many: fail stops it, but loses some memory. What
-     * they return then is of no use. */
+    /* After a failure, free writes the end of the archive, which goes nowhere. Before that, 7z would fill up
+     * the entry with zeros, which may be very many: fail stops it. The results are of no use now. */
     l->failed = true;
     l->sink_error = l->sink_error ? l->sink_error : LEAT_ECANCELLED;
-    if (l->a && l->left > 0)
+    if (l->a && w->format == LEAT_PACK_ZIP)
+        (void)l->la.archive_write_finish_entry(l->a);
+    else if (l->a && l->left > 0)
         (void)l->la.archive_write_fail(l->a);
     if (l->a)
         (void)l->la.archive_write_free(l->a);
