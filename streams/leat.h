@@ -279,7 +279,7 @@ LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t
 
 /* --- access -------------------------------------------------------------------------------- */
 
-/* What a pipeline needs of the system besides its open descriptors: see leat_plan_access in
+/* A need of a pipeline besides its open descriptors: see leat_plan_access in
  * stage.h. A confined process may do nothing else. */
 enum leat_access {
     LEAT_ACCESS_NOTHING, /* no path: the engine knows of everything that the stage needs */

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* What stays allowed: bits. */
+/* Bits: the calls that stay allowed. */
 #define LEAT_FILTER_USERS 1u   /* Unix sockets, for daemons that know the names of users */
 #define LEAT_FILTER_NETWORK 2u /* all sockets */
 #define LEAT_FILTER_NAMES 4u   /* modes, owners and times of files by their names */

@@ -40,7 +40,7 @@ struct leat_stage_plan {
     bool takes_text;           /* leat_plan_lines */
 };
 
-/* What the stage needs of the system: leat_plan_access. */
+/* Needs of the stage: leat_plan_access. */
 struct leat_need {
     enum leat_access kind;
     char *path; /* owned; NULL: the kind has none */

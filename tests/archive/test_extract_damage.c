@@ -20,7 +20,7 @@
 #define FLIPS_SANITIZED 20u
 #define TREE_DEPTH 8
 
-/* What a format proves. */
+/* The damage that a format can prove. */
 enum proof {
     PROOF_CONTENTS = 1, /* a file that is there has its content */
     PROOF_NAMES = 2,    /* the names are there, and no others */

@@ -8,7 +8,7 @@
 
 #define TEXTS_MAX 4u
 
-/* What the stage does in open, and what came out. */
+/* The action of the stage in open, and its result. */
 static struct {
     struct leat_select_options options;
     const char *name;

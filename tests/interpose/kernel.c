@@ -26,7 +26,7 @@ static int error_of(const char *name)
                                              : EINVAL;
 }
 
-/* Of files, for an ABI. */
+/* The rights for files that an ABI knows. */
 static uint64_t rights_of(int abi)
 {
     return (UINT64_C(1) << (abi < 2 ? 13 : abi < 3 ? 14 : abi < 5 ? 15 : 16)) - 1;

@@ -24,7 +24,7 @@ static int count_fd = -1;
 
 #define COUNT_FD 500 /* out of the way */
 
-/* What the loader allocates before is not leat's. A confined process cannot open the file at its end. */
+/* Allocations of the loader before are not leat's. A confined process cannot open the file at its end. */
 __attribute__((constructor)) static void begin(void)
 {
     const char *at = getenv("NOMEM_AT"), *count = getenv("NOMEM_COUNT");

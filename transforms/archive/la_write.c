@@ -55,7 +55,7 @@ static la_ssize_t sink_write(struct archive *a, void *arg, const void *data, siz
     return l->failed && w->format != LEAT_PACK_ZIP ? -1 : (la_ssize_t)n;
 }
 
-/* What a call of the library returned. A warning is an error, too: nothing may be lost silently. */
+/* Check the result of a call of the library. A warning is an error, too: nothing may be lost silently. */
 static int check(struct leat_pack_writer *w, int result, const char *what)
 {
     struct la_writer *l = w->lib;

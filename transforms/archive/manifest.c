@@ -227,7 +227,7 @@ const struct leat_stage_type leat_stage_manifest = {
         "`extract --check=FILE` extracts an archive only if it is what its manifest says, and "
         "`leat check FILE DIR` compares a directory. With --check this stage outputs a line "
         "for each entry that is different, missing, or not in the manifest, and fails with exit status "
-        "4 if there is one. Of hard links, any name may be the one with the content. Times and "
+        "4 if there is one. Any name of a hard link may be the one with the content. Times and "
         "owners are not compared.\n\n"
         "The sizes of an entry and of holes count as they are when extracted: holes are zeros.",
     .examples = "read app.tar.gz : manifest : write app.manifest\n"

@@ -82,7 +82,7 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* Of several lines for one name, the last one counts: it replaces the others in a directory, too. */
+/* The last of several lines for one name counts: it replaces the others in a directory, too. */
 static void sort(struct leat_manifest *m)
 {
     size_t n = 0;
@@ -237,7 +237,7 @@ static const struct leat_manifest_item *resolve(const struct leat_manifest *m,
     return item;
 }
 
-/* Of hard links, each name may be the one that is a file: in a directory they are all the same. */
+/* Each name of a hard link may be the one that is a file: in a directory they are all the same. */
 static bool is_same_type(char a, char b)
 {
     return a == b || ((a == 'f' || a == 'h') && (b == 'f' || b == 'h'));

@@ -139,7 +139,7 @@ int leat_pack_unreadable(struct leat_pack *p, const char *path, int error)
     return 0;
 }
 
-/* What the walk could not read. */
+/* A path that the walk could not read. */
 static int missing(struct leat_pack *p, const struct leat_walk_entry *found)
 {
     if (found->error != ENOENT)
@@ -154,7 +154,7 @@ static int missing(struct leat_pack *p, const struct leat_walk_entry *found)
     return 0;
 }
 
-/* What the format loses of the entry without harm to its content. */
+/* Facts of the entry that the format loses without harm to its content. */
 static void note_losses(struct leat_pack *p, const struct leat_walk_entry *found,
                         const struct leat_entry *e)
 {

@@ -23,7 +23,7 @@ struct acl_entry {
     uint32_t id;
 };
 
-/* What is collected: names, one after another, and the bytes of all that is to be kept. */
+/* The collected names, one after another, and the bytes of all that is to be kept. */
 struct list {
     char names[LIST_MAX];
     size_t n;

@@ -26,7 +26,7 @@ struct leat_pack_params {
     uint64_t spool_size;
 };
 
-/* What the user is told after the run: some events one by one, all counted. */
+/* The warnings after the run: some events one by one, all counted. */
 enum leat_pack_note {
     LEAT_NOTE_SOCKET,
     LEAT_NOTE_OUTPUT,
