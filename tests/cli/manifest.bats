@@ -94,7 +94,7 @@ all() {
     run leat pack --sort=name -C t . : manifest --check=m
     is 4
     has 'x-z: is not in the manifest'
-    has '1 entries differ'
+    has '1 entry differs'
     rmdir t/x-z
     leat pack -C t . : manifest --check=m
 }

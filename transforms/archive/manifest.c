@@ -108,8 +108,10 @@ static int put_missing(struct leat_stage *s, struct leat_blocking *b)
     }
     if (q->differences == 0)
         return 0;
-    return leat_fail(s, LEAT_ECHECKSUM, "%" PRIu64 " entries differ from %s; each has a line",
-                     q->differences, ((const struct manifest_params *)leat_params(s))->check);
+    return leat_fail(s, LEAT_ECHECKSUM, "%" PRIu64 " %s from %s; the output lists %s",
+                     q->differences, q->differences == 1 ? "entry differs" : "entries differ",
+                     ((const struct manifest_params *)leat_params(s))->check,
+                     q->differences == 1 ? "it" : "them");
 }
 
 static int manifest_run(struct leat_stage *s, struct leat_blocking *b)
