@@ -85,7 +85,7 @@ enum leat_offset_kind {
 struct leat_error {
     int code;            /* 0, or LEAT_E* */
     int stage;           /* number of the stage from 1 as in `leat explain`; 0: no single stage */
-    char stage_name[32]; /* "" if no single stage */
+    char stage_name[64]; /* "" if no single stage */
     bool has_offset;
     enum leat_offset_kind offset_of;
     uint64_t offset;
@@ -119,10 +119,11 @@ struct leat_registry;
 LEAT_API struct leat_registry *leat_registry_new(void);
 /* leat_registry_free - NULL is fine. Free all pipelines made with the registry before. */
 LEAT_API void leat_registry_free(struct leat_registry *registry);
-/* leat_registry_add - add a stage type of your own; `type` is borrowed and must outlive the
- * registry. Its names have 1 to 31 letters, digits, '-', '_', '.' or '+', and do not begin with
- * '-'. Its options must lie within its params. Returns 0; LEAT_EEXIST: a name is taken;
- * LEAT_EUSAGE: the engine cannot run the type; LEAT_ENOMEM.
+/* leat_registry_add - add a stage type of your own, which begins with LEAT_STAGE_INIT and is called
+ * `vendor.name`. `type` is borrowed, with all that it points to, and must outlive the registry. Each
+ * member is checked. On success type->drop, if it is set, is called with type->user when the registry is
+ * freed. Returns 0; LEAT_EEXIST: a name is taken; LEAT_EUSAGE: the engine cannot run the type;
+ * LEAT_EUNSUPPORTED: the type is of a newer header than the library; LEAT_ENOMEM.
  * Thread: any, but not while another thread uses the registry, even to read it. */
 LEAT_API int leat_registry_add(struct leat_registry *registry, const struct leat_stage_type *type);
 /* leat_registry_refusal - why the last leat_registry_add refused its type, one line; "" if it did
@@ -213,6 +214,24 @@ LEAT_API void leat_builder_free(struct leat_builder *builder);
  * option. Returns 0; LEAT_EUSAGE: `builder` or `name` is NULL; LEAT_ENOMEM. */
 LEAT_API int leat_builder_stage(struct leat_builder *builder, const char *name,
                                 const char *const *args);
+/* leat_builder_own_stage - append a stage of a type that is not registered, with a user pointer for this
+ * one stage. The type has passed the checks of leat_registry_add when this returns 0. It is borrowed,
+ * with all that it points to, and must outlive the builder and its pipelines.
+ *
+ *   user  what leat_user returns in the stage; may be NULL. type->drop, if it is set, is called with it
+ *         exactly once: when the builder and all its pipelines are freed, or at once if this fails and
+ *         `type` is not NULL. type->user has no effect.
+ *   args  as for leat_builder_stage; NULL: none
+ *
+ * The text of the pipeline has the type's name, but no text can name such a stage. Returns 0;
+ * LEAT_EUSAGE, LEAT_EUNSUPPORTED: as leat_registry_add, and leat_builder_refusal has the reason;
+ * LEAT_ENOMEM. */
+LEAT_API int leat_builder_own_stage(struct leat_builder *builder,
+                                    const struct leat_stage_type *type, void *user,
+                                    const char *const *args);
+/* leat_builder_refusal - why the last leat_builder_own_stage refused its type, one line; "" if it did
+ * not. Borrowed until the next leat_builder_own_stage or leat_builder_free. */
+LEAT_API const char *leat_builder_refusal(const struct leat_builder *builder);
 /* leat_builder_branch_begin, _end - stages appended between them form a branch of the last stage.
  * Return 0; LEAT_EUSAGE: there is no stage to branch from, or no branch is open; LEAT_ENOMEM. */
 LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);

@@ -133,6 +133,10 @@ LEAT_API size_t leat_branches(const struct leat_stage *stage);
  * by the table branch_options; the defaults if the branch has no options. */
 LEAT_API const void *leat_branch_params(const struct leat_stage *stage, size_t i);
 
+/* leat_user - the user pointer of leat_builder_own_stage, or else of the type. Lanes of a stage share it
+ * and run at once, so what it points to is read-only, or has a lock. */
+LEAT_API void *leat_user(const struct leat_stage *stage);
+
 struct leat_strings {
     size_t n;
     const char *const *v; /* v[n] is NULL */
@@ -546,8 +550,39 @@ LEAT_API bool leat_is_cancelled(struct leat_blocking *blocking);
 #define LEAT_FRAME_HEAD 18u
 #define LEAT_RECOGNISE 16u
 
+/* LEAT_STAGE_ABI - the version of the contract in this header, as type.abi. A library runs the types of
+ * its own version and of older ones. It grows when a struct of this header other than leat_stage_type
+ * changes its layout, or when a member changes its meaning; new members at the end of leat_stage_type
+ * do not change it. */
+#define LEAT_STAGE_ABI 1u
+
+/* A type of a stage. A type of a program or a plugin begins with LEAT_STAGE_INIT; all members that
+ * are not set are zero:
+ *
+ *     static const struct leat_stage_type upper = {
+ *         LEAT_STAGE_INIT, .name = "acme.upper", .kind = LEAT_TRANSFORM, .step = upper_step,
+ *     };
+ *
+ * C++ has no designators that leave members out without a warning: there leat_stage_type_init returns a
+ * type to fill in. */
+#define LEAT_STAGE_INIT .abi = LEAT_STAGE_ABI, .size = sizeof(struct leat_stage_type)
+
 struct leat_stage_type {
-    const char *name;     /* the name in a pipeline */
+    unsigned abi; /* LEAT_STAGE_ABI; 0: built into the library */
+    /* Bytes of this struct in the header that the program was compiled with. The library takes the
+     * members beyond it to be zero. */
+    size_t size;
+    /* For leat_user: of all stages of the type; leat_builder_own_stage gives one to a single stage
+     * instead. Built-in types, and the parts of a LEAT_BY_PLACE, have none. */
+    void *user;
+    /* drop - may be NULL. Frees a user pointer, when no stage can use it any more. It is called
+     * exactly once for each leat_registry_add that succeeded and each leat_builder_own_stage, in the
+     * thread that gives up the last use. */
+    void (*drop)(void *user);
+    /* The name in a pipeline. Built-in types have names without a dot. All others are called
+     * `vendor.name`: 3 to 63 letters, digits, '-', '_', '+' or '.', with a dot inside; the first one is
+     * no '-'. Aliases likewise. */
+    const char *name;
     const char *aliases;  /* more names, space separated, or NULL */
     const char *summary;  /* one line, lower case, no full stop; or NULL: only help prints it */
     const char *operands; /* for help: "FILE…"; NULL: none are allowed */
@@ -636,10 +671,24 @@ struct leat_stage_type {
      * middle_in (see leat_shared). */
     const struct leat_stage_type *first, *last, *middle_in, *middle_out;
 
-    /* engine - NULL, or that of a built-in stage whose functions the type uses: further operations
-     * of the engine's own stages (streams/stage/engine_ops.h). */
+    /* engine - NULL, or that of a built-in type from which step, params_size and state_size are taken,
+     * too: further operations of the engine's own stages (streams/stage/engine_ops.h). */
     const struct leat_engine_ops *engine;
 };
+
+/* leat_stage_type_init - a type with abi and size set, and all else zero. */
+static inline struct leat_stage_type leat_stage_type_init(void)
+{
+#ifdef __cplusplus
+    struct leat_stage_type type = {};
+
+    type.abi = LEAT_STAGE_ABI;
+    type.size = sizeof type;
+#else
+    struct leat_stage_type type = {LEAT_STAGE_INIT};
+#endif
+    return type;
+}
 
 /* leat_shared - in middle_out: the state of its middle_in, which is opened first. */
 LEAT_API void *leat_shared(struct leat_stage *stage);

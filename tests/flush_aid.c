@@ -134,10 +134,10 @@ static const struct leat_stage_type slow_type = {
 static void add_stages(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &burst_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &marks_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &scatter_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &slow_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &burst_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &marks_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &scatter_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &slow_type), 0);
 }
 
 /* Puts the number in the place of every @. */

@@ -287,9 +287,9 @@ int memio_pass(struct leat_stage *stage, struct leat_in *in, struct leat_out *ou
 
 int memio_register(struct leat_registry *registry)
 {
-    int r = leat_registry_add(registry, &source_type);
+    int r = leat_registry_add_plain(registry, &source_type);
 
-    return r < 0 ? r : leat_registry_add(registry, &sink_type);
+    return r < 0 ? r : leat_registry_add_plain(registry, &sink_type);
 }
 
 static void clear(struct memio *io)
@@ -400,7 +400,7 @@ static int add_types(const struct memio *io, struct leat_registry *registry)
     int r = 0;
 
     for (size_t i = 0; r == 0 && io->types && io->types[i]; i++)
-        r = leat_registry_add(registry, io->types[i]);
+        r = leat_registry_add_plain(registry, io->types[i]);
     if (r < 0 && r != LEAT_ENOMEM)
         FAIL("%s", leat_registry_refusal(registry));
     return r;

@@ -16,6 +16,7 @@
 #define LEAT_MEMIO_H
 
 #include "stage.h"
+#include "syntax/registry.h"
 
 /* `piece`: a size drawn anew for each piece, from `seed`. */
 #define MEMIO_RANDOM SIZE_MAX

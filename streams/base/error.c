@@ -52,7 +52,7 @@ int leat_exit_status(int code)
 
 void leat_error_format(const struct leat_error *error, char *buf, size_t size)
 {
-    char stage[64] = "", where[48] = "", file[4 * sizeof error->file] = "";
+    char stage[96] = "", where[48] = "", file[4 * sizeof error->file] = "";
     static const struct leat_error success;
     const char *colon;
 

@@ -5,14 +5,22 @@
 
 #include "base/grow.h"
 #include "pipeline.h"
+#include "syntax/registry.h"
 
 struct leat_builder {
     const struct leat_registry *registry;
     struct leat_token *tokens; /* the builder owns the words */
     size_t n, room;
     unsigned depth;
-    bool stage_open; /* a stage precedes the next one in its chain */
+    bool stage_open;   /* a stage precedes the next one in its chain */
+    char refusal[400]; /* reason of the last leat_builder_own_stage */
 };
+
+static void drop_token(struct leat_token *t)
+{
+    free((char *)(uintptr_t)t->word);
+    leat_own_unref(t->own);
+}
 
 struct leat_builder *leat_builder_new(const struct leat_registry *registry)
 {
@@ -28,7 +36,7 @@ void leat_builder_free(struct leat_builder *b)
     if (!b)
         return;
     for (size_t i = 0; i < b->n; i++)
-        free((char *)(uintptr_t)b->tokens[i].word);
+        drop_token(&b->tokens[i]);
     free(b->tokens);
     free(b);
 }
@@ -50,15 +58,14 @@ static int add(struct leat_builder *b, enum leat_token_kind kind, const char *wo
     return 0;
 }
 
-int leat_builder_stage(struct leat_builder *b, const char *name, const char *const *args)
+static int add_stage(struct leat_builder *b, const char *name, const char *const *args,
+                     size_t *ret_name)
 {
-    size_t before;
+    size_t before = b->n;
     int r;
 
-    if (!b || !name)
-        return LEAT_EUSAGE;
-    before = b->n;
     r = b->stage_open ? add(b, LEAT_TOKEN_JOIN, NULL) : 0;
+    *ret_name = b->n;
     if (r == 0)
         r = add(b, LEAT_TOKEN_WORD, name);
     for (; r == 0 && args && *args; args++)
@@ -68,8 +75,43 @@ int leat_builder_stage(struct leat_builder *b, const char *name, const char *con
         return 0;
     }
     while (b->n > before) /* undo the call */
-        free((char *)(uintptr_t)b->tokens[--b->n].word);
+        drop_token(&b->tokens[--b->n]);
     return r;
+}
+
+int leat_builder_stage(struct leat_builder *b, const char *name, const char *const *args)
+{
+    size_t at;
+
+    return b && name ? add_stage(b, name, args, &at) : LEAT_EUSAGE;
+}
+
+int leat_builder_own_stage(struct leat_builder *b, const struct leat_stage_type *type, void *user,
+                           const char *const *args)
+{
+    struct leat_own *own = NULL;
+    size_t at = 0;
+    int r = LEAT_EUSAGE;
+
+    if (b && b->registry) {
+        b->refusal[0] = '\0';
+        r = leat_registry_own(b->registry, type, user, false, b->refusal, sizeof b->refusal, &own);
+    }
+    if (r == 0)
+        r = add_stage(b, own->type->name, args, &at);
+    if (r == 0) {
+        b->tokens[at].own = own;
+        return 0;
+    }
+    leat_own_forget(own);
+    if (type && type->drop)
+        type->drop(user);
+    return r;
+}
+
+const char *leat_builder_refusal(const struct leat_builder *b)
+{
+    return b ? b->refusal : "there is no builder";
 }
 
 int leat_builder_branch_begin(struct leat_builder *b)

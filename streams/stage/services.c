@@ -62,6 +62,13 @@ const void *leat_params(const struct leat_stage *s)
     return s->info->node->params;
 }
 
+void *leat_user(const struct leat_stage *s)
+{
+    const struct leat_node *node = s->info->node;
+
+    return node->own ? node->own->user : node->type->user;
+}
+
 size_t leat_branches(const struct leat_stage *s)
 {
     return s->info->node->n_branches;

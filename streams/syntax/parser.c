@@ -12,6 +12,7 @@ struct build {
     const struct leat_token *tokens;
     size_t n, at;
     struct leat_arena *arena;
+    struct leat_tree *tree;
     int stages;     /* numbers used until now */
     unsigned depth; /* of brackets */
     struct leat_error *error;
@@ -150,11 +151,27 @@ static int unknown_stage(struct build *b, const struct leat_token *token, int nu
     return fail_stage(b, name, number, token, LEAT_EUSAGE);
 }
 
+/* The tree holds the token's own stage. */
+static int hold(struct build *b, struct leat_node *node, struct leat_own *own)
+{
+    struct leat_held_own *held = leat_arena_alloc(b->arena, sizeof *held);
+
+    if (!held)
+        return fail_memory(b);
+    *held = (struct leat_held_own){.own = leat_own_ref(own), .next = b->tree->owns};
+    b->tree->owns = held;
+    node->own = own;
+    return 0;
+}
+
 static int find_stage(struct build *b, struct leat_node *node, const struct leat_token *token,
                       struct place place)
 {
-    const struct leat_stage_type *type = leat_registry_find(b->registry, token->word);
+    const struct leat_stage_type *type =
+        token->own ? token->own->type : leat_registry_find(b->registry, token->word);
 
+    if (token->own && hold(b, node, token->own) < 0)
+        return LEAT_ENOMEM;
     if (!type)
         return unknown_stage(b, token, node->number, place);
     if (type->missing) {
@@ -488,6 +505,7 @@ int leat_tree_from_tokens(const struct leat_registry *registry, const struct lea
 
     if (ret_error)
         *ret_error = (struct leat_error){0};
+    b.tree = plan;
     if (plan)
         plan->arena = b.arena = leat_arena_new();
     if (!b.arena)

@@ -16,7 +16,8 @@
 struct leat_registry {
     const struct leat_stage_type **types;
     size_t n, room, n_builtin;
-    char refusal[256]; /* reason of the last leat_registry_add */
+    struct leat_own *owns; /* those that are not built in */
+    char refusal[400];     /* reason of the last leat_registry_add */
 };
 
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n)
@@ -40,11 +41,17 @@ void leat_registry_free(struct leat_registry *r)
 {
     if (!r)
         return;
+    while (r->owns) {
+        struct leat_own *own = r->owns;
+
+        r->owns = own->next;
+        leat_own_unref(own);
+    }
     free(r->types);
     free(r);
 }
 
-/* Is no alias the name of another stage? leat_type_is_sound has checked its form. */
+/* Is no alias the name of another stage? The check of the type has looked at its form. */
 static bool aliases_are_free(struct leat_registry *r, const struct leat_stage_type *type)
 {
     const char *p = type->aliases;
@@ -66,24 +73,93 @@ static bool aliases_are_free(struct leat_registry *r, const struct leat_stage_ty
     return true;
 }
 
-int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *type)
+/* Does it belong to the type? Its functions use the params and the state of the built-in type. */
+static bool engine_fits(const struct leat_registry *r, const struct leat_stage_type *type)
 {
+    for (size_t i = 0; i < r->n_builtin; i++) {
+        const struct leat_stage_type *t = r->types[i];
+
+        if (t->engine == type->engine && t->step == type->step &&
+            t->params_size == type->params_size && t->state_size == type->state_size)
+            return true;
+    }
+    return !type->engine;
+}
+
+/* The type itself and its parts. */
+static bool engines_fit(const struct leat_registry *r, const struct leat_stage_type *type)
+{
+    const struct leat_stage_type *parts[] = {type, type->first, type->last, type->middle_in,
+                                             type->middle_out};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i] && !engine_fits(r, parts[i]))
+            return false;
+    return true;
+}
+
+int leat_registry_own(const struct leat_registry *r, const struct leat_stage_type *type, void *user,
+                      bool plain, char *refusal, size_t size, struct leat_own **ret_own)
+{
+    struct leat_own *own = NULL;
+    int code = leat_own_new(type, user, plain, refusal, size, &own);
+
+    if (code < 0)
+        return code;
+    if (!engines_fit(r, own->type)) {
+        leat_own_forget(own);
+        snprintf(refusal, size,
+                 "engine: it is not that of a built-in stage with this step, params_size and "
+                 "state_size");
+        return LEAT_EUSAGE;
+    }
+    *ret_own = own;
+    return 0;
+}
+
+static int check_free(struct leat_registry *r, const struct leat_stage_type *type)
+{
+    if (!aliases_are_free(r, type))
+        return LEAT_EUSAGE;
+    if (!leat_registry_find(r, type->name))
+        return 0;
+    snprintf(r->refusal, sizeof r->refusal, "there is a stage %s already", type->name);
+    return LEAT_EEXIST;
+}
+
+static int add(struct leat_registry *r, const struct leat_stage_type *type, bool plain)
+{
+    const struct leat_stage_type **more;
+    struct leat_own *own = NULL;
+    int code;
+
     if (!r)
         return LEAT_EUSAGE;
     r->refusal[0] = '\0';
-    if (!leat_type_is_sound(type, r->refusal, sizeof r->refusal) || !aliases_are_free(r, type))
-        return LEAT_EUSAGE;
-    if (leat_registry_find(r, type->name)) {
-        snprintf(r->refusal, sizeof r->refusal, "there is a stage %s already", type->name);
-        return LEAT_EEXIST;
+    code = leat_registry_own(r, type, type ? type->user : NULL, plain, r->refusal,
+                             sizeof r->refusal, &own);
+    if (code == 0)
+        code = check_free(r, own->type);
+    more = code == 0 ? leat_grow(r->types, r->n, &r->room, sizeof(*more)) : NULL;
+    if (!more) {
+        leat_own_forget(own);
+        return code < 0 ? code : LEAT_ENOMEM;
     }
-    const struct leat_stage_type **more = leat_grow(r->types, r->n, &r->room, sizeof(*more));
-
-    if (!more)
-        return LEAT_ENOMEM;
     r->types = more;
-    r->types[r->n++] = type;
+    r->types[r->n++] = own->type;
+    own->next = r->owns;
+    r->owns = own;
     return 0;
+}
+
+int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *type)
+{
+    return add(r, type, false);
+}
+
+int leat_registry_add_plain(struct leat_registry *r, const struct leat_stage_type *type)
+{
+    return add(r, type, true);
 }
 
 const char *leat_registry_refusal(const struct leat_registry *r)

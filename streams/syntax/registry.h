@@ -2,10 +2,18 @@
 #ifndef LEAT_SYNTAX_REGISTRY_H
 #define LEAT_SYNTAX_REGISTRY_H
 
+#include "own.h"
 #include "stage.h"
 
 /* leat_registry_with - a registry of these n types, which must be sound. NULL: out of memory. */
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n);
+/* leat_registry_add_plain - leat_registry_add, also for a type with abi 0, which was compiled with the
+ * library and has no vendor in its name: for tests. */
+int leat_registry_add_plain(struct leat_registry *registry, const struct leat_stage_type *type);
+/* leat_registry_own - leat_own_new, with a check of the type's `engine` against the built-in types. */
+int leat_registry_own(const struct leat_registry *registry, const struct leat_stage_type *type,
+                      void *user, bool plain, char *refusal, size_t size,
+                      struct leat_own **ret_own);
 /* leat_registry_default - the stage that the compiler adds at an open end: LEAT_SOURCE or
  * LEAT_SINK. NULL: there is none. */
 const struct leat_stage_type *leat_registry_default(const struct leat_registry *registry,

@@ -86,6 +86,8 @@ void leat_tree_free(struct leat_tree *plan)
 {
     if (!plan)
         return;
+    for (struct leat_held_own *held = plan->owns; held; held = held->next)
+        leat_own_unref(held->own);
     leat_arena_free(plan->arena);
     free(plan);
 }

@@ -7,6 +7,7 @@
 #define LEAT_SYNTAX_TREE_H
 
 #include "base/message.h"
+#include "own.h"
 #include "stage.h"
 
 /* Limits of the grammar. */
@@ -26,8 +27,9 @@ struct leat_branch_options {
 /* One stage as written. */
 struct leat_node {
     const struct leat_stage_type *type;
-    struct leat_strings args; /* its words after the name, as written, unquoted */
-    void *params;             /* type->params_size bytes, filled in; NULL if that is 0 */
+    const struct leat_own *own; /* of leat_builder_own_stage; or NULL: the type is registered */
+    struct leat_strings args;   /* its words after the name, as written, unquoted */
+    void *params;               /* type->params_size bytes, filled in; NULL if that is 0 */
     struct leat_strings operands;
     struct leat_chain *branches;                /* n_branches of them */
     struct leat_branch_options *branch_options; /* the same; NULL if the type has none */
@@ -42,8 +44,15 @@ struct leat_chain {
     size_t n;
 };
 
+/* A reference that a tree holds. */
+struct leat_held_own {
+    struct leat_own *own;
+    struct leat_held_own *next;
+};
+
 struct leat_tree {
     struct leat_chain root;
+    struct leat_held_own *owns;
     struct leat_arena *arena; /* owns everything below root */
 };
 
@@ -57,14 +66,15 @@ enum leat_token_kind {
 
 struct leat_token {
     enum leat_token_kind kind;
-    const char *word; /* LEAT_TOKEN_WORD, else NULL */
-    bool has_offset;  /* `where` is a byte offset in the text */
-    uint64_t where;   /* else: number of the word from 1; 0: neither is known */
+    const char *word;     /* LEAT_TOKEN_WORD, else NULL */
+    struct leat_own *own; /* of a name: its stage, in place of the registered one; or NULL */
+    bool has_offset;      /* `where` is a byte offset in the text */
+    uint64_t where;       /* else: number of the word from 1; 0: neither is known */
 };
 
 /* leat_tree_from_tokens - parse a list of tokens to a tree; used by the builder.
  *
- *   tokens     n of them; borrowed until return, words are copied
+ *   tokens     n of them; borrowed until return, words are copied, and the tree holds each `own`
  *   ret_error  may be NULL; filled in on failure: stage, offset (of the text; for words the number
  *              of the word, without has_offset), and a text with the fault and, for a misspelt name,
  *              a suggestion

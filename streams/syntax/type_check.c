@@ -1,7 +1,7 @@
 /* type_check.c - check a stage type that a program adds: can the engine run it?
  *
  * A wrong table is a fault of the program. It could cause a write outside the params, or a stage
- * that no text can name, so leat_registry_add refuses it, with a text that says what is wrong.
+ * that no text can name, so leat_registry_add refuses it, with a text that names the member.
  */
 #include "type_check.h"
 
@@ -10,11 +10,19 @@
 #include <string.h>
 
 #include "base/invariant.h"
+#include "base/show.h"
+#include "tree.h"
 
-#define OPTIONS_MAX 256u
-#define OPTION_NAME_MAX 63u
+#define LINE_MAX_BYTES 200u
+#define MANUAL_MAX 65536u
 #define PARAMS_MAX ((size_t)1 << 20)
 #define STATE_MAX ((size_t)1 << 30)
+#define BLOCK_MAX ((size_t)1 << 30)  /* of lanes: a block, and its history */
+#define RESULT_MAX ((size_t)1 << 20) /* of lanes */
+/* Every header had the members up to step; no header will have more bytes than this. */
+#define TYPE_SIZE_MIN                                                                              \
+    (offsetof(struct leat_stage_type, step) + sizeof(((struct leat_stage_type *)0)->step))
+#define TYPE_SIZE_MAX 4096u
 
 /* All of enum leat_flags. */
 #define FLAGS                                                                                      \
@@ -22,29 +30,26 @@
      LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES |                  \
      LEAT_WANTS_DECODED)
 
-struct check {
-    char *text;
-    size_t size;
-};
+#define refuse leat_check_refuse
 
-__attribute__((format(printf, 2, 3))) static bool refuse(const struct check *c, const char *format,
-                                                         ...)
+bool leat_check_refuse(const struct leat_check *c, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    vsnprintf(c->text, c->size, format, args);
+    leat_show_v(c->text, c->size, format, args);
     va_end(args);
     return false;
 }
+
+/* --- names and texts -------------------------------------------------------------------------- */
 
 static bool is_alnum(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* Is it a word that never needs quotes and cannot be confused with an option? */
-static bool is_name(const char *name, size_t n, size_t most)
+bool leat_check_name(const char *name, size_t n, size_t most)
 {
     if (n == 0 || n > most || name[0] == '-')
         return false;
@@ -54,135 +59,140 @@ static bool is_name(const char *name, size_t n, size_t most)
     return true;
 }
 
-static bool check_aliases(const struct check *c, const char *aliases)
+bool leat_check_text(const struct leat_check *c, const char *what, const char *text, size_t most,
+                     bool many_lines)
 {
-    const char *p = aliases;
+    size_t n = 0;
 
-    while (p && *p) {
+    if (!text)
+        return true;
+    if (*text == '\0')
+        return refuse(c, "%s is empty: leave it NULL", what);
+    while (text[n] != '\0') {
+        size_t plain = many_lines && text[n] == '\n' ? 1 : leat_show_plain(text + n);
+
+        if (plain == 0)
+            return refuse(c, "%s: byte %zu is a control character, or not UTF-8", what, n);
+        n += plain;
+        if (n > most)
+            return refuse(c, "%s is longer than %zu bytes", what, most);
+    }
+    return true;
+}
+
+/* A built-in stage has no dot in its name, every other stage has one inside. */
+static bool check_name(const struct leat_check *c, const char *what, const char *name, size_t n,
+                       bool built_in)
+{
+    const char *dot = n > 2 ? memchr(name + 1, '.', n - 2) : NULL;
+
+    if (!leat_check_name(name, n, LEAT_STAGE_NAME_MAX))
+        return refuse(c,
+                      "%s must be 1 to %u letters, digits, '-', '_', '.' or '+', and not begin "
+                      "with '-'",
+                      what, LEAT_STAGE_NAME_MAX);
+    if (!built_in && !dot)
+        return refuse(c,
+                      "%s '%.*s' has no vendor: call it as in acme.%.*s, because names without a "
+                      "dot are for built-in stages",
+                      what, (int)n, name, (int)n, name);
+    return true;
+}
+
+static bool check_aliases(const struct leat_check *c, const struct leat_stage_type *type)
+{
+    const char *all = type->aliases;
+
+    for (const char *p = all; p && *p; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " "), len;
+
+        if (!check_name(c, "each of aliases", p, n, type->abi == 0))
+            return false;
+        if (strlen(type->name) == n && memcmp(type->name, p, n) == 0)
+            return refuse(c, "aliases has the name %s itself", type->name);
+        for (const char *q = all; q < p; q += len + strspn(q + len, " ")) {
+            len = strcspn(q, " ");
+            if (len == n && memcmp(q, p, n) == 0)
+                return refuse(c, "aliases has %.*s twice", (int)n, p);
+        }
+        p += n;
+    }
+    return !all || *all ? true : refuse(c, "aliases is empty: leave it NULL");
+}
+
+/* ".gz .tgz": what a name may end with. */
+static bool check_suffixes(const struct leat_check *c, const char *suffixes)
+{
+    for (const char *p = suffixes; p && *p; p += strspn(p, " ")) {
         size_t n = strcspn(p, " ");
 
-        if (!is_name(p, n, LEAT_STAGE_NAME_MAX))
-            return refuse(c, "an alias must be 1 to %u letters, digits, '-', '_', '.' or '+'",
-                          LEAT_STAGE_NAME_MAX);
+        if (n < 2 || *p != '.' || !leat_check_name(p, n, LEAT_STAGE_NAME_MAX))
+            return refuse(c, "suffixes: each begins with a dot, and they are separated by spaces");
         p += n;
-        p += strspn(p, " ");
     }
-    return true;
+    return !suffixes || *suffixes ? true : refuse(c, "suffixes is empty: leave it NULL");
 }
 
-/* The size of the value that the parser stores for an option of this kind; 0: unknown kind. */
-static size_t size_of_kind(enum leat_opt_kind kind, size_t *ret_align)
+static bool check_texts(const struct leat_check *c, const struct leat_stage_type *type)
 {
-#define OF(type) (*ret_align = _Alignof(type), sizeof(type))
-    switch (kind) {
-    case LEAT_OPT_FLAG:
-    case LEAT_OPT_ENUM:
-        return OF(int);
-    case LEAT_OPT_INT:
-    case LEAT_OPT_SIZE:
-    case LEAT_OPT_DURATION:
-        return OF(int64_t);
-    case LEAT_OPT_COUNT:
-        return OF(struct leat_count);
-    case LEAT_OPT_STRING:
-    case LEAT_OPT_SIDE:
-        return OF(const char *);
-    case LEAT_OPT_LIST:
-        return OF(struct leat_strings);
-    }
-    return 0;
-#undef OF
+    size_t n = type->summary ? strnlen(type->summary, LINE_MAX_BYTES) : 0;
+
+    if (!leat_check_text(c, "summary", type->summary, LINE_MAX_BYTES, false) ||
+        !leat_check_text(c, "operands", type->operands, LINE_MAX_BYTES, false) ||
+        !leat_check_text(c, "manual", type->manual, MANUAL_MAX, true) ||
+        !leat_check_text(c, "examples", type->examples, MANUAL_MAX, true) ||
+        !leat_check_text(c, "missing", type->missing, LINE_MAX_BYTES, false))
+        return false;
+    return n == 0 || type->summary[n - 1] != '.' || refuse(c, "summary ends with a full stop");
 }
 
-static const char *shown_name(const struct leat_option *o, char *buf, size_t size)
+/* --- words and branches ----------------------------------------------------------------------- */
+
+static bool check_operands(const struct leat_check *c, const struct leat_stage_type *type)
 {
-    if (o->name)
-        snprintf(buf, size, "--%s", o->name);
-    else
-        snprintf(buf, size, "-%c", o->short_name);
-    return buf;
+    if (type->operands_min > type->operands_max)
+        return refuse(c, "operands_min is above operands_max");
+    if (type->operands && type->operands_max == 0)
+        return refuse(c, "operands is '%s', but operands_max is 0", type->operands);
+    if (!type->operands && type->operands_max > 0)
+        return refuse(c, "operands is NULL, but operands_max is not 0");
+    return !type->operands_raw || type->operands || refuse(c, "operands_raw needs operands");
 }
 
-static bool check_values(const struct check *c, const struct leat_option *o, const char *name)
+static bool check_branches(const struct leat_check *c, const struct leat_stage_type *type)
 {
-    bool is_number = o->kind == LEAT_OPT_INT || o->kind == LEAT_OPT_SIZE;
-    int64_t choices = 1;
+    unsigned most = type->branches_max;
 
-    if (is_number && o->min > o->max)
-        return refuse(c, "option %s: min is above max", name);
-    if (o->kind != LEAT_OPT_ENUM)
-        return true;
-    if (!o->choices || !*o->choices)
-        return refuse(c, "option %s: choices are missing", name);
-    for (const char *p = o->choices; *p; p++)
-        choices += *p == '|';
-    if (o->initial < 0 || o->initial >= choices)
-        return refuse(c, "option %s: initial is not one of the choices", name);
-    return true;
+    if (type->branches_min > most)
+        return refuse(c, "branches_min is above branches_max");
+    if (most > LEAT_TREE_STAGES_MAX)
+        return refuse(c, "branches_max is above %u", LEAT_TREE_STAGES_MAX);
+    if (type->kind == LEAT_FAN_IN && type->branches_min == 0)
+        return refuse(c, "branches_min: a fan-in needs at least one branch");
+    if (most > 0 && (type->kind == LEAT_SOURCE || type->kind == LEAT_BY_PLACE))
+        return refuse(c, "branches_max: a source, or a stage by place, has no branches");
+    if (most > (type->flags & LEAT_PARTS ? 1 : 0) && type->kind == LEAT_SINK)
+        return refuse(c, "branches_max: a sink has no branches, and one with parts at most one");
+    if (most > 0 && (type->lanes || (type->run && type->kind != LEAT_SINK)))
+        return refuse(c, "branches_max: a stage with lanes or run has no branches");
+    if (most == 0 && type->branch_options)
+        return refuse(c, "branch_options: branches_max is 0");
+    return type->branch_options || type->branch_params_size == 0 ||
+           refuse(c, "branch_params_size needs branch_options");
 }
 
-static bool check_option(const struct check *c, const struct leat_option *o, size_t params_size)
-{
-    size_t align = 1, size = size_of_kind(o->kind, &align);
-    char name[OPTION_NAME_MAX + 8];
+/* --- how the engine runs it ------------------------------------------------------------------- */
 
-    if (o->name && !is_name(o->name, strnlen(o->name, OPTION_NAME_MAX + 1), OPTION_NAME_MAX))
-        return refuse(c,
-                      "the name of an option must be 1 to %u letters, digits, '-', '_', '.' or "
-                      "'+'",
-                      OPTION_NAME_MAX);
-    if (o->short_name && !is_alnum(o->short_name) && o->short_name != LEAT_DIGITS)
-        return refuse(c, "a short option must be a letter or a digit");
-    shown_name(o, name, sizeof name);
-    if (size == 0)
-        return refuse(c, "option %s: %d is not a kind", name, (int)o->kind);
-    if (o->offset > params_size || size > params_size - o->offset)
-        return refuse(c, "option %s: %zu bytes at offset %zu are outside of params_size %zu", name,
-                      size, o->offset, params_size);
-    if (o->offset % align != 0)
-        return refuse(c, "option %s: offset %zu is not a multiple of %zu", name, o->offset, align);
-    return check_values(c, o, name);
-}
-
-static bool is_last(const struct leat_option *o)
-{
-    return !o->name && !o->short_name;
-}
-
-static bool same(const struct leat_option *a, const struct leat_option *b)
-{
-    return (a->name && b->name && strcmp(a->name, b->name) == 0) ||
-           (a->short_name && a->short_name == b->short_name);
-}
-
-static bool check_options(const struct check *c, const struct leat_option *options,
-                          size_t params_size)
-{
-    char name[OPTION_NAME_MAX + 8];
-
-    if (params_size > PARAMS_MAX)
-        return refuse(c, "params_size is above %zu", PARAMS_MAX);
-    for (size_t i = 0; options && !is_last(&options[i]); i++) {
-        if (i == OPTIONS_MAX)
-            return refuse(c, "more than %u options: is the {0} at the end missing?", OPTIONS_MAX);
-        if (!check_option(c, &options[i], params_size))
-            return false;
-        for (size_t j = 0; j < i; j++)
-            if (same(&options[i], &options[j]))
-                return refuse(c, "option %s is there twice",
-                              shown_name(&options[i], name, sizeof name));
-    }
-    return true;
-}
-
-static bool check_blocking(const struct check *c, const struct leat_stage_type *type)
+static bool check_blocking(const struct leat_check *c, const struct leat_stage_type *type)
 {
     if (!type->run || type->kind == LEAT_FAN_IN)
         return refuse(c, "a blocking stage is a source, a transform or a sink, and has run");
     if (type->step)
         return refuse(c, "a blocking stage has run instead of step");
+    if (type->lanes)
+        return refuse(c, "a blocking stage has no lanes");
     if (type->flags & LEAT_FLUSHES)
-        return refuse(c, "a blocking stage cannot flush");
+        return refuse(c, "flags: a blocking stage cannot flush");
     if (type->kind == LEAT_TRANSFORM || type->flags & LEAT_PARTS)
         return !type->stop || refuse(c, "a blocking transform, or one with parts, has no stop");
     if (type->alarm || type->watch)
@@ -190,81 +200,192 @@ static bool check_blocking(const struct check *c, const struct leat_stage_type *
     return true;
 }
 
-/* How the engine runs a stage of this type. */
-static bool check_run(const struct check *c, const struct leat_stage_type *type)
+static bool check_lanes(const struct leat_check *c, const struct leat_stage_type *type)
+{
+    const struct leat_lanes *l = type->lanes;
+
+    if (!l)
+        return type->nature != LEAT_PARALLEL || refuse(c, "a parallel stage has lanes");
+    if (type->kind != LEAT_TRANSFORM)
+        return refuse(c, "lanes: only a transform has them");
+    if (type->nature == LEAT_PARALLEL && type->alarm)
+        return refuse(c, "alarm: a parallel stage has none");
+    if (l->block > BLOCK_MAX || l->history > BLOCK_MAX)
+        return refuse(c, "lanes: block or history is above %zu", BLOCK_MAX);
+    if (l->whole > LEAT_WHOLE_MAX)
+        return refuse(c, "lanes: whole is above %zu", LEAT_WHOLE_MAX);
+    if (l->result_size > RESULT_MAX)
+        return refuse(c, "lanes: result_size is above %zu", RESULT_MAX);
+    return !l->merge || l->join || refuse(c, "lanes: merge needs join");
+}
+
+static bool check_flags(const struct leat_check *c, const struct leat_stage_type *type)
+{
+    unsigned flags = type->flags;
+    bool source = type->kind == LEAT_SOURCE, transform = type->kind == LEAT_TRANSFORM;
+
+    if (flags & ~(unsigned)FLAGS)
+        return refuse(c, "flags: 0x%x are no flags", flags & ~(unsigned)FLAGS);
+    if (flags & LEAT_PARTS && type->kind != LEAT_SINK)
+        return refuse(c, "flags: a stage with parts is a sink");
+    if (flags & LEAT_PORTS_IN && type->kind != LEAT_FAN_IN)
+        return refuse(c, "flags: LEAT_PORTS_IN is for a fan-in");
+    if (flags & (LEAT_DROPS | LEAT_DETACHES) && !(transform && type->branches_max > 0))
+        return refuse(c, "flags: LEAT_DROPS and LEAT_DETACHES are for a transform with branches");
+    if (flags & (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_FLUSHES | LEAT_WANTS_DECODED) && source)
+        return refuse(c, "flags: a source has no input: no LEAT_PASS_THROUGH, LEAT_WANTS_ALL, "
+                         "LEAT_FLUSHES or LEAT_WANTS_DECODED");
+    if (flags & LEAT_DECODES && !transform)
+        return refuse(c, "flags: LEAT_DECODES is for a transform");
+    return true;
+}
+
+/* Functions that only some kinds have. */
+static bool check_functions(const struct leat_check *c, const struct leat_stage_type *type)
+{
+    bool sink = type->kind == LEAT_SINK, ends = sink || type->kind == LEAT_SOURCE;
+
+    if ((type->prepare || type->commit || type->revert) && !sink)
+        return refuse(c, "prepare, commit and revert are for a sink");
+    if (type->revert && !type->commit)
+        return refuse(c, "revert needs commit");
+    if (type->watch && !ends)
+        return refuse(c, "watch is for a source or a sink");
+    if ((type->frame_holds || type->recognise || type->suffixes) && type->kind != LEAT_TRANSFORM)
+        return refuse(c, "frame_holds, recognise and suffixes are for a transform");
+    if (type->first || type->last || type->middle_in || type->middle_out)
+        return refuse(c, "first, last, middle_in and middle_out are for a stage by place");
+    return check_suffixes(c, type->suffixes);
+}
+
+static bool check_run(const struct leat_check *c, const struct leat_stage_type *type)
 {
     if (type->state_size > STATE_MAX)
         return refuse(c, "state_size is above %zu", STATE_MAX);
     if (type->kind < LEAT_SOURCE || type->kind > LEAT_FAN_IN)
-        return refuse(c, "%d is not a kind", (int)type->kind);
+        return refuse(c, "kind: %d is not a kind", (int)type->kind);
     if (type->nature < LEAT_LIGHT || type->nature > LEAT_BLOCKING)
-        return refuse(c, "%d is not a nature", (int)type->nature);
+        return refuse(c, "nature: %d is not a nature", (int)type->nature);
     if (type->framing != LEAT_BYTES && type->framing != LEAT_LINES)
-        return refuse(c, "%d is not a framing", (int)type->framing);
-    if (type->flags & ~(unsigned)FLAGS)
-        return refuse(c, "0x%x are no flags", type->flags & ~(unsigned)FLAGS);
-    if (type->flags & LEAT_PARTS && type->kind != LEAT_SINK)
-        return refuse(c, "a stage with parts is a sink");
-    if (type->nature == LEAT_PARALLEL && (!type->lanes || type->kind != LEAT_TRANSFORM))
-        return refuse(c, "a parallel stage is a transform and has split");
-    if (type->nature == LEAT_PARALLEL && type->lanes->merge && !type->lanes->join)
-        return refuse(c, "merge needs join");
+        return refuse(c, "framing: %d is not a framing", (int)type->framing);
+    if (type->framing == LEAT_LINES && type->kind == LEAT_SOURCE)
+        return refuse(c, "framing: a source has no input");
+    if (!check_flags(c, type) || !check_branches(c, type) || !check_lanes(c, type) ||
+        !check_functions(c, type))
+        return false;
     if (type->nature == LEAT_BLOCKING)
         return check_blocking(c, type);
     if (type->run)
         return refuse(c, "only a blocking stage has run");
-    return type->step || refuse(c, "step is missing");
+    return type->step || type->missing || refuse(c, "step is missing");
+}
+
+/* --- a stage by place ------------------------------------------------------------------------- */
+
+static const char *name_of_kind(enum leat_kind kind)
+{
+    return kind == LEAT_SOURCE ? "source" : kind == LEAT_SINK ? "sink" : "transform";
 }
 
 /* A type of a stage by place. The text names its place first. */
-static bool check_one_place(const struct check *c, const char *place,
-                            const struct leat_stage_type *type, enum leat_kind kind)
+static bool check_one_place(const struct leat_check *c, const char *place,
+                            const struct leat_stage_type *whole, const struct leat_stage_type *type,
+                            enum leat_kind kind)
 {
     size_t n = (size_t)snprintf(c->text, c->size, "%s: ", place);
-    const struct check rest = {c->text + n, c->size - n};
+    const struct leat_check rest = {c->text + n, c->size - n};
 
     leat_assert(n < c->size);
     if (type && type->kind != kind)
-        return refuse(&rest, "it must be a %s",
-                      kind == LEAT_SOURCE ? "source"
-                      : kind == LEAT_SINK ? "sink"
-                                          : "transform");
+        return refuse(&rest, "kind: it must be a %s", name_of_kind(kind));
     if (type && type->flags & LEAT_PARTS)
-        return refuse(&rest, "a stage by place has no parts");
+        return refuse(&rest, "flags: a stage by place has no parts");
+    if (type && (type->user || type->drop))
+        return refuse(&rest, "user and drop belong to the stage by place itself");
+    if (type && type->params_size != 0 && type->params_size != whole->params_size)
+        return refuse(&rest, "params_size is not that of the stage by place");
+    if (type && type->options && type->options != whole->options)
+        return refuse(&rest, "options belong to the stage by place itself");
     if (type && !check_run(&rest, type))
         return false;
     c->text[0] = '\0';
     return true;
 }
 
-static bool check_places(const struct check *c, const struct leat_stage_type *type)
+static bool check_places(const struct leat_check *c, const struct leat_stage_type *type)
 {
     if (!type->first && !type->last && !type->middle_in)
         return refuse(c, "a stage by place needs first, last or middle_in");
-    return check_one_place(c, "first", type->first, LEAT_SOURCE) &&
-           check_one_place(c, "last", type->last, LEAT_SINK) &&
-           check_one_place(c, "middle_in", type->middle_in,
+    if (type->middle_out && !type->middle_in)
+        return refuse(c, "middle_out needs middle_in");
+    if (type->step || type->run || type->lanes || type->plan || type->open || type->close ||
+        type->alarm || type->watch || type->stop || type->prepare || type->commit || type->revert ||
+        type->frame_holds || type->recognise || type->suffixes)
+        return refuse(c, "a stage by place has no functions, lanes or suffixes of its own: they "
+                         "belong to first, last, middle_in and middle_out");
+    if (type->nature != 0 || type->framing != 0 || type->flags != 0 || type->state_size != 0)
+        return refuse(c, "a stage by place has no nature, framing, flags or state_size of its own");
+    return check_branches(c, type) && check_one_place(c, "first", type, type->first, LEAT_SOURCE) &&
+           check_one_place(c, "last", type, type->last, LEAT_SINK) &&
+           check_one_place(c, "middle_in", type, type->middle_in,
                            type->middle_out ? LEAT_SINK : LEAT_TRANSFORM) &&
-           check_one_place(c, "middle_out", type->middle_out, LEAT_SOURCE);
+           check_one_place(c, "middle_out", type, type->middle_out, LEAT_SOURCE);
 }
 
-bool leat_type_is_sound(const struct leat_stage_type *type, char *text, size_t size)
-{
-    const struct check c = {text, size};
+/* --- all -------------------------------------------------------------------------------------- */
 
-    if (!type || !type->name)
-        return refuse(&c, "the name is missing");
-    if (!is_name(type->name, strnlen(type->name, LEAT_STAGE_NAME_MAX + 1), LEAT_STAGE_NAME_MAX))
-        return refuse(&c,
-                      "a name must be 1 to %u letters, digits, '-', '_', '.' or '+', and not "
-                      "begin with '-'",
-                      LEAT_STAGE_NAME_MAX);
-    if (type->operands_min > type->operands_max)
-        return refuse(&c, "%s: operands_min is above operands_max", type->name);
-    if (type->branches_min > type->branches_max)
-        return refuse(&c, "%s: branches_min is above branches_max", type->name);
-    return (type->kind == LEAT_BY_PLACE ? check_places(&c, type) : check_run(&c, type)) &&
-           check_aliases(&c, type->aliases) &&
-           check_options(&c, type->options, type->params_size) &&
-           check_options(&c, type->branch_options, type->branch_params_size);
+/* Are the members that this library does not know zero? */
+static bool rest_is_zero(const struct leat_stage_type *type)
+{
+    const unsigned char *bytes = (const unsigned char *)type;
+
+    for (size_t i = sizeof *type; i < type->size; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+int leat_type_check_header(const struct leat_check *c, const struct leat_stage_type *type,
+                           bool plain)
+{
+    if (plain && type->abi == 0)
+        return 0;
+    if (type->abi > LEAT_STAGE_ABI) {
+        refuse(c,
+               "abi is %u, but this library, version %s, knows up to %u: install the newer library "
+               "that the stage was compiled with",
+               type->abi, LEAT_VERSION, LEAT_STAGE_ABI);
+        return LEAT_EUNSUPPORTED;
+    }
+    if (type->abi == 0 || type->size < TYPE_SIZE_MIN || type->size > TYPE_SIZE_MAX ||
+        type->size % _Alignof(struct leat_stage_type) != 0) {
+        refuse(c, "abi is %u and size %zu: begin the type with LEAT_STAGE_INIT", type->abi,
+               type->size);
+        return LEAT_EUSAGE;
+    }
+    if (!rest_is_zero(type)) {
+        refuse(c,
+               "size is %zu, and members after the first %zu bytes are set, which this library, "
+               "version %s, does not know: install the newer library that the stage was compiled "
+               "with",
+               type->size, sizeof *type, LEAT_VERSION);
+        return LEAT_EUNSUPPORTED;
+    }
+    return 0;
+}
+
+bool leat_type_is_sound(const struct leat_check *c, const struct leat_stage_type *type)
+{
+    if (!type->name)
+        return refuse(c, "the name is missing");
+    if (!check_name(c, "name", type->name, strnlen(type->name, LEAT_STAGE_NAME_MAX + 1),
+                    type->abi == 0))
+        return false;
+    if (!check_aliases(c, type) || !check_texts(c, type) || !check_operands(c, type))
+        return false;
+    if (type->params_size > PARAMS_MAX || type->branch_params_size > PARAMS_MAX)
+        return refuse(c, "params_size or branch_params_size is above %zu", PARAMS_MAX);
+    return (type->kind == LEAT_BY_PLACE ? check_places(c, type) : check_run(c, type)) &&
+           leat_check_options(c, "option", type->options, type->params_size) &&
+           leat_check_options(c, "branch option", type->branch_options, type->branch_params_size);
 }

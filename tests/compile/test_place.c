@@ -87,7 +87,7 @@ TEST(test_stages_share_a_segment_unless_two_are_heavy_or_one_has_lanes_a_buffer_
 
     ASSERT_NOT_NULL(registry);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        ASSERT_EQ(leat_registry_add(registry, &types[i]), 0);
+        ASSERT_EQ(leat_registry_add_plain(registry, &types[i]), 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (unsigned threads = 1; threads <= 4; threads += 3) {
             const struct leat_settings settings = {.threads = threads};

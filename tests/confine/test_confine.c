@@ -26,6 +26,7 @@
 
 #include "leat.h"
 #include "stage.h"
+#include "syntax/registry.h"
 #include "test.h"
 
 #define PATH_SIZE 512
@@ -247,8 +248,8 @@ static struct confined confine(const char *text, unsigned required)
 
     ASSERT_EQ(chdir(test_tmp_dir()), 0);
     ASSERT_NOT_NULL(list);
-    ASSERT_EQ(leat_registry_add(c.registry, &silent), 0);
-    ASSERT_EQ(leat_registry_add(c.registry, &frugal), 0);
+    ASSERT_EQ(leat_registry_add_plain(c.registry, &silent), 0);
+    ASSERT_EQ(leat_registry_add_plain(c.registry, &frugal), 0);
     if (leat_pipeline_from_text(c.registry, text, &settings, &c.pipeline, &c.error) < 0)
         FAIL("%s", c.error.text);
     ASSERT_EQ(leat_confinement_add(list, c.pipeline), 0);

@@ -95,8 +95,8 @@ static const struct leat_stage_type whole_type = {
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &swell_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &whole_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &swell_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &whole_type), 0);
 }
 
 /* Fails at `offset` of the stage's input with `code`, whatever the order of what is run. */

@@ -24,7 +24,7 @@ static const struct leat_stage_type narrow_type = {
 static void add_narrow(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &narrow_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &narrow_type), 0);
 }
 
 TEST(test_a_long_line_comes_in_pieces_to_a_stage_of_bytes)

@@ -1,6 +1,6 @@
 /* connect.c - an example of a source that waits: what a TCP connection gives, to its end.
  *
- * `connect 127.0.0.1:PORT` never blocks a thread. Where the socket has nothing yet the step says for which
+ * `example.connect 127.0.0.1:PORT` never blocks a thread. Where the socket has nothing yet the step says for which
  * descriptor it waits, and is called again when that is ready.
  */
 #include <arpa/inet.h>
@@ -102,7 +102,8 @@ static void connect_close(struct leat_stage *stage)
 }
 
 const struct leat_stage_type example_connect = {
-    .name = "connect",
+    LEAT_STAGE_INIT,
+    .name = "example.connect",
     .summary = "read what a TCP connection gives",
     .operands = "HOST:PORT",
     .operands_min = 1,

@@ -1,6 +1,6 @@
 /* field.c - an example of a line transform: one field of each line.
  *
- * `field -n 2` writes the second of the fields that tabs separate, and a newline. A line with fewer fields
+ * `example.field -n 2` writes the second of the fields that tabs separate, and a newline. A line with fewer fields
  * becomes an empty line. The engine shows whole lines, so the step never joins pieces.
  */
 #include <leat/stage.h>
@@ -68,7 +68,8 @@ static const struct leat_option field_options[] = {
 };
 
 const struct leat_stage_type example_field = {
-    .name = "field",
+    LEAT_STAGE_INIT,
+    .name = "example.field",
     .summary = "one field of each line",
     .kind = LEAT_TRANSFORM,
     .framing = LEAT_LINES,

@@ -51,7 +51,8 @@ static int runs_join(struct leat_stage *stage, enum leat_join when, const void *
 
 static const struct leat_lanes runs_lanes = {.block = BLOCK, .whole = BLOCK, .join = runs_join};
 const struct leat_stage_type example_runs = {
-    .name = "runs",
+    LEAT_STAGE_INIT,
+    .name = "example.runs",
     .summary = "encode runs of equal bytes",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
@@ -94,7 +95,8 @@ static int unruns_step(struct leat_stage *stage, struct leat_in *in, struct leat
 }
 
 const struct leat_stage_type example_unruns = {
-    .name = "unruns",
+    LEAT_STAGE_INIT,
+    .name = "example.unruns",
     .summary = "decode runs of equal bytes",
     .kind = LEAT_TRANSFORM,
     .state_size = sizeof(struct unruns),

@@ -35,7 +35,7 @@ TEST(test_a_line_transform_gives_one_field_of_each_line)
         struct memio io = {.in = text, .in_len = sizeof text - 1};
 
         test_context("seed %d", (int)seed);
-        ASSERT_EQ(run(&io, "field -n 2", seed), 0);
+        ASSERT_EQ(run(&io, "example.field -n 2", seed), 0);
         ASSERT_BYTES_EQ(io.out, io.out_len, "b\n\nf\n", 5);
         memio_free(&io);
     }
@@ -53,7 +53,7 @@ TEST(test_a_block_codec_gives_the_same_with_any_lanes_and_decodes)
 
         test_context("seed %d", (int)seed);
         io.settings.room = 0;
-        ASSERT_EQ(run(&io, "runs", 3 * seed), 0);
+        ASSERT_EQ(run(&io, "example.runs", 3 * seed), 0);
         if (!first) {
             first_len = io.out_len;
             first = malloc(first_len);
@@ -63,11 +63,11 @@ TEST(test_a_block_codec_gives_the_same_with_any_lanes_and_decodes)
         ASSERT_BYTES_EQ(io.out, io.out_len, first, first_len);
         back.in = first;
         back.in_len = first_len;
-        ASSERT_EQ(run(&back, "unruns", 3 * seed), 0);
+        ASSERT_EQ(run(&back, "example.unruns", 3 * seed), 0);
         ASSERT_BYTES_EQ(back.out, back.out_len, in, 200000);
         memio_free(&back);
         back = (struct memio){.in = first, .in_len = first_len - 1};
-        ASSERT_EQ(run(&back, "unruns", seed), LEAT_ETRUNCATED);
+        ASSERT_EQ(run(&back, "example.unruns", seed), LEAT_ETRUNCATED);
         memio_free(&back);
         memio_free(&io);
     }
@@ -106,7 +106,7 @@ TEST(test_a_source_waits_for_its_socket_on_one_thread_and_on_two)
         ASSERT_EQ(listen(s.fd, 1), 0);
         ASSERT_EQ(getsockname(s.fd, (struct sockaddr *)&address, &len), 0);
         ASSERT_EQ(pthread_create(&thread, NULL, serve, &s), 0);
-        ASSERT_EQ(memio_run_named(&io, NULL, "connect 127.0.0.1:%d | memsink @io",
+        ASSERT_EQ(memio_run_named(&io, NULL, "example.connect 127.0.0.1:%d | memsink @io",
                                   ntohs(address.sin_port)),
                   0);
         ASSERT_EQ(io.out_len, s.len);
@@ -122,7 +122,7 @@ TEST(test_a_source_that_nobody_answers_fails_with_the_reason)
 {
     struct memio io = {.types = examples};
 
-    ASSERT_EQ(memio_run_named(&io, NULL, "connect 127.0.0.1:1 | memsink @io"), LEAT_EIO);
+    ASSERT_EQ(memio_run_named(&io, NULL, "example.connect 127.0.0.1:1 | memsink @io"), LEAT_EIO);
     ASSERT_STR_HAS(io.error.text, "refused");
     memio_free(&io);
 }
@@ -175,7 +175,7 @@ TEST(test_a_blocking_source_outputs_the_files_of_an_archive)
 
         io.types = examples;
         io.settings.room = seed % 5 ? 0 : 777;
-        ASSERT_EQ(memio_run_named(&io, NULL, "unpack %s | memsink @io",
+        ASSERT_EQ(memio_run_named(&io, NULL, "example.unpack %s | memsink @io",
                                   tar_of(data, 300001, cut ? 2000 : 0)),
                   cut ? LEAT_ECORRUPT : 0);
         ASSERT_GE(io.out_len, cut ? 300001 : 600002);
@@ -200,7 +200,7 @@ TEST(test_a_blocking_source_is_interrupted_by_the_time_limit)
         ASSERT_EQ(mkfifo(fifo, 0600), 0);
         fd = open(fifo, O_RDWR | O_CLOEXEC);
         ASSERT_GE(fd, 0);
-        ASSERT_EQ(memio_run_named(&io, NULL, "unpack %s | memsink @io", fifo), LEAT_ETIMEDOUT);
+        ASSERT_EQ(memio_run_named(&io, NULL, "example.unpack %s | memsink @io", fifo), LEAT_ETIMEDOUT);
         ASSERT_EQ(close(fd), 0);
         memio_free(&io);
     }

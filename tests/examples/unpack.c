@@ -1,6 +1,6 @@
 /* unpack.c - an example of a source around a library that reads, and blocks, for itself.
  *
- * `unpack FILE` outputs the contents of the files of an archive. libarchive has a loop of its own, so the stage has
+ * `example.unpack FILE` outputs the contents of the files of an archive. libarchive has a loop of its own, so the stage has
  * `run` instead of `step`: its thread blocks where the library does, and no thread of the engine waits for it.
  * `stop` interrupts a read that blocks, for example of a FIFO.
  */
@@ -105,7 +105,8 @@ static void unpack_close(struct leat_stage *stage)
 }
 
 const struct leat_stage_type example_unpack = {
-    .name = "unpack",
+    LEAT_STAGE_INIT,
+    .name = "example.unpack",
     .summary = "output the contents of the files of an archive",
     .operands = "FILE",
     .operands_min = 1,

@@ -262,7 +262,7 @@ static void add_watch(struct leat_registry *registry, void *arg)
                                                  .step = watch_step};
 
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &watch), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &watch), 0);
 }
 
 static uint64_t first_seen_after(struct memio *io, const char *text)

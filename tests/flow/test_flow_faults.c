@@ -457,7 +457,7 @@ static const struct leat_stage_type enough_type = {
 static void add_enough(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &enough_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &enough_type), 0);
 }
 
 /* memsource : BEFORE enough --at=E AFTER : memsink, of an endless source. */

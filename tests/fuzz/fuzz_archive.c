@@ -14,6 +14,7 @@
 
 #include "leat.h"
 #include "stage.h"
+#include "syntax/registry.h"
 
 #define PLAIN 224u
 #define ARCHIVE_MAX ((size_t)1 << 20)
@@ -79,8 +80,8 @@ static int run(const char *text)
     struct leat_pipeline *pipeline = NULL;
     int r;
 
-    if (!registry || leat_registry_add(registry, &from_type) < 0 ||
-        leat_registry_add(registry, &into_type) < 0)
+    if (!registry || leat_registry_add_plain(registry, &from_type) < 0 ||
+        leat_registry_add_plain(registry, &into_type) < 0)
         abort();
     r = leat_pipeline_from_text(registry, text, &settings, &pipeline, NULL);
     if (r < 0)

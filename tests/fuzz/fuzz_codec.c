@@ -9,6 +9,7 @@
 
 #include "leat.h"
 #include "stage.h"
+#include "syntax/registry.h"
 
 #define OUT_MAX ((size_t)1 << 18)
 #define HEAD 6u
@@ -181,8 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     registry = leat_registry_new();
     out[0] = malloc(OUT_MAX);
     out[1] = malloc(OUT_MAX);
-    if (!registry || !out[0] || !out[1] || leat_registry_add(registry, &from_type) < 0 ||
-        leat_registry_add(registry, &into_type) < 0)
+    if (!registry || !out[0] || !out[1] || leat_registry_add_plain(registry, &from_type) < 0 ||
+        leat_registry_add_plain(registry, &into_type) < 0)
         abort();
     pair = data[0] / 2 % N_PAIRS;
     if (data[0] % 2)

@@ -8,6 +8,7 @@
 
 #include "leat.h"
 #include "stage.h"
+#include "syntax/registry.h"
 
 #define OUT_MAX ((size_t)1 << 20)
 
@@ -111,8 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     registry = leat_registry_new();
-    if (!registry || leat_registry_add(registry, &from_type) < 0 ||
-        leat_registry_add(registry, &into_type) < 0)
+    if (!registry || leat_registry_add_plain(registry, &from_type) < 0 ||
+        leat_registry_add_plain(registry, &into_type) < 0)
         abort();
     choose(registry, data[0], text, sizeof(text));
     {

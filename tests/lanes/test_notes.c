@@ -85,8 +85,8 @@ static const struct leat_stage_type hog_type = {
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &noter_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &hog_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &noter_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &hog_type), 0);
 }
 
 TEST(test_a_note_goes_with_its_block_also_if_the_block_is_made_again)

@@ -17,9 +17,17 @@ const struct leat_option own_options[] = {
     {NULL, 0, LEAT_OPT_FLAG, 0, NULL, 0, 0, 0, 0, NULL, NULL, false, NULL},
 };
 #ifndef __cplusplus
-extern const struct leat_stage_type leat_stage_own;
+extern const struct leat_stage_type leat_stage_own, acme_own;
+const struct leat_stage_type acme_own = {LEAT_STAGE_INIT, .name = "acme.own"};
 LEAT_STAGE_MISSING(own, "own", "a stage that this build lacks", "libown-dev");
 #endif
+unsigned own_abi(void);
+unsigned own_abi(void)
+{
+    struct leat_stage_type type = leat_stage_type_init();
+    type.name = "acme.own";
+    return type.abi == LEAT_STAGE_ABI && type.size == sizeof type && !type.step;
+}
 int own_puts(const char *text);
 struct own_library { LEAT_LOADED_MEMBER(own_puts) };
 const char *const *own_names(void);
@@ -53,10 +61,17 @@ seen() {
 flags=(-Istreams -Wall -Wextra -Wpedantic -Werror -fsyntax-only)
 tap 'every macro of the public headers is tried' "$(seen)"
 tap 'the public headers are C11' "$(program | "${CC:-gcc}" -std=c11 "${flags[@]}" -x c - 2>&1)"
-if command -v g++ >/dev/null; then
-    tap 'the public headers are C++17' "$(program | g++ -std=c++17 "${flags[@]}" -x c++ - 2>&1)"
-else
-    tap_number=$((tap_number + 1))
-    echo "ok $tap_number the public headers are C++17 # SKIP g++ is not installed"
-fi
+# with COMPILER LANGUAGE STANDARD - a case, or a skip if the compiler is not there.
+with() {
+    if command -v "$1" >/dev/null; then
+        tap "the public headers are $3 to $1" "$(program | "$1" -std="$3" "${flags[@]}" -x "$2" - 2>&1)"
+    else
+        tap_number=$((tap_number + 1))
+        echo "ok $tap_number the public headers are $3 to $1 # SKIP $1 is not installed"
+    fi
+}
+with g++ c++ c++17
+with g++ c++ c++20
+with clang c c11
+with clang++ c++ c++17
 tap_done

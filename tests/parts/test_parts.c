@@ -101,7 +101,7 @@ static int run_on(const char *source, const char *text, uint64_t seed)
     atomic_store(&sinks.before_prepare, 0);
     settings.executor = seed % 6 == 5 ? LEAT_EXECUTOR_POOL : LEAT_EXECUTOR_SEEDED;
     ASSERT_NOT_NULL(registry);
-    ASSERT_EQ(leat_registry_add(registry, &counted), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &counted), 0);
     snprintf(whole, sizeof whole, "%s : %s", source, text);
     test_context("seed %ju: %s", (uintmax_t)seed, whole);
     if (leat_pipeline_from_text(registry, whole, &settings, &p, &error) < 0)

@@ -355,11 +355,11 @@ static const struct leat_stage_type slow_type = {
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &idle_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &forever_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &slow_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &dozer_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &failing_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &idle_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &forever_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &slow_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &dozer_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &failing_type), 0);
 }
 
 TEST(test_a_stage_that_makes_no_progress_is_named)

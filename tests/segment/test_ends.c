@@ -60,8 +60,8 @@ static const struct leat_stage_type refusing_type = {
 static void add_types(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &witness_type), 0);
-    ASSERT_EQ(leat_registry_add(registry, &refusing_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &witness_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &refusing_type), 0);
 }
 
 static void configure(struct memio *io, uint64_t seed)

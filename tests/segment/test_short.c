@@ -35,7 +35,7 @@ static const struct leat_stage_type idle_source_type = {.name = "idle_source",
 static void add_idle_source(struct leat_registry *registry, void *arg)
 {
     (void)arg;
-    ASSERT_EQ(leat_registry_add(registry, &idle_source_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &idle_source_type), 0);
 }
 
 /* The alarm is a day away. */

@@ -3,6 +3,7 @@
 
 #include "run/pipeline.h"
 #include "stage.h"
+#include "syntax/registry.h"
 #include "test.h"
 
 static enum leat_access wanted_kind;
@@ -39,7 +40,7 @@ static int needs_of(const char *text, char *ret, size_t size)
     int r;
 
     ASSERT_NOT_NULL(registry);
-    ASSERT_EQ(leat_registry_add(registry, &needy), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &needy), 0);
     r = leat_pipeline_from_text(registry, text, NULL, &p, &error);
     ret[0] = '\0';
     for (size_t i = 0; p && i < p->graph.n_infos; i++)

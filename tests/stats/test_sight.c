@@ -6,6 +6,7 @@
 
 #include "leat.h"
 #include "stage.h"
+#include "syntax/registry.h"
 #include "test.h"
 
 /* NOLINTBEGIN(bugprone-suspicious-include): a pure part of the command, tested by itself */
@@ -234,10 +235,10 @@ static void begin(struct run *r, const char *text, unsigned threads, uint64_t se
 
     *r = (struct run){.registry = leat_registry_new()};
     ASSERT_NOT_NULL(r->registry);
-    ASSERT_EQ(leat_registry_add(r->registry, &src_type), 0);
-    ASSERT_EQ(leat_registry_add(r->registry, &work_type), 0);
-    ASSERT_EQ(leat_registry_add(r->registry, &snk_type), 0);
-    ASSERT_EQ(leat_registry_add(r->registry, &child_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(r->registry, &src_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(r->registry, &work_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(r->registry, &snk_type), 0);
+    ASSERT_EQ(leat_registry_add_plain(r->registry, &child_type), 0);
     if (leat_pipeline_from_text(r->registry, text, &settings, &r->p, &error) < 0)
         FAIL("%s", error.text);
 }

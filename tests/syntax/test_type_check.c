@@ -1,6 +1,7 @@
 /* test_type_check.c - which blocking stages and stages by place a registry accepts, and how it refuses
  * the others. */
 #include "stage.h"
+#include "syntax/registry.h"
 #include "test.h"
 
 static int run_nothing(struct leat_stage *stage, struct leat_blocking *blocking)
@@ -34,7 +35,7 @@ static void add(size_t row, const struct leat_stage_type *type, const char *said
 
     test_context("row %zu", row);
     ASSERT_NOT_NULL(registry);
-    r = leat_registry_add(registry, type);
+    r = leat_registry_add_plain(registry, type);
     ASSERT_EQ(r, said ? LEAT_EUSAGE : 0);
     if (said)
         ASSERT_STR_HAS(leat_registry_refusal(registry), said);
@@ -57,7 +58,7 @@ TEST(test_a_blocking_stage_is_a_source_a_transform_or_a_sink_with_run_alone)
         {{BLOCKS, .kind = LEAT_SOURCE, .stop = stop_nothing}, NULL},
         {{BLOCKS, .kind = LEAT_SINK, .stop = stop_nothing, .prepare = call_nothing}, NULL},
         {{BLOCKS, .kind = LEAT_TRANSFORM, .alarm = call_nothing}, NULL},
-        {{BLOCKS, .kind = LEAT_FAN_IN, .branches_max = 2}, "a source, a transform or a sink"},
+        {{BLOCKS, .kind = LEAT_FAN_IN, .branches_min = 1, .branches_max = 2}, "has no branches"},
         {{.name = "blocks", .nature = LEAT_BLOCKING, .kind = LEAT_SINK}, "has run"},
         {{BLOCKS, .kind = LEAT_SINK, .step = step_nothing}, "run instead of step"},
         {{BLOCKS, .kind = LEAT_TRANSFORM, .flags = LEAT_FLUSHES}, "cannot flush"},
@@ -102,15 +103,17 @@ TEST(test_the_types_of_a_stage_by_place_are_checked_too)
          NULL},
         {{PLACES}, "needs first, last or middle_in"},
         {{PLACES, .middle_out = &source}, "needs first, last or middle_in"},
-        {{PLACES, .first = &sink}, "first: it must be a source"},
-        {{PLACES, .first = &fan_in}, "first: it must be a source"},
-        {{PLACES, .first = &by_place}, "first: it must be a source"},
-        {{PLACES, .last = &transform}, "last: it must be a sink"},
-        {{PLACES, .last = &sink, .middle_in = &sink}, "middle_in: it must be a transform"},
-        {{PLACES, .middle_in = &transform, .middle_out = &source}, "middle_in: it must be a sink"},
-        {{PLACES, .middle_in = &sink, .middle_out = &transform}, "middle_out: it must be a source"},
-        {{PLACES, .first = &source, .middle_out = &sink}, "middle_out: it must be a source"},
-        {{PLACES, .last = &parts}, "last: a stage by place has no parts"},
+        {{PLACES, .first = &sink}, "first: kind: it must be a source"},
+        {{PLACES, .first = &fan_in}, "first: kind: it must be a source"},
+        {{PLACES, .first = &by_place}, "first: kind: it must be a source"},
+        {{PLACES, .last = &transform}, "last: kind: it must be a sink"},
+        {{PLACES, .last = &sink, .middle_in = &sink}, "middle_in: kind: it must be a transform"},
+        {{PLACES, .middle_in = &transform, .middle_out = &source},
+         "middle_in: kind: it must be a sink"},
+        {{PLACES, .middle_in = &sink, .middle_out = &transform},
+         "middle_out: kind: it must be a source"},
+        {{PLACES, .first = &source, .middle_out = &sink}, "middle_out needs middle_in"},
+        {{PLACES, .last = &parts}, "last: flags: a stage by place has no parts"},
         {{PLACES, .last = &huge}, "last: state_size is above"},
         {{PLACES, .first = &alarmed}, "first: a blocking source or sink has no alarm"},
         {{PLACES, .last = &watched}, "last: a blocking source or sink has no alarm"},

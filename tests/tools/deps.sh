@@ -13,7 +13,7 @@ group() {
             libarchive-tools cpio unzip p7zip-full attr acl
         ;;
     @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 ;;
-    @lint) echo clang-format clang-tidy cppcheck mandoc shellcheck ;;
+    @lint) echo clang clang-format clang-tidy cppcheck mandoc shellcheck ;;
     *) echo "$1" ;;
     esac
 }

@@ -1,0 +1,138 @@
+/* own.c - a stage type from outside of the library: check it, fill up what its header lacks, and keep
+ * its user pointer until nobody uses it. */
+#include "own.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/invariant.h"
+#include "type_check.h"
+
+/* Copies of the type and its parts; the engine then sees all members. */
+struct copies {
+    struct leat_own own;
+    struct leat_stage_type whole, part[LEAT_TYPE_PARTS];
+};
+
+static const struct leat_stage_type **part_of(struct leat_stage_type *type, size_t i)
+{
+    const struct leat_stage_type **parts[LEAT_TYPE_PARTS] = {&type->first, &type->last,
+                                                             &type->middle_in, &type->middle_out};
+
+    return parts[i];
+}
+
+static void fill_up(struct leat_stage_type *to, const struct leat_stage_type *from)
+{
+    size_t n = from->abi == 0 || from->size > sizeof *to ? sizeof *to : from->size;
+
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, n);
+}
+
+static bool is_short(const struct leat_stage_type *type)
+{
+    return type->abi != 0 && type->size < sizeof *type;
+}
+
+/* Copy the type and its parts. Sets *ret_needed if one of them lacks members. Returns 0, or why the
+ * header of one is refused. */
+static int copy(struct copies *copies, const struct leat_stage_type *type, bool plain,
+                const struct leat_check *check, bool *ret_needed)
+{
+    int r = leat_type_check_header(check, type, plain);
+
+    if (r < 0)
+        return r;
+    fill_up(&copies->whole, type);
+    *ret_needed = is_short(type);
+    for (size_t i = 0; i < LEAT_TYPE_PARTS; i++) {
+        const struct leat_stage_type **part = part_of(&copies->whole, i);
+
+        if (!*part)
+            continue;
+        r = leat_type_check_header(check, *part, type->abi == 0);
+        if (r < 0)
+            return r;
+        *ret_needed = *ret_needed || is_short(*part);
+        fill_up(&copies->part[i], *part);
+    }
+    return 0;
+}
+
+/* Point to the copies, or, if they are not needed, to the caller's types. */
+static const struct leat_stage_type *choose(struct copies *copies,
+                                            const struct leat_stage_type *type, bool needed)
+{
+    if (!needed)
+        return type;
+    for (size_t i = 0; i < LEAT_TYPE_PARTS; i++)
+        if (*part_of(&copies->whole, i))
+            *part_of(&copies->whole, i) = &copies->part[i];
+    return &copies->whole;
+}
+
+int leat_own_new(const struct leat_stage_type *type, void *user, bool plain, char *refusal,
+                 size_t size, struct leat_own **ret_own)
+{
+    const struct leat_check check = {refusal, size};
+    struct copies *copies;
+    struct leat_own *own;
+    bool needed;
+    int r;
+
+    if (!type) {
+        leat_check_refuse(&check, "the type is NULL");
+        return LEAT_EUSAGE;
+    }
+    copies = calloc(1, sizeof *copies);
+    if (!copies)
+        return LEAT_ENOMEM;
+    own = &copies->own;
+    r = copy(copies, type, plain, &check, &needed);
+    if (r == 0) {
+        own->type = choose(copies, type, needed);
+        r = leat_type_is_sound(&check, own->type) ? 0 : LEAT_EUSAGE;
+    }
+    if (r < 0) {
+        free(copies);
+        return r;
+    }
+    if (!needed) { /* the rest is not used */
+        struct leat_own *less = realloc(copies, sizeof *own);
+
+        own = less ? less : own;
+    }
+    own->user = user;
+    own->drop = own->type->drop;
+    atomic_init(&own->refs, 1);
+    *ret_own = own;
+    return 0;
+}
+
+struct leat_own *leat_own_ref(struct leat_own *own)
+{
+    unsigned before = atomic_fetch_add_explicit(&own->refs, 1, memory_order_relaxed);
+
+    leat_assert(before > 0);
+    return own;
+}
+
+void leat_own_unref(struct leat_own *own)
+{
+    unsigned before = own ? atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) : 0;
+
+    leat_assert(!own || before > 0);
+    if (before != 1)
+        return;
+    if (own->drop)
+        own->drop(own->user);
+    free(own);
+}
+
+void leat_own_forget(struct leat_own *own)
+{
+    if (own)
+        own->drop = NULL;
+    leat_own_unref(own);
+}
