@@ -201,15 +201,18 @@ $(BUILD)/tests/test_named_parts: TEST_LDFLAGS += $(foreach w,mkdirat openat fsta
 $(BUILD)/tests/test_confine: TEST_LDFLAGS += -Wl,--wrap=syscall
 # test_disk counts syncs, and makes them fail.
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
+# test_input makes reads and writes of a temporary file fail.
+$(BUILD)/tests/test_input: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
 # test_pack changes files while they are read.
 $(BUILD)/tests/test_pack: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=openat -Wl,--wrap=__openat_2
 # test_transfer makes copies in the kernel short, and fail.
 $(BUILD)/tests/test_transfer: TEST_LDFLAGS += $(foreach w,copy_file_range splice,-Wl,--wrap=$w)
 # test_attributes refuses attributes.
 $(BUILD)/tests/test_attributes: TEST_LDFLAGS += -Wl,--wrap=fsetxattr
-# test_commit, test_commit_others and test_stale make steps of a commit fail, or be the last one.
+# test_commit, test_commit_others, test_outdir and test_stale make steps of a commit fail, or be the last one.
 COMMIT_STEPS := openat linkat renameat renameat2 unlinkat flock ftruncate fchmod fsync
-$(addprefix $(BUILD)/tests/,test_commit test_commit_others test_stale): TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
+$(addprefix $(BUILD)/tests/,test_commit test_commit_others test_outdir test_stale): TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
+$(BUILD)/tests/test_outdir: TEST_LDFLAGS += $(foreach w,mkdirat fstat fstatat opendir syncfs,-Wl,--wrap=$w)
 
 # tests/ROOM/test_NAME.c is the program tests/test_NAME.
 $(foreach t,$(TEST_SRC),$(eval $(BUILD)/tests/$(basename $(notdir $t)): $(call objects,$t)))
@@ -221,7 +224,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c confine.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c named_parts.c pack.c progress.c stale.c text_uutils.c transfer.c),$(TEST_SRC))
+             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c stale.c text_uutils.c transfer.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 

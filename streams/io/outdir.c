@@ -468,21 +468,25 @@ void leat_outdir_revert(struct leat_outdir *d)
 
 /* --- close ------------------------------------------------------------------------------------ */
 
-/* Remove the directory `temp`: the draft of a failed run, or the old directory. */
+/* Remove the directory `temp`: the draft of a failed run, or the old directory. After a commit, remove
+ * also the old directories that killed runs have left. */
 static void remove_temp(struct leat_outdir *d)
 {
     int at = leat_directory_pin(d->directories, d->parent);
     const struct leat_inode *inode = d->exchanged ? &d->old : &d->inode;
-    int r = at < 0 ? at : look(at, d->temp, inode);
+    bool has_temp = !d->committed || d->exchanged;
+    int r = at < 0 ? at : 0;
 
     if (at >= 0) {
+        if (has_temp)
+            r = look(at, d->temp, inode);
         if (r == 1)
             r = leat_tree_remove(at, d->temp);
         if (d->committed)
             leat_stales_remove(&d->parent->stale, at, d->name, true, d->parent->owner);
         leat_directory_unpin(d->directories, d->parent);
     }
-    if (r < 0)
+    if (r < 0 && has_temp)
         leat_warn(d->pipeline, d->info, "%s%s cannot be removed: %s", d->parent->path, d->temp,
                   strerrordesc_np(-r));
 }
@@ -491,7 +495,7 @@ void leat_outdir_close(struct leat_outdir *d)
 {
     if (!d)
         return;
-    if (d->draft >= 0 && (!d->committed || d->exchanged))
+    if (d->draft >= 0)
         remove_temp(d);
     if (d->draft >= 0)
         (void)close(d->draft); /* a directory is synced, not written, here and below */
