@@ -265,6 +265,18 @@ static int fail_open(struct leat_stage *s, const char *name, int error)
     return leat_fail_errno(s, error, "%s", name);
 }
 
+/* Add the open file to the map, which a stage may ask before the source has ended: does it read the whole
+ * file? Of a range that ends in the file, the end is known now. */
+static void map_file(struct leat_stage *s)
+{
+    const struct read_state *st = leat_state(s);
+    struct leat_file_map *map = s->info->input.opens;
+
+    leat_file_map_add(map, st->pos, place_of(st));
+    if (st->fd.is_regular && st->skip == 0 && st->at < st->size && st->left < st->size - st->at)
+        leat_file_map_end(map, st->pos + st->left);
+}
+
 static int open_next(struct leat_stage *s)
 {
     struct read_state *st = leat_state(s);
@@ -290,7 +302,7 @@ static int open_next(struct leat_stage *s)
         st->skip -= leat_fd_skip(&st->fd, st->skip);
     r = bound_file(s);
     st->at_begin = place_of(st) == 0;
-    leat_file_map_add(s->info->input.opens, st->pos, place_of(st));
+    map_file(s);
     return r < 0 ? r : begin_direct(s);
 }
 

@@ -66,17 +66,17 @@ static int read_in_order(struct leat_archive_input *in, const uint8_t **ret_data
 
 /* --- a file ----------------------------------------------------------------------------------- */
 
-/* The source's file, if it begins like the input; a decoder before this stage would change that.
- * Returns a descriptor, or -1. */
+/* The source's file, if the input is the whole of it and begins like it; a decoder before this stage would
+ * change that. Returns a descriptor, or -1. */
 static int open_source(const struct leat_archive_input *in, uint64_t *ret_size)
 {
-    struct leat_input_file file, next;
+    struct leat_input_file file;
     uint8_t head[LEAT_ARCHIVE_HEAD];
     struct stat info;
     int fd;
 
-    if (!leat_input_file(in->stage, 0, &file) || leat_input_file(in->stage, 1, &next) ||
-        file.place != 0 || strcmp(file.name, "-") == 0)
+    if (strcmp(leat_input_name(in->stage), "-") == 0 || !leat_input_file(in->stage, 0, &file) ||
+        file.place != 0)
         return -1;
     fd = open(file.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
