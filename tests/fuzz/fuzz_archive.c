@@ -1,4 +1,4 @@
-/* fuzz_archive.c - extract, list and repack read archives of all formats, whole or mutated.
+/* fuzz_archive.c - extract, list, entries and repack read archives of all formats, whole or mutated.
  *
  * Byte 0 chooses the stage and its options. If byte 1 is less than 224, the rest of the input mutates one of a few archives:
  * each 4 bytes are a place (2), what to do there, and a value. Else the rest is the archive itself. It is
@@ -199,6 +199,14 @@ static void check_top(void)
     closedir(dir);
 }
 
+static void make_repack(uint8_t options, char *to, size_t size)
+{
+    static const char *const formats[] = {"ustar", "pax", "zip", "cpio"};
+
+    snprintf(to, size, "from : repack --format=%s%s%s --exclude=c : null", formats[options & 3],
+             options & 4 ? " --lenient" : "", options & 8 ? " --from=iso" : "");
+}
+
 static void make_extraction(uint8_t options, char *to, size_t size)
 {
     snprintf(
@@ -224,10 +232,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         snprintf(text, sizeof text, "from : list%s : null", data[0] & 1 ? " --json" : "");
         break;
     case 1:
-        snprintf(text, sizeof text, "from : repack --format=%s : null",
-                 data[0] & 1   ? "pax"
-                 : data[0] & 2 ? "zip"
-                               : "ustar");
+        make_repack(data[0], text, sizeof text);
+        break;
+    case 2:
+        snprintf(text, sizeof text, "from : entries%s%s %s : null", data[0] & 1 ? " --lenient" : "",
+                 data[0] & 2 ? " --format=iso" : "", data[0] & 4 ? "'*'" : "a l");
         break;
     default:
         make_extraction(data[0], text, sizeof text);

@@ -3,6 +3,9 @@
 #
 # The corpus of each grows in BUILD_DIR/corpus/NAME; tests/fuzz/seeds/NAME, if it is there, is
 # read and not written. What was found is left in BUILD_DIR/found.
+#
+# libarchive allocates the length that a header states, at most 4 GiB, before it reads the bytes. Only the
+# pages that it writes count, so the limit is that of the resident memory.
 set -uo pipefail
 
 dir=$1
@@ -17,7 +20,8 @@ for fuzzer in "$dir"/fuzz/fuzz_*; do
     seeds=()
     [ ! -d "tests/fuzz/seeds/$name" ] || seeds=("tests/fuzz/seeds/$name")
     mkdir -p "$dir/corpus/$name"
-    if "$fuzzer" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -max_len=16384 \
+    if "$fuzzer" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=16384 \
+        -max_len=16384 \
         -artifact_prefix="$dir/found/$name-" "$dir/corpus/$name" "${seeds[@]}" \
         >"$dir/$name.log" 2>&1; then
         passed=$((passed + 1))
