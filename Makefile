@@ -25,6 +25,8 @@ DESTDIR  ?=
 LIBDIR   ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR   ?= $(PREFIX)/share/man
+# The command loads each *.so in it as a plugin.
+PLUGINDIR ?= $(LIBDIR)/leat/plugins
 # SAN=address,undefined or SAN=thread: a build with sanitizers; see asan and tsan.
 SAN      ?=
 # COUNT=--coverage: count what runs; see coverage.
@@ -154,12 +156,16 @@ write_if_changed = mkdir -p $(dir $1) && printf '%s\n' '$(subst ','\'',$2)' >$1.
 ifneq ($(filter-out $(passive),$(goals)),)
 $(shell $(call write_if_changed,$(BUILD)/flags,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)))
 $(shell $(call write_if_changed,$(BUILD)/sources,$(LIB_SRC) $(CMD_SRC)))
+$(shell $(call write_if_changed,$(BUILD)/plugin_dir,$(PLUGINDIR)))
 endif
-$(BUILD)/flags $(BUILD)/sources: ;
+$(BUILD)/flags $(BUILD)/sources $(BUILD)/plugin_dir: ;
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/cmd/words/plugins.o: EXTRA_CFLAGS := -DLEAT_PLUGIN_DIR='"$(PLUGINDIR)"'
+$(BUILD)/obj/cmd/words/plugins.o: $(BUILD)/plugin_dir
 
 # The headers as they are installed, for tests/examples.
 $(shell mkdir -p $(BUILD)/include && ln -sfn $(CURDIR)/streams $(BUILD)/include/leat)
@@ -176,8 +182,9 @@ $(SHARED): $(LIB_OBJ) $(BUILD)/sources streams/libleat.map
 	    $(ALL_LDFLAGS) -o $@ $(LIB_OBJ) $(LIBS)
 	@ln -sf $(@F) $(BUILD)/libleat.so
 
-$(LEAT): $(CMD_OBJ) $(STATIC) $(BUILD)/sources
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(CMD_OBJ) $(STATIC) $(LIBS)
+# It has the whole library, and exports its functions, for plugins.
+$(LEAT): $(CMD_OBJ) $(LIB_OBJ) $(BUILD)/sources
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) -Wl,--export-dynamic -o $@ $(CMD_OBJ) $(LIB_OBJ) $(LIBS)
 
 .PHONY: leat
 leat: $(LEAT)
@@ -185,7 +192,7 @@ leat: $(LEAT)
 
 $(STAGES_MAN): $(LEAT)
 	@mkdir -p $(@D)
-	$(call say,MAN,$@)$(LEAT) man stages >$@.new && mv -f $@.new $@
+	$(call say,MAN,$@)env -u LEAT_PLUGINS LEAT_PLUGIN_DIR= $(LEAT) man stages >$@.new && mv -f $@.new $@
 
 # --- tests ----------------------------------------------------------------------------------------
 
@@ -371,7 +378,7 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 	printf '%s\n' "$$PC_FILE" | install -m 644 /dev/stdin $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
 	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
 	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
-	    $(LEAT) completion $(firstword $(subst :, ,$c)) | install -m 644 /dev/stdin $(lastword $(subst :, ,$c)) &&) true
+	    env -u LEAT_PLUGINS LEAT_PLUGIN_DIR= $(LEAT) completion $(firstword $(subst :, ,$c)) | install -m 644 /dev/stdin $(lastword $(subst :, ,$c)) &&) true
 	-@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig # else no program finds the library
 
 uninstall: ## remove what install puts there
@@ -389,5 +396,5 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
 	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
+	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX PLUGINDIR DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
 	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI = auto, 0 or 1'

@@ -110,6 +110,8 @@ struct config {
     enum stats_kind stats;
     enum sandbox_kind sandbox;
     enum color_when color;
+    const char **plugins; /* --plugin, n_plugins of them */
+    size_t n_plugins;
     const char *test_all; /* --all of `leat test`, the word as given, or NULL */
     bool json, quiet, help, version, dot;
     struct term err; /* standard error */
@@ -167,6 +169,12 @@ bool stderr_is_unread(int error);
 int message_write(int fd, const struct buf *buf);
 /* message_warning - write a warning, unless --quiet is given. */
 void message_warning(const struct config *config, const struct leat_error *warning);
+
+/* --- plugins.c: the registry of the command ---------------------------------------------------- */
+
+/* registry_open - the built-in stages and those of plugins: of the plugin directory, of LEAT_PLUGINS and
+ * of --plugin. NULL: *ret_status is an exit status, after an error message. */
+struct leat_registry *registry_open(const struct config *config, int *ret_status);
 
 /* --- job.c: the pipeline from words, text or a file ------------------------------------------- */
 

@@ -129,6 +129,24 @@ LEAT_API int leat_registry_add(struct leat_registry *registry, const struct leat
 /* leat_registry_refusal - why the last leat_registry_add refused its type, one line; "" if it did
  * not. Borrowed until the next leat_registry_add or leat_registry_free. */
 LEAT_API const char *leat_registry_refusal(const struct leat_registry *registry);
+/* leat_registry_load - add all stages of a plugin: a shared object with the symbol leat_plugin, made with
+ * the macro LEAT_PLUGIN of stage.h. A registry that has the stages of this plugin already is unchanged. The
+ * plugin stays loaded until the process ends, because its threads, and other libraries, may point to it.
+ *
+ *   path       the file; one without a slash is in the current directory. Its code runs with all the rights
+ *              of the program, already when it is loaded
+ *   ret_error  may be NULL; filled in on failure
+ *
+ * Adds all of its stages, or none. Returns 0; LEAT_ENOENT; LEAT_EIO: the file cannot be read; LEAT_EUSAGE:
+ * it is no plugin, or cannot be loaded, or the engine cannot run one of its types; LEAT_EUNSUPPORTED: it is
+ * of a newer library; LEAT_EEXIST: a name is taken; LEAT_ENOMEM.
+ * Thread: as for leat_registry_add. */
+LEAT_API int leat_registry_load(struct leat_registry *registry, const char *path,
+                                struct leat_error *ret_error);
+/* leat_registry_plugin - the file of the plugin that the type is from; NULL: it is built in, or was added
+ * with leat_registry_add. Borrowed from the registry. */
+LEAT_API const char *leat_registry_plugin(const struct leat_registry *registry,
+                                          const struct leat_stage_type *type);
 /* leat_registry_find - a type by its name or alias; NULL if there is none. */
 LEAT_API const struct leat_stage_type *leat_registry_find(const struct leat_registry *registry,
                                                           const char *name);

@@ -690,6 +690,24 @@ static inline struct leat_stage_type leat_stage_type_init(void)
     return type;
 }
 
+/* A plugin is a shared object with stages, which leat_registry_load adds. It needs no library:
+ *
+ *     static const struct leat_stage_type *const types[] = {&upper, &lower, NULL};
+ *     LEAT_PLUGIN(types);
+ *
+ * cc -shared -fPIC $(pkg-config --cflags leat) -o acme.so acme.c. Its calls of leat_* go to the program
+ * that loads it. */
+struct leat_plugin {
+    size_t size;                                /* bytes of this struct */
+    unsigned abi;                               /* LEAT_STAGE_ABI */
+    const char *version;                        /* LEAT_VERSION, for messages */
+    const struct leat_stage_type *const *types; /* NULL ends them */
+};
+#define LEAT_PLUGIN(list)                                                                          \
+    const struct leat_plugin leat_plugin = {sizeof(struct leat_plugin), LEAT_STAGE_ABI,            \
+                                            LEAT_VERSION, list}
+extern LEAT_API const struct leat_plugin leat_plugin; /* in a plugin only */
+
 /* leat_shared - in middle_out: the state of its middle_in, which is opened first. */
 LEAT_API void *leat_shared(struct leat_stage *stage);
 

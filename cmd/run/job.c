@@ -134,9 +134,9 @@ static int build(struct job *job, const struct config *c, int n_words, char **wo
     struct leat_error error = {.code = 0};
     int r;
 
-    job->registry = leat_registry_new();
+    job->registry = registry_open(c, &r);
     if (!job->registry)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
+        return r;
     if (text)
         r = leat_pipeline_from_text(job->registry, text, &c->settings, &job->pipeline, &error);
     else

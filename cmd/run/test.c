@@ -278,9 +278,11 @@ int test_main(const struct config *c, int argc, char **argv)
     t.at_once = t.n < t.threads ? (unsigned)t.n : t.threads;
     if (c->settings.executor == LEAT_EXECUTOR_SEEDED)
         t.at_once = 1;
-    t.registry = leat_registry_new();
+    t.registry = registry_open(c, &status);
+    if (!t.registry)
+        return status;
     t.files = calloc(t.n, sizeof *t.files);
-    if (!t.registry || !t.files) {
+    if (!t.files) {
         status = message_fail(c, LEAT_ENOMEM, "out of memory");
     } else {
         for (size_t i = 0; i < t.n; i++)

@@ -496,9 +496,9 @@ int completion_main(const struct config *c, int argc, char **argv)
         i++;
     if (argc != 1 || i == n)
         return message_fail(c, LEAT_EUSAGE, "completion for which shell? bash, zsh or fish");
-    registry = leat_registry_new();
+    registry = registry_open(c, &status);
     if (!registry)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
+        return status;
     shells[i].script(&out, registry);
     leat_registry_free(registry);
     status = out_write(&out);

@@ -29,6 +29,7 @@ enum {
     OPT_CHUNK,
     OPT_SEED,
     OPT_SANDBOX,
+    OPT_PLUGIN,
     OPT_DOT,
     N_OPTIONS,
 };
@@ -109,6 +110,11 @@ const struct global_option global_options[] = {
          .help =
              "let the process use only the files that the pipeline needs, no network and no "
              "programs; auto, the default: as much as the kernel can; require: an error if it cannot"},
+    [OPT_PLUGIN] = {.name = "plugin",
+                    .metavar = "FILE",
+                    .help =
+                        "also use the stages of the plugin FILE, a shared object whose code runs "
+                        "with all your rights; can be repeated"},
     [OPT_DOT] = {.name = "dot", .help = "with explain: write the graph for Graphviz"},
 };
 const size_t n_global_options = N_OPTIONS;
@@ -125,6 +131,7 @@ void config_done(struct config *c)
         free(c->variable_names[i]);
     free(c->variable_names);
     free(c->variables);
+    free(c->plugins);
 }
 
 bool config_is_global(const char *word)
@@ -205,6 +212,19 @@ static int set_variable(struct config *c, const char *value)
     variables[n] = (struct leat_variable){.name = names[n], .value = equals + 1};
     c->settings.variables = variables;
     c->settings.n_variables = n + 1;
+    return 0;
+}
+
+static int add_plugin(struct config *c, const char *path)
+{
+    const char **more = realloc(c->plugins, (c->n_plugins + 1) * sizeof(*more));
+
+    if (!more) {
+        (void)message_fail(c, LEAT_ENOMEM, "out of memory");
+        return -1;
+    }
+    c->plugins = more;
+    c->plugins[c->n_plugins++] = path;
     return 0;
 }
 
@@ -296,6 +316,8 @@ static int set_option(struct config *c, int id, const char *value)
         return 0;
     case OPT_SET:
         return set_variable(c, value);
+    case OPT_PLUGIN:
+        return add_plugin(c, value);
     case OPT_TRACE:
         c->trace = value;
         return 0;

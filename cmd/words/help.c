@@ -145,6 +145,11 @@ static void add_stages(struct page *p, const struct leat_registry *registry)
         buf_add(&text, "%s", t->summary ? t->summary : "");
         if (t->missing)
             buf_add(&text, " (not in this build: needs %s)", t->missing);
+        if (leat_registry_plugin(registry, t)) {
+            buf_add(&text, " (plugin ");
+            buf_shown(&text, leat_registry_plugin(registry, t));
+            buf_add(&text, ")");
+        }
         item(p, t->name, buf_text(&text), column);
         buf_free(&text);
     }
@@ -176,11 +181,12 @@ int help_usage(const struct config *c)
 {
     static const char see[] = "Sizes: K, M, G are powers of 1024; KB, MB, GB are powers of 1000. "
                               "See leat(1), leat-stages(7), leat-syntax(5).";
-    struct leat_registry *registry = leat_registry_new();
+    int status;
+    struct leat_registry *registry = registry_open(c, &status);
     struct page p;
 
     if (!registry)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
+        return status;
     page_init(&p, c);
     add_usage(&p);
     add_globals(&p);
@@ -263,6 +269,11 @@ static int help_stage(const struct config *c, const struct leat_registry *regist
     }
     if (t->aliases)
         buf_add(&p.out, "  also: %s\n", t->aliases);
+    if (leat_registry_plugin(registry, t)) {
+        buf_add(&p.out, "  of the plugin ");
+        buf_shown(&p.out, leat_registry_plugin(registry, t));
+        buf_add(&p.out, "\n");
+    }
     if (t->missing)
         buf_add(&p.out, "  not in this build: install %s and build leat again\n", t->missing);
     paragraphs(&p, t->manual);
@@ -287,9 +298,9 @@ int help_main(const struct config *c, int argc, char **argv)
 
     if (argc == 0)
         return help_usage(c);
-    registry = leat_registry_new();
+    registry = registry_open(c, &status);
     if (!registry)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
+        return status;
     for (int i = 0; i < argc && status == 0; i++) {
         struct buf blank = {.n = 0};
 
@@ -333,8 +344,10 @@ static void json_options(struct buf *b, const struct leat_option *options)
     }
 }
 
-static void json_stage(struct buf *b, const struct leat_stage_type *t)
+static void json_stage(struct buf *b, const struct leat_registry *registry,
+                       const struct leat_stage_type *t)
 {
+    const char *plugin = leat_registry_plugin(registry, t);
     struct buf synopsis = {.n = 0};
 
     stage_synopsis(&synopsis, t);
@@ -360,6 +373,11 @@ static void json_stage(struct buf *b, const struct leat_stage_type *t)
         buf_json(b, t->missing);
     else
         buf_add(b, "null");
+    buf_add(b, ",\"plugin\":");
+    if (plugin)
+        buf_json(b, plugin);
+    else
+        buf_add(b, "null");
     buf_add(b, ",\"options\":[");
     json_options(b, t->options);
     if (t->branch_options) {
@@ -374,17 +392,18 @@ int stages_main(const struct config *c, int argc, char **argv)
 {
     struct leat_registry *registry;
     struct page p;
+    int status;
 
     if (argc > 0)
         return message_fail(c, LEAT_EUSAGE, "stages takes no operands: '%s'", argv[0]);
-    registry = leat_registry_new();
+    registry = registry_open(c, &status);
     if (!registry)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
+        return status;
     page_init(&p, c);
     if (c->json) {
         for (size_t i = 0; i < leat_registry_count(registry); i++) {
             buf_add(&p.out, "%s", i > 0 ? ",\n" : "[\n");
-            json_stage(&p.out, leat_registry_at(registry, i));
+            json_stage(&p.out, registry, leat_registry_at(registry, i));
         }
         buf_add(&p.out, "\n]\n");
     } else {

@@ -134,8 +134,10 @@ static void add_examples(struct buf *b, const char *examples)
     buf_add(b, ".Ed\n");
 }
 
-static void add_stage(struct buf *b, const struct leat_stage_type *t)
+static void add_stage(struct buf *b, const struct leat_registry *registry,
+                      const struct leat_stage_type *t)
 {
+    const char *plugin = leat_registry_plugin(registry, t);
     struct buf synopsis = {.n = 0}, about = {.n = 0};
 
     stage_synopsis(&synopsis, t);
@@ -145,6 +147,11 @@ static void add_stage(struct buf *b, const struct leat_stage_type *t)
     if (t->missing)
         buf_add(&about, " This build does not contain it; it needs the Debian package %s.",
                 t->missing);
+    if (plugin) {
+        buf_add(&about, " It is of the plugin ");
+        buf_shown(&about, plugin);
+        buf_add(&about, ".");
+    }
     buf_add(b, ".Ss %s\n.D1 Ic \"", t->name);
     add_roff(b, buf_text(&synopsis), strlen(buf_text(&synopsis)));
     buf_add(b, "\"\n.Pp\n");
@@ -196,12 +203,12 @@ int man_main(const struct config *c, int argc, char **argv)
 
     if (argc != 1 || strcmp(argv[0], "stages") != 0)
         return message_fail(c, LEAT_EUSAGE, "man: the page is missing; usage: leat man stages");
-    registry = leat_registry_new();
+    registry = registry_open(c, &status);
     if (!registry)
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
+        return status;
     buf_add(&out, "%s", head);
     for (size_t i = 0; i < leat_registry_count(registry); i++)
-        add_stage(&out, leat_registry_at(registry, i));
+        add_stage(&out, registry, leat_registry_at(registry, i));
     buf_add(&out, "%s", tail);
     leat_registry_free(registry);
     status = out_write(&out);

@@ -13,7 +13,8 @@ struct leat_own {
     void *user;
     void (*drop)(void *user);
     atomic_uint refs;
-    struct leat_own *next; /* in the list of its owner, if it is the only one */
+    const char *from;      /* the file of its plugin; or NULL */
+    struct leat_own *next; /* in the list of its registry */
 };
 
 /* leat_own_new - check a type, and hold its user pointer.

@@ -13,11 +13,19 @@
 
 #define ROOM_FOR_MORE 8u
 
+/* A plugin that was added. */
+struct loaded {
+    struct loaded *next;
+    const struct leat_plugin *plugin;
+    char path[];
+};
+
 struct leat_registry {
     const struct leat_stage_type **types;
     size_t n, room, n_builtin;
-    struct leat_own *owns; /* those that are not built in */
-    char refusal[400];     /* reason of the last leat_registry_add */
+    struct leat_own *owns; /* those that are not built in, the last one first */
+    struct loaded *plugins;
+    char refusal[400]; /* reason of the last leat_registry_add */
 };
 
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n)
@@ -46,6 +54,12 @@ void leat_registry_free(struct leat_registry *r)
 
         r->owns = own->next;
         leat_own_unref(own);
+    }
+    while (r->plugins) {
+        struct loaded *plugin = r->plugins;
+
+        r->plugins = plugin->next;
+        free(plugin);
     }
     free(r->types);
     free(r);
@@ -119,11 +133,13 @@ int leat_registry_own(const struct leat_registry *r, const struct leat_stage_typ
 
 static int check_free(struct leat_registry *r, const struct leat_stage_type *type)
 {
-    if (!aliases_are_free(r, type))
-        return LEAT_EUSAGE;
-    if (!leat_registry_find(r, type->name))
-        return 0;
-    snprintf(r->refusal, sizeof r->refusal, "there is a stage %s already", type->name);
+    const struct leat_stage_type *there = leat_registry_find(r, type->name);
+    const char *from = there ? leat_registry_plugin(r, there) : NULL;
+
+    if (!there)
+        return aliases_are_free(r, type) ? 0 : LEAT_EUSAGE;
+    snprintf(r->refusal, sizeof r->refusal, "there is a stage %s already%s%s", type->name,
+             from ? ", of the plugin " : "", from ? from : "");
     return LEAT_EEXIST;
 }
 
@@ -160,6 +176,59 @@ int leat_registry_add(struct leat_registry *r, const struct leat_stage_type *typ
 int leat_registry_add_plain(struct leat_registry *r, const struct leat_stage_type *type)
 {
     return add(r, type, true);
+}
+
+/* --- plugins ---------------------------------------------------------------------------------- */
+
+/* Take back the last types, down to n. */
+static void rewind_to(struct leat_registry *r, size_t n)
+{
+    while (r->n > n) {
+        struct leat_own *own = r->owns;
+
+        r->owns = own->next;
+        r->n--;
+        leat_own_forget(own);
+    }
+}
+
+int leat_registry_add_plugin(struct leat_registry *r, const struct leat_plugin *plugin,
+                             const char *path, size_t n, size_t *ret_at)
+{
+    size_t before = r->n, size = strlen(path) + 1;
+    struct loaded *loaded = r->plugins;
+
+    r->refusal[0] = '\0';
+    while (loaded && loaded->plugin != plugin)
+        loaded = loaded->next;
+    if (loaded)
+        return 0;
+    loaded = malloc(sizeof *loaded + size);
+    if (!loaded)
+        return LEAT_ENOMEM;
+    loaded->plugin = plugin;
+    memcpy(loaded->path, path, size);
+    for (*ret_at = 0; *ret_at < n; ++*ret_at) {
+        int code = add(r, plugin->types[*ret_at], false);
+
+        if (code < 0) {
+            rewind_to(r, before);
+            free(loaded);
+            return code;
+        }
+        r->owns->from = loaded->path;
+    }
+    loaded->next = r->plugins;
+    r->plugins = loaded;
+    return 0;
+}
+
+const char *leat_registry_plugin(const struct leat_registry *r, const struct leat_stage_type *type)
+{
+    for (const struct leat_own *own = r ? r->owns : NULL; own; own = own->next)
+        if (own->type == type)
+            return own->from;
+    return NULL;
 }
 
 const char *leat_registry_refusal(const struct leat_registry *r)

@@ -10,6 +10,10 @@ struct leat_registry *leat_registry_with(const struct leat_stage_type *const *ty
 /* leat_registry_add_plain - leat_registry_add, also for a type with abi 0, which was compiled with the
  * library and has no vendor in its name: for tests. */
 int leat_registry_add_plain(struct leat_registry *registry, const struct leat_stage_type *type);
+/* leat_registry_add_plugin - add n types of a plugin, or none; 0 also if this plugin was added before.
+ * *ret_at is the one that was refused. `path` is copied. */
+int leat_registry_add_plugin(struct leat_registry *registry, const struct leat_plugin *plugin,
+                             const char *path, size_t n, size_t *ret_at);
 /* leat_registry_own - leat_own_new, with a check of the type's `engine` against the built-in types. */
 int leat_registry_own(const struct leat_registry *registry, const struct leat_stage_type *type,
                       void *user, bool plain, char *refusal, size_t size,

@@ -13,7 +13,9 @@ struct leat_check {
     size_t size;
 };
 
-/* leat_check_refuse - set the reason. Returns false. */
+/* check_text.c:
+ *
+ * leat_check_refuse - set the reason. Returns false. */
 bool leat_check_refuse(const struct leat_check *check, const char *format, ...) LEAT_PRINTF(2, 3);
 /* leat_check_text - is it NULL, or text for a person: 1 to `most` bytes, nothing that needs an escape?
  * `what` is the member, for the reason. */

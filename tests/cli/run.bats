@@ -152,7 +152,8 @@ setup() {
     needs gcc pkg-config
     [ -n "${BUILD:-}" ] && sanitized && skip 'a sanitized library'
     local root=$BATS_TEST_DIRNAME/../..
-    make -s -C "$root" install DESTDIR="$PWD/dest" PREFIX=/usr >/dev/null
+    # The same plugin directory as that of the build, which else would be linked again under other tests.
+    make -s -C "$root" install DESTDIR="$PWD/dest" PREFIX=/usr PLUGINDIR=/usr/local/lib/leat/plugins >/dev/null
     [ -x dest/usr/bin/leat ]
     [ -e dest/usr/share/man/man1/leat.1 ]
     [ -e dest/usr/share/man/man7/leat-stages.7 ]
@@ -183,6 +184,6 @@ C
     gcc -Wall -Werror -o embed embed.c $(pkg-config --cflags --libs leat)
     LD_LIBRARY_PATH=$PWD/dest/usr/lib bounded ./embed
     same log log.out
-    make -s -C "$root" uninstall DESTDIR="$PWD/dest" PREFIX=/usr
+    make -s -C "$root" uninstall DESTDIR="$PWD/dest" PREFIX=/usr PLUGINDIR=/usr/local/lib/leat/plugins
     [ -z "$(find dest -type f)" ]
 }

@@ -28,6 +28,9 @@ unsigned own_abi(void)
     type.name = "acme.own";
     return type.abi == LEAT_STAGE_ABI && type.size == sizeof type && !type.step;
 }
+extern const struct leat_stage_type *const own_types[];
+const struct leat_stage_type *const own_types[] = {NULL};
+LEAT_PLUGIN(own_types);
 int own_puts(const char *text);
 struct own_library { LEAT_LOADED_MEMBER(own_puts) };
 const char *const *own_names(void);
