@@ -346,6 +346,7 @@ deps: ## install the packages that the build needs (apt-get)
 
 # --- install --------------------------------------------------------------------------------------
 
+HEADERS := leat.h stage.h check.h check_run.h
 MAN_PAGES := $(wildcard man/*.[1-8]) $(STAGES_MAN)
 man_dir = $(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$1))
 SHARE := $(DESTDIR)$(PREFIX)/share
@@ -374,7 +375,7 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libleat.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION)
 	ln -sf libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libleat.so
-	install -m 644 streams/leat.h streams/stage.h $(DESTDIR)$(INCLUDEDIR)/leat
+	install -m 644 $(addprefix streams/,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)/leat
 	printf '%s\n' "$$PC_FILE" | install -m 644 /dev/stdin $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
 	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
 	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
@@ -384,7 +385,7 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 uninstall: ## remove what install puts there
 	rm -f $(DESTDIR)$(PREFIX)/bin/leat $(DESTDIR)$(LIBDIR)/libleat.a $(DESTDIR)$(LIBDIR)/libleat.so \
 	    $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc \
-	    $(DESTDIR)$(INCLUDEDIR)/leat/leat.h $(DESTDIR)$(INCLUDEDIR)/leat/stage.h \
+	    $(addprefix $(DESTDIR)$(INCLUDEDIR)/leat/,$(HEADERS)) \
 	    $(foreach m,$(MAN_PAGES),$(call man_dir,$m)/$(notdir $m)) \
 	    $(foreach c,$(COMPLETIONS),$(lastword $(subst :, ,$c)))
 	-@rmdir $(DESTDIR)$(INCLUDEDIR)/leat 2>/dev/null # unless something else is there

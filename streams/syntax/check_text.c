@@ -5,7 +5,7 @@
 #include "base/show.h"
 #include "type_check.h"
 
-bool leat_check_refuse(const struct leat_check *c, const char *format, ...)
+bool leat_type_refuse(const struct leat_type_check *c, const char *format, ...)
 {
     va_list args;
 
@@ -20,7 +20,7 @@ static bool is_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-bool leat_check_name(const char *name, size_t n, size_t most)
+bool leat_type_name(const char *name, size_t n, size_t most)
 {
     if (n == 0 || n > most || name[0] == '-')
         return false;
@@ -30,24 +30,24 @@ bool leat_check_name(const char *name, size_t n, size_t most)
     return true;
 }
 
-bool leat_check_text(const struct leat_check *c, const char *what, const char *text, size_t most,
-                     bool many_lines)
+bool leat_type_text(const struct leat_type_check *c, const char *what, const char *text,
+                    size_t most, bool many_lines)
 {
     size_t n = 0;
 
     if (!text)
         return true;
     if (*text == '\0')
-        return leat_check_refuse(c, "%s is empty: leave it NULL", what);
+        return leat_type_refuse(c, "%s is empty: leave it NULL", what);
     while (text[n] != '\0') {
         size_t plain = many_lines && text[n] == '\n' ? 1 : leat_show_plain(text + n);
 
         if (plain == 0)
-            return leat_check_refuse(c, "%s: byte %zu is a control character, or not UTF-8", what,
-                                     n);
+            return leat_type_refuse(c, "%s: byte %zu is a control character, or not UTF-8", what,
+                                    n);
         n += plain;
         if (n > most)
-            return leat_check_refuse(c, "%s is longer than %zu bytes", what, most);
+            return leat_type_refuse(c, "%s is longer than %zu bytes", what, most);
     }
     return true;
 }

@@ -14,7 +14,7 @@
 #define HELP_MAX 200u
 #define CHOICES_MAX 1000u
 
-#define refuse leat_check_refuse
+#define refuse leat_type_refuse
 
 /* One option, and its name for the text. */
 struct option {
@@ -58,19 +58,18 @@ static bool is_number(enum leat_opt_kind kind)
     return kind == LEAT_OPT_INT || kind == LEAT_OPT_SIZE;
 }
 
-static bool check_name(const struct leat_check *c, struct option *x)
+static bool check_name(const struct leat_type_check *c, struct option *x)
 {
     const struct leat_option *o = x->o;
     char letter = o->short_name;
 
-    if (o->name &&
-        !leat_check_name(o->name, strnlen(o->name, OPTION_NAME_MAX + 1), OPTION_NAME_MAX))
+    if (o->name && !leat_type_name(o->name, strnlen(o->name, OPTION_NAME_MAX + 1), OPTION_NAME_MAX))
         return refuse(c,
                       "the name of an option must be 1 to %u letters, digits, '-', '_', '.' or "
                       "'+'",
                       OPTION_NAME_MAX);
     if (letter && letter != LEAT_DIGITS &&
-        (!leat_check_name(&letter, 1, 1) || strchr("_.+", letter)))
+        (!leat_type_name(&letter, 1, 1) || strchr("_.+", letter)))
         return refuse(c, "a short option must be a letter or a digit");
     if (o->name)
         snprintf(x->name, sizeof x->name, "--%s", o->name);
@@ -79,7 +78,7 @@ static bool check_name(const struct leat_check *c, struct option *x)
     return true;
 }
 
-static bool check_place(const struct leat_check *c, struct option *x, size_t params_size)
+static bool check_place(const struct leat_type_check *c, struct option *x, size_t params_size)
 {
     const struct leat_option *o = x->o;
     size_t align = 1;
@@ -96,7 +95,7 @@ static bool check_place(const struct leat_check *c, struct option *x, size_t par
     return true;
 }
 
-static bool check_choices(const struct leat_check *c, const struct option *x, int64_t *ret_n)
+static bool check_choices(const struct leat_type_check *c, const struct option *x, int64_t *ret_n)
 {
     const char *all = x->o->choices;
 
@@ -106,7 +105,7 @@ static bool check_choices(const struct leat_check *c, const struct option *x, in
 
         p += *ret_n > 0;
         n = strcspn(p, "|");
-        if (!leat_check_name(p, n, OPTION_NAME_MAX))
+        if (!leat_type_name(p, n, OPTION_NAME_MAX))
             return refuse(c, "%s %s: choices are names of letters and digits, as in block|drop",
                           x->what, x->name);
         for (const char *q = all; q < p; q += strcspn(q, "|") + 1)
@@ -143,7 +142,7 @@ static bool is_in_range(const struct leat_option *o, int64_t value, int64_t n_ch
     return value == 0;
 }
 
-static bool check_values(const struct leat_check *c, const struct option *x)
+static bool check_values(const struct leat_type_check *c, const struct option *x)
 {
     const struct leat_option *o = x->o;
     int64_t choices = 0;
@@ -172,7 +171,7 @@ static bool check_values(const struct leat_check *c, const struct option *x)
            refuse(c, "%s %s: text_default is for LEAT_OPT_STRING", x->what, x->name);
 }
 
-static bool check_words(const struct leat_check *c, const struct option *x)
+static bool check_words(const struct leat_type_check *c, const struct option *x)
 {
     const struct leat_option *o = x->o;
     char what[sizeof x->name + 40];
@@ -185,10 +184,10 @@ static bool check_words(const struct leat_check *c, const struct option *x)
     if (o->kind == LEAT_OPT_FLAG && o->metavar)
         return refuse(c, "%s %s: metavar: a flag has no value", x->what, x->name);
     snprintf(what, sizeof what, "%s %s: metavar", x->what, x->name);
-    if (!leat_check_text(c, what, o->metavar, HELP_MAX, false))
+    if (!leat_type_text(c, what, o->metavar, HELP_MAX, false))
         return false;
     snprintf(what, sizeof what, "%s %s: help", x->what, x->name);
-    return leat_check_text(c, what, o->help, HELP_MAX, false);
+    return leat_type_text(c, what, o->help, HELP_MAX, false);
 }
 
 /* May two options write to the same place? A flag may stand for a number, as --fast for --level. */
@@ -202,7 +201,7 @@ static bool may_share(enum leat_opt_kind a, enum leat_opt_kind b)
            (a == LEAT_OPT_SIDE && b == LEAT_OPT_STRING);
 }
 
-static bool check_pair(const struct leat_check *c, const struct option *x,
+static bool check_pair(const struct leat_type_check *c, const struct option *x,
                        const struct leat_option *before)
 {
     const struct leat_option *o = x->o;
@@ -219,8 +218,8 @@ static bool check_pair(const struct leat_check *c, const struct option *x,
                   x->what, x->name, o->offset);
 }
 
-bool leat_check_options(const struct leat_check *c, const char *what,
-                        const struct leat_option *options, size_t params_size)
+bool leat_type_options(const struct leat_type_check *c, const char *what,
+                       const struct leat_option *options, size_t params_size)
 {
     for (size_t i = 0; options && !is_last(&options[i]); i++) {
         struct option x = {.o = &options[i], .what = what};

@@ -38,7 +38,7 @@ static bool is_short(const struct leat_stage_type *type)
 /* Copy the type and its parts. Sets *ret_needed if one of them lacks members. Returns 0, or why the
  * header of one is refused. */
 static int copy(struct copies *copies, const struct leat_stage_type *type, bool plain,
-                const struct leat_check *check, bool *ret_needed)
+                const struct leat_type_check *check, bool *ret_needed)
 {
     int r = leat_type_check_header(check, type, plain);
 
@@ -75,14 +75,14 @@ static const struct leat_stage_type *choose(struct copies *copies,
 int leat_own_new(const struct leat_stage_type *type, void *user, bool plain, char *refusal,
                  size_t size, struct leat_own **ret_own)
 {
-    const struct leat_check check = {refusal, size};
+    const struct leat_type_check check = {refusal, size};
     struct copies *copies;
     struct leat_own *own;
     bool needed;
     int r;
 
     if (!type) {
-        leat_check_refuse(&check, "the type is NULL");
+        leat_type_refuse(&check, "the type is NULL");
         return LEAT_EUSAGE;
     }
     copies = calloc(1, sizeof *copies);

@@ -28,17 +28,17 @@
      LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES |                  \
      LEAT_WANTS_DECODED)
 
-#define refuse leat_check_refuse
+#define refuse leat_type_refuse
 
 /* --- names and texts -------------------------------------------------------------------------- */
 
 /* A built-in stage has no dot in its name, every other stage has one inside. */
-static bool check_name(const struct leat_check *c, const char *what, const char *name, size_t n,
-                       bool built_in)
+static bool check_name(const struct leat_type_check *c, const char *what, const char *name,
+                       size_t n, bool built_in)
 {
     const char *dot = n > 2 ? memchr(name + 1, '.', n - 2) : NULL;
 
-    if (!leat_check_name(name, n, LEAT_STAGE_NAME_MAX))
+    if (!leat_type_name(name, n, LEAT_STAGE_NAME_MAX))
         return refuse(c,
                       "%s must be 1 to %u letters, digits, '-', '_', '.' or '+', and not begin "
                       "with '-'",
@@ -51,7 +51,7 @@ static bool check_name(const struct leat_check *c, const char *what, const char 
     return true;
 }
 
-static bool check_aliases(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_aliases(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     const char *all = type->aliases;
 
@@ -73,34 +73,34 @@ static bool check_aliases(const struct leat_check *c, const struct leat_stage_ty
 }
 
 /* ".gz .tgz": what a name may end with. */
-static bool check_suffixes(const struct leat_check *c, const char *suffixes)
+static bool check_suffixes(const struct leat_type_check *c, const char *suffixes)
 {
     for (const char *p = suffixes; p && *p; p += strspn(p, " ")) {
         size_t n = strcspn(p, " ");
 
-        if (n < 2 || *p != '.' || !leat_check_name(p, n, LEAT_STAGE_NAME_MAX))
+        if (n < 2 || *p != '.' || !leat_type_name(p, n, LEAT_STAGE_NAME_MAX))
             return refuse(c, "suffixes: each begins with a dot, and they are separated by spaces");
         p += n;
     }
     return !suffixes || *suffixes ? true : refuse(c, "suffixes is empty: leave it NULL");
 }
 
-static bool check_texts(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_texts(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     size_t n = type->summary ? strnlen(type->summary, LINE_MAX_BYTES) : 0;
 
-    if (!leat_check_text(c, "summary", type->summary, LINE_MAX_BYTES, false) ||
-        !leat_check_text(c, "operands", type->operands, LINE_MAX_BYTES, false) ||
-        !leat_check_text(c, "manual", type->manual, MANUAL_MAX, true) ||
-        !leat_check_text(c, "examples", type->examples, MANUAL_MAX, true) ||
-        !leat_check_text(c, "missing", type->missing, LINE_MAX_BYTES, false))
+    if (!leat_type_text(c, "summary", type->summary, LINE_MAX_BYTES, false) ||
+        !leat_type_text(c, "operands", type->operands, LINE_MAX_BYTES, false) ||
+        !leat_type_text(c, "manual", type->manual, MANUAL_MAX, true) ||
+        !leat_type_text(c, "examples", type->examples, MANUAL_MAX, true) ||
+        !leat_type_text(c, "missing", type->missing, LINE_MAX_BYTES, false))
         return false;
     return n == 0 || type->summary[n - 1] != '.' || refuse(c, "summary ends with a full stop");
 }
 
 /* --- words and branches ----------------------------------------------------------------------- */
 
-static bool check_operands(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_operands(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     if (type->operands_min > type->operands_max)
         return refuse(c, "operands_min is above operands_max");
@@ -111,7 +111,7 @@ static bool check_operands(const struct leat_check *c, const struct leat_stage_t
     return !type->operands_raw || type->operands || refuse(c, "operands_raw needs operands");
 }
 
-static bool check_branches(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_branches(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     unsigned most = type->branches_max;
 
@@ -135,7 +135,7 @@ static bool check_branches(const struct leat_check *c, const struct leat_stage_t
 
 /* --- how the engine runs it ------------------------------------------------------------------- */
 
-static bool check_blocking(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_blocking(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     if (!type->run || type->kind == LEAT_FAN_IN)
         return refuse(c, "a blocking stage is a source, a transform or a sink, and has run");
@@ -152,7 +152,7 @@ static bool check_blocking(const struct leat_check *c, const struct leat_stage_t
     return true;
 }
 
-static bool check_lanes(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_lanes(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     const struct leat_lanes *l = type->lanes;
 
@@ -171,7 +171,7 @@ static bool check_lanes(const struct leat_check *c, const struct leat_stage_type
     return !l->merge || l->join || refuse(c, "lanes: merge needs join");
 }
 
-static bool check_flags(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_flags(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     unsigned flags = type->flags;
     bool source = type->kind == LEAT_SOURCE, transform = type->kind == LEAT_TRANSFORM;
@@ -193,7 +193,7 @@ static bool check_flags(const struct leat_check *c, const struct leat_stage_type
 }
 
 /* Functions that only some kinds have. */
-static bool check_functions(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_functions(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     bool sink = type->kind == LEAT_SINK, ends = sink || type->kind == LEAT_SOURCE;
 
@@ -210,7 +210,7 @@ static bool check_functions(const struct leat_check *c, const struct leat_stage_
     return check_suffixes(c, type->suffixes);
 }
 
-static bool check_run(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_run(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     if (type->state_size > STATE_MAX)
         return refuse(c, "state_size is above %zu", STATE_MAX);
@@ -240,12 +240,12 @@ static const char *name_of_kind(enum leat_kind kind)
 }
 
 /* A type of a stage by place. The text names its place first. */
-static bool check_one_place(const struct leat_check *c, const char *place,
+static bool check_one_place(const struct leat_type_check *c, const char *place,
                             const struct leat_stage_type *whole, const struct leat_stage_type *type,
                             enum leat_kind kind)
 {
     size_t n = (size_t)snprintf(c->text, c->size, "%s: ", place);
-    const struct leat_check rest = {c->text + n, c->size - n};
+    const struct leat_type_check rest = {c->text + n, c->size - n};
 
     leat_assert(n < c->size);
     if (type && type->kind != kind)
@@ -264,7 +264,7 @@ static bool check_one_place(const struct leat_check *c, const char *place,
     return true;
 }
 
-static bool check_places(const struct leat_check *c, const struct leat_stage_type *type)
+static bool check_places(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     if (!type->first && !type->last && !type->middle_in)
         return refuse(c, "a stage by place needs first, last or middle_in");
@@ -297,7 +297,7 @@ static bool rest_is_zero(const struct leat_stage_type *type)
     return true;
 }
 
-int leat_type_check_header(const struct leat_check *c, const struct leat_stage_type *type,
+int leat_type_check_header(const struct leat_type_check *c, const struct leat_stage_type *type,
                            bool plain)
 {
     if (plain && type->abi == 0)
@@ -326,7 +326,7 @@ int leat_type_check_header(const struct leat_check *c, const struct leat_stage_t
     return 0;
 }
 
-bool leat_type_is_sound(const struct leat_check *c, const struct leat_stage_type *type)
+bool leat_type_is_sound(const struct leat_type_check *c, const struct leat_stage_type *type)
 {
     if (!type->name)
         return refuse(c, "the name is missing");
@@ -338,6 +338,6 @@ bool leat_type_is_sound(const struct leat_check *c, const struct leat_stage_type
     if (type->params_size > PARAMS_MAX || type->branch_params_size > PARAMS_MAX)
         return refuse(c, "params_size or branch_params_size is above %zu", PARAMS_MAX);
     return (type->kind == LEAT_BY_PLACE ? check_places(c, type) : check_run(c, type)) &&
-           leat_check_options(c, "option", type->options, type->params_size) &&
-           leat_check_options(c, "branch option", type->branch_options, type->branch_params_size);
+           leat_type_options(c, "option", type->options, type->params_size) &&
+           leat_type_options(c, "branch option", type->branch_options, type->branch_params_size);
 }

@@ -259,6 +259,33 @@ C
     hasnt plugin
 }
 
+@test "the author of a plugin checks its stages with leat/check.h" {
+    cat >check.c <<C
+#include <leat/check.h>
+#include "$P/xor.c"
+
+int main(void)
+{
+    static const char text[] = "The quick brown fox\\njumps over the lazy dog.";
+    struct leat_check check = {.input = text, .input_len = sizeof text - 1, .undo = &unxor_type, .seeds = 40};
+    char why[LEAT_CHECK_TEXT];
+    struct leat_stage_type wrong = xor_type;
+    int r = leat_check_stage(&xor_type, &check, why, sizeof why);
+
+    wrong.flags |= LEAT_PASS_THROUGH;
+    if (r == 0 && leat_check_stage(&wrong, &check, why, sizeof why) < 0)
+        puts(why);
+    else
+        fprintf(stderr, "%s\\n", why);
+    return r != 0;
+}
+C
+    # shellcheck disable=SC2046
+    gcc -std=gnu11 -Wall -Wextra -Werror -o check check.c $(pkg --cflags --libs)
+    LD_LIBRARY_PATH=$P/dest/usr/lib run -0 bounded ./check
+    has 'LEAT_PASS_THROUGH, but its output is not its input'
+}
+
 @test "a program loads a plugin if it is linked with the shared library, or exports the functions" {
     [ -n "${BUILD:-}" ] && sanitized && skip 'a sanitized library'
     cat >host.c <<'C'

@@ -8,6 +8,7 @@ program() {
     cat <<'C'
 #include "leat.h"
 #include "stage.h"
+#include "check.h"
 #include <stddef.h>
 struct own_params { struct leat_file_options file; };
 extern const struct leat_option own_options[];

@@ -391,7 +391,7 @@ TEST(test_every_built_in_type_is_sound)
     ASSERT_NOT_NULL(registry);
     for (size_t i = 0; i < leat_registry_count(registry); i++) {
         char text[400] = "";
-        const struct leat_check check = {text, sizeof text};
+        const struct leat_type_check check = {text, sizeof text};
 
         test_context("%s", leat_registry_at(registry, i)->name);
         if (!leat_type_is_sound(&check, leat_registry_at(registry, i)))
