@@ -354,6 +354,9 @@ COMPLETIONS := bash:$(SHARE)/bash-completion/completions/leat zsh:$(SHARE)/zsh/s
     fish:$(SHARE)/fish/vendor_completions.d/leat.fish
 
 define PC_FILE
+# libleat.a links with `pkg-config --static --libs leat`, to the other libraries as shared ones. A program that
+# is static as a whole (cc -static) needs a libleat built with WITH_ISAL=0, because Debian has no libisal.a, and
+# -luv_a in place of -luv; it loads no plugins, nor libarchive and libcrypto for the stages that need them.
 prefix=$(PREFIX)
 libdir=$(LIBDIR)
 includedir=$(INCLUDEDIR)

@@ -17,6 +17,7 @@ extern "C" {
 #endif
 
 #define LEAT_VERSION "0.1.0"
+#define LEAT_VERSION_NUMBER 0x000100u /* a byte each: major, minor, patch */
 
 struct uv_loop_s;
 struct leat_stage_type;
@@ -28,6 +29,10 @@ struct leat_stage_type;
 #define LEAT_API
 #define LEAT_PRINTF(f, a)
 #endif
+
+/* leat_version_number - LEAT_VERSION_NUMBER of the library that runs. It is at least that of the headers,
+ * because the dynamic linker refuses a library without the symbols of a newer one. */
+LEAT_API unsigned leat_version_number(void);
 
 /* Error codes: code, number, exit status of the command, message.
  *
