@@ -160,6 +160,55 @@ LEAT_API size_t leat_registry_count(const struct leat_registry *registry);
 LEAT_API const struct leat_stage_type *leat_registry_at(const struct leat_registry *registry,
                                                         size_t i);
 
+/* --- contexts ------------------------------------------------------------------------------- */
+
+/* Threads and memory that several pipelines share (leat_settings.context). It has a thread of its own, which
+ * sleeps unless there is something to poll or to call, and `threads` workers, which start when needed. A
+ * pipeline without a context has workers of its own.
+ *
+ * Pipelines take turns: between two runs of one of them each other pipeline that can go on runs at most once
+ * on each worker. A run lasts about 2 ms, or one step of a stage if that is longer. */
+struct leat_context;
+
+struct leat_context_settings {
+    size_t size;      /* of this structure, as the program knows it */
+    unsigned threads; /* workers, 1 to LEAT_THREADS_MAX; 0: one for each processor */
+    uint64_t memory;  /* bytes, the most that the limits of its running pipelines add up to; 0: no bound */
+    int nice;         /* 0 to LEAT_NICE_MAX: how much lower the priority of the workers is */
+};
+#define LEAT_NICE_MAX 19
+
+/* leat_context_new - settings may be NULL: the defaults. Returns 0 and one reference; LEAT_EUSAGE: a setting is
+ * out of its range; LEAT_EUNSUPPORTED: a newer program asks for what this library does not know; LEAT_ENOMEM;
+ * LEAT_EIO: no descriptor, three of which it has. */
+LEAT_API int leat_context_new(const struct leat_context_settings *settings,
+                              struct leat_context **ret_context);
+/* leat_context_ref - one more reference; returns `context`. A pipeline holds one until it is freed. */
+LEAT_API struct leat_context *leat_context_ref(struct leat_context *context);
+/* leat_context_unref - NULL is fine. The last one ends the threads, and waits for that; in a callback, on one of
+ * these threads, it does not wait. */
+LEAT_API void leat_context_unref(struct leat_context *context);
+/* leat_context_memory_left - bytes that further pipelines may have as their limits; UINT64_MAX: no bound. */
+LEAT_API uint64_t leat_context_memory_left(struct leat_context *context);
+
+/* Callbacks of a context's pipelines (`done`) and of their ends (`ready`) come one after another, in the order of
+ * their causes, and hold no lock. Without one of the following calls the context's own thread calls them. They
+ * should not block there: deadlines and the waits of all its pipelines wait for them.
+ *
+ * leat_context_attach - from now on they come on this loop, on its thread, which calls this. The context adds one
+ *   handle, which keeps the loop alive only while a pipeline runs. Returns 0; LEAT_EUSAGE: a loop is attached
+ *   already, or leat_context_fd was called; LEAT_EUNSUPPORTED: the libuv that runs is of another major version
+ *   than the one leat was built with, or older; LEAT_EIO.
+ * leat_context_detach - on that thread: close the handle. Run the loop once more, as after every uv_close.
+ * leat_context_fd - for any other loop: a descriptor that is readable while callbacks are due. Returns it, or
+ *   LEAT_E*. It belongs to the context.
+ * leat_context_dispatch - call the callbacks that are due now, on this thread; never two threads at once. Returns
+ *   0, or LEAT_EUSAGE: leat_context_fd was not called. */
+LEAT_API int leat_context_attach(struct leat_context *context, struct uv_loop_s *loop);
+LEAT_API void leat_context_detach(struct leat_context *context);
+LEAT_API int leat_context_fd(struct leat_context *context);
+LEAT_API int leat_context_dispatch(struct leat_context *context);
+
 /* --- building ------------------------------------------------------------------------------- */
 
 enum leat_executor_kind {
@@ -195,6 +244,9 @@ struct leat_settings {
     const char *sums;      /* file for the SHA-256 digests of all outputs; NULL: none */
     const struct leat_variable *variables; /* for ${name} in text */
     size_t n_variables;
+    /* Threads and memory shared with other pipelines; NULL: its own. `threads` and `executor` must then be 0.
+     * A `memory` of 0 is an eighth of the context's, at most 256 MiB. */
+    struct leat_context *context;
 };
 
 #define LEAT_CHUNK_MAX ((size_t)1 << 20)
@@ -214,7 +266,7 @@ struct leat_pipeline;
  * /dev/fd/N in a pipeline means a descriptor of the program that a child would inherit. A
  * close-on-exec descriptor is refused (EBADF), because the library may use its number internally.
  *
- * Does no I/O. Returns 0 and the pipeline, to be freed with leat_pipeline_free; or LEAT_E*. */
+ * Does no I/O. Returns 0 and the pipeline, to be freed with leat_pipeline_unref; or LEAT_E*. */
 LEAT_API int leat_pipeline_from_text(const struct leat_registry *registry, const char *text,
                                      const struct leat_settings *settings,
                                      struct leat_pipeline **ret_pipeline,
@@ -263,33 +315,46 @@ LEAT_API int leat_builder_branch_end(struct leat_builder *builder);
 LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat_settings *settings,
                                  struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 
-/* leat_pipeline_free - NULL is fine. Never call it while the pipeline runs. */
-LEAT_API void leat_pipeline_free(struct leat_pipeline *pipeline);
+/* leat_pipeline_ref - one more reference; returns `pipeline`. Building gives the first one, and a run holds one
+ * until `done` was called. leat_pipeline_unref - NULL is fine. The last one frees the pipeline. It never waits: a
+ * pipeline that runs goes on to its end. Thread: any. */
+LEAT_API struct leat_pipeline *leat_pipeline_ref(struct leat_pipeline *pipeline);
+LEAT_API void leat_pipeline_unref(struct leat_pipeline *pipeline);
 
 /* --- running -------------------------------------------------------------------------------- */
 
-/* Called once, on the loop's thread, when the outcome is known and all handles, descriptors and
- * threads of the run are closed. `error` is NULL on success; it is borrowed until the pipeline is
- * freed. The callback may free the pipeline. */
+/* Called once, when the outcome is known and all handles, descriptors and threads of the run are closed: on the
+ * loop's thread; with a context see leat_context_attach. `error` is NULL on success; it is borrowed until the
+ * pipeline is freed. The callback may drop the last reference. */
 typedef void (*leat_done_cb)(struct leat_pipeline *pipeline, const struct leat_error *error,
                              void *arg);
 
-/* leat_pipeline_start - run on the caller's loop; returns at once. A pipeline can run only once.
- * Returns 0, or LEAT_E*; then `done` is never called.
- * Thread: the loop's. */
+/* leat_pipeline_start - run on the caller's loop, or, with `loop` NULL, in the context of its settings; returns at
+ * once. A pipeline can run only once. Returns 0, or LEAT_E*; then `done` is never called. LEAT_EUSAGE: both or none
+ * of them are given, or it has run; LEAT_ELIMIT: the memory of the context is used by other pipelines now.
+ * Thread: the loop's; with a context any, but a loop that is attached to it is only kept alive by a start on its
+ * own thread. */
 LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_s *loop,
                                  leat_done_cb done, void *arg);
-/* leat_pipeline_run - run to the end, blocking, on a loop of its own.
+/* leat_pipeline_run - run to the end, blocking, on a loop of its own or in its context.
  * Returns 0 or LEAT_E*; leat_pipeline_error has the details. */
 LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
+/* leat_pipeline_wait - wait until a run that was started has ended and `done` has been called.
+ *
+ *   timeout_ms  how long; 0: not at all; -1: as long as it takes
+ *
+ * Returns its outcome, 0 or LEAT_E*; LEAT_RUNNING: it still runs. Thread: any but that of its loop and those of its
+ * context, which would wait for themselves, and the one that calls leat_context_dispatch. */
+LEAT_API int leat_pipeline_wait(struct leat_pipeline *pipeline, int timeout_ms);
+#define LEAT_RUNNING 1
 /* leat_pipeline_cancel - stop the run and take all outputs back.
  *
  *   code  the outcome, unless there is one already; a code other than LEAT_E* means ECANCELLED
  *   text  its message; NULL: the general message of the code
  *
  * A cancel comes too late once outputs get their names, or, where a stage's result goes to a pipe
- * after that, once the pipe has all of it. Allowed at any time between building and freeing the
- * pipeline; after `done` it has no effect.
+ * after that, once the pipe has all of it. Allowed as long as the caller has a reference; after
+ * `done` it has no effect.
  * Thread: any, but not a signal handler, because it takes a lock; use uv_signal_t to call it on the
  * loop. A child made by fork has no threads of the run: it must not touch the pipeline, only exec
  * or _exit. */

@@ -253,7 +253,7 @@ static inline int run(const char *format, struct leat_settings settings,
     warnings[0] = '\0';
     for (size_t i = 0; leat_pipeline_warning(p, i, &warning) && w < TEXT_MAX; i++)
         w += (size_t)snprintf(warnings + w, TEXT_MAX - w, "%s\n", warning.text);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     return code;
 }

@@ -327,7 +327,7 @@ static void check(const struct memio *io)
 }
 
 /* The tests are linked with --wrap=leat_pool_done: what it returns is looked at here. */
-static uint64_t chunks_left, charged_left;
+static _Thread_local uint64_t chunks_left, charged_left;
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 uint64_t __real_leat_pool_done(struct leat_pool *pool);
@@ -436,7 +436,7 @@ static int build_and_run(struct memio *io, const char *text)
     ASSERT_EQ(r, error ? error->code : 0);
 out:
     chunks_left = charged_left = 0;
-    leat_pipeline_free(io->pipeline);
+    leat_pipeline_unref(io->pipeline);
     io->chunks_left = chunks_left;
     io->charged_left = charged_left;
     io->pipeline = NULL;

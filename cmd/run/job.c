@@ -169,7 +169,7 @@ int job_open(struct job *job, const struct config *c, int n_words, char **words)
 
 void job_close(struct job *job)
 {
-    leat_pipeline_free(job->pipeline);
+    leat_pipeline_unref(job->pipeline);
     leat_registry_free(job->registry);
     free(job->text);
 }

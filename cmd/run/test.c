@@ -101,7 +101,7 @@ static void ended(struct tested *f, const struct leat_error *error)
 {
     struct tests *t = f->tests;
 
-    leat_pipeline_free(f->pipeline);
+    leat_pipeline_unref(f->pipeline);
     f->pipeline = NULL;
     if (error && error->code == LEAT_ELIMIT && t->at_once > 1 && !t->alone) {
         f->again = true;

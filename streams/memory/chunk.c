@@ -95,11 +95,9 @@ static void wake_waiters(struct leat_pool *pool)
     }
 }
 
-uint64_t leat_pool_done(struct leat_pool *pool)
+/* Under the lock, or when no thread uses the pool. */
+static void drop_free_chunks(struct leat_pool *pool)
 {
-    uint64_t left = pool->chunks_out;
-
-    leat_assert(!pool->waiters);
     while (pool->free_chunks) {
         struct leat_chunk *c = pool->free_chunks;
 
@@ -107,6 +105,25 @@ uint64_t leat_pool_done(struct leat_pool *pool)
         give_back(pool, c->cap);
         chunk_free(c);
     }
+}
+
+uint64_t leat_pool_trim(struct leat_pool *pool)
+{
+    uint64_t used;
+
+    pthread_mutex_lock(&pool->lock);
+    drop_free_chunks(pool);
+    used = atomic_load_explicit(&pool->used, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->lock);
+    return used;
+}
+
+uint64_t leat_pool_done(struct leat_pool *pool)
+{
+    uint64_t left = pool->chunks_out;
+
+    leat_assert(!pool->waiters);
+    drop_free_chunks(pool);
     /* With no chunk out, `used` is only what is charged and not given back. */
     leat_assert(left > 0 || pool->used == pool->charged);
     while (pool->shares) {

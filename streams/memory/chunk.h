@@ -69,6 +69,9 @@ int leat_pool_init(struct leat_pool *pool, uint64_t limit, size_t chunk_size);
  * thread may use the pool any more. */
 uint64_t leat_pool_done(struct leat_pool *pool);
 
+/* leat_pool_trim - give the chunks kept for reuse back to the system. Returns the bytes that are still in use. */
+uint64_t leat_pool_trim(struct leat_pool *pool);
+
 /* leat_pool_get - a chunk with one reference. size 0: of the pool's chunk size, from the reserve
  * for chunks; else of exactly this size, charged to the rest of the limit.
  * Returns 0; LEAT_ELIMIT: it does not fit now; LEAT_ENOMEM. */

@@ -96,7 +96,7 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
         }
         atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
         if (p->outcome.running)
-            uv_async_send(&p->on.async);
+            p->life.attend(p, false);
     }
     pthread_mutex_unlock(&p->lock);
 }

@@ -415,7 +415,11 @@ static void phase_close(struct leat_pipeline *p)
     if (has_failed(p))
         leat_directories_unmake(&p->outputs.directories);
     atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);
-    uv_async_send(&p->on.async);
+    if (p->executor.kind == LEAT_EXECUTOR_POOL) {
+        leat_executor_end(&p->executor);
+        return;
+    }
+    p->life.attend(p, true);
 }
 
 bool leat_conductor_run(struct leat_actor *actor)

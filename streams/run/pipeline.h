@@ -11,23 +11,39 @@
 #include "outcome/outcome.h"
 #include "outcome/warnings.h"
 #include "parts/parts.h"
+#include "sched/context.h"
 #include "sched/executor.h"
 #include "sched/wait.h"
 #include "segment/segment.h"
 #include "stage/stage_impl.h"
 #include "syntax/tree.h"
 
-/* Handles on the loop; closed before `done` is called. */
+/* on_loop.c: handles on the loop; closed before `done` is called. */
 struct leat_on_loop {
-    uv_loop_t *loop;
     uv_async_t async;
     uv_poll_t poll;
     uv_timer_t timer;
     uv_idle_t idle;
     unsigned open; /* handles not yet closed */
-    bool closing, idling, woken, begun;
-    leat_done_cb done; /* called last; or NULL */
+    bool closing, idling, begun;
+};
+
+/* Who holds the pipeline, who drives its run, and who waits for its end. */
+struct leat_life {
+    atomic_uint refs;             /* the run holds one */
+    struct leat_context *context; /* or NULL */
+    uint64_t held;                /* bytes of the context's memory */
+    struct leat_visit visit;      /* with a context */
+    struct leat_notice notice;
+    /* Have the driver look at the run; any thread. `last`: no actor is queued or running any more, and the caller does
+     * not use the pipeline again. */
+    void (*attend)(struct leat_pipeline *pipeline, bool last);
+    atomic_bool rested; /* the last one was seen */
+    bool woken;         /* the driver has spread a cancel */
+    leat_done_cb done;  /* called last; or NULL */
     void *done_arg;
+    pthread_cond_t ended;
+    bool over; /* under the pipeline's lock */
 };
 
 /* A connection of two stages; graph.c. */
@@ -83,6 +99,7 @@ struct leat_pipeline {
     struct leat_actor conductor;
     struct leat_wait wait;                              /* the conductor's */
     void (*segment_done)(struct leat_segment *segment); /* called when a segment has ended */
+    struct leat_life life;
     struct leat_on_loop on;
     _Atomic uint64_t started_ns, ended_ns;
 };
@@ -99,6 +116,9 @@ static inline bool leat_outcome_failed(const struct leat_pipeline *pipeline)
     return atomic_load_explicit(&pipeline->outcome.failed, memory_order_acquire);
 }
 
+/* leat_pipeline_drop - drop a reference; true: it was the last one, and the caller frees the pipeline. */
+bool leat_pipeline_drop(struct leat_pipeline *pipeline);
+void leat_pipeline_free(struct leat_pipeline *pipeline);
 /* leat_pipeline_from_tree - compile the tree, which the pipeline then owns; freed on failure. */
 int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,
                             const struct leat_settings *settings,

@@ -1,13 +1,11 @@
-/* executor.c - the pool of workers, and the two executors on the loop's thread.
+/* executor.c - the queues of actors, and the two executors on the loop's thread.
  *
- * The pool starts workers when they are needed. They sleep on a condition variable and never spin.
- * There is one run queue, first in first out: the cost of a handoff is negligible compared to the
- * work on a chunk.
+ * The workers of a pool are in workers.c. The queue of an executor is first in first out: the cost of a
+ * handoff is negligible compared to the work on a chunk.
  */
 
 #include "executor.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/invariant.h"
@@ -30,44 +28,95 @@ enum actor_state {
 
 #define SEED_MIX 0x9e3779b97f4a7c15u
 
+int leat_workers_init(struct leat_workers *w, unsigned threads)
+{
+    leat_assert(threads > 0 && threads <= LEAT_THREADS_MAX);
+    *w = (struct leat_workers){.threads_max = threads};
+    w->threads = calloc(threads, sizeof *w->threads);
+    if (!w->threads)
+        return LEAT_ENOMEM;
+    if (pthread_mutex_init(&w->lock, NULL))
+        goto out;
+    if (pthread_cond_init(&w->ready, NULL)) {
+        pthread_mutex_destroy(&w->lock);
+        goto out;
+    }
+    return 0;
+out:
+    free(w->threads);
+    return LEAT_ENOMEM;
+}
+
+void leat_workers_done(struct leat_workers *w)
+{
+    leat_assert(w->threads_n == 0 && w->idle == 0 && w->running == 0);
+    pthread_cond_destroy(&w->ready);
+    pthread_mutex_destroy(&w->lock);
+    free(w->threads);
+}
+
 int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
                        uint64_t seed, bool is_virtual)
 {
     int r;
 
     leat_assert(kind > LEAT_EXECUTOR_AUTO && kind <= LEAT_EXECUTOR_SEEDED);
-    leat_assert(threads > 0 && threads <= LEAT_THREADS_MAX);
-    *ex = (struct leat_executor){.kind = kind, .threads_max = threads, .random = seed ^ SEED_MIX};
+    *ex = (struct leat_executor){.kind = kind, .random = seed ^ SEED_MIX};
     r = leat_clock_init(&ex->clock, is_virtual && kind == LEAT_EXECUTOR_SEEDED, threads);
     if (r < 0)
         return r;
-    if (kind == LEAT_EXECUTOR_POOL) {
-        ex->threads = calloc(threads, sizeof *ex->threads);
-        if (!ex->threads)
-            goto out;
-    }
-    if (pthread_mutex_init(&ex->lock, NULL))
-        goto out;
-    if (pthread_cond_init(&ex->ready, NULL)) {
-        pthread_mutex_destroy(&ex->lock);
-        goto out;
-    }
-    return 0;
-out:
-    free(ex->threads);
-    leat_clock_done(&ex->clock);
-    return LEAT_ENOMEM;
+    r = leat_workers_init(&ex->own, threads);
+    if (r < 0)
+        leat_clock_done(&ex->clock);
+    ex->workers = &ex->own;
+    return r;
+}
+
+int leat_executor_join(struct leat_executor *ex, struct leat_workers *workers)
+{
+    *ex = (struct leat_executor){.kind = LEAT_EXECUTOR_POOL, .workers = workers};
+    return leat_clock_init(&ex->clock, false, workers->threads_max);
 }
 
 void leat_executor_done(struct leat_executor *ex)
 {
-    leat_assert(ex->threads_n == 0);
     leat_assert(ex->running == 0);
-    leat_assert(ex->idle == 0);
-    pthread_cond_destroy(&ex->ready);
-    pthread_mutex_destroy(&ex->lock);
-    free(ex->threads);
+    leat_assert(ex->kind != LEAT_EXECUTOR_POOL || (ex->queued == 0 && !ex->in_turn));
+    leat_assert(!ex->look_due);
+    if (ex->workers == &ex->own)
+        leat_workers_done(&ex->own);
     leat_clock_done(&ex->clock);
+}
+
+/* Under the lock. Append the executor to those that have queued actors. */
+static void begin_turn(struct leat_executor *ex)
+{
+    struct leat_workers *w = ex->workers;
+
+    leat_assert(!ex->in_turn && ex->queued > 0);
+    leat_assert((w->head == NULL) == (w->tail == NULL));
+    ex->in_turn = true;
+    ex->next = NULL;
+    if (w->tail)
+        w->tail->next = ex;
+    else
+        w->head = ex;
+    w->tail = ex;
+}
+
+/* Under the lock. The executor whose turn it is; it leaves the list. */
+static struct leat_executor *take_turn(struct leat_workers *w)
+{
+    struct leat_executor *ex = w->head;
+
+    leat_assert(ex != NULL && ex->in_turn);
+    leat_assert(ex->workers == w);
+    w->head = ex->next;
+    if (!w->head)
+        w->tail = NULL;
+    ex->next = NULL;
+    ex->in_turn = false;
+    return ex;
 }
 
 /* Under the lock. */
@@ -86,6 +135,9 @@ static void push(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns
         ex->head = a;
     ex->tail = a;
     ex->queued++;
+    ex->workers->queued++;
+    if (ex->kind == LEAT_EXECUTOR_POOL && !ex->in_turn)
+        begin_turn(ex);
 }
 
 /* Under the lock. The number of the next actor in the queue, from 0: drawn from the seed, or, with
@@ -129,6 +181,8 @@ static struct leat_actor *pop(struct leat_executor *ex)
     if (ex->tail == a)
         ex->tail = before;
     ex->queued--;
+    leat_assert(ex->workers->queued > 0);
+    ex->workers->queued--;
     leat_assert((ex->queued == 0) == (ex->tail == NULL));
     return a;
 }
@@ -219,135 +273,126 @@ static unsigned count_of(atomic_uint *count)
     return count ? atomic_load(count) : 0;
 }
 
-/* Under the lock: can nothing go on, except after an alarm? */
+/* Under the lock: can nothing go on, except after an alarm? The calling thread is one of `running`. */
 static bool is_quiet(struct leat_executor *ex, bool *ret_alarmed)
 {
+    leat_assert(ex->running > 0);
     *ret_alarmed = count_of(ex->alarms) > 0;
-    return ex->queued == 0 && ex->running == 0 && count_of(ex->armed) == 0;
+    return ex->queued == 0 && ex->running == 1 && count_of(ex->armed) == 0;
+}
+
+/* Under the lock, at the end of a visit of this thread. The executor does not end during on_idle. Returns true: it
+ * has ended, and the caller must call on_end without the lock. */
+static bool end_visit(struct leat_executor *ex)
+{
+    bool alarmed;
+
+    if (ex->on_idle && is_quiet(ex, &alarmed)) {
+        pthread_mutex_unlock(&ex->workers->lock);
+        ex->on_idle(ex, alarmed);
+        pthread_mutex_lock(&ex->workers->lock);
+    }
+    leat_assert(ex->running > 0);
+    ex->running--;
+    if (!ex->ending || ex->queued > 0 || ex->running > 0)
+        return false;
+    ex->ending = false;
+    ex->ended = true;
+    return ex->on_end != NULL;
+}
+
+bool leat_executor_enter(struct leat_executor *ex)
+{
+    bool goes_on;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return true;
+    pthread_mutex_lock(&ex->workers->lock);
+    goes_on = !ex->ended;
+    ex->running += goes_on;
+    pthread_mutex_unlock(&ex->workers->lock);
+    return goes_on;
+}
+
+void leat_executor_leave(struct leat_executor *ex)
+{
+    bool ended;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return;
+    pthread_mutex_lock(&ex->workers->lock);
+    ended = end_visit(ex);
+    pthread_mutex_unlock(&ex->workers->lock);
+    if (ended)
+        ex->on_end(ex);
 }
 
 void leat_executor_look(struct leat_executor *ex)
 {
-    bool quiet, alarmed;
-
-    if (ex->kind != LEAT_EXECUTOR_POOL)
-        return;
-    pthread_mutex_lock(&ex->lock);
-    quiet = is_quiet(ex, &alarmed);
-    pthread_mutex_unlock(&ex->lock);
-    if (quiet && ex->on_idle)
-        ex->on_idle(ex, alarmed);
+    if (leat_executor_enter(ex))
+        leat_executor_leave(ex);
 }
 
-static void *worker(void *arg)
+void leat_executor_serve(struct leat_workers *w)
 {
-    struct leat_executor *ex = arg;
+    struct leat_executor *ex = take_turn(w);
+    struct leat_actor *a = pop(ex);
+    uint64_t now_ns;
+    bool again, ended;
 
     leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
-    pthread_mutex_lock(&ex->lock);
-    for (;;) {
-        struct leat_actor *a;
-        bool again, quiet, alarmed;
-        uint64_t now_ns;
-
-        while (ex->queued == 0 && !ex->stop) {
-            ex->idle++;
-            leat_assert(ex->idle <= ex->threads_n);
-            pthread_cond_wait(&ex->ready, &ex->lock);
-            leat_assert(ex->idle > 0);
-            ex->idle--;
-        }
-        if (ex->queued == 0)
-            break;
-        a = pop(ex);
-        ex->running++;
-        leat_assert(ex->running <= ex->threads_n);
-        pthread_mutex_unlock(&ex->lock);
-        again = run_row(ex, a);
-        now_ns = again ? leat_now_ns() : 0;
-        pthread_mutex_lock(&ex->lock);
-        leat_assert(ex->running > 0);
-        ex->running--;
-        if (again)
-            push(ex, a, now_ns);
-        quiet = is_quiet(ex, &alarmed);
-        if (quiet && ex->on_idle) {
-            pthread_mutex_unlock(&ex->lock);
-            ex->on_idle(ex, alarmed);
-            pthread_mutex_lock(&ex->lock);
-        }
+    if (ex->queued > 0)
+        begin_turn(ex);
+    ex->running++;
+    w->running++;
+    leat_assert(w->running <= w->threads_n);
+    pthread_mutex_unlock(&w->lock);
+    again = run_row(ex, a);
+    now_ns = again ? leat_now_ns() : 0;
+    pthread_mutex_lock(&w->lock);
+    leat_assert(w->running > 0);
+    w->running--;
+    if (again)
+        push(ex, a, now_ns);
+    ended = end_visit(ex);
+    if (ended) {
+        pthread_mutex_unlock(&w->lock);
+        ex->on_end(ex);
+        pthread_mutex_lock(&w->lock);
     }
-    leat_assert(ex->stop); /* a worker ends only then */
-    pthread_mutex_unlock(&ex->lock);
-    return NULL;
 }
 
-/* Under the lock. Signals stay blocked in a worker; they are for the program's own threads. Returns
- * 0 or -errno. */
-static int add_worker(struct leat_executor *ex)
+void leat_executor_end(struct leat_executor *ex)
 {
-    sigset_t all, old;
-    int r;
-
-    leat_assert(ex->threads_n < ex->threads_max);
-    leat_assert(!ex->stop);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = pthread_create(&ex->threads[ex->threads_n], NULL, worker, ex);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (r)
-        return -r;
-    ex->threads_n++;
-    return 0;
-}
-
-int leat_executor_start(struct leat_executor *ex)
-{
-    int r = 0;
-
     if (ex->kind != LEAT_EXECUTOR_POOL)
-        return 0;
-    pthread_mutex_lock(&ex->lock);
-    if (ex->threads_n == 0)
-        r = add_worker(ex);
-    leat_assert(r < 0 || ex->threads_n > 0);
-    pthread_mutex_unlock(&ex->lock);
-    return r;
-}
-
-void leat_executor_stop(struct leat_executor *ex)
-{
-    pthread_mutex_lock(&ex->lock);
-    leat_assert(!ex->stop);
-    ex->stop = true;
-    pthread_cond_broadcast(&ex->ready);
-    pthread_mutex_unlock(&ex->lock);
-    for (unsigned i = 0; i < ex->threads_n; i++)
-        pthread_join(ex->threads[i], NULL);
-    leat_assert(ex->threads_n == 0 || (ex->queued == 0 && ex->running == 0 && ex->idle == 0));
-    ex->threads_n = 0;
+        return;
+    pthread_mutex_lock(&ex->workers->lock);
+    leat_assert(ex->running > 0 && !ex->ending);
+    ex->ending = true;
+    pthread_mutex_unlock(&ex->workers->lock);
 }
 
 /* A signalled worker counts as idle until it wakes, and takes one of the queued actors. Another
  * worker is needed if there are more queued actors than idle workers. */
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
 {
+    struct leat_workers *w = ex->workers;
     uint64_t now_ns = leat_clock_now(&ex->clock);
     bool kick = false, signal = false;
 
-    pthread_mutex_lock(&ex->lock);
-    leat_assert(ex->kind != LEAT_EXECUTOR_POOL || ex->idle <= ex->threads_n);
-    leat_assert(ex->running <= ex->threads_n);
+    pthread_mutex_lock(&w->lock);
+    leat_assert(ex->kind != LEAT_EXECUTOR_POOL || w->idle <= w->threads_n);
+    leat_assert(w->running <= w->threads_n);
     push(ex, a, now_ns);
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
-    else if (ex->queued <= ex->idle)
+    else if (w->queued <= w->idle)
         signal = true;
-    else if (ex->threads_n < ex->threads_max && ex->threads_n > 0 && !ex->stop)
-        (void)add_worker(ex); /* on failure there is one worker less */
-    pthread_mutex_unlock(&ex->lock);
+    else if (w->threads_n < w->threads_max && w->threads_n > 0 && !w->stop)
+        w->grow(w);
+    pthread_mutex_unlock(&w->lock);
     if (signal) /* not under the lock, for which the worker would wait again */
-        pthread_cond_signal(&ex->ready);
+        pthread_cond_signal(&w->ready);
     if (kick && ex->kick)
         ex->kick(ex);
 }
@@ -380,13 +425,14 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
 /* Is there a worker that would wake, or start, for one more actor? */
 static bool has_worker_to_wake(struct leat_executor *ex)
 {
+    struct leat_workers *w = ex->workers;
     bool has;
 
     leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
-    pthread_mutex_lock(&ex->lock);
-    leat_assert(ex->threads_n <= ex->threads_max);
-    has = ex->queued < ex->idle || ex->threads_n < ex->threads_max;
-    pthread_mutex_unlock(&ex->lock);
+    pthread_mutex_lock(&w->lock);
+    leat_assert(w->threads_n <= w->threads_max);
+    has = w->queued < w->idle || w->threads_n < w->threads_max;
+    pthread_mutex_unlock(&w->lock);
     return has;
 }
 
@@ -420,7 +466,7 @@ static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
     struct leat_actor *next;
     bool again = run_actor(ex, a, &next);
 
-    leat_assert(thread < ex->threads_max);
+    leat_assert(thread < ex->workers->threads_max);
     leat_assert(ex->clock.now_ns >= a->ready_ns); /* time never goes back */
     a->ran_ns = ex->clock.now_ns;
     leat_clock_end(&ex->clock, thread);
@@ -446,24 +492,24 @@ bool leat_executor_step(struct leat_executor *ex)
     bool more;
 
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL);
-    leat_assert(ex->threads_n == 0);
+    leat_assert(ex->workers->threads_n == 0);
     if (fire_due(ex)) /* there is one thread, so no lock is needed */
         return true;
-    pthread_mutex_lock(&ex->lock);
+    pthread_mutex_lock(&ex->workers->lock);
     if (ex->queued > 0)
         a = pop(ex);
-    pthread_mutex_unlock(&ex->lock);
+    pthread_mutex_unlock(&ex->workers->lock);
     if (!a)
         return false;
     if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(ex, a, &next)) {
         uint64_t now_ns = leat_clock_now(&ex->clock);
 
-        pthread_mutex_lock(&ex->lock);
+        pthread_mutex_lock(&ex->workers->lock);
         push(ex, a, now_ns);
-        pthread_mutex_unlock(&ex->lock);
+        pthread_mutex_unlock(&ex->workers->lock);
     }
-    pthread_mutex_lock(&ex->lock);
+    pthread_mutex_lock(&ex->workers->lock);
     more = ex->queued > 0;
-    pthread_mutex_unlock(&ex->lock);
+    pthread_mutex_unlock(&ex->workers->lock);
     return more || (ex->clock.is_virtual && ex->due);
 }

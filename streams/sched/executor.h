@@ -3,6 +3,10 @@
  * At most one thread at a time runs an actor, after it was woken. It may be woken any number of
  * times. There are three executors: a pool of worker threads; the loop's own thread; and the loop's
  * own thread in an order drawn from a seed.
+ *
+ * Each pipeline has an executor, which is the queue of its actors that can run. Several executors may
+ * share the workers of one pool (workers.h). They take turns: a worker runs one actor of each executor
+ * that has one, so between two runs of a pipeline each other pipeline has at most one.
  */
 #ifndef LEAT_SCHED_EXECUTOR_H
 #define LEAT_SCHED_EXECUTOR_H
@@ -33,18 +37,35 @@ struct leat_actor {
     struct leat_actor *passes_to;
 };
 
-struct leat_executor {
-    enum leat_executor_kind kind;
+/* The threads that run the actors of one or more executors; workers.h starts and ends them. The lock
+ * protects all of it, and the queues of the executors. */
+struct leat_workers {
     pthread_mutex_t lock;
     pthread_cond_t ready;
-    struct leat_actor *head, *tail; /* under the lock: the run queue */
-    unsigned queued;                /* under the lock */
+    struct leat_executor *head, *tail; /* the executors with queued actors, in turns */
+    unsigned queued;                   /* actors in the queues of all executors */
     unsigned threads_max, threads_n;
-    unsigned idle;    /* under the lock: workers waiting, or signalled and not awake yet */
-    unsigned running; /* under the lock: actors being run */
-    bool stop;        /* under the lock */
+    unsigned idle;    /* workers waiting, or signalled and not awake yet */
+    unsigned running; /* workers that run an actor */
+    bool stop;
+    int nice; /* added to the priority of the process, 0 to 19; fixed */
     pthread_t *threads;
-    uint64_t random; /* seeded: state of leat_random */
+    /* grow - start one more worker; on failure there is one less. Called under the lock. */
+    void (*grow)(struct leat_workers *workers);
+};
+
+struct leat_executor {
+    enum leat_executor_kind kind;
+    struct leat_workers own,
+        *workers; /* pool: `own`, or those that it shares; else `own`, for the lock */
+    /* Under the lock of the workers: */
+    struct leat_actor *head, *tail; /* the run queue */
+    unsigned queued;
+    unsigned running;           /* actors being run, and threads inside on_idle */
+    bool in_turn;               /* in the list of the workers */
+    bool ending, ended;         /* leat_executor_end was called; on_end is being called, or was */
+    struct leat_executor *next; /* in that list */
+    uint64_t random;            /* seeded: state of leat_random */
     struct leat_clock clock;
     /* due - virtual time: fire the earliest timer, if it is not later than `until`; false: none. */
     bool (*due)(struct leat_executor *executor, uint64_t until);
@@ -55,22 +76,34 @@ struct leat_executor {
     /* on_idle - pool: no actor is queued or running and no wait is armed, except alarms if
      * `alarmed`. Called under no lock, by a worker or leat_executor_look. */
     void (*on_idle)(struct leat_executor *executor, bool alarmed);
+    /* on_end - pool: no actor of it is queued or running any more, after leat_executor_end. The worker that
+     * calls it does not use the executor again. Called under no lock. */
+    void (*on_end)(struct leat_executor *executor);
     /* The number of armed waits and of alarms; NULL: there are never any. They are read under the
      * lock. The thread that decrements one wakes an actor first; so if both the queue and the count
      * are seen empty, nothing is on its way. */
     atomic_uint *armed, *alarms;
+    struct leat_executor
+        *next_look; /* of the thread that fires waits: those to look at; see wait.c */
+    bool look_due;
     void *owner;
 };
 
-/* leat_executor_init - is_virtual: time is virtual; for the seeded kind only. */
+/* leat_executor_init - an executor with workers of its own, which leat_workers_start starts. is_virtual:
+ * time is virtual; for the seeded kind only. Returns 0 or LEAT_ENOMEM. */
 int leat_executor_init(struct leat_executor *ex, enum leat_executor_kind kind, unsigned threads,
                        uint64_t seed, bool is_virtual);
-/* leat_executor_stop - pool: join all workers; the run queue is empty. */
-void leat_executor_stop(struct leat_executor *ex);
+/* leat_executor_join - an executor of the pool kind whose actors are run by these workers. */
+int leat_executor_join(struct leat_executor *ex, struct leat_workers *workers);
+/* leat_executor_done - no actor is queued or running. */
 void leat_executor_done(struct leat_executor *ex);
-/* leat_executor_start - pool: start the first worker. Returns 0, or -errno: cannot start a thread.
- * */
-int leat_executor_start(struct leat_executor *ex);
+/* leat_executor_end - pool: call on_end when the last actor has run. No actor is woken from outside any
+ * more. Called by an actor of the executor, in its last run. */
+void leat_executor_end(struct leat_executor *ex);
+/* leat_executor_enter - for a thread outside that will wake actors: the executor does not end before
+ * leat_executor_leave. Returns false: it has ended, and no actor must be woken. */
+bool leat_executor_enter(struct leat_executor *ex);
+void leat_executor_leave(struct leat_executor *ex);
 /* leat_executor_look - pool: call on_idle if all is idle. A thread that decrements `armed` outside
  * an actor must call it: the actor that it woke may have run earlier and seen the old count. */
 void leat_executor_look(struct leat_executor *ex);
@@ -86,6 +119,12 @@ void leat_actor_pass(struct leat_executor *ex, struct leat_actor *actor, struct 
 bool leat_actor_runs_here(const struct leat_actor *actor);
 /* leat_executor_step - loop and seeded: run one actor; true: more are queued. */
 bool leat_executor_step(struct leat_executor *ex);
+/* leat_executor_serve - pool, under the lock, with an actor queued: run the next actor of the executor whose turn
+ * it is. The lock is released meanwhile. Thread: a worker. */
+void leat_executor_serve(struct leat_workers *workers);
+/* leat_workers_init - for executor.c and workers.c. Returns 0 or LEAT_ENOMEM. */
+int leat_workers_init(struct leat_workers *workers, unsigned threads);
+void leat_workers_done(struct leat_workers *workers);
 /* leat_random - the next number of the seeded executor's sequence. */
 uint64_t leat_random(uint64_t *state);
 

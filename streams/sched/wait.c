@@ -1,8 +1,8 @@
-/* wait.c - one epoll set for all waits of a pipeline.
+/* wait.c - one epoll set for all waits of a pipeline, or of a context.
  *
  * Poll handles of libuv must be armed on the loop's thread, and they set O_NONBLOCK, which must not
- * be changed on a descriptor inherited from a shell, so the pipeline has its own epoll set with
- * one-shot events, which the loop polls as a single descriptor.
+ * be changed on a descriptor inherited from a shell, so there is an epoll set with one-shot events,
+ * which the loop polls as a single descriptor.
  */
 
 #include "wait.h"
@@ -52,49 +52,75 @@ bool leat_wants_any(const struct leat_wants *wants)
     return wants->n_fds > 0 || wants->ms > 0 || wants->wake;
 }
 
-int leat_waits_init(struct leat_waits *w, struct leat_executor *executor)
+int leat_poller_init(struct leat_poller *p)
 {
-    leat_assert(executor != NULL);
-    *w = (struct leat_waits){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .executor = executor};
-    if (w->epoll_fd < 0)
+    int r;
+
+    *p = (struct leat_poller){.epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    if (p->epoll_fd < 0)
         return -errno;
-    pthread_mutex_init(&w->lock, NULL);
-    return 0;
+    r = pthread_mutex_init(&p->lock, NULL);
+    if (r == 0)
+        return 0;
+    (void)close(p->epoll_fd); /* nothing was written */
+    p->epoll_fd = -1;
+    return -r;
+}
+
+void leat_poller_done(struct leat_poller *p)
+{
+    leat_assert(!p->waiting); /* all waits are cleared */
+    leat_assert(!p->looks);
+    (void)close(p->epoll_fd); /* nothing was written */
+    p->epoll_fd = -1;
+    pthread_mutex_destroy(&p->lock);
+}
+
+int leat_waits_init(struct leat_waits *w, struct leat_executor *executor,
+                    struct leat_poller *poller)
+{
+    int r;
+
+    leat_assert(executor != NULL);
+    *w = (struct leat_waits){.executor = executor, .own.epoll_fd = -1};
+    r = poller ? 0 : leat_poller_init(&w->own);
+    if (r == 0)
+        w->poller = poller ? poller : &w->own;
+    return r;
 }
 
 void leat_waits_done(struct leat_waits *w)
 {
-    if (w->epoll_fd < 0)
+    if (!w->poller)
         return;
-    leat_assert(!w->waiting); /* all waits are cleared */
     leat_assert(!w->due);
     leat_assert(atomic_load(&w->armed) == 0 && atomic_load(&w->alarms) == 0);
-    close(w->epoll_fd);
-    w->epoll_fd = -1;
-    pthread_mutex_destroy(&w->lock);
+    if (w->poller == &w->own)
+        leat_poller_done(&w->own);
+    w->poller = NULL;
 }
 
-static atomic_uint *count_of(struct leat_waits *w, const struct leat_wait *wait)
+static atomic_uint *count_of(const struct leat_wait *wait)
 {
-    return wait->is_alarm ? &w->alarms : &w->armed;
+    return wait->is_alarm ? &wait->waits->alarms : &wait->waits->armed;
 }
 
-static void count_up(struct leat_waits *w, const struct leat_wait *wait)
+static void count_up(const struct leat_wait *wait)
 {
     if (!wait->quiet)
-        atomic_fetch_add(count_of(w, wait), 1);
+        atomic_fetch_add(count_of(wait), 1);
 }
 
-static void count_down(struct leat_waits *w, const struct leat_wait *wait)
+static void count_down(const struct leat_wait *wait)
 {
-    unsigned before = wait->quiet ? 1 : atomic_fetch_sub(count_of(w, wait), 1);
+    unsigned before = wait->quiet ? 1 : atomic_fetch_sub(count_of(wait), 1);
 
     leat_assert(before > 0);
 }
 
 /* --- under the lock --------------------------------------------------------------------------- */
 
-static void enlist(struct leat_waits *w, struct leat_wait *wait)
+static void enlist(struct leat_poller *w, struct leat_wait *wait)
 {
     leat_assert(wait->used);
     leat_assert(wait->actor != NULL);
@@ -106,7 +132,7 @@ static void enlist(struct leat_waits *w, struct leat_wait *wait)
     w->waiting = wait;
 }
 
-static void unlist(struct leat_waits *w, struct leat_wait *wait)
+static void unlist(struct leat_poller *w, struct leat_wait *wait)
 {
     struct leat_wait **p = &w->waiting;
 
@@ -121,7 +147,7 @@ static void unlist(struct leat_waits *w, struct leat_wait *wait)
 }
 
 /* Decrement the count after the wake, so that no thread sees both the count and the queue empty. */
-static void fire(struct leat_waits *w, struct leat_wait *wait)
+static void fire(struct leat_poller *w, struct leat_wait *wait)
 {
     int armed = WAIT_ARMED;
 
@@ -131,22 +157,22 @@ static void fire(struct leat_waits *w, struct leat_wait *wait)
     if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_FIRED))
         return;
     leat_assert(wait->used);
-    leat_actor_wake(w->executor, wait->actor);
-    count_down(w, wait);
+    leat_actor_wake(wait->waits->executor, wait->actor);
+    count_down(wait);
 }
 
 /* As fire, on a thread that is neither the loop's nor the actor's. The actor decrements the count,
  * so the thread of a library never finds the pipeline idle and never reports a stall. */
-static void fire_beside(struct leat_waits *w, struct leat_wait *wait)
+static void fire_beside(struct leat_poller *w, struct leat_wait *wait)
 {
     int armed = WAIT_ARMED;
 
     leat_assert(wait->actor != NULL);
-    leat_assert(w->executor->kind == LEAT_EXECUTOR_POOL);
+    leat_assert(wait->waits->executor->kind == LEAT_EXECUTOR_POOL);
     leat_assert(!wait->quiet && !wait->is_alarm); /* only a wait has a waker */
     unlist(w, wait);
     if (atomic_compare_exchange_strong(&wait->state, &armed, WAIT_WOKEN))
-        leat_actor_wake(w->executor, wait->actor);
+        leat_actor_wake(wait->waits->executor, wait->actor);
 }
 
 /* The events of fd that the wait is for; NULL: none. */
@@ -160,7 +186,7 @@ static const uint32_t *events_of(const struct leat_wait *wait, int fd)
 
 /* The epoll set contains a descriptor once, so wake all its waits, for both directions. A stage
  * that finds the descriptor not ready waits again. */
-static void fire_all(struct leat_waits *w, int fd)
+static void fire_all(struct leat_poller *w, int fd)
 {
     struct leat_wait *next;
 
@@ -168,12 +194,20 @@ static void fire_all(struct leat_waits *w, int fd)
     for (struct leat_wait *wait = w->waiting; wait; wait = next) {
         leat_assert(wait->listed);
         next = wait->next;
-        if (events_of(wait, fd) || (wait->wants.ms > 0 && wait->timer_fd == fd))
+        if (events_of(wait, fd) || (wait->wants.ms > 0 && wait->timer_fd == fd)) {
+            struct leat_executor *ex = wait->waits->executor;
+
             fire(w, wait);
+            if (!ex->look_due) {
+                ex->look_due = true;
+                ex->next_look = w->looks;
+                w->looks = ex;
+            }
+        }
     }
 }
 
-static int watch(struct leat_waits *w, int fd, uint32_t events)
+static int watch(struct leat_poller *w, int fd, uint32_t events)
 {
     struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.fd = fd};
 
@@ -185,7 +219,7 @@ static int watch(struct leat_waits *w, int fd, uint32_t events)
     return -errno;
 }
 
-static uint32_t events_wanted(const struct leat_waits *w, int fd)
+static uint32_t events_wanted(const struct leat_poller *w, int fd)
 {
     uint32_t events = 0;
 
@@ -199,7 +233,7 @@ static uint32_t events_wanted(const struct leat_waits *w, int fd)
 }
 
 /* A wait for fd has left the list: watch it for its other waits, or remove it from the set. */
-static void unwatch(struct leat_waits *w, int fd)
+static void unwatch(struct leat_poller *w, int fd)
 {
     uint32_t events = fd >= 0 ? events_wanted(w, fd) : 0;
 
@@ -212,9 +246,10 @@ static void unwatch(struct leat_waits *w, int fd)
 
 /* ---------------------------------------------------------------------------------------------- */
 
-void leat_waits_fire(struct leat_waits *w)
+void leat_poller_fire(struct leat_poller *w)
 {
     struct epoll_event ready[FIRE_MAX];
+    struct leat_executor *ex;
     int n;
 
     pthread_mutex_lock(&w->lock);
@@ -223,7 +258,12 @@ void leat_waits_fire(struct leat_waits *w)
     for (int i = 0; i < n; i++)
         fire_all(w, ready[i].data.fd);
     pthread_mutex_unlock(&w->lock);
-    leat_executor_look(w->executor);
+    while (
+        (ex = w->looks)) { /* a pipeline is ended by this thread, so its executor is still there */
+        w->looks = ex->next_look;
+        ex->look_due = false;
+        leat_executor_look(ex);
+    }
 }
 
 static bool is_woken(const struct leat_wait *wait)
@@ -238,23 +278,24 @@ void leat_waits_wake(struct leat_waits *w, struct leat_wait *wait)
         w->executor->call(w->executor);
         return;
     }
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->poller->lock);
     if (wait->listed && is_woken(wait))
-        fire_beside(w, wait);
-    pthread_mutex_unlock(&w->lock);
+        fire_beside(w->poller, wait);
+    pthread_mutex_unlock(&w->poller->lock);
 }
 
 void leat_waits_fire_woken(struct leat_waits *w)
 {
     struct leat_wait *next;
 
-    pthread_mutex_lock(&w->lock);
-    for (struct leat_wait *wait = w->waiting; wait; wait = next) {
+    leat_assert(w->poller == &w->own); /* such an executor has no context */
+    pthread_mutex_lock(&w->own.lock);
+    for (struct leat_wait *wait = w->own.waiting; wait; wait = next) {
         next = wait->next;
         if (is_woken(wait))
-            fire(w, wait);
+            fire(&w->own, wait);
     }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->own.lock);
 }
 
 static void unset_due(struct leat_waits *w, struct leat_wait *wait)
@@ -285,9 +326,9 @@ bool leat_waits_due(struct leat_waits *w, uint64_t until)
     leat_assert(first->due_ns > 0);
     leat_clock_set(&w->executor->clock, first->due_ns);
     unset_due(w, first);
-    pthread_mutex_lock(&w->lock);
-    fire(w, first);
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_lock(&w->poller->lock);
+    fire(w->poller, first);
+    pthread_mutex_unlock(&w->poller->lock);
     return true;
 }
 
@@ -327,7 +368,7 @@ static int watch_time(struct leat_waits *w, struct leat_wait *wait, uint64_t ms)
         wait->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (wait->timer_fd < 0 || timerfd_settime(wait->timer_fd, 0, &when, NULL) < 0)
         return -errno;
-    return watch(w, wait->timer_fd, EPOLLIN);
+    return watch(w->poller, wait->timer_fd, EPOLLIN);
 }
 
 static int watch_times(struct leat_waits *w, struct leat_wait *wait)
@@ -350,7 +391,8 @@ static int watch_fds(struct leat_waits *w, const struct leat_wait *wait)
     leat_assert(wait->wants.n_fds <= LEAT_WAIT_FDS_MAX);
     leat_assert(wait->listed); /* events_wanted finds it */
     for (unsigned i = 0; i < wait->wants.n_fds && r == 0; i++)
-        r = watch(w, wait->wants.fds[i].fd, events_wanted(w, wait->wants.fds[i].fd));
+        r = watch(w->poller, wait->wants.fds[i].fd,
+                  events_wanted(w->poller, wait->wants.fds[i].fd));
     return r;
 }
 
@@ -368,9 +410,10 @@ static int arm(struct leat_waits *w, struct leat_wait *wait, const struct leat_w
     if (wait->wants.ms > LEAT_DURATION_MAX_MS)
         wait->wants.ms = LEAT_DURATION_MAX_MS;
     wait->used = true;
-    count_up(w, wait);
+    wait->waits = w;
+    count_up(wait);
     atomic_store(&wait->state, WAIT_ARMED);
-    enlist(w, wait);
+    enlist(w->poller, wait);
     r = watch_times(w, wait);
     return r < 0 ? r : watch_fds(w, wait);
 }
@@ -379,15 +422,15 @@ int leat_wait_arm(struct leat_waits *w, struct leat_wait *wait, const struct lea
 {
     int r;
 
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->poller->lock);
     leat_assert(!wants->wake || wait->waker);
     leat_assert(!wait->quiet); /* leat_wait_watch arms those */
     r = arm(w, wait, wants);
     if (r == -EPERM || (r == 0 && is_woken(wait))) {
-        fire(w, wait);
+        fire(w->poller, wait);
         r = 0;
     }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->poller->lock);
     if (r < 0)
         leat_wait_clear(w, wait);
     return r;
@@ -421,9 +464,9 @@ int leat_wait_watch(struct leat_waits *w, struct leat_wait *wait, int fd, bool g
     leat_wants_fd(&wants, own, gone ? 0 : EPOLLIN);
     wait->quiet = true;
     wait->owns_fd = own >= 0;
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->poller->lock);
     r = arm(w, wait, &wants);
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->poller->lock);
     if (r == -EPERM)
         r = 0;
     if (r < 0)
@@ -441,7 +484,7 @@ static void drop_fds(struct leat_waits *w, struct leat_wait *wait, bool in_set)
     leat_assert(!wait->listed || !in_set || n == 0); /* unwatch would find it */
     wait->wants.n_fds = 0; /* unwatch counts the wants of the listed waits */
     for (unsigned i = 0; i < n && (in_set || wait->owns_fd); i++)
-        unwatch(w, wait->wants.fds[i].fd);
+        unwatch(w->poller, wait->wants.fds[i].fd);
     leat_assert(n == 1 || !wait->owns_fd);
     if (wait->owns_fd)
         (void)close(wait->wants.fds[0].fd); /* a duplicate for a watch */
@@ -453,15 +496,15 @@ void leat_wait_clear(struct leat_waits *w, struct leat_wait *wait)
     int was = atomic_exchange(&wait->state, WAIT_NONE);
 
     if (was == WAIT_ARMED || was == WAIT_WOKEN)
-        count_down(w, wait);
+        count_down(wait);
     if (!wait->used)
         return;
     unset_due(w, wait);
-    pthread_mutex_lock(&w->lock);
-    unlist(w, wait);
-    unwatch(w, wait->timer_fd);
+    pthread_mutex_lock(&w->poller->lock);
+    unlist(w->poller, wait);
+    unwatch(w->poller, wait->timer_fd);
     drop_fds(w, wait, true);
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->poller->lock);
     leat_assert(wait->wants.n_fds == 0 && !wait->owns_fd);
     leat_assert(!wait->listed);
     leat_assert(wait->due_ns == 0);
@@ -482,12 +525,12 @@ bool leat_wait_fired(struct leat_waits *w, struct leat_wait *wait)
     leat_assert(fired == WAIT_WOKEN || !wait->listed); /* it left the list when it fired */
     atomic_store(&wait->state, WAIT_NONE); /* only this thread changes the state of a fired wait */
     if (fired == WAIT_WOKEN)
-        count_down(w, wait);
+        count_down(wait);
     unset_due(w, wait);
     if (several || wait->owns_fd) {
-        pthread_mutex_lock(&w->lock);
+        pthread_mutex_lock(&w->poller->lock);
         drop_fds(w, wait, several);
-        pthread_mutex_unlock(&w->lock);
+        pthread_mutex_unlock(&w->poller->lock);
     }
     wait->wants.n_fds = 0;
     return true;

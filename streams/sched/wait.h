@@ -1,7 +1,8 @@
 /* wait.h - wait for descriptors and time, without a thread and without changing O_NONBLOCK.
  *
- * Each pipeline has one epoll set, which the loop polls. The thread that runs the stage arms a wait
- * with one system call; the loop's thread only wakes actors.
+ * One epoll set serves a pipeline, or all pipelines of a context. The loop, or the context's thread,
+ * polls it. The thread that runs the stage arms a wait with one system call; the polling thread only
+ * wakes actors.
  */
 #ifndef LEAT_SCHED_WAIT_H
 #define LEAT_SCHED_WAIT_H
@@ -33,18 +34,27 @@ bool leat_wants_any(const struct leat_wants *wants);
 
 struct leat_waker;
 
-struct leat_waits {
+/* The epoll set of one or more pipelines. */
+struct leat_poller {
     int epoll_fd;
-    pthread_mutex_t lock; /* of the epoll set and the list; held while a batch of events fires */
+    pthread_mutex_t lock;      /* of the set and the list; held while a batch of events fires */
     struct leat_wait *waiting; /* the armed waits, in no order */
-    atomic_uint armed;         /* number of armed waits, except alarms and quiet ones */
-    atomic_uint alarms;        /* number of armed alarms */
+    /* Executors whose count went down in this batch. Only the polling thread uses the list. */
+    struct leat_executor *looks;
+};
+
+/* The waits of a pipeline. */
+struct leat_waits {
+    struct leat_poller own, *poller; /* `own`, or the one that it shares */
+    atomic_uint armed;               /* number of armed waits, except alarms and quiet ones */
+    atomic_uint alarms;              /* number of armed alarms */
     struct leat_executor *executor;
     struct leat_wait *due; /* virtual time: the timers that are set, in no order */
 };
 
 struct leat_wait {
     struct leat_actor *actor;
+    struct leat_waits *waits; /* of the pipeline; set when it is armed */
     atomic_int state;
     struct leat_waker *waker; /* or NULL */
     /* The events that end it. The descriptors are in the epoll set; other waits may use the same. */
@@ -60,10 +70,15 @@ struct leat_wait {
     struct leat_wait *next;
 };
 
-int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor);
+/* leat_poller_init - returns 0 or -errno. leat_poller_done - no wait is armed. */
+int leat_poller_init(struct leat_poller *poller);
+void leat_poller_done(struct leat_poller *poller);
+/* leat_poller_fire - wake the actors whose waits are ready. Thread: the one that polls. */
+void leat_poller_fire(struct leat_poller *poller);
+/* leat_waits_init - waits with an epoll set of their own, if `poller` is NULL. Returns 0 or -errno. */
+int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor,
+                    struct leat_poller *poller);
 void leat_waits_done(struct leat_waits *waits);
-/* leat_waits_fire - wake the actors whose waits are ready. Thread: the loop's. */
-void leat_waits_fire(struct leat_waits *waits);
 /* leat_waits_wake - end this wait if it is armed for a wake; its waker is pending. Loop and seeded: the
  * loop's thread does it, in leat_waits_fire_woken, which executor.call asks for. Thread: any. */
 void leat_waits_wake(struct leat_waits *waits, struct leat_wait *wait);

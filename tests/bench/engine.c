@@ -86,7 +86,7 @@ static double run(const struct leat_registry *registry, const char *middle, unsi
         exit(2);
     }
     leat_pipeline_stats(pipeline, &stats);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     return (double)stats.elapsed_ns;
 }
 

@@ -173,7 +173,7 @@ int main(void)
         fprintf(stderr, "failed\n");
         return 1;
     }
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
     return 0;
 }

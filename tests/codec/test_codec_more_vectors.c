@@ -36,7 +36,7 @@ static bool in_this_build(const char *stage)
 
     ASSERT_NOT_NULL(registry);
     r = leat_pipeline_from_text(registry, stage, NULL, &pipeline, &error);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
     return r != LEAT_EUNSUPPORTED;
 }

@@ -103,7 +103,7 @@ TEST(test_stages_share_a_segment_unless_two_are_heavy_or_one_has_lanes_a_buffer_
             links_of(p, links);
             ASSERT_STREQ(links, threads == 1 || !rows[i].four ? rows[i].one : rows[i].four);
             check_graph(p);
-            leat_pipeline_free(p);
+            leat_pipeline_unref(p);
         }
     leat_registry_free(registry);
 }

@@ -84,7 +84,7 @@ TEST(test_all_that_can_be_in_use_at_once_is_within_the_limit)
                 ASSERT_EQ(p->pool.reserved, p->bound);
                 ASSERT_LE(least_of(p), p->bound);
                 check_edges(p);
-                leat_pipeline_free(p);
+                leat_pipeline_unref(p);
             }
     leat_registry_free(registry);
 }
@@ -113,7 +113,7 @@ TEST(test_less_memory_makes_edges_shorter_and_then_chunks_smaller)
             ASSERT(edges); /* not before the edges are as short as they can be */
         chunk = p->settings.chunk;
         high = p->graph.edges[0]->high;
-        leat_pipeline_free(p);
+        leat_pipeline_unref(p);
     }
     ASSERT(edges);
     ASSERT(chunks);
@@ -170,6 +170,6 @@ TEST(test_lanes_have_room_for_whole_blocks_and_the_order_for_all_of_them)
             ASSERT_GT(p->graph.segments[i]->out.cutter->lanes.order->room, places);
         }
     ASSERT_EQ(cutters, 1);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
 }

@@ -266,7 +266,7 @@ static void run(struct confined *c)
 
 static void done(struct confined *c)
 {
-    leat_pipeline_free(c->pipeline);
+    leat_pipeline_unref(c->pipeline);
     leat_registry_free(c->registry);
 }
 

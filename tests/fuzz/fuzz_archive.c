@@ -87,7 +87,7 @@ static int run(const char *text)
     if (r < 0)
         abort();
     r = leat_pipeline_run(pipeline);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
     return r;
 }

@@ -112,7 +112,7 @@ static void go(const struct leat_registry *registry, const char *stage, struct r
     if (leat_pipeline_from_text(registry, text, &settings, &pipeline, NULL) < 0)
         abort();
     run->code = leat_pipeline_run(pipeline);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
 }
 
 static void disagree(const char *what, const char *one, const char *other, const struct run *a,

@@ -101,7 +101,7 @@ static void run_once(const struct leat_registry *registry, const char *text, str
     if (run->code < 0) /* it needs an option that its name alone does not give */
         return;
     run->code = leat_pipeline_run(pipeline);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

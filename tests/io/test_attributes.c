@@ -60,7 +60,7 @@ static int replace(struct leat_error *ret_error)
     code = leat_pipeline_run(p);
     if (leat_pipeline_error(p))
         *ret_error = *leat_pipeline_error(p);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     return code;
 }

@@ -116,7 +116,7 @@ static int run(const char *format, struct leat_settings settings, struct leat_er
     code = leat_pipeline_run(p);
     if (leat_pipeline_error(p))
         *ret_error = *leat_pipeline_error(p);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     ASSERT_EQ(count("", true) + count("sub", true), 0);
     return code;

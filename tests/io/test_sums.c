@@ -43,7 +43,7 @@ static void list_init(struct list *l)
 static void list_done(struct list *l)
 {
     leat_digest_list_close(l->pipeline->outputs.digests);
-    leat_pipeline_free(l->pipeline);
+    leat_pipeline_unref(l->pipeline);
     leat_registry_free(l->registry);
 }
 

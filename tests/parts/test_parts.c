@@ -107,7 +107,7 @@ static int run_on(const char *source, const char *text, uint64_t seed)
     if (leat_pipeline_from_text(registry, whole, &settings, &p, &error) < 0)
         FAIL("%s: %s", error.stage_name, error.text);
     code = leat_pipeline_run(p);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     ASSERT_EQ(atomic_load(&sinks.closed), atomic_load(&sinks.opened));
     return code;

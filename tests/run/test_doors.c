@@ -32,7 +32,7 @@ static struct leat_pipeline *make(const char *text)
 
 static void drop(struct leat_pipeline *p)
 {
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     registry = NULL;
 }
@@ -208,7 +208,7 @@ TEST(test_functions_of_nothing_give_nothing)
     ASSERT_EQ(leat_builder_branch_begin(b), LEAT_EUSAGE);
     ASSERT_EQ(leat_builder_branch_end(NULL), LEAT_EUSAGE);
     ASSERT_EQ(leat_builder_branch_end(b), LEAT_EUSAGE);
-    leat_pipeline_free(NULL);
+    leat_pipeline_unref(NULL);
     ASSERT_EQ(leat_pipeline_start(NULL, test_loop(), NULL, NULL), LEAT_EUSAGE);
     ASSERT_EQ(leat_pipeline_run(NULL), LEAT_EUSAGE);
     leat_pipeline_cancel(NULL, LEAT_ECANCELLED, NULL);
@@ -314,7 +314,7 @@ TEST(test_a_pipeline_that_runs_or_has_run_is_not_run_again)
     ASSERT_EQ(v.start, LEAT_EUSAGE);
     ASSERT_EQ(v.run, LEAT_EUSAGE);
     ASSERT_EQ(v.watch, LEAT_EUSAGE);
-    ASSERT_BREAKS(leat_pipeline_free(p), "LEAT_PHASE_DONE");
+    ASSERT_BREAKS(leat_pipeline_unref(p), "LEAT_PHASE_DONE");
     v.start = v.run = v.watch = 0;
     ASSERT_EQ(uv_run(test_loop(), UV_RUN_DEFAULT), 0);
     ASSERT_EQ(v.done, 1);
@@ -345,7 +345,7 @@ static void on_event(const struct leat_event *event, void *arg)
     v->watch = leat_pipeline_watch(v->pipeline, 0, NULL, NULL);
     ASSERT_NULL(leat_pipeline_error(v->pipeline)); /* it is not known yet */
     ASSERT(!leat_pipeline_warning(v->pipeline, 0, &warning));
-    ASSERT_BREAKS(leat_pipeline_free(v->pipeline), "LEAT_PHASE_DONE");
+    ASSERT_BREAKS(leat_pipeline_unref(v->pipeline), "LEAT_PHASE_DONE");
     v->done++;
 }
 
@@ -379,7 +379,7 @@ TEST(test_a_builder_may_finish_twice)
     leat_builder_free(b);
     for (unsigned i = 0; i < 2; i++)
         ASSERT_EQ(leat_pipeline_run(p[i]), 0);
-    leat_pipeline_free(p[0]);
+    leat_pipeline_unref(p[0]);
     drop(p[1]);
 }
 

@@ -345,7 +345,7 @@ TEST(test_an_option_needs_no_metavar)
                      options[i].name);
             test_context("%s", text);
             if (leat_pipeline_from_text(registry, text, NULL, &pipeline, &error) == 0)
-                leat_pipeline_free(pipeline);
+                leat_pipeline_unref(pipeline);
             else
                 ASSERT_STR_HAS(error.text, options[i].name);
         }
@@ -430,7 +430,7 @@ TEST(test_a_pipeline_is_cancelled_at_any_time_until_it_is_freed)
         ASSERT_EQ(leat_pipeline_error(p) ? leat_pipeline_error(p)->code : 0, r);
         cancel_enough = true;
         ASSERT_EQ(pthread_join(thread, NULL), 0);
-        leat_pipeline_free(p);
+        leat_pipeline_unref(p);
     }
     leat_registry_free(registry);
 }
@@ -492,7 +492,7 @@ TEST(test_text_words_and_builder_give_the_same_pipeline)
         io.given = 0;
         ASSERT_EQ(leat_pipeline_run(pipeline[i]), 0);
         ASSERT_NULL(leat_pipeline_error(pipeline[i]));
-        leat_pipeline_free(pipeline[i]);
+        leat_pipeline_unref(pipeline[i]);
     }
     ASSERT_BYTES_EQ(io.out, io.out_len, "a b\na b\na b\n", 12);
     for (i = 0; i < 3; i++)
@@ -520,7 +520,7 @@ TEST(test_the_builder_takes_any_word_as_an_argument)
     leat_builder_free(builder);
     ASSERT_EQ(leat_pipeline_run(pipeline), 0);
     ASSERT_BYTES_EQ(io.out, io.out_len, ":\n", 2);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     memio_free(&io);
     leat_registry_free(registry);
 }
@@ -617,7 +617,7 @@ TEST(test_a_file_of_the_program_is_reserved_before_the_start)
         ASSERT_EQ(leat_pipeline_run(pipeline), LEAT_EUSAGE);
         ASSERT_STR_HAS(leat_pipeline_error(pipeline)->text, "is the file of the journal, too");
         ASSERT_EQ(leat_pipeline_reserve(pipeline, path, "too late"), LEAT_EUSAGE);
-        leat_pipeline_free(pipeline);
+        leat_pipeline_unref(pipeline);
     }
     leat_registry_free(registry);
 }
@@ -670,7 +670,7 @@ TEST(test_the_text_and_the_explanation_of_a_pipeline)
     ASSERT_STR_HAS(explain, "gunzip");
     free(text);
     free(explain);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
 }
 
@@ -695,6 +695,6 @@ TEST(test_a_run_without_a_free_descriptor_is_an_error)
     ASSERT_EQ(leat_pipeline_run(pipeline), LEAT_EIO);
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
     ASSERT_STR_HAS(leat_pipeline_error(pipeline)->text, "Too many open files");
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
 }

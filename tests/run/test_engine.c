@@ -434,7 +434,7 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     run->dones++;
     run->code = error ? error->code : 0;
     if (run->frees) {
-        leat_pipeline_free(pipeline);
+        leat_pipeline_unref(pipeline);
         run->pipeline = NULL;
     }
 }
@@ -458,7 +458,7 @@ static void run_new(struct run *run, const char *middle)
 
 static void run_free(struct run *run)
 {
-    leat_pipeline_free(run->pipeline);
+    leat_pipeline_unref(run->pipeline);
     leat_registry_free(run->registry);
     memio_free(&run->io);
 }

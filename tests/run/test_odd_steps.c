@@ -179,7 +179,7 @@ TEST(test_a_stage_of_any_kind_that_breaks_the_contract_fails_by_its_name)
                 ASSERT_STREQ(leat_pipeline_error(p)->stage_name, rows[i].name);
                 ASSERT_STR_HAS(leat_pipeline_error(p)->text, rows[i].said);
             }
-            leat_pipeline_free(p);
+            leat_pipeline_unref(p);
             leat_registry_free(registry);
         }
 }

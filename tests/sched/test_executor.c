@@ -1,5 +1,5 @@
 /* test_executor.c - who runs an actor, how often, and in which order. */
-#include "sched/executor.h"
+#include "sched/workers.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -57,9 +57,9 @@ static bool guest_run(struct leat_actor *actor)
 static void wait_for_idle(struct leat_executor *ex, unsigned n)
 {
     for (unsigned idle = n + 1; idle != n; sched_yield()) {
-        pthread_mutex_lock(&ex->lock);
-        idle = ex->idle;
-        pthread_mutex_unlock(&ex->lock);
+        pthread_mutex_lock(&ex->workers->lock);
+        idle = ex->workers->idle;
+        pthread_mutex_unlock(&ex->workers->lock);
     }
 }
 
@@ -75,13 +75,13 @@ TEST(test_a_burst_of_wakes_starts_as_many_workers_as_it_needs)
 
         test_context("round %u, %u actors", round, n);
         ASSERT_EQ(leat_executor_init(&ex, LEAT_EXECUTOR_POOL, n, 0, false), 0);
-        ASSERT_EQ(leat_executor_start(&ex), 0);
+        ASSERT_EQ(leat_workers_start(&ex.own), 0);
         wait_for_idle(&ex, 1);
         for (unsigned i = 0; i < n; i++)
             guests[i] = (struct guest){.actor.run = guest_run, .meeting = &meeting};
         for (unsigned i = 0; i < n; i++)
             leat_actor_wake(&ex, &guests[i].actor);
-        leat_executor_stop(&ex);
+        leat_workers_stop(&ex.own);
         for (unsigned i = 0; i < n; i++)
             ASSERT(guests[i].met);
         leat_executor_done(&ex);
@@ -141,12 +141,12 @@ TEST(test_no_wake_is_lost_and_one_thread_at_a_time_runs_an_actor)
         ASSERT_EQ(leat_executor_init(&crowd.ex, LEAT_EXECUTOR_POOL, threads[t], 0, false), 0);
         for (unsigned i = 0; i < ACTORS; i++)
             crowd.counters[i].actor.run = counter_run;
-        ASSERT_EQ(leat_executor_start(&crowd.ex), 0);
+        ASSERT_EQ(leat_workers_start(&crowd.ex.own), 0);
         for (unsigned i = 0; i < WAKERS; i++)
             ASSERT_EQ(pthread_create(&wakers[i], NULL, waker, &crowd), 0);
         for (unsigned i = 0; i < WAKERS; i++)
             ASSERT_EQ(pthread_join(wakers[i], NULL), 0);
-        leat_executor_stop(&crowd.ex); /* what is queued is run first */
+        leat_workers_stop(&crowd.ex.own); /* what is queued is run first */
         for (unsigned i = 0; i < ACTORS; i++) {
             ASSERT_EQ(atomic_load(&crowd.counters[i].seen), crowd.wakes / ACTORS * WAKERS);
             ASSERT_GT(crowd.counters[i].runs, 0);
@@ -334,7 +334,7 @@ static void play(struct passing *game, unsigned players, uint64_t run_ns,
     game->to.play = to;
     game->other = (struct player){.actor.run = player_run, .game = game, .play = meets};
     ASSERT_EQ(leat_executor_init(&game->ex, LEAT_EXECUTOR_POOL, 2, 0, false), 0);
-    ASSERT_EQ(leat_executor_start(&game->ex), 0);
+    ASSERT_EQ(leat_workers_start(&game->ex.own), 0);
     for (unsigned i = 0; i < 2; i++)
         guests[i] = (struct guest){.actor.run = guest_run, .meeting = &game->meeting};
     for (unsigned i = 0; i < 2; i++)
@@ -345,7 +345,7 @@ static void play(struct passing *game, unsigned players, uint64_t run_ns,
     leat_actor_wake(&game->ex, &game->from.actor);
     while (atomic_load(&game->turns) < players)
         sched_yield();
-    leat_executor_stop(&game->ex); /* what is queued is run first */
+    leat_workers_stop(&game->ex.own); /* what is queued is run first */
     leat_executor_done(&game->ex);
 }
 
@@ -420,9 +420,9 @@ TEST(test_an_actor_is_queued_after_the_others_where_no_worker_is_idle)
     game.to.actor.run_ns = 1;
     game.to.actor.is_light = true;
     ASSERT_EQ(leat_executor_init(&game.ex, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
-    ASSERT_EQ(leat_executor_start(&game.ex), 0);
+    ASSERT_EQ(leat_workers_start(&game.ex.own), 0);
     leat_actor_wake(&game.ex, &game.from.actor);
-    leat_executor_stop(&game.ex);
+    leat_workers_stop(&game.ex.own);
     leat_executor_done(&game.ex);
     ASSERT(!game.passes);
     ASSERT_EQ(game.other.turn, 1);

@@ -38,20 +38,20 @@ TEST(test_the_end_of_a_wait_leaves_another_of_the_same_number)
 
         test_context("with a time of %u days", ms);
         ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
-        ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+        ASSERT_EQ(leat_waits_init(&waits, &executor, NULL), 0);
         leat_wait_init(&first, &actors[0]);
         leat_wait_init(&second, &actors[1]);
         ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
         ASSERT_EQ(pipe2(b, O_CLOEXEC), 0);
         ASSERT_EQ(write(a[1], "a", 1), 1);
         ASSERT_EQ(arm(&waits, &first, a[0], (uint64_t)ms * 86400000), 0);
-        leat_waits_fire(&waits);
+        leat_poller_fire(waits.poller);
         ASSERT(leat_wait_fired(&waits, &first));
         ASSERT_EQ(dup2(b[0], a[0]), a[0]);
         ASSERT_EQ(arm(&waits, &second, a[0], 0), 0);
         leat_wait_clear(&waits, &first);
         ASSERT_EQ(write(b[1], "b", 1), 1);
-        leat_waits_fire(&waits);
+        leat_poller_fire(waits.poller);
         ASSERT(leat_wait_fired(&waits, &second));
         ASSERT_EQ(atomic_load(&waits.armed), 0);
         leat_wait_done(&first);
@@ -77,7 +77,7 @@ TEST(test_two_waits_for_one_descriptor_are_both_woken)
 
         test_context("the first is %s", clears ? "given up" : "waited for");
         ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
-        ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+        ASSERT_EQ(leat_waits_init(&waits, &executor, NULL), 0);
         leat_wait_init(&first, &actors[0]);
         leat_wait_init(&second, &actors[1]);
         ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
@@ -87,7 +87,7 @@ TEST(test_two_waits_for_one_descriptor_are_both_woken)
         if (clears)
             leat_wait_clear(&waits, &first);
         ASSERT_EQ(write(a[1], "a", 1), 1);
-        leat_waits_fire(&waits);
+        leat_poller_fire(waits.poller);
         ASSERT_EQ(leat_wait_fired(&waits, &first), !clears);
         ASSERT(leat_wait_fired(&waits, &second));
         ASSERT_EQ(atomic_load(&waits.armed), 0);
@@ -117,7 +117,7 @@ static void bench_init(struct bench *b, bool is_virtual)
                                  is_virtual ? LEAT_EXECUTOR_SEEDED : LEAT_EXECUTOR_LOOP, 1, 0,
                                  is_virtual),
               0);
-    ASSERT_EQ(leat_waits_init(&b->waits, &b->executor), 0);
+    ASSERT_EQ(leat_waits_init(&b->waits, &b->executor, NULL), 0);
     leat_wait_init(&b->wait, &b->actor);
 }
 
@@ -132,7 +132,7 @@ static void bench_done(struct bench *b)
 /* Is there an event that the loop would see? */
 static bool is_stirred(const struct bench *b)
 {
-    struct pollfd fd = {.fd = b->waits.epoll_fd, .events = POLLIN};
+    struct pollfd fd = {.fd = b->waits.poller->epoll_fd, .events = POLLIN};
 
     return poll(&fd, 1, 0) == 1;
 }
@@ -159,7 +159,7 @@ TEST(test_any_of_several_descriptors_ends_a_wait_and_none_stays_armed)
         ASSERT(!is_stirred(&b));
         ASSERT_EQ(write(ends[k / 2][1], "a", 1), 1);
         ASSERT(is_stirred(&b));
-        leat_waits_fire(&b.waits);
+        leat_poller_fire(b.waits.poller);
         ASSERT(leat_wait_fired(&b.waits, &b.wait));
         ASSERT_EQ(atomic_load(&b.waits.armed), 0);
         for (unsigned i = 0; i < LEAT_WAIT_FDS_MAX; i++)
@@ -198,7 +198,7 @@ TEST(test_a_wait_for_both_directions_of_a_descriptor_ends_with_either)
                 ;
         else
             ASSERT_EQ(write(ends[1], "a", 1), 1);
-        leat_waits_fire(&b.waits);
+        leat_poller_fire(b.waits.poller);
         ASSERT(leat_wait_fired(&b.waits, &b.wait));
         bench_done(&b);
         close(ends[0]);
@@ -259,7 +259,7 @@ TEST(test_a_descriptor_that_ends_a_wait_also_ends_its_timer_on_virtual_time)
     ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
     ASSERT_EQ(arm(&b.waits, &b.wait, ends[0], 1000), 0);
     ASSERT_EQ(write(ends[1], "a", 1), 1);
-    leat_waits_fire(&b.waits);
+    leat_poller_fire(b.waits.poller);
     ASSERT(leat_wait_fired(&b.waits, &b.wait));
     ASSERT(!leat_waits_due(&b.waits, UINT64_MAX));
     bench_done(&b);
@@ -277,7 +277,7 @@ static void *fire_on(void *arg)
     struct firing *f = arg;
 
     while (!atomic_load(&f->stop))
-        leat_waits_fire(f->waits);
+        leat_poller_fire(f->waits->poller);
     return NULL;
 }
 
@@ -292,7 +292,7 @@ TEST(test_a_wait_that_was_cleared_may_be_freed)
     int a[2];
 
     ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
-    ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+    ASSERT_EQ(leat_waits_init(&waits, &executor, NULL), 0);
     ASSERT_EQ(pipe2(a, O_CLOEXEC), 0);
     ASSERT_EQ(write(a[1], "a", 1), 1);
     atomic_store(&actor.state, 1); /* queued already: a wake does nothing */
@@ -333,14 +333,14 @@ TEST(test_a_timer_on_the_real_clock_does_not_fire_before_its_time)
 
         test_context("%u ms", times_ms[i]);
         ASSERT_EQ(leat_executor_init(&executor, LEAT_EXECUTOR_LOOP, 1, 0, false), 0);
-        ASSERT_EQ(leat_waits_init(&waits, &executor), 0);
+        ASSERT_EQ(leat_waits_init(&waits, &executor, NULL), 0);
         leat_wait_init(&wait, &actor);
-        fd = (struct pollfd){.fd = waits.epoll_fd, .events = POLLIN};
+        fd = (struct pollfd){.fd = waits.poller->epoll_fd, .events = POLLIN};
         began = leat_now_ns();
         ASSERT_EQ(arm(&waits, &wait, -1, times_ms[i]), 0);
         ASSERT_EQ(poll(&fd, 1, 60000), 1);
         ASSERT_GE(leat_now_ns() - began, (uint64_t)times_ms[i] * 1000000);
-        leat_waits_fire(&waits);
+        leat_poller_fire(waits.poller);
         ASSERT(leat_wait_fired(&waits, &wait));
         leat_wait_done(&wait);
         leat_waits_done(&waits);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sched/waker.h"
+#include "sched/workers.h"
 #include "test.h"
 
 static bool run_nothing(struct leat_actor *actor)
@@ -34,7 +35,7 @@ static void bench_init(struct bench *b, enum leat_executor_kind kind)
     ASSERT_EQ(leat_executor_init(&b->executor, kind, 1, 0, false), 0);
     b->executor.owner = b;
     b->executor.call = call;
-    ASSERT_EQ(leat_waits_init(&b->waits, &b->executor), 0);
+    ASSERT_EQ(leat_waits_init(&b->waits, &b->executor, NULL), 0);
     leat_wait_init(&b->wait, &b->actor);
     b->waker = leat_waker_attach(&b->waits, &b->wait);
     ASSERT_NOT_NULL(b->waker);
@@ -187,7 +188,7 @@ TEST(test_no_wake_is_lost_between_many_threads_and_the_pool)
     ASSERT_EQ(sem_init(&runs, 0, 0), 0);
     atomic_store(&b.actor.state, 0);
     b.actor.run = post;
-    ASSERT_EQ(leat_executor_start(&b.executor), 0);
+    ASSERT_EQ(leat_workers_start(&b.executor.own), 0);
     for (unsigned i = 0; i < N_WAKERS; i++) {
         w[i] = (struct waking){leat_waker_ref(b.waker), &work};
         ASSERT_EQ(pthread_create(&threads[i], NULL, wake_often, &w[i]), 0);
@@ -207,7 +208,7 @@ TEST(test_no_wake_is_lost_between_many_threads_and_the_pool)
     }
     for (unsigned i = 0; i < N_WAKERS; i++)
         ASSERT_EQ(pthread_join(threads[i], NULL), 0);
-    leat_executor_stop(&b.executor);
+    leat_workers_stop(&b.executor.own);
     bench_done(&b);
     ASSERT_EQ(sem_destroy(&runs), 0);
 }

@@ -52,7 +52,7 @@ static int needs_of(const char *text, char *ret, size_t size)
         }
     if (r < 0)
         test_note("%s", error.text);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     return r;
 }

@@ -49,7 +49,7 @@ static const char *sentence(double read, double zstd, double write, double zstd_
     struct job job;
 
     buf_free(&words);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
     registry = leat_registry_new();
     if (leat_pipeline_from_text(registry, "read x : zstd : write y", &settings, &pipeline, &error) <
@@ -73,7 +73,7 @@ static const char *sentence(double read, double zstd, double write, double zstd_
 static void done(void)
 {
     buf_free(&words);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
     pipeline = NULL;
     registry = NULL;

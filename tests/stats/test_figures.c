@@ -178,7 +178,7 @@ static void run_one(const struct planted *c, uint64_t seed, bool reads)
         FAIL("code %d: %s", code, leat_pipeline_error(p) ? leat_pipeline_error(p)->text : "");
     check_links(p);
     check_source(p, &source);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
 }
 
@@ -243,6 +243,6 @@ TEST(test_the_workers_of_a_stage_are_its_lanes_that_had_a_block)
     ASSERT_EQ(workers_of(p, "grep"), 2);
     ASSERT_EQ(workers_of(p, "gunzip"), 1);
     ASSERT_EQ(workers_of(p, "null"), 1);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
 }

@@ -261,7 +261,7 @@ static void finish(struct run *r)
 
 static void end(struct run *r)
 {
-    leat_pipeline_free(r->p);
+    leat_pipeline_unref(r->p);
     leat_registry_free(r->registry);
 }
 

@@ -349,7 +349,7 @@ static void run(const struct leat_registry *registry, const char *text)
     if (leat_pipeline_from_text(registry, text, &settings, &p, NULL) < 0)
         return;
     (void)leat_pipeline_run(p);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     n_run++;
 }
 

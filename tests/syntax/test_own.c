@@ -76,9 +76,9 @@ TEST(test_each_own_stage_has_its_user_pointer_until_the_builder_and_all_pipeline
     ASSERT_EQ(leat_pipeline_run(p[0]), 0);
     ASSERT_EQ(users[0].bytes, 10);
     ASSERT_EQ(users[1].bytes, 4);
-    leat_pipeline_free(p[0]);
+    leat_pipeline_unref(p[0]);
     ASSERT_EQ(users[0].drops + users[1].drops, 0);
-    leat_pipeline_free(p[1]); /* it never ran */
+    leat_pipeline_unref(p[1]); /* it never ran */
     ASSERT_EQ(users[0].drops, 1);
     ASSERT_EQ(users[1].drops, 1);
     leat_registry_free(registry);
@@ -135,7 +135,7 @@ TEST(test_the_user_pointer_of_a_registered_type_is_dropped_with_the_registry)
     ASSERT_EQ(leat_pipeline_from_text(registry, "zero -n 9 | acme.tally | null", NULL, &p, NULL),
               0);
     ASSERT_EQ(leat_pipeline_run(p), 0);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     ASSERT_EQ(user.bytes, 9);
     ASSERT_EQ(user.drops, 0);
     leat_registry_free(registry);
@@ -165,7 +165,7 @@ static int add_header(union header *h, char *refusal, size_t size)
                   0);
         ASSERT_EQ(leat_pipeline_run(p), 0);
         ASSERT_EQ(user.bytes, 9);
-        leat_pipeline_free(p);
+        leat_pipeline_unref(p);
     }
     leat_registry_free(registry);
     ASSERT_EQ(user.drops, r == 0);
@@ -225,7 +225,7 @@ TEST(test_a_part_of_an_older_header_is_filled_up_too)
               0);
     ASSERT_EQ(leat_pipeline_run(p), 0);
     ASSERT_EQ(user.bytes, 9);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     h.type.abi = 0;
     places.name = "acme.places2";
     ASSERT_EQ(leat_registry_add(registry, &places), LEAT_EUSAGE);

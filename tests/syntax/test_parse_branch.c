@@ -189,7 +189,7 @@ TEST(test_words_and_the_builder_say_the_same)
     text = leat_pipeline_text(pipeline);
     ASSERT_STREQ(text, "t-route [ -w a | t-up ]");
     free(text);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_builder_free(builder);
     leat_registry_free(registry);
 }

@@ -1,0 +1,100 @@
+/* on_context.c - a run that the thread of a context drives. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "run.h"
+#include "sched/context.h"
+
+static struct leat_pipeline *of_visit(struct leat_visit *visit)
+{
+    return (struct leat_pipeline *)((char *)visit - offsetof(struct leat_pipeline, life.visit));
+}
+
+static struct leat_pipeline *of_notice(struct leat_notice *notice)
+{
+    return (struct leat_pipeline *)((char *)notice - offsetof(struct leat_pipeline, life.notice));
+}
+
+/* Memory that the run does not hold any more is for other pipelines, before this one is freed. */
+static void give_memory(struct leat_pipeline *p)
+{
+    if (leat_pool_trim(&p->pool) > 0)
+        return; /* the program holds output */
+    leat_context_give_memory(p->life.context, p->life.held);
+    p->life.held = 0;
+}
+
+static void call_done(struct leat_notice *notice)
+{
+    leat_run_release(of_notice(notice));
+}
+
+static void look(struct leat_visit *visit)
+{
+    struct leat_pipeline *p = of_visit(visit);
+    struct leat_context *c = p->life.context;
+
+    if (visit->deadline_ns > 0 && leat_now_ns() >= visit->deadline_ns) {
+        visit->deadline_ns = 0;
+        leat_run_time_out(p);
+    }
+    atomic_store(&p->life.rested, visit->last);
+    if (!leat_run_look(p))
+        return;
+    leat_run_settle(p); /* after this nothing asks for a visit */
+    leat_context_leave(c, visit);
+    leat_run_close(p);
+    give_memory(p);
+    if (p->life.done)
+        (void)leat_context_notify(c, &p->life.notice);
+    else
+        leat_run_release(p);
+}
+
+static void attend(struct leat_pipeline *p, bool last)
+{
+    leat_context_visit(p->life.context, &p->life.visit, last);
+}
+
+static int take_memory(struct leat_pipeline *p)
+{
+    char why[160];
+
+    if (leat_context_take_memory(p->life.context, p->settings.memory)) {
+        p->life.held = p->settings.memory;
+        return 0;
+    }
+    snprintf(why, sizeof why,
+             "its limit is %" PRIu64 " bytes, and %" PRIu64
+             " are left of the memory of its context; wait for the end of another pipeline",
+             p->settings.memory, leat_context_memory_left(p->life.context));
+    return leat_run_refuse(p, LEAT_ELIMIT, why);
+}
+
+int leat_run_on_context(struct leat_pipeline *p)
+{
+    int r;
+
+    if (p->life.context->pid != getpid())
+        return leat_run_refuse(p, LEAT_EUSAGE,
+                               "its context belongs to the process that this one was forked from");
+    r = take_memory(p);
+    if (r < 0)
+        return r;
+    r = leat_run_prepare(p);
+    if (r < 0)
+        return r;
+    p->life.attend = attend;
+    p->life.visit.look = look;
+    p->life.notice.call = call_done;
+    leat_context_begin_run(p->life.context);
+    leat_run_begin(p);
+    if (p->settings.timeout_ms > 0) {
+        p->life.visit.deadline_ns = leat_now_ns() + p->settings.timeout_ms * 1000000u;
+        leat_context_time(p->life.context, &p->life.visit);
+    }
+    leat_actor_wake(&p->executor, &p->conductor);
+    return 0;
+}

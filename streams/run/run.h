@@ -1,0 +1,29 @@
+/* run.h - one run of a pipeline, as its driver sees it. */
+#ifndef LEAT_RUN_RUN_H
+#define LEAT_RUN_RUN_H
+
+#include "pipeline.h"
+
+/* leat_run_refuse - the run does not begin; leat_pipeline_error has the error, too. Returns code. */
+int leat_run_refuse(struct leat_pipeline *pipeline, int code, const char *why);
+/* leat_run_prepare - make the executor and the waits. Returns 0 or an error. */
+int leat_run_prepare(struct leat_pipeline *pipeline);
+/* leat_run_begin - from now on the run has an end. The driver wakes the conductor. */
+void leat_run_begin(struct leat_pipeline *pipeline);
+/* leat_run_look - after life.attend was called: spread a cancel. Returns true: nothing of the run is done any more,
+ * and the driver ends it. Thread: the driver's, as for all below. */
+bool leat_run_look(struct leat_pipeline *pipeline);
+void leat_run_time_out(struct leat_pipeline *pipeline);
+/* leat_run_check_stall - executors on a loop: nothing is queued. */
+void leat_run_check_stall(struct leat_pipeline *pipeline);
+/* The end, in this order: the outcome is fixed; waits and executor are closed; `done` is called, threads that wait for
+ * the end go on, and the run's reference is dropped. */
+void leat_run_settle(struct leat_pipeline *pipeline);
+void leat_run_close(struct leat_pipeline *pipeline);
+void leat_run_release(struct leat_pipeline *pipeline);
+
+/* on_loop.c, on_context.c: begin a run there. Return 0 or an error. */
+int leat_run_on_loop(struct leat_pipeline *pipeline, uv_loop_t *loop);
+int leat_run_on_context(struct leat_pipeline *pipeline);
+
+#endif

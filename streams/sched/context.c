@@ -1,0 +1,549 @@
+/* context.c - the thread of a context: it visits, polls and calls back. */
+
+#include "context.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/invariant.h"
+#include "workers.h"
+
+#define PIPELINES_DEFAULT 8u /* that share the memory if they have no limits */
+
+/* Make an eventfd readable. It holds one number, so a write that would overflow changes nothing. */
+static void ring(int fd)
+{
+    const uint64_t one = 1;
+    ssize_t n;
+
+    do
+        n = write(fd, &one, sizeof one);
+    while (n < 0 && errno == EINTR);
+    leat_assert(n == (ssize_t)sizeof one || errno == EAGAIN);
+}
+
+static void silence(int fd)
+{
+    uint64_t count;
+    ssize_t n;
+
+    do
+        n = read(fd, &count, sizeof count);
+    while (n < 0 && errno == EINTR);
+    leat_assert(n == (ssize_t)sizeof count || errno == EAGAIN);
+}
+
+void leat_context_ring(struct leat_context *c)
+{
+    ring(c->bell);
+}
+
+/* --- visits ----------------------------------------------------------------------------------- */
+
+void leat_context_visit(struct leat_context *c, struct leat_visit *v, bool last)
+{
+    bool first = false;
+
+    pthread_mutex_lock(&c->lock);
+    leat_assert(v->look != NULL);
+    leat_assert((c->visits == NULL) == (c->last_visit == NULL));
+    v->last = v->last || last;
+    if (!v->listed) {
+        first = !c->visits;
+        v->listed = true;
+        v->next = NULL;
+        if (c->last_visit)
+            c->last_visit->next = v;
+        else
+            c->visits = v;
+        c->last_visit = v;
+    }
+    if (first) /* the visit may be gone as soon as the lock is free */
+        ring(c->bell);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static struct leat_visit *next_visit(struct leat_context *c)
+{
+    struct leat_visit *v;
+
+    pthread_mutex_lock(&c->lock);
+    v = c->visits;
+    if (v) {
+        leat_assert(v->listed);
+        c->visits = v->next;
+        if (!c->visits)
+            c->last_visit = NULL;
+        v->listed = false;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return v;
+}
+
+void leat_context_time(struct leat_context *c, struct leat_visit *v)
+{
+    leat_assert(v->deadline_ns > 0);
+    pthread_mutex_lock(&c->lock);
+    leat_assert(!v->timed);
+    v->timed = true;
+    v->next_timed = c->timed;
+    c->timed = v;
+    ring(c->bell); /* the thread must poll for less long */
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Under the lock: a cancel may have asked for one more visit. */
+static void unlist_visit(struct leat_context *c, struct leat_visit *v)
+{
+    struct leat_visit **at = &c->visits, *before = NULL;
+
+    if (!v->listed)
+        return;
+    while (*at != v) {
+        leat_assert(*at != NULL); /* a listed visit is in the list */
+        before = *at;
+        at = &before->next;
+    }
+    *at = v->next;
+    if (c->last_visit == v)
+        c->last_visit = before;
+    v->listed = false;
+}
+
+/* Under the lock. */
+static void untime(struct leat_context *c, struct leat_visit *v)
+{
+    struct leat_visit **at = &c->timed;
+
+    if (!v->timed)
+        return;
+    while (*at != v) {
+        leat_assert(*at != NULL);
+        at = &(*at)->next_timed;
+    }
+    *at = v->next_timed;
+    v->timed = false;
+}
+
+void leat_context_leave(struct leat_context *c, struct leat_visit *v)
+{
+    leat_assert(leat_context_is_own_thread(c));
+    pthread_mutex_lock(&c->lock);
+    unlist_visit(c, v);
+    untime(c, v);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Returns how long to poll, in ms; -1: until something happens. */
+static int check_times(struct leat_context *c)
+{
+    uint64_t now = leat_now_ns(), least = UINT64_MAX, ms;
+
+    pthread_mutex_lock(&c->lock);
+    for (struct leat_visit *v = c->timed; v; v = v->next_timed) {
+        uint64_t left = v->deadline_ns > now ? v->deadline_ns - now : 0;
+
+        least = left < least ? left : least;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (least == UINT64_MAX)
+        return -1;
+    ms = least / 1000000 + (least % 1000000 > 0);
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+/* The first visit whose deadline has passed; it has none any more. */
+static struct leat_visit *next_due(struct leat_context *c)
+{
+    uint64_t now = leat_now_ns();
+    struct leat_visit *due = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    for (struct leat_visit **at = &c->timed; *at && !due;) {
+        struct leat_visit *v = *at;
+
+        leat_assert(v->timed);
+        if (v->deadline_ns > now) {
+            at = &v->next_timed;
+            continue;
+        }
+        *at = v->next_timed;
+        v->timed = false;
+        due = v;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return due;
+}
+
+/* --- notices ---------------------------------------------------------------------------------- */
+
+/* Under the lock: have the notices called. */
+static void announce(struct leat_context *c)
+{
+    if (c->notice_fd >= 0)
+        ring(c->notice_fd);
+    else if (c->deliver)
+        c->deliver(c);
+    else
+        ring(c->bell);
+}
+
+bool leat_context_notify(struct leat_context *c, struct leat_notice *notice)
+{
+    bool first, news;
+
+    pthread_mutex_lock(&c->lock);
+    leat_assert(notice->call != NULL);
+    leat_assert((c->notices == NULL) == (c->last_notice == NULL));
+    first = !c->notices;
+    news = !notice->listed;
+    if (news) {
+        notice->listed = true;
+        notice->next = NULL;
+        if (c->last_notice)
+            c->last_notice->next = notice;
+        else
+            c->notices = notice;
+        c->last_notice = notice;
+    }
+    if (first)
+        announce(c);
+    pthread_mutex_unlock(&c->lock);
+    return news;
+}
+
+void leat_context_call_notices(struct leat_context *c)
+{
+    struct leat_notice *notice, *last;
+
+    pthread_mutex_lock(&c->lock);
+    last =
+        c->last_notice; /* a callback may cause the next notice, but not keep the thread for ever */
+    while ((notice = c->notices)) {
+        bool is_last = notice == last;
+
+        leat_assert(notice->listed);
+        c->notices = notice->next;
+        if (!c->notices)
+            c->last_notice = NULL;
+        notice->listed = false;
+        pthread_mutex_unlock(&c->lock);
+        notice->call(notice);
+        pthread_mutex_lock(&c->lock);
+        if (is_last)
+            break;
+    }
+    if (c->notices)
+        announce(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+bool leat_context_take_memory(struct leat_context *c, uint64_t bytes)
+{
+    bool fits;
+
+    pthread_mutex_lock(&c->lock);
+    leat_assert(c->memory == 0 || c->memory_used <= c->memory);
+    fits = c->memory == 0 || bytes <= c->memory - c->memory_used;
+    if (fits)
+        c->memory_used += bytes;
+    pthread_mutex_unlock(&c->lock);
+    return fits;
+}
+
+void leat_context_give_memory(struct leat_context *c, uint64_t bytes)
+{
+    pthread_mutex_lock(&c->lock);
+    leat_assert(c->memory_used >= bytes);
+    c->memory_used -= bytes;
+    pthread_mutex_unlock(&c->lock);
+}
+
+uint64_t leat_context_memory_left(struct leat_context *c)
+{
+    uint64_t left;
+
+    if (!c)
+        return 0;
+    pthread_mutex_lock(&c->lock);
+    left = c->memory == 0 ? UINT64_MAX : c->memory - c->memory_used;
+    pthread_mutex_unlock(&c->lock);
+    return left;
+}
+
+unsigned leat_context_threads(const struct leat_context *c)
+{
+    return c->workers.threads_max;
+}
+
+/* Several pipelines without a limit of their own fit at the same time. */
+uint64_t leat_context_memory_default(const struct leat_context *c)
+{
+    uint64_t part = c->memory / PIPELINES_DEFAULT;
+
+    if (c->memory == 0 || part > LEAT_MEMORY_DEFAULT)
+        return LEAT_MEMORY_DEFAULT;
+    return part > LEAT_MEMORY_MIN ? part : LEAT_MEMORY_MIN;
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+void leat_context_begin_run(struct leat_context *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->active++;
+    if (c->busy)
+        c->busy(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void leat_context_end_run(struct leat_context *c)
+{
+    pthread_mutex_lock(&c->lock);
+    leat_assert(c->active > 0);
+    c->active--;
+    if (c->busy)
+        c->busy(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+bool leat_context_is_own_thread(const struct leat_context *c)
+{
+    return pthread_equal(pthread_self(), c->thread);
+}
+
+static bool calls_notices(struct leat_context *c)
+{
+    bool here;
+
+    pthread_mutex_lock(&c->lock);
+    here = !c->deliver && c->notice_fd < 0;
+    pthread_mutex_unlock(&c->lock);
+    return here;
+}
+
+static bool should_stop(struct leat_context *c)
+{
+    bool stop;
+
+    pthread_mutex_lock(&c->lock);
+    stop = c->stop;
+    pthread_mutex_unlock(&c->lock);
+    return stop;
+}
+
+static void context_free(struct leat_context *c)
+{
+    leat_assert(!c->visits && !c->timed && !c->notices);
+    leat_assert(c->memory_used == 0);
+    if (c->workers.grow)
+        leat_workers_stop(&c->workers);
+    leat_workers_done(&c->workers);
+    if (c->poller.epoll_fd >= 0)
+        leat_poller_done(&c->poller);
+    if (c->bell >= 0)
+        (void)close(c->bell); /* an eventfd */
+    if (c->notice_fd >= 0)
+        (void)close(c->notice_fd);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* One turn of the thread: wait for something, and do all of it. */
+static void serve_once(struct leat_context *c)
+{
+    struct pollfd set = {.fd = c->poller.epoll_fd, .events = POLLIN};
+    struct leat_visit *v;
+    int n = poll(&set, 1, check_times(c));
+
+    leat_assert(n >= 0 || errno == EINTR || errno == ENOMEM || errno == EAGAIN);
+    if (n > 0) {
+        silence(c->bell); /* before the lists are read */
+        leat_poller_fire(&c->poller);
+    }
+    while ((v = next_visit(c)) || (v = next_due(c)))
+        v->look(v);
+    if (calls_notices(c))
+        leat_context_call_notices(c);
+}
+
+/* A context whose last reference goes in a callback, on one of its threads, ends here. */
+static void *serve(void *arg)
+{
+    struct leat_context *c = arg;
+
+    while (!should_stop(c))
+        serve_once(c);
+    if (atomic_load(&c->refs) == 0) {
+        (void)pthread_detach(pthread_self()); /* nobody joins it */
+        context_free(c);
+    }
+    return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int check_settings(const struct leat_context_settings *s)
+{
+    const struct leat_context_settings all = {.size = 0};
+
+    if (!s)
+        return 0;
+    /* A larger structure is of a newer library: it must not ask for what this one does not know. */
+    for (size_t i = sizeof all; i < s->size; i++)
+        if (((const unsigned char *)s)[i] != 0)
+            return LEAT_EUNSUPPORTED;
+    return s->size < sizeof s->size ? LEAT_EUSAGE : 0;
+}
+
+static struct leat_context_settings filled_in(const struct leat_context_settings *s)
+{
+    struct leat_context_settings all = {.size = sizeof all};
+    size_t n = s && s->size < sizeof all ? s->size : sizeof all;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (s)
+        memcpy(&all, s, n);
+    all.size = sizeof all;
+    if (all.threads == 0)
+        all.threads = cpus < 1 ? 1 : cpus > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)cpus;
+    return all;
+}
+
+/* Returns 0 or an error; the caller frees what is there. */
+static int start(struct leat_context *c)
+{
+    struct epoll_event bell = {.events = EPOLLIN};
+    int r;
+
+    r = leat_poller_init(&c->poller);
+    if (r < 0)
+        return LEAT_EIO;
+    c->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    bell.data.fd = c->bell;
+    if (c->bell < 0 || epoll_ctl(c->poller.epoll_fd, EPOLL_CTL_ADD, c->bell, &bell) < 0)
+        return LEAT_EIO;
+    if (leat_workers_start(&c->workers) < 0)
+        return LEAT_ENOMEM;
+    pthread_mutex_lock(&c->lock); /* the thread reads c->thread */
+    r = leat_thread_start(&c->thread, serve, c);
+    pthread_mutex_unlock(&c->lock);
+    return r < 0 ? LEAT_ENOMEM : 0;
+}
+
+int leat_context_new(const struct leat_context_settings *settings, struct leat_context **ret)
+{
+    int r = ret ? check_settings(settings) : LEAT_EUSAGE;
+    struct leat_context_settings s;
+    struct leat_context *c;
+
+    if (r < 0)
+        return r;
+    s = filled_in(settings);
+    if (s.threads > LEAT_THREADS_MAX || s.nice < 0 || s.nice > LEAT_NICE_MAX)
+        return LEAT_EUSAGE;
+    c = calloc(1, sizeof *c);
+    if (!c || leat_workers_init(&c->workers, s.threads) < 0) {
+        free(c);
+        return LEAT_ENOMEM;
+    }
+    if (pthread_mutex_init(&c->lock, NULL)) {
+        leat_workers_done(&c->workers);
+        free(c);
+        return LEAT_ENOMEM;
+    }
+    atomic_init(&c->refs, 1);
+    c->pid = getpid();
+    c->memory = s.memory;
+    c->workers.nice = s.nice;
+    c->bell = c->notice_fd = c->poller.epoll_fd = -1;
+    r = start(c);
+    if (r < 0)
+        context_free(c);
+    else
+        *ret = c;
+    return r;
+}
+
+struct leat_context *leat_context_ref(struct leat_context *c)
+{
+    if (c) {
+        unsigned refs = atomic_fetch_add(&c->refs, 1);
+
+        leat_assert(refs > 0);
+    }
+    return c;
+}
+
+void leat_context_unref(struct leat_context *c)
+{
+    bool own;
+    unsigned refs;
+
+    if (!c)
+        return;
+    own = leat_context_is_own_thread(c) || leat_workers_runs_here(&c->workers);
+    refs = atomic_fetch_sub(&c->refs, 1);
+    leat_assert(refs > 0);
+    if (refs > 1)
+        return;
+    leat_assert(!c->loop); /* it holds a reference */
+    if (!own)              /* the thread must not free it */
+        atomic_store(&c->refs, 1);
+    pthread_mutex_lock(&c->lock);
+    c->stop = true;
+    ring(c->bell);
+    pthread_mutex_unlock(&c->lock);
+    if (own)
+        return;
+    pthread_join(c->thread, NULL);
+    context_free(c);
+}
+
+int leat_context_fd(struct leat_context *c)
+{
+    int fd;
+
+    if (!c)
+        return LEAT_EUSAGE;
+    pthread_mutex_lock(&c->lock);
+    if (c->loop) {
+        fd = LEAT_EUSAGE;
+    } else {
+        if (c->notice_fd < 0)
+            c->notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        fd = c->notice_fd < 0 ? LEAT_EIO : c->notice_fd;
+        if (fd >= 0 && c->notices)
+            ring(fd);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return fd;
+}
+
+int leat_context_dispatch(struct leat_context *c)
+{
+    int fd;
+
+    if (!c)
+        return LEAT_EUSAGE;
+    pthread_mutex_lock(&c->lock);
+    fd = c->notice_fd;
+    pthread_mutex_unlock(&c->lock);
+    if (fd < 0)
+        return LEAT_EUSAGE;
+    (void)leat_context_ref(c); /* a callback may drop the last one of the program */
+    silence(fd);
+    leat_context_call_notices(c);
+    leat_context_unref(c);
+    return 0;
+}
