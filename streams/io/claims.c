@@ -110,6 +110,15 @@ bool leat_claims_has(const struct leat_claims *c, dev_t dev, ino_t ino, const ch
     return found && (*found)->users > 0;
 }
 
+bool leat_claims_keeps(const struct leat_claims *c, dev_t dev, ino_t ino)
+{
+    struct held key = {.dev = dev, .ino = ino, .name = ""};
+    struct held *const *found = tfind(&key, &c->tree, compare);
+
+    return found && (*found)->users > 0 && (*found)->kind != LEAT_CLAIM_REPLACE &&
+           (*found)->kind != LEAT_CLAIM_SIDE;
+}
+
 static struct held *find_file(const struct leat_claims *c, const struct stat *info)
 {
     struct held key = {.dev = info->st_dev, .ino = info->st_ino, .name = ""};

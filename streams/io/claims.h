@@ -48,6 +48,9 @@ const char *leat_claims_writer(const struct leat_claims *claims, dev_t dev, ino_
                                const char *name, bool side);
 /* leat_claims_has - has an output claimed this name in the directory? */
 bool leat_claims_has(const struct leat_claims *claims, dev_t dev, ino_t ino, const char *name);
+/* leat_claims_keeps - does an output that has claimed this existing file write to it, rather than give its
+ * name to a new one? */
+bool leat_claims_keeps(const struct leat_claims *claims, dev_t dev, ino_t ino);
 /* leat_claims_place - record that the file gets the name of an output now. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_claims_place(struct leat_claims *claims, dev_t dev, ino_t ino);

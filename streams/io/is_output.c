@@ -22,8 +22,12 @@ bool leat_is_output(const struct leat_stage *s, uint64_t dev, uint64_t ino, uint
     bool is;
 
     pthread_mutex_lock(&p->lock);
-    is = leat_claims_has(&p->outputs.claims, dev, ino, "") ||
-         (*name && leat_claims_has(&p->outputs.claims, dir_dev, dir_ino, name));
+    /* A file that is replaced may have other names, which stay. */
+    if (*name)
+        is = leat_claims_keeps(&p->outputs.claims, dev, ino) ||
+             leat_claims_has(&p->outputs.claims, dir_dev, dir_ino, name);
+    else
+        is = leat_claims_has(&p->outputs.claims, dev, ino, "");
     pthread_mutex_unlock(&p->lock);
     return is || is_draft(&p->outputs.directories, dev, ino);
 }

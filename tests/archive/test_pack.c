@@ -388,6 +388,68 @@ TEST(test_a_file_that_becomes_a_fifo_is_packed_as_one)
     memio_free(&io);
 }
 
+static void make_dir(void)
+{
+    ASSERT_EQ(unlink(path_of("s")), 0);
+    ASSERT_EQ(mkdir(path_of("s"), 0755), 0);
+    write_file("s/inside", 7, O_TRUNC);
+}
+
+static void make_file(void)
+{
+    ASSERT_EQ(unlink(path_of("s")), 0);
+    write_file("s", 7, O_TRUNC);
+}
+
+TEST(test_a_link_that_becomes_a_file_or_a_directory_is_packed_as_that)
+{
+    struct memio io = {.piece = 0};
+
+    for (unsigned i = 0; i < 2; i++) {
+        make_tree(10);
+        ASSERT_EQ(symlink("nowhere", path_of("s")), 0);
+        event.open_name = "a"; /* the names of the directory are read */
+        event.on_open = i ? make_file : make_dir;
+        ASSERT_EQ(pack(&io, ""), 0);
+        ASSERT_EQ(size_in(&io, i ? "t/s" : "t/s/inside"), 7);
+        memio_free(&io);
+        ASSERT(i || unlink(path_of("s/inside")) == 0);
+        ASSERT_EQ(remove(path_of("s")), 0);
+    }
+}
+
+/* The walk looks a few entries ahead, so there are files between the two names. */
+static void make_names(void)
+{
+    char path[PATH_SIZE];
+
+    make_tree(3000);
+    grow_all();
+    snprintf(path, sizeof path, "%s", path_of("x"));
+    ASSERT_EQ(link(path_of("m"), path), 0);
+    event.on_read = touch;
+    event.at_read = 5;
+}
+
+TEST(test_a_file_that_changes_between_its_two_names_is_no_link)
+{
+    struct memio io = {.piece = 0};
+    size_t n;
+
+    make_names();
+    ASSERT_EQ(pack(&io, ""), LEAT_EIO);
+    ASSERT_STR_HAS(io.error.text, "t/x: changed since its first name was read");
+    memio_free(&io);
+    ASSERT_EQ(unlink(path_of("x")), 0);
+    make_names();
+    ASSERT_EQ(pack(&io, "--on-change=warn"), 0);
+    ASSERT_EQ(io.warnings, 1);
+    ASSERT_EQ(size_in(&io, "t/m"), 3000);
+    ASSERT_EQ(size_in(&io, "t/x"), 3000);
+    ASSERT_NULL(find(&io, "t/x", '1', &n));
+    memio_free(&io);
+}
+
 TEST(test_a_read_that_fails)
 {
     for (unsigned large = 0; large < 2; large++) {

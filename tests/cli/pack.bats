@@ -497,6 +497,7 @@ names() {
         ln -s z t/soft
         printf 3 >t/z
         chmod +x t/z
+        ln t/z outside
         printf 1 >t/e/hard
         ln t/e/hard t/d/x
         printf 2 >t/d/y
@@ -609,6 +610,56 @@ names() {
     has '.leat-'
     has ': is an output of this pipeline, and is left out'
     [ "$(tar -tf t/new.tar | paste -sd' ')" = 't/ t/a' ]
+}
+
+@test "another name of a file that an output replaces is no output" {
+    mkdir t
+    printf old >t/out.tar
+    ln t/out.tar t/kept
+    leat pack t : write --force t/out.tar
+    [ "$(tar -tf t/out.tar | paste -sd' ')" = 't/ t/kept' ]
+    [ "$(tar -xOf t/out.tar t/kept)" = old ]
+    # but one that is written to is
+    printf old >t/log
+    ln t/log t/log2
+    leat pack t 2>err >>t/log
+    [ "$(tail -c +4 t/log | tar -tf - | paste -sd' ')" = 't/ t/kept t/out.tar' ]
+}
+
+@test "a path that is named twice has no link to itself" {
+    mkdir t
+    printf a >t/a
+    ln t/a t/b
+    leat pack t ./t t/../t : write o.tar 2>err
+    [ "$(tar -tvf o.tar | grep -c ' link to ')" = 3 ]
+    mkdir gnu py
+    tar -xf o.tar -C gnu
+    bsdtar -tf o.tar >/dev/null
+    python3 -c 'import tarfile; tarfile.open("o.tar").extractall("py")'
+    leat read o.tar : extract own
+    for i in gnu py own; do
+        same_tree t "$i/t" '%p %y %s %n\0'
+    done
+}
+
+@test "hard links to symbolic links in cpio" {
+    mkdir t
+    ln -s target t/a
+    ln t/a t/b
+    leat pack --format=cpio t : write o.cpio
+    mkdir gnu
+    (cd gnu && cpio -id --quiet <../o.cpio)
+    leat read o.cpio : extract own
+    for i in gnu own; do
+        same_tree t "$i/t" '%p %y %l\0'
+    done
+}
+
+@test "a list with a name that is too long" {
+    head -c 70000 /dev/zero | tr '\0' x >list
+    run leat pack -T list : null
+    is 7
+    has 'a path is longer than 65536 bytes: …/xxx'
 }
 
 # temporary PID - libarchive has its temporary file, so the archive has begun.

@@ -14,6 +14,11 @@
 /* The encoder of 7z: LZMA at level 6 has a dictionary of 8 MiB, and needs 11.5 times of it. */
 #define MEMORY_7Z ((uint64_t)96 << 20)
 #define MEMORY_ZIP ((uint64_t)512 << 10)
+/* The table of contents, which libarchive keeps in memory until the end: bytes of an entry, measured, and of
+ * its name in UTF-16 for 7z. */
+#define ENTRY_7Z 512u
+#define ENTRY_ZIP 128u
+#define CHARGE_BYTES ((uint64_t)1 << 16) /* charged at once */
 
 struct la_writer {
     struct leat_la_write la;
@@ -22,7 +27,8 @@ struct la_writer {
     locale_t utf8, plain, before; /* 0: none */
     bool failed;                  /* the sink failed: its error is the reason */
     int sink_error;
-    uint64_t left; /* bytes of data that the entry still lacks */
+    uint64_t left;           /* bytes of data that the entry still lacks */
+    uint64_t table, charged; /* bytes of the table of contents */
 };
 
 int leat_la_write_load(struct leat_stage *s, struct leat_la_write *ret)
@@ -116,13 +122,30 @@ static int la_begin(struct leat_pack_writer *w)
     return open_archive(w, l);
 }
 
+static int charge_entry(struct leat_pack_writer *w, const struct leat_entry *e)
+{
+    struct la_writer *l = w->lib;
+    uint64_t n = strlen(e->name);
+    int r;
+
+    l->table += w->format == LEAT_PACK_7Z ? ENTRY_7Z + 2 * n : ENTRY_ZIP + n;
+    if (l->table <= l->charged)
+        return 0;
+    n = l->table - l->charged + CHARGE_BYTES;
+    r = leat_charge(w->sink.stage, n);
+    l->charged += r == 0 ? n : 0;
+    return r;
+}
+
 static int la_header(struct leat_pack_writer *w, const struct leat_entry *e)
 {
     struct la_writer *l = w->lib;
     struct archive_entry *entry = l->entry;
     bool raw = !leat_pack_is_utf8(e->name) || (e->link && !leat_pack_is_utf8(e->link));
-    int r;
+    int r = charge_entry(w, e);
 
+    if (r < 0)
+        return r;
     l->la.archive_entry_clear(entry);
     l->la.archive_entry_set_pathname(entry, e->name);
     l->la.archive_entry_set_mode(entry, e->mode);

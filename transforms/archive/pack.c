@@ -166,26 +166,69 @@ static void note_losses(struct leat_pack *p, const struct leat_walk_entry *found
         leat_pack_note(p, LEAT_NOTE_OWNER, found->path, "");
 }
 
-/* Is it a later name of a file that is in the archive? */
-static bool set_hard_link(struct leat_pack *p, const struct leat_walk_entry *found,
-                          struct leat_entry *e)
+/* May the archive have a second name of it? In cpio each name of a symbolic link has the target. */
+static bool may_be_link(const struct leat_pack *p, const struct leat_walk_entry *found)
 {
-    const char *first = NULL;
+    return !S_ISDIR(found->st.st_mode) && found->st.st_nlink > 1 &&
+           !(S_ISLNK(found->st.st_mode) && p->writer.format == LEAT_PACK_CPIO);
+}
 
-    if (!S_ISDIR(e->mode) && found->st.st_nlink > 1)
-        first = leat_pack_links_find(&p->links, &found->st, &e->ino);
+/* The content under the first name is not that of this one any more. Returns 0, or fails the stage. */
+static int link_changed(struct leat_pack *p, const char *path)
+{
+    if (p->on_change == LEAT_ON_CHANGE_FAIL)
+        return leat_fail(p->stage, LEAT_EIO,
+                         "%s: changed since its first name was read; --on-change=warn stores it "
+                         "again",
+                         leat_pack_shown(path));
+    leat_pack_note(p, LEAT_NOTE_CHANGED, path,
+                   " under another name; it is stored again, and not as a hard link");
+    return 0;
+}
+
+/* Is it a later name of a file that is in the archive? Returns 1, 0, or fails the stage. */
+static int set_hard_link(struct leat_pack *p, const struct leat_walk_entry *found,
+                         struct leat_entry *e)
+{
+    bool changed = false;
+    const char *first = may_be_link(p, found)
+                            ? leat_pack_links_find(&p->links, &found->st, &e->ino, &changed)
+                            : NULL;
+
     if (!first)
-        return false;
+        return changed ? link_changed(p, found->path) : 0;
     if (!p->writer.holds->links) { /* its content is stored again */
         leat_pack_note(p, LEAT_NOTE_LINK, found->path, "");
-        return true;
+        return 1;
     }
     e->is_hard_link = true;
     e->link = first;
     e->size = 0;
     e->n_xattrs = 0;
     e->acl_access = e->acl_default = NULL;
-    return true;
+    return 1;
+}
+
+static const char *skip_dots(const char *name)
+{
+    while (name[0] == '.' && name[1] == '/')
+        name += 2;
+    return name;
+}
+
+/* Do both names stand for the same place? They have no doubled slashes. */
+static bool is_same_name(const char *a, const char *b)
+{
+    a = skip_dots(a);
+    b = skip_dots(b);
+    while (*a && *a == *b)
+        if (*a++ == '/') {
+            a = skip_dots(a);
+            b = skip_dots(b + 1);
+        } else {
+            b++;
+        }
+    return *a == *b;
 }
 
 /* The name that the rules of --rename make of the entry's. */
@@ -217,14 +260,16 @@ static int set_new_name(struct leat_pack *p, const struct leat_walk_entry *found
 static int write_entry(struct leat_pack *p, struct leat_walk_entry *found)
 {
     struct leat_entry e;
-    bool written = true, is_again;
-    int r;
+    bool written = true;
+    int is_again, r;
 
     leat_pack_entry_set(p, found, &e);
     is_again = set_hard_link(p, found, &e);
-    if (!is_again)
+    if (is_again == 0)
         e.ino = ++p->last_ino;
-    r = set_new_name(p, found, &e);
+    r = is_again < 0 ? is_again : set_new_name(p, found, &e);
+    if (r == 0 && e.is_hard_link && is_same_name(e.name, e.link))
+        return 0; /* a path that was named twice: no link to itself */
     if (r == 0)
         r = leat_pack_entry_check(p, found, &e);
     if (r < 0)
@@ -238,7 +283,7 @@ static int write_entry(struct leat_pack *p, struct leat_walk_entry *found)
     }
     if (r == 0 && written)
         note_losses(p, found, &e);
-    if (r == 0 && written && !is_again && !S_ISDIR(e.mode) && found->st.st_nlink > 1)
+    if (r == 0 && written && !is_again && may_be_link(p, found))
         r = leat_pack_links_add(p->stage, &p->links, &found->st, e.name, e.ino);
     leat_position(p->stage, p->bytes, 0);
     return r;

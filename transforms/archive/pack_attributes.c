@@ -13,6 +13,7 @@
 #include "base/invariant.h"
 
 #define LIST_MAX 65536u /* XATTR_LIST_MAX of Linux, and of a value */
+#define CHANGE_TRIES 5u /* another process may change them again and again */
 #define ACL_ENTRIES_MAX 1024u
 #define ACL_ENTRY_TEXT 32u /* "default" has its own list, so: user:4294967295:rwx, */
 #define ACL_ACCESS "system.posix_acl_access"
@@ -185,7 +186,7 @@ static struct leat_attributes *read_list(struct leat_stage *s, int fd, const str
         if (a && error == 0)
             qsort(a->v, a->n, sizeof *a->v, by_name);
     }
-    if (error != 0) { /* ENODATA, ERANGE: it has changed since the list was read */
+    if (error != 0) { /* ENODATA, ERANGE: they have changed since the list was read */
         leat_free(s, a);
         a = NULL;
         *ret_r = error;
@@ -208,12 +209,17 @@ struct leat_attributes *leat_attributes_read(struct leat_stage *s, int fd, bool 
         *ret_r = LEAT_ENOMEM;
         return NULL;
     }
-    n = flistxattr(fd, list->names, sizeof list->names);
-    list->n = n > 0 ? (size_t)n : 0;
-    if (n < 0)
-        *ret_r = errno;
-    else if (n > 0)
-        a = read_list(s, fd, list, xattrs, acls, ret_r);
+    for (unsigned i = 0; i < CHANGE_TRIES; i++) {
+        *ret_r = 0;
+        n = flistxattr(fd, list->names, sizeof list->names);
+        list->n = n > 0 ? (size_t)n : 0;
+        if (n < 0)
+            *ret_r = errno;
+        else if (n > 0)
+            a = read_list(s, fd, list, xattrs, acls, ret_r);
+        if (*ret_r != ENODATA && *ret_r != ERANGE)
+            break;
+    }
     leat_free(s, list);
     return a;
 }

@@ -9,6 +9,8 @@
 struct leat_pack_link {
     dev_t dev;
     ino_t ino;
+    off_t size;
+    struct timespec mtime;
     uint64_t number;
     char name[];
 };
@@ -27,12 +29,14 @@ static size_t slot_of(const struct leat_pack_links *l, dev_t dev, ino_t ino)
 }
 
 const char *leat_pack_links_find(const struct leat_pack_links *l, const struct stat *st,
-                                 uint64_t *ret_ino)
+                                 uint64_t *ret_ino, bool *ret_changed)
 {
     const struct leat_pack_link *link =
         l->size ? l->slots[slot_of(l, st->st_dev, st->st_ino)] : NULL;
 
-    if (!link)
+    *ret_changed = link && (link->size != st->st_size || link->mtime.tv_sec != st->st_mtim.tv_sec ||
+                            link->mtime.tv_nsec != st->st_mtim.tv_nsec);
+    if (!link || *ret_changed)
         return NULL;
     *ret_ino = link->number;
     return link->name;
@@ -63,16 +67,18 @@ int leat_pack_links_add(struct leat_stage *s, struct leat_pack_links *l, const s
     if (r < 0)
         return r;
     slot = slot_of(l, st->st_dev, st->st_ino);
-    leat_assert(!l->slots[slot]);
     link = leat_alloc(s, sizeof *link + n);
     if (!link)
         return LEAT_ENOMEM;
-    link->dev = st->st_dev;
-    link->ino = st->st_ino;
-    link->number = ino;
+    *link = (struct leat_pack_link){.dev = st->st_dev,
+                                    .ino = st->st_ino,
+                                    .size = st->st_size,
+                                    .mtime = st->st_mtim,
+                                    .number = ino};
     memcpy(link->name, name, n);
+    l->n += !l->slots[slot];
+    leat_free(s, l->slots[slot]);
     l->slots[slot] = link;
-    l->n++;
     return 0;
 }
 

@@ -33,6 +33,14 @@ static void set_owner(struct leat_pack *p, const struct stat *st, struct leat_en
         e->group = p->group.known ? p->group.name : leat_owner_name(&p->groups, e->gid);
 }
 
+/* cpio stores whether there is another name. That may lie outside of the tree, and differ between machines. */
+static uint64_t links_of(const struct leat_pack *p, const struct stat *st)
+{
+    if (S_ISLNK(st->st_mode))
+        return 1;
+    return S_ISDIR(st->st_mode) || st->st_nlink > 1 || p->params->reproducible ? 2 : 1;
+}
+
 static void set_stat(struct leat_pack *p, const struct stat *st, struct leat_entry *e)
 {
     e->mode = st->st_mode;
@@ -40,7 +48,7 @@ static void set_stat(struct leat_pack *p, const struct stat *st, struct leat_ent
     e->mtime_ns = (uint32_t)st->st_mtim.tv_nsec;
     e->major = major(st->st_rdev);
     e->minor = minor(st->st_rdev);
-    e->links = S_ISDIR(st->st_mode) || st->st_nlink > 1 ? 2 : 1;
+    e->links = links_of(p, st);
     set_owner(p, st, e);
     if (p->has_mtime && (!p->clamps || is_later(e, &p->mtime))) {
         e->mtime = p->mtime.s;

@@ -13,6 +13,7 @@
 
 #define AHEAD_BYTES ((off_t)2 << 20) /* of each file */
 #define TARGET_SIZE 256u             /* for a link of unknown length */
+#define TYPE_TRIES 5u                /* another process may replace a name again and again */
 #define FILE_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 #define DIRECTORY_FLAGS (O_RDONLY | O_CLOEXEC | O_DIRECTORY)
 
@@ -80,9 +81,9 @@ static int set_path(struct leat_walk *w, size_t base, const char *name, size_t n
     int r = 0;
 
     if (base + n + 2 > LEAT_WALK_PATH_MAX)
-        return leat_fail(w->stage, LEAT_ELIMIT,
-                         "a path is longer than %u bytes: …%.200s/%.60s; --exclude it",
-                         LEAT_WALK_PATH_MAX, w->path + (base > 200 ? base - 200 : 0), name);
+        return leat_fail(
+            w->stage, LEAT_ELIMIT, "a path is longer than %u bytes: …%.200s/%.60s; --exclude it",
+            LEAT_WALK_PATH_MAX, base == 0 ? "" : w->path + (base > 200 ? base - 200 : 0), name);
     r = grow(w->stage, &w->path, &w->path_size, base, base + n + 2);
     if (r < 0)
         return r;
@@ -283,7 +284,7 @@ static int found_link(struct leat_walk *w, struct slot *slot, int dir, const cha
             return r;
         n = readlinkat(dir, name, slot->target, slot->target_size);
         if (n < 0)
-            return errno;
+            return errno == EINVAL ? ESTALE : errno;
         if ((size_t)n < slot->target_size) {
             slot->target[n] = '\0';
             slot->e.target = slot->target;
@@ -307,6 +308,8 @@ static int found(struct leat_walk *w, struct slot *slot, int dir, const char *na
         return found_directory(w, slot, dir, name, flags);
     if (fstatat(dir, name, &slot->e.st, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
         return errno;
+    if (S_ISREG(slot->e.st.st_mode) || S_ISDIR(slot->e.st.st_mode)) /* these are opened */
+        return ESTALE;
     return S_ISLNK(slot->e.st.st_mode) ? found_link(w, slot, dir, name) : 0;
 }
 
@@ -333,7 +336,7 @@ static int find(struct leat_walk *w, struct slot *slot, int dir, const char *nam
     slot->e.is_root = is_root;
     if (type != DT_UNKNOWN)
         r = found(w, slot, dir, name, type, follow);
-    if (is_other_type(r)) {
+    for (unsigned i = 0; i < TYPE_TRIES && is_other_type(r); i++) {
         struct stat st;
 
         reset(w, slot);
