@@ -528,14 +528,14 @@ static int leat_check_all(const struct leat_stage_type *type, const struct leat_
 static int leat_check_crashed(int status, const char *said, char *text, size_t size)
 {
     int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    const char *how = strstr(said, "Sanitizer: ") ? "a sanitizer stops it"
-                      : sig == 11 || sig == 7
-                          ? "it crashes: does it read after in->len, use a pointer to its "
-                            "input after the step, or write outside of its memory?"
-                      : sig == 6  ? "it breaks a rule of the engine, or aborts"
-                      : sig == 14 ? "it does not end: a step, or open or close, never returns"
-                      : sig       ? "it is killed"
-                                  : "it ends the process";
+    const char *how =
+        strstr(said, "Sanitizer: ") || strstr(said, "runtime error: ") ? "a sanitizer stops it"
+        : sig == 11 || sig == 7 ? "it crashes: does it read after in->len, use a pointer to its "
+                                  "input after the step, or write outside of its memory?"
+        : sig == 6              ? "it breaks a rule of the engine, or aborts"
+        : sig == 14             ? "it does not end: a step, or open or close, never returns"
+        : sig                   ? "it is killed"
+                                : "it ends the process";
 
     snprintf(text, size, "%s (%s %d)\n%s%srun: %s", how, sig ? "signal" : "status",
              sig ? sig : WEXITSTATUS(status), said,

@@ -124,6 +124,49 @@ static int slow_run(struct leat_stage *stage, struct leat_blocking *blocking)
     return r < 0 ? r : LEAT_END;
 }
 
+static int giving_run(struct leat_stage *stage, struct leat_blocking *blocking)
+{
+    (void)stage;
+    for (unsigned i = 0; i < 50; i++)
+        if (leat_push(blocking, "0123456789", 10) < 0)
+            return LEAT_ECANCELLED;
+    return LEAT_END;
+}
+
+static int taking_run(struct leat_stage *stage, struct leat_blocking *blocking)
+{
+    struct got *g = leat_user(stage);
+    const uint8_t *data;
+    size_t len;
+    int r;
+
+    while ((r = leat_pull(blocking, &data, &len)) == 1) {
+        if (sizeof g->data - g->len < len)
+            return leat_fail(stage, LEAT_ELIMIT, "too much");
+        memcpy(g->data + g->len, data, len);
+        g->len += len;
+    }
+    return r < 0 ? r : LEAT_END;
+}
+
+TEST(test_good_stages_with_a_library_that_blocks_pass)
+{
+    static const struct leat_stage_type source = {LEAT_STAGE_INIT, .name = "acme.gives",
+                                                  .kind = LEAT_SOURCE, .nature = LEAT_BLOCKING,
+                                                  .run = giving_run};
+    static const struct leat_stage_type sink = {LEAT_STAGE_INIT, .name = "acme.takes",
+                                                .kind = LEAT_SINK, .nature = LEAT_BLOCKING,
+                                                .run = taking_run};
+    struct leat_check c = check_of(NULL, NULL);
+
+    passes(&source, &c);
+    c = check_of(text, text);
+    c.user = &got;
+    c.before = got_nothing;
+    c.result = got_all;
+    passes(&sink, &c);
+}
+
 static int tee_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     (void)stage;

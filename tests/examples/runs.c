@@ -51,12 +51,8 @@ static int runs_join(struct leat_stage *stage, enum leat_join when, const void *
 
 static const struct leat_lanes runs_lanes = {.block = BLOCK, .whole = BLOCK, .join = runs_join};
 const struct leat_stage_type example_runs = {
-    LEAT_STAGE_INIT,
-    .name = "example.runs",
-    .summary = "encode runs of equal bytes",
-    .kind = LEAT_TRANSFORM,
-    .nature = LEAT_PARALLEL,
-    .lanes = &runs_lanes,
+    LEAT_STAGE_INIT,        .name = "example.runs",  .summary = "encode runs of equal bytes",
+    .kind = LEAT_TRANSFORM, .nature = LEAT_PARALLEL, .lanes = &runs_lanes,
     .step = runs_step,
 };
 

@@ -200,7 +200,8 @@ TEST(test_a_blocking_source_is_interrupted_by_the_time_limit)
         ASSERT_EQ(mkfifo(fifo, 0600), 0);
         fd = open(fifo, O_RDWR | O_CLOEXEC);
         ASSERT_GE(fd, 0);
-        ASSERT_EQ(memio_run_named(&io, NULL, "example.unpack %s | memsink @io", fifo), LEAT_ETIMEDOUT);
+        ASSERT_EQ(memio_run_named(&io, NULL, "example.unpack %s | memsink @io", fifo),
+                  LEAT_ETIMEDOUT);
         ASSERT_EQ(close(fd), 0);
         memio_free(&io);
     }

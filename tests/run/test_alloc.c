@@ -132,6 +132,107 @@ TEST(test_any_allocation_of_a_blocking_stage_fails)
     }
 }
 
+/* --- stages of other programs ------------------------------------------------------------------ */
+
+static int pass_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage;
+    (void)leat_pass(out, in, in->len - in->pos);
+    return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static void count_drop(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+static const struct leat_stage_type own_type = {
+    LEAT_STAGE_INIT,        .drop = count_drop, .name = "acme.own",
+    .kind = LEAT_TRANSFORM, .step = pass_step,
+};
+
+/* Build and run zero : own : null. Returns its code; whatever it is, drop is called once. */
+static int run_own(void)
+{
+    static const char *const args[] = {"-n9", NULL};
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_builder *builder = registry ? leat_builder_new(registry) : NULL;
+    struct leat_settings settings = {.threads = 1, .fixed_default_io = true};
+    struct leat_pipeline *p = NULL;
+    unsigned drops = 0;
+    bool tried = builder != NULL;
+    int r = tried ? leat_builder_stage(builder, "zero", args) : LEAT_ENOMEM;
+
+    tried = r == 0;
+    if (r == 0)
+        r = leat_builder_own_stage(builder, &own_type, &drops, NULL);
+    if (r == 0)
+        r = leat_builder_stage(builder, "null", NULL);
+    if (r == 0)
+        r = leat_builder_finish(builder, &settings, &p, NULL);
+    leat_builder_free(builder);
+    if (r == 0)
+        r = leat_pipeline_run(p);
+    leat_pipeline_free(p);
+    leat_registry_free(registry);
+    ASSERT_EQ(drops, tried);
+    return r;
+}
+
+/* Add a plugin of two types, twice; all of it is there, or none. */
+static int add_plugin(void)
+{
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_stage_type second = own_type;
+    struct leat_stage_type first = own_type;
+    const struct leat_stage_type *const types[] = {&first, &second, NULL};
+    const struct leat_plugin plugin = {sizeof plugin, LEAT_STAGE_ABI, LEAT_VERSION, types};
+    size_t at, n = registry ? leat_registry_count(registry) : 0;
+    unsigned drops = 0;
+    int r = LEAT_ENOMEM;
+
+    first.drop = NULL;
+    second.name = "acme.second";
+    second.user = &drops;
+    second.drop = count_drop;
+    for (int i = 0; registry && i < 2; i++) {
+        r = leat_registry_add_plugin(registry, &plugin, "./acme.so", 2, &at);
+        ASSERT(r == 0 || r == LEAT_ENOMEM);
+        ASSERT_EQ(leat_registry_count(registry), r == 0 ? n + 2 : n);
+        ASSERT_EQ(leat_registry_find(registry, "acme.own") != NULL, r == 0);
+        ASSERT_EQ(drops, 0);
+    }
+    leat_registry_free(registry);
+    ASSERT_EQ(drops, r == 0); /* the one that failed was not taken */
+    return r;
+}
+
+static void sweep_calls(const char *what, int (*call)(void))
+{
+    unsigned long n;
+    int r;
+
+    for (n = 1; n < N_MAX; n++) {
+        test_context("%s, allocation %lu", what, n);
+        atomic_store(&calls, 0);
+        atomic_store(&fails_at, n);
+        arm(true);
+        r = call();
+        arm(false);
+        if (atomic_load(&calls) < n)
+            break;
+        ASSERT(r == 0 || r == LEAT_ENOMEM);
+    }
+    ASSERT_GT(n, 4);
+    ASSERT_LT(n, N_MAX);
+}
+
+TEST(test_any_allocation_of_an_own_stage_or_a_plugin_fails)
+{
+    sweep_calls("own stage", run_own);
+    sweep_calls("plugin", add_plugin);
+}
+
 __attribute__((constructor)) static void register_all(void)
 {
     subjects_register(__FILE__, "any_allocation_fails", test_any_allocation_fails);

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "syntax/tree.h"
 #include "syntax/registry.h"
+#include "syntax/tree.h"
 #include "test.h"
 
 static int idle_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
