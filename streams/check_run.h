@@ -384,7 +384,7 @@ static void leat_check_go(struct leat_check_run *run)
         if (error)
             run->error = *error;
     }
-    leat_pipeline_free(run->pipeline);
+    leat_pipeline_unref(run->pipeline);
     run->pipeline = NULL;
     leat_registry_free(registry);
 }

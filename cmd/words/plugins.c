@@ -8,6 +8,9 @@
 #include "../cmd.h"
 
 #define FILES_MAX 1024u /* of a plugin directory */
+#ifndef LEAT_PLUGIN_DIR /* the Makefile says it */
+#define LEAT_PLUGIN_DIR "/usr/local/lib/leat/plugins"
+#endif
 
 static int load(const struct config *c, struct leat_registry *registry, const char *path)
 {

@@ -306,7 +306,7 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("%d\n", leat_registry_plugin(registry, leat_registry_find(registry, "example.xor")) != NULL);
-    leat_pipeline_free(pipeline);
+    leat_pipeline_unref(pipeline);
     leat_registry_free(registry);
     return 0;
 }

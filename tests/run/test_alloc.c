@@ -173,7 +173,7 @@ static int run_own(void)
     leat_builder_free(builder);
     if (r == 0)
         r = leat_pipeline_run(p);
-    leat_pipeline_free(p);
+    leat_pipeline_unref(p);
     leat_registry_free(registry);
     ASSERT_EQ(drops, tried);
     return r;
