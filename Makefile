@@ -212,6 +212,10 @@ $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 $(BUILD)/tests/test_input: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
 # test_pack changes files while they are read.
 $(BUILD)/tests/test_pack: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=openat -Wl,--wrap=__openat_2
+# test_tree, test_tree_end and test_tree_path write to a file system that fails, or folds names.
+$(addprefix $(BUILD)/tests/,test_tree test_tree_end test_tree_path): TEST_LDFLAGS += $(foreach w,openat mkdirat fstatat \
+    unlinkat renameat linkat symlinkat mknodat pwrite ftruncate fchmod fchmodat futimens utimensat fchown fchownat \
+    fsetxattr syscall,-Wl,--wrap=$w)
 # test_transfer makes copies in the kernel short, and fail.
 $(BUILD)/tests/test_transfer: TEST_LDFLAGS += $(foreach w,copy_file_range splice,-Wl,--wrap=$w)
 # test_attributes refuses attributes.
@@ -231,7 +235,8 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c confine.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c stale.c text_uutils.c transfer.c),$(TEST_SRC))
+             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c stale.c text_uutils.c transfer.c tree.c tree_end.c \
+             tree_path.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 

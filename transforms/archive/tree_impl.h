@@ -32,8 +32,10 @@ struct leat_tree_record {
  * leat_tree_parent - the directory of a name, made if it is missing, and the name in it. Returns a descriptor of
  *   the tree, valid until the next call, or fails the stage.
  * leat_tree_replace - something has the name. A later entry replaces an earlier one, as with tar -r,
- *   but nothing replaces a directory. Returns 0: the name is free now; or fails the stage. */
-/*
+ *   but nothing replaces a directory. Returns 0: the name is free now, and errno is EEXIST, as it was;
+ *   or fails the stage.
+ *
+ * tree.c:
  * leat_tree_temporary - in place: a new name in the directory of unfinished files.
  * leat_tree_place - rename what was made under that name to `name`. Returns 0, or fails the stage. */
 void leat_tree_temporary(struct leat_tree_writer *tree, char to[LEAT_TREE_TEMPORARY]);

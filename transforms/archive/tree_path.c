@@ -278,7 +278,7 @@ static bool has_exactly(int at, const char *name)
 
 /* Something has the name. A later entry replaces an earlier one, as with tar -r, but nothing replaces a
  * directory. Returns 0: the name is free now; or fails the stage. */
-int leat_tree_replace(struct leat_tree_writer *t, int at, const char *base)
+static int replace(struct leat_tree_writer *t, int at, const char *base)
 {
     struct stat info;
     int folds;
@@ -297,4 +297,12 @@ int leat_tree_replace(struct leat_tree_writer *t, int at, const char *base)
     if (unlinkat(at, base, 0) < 0 && errno != ENOENT)
         return leat_reader_fail_errno(t->reader, errno, "cannot replace the file");
     return 0;
+}
+
+int leat_tree_replace(struct leat_tree_writer *t, int at, const char *base)
+{
+    int r = replace(t, at, base);
+
+    errno = EEXIST; /* the reason of the caller, if it has tried often enough */
+    return r;
 }
