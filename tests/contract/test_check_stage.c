@@ -6,9 +6,16 @@
 
 #include "check.h"
 
+/* The program of `make quick` has test_examples.c, too. */
+#define example_field check_field
+#define example_runs check_runs
+#define example_unruns check_unruns
 #include "examples/field.c" /* NOLINT(bugprone-suspicious-include) */
 #include "examples/runs.c"  /* NOLINT(bugprone-suspicious-include) */
 #include "test.h"
+#undef example_field
+#undef example_runs
+#undef example_unruns
 
 #define SEEDS 60u
 
@@ -45,12 +52,12 @@ TEST(test_the_examples_pass)
     char *runs = malloc(n);
 
     c.args = second;
-    passes(&example_field, &c);
+    passes(&check_field, &c);
     ASSERT_NOT_NULL(runs);
     for (size_t i = 0; i < n; i++)
         runs[i] = (char)(i / 7 % 5 == 0 ? i / 300 : i / 900);
-    c = (struct leat_check){.input = runs, .input_len = n, .undo = &example_unruns, .seeds = 20};
-    passes(&example_runs, &c);
+    c = (struct leat_check){.input = runs, .input_len = n, .undo = &check_unruns, .seeds = 20};
+    passes(&check_runs, &c);
     free(runs);
 }
 
@@ -208,6 +215,20 @@ TEST(test_good_stages_of_every_kind_pass)
     c.before = got_nothing;
     c.result = got_all;
     passes(&sink, &c);
+}
+
+TEST(test_a_check_in_this_process_says_the_same)
+{
+    static const struct leat_stage_type same = {LEAT_STAGE_INIT, .name = "acme.same",
+                                                .kind = LEAT_TRANSFORM, .step = pass_step};
+    struct leat_check c = check_of(text, text);
+
+    c.in_process = true;
+    passes(&same, &c);
+    c.expected = "other";
+    c.expected_len = 5;
+    ASSERT_EQ(leat_check_stage(&same, &c, why, sizeof why), -1);
+    ASSERT_STR_HAS(why, "not the expected one: 111 bytes, expected 5");
 }
 
 /* --- planted faults --------------------------------------------------------------------------- */

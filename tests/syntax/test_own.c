@@ -1,6 +1,7 @@
 /* test_own.c - types of other programs: user pointers and their drop, older and newer headers, and every
  * member corrupted, which is refused with its name or has no effect on safety. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "stage.h"
 #include "test.h"
@@ -17,6 +18,13 @@ static int tally_step(struct leat_stage *stage, struct leat_in *in, struct leat_
 
     user->bytes += (unsigned)leat_pass(out, in, in->len - in->pos);
     return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
+}
+
+static int end_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
+{
+    (void)stage, (void)out;
+    in->pos = in->len;
+    return in->end ? LEAT_END : LEAT_MORE;
 }
 
 static void drop_user(void *user)
@@ -140,6 +148,39 @@ TEST(test_the_user_pointer_of_a_registered_type_is_dropped_with_the_registry)
     ASSERT_EQ(user.drops, 0);
     leat_registry_free(registry);
     ASSERT_EQ(user.drops, 1);
+}
+
+static void tell_drop(void *user)
+{
+    ASSERT_EQ(write(*(int *)user, "", 1), 1);
+}
+
+/* The program gives its reference back while the pipeline runs: the last one is on another thread. */
+TEST(test_a_user_pointer_is_dropped_when_a_run_that_was_left_alone_ends)
+{
+    struct leat_registry *registry = new_registry();
+    struct leat_builder *builder = leat_builder_new(registry);
+    struct leat_stage_type type = {LEAT_STAGE_INIT, .drop = tell_drop, .name = "acme.end",
+                                   .kind = LEAT_SINK, .step = end_step};
+    struct leat_settings settings = {0};
+    struct leat_pipeline *p;
+    int fds[2];
+    char byte;
+
+    ASSERT_EQ(pipe(fds), 0);
+    ASSERT_EQ(leat_context_new(NULL, &settings.context), 0);
+    stage(builder, "zero", "-n1M");
+    ASSERT_EQ(leat_builder_own_stage(builder, &type, &fds[1], NULL), 0);
+    ASSERT_EQ(leat_builder_finish(builder, &settings, &p, NULL), 0);
+    leat_builder_free(builder);
+    ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), 0);
+    leat_pipeline_unref(p);
+    ASSERT_EQ(read(fds[0], &byte, 1), 1);
+    leat_context_unref(settings.context);
+    ASSERT_EQ(close(fds[1]), 0);
+    ASSERT_EQ(read(fds[0], &byte, 1), 0); /* it was dropped once */
+    ASSERT_EQ(close(fds[0]), 0);
+    leat_registry_free(registry);
 }
 
 /* --- other headers ---------------------------------------------------------------------------- */
