@@ -81,6 +81,12 @@ static int look(int at, const char *name, const struct leat_inode *inode)
     return info.st_dev == inode->dev && info.st_ino == inode->ino;
 }
 
+/* The file system does not know a flag of renameat2. */
+static bool is_lacking(int r)
+{
+    return r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP;
+}
+
 static bool is_inode(int at, const char *name, const struct leat_inode *inode)
 {
     return look(at, name, inode) == 1;
@@ -383,23 +389,68 @@ int leat_outdir_prepare(struct leat_stage *s, struct leat_outdir *d)
     return 0;
 }
 
-/* After the exchange the old directory has the name of the draft: a name that no other run removes
- * before it has succeeded. The old directory is not locked. */
-static int name_for_exchange(struct leat_outdir *d, int at)
+/* Give a directory a temporary name that no other run removes before it has succeeded. Returns 0 and the
+ * name, or -errno. */
+static int move_away(const struct leat_outdir *d, int at, const char *name, char **ret_temp)
 {
     char *temp = leat_temporary_name(d->name, true, d->parent->owner);
     int r = temp ? 0 : -ENOMEM;
 
-    (void)leat_directory_guard(d->directories, d->parent);
-    if (r == 0 && renameat2(at, d->temp, at, temp, RENAME_NOREPLACE) < 0)
+    if (r == 0 && renameat2(at, name, at, temp, RENAME_NOREPLACE) < 0)
         r = -errno;
-    if (r < 0) {
+    if (is_lacking(r) && renameat(at, name, at, temp) == 0) /* the name is a random one */
+        r = 0;
+    if (r < 0)
         free(temp);
+    else
+        *ret_temp = temp;
+    return r;
+}
+
+/* After the exchange the old directory has the name of the draft. It is not locked. */
+static int name_for_exchange(struct leat_outdir *d, int at)
+{
+    char *temp;
+    int r;
+
+    (void)leat_directory_guard(d->directories, d->parent);
+    r = move_away(d, at, d->temp, &temp);
+    if (r < 0)
         return r;
-    }
     free(d->temp);
     d->temp = temp;
     return 0;
+}
+
+/* Exchange the names `name` and `temp` where the file system cannot do it at once: for a moment `name` is
+ * missing. On failure both are as they were, or a warning tells where the old one is. Returns 0 or -errno. */
+static int exchange_in_steps(struct leat_outdir *d, int at)
+{
+    char *third;
+    int r = move_away(d, at, d->name, &third);
+
+    if (r < 0)
+        return r;
+    if (renameat(at, d->temp, at, d->name) < 0) {
+        r = -errno;
+        if (renameat(at, third, at, d->name) < 0)
+            leat_warn(d->pipeline, d->info,
+                      "%s: its old content is in %s%s now, and cannot be "
+                      "renamed back: %s",
+                      d->shown, d->parent->path, third, strerrordesc_np(errno));
+        free(third);
+        return r;
+    }
+    free(d->temp);
+    d->temp = third;
+    return 0;
+}
+
+static int exchange(struct leat_outdir *d, int at)
+{
+    int r = renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE) < 0 ? -errno : 0;
+
+    return is_lacking(r) ? exchange_in_steps(d, at) : r;
 }
 
 static int place(struct leat_outdir *d, int at)
@@ -415,8 +466,8 @@ static int place(struct leat_outdir *d, int at)
     if (!replace || !d->options.force || (errno != ENOTEMPTY && errno != EEXIST))
         return -errno;
     r = name_for_exchange(d, at);
-    if (r == 0 && renameat2(at, d->temp, at, d->name, RENAME_EXCHANGE) < 0)
-        r = -errno;
+    if (r == 0)
+        r = exchange(d, at);
     d->exchanged = r == 0;
     return r;
 }
@@ -451,8 +502,10 @@ void leat_outdir_revert(struct leat_outdir *d)
         return;
     at = leat_directory_pin(d->directories, d->parent);
     if (at >= 0) {
-        r = renameat2(at, d->name, at, d->temp, d->exchanged ? RENAME_EXCHANGE : 0) < 0 ? -errno
-                                                                                        : 0;
+        if (d->exchanged)
+            r = exchange(d, at);
+        else if (renameat(at, d->name, at, d->temp) < 0)
+            r = -errno;
         leat_directory_unpin(d->directories, d->parent);
     }
     if (at < 0 || r < 0) {

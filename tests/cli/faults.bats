@@ -77,6 +77,12 @@ all_fail() {
     all_fail extract
 }
 
+@test "each rename of an extraction fails where names cannot be exchanged" {
+    needs python3
+    python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --class=rename --lacks=exchange,noreplace \
+        --cases="${FAULTS_CASES:-100}" extract
+}
+
 @test "file systems that lack exchange, no-replace, hard links, files without a name" {
     needs python3
     python3 "$BATS_TEST_DIRNAME/../interpose/faults.py" --absent

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """faults.py - every system call of a job fails once, with each plausible error (faults.c).
 
-    faults.py [--cases=N] [--absent] [--only=CLASS:K:ERRNO] [JOB...]
+    faults.py [--cases=N] [--absent] [--only=CLASS:K:ERRNO] [--class=CLASS] [--lacks=FEATURES] [JOB...]
 
 A job runs without a fault first: that counts its calls and gives the right outputs. Then it runs once
 for each call and error, with new outputs and with outputs that replace old ones. After each run either
 all outputs are there and right, with status 0; or the status is not 0, one message says why, none of
 the new outputs is there and the old ones are as they were. Nothing else is left in the directory, and
 no run hangs or ends by a signal. N bounds the number of runs of a job: an even choice of all (0: all).
---absent runs the jobs on a file system without some features instead.
+--absent runs the jobs on a file system without some features instead; with --lacks calls fail on one
+without these. --class fails the calls of one class only.
 LEAT and FAULTS name the command and the shared object.
 """
 import concurrent.futures
@@ -123,6 +124,7 @@ def preload():
 
 
 PRELOAD = preload()
+LACKS = {}
 
 
 class Job:
@@ -155,7 +157,7 @@ class Job:
                 with open(os.path.join(work, "o"), "wb") as f:
                     f.write(OLD)
             counts = os.path.join(base, "counts")
-            full = dict(os.environ, LD_PRELOAD=PRELOAD, FAULT_COUNTS=counts, **env)
+            full = dict(os.environ, LD_PRELOAD=PRELOAD, FAULT_COUNTS=counts, **LACKS, **env)
             full["ASAN_OPTIONS"] = full.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
             with open(os.path.join(base, "out"), "wb") as out:
                 try:
@@ -254,8 +256,8 @@ class Job:
         return fault[0] == "unlink" or (self.name == "extract" and fault[0] in ("open", "stat", "fcntl", "dup"))
 
     def can_without(self, absent):
-        """A directory with files in it is only replaced by an exchange."""
-        return not (self.name == "extract" and (self.replace or "link" in absent) and absent)
+        """The archive has a hard link."""
+        return not (self.name == "extract" and "link" in absent)
 
     def without(self, absent):
         def check(status, err, found, hits):
@@ -342,7 +344,7 @@ def make_inputs():
 
 
 def main():
-    cases_max, absent, only, names = 0, False, None, []
+    cases_max, absent, only, one, names = 0, False, None, None, []
     for word in sys.argv[1:]:
         if word.startswith("--cases="):
             cases_max = int(word[8:])
@@ -350,6 +352,10 @@ def main():
             absent = True
         elif word.startswith("--only="):
             only = word[7:].split(":")
+        elif word.startswith("--class="):
+            one = word[8:]
+        elif word.startswith("--lacks="):
+            LACKS["FAULT_ABSENT"] = word[8:]
         else:
             names.append(word)
     work, wrong = [], []
@@ -366,7 +372,7 @@ def main():
                     runs.append((job.case, (only[0], int(only[1]), error)))
                 else:
                     runs += [(job.case, (c, k, e)) for c, n in counts.items()
-                             for k in range(1, n + 1) for e in ERRORS.get(c, [])]
+                             if one in (None, c) for k in range(1, n + 1) for e in ERRORS.get(c, [])]
         work += choose(runs, cases_max)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         for result in pool.map(lambda w: w[0](w[1]), work):
