@@ -374,3 +374,100 @@ sys.stdout.buffer.write($1)"
     leat --sandbox=auto read a.tar : extract --special=make "$PWD/./absolute/"
     [ -p absolute/fifo ]
 }
+
+# --- attributes ---------------------------------------------------------------------------------
+
+# attributes DIR - access control lists, extended attributes and modes.
+attributes() {
+    (cd "$1" && find . -print0 | sort -z | xargs -0 -I{} sh -c \
+        'getfacl -pn "$1"; getfattr -d -m "^(user|trusted|security.cap)" "$1"; stat -c "%n %a" "$1"' - {})
+}
+
+# make_attributes DIR - files and directories with lists, and attributes of users.
+make_attributes() {
+    mkdir -p "$1/d" "$1/shut"
+    touch "$1/a" "$1/b" "$1/d/c"
+    setfacl -m u:1234:rw,g:5678:r "$1/a" 2>/dev/null || skip 'no ACLs here'
+    setfacl -m u:7:r,m::r "$1/d/c"
+    setfacl -d -m u:1234:rx,g:4000000000:rwx "$1"
+    setfacl -m g:77:rwx "$1"
+    setfacl -m u:1234:x "$1/shut"
+    chmod 510 "$1/shut"
+    setfattr -n user.x -v 1 "$1/a" 2>/dev/null || skip 'no extended attributes here'
+    setfattr -n user.dir -v 2 "$1/d"
+    setfattr -n user.root -v 3 "$1"
+}
+
+@test "pack | extract keeps access control lists and attributes of users" {
+    needs setfacl setfattr bsdtar
+    make_attributes t
+    leat pack --xattrs --acls -C t . : extract --acls --xattrs x
+    diff <(attributes t) <(attributes x)
+    leat pack --xattrs --acls t : extract --acls --xattrs --in-place y
+    diff <(attributes t) <(attributes y/t)
+    # what others pack; bsdtar stores 0 for this number
+    setfacl -d -x g:4000000000 t
+    tar --acls --xattrs -cf gnu.tar t
+    bsdtar --acls -cf bsd.tar t
+    for i in gnu bsd; do
+        leat read $i.tar : extract --acls $i
+        diff <(attributes t | grep -v '^user\.\|^# file\|^$') <(attributes $i/t | grep -v '^# file\|^$')
+    done
+    # without the options nothing of it
+    leat pack --xattrs --acls -C t . : extract z
+    [ "$(getfacl -Rn z | grep -c ':[0-9]')" = 0 ]
+    [ "$(getfattr -Rd z | grep -c user)" = 0 ]
+}
+
+@test "an entry without a list gets none from the directory above it" {
+    needs setfacl
+    mkdir t above
+    touch t/a
+    setfacl -d -m u:99:rwx above 2>/dev/null || skip 'no ACLs here'
+    leat pack -C t . : extract above/x
+    getfacl -n above/x/a | grep -q user:99
+    leat pack -C t . : extract --acls above/y
+    [ "$(getfacl -Rn above/y | grep -c 99)" = 0 ]
+}
+
+@test "attributes of the system are set when root asks for it" {
+    needs setfattr
+    mkdir t
+    touch t/a
+    setfattr -n user.u -v 1 t/a 2>/dev/null || skip 'no extended attributes here'
+    setfattr -n trusted.t -v 3 t/a 2>/dev/null || skip 'not root'
+    setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 t/a
+    setfattr -n trusted.d -v 4 t
+    leat pack --xattrs t : write t.tar
+    leat read t.tar : extract --privileged-xattrs x
+    diff <(attributes t) <(attributes x/t)
+    run leat read t.tar : extract --xattrs y
+    is 0
+    has '3 attributes outside of user.* are not set; --privileged-xattrs sets trusted.* and security.capability'
+    [ "$(getfattr -Rdm - y | grep -c '=')" = 1 ]
+    needs setpriv
+    run setpriv --bounding-set=-all "$LEAT" read t.tar : extract --privileged-xattrs z
+    is 1
+    has 'which only root may'
+    [ ! -e z ]
+}
+
+@test "an access control list with a name that is not known here" {
+    needs python3 setfacl
+    touch f
+    setfacl -m u:1234:r f 2>/dev/null || skip 'no ACLs here'
+    python3 - <<'EOF'
+import tarfile
+with tarfile.open("n.tar", "w", format=tarfile.PAX_FORMAT) as t:
+    for name, acl in ("a", "user::rw-,user:root:r--,group::r--,other::---"), ("b", "user::rw-,user:nosuch:r--,group::r--,mask::r--,other::---"):
+        i = tarfile.TarInfo(name)
+        i.pax_headers = {"SCHILY.acl.access": acl}
+        t.addfile(i)
+EOF
+    # it gets the mask that it lacks
+    leat read n.tar : extract --acls --include=a x
+    [ "$(getfacl -cn x/a | paste -sd' ')" = 'user::rw- user:0:r-- group::r-- mask::r-- other::--- ' ]
+    run leat read n.tar : extract --acls y
+    is 2
+    has "its access control list names the user 'nosuch', which is not known here"
+}

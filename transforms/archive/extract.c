@@ -15,7 +15,8 @@ enum special { SPECIAL_FAIL, SPECIAL_SKIP, SPECIAL_MAKE };
 struct extract_params {
     struct leat_reader_options reader;
     struct leat_select_options select;
-    int force, in_place, no_sync, keep_newer, same_owner, same_permissions, sparse, xattrs, special;
+    int force, in_place, no_sync, keep_newer, same_owner, same_permissions, sparse, special;
+    int xattrs, privileged_xattrs, acls;
     int64_t max_entries, max_depth, max_path, max_ratio;
     const char *check;
     uint64_t max_bytes;
@@ -239,10 +240,17 @@ static int extract_special(struct leat_stage *s, struct extract *x,
 static int extract_directory(struct leat_stage *s, struct extract *x,
                              const struct leat_reader_entry *e)
 {
-    if (!*x->name && !params_of(s)->in_place)
-        leat_outdir_set_mode(x->outdir, e->mode & 0777 & ~x->tree.options.mask);
+    unsigned mode = e->mode & 0777 & ~x->tree.options.mask;
+    int r;
+
     if (!*x->name && params_of(s)->in_place)
         return 0;
+    if (!*x->name) {
+        r = leat_tree_shown_mode(&x->tree, e, &mode);
+        if (r < 0)
+            return r;
+        leat_outdir_set_mode(x->outdir, mode);
+    }
     return leat_tree_directory(&x->tree, x->name, e);
 }
 
@@ -322,7 +330,9 @@ static int extract_run(struct leat_stage *s, struct leat_blocking *b)
     struct extract *x = leat_state(s);
     struct leat_tree_options options = {.same_permissions = p->same_permissions != 0,
                                         .same_owner = p->same_owner != 0,
-                                        .xattrs = p->xattrs != 0,
+                                        .xattrs = p->xattrs || p->privileged_xattrs,
+                                        .privileged = p->privileged_xattrs != 0,
+                                        .acls = p->acls != 0,
                                         .sparse = p->sparse != 0,
                                         .keep_newer = p->keep_newer != 0,
                                         .mask = leat_outdir_umask(x->outdir)};
@@ -366,7 +376,7 @@ static int extract_plan(struct leat_stage *s)
                              p->in_place ? LEAT_ACCESS_TREE : LEAT_ACCESS_NEW_TREE);
     if (r == 0 && p->special == SPECIAL_MAKE)
         r = leat_plan_access(s, NULL, LEAT_ACCESS_NODES);
-    if (r == 0 && p->same_owner)
+    if (r == 0 && (p->same_owner || p->acls))
         r = leat_plan_access(s, NULL, LEAT_ACCESS_USERS);
     return r < 0 ? r : leat_plan_access(s, NULL, LEAT_ACCESS_TEMPORARY);
 }
@@ -434,6 +444,9 @@ static const struct leat_option extract_options[] = {
          "set modes exactly, with set-user-ID, and do not apply the umask"),
     FLAG(same_owner, "same-owner", 0, "set owners and groups; only root may"),
     FLAG(xattrs, "xattrs", 0, "set user.* attributes"),
+    FLAG(privileged_xattrs, "privileged-xattrs", 0,
+         "set also trusted.* and security.capability; only root may"),
+    FLAG(acls, "acls", 0, "set access control lists, and with them the modes exactly"),
     FLAG(sparse, "sparse", 0, "leave holes where there are blocks of zeros"),
     {.name = "check",
      .kind = LEAT_OPT_STRING,
@@ -482,7 +495,9 @@ const struct leat_stage_type leat_stage_extract = {
         "symbolic link are errors. A later entry with the name of an earlier one replaces it; a "
         "directory is never replaced by a file, nor a file by a directory. Devices, FIFOs and "
         "sockets are errors unless --special is given. Owners are ignored without --same-owner, "
-        "also for root, and set-user-ID and set-group-ID without --same-permissions.\n\n"
+        "also for root, and set-user-ID and set-group-ID without --same-permissions. Attributes and access "
+        "control lists are set with --xattrs, --privileged-xattrs and --acls; with --acls an entry without "
+        "a list gets none from the directory above it.\n\n"
         "With --check, the digest, size, mode and name of each entry, after --strip-components and "
         "--rename, are compared with a manifest. If anything differs or is missing, nothing is extracted, "
         "and the exit status is 4.\n\n"

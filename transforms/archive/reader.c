@@ -66,6 +66,8 @@
     X(archive_entry_symlink)                                                                       \
     X(archive_entry_symlink_utf8)                                                                  \
     X(archive_entry_acl_types)                                                                     \
+    X(archive_entry_acl_reset)                                                                     \
+    X(archive_entry_acl_next)                                                                      \
     X(archive_entry_sparse_reset)                                                                  \
     X(archive_entry_sparse_next)                                                                   \
     X(archive_entry_xattr_reset)                                                                   \
@@ -408,7 +410,8 @@ static int describe(struct leat_reader *rd, struct leat_reader_entry *ret)
         .user = rd->archive_entry_uname(e),
         .group = rd->archive_entry_gname(e),
         .device = (uint64_t)rd->archive_entry_rdev(e),
-        .has_acl = rd->archive_entry_acl_types(e) != 0,
+        .has_acl = (rd->archive_entry_acl_types(e) & ARCHIVE_ENTRY_ACL_TYPE_POSIX1E) != 0,
+        .has_nfs4_acl = (rd->archive_entry_acl_types(e) & ~ARCHIVE_ENTRY_ACL_TYPE_POSIX1E) != 0,
         .is_block = rd->archive_entry_filetype(e) == AE_IFBLK,
         .raw = e,
     };
@@ -547,6 +550,46 @@ void leat_reader_xattr(struct leat_reader *rd, const struct leat_reader_entry *e
         (void)rd->archive_entry_xattr_reset(e->raw); /* returns their number */
     if (rd->archive_entry_xattr_next(e->raw, ret_name, ret_value, ret_n) != ARCHIVE_OK)
         *ret_name = NULL;
+}
+
+static bool convert_tag(int tag, struct leat_reader_acl *ret)
+{
+    static const int tags[] = {
+        [LEAT_ACL_USER_OBJ] = ARCHIVE_ENTRY_ACL_USER_OBJ,
+        [LEAT_ACL_USER] = ARCHIVE_ENTRY_ACL_USER,
+        [LEAT_ACL_GROUP_OBJ] = ARCHIVE_ENTRY_ACL_GROUP_OBJ,
+        [LEAT_ACL_GROUP] = ARCHIVE_ENTRY_ACL_GROUP,
+        [LEAT_ACL_MASK] = ARCHIVE_ENTRY_ACL_MASK,
+        [LEAT_ACL_OTHER] = ARCHIVE_ENTRY_ACL_OTHER,
+    };
+
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+        if (tags[i] == tag) {
+            ret->tag = i;
+            return true;
+        }
+    return false;
+}
+
+bool leat_reader_acl_next(struct leat_reader *rd, const struct leat_reader_entry *e,
+                          bool is_default, bool first, struct leat_reader_acl *ret)
+{
+    int want = is_default ? ARCHIVE_ENTRY_ACL_TYPE_DEFAULT : ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
+    int type = 0, permissions = 0, tag = 0, id = -1;
+
+    if ((rd->archive_entry_acl_types(e->raw) & want) == 0)
+        return false;
+    *ret = (struct leat_reader_acl){.id = -1};
+    if (first)
+        (void)rd->archive_entry_acl_reset(e->raw, want); /* returns their number */
+    do {
+        if (rd->archive_entry_acl_next(e->raw, want, &type, &permissions, &tag, &id, &ret->name) !=
+            ARCHIVE_OK)
+            return false;
+    } while (!convert_tag(tag, ret));
+    ret->permissions = (unsigned)permissions & 7;
+    ret->id = id == -1 ? -1 : (int64_t)(uint32_t)id; /* libarchive has an int for 32 bits */
+    return true;
 }
 
 bool leat_reader_region(struct leat_reader *rd, const struct leat_reader_entry *e, bool first,

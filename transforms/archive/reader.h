@@ -35,8 +35,24 @@ struct leat_reader_entry {
     const char *user, *group; /* may be NULL */
     uint64_t device;          /* of a device */
     bool is_block;            /* it is a block device */
-    bool has_acl;             /* access control lists, which no stage copies */
-    void *raw;                /* for leat_reader_xattr */
+    bool has_acl;             /* access control lists of POSIX */
+    bool has_nfs4_acl;        /* or of NFS 4, which no stage copies */
+    void *raw;                /* for leat_reader_xattr and leat_reader_acl_next */
+};
+
+/* An entry of an access control list. */
+struct leat_reader_acl {
+    enum {
+        LEAT_ACL_USER_OBJ,
+        LEAT_ACL_USER,
+        LEAT_ACL_GROUP_OBJ,
+        LEAT_ACL_GROUP,
+        LEAT_ACL_MASK,
+        LEAT_ACL_OTHER,
+    } tag;
+    unsigned permissions; /* 4: read, 2: write, 1: execute */
+    const char *name;     /* of a user or group; may be NULL */
+    int64_t id;           /* its number; -1: not known */
 };
 
 /* Options of every stage that reads archives: LEAT_READER_OPTIONS(offsetof(params, reader)). */
@@ -92,6 +108,11 @@ int leat_reader_data(struct leat_reader *reader, const void **ret_data, size_t *
  * `first` to start. */
 void leat_reader_xattr(struct leat_reader *reader, const struct leat_reader_entry *entry,
                        bool first, const char **ret_name, const void **ret_value, size_t *ret_n);
+/* leat_reader_acl_next - the next entry of an access control list; a list has also those of the mode. Returns
+ * false after the last. Call it with `first` to start. `is_default`: the list that a directory gives to new
+ * files. */
+bool leat_reader_acl_next(struct leat_reader *reader, const struct leat_reader_entry *entry,
+                          bool is_default, bool first, struct leat_reader_acl *ret);
 /* leat_reader_region - the next part of the content that is no hole, if the archive says where holes are. Returns false
  * after the last one. Call it with `first` to start, before leat_reader_data. */
 bool leat_reader_region(struct leat_reader *reader, const struct leat_reader_entry *entry,

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/invariant.h"
@@ -67,20 +66,6 @@ static int set_owner(struct leat_tree_writer *t, int at, const char *base, int f
     return r < 0 ? leat_reader_fail_errno(t->reader, errno, "cannot set its owner") : 0;
 }
 
-/* Only attributes of users: the others belong to the system that they come from. */
-static int set_xattrs(struct leat_tree_writer *t, int fd, const struct leat_reader_entry *e)
-{
-    const char *name;
-    const void *value;
-    size_t n;
-
-    for (leat_reader_xattr(t->reader, e, true, &name, &value, &n); name;
-         leat_reader_xattr(t->reader, e, false, &name, &value, &n))
-        if (strncmp(name, "user.", 5) == 0 && fsetxattr(fd, name, value, n, 0) < 0)
-            return leat_reader_fail_errno(t->reader, errno, "cannot set its attribute %s", name);
-    return 0;
-}
-
 int leat_tree_set_times(struct leat_tree_writer *t, int fd, const struct timespec *mtime)
 {
     struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, *mtime};
@@ -98,9 +83,11 @@ static mode_t mode_of(const struct leat_reader_entry *e)
 /* --- directories of entries ------------------------------------------------------------------- */
 
 static int record_directory(struct leat_tree_writer *t, const char *name,
-                            const struct leat_reader_entry *e, bool is_new)
+                            const struct leat_reader_entry *e, int at, bool is_new)
 {
+    const char *slash = strrchr(name, '/');
     struct leat_tree_record *record = leat_tree_add_record(t, &t->directories, name, NULL);
+    int r;
 
     if (!record)
         return LEAT_ENOMEM;
@@ -111,7 +98,11 @@ static int record_directory(struct leat_tree_writer *t, const char *name,
         *name && (!is_new || record->mode != ((mode_of(e) | 0700) & ~t->options.mask));
     record->has_mtime = e->has_mtime;
     record->mtime = e->mtime;
-    return t->options.same_owner ? find_owner(t, e, &record->uid, &record->gid) : 0;
+    t->n_acls_left += t->options.acls && e->has_nfs4_acl;
+    r = t->options.same_owner ? find_owner(t, e, &record->uid, &record->gid) : 0;
+    if (r == 0)
+        r = leat_tree_record_acls(t, record, e);
+    return r < 0 ? r : leat_tree_directory_xattrs(t, at, slash ? slash + 1 : name, e);
 }
 
 int leat_tree_directory(struct leat_tree_writer *t, const char *name,
@@ -124,9 +115,9 @@ int leat_tree_directory(struct leat_tree_writer *t, const char *name,
     if (at < 0)
         return at;
     if (!*base) /* the root; its mode is the caller's */
-        return record_directory(t, name, e, false);
+        return record_directory(t, name, e, at, false);
     if (mkdirat(at, base, mode_of(e) | 0700) == 0) /* until the end the owner must have access */
-        return record_directory(t, name, e, true);
+        return record_directory(t, name, e, at, true);
     if (errno != EEXIST)
         return leat_reader_fail_errno(t->reader, errno, "cannot make the directory");
     if (fstatat(at, base, &info, AT_SYMLINK_NOFOLLOW) < 0)
@@ -135,7 +126,7 @@ int leat_tree_directory(struct leat_tree_writer *t, const char *name,
         return leat_reader_fail(t->reader, LEAT_ECORRUPT,
                                 "it is a directory, and a file or link has its name already");
     /* In place, a directory of the user keeps its attributes. */
-    return t->unfinished < 0 ? record_directory(t, name, e, false) : 0;
+    return t->unfinished < 0 ? record_directory(t, name, e, at, false) : 0;
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -300,8 +291,8 @@ int leat_tree_file_close(struct leat_tree_writer *t, const struct leat_reader_en
         r = set_owner(t, -1, NULL, fd, e);
     if (r == 0 && t->options.same_permissions && fchmod(fd, (mode_t)e->mode) < 0)
         r = leat_reader_fail_errno(t->reader, errno, "cannot set its mode");
-    if (r == 0 && t->options.xattrs)
-        r = set_xattrs(t, fd, e);
+    if (r == 0 && (t->options.xattrs || t->options.acls))
+        r = leat_tree_file_attributes(t, fd, e);
     if (r == 0 && e->has_mtime)
         r = leat_tree_set_times(t, fd, &e->mtime);
     t->fd = -1;
@@ -332,6 +323,8 @@ static int node_attributes(struct leat_tree_writer *t, int at, const char *base,
 {
     struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, e->mtime};
     int r = t->options.same_owner ? set_owner(t, at, base, -1, e) : 0;
+
+    t->n_acls_left += t->options.acls && (e->has_acl || e->has_nfs4_acl);
 
     if (r == 0 && t->options.same_permissions && e->kind != LEAT_ENTRY_SYMLINK &&
         fchmodat(at, base, (mode_t)e->mode, 0) < 0)

@@ -12,13 +12,16 @@
 
 struct leat_tree_options {
     bool same_permissions; /* set the mode exactly, with set-ID bits; else 0777 less the umask */
-    bool same_owner, xattrs;
-    unsigned mask; /* the umask */
-    bool sparse;   /* blocks of zeros become holes */
+    bool same_owner;
+    bool xattrs, privileged; /* set user.* attributes; also trusted.* and security.capability */
+    bool acls;               /* set access control lists, and remove inherited ones */
+    unsigned mask;           /* the umask */
+    bool sparse;             /* blocks of zeros become holes */
     bool keep_newer;
 };
 
 struct leat_tree_record; /* what is done at the end */
+struct leat_acl;
 struct leat_tree_block;
 
 /* A directory of the tree that is open. */
@@ -45,6 +48,8 @@ struct leat_tree_writer {
     /* The last one first: directories; links to empty files; empty files that were replaced. */
     struct leat_tree_record *directories, *links, *filled;
     size_t n_directories, n_links, n_filled;
+    struct leat_acl *acl;                /* that is being made; from leat_alloc */
+    uint64_t n_xattrs_left, n_acls_left; /* that were not set */
     bool compared, folds; /* the file system was asked; it takes different names for the same */
 };
 
@@ -65,6 +70,8 @@ void leat_tree_begin(struct leat_tree_writer *tree, struct leat_stage *stage,
  *   becomes a link to `target`, or `target` to it if that one is empty.
  * leat_tree_is_kept - keep_newer: is there a file that is not older than the entry? Returns 1, 0, or fails the
  *   stage.
+ * leat_tree_shown_mode - *ret_mode is that of the entry; with an access control list that is set, it becomes
+ *   what the kernel shows.
  * leat_tree_finish - complete the links, and set the attributes of the directories. */
 int leat_tree_directory(struct leat_tree_writer *tree, const char *name,
                         const struct leat_reader_entry *entry);
@@ -81,6 +88,8 @@ int leat_tree_link(struct leat_tree_writer *tree, const char *name, const char *
                    bool has_data);
 int leat_tree_is_kept(struct leat_tree_writer *tree, const char *name,
                       const struct leat_reader_entry *entry);
+int leat_tree_shown_mode(struct leat_tree_writer *tree, const struct leat_reader_entry *entry,
+                         unsigned *ret_mode);
 int leat_tree_finish(struct leat_tree_writer *tree);
 /* leat_tree_end - free and close everything; in run, at its end. */
 void leat_tree_end(struct leat_tree_writer *tree);

@@ -178,7 +178,7 @@ static int set_attributes(struct leat_tree_writer *t, const struct leat_tree_rec
         r = leat_tree_set_times(t, fd, &d->mtime);
     if (r == 0 && d->has_mode && fchmod(fd, (mode_t)d->mode) < 0)
         r = leat_reader_fail_errno(t->reader, errno, "%s: cannot set its mode", d->name);
-    return r;
+    return r < 0 ? r : leat_tree_set_acls(t, d, fd);
 }
 
 static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_record *d)
@@ -189,7 +189,7 @@ static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_r
 
     if (at < 0)
         return at;
-    if (*base && d->uid < 0 && d->gid < 0 && !d->has_mode) {
+    if (*base && d->uid < 0 && d->gid < 0 && !d->has_mode && !d->has_acls) {
         if (d->has_mtime && utimensat(at, base, times, AT_SYMLINK_NOFOLLOW) < 0)
             return leat_reader_fail_errno(t->reader, errno, "%s: cannot set its time", d->name);
         return 0;

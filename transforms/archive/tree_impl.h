@@ -18,8 +18,11 @@ struct leat_tree_record {
     bool has_mode; /* its mode is to be set */
     bool has_mtime;
     struct timespec mtime;
-    int64_t uid, gid; /* -1: stays */
-    dev_t dev;        /* of a link: the empty file */
+    int64_t uid, gid;   /* -1: stays */
+    bool has_acls;      /* the lists are to be set, or removed */
+    const void *acl[2]; /* of the directory, and of new files in it; NULL: none */
+    size_t acl_n[2];
+    dev_t dev; /* of a link: the empty file */
     ino_t ino;
     const char *target; /* of a link: its name; `name` is its target, by which links are sorted */
     char name[];
@@ -47,6 +50,23 @@ struct leat_tree_record *leat_tree_add_record(struct leat_tree_writer *tree,
                                               const char *target);
 int leat_tree_parent(struct leat_tree_writer *tree, const char *name, const char **ret_base);
 int leat_tree_replace(struct leat_tree_writer *tree, int at, const char *base);
+/* leat_tree_keep - copy to memory that lasts until leat_tree_end. NULL: recorded as the stage's failure. */
+void *leat_tree_keep(struct leat_tree_writer *tree, const void *data, size_t n);
+/* tree_attributes.c:
+ * leat_tree_file_attributes - set extended attributes and the access control list of an open file.
+ * leat_tree_directory_xattrs - set those of the directory `base` in `at`; "": of `at`.
+ * leat_tree_record_acls - record the lists of a directory; leat_tree_set_acls sets them, at the end. All return
+ *   0, or fail the stage.
+ * leat_tree_attributes_end - warn of what was not set. */
+int leat_tree_file_attributes(struct leat_tree_writer *tree, int fd,
+                              const struct leat_reader_entry *entry);
+int leat_tree_directory_xattrs(struct leat_tree_writer *tree, int at, const char *base,
+                               const struct leat_reader_entry *entry);
+int leat_tree_record_acls(struct leat_tree_writer *tree, struct leat_tree_record *record,
+                          const struct leat_reader_entry *entry);
+int leat_tree_set_acls(struct leat_tree_writer *tree, const struct leat_tree_record *record,
+                       int fd);
+void leat_tree_attributes_end(struct leat_tree_writer *tree);
 /* leat_tree_set_times - tree.c: set the modification time of an open file. */
 int leat_tree_set_times(struct leat_tree_writer *tree, int fd, const struct timespec *mtime);
 

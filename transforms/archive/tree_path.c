@@ -42,6 +42,7 @@ static void close_fd(int *fd)
 
 void leat_tree_end(struct leat_tree_writer *t)
 {
+    leat_tree_attributes_end(t);
     close_fd(&t->parent.fd);
     close_fd(&t->above.fd);
     close_fd(&t->fd);
@@ -77,6 +78,13 @@ static void *keep(struct leat_tree_writer *t, size_t n)
     b->used += n;
     leat_assert(b->used <= b->size);
     return b->data + b->used - n;
+}
+
+void *leat_tree_keep(struct leat_tree_writer *t, const void *data, size_t n)
+{
+    void *to = keep(t, n);
+
+    return to ? memcpy(to, data, n) : NULL;
 }
 
 struct leat_tree_record *leat_tree_add_record(struct leat_tree_writer *t,
