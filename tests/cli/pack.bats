@@ -655,6 +655,48 @@ names() {
     done
 }
 
+@test "--dereference packs what links lead to" {
+    local deep i
+    mkdir -p t/d other/inner
+    printf a >t/a
+    printf o >other/o
+    ln -s ../a t/d/up
+    ln -s ../other t/dir
+    ln -s a t/hop
+    ln -s hop t/hop2
+    # directories that are closed meanwhile are found again, though `..` leads elsewhere
+    deep=other/inner
+    for i in {1..40}; do deep+=/x; done
+    mkdir -p $deep
+    printf z >other/zz
+    leat pack -h t : write o.tar
+    diff <(tar -tf o.tar) <(tar -ch --sort=name t | tar -tf -)
+    mkdir x y
+    tar -xf o.tar -C x
+    tar -ch t | tar -x -C y
+    diff -r x y
+    [ "$(find x -type l | wc -l)" = 0 ]
+    diff <(tar -ch --sort=name t/hop | tar -tvf -) <(leat pack --dereference t/hop | tar -tvf -)
+    # nothing, and circles
+    ln -s nowhere t/dangling
+    run leat pack -h t : null
+    is 1
+    has 't/dangling: No such file or directory; --skip-unreadable leaves it out'
+    run leat pack -h --skip-unreadable t : null
+    is 0
+    rm t/dangling
+    ln -s .. t/d/loop
+    run leat pack -h t : null
+    is 1
+    has 't/d/loop: is a link to a directory that contains it; --exclude it'
+    leat pack -h --exclude=loop t : null
+    rm t/d/loop
+    ln -s self t/self
+    run leat pack -h t : null
+    is 1
+    has 't/self: Too many levels of symbolic links'
+}
+
 @test "a list with a name that is too long" {
     head -c 70000 /dev/zero | tr '\0' x >list
     run leat pack -T list : null

@@ -142,6 +142,12 @@ int leat_pack_unreadable(struct leat_pack *p, const char *path, int error)
 /* A path that the walk could not read. */
 static int missing(struct leat_pack *p, const struct leat_walk_entry *found)
 {
+    if (found->is_loop)
+        return leat_fail(p->stage, LEAT_EIO,
+                         "%s: is a link to a directory that contains it; --exclude it",
+                         leat_pack_shown(found->path));
+    if (found->error == ENOENT && found->is_dangling)
+        return leat_pack_unreadable(p, found->path, ENOENT);
     if (found->error != ENOENT)
         return leat_pack_unreadable(p, found->path, found->error);
     if (found->is_root)
@@ -323,6 +329,7 @@ static int pack_run(struct leat_stage *s, struct leat_blocking *blocking)
         .base = base_of(p),
         .one_file_system = o->one_file_system,
         .no_recursion = o->no_recursion,
+        .dereference = o->dereference,
         .sort = o->sort,
         .exclude = &p->exclude,
         .next_root = next_root,
@@ -375,8 +382,9 @@ const struct leat_stage_type leat_stage_pack = {
         "`pack src : zstd : write src.tar.zst`.\n\n"
         "Names are stored as they are given, without a `/` at the begin and without all up to the "
         "last `..`. A symbolic link is stored as one; with a `/` after its name the directory to "
-        "which it leads is packed. Names of one file become hard links. Sockets are left out with "
-        "a warning, and so are outputs of the pipeline itself.\n\n"
+        "which it leads is packed, and with --dereference every link stands for what it leads to. "
+        "Names of one file become hard links. Sockets are left out with a warning, and so are "
+        "outputs of the pipeline itself.\n\n"
         "Patterns are those of GNU tar: `*` and `?` match `/`, too, and a pattern matches a whole "
         "path or the part from one of its components on. A directory that matches is left out "
         "with all below it. --rename applies to the names that are stored, for example to put all "

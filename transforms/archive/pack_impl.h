@@ -22,7 +22,7 @@ struct leat_pack_params {
     const char *directory, *exclude_from, *files_from, *owner, *group, *mtime, *on_change;
     struct leat_strings exclude, rename;
     int null, no_recursion, one_file_system, numeric_owner, clamp_mtime, reproducible;
-    int skip_unreadable, xattrs, acls, no_sparse;
+    int dereference, skip_unreadable, xattrs, acls, no_sparse;
     uint64_t spool_size;
 };
 

@@ -106,7 +106,7 @@ static int plan_access(struct leat_stage *s, const struct leat_pack_params *o)
     }
     if (r == 0 && o->directory)
         r = leat_plan_access(s, o->directory, LEAT_ACCESS_READ);
-    if (r == 0 && o->files_from) /* it may name anything */
+    if (r == 0 && (o->files_from || o->dereference)) /* they may name anything */
         r = leat_plan_access(s, "/", LEAT_ACCESS_READ);
     if (r == 0 && !o->numeric_owner && !o->reproducible)
         r = leat_plan_access(s, NULL, LEAT_ACCESS_USERS);
@@ -198,6 +198,7 @@ const struct leat_option leat_pack_options[] = {
      .offset = AT(rename),
      .metavar = "RE=TEXT",
      .help = "replace the first match of RE in each name; & and \\1 stand for the match"},
+    FLAG("dereference", 'h', dereference, "pack what symbolic links lead to"),
     FLAG("no-recursion", 0, no_recursion, "do not go into directories"),
     FLAG("one-file-system", 0, one_file_system, "do not go into other file systems"),
     {.name = "sort",

@@ -179,12 +179,27 @@ static int enter(struct leat_walk *w, int fd, const struct stat *st, size_t firs
     return 0;
 }
 
+/* Above a directory to which a link led is another one than that of the link, so that one is found by its
+ * path. */
+static int open_above(struct leat_walk *w, const struct level *child, const struct level *parent)
+{
+    char *end = w->path + parent->path_n, was = *end;
+    int fd;
+
+    if (!w->o.dereference)
+        return openat(child->fd, "..", DIRECTORY_FLAGS);
+    *end = '\0';
+    fd = openat(w->o.base, w->path, DIRECTORY_FLAGS);
+    *end = was;
+    return fd;
+}
+
 /* Open the parent of the top level again. */
 static int reopen_parent(struct leat_walk *w)
 {
     struct level *child = top(w), *parent = child - 1;
     struct stat st;
-    int fd = openat(child->fd, "..", DIRECTORY_FLAGS);
+    int fd = open_above(w, child, parent);
 
     if (fd < 0 || fstat(fd, &st) < 0) {
         int error = errno;
@@ -248,6 +263,16 @@ static int found_file(struct leat_walk *w, struct slot *slot, int dir, const cha
     return collect(w, slot, fd);
 }
 
+/* Only a link can lead to a directory that contains it. */
+static bool is_loop(const struct leat_walk *w, const struct stat *st)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < w->n_levels && w->o.dereference && !is; i++)
+        is = w->levels[i].dev == st->st_dev && w->levels[i].ino == st->st_ino;
+    return is;
+}
+
 static int found_directory(struct leat_walk *w, struct slot *slot, int dir, const char *name,
                            int flags)
 {
@@ -259,6 +284,9 @@ static int found_directory(struct leat_walk *w, struct slot *slot, int dir, cons
         return errno;
     if (fstat(fd, st) < 0)
         r = errno;
+    slot->e.is_loop = r == 0 && is_loop(w, st);
+    if (slot->e.is_loop)
+        r = ELOOP;
     if (r == 0 && slot->e.is_root)
         w->root_dev = st->st_dev;
     if (r == 0)
@@ -330,13 +358,13 @@ static bool is_other_type(int error)
 static int find(struct leat_walk *w, struct slot *slot, int dir, const char *name, unsigned type,
                 bool is_root)
 {
-    bool follow = is_root && name[strlen(name) - 1] == '/';
+    bool follow = w->o.dereference || (is_root && name[strlen(name) - 1] == '/');
     int r = ESTALE;
 
     slot->e.is_root = is_root;
     if (type != DT_UNKNOWN)
         r = found(w, slot, dir, name, type, follow);
-    for (unsigned i = 0; i < TYPE_TRIES && is_other_type(r); i++) {
+    for (unsigned i = 0; i < TYPE_TRIES && is_other_type(r) && !slot->e.is_loop; i++) {
         struct stat st;
 
         reset(w, slot);
@@ -349,6 +377,8 @@ static int find(struct leat_walk *w, struct slot *slot, int dir, const char *nam
     if (r < 0)
         return r;
     slot->e.error = r;
+    slot->e.is_dangling =
+        r == ENOENT && follow && fstatat(dir, name, &slot->e.st, AT_SYMLINK_NOFOLLOW) == 0;
     r = grow(w->stage, &slot->path, &slot->path_size, 0, w->path_n + 1);
     if (r < 0)
         return r;

@@ -1,7 +1,7 @@
 /* walk.h - a walk through directories: entries in a fixed order, one stat each, files read ahead.
  *
- * Everything is opened relative to its parent's descriptor and without following symbolic links, so
- * the walk stays in the tree whatever others rename meanwhile. The walk looks a few entries ahead:
+ * Everything is opened relative to its parent's descriptor and without following symbolic links, if that is
+ * not asked for, so the walk stays in the tree whatever others rename meanwhile. The walk looks a few entries ahead:
  * regular files among them are open already, and the kernel was told to read them.
  *
  * Bounds: LEAT_WALK_OPEN_MAX directories are open at a time, and LEAT_WALK_AHEAD files; deeper trees
@@ -36,12 +36,15 @@ struct leat_walk_entry {
     void *extra;        /* what options.collect returned */
     int error;          /* errno: it cannot be read, and there is no stat */
     bool is_root;       /* it was named, not found */
+    bool is_dangling;   /* with dereference: a link that leads to nothing; error is ENOENT */
+    bool is_loop;       /* with dereference: it leads to a directory that contains it; error is ELOOP */
     bool is_output;     /* the pipeline itself writes it: it is not open */
 };
 
 struct leat_walk_options {
     int base; /* descriptor of the directory to which roots are relative, or AT_FDCWD */
     bool one_file_system, no_recursion;
+    bool dereference; /* symbolic links stand for what they lead to */
     int sort;                   /* enum leat_walk_sort */
     struct leat_match *exclude; /* these, and all below them, are left out */
     /* The next root, n bytes; NULL: there is none. It stays valid until the next call. */
