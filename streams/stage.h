@@ -731,7 +731,8 @@ LEAT_API void leat_plan_block(struct leat_stage *stage, size_t block, size_t his
  * block in one piece, with in->end. Otherwise an empty piece with in->end, or in->flush, may follow
  * a piece of `size` bytes. The engine copies a piece, once, only if it lies in several chunks. The
  * buffer for that is charged to the stage after open. A step that consumes a part of a piece sees
- * the rest of it again. Not for stages that read lines without lanes, nor for LEAT_PORTS_IN. */
+ * the rest of it again. Not for stages that read lines without lanes, nor for LEAT_PORTS_IN, nor for blocking sinks
+ * without LEAT_PARTS. */
 LEAT_API void leat_plan_whole(struct leat_stage *stage, size_t size);
 #define LEAT_WHOLE_MAX ((size_t)1 << 30)
 /* leat_plan_lanes - parallel stages: at most this many lanes, at least 1. For stages whose lanes

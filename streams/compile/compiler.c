@@ -226,6 +226,16 @@ static int check_place(struct leat_compiler *pl, const struct leat_node *node,
     return 0;
 }
 
+/* The next stage reads from a buffer of its own. After lanes only the joiner is here. */
+static int add_buffer(struct leat_compiler *pl, const struct leat_stage_info *info)
+{
+    int r = leat_compile_need_stage(pl);
+
+    if (r == 0)
+        r = leat_compile_cut(pl);
+    return r < 0 ? r : leat_compile_buffer(pl, info, pl->cur->in.edges[0]);
+}
+
 static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_info *digest = NULL;
@@ -290,12 +300,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
         return leat_compile_parts(pl, node, &info->plan.part_options);
     if (r == 0 && node->n_branches > 0)
         return leat_compile_branches(pl, node, info);
-    if (r == 0 && info->plan.has_buffer) {
-        r = leat_compile_cut(pl);
-        if (r == 0)
-            r = leat_compile_buffer(pl, info, pl->cur->in.edges[0]);
-    }
-    return r;
+    return r == 0 && info->plan.has_buffer ? add_buffer(pl, info) : r;
 }
 
 /* --- open ends -------------------------------------------------------------------------------- */

@@ -43,32 +43,6 @@ void leat_stage_free(struct leat_stage *s)
     free(s);
 }
 
-static int check_whole(struct leat_stage *s)
-{
-    struct leat_stage_plan *plan = &s->info->plan;
-
-    if (plan->whole == 0 && plan->nature == LEAT_PARALLEL)
-        plan->whole = s->type->lanes->whole;
-    if (plan->whole > LEAT_WHOLE_MAX)
-        return leat_fail(s, LEAT_EINTERNAL, "a piece of %zu bytes cannot be shown whole",
-                         plan->whole);
-    if (plan->whole > 0 && plan->framing == LEAT_LINES && plan->nature != LEAT_PARALLEL)
-        return leat_fail(s, LEAT_EINTERNAL, "pieces are of a fixed size or of whole lines");
-    return 0;
-}
-
-/* The plan does not change that on which the check of the type relies. */
-static int check_plan(struct leat_stage *s)
-{
-    unsigned changed = s->info->plan.flags ^ s->type->flags;
-
-    if (changed & LEAT_PARTS)
-        return leat_fail(s, LEAT_EINTERNAL, "its plan cannot change LEAT_PARTS");
-    if (s->type->run && changed & LEAT_FLUSHES)
-        return leat_fail(s, LEAT_EINTERNAL, "a blocking stage cannot flush");
-    return 0;
-}
-
 int leat_stage_plan(struct leat_stage *s)
 {
     int r = 0;
@@ -77,9 +51,7 @@ int leat_stage_plan(struct leat_stage *s)
     if (s->type->plan)
         r = s->type->plan(s);
     s->planning = false;
-    if (r == 0)
-        r = check_plan(s);
-    return r == 0 ? check_whole(s) : r;
+    return r == 0 ? leat_plan_check(s) : r;
 }
 
 /* The buffer for pieces that lie in several slices. */

@@ -211,6 +211,8 @@ void leat_stage_take_charge(struct leat_stage *stage, uint64_t n);
 void leat_stage_close(struct leat_stage *stage); /* a second call has no effect */
 /* leat_stage_plan - call the type's plan, which may call leat_plan_*. */
 int leat_stage_plan(struct leat_stage *stage);
+/* leat_plan_check - plan_check.c: can the engine run what the plan asked for? Returns 0, or fails the stage. */
+int leat_plan_check(struct leat_stage *stage);
 /* leat_stage_disown - memory of leat_alloc shall outlive the stage; leat_disowned_free frees it. */
 void leat_stage_disown(struct leat_stage *stage, void *memory);
 void leat_disowned_free(struct leat_pool *pool, void *memory);

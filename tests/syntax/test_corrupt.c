@@ -474,6 +474,93 @@ TEST(test_wrong_members_in_combination_are_refused_or_harmless)
     ASSERT_GT(n_run, 1000);
 }
 
+/* --- what a plan asks for ------------------------------------------------------------------------ */
+
+/* Two of the calls of a plan, with numbers from the list. */
+struct asked {
+    unsigned call[2];
+    uint64_t number[2];
+};
+
+static void ask(struct leat_stage *stage, unsigned call, uint64_t number)
+{
+    struct leat_buffer buffer = {
+        .memory = number, .start_at = number / 2, .spills = number % 2 == 1, .spill_size = number};
+    struct leat_part_options parts = {.from = number, .named = number % 2 == 1};
+
+    switch (call) {
+    case 0:
+        leat_plan_nature(stage, (enum leat_nature)(unsigned)number);
+        break;
+    case 1:
+        leat_plan_framing(stage, (enum leat_framing)(unsigned)number);
+        break;
+    case 2:
+        leat_plan_flags(stage, (unsigned)number);
+        break;
+    case 3:
+        leat_plan_block(stage, (size_t)number, (size_t)number);
+        break;
+    case 4:
+        leat_plan_whole(stage, (size_t)number);
+        break;
+    case 5:
+        leat_plan_lanes(stage, (unsigned)number);
+        break;
+    case 6:
+        leat_plan_later(stage, number);
+        break;
+    case 7:
+        leat_plan_expansion(stage, number, number);
+        break;
+    case 8:
+        leat_plan_buffer(stage, &buffer);
+        break;
+    default:
+        leat_plan_parts(stage, &parts);
+        break;
+    }
+}
+#define N_ASKED 10u
+
+static int ask_plan(struct leat_stage *stage)
+{
+    const struct asked *asked = leat_user(stage);
+
+    for (int i = 0; i < 2; i++)
+        ask(stage, asked->call[i], asked->number[i]);
+    return 0;
+}
+
+TEST(test_any_number_that_a_plan_asks_for_is_refused_or_harmless)
+{
+    unsigned rounds = test_under_sanitizer() ? 2000 : 6000;
+    uint64_t random = 4;
+
+    for (unsigned k = 0; k < rounds; k++) {
+        struct leat_stage_type type = goods[test_random(&random) % (N_GOODS - 1)];
+        struct asked asked;
+        char refusal[400];
+
+        for (int i = 0; i < 2; i++) {
+            asked.call[i] = test_random(&random) % N_ASKED;
+            asked.number[i] = numbers[test_random(&random) % N(numbers)];
+            if (test_random(&random) % 2)
+                asked.number[i] = 1u << test_random(&random) % 14;
+        }
+        type.user = &asked;
+        type.plan = ask_plan;
+        test_context("round %u: kind %d, nature %d, call %u with %ju, call %u with %ju", k,
+                     (int)type.kind, (int)type.nature, asked.call[0], (uintmax_t)asked.number[0],
+                     asked.call[1], (uintmax_t)asked.number[1]);
+        ASSERT(try(&type, refusal, sizeof refusal));
+    }
+    test_note("%u pipelines run", n_run);
+    ASSERT_GT(n_run, rounds / 4);
+}
+
+/* --- texts --------------------------------------------------------------------------------------- */
+
 /* A change to one of the good types, and the member that the text names. */
 struct mistake {
     size_t good;
