@@ -112,7 +112,7 @@ HARDEN   := -fstack-protector-strong -fstack-clash-protection $(fortify) $(call 
 HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 # What a sanitizer or --coverage opens for itself, the command must not refuse.
-UNCONFINED := $(if $(SAN)$(COUNT),-DSANDBOX_DEFAULT=SANDBOX_OFF)
+UNCONFINED := $(if $(SAN)$(COUNT),-DSANDBOX_DEFAULT=SANDBOX_OFF) $(if $(COUNT),-DCOUNTED)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DZLIB_CONST -Istreams $(FEATURES) $(LIB_CFLAGS) $(WARNINGS) $(HARDEN) \
             -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS) $(SANITIZE) $(COUNT) $(UNCONFINED)
 ALL_LDFLAGS := -pthread -Wl,--as-needed $(HARDEN_LD) $(SANITIZE) $(COUNT) $(LDFLAGS)
@@ -216,6 +216,8 @@ $(BUILD)/tests/test_pack: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=openat -Wl
 $(addprefix $(BUILD)/tests/,test_tree test_tree_end test_tree_path): TEST_LDFLAGS += $(foreach w,openat mkdirat fstatat \
     unlinkat renameat linkat symlinkat mknodat pwrite ftruncate fchmod fchmodat futimens utimensat fchown fchownat \
     fsetxattr syscall,-Wl,--wrap=$w)
+# test_spill makes reads and writes of its file fail.
+$(BUILD)/tests/test_spill: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
 # test_transfer makes copies in the kernel short, and fail.
 $(BUILD)/tests/test_transfer: TEST_LDFLAGS += $(foreach w,copy_file_range splice,-Wl,--wrap=$w)
 # test_attributes refuses attributes.
@@ -235,8 +237,8 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c confine.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c stale.c text_uutils.c transfer.c tree.c tree_end.c \
-             tree_path.c),$(TEST_SRC))
+             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c spill.c \
+             stale.c text_uutils.c transfer.c tree.c tree_end.c tree_path.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
 
@@ -278,11 +280,13 @@ quick: ## the tests of the edit loop: one program, few schedules, no other tools
 	@tests/tools/quick.sh $(BUILD)
 
 .PHONY: coverage
-# Few schedules: they run the same lines. What was counted before is removed, what was built is not.
+# Few schedules: they run the same lines. What was counted before is removed, what was built is not. Tests run as
+# other users, too, so all may write the counts.
 COVERAGE_BUILD := BUILD=build-coverage CFLAGS='-O0 -g' COUNT=--coverage
 coverage: ## lines and branches that the tests reach, of C and of the command, for each room
 	@$(MAKE) $(JOBS) --no-print-directory $(COVERAGE_BUILD) all tests
 	@find build-coverage -name '*.gcda' -delete
+	@build-coverage/leat --version >/dev/null && find build-coverage -name '*.gcda' -exec chmod a+rw {} +
 	@LEAT_SEEDS=$${LEAT_SEEDS:-20} LEAT_SHAPES=$${LEAT_SHAPES:-100} tests/tools/run.sh --all coverage=build-coverage || true
 	@tests/tools/coverage.py build-coverage
 

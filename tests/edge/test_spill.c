@@ -1,8 +1,14 @@
-/* test_spill.c - data of an edge in a file: the ring of bytes, and an edge that has one, or a gate. */
+/* test_spill.c - data of an edge in a file: the ring of bytes, and an edge that has one, or a gate.
+ *
+ * The program is linked with --wrap of the calls that use the file. */
 #include "edge/spill.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "breaks.h"
 #include "edge_aid.h"
@@ -10,6 +16,57 @@
 #include "test.h"
 
 #define CHUNK ((size_t)4096)
+
+/* --- calls that fail -------------------------------------------------------------------------- */
+
+static struct {
+    int open_errno;       /* of a file without a name; 0: it is made */
+    unsigned interrupted; /* so many reads and writes */
+    bool short_writes;    /* of one byte */
+    bool full;            /* the disk */
+} os;
+
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+ssize_t __real_pread(int fd, void *to, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *to, size_t n, off_t at);
+ssize_t __real_pwrite(int fd, const void *from, size_t n, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *from, size_t n, off_t at);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    bool unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if (flags & O_CREAT || unnamed)
+        mode = va_arg(args, mode_t);
+    va_end(args);
+    errno = os.open_errno;
+    return unnamed && os.open_errno ? -1 : __real_open(path, flags, mode);
+}
+
+static bool is_interrupted(void)
+{
+    errno = EINTR;
+    return os.interrupted > 0 && os.interrupted-- > 0;
+}
+
+ssize_t __wrap_pread(int fd, void *to, size_t n, off_t at)
+{
+    return is_interrupted() ? -1 : __real_pread(fd, to, n, at);
+}
+
+ssize_t __wrap_pwrite(int fd, const void *from, size_t n, off_t at)
+{
+    if (is_interrupted())
+        return -1;
+    errno = ENOSPC;
+    return os.full ? -1 : __real_pwrite(fd, from, os.short_writes && n > 0 ? 1 : n, at);
+}
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 static uint8_t byte_at(uint64_t i)
 {
@@ -71,6 +128,49 @@ TEST(test_a_spill_whose_directory_is_not_there_is_refused)
     ASSERT_EQ(setenv("TMPDIR", "", 1), 0);
     ASSERT_STREQ(leat_spill_dir(s), "/var/tmp");
     leat_spill_free(s);
+}
+
+TEST(test_short_and_interrupted_calls_are_repeated)
+{
+    struct leat_spill *s = leat_spill_new(test_tmp_dir(), 100);
+    uint8_t in[100], out[100];
+
+    ASSERT_NOT_NULL(s);
+    ASSERT_EQ(leat_spill_open(s), 0);
+    fill(in, 0, sizeof in);
+    os.short_writes = true;
+    os.interrupted = 5;
+    ASSERT_EQ(leat_spill_write(s, 30, in, sizeof in), 0);
+    os.interrupted = 5;
+    ASSERT_EQ(leat_spill_read(s, 30, out, sizeof out), 0);
+    ASSERT_MEM_EQ(out, in, sizeof in);
+    os.full = true;
+    ASSERT_EQ(leat_spill_write(s, 0, in, 1), -ENOSPC);
+    leat_spill_free(s);
+}
+
+TEST(test_a_file_system_without_nameless_files_has_one_whose_name_is_removed)
+{
+    static const int errors[] = {EOPNOTSUPP, EISDIR, EINVAL};
+    uint8_t byte = 'x', got = 0;
+
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        struct leat_spill *s = leat_spill_new(test_tmp_dir(), 100);
+
+        ASSERT_NOT_NULL(s);
+        os.open_errno = errors[i];
+        ASSERT_EQ(leat_spill_open(s), 0);
+        ASSERT_EQ(leat_spill_write(s, 0, &byte, 1), 0);
+        ASSERT_EQ(leat_spill_read(s, 0, &got, 1), 0);
+        ASSERT_EQ(got, byte);
+        ASSERT_EQ(rmdir(test_tmp_dir()), 0); /* it is empty */
+        ASSERT_EQ(mkdir(test_tmp_dir(), 0700), 0);
+        leat_spill_free(s);
+        s = leat_spill_new("/nonexistent/dir", 100);
+        ASSERT_NOT_NULL(s);
+        ASSERT_EQ(leat_spill_open(s), -ENOENT);
+        leat_spill_free(s);
+    }
 }
 
 /* --- an edge with a spill ----------------------------------------------------------------------- */
