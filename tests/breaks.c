@@ -20,7 +20,7 @@ bool breaks_begin(struct breaks *ret)
     ASSERT_GE(ret->child, 0);
     if (ret->child == 0) {
         if (setrlimit(RLIMIT_CORE, &no_core) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
-            _exit(2);
+            test_exit(2);
         signal(SIGABRT, SIG_DFL);
         close(ends[0]);
         close(ends[1]);
@@ -33,7 +33,7 @@ bool breaks_begin(struct breaks *ret)
 
 void breaks_not(void)
 {
-    _exit(0);
+    test_exit(0);
 }
 
 static void read_all(int fd, char *text, size_t size)

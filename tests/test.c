@@ -63,14 +63,24 @@ const void *test_argument(void)
     return current_argument;
 }
 
-/* Of a build that counts what is run; else NULL. */
-extern void __gcov_dump(void) __attribute__((weak));
+#ifdef COUNTED /* a build that counts what is run */
+#include <gcov.h>
 
-static _Noreturn void leave(int status)
+void test_write_counts(void)
+{
+    __gcov_dump();
+    __gcov_reset();
+}
+#else
+void test_write_counts(void)
+{
+}
+#endif
+
+void test_exit(int status)
 {
     fflush(stdout);
-    if (__gcov_dump)
-        __gcov_dump();
+    test_write_counts();
     _exit(status);
 }
 
@@ -85,14 +95,14 @@ void test_fail_at(const char *file, int line, const char *format, ...)
     printf("\n");
     if (!forks)
         abort();
-    leave(1);
+    test_exit(1);
 }
 
 void test_skip(unsigned n, const char *why)
 {
     shared->skipped = n ? n : 1;
     snprintf(shared->why, sizeof(shared->why), "%s", why);
-    leave(EXIT_SKIPPED);
+    test_exit(EXIT_SKIPPED);
 }
 
 void test_note(const char *format, ...)
@@ -385,7 +395,7 @@ static _Noreturn void run_child(const struct test *test)
 {
     sigprocmask(SIG_SETMASK, &child_mask, NULL);
     if (setpgid(0, 0) != 0)
-        leave(1);
+        test_exit(1);
     run_here(test);
     fflush(stdout);
     exit(0); /* not _exit: the leak sanitizer looks at the end */

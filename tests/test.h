@@ -45,6 +45,10 @@ _Noreturn void test_fail_at(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* test_skip - end the test as skipped; n is how many checks it stands for, at least 1. */
 _Noreturn void test_skip(unsigned n, const char *why);
+/* test_exit - for a child of a test: end at once, as _exit, but with what `make coverage` counts. */
+_Noreturn void test_exit(int status);
+/* test_write_counts - write what `make coverage` counts now, before the process may no more. */
+void test_write_counts(void);
 /* test_note - a line that is shown with the result. Say here what is needed to repeat a failure. */
 void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* test_context - text that is printed if the test fails or crashes later; NULL: none. The last

@@ -54,7 +54,7 @@ static void check(unsigned number, unsigned action, unsigned without)
     if (pid == 0) {
         replace_call(number, action);
         ASSERT_EQ(confine(true) & without, 0);
-        _exit(0);
+        test_exit(0);
     }
     ASSERT_EQ(waitpid(pid, &status, 0), pid);
     ASSERT_EQ(status, 0);
@@ -84,7 +84,7 @@ TEST(test_a_harmless_filter_changes_nothing)
     if (pid == 0) {
         unsigned first = confine(false);
 
-        _exit(confine(false) == first ? 0 : 1);
+        test_exit(confine(false) == first ? 0 : 1);
     }
     ASSERT_EQ(waitpid(pid, &status, 0), pid);
     ASSERT_EQ(status, 0);

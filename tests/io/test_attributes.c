@@ -78,8 +78,8 @@ static struct stat replaced(bool as_somebody)
         if (as_somebody && geteuid() == 0 &&
             (setgroups(0, NULL) < 0 || setresgid(SOMEBODY, SOMEBODY, SOMEBODY) < 0 ||
              setresuid(SOMEBODY, SOMEBODY, SOMEBODY) < 0))
-            _exit(2);
-        _exit(replace(&error) == 0 ? 0 : 1);
+            test_exit(2);
+        test_exit(replace(&error) == 0 ? 0 : 1);
     }
     ASSERT_EQ(waitpid(pid, &status, 0), pid);
     ASSERT_EQ(status, 0);

@@ -588,7 +588,7 @@ static bool kill_job(unsigned at)
     ASSERT_GE(pid, 0);
     if (pid == 0) {
         disk.kill_at = at;
-        _exit(run_text("dirs @/t") == 0 ? 0 : 1);
+        test_exit(run_text("dirs @/t") == 0 ? 0 : 1);
     }
     ASSERT_EQ(waitpid(pid, &status, 0), pid);
     if (WIFSIGNALED(status)) {
