@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../cmd.h"
@@ -18,6 +19,7 @@
 #define MARK_MAX 64u
 #define TEMP_MAX 64u
 #define TEMP_TRIES 100u
+#define ATTRIBUTE "user.leat.option" /* of a file: the option by which it was written */
 
 /* --- the name --------------------------------------------------------------------------------- */
 
@@ -115,6 +117,19 @@ static int find_place(struct outfile *f)
 
 /* --- the existing file ------------------------------------------------------------------------ */
 
+/* A confined run cannot read a file that another run has put there after its start, but it can see this
+ * attribute. Returns 0 or EACCES. */
+static int look_at_attribute(const struct outfile *f, bool *ret_ours)
+{
+    char path[NAME_MAX + 64], option[MARK_MAX];
+    ssize_t n;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", f->dir, f->name);
+    n = getxattr(path, ATTRIBUTE, option, sizeof option);
+    *ret_ours = n == (ssize_t)strlen(f->option) && memcmp(option, f->option, (size_t)n) == 0;
+    return *ret_ours ? 0 : EACCES;
+}
+
 /* Does the regular file begin with the mark, or is it empty? Returns 0 or an errno. */
 static int look_inside(const struct outfile *f, bool *ret_ours)
 {
@@ -124,7 +139,7 @@ static int look_inside(const struct outfile *f, bool *ret_ours)
     ssize_t n;
 
     if (fd < 0)
-        return errno;
+        return errno == EACCES ? look_at_attribute(f, ret_ours) : errno;
     n = read(fd, head, sizeof head);
     if (n < 0)
         error = errno;
@@ -261,6 +276,8 @@ static int write_beside(const struct outfile *f, const struct stat *old, const s
     error = old->st_mode != 0 ? make_like(fd, old) : 0;
     if (error == 0 && fd_write_all(fd, b->data, b->n) < 0)
         error = errno;
+    if (error == 0) /* not every file system has it */
+        (void)fsetxattr(fd, ATTRIBUTE, f->option, strlen(f->option), 0);
     if (close(fd) < 0 && error == 0)
         error = errno;
     if (error == 0 && renameat(f->dir, temp, f->dir, f->name) < 0)

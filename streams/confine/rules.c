@@ -61,6 +61,18 @@ static int allow(const struct rules *rules, const char *path, uint64_t rights)
     return r;
 }
 
+/* An input. A worker opens it, and for that thread this name leads to other files of /proc than for ours, or by
+ * another link to the same open file. */
+static int allow_input(const struct rules *rules, const char *path)
+{
+    uint64_t rights = RIGHTS_READ | LEAT_RIGHT_IOCTL_DEV;
+    int r = allow(rules, path, rights);
+
+    if (r == 0 && strncmp(path, "/proc/thread-self/", 18) == 0)
+        r = allow(rules, "/proc/self/task", rights);
+    return r;
+}
+
 static int allow_read(void *rules, const char *path)
 {
     return allow(rules, path, RIGHTS_READ);
@@ -224,9 +236,7 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
 
     switch (a->kind) {
     case LEAT_ACCESS_READ:
-        return strcmp(a->path, "-") == 0
-                   ? 0
-                   : allow(rules, a->path, RIGHTS_READ | LEAT_RIGHT_IOCTL_DEV);
+        return strcmp(a->path, "-") == 0 ? 0 : allow_input(rules, a->path);
     case LEAT_ACCESS_OUTPUT:
         if (strcmp(a->path, "-") == 0)
             return 0;

@@ -296,3 +296,38 @@ EOF
     has 'seccomp'
     [ ! -e y ]
 }
+
+@test "two runs at a time with the same report and trace" {
+    confines
+    setfattr -n user.x -v 1 log 2>/dev/null || skip 'no extended attributes here'
+    mkfifo fifo
+    leat --report=r --trace=t read fifo : count -c : write n 2>err &
+    exec 8>fifo # the first one has begun
+    leat --report=r --trace=t read log : null
+    echo x >&8
+    exec 8>&-
+    wait $!
+    [ ! -s err ]
+    grep -q 'count -c' r
+    # but a file of another program stays
+    rm r
+    leat --report=r read fifo : null 2>err &
+    exec 8>fifo
+    echo mine >r
+    exec 8>&-
+    status=0
+    wait $! || status=$?
+    [ "$status" = 1 ]
+    grep -q -- '--report=r: Permission denied' err
+    [ "$(<r)" = mine ]
+}
+
+@test "inputs that are names of open files" {
+    confines
+    local name
+    exec 7<log
+    for name in /dev/fd/7 /proc/self/fd/7 /proc/thread-self/fd/7 /dev/stdin; do
+        [ "$(leat --sandbox=require -j2 read $name : count -l <log)" = 300 ]
+    done
+    leat --sandbox=require -j2 read /proc/thread-self/comm : null
+}
