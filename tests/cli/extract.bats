@@ -419,6 +419,16 @@ make_attributes() {
     [ "$(getfattr -Rd z | grep -c user)" = 0 ]
 }
 
+@test "a time less than a second before 1970" {
+    touch -d '1969-12-31 23:59:59.25 UTC' f
+    tar --format=pax -cf gnu.tar f
+    leat pack f : write own.tar
+    for i in gnu own; do
+        leat read $i.tar : extract $i
+        [ "$(TZ=UTC stat -c %y $i/f)" = '1969-12-31 23:59:59.250000000 +0000' ]
+    done
+}
+
 @test "an entry without a list gets none from the directory above it" {
     needs setfacl
     mkdir t above

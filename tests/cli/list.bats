@@ -124,7 +124,7 @@ END
     is 3
     run leat read t/a : list
     is 3
-    has 'no tar, zip, cpio, 7z or ar archive'
+    has 'no tar, zip, cpio, 7z or ar archive (byte 0)'
 }
 
 @test "head after list ends the run early and well" {

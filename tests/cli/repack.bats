@@ -159,6 +159,15 @@ more() {
     gzip -dc packed/sub/nothing.gz | cmp - t/sub/nothing
 }
 
+@test "a remedy of repack is an option of repack" {
+    touch -d '1960-01-01 UTC' old
+    leat pack old : write old.tar
+    run leat read old.tar : repack --format=ustar : null
+    is 7
+    has 'old: its time of -315619200 does not fit in --format=ustar; use --format=pax'
+    [[ $output != *--mtime* ]]
+}
+
 @test "split-entries makes all files or none" {
     tree t
     tar -C t -cf t.tar .

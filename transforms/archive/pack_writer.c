@@ -187,15 +187,16 @@ const char *leat_pack_shown(const char *path)
 
 /* --- what a format can hold ------------------------------------------------------------------- */
 
-static int refuse(struct leat_pack_writer *w, const char *path, const char *what, int64_t value)
+static int refuse(struct leat_pack_writer *w, const char *path, const char *fact, int64_t value)
 {
+    const char *option = strcmp(fact, "time") == 0    ? " or --mtime"
+                         : strcmp(fact, "owner") == 0 ? " or --owner"
+                         : strcmp(fact, "group") == 0 ? " or --group"
+                                                      : "";
+
     return leat_fail(w->sink.stage, LEAT_ELIMIT,
                      "%s: its %s of %" PRId64 " does not fit in --format=%s; use --format=pax%s",
-                     leat_pack_shown(path), what, value, w->holds->name,
-                     strcmp(what, "time") == 0    ? " or --mtime"
-                     : strcmp(what, "owner") == 0 ? " or --owner"
-                     : strcmp(what, "group") == 0 ? " or --group"
-                                                  : "");
+                     leat_pack_shown(path), fact, value, w->holds->name, w->repacks ? "" : option);
 }
 
 int leat_pack_check(struct leat_pack_writer *w, const struct leat_entry *e, const char *path)

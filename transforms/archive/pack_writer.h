@@ -52,6 +52,7 @@ struct leat_pack_writer {
     const struct leat_pack_ops *ops;
     const struct leat_pack_holds *holds;
     enum leat_pack_format format;
+    bool repacks;     /* for messages: the stage has no --owner, --group and --mtime */
     bool plain;       /* without what differs between machines */
     uint64_t padding; /* tar, cpio: zeros after the content of the entry */
     uint8_t *records; /* pax: the extended header that is being made */

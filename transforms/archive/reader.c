@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/invariant.h"
+#include "header.h"
 #include "input.h"
 
 #define SHOWN_SIZE 512u
@@ -19,6 +20,7 @@
 #define SECOND_NS 1000000000L
 #define MEMORY_BYTES ((uint64_t)1 << 20) /* of libarchive for its readers and one entry */
 #define HEADER_MAX ((uint64_t)64 << 20)  /* of one entry; the longest are maps of sparse files */
+#define CPIO_HEADER_MAX 128u             /* without the name */
 #define EMPTY_READS_MAX 1000000u         /* in a row, of an archive that goes in circles */
 
 #define FUNCTIONS(X)                                                                               \
@@ -79,9 +81,10 @@ struct leat_reader {
     struct leat_reader_options options;
     struct leat_archive_input input;
     bool begun;
-    bool in_header;     /* libarchive reads a header now, which it keeps in memory */
-    uint64_t header_at; /* offset of the input where that began */
-    uint64_t charged;   /* bytes, for headers */
+    bool in_header;            /* libarchive reads a header now, which it keeps in memory */
+    struct leat_header header; /* its bytes, of an archive that is read in order */
+    uint64_t header_at;        /* offset of the input where that began */
+    uint64_t charged;          /* bytes, for headers */
     struct archive *archive;
     struct archive_entry *entry;
     uint64_t number;        /* of entries */
@@ -169,8 +172,8 @@ static int fail_library(struct leat_reader *rd)
     if (rd->input.error)
         return rd->input.error;
     if (rd->number == 0 && text && strstr(text, "nrecognized"))
-        return leat_reader_fail(rd, LEAT_ECORRUPT,
-                                "the input is no tar, zip, cpio, 7z or ar archive");
+        return leat_fail_at(rd->stage, LEAT_ECORRUPT, 0,
+                            "the input is no tar, zip, cpio, 7z or ar archive");
     if (!text)
         text =
             code == LEAT_ETRUNCATED ? "the archive ends in the middle" : "the archive is damaged";
@@ -216,9 +219,15 @@ static la_ssize_t read_more(struct archive *a, void *arg, const void **ret_data)
 {
     struct leat_reader *rd = arg;
     size_t n = 0;
-    int r = leat_archive_input_read(&rd->input, ret_data, &n);
+    int r = leat_header_leave(&rd->header, rd->in_header);
 
     (void)a;
+    if (r < 0)
+        rd->input.error = r;
+    else
+        r = leat_archive_input_read(&rd->input, ret_data, &n);
+    if (r == 1)
+        leat_header_piece(&rd->header, *ret_data, n, rd->input.at - n);
     if (r == 1 && rd->in_header && !rd->input.fd)
         rd->input.error = r = charge_header(rd);
     return r < 0 ? ARCHIVE_FATAL : (la_ssize_t)n;
@@ -310,6 +319,9 @@ int leat_reader_begin(struct leat_reader *rd, struct leat_blocking *b,
     if (r < 0)
         return r;
     rd->begun = true;
+    rd->header.stage = rd->stage;
+    rd->in_header = true; /* of the first entry, of which libarchive wants to know the format */
+    leat_header_begin(&rd->header, 0);
     use_utf8(rd);
     rd->archive = rd->archive_read_new();
     /* libarchive's own entry may be missing, and it would not notice. */
@@ -332,8 +344,10 @@ void leat_reader_end(struct leat_reader *rd)
         freelocale(rd->locale);
         rd->locale = (locale_t)0;
     }
-    if (rd->begun)
+    if (rd->begun) {
+        leat_header_free(&rd->header);
         leat_archive_input_end(&rd->input);
+    }
 }
 
 void leat_reader_free(struct leat_stage *s, struct leat_reader *rd)
@@ -371,7 +385,24 @@ static const char *either(const char *bytes, const char *utf8)
     return bytes ? bytes : utf8;
 }
 
-/* libarchive 3.6 forgets the sign of the fraction: -1.25 s comes as -1 s and 250,000,000 ns. */
+/* The bytes of the last header; NULL: they are not known. */
+static const uint8_t *header_bytes(struct leat_reader *rd, size_t *ret_n)
+{
+    uint64_t end = (uint64_t)rd->archive_filter_bytes(rd->archive, -1);
+
+    return rd->input.fd ? NULL : leat_header_end(&rd->header, end, ret_n);
+}
+
+/* libarchive 3.6 forgets the sign of the fraction: -1.25 s comes as -1 s and 250,000,000 ns, and -0.25 s as 0 s
+ * and 250,000,000 ns. */
+static bool is_before_1970(struct leat_reader *rd)
+{
+    size_t n = 0;
+    const uint8_t *bytes = header_bytes(rd, &n);
+
+    return bytes && leat_header_is_before_1970(bytes, n);
+}
+
 static struct timespec mtime_of(struct leat_reader *rd)
 {
     struct timespec t = {.tv_sec = rd->archive_entry_mtime(rd->entry),
@@ -379,7 +410,7 @@ static struct timespec mtime_of(struct leat_reader *rd)
     bool is_tar =
         (rd->archive_format(rd->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
 
-    if (is_tar && t.tv_sec < 0 && t.tv_nsec > 0) {
+    if (is_tar && t.tv_nsec > 0 && (t.tv_sec < 0 || (t.tv_sec == 0 && is_before_1970(rd)))) {
         t.tv_sec--;
         t.tv_nsec = SECOND_NS - t.tv_nsec;
     }
@@ -457,24 +488,22 @@ static int next_header(struct leat_reader *rd)
         return skipped < ARCHIVE_WARN ? skipped : ARCHIVE_FATAL;
     rd->header_at = rd->input.at;
     rd->in_header = true;
+    leat_header_begin(&rd->header, (uint64_t)rd->archive_filter_bytes(rd->archive, -1));
     r = rd->archive_read_next_header2(rd->archive, rd->entry);
     rd->in_header = false;
     return r < ARCHIVE_OK || r == ARCHIVE_EOF || skipped >= ARCHIVE_OK ? r : skipped;
 }
 
-/* Bytes of a cpio header with its name, or 0: not known. `name` is NULL at the end. */
-static uint64_t cpio_header(struct leat_reader *rd, const char *name)
+/* Has the archive the headers of cpio that are text? */
+static bool is_text_cpio(struct leat_reader *rd)
 {
-    uint64_t n = name ? strlen(name) + 1 : sizeof "TRAILER!!!";
-
     switch (rd->archive_format(rd->archive)) {
     case ARCHIVE_FORMAT_CPIO_SVR4_NOCRC:
     case ARCHIVE_FORMAT_CPIO_SVR4_CRC:
-        return (110 + n + 3) & ~(uint64_t)3;
     case ARCHIVE_FORMAT_CPIO_POSIX:
-        return 76 + n;
+        return true;
     default:
-        return 0;
+        return false;
     }
 }
 
@@ -483,15 +512,23 @@ static uint64_t cpio_header(struct leat_reader *rd, const char *name)
  * may be cut. Returns 0, or fails the stage. */
 static int check_gap(struct leat_reader *rd, const struct leat_reader_entry *e)
 {
-    uint64_t header = cpio_header(rd, e ? e->name : NULL), from, to;
+    bool is_symlink = e && e->kind == LEAT_ENTRY_SYMLINK;
+    const uint8_t *bytes;
+    size_t n = 0, most;
 
-    if (header == 0 || rd->options.name_encoding)
+    if (!is_text_cpio(rd))
         return 0;
-    from = (uint64_t)rd->archive_read_header_position(rd->archive);
-    to = (uint64_t)rd->archive_filter_bytes(rd->archive, -1);
-    if (e && e->kind == LEAT_ENTRY_SYMLINK)
-        header += strlen(e->target);
-    return to - from == header ? 0 : damaged(rd, "bytes before it belong to no entry");
+    bytes = header_bytes(rd, &n);
+    if (bytes && leat_header_cpio(bytes, n, is_symlink) == n)
+        return 0;
+    if (!bytes) { /* the pieces were very small, or it was long */
+        n = (size_t)(rd->archive_filter_bytes(rd->archive, -1) -
+                     rd->archive_read_header_position(rd->archive));
+        most = CPIO_HEADER_MAX + strlen(rd->shown) + (is_symlink ? strlen(e->target) : 0);
+        if (n <= most)
+            return 0;
+    }
+    return damaged(rd, "bytes before it belong to no entry");
 }
 
 int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)

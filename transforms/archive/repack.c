@@ -217,6 +217,7 @@ static int repack_run(struct leat_stage *s, struct leat_blocking *b)
     if (r == 0) {
         r = leat_pack_writer_init(&p->writer, s, b, (enum leat_pack_format)p->params->format,
                                   false);
+        p->writer.repacks = true;
         if (r == 0)
             r = put_all(p);
         if (r == 0)
