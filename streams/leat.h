@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,7 +63,8 @@ LEAT_API unsigned leat_version_number(void);
     X(ENOMEM, -15, 1, "out of memory")                                                             \
     X(ESTALL, -16, 1, "pipeline stalled")                                                          \
     X(EINTERNAL, -17, 1, "internal error")                                                         \
-    X(EUNSUPPORTED, -18, 2, "not supported by this build")
+    X(EUNSUPPORTED, -18, 2, "not supported by this build")                                         \
+    X(EAGAIN, -19, 1, "not now")
 
 enum leat_error_code {
 #define X(name, number, status, text) LEAT_##name = number,
@@ -173,8 +176,9 @@ struct leat_context;
 struct leat_context_settings {
     size_t size;      /* of this structure, as the program knows it */
     unsigned threads; /* workers, 1 to LEAT_THREADS_MAX; 0: one for each processor */
-    uint64_t memory;  /* bytes, the most that the limits of its running pipelines add up to; 0: no bound */
-    int nice;         /* 0 to LEAT_NICE_MAX: how much lower the priority of the workers is */
+    uint64_t
+        memory; /* bytes, the most that the limits of its running pipelines add up to; 0: no bound */
+    int nice;   /* 0 to LEAT_NICE_MAX: how much lower the priority of the workers is */
 };
 #define LEAT_NICE_MAX 19
 
@@ -307,6 +311,10 @@ LEAT_API int leat_builder_own_stage(struct leat_builder *builder,
 /* leat_builder_refusal - why the last leat_builder_own_stage refused its type, one line; "" if it did
  * not. Borrowed until the next leat_builder_own_stage or leat_builder_free. */
 LEAT_API const char *leat_builder_refusal(const struct leat_builder *builder);
+/* leat_builder_text - append the stages of a text, as in leat-syntax(5), but without variables. On failure nothing is
+ * appended. Returns 0 or LEAT_E*; ret_error may be NULL. */
+LEAT_API int leat_builder_text(struct leat_builder *builder, const char *text,
+                               struct leat_error *ret_error);
 /* leat_builder_branch_begin, _end - stages appended between them form a branch of the last stage.
  * Return 0; LEAT_EUSAGE: there is no stage to branch from, or no branch is open; LEAT_ENOMEM. */
 LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);
@@ -314,6 +322,86 @@ LEAT_API int leat_builder_branch_end(struct leat_builder *builder);
 /* leat_builder_finish - the pipeline, as from leat_pipeline_from_text. */
 LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat_settings *settings,
                                  struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
+
+/* --- ends: a program pushes in and pulls out -------------------------------------------------- */
+
+/* The two ends of a pipeline that the program itself can be: a source that it pushes bytes into, and a sink that it
+ * pulls bytes out of. Each is a bounded queue. An end belongs to the pipeline that is built with it, and is valid until
+ * the last leat_pipeline_unref; leat_builder_free ends one that was never built. Such a pipeline needs
+ * settings.context.
+ *
+ * An end is used by one thread at a time; any thread will do. No call blocks but leat_end_push_all and leat_end_read, which
+ * must not be called by a thread that calls the callbacks of the context. Bytes of large pieces are not copied
+ * again on their way from the one end to the other. */
+struct leat_push_end;
+struct leat_pull_end;
+
+/* Called once after each refusal, when the program can go on: there is room, there are bytes, or it is over. No lock
+ * is held. See leat_context_attach for the thread. */
+typedef void (*leat_ready_cb)(void *user);
+
+struct leat_end_settings {
+    size_t size;   /* of this structure, as the program knows it */
+    uint64_t high; /* bytes that the queue holds at most; 0: 256 KiB */
+    uint64_t
+        low; /* after a refusal: the fill in bytes at which `ready` is called; 0: half of `high` */
+    leat_ready_cb ready; /* or NULL */
+    void *user;          /* for `ready` */
+};
+
+/* leat_builder_push, _pull - append an end; push comes first, pull last, also in a branch. settings may be NULL. Return 0;
+ * LEAT_EUSAGE: a setting is out of its range; LEAT_ENOMEM. */
+LEAT_API int leat_builder_push(struct leat_builder *builder,
+                               const struct leat_end_settings *settings,
+                               struct leat_push_end **ret_push);
+LEAT_API int leat_builder_pull(struct leat_builder *builder,
+                               const struct leat_end_settings *settings,
+                               struct leat_pull_end **ret_pull);
+
+/* Calls of a push return LEAT_EPIPE when the pipeline needs no more bytes, the code of the outcome when the run has
+ * failed, and LEAT_EUSAGE before the pipeline is built and after leat_end_finish.
+ *
+ * leat_end_push - push as many of n bytes as there is room for. Returns how many; fewer than n is a refusal.
+ * leat_end_push_all - push all n bytes; waits for room. Returns 0 or LEAT_E*.
+ * leat_end_reserve - room to write to, without a copy; uninitialised, valid until the next call. Returns its size;
+ *   0: a refusal.
+ * leat_end_commit - push the first n bytes of the last reserved room, once. Returns 0 or LEAT_E*.
+ * leat_end_flush - every stage writes out all that was pushed before, as far as its format allows. 0 or LEAT_E*.
+ * leat_end_finish - there are no more bytes. Returns 0 or LEAT_E*.
+ * leat_end_abort - the bytes are not complete, so the run fails, and no output appears: with this code (one that is
+ *   not LEAT_E* means ECANCELLED) and text (copied; NULL: that of the code). No effect after the end.
+ * leat_end_room - how many bytes the next try takes at most. */
+LEAT_API ssize_t leat_end_push(struct leat_push_end *push, const void *data, size_t n);
+LEAT_API int leat_end_push_all(struct leat_push_end *push, const void *data, size_t n);
+LEAT_API ssize_t leat_end_reserve(struct leat_push_end *push, void **ret_to);
+LEAT_API int leat_end_commit(struct leat_push_end *push, size_t n);
+LEAT_API int leat_end_flush(struct leat_push_end *push);
+LEAT_API int leat_end_finish(struct leat_push_end *push);
+LEAT_API void leat_end_abort(struct leat_push_end *push, int code, const char *why);
+LEAT_API size_t leat_end_room(struct leat_push_end *push);
+
+/* leat_end_peek - look at the next bytes, which stay where they are. Returns how many; 0: that was all, and the run has
+ *   succeeded: its outputs are in place; LEAT_EAGAIN: none now, a refusal; or, after the last bytes, the code of the
+ *   failed run. *ret_data is valid until the next leat_end_take, _read or _close.
+ * leat_end_take - drop the first n of the bytes that the last try returned. Returns 0 or LEAT_EUSAGE.
+ * leat_end_read - copy up to n bytes, n > 0; waits for the first one. Returns as leat_end_peek.
+ * leat_end_close - the program needs no more. That is no failure for the stages before. */
+LEAT_API ssize_t leat_end_peek(struct leat_pull_end *pull, const void **ret_data);
+LEAT_API int leat_end_take(struct leat_pull_end *pull, size_t n);
+LEAT_API ssize_t leat_end_read(struct leat_pull_end *pull, void *buffer, size_t n);
+LEAT_API void leat_end_close(struct leat_pull_end *pull);
+
+/* leat_fopen - a FILE that reads what the pipeline puts out ("r"), or whose bytes the pipeline reads ("w"), for code
+ * that knows stdio. fclose waits for the end of the run; EOF from it means that no output has appeared, and errno is
+ * that of the failed call, EPIPE or EIO. What "r" leaves unread is no failure. FILEs do not seek.
+ *
+ *   registry, context  borrowed until fclose; the context must not call its callbacks on this thread only
+ *   text               the pipeline, without the end that the FILE is: "read a.gz : gunzip"
+ *   ret_error          may be NULL; filled in on failure
+ *
+ * Returns NULL on failure. */
+LEAT_API FILE *leat_fopen(const struct leat_registry *registry, struct leat_context *context,
+                          const char *text, const char *mode, struct leat_error *ret_error);
 
 /* leat_pipeline_ref - one more reference; returns `pipeline`. Building gives the first one, and a run holds one
  * until `done` was called. leat_pipeline_unref - NULL is fine. The last one frees the pipeline. It never waits: a
@@ -359,6 +447,12 @@ LEAT_API int leat_pipeline_wait(struct leat_pipeline *pipeline, int timeout_ms);
  * loop. A child made by fork has no threads of the run: it must not touch the pipeline, only exec
  * or _exit. */
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
+/* leat_pipeline_pause - step no source until leat_pipeline_resume; what they have put out goes on. Deadlines go on, too.
+ * Allowed before the start. leat_pipeline_flush - have every stage write out what its sources have put out until now, as
+ * far as its format allows. Returns 0; LEAT_EUSAGE: it does not run. Thread: any. */
+LEAT_API void leat_pipeline_pause(struct leat_pipeline *pipeline);
+LEAT_API void leat_pipeline_resume(struct leat_pipeline *pipeline);
+LEAT_API int leat_pipeline_flush(struct leat_pipeline *pipeline);
 /* leat_pipeline_reserve - declare a file, such as a log, that the program itself writes during or
  * after the run. A stage that opens it to read or write fails (LEAT_EUSAGE). Call before the start.
  *

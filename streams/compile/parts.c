@@ -5,6 +5,7 @@
 
 #include "compiler.h"
 #include "parts/part_name.h"
+#include "stage/engine_ops.h"
 
 #define NEEDS_NUMBER                                                                                \
     "the name of a part's file needs {n}, its number, or {n:04}, with at least so many digits; 20 " \
@@ -150,6 +151,8 @@ int leat_compile_check_part(struct leat_compiler *pl, const struct leat_node *no
 {
     if (node->type->flags & LEAT_PARTS)
         return leat_compile_fail(pl, node, "is not allowed in a branch that runs for each part");
+    if (leat_engine_ops_of(node->type)->is_end)
+        return leat_compile_fail(pl, node, "is one end, and the branch runs anew for each part");
     if (leat_stage_side_path(node))
         return leat_compile_fail(
             pl, node, "--to would be one file for all parts; use tee [ … : write NAME-{n} ]");

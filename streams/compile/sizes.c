@@ -101,6 +101,9 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
     }
     for (size_t i = 0; i < p->graph.n_edges; i++)
         bound += mark_of(p, p->graph.edges[i], chunk, chunks) + chunk;
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        if (p->graph.infos[i].plan.holds > 0)
+            bound += p->graph.infos[i].plan.holds + (uint64_t)chunk * SLOT_CHUNKS;
     return bound;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "ends.h"
 #include "pipeline.h"
 #include "syntax/registry.h"
 
@@ -12,8 +13,10 @@ struct leat_builder {
     struct leat_token *tokens; /* the builder owns the words */
     size_t n, room;
     unsigned depth;
-    bool stage_open;   /* a stage precedes the next one in its chain */
-    char refusal[400]; /* reason of the last leat_builder_own_stage */
+    bool stage_open;       /* a stage precedes the next one in its chain */
+    char refusal[400];     /* reason of the last leat_builder_own_stage */
+    struct leat_end *ends; /* not attached to a pipeline yet */
+    bool ends_used;        /* they belong to a pipeline */
 };
 
 static void drop_token(struct leat_token *t)
@@ -109,6 +112,110 @@ int leat_builder_own_stage(struct leat_builder *b, const struct leat_stage_type 
     return r;
 }
 
+/* --- ends ------------------------------------------------------------------------------------- */
+
+static int add_end(struct leat_builder *b, bool is_push, const struct leat_end_settings *settings,
+                   struct leat_end **ret_end)
+{
+    struct leat_own *own = NULL;
+    struct leat_end *e;
+    size_t at = 0;
+    int r;
+
+    if (!b || !ret_end || !leat_end_check(settings))
+        return LEAT_EUSAGE;
+    e = leat_end_new(is_push, settings);
+    if (!e)
+        return LEAT_ENOMEM;
+    r = leat_own_new(is_push ? &leat_end_push_type : &leat_end_pull_type, e, true, b->refusal,
+                     sizeof b->refusal, &own);
+    if (r == 0)
+        r = add_stage(b, own->type->name, NULL, &at);
+    if (r < 0) {
+        leat_own_forget(own);
+        leat_end_free(e);
+        return r;
+    }
+    b->tokens[at].own = own;
+    e->next = b->ends;
+    b->ends = e;
+    *ret_end = e;
+    return 0;
+}
+
+int leat_builder_push(struct leat_builder *b, const struct leat_end_settings *settings,
+                      struct leat_push_end **ret_push)
+{
+    struct leat_end *e;
+    int r = ret_push ? add_end(b, true, settings, &e) : LEAT_EUSAGE;
+
+    if (r == 0)
+        *ret_push = (struct leat_push_end *)e;
+    return r;
+}
+
+int leat_builder_pull(struct leat_builder *b, const struct leat_end_settings *settings,
+                      struct leat_pull_end **ret_pull)
+{
+    struct leat_end *e;
+    int r = ret_pull ? add_end(b, false, settings, &e) : LEAT_EUSAGE;
+
+    if (r == 0)
+        *ret_pull = (struct leat_pull_end *)e;
+    return r;
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+/* Are the brackets of the piece closed? */
+static bool is_whole(const struct leat_token *tokens, size_t n)
+{
+    size_t depth = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (tokens[i].kind == LEAT_TOKEN_CLOSE && depth-- == 0)
+            return false;
+        depth += tokens[i].kind == LEAT_TOKEN_OPEN;
+    }
+    return depth == 0;
+}
+
+static int add_tokens(void *arg, const struct leat_token *tokens, size_t n,
+                      struct leat_error *ret_error)
+{
+    struct leat_builder *b = arg;
+    size_t before = b->n;
+    int r;
+
+    if (n == 0)
+        return 0;
+    if (!is_whole(tokens, n))
+        return leat_error_set(ret_error, LEAT_EUSAGE, "a bracket is not closed, or not opened");
+    r = b->stage_open ? add(b, LEAT_TOKEN_JOIN, NULL) : 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = add(b, tokens[i].kind, tokens[i].word);
+    if (r == 0) {
+        b->stage_open = true;
+        return 0;
+    }
+    while (b->n > before)
+        drop_token(&b->tokens[--b->n]);
+    return leat_error_set(ret_error, r, "out of memory");
+}
+
+int leat_builder_text(struct leat_builder *b, const char *text, struct leat_error *ret_error)
+{
+    struct leat_error error = {0};
+    int r = b && text ? leat_text_tokens(text, NULL, 0, add_tokens, b, &error)
+                      : leat_error_set(&error, LEAT_EUSAGE, "builder or text is NULL");
+
+    if (r < 0 && ret_error)
+        *ret_error = error;
+    return r;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 const char *leat_builder_refusal(const struct leat_builder *b)
 {
     return b ? b->refusal : "there is no builder";
@@ -142,6 +249,30 @@ int leat_builder_branch_end(struct leat_builder *b)
     return 0;
 }
 
+static int check_ends(const struct leat_builder *b, const struct leat_settings *settings,
+                      struct leat_error *ret_error)
+{
+    if (b->ends_used)
+        return leat_error_set(ret_error, LEAT_EUSAGE,
+                              "leat_builder_finish: the ends belong to the pipeline before");
+    if (b->ends && (!settings || !settings->context))
+        return leat_error_set(ret_error, LEAT_EUSAGE,
+                              "leat_builder_finish: push and pull need settings.context");
+    return 0;
+}
+
+static void attach_ends(struct leat_builder *b, struct leat_pipeline *p)
+{
+    struct leat_end *next;
+
+    for (struct leat_end *e = b->ends; e; e = next) {
+        next = e->next;
+        leat_end_attach(e, p);
+        b->ends_used = true;
+    }
+    b->ends = NULL;
+}
+
 int leat_builder_finish(struct leat_builder *b, const struct leat_settings *settings,
                         struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
@@ -155,11 +286,16 @@ int leat_builder_finish(struct leat_builder *b, const struct leat_settings *sett
 
     if (missing)
         return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL", missing);
-    r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
+    r = check_ends(b, settings, &error);
+    if (r == 0)
+        r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
     if (r < 0) {
         if (ret_error)
             *ret_error = error;
         return r;
     }
-    return leat_pipeline_from_tree(b->registry, plan, settings, ret_pipeline, ret_error);
+    r = leat_pipeline_from_tree(b->registry, plan, settings, ret_pipeline, ret_error);
+    if (r == 0)
+        attach_ends(b, *ret_pipeline);
+    return r;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "ends.h"
 #include "run.h"
 #include "sched/context.h"
 
@@ -46,8 +47,9 @@ static void look(struct leat_visit *visit)
     leat_run_settle(p); /* after this nothing asks for a visit */
     leat_context_leave(c, visit);
     leat_run_close(p);
+    leat_ends_over(p, p->outcome.error.code);
     give_memory(p);
-    if (p->life.done)
+    if (p->life.done || p->life.ends) /* after `ready` of its ends */
         (void)leat_context_notify(c, &p->life.notice);
     else
         leat_run_release(p);

@@ -239,6 +239,8 @@ void leat_pipeline_free(struct leat_pipeline *p)
     leat_assert(atomic_load(&p->outcome.phase) == LEAT_PHASE_BUILT ||
                 atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE);
     leat_assert(!p->outcome.running);
+    if (p->life.drop_ends)
+        p->life.drop_ends(p);
     for (size_t i = 0; i < p->graph.n_segments; i++)
         leat_segment_free(p->graph.segments[i]);
     for (size_t i = 0; i < p->graph.n_edges; i++) {

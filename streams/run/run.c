@@ -54,7 +54,7 @@ static void check_stall(struct leat_executor *ex, bool alarmed)
     struct leat_error error = {.code = LEAT_ESTALL};
 
     if (atomic_load(&p->outcome.phase) != LEAT_PHASE_RUN || atomic_load(&p->outcome.live) == 0 ||
-        leat_outcome_aborted(p))
+        leat_outcome_aborted(p) || leat_run_is_paused(p))
         return;
     if (give_up_memory(p) || alarmed)
         return;
@@ -133,22 +133,61 @@ void leat_run_begin(struct leat_pipeline *p)
 
 bool leat_run_look(struct leat_pipeline *p)
 {
+    bool stirred, aborted;
+    int phase;
+
     if (atomic_load(&p->life.rested)) {
         leat_assert(atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE);
         return true;
     }
-    if (!leat_outcome_aborted(p) || !leat_executor_enter(&p->executor))
+    stirred = atomic_exchange(&p->life.stirred, false);
+    aborted = leat_outcome_aborted(p);
+    if ((!aborted && !stirred) || !leat_executor_enter(&p->executor))
         return false;
-    if (atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE) {
-        /* the last actor is about to end */
-    } else if (atomic_load(&p->outcome.phase) != LEAT_PHASE_RUN) {
-        leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a file or a stream */
-    } else if (!p->life.woken) {
-        p->life.woken = true;
+    phase = atomic_load(&p->outcome.phase);
+    if (phase == LEAT_PHASE_RUN && (stirred || !p->life.woken)) {
+        p->life.woken = aborted;
         leat_outcome_wake_all(p);
+    } else if (phase != LEAT_PHASE_RUN && phase != LEAT_PHASE_DONE && aborted) {
+        leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a file or a stream */
     }
     leat_executor_leave(&p->executor);
     return false;
+}
+
+/* All segments look at what has changed. Returns 0; LEAT_EUSAGE: it does not run. */
+static int stir(struct leat_pipeline *p)
+{
+    bool running;
+
+    pthread_mutex_lock(&p->lock);
+    running = p->outcome.running;
+    if (running) {
+        atomic_store(&p->life.stirred, true);
+        p->life.attend(p, false);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return running ? 0 : LEAT_EUSAGE;
+}
+
+void leat_pipeline_pause(struct leat_pipeline *p)
+{
+    if (p)
+        atomic_store(&p->life.paused, true);
+}
+
+void leat_pipeline_resume(struct leat_pipeline *p)
+{
+    if (p && atomic_exchange(&p->life.paused, false))
+        (void)stir(p); /* one that has not begun, or has ended, needs no wake */
+}
+
+int leat_pipeline_flush(struct leat_pipeline *p)
+{
+    if (!p)
+        return LEAT_EUSAGE;
+    atomic_fetch_add(&p->life.flushes, 1);
+    return stir(p);
 }
 
 void leat_run_time_out(struct leat_pipeline *p)

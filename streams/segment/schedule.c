@@ -204,21 +204,22 @@ static enum run run_turns(struct leat_segment *seg)
 
     for (int i = 0; i < turns && !has_run_long(seg); i++) {
         enum leat_step_result t = LEAT_STEP_RAN;
-        bool block_ended = seg->lane.ended_block != NULL;
+        bool block_ended = seg->lane.ended_block != NULL,
+             paused = leat_run_is_paused(seg->pipeline);
 
         if (all_done(seg) && (seg->out.gone || leat_segment_output_taken(seg, seg->n - 1)) &&
             (!seg->out.ops || !seg->out.ops->holds || hand_over(seg) == -1)) {
             leat_segment_finish(seg);
             return RUN_ENDED;
         }
-        if (seg->transfer) {
+        if (seg->transfer && !paused) {
             int r = seg->transfer(seg);
 
             if (r == LEAT_EUNSUPPORTED)
                 seg->transfer = NULL;
             t = r < 0 ? LEAT_STEP_NEEDED : (enum leat_step_result)r;
         }
-        if (!seg->transfer || t == LEAT_STEP_NEEDED)
+        if (!seg->transfer || paused || t == LEAT_STEP_NEEDED)
             t = turn(seg);
         leat_assert(t != LEAT_STEP_NEEDED);
         if (t == LEAT_STEP_PARKED)
@@ -300,6 +301,7 @@ bool leat_segment_run(struct leat_actor *actor)
         leat_segment_abort(seg);
     else
         abandon(seg);
+    leat_slot_flush_source(seg);
     for (size_t i = 0; i < seg->n; i++) {
         leat_slot_alarm(seg, i);
         leat_slot_watched(seg, i);

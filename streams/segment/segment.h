@@ -158,6 +158,7 @@ struct leat_segment {
     /* read -> write inside the kernel, see io/transfer.h; or NULL */
     int (*transfer)(struct leat_segment *segment);
     struct leat_account account;
+    unsigned flushes; /* calls of leat_pipeline_flush that its source has answered */
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };
 

@@ -82,12 +82,12 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i)
         return true;
     if (!leat_segment_output_taken(seg, i) && !s->discard)
         return false;
+    if (i == 0 && !seg->in.ops)
+        return s->held || !leat_run_is_paused(seg->pipeline);
     if (i == 0 && seg->in.ops && seg->in.ops->has_input)
         return seg->in.ops->has_input(seg) || leat_segment_flow_into(seg, 0) == LEAT_FLOW_FAILED;
     if (s->more || s->in.n > 0 || s->raw.n > 0)
         return lane_block_open(seg) || leat_slot_at_mark(seg, s);
-    if (i == 0 && !seg->in.ops)
-        return true;
     if (seg->is_lane && i == 0)
         return (seg->lane.block && seg->lane.end_seen) ||
                leat_segment_flow_into(seg, 0) != LEAT_FLOW_OPEN;
@@ -535,6 +535,17 @@ static bool check_function(struct leat_segment *seg, size_t i, bool has, const c
               name);
     leat_segment_fail(seg, i);
     return false;
+}
+
+void leat_slot_flush_source(struct leat_segment *seg)
+{
+    unsigned flushes = atomic_load(&seg->pipeline->life.flushes);
+    struct leat_slot *s = &seg->slots[0];
+
+    if (seg->in.ops || seg->n == 0 || seg->flushes == flushes || s->done || s->stopping || s->held)
+        return;
+    seg->flushes = flushes;
+    put_mark(seg, s);
 }
 
 bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)

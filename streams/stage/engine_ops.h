@@ -17,6 +17,8 @@ struct leat_engine_ops {
     bool
         is_default; /* the compiler adds the stage at an open end: the source or sink of that kind */
 
+    bool is_end; /* its other side is in the program: there is one instance of it */
+
     /* files - sources: a map of the files that the stage will read, none open yet. NULL: out of
      * memory. */
     struct leat_file_map *(*files)(const struct leat_node *node);

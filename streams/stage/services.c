@@ -586,6 +586,11 @@ void leat_plan_lanes(struct leat_stage *s, unsigned most)
         s->info->plan.lanes_max = most > 0 ? most : 1;
 }
 
+void leat_plan_holds(struct leat_stage *s, uint64_t bytes)
+{
+    s->info->plan.holds = bytes;
+}
+
 void leat_plan_later(struct leat_stage *s, uint64_t bytes)
 {
     if (s->planning)

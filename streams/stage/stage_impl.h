@@ -33,6 +33,7 @@ struct leat_stage_plan {
     size_t whole;                   /* leat_plan_whole; 0: pieces of any size */
     unsigned lanes_max;             /* 0: as many as there are threads */
     uint64_t later;                 /* leat_plan_later; 0: nothing */
+    uint64_t holds;                 /* leat_plan_holds; 0: nothing */
     uint64_t output_max, ratio_max; /* leat_plan_expansion; 0: none */
     struct leat_part_options part_options;
     bool has_buffer;
@@ -258,5 +259,8 @@ void leat_fail_record(struct leat_stage *stage, const struct leat_framer *framer
  * */
 int leat_fail_spill(struct leat_stage *stage, const struct leat_spill *spill);
 const char *leat_stage_side_path(const struct leat_node *node);
+
+/* leat_plan_holds - for `plan`: chunks with so many bytes stay outside of the segments. */
+void leat_plan_holds(struct leat_stage *stage, uint64_t bytes);
 
 #endif

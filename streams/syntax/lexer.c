@@ -406,9 +406,8 @@ static int tokenize(struct lexer *x)
     return 0;
 }
 
-int leat_tree_from_text(const struct leat_registry *registry, const char *text,
-                        const struct leat_variable *variables, size_t n_variables,
-                        struct leat_tree **ret_plan, struct leat_error *ret_error)
+int leat_text_tokens(const char *text, const struct leat_variable *variables, size_t n_variables,
+                     leat_tokens_fn use, void *arg, struct leat_error *ret_error)
 {
     struct lexer x = {
         .text = text, .variables = variables, .n_variables = n_variables, .error = ret_error};
@@ -419,8 +418,29 @@ int leat_tree_from_text(const struct leat_registry *registry, const char *text,
                               LEAT_TREE_TEXT_MAX);
     r = tokenize(&x);
     if (r == 0)
-        r = leat_tree_from_tokens(registry, x.tokens.v, x.tokens.n, ret_plan, ret_error);
+        r = use(arg, x.tokens.v, x.tokens.n, ret_error);
     free(x.tokens.v);
     free(x.words);
     return r;
+}
+
+struct plan_of {
+    const struct leat_registry *registry;
+    struct leat_tree **ret_plan;
+};
+
+static int parse(void *arg, const struct leat_token *tokens, size_t n, struct leat_error *ret_error)
+{
+    const struct plan_of *of = arg;
+
+    return leat_tree_from_tokens(of->registry, tokens, n, of->ret_plan, ret_error);
+}
+
+int leat_tree_from_text(const struct leat_registry *registry, const char *text,
+                        const struct leat_variable *variables, size_t n_variables,
+                        struct leat_tree **ret_plan, struct leat_error *ret_error)
+{
+    struct plan_of of = {.registry = registry, .ret_plan = ret_plan};
+
+    return leat_text_tokens(text, variables, n_variables, parse, &of, ret_error);
 }

@@ -86,6 +86,12 @@ struct leat_token {
 int leat_tree_from_tokens(const struct leat_registry *registry, const struct leat_token *tokens,
                           size_t n, struct leat_tree **ret_plan, struct leat_error *ret_error);
 
+/* leat_text_tokens - split a text into tokens, which are valid while `use` runs. Returns its result, or an error. */
+typedef int (*leat_tokens_fn)(void *arg, const struct leat_token *tokens, size_t n,
+                              struct leat_error *ret_error);
+int leat_text_tokens(const char *text, const struct leat_variable *variables, size_t n_variables,
+                     leat_tokens_fn use, void *arg, struct leat_error *ret_error);
+
 /* leat_tree_from_text, leat_tree_from_words - parse text or words to a tree; see leat-syntax(5).
  *
  *   variables   for ${name}, in text only; may be NULL if n_variables is 0
