@@ -10,8 +10,12 @@
 
 /* Copies of the type and its parts; the engine then sees all members. */
 struct copies {
-    struct leat_own own;
     struct leat_stage_type whole, part[LEAT_TYPE_PARTS];
+};
+
+struct own_and_copies {
+    struct leat_own own;
+    struct copies copies;
 };
 
 static const struct leat_stage_type **part_of(struct leat_stage_type *type, size_t i)
@@ -56,57 +60,38 @@ static int copy(struct copies *copies, const struct leat_stage_type *type, bool 
             return r;
         *ret_needed = *ret_needed || is_short(*part);
         fill_up(&copies->part[i], *part);
+        *part = &copies->part[i];
     }
     return 0;
-}
-
-/* Point to the copies, or, if they are not needed, to the caller's types. */
-static const struct leat_stage_type *choose(struct copies *copies,
-                                            const struct leat_stage_type *type, bool needed)
-{
-    if (!needed)
-        return type;
-    for (size_t i = 0; i < LEAT_TYPE_PARTS; i++)
-        if (*part_of(&copies->whole, i))
-            *part_of(&copies->whole, i) = &copies->part[i];
-    return &copies->whole;
 }
 
 int leat_own_new(const struct leat_stage_type *type, void *user, bool plain, char *refusal,
                  size_t size, struct leat_own **ret_own)
 {
     const struct leat_type_check check = {refusal, size};
-    struct copies *copies;
-    struct leat_own *own;
-    bool needed;
+    struct own_and_copies *own;
+    bool needed = false;
     int r;
 
     if (!type) {
         leat_type_refuse(&check, "the type is NULL");
         return LEAT_EUSAGE;
     }
-    copies = calloc(1, sizeof *copies);
-    if (!copies)
+    own = calloc(1, sizeof *own);
+    if (!own)
         return LEAT_ENOMEM;
-    own = &copies->own;
-    r = copy(copies, type, plain, &check, &needed);
-    if (r == 0) {
-        own->type = choose(copies, type, needed);
-        r = leat_type_is_sound(&check, own->type) ? 0 : LEAT_EUSAGE;
-    }
+    r = copy(&own->copies, type, plain, &check, &needed);
+    own->own.type = needed ? &own->copies.whole : type;
+    if (r == 0 && !leat_type_is_sound(&check, own->own.type))
+        r = LEAT_EUSAGE;
     if (r < 0) {
-        free(copies);
+        free(own);
         return r;
     }
-    if (!needed) { /* the rest is not used */
-        struct leat_own *less = realloc(copies, sizeof *own);
-
-        own = less ? less : own;
-    }
-    own->user = user;
-    own->drop = own->type->drop;
-    atomic_init(&own->refs, 1);
-    *ret_own = own;
+    own->own.user = user;
+    own->own.drop = own->own.type->drop;
+    atomic_init(&own->own.refs, 1);
+    *ret_own = &own->own;
     return 0;
 }
 
