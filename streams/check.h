@@ -70,7 +70,7 @@ static struct leat_check_bytes leat_check_output(const struct leat_check_run *ru
 {
     struct leat_check_bytes b = run->out[i];
 
-    if (i == 0 && run->original->kind == LEAT_SINK && run->check->result)
+    if (i == 0 && leat_check_kind(run) == LEAT_SINK && run->check->result)
         b.data = (uint8_t *)(uintptr_t)run->check->result(run->check->user, &b.len);
     return b;
 }
@@ -158,7 +158,7 @@ static int leat_check_reference(struct leat_check_run *reference)
     leat_check_go(reference);
     r = leat_check_outcome(reference, c->code, "");
     got = leat_check_output(reference, 0);
-    if (r == 0 && reference->original->kind == LEAT_SINK && c->result && got.len > 0) {
+    if (r == 0 && leat_check_kind(reference) == LEAT_SINK && c->result && got.len > 0) {
         reference->out[0].data = (uint8_t *)malloc(got.len);
         if (!reference->out[0].data)
             return leat_check_fails("out of memory");
@@ -255,7 +255,7 @@ static int leat_check_pools(const struct leat_check_run *reference)
 static int leat_check_twice(const struct leat_check_run *reference)
 {
     static const char remedy[] = ": do its instances share something outside of leat_state?";
-    enum leat_kind kind = reference->original->kind;
+    enum leat_kind kind = leat_check_kind(reference);
     int r = 0;
 
     if (kind == LEAT_FAN_IN || leat_check_branches(reference) > 0 || reference->code < 0 ||
@@ -321,7 +321,7 @@ static int leat_check_flushes(const struct leat_check_run *reference)
     bool flushes = (reference->original->flags & LEAT_FLUSHES) != 0;
     int r = 0;
 
-    if (reference->original->kind == LEAT_SOURCE)
+    if (leat_check_kind(reference) == LEAT_SOURCE)
         return 0;
     for (unsigned seed = 0; seed < 24 && r == 0; seed++) {
         struct leat_check_run run = leat_check_start(reference, "flush markers");
@@ -346,7 +346,7 @@ static int leat_check_early(const struct leat_check_run *reference)
 {
     int r = 0;
 
-    if (reference->original->kind == LEAT_SINK || reference->code < 0)
+    if (leat_check_kind(reference) == LEAT_SINK || reference->code < 0)
         return 0;
     for (unsigned seed = 0; seed < 40 && r == 0; seed++) {
         struct leat_check_run run = leat_check_start(reference, "early");
@@ -398,7 +398,7 @@ static int leat_check_inputs(const struct leat_check_run *reference)
     size_t step = reference->len / 48 + 1, n = 0, n_edges = sizeof edges / sizeof *edges;
     int r = 0;
 
-    if (reference->original->kind == LEAT_SOURCE)
+    if (leat_check_kind(reference) == LEAT_SOURCE)
         return 0;
     for (size_t k = 0; n < reference->len && r == 0; k++) {
         struct leat_check_run a = leat_check_start(reference, "short"), b;
@@ -417,7 +417,7 @@ static int leat_check_inputs(const struct leat_check_run *reference)
                         k < n_edges ? "a short input" : "the input cut short");
         r = leat_check_outcome(&a, a.code, "");
         leat_check_go(&b);
-        if (r == 0 && a.original->kind != LEAT_SINK)
+        if (r == 0 && leat_check_kind(&a) != LEAT_SINK)
             r = leat_check_same(&b, &a, ", as in pieces of another size");
         else if (r == 0)
             r = leat_check_outcome(&b, a.code, ", as in pieces of another size");
@@ -478,7 +478,7 @@ static int leat_check_leaks(const struct leat_check_run *reference)
                 descriptors = leat_check_descriptors();
             }
             run.sink_fails = fails ? 2 : 0;
-            run.source_fails = fails && reference->original->kind == LEAT_SINK ? 2 : 0;
+            run.source_fails = fails && leat_check_kind(reference) == LEAT_SINK ? 2 : 0;
             run.piece = 64;
             leat_check_doing(&run, fails ? "the same run with a failure, again and again"
                                          : "the same run again and again");

@@ -70,6 +70,16 @@ struct leat_check_report {
 static struct leat_check_run *leat_check_now;
 static struct leat_check_report *leat_check_told;
 
+/* A stage by place is checked in the middle, if it can stand there. */
+static enum leat_kind leat_check_kind(const struct leat_check_run *run)
+{
+    const struct leat_stage_type *type = run->original;
+
+    if (type->kind != LEAT_BY_PLACE)
+        return type->kind;
+    return type->middle_in ? LEAT_TRANSFORM : type->last ? LEAT_SINK : LEAT_SOURCE;
+}
+
 static uint64_t leat_check_draw(struct leat_check_run *run)
 {
     run->random ^= run->random << 13;
@@ -305,7 +315,7 @@ static unsigned leat_check_branches(const struct leat_check_run *run)
 /* The stage and its branches. */
 static int leat_check_add_stage(struct leat_check_shape *s)
 {
-    bool in = s->run->original->kind == LEAT_FAN_IN;
+    bool in = leat_check_kind(s->run) == LEAT_FAN_IN;
     int r =
         leat_builder_own_stage(s->builder, s->run->type, s->run->check->user, s->run->check->args);
 
@@ -339,8 +349,8 @@ static int leat_check_add_first(struct leat_check_shape *s, bool reads, bool wri
 
 static int leat_check_build(struct leat_check_shape *s)
 {
-    enum leat_kind kind = s->run->original->kind;
-    bool reads = kind == LEAT_TRANSFORM || kind == LEAT_SINK || kind == LEAT_BY_PLACE;
+    enum leat_kind kind = leat_check_kind(s->run);
+    bool reads = kind == LEAT_TRANSFORM || kind == LEAT_SINK;
     bool writes = kind != LEAT_SINK;
     int r = reads ? leat_check_add_end(s, false) : 0;
 

@@ -200,11 +200,17 @@ TEST(test_good_stages_of_every_kind_pass)
     static const struct leat_stage_type blocking = {LEAT_STAGE_INIT, .name = "acme.blocking",
                                                     .kind = LEAT_TRANSFORM, .nature = LEAT_BLOCKING,
                                                     .run = slow_run};
+    static const struct leat_stage_type middle = {LEAT_STAGE_INIT, .name = "acme.place",
+                                                  .kind = LEAT_BY_PLACE, .first = &source,
+                                                  .middle_in = &same};
+    static const struct leat_stage_type end = {LEAT_STAGE_INIT, .name = "acme.place",
+                                               .kind = LEAT_BY_PLACE, .last = &sink};
     struct leat_check c = check_of(NULL, NULL);
 
     passes(&source, &c);
     c = check_of(text, text);
     passes(&same, &c);
+    passes(&middle, &c);
     passes(&blocking, &c);
     c.branches = 2;
     passes(&fan, &c);
@@ -215,6 +221,7 @@ TEST(test_good_stages_of_every_kind_pass)
     c.before = got_nothing;
     c.result = got_all;
     passes(&sink, &c);
+    passes(&end, &c);
 }
 
 TEST(test_a_check_in_this_process_says_the_same)
