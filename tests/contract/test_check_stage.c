@@ -488,7 +488,7 @@ FAULT(loops_for_ever)
 
 FAULT(ignores_a_failed_allocation)
 {
-    uint8_t *memory = leat_alloc(stage, (size_t)48 << 20);
+    uint8_t *memory = leat_alloc_raw(stage, (size_t)48 << 20);
 
     memory[0] = 1;
     leat_free(stage, memory);
