@@ -141,6 +141,8 @@ static int unknown_stage(struct build *b, const struct leat_token *token, int nu
         leat_error_add(b->error, "; the words : | [ ] need spaces around them");
     else if (near.best)
         leat_error_add(b->error, "; did you mean %.*s?", (int)near.best_len, near.best);
+    else if (strchr(name, '.') && !strchr(name, '/') && !place.first && !place.last)
+        leat_error_add(b->error, "; a name with a dot is that of a plugin's stage: is it loaded?");
     else if (strpbrk(name, "./") && place.first)
         leat_error_add(b->error, "; to read a file: read %s", leat_shown(name).text);
     else if (strpbrk(name, "./"))

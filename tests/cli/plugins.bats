@@ -232,6 +232,8 @@ C
     echo 'example.numbers -n 2' >job
     run -2 leat -f job
     has 'unknown stage'
+    run -2 leat zero -n 1 : example.xor : null
+    has "a name with a dot is that of a plugin's stage: is it loaded?"
     run -0 leat --plugin="$P/xor.so" -f job
     [ "$output" = $'1\n2' ]
 }

@@ -318,3 +318,26 @@ TEST(test_a_name_has_a_vendor_before_a_dot)
         leat_registry_free(registry);
     }
 }
+
+/* --- plugins; tests/cli/plugins.bats builds and loads some ---------------------------------------- */
+
+TEST(test_a_plugin_that_is_not_there_is_an_error_with_its_name)
+{
+    struct leat_registry *registry = new_registry();
+    size_t count = leat_registry_count(registry);
+    struct leat_error error = {0};
+
+    ASSERT_EQ(leat_registry_load(registry, "/none/x\n.so", &error), LEAT_ENOENT);
+    ASSERT_STREQ(error.text, "the plugin /none/x\\n.so: No such file or directory");
+    ASSERT_EQ(leat_registry_load(registry, "/none/x.so", NULL), LEAT_ENOENT);
+    ASSERT_EQ(leat_registry_load(registry, "", &error), LEAT_EUSAGE);
+    ASSERT_EQ(error.code, LEAT_EUSAGE);
+    ASSERT_EQ(leat_registry_load(registry, NULL, &error), LEAT_EUSAGE);
+    ASSERT_STR_HAS(error.text, "path is NULL");
+    ASSERT_EQ(leat_registry_load(NULL, "x.so", &error), LEAT_EUSAGE);
+    ASSERT_STR_HAS(error.text, "registry is NULL");
+    ASSERT_EQ(leat_registry_count(registry), count);
+    ASSERT_NULL(leat_registry_plugin(registry, leat_registry_find(registry, "gzip")));
+    ASSERT_NULL(leat_registry_plugin(NULL, &tally));
+    leat_registry_free(registry);
+}
