@@ -4,6 +4,7 @@
  * it knows nothing else about them.
  */
 
+#include "run/inner.h"
 #include "syntax/registry.h"
 
 #define STAGE(ident) extern const struct leat_stage_type leat_stage_##ident;
@@ -18,5 +19,10 @@ static const struct leat_stage_type *const builtins[] = {
 
 struct leat_registry *leat_registry_new(void)
 {
-    return leat_registry_with(builtins, sizeof builtins / sizeof *builtins);
+    static const struct leat_inner_ops inner = {.make = leat_inner_make, .free = leat_inner_free};
+    struct leat_registry *r = leat_registry_with(builtins, sizeof builtins / sizeof *builtins);
+
+    if (r)
+        leat_registry_set_inner(r, &inner);
+    return r;
 }

@@ -427,9 +427,11 @@ enum leat_flags {
     LEAT_DETACHES = 32,     /* junctions: if a branch fails, the others go on */
     LEAT_PORTS_IN = 64,     /* fan-ins: step sees each branch separately in in->ports; it runs when
                              * each branch has input or is at its end */
-    LEAT_PARTS = 128,    /* sinks: the branch, or the output file, is made anew for each part: see
+    LEAT_PARTS = 128, /* sinks: the branch, or the output file, is made anew for each part: see
                              * leat_part_end. Its operand is the template of the file's name, unless
                              * the stage names the parts: see leat_part_begin */
+    LEAT_INNER =
+        4096, /* a stage with `run`: its branch is no part of the pipeline; leat_inner_run runs it */
     LEAT_DECODES = 2048, /* a decoder: its output is the data that its input holds compressed */
     LEAT_WANTS_DECODED = 1024, /* its input may be compressed: the compiler puts `decode` before it,
                                 * unless a decoder is there. leat_input_file then tells of the
@@ -546,6 +548,22 @@ LEAT_API int leat_push_reserve(struct leat_blocking *blocking, size_t least, uin
                                size_t *ret_room);
 LEAT_API int leat_push_commit(struct leat_blocking *blocking, size_t n);
 LEAT_API bool leat_is_cancelled(struct leat_blocking *blocking);
+
+/* leat_inner_run - for `run` of a stage with LEAT_INNER that has a branch: run the stages of the branch, from their
+ * beginning, with what `next` returns as input. The branch reads nothing else of the pipeline, and may not write files. It
+ * has threads of its own, and a quarter of the pipeline's memory, which is charged to the stage at the first call.
+ *
+ *   next  the next piece of input, valid until the next call of it. Returns 1; 0: EOF; or an error
+ *   put   takes n bytes of output. Returns 0 or an error
+ *
+ * Both are called on this thread, and `next` not until the end if the branch needs no more. Returns 0; the error of `next` or
+ * `put`; LEAT_ECANCELLED; or fails the stage with the error of the branch. */
+struct leat_inner_io {
+    void *arg;
+    int (*next)(void *arg, const uint8_t **ret_data, size_t *ret_len);
+    int (*put)(void *arg, const uint8_t *data, size_t n);
+};
+LEAT_API int leat_inner_run(struct leat_stage *stage, const struct leat_inner_io *io);
 
 #define LEAT_FRAME_HEAD 18u
 #define LEAT_RECOGNISE 16u

@@ -18,6 +18,7 @@
 #include "run/pipeline.h"
 #include "stage/engine_ops.h"
 #include "stage/file_map.h"
+#include "syntax/registry.h"
 
 /* --- one node --------------------------------------------------------------------------------- */
 
@@ -236,6 +237,24 @@ static int add_buffer(struct leat_compiler *pl, const struct leat_stage_info *in
     return r < 0 ? r : leat_compile_buffer(pl, info, pl->cur->in.edges[0]);
 }
 
+/* The branch of a stage that runs it itself. */
+static int add_inner(struct leat_compiler *pl, const struct leat_node *node,
+                     struct leat_stage_info *info)
+{
+    const struct leat_inner_ops *ops = leat_registry_inner(pl->p->registry);
+    struct leat_error error = {0};
+    char text[sizeof error.text + sizeof error.stage_name + 32];
+    int r = ops->make(pl->p, info, &error);
+
+    if (r == 0)
+        return 0;
+    snprintf(text, sizeof text, "in its branch: %s%s%s", error.stage_name,
+             *error.stage_name ? ": " : "", error.text);
+    (void)leat_compile_fail(pl, node, text);
+    pl->error->code = r;
+    return r;
+}
+
 static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool first, bool last)
 {
     const struct leat_stage_info *digest = NULL;
@@ -296,6 +315,8 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (r == 0 && ops->range && ops->range(node))
         pl->ranged = pl->cur->slots[pl->cur->n - 1].stage;
     carry_on(pl, info);
+    if (r == 0 && type->flags & LEAT_INNER && node->n_branches > 0)
+        return add_inner(pl, node, info);
     if (r == 0 && (info->plan.flags & LEAT_PARTS))
         return leat_compile_parts(pl, node, &info->plan.part_options);
     if (r == 0 && node->n_branches > 0)

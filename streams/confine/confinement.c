@@ -2,6 +2,8 @@
 
 #include "confinement.h"
 
+#include "run/inner.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +116,8 @@ static int add_stage(struct leat_confinement *c, const struct leat_pipeline *p,
         r = leat_confinement_allow(c, side, LEAT_ACCESS_OUTPUT);
     if (r == 0 && buffer && buffer->spills)
         r = leat_confinement_allow(c, buffer->dir, LEAT_ACCESS_TEMPORARY);
+    if (r == 0 && info->inner)
+        r = leat_confinement_add(c, info->inner->model);
     return r;
 }
 

@@ -249,18 +249,6 @@ int leat_builder_branch_end(struct leat_builder *b)
     return 0;
 }
 
-static int check_ends(const struct leat_builder *b, const struct leat_settings *settings,
-                      struct leat_error *ret_error)
-{
-    if (b->ends_used)
-        return leat_error_set(ret_error, LEAT_EUSAGE,
-                              "leat_builder_finish: the ends belong to the pipeline before");
-    if (b->ends && (!settings || !settings->context))
-        return leat_error_set(ret_error, LEAT_EUSAGE,
-                              "leat_builder_finish: push and pull need settings.context");
-    return 0;
-}
-
 static void attach_ends(struct leat_builder *b, struct leat_pipeline *p)
 {
     struct leat_end *next;
@@ -273,6 +261,37 @@ static void attach_ends(struct leat_builder *b, struct leat_pipeline *p)
     b->ends = NULL;
 }
 
+static int finish(struct leat_builder *b, const struct leat_settings *settings,
+                  struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    struct leat_tree *plan = NULL;
+    int r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, ret_error);
+
+    if (r == 0)
+        r = leat_pipeline_from_tree(b->registry, plan, settings, ret_pipeline, ret_error);
+    if (r == 0)
+        attach_ends(b, *ret_pipeline);
+    return r;
+}
+
+int leat_builder_finish_inner(struct leat_builder *b, const struct leat_settings *settings,
+                              struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+{
+    return finish(b, settings, ret_pipeline, ret_error);
+}
+
+static int check_ends(const struct leat_builder *b, const struct leat_settings *settings,
+                      struct leat_error *ret_error)
+{
+    if (b->ends_used)
+        return leat_error_set(ret_error, LEAT_EUSAGE,
+                              "leat_builder_finish: the ends belong to the pipeline before");
+    if (b->ends && (!settings || !settings->context))
+        return leat_error_set(ret_error, LEAT_EUSAGE,
+                              "leat_builder_finish: push and pull need settings.context");
+    return 0;
+}
+
 int leat_builder_finish(struct leat_builder *b, const struct leat_settings *settings,
                         struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
@@ -281,21 +300,14 @@ int leat_builder_finish(struct leat_builder *b, const struct leat_settings *sett
                           : !b->registry  ? "the builder's registry"
                                           : NULL;
     struct leat_error error = {0};
-    struct leat_tree *plan = NULL;
     int r;
 
     if (missing)
         return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL", missing);
     r = check_ends(b, settings, &error);
     if (r == 0)
-        r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, &error);
-    if (r < 0) {
-        if (ret_error)
-            *ret_error = error;
-        return r;
-    }
-    r = leat_pipeline_from_tree(b->registry, plan, settings, ret_pipeline, ret_error);
-    if (r == 0)
-        attach_ends(b, *ret_pipeline);
+        r = finish(b, settings, ret_pipeline, &error);
+    if (r < 0 && ret_error)
+        *ret_error = error;
     return r;
 }

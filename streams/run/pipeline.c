@@ -13,6 +13,7 @@
 #include "io/outfile.h"
 #include "io/read_file.h"
 #include "lanes/lanes.h"
+#include "syntax/registry.h"
 
 #define RECORD_MAX_DEFAULT ((uint64_t)16 << 20)
 
@@ -256,6 +257,8 @@ void leat_pipeline_free(struct leat_pipeline *p)
         free(p->graph.infos[i].text);
         leat_kept_files_free(&p->pool, p->graph.infos[i].files);
         leat_needs_done(&p->graph.infos[i].needs);
+        if (p->graph.infos[i].inner)
+            leat_registry_inner(p->registry)->free(p->graph.infos[i].inner);
         free(p->graph.infos[i].input.opens);
     }
     leat_digest_list_free(p->outputs.digests);

@@ -33,7 +33,9 @@ struct leat_life {
     atomic_uint refs;             /* the run holds one */
     struct leat_context *context; /* or NULL */
     uint64_t held;                /* bytes of the context's memory */
-    struct leat_visit visit;      /* with a context */
+    unsigned
+        part; /* of the branch of a stage: its limit is this part of the pipeline's around it */
+    struct leat_visit visit; /* with a context */
     struct leat_notice notice;
     /* Have the driver look at the run; any thread. `last`: no actor is queued or running any more, and the caller does
      * not use the pipeline again. */

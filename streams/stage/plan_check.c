@@ -11,7 +11,7 @@
 #define BUFFER_MAX ((uint64_t)1 << 40)      /* bytes of memory of a buffer */
 #define SPILL_MAX ((uint64_t)INT64_MAX / 4) /* and of its file */
 #define PART_MAX ((uint64_t)INT64_MAX)      /* the number of the first part */
-#define NEVER_CHANGED (LEAT_PARTS | LEAT_PORTS_IN)
+#define NEVER_CHANGED (LEAT_PARTS | LEAT_PORTS_IN | LEAT_INNER)
 #define OF_BRANCHES (LEAT_DROPS | LEAT_DETACHES)
 #define OF_INPUT (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_FLUSHES | LEAT_WANTS_DECODED)
 #define FLAGS                                                                                      \
@@ -46,7 +46,7 @@ static int check_flags(struct leat_stage *s)
     if (changed & LEAT_PARTS)
         return leat_fail(s, LEAT_EINTERNAL, "its plan cannot change LEAT_PARTS");
     if (changed & NEVER_CHANGED)
-        return leat_fail(s, LEAT_EINTERNAL, "its plan cannot change LEAT_PORTS_IN");
+        return leat_fail(s, LEAT_EINTERNAL, "its plan cannot change LEAT_PORTS_IN or LEAT_INNER");
     if (s->type->run && changed & LEAT_FLUSHES)
         return leat_fail(s, LEAT_EINTERNAL, "a blocking stage cannot flush");
     if (changed & flags & OF_BRANCHES &&

@@ -16,6 +16,7 @@
 #include "outcome/warnings.h"
 #include "run/pipeline.h"
 
+#define INNER_MOST 64u /* the most that a limit is divided by for branches in branches */
 /* Parts of the memory limit left free for a stage that called leat_plan_later: at least 1/16, at
  * most 1/4. */
 #define LATER_LEAST 16u
@@ -326,12 +327,14 @@ uint64_t leat_memory_enough(const struct leat_stage *s, uint64_t bytes)
     uint64_t taken = pool->limit - pool->reserved - leat_pool_left(pool), enough, part;
     bool is_late = s->info->plan.later > 0;
 
-    if (bytes > UINT64_MAX / 2 / LATER_LEAST)
+    if (bytes > UINT64_MAX / 2 / LATER_LEAST / INNER_MOST)
         return UINT64_MAX / MIB * MIB; /* no limit is enough */
     part = bytes > s->info->plan.later ? LATER_LEAST : LATER_MOST;
     enough = 2 * (taken + bytes + (is_late ? 0 : later_of_others(s)));
     if (is_late && enough < part * bytes)
         enough = part * bytes;
+    if (s->pipeline->life.part > 1) /* the limit in the message is that of the pipeline around it */
+        enough *= s->pipeline->life.part;
     return (enough + MIB - 1) / MIB * MIB;
 }
 

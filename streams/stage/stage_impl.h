@@ -9,6 +9,7 @@
 #include "syntax/tree.h"
 
 struct leat_pipeline;
+struct leat_inner;
 struct leat_framer;
 struct leat_spill;
 struct leat_segment;
@@ -131,6 +132,7 @@ struct leat_stage_info {
     struct leat_detached *detached;     /* the innermost detached branch around it, or NULL */
     struct leat_stage_info *next_shown; /* of a hidden stage: the next stage */
     struct leat_stage_range range;
+    struct leat_inner *inner; /* of LEAT_INNER: its branch; or NULL */
 };
 
 /* leat_unread_of - the counter of bytes that this stage never read. */

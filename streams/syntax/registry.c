@@ -26,6 +26,7 @@ struct leat_registry {
     struct leat_own *owns; /* those that are not built in, the last one first */
     struct loaded *plugins;
     char refusal[400]; /* reason of the last leat_registry_add */
+    const struct leat_inner_ops *inner;
 };
 
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n)
@@ -229,6 +230,17 @@ const char *leat_registry_plugin(const struct leat_registry *r, const struct lea
         if (own->type == type)
             return own->from;
     return NULL;
+}
+
+void leat_registry_set_inner(struct leat_registry *r, const struct leat_inner_ops *ops)
+{
+    r->inner = ops;
+}
+
+const struct leat_inner_ops *leat_registry_inner(const struct leat_registry *r)
+{
+    leat_assert(r->inner != NULL);
+    return r->inner;
 }
 
 const char *leat_registry_refusal(const struct leat_registry *r)

@@ -5,6 +5,20 @@
 #include "own.h"
 #include "stage.h"
 
+struct leat_inner;
+struct leat_pipeline;
+struct leat_stage_info;
+
+/* The branch of a stage with LEAT_INNER is a pipeline, which the compiler of a pipeline cannot make by itself. */
+struct leat_inner_ops {
+    int (*make)(struct leat_pipeline *pipeline, struct leat_stage_info *info,
+                struct leat_error *ret_error);
+    void (*free)(struct leat_inner *inner); /* NULL is fine */
+};
+/* leat_registry_set_inner, _inner - how the pipelines of this registry do it; borrowed. */
+void leat_registry_set_inner(struct leat_registry *registry, const struct leat_inner_ops *ops);
+const struct leat_inner_ops *leat_registry_inner(const struct leat_registry *registry);
+
 /* leat_registry_with - a registry of these n types, which must be sound. NULL: out of memory. */
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n);
 /* leat_registry_add_plain - leat_registry_add, also for a type with abi 0, which was compiled with the

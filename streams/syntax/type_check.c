@@ -25,7 +25,7 @@
 /* All of enum leat_flags. */
 #define FLAGS                                                                                      \
     (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_NO_STDOUT_TTY | LEAT_DROPS | LEAT_DETACHES |        \
-     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES |                  \
+     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES | LEAT_INNER |     \
      LEAT_WANTS_DECODED)
 
 #define refuse leat_type_refuse
@@ -123,8 +123,12 @@ static bool check_branches(const struct leat_type_check *c, const struct leat_st
         return refuse(c, "branches_min: a fan-in needs at least one branch");
     if (most > 0 && (type->kind == LEAT_SOURCE || type->kind == LEAT_BY_PLACE))
         return refuse(c, "branches_max: a source, or a stage by place, has no branches");
-    if (most > (type->flags & LEAT_PARTS ? 1 : 0) && type->kind == LEAT_SINK)
+    if (most > (type->flags & (LEAT_PARTS | LEAT_INNER) ? 1 : 0) && type->kind == LEAT_SINK)
         return refuse(c, "branches_max: a sink has no branches, and one with parts at most one");
+    if (type->flags & LEAT_INNER)
+        return (type->run && most == 1 && !(type->flags & LEAT_PARTS)) ||
+               refuse(c,
+                      "flags: a stage with LEAT_INNER has run, at most one branch, and no parts");
     if (most > 0 && (type->lanes || (type->run && type->kind != LEAT_SINK)))
         return refuse(c, "branches_max: a stage with lanes or run has no branches");
     if (most == 0 && type->branch_options)

@@ -144,6 +144,88 @@ more() {
     grep -q '1 entries lose access control lists' err
 }
 
+# --- a branch -----------------------------------------------------------------------------------
+
+@test "the content of each file goes through the branch, and its new size is right" {
+    tree t
+    more t
+    rm t/fifo
+    tar -C t -czf t.tar.gz .
+    for threads in 1 2 5; do
+        leat --threads=$threads read t.tar.gz : repack [ gzip -1 ] : write "g$threads.tar"
+        rm -rf out
+        mkdir out
+        tar -C out -xf "g$threads.tar"
+        (cd t && find . -type f -links 1 -print0 | sort -z) | while IFS= read -r -d '' f; do
+            gzip -dc <"out/$f" | cmp - "t/$f"
+        done
+        [ "$(readlink out/sub/link)" = ../log ]
+        [ out/hard -ef out/log ]
+    done
+    cmp g1.tar g5.tar
+    leat read g1.tar : repack [ gunzip ] : list -l >back
+    leat read t.tar.gz : list -l | diff - back
+    leat read g1.tar : repack [ gunzip ] : manifest >m
+    leat read t.tar.gz : manifest --check=m
+}
+
+@test "a branch that ends early, and one with a child" {
+    tree t
+    tar --sort=name -C t -cf t.tar .
+    leat read t.tar : repack [ head -n 3 ] : entries ./log | cmp - <(head -n 3 t/log)
+    leat read t.tar : repack [ exec tr a-z A-Z ] : entries ./log | cmp - <(tr a-z A-Z <t/log)
+    leat read t.tar : repack [ tee [ null ] : pass ] : entries ./log | cmp - t/log
+}
+
+@test "a branch that fails names the entry and leaves nothing" {
+    tree t
+    gzip t/log
+    printf 'not gzip' >t/sub/deep/one
+    tar --sort=name -C t -cf t.tar ./log.gz ./sub/deep/one
+    run leat read t.tar : repack [ gunzip ] : write out.tar
+    is 3
+    has 'repack (#2)' 'in its branch: gunzip: ' 'at the entry ./sub/deep/one'
+    run leat read t.tar : repack [ exec sh -c 'exit 3' ] : write out.tar
+    is 6
+    run leat read t.tar : repack --spool=1K [ gunzip ] : write out.tar
+    is 7
+    has 'raise --spool'
+    run leat --memory=64M read t.tar : repack [ zstd -19 ] : write out.tar
+    is 7
+    has 'raise --memory to'
+    enough=$(grep -o 'raise --memory to [0-9]*M' <<<"$output" | grep -o '[0-9]*M')
+    leat --memory="$enough" read t.tar : repack [ zstd -19 ] : null
+    head -c 20000 t.tar >cut.tar
+    run leat read cut.tar : repack [ pass ] : write out.tar
+    is 3
+    [ ! -e out.tar ]
+    [ -z "$(find . -name '.leat*')" ]
+}
+
+@test "a branch of repack writes no files, and is checked before anything is read" {
+    run leat read missing.tar : repack [ tee [ write x ] : pass ] : null
+    is 2
+    has 'write writes a file' 'not allowed in this branch'
+    run leat read missing.tar : repack [ sha256 --to=x ] : null
+    is 2
+    run leat read missing.tar : repack [ gzip --level=77 ] : null
+    is 2
+    has 'gzip'
+    run leat read missing.tar : repack [ gzip ] [ zstd ] : null
+    is 2
+}
+
+@test "a run whose branch waits can be stopped" {
+    tree t
+    tar -C t -cf t.tar .
+    run timeout -s INT 1 "$LEAT" read t.tar : repack [ exec sleep 1000 ] : write out.tar
+    [ "$status" = 124 ] || [ "$status" = 130 ]
+    [ ! -e out.tar ]
+    run leat --timeout=200ms read t.tar : repack [ exec sleep 1000 ] : write out.tar
+    is 124
+    [ ! -e out.tar ]
+}
+
 # --- split-entries ------------------------------------------------------------------------------
 
 @test "split-entries makes a file of each content, through a branch if there is one" {

@@ -67,25 +67,74 @@ static int open_spool(struct leat_repack *p)
     return fd < 0 ? fd : 0;
 }
 
+/* Append to the temporary file, which has *size bytes. */
+static int spool_piece(struct leat_repack *p, const uint8_t *data, size_t n, uint64_t *size)
+{
+    int r;
+
+    if (n > p->params->reader.spool - *size)
+        return leat_reader_fail(p->reader, LEAT_ELIMIT,
+                                "its size is not known before its end, and its temporary copy "
+                                "would be larger than %" PRIu64 " bytes; raise --spool",
+                                p->params->reader.spool);
+    r = leat_archive_write_all(p->stage, p->spool - 1, data, n, *size);
+    *size += n;
+    return r;
+}
+
 /* Copy the content to the temporary file, to learn its size. */
 static int spool_content(struct leat_repack *p, struct leat_content *content, uint64_t *ret_size)
 {
-    uint64_t size = 0;
     const uint8_t *data;
     size_t n;
     int r = open_spool(p);
 
-    while (r == 0 && (r = next_piece(p, content, &data, &n)) == 1) {
-        if (n > p->params->reader.spool - size)
-            return leat_reader_fail(p->reader, LEAT_ELIMIT,
-                                    "its size is not known before its end, and its temporary copy "
-                                    "would be larger than %" PRIu64 " bytes; raise --spool",
-                                    p->params->reader.spool);
-        r = leat_archive_write_all(p->stage, p->spool - 1, data, n, size);
-        size += n;
-    }
-    *ret_size = size;
+    *ret_size = 0;
+    while (r == 0 && (r = next_piece(p, content, &data, &n)) == 1)
+        r = spool_piece(p, data, n, ret_size);
     return r;
+}
+
+/* --- the branch ------------------------------------------------------------------------------- */
+
+struct through {
+    struct leat_repack *repack;
+    struct leat_content *content;
+    uint64_t size;
+    bool failed; /* outside of the branch */
+};
+
+static int next_of_content(void *arg, const uint8_t **ret_data, size_t *ret_n)
+{
+    struct through *t = arg;
+    int r = next_piece(t->repack, t->content, ret_data, ret_n);
+
+    t->failed = r < 0;
+    return r;
+}
+
+static int put_to_spool(void *arg, const uint8_t *data, size_t n)
+{
+    struct through *t = arg;
+    int r = spool_piece(t->repack, data, n, &t->size);
+
+    t->failed = r < 0;
+    return r;
+}
+
+/* Run the branch on the content. Its output has another size, which is known when it has ended. */
+static int spool_through(struct leat_repack *p, struct leat_content *content, uint64_t *ret_size)
+{
+    struct through through = {.repack = p, .content = content};
+    const struct leat_inner_io io = {.arg = &through, .next = next_of_content, .put = put_to_spool};
+    int r = open_spool(p);
+
+    if (r == 0)
+        r = leat_inner_run(p->stage, &io);
+    *ret_size = through.size;
+    if (r == 0 || through.failed || r == LEAT_ECANCELLED)
+        return r;
+    return leat_fail_within(p->stage, ", at the entry %s", p->name);
 }
 
 static int copy_spool(struct leat_repack *p, uint64_t size)
@@ -135,11 +184,14 @@ static int start(struct leat_repack *p, struct leat_entry *e)
 static int put_file(struct leat_repack *p, const struct leat_reader_entry *from,
                     struct leat_entry *e)
 {
+    bool has_branch = leat_branches(p->stage) > 0, spooled = has_branch || !from->has_size;
     struct leat_content content;
-    int r = 0;
+    int r;
 
     leat_content_begin(&content, p->reader, p->blocking, from);
-    if (!from->has_size)
+    if (has_branch)
+        r = spool_through(p, &content, &e->size);
+    else if (spooled)
         r = spool_content(p, &content, &e->size);
     else
         r = leat_repack_regions(p, from, e);
@@ -148,7 +200,7 @@ static int put_file(struct leat_repack *p, const struct leat_reader_entry *from,
     if (r == 0 && e->regions)
         r = leat_repack_copy_regions(p, e);
     else if (r == 0)
-        r = from->has_size ? copy_content(p, &content, e) : copy_spool(p, e->size);
+        r = spooled ? copy_spool(p, e->size) : copy_content(p, &content, e);
     return r < 0 ? r : leat_pack_finish_entry(&p->writer);
 }
 
@@ -298,6 +350,9 @@ const struct leat_stage_type leat_stage_repack = {
         "be written to the tar formats only, and fail if the file that they name is left out. Holes of a "
         "tar archive stay in --format=pax, and become zeros in the others. Access control lists are lost "
         "with a warning.\n\n"
+        "With a branch, the content of each file goes through its stages, which begin anew for each file: "
+        "`repack --include='*.log' --rename='$=.zst' [ zstd ]`. The branch has a quarter of --memory, and cannot write files. The size "
+        "of what it puts out is known at its end, so that is first copied to a temporary file.\n\n"
         "All formats store the size of a file before its content. Where the old archive does not "
         "tell it, the content is first copied to a temporary file in TMPDIR, or /var/tmp. The "
         "table of contents of zip and 7z is at the end of the archive. If `read FILE` stands "
@@ -305,13 +360,15 @@ const struct leat_stage_type leat_stage_repack = {
         "copied to a temporary file. Each is of at most --spool bytes.",
     .examples =
         "read app.tar.gz : repack --format=zip : write app.zip\n"
-        "read app.tar.gz : repack --exclude='*.log' --rename='^=app/' : gzip : write small.tar.gz",
+        "read app.tar.gz : repack --exclude='*.log' --rename='^=app/' : gzip : write small.tar.gz\n"
+        "read app.tar.gz : repack [ exec sed s/old/new/ ] : gzip : write new.tar.gz",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_BLOCKING,
-    .flags = LEAT_WANTS_DECODED | LEAT_NO_STDOUT_TTY,
+    .flags = LEAT_WANTS_DECODED | LEAT_NO_STDOUT_TTY | LEAT_INNER,
     .params_size = sizeof(struct leat_repack_params),
     .state_size = sizeof(struct leat_repack),
     .options = repack_options,
+    .branches_max = 1,
     .plan = repack_plan,
     .open = repack_open,
     .run = repack_run,
