@@ -12,6 +12,7 @@
 #define example_unruns check_unruns
 #include "examples/field.c" /* NOLINT(bugprone-suspicious-include) */
 #include "examples/runs.c"  /* NOLINT(bugprone-suspicious-include) */
+#include "memio.h"
 #include "test.h"
 #undef example_field
 #undef example_runs
@@ -236,6 +237,44 @@ TEST(test_a_check_in_this_process_says_the_same)
     c.expected_len = 5;
     ASSERT_EQ(leat_check_stage(&same, &c, why, sizeof why), -1);
     ASSERT_STR_HAS(why, "not the expected one: 111 bytes, expected 5");
+}
+
+/* A built-in type, as if it were that of another program. */
+static struct leat_stage_type built_in(const char *name, const char *own_name)
+{
+    struct leat_registry *registry = leat_registry_new();
+    const struct leat_stage_type *found = leat_registry_find(registry, name);
+    struct leat_stage_type type;
+
+    ASSERT_NOT_NULL(found);
+    type = *found;
+    type.abi = LEAT_STAGE_ABI;
+    type.size = sizeof type;
+    type.name = own_name;
+    type.aliases = NULL;
+    leat_registry_free(registry);
+    return type;
+}
+
+/* They answer flush markers, work in lanes, and choose by the memory that there is. */
+TEST(test_codecs_pass_with_the_stage_that_undoes_them)
+{
+    static const char *const pairs[][2] = {{"gzip", "gunzip"}, {"zstd", "unzstd"}};
+    size_t n = 3000;
+    char *in = (char *)memio_bytes(n);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct leat_stage_type encoder = built_in(pairs[i][0], "acme.encoder");
+        struct leat_stage_type decoder = built_in(pairs[i][1], "acme.decoder");
+        struct leat_check c = {.input = in, .input_len = n, .undo = &decoder, .seeds = 20};
+
+        test_context("%s", pairs[i][0]);
+        passes(&encoder, &c);
+        c.undo = NULL;
+        c.code = LEAT_ECORRUPT;
+        passes(&decoder, &c); /* the input is not encoded */
+    }
+    free(in);
 }
 
 /* --- planted faults --------------------------------------------------------------------------- */
