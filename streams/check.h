@@ -65,7 +65,7 @@ static const char *leat_check_code(int code)
     return code == 0 ? "success" : leat_error_name(code);
 }
 
-/* What a run and its reference have put out. */
+/* The output of a run; that of a sink is what its `result` returns. */
 static struct leat_check_bytes leat_check_output(const struct leat_check_run *run, size_t i)
 {
     struct leat_check_bytes b = run->out[i];

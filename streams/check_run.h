@@ -287,7 +287,7 @@ static const struct leat_stage_type *leat_check_ends(bool sink)
     return &types[sink];
 }
 
-/* What is around the stage. */
+/* The pipeline around the stage. */
 struct leat_check_shape {
     struct leat_builder *builder;
     struct leat_check_run *run;

@@ -33,7 +33,7 @@ def includes():
 
 
 def declarations():
-    """What the headers themselves declare, without comments and without other headers."""
+    """The declarations of the headers themselves, without comments and without other headers."""
     out, own = [], False
     for line in run(CC, "-std=c11", "-E", "-I", os.path.join(ROOT, "streams"), "-", text=includes()).split("\n"):
         marker = re.match(r'# \d+ "([^"]*)"', line)

@@ -83,7 +83,7 @@ static int numbers_step(struct leat_stage *stage, struct leat_in *in, struct lea
     return s->next == 500 ? LEAT_END : LEAT_MORE;
 }
 
-/* What the sink below has got. */
+/* The input of the sink below. */
 static struct got {
     uint8_t data[1000];
     size_t len;

@@ -15,7 +15,7 @@ else # sizes and offsets differ, names do not
     tap 'the names of the ABI are those of tests/abi/table.txt' \
         "$(diff <(sed -E "$names" <<<"$now") <(sed -E "$names" "$table") | grep '^[<>]')"
 fi
-# What the table must show: else a change of it would not be seen.
+# Lines that the table must have: without them it would not see a change.
 seen() {
     local line
     for line in 'symbol leat_pipeline_run@@LEAT_0.1' 'function int leat_pipeline_run(struct leat_pipeline *pipeline)' \
