@@ -166,8 +166,9 @@ LEAT_API const struct leat_stage_type *leat_registry_at(const struct leat_regist
 /* --- contexts ------------------------------------------------------------------------------- */
 
 /* Threads and memory that several pipelines share (leat_settings.context). It has a thread of its own, which
- * sleeps unless there is something to poll or to call, and `threads` workers, which start when needed. A
- * pipeline without a context has workers of its own.
+ * sleeps unless there is something to poll or to call, and `threads` workers, which start when needed. No thread
+ * starts before the first pipeline does, so a program may confine itself (leat_confine) until then. A pipeline without a
+ * context has workers of its own.
  *
  * Pipelines take turns: between two runs of one of them each other pipeline that can go on runs at most once
  * on each worker. A run lasts about 2 ms, or one step of a stage if that is longer. */
@@ -357,6 +358,11 @@ LEAT_API int leat_builder_push(struct leat_builder *builder,
 LEAT_API int leat_builder_pull(struct leat_builder *builder,
                                const struct leat_end_settings *settings,
                                struct leat_pull_end **ret_pull);
+
+/* leat_builder_fd - append a descriptor of the program: what is read from it as the first stage, or written to it as the
+ * last one. It is duplicated now and never made non-blocking, so the program goes on to own its own. Written bytes
+ * cannot be taken back. Needs no context. Returns 0; LEAT_EUSAGE: it is not open; LEAT_ENOMEM: no descriptor is left. */
+LEAT_API int leat_builder_fd(struct leat_builder *builder, int fd);
 
 /* Calls of a push return LEAT_EPIPE when the pipeline needs no more bytes, the code of the outcome when the run has
  * failed, and LEAT_EUSAGE before the pipeline is built and after leat_end_finish.

@@ -53,15 +53,19 @@ bool leat_fd_is_private(const char *path)
 
 int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable)
 {
+    if (!is_private(inherited))
+        return leat_fd_borrow(fd, inherited, writable);
+    *fd = (struct leat_fd){.fd = -1, .is_output = writable};
+    return -EBADF;
+}
+
+int leat_fd_borrow(struct leat_fd *fd, int inherited, bool writable)
+{
     char path[32];
     struct stat st;
     int again;
 
     *fd = (struct leat_fd){.fd = inherited, .is_output = writable};
-    if (is_private(inherited)) {
-        fd->fd = -1;
-        return -EBADF;
-    }
     if (fstat(inherited, &st) < 0) {
         fd->fd = -1;
         return -errno;

@@ -35,6 +35,8 @@ struct leat_fd {
 bool leat_fd_is_private(const char *path);
 /* leat_fd_adopt - use an inherited descriptor. Returns 0 or -errno; -EBADF: it is a private one. */
 int leat_fd_adopt(struct leat_fd *fd, int inherited, bool writable);
+/* leat_fd_borrow - the same for a descriptor that the caller has made for this, and closes later. */
+int leat_fd_borrow(struct leat_fd *fd, int number, bool writable);
 /* leat_fd_own - take ownership of a descriptor that was just opened (or an end of our own pipe).
  * Returns 0; or -errno, and the descriptor is closed. */
 int leat_fd_own(struct leat_fd *fd, int opened);

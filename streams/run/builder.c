@@ -1,5 +1,6 @@
 /* builder.c - build a pipeline stage by stage: makes the tokens for the parser without a text. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +163,27 @@ int leat_builder_pull(struct leat_builder *b, const struct leat_end_settings *se
 
     if (r == 0)
         *ret_pull = (struct leat_pull_end *)e;
+    return r;
+}
+
+int leat_builder_fd(struct leat_builder *b, int fd)
+{
+    struct leat_own *own = NULL;
+    struct leat_end_fd *e = b && fd >= 0 ? leat_end_fd_new(fd) : NULL;
+    size_t at = 0;
+    int r;
+
+    if (!e)
+        return b && fd >= 0 && errno != EBADF ? LEAT_ENOMEM : LEAT_EUSAGE;
+    r = leat_own_new(&leat_end_fd_type, e, true, b->refusal, sizeof b->refusal, &own);
+    if (r == 0)
+        r = add_stage(b, own->type->name, NULL, &at);
+    if (r == 0) {
+        b->tokens[at].own = own;
+        return 0;
+    }
+    leat_own_forget(own);
+    leat_end_fd_type.drop(e);
     return r;
 }
 

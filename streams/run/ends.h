@@ -50,6 +50,11 @@ void leat_end_attach(struct leat_end *end, struct leat_pipeline *pipeline);
 /* leat_ends_over - the run has ended with this code. Thread: the context's. */
 void leat_ends_over(struct leat_pipeline *pipeline, int code);
 
+/* leat_end_fd_new - the user pointer of a stage of leat_end_fd_type: a duplicate of the descriptor. NULL: errno has the
+ * reason. */
+struct leat_end_fd;
+struct leat_end_fd *leat_end_fd_new(int fd);
+extern const struct leat_stage_type leat_end_fd_type;
 /* leat_builder_finish_inner - leat_builder_finish, also without a context for the ends, if it never runs. */
 int leat_builder_finish_inner(struct leat_builder *builder, const struct leat_settings *settings,
                               struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);

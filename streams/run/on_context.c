@@ -82,6 +82,9 @@ int leat_run_on_context(struct leat_pipeline *p)
     if (p->life.context->pid != getpid())
         return leat_run_refuse(p, LEAT_EUSAGE,
                                "its context belongs to the process that this one was forked from");
+    r = leat_context_start(p->life.context);
+    if (r < 0)
+        return leat_run_no_thread(p, -r);
     r = take_memory(p);
     if (r < 0)
         return r;

@@ -125,15 +125,6 @@ static int init_handles(struct leat_pipeline *p, uv_loop_t *loop)
     return 0;
 }
 
-static int no_thread(struct leat_pipeline *p, int err)
-{
-    char why[128];
-
-    snprintf(why, sizeof why, "cannot start a thread: %s; --threads=1 needs none",
-             strerrordesc_np(err));
-    return leat_run_refuse(p, LEAT_ENOMEM, why);
-}
-
 int leat_run_on_loop(struct leat_pipeline *p, uv_loop_t *loop)
 {
     bool is_pool = p->settings.executor == LEAT_EXECUTOR_POOL;
@@ -151,7 +142,8 @@ int leat_run_on_loop(struct leat_pipeline *p, uv_loop_t *loop)
         leat_workers_stop(p->executor.workers);
         leat_waits_done(&p->waits);
         leat_executor_done(&p->executor);
-        return r < 0 ? leat_run_refuse(p, LEAT_EIO, strerrordesc_np(-r)) : no_thread(p, -no_worker);
+        return r < 0 ? leat_run_refuse(p, LEAT_EIO, strerrordesc_np(-r))
+                     : leat_run_no_thread(p, -no_worker);
     }
     leat_run_begin(p);
     (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);

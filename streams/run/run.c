@@ -77,6 +77,15 @@ int leat_run_refuse(struct leat_pipeline *p, int code, const char *why)
     return code;
 }
 
+int leat_run_no_thread(struct leat_pipeline *p, int err)
+{
+    char why[128];
+
+    snprintf(why, sizeof why, "cannot start a thread: %s; --threads=1 needs none",
+             strerrordesc_np(err));
+    return leat_run_refuse(p, LEAT_ENOMEM, why);
+}
+
 /* A pool's actors have all run. */
 static void on_end(struct leat_executor *ex)
 {

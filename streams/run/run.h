@@ -6,6 +6,8 @@
 
 /* leat_run_refuse - the run does not begin; leat_pipeline_error has the error, too. Returns code. */
 int leat_run_refuse(struct leat_pipeline *pipeline, int code, const char *why);
+/* leat_run_no_thread - refuse it with this errno. */
+int leat_run_no_thread(struct leat_pipeline *pipeline, int err);
 /* leat_run_prepare - make the executor and the waits. Returns 0 or an error. */
 int leat_run_prepare(struct leat_pipeline *pipeline);
 /* leat_run_begin - from now on the run has an end. The driver wakes the conductor. */

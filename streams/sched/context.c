@@ -319,7 +319,7 @@ void leat_context_end_run(struct leat_context *c)
 
 bool leat_context_is_own_thread(const struct leat_context *c)
 {
-    return pthread_equal(pthread_self(), c->thread);
+    return atomic_load(&c->started) && pthread_equal(pthread_self(), c->thread);
 }
 
 static bool calls_notices(struct leat_context *c)
@@ -420,8 +420,24 @@ static struct leat_context_settings filled_in(const struct leat_context_settings
     return all;
 }
 
+int leat_context_start(struct leat_context *c)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&c->lock); /* the thread reads c->thread */
+    if (!atomic_load(&c->started)) {
+        r = leat_workers_start(&c->workers);
+        if (r == 0)
+            r = leat_thread_start(&c->thread, serve, c);
+        if (r == 0)
+            atomic_store(&c->started, true);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
 /* Returns 0 or an error; the caller frees what is there. */
-static int start(struct leat_context *c)
+static int open_descriptors(struct leat_context *c)
 {
     struct epoll_event bell = {.events = EPOLLIN};
     int r;
@@ -431,14 +447,9 @@ static int start(struct leat_context *c)
         return LEAT_EIO;
     c->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bell.data.fd = c->bell;
-    if (c->bell < 0 || epoll_ctl(c->poller.epoll_fd, EPOLL_CTL_ADD, c->bell, &bell) < 0)
-        return LEAT_EIO;
-    if (leat_workers_start(&c->workers) < 0)
-        return LEAT_ENOMEM;
-    pthread_mutex_lock(&c->lock); /* the thread reads c->thread */
-    r = leat_thread_start(&c->thread, serve, c);
-    pthread_mutex_unlock(&c->lock);
-    return r < 0 ? LEAT_ENOMEM : 0;
+    return c->bell < 0 || epoll_ctl(c->poller.epoll_fd, EPOLL_CTL_ADD, c->bell, &bell) < 0
+               ? LEAT_EIO
+               : 0;
 }
 
 int leat_context_new(const struct leat_context_settings *settings, struct leat_context **ret)
@@ -467,7 +478,7 @@ int leat_context_new(const struct leat_context_settings *settings, struct leat_c
     c->memory = s.memory;
     c->workers.nice = s.nice;
     c->bell = c->notice_fd = c->poller.epoll_fd = -1;
-    r = start(c);
+    r = open_descriptors(c);
     if (r < 0)
         context_free(c);
     else
@@ -498,7 +509,11 @@ void leat_context_unref(struct leat_context *c)
     if (refs > 1)
         return;
     leat_assert(!c->loop); /* it holds a reference */
-    if (!own)              /* the thread must not free it */
+    if (!atomic_load(&c->started)) {
+        context_free(c);
+        return;
+    }
+    if (!own) /* the thread must not free it */
         atomic_store(&c->refs, 1);
     pthread_mutex_lock(&c->lock);
     c->stop = true;

@@ -33,7 +33,8 @@ struct leat_context {
     struct leat_workers workers;
     struct leat_poller poller;
     pthread_t thread;
-    int bell; /* eventfd in the epoll set: there is a visit, or the end */
+    atomic_bool started; /* the threads run: since the first run of a pipeline */
+    int bell;            /* eventfd in the epoll set: there is a visit, or the end */
 
     pthread_mutex_t lock;
     struct leat_visit *visits, *last_visit, *timed;
@@ -50,6 +51,9 @@ struct leat_context {
     void *loop;    /* of attach.c: what is attached to a loop; or NULL */
 };
 
+/* leat_context_start - start the threads, if they do not run. A process that confines itself can have pipelines before.
+ * Returns 0 or -errno. */
+int leat_context_start(struct leat_context *context);
 /* leat_context_visit - have the context's thread look soon, once for any number of calls. `last`: the caller does not
  * use the visit, or what it is in, any more; visit->last is then true. Any thread. */
 void leat_context_visit(struct leat_context *context, struct leat_visit *visit, bool last);

@@ -81,6 +81,7 @@ TEST(test_fifty_pipelines_share_the_threads_and_the_descriptors)
     struct leat_pipeline *p[PIPELINES];
     atomic_uint done = 0;
 
+    ASSERT_EQ(count_in("/proc/self/task"), threads); /* none has started */
     for (unsigned i = 0; i < PIPELINES; i++) {
         p[i] = pipeline_of(&b, "zero : head -c 4M : gzip -1 : gunzip : null", 8 << 20, 0);
         ASSERT_EQ(leat_pipeline_start(p[i], NULL, count_done, &done), 0);

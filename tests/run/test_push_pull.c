@@ -1,9 +1,11 @@
 /* test_push_pull.c - push and pull: refusals, ends, aborts, and what arrives. */
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "leat.h"
@@ -573,5 +575,69 @@ TEST(test_a_flush_from_outside_brings_out_what_waits_in_a_codec)
     ASSERT_EQ(leat_end_read(b.pull, got, 1), 0);
     end_run(&b, 0);
     ASSERT_EQ(close(ends[0]), 0);
+    end(&b);
+}
+
+/* --- descriptors ---------------------------------------------------------------------------------- */
+
+TEST(test_descriptors_of_the_program_are_ends_and_stay_its_own)
+{
+    struct leat_settings settings = {.memory = 16 << 20};
+    struct leat_error error;
+    char got[64];
+    int in[2], out[2];
+
+    for (unsigned kind = 0; kind < 3; kind++) { /* pipes; sockets; pipes and a context */
+        struct leat_builder *builder;
+        struct leat_pipeline *p;
+        struct bench b;
+
+        begin(&b, 2);
+        settings.context = kind == 2 ? b.context : NULL;
+        ASSERT_EQ(kind == 1 ? socketpair(AF_UNIX, SOCK_STREAM, 0, in) : pipe(in), 0);
+        ASSERT_EQ(kind == 1 ? socketpair(AF_UNIX, SOCK_STREAM, 0, out) : pipe(out), 0);
+        builder = leat_builder_new(b.registry);
+        ASSERT_EQ(leat_builder_fd(builder, -1), LEAT_EUSAGE);
+        ASSERT_EQ(leat_builder_fd(builder, 999), LEAT_EUSAGE);
+        ASSERT_EQ(leat_builder_fd(builder, in[0]), 0);
+        ASSERT_EQ(leat_builder_text(builder, "gzip : gunzip", &error), 0);
+        ASSERT_EQ(leat_builder_fd(builder, out[1]), 0);
+        ASSERT_EQ(leat_builder_finish(builder, &settings, &p, &error), 0);
+        leat_builder_free(builder);
+        ASSERT_EQ(close(in[0]), 0); /* the duplicates are there */
+        ASSERT_EQ(close(out[1]), 0);
+        ASSERT_EQ(write(in[1], "through descriptors", 19), 19);
+        ASSERT_EQ(close(in[1]), 0);
+        ASSERT_EQ(leat_pipeline_run(p), 0);
+        leat_pipeline_unref(p);
+        ASSERT_EQ(read(out[0], got, sizeof got), 19);
+        ASSERT_BYTES_EQ(got, 19, "through descriptors", 19);
+        ASSERT_EQ(read(out[0], got, sizeof got), 0); /* and closed again */
+        ASSERT_EQ(close(out[0]), 0);
+        end(&b);
+    }
+}
+
+TEST(test_a_reader_that_leaves_is_a_broken_pipe)
+{
+    struct leat_settings settings = {.memory = 16 << 20};
+    struct leat_builder *builder;
+    struct leat_pipeline *p;
+    struct leat_error error;
+    struct bench b;
+    int out[2];
+
+    begin(&b, 2);
+    ASSERT(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    ASSERT_EQ(pipe(out), 0);
+    builder = leat_builder_new(b.registry);
+    ASSERT_EQ(leat_builder_text(builder, "zero", &error), 0);
+    ASSERT_EQ(leat_builder_fd(builder, out[1]), 0);
+    ASSERT_EQ(leat_builder_finish(builder, &settings, &p, &error), 0);
+    leat_builder_free(builder);
+    ASSERT_EQ(close(out[1]), 0);
+    ASSERT_EQ(close(out[0]), 0);
+    ASSERT_EQ(leat_pipeline_run(p), LEAT_EPIPE);
+    leat_pipeline_unref(p);
     end(&b);
 }
