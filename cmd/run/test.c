@@ -1,7 +1,7 @@
 /* test.c - leat test FILE...: decodes files and reports whether they are intact.
  *
  * Each file gets its own pipeline, `read FILE : decode --strict : null`. As many pipelines run in
- * parallel, on one loop, as there are threads. A file that needs more than its share of the memory
+ * parallel, in one context, as there are threads: the last files get the threads of those that have ended. A file that needs more than its share of the memory
  * is tested again at the end, alone. Results are written in the order of the files.
  */
 
@@ -27,6 +27,7 @@ struct tests {
     const struct config *config;
     struct leat_registry *registry;
     uv_loop_t loop;
+    struct leat_context *context; /* of the files that run at once; NULL: there is one at a time */
     struct tested *files;
     size_t n, next, shown; /* number of files; first one not started; first one without a line */
     size_t n_again, failed;
@@ -175,13 +176,14 @@ static struct leat_settings share(const struct tests *t)
 {
     struct leat_settings s = t->config->settings;
 
-    if (t->alone || t->at_once == 1)
+    if (!t->context)
         return s;
-    s.threads = t->threads / t->at_once;
+    s.context = t->context;
+    s.threads = 0;
+    s.executor = LEAT_EXECUTOR_AUTO;
     s.memory = (s.memory ? s.memory : LEAT_MEMORY_DEFAULT) / t->at_once;
     if (s.memory < LEAT_MEMORY_MIN)
         s.memory = LEAT_MEMORY_MIN;
-    s.executor = LEAT_EXECUTOR_POOL; /* a thread of its own, even if the share is one thread */
     return s;
 }
 
@@ -197,7 +199,7 @@ static void start(struct tested *f)
         r = leat_builder_finish(b, &settings, &f->pipeline, &error);
     leat_builder_free(b);
     if (r == 0) {
-        r = leat_pipeline_start(f->pipeline, &t->loop, on_done, f);
+        r = leat_pipeline_start(f->pipeline, t->context ? NULL : &t->loop, on_done, f);
         error = (struct leat_error){.code = r};
     }
     if (r == 0)
@@ -218,6 +220,24 @@ static void start_more(struct tests *t)
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
+static int begin_context(struct tests *t)
+{
+    const struct leat_context_settings settings = {.size = sizeof settings, .threads = t->threads};
+    int r = t->at_once > 1 ? leat_context_new(&settings, &t->context) : 0;
+
+    if (r == 0 && t->context)
+        r = leat_context_attach(t->context, &t->loop);
+    return r < 0 ? message_fail(t->config, r, "cannot begin the test: %s", leat_strerror(r)) : 0;
+}
+
+static void end_context(struct tests *t)
+{
+    leat_context_detach(t->context);
+    leat_context_unref(t->context);
+    t->context = NULL;
+    (void)uv_run(&t->loop, UV_RUN_DEFAULT); /* its handle is closed */
+}
+
 static int run_rounds(struct tests *t, char *const *files)
 {
     int status = sandbox_enter(t->config, NULL, t->n, files);
@@ -226,8 +246,15 @@ static int run_rounds(struct tests *t, char *const *files)
         status = loop_init(t->config, &t->loop);
     if (status != 0)
         return status;
-    start_more(t);
+    status = begin_context(t);
+    if (status == 0)
+        start_more(t);
     loop_run(&t->loop);
+    end_context(t);
+    if (status != 0) {
+        loop_done(&t->loop);
+        return status;
+    }
     if (t->n_again > 0) {
         t->alone = true;
         t->next = 0;
