@@ -151,6 +151,112 @@ def zip_in_zip():
     return data
 
 
+# --- quines ---------------------------------------------------------------------------------------
+#
+# Deflate as a language of two instructions: print the next n bytes, and repeat the last n. The program
+# prints itself, with what is before and after it in the file (Russ Cox, "Zip Files All The Way Down").
+
+def bits(*parts):
+    """Parts of (value, bits), the lowest bit first; a Huffman code is a string of its bits."""
+    text = "".join(p if isinstance(p, str) else "".join(str(p[0] >> i & 1) for i in range(p[1])) for p in parts)
+    text += "0" * (-len(text) % 8)
+    return bytes(int(text[i:i + 8][::-1], 2) for i in range(0, len(text), 8))
+
+
+def literal(n):
+    """Print the next n bytes: the header of a stored block."""
+    return struct.pack("<BHH", 0, n, n ^ 0xffff)
+
+
+def match(length, distance):
+    """A match in a block with fixed codes; lengths from 3 to 258."""
+    lengths = [(3, 0)]
+    for extra in (0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5):
+        lengths.append((lengths[-1][0] + (1 << lengths[-1][1]), extra))
+    distances = [(1, 0)]
+    for extra in (0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7):
+        distances.append((distances[-1][0] + (1 << distances[-1][1]), extra))
+    i = max(i for i, (base, _) in enumerate(lengths) if base <= length)
+    k = max(k for k, (base, _) in enumerate(distances) if base <= distance)
+    code = format(i + 1, "07b") if i + 257 < 280 else format(0xc0 + i + 257 - 280, "08b")
+    return [code, (length - lengths[i][0], lengths[i][1]), format(k, "05b"),
+            (distance - distances[k][0], distances[k][1])]
+
+
+FIXED, END = (1, 2), "0000000"
+
+
+def repeat_20():
+    """Repeat the last 20 bytes: 40 bits."""
+    return bits((0, 1), FIXED, *match(10, 20), *match(10, 20), END)
+
+
+def repeat_65():
+    """Repeat the last 65 bytes: 40 bits, with an empty block."""
+    return bits((0, 1), FIXED, *match(65, 65), END, (0, 1), FIXED, END)
+
+
+def repeat(n):
+    """Repeat the last n bytes, and an empty stored block, so that a byte ends."""
+    return bits((0, 1), FIXED, *match(n, n), END, (0, 3)) + b"\0\0\xff\xff"
+
+
+def program(before, after):
+    """The deflated text between the two; it prints both and itself. `before` has 60 bytes."""
+    n = next(n for n in range(len(after), 258) if len(repeat(n)) + len(after) == n)
+    a, p, four, none = literal(5), repeat_65(), literal(20), literal(0)
+    r = repeat_20()
+    assert len(before) == 60 and len(p) == 5 and len(r) == 5
+    return (literal(65) + before + literal(65) + p + a + p + a + a + four + p + a + a + four + r
+            + four + r + four + r + four + r + four + r + none + none + literal(n) + r + none + none
+            + literal(n) + repeat(n) + after + repeat(n))
+
+
+def fixed_point(make):
+    """make(x): a file that has the number x. The x that is its CRC-32: that of a file is affine in its bits."""
+    base = zlib.crc32(make(0))
+    rows = [(base ^ zlib.crc32(make(1 << i)) ^ 1 << i, 1 << i) for i in range(32)]
+    left, x = base, 0
+    for bit in range(32):
+        pivot = next((r for r in rows if r[0] >> bit & 1), None)
+        if pivot is None:
+            continue
+        rows = [(r[0] ^ pivot[0], r[1] ^ pivot[1]) if r[0] >> bit & 1 else r for r in rows if r is not pivot]
+        if left >> bit & 1:
+            left, x = left ^ pivot[0], x ^ pivot[1]
+    assert left == 0 and zlib.crc32(make(x)) == x
+    return make(x)
+
+
+def quine_gzip():
+    """A gzip file that decodes to itself."""
+    def make(crc):
+        before = b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff" + struct.pack("<H2sH", 48, b"qu", 44) + bytes(44)
+        size = 60 + len(program(bytes(60), bytes(10))) + 10
+        after = b"\3\0" + struct.pack("<II", crc, size)
+        return before + program(before, after) + after
+    return fixed_point(make)
+
+
+def quine_zip():
+    """A zip archive with one entry: itself."""
+    name = b"r.zip"
+
+    def make(crc):
+        tail = 2 + 46 + len(name) + 22
+        packed = len(program(bytes(60), bytes(tail))) + 2
+        size = 60 + packed + tail - 2
+        facts = struct.pack("<HHHHHIII", 20, 0, 8, 0, 0x21, crc, packed, size)
+        before = (b"PK\3\4" + facts + struct.pack("<HH", len(name), 25) + name
+                  + struct.pack("<2sH", b"qu", 21) + bytes(21))
+        directory = (b"PK\1\2" + struct.pack("<H", 3 << 8 | 20) + facts
+                     + struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0o100644 << 16, 0) + name)
+        after = b"\3\0" + directory + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(directory),
+                                                  60 + packed, 0)
+        return before + program(before, after) + after
+    return fixed_point(make)
+
+
 # --- the archives ---------------------------------------------------------------------------------
 
 UP = b"../canary"
@@ -159,7 +265,7 @@ UP = b"../canary"
 def archives(top):
     """name: bytes or a function that makes them, status or statuses, and the content of names afterwards."""
     here = os.fsencode(top) + b"/canary"
-    evil = b"evil"
+    evil, itself = b"evil", quine_zip()
     link = member(b"l", SYM, link=UP)
     sparse = {"GNU__sparse__major": b"1", "GNU__sparse__minor": b"0", "GNU__sparse__name": b"s"}
     return {
@@ -255,6 +361,8 @@ def archives(top):
         "a zip with a false checksum": (zipped([(b"f", evil, 0o100644)], crc=1), (3, 4)),
         "a zip that begins elsewhere": (zipped([(b"f", evil, 0o100644)], offset=0x7fffffff), 3),
         "a zip in a zip in a zip": (zip_in_zip(), 0),
+        "a zip that contains itself": (itself, 0, {"r.zip": itself}),
+        "a gzip that decodes to itself": (quine_gzip, 3),
         "gzip in gzip": (gzip.compress(gzip.compress(tar(member(b"f", data=evil)))), (0, 3)),
         "a bomb in gzip": (bomb_gzip, 7),
         "a bomb in zstd": (bomb_zstd, 7),

@@ -28,6 +28,21 @@ hostile() {
     hostile --nobody --in-place
 }
 
+@test "an archive that contains itself, and data that decodes to itself" {
+    needs python3
+    local kind
+    cd "$BATS_TEST_TMPDIR"
+    for kind in zip gzip; do
+        PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME/../archive python3 -c \
+            "import hostile, sys; sys.stdout.buffer.write(hostile.quine_$kind())" >q.$kind
+    done
+    leat read q.zip : entries r.zip : entries r.zip 2>/dev/null | cmp - q.zip
+    leat read q.gzip : gunzip : gunzip | cmp - q.gzip
+    run leat read q.gzip : decode --all : null
+    is 7
+    has 'the limit is 8; raise --all=DEPTH'
+}
+
 @test "archives that others have made give what bsdtar finds in them" {
     needs python3 bsdtar
     local data=${LEAT_TEST_DATA:-$BATS_TEST_DIRNAME/../../../shared/data}
