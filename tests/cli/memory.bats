@@ -185,3 +185,100 @@ bomb() {
     done
     [ "$errors" -gt 0 ]
 }
+
+# --- archives -------------------------------------------------------------------------------------
+
+# archives - 100,000 entries, and one of 300 MiB, as many.tar.gz, many.zip and many.7z.
+archives() {
+    needs python3
+    python3 - <<'EOF'
+import gzip, io, tarfile, zipfile
+MIB = 1 << 20
+class Zeros(io.RawIOBase):
+    def readable(self):
+        return True
+    def readinto(self, to):
+        to[:] = bytes(len(to))
+        return len(to)
+with gzip.open("many.tar.gz", "wb", 1) as g, tarfile.open(fileobj=g, mode="w|", format=tarfile.USTAR_FORMAT) as t, \
+        zipfile.ZipFile("many.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
+    for i in range(100000):
+        info = tarfile.TarInfo(f"d{i // 500}/f{i}")
+        info.size = 20
+        t.addfile(info, io.BytesIO(b"x" * 20))
+        z.writestr(info.name, b"x" * 20)
+    info = tarfile.TarInfo("big")
+    info.size = 300 * MIB
+    t.addfile(info, io.BufferedReader(Zeros()))
+    with z.open("big", "w") as f:
+        for _ in range(300):
+            f.write(bytes(MIB))
+EOF
+    leat read many.tar.gz : gunzip : repack --format=7z : write many.7z
+}
+
+@test "what reads archives of 100,000 entries, from a file and from a pipe" {
+    archives
+    local archive words job
+    for archive in many.tar.gz many.zip many.7z; do
+        words="read $archive"
+        [ $archive != many.tar.gz ] || words+=' : gunzip'
+        for job in list 'entries *' manifest 'repack --format=pax' 'repack --format=cpio'; do
+            set -f
+            # shellcheck disable=SC2086
+            peak $words : $job : null
+            set +f
+        done
+        # shellcheck disable=SC2086
+        peak $words : extract --max-ratio=0 --sparse --no-sync x
+        rm -rf x
+        mkdir x
+        # shellcheck disable=SC2086
+        peak $words : pass : split-entries --include='d1' --include=big x
+        rm -rf x
+        cat "$archive" | peak decode : list : null
+        cat "$archive" | peak decode : extract --max-ratio=0 --include='d1*' --include=big --sparse --no-sync x
+        rm -rf x
+        if [ $archive = many.tar.gz ]; then
+            peak read many.tar.gz : gunzip : repack --format=zip : null
+            continue
+        fi
+        # the temporary copy is bounded, and so no larger than the archive
+        cat "$archive" | peak list --spool="$(stat -c %s "$archive")" : null
+        run leat list --spool="$(($(stat -c %s "$archive") - 1))" < <(cat "$archive")
+        is 7
+        has 'raise --spool'
+    done
+}
+
+@test "what packs 100,000 files" {
+    mkdir t
+    (cd t && seq 100000 | xargs -n 1000 touch)
+    truncate -s 300M t/big
+    local format
+    for format in pax ustar gnutar cpio zip; do
+        peak pack --no-sparse --format=$format t : null 2>err || { cat err && return 1; }
+        tail -n 1 kib
+    done
+    # 7z needs more, and says how much
+    run leat --memory=32M pack --format=7z t : null
+    is 7
+    has 'needs 100663296 bytes of memory'
+}
+
+@test "the dictionaries of zip and 7z are counted" {
+    needs 7z
+    head -c 6M /dev/urandom | base64 >f
+    local kind
+    for kind in '7z -m0=LZMA:d=64m' '7z -m0=LZMA2:d=64m' '7z -m0=PPMd:mem=64m' 'zip -mm=LZMA:d=64m' 'zip -mm=PPMd:mem=64m'; do
+        rm -f a
+        # shellcheck disable=SC2086
+        7z a -bso0 -bsp0 -t$kind a f
+        mv a.* a 2>/dev/null || true
+        run leat --memory=8M read a : entries f : null
+        is 7
+        has 'bytes of memory'
+        leat --memory=8M read a : list : null
+        leat read a : entries f | cmp - f
+    done
+}

@@ -218,6 +218,7 @@ int leat_archive_input_begin(struct leat_archive_input *in, struct leat_stage *s
         return r;
     if (in->head_n == 0)
         return leat_fail(s, LEAT_ETRUNCATED, "the input is empty, so it is no archive");
+    in->is_7z = begins(in->head, in->head_n, "7z", 2);
     return needs_seek(in->head, in->head_n) ? begin_file(in) : 0;
 }
 

@@ -22,6 +22,7 @@ struct leat_archive_input {
     uint8_t *buffer;    /* for reads of the file */
     uint8_t head[LEAT_ARCHIVE_HEAD];
     size_t head_n;
+    bool is_7z;          /* and not zip */
     const uint8_t *rest; /* of the piece that was pulled after the head */
     size_t rest_n;
     bool eof;  /* the end of the input was seen */

@@ -14,6 +14,7 @@
 #include "base/invariant.h"
 #include "header.h"
 #include "input.h"
+#include "need.h"
 
 #define SHOWN_SIZE 512u
 #define TAR_BLOCK 512u
@@ -85,6 +86,7 @@ struct leat_reader {
     struct leat_header header; /* its bytes, of an archive that is read in order */
     uint64_t header_at;        /* offset of the input where that began */
     uint64_t charged;          /* bytes, for headers */
+    uint64_t decoder;          /* bytes to charge before the first content is read */
     struct archive *archive;
     struct archive_entry *entry;
     uint64_t number;        /* of entries */
@@ -306,6 +308,21 @@ static void use_utf8(struct leat_reader *rd)
         rd->before = uselocale(rd->locale);
 }
 
+/* What libarchive needs besides MEMORY_BYTES. Returns 0, or fails the stage. */
+static int charge_archive(struct leat_reader *rd)
+{
+    struct leat_archive_input *in = &rd->input;
+    struct leat_need need = {.table = 0};
+    int r;
+
+    if (!in->fd)
+        return 0;
+    r = in->is_7z ? leat_7z_need(rd->stage, in->fd - 1, in->size, &need)
+                  : leat_zip_need(rd->stage, in->fd - 1, in->size, &need);
+    rd->decoder = need.decoder;
+    return r < 0 ? r : leat_charge(rd->stage, need.table);
+}
+
 int leat_reader_begin(struct leat_reader *rd, struct leat_blocking *b,
                       const struct leat_reader_options *options)
 {
@@ -314,12 +331,15 @@ int leat_reader_begin(struct leat_reader *rd, struct leat_blocking *b,
     leat_assert(!rd->archive);
     rd->options = *options;
     r = leat_charge(rd->stage, MEMORY_BYTES);
-    if (r == 0)
-        r = leat_archive_input_begin(&rd->input, rd->stage, b, options->spool);
     if (r < 0)
         return r;
-    rd->begun = true;
     rd->header.stage = rd->stage;
+    rd->begun = true;
+    r = leat_archive_input_begin(&rd->input, rd->stage, b, options->spool);
+    if (r == 0)
+        r = charge_archive(rd);
+    if (r < 0)
+        return r;
     rd->in_header = true; /* of the first entry, of which libarchive wants to know the format */
     leat_header_begin(&rd->header, 0);
     use_utf8(rd);
@@ -559,8 +579,11 @@ int leat_reader_data(struct leat_reader *rd, const void **ret_data, size_t *ret_
 {
     la_int64_t offset = 0;
     unsigned empty = 0;
-    int r;
+    int r = rd->decoder > 0 ? leat_charge(rd->stage, rd->decoder) : 0;
 
+    if (r < 0)
+        return r;
+    rd->decoder = 0;
     do {
         *ret_n = 0;
         r = rd->archive_read_data_block(rd->archive, ret_data, ret_n, &offset);

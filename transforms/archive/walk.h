@@ -37,14 +37,14 @@ struct leat_walk_entry {
     int error;          /* errno: it cannot be read, and there is no stat */
     bool is_root;       /* it was named, not found */
     bool is_dangling;   /* with dereference: a link that leads to nothing; error is ENOENT */
-    bool is_loop;       /* with dereference: it leads to a directory that contains it; error is ELOOP */
-    bool is_output;     /* the pipeline itself writes it: it is not open */
+    bool is_loop;   /* with dereference: it leads to a directory that contains it; error is ELOOP */
+    bool is_output; /* the pipeline itself writes it: it is not open */
 };
 
 struct leat_walk_options {
     int base; /* descriptor of the directory to which roots are relative, or AT_FDCWD */
     bool one_file_system, no_recursion;
-    bool dereference; /* symbolic links stand for what they lead to */
+    bool dereference;           /* symbolic links stand for what they lead to */
     int sort;                   /* enum leat_walk_sort */
     struct leat_match *exclude; /* these, and all below them, are left out */
     /* The next root, n bytes; NULL: there is none. It stays valid until the next call. */
