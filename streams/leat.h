@@ -191,7 +191,8 @@ LEAT_API int leat_context_new(const struct leat_context_settings *settings,
 /* leat_context_ref - one more reference; returns `context`. A pipeline holds one until it is freed. */
 LEAT_API struct leat_context *leat_context_ref(struct leat_context *context);
 /* leat_context_unref - NULL is fine. The last one ends the threads, and waits for that; in a callback, on one of
- * these threads, it does not wait. */
+ * these threads, it does not wait. In a child made by fork, which has none of the threads, it frees nothing, and no
+ * pipeline of the context can be started. */
 LEAT_API void leat_context_unref(struct leat_context *context);
 /* leat_context_memory_left - bytes that further pipelines may have as their limits; UINT64_MAX: no bound. */
 LEAT_API uint64_t leat_context_memory_left(struct leat_context *context);

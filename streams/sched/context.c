@@ -506,7 +506,7 @@ void leat_context_unref(struct leat_context *c)
     own = leat_context_is_own_thread(c) || leat_workers_runs_here(&c->workers);
     refs = atomic_fetch_sub(&c->refs, 1);
     leat_assert(refs > 0);
-    if (refs > 1)
+    if (refs > 1 || c->pid != getpid()) /* a child made by fork has no thread to end */
         return;
     leat_assert(!c->loop); /* it holds a reference */
     if (!atomic_load(&c->started)) {

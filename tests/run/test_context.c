@@ -367,13 +367,22 @@ TEST(test_wrong_use_is_refused)
 TEST(test_a_child_made_by_fork_cannot_start_a_pipeline)
 {
     struct bench b = bench_new(NULL);
-    struct leat_pipeline *p = pipeline_of(&b, "zero : null", 1 << 20, 0);
-    pid_t child = fork();
+    struct leat_pipeline *p = pipeline_of(&b, "zero : head -c 1 : null", 1 << 20, 0);
+    pid_t child;
     int status;
 
+    ASSERT_EQ(leat_pipeline_run(p), 0); /* the threads have started */
+    leat_pipeline_unref(p);
+    p = pipeline_of(&b, "zero : null", 1 << 20, 0);
+    child = fork();
     ASSERT(child >= 0);
-    if (child == 0)
-        _exit(leat_pipeline_start(p, NULL, NULL, NULL) == LEAT_EUSAGE ? 0 : 1);
+    if (child == 0) {
+        int r = leat_pipeline_start(p, NULL, NULL, NULL);
+
+        leat_pipeline_unref(p);
+        bench_free(&b); /* it waits for no thread */
+        _exit(r == LEAT_EUSAGE ? 0 : 1);
+    }
     ASSERT_EQ(waitpid(child, &status, 0), child);
     ASSERT_EQ(status, 0);
     leat_pipeline_unref(p);
