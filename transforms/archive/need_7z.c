@@ -11,7 +11,7 @@
 
 #define START_BYTES 32u
 #define HEADER_MAX ((uint64_t)64 << 20)
-#define FILE_BYTES 128u /* that libarchive keeps of a file, besides the header */
+#define FILE_BYTES 112u /* that libarchive keeps of a file, besides the header */
 #define CODERS_MAX 32u
 #define DECODER_BYTES ((uint64_t)4 << 20) /* of other decoders, at most */
 
@@ -322,7 +322,7 @@ static struct leat_need need_of(struct cursor *c)
     }
     if (kind == FILES)
         n = number(c);
-    return (struct leat_need){.table = 2 * bytes + FILE_BYTES * (c->bad || n > bytes ? 0 : n),
+    return (struct leat_need){.table = bytes + FILE_BYTES * (c->bad || n > bytes ? 0 : n),
                               .decoder = s.need};
 }
 
