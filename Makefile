@@ -204,8 +204,10 @@ TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 # test_named_parts makes system calls fail.
 $(BUILD)/tests/test_named_parts: TEST_LDFLAGS += $(foreach w,mkdirat openat fstat,-Wl,--wrap=$w)
-# test_confine runs on other kernels.
-$(BUILD)/tests/test_confine: TEST_LDFLAGS += -Wl,--wrap=syscall
+# test_child runs on other kernels, and has a terminal.
+$(BUILD)/tests/test_child: TEST_LDFLAGS += $(foreach w,open syscall waitid,-Wl,--wrap=$w)
+# test_confine runs on other kernels, and test_rules on one that writes down its rules.
+$(addprefix $(BUILD)/tests/,test_confine test_rules): TEST_LDFLAGS += -Wl,--wrap=syscall
 # test_disk counts syncs, and makes them fail.
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 # test_input makes reads and writes of a temporary file fail.
@@ -222,9 +224,9 @@ $(BUILD)/tests/test_spill: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--w
 $(BUILD)/tests/test_transfer: TEST_LDFLAGS += $(foreach w,copy_file_range splice,-Wl,--wrap=$w)
 # test_attributes refuses attributes.
 $(BUILD)/tests/test_attributes: TEST_LDFLAGS += -Wl,--wrap=fsetxattr
-# test_commit, test_commit_others, test_outdir and test_stale make steps of a commit fail, or be the last one.
+# test_commit, test_commit_others, test_draft, test_outdir and test_stale make steps of a commit fail, or be the last one.
 COMMIT_STEPS := openat linkat renameat renameat2 unlinkat flock ftruncate fchmod fsync
-$(addprefix $(BUILD)/tests/,test_commit test_commit_others test_outdir test_stale): TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
+$(addprefix $(BUILD)/tests/,test_commit test_commit_others test_draft test_outdir test_stale): TEST_LDFLAGS += $(foreach w,$(COMMIT_STEPS),-Wl,--wrap=$w)
 $(BUILD)/tests/test_outdir: TEST_LDFLAGS += $(foreach w,mkdirat fstat fstatat opendir syncfs,-Wl,--wrap=$w)
 
 # tests/ROOM/test_NAME.c is the program tests/test_NAME.
@@ -236,8 +238,9 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
 # other tools.
-QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c commit.c commit_others.c confine.c disk.c \
-             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c spill.c \
+QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c child.c commit.c \
+             commit_others.c confine.c disk.c draft.c \
+             codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c rules.c spill.c \
              stale.c text_uutils.c transfer.c tree.c tree_end.c tree_path.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
