@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "edge/spill.h"
-#include "memio.h"
+#include "memio_runs.h"
 #include "stage.h"
 #include "test.h"
 
@@ -317,4 +317,28 @@ TEST(test_a_buffer_holds_what_it_says)
     ASSERT_GE(io.given, 7 << 20);
     ASSERT_LE(io.given, 12 << 20);
     memio_free(&io);
+}
+
+/* It is in one piece before the edge, and the file has room for less. */
+TEST(test_a_record_longer_than_a_chunk_goes_through_a_spill)
+{
+    size_t len = 3 * LEAT_CHUNK_MAX + 12345;
+    char *line = malloc(len);
+
+    ASSERT_NOT_NULL(line);
+    memset(line, 'x', len);
+    line[len - 1] = '\n';
+    for (unsigned e = 0; e < 3 * N_EXECUTORS; e++) {
+        struct memio io = memio_under(e);
+
+        io.in = line;
+        io.in_len = len;
+        io.piece = 0;
+        io.gulp = e % 2 ? 0 : 70000;
+        io.settings.memory = (uint64_t)64 << 20;
+        ASSERT_EQ(memio_run(&io, "grep x : buffer --spill= --size=2M"), 0);
+        ASSERT_BYTES_EQ(io.out, io.out_len, line, len);
+        memio_free(&io);
+    }
+    free(line);
 }
