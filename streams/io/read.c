@@ -266,7 +266,7 @@ static int fail_open(struct leat_stage *s, const char *name, int error)
 }
 
 /* Add the open file to the map, which a stage may ask before the source has ended: does it read the whole
- * file? Of a range that ends in the file, the end is known now. */
+ * file? The end of a range that lies in the file is known now. */
 static void map_file(struct leat_stage *s)
 {
     const struct read_state *st = leat_state(s);

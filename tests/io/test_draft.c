@@ -213,7 +213,7 @@ TEST(test_a_name_that_others_have_taken_is_not_taken_back)
             ASSERT_EQ(leat_draft_settle(&d), 0);
             leat_draft_done(&d);
             end();
-            /* One that others have removed is. */
+            /* A file that others have removed needs no way back. */
             begin(lacks);
             make_draft(&d);
             ASSERT_EQ(leat_draft_place(&d, true, false), 0);
