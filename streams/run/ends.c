@@ -120,6 +120,7 @@ bool leat_end_check(const struct leat_end_settings *s)
 static void drop_all(struct leat_pipeline *p)
 {
     for (struct leat_end *e = p->life.ends; e; e = e->next) {
+        leat_pool_unwait(&p->pool, &e->memory); /* before memory comes back */
         leat_out_end(&e->out);
         leat_out_done(&e->out);
         (void)leat_slice_queue_clear(&e->queue);
@@ -339,12 +340,10 @@ static size_t push_room(const struct leat_end *e)
     return e->high > e->held ? (size_t)(e->high - e->held) : 0;
 }
 
-/* Under the lock: the program gets less than it wanted. */
-static void refuse(struct leat_end *e)
+/* Under the lock: the writer has no room. Is it worth another try? Else the program is told later. */
+static bool has_memory_now(struct leat_end *e)
 {
-    e->refused = true;
-    if (e->out.starved && push_room(e) > 0 && !leat_pool_wait(e->out.pool, &e->memory))
-        tell_program(e);
+    return e->out.starved && !leat_pool_wait(e->out.pool, &e->memory);
 }
 
 /* Under the lock: push as much of n bytes as there is room for. */
@@ -358,6 +357,8 @@ static size_t push_some(struct leat_end *e, const uint8_t *data, size_t n)
         k = leat_write(&e->out, data + done, k); /* the stage puts the end of it into the queue */
         e->held += k;
         done += k;
+        if (k == 0 && has_memory_now(e))
+            k = 1;
     }
     if (done > 0)
         wake_stage(e);
@@ -376,7 +377,7 @@ ssize_t leat_end_push(struct leat_push_end *p, const void *data, size_t n)
     if (r == 0)
         r = (ssize_t)push_some(e, data, n);
     if (r >= 0 && (size_t)r < n)
-        refuse(e);
+        e->refused = true;
     pthread_mutex_unlock(&e->lock);
     return r;
 }
@@ -395,9 +396,8 @@ int leat_end_push_all(struct leat_push_end *p, const void *data, size_t n)
 
         done += k;
         if (done < n && k == 0) {
-            refuse(e);
-            if (e->refused)
-                pthread_cond_wait(&e->changed, &e->lock);
+            e->refused = true;
+            pthread_cond_wait(&e->changed, &e->lock);
         }
     }
     pthread_mutex_unlock(&e->lock);
@@ -415,13 +415,14 @@ ssize_t leat_end_reserve(struct leat_push_end *p, void **ret_to)
     pthread_mutex_lock(&e->lock);
     r = check_push(e);
     if (r == 0 && push_room(e) > 0) {
-        leat_out_begin(&e->out);
-        r = (ssize_t)leat_reserve(&e->out, &to);
+        do {
+            leat_out_begin(&e->out);
+            r = (ssize_t)leat_reserve(&e->out, &to);
+        } while (r == 0 && has_memory_now(e));
         if ((size_t)r > push_room(e))
             r = (ssize_t)push_room(e);
     }
-    if (r == 0)
-        refuse(e);
+    e->refused = e->refused || r == 0;
     pthread_mutex_unlock(&e->lock);
     *ret_to = to;
     return r;

@@ -97,7 +97,10 @@ int leat_run_on_context(struct leat_pipeline *p)
     leat_context_begin_run(p->life.context);
     leat_run_begin(p);
     if (p->settings.timeout_ms > 0) {
-        p->life.visit.deadline_ns = leat_now_ns() + p->settings.timeout_ms * 1000000u;
+        uint64_t ms = p->settings.timeout_ms < LEAT_DURATION_MAX_MS ? p->settings.timeout_ms
+                                                                    : LEAT_DURATION_MAX_MS;
+
+        p->life.visit.deadline_ns = leat_now_ns() + ms * 1000000u;
         leat_context_time(p->life.context, &p->life.visit);
     }
     leat_actor_wake(&p->executor, &p->conductor);

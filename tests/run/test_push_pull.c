@@ -465,6 +465,51 @@ TEST(test_ends_that_were_never_built_or_never_started_leak_nothing)
     end(&b);
 }
 
+/* Until it is refused; a pipeline that never starts drops them. */
+TEST(test_bytes_pushed_before_the_start_wait_for_it)
+{
+    uint8_t *data = some_bytes(4 << 20), *got = malloc(4 << 20);
+
+    for (unsigned starts = 0; starts < 2; starts++) {
+        const struct leat_end_settings in = {.size = sizeof in, .high = 400 << 10};
+        struct leat_settings settings = {
+            .memory = 8 << 20, .chunk = 65536, .timeout_ms = UINT64_MAX};
+        struct leat_builder *builder;
+        struct leat_error error;
+        size_t n = 0, out = 0;
+        struct bench b;
+        ssize_t k;
+
+        begin(&b, 2);
+        settings.context = b.context;
+        builder = leat_builder_new(b.registry);
+        ASSERT_EQ(leat_builder_push(builder, &in, &b.push), 0);
+        ASSERT_EQ(leat_builder_text(builder, "pass", &error), 0);
+        ASSERT_EQ(leat_builder_pull(builder, NULL, &b.pull), 0);
+        ASSERT_EQ(leat_builder_finish(builder, &settings, &b.pipeline, &error), 0);
+        leat_builder_free(builder);
+        while ((k = leat_end_push(b.push, data + n, 5000)) > 0) {
+            n += (size_t)k;
+            ASSERT_EQ(leat_end_flush(b.push), 0);
+        }
+        ASSERT_EQ(k, 0);
+        ASSERT(n > 0);
+        if (starts) {
+            ASSERT_EQ(leat_pipeline_start(b.pipeline, NULL, NULL, NULL), 0);
+            ASSERT_EQ(leat_end_finish(b.push), 0);
+            while ((k = leat_end_read(b.pull, got + out, (4 << 20) - out)) > 0)
+                out += (size_t)k;
+            ASSERT_EQ(k, 0);
+            ASSERT_BYTES_EQ(got, out, data, n);
+            ASSERT_EQ(leat_pipeline_wait(b.pipeline, -1), 0);
+        }
+        leat_pipeline_unref(b.pipeline);
+        end(&b);
+    }
+    free(data);
+    free(got);
+}
+
 TEST(test_a_million_writes_of_a_byte)
 {
     unsigned n = test_under_sanitizer() ? 50000 : 1000000;
