@@ -81,9 +81,12 @@ only() {
     }
 }
 
-# pause - sleep some milliseconds in a bounded loop; the outcome of a test does not depend on it.
+# pause [SECONDS] - sleep some milliseconds in a bounded loop; the outcome of a test does not depend on it. It
+# starts no process: a loop that does so every 20 ms is a load of its own.
 pause() {
-    read -rt 0.02 <> <(:) || true
+    local fifo=$BATS_FILE_TMPDIR/pause
+    [ -p "$fifo" ] || mkfifo "$fifo" 2>/dev/null || true
+    read -rt "${1:-0.02}" <>"$fifo" || true
 }
 
 # wait_for CMD... - repeat the command until it succeeds, at most for WAIT_S seconds.
@@ -103,19 +106,23 @@ gone() {
     ! kill -0 "$1"
 }
 
-# cpu_ticks PID - print the processor time of the process.
+# cpu_ticks PID - set ticks to the processor time of the process.
 cpu_ticks() {
-    awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"
+    local line fields
+    read -r line <"/proc/$1/stat" || return 1
+    read -ra fields <<<"${line##*) }"
+    ticks=$((fields[11] + fields[12]))
 }
 
 # settled PID - the process used no processor time during five checks: it waits.
 settled() {
-    local before now _
-    before=$(cpu_ticks "$1") || return 1
+    local before ticks _
+    cpu_ticks "$1" || return 1
+    before=$ticks
     for _ in 1 2 3 4 5; do
-        read -rt 0.05 <> <(:) || true
-        now=$(cpu_ticks "$1") || return 1
-        [ "$now" = "$before" ] || return 1
+        pause 0.05
+        cpu_ticks "$1" || return 1
+        [ "$ticks" = "$before" ] || return 1
     done
 }
 
