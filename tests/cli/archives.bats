@@ -18,14 +18,14 @@ hostile() {
 }
 
 @test "nor in a confined process" {
-    hostile --sandbox=auto
-    hostile --sandbox=auto --in-place
+    hostile --no-bombs --sandbox=auto
+    hostile --no-bombs --sandbox=auto --in-place
 }
 
 @test "nor as a user without privileges" {
     [ "$(id -u)" = 0 ] || skip 'it takes root to become nobody'
-    hostile --nobody
-    hostile --nobody --in-place
+    hostile --no-bombs --nobody
+    hostile --no-bombs --nobody --in-place
 }
 
 @test "an archive that contains itself, and data that decodes to itself" {
@@ -66,7 +66,7 @@ gives() {
 @test "random trees that GNU tar and bsdtar pack are the same after extract" {
     needs python3 bsdtar
     local seed format
-    for seed in 21 22 23 24 25 26; do
+    for seed in 21 22 23 24; do
         trees make "$seed" t
         trees show t >want
         LC_ALL=C.UTF-8 bsdtar --format=pax -cf a.tar t
@@ -86,7 +86,7 @@ gives() {
 @test "random plain trees that zip, 7z and cpio pack are the same after extract" {
     needs python3 zip 7z cpio bsdtar
     local seed format
-    for seed in 31 32 33 34; do
+    for seed in 31 32; do
         trees make "$seed" t --plain
         trees show t --whole >want
         rm -f a.*

@@ -82,7 +82,7 @@ alive() {
 
 # one PLACE KIND EVENT THREADS - run one case, in its own directory and session.
 one() {
-    local W C pid status=0 want session left options=()
+    local W C pid status=0 want left temporaries options=()
     mkdir "$1.$2.$3" && cd "$1.$2.$3" || return 1
     mkfifo feed
     exec 9<>feed # writes some lines, then is idle
@@ -95,15 +95,15 @@ one() {
     pid=$!
     if [ "$3" = signal ]; then
         wait_for running_or_gone "$pid" # if it is gone, the status is checked below
-        kill -TERM "$(cat session)"
+        kill -TERM "$(<session)"
     fi
     wait "$pid" || status=$?
-    session=$(cat session)
-    left=$(alive "$session")
-    [ ! -s daemon ] || kill -9 "$(cat daemon)" 2>/dev/null || true
-    pkill -9 -s "$session" || true
+    left=$(alive "$(<session)")
+    [ ! -s daemon ] || kill -9 "$(<daemon)" 2>/dev/null || true
+    [ -z "$left" ] || pkill -9 -s "$(<session)" || true # the others have been killed
     want=$(expected "$2" "$3")
-    if [ "$status" != "$want" ] || [ -n "$left" ] || [ -e out ] || [ -n "$(find . -name '.*leat-*')" ]; then
+    temporaries=(.*leat-*)
+    if [ "$status" != "$want" ] || [ -n "$left" ] || [ -e out ] || [ -e "${temporaries[0]}" ]; then
         echo "$1, $2, $3, --threads=$4: status $status, expected $want; left: $left; files:" * "$(cat err)" >>../wrong
         return 1
     fi
