@@ -156,6 +156,7 @@ p.stdout.close()
 assert p.stderr.read() == b"", "it was not quiet"
 assert p.wait() == -signal.SIGPIPE, p.returncode
 for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(n, signal.SIG_DFL) # a test that runs in the background ignores SIGINT
     p = subprocess.Popen([leat, "zero"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     p.stdout.read(1)
     p.send_signal(n)
