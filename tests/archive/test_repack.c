@@ -164,8 +164,14 @@ static void fails(int code, const char *text, const char *why)
 
 TEST(test_the_copy_is_bounded_and_its_errors_are_told)
 {
+    struct memio io;
+
     begin();
-    fails(LEAT_ELIMIT, "repack --spool=1000", "--spool");
+    fails(LEAT_ELIMIT, "repack --spool=1000", "larger than 1000 bytes; raise --spool");
+    fails(LEAT_ELIMIT, "repack --spool=699999", "larger than 699999 bytes");
+    os.forgets = true;
+    ASSERT_EQ(run(&io, "repack --spool=700000"), 0);
+    memio_free(&io);
     os.write_errno = ENOSPC;
     fails(LEAT_EIO, "repack", "cannot write the temporary file: No space left");
     os.read_errno = EIO;

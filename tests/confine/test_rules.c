@@ -284,7 +284,7 @@ TEST(test_a_tree_is_changed_itself_or_made_in_its_directory)
     begin();
     make_dir("d");
     make_dir("d/t");
-    ASSERT_EQ(symlink("d/t", "link"), 0);
+    ASSERT_EQ(symlink("d/t", "link") | symlink("d/missing", "dangling"), 0);
     leat_confinement_free(list);
     allow("d/t", LEAT_ACCESS_TREE);
     ASSERT_EQ(rights_on("d/t"), tree);
@@ -292,6 +292,10 @@ TEST(test_a_tree_is_changed_itself_or_made_in_its_directory)
     allow("link//", LEAT_ACCESS_TREE);
     ASSERT_EQ(rights_on("d/t"), tree);
     allow("d/new", LEAT_ACCESS_TREE);
+    ASSERT_EQ(rights_on("d"), tree);
+    allow("dangling/", LEAT_ACCESS_TREE); /* it is made where the link says */
+    ASSERT_EQ(rights_on("d"), tree);
+    allow("d/new//", LEAT_ACCESS_NEW_TREE);
     ASSERT_EQ(rights_on("d"), tree);
     allow("d/t", LEAT_ACCESS_NEW_TREE); /* it is replaced */
     ASSERT_EQ(rights_on("d"), tree);

@@ -319,24 +319,30 @@ TEST(test_a_buffer_holds_what_it_says)
     memio_free(&io);
 }
 
+static const struct leat_stage_type lines_type = {
+    .name = "lines", .kind = LEAT_TRANSFORM, .framing = LEAT_LINES, .step = memio_pass};
+
 /* It is in one piece before the edge, and the file has room for less. */
 TEST(test_a_record_longer_than_a_chunk_goes_through_a_spill)
 {
+    static const struct leat_stage_type *const types[] = {&lines_type, NULL};
     size_t len = 3 * LEAT_CHUNK_MAX + 12345;
     char *line = malloc(len);
 
     ASSERT_NOT_NULL(line);
-    memset(line, 'x', len);
+    for (size_t i = 0; i < len; i++)
+        line[i] = (char)('A' + i % 61); /* no chunk is like another one */
     line[len - 1] = '\n';
     for (unsigned e = 0; e < 3 * N_EXECUTORS; e++) {
         struct memio io = memio_under(e);
 
         io.in = line;
         io.in_len = len;
+        io.types = types;
         io.piece = 0;
         io.gulp = e % 2 ? 0 : 70000;
         io.settings.memory = (uint64_t)64 << 20;
-        ASSERT_EQ(memio_run(&io, "grep x : buffer --spill= --size=2M"), 0);
+        ASSERT_EQ(memio_run(&io, "lines : buffer --spill= --size=2M"), 0);
         ASSERT_BYTES_EQ(io.out, io.out_len, line, len);
         memio_free(&io);
     }

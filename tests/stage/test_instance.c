@@ -166,6 +166,12 @@ TEST(test_a_stage_that_has_failed_is_not_prepared)
         ASSERT_EQ(run(e, "memsource @io | probe"), LEAT_ECORRUPT);
         ASSERT(job.opens == 1 && job.closes == 1 && job.prepares == 0);
     }
+    /* Nor is it where the others go on, and commit. */
+    for (unsigned e = 0; e < N_EXECUTORS; e++) {
+        ASSERT_EQ(run(e, "memsource @io | tee --on-error=detach [ probe ] | memsink @io"),
+                  LEAT_EBATCH);
+        ASSERT(job.opens == 1 && job.closes == 1 && job.prepares == 0 && job.commits == 0);
+    }
 }
 
 static void refuses(const char *text, const char *why)
