@@ -201,6 +201,9 @@ WRAPPED := malloc calloc realloc reallocarray posix_memalign aligned_alloc strdu
            pthread_create mmap
 # memio.c looks at what the pool says when it ends.
 TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
+# kept_blocks.c keeps large blocks, but not from test_alloc, which has to see each allocation.
+KEPT := $(if $(findstring address,$(SAN)),$(foreach w,malloc calloc posix_memalign free,-Wl,--wrap=$w))
+$(BUILD)/tests/test_alloc: KEPT :=
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 # test_named_parts makes system calls fail.
 $(BUILD)/tests/test_named_parts: TEST_LDFLAGS += $(foreach w,mkdirat openat fstat,-Wl,--wrap=$w)
@@ -235,7 +238,8 @@ $(BUILD)/tests/test_outdir: TEST_LDFLAGS += $(foreach w,mkdirat fstat fstatat op
 $(foreach t,$(TEST_SRC),$(eval $(BUILD)/tests/$(basename $(notdir $t)): $(call objects,$t)))
 $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(LIBS) $(TEST_LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) $(KEPT) -o $@ \
+	    $(filter-out $(if $(KEPT),,%/kept_blocks.o),$(filter %.o,$^)) $(STATIC) $(LIBS) $(TEST_LIBS)
 .PRECIOUS: $(BUILD)/obj/%.o
 
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, or compare with
@@ -245,7 +249,7 @@ QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottlen
              codec_more_tools.c flow_diff.c grep_diff.c input.c named_parts.c outdir.c pack.c progress.c repack.c rules.c \
              spill.c stale.c text_uutils.c transfer.c tree.c tree_end.c tree_path.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
-	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) $(TEST_LIBS)
+	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) $(KEPT) -o $@ $^ $(LIBS) $(TEST_LIBS)
 
 # The watcher of suites and commands. Sanitizers have no business in it.
 $(BOUND): tests/tools/bound.c tests/bound.c tests/bound.h $(BUILD)/flags
@@ -265,9 +269,9 @@ $(BUILD)/bench-bin/%: $(BUILD)/obj/tests/bench/%.o $(STATIC)
 # --- check, sanitizers, fuzzing, measuring ---------------------------------------------------------
 
 ROOT := $(CURDIR)
-# Sanitized builds of the tests; gcc has both.
-ASAN_BUILD := BUILD=build-asan SAN=address,undefined CFLAGS='-O1 -g'
-TSAN_BUILD := BUILD=build-tsan SAN=thread CFLAGS='-O1 -g'
+# Sanitized builds of the tests; gcc has both. A stack needs lines only.
+ASAN_BUILD := BUILD=build-asan SAN=address,undefined CFLAGS='-O1 -g1'
+TSAN_BUILD := BUILD=build-tsan SAN=thread CFLAGS='-O1 -g1'
 FUZZ_BUILD := BUILD=build-fuzz CC=clang SAN=fuzzer-no-link,address,undefined CFLAGS='-O1 -g'
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 FUZZ_SECONDS ?= 60
