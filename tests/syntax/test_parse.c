@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "syntax/tree.h"
 #include "syntax/registry.h"
+#include "syntax/tree.h"
 #include "test.h"
 
 /* --- a registry with one stage of each kind --------------------------------------------------- */
