@@ -25,6 +25,13 @@ if [ -z "${LEAT_TEST_TMP:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
     export LEAT_TEST_TMP=/dev/shm
 fi
 
+# python3 may be a script that looks for the right one, and that costs more than the start of Python. The tests start
+# it hundreds of times.
+python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))' 2>/dev/null) || python=
+if [ -n "$python" ] && [ "$(command -v python3)" != "$python/python3" ]; then
+    export PATH=$python:$PATH
+fi
+
 # run_suite KIND BUILD SUITE - one suite into its log; its status into LOG.status.
 run_suite() {
     local kind=$1 dir=$2 suite=$3 log status
