@@ -366,7 +366,7 @@ LEAT_API int leat_builder_pull(struct leat_builder *builder,
 LEAT_API int leat_builder_fd(struct leat_builder *builder, int fd);
 
 /* Calls of a push return LEAT_EPIPE when the pipeline needs no more bytes, the code of the outcome when the run has
- * failed, and LEAT_EUSAGE before the pipeline is built and after leat_end_finish.
+ * failed, LEAT_ENOMEM, and LEAT_EUSAGE before the pipeline is built and after leat_end_finish.
  *
  * leat_end_push - push as many of n bytes as there is room for. Returns how many; fewer than n is a refusal.
  * leat_end_push_all - push all n bytes; waits for room. Returns 0 or LEAT_E*.
@@ -376,7 +376,7 @@ LEAT_API int leat_builder_fd(struct leat_builder *builder, int fd);
  * leat_end_flush - every stage writes out all that was pushed before, as far as its format allows. 0 or LEAT_E*.
  * leat_end_finish - there are no more bytes. Returns 0 or LEAT_E*.
  * leat_end_abort - the bytes are not complete, so the run fails, and no output appears: with this code (one that is
- *   not LEAT_E* means ECANCELLED) and text (copied; NULL: that of the code). No effect after the end.
+ *   not LEAT_E* means ECANCELLED) and text (copied; NULL: that of the code). It waits for no reader. No effect after the end.
  * leat_end_room - how many bytes the next try takes at most. */
 LEAT_API ssize_t leat_end_push(struct leat_push_end *push, const void *data, size_t n);
 LEAT_API int leat_end_push_all(struct leat_push_end *push, const void *data, size_t n);

@@ -70,6 +70,7 @@ int leat_context_attach(struct leat_context *c, struct uv_loop_s *loop)
     pthread_mutex_lock(&c->lock);
     taken = c->loop || c->notice_fd >= 0;
     if (!taken) {
+        c->place++;
         c->loop = a;
         c->deliver = deliver;
         c->busy = busy;
@@ -102,6 +103,7 @@ void leat_context_detach(struct leat_context *c)
         return;
     pthread_mutex_lock(&c->lock);
     a = c->loop;
+    c->place++;
     c->loop = NULL;
     c->deliver = NULL;
     c->busy = NULL;

@@ -2,6 +2,7 @@
 
 #include "ends.h"
 
+#include "run.h"
 #include "stage/engine_ops.h"
 
 #include <stdlib.h>
@@ -44,12 +45,20 @@ static void wake_stage(struct leat_end *e)
     leat_waker_wake(e->waker);
 }
 
+/* Under the lock. */
+static size_t push_room(const struct leat_end *e)
+{
+    return e->high > e->held ? (size_t)(e->high - e->held) : 0;
+}
+
+/* There is memory again. */
 static void look(struct leat_visit *visit)
 {
     struct leat_end *e = (struct leat_end *)((char *)visit - offsetof(struct leat_end, visit));
 
     pthread_mutex_lock(&e->lock);
-    tell_program(e);
+    if (e->is_push && push_room(e) > 0) /* a pull has no more bytes than before */
+        tell_program(e);
     wake_stage(e);
     pthread_mutex_unlock(&e->lock);
 }
@@ -174,23 +183,38 @@ static int end_open(struct leat_stage *s)
     return 0;
 }
 
+static int cause_until_now(struct leat_pipeline *p)
+{
+    int code;
+
+    pthread_mutex_lock(&p->lock);
+    code = p->outcome.error.code;
+    pthread_mutex_unlock(&p->lock);
+    return code;
+}
+
 /* Downstream needs no more, or the run has failed: the next call of the program learns it. */
 static void end_close(struct leat_stage *s)
 {
     struct leat_end *e = leat_user(s);
     struct leat_waker *waker;
+    int code = cause_until_now(e->pipeline);
 
     pthread_mutex_lock(&e->lock);
     waker = e->waker;
     e->waker = NULL;
     e->stage_waits = false;
     e->closed = true;
+    if (e->is_push && e->code == 0)
+        e->code = code;
     if (e->is_push) { /* nobody reads it any more */
         leat_out_end(&e->out);
         e->held -= leat_slice_queue_clear(&e->queue);
         leat_assert(e->held == 0);
         tell_program(e);
     }
+    if (e->out.offered == 0) /* else the program may be writing to it */
+        leat_out_done(&e->out);
     pthread_mutex_unlock(&e->lock);
     leat_waker_free(waker);
 }
@@ -220,10 +244,9 @@ static bool pass_head(struct leat_end *e, struct leat_slice *head, struct leat_o
     return true;
 }
 
+/* Under the lock: nothing is queued. After an abort the next run of the segment fails the stage. */
 static int push_end_of_input(struct leat_stage *s, struct leat_end *e)
 {
-    if (e->code < 0)
-        return leat_fail(s, e->code, "%s", e->why ? e->why : leat_strerror(e->code));
     return e->ended ? LEAT_END : wait_for_program(s, e);
 }
 
@@ -246,7 +269,7 @@ static int push_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
         }
         moved = true;
     }
-    if (e->held <= e->low)
+    if (e->held <= e->low && push_room(e) > 0)
         tell_program(e);
     if (r < 0)
         r = moved && !e->ended ? LEAT_MORE : push_end_of_input(s, e);
@@ -267,6 +290,7 @@ static int pull_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
         return LEAT_END;
     }
     room = e->high > e->held ? e->high - e->held : 0;
+    e->out.nomem = e->out.starved = false;
     if (n > 0 && room > 0) {
         leat_out_begin(&e->out);
         taken = leat_pass(&e->out, in, n < room ? n : room);
@@ -276,10 +300,12 @@ static int pull_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     if (in->end && in->pos == in->len) {
         e->ended = true;
         r = LEAT_END;
+    } else if (n > 0 && taken == 0 && e->out.nomem) {
+        r = leat_fail(s, LEAT_ENOMEM, "out of memory");
     } else if (n > 0 && taken == 0) {
         r = wait_for_program(s, e);
         if (e->out.starved && !leat_pool_wait(e->out.pool, &e->memory))
-            r = LEAT_MORE;
+            wake_stage(e); /* there is memory again */
     }
     if (taken > 0)
         tell_program(e);
@@ -287,7 +313,30 @@ static int pull_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     return r;
 }
 
-static const struct leat_engine_ops end_ops = {.is_end = true};
+static int push_leaves(struct leat_stage *s)
+{
+    struct leat_end *e = leat_user(s);
+    int code;
+
+    pthread_mutex_lock(&e->lock);
+    code = e->code;
+    pthread_mutex_unlock(&e->lock);
+    return code < 0 ? leat_fail(s, code, "%s", e->why ? e->why : leat_strerror(code)) : 0;
+}
+
+static int pull_leaves(struct leat_stage *s)
+{
+    struct leat_end *e = leat_user(s);
+    bool dismissed;
+
+    pthread_mutex_lock(&e->lock);
+    dismissed = e->dismissed;
+    pthread_mutex_unlock(&e->lock);
+    return dismissed ? LEAT_END : 0;
+}
+
+static const struct leat_engine_ops push_ops = {.is_end = true, .leaves = push_leaves};
+static const struct leat_engine_ops pull_ops = {.is_end = true, .leaves = pull_leaves};
 
 const struct leat_stage_type leat_end_push_type = {
     .name = "push",
@@ -298,7 +347,7 @@ const struct leat_stage_type leat_end_push_type = {
     .step = push_step,
     .close = end_close,
     .drop = leat_end_free,
-    .engine = &end_ops,
+    .engine = &push_ops,
 };
 
 const struct leat_stage_type leat_end_pull_type = {
@@ -310,7 +359,7 @@ const struct leat_stage_type leat_end_pull_type = {
     .step = pull_step,
     .close = end_close,
     .drop = leat_end_free,
-    .engine = &end_ops,
+    .engine = &pull_ops,
 };
 
 /* --- the program's side: push ----------------------------------------------------------------- */
@@ -334,12 +383,6 @@ static int check_push(const struct leat_end *e)
     return e->closed ? LEAT_EPIPE : 0;
 }
 
-/* Under the lock. */
-static size_t push_room(const struct leat_end *e)
-{
-    return e->high > e->held ? (size_t)(e->high - e->held) : 0;
-}
-
 /* Under the lock: the writer has no room. Is it worth another try? Else the program is told later. */
 static bool has_memory_now(struct leat_end *e)
 {
@@ -351,6 +394,7 @@ static size_t push_some(struct leat_end *e, const uint8_t *data, size_t n)
 {
     size_t done = 0, room, k = 1;
 
+    e->out.nomem = e->out.starved = false;
     while (done < n && k > 0 && (room = push_room(e)) > 0) {
         k = n - done < room ? n - done : room;
         leat_out_begin(&e->out);
@@ -376,7 +420,9 @@ ssize_t leat_end_push(struct leat_push_end *p, const void *data, size_t n)
     r = check_push(e);
     if (r == 0)
         r = (ssize_t)push_some(e, data, n);
-    if (r >= 0 && (size_t)r < n)
+    if (r == 0 && n > 0 && e->out.nomem)
+        r = LEAT_ENOMEM;
+    else if (r >= 0 && (size_t)r < n)
         e->refused = true;
     pthread_mutex_unlock(&e->lock);
     return r;
@@ -395,10 +441,13 @@ int leat_end_push_all(struct leat_push_end *p, const void *data, size_t n)
         size_t k = push_some(e, (const uint8_t *)data + done, n - done);
 
         done += k;
-        if (done < n && k == 0) {
-            e->refused = true;
-            pthread_cond_wait(&e->changed, &e->lock);
+        if (done == n || k > 0)
+            continue;
+        if (e->out.nomem) {
+            r = LEAT_ENOMEM;
+            break;
         }
+        pthread_cond_wait(&e->changed, &e->lock);
     }
     pthread_mutex_unlock(&e->lock);
     return r;
@@ -414,6 +463,7 @@ ssize_t leat_end_reserve(struct leat_push_end *p, void **ret_to)
         return LEAT_EUSAGE;
     pthread_mutex_lock(&e->lock);
     r = check_push(e);
+    e->out.nomem = e->out.starved = false;
     if (r == 0 && push_room(e) > 0) {
         do {
             leat_out_begin(&e->out);
@@ -421,6 +471,9 @@ ssize_t leat_end_reserve(struct leat_push_end *p, void **ret_to)
         } while (r == 0 && has_memory_now(e));
         if ((size_t)r > push_room(e))
             r = (ssize_t)push_room(e);
+        e->out.offered = (size_t)r;
+        if (r == 0 && e->out.nomem)
+            r = LEAT_ENOMEM;
     }
     e->refused = e->refused || r == 0;
     pthread_mutex_unlock(&e->lock);
@@ -460,6 +513,7 @@ int leat_end_flush(struct leat_push_end *p)
     if (r == 0) {
         leat_out_end(&e->out);
         leat_out_mark(&e->out);
+        e->out.offered = 0; /* what was reserved is not valid any more */
         wake_stage(e);
     }
     pthread_mutex_unlock(&e->lock);
@@ -486,6 +540,7 @@ int leat_end_finish(struct leat_push_end *p)
 void leat_end_abort(struct leat_push_end *p, int code, const char *why)
 {
     struct leat_end *e = of_push(p);
+    bool aborted = false;
 
     if (!e)
         return;
@@ -494,9 +549,12 @@ void leat_end_abort(struct leat_push_end *p, int code, const char *why)
         e->code =
             strcmp(leat_error_name(code), "UNKNOWN") == 0 || code >= 0 ? LEAT_ECANCELLED : code;
         e->why = why ? strdup(why) : NULL; /* without memory: the text of the code */
-        wake_stage(e);
+        aborted = true;
     }
     pthread_mutex_unlock(&e->lock);
+    if (aborted)
+        (void)leat_run_stir(
+            e->pipeline); /* the stage leaves; one that has not begun does when it begins */
 }
 
 size_t leat_end_room(struct leat_push_end *p)
@@ -618,7 +676,8 @@ void leat_end_close(struct leat_pull_end *p)
     e->refused = false;
     e->held -= leat_slice_queue_clear(&e->queue);
     leat_assert(e->held == 0);
-    wake_stage(e);
     pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
+    if (e->pipeline)
+        (void)leat_run_stir(e->pipeline); /* the stage leaves, also one that waits for input */
 }

@@ -37,11 +37,11 @@ static void look(struct leat_visit *visit)
     struct leat_pipeline *p = of_visit(visit);
     struct leat_context *c = p->life.context;
 
-    if (visit->deadline_ns > 0 && leat_now_ns() >= visit->deadline_ns) {
-        visit->deadline_ns = 0;
+    if (visit->is_due) {
+        visit->is_due = false;
         leat_run_time_out(p);
     }
-    atomic_store(&p->life.rested, visit->last);
+    atomic_store(&p->life.rested, visit->is_last);
     if (!leat_run_look(p))
         return;
     leat_run_settle(p); /* after this nothing asks for a visit */
@@ -77,6 +77,7 @@ static int take_memory(struct leat_pipeline *p)
 
 int leat_run_on_context(struct leat_pipeline *p)
 {
+    bool entered;
     int r;
 
     if (p->life.context->pid != getpid())
@@ -89,20 +90,27 @@ int leat_run_on_context(struct leat_pipeline *p)
     if (r < 0)
         return r;
     r = leat_run_prepare(p);
-    if (r < 0)
+    if (r < 0) {
+        leat_context_give_memory(p->life.context, p->life.held);
+        p->life.held = 0;
         return r;
+    }
     p->life.attend = attend;
     p->life.visit.look = look;
     p->life.notice.call = call_done;
     leat_context_begin_run(p->life.context);
-    leat_run_begin(p);
+    (void)leat_pipeline_ref(p); /* `done` may drop the program's while this goes on */
+    entered = leat_executor_enter(&p->executor);
+    leat_assert(entered);
+    leat_run_begin(p); /* another thread may cancel it now, but it does not end before it is left */
     if (p->settings.timeout_ms > 0) {
         uint64_t ms = p->settings.timeout_ms < LEAT_DURATION_MAX_MS ? p->settings.timeout_ms
                                                                     : LEAT_DURATION_MAX_MS;
 
-        p->life.visit.deadline_ns = leat_now_ns() + ms * 1000000u;
-        leat_context_time(p->life.context, &p->life.visit);
+        leat_context_time(p->life.context, &p->life.visit, leat_now_ns() + ms * 1000000u);
     }
     leat_actor_wake(&p->executor, &p->conductor);
+    leat_executor_leave(&p->executor);
+    leat_pipeline_unref(p);
     return 0;
 }

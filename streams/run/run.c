@@ -164,8 +164,7 @@ bool leat_run_look(struct leat_pipeline *p)
     return false;
 }
 
-/* All segments look at what has changed. Returns 0; LEAT_EUSAGE: it does not run. */
-static int stir(struct leat_pipeline *p)
+int leat_run_stir(struct leat_pipeline *p)
 {
     bool running;
 
@@ -188,7 +187,7 @@ void leat_pipeline_pause(struct leat_pipeline *p)
 void leat_pipeline_resume(struct leat_pipeline *p)
 {
     if (p && atomic_exchange(&p->life.paused, false))
-        (void)stir(p); /* one that has not begun, or has ended, needs no wake */
+        (void)leat_run_stir(p); /* one that has not begun, or has ended, needs no wake */
 }
 
 int leat_pipeline_flush(struct leat_pipeline *p)
@@ -196,7 +195,7 @@ int leat_pipeline_flush(struct leat_pipeline *p)
     if (!p)
         return LEAT_EUSAGE;
     atomic_fetch_add(&p->life.flushes, 1);
-    return stir(p);
+    return leat_run_stir(p);
 }
 
 void leat_run_time_out(struct leat_pipeline *p)

@@ -15,6 +15,8 @@ void leat_run_begin(struct leat_pipeline *pipeline);
 /* leat_run_look - after life.attend was called: spread a cancel. Returns true: nothing of the run is done any more,
  * and the driver ends it. Thread: the driver's, as for all below. */
 bool leat_run_look(struct leat_pipeline *pipeline);
+/* leat_run_stir - have all segments run, to see what has changed. Returns 0; LEAT_EUSAGE: it does not run. Thread: any. */
+int leat_run_stir(struct leat_pipeline *pipeline);
 void leat_run_time_out(struct leat_pipeline *pipeline);
 /* leat_run_check_stall - executors on a loop: nothing is queued. */
 void leat_run_check_stall(struct leat_pipeline *pipeline);

@@ -10,6 +10,15 @@
 #include "run.h"
 #include "sched/workers.h"
 
+/* A start that was refused may be tried again; a cancel before the start is final. */
+static void forget_refusal(struct leat_pipeline *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (!leat_outcome_aborted(p))
+        p->outcome.error = (struct leat_error){0};
+    pthread_mutex_unlock(&p->lock);
+}
+
 int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
                         void *arg)
 {
@@ -17,6 +26,7 @@ int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_do
         return LEAT_EUSAGE;
     p->life.done = done;
     p->life.done_arg = arg;
+    forget_refusal(p);
     return loop ? leat_run_on_loop(p, loop) : leat_run_on_context(p);
 }
 

@@ -81,16 +81,17 @@ static struct leat_visit *next_visit(struct leat_context *c)
         if (!c->visits)
             c->last_visit = NULL;
         v->listed = false;
+        v->is_last = v->last;
     }
     pthread_mutex_unlock(&c->lock);
     return v;
 }
 
-void leat_context_time(struct leat_context *c, struct leat_visit *v)
+void leat_context_time(struct leat_context *c, struct leat_visit *v, uint64_t deadline_ns)
 {
-    leat_assert(v->deadline_ns > 0);
     pthread_mutex_lock(&c->lock);
     leat_assert(!v->timed);
+    v->deadline_ns = deadline_ns;
     v->timed = true;
     v->next_timed = c->timed;
     c->timed = v;
@@ -175,6 +176,8 @@ static struct leat_visit *next_due(struct leat_context *c)
         }
         *at = v->next_timed;
         v->timed = false;
+        v->is_due = true;
+        v->is_last = v->last;
         due = v;
     }
     pthread_mutex_unlock(&c->lock);
@@ -221,11 +224,18 @@ bool leat_context_notify(struct leat_context *c, struct leat_notice *notice)
 void leat_context_call_notices(struct leat_context *c)
 {
     struct leat_notice *notice, *last;
+    unsigned place;
 
     pthread_mutex_lock(&c->lock);
+    if (c->calls) {
+        pthread_mutex_unlock(&c->lock);
+        return;
+    }
+    c->calls = true;
+    place = c->place;
     last =
         c->last_notice; /* a callback may cause the next notice, but not keep the thread for ever */
-    while ((notice = c->notices)) {
+    while ((notice = c->notices) && c->place == place) {
         bool is_last = notice == last;
 
         leat_assert(notice->listed);
@@ -239,6 +249,7 @@ void leat_context_call_notices(struct leat_context *c)
         if (is_last)
             break;
     }
+    c->calls = false;
     if (c->notices)
         announce(c);
     pthread_mutex_unlock(&c->lock);
@@ -535,8 +546,10 @@ int leat_context_fd(struct leat_context *c)
     if (c->loop) {
         fd = LEAT_EUSAGE;
     } else {
-        if (c->notice_fd < 0)
+        if (c->notice_fd < 0) {
             c->notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+            c->place++;
+        }
         fd = c->notice_fd < 0 ? LEAT_EIO : c->notice_fd;
         if (fd >= 0 && c->notices)
             ring(fd);

@@ -14,9 +14,12 @@
 /* Work for the context's thread: short, and without a wait. */
 struct leat_visit {
     void (*look)(struct leat_visit *visit);
-    uint64_t deadline_ns; /* also call it at this time; 0: never */
+    /* What it is called for: set before the call, in the thread that makes it. */
+    bool is_due;  /* the time of leat_context_time has come */
+    bool is_last; /* the caller of leat_context_visit said `last` */
     /* Under the lock: */
     bool listed, timed, last;
+    uint64_t deadline_ns; /* if it is timed */
     struct leat_visit *next, *next_timed;
 };
 
@@ -42,6 +45,8 @@ struct leat_context {
     uint64_t memory, memory_used; /* bytes; memory 0: no limit */
     unsigned active;              /* runs that will give a notice */
     bool stop;
+    bool calls;     /* a thread calls the notices */
+    unsigned place; /* changes when they are to be called in another thread */
     /* deliver - have leat_context_call_notices called in the right thread; NULL: the context's own. Any thread,
      * under the lock. */
     void (*deliver)(struct leat_context *context);
@@ -55,10 +60,11 @@ struct leat_context {
  * Returns 0 or -errno. */
 int leat_context_start(struct leat_context *context);
 /* leat_context_visit - have the context's thread look soon, once for any number of calls. `last`: the caller does not
- * use the visit, or what it is in, any more; visit->last is then true. Any thread. */
+ * use the visit, or what it is in, any more; visit->is_last is then true. Any thread. */
 void leat_context_visit(struct leat_context *context, struct leat_visit *visit, bool last);
-/* leat_context_time - begin to watch the deadline of the visit. */
-void leat_context_time(struct leat_context *context, struct leat_visit *visit);
+/* leat_context_time - have it look at this time, too, with visit->is_due. Any thread. */
+void leat_context_time(struct leat_context *context, struct leat_visit *visit,
+                       uint64_t deadline_ns);
 /* leat_context_leave - neither look again, nor watch the deadline. Thread: the context's. */
 void leat_context_leave(struct leat_context *context, struct leat_visit *visit);
 /* leat_context_notify - call the notice once, soon. Whoever made it sees that it stays valid until then. Returns
@@ -66,7 +72,8 @@ void leat_context_leave(struct leat_context *context, struct leat_visit *visit);
 bool leat_context_notify(struct leat_context *context, struct leat_notice *notice);
 /* leat_context_ring - under the lock: have the context's thread run once. */
 void leat_context_ring(struct leat_context *context);
-/* leat_context_call_notices - call all that are due, in their order, without the lock. */
+/* leat_context_call_notices - call all that are due, in their order, without the lock. If a thread does that already, it
+ * has the right one called when its callback has returned. */
 void leat_context_call_notices(struct leat_context *context);
 /* leat_context_begin_run - a run begins that will give a notice. leat_context_end_run - it was given. */
 void leat_context_begin_run(struct leat_context *context);

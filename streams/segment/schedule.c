@@ -303,6 +303,7 @@ bool leat_segment_run(struct leat_actor *actor)
         abandon(seg);
     leat_slot_flush_source(seg);
     for (size_t i = 0; i < seg->n; i++) {
+        leat_slot_leave(seg, i);
         leat_slot_alarm(seg, i);
         leat_slot_watched(seg, i);
     }

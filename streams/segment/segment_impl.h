@@ -66,6 +66,8 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i);
 /* leat_slot_set_alarm - after the steps of a run: set the alarm that open, a step or an alarm asked
  * for, if any. Returns false if that failed the stage. */
 bool leat_slot_set_alarm(struct leat_segment *seg, size_t i);
+/* leat_slot_leave - end the stage, if the program that has its other side says so. */
+void leat_slot_leave(struct leat_segment *seg, size_t i);
 /* leat_slot_watched, leat_slot_set_watch - the same for the stage's watch. */
 void leat_slot_watched(struct leat_segment *seg, size_t i);
 bool leat_slot_set_watch(struct leat_segment *seg, size_t i);

@@ -7,6 +7,7 @@
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
 #include "sched/waker.h"
+#include "stage/engine_ops.h"
 
 #define IDLE_MAX 2u /* steps in a row without progress: an error */
 /* On one thread a step delays signals and timers, so a slow encoder (xz -9: 1 MB/s) gets small
@@ -491,8 +492,24 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     return check_progress(seg, i, used > 0 || produced > 0 || answered || began_part(seg, i));
 }
 
-/* Call the stage's alarm. A failure of it is one of time, so the pipeline does not wait for readers
- * of its output any more. */
+/* What the stage answered between its steps: the end, or a failure, for which the pipeline does not wait for readers of
+ * its output any more. */
+static void answered_between(struct leat_segment *seg, size_t i, int r)
+{
+    struct leat_stage *stage = seg->slots[i].stage;
+
+    if (r == LEAT_END)
+        step_ended(seg, i);
+    if (r >= 0)
+        return;
+    if (!stage->failure.code)
+        leat_fail(stage, r, "%s", leat_strerror(r));
+    leat_segment_fail(seg, i);
+    if (!stage->info->detached)
+        leat_pipeline_cancel(seg->pipeline, r, NULL);
+}
+
+/* Call the stage's alarm. A failure of it is one of time. */
 static void ring(struct leat_segment *seg, size_t i)
 {
     struct leat_stage *stage = seg->slots[i].stage;
@@ -502,17 +519,18 @@ static void ring(struct leat_segment *seg, size_t i)
     leat_assert(!stage->in);
     leat_assert(!seg->slots[i].done);
     r = stage->type->alarm(stage);
-    if (r == LEAT_END)
-        step_ended(seg, i);
     if (r == LEAT_FLUSHED)
         put_mark(seg, &seg->slots[i]);
-    if (r >= 0)
-        return;
-    if (!stage->failure.code)
-        leat_fail(stage, r, "%s", leat_strerror(r));
-    leat_segment_fail(seg, i);
-    if (!stage->info->detached)
-        leat_pipeline_cancel(seg->pipeline, r, NULL);
+    answered_between(seg, i, r);
+}
+
+void leat_slot_leave(struct leat_segment *seg, size_t i)
+{
+    const struct leat_slot *s = &seg->slots[i];
+    int (*leaves)(struct leat_stage * stage) = leat_engine_ops_of(s->stage->type)->leaves;
+
+    if (leaves && !s->done && !s->stopping && s->stage->open_called)
+        answered_between(seg, i, leaves(s->stage));
 }
 
 void leat_slot_alarm(struct leat_segment *seg, size_t i)

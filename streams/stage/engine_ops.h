@@ -18,6 +18,9 @@ struct leat_engine_ops {
         is_default; /* the compiler adds the stage at an open end: the source or sink of that kind */
 
     bool is_end; /* its other side is in the program: there is one instance of it */
+    /* leaves - asked in each run of the segment, also while the stage has neither input nor room: does the program
+     * end the stream now? Returns 0: no; LEAT_END; or a code made by leat_fail, for which no reader need wait. */
+    int (*leaves)(struct leat_stage *stage);
 
     /* files - sources: a map of the files that the stage will read, none open yet. NULL: out of
      * memory. */
