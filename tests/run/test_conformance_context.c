@@ -1,4 +1,5 @@
 /* test_conformance_context.c - races of a context: starts, cancels, callbacks that move, references that go. */
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -255,10 +256,9 @@ TEST(test_any_calls_in_any_order_leave_nothing)
             test_context("%u threads, seed %u", t, seed);
             run_any(&b, &random);
         }
-        while (leat_context_memory_left(b.context) != UINT64_MAX)
-            ;
         end(&b);
     }
-    ASSERT_LE(test_thread_count(), threads + 9); /* runs that go on keep their context */
-    ASSERT_GE(test_fd_count(), fds);
+    while (test_fd_count() > fds ||
+           test_thread_count() > threads) /* runs that go on keep their context */
+        ASSERT_EQ(poll(NULL, 0, 1), 0);
 }

@@ -215,10 +215,8 @@ TEST(test_at_the_end_no_reference_is_left)
             ASSERT_EQ(leat_end_finish(b.push), 0);
         while ((i == 0 || i == 2) && leat_end_read(b.pull, got, sizeof got) > 0)
             ;
-        if (i == 3) { /* the rest is not read: all of it fits in the queue of the pull */
-            ASSERT_EQ(leat_pipeline_wait(b.pipeline, -1), 0);
-        } else {
-            ASSERT_EQ(leat_pipeline_wait(b.pipeline, -1), i == 0 ? LEAT_ECANCELLED : 0);
+        ASSERT_EQ(leat_pipeline_wait(b.pipeline, -1), i == 0 ? LEAT_ECANCELLED : 0);
+        if (i == 1) { /* else the program may hold its last bytes */
             leat_pipeline_stats(b.pipeline, &stats);
             ASSERT_EQ(stats.memory_now, 0);
             ASSERT_EQ(leat_context_memory_left(b.context), 64 << 20);
