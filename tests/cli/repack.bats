@@ -173,7 +173,7 @@ more() {
     tree t
     tar --sort=name -C t -cf t.tar .
     leat read t.tar : repack [ head -n 3 ] : entries ./log | cmp - <(head -n 3 t/log)
-    leat read t.tar : repack [ exec tr a-z A-Z ] : entries ./log | cmp - <(tr a-z A-Z <t/log)
+    leat read t.tar : repack [ exec tr '[:lower:]' '[:upper:]' ] : entries ./log | cmp - <(tr '[:lower:]' '[:upper:]' <t/log)
     leat read t.tar : repack [ tee [ null ] : pass ] : entries ./log | cmp - t/log
 }
 
