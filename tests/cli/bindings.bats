@@ -37,7 +37,8 @@ setup() {
     run -0 bounded python3 "$ROOT/tests/examples/leat.py" "in : put.gz" out.zst
     zstd -dcq out.zst | cmp - "in : put"
     run -1 bounded python3 "$ROOT/tests/examples/leat.py" "in : put" other.zst
-    has 'leat.py: gunzip (#2): ' && has 'not in gzip format'
+    has 'leat.py: gunzip (#2): '
+    has 'not in gzip format'
     run -1 bounded python3 "$ROOT/tests/examples/leat.py" none.gz other.zst
     has 'leat.py: read (#1): none.gz: '
     [ ! -e other.zst ]

@@ -10,8 +10,14 @@ setup_file() {
     local root=$BATS_TEST_DIRNAME/../.. build=${BUILD:-$BATS_TEST_DIRNAME/../../build} make=() kind file
     command -v gcc >/dev/null && command -v g++ >/dev/null && command -v pkg-config >/dev/null || return 0
     case ${LEAT_BUILD_KIND:-build} in
-    asan) make=('SAN=address,undefined' CFLAGS='-O1 -g') && export SAN=-fsanitize=address,undefined ;;
-    tsan) make=(SAN=thread CFLAGS='-O1 -g') && export SAN=-fsanitize=thread ;;
+    asan)
+        make=('SAN=address,undefined' CFLAGS='-O1 -g1')
+        export SAN=-fsanitize=address,undefined
+        ;;
+    tsan)
+        make=(SAN=thread CFLAGS='-O1 -g1')
+        export SAN=-fsanitize=thread
+        ;;
     esac
     cd "$BATS_FILE_TMPDIR" || return 1
     # Nothing is built anew: the flags and the plugin directory are those of the build.

@@ -184,7 +184,9 @@ more() {
     tar --sort=name -C t -cf t.tar ./log.gz ./sub/deep/one
     run leat read t.tar : repack [ gunzip ] : write out.tar
     is 3
-    has 'repack (#2)' 'in its branch: gunzip: ' 'at the entry ./sub/deep/one'
+    has 'repack (#2)'
+    has 'in its branch: gunzip: '
+    has 'at the entry ./sub/deep/one'
     run leat read t.tar : repack [ exec sh -c 'exit 3' ] : write out.tar
     is 6
     run leat read t.tar : repack --spool=1K [ gunzip ] : write out.tar
@@ -205,7 +207,8 @@ more() {
 @test "a branch of repack writes no files, and is checked before anything is read" {
     run leat read missing.tar : repack [ tee [ write x ] : pass ] : null
     is 2
-    has 'write writes a file' 'not allowed in this branch'
+    has 'write writes a file'
+    has 'not allowed in this branch'
     run leat read missing.tar : repack [ sha256 --to=x ] : null
     is 2
     run leat read missing.tar : repack [ gzip --level=77 ] : null
