@@ -109,9 +109,14 @@ int leat_child_start(struct leat_stage *s, struct leat_child *c, char *const *ar
         return leat_fail(s, LEAT_ECHILD, "cannot run %s: %s", argv[0], strerrordesc_np(r));
     c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (c->pid_fd < 0) {
+        bool gone =
+            errno == ESRCH; /* the program ignores SIGCHLD: another process may have the pid */
+
         r = leat_fail_errno(s, errno, "cannot watch the child process");
-        (void)kill(c->pid, SIGKILL); /* not reaped yet, so the pid is still valid */
-        (void)waitpid(c->pid, NULL, 0);
+        if (!gone) { /* it is not reaped yet, so the pid is still valid */
+            (void)kill(c->pid, SIGKILL);
+            (void)waitpid(c->pid, NULL, 0);
+        }
         return r;
     }
     c->by_pid_fd = c->leads_group && send_signal(c, 0, PIDFD_SIGNAL_PROCESS_GROUP) == 0;

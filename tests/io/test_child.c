@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -233,9 +236,20 @@ TEST(test_a_status_is_a_success_or_a_failure)
     for_each_kernel(does_not_count);
 }
 
+/* The child ends when the engine watches it: a child that was gone before has no process that could be watched. */
 static void keeps_no_status(void)
 {
-    start("exit 3");
+    const char *path = test_path("go");
+    char script[PATH_MAX + 32];
+    int go;
+
+    (void)unlink(path); /* of the kernel before */
+    ASSERT_EQ(mkfifo(path, 0600), 0);
+    snprintf(script, sizeof script, "read x <'%s'; exit 3", path);
+    start(script);
+    go = open(path, O_WRONLY | O_CLOEXEC);
+    ASSERT(go >= 0);
+    ASSERT_EQ(close(go), 0);
     wait_for_eof();
     wait_for_end();
     ASSERT_EQ(leat_child_look(&child), LEAT_CHILD_ENDED_WELL);
