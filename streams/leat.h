@@ -373,7 +373,7 @@ LEAT_API int leat_builder_fd(struct leat_builder *builder, int fd);
  * leat_end_reserve - room to write to, without a copy; uninitialised, valid until the next call. Returns its size;
  *   0: a refusal.
  * leat_end_commit - push the first n bytes of the last reserved room, once. Returns 0 or LEAT_E*.
- * leat_end_flush - every stage writes out all that was pushed before, as far as its format allows. 0 or LEAT_E*.
+ * leat_end_flush - every stage writes out the bytes that were pushed before, if its format can. Returns 0 or LEAT_E*.
  * leat_end_finish - there are no more bytes. Returns 0 or LEAT_E*.
  * leat_end_abort - the bytes are not complete, so the run fails, and no output appears: with this code (one that is
  *   not LEAT_E* means ECANCELLED) and text (copied; NULL: that of the code). It waits for no reader. No effect after the end.

@@ -74,7 +74,7 @@ static void *take(size_t align, size_t size)
     return memory;
 }
 
-/* Of a block that is not kept: it is not one, or too small, or too large. */
+/* The size of a block that is kept; 0: it is no block, or too small, or too large. */
 static size_t size_to_keep(const void *memory)
 {
     size_t size =

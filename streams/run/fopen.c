@@ -47,7 +47,7 @@ static ssize_t cookie_write(void *arg, const char *data, size_t n)
     return 0;
 }
 
-/* Returns 0 or EOF. What is left unread is no failure. */
+/* Returns 0 or EOF. Unread output is no failure. */
 static int cookie_close(void *arg)
 {
     struct cookie *c = arg;

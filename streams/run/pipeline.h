@@ -28,7 +28,7 @@ struct leat_on_loop {
     bool closing, idling, begun;
 };
 
-/* Who holds the pipeline, who drives its run, and who waits for its end. */
+/* The references to the pipeline, the driver of its run, and the threads that wait for its end. */
 struct leat_life {
     atomic_uint refs;             /* the run holds one */
     struct leat_context *context; /* or NULL */

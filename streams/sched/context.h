@@ -14,7 +14,7 @@
 /* Work for the context's thread: short, and without a wait. */
 struct leat_visit {
     void (*look)(struct leat_visit *visit);
-    /* What it is called for: set before the call, in the thread that makes it. */
+    /* The reasons of the call. The context's thread sets them before it. */
     bool is_due;  /* the time of leat_context_time has come */
     bool is_last; /* the caller of leat_context_visit said `last` */
     /* Under the lock: */

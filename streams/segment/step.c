@@ -492,8 +492,8 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     return check_progress(seg, i, used > 0 || produced > 0 || answered || began_part(seg, i));
 }
 
-/* What the stage answered between its steps: the end, or a failure, for which the pipeline does not wait for readers of
- * its output any more. */
+/* Handle an answer of the stage that comes between its steps: the end, or a failure. After a failure the pipeline does not
+ * wait for readers of its output. */
 static void answered_between(struct leat_segment *seg, size_t i, int r)
 {
     struct leat_stage *stage = seg->slots[i].stage;

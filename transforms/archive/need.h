@@ -1,8 +1,8 @@
 /* need.h - the memory that libarchive takes to read a zip or 7z archive, which it does not tell: for the
  * dictionaries of its decoders, and for the table of contents.
  *
- * Both functions read the archive's own table of contents. Of one that is damaged they know nothing, which is
- * no error here: libarchive will find the damage.
+ * Both functions read the archive's own table of contents. A damaged table is no error here, because libarchive will
+ * find the damage.
  */
 #ifndef LEAT_ARCHIVE_NEED_H
 #define LEAT_ARCHIVE_NEED_H

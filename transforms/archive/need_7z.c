@@ -18,7 +18,7 @@
 enum { HEADER = 1, PROPERTIES, ADDITIONAL, STREAMS, FILES, PACK, UNPACK, SUBSTREAMS, SIZES, CRC };
 enum { FOLDER = 11, UNPACK_SIZES, COUNTS, ENCODED = 23 };
 
-/* What is left of a header. Once it is bad, all numbers are 0. */
+/* The rest of a header. Once it is bad, all numbers are 0. */
 struct cursor {
     const uint8_t *at, *end;
     bool bad;

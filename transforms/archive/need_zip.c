@@ -140,7 +140,7 @@ static uint64_t xz_need(const uint8_t *data)
     return at[0] == 0x21 && at[1] == 1 ? leat_need_lzma2(at[2]) : 0;
 }
 
-/* What the decoder of an entry needs; the begin of its content tells it. */
+/* The memory that the decoder of an entry needs. The first bytes of its content tell it. */
 static uint64_t decoder_need(int fd, unsigned method, uint64_t local, uint64_t content)
 {
     uint8_t head[LOCAL_BYTES], data[64] = {0};

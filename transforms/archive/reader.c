@@ -308,7 +308,7 @@ static void use_utf8(struct leat_reader *rd)
         rd->before = uselocale(rd->locale);
 }
 
-/* What libarchive needs besides MEMORY_BYTES. Returns 0, or fails the stage. */
+/* Charge the memory that libarchive needs besides MEMORY_BYTES. Returns 0, or fails the stage. */
 static int charge_archive(struct leat_reader *rd)
 {
     struct leat_archive_input *in = &rd->input;
