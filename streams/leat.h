@@ -264,7 +264,7 @@ struct leat_pipeline;
 
 /* leat_pipeline_from_text - a pipeline from its text form, leat-syntax(5).
  *
- *   registry    borrowed; must outlive the pipeline
+ *   registry    borrowed; must outlive the pipeline; NULL: the built-in stages
  *   text        the pipeline; borrowed until return
  *   settings    may be NULL; borrowed until return
  *   ret_error   may be NULL; filled in on failure
@@ -284,9 +284,12 @@ LEAT_API int leat_pipeline_from_words(const struct leat_registry *registry, size
                                       struct leat_pipeline **ret_pipeline,
                                       struct leat_error *ret_error);
 
-/* The builder: stage by stage, so that a program need not quote anything. */
+/* The builder: stage by stage, so that a program need not quote anything. It keeps the first failure: each later call
+ * returns its code and appends nothing, and leat_builder_finish reports it. A program may thus look at the result of
+ * leat_builder_finish only, which also refuses a builder that is NULL (LEAT_ENOMEM). */
 struct leat_builder;
-/* leat_builder_new - `registry` is borrowed and must outlive the pipeline. NULL: out of memory. */
+/* leat_builder_new - `registry` is borrowed and must outlive the pipeline; NULL: the built-in stages. Returns NULL when
+ * out of memory. */
 LEAT_API struct leat_builder *leat_builder_new(const struct leat_registry *registry);
 /* leat_builder_free - NULL is fine; the pipeline does not need the builder any more. */
 LEAT_API void leat_builder_free(struct leat_builder *builder);
@@ -313,15 +316,16 @@ LEAT_API int leat_builder_own_stage(struct leat_builder *builder,
 /* leat_builder_refusal - why the last leat_builder_own_stage refused its type, one line; "" if it did
  * not. Borrowed until the next leat_builder_own_stage or leat_builder_free. */
 LEAT_API const char *leat_builder_refusal(const struct leat_builder *builder);
-/* leat_builder_text - append the stages of a text, as in leat-syntax(5), but without variables. On failure nothing is
- * appended. Returns 0 or LEAT_E*; ret_error may be NULL. */
+/* leat_builder_text - append the stages of a text, as in leat-syntax(5), but without variables. Returns 0 or LEAT_E*;
+ * ret_error may be NULL. */
 LEAT_API int leat_builder_text(struct leat_builder *builder, const char *text,
                                struct leat_error *ret_error);
 /* leat_builder_branch_begin, _end - stages appended between them form a branch of the last stage.
  * Return 0; LEAT_EUSAGE: there is no stage to branch from, or no branch is open; LEAT_ENOMEM. */
 LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);
 LEAT_API int leat_builder_branch_end(struct leat_builder *builder);
-/* leat_builder_finish - the pipeline, as from leat_pipeline_from_text. */
+/* leat_builder_finish - the pipeline, as from leat_pipeline_from_text. When it fails for another reason than an earlier
+ * call, it may be called again, with other settings. */
 LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat_settings *settings,
                                  struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 
@@ -402,7 +406,7 @@ LEAT_API void leat_end_close(struct leat_pull_end *pull);
  * that knows stdio. fclose waits for the end of the run; EOF from it means that no output has appeared, and errno is
  * that of the failed call, EPIPE or EIO. What "r" leaves unread is no failure. FILEs do not seek.
  *
- *   registry, context  borrowed until fclose; the context must not call its callbacks on this thread only
+ *   registry, context  borrowed until fclose; registry NULL: the built-in stages; the context must not call its callbacks on this thread only
  *   text               the pipeline, without the end that the FILE is: "read a.gz : gunzip"
  *   ret_error          may be NULL; filled in on failure
  *

@@ -14,10 +14,11 @@ struct leat_builder {
     struct leat_token *tokens; /* the builder owns the words */
     size_t n, room;
     unsigned depth;
-    bool stage_open;       /* a stage precedes the next one in its chain */
-    char refusal[400];     /* reason of the last leat_builder_own_stage */
-    struct leat_end *ends; /* not attached to a pipeline yet */
-    bool ends_used;        /* they belong to a pipeline */
+    bool stage_open;         /* a stage precedes the next one in its chain */
+    char refusal[400];       /* reason of the last leat_builder_own_stage */
+    struct leat_error error; /* the first failure; later calls only return it */
+    struct leat_end *ends;   /* not attached to a pipeline yet */
+    bool ends_used;          /* they belong to a pipeline */
 };
 
 static void drop_token(struct leat_token *t)
@@ -26,7 +27,7 @@ static void drop_token(struct leat_token *t)
     leat_own_unref(t->own);
 }
 
-struct leat_builder *leat_builder_new(const struct leat_registry *registry)
+struct leat_builder *leat_builder_of(const struct leat_registry *registry)
 {
     struct leat_builder *b = calloc(1, sizeof *b);
 
@@ -43,6 +44,21 @@ void leat_builder_free(struct leat_builder *b)
         drop_token(&b->tokens[i]);
     free(b->tokens);
     free(b);
+}
+
+/* Returns 0, or the code of what went wrong before. */
+static int check(const struct leat_builder *b)
+{
+    return b ? b->error.code : LEAT_EUSAGE;
+}
+
+/* Keep a failure. `why` may be NULL. Returns r. */
+static int keep(struct leat_builder *b, int r, const char *call, const char *why)
+{
+    if (r < 0 && b && !b->error.code)
+        (void)leat_error_set(&b->error, r, "%s: %s", call,
+                             r == LEAT_EUSAGE && why ? why : leat_strerror(r));
+    return r;
 }
 
 static int add(struct leat_builder *b, enum leat_token_kind kind, const char *word)
@@ -86,8 +102,11 @@ static int add_stage(struct leat_builder *b, const char *name, const char *const
 int leat_builder_stage(struct leat_builder *b, const char *name, const char *const *args)
 {
     size_t at;
+    int r = check(b);
 
-    return b && name ? add_stage(b, name, args, &at) : LEAT_EUSAGE;
+    if (r == 0)
+        r = name ? add_stage(b, name, args, &at) : LEAT_EUSAGE;
+    return keep(b, r, "leat_builder_stage", "name is NULL");
 }
 
 int leat_builder_own_stage(struct leat_builder *b, const struct leat_stage_type *type, void *user,
@@ -95,9 +114,9 @@ int leat_builder_own_stage(struct leat_builder *b, const struct leat_stage_type 
 {
     struct leat_own *own = NULL;
     size_t at = 0;
-    int r = LEAT_EUSAGE;
+    int r = check(b);
 
-    if (b && b->registry) {
+    if (r == 0) {
         b->refusal[0] = '\0';
         r = leat_registry_own(b->registry, type, user, false, b->refusal, sizeof b->refusal, &own);
     }
@@ -110,7 +129,7 @@ int leat_builder_own_stage(struct leat_builder *b, const struct leat_stage_type 
     leat_own_forget(own);
     if (type && type->drop)
         type->drop(user);
-    return r;
+    return keep(b, r, "leat_builder_own_stage", b ? b->refusal : NULL);
 }
 
 /* --- ends ------------------------------------------------------------------------------------- */
@@ -121,9 +140,11 @@ static int add_end(struct leat_builder *b, bool is_push, const struct leat_end_s
     struct leat_own *own = NULL;
     struct leat_end *e;
     size_t at = 0;
-    int r;
+    int r = check(b);
 
-    if (!b || !ret_end || !leat_end_check(settings))
+    if (r < 0)
+        return r;
+    if (!ret_end || !leat_end_check(settings))
         return LEAT_EUSAGE;
     e = leat_end_new(is_push, settings);
     if (!e)
@@ -148,33 +169,33 @@ int leat_builder_push(struct leat_builder *b, const struct leat_end_settings *se
                       struct leat_push_end **ret_push)
 {
     struct leat_end *e;
-    int r = ret_push ? add_end(b, true, settings, &e) : LEAT_EUSAGE;
+    int r = add_end(b, true, settings, ret_push ? &e : NULL);
 
     if (r == 0)
         *ret_push = (struct leat_push_end *)e;
-    return r;
+    return keep(b, r, "leat_builder_push", "ret_push is NULL, or a setting is out of its range");
 }
 
 int leat_builder_pull(struct leat_builder *b, const struct leat_end_settings *settings,
                       struct leat_pull_end **ret_pull)
 {
     struct leat_end *e;
-    int r = ret_pull ? add_end(b, false, settings, &e) : LEAT_EUSAGE;
+    int r = add_end(b, false, settings, ret_pull ? &e : NULL);
 
     if (r == 0)
         *ret_pull = (struct leat_pull_end *)e;
-    return r;
+    return keep(b, r, "leat_builder_pull", "ret_pull is NULL, or a setting is out of its range");
 }
 
-int leat_builder_fd(struct leat_builder *b, int fd)
+static int add_fd(struct leat_builder *b, int fd)
 {
     struct leat_own *own = NULL;
-    struct leat_end_fd *e = b && fd >= 0 ? leat_end_fd_new(fd) : NULL;
+    struct leat_end_fd *e = fd >= 0 ? leat_end_fd_new(fd) : NULL;
     size_t at = 0;
     int r;
 
     if (!e)
-        return b && fd >= 0 && errno != EBADF ? LEAT_ENOMEM : LEAT_EUSAGE;
+        return fd >= 0 && errno != EBADF ? LEAT_ENOMEM : LEAT_EUSAGE;
     r = leat_own_new(&leat_end_fd_type, e, true, b->refusal, sizeof b->refusal, &own);
     if (r == 0)
         r = add_stage(b, own->type->name, NULL, &at);
@@ -185,6 +206,13 @@ int leat_builder_fd(struct leat_builder *b, int fd)
     leat_own_forget(own);
     leat_end_fd_type.drop(e);
     return r;
+}
+
+int leat_builder_fd(struct leat_builder *b, int fd)
+{
+    int r = check(b);
+
+    return keep(b, r < 0 ? r : add_fd(b, fd), "leat_builder_fd", "the descriptor is not open");
 }
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -228,11 +256,17 @@ static int add_tokens(void *arg, const struct leat_token *tokens, size_t n,
 int leat_builder_text(struct leat_builder *b, const char *text, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
-    int r = b && text ? leat_text_tokens(text, NULL, 0, add_tokens, b, &error)
-                      : leat_error_set(&error, LEAT_EUSAGE, "builder or text is NULL");
+    int r = check(b);
 
-    if (r < 0 && ret_error)
-        *ret_error = error;
+    if (r == 0)
+        r = text ? leat_text_tokens(text, NULL, 0, add_tokens, b, &error)
+                 : leat_error_set(&error, LEAT_EUSAGE, "leat_builder_text: text is NULL");
+    if (r < 0 && b && !b->error.code)
+        b->error = error;
+    if (r < 0 && b && ret_error)
+        *ret_error = b->error;
+    else if (r < 0)
+        (void)leat_error_set(ret_error, r, "builder is NULL");
     return r;
 }
 
@@ -243,32 +277,34 @@ const char *leat_builder_refusal(const struct leat_builder *b)
     return b ? b->refusal : "there is no builder";
 }
 
-int leat_builder_branch_begin(struct leat_builder *b)
+static int add_bracket(struct leat_builder *b, bool begins)
 {
     int r;
 
-    if (!b || !b->stage_open)
+    if (begins ? !b->stage_open : b->depth == 0)
         return LEAT_EUSAGE;
-    r = add(b, LEAT_TOKEN_OPEN, NULL);
+    r = add(b, begins ? LEAT_TOKEN_OPEN : LEAT_TOKEN_CLOSE, NULL);
     if (r < 0)
         return r;
-    b->depth++;
-    b->stage_open = false;
+    b->depth += begins ? 1u : -1u;
+    b->stage_open = !begins;
     return 0;
+}
+
+int leat_builder_branch_begin(struct leat_builder *b)
+{
+    int r = check(b);
+
+    return keep(b, r < 0 ? r : add_bracket(b, true), "leat_builder_branch_begin",
+                "there is no stage to branch from");
 }
 
 int leat_builder_branch_end(struct leat_builder *b)
 {
-    int r;
+    int r = check(b);
 
-    if (!b || b->depth == 0)
-        return LEAT_EUSAGE;
-    r = add(b, LEAT_TOKEN_CLOSE, NULL);
-    if (r < 0)
-        return r;
-    b->depth--;
-    b->stage_open = true;
-    return 0;
+    return keep(b, r < 0 ? r : add_bracket(b, false), "leat_builder_branch_end",
+                "no branch is open");
 }
 
 static void attach_ends(struct leat_builder *b, struct leat_pipeline *p)
@@ -287,8 +323,16 @@ static int finish(struct leat_builder *b, const struct leat_settings *settings,
                   struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
     struct leat_tree *plan = NULL;
-    int r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, ret_error);
+    int r;
 
+    if (!b)
+        return leat_error_set(ret_error, LEAT_ENOMEM, "%s: there is no builder",
+                              leat_strerror(LEAT_ENOMEM));
+    if (b->error.code) {
+        *ret_error = b->error;
+        return b->error.code;
+    }
+    r = leat_tree_from_tokens(b->registry, b->tokens, b->n, &plan, ret_error);
     if (r == 0)
         r = leat_pipeline_from_tree(b->registry, plan, settings, ret_pipeline, ret_error);
     if (r == 0)
@@ -317,16 +361,12 @@ static int check_ends(const struct leat_builder *b, const struct leat_settings *
 int leat_builder_finish(struct leat_builder *b, const struct leat_settings *settings,
                         struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
-    const char *missing = !b              ? "builder"
-                          : !ret_pipeline ? "ret_pipeline"
-                          : !b->registry  ? "the builder's registry"
-                                          : NULL;
     struct leat_error error = {0};
     int r;
 
-    if (missing)
-        return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: %s is NULL", missing);
-    r = check_ends(b, settings, &error);
+    if (!ret_pipeline)
+        return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: ret_pipeline is NULL");
+    r = b ? check_ends(b, settings, &error) : 0;
     if (r == 0)
         r = finish(b, settings, ret_pipeline, &error);
     if (r < 0 && ret_error)

@@ -70,22 +70,15 @@ static int build(const struct leat_registry *registry, struct leat_context *cont
                  const char *text, bool reads, struct cookie *c, struct leat_error *ret_error)
 {
     const struct leat_settings settings = {.context = context};
-    struct leat_builder *b = leat_builder_new(registry);
-    int r = b ? 0 : LEAT_ENOMEM;
+    struct leat_builder *b = leat_builder_of(registry);
+    int r;
 
-    if (r == 0 && !reads)
-        r = leat_builder_push(b, NULL, &c->push);
-    if (r < 0)
-        (void)leat_error_set(ret_error, r, "%s", leat_strerror(r));
-    if (r == 0)
-        r = leat_builder_text(b, text, ret_error);
-    if (r == 0 && reads) {
-        r = leat_builder_pull(b, NULL, &c->pull);
-        if (r < 0)
-            (void)leat_error_set(ret_error, r, "%s", leat_strerror(r));
-    }
-    if (r == 0)
-        r = leat_builder_finish(b, &settings, &c->pipeline, ret_error);
+    if (!reads)
+        (void)leat_builder_push(b, NULL, &c->push); /* finish tells of all failures */
+    (void)leat_builder_text(b, text, NULL);
+    if (reads)
+        (void)leat_builder_pull(b, NULL, &c->pull);
+    r = leat_builder_finish(b, &settings, &c->pipeline, ret_error);
     leat_builder_free(b);
     return r;
 }
@@ -98,18 +91,17 @@ static FILE *open_cookie(struct cookie *c, const char *mode)
     return fopencookie(c, mode, c->pull ? reads : writes);
 }
 
-FILE *leat_fopen(const struct leat_registry *registry, struct leat_context *context,
-                 const char *text, const char *mode, struct leat_error *ret_error)
+FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *context,
+                    const char *text, const char *mode, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
     struct cookie *c = NULL;
     FILE *f;
     int r = 0;
 
-    if (!registry || !context || !text || !mode ||
-        (strcmp(mode, "r") != 0 && strcmp(mode, "w") != 0))
+    if (!context || !text || !mode || (strcmp(mode, "r") != 0 && strcmp(mode, "w") != 0))
         r = leat_error_set(&error, LEAT_EUSAGE,
-                           "leat_fopen needs a registry, a context, a text and the mode r or w");
+                           "leat_fopen needs a context, a text and the mode r or w");
     if (r == 0) {
         c = calloc(1, sizeof *c);
         r = c ? build(registry, context, text, *mode == 'r', c, &error)

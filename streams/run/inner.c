@@ -45,21 +45,17 @@ static int build(struct leat_inner *inner, const struct leat_pipeline *p,
     const struct leat_settings settings = {.context = inner->context,
                                            .memory = memory_of(p),
                                            .threads = inner->context ? 0 : p->settings.threads};
-    struct leat_builder *b = leat_builder_new(p->registry);
-    int r = b ? leat_builder_push(b, &end, ret_push) : LEAT_ENOMEM;
+    struct leat_builder *b = leat_builder_of(p->registry);
+    int r;
 
-    *ret_error = (struct leat_error){.code = r};
-    if (r == 0)
-        r = leat_builder_text(b, inner->text, ret_error);
-    if (r == 0)
-        r = leat_builder_pull(b, &end, ret_pull);
-    if (r == 0)
-        r = leat_builder_finish_inner(b, &settings, ret, ret_error);
+    *ret_error = (struct leat_error){0};
+    (void)leat_builder_push(b, &end, ret_push); /* finish tells of all failures */
+    (void)leat_builder_text(b, inner->text, NULL);
+    (void)leat_builder_pull(b, &end, ret_pull);
+    r = leat_builder_finish_inner(b, &settings, ret, ret_error);
     leat_builder_free(b);
     if (r == 0)
         (*ret)->life.part = PART * (p->life.part > 1 ? p->life.part : 1);
-    if (r < 0 && !ret_error->code)
-        (void)leat_error_set(ret_error, r, "%s", leat_strerror(r));
     return r;
 }
 

@@ -172,9 +172,9 @@ static int check_variables(const struct leat_settings *s, struct leat_error *ret
     return 0;
 }
 
-int leat_pipeline_from_text(const struct leat_registry *registry, const char *text,
-                            const struct leat_settings *settings,
-                            struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+int leat_pipeline_of_text(const struct leat_registry *registry, const char *text,
+                          const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
+                          struct leat_error *ret_error)
 {
     struct leat_error error = {0};
     struct leat_tree *plan = NULL;
@@ -192,9 +192,9 @@ int leat_pipeline_from_text(const struct leat_registry *registry, const char *te
     return r;
 }
 
-int leat_pipeline_from_words(const struct leat_registry *registry, size_t n_words,
-                             const char *const *words, const struct leat_settings *settings,
-                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
+int leat_pipeline_of_words(const struct leat_registry *registry, size_t n_words,
+                           const char *const *words, const struct leat_settings *settings,
+                           struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
     struct leat_tree *plan = NULL;

