@@ -7,7 +7,6 @@
 #include <uv.h>
 
 static struct leat_settings settings;
-static struct leat_registry *registry;
 static char **names; /* of the files whose jobs have not started */
 static int failed;
 
@@ -32,8 +31,7 @@ static int start(char *name)
 
     settings.variables = &file;
     settings.n_variables = 1;
-    r = leat_pipeline_from_text(registry,
-                                "read -- ${file} : gunzip : zstd -1 : write -- ${file}.zst",
+    r = leat_pipeline_from_text(NULL, "read -- ${file} : gunzip : zstd -1 : write -- ${file}.zst",
                                 &settings, &pipeline, &error);
     if (r < 0) {
         fprintf(stderr, "fifty: %s: %s\n", name, error.text);
@@ -65,9 +63,8 @@ int main(int argc, char **argv)
 
     (void)argc;
     names = argv + 1;
-    registry = leat_registry_new();
     settings.memory = 16 << 20;
-    if (!registry || leat_context_new(&shared, &settings.context) < 0 ||
+    if (leat_context_new(&shared, &settings.context) < 0 ||
         leat_context_attach(settings.context, loop) < 0)
         return 1;
     start_more();
@@ -75,6 +72,5 @@ int main(int argc, char **argv)
     leat_context_detach(settings.context);
     uv_run(loop, UV_RUN_DEFAULT); /* the handle closes */
     leat_context_unref(settings.context);
-    leat_registry_free(registry);
     return failed > 0 || uv_loop_close(loop) < 0;
 }

@@ -49,14 +49,13 @@ int main(int argc, char **argv)
     static counter lines;
     static struct leat_settings settings;
     const struct leat_stage_type type = upper_type();
-    struct leat_registry *registry = leat_registry_new();
-    struct leat_builder *b = registry ? leat_builder_new(registry) : NULL;
+    struct leat_builder *b = leat_builder_new(NULL);
     struct leat_pipeline *pipeline = NULL;
-    int r = LEAT_EUSAGE;
+    int r;
 
     settings.threads = argc == 2 ? (unsigned)atoi(argv[1]) : 0;
-    if (b && leat_builder_own_stage(b, &type, &lines, NULL) == 0)
-        r = leat_builder_finish(b, &settings, &pipeline, NULL);
+    (void)leat_builder_own_stage(b, &type, &lines, NULL); /* finish tells of all failures */
+    r = leat_builder_finish(b, &settings, &pipeline, NULL);
     if (r == 0)
         r = leat_pipeline_run(pipeline);
     if (r == 0)
@@ -65,6 +64,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "lanes: %s\n", leat_strerror(r));
     leat_pipeline_unref(pipeline);
     leat_builder_free(b);
-    leat_registry_free(registry);
     return leat_exit_status(r);
 }

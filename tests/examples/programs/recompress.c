@@ -29,12 +29,9 @@ static int build(struct leat_builder *b, const char *in, const char *out,
 {
     const char *const source[] = {"--", in, NULL}, *const sink[] = {"--", out, NULL};
 
-    if (!b || leat_builder_stage(b, "read", source) < 0)
-        return LEAT_ENOMEM;
-    if (leat_builder_text(b, "gunzip : zstd -3", ret_error) < 0)
-        return ret_error->code;
-    if (leat_builder_stage(b, "write", sink) < 0)
-        return LEAT_ENOMEM;
+    (void)leat_builder_stage(b, "read", source); /* finish tells of all failures */
+    (void)leat_builder_text(b, "gunzip : zstd -3", NULL);
+    (void)leat_builder_stage(b, "write", sink);
     return leat_builder_finish(b, settings, ret_pipeline, ret_error);
 }
 
@@ -58,8 +55,7 @@ static int watch(struct leat_pipeline *pipeline)
 int main(int argc, char **argv)
 {
     static struct leat_settings settings; /* all zero: the defaults */
-    struct leat_registry *registry = leat_registry_new();
-    struct leat_builder *b = registry ? leat_builder_new(registry) : NULL;
+    struct leat_builder *b = leat_builder_new(NULL);
     struct leat_pipeline *pipeline = NULL;
     struct leat_error error;
     int status = 2;
@@ -67,14 +63,14 @@ int main(int argc, char **argv)
     if (argc != 3 || signal(SIGINT, on_signal) == SIG_ERR ||
         leat_context_new(NULL, &settings.context) < 0)
         return status;
-    error.code = build(b, argv[1], argv[2], &settings, &pipeline, &error);
-    if (error.code < 0 || leat_pipeline_start(pipeline, NULL, NULL, NULL) < 0)
+    if (build(b, argv[1], argv[2], &settings, &pipeline, &error) < 0)
         status = report(&error);
+    else if (leat_pipeline_start(pipeline, NULL, NULL, NULL) < 0 || watch(pipeline) < 0)
+        status = report(leat_pipeline_error(pipeline));
     else
-        status = watch(pipeline) < 0 ? report(leat_pipeline_error(pipeline)) : 0;
+        status = 0;
     leat_pipeline_unref(pipeline);
     leat_builder_free(b);
     leat_context_unref(settings.context);
-    leat_registry_free(registry);
     return status;
 }

@@ -5,15 +5,15 @@
 #include <leat/leat.h>
 #include <stdlib.h>
 
-static FILE *open_pipeline(const struct leat_registry *registry, struct leat_context *context,
-                           const char *stages, const char *name, const char *mode)
+static FILE *open_pipeline(struct leat_context *context, const char *stages, const char *name,
+                           const char *mode)
 {
     char text[4200];
     struct leat_error error;
     FILE *file;
 
     snprintf(text, sizeof text, stages, name); /* a name with quotes in it needs a builder */
-    file = leat_fopen(registry, context, text, mode, &error);
+    file = leat_fopen(NULL, context, text, mode, &error);
     if (!file)
         fprintf(stderr, "stdio: %s\n", error.text);
     return file;
@@ -49,18 +49,14 @@ static int count_lines(FILE *file)
 
 int main(int argc, char **argv)
 {
-    struct leat_registry *registry = leat_registry_new();
     struct leat_context *context = NULL;
     int r;
 
-    if (argc != 3 || !registry || leat_context_new(NULL, &context) < 0)
+    if (argc != 3 || leat_context_new(NULL, &context) < 0)
         return 2;
-    r = write_numbers(open_pipeline(registry, context, "zstd : write '%s'", argv[2], "w"),
-                      atol(argv[1]));
+    r = write_numbers(open_pipeline(context, "zstd : write '%s'", argv[2], "w"), atol(argv[1]));
     if (r == 0)
-        r = count_lines(
-            open_pipeline(registry, context, "read '%s' : unzstd : grep 7", argv[2], "r"));
+        r = count_lines(open_pipeline(context, "read '%s' : unzstd : grep 7", argv[2], "r"));
     leat_context_unref(context);
-    leat_registry_free(registry);
     return r < 0;
 }

@@ -41,18 +41,19 @@ static void on_interrupt(uv_signal_t *handle, int number)
     leat_pipeline_cancel(pipeline, LEAT_ECANCELLED, NULL);
 }
 
-static int build(const struct leat_registry *registry, const char *log, const char *pattern,
-                 const struct leat_settings *settings, struct leat_pipeline **ret_pipeline)
+static int build(const char *log, const char *pattern, const struct leat_settings *settings,
+                 struct leat_pipeline **ret_pipeline)
 {
     const struct leat_end_settings end = {sizeof end, 0, 0, ready, NULL};
     const char *const tail[] = {"tail", "-n", "+1", "-F", "--", log, NULL};
     const char *const grep[] = {"--", pattern, NULL};
-    struct leat_builder *b = leat_builder_new(registry);
-    int r = LEAT_ENOMEM;
+    struct leat_builder *b = leat_builder_new(NULL);
+    int r;
 
-    if (b && leat_builder_stage(b, "exec", tail) == 0 && leat_builder_stage(b, "grep", grep) == 0 &&
-        leat_builder_pull(b, &end, &pull) == 0)
-        r = leat_builder_finish(b, settings, ret_pipeline, NULL);
+    (void)leat_builder_stage(b, "exec", tail); /* finish tells of all failures */
+    (void)leat_builder_stage(b, "grep", grep);
+    (void)leat_builder_pull(b, &end, &pull);
+    r = leat_builder_finish(b, settings, ret_pipeline, NULL);
     leat_builder_free(b);
     return r;
 }
@@ -60,13 +61,12 @@ static int build(const struct leat_registry *registry, const char *log, const ch
 int main(int argc, char **argv)
 {
     static struct leat_settings settings;
-    struct leat_registry *registry = leat_registry_new();
     uv_loop_t *loop = uv_default_loop();
 
-    if (argc != 3 || !registry || leat_context_new(NULL, &settings.context) < 0 ||
+    if (argc != 3 || leat_context_new(NULL, &settings.context) < 0 ||
         leat_context_attach(settings.context, loop) < 0 || uv_signal_init(loop, &interrupt) < 0 ||
         uv_signal_start(&interrupt, on_interrupt, SIGINT) < 0 ||
-        build(registry, argv[1], argv[2], &settings, &pipeline) < 0 ||
+        build(argv[1], argv[2], &settings, &pipeline) < 0 ||
         leat_pipeline_start(pipeline, NULL, done, NULL) < 0)
         return 2;
     ready(NULL); /* the first refusal */
@@ -74,6 +74,5 @@ int main(int argc, char **argv)
     leat_context_detach(settings.context);
     uv_run(loop, UV_RUN_DEFAULT); /* closes the handle */
     leat_context_unref(settings.context);
-    leat_registry_free(registry);
     return status;
 }

@@ -14,7 +14,6 @@ struct upload {
     long long left;             /* bytes of the body to read; -1: the head comes first */
 };
 static struct leat_settings settings;
-static struct leat_registry *registry;
 static uv_tcp_t listener;
 static const char *stages;
 static int begun, ended, all;
@@ -90,15 +89,16 @@ static void on_connection(uv_stream_t *server, int status)
 {
     struct upload *u = (struct upload *)calloc(1, sizeof *u);
     const struct leat_end_settings in = {sizeof in, 0, 0, ready, u};
-    struct leat_builder *b = leat_builder_new(registry);
+    struct leat_builder *b = leat_builder_new(NULL);
     struct leat_pipeline *pipeline;
-    char text[200];
+    char sink[40];
 
-    snprintf(text, sizeof text, "%s : write upload-%d", stages, ++begun);
-    if (status < 0 || !u || !b || uv_tcp_init(server->loop, &u->tcp) < 0 ||
-        uv_accept(server, (uv_stream_t *)u) < 0 || leat_builder_push(b, &in, &u->push) < 0 ||
-        leat_builder_text(b, text, NULL) < 0 ||
-        leat_builder_finish(b, &settings, &pipeline, NULL) < 0 ||
+    snprintf(sink, sizeof sink, "write upload-%d", ++begun);
+    (void)leat_builder_push(b, &in, u ? &u->push : NULL); /* finish tells of all failures */
+    (void)leat_builder_text(b, stages, NULL);
+    (void)leat_builder_text(b, sink, NULL);
+    if (status < 0 || leat_builder_finish(b, &settings, &pipeline, NULL) < 0 ||
+        uv_tcp_init(server->loop, &u->tcp) < 0 || uv_accept(server, (uv_stream_t *)u) < 0 ||
         leat_pipeline_start(pipeline, NULL, done, u) < 0)
         abort();
     u->left = -1;
@@ -113,8 +113,7 @@ int main(int argc, char **argv)
 
     all = argc == 4 ? atoi(argv[2]) : 0;
     stages = argv[argc - 1];
-    registry = leat_registry_new();
-    if (all < 1 || !registry || leat_context_new(NULL, &settings.context) < 0 ||
+    if (all < 1 || leat_context_new(NULL, &settings.context) < 0 ||
         leat_context_attach(settings.context, loop) < 0 || uv_tcp_init(loop, &listener) < 0 ||
         uv_ip4_addr("127.0.0.1", atoi(argv[1]), &address) < 0 ||
         uv_tcp_bind(&listener, (const struct sockaddr *)&address, 0) < 0 ||
@@ -124,6 +123,5 @@ int main(int argc, char **argv)
     leat_context_detach(settings.context);
     uv_run(loop, UV_RUN_DEFAULT); /* closes the handle */
     leat_context_unref(settings.context);
-    leat_registry_free(registry);
     return uv_loop_close(loop) < 0;
 }
