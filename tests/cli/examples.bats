@@ -27,11 +27,29 @@ setup() {
     run_examples "$PWD/examples"
 }
 
-@test "the programs of libleat(3) compile and run" {
+@test "the programs of the pages of section 3 compile and run" {
     needs gcc
     sanitized && skip 'programs are linked without the sanitizer'
-    split_manual "$ROOT/man/libleat.3" "$PWD/examples"
-    run_examples "$PWD/examples"
+    local page
+    for page in "$ROOT"/man/*.3; do
+        echo "$page"
+        mkdir "examples/$(basename "$page")"
+        split_manual "$page" "$PWD/examples/$(basename "$page")"
+        run_examples "$PWD/examples/$(basename "$page")"
+    done
+}
+
+@test "libleat(3) fits ten screens of 24 lines" {
+    needs man
+    [ "$(MANWIDTH=80 man -l "$ROOT/man/libleat.3" | wc -l)" -le 240 ]
+}
+
+@test "the pages of section 3 name every function that a program calls" {
+    local name missing=0
+    for name in $(grep -ohE '\bleat_[a-z_]+\(' "$ROOT/streams/leat.h" | sort -u | tr -d '('); do
+        grep -qrE "F[no] $name\\b" "$ROOT"/man/*.3 || { echo "missing: $name"; missing=1; }
+    done
+    [ "$missing" = 0 ]
 }
 
 @test "the examples of leat-syntax(5) run" {

@@ -11,7 +11,7 @@
 #include "stage.h"
 #include "test.h"
 
-/* --- a stage of one's own, as in libleat(3) --------------------------------------------------- */
+/* --- a stage of one's own, as in leat_stage(3) --------------------------------------------------- */
 
 struct shout_params {
     int64_t times;
