@@ -217,8 +217,8 @@ $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 $(BUILD)/tests/test_input: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
 # test_pack changes files while they are read.
 $(BUILD)/tests/test_pack: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=openat -Wl,--wrap=__openat_2
-# test_tree, test_tree_end and test_tree_path write to a file system that fails, or folds names.
-$(addprefix $(BUILD)/tests/,test_tree test_tree_end test_tree_path): TEST_LDFLAGS += $(foreach w,openat mkdirat fstatat \
+# test_tree, test_tree_end, test_tree_path and test_tree_small write to a file system that fails, or folds names.
+$(addprefix $(BUILD)/tests/,test_tree test_tree_end test_tree_path test_tree_small): TEST_LDFLAGS += $(foreach w,openat mkdirat fstatat \
     unlinkat renameat linkat symlinkat mknodat pwrite ftruncate fchmod fchmodat futimens utimensat fchown fchownat \
     fsetxattr syscall,-Wl,--wrap=$w)
 # test_repack makes the reader forget sizes, and its temporary file fail.

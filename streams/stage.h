@@ -549,6 +549,30 @@ LEAT_API int leat_push_reserve(struct leat_blocking *blocking, size_t least, uin
 LEAT_API int leat_push_commit(struct leat_blocking *blocking, size_t n);
 LEAT_API bool leat_is_cancelled(struct leat_blocking *blocking);
 
+/* A helper: a second thread for `run`, for many small jobs that block or cost much in the kernel. It does
+ * them in the order in which `run` gives them. `run` keeps what they need in memory of its own, which
+ * the helper may use from leat_helper_give until the job is done.
+ *
+ * leat_helper_new - in run, once. NULL: there is none, as the pipeline has one thread, or the system gives
+ *   no more; `run` does the work itself then. That is no failure.
+ *     work  called in the helper's thread with the numbers of the jobs, from 0; it calls no function of
+ *           this header, and keeps its result for `run`
+ *     most  jobs that are given and not done, at least 1
+ * leat_helper_give - the next job is ready. The helper may sleep until there are several. Returns false:
+ *   `most` jobs are not done, and this one was not given.
+ * leat_helper_done - the number of jobs that are done; `run` sees all that they wrote.
+ * leat_helper_wait - wait until all jobs that were given are done.
+ * leat_helper_free - in run, before it returns: end the thread after the job that it is doing; the others
+ *   are not done. NULL is fine. */
+struct leat_helper;
+LEAT_API struct leat_helper *leat_helper_new(struct leat_stage *stage,
+                                             void (*work)(void *arg, uint64_t job), void *arg,
+                                             unsigned most);
+LEAT_API bool leat_helper_give(struct leat_helper *helper);
+LEAT_API uint64_t leat_helper_done(struct leat_helper *helper);
+LEAT_API void leat_helper_wait(struct leat_helper *helper);
+LEAT_API void leat_helper_free(struct leat_helper *helper);
+
 /* leat_inner_run - for `run` of a stage with LEAT_INNER that has a branch: run the stages of the branch, from their
  * beginning, with what `next` returns as input. The branch reads nothing else of the pipeline, and may not write files. It
  * has threads of its own, and a quarter of the pipeline's memory, which is charged to the stage at the first call.

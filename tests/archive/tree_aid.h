@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,14 +30,15 @@
 
 static struct {
     bool active;
-    unsigned step, fail_at; /* this call fails; 0: none */
-    int error;              /* with this one */
-    const char *failed;     /* the call that did */
-    int openat2_errno;      /* each openat2 fails so; 0: it works */
-    unsigned resolved;      /* calls of openat2 */
-    bool folds;             /* the case of letters does not count in names */
-    bool short_writes;      /* of one byte */
-    char xattrs[128];       /* names of the attributes that were set */
+    atomic_uint step;   /* calls until now; a helper makes some */
+    unsigned fail_at;   /* this call fails; 0: none */
+    int error;          /* with this one */
+    const char *failed; /* the call that did */
+    int openat2_errno;  /* each openat2 fails so; 0: it works */
+    unsigned resolved;  /* calls of openat2 */
+    bool folds;         /* the case of letters does not count in names */
+    bool short_writes;  /* of one byte */
+    char xattrs[128];   /* names of the attributes that were set */
     void (*before)(const char *call, const char *name); /* or NULL */
 } os;
 
@@ -162,7 +164,8 @@ long __wrap_syscall(long number, ...)
 static struct {
     struct leat_tree_options options;
     bool in_place;
-    bool cpio; /* the format of the archive; else tar */
+    unsigned threads; /* 0: 1 */
+    bool cpio;        /* the format of the archive; else tar */
     int (*script)(struct leat_tree_writer *t);
     void *raw; /* for the attributes */
     int code;
@@ -243,8 +246,8 @@ static inline int run_script(struct leat_stage *s, struct leat_reader *rd)
     r = job.script(&t);
     if (r == 0)
         r = leat_tree_finish(&t);
-    os.active = false;
     leat_tree_end(&t);
+    os.active = false;
     ASSERT_EQ(close(root), 0);
     ASSERT_EQ(close(unfinished), 0);
     return r;
@@ -285,7 +288,8 @@ static inline int write_tree(int (*script)(struct leat_tree_writer *t))
 {
     static const struct leat_stage_type *const types[] = {&trees, NULL};
     char archive[4096];
-    struct memio io = {.in = archive, .types = types, .settings = {.threads = 1}};
+    struct memio io = {
+        .in = archive, .types = types, .settings = {.threads = job.threads ? job.threads : 1}};
 
     io.in_len = make_archive(archive);
     job.script = script;

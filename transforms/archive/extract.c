@@ -194,12 +194,42 @@ static int copy_data(struct leat_stage *s, struct extract *x, const struct leat_
     return r < 0 ? r : leat_tree_file_close(&x->tree, e);
 }
 
+/* Give a file whose content is in its first piece to the helper; r: the result of next_piece for it. Returns 1; 0: the
+ * helper cannot make it now; or fails. */
+static int extract_small(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e,
+                         int r, const struct piece *first)
+{
+    size_t n = r == 1 ? first->n : 0;
+    struct piece more;
+    uint8_t *content;
+    int taken = leat_tree_small_begin(&x->tree, x->name, e, n, &content);
+
+    if (taken <= 0)
+        return taken;
+    if (r == 1) {
+        memcpy(content, first->data, n);
+        x->written += n;
+        r = check_written(s, x);
+        if (r == 0)
+            r = next_piece(x, &more);
+    }
+    if (r == 1)
+        return leat_reader_fail(x->reader, LEAT_ECORRUPT,
+                                "its content is longer than its header says");
+    if (r < 0)
+        return r;
+    leat_tree_small_end(&x->tree);
+    return 1;
+}
+
 static int extract_file(struct leat_stage *s, struct extract *x, const struct leat_reader_entry *e)
 {
-    struct piece piece;
-    int r = next_piece(x, &piece);
+    struct piece piece = {.n = 0};
+    int r = next_piece(x, &piece), taken = 0;
 
-    return copy_data(s, x, e, r, &piece);
+    if (r >= 0 && e->has_size && piece.offset == 0 && piece.n == e->size)
+        taken = extract_small(s, x, e, r, &piece);
+    return taken != 0 ? (taken < 0 ? taken : 0) : copy_data(s, x, e, r, &piece);
 }
 
 /* A hard link has data in cpio archives, and in tar archives of some programs. */

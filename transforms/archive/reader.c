@@ -16,7 +16,6 @@
 #include "input.h"
 #include "need.h"
 
-#define SHOWN_SIZE 512u
 #define TAR_BLOCK 512u
 #define SECOND_NS 1000000000L
 #define MEMORY_BYTES ((uint64_t)1 << 20) /* of libarchive for its readers and one entry */
@@ -89,8 +88,8 @@ struct leat_reader {
     uint64_t decoder;          /* bytes to charge before the first content is read */
     struct archive *archive;
     struct archive_entry *entry;
-    uint64_t number;        /* of entries */
-    char shown[SHOWN_SIZE]; /* the entry's name for messages; empty: there is none */
+    uint64_t number;               /* of entries */
+    char shown[LEAT_READER_SHOWN]; /* the entry's name for messages; empty: there is none */
     locale_t locale, before;
 };
 
@@ -110,7 +109,7 @@ int leat_reader_open(struct leat_stage *s, struct leat_reader **ret)
 
 static int fail_v(struct leat_reader *rd, int code, int err, const char *format, va_list args)
 {
-    char text[SHOWN_SIZE + 256];
+    char text[LEAT_READER_SHOWN + 256];
     const char *shown = rd->shown, *colon = *shown ? ": " : "";
 
     vsnprintf(text, sizeof text, format, args);
@@ -567,6 +566,11 @@ int leat_reader_next(struct leat_reader *rd, struct leat_reader_entry *ret)
         return d;
     r = r == ARCHIVE_OK ? check_gap(rd, ret) : damaged(rd, text_of(rd));
     return r < 0 ? r : 1;
+}
+
+char *leat_reader_shown(struct leat_reader *rd)
+{
+    return rd->shown;
 }
 
 bool leat_reader_is_cancelled(const struct leat_reader *rd)

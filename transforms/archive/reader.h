@@ -122,6 +122,9 @@ int leat_reader_fail(struct leat_reader *reader, int code, const char *format, .
     LEAT_PRINTF(3, 4);
 int leat_reader_fail_errno(struct leat_reader *reader, int err, const char *format, ...)
     LEAT_PRINTF(3, 4);
+/* leat_reader_shown - the entry's name as leat_reader_fail shows it; it may be changed. */
+#define LEAT_READER_SHOWN 512u
+char *leat_reader_shown(struct leat_reader *reader);
 /* leat_reader_consumed - bytes of the archive that were read until now. */
 uint64_t leat_reader_consumed(const struct leat_reader *reader);
 /* leat_reader_seeks - is the archive read from a file of its own? */

@@ -110,7 +110,7 @@ int leat_tree_directory(struct leat_tree_writer *t, const char *name,
 {
     const char *base;
     struct stat info;
-    int at = leat_tree_parent(t, name, &base);
+    int r = leat_tree_small_settle(t, name), at = r < 0 ? r : leat_tree_parent(t, name, &base);
 
     if (at < 0)
         return at;
@@ -166,7 +166,7 @@ int leat_tree_file_open(struct leat_tree_writer *t, const char *name,
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     char temporary[LEAT_TREE_TEMPORARY];
     const char *base;
-    int at = leat_tree_parent(t, name, &base), r;
+    int r = leat_tree_small_settle(t, name), at = r < 0 ? r : leat_tree_parent(t, name, &base);
 
     leat_assert(t->fd < 0);
     if (at < 0)
@@ -338,8 +338,10 @@ static int special(struct leat_tree_writer *t, const char *name, const struct le
 {
     char temporary[LEAT_TREE_TEMPORARY];
     const char *base = temporary;
-    int at = t->unfinished, r = 0;
+    int at = t->unfinished, r = leat_tree_small_settle(t, name);
 
+    if (r < 0)
+        return r;
     if (at >= 0)
         leat_tree_temporary(t, temporary);
     else

@@ -23,6 +23,7 @@ struct leat_tree_options {
 struct leat_tree_record; /* what is done at the end */
 struct leat_acl;
 struct leat_tree_block;
+struct leat_tree_small;
 
 /* A directory of the tree that is open. */
 struct leat_tree_directory {
@@ -51,6 +52,8 @@ struct leat_tree_writer {
     struct leat_acl *acl;                /* that is being made; from leat_alloc */
     uint64_t n_xattrs_left, n_acls_left; /* that were not set */
     bool compared, folds; /* the file system was asked; it takes different names for the same */
+    unsigned n_small;     /* small files until the helper was started, or not */
+    struct leat_tree_small *small; /* tree_small.c; NULL: there is no helper */
 };
 
 /* leat_tree_begin - `root` and `unfinished` stay the caller's. */
@@ -65,6 +68,9 @@ void leat_tree_begin(struct leat_tree_writer *tree, struct leat_stage *stage,
  *   the root, whose mode stays.
  * leat_tree_file_open, _write, _close - a regular file. _write leaves a hole where no data was
  *   written.
+ * leat_tree_small_begin, _end - a regular file with n bytes of content, which a helper makes beside `run`.
+ *   _begin returns 1: write the content to *ret_content, then call _end, or make no further call; 0: the helper
+ *   cannot make it now, so make it with leat_tree_file_open; or fails the stage, also for an earlier file.
  * leat_tree_symlink, leat_tree_special - a symbolic link; a FIFO, socket or device.
  * leat_tree_link - a hard link to another name in the tree. `has_data`: a file `name` was written, and
  *   becomes a link to `target`, or `target` to it if that one is empty.
@@ -80,6 +86,9 @@ int leat_tree_file_open(struct leat_tree_writer *tree, const char *name,
 int leat_tree_file_write(struct leat_tree_writer *tree, const uint8_t *data, size_t n,
                          uint64_t offset);
 int leat_tree_file_close(struct leat_tree_writer *tree, const struct leat_reader_entry *entry);
+int leat_tree_small_begin(struct leat_tree_writer *tree, const char *name,
+                          const struct leat_reader_entry *entry, size_t n, uint8_t **ret_content);
+void leat_tree_small_end(struct leat_tree_writer *tree);
 int leat_tree_symlink(struct leat_tree_writer *tree, const char *name,
                       const struct leat_reader_entry *entry);
 int leat_tree_special(struct leat_tree_writer *tree, const char *name,

@@ -133,7 +133,11 @@ int leat_tree_link(struct leat_tree_writer *t, const char *name, const char *tar
 
     if (strcmp(name, target) == 0)
         return 0;
-    r = look(t, target, &info);
+    r = leat_tree_small_settle(t, target);
+    if (r == 0)
+        r = leat_tree_small_settle(t, name);
+    if (r == 0)
+        r = look(t, target, &info);
     if (r < 0 || (r == 0 && has_data)) /* its first name was not wanted */
         return r;
     if (r == 1 && has_data && !S_ISREG(info.st_mode))
@@ -204,9 +208,11 @@ static int finish_directory(struct leat_tree_writer *t, const struct leat_tree_r
 
 int leat_tree_finish(struct leat_tree_writer *t)
 {
-    int r = fill_links(t);
+    int r = leat_tree_small_wait(t);
     const char *last = NULL;
 
+    if (r == 0)
+        r = fill_links(t);
     t->directories = sorted(t->directories, t->n_directories);
     for (const struct leat_tree_record *d = t->directories; r == 0 && d; d = d->next) {
         if (leat_reader_is_cancelled(t->reader))

@@ -10,6 +10,8 @@
 
 #define LEAT_TREE_TEMPORARY 24u /* bytes of a temporary's name */
 
+#define LEAT_TREE_SMALL ((size_t)32768) /* bytes of a file that the helper makes, at most */
+
 /* A directory or a link, for the end. */
 struct leat_tree_record {
     struct leat_tree_record *next;
@@ -34,6 +36,7 @@ struct leat_tree_record {
  *   failure.
  * leat_tree_parent - the directory of a name, made if it is missing, and the name in it. Returns a descriptor of
  *   the tree, valid until the next call, or fails the stage.
+ * leat_tree_parent_is_open - was the directory of the name opened by one of the last calls?
  * leat_tree_replace - something has the name. A later entry replaces an earlier one, as with tar -r,
  *   but nothing replaces a directory. Returns 0: the name is free now, and errno is EEXIST, as it was;
  *   or fails the stage.
@@ -49,6 +52,7 @@ struct leat_tree_record *leat_tree_add_record(struct leat_tree_writer *tree,
                                               struct leat_tree_record **list, const char *name,
                                               const char *target);
 int leat_tree_parent(struct leat_tree_writer *tree, const char *name, const char **ret_base);
+bool leat_tree_parent_is_open(const struct leat_tree_writer *tree, const char *name);
 int leat_tree_replace(struct leat_tree_writer *tree, int at, const char *base);
 /* leat_tree_keep - copy to memory that lasts until leat_tree_end. NULL: recorded as the stage's failure. */
 void *leat_tree_keep(struct leat_tree_writer *tree, const void *data, size_t n);
@@ -67,6 +71,16 @@ int leat_tree_record_acls(struct leat_tree_writer *tree, struct leat_tree_record
 int leat_tree_set_acls(struct leat_tree_writer *tree, const struct leat_tree_record *record,
                        int fd);
 void leat_tree_attributes_end(struct leat_tree_writer *tree);
+/* tree_small.c:
+ * leat_tree_small_settle - before anything is done with a name: if it is that of a file that is not made yet, or
+ *   below it, wait for that. Call it before leat_tree_parent. Returns 0, or fails the stage.
+ * leat_tree_small_wait - wait for all files. Returns 0, or fails the stage.
+ * leat_tree_small_close - close a directory when the files in it are made.
+ * leat_tree_small_free - end the helper, in leat_tree_end. */
+int leat_tree_small_settle(struct leat_tree_writer *tree, const char *name);
+int leat_tree_small_wait(struct leat_tree_writer *tree);
+void leat_tree_small_close(struct leat_tree_writer *tree, int fd);
+void leat_tree_small_free(struct leat_tree_writer *tree);
 /* leat_tree_set_times - tree.c: set the modification time of an open file. */
 int leat_tree_set_times(struct leat_tree_writer *tree, int fd, const struct timespec *mtime);
 

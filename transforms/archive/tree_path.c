@@ -42,6 +42,7 @@ static void close_fd(int *fd)
 
 void leat_tree_end(struct leat_tree_writer *t)
 {
+    leat_tree_small_free(t);
     leat_tree_attributes_end(t);
     close_fd(&t->parent.fd);
     close_fd(&t->above.fd);
@@ -208,6 +209,14 @@ static void swap(struct leat_tree_directory *a, struct leat_tree_directory *b)
     *b = was;
 }
 
+bool leat_tree_parent_is_open(const struct leat_tree_writer *t, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    size_t n = slash ? (size_t)(slash - name) : 0;
+
+    return n == 0 || is_open(&t->parent, name, n) || is_open(&t->above, name, n);
+}
+
 /* The directory of a name, and the name in it. The one above stays open for the names that come after those
  * of a directory in it. Returns a descriptor of the tree, or fails the stage. */
 int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **ret_base)
@@ -227,7 +236,9 @@ int leat_tree_parent(struct leat_tree_writer *t, const char *name, const char **
     }
     if (is_below(&t->parent, name, n))
         swap(&t->parent, &t->above);
-    close_fd(&t->parent.fd);
+    if (t->parent.fd >= 0)
+        leat_tree_small_close(t, t->parent.fd);
+    t->parent.fd = -1;
     r = leat_tree_set_text(t->stage, &t->parent.name, &t->parent.size, name, n);
     if (r < 0)
         return r;
