@@ -1,6 +1,7 @@
 /* fuzz_archive.c - extract, list, entries and repack read archives of all formats, whole or mutated.
  *
- * Byte 0 chooses the stage and its options. If byte 1 is less than 224, the rest of the input mutates one of a few archives:
+ * Byte 0 chooses the stage and its options; with LEAT_FUZZ_STAGE=list, repack, entries or extract in the environment it
+ * chooses only the options. If byte 1 is less than 224, the rest of the input mutates one of a few archives:
  * each 4 bytes are a place (2), what to do there, and a value. Else the rest is the archive itself. It is
  * extracted below a directory of the fuzzer's own. Afterwards no temporary is left beside it, and
  * nothing else has appeared. */
@@ -216,6 +217,19 @@ static void make_extraction(uint8_t options, char *to, size_t size)
         options & 4 ? " --sparse -p --xattrs" : "", options & 8 ? " --format=iso" : "", top);
 }
 
+static unsigned stage_of(const uint8_t *data)
+{
+    static const char *const stages[] = {"list", "repack", "entries", "extract"};
+    const char *only = getenv("LEAT_FUZZ_STAGE");
+
+    for (unsigned i = 0; only && i < sizeof stages / sizeof stages[0]; i++)
+        if (strcmp(only, stages[i]) == 0)
+            return i;
+    if (only)
+        abort();
+    return data[0] >> 4 & 3;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes archive;
@@ -227,7 +241,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         begin();
     archive = make(data, size);
     current = &archive;
-    switch (data[0] >> 4 & 3) {
+    switch (stage_of(data)) {
     case 0:
         snprintf(text, sizeof text, "from : list%s : null", data[0] & 1 ? " --json" : "");
         break;
