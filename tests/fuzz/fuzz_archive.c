@@ -22,6 +22,7 @@
 #define TREE_DEPTH 16
 #define PATH_SIZE 256u
 #define N_SEEDS 7u
+#define N_SMALL 20u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -135,6 +136,10 @@ static void begin(void)
     put("a", 1000);
     put("b", 0);
     put("c", 20);
+    for (size_t i = 0; i < N_SMALL; i++) { /* so many that extract has a helper */
+        snprintf(text, sizeof text, "s%zu", i);
+        put(text, i);
+    }
     snprintf(text, sizeof text, "%s/t/l", top);
     if (symlink("a", text) < 0)
         abort();
