@@ -107,6 +107,19 @@ static uint64_t bound_of(const struct leat_pipeline *p, size_t chunk, unsigned c
     return bound;
 }
 
+/* Sources with a thread of their own, which may fill a chunk while the one before is taken. */
+static unsigned blocking_sources(const struct leat_pipeline *p)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        const struct leat_stage_type *type = p->graph.infos[i].type;
+
+        n += type->kind == LEAT_SOURCE && leat_stage_runs_beside(type);
+    }
+    return n;
+}
+
 /* Bytes of the buffers that stages asked for; the rest of the limit is for all others. */
 static uint64_t fixed_of(const struct leat_pipeline *p)
 {
@@ -162,7 +175,7 @@ int leat_compile_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
 {
     size_t chunk = p->settings.chunk ? p->settings.chunk : LEAT_CHUNK_BEST;
     unsigned chunks = MARK_CHUNKS;
-    uint64_t fixed = fixed_of(p);
+    uint64_t fixed = fixed_of(p), ahead;
     int r;
 
     while (bound_of(p, chunk, chunks) > fixed + (p->settings.memory - fixed) / 2) {
@@ -174,6 +187,9 @@ int leat_compile_sizes(struct leat_pipeline *p, struct leat_error *ret_error)
             break;
     }
     p->bound = bound_of(p, chunk, chunks);
+    ahead = (uint64_t)chunk * blocking_sources(p);
+    p->lends_ahead = ahead > 0 && p->bound + ahead <= fixed + (p->settings.memory - fixed) / 2;
+    p->bound += p->lends_ahead ? ahead : 0;
     if (p->bound > p->settings.memory) {
         *ret_error = (struct leat_error){.code = LEAT_ELIMIT};
         snprintf(ret_error->text, sizeof ret_error->text,

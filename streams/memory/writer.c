@@ -276,6 +276,15 @@ void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n)
     leat_commit(out, n);
 }
 
+void leat_out_adopt(struct leat_out *out, struct leat_chunk *chunk)
+{
+    leat_assert(out->step_bytes == 0 && out->from == out->at && !out->hold);
+    leat_assert(chunk->own && queue_has_room(out));
+    leat_chunk_unref(out->fill);
+    out->fill = leat_chunk_ref(chunk);
+    out->from = out->at = 0;
+}
+
 void leat_out_end(struct leat_out *out)
 {
     leat_assert(!out->hold);

@@ -57,6 +57,9 @@ void leat_out_end(struct leat_out *out);
 /* leat_out_commit_lent - in a step: commit n bytes at `from`, which a leat_reserve of an earlier step
  * offered, and which follow the bytes committed since. No other reserve came between. */
 void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n);
+/* leat_out_adopt - at the begin of a step: output goes to this chunk from now on, from its begin. The writer takes a
+ * reference. */
+void leat_out_adopt(struct leat_out *out, struct leat_chunk *chunk);
 /* leat_out_holds - after a step: are there bytes in `large` that have no room in the queue yet? The
  * next leat_out_end goes on with them; until it has finished, the stage must not step. */
 static inline bool leat_out_holds(const struct leat_out *out)

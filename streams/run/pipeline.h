@@ -97,7 +97,8 @@ struct leat_pipeline {
     struct leat_watcher watcher;
     struct leat_pool pool;
     bool pool_ready;
-    uint64_t bound; /* bytes of the pool reserved for chunks */
+    uint64_t bound;   /* bytes of the pool reserved for chunks */
+    bool lends_ahead; /* a chunk more for each source with a thread of its own is among them */
 
     pthread_mutex_t lock;
     struct leat_outcome outcome;   /* some of it under the lock */

@@ -9,13 +9,15 @@
  * chunk, or the piece of input, and returns LEAT_WAIT; the thread wakes the stage when it has used
  * some. The loan holds a reference to the chunk, so the memory stays valid until the thread is done
  * with it, whatever happens to the stage. There is one loan at a time, of memory that the stage
- * would hold anyway, so the thread costs no chunk.
+ * would hold anyway, so the thread costs no chunk. Where memory allows it, a source is lent one chunk more,
+ * so that the thread goes on while the engine takes the one before.
  */
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/pipeline.h"
 #include "stage_impl.h"
 
 enum turn {
@@ -47,6 +49,9 @@ struct leat_blocking {
     struct leat_chunk *chunk; /* referenced; NULL: there is no loan */
     uint8_t *room;
     size_t room_len, filled, taken;
+    /* The loan after it, of which [0, ahead_filled) belongs to the engine. */
+    struct leat_chunk *ahead; /* referenced; or NULL */
+    size_t ahead_filled;
     /* The loan of a sink: `len` bytes that the thread has not pulled yet, or `held` bytes that it
      * has; `used` bytes that it has consumed and the engine does not know of. */
     const uint8_t *data;
@@ -154,6 +159,12 @@ static void ask_engine(struct leat_blocking *b)
         pthread_cond_wait(&b->changed, &b->lock);
 }
 
+/* A source has used up its loan: is there another one? */
+static bool has_room_ahead(const struct leat_blocking *b)
+{
+    return b->ahead && b->ahead_filled < b->ahead->cap;
+}
+
 static int pull_loan(struct leat_blocking *b, const uint8_t **ret_data, size_t *ret_len)
 {
     b->used += b->held;
@@ -173,10 +184,15 @@ static int room_of_loan(struct leat_blocking *b, uint8_t **ret_to, size_t *ret_r
 {
     if (b->runner.has_input)
         return leat_fail(b->stage, LEAT_EINTERNAL, "a sink has no output");
-    while (!b->cancelled && b->filled == b->room_len)
+    while (!b->cancelled && b->filled == b->room_len && !has_room_ahead(b))
         ask_engine(b);
-    *ret_to = b->room + b->filled;
-    *ret_room = b->room_len - b->filled;
+    if (b->filled < b->room_len) {
+        *ret_to = b->room + b->filled;
+        *ret_room = b->room_len - b->filled;
+    } else if (b->ahead) {
+        *ret_to = b->ahead->data + b->ahead_filled;
+        *ret_room = b->ahead->cap - b->ahead_filled;
+    }
     return b->cancelled ? LEAT_ECANCELLED : 0;
 }
 
@@ -194,27 +210,51 @@ static int stopped(const struct leat_blocking *b)
     return b->finished ? LEAT_END : LEAT_WAIT;
 }
 
+/* Lend the next chunk before the thread asks for it, if memory was set aside for that. */
+static int wait_for_source(struct leat_blocking *b, const struct leat_out *out)
+{
+    if (!b->ahead && !b->finished && b->stage->pipeline->lends_ahead && out->to && !out->room_max &&
+        leat_pool_get(out->pool, 0, &b->ahead) < 0)
+        b->ahead = NULL; /* it asks, then */
+    return LEAT_WAIT;
+}
+
+/* The loan is used up: the one after it takes its place. */
+static void use_ahead(struct leat_blocking *b, struct leat_out *out)
+{
+    end_loan(b);
+    b->chunk = b->ahead;
+    b->room = b->ahead->data;
+    b->room_len = b->ahead->cap;
+    b->filled = b->ahead_filled;
+    b->taken = b->ahead_filled = 0;
+    b->ahead = NULL;
+    leat_out_adopt(out, b->chunk);
+}
+
 static int source_step(struct leat_blocking *b, struct leat_out *out)
 {
-    size_t n = b->filled - b->taken;
-
+    if (b->ahead && b->taken == b->room_len)
+        use_ahead(b, out);
     leat_assert(b->taken <= b->filled && b->filled <= b->room_len);
-    if (n > 0) {
-        leat_out_commit_lent(out, b->room + b->taken, n);
-        b->taken += n;
+    if (b->filled > b->taken) {
+        leat_out_commit_lent(out, b->room + b->taken, b->filled - b->taken);
+        b->taken = b->filled;
         return LEAT_MORE;
     }
-    if (!b->finished && b->taken < b->room_len)
-        return LEAT_WAIT;
-    end_loan(b);
-    if (b->finished)
+    if (b->finished) {
+        end_loan(b);
         return end_result(b);
+    }
+    if (b->taken < b->room_len)
+        return wait_for_source(b, out);
+    end_loan(b);
     b->filled = b->taken = 0;
     b->room_len = leat_reserve(out, &b->room);
     if (b->room_len == 0)
         return LEAT_MORE;
     lend(b, out->fill);
-    return LEAT_WAIT;
+    return wait_for_source(b, out);
 }
 
 /* The engine may show less of a piece than was lent, so `used` may take several steps. */
@@ -282,10 +322,14 @@ static void commit(struct leat_blocking *b, const uint8_t *to, size_t n)
     pthread_mutex_lock(&b->lock);
     if (!b->waker) {
         leat_commit(b->out, n);
-    } else {
+    } else if (b->filled < b->room_len) {
         leat_assert(to == b->room + b->filled); /* the loan is the thread's until it is used up */
         leat_assert(n <= b->room_len - b->filled);
         b->filled += n;
+    } else {
+        leat_assert(b->ahead && to == b->ahead->data + b->ahead_filled);
+        leat_assert(n <= b->ahead->cap - b->ahead_filled);
+        b->ahead_filled += n;
     }
     pthread_mutex_unlock(&b->lock);
     if (b->waker && n > 0)
@@ -430,6 +474,7 @@ static void blocking_free(struct leat_blocking *b)
 {
     leat_assert(!b->stage->blocking);
     end_loan(b);
+    leat_chunk_unref(b->ahead);
     leat_free(b->stage, b->apart);
     leat_waker_free(b->waker);
     pthread_cond_destroy(&b->changed);

@@ -1,4 +1,6 @@
 /* test_blocking.c - LEAT_BLOCKING: transforms, sources and sinks around a library with a loop of its own. */
+#include <time.h>
+
 #include "blocking_aid.h"
 #include "test.h"
 
@@ -97,6 +99,62 @@ TEST(test_the_threads_of_many_parts_do_not_last_until_the_commit)
         ASSERT_BYTES_EQ(b.to.out, b.to.out_len, b.in, b.len);
         blocking_done(&b);
     }
+}
+
+/* --- a source goes on while its output is taken ----------------------------------------------- */
+
+#define CHUNK 4096u
+
+static struct {
+    sem_t pushed; /* two chunks */
+    bool waited;
+} ahead;
+
+static int two_chunks(struct leat_stage *s, struct leat_blocking *b)
+{
+    static const uint8_t data[2 * CHUNK];
+    int r = leat_push(b, data, sizeof data);
+
+    (void)s;
+    ASSERT_EQ(sem_post(&ahead.pushed), 0);
+    return r < 0 ? r : LEAT_END;
+}
+
+/* The only thread of the engine waits until both are pushed. */
+static int take_late(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct timespec until;
+
+    (void)s;
+    (void)out;
+    if (in->len > 0 && !ahead.waited) {
+        ASSERT_EQ(clock_gettime(CLOCK_REALTIME, &until), 0);
+        until.tv_sec += 60;
+        ASSERT_EQ(sem_timedwait(&ahead.pushed, &until), 0);
+        ahead.waited = true;
+    }
+    in->pos = in->len;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+TEST(test_a_blocking_source_fills_a_second_chunk_while_the_first_is_taken)
+{
+    static const struct leat_stage_type from = {
+        .name = "from", .kind = LEAT_SOURCE, .nature = LEAT_BLOCKING, .run = two_chunks};
+    static const struct leat_stage_type to = {.name = "to", .kind = LEAT_SINK, .step = take_late};
+    struct leat_settings settings = {.threads = 1, .chunk = CHUNK};
+    struct leat_registry *registry = leat_registry_new();
+    struct leat_pipeline *pipeline = NULL;
+
+    ASSERT_EQ(sem_init(&ahead.pushed, 0, 0), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &from), 0);
+    ASSERT_EQ(leat_registry_add_plain(registry, &to), 0);
+    ASSERT_EQ(leat_pipeline_from_text(registry, "from : to", &settings, &pipeline, NULL), 0);
+    ASSERT_EQ(leat_pipeline_run(pipeline), 0);
+    ASSERT(ahead.waited);
+    leat_pipeline_unref(pipeline);
+    leat_registry_free(registry);
+    ASSERT_EQ(sem_destroy(&ahead.pushed), 0);
 }
 
 /* --- misuse ----------------------------------------------------------------------------------- */
