@@ -81,7 +81,7 @@ OPTIONAL_REQUIRES += $$(if $$(filter 1,$$(HAVE_$1)),$$(if $$(findstring /,$2),,$
 endef
 
 # Targets that build nothing must work without the libraries.
-passive := clean help deps demo check format uninstall fuzz bench check-asan check-tsan asan tsan
+passive := clean help deps demo check format uninstall fuzz bench check-asan check-tsan asan tsan embed
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out $(passive),$(goals)),)
 $(foreach o,$(OPTIONAL),$(eval $(call add_optional,$(call first,$o),$(call second,$o),$(call third,$o))))
@@ -277,7 +277,7 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 FUZZ_SECONDS ?= 60
 export BENCH_DIR ?= $(ROOT)/build/bench
 
-.PHONY: check check-run asan tsan report-test valgrind fuzz fuzzers fuzz-smoke bench benches lint lint-light format
+.PHONY: check check-run asan tsan embed report-test valgrind fuzz fuzzers fuzz-smoke bench benches lint lint-light format
 check: ## install what the tests need, build, run every test; last line: N passed, N failed, N skipped
 	@tests/tools/deps.sh $(REQUIRED_PACKAGES) -- $(OPTIONAL_PACKAGES) @check
 	@$(MAKE) $(JOBS) --no-print-directory check-build
@@ -315,6 +315,14 @@ asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer, the c
 tsan: ## every test under ThreadSanitizer, the command too
 	@$(MAKE) $(JOBS) --no-print-directory $(TSAN_BUILD) all tests
 	@tests/tools/run.sh --all tsan=build-tsan
+
+# The tests run one kind; a program may be of any.
+EMBED_KINDS ?= c11-shared c11-static c++17-shared c++17-static
+embed: ## each example program as C11 and C++17, shared and static: plain, under ASan and UBSan, and under TSan
+	@$(MAKE) $(JOBS) --no-print-directory all $(BOUND)
+	@$(MAKE) $(JOBS) --no-print-directory $(ASAN_BUILD) all build-asan/bound
+	@$(MAKE) $(JOBS) --no-print-directory $(TSAN_BUILD) all build-tsan/bound
+	@EMBED_KINDS='$(EMBED_KINDS)' tests/tools/run.sh build=$(BUILD) asan=build-asan tsan=build-tsan -- tests/cli/embed.bats
 
 report-test: all ## the page of --report in headless Chromium, which is installed if it is not there
 	@tests/tools/report.sh $(LEAT)

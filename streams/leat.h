@@ -480,7 +480,8 @@ LEAT_API int leat_pipeline_reserve(struct leat_pipeline *pipeline, const char *p
  * may return true.
  * Thread: any. */
 LEAT_API bool leat_pipeline_discard(struct leat_pipeline *pipeline);
-/* leat_pipeline_error - the root cause, or NULL. Call after `done`. */
+/* leat_pipeline_error - the root cause, or NULL. Call after `done`, after leat_pipeline_wait, when a start has failed, or
+ * when an end has returned the code of the run. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th warning, as an error with code 0: an output whose suffix belongs
  * to another format, a branch that lost data, a file that could not be restored, for each source

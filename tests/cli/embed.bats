@@ -2,7 +2,7 @@
 # embed.bats - the programs of tests/examples/programs: built as a user builds them, and run.
 #
 # EMBED_KINDS chooses how: c11 and c++17, against the shared and the static library. One kind is enough for each run of
-# the tests; all of them:  EMBED_KINDS='c11-shared c11-static c++17-shared c++17-static' bats tests/cli/embed.bats
+# the tests; `make embed` has all of them, in a plain build and under the sanitizers.
 
 load common
 
