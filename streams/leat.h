@@ -435,7 +435,8 @@ typedef void (*leat_done_cb)(struct leat_pipeline *pipeline, const struct leat_e
  * own thread. */
 LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_s *loop,
                                  leat_done_cb done, void *arg);
-/* leat_pipeline_run - run to the end, blocking, on a loop of its own or in its context.
+/* leat_pipeline_run - run to the end, blocking, on a loop of its own or in its context. There the calling thread may run
+ * stages itself, unless the workers have a lower priority.
  * Returns 0 or LEAT_E*; leat_pipeline_error has the details. */
 LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
 /* leat_pipeline_wait - wait until a run that was started has ended and `done` has been called.

@@ -32,20 +32,12 @@ static void call_done(struct leat_notice *notice)
     leat_run_release(of_notice(notice));
 }
 
-static void look(struct leat_visit *visit)
+static void end_run(struct leat_pipeline *p)
 {
-    struct leat_pipeline *p = of_visit(visit);
     struct leat_context *c = p->life.context;
 
-    if (visit->is_due) {
-        visit->is_due = false;
-        leat_run_time_out(p);
-    }
-    atomic_store(&p->life.rested, visit->is_last);
-    if (!leat_run_look(p))
-        return;
     leat_run_settle(p); /* after this nothing asks for a visit */
-    leat_context_leave(c, visit);
+    leat_context_leave(c, &p->life.visit);
     leat_run_close(p);
     leat_ends_over(p, p->outcome.error.code);
     give_memory(p);
@@ -53,6 +45,19 @@ static void look(struct leat_visit *visit)
         (void)leat_context_notify(c, &p->life.notice);
     else
         leat_run_release(p);
+}
+
+static void look(struct leat_visit *visit)
+{
+    struct leat_pipeline *p = of_visit(visit);
+
+    if (visit->is_due) {
+        visit->is_due = false;
+        leat_run_time_out(p);
+    }
+    atomic_store(&p->life.rested, visit->is_last);
+    if (leat_run_look(p))
+        end_run(p);
 }
 
 static void attend(struct leat_pipeline *p, bool last)
@@ -75,7 +80,26 @@ static int take_memory(struct leat_pipeline *p)
     return leat_run_refuse(p, LEAT_ELIMIT, why);
 }
 
-int leat_run_on_context(struct leat_pipeline *p)
+/* The first actor of the run is the conductor. The thread that waits for the end may be the one that finds it: then no
+ * thread has to wake for a run that never waits. */
+static void begin(struct leat_pipeline *p, bool helps)
+{
+    if (!helps) {
+        leat_actor_wake(&p->executor, &p->conductor);
+        leat_executor_leave(&p->executor);
+    } else if (leat_executor_help(&p->executor, &p->conductor)) {
+        end_run(p);
+    }
+}
+
+/* Workers that yield to other programs leave no work to this thread, which does not; and `ready` of an end is called on
+ * another thread. */
+static bool may_help(const struct leat_pipeline *p)
+{
+    return p->life.context->workers.nice == 0 && !p->life.ends && !p->life.done;
+}
+
+int leat_run_on_context(struct leat_pipeline *p, bool helps)
 {
     bool entered;
     int r;
@@ -109,8 +133,7 @@ int leat_run_on_context(struct leat_pipeline *p)
 
         leat_context_time(p->life.context, &p->life.visit, leat_now_ns() + ms * 1000000u);
     }
-    leat_actor_wake(&p->executor, &p->conductor);
-    leat_executor_leave(&p->executor);
+    begin(p, helps && may_help(p));
     leat_pipeline_unref(p);
     return 0;
 }

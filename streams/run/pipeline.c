@@ -119,6 +119,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     p->settings.sums = NULL;
     fill_defaults(&p->settings);
     p->conductor.run = leat_conductor_run;
+    p->conductor.runs_alone = true;
     p->segment_done = segment_done;
     atomic_init(&p->life.refs, 1);
     p->life.context = leat_context_ref(p->settings.context);

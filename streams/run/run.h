@@ -28,6 +28,7 @@ void leat_run_release(struct leat_pipeline *pipeline);
 
 /* on_loop.c, on_context.c: begin a run there. Return 0 or an error. */
 int leat_run_on_loop(struct leat_pipeline *pipeline, uv_loop_t *loop);
-int leat_run_on_context(struct leat_pipeline *pipeline);
+/* helps: the calling thread waits for the end, and may run actors meanwhile. */
+int leat_run_on_context(struct leat_pipeline *pipeline, bool helps);
 
 #endif

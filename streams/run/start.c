@@ -19,15 +19,21 @@ static void forget_refusal(struct leat_pipeline *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
-                        void *arg)
+static int start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done, void *arg,
+                 bool helps)
 {
     if (!p || (!loop == !p->life.context) || atomic_load(&p->outcome.phase) != LEAT_PHASE_BUILT)
         return LEAT_EUSAGE;
     p->life.done = done;
     p->life.done_arg = arg;
     forget_refusal(p);
-    return loop ? leat_run_on_loop(p, loop) : leat_run_on_context(p);
+    return loop ? leat_run_on_loop(p, loop) : leat_run_on_context(p, helps);
+}
+
+int leat_pipeline_start(struct leat_pipeline *p, struct uv_loop_s *loop, leat_done_cb done,
+                        void *arg)
+{
+    return start(p, loop, done, arg, false);
 }
 
 static struct timespec time_in(int ms)
@@ -111,6 +117,6 @@ int leat_pipeline_run(struct leat_pipeline *p)
         return run_on_own_loop(p);
     if (must_not_wait(p->life.context))
         return leat_run_refuse(p, LEAT_EUSAGE, "a thread of its context must not wait for it");
-    r = leat_pipeline_start(p, NULL, NULL, NULL);
+    r = start(p, NULL, NULL, NULL, true);
     return r < 0 ? r : leat_pipeline_wait(p, -1);
 }

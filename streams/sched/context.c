@@ -69,12 +69,21 @@ void leat_context_visit(struct leat_context *c, struct leat_visit *v, bool last)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Under the lock: the thread looks at this next; NULL: it has looked. */
+static void note_look(struct leat_context *c, const struct leat_visit *v)
+{
+    c->looking = v;
+    if (c->leaving > 0)
+        pthread_cond_broadcast(&c->looked);
+}
+
 static struct leat_visit *next_visit(struct leat_context *c)
 {
     struct leat_visit *v;
 
     pthread_mutex_lock(&c->lock);
     v = c->visits;
+    note_look(c, v);
     if (v) {
         leat_assert(v->listed);
         c->visits = v->next;
@@ -134,10 +143,17 @@ static void untime(struct leat_context *c, struct leat_visit *v)
 
 void leat_context_leave(struct leat_context *c, struct leat_visit *v)
 {
-    leat_assert(leat_context_is_own_thread(c));
+    bool own = leat_context_is_own_thread(c);
+
     pthread_mutex_lock(&c->lock);
     unlist_visit(c, v);
     untime(c, v);
+    while (!own && c->looking == v) {
+        c->leaving++;
+        pthread_cond_wait(&c->looked, &c->lock);
+        c->leaving--;
+    }
+    leat_assert(!v->listed && !v->timed);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -180,6 +196,7 @@ static struct leat_visit *next_due(struct leat_context *c)
         v->is_last = v->last;
         due = v;
     }
+    note_look(c, due);
     pthread_mutex_unlock(&c->lock);
     return due;
 }
@@ -366,6 +383,7 @@ static void context_free(struct leat_context *c)
         (void)close(c->bell); /* an eventfd */
     if (c->notice_fd >= 0)
         (void)close(c->notice_fd);
+    pthread_cond_destroy(&c->looked);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -480,6 +498,12 @@ int leat_context_new(const struct leat_context_settings *settings, struct leat_c
         return LEAT_ENOMEM;
     }
     if (pthread_mutex_init(&c->lock, NULL)) {
+        leat_workers_done(&c->workers);
+        free(c);
+        return LEAT_ENOMEM;
+    }
+    if (pthread_cond_init(&c->looked, NULL)) {
+        pthread_mutex_destroy(&c->lock);
         leat_workers_done(&c->workers);
         free(c);
         return LEAT_ENOMEM;

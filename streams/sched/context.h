@@ -41,6 +41,10 @@ struct leat_context {
 
     pthread_mutex_t lock;
     struct leat_visit *visits, *last_visit, *timed;
+    const struct leat_visit
+        *looking;          /* its `look` is being called; may be freed after the last one */
+    pthread_cond_t looked; /* `looking` has changed, and another thread waits for that */
+    unsigned leaving;      /* those threads */
     struct leat_notice *notices, *last_notice;
     uint64_t memory, memory_used; /* bytes; memory 0: no limit */
     unsigned active;              /* runs that will give a notice */
@@ -65,7 +69,8 @@ void leat_context_visit(struct leat_context *context, struct leat_visit *visit, 
 /* leat_context_time - have it look at this time, too, with visit->is_due. Any thread. */
 void leat_context_time(struct leat_context *context, struct leat_visit *visit,
                        uint64_t deadline_ns);
-/* leat_context_leave - neither look again, nor watch the deadline. Thread: the context's. */
+/* leat_context_leave - neither look again, nor watch the deadline. On another thread than the context's it waits for the
+ * end of a look. */
 void leat_context_leave(struct leat_context *context, struct leat_visit *visit);
 /* leat_context_notify - call the notice once, soon. Whoever made it sees that it stays valid until then. Returns
  * false: it was due already. Any thread. */

@@ -80,7 +80,7 @@ int leat_executor_join(struct leat_executor *ex, struct leat_workers *workers)
 
 void leat_executor_done(struct leat_executor *ex)
 {
-    leat_assert(ex->running == 0);
+    leat_assert(ex->running == 0 && !ex->guest);
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL || (ex->queued == 0 && !ex->in_turn));
     leat_assert(!ex->look_due);
     if (ex->workers == &ex->own)
@@ -372,6 +372,20 @@ void leat_executor_end(struct leat_executor *ex)
     pthread_mutex_unlock(&ex->workers->lock);
 }
 
+/* Under the lock. Is this thread the guest, and does it run this actor next? */
+static bool keep(struct leat_executor *ex, struct leat_actor *a, uint64_t now_ns)
+{
+    struct leat_guest *h = ex->guest;
+
+    if (!h || !pthread_equal(h->thread, pthread_self()) || h->kept)
+        return false;
+    if (!a->runs_alone && !h->runs->runs_alone)
+        return false;
+    a->ready_ns = now_ns;
+    h->kept = a;
+    return true;
+}
+
 /* A signalled worker counts as idle until it wakes, and takes one of the queued actors. Another
  * worker is needed if there are more queued actors than idle workers. */
 static void enqueue(struct leat_executor *ex, struct leat_actor *a)
@@ -383,6 +397,10 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
     pthread_mutex_lock(&w->lock);
     leat_assert(ex->kind != LEAT_EXECUTOR_POOL || w->idle <= w->threads_n);
     leat_assert(w->running <= w->threads_n);
+    if (keep(ex, a, now_ns)) {
+        pthread_mutex_unlock(&w->lock);
+        return;
+    }
     push(ex, a, now_ns);
     if (ex->kind != LEAT_EXECUTOR_POOL)
         kick = ex->queued == 1;
@@ -420,6 +438,65 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *a)
 {
     if (begin_wake(a))
         enqueue(ex, a);
+}
+
+/* Under the lock. */
+static void unlist(struct leat_workers *w, struct leat_guest *h)
+{
+    struct leat_guest **at = &w->guests;
+
+    while (*at != h) {
+        leat_assert(*at != NULL); /* a guest is in the list */
+        at = &(*at)->next;
+    }
+    *at = h->next;
+}
+
+/* The actor has more to do: may it go on here? */
+static bool may_go_on(struct leat_executor *ex, const struct leat_guest *h)
+{
+    struct leat_workers *w = ex->workers;
+    bool may;
+
+    pthread_mutex_lock(&w->lock);
+    may = !h->kept && w->running < w->threads_max;
+    pthread_mutex_unlock(&w->lock);
+    return may;
+}
+
+bool leat_executor_help(struct leat_executor *ex, struct leat_actor *a)
+{
+    struct leat_workers *w = ex->workers;
+    struct leat_guest h = {.thread = pthread_self()};
+    bool ended;
+
+    leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
+    if (begin_wake(a)) { /* else another thread has woken it: a worker runs it */
+        a->ready_ns = leat_now_ns();
+        h.kept = a;
+    }
+    pthread_mutex_lock(&w->lock);
+    leat_assert(!ex->guest && ex->running > 0);
+    ex->guest = &h;
+    h.next = w->guests;
+    w->guests = &h;
+    pthread_mutex_unlock(&w->lock);
+    while (h.kept) {
+        h.runs = h.kept;
+        h.kept = NULL;
+        if (!run_row(ex, h.runs))
+            continue;
+        if (may_go_on(ex, &h))
+            h.kept = h.runs;
+        else
+            enqueue(ex, h.runs);
+    }
+    pthread_mutex_lock(&w->lock);
+    ex->guest = NULL;
+    unlist(w, &h);
+    ended = end_visit(ex);
+    pthread_mutex_unlock(&w->lock);
+    return ended;
 }
 
 /* Is there a worker that would wake, or start, for one more actor? */

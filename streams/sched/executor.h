@@ -31,10 +31,20 @@ struct leat_actor {
     /* Fixed: no run blocks, or computes for longer than a few chunks need. Another actor may pass
      * to it. */
     bool is_light;
+    /* Fixed: while it has something to do, no other actor of the executor has. */
+    bool runs_alone;
     _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
     /* The actor that it passed to in this run, which then must end; NULL: none. Only the thread
      * that runs it uses this. */
     struct leat_actor *passes_to;
+};
+
+/* A thread outside that waits for the end of an executor, and runs actors of it meanwhile. */
+struct leat_guest {
+    pthread_t thread;
+    struct leat_actor *runs,
+        *kept; /* the actor that it runs now, and the next one; only it uses them */
+    struct leat_guest *next;
 };
 
 /* The threads that run the actors of one or more executors; workers.h starts and ends them. The lock
@@ -50,6 +60,7 @@ struct leat_workers {
     bool stop;
     int nice; /* added to the priority of the process, 0 to 19; fixed */
     pthread_t *threads;
+    struct leat_guest *guests; /* in no order */
     /* grow - start one more worker; on failure there is one less. Called under the lock. */
     void (*grow)(struct leat_workers *workers);
 };
@@ -64,6 +75,7 @@ struct leat_executor {
     unsigned running;           /* actors being run, and threads inside on_idle */
     bool in_turn;               /* in the list of the workers */
     bool ending, ended;         /* leat_executor_end was called; on_end is being called, or was */
+    struct leat_guest *guest; /* or NULL */
     struct leat_executor *next; /* in that list */
     uint64_t random;            /* seeded: state of leat_random */
     struct leat_clock clock;
@@ -104,6 +116,11 @@ void leat_executor_end(struct leat_executor *ex);
  * leat_executor_leave. Returns false: it has ended, and no actor must be woken. */
 bool leat_executor_enter(struct leat_executor *ex);
 void leat_executor_leave(struct leat_executor *ex);
+/* leat_executor_help - pool, after leat_executor_enter, instead of a wake and leat_executor_leave: run this actor on
+ * this thread, and then the actor that it wakes, as long as one of the two runs alone, so that no worker has to wake. An
+ * actor goes on here while fewer workers run than there may be, and then on a worker. Returns when there is nothing left
+ * to do here. true: the executor has ended; on_end is not called. */
+bool leat_executor_help(struct leat_executor *ex, struct leat_actor *actor);
 /* leat_executor_look - pool: call on_idle if all is idle. A thread that decrements `armed` outside
  * an actor must call it: the actor that it woke may have run earlier and seen the old count. */
 void leat_executor_look(struct leat_executor *ex);

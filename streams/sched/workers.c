@@ -108,6 +108,8 @@ bool leat_workers_runs_here(struct leat_workers *w)
     pthread_mutex_lock(&w->lock);
     for (unsigned i = 0; i < w->threads_n; i++)
         here = here || pthread_equal(w->threads[i], pthread_self());
+    for (const struct leat_guest *h = w->guests; h; h = h->next)
+        here = here || pthread_equal(h->thread, pthread_self());
     pthread_mutex_unlock(&w->lock);
     return here;
 }

@@ -12,7 +12,7 @@
 int leat_workers_start(struct leat_workers *workers);
 /* leat_workers_stop - join all workers, when the queues of all executors are empty. */
 void leat_workers_stop(struct leat_workers *workers);
-/* leat_workers_runs_here - is this thread one of them? */
+/* leat_workers_runs_here - is this thread one of them, or a guest? */
 bool leat_workers_runs_here(struct leat_workers *workers);
 /* leat_thread_start - a thread in which all signals are blocked: they are for the program's own threads.
  * Returns 0 or -errno. */

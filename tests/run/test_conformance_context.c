@@ -120,6 +120,35 @@ TEST(test_a_start_a_cancel_and_a_deadline_race)
     ASSERT_EQ(sem_destroy(&ended), 0);
 }
 
+/* The end of the run is found by the thread that runs it, and its cancel or deadline by that of the context. */
+TEST(test_a_blocking_run_a_cancel_and_a_deadline_race)
+{
+    static const char *const texts[] = {"zero -n 1 : null", "zero : null", "zero : gzip -1 : null",
+                                        "zero -n 1M : tee [ null ] : null"};
+    unsigned n = test_under_sanitizer() ? 1000 : 6000;
+    struct race r;
+    struct bench b;
+
+    ASSERT_EQ(pthread_barrier_init(&r.barrier, NULL, 2), 0);
+    begin(&b, 2, 0);
+    for (unsigned i = 0; i < n; i++) {
+        pthread_t thread;
+        struct leat_pipeline *p = pipeline_of(&b, texts[i % 4], i % 8 < 4 ? 0 : 1);
+        int waited, outcome;
+
+        r.pipeline = leat_pipeline_ref(p);
+        ASSERT_EQ(pthread_create(&thread, NULL, cancel_at_once, &r), 0);
+        waited = pthread_barrier_wait(&r.barrier);
+        ASSERT(waited == 0 || waited == PTHREAD_BARRIER_SERIAL_THREAD);
+        outcome = leat_pipeline_run(p);
+        ASSERT(outcome == 0 || outcome == LEAT_ECANCELLED || outcome == LEAT_ETIMEDOUT);
+        leat_pipeline_unref(p);
+        ASSERT_EQ(pthread_join(thread, NULL), 0);
+    }
+    end(&b);
+    ASSERT_EQ(pthread_barrier_destroy(&r.barrier), 0);
+}
+
 /* --- callbacks that move to another thread -------------------------------------------------------- */
 
 struct moved {

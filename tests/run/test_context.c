@@ -310,6 +310,63 @@ TEST(test_the_last_reference_may_go_in_the_callback)
     leat_registry_free(last.b.registry);
 }
 
+/* --- the thread that waits for a run ------------------------------------------------------------ */
+
+struct seen {
+    const struct bench *b;
+    pthread_t caller;
+    bool elsewhere;
+    int nested; /* the result of a run inside a step */
+};
+
+static int seen_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct seen *seen = leat_user(s);
+    struct leat_pipeline *p = pipeline_of(seen->b, "zero : head -c 1 : null", 1 << 20, 0);
+
+    (void)in;
+    seen->elsewhere = !pthread_equal(pthread_self(), seen->caller);
+    seen->nested = leat_pipeline_run(p);
+    leat_pipeline_unref(p);
+    return leat_write(out, "x", 1) == 1 ? LEAT_END : LEAT_MORE;
+}
+
+static const struct leat_stage_type seen_type = {LEAT_STAGE_INIT, .name = "test.seen",
+                                                 .kind = LEAT_SOURCE, .nature = LEAT_LIGHT,
+                                                 .step = seen_step};
+
+static struct seen run_seen(int nice)
+{
+    const struct leat_context_settings settings = {
+        .size = sizeof settings, .threads = 1, .nice = nice};
+    struct bench b = bench_new(&settings);
+    const struct leat_settings of_pipeline = {.context = b.context, .memory = 1 << 20};
+    struct seen seen = {.b = &b, .caller = pthread_self()};
+    struct leat_builder *builder = leat_builder_new(b.registry);
+    struct leat_pipeline *p = NULL;
+
+    ASSERT(builder != NULL);
+    ASSERT_EQ(leat_builder_own_stage(builder, &seen_type, &seen, NULL), 0);
+    ASSERT_EQ(leat_builder_text(builder, "null", NULL), 0);
+    ASSERT_EQ(leat_builder_finish(builder, &of_pipeline, &p, NULL), 0);
+    leat_builder_free(builder);
+    ASSERT_EQ(leat_pipeline_run(p), 0);
+    leat_pipeline_unref(p);
+    bench_free(&b);
+    return seen;
+}
+
+TEST(test_a_run_that_never_waits_is_done_by_the_thread_that_waits_for_it)
+{
+    struct seen seen = run_seen(0);
+
+    ASSERT(!seen.elsewhere);
+    ASSERT_EQ(seen.nested, LEAT_EUSAGE);
+    seen = run_seen(1); /* the priority of this thread is not that of the workers */
+    ASSERT(seen.elsewhere);
+    ASSERT_EQ(seen.nested, LEAT_EUSAGE);
+}
+
 /* --- misuse ------------------------------------------------------------------------------------- */
 
 static void run_inside(struct leat_pipeline *p, const struct leat_error *error, void *arg)
