@@ -59,7 +59,8 @@ static enum leat_step_result slot_turn(struct leat_segment *seg, size_t i)
     enum leat_flow flow = leat_segment_flow_into(seg, i);
 
     leat_assert(!s->done && !s->waiting);
-    leat_assert_slow(leat_slot_runnable(seg, i));
+    leat_assert_slow(leat_slot_runnable(seg, i) ||
+                     (i == 0 && !seg->in.ops)); /* the program may pause a source at any time */
     leat_assert(s->stage->open_called || flow != LEAT_FLOW_OPEN || seg->is_lane);
     if (s->stopping)
         return leat_slot_step(seg, i);
