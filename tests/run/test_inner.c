@@ -14,7 +14,8 @@ struct each {
     unsigned calls;
 };
 
-static unsigned fail_next_at, fail_put_at, nexts, puts_seen;
+static unsigned fail_next_at, fail_put_at;
+static atomic_uint nexts, puts_seen; /* the threads of nested stages count together */
 
 static int next_piece(void *arg, const uint8_t **ret_data, size_t *ret_len)
 {
