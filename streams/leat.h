@@ -338,7 +338,12 @@ LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat
  *
  * An end is used by one thread at a time; any thread will do. No call blocks but leat_end_push_all and leat_end_read, which
  * must not be called by a thread that calls the callbacks of the context. Bytes of large pieces are not copied
- * again on their way from the one end to the other. */
+ * again on their way from the one end to the other.
+ *
+ * A call that would have to wake a worker may run light stages instead, for about as long as the wake takes: no stage that
+ * waits, commits or is the program's own, and none if leat_pipeline_watch was called. Many small pieces one after another are
+ * handed on together: after 32 KiB or a quarter of `high`, at a flush, a refusal or the end, when leat_end_read waits, and
+ * after half a millisecond at the latest. A piece after a pause is handed on at once. */
 struct leat_push_end;
 struct leat_pull_end;
 

@@ -30,10 +30,20 @@ struct leat_end {
     struct leat_out out;      /* fills the queue; used by the side that writes */
     uint64_t held;            /* bytes in the queue */
     struct leat_waker *waker; /* of the stage; NULL: it is not open */
-    bool stage_waits;         /* for the program */
-    bool refused;   /* the program got less than it wanted, and is told when there is more */
-    bool ended;     /* push: leat_end_finish was called. pull: the stage has its last byte */
-    bool closed;    /* the stage is gone */
+    struct leat_actor *actor; /* of the stage */
+    bool plain,
+        lends;        /* may a thread of the program run it: what the stages are, and in this run */
+    bool stage_waits; /* for the program */
+    /* Push: many small pieces come, so the stage is woken for several at once: when `lot` bytes are held, when the
+     * program waits or refuses to, and at the next tick, for which `visit` is timed. */
+    bool burst;
+    bool due;  /* the stage takes all that is held, in a burst, too */
+    bool took; /* it has, since the last tick */
+    unsigned pieces, taken,
+        ticked;   /* number of pushes; of those until the last step, and the last tick; they wrap */
+    bool refused; /* the program got less than it wanted, and is told when there is more */
+    bool ended;   /* push: leat_end_finish was called. pull: the stage has its last byte */
+    bool closed;  /* the stage is gone */
     bool dismissed; /* pull: the program needs no more */
     bool over;      /* the run has ended: `code` is its outcome */
     int code;       /* push: also the code of leat_end_abort */

@@ -18,13 +18,16 @@ static struct leat_pipeline *of_notice(struct leat_notice *notice)
     return (struct leat_pipeline *)((char *)notice - offsetof(struct leat_pipeline, life.notice));
 }
 
-/* Memory that the run does not hold any more is for other pipelines, before this one is freed. */
-static void give_memory(struct leat_pipeline *p)
+void leat_run_give_memory(struct leat_pipeline *p)
 {
-    if (leat_pool_trim(&p->pool) > 0)
-        return; /* the program holds output */
-    leat_context_give_memory(p->life.context, p->life.held);
-    p->life.held = 0;
+    uint64_t used = leat_pool_trim(&p->pool); /* it only falls, so the last caller sees the least */
+
+    pthread_mutex_lock(&p->lock);
+    if (used < p->life.held) {
+        leat_context_give_memory(p->life.context, p->life.held - used);
+        p->life.held = used;
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 static void call_done(struct leat_notice *notice)
@@ -40,7 +43,7 @@ static void end_run(struct leat_pipeline *p)
     leat_context_leave(c, &p->life.visit);
     leat_run_close(p);
     leat_ends_over(p, p->outcome.error.code);
-    give_memory(p);
+    leat_run_give_memory(p);
     if (p->life.done || p->life.ends) /* after `ready` of its ends */
         (void)leat_context_notify(c, &p->life.notice);
     else

@@ -32,7 +32,8 @@ struct leat_on_loop {
 struct leat_life {
     atomic_uint refs;             /* the run holds one */
     struct leat_context *context; /* or NULL */
-    uint64_t held;                /* bytes of the context's memory */
+    uint64_t
+        held; /* bytes of the context's memory; under the pipeline's lock from the end of the run on */
     unsigned
         part; /* of the branch of a stage: its limit is this part of the pipeline's around it */
     struct leat_visit visit; /* with a context */
@@ -49,6 +50,7 @@ struct leat_life {
     void *done_arg;
     struct leat_end *ends;                             /* that are in the program */
     void (*drop_ends)(struct leat_pipeline *pipeline); /* of ends.c, if there are any */
+    void (*flush_ends)(struct leat_pipeline *pipeline);
     pthread_cond_t ended;
     bool over; /* under the pipeline's lock */
 };

@@ -194,6 +194,8 @@ int leat_pipeline_flush(struct leat_pipeline *p)
 {
     if (!p)
         return LEAT_EUSAGE;
+    if (p->life.flush_ends)
+        p->life.flush_ends(p);
     atomic_fetch_add(&p->life.flushes, 1);
     return leat_run_stir(p);
 }

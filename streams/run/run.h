@@ -26,6 +26,10 @@ void leat_run_settle(struct leat_pipeline *pipeline);
 void leat_run_close(struct leat_pipeline *pipeline);
 void leat_run_release(struct leat_pipeline *pipeline);
 
+/* leat_run_give_memory - the run has ended: what it does not hold any more is for other pipelines of its context. The
+ * program may hold output. Thread: any. */
+void leat_run_give_memory(struct leat_pipeline *pipeline);
+
 /* on_loop.c, on_context.c: begin a run there. Return 0 or an error. */
 int leat_run_on_loop(struct leat_pipeline *pipeline, uv_loop_t *loop);
 /* helps: the calling thread waits for the end, and may run actors meanwhile. */

@@ -3,7 +3,6 @@
 #include "context.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +103,8 @@ void leat_context_time(struct leat_context *c, struct leat_visit *v, uint64_t de
     v->timed = true;
     v->next_timed = c->timed;
     c->timed = v;
-    ring(c->bell); /* the thread must poll for less long */
+    if (!leat_context_is_own_thread(c)) /* it must poll for less long */
+        ring(c->bell);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -157,10 +157,10 @@ void leat_context_leave(struct leat_context *c, struct leat_visit *v)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Returns how long to poll, in ms; -1: until something happens. */
-static int check_times(struct leat_context *c)
+/* How long to poll; NULL: until something happens. */
+static const struct timespec *check_times(struct leat_context *c, struct timespec *until)
 {
-    uint64_t now = leat_now_ns(), least = UINT64_MAX, ms;
+    uint64_t now = leat_now_ns(), least = UINT64_MAX;
 
     pthread_mutex_lock(&c->lock);
     for (struct leat_visit *v = c->timed; v; v = v->next_timed) {
@@ -170,9 +170,10 @@ static int check_times(struct leat_context *c)
     }
     pthread_mutex_unlock(&c->lock);
     if (least == UINT64_MAX)
-        return -1;
-    ms = least / 1000000 + (least % 1000000 > 0);
-    return ms < INT_MAX ? (int)ms : INT_MAX;
+        return NULL;
+    *until = (struct timespec){.tv_sec = (time_t)(least / 1000000000),
+                               .tv_nsec = (long)(least % 1000000000)};
+    return until;
 }
 
 /* The first visit whose deadline has passed; it has none any more. */
@@ -393,7 +394,8 @@ static void serve_once(struct leat_context *c)
 {
     struct pollfd set = {.fd = c->poller.epoll_fd, .events = POLLIN};
     struct leat_visit *v;
-    int n = poll(&set, 1, check_times(c));
+    struct timespec until;
+    int n = ppoll(&set, 1, check_times(c, &until), NULL);
 
     leat_assert(n >= 0 || errno == EINTR || errno == ENOMEM || errno == EAGAIN);
     if (n > 0) {

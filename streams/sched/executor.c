@@ -26,6 +26,11 @@ enum actor_state {
 #define PART_LONGER 2u
 #define PART_SHORTER 8u
 
+/* After so many long runs on a thread outside a worker wakes for the actor, but for so many wakes at most: the system may
+ * have let that thread wait. */
+#define LONG_RUNS_MAX 2u
+#define NOT_LENT_MAX 32u
+
 #define SEED_MIX 0x9e3779b97f4a7c15u
 
 int leat_workers_init(struct leat_workers *w, unsigned threads)
@@ -215,9 +220,20 @@ static bool is_short(const struct leat_actor *a)
     return ns > 0 && ns < WAKE_NS;
 }
 
+/* The same for a run on a thread outside. */
+static void note_claimed_run(struct leat_actor *a, uint64_t ns)
+{
+    a->not_lent = 0;
+    if (ns < WAKE_NS)
+        a->long_runs = 0;
+    else if (a->long_runs < LONG_RUNS_MAX)
+        a->long_runs++;
+}
+
 /* Run the actor once, without the lock. Returns true: it must be queued again. *ret_next: the actor
  * that it passed to, which must be run now; or NULL. */
-static bool run_actor(struct leat_executor *ex, struct leat_actor *a, struct leat_actor **ret_next)
+static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool claimed,
+                      struct leat_actor **ret_next)
 {
     uint64_t from_ns = ex->kind == LEAT_EXECUTOR_POOL ? leat_now_ns() : 0;
     bool again;
@@ -230,7 +246,9 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, struct lea
     leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
     leat_assert(!a->passes_to);
     again = a->run(a);
-    if (ex->kind == LEAT_EXECUTOR_POOL)
+    if (claimed)
+        note_claimed_run(a, leat_now_ns() - from_ns);
+    else if (ex->kind == LEAT_EXECUTOR_POOL)
         note_run(a, leat_now_ns() - from_ns);
     leat_assert(!a->passes_to || ex->kind == LEAT_EXECUTOR_POOL);
     leat_assert(a->passes_to != a);
@@ -254,7 +272,7 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a);
 static bool run_row(struct leat_executor *ex, struct leat_actor *first)
 {
     struct leat_actor *next;
-    bool again = run_actor(ex, first, &next);
+    bool again = run_actor(ex, first, false, &next);
 
     while (next) {
         struct leat_actor *a = next;
@@ -262,7 +280,7 @@ static bool run_row(struct leat_executor *ex, struct leat_actor *first)
         leat_assert(a != first);
         leat_assert(a->is_light);
         leat_assert(!a->next); /* it is not in the queue */
-        if (run_actor(ex, a, &next))
+        if (run_actor(ex, a, false, &next))
             enqueue(ex, a);
     }
     return again;
@@ -499,17 +517,21 @@ bool leat_executor_help(struct leat_executor *ex, struct leat_actor *a)
     return ended;
 }
 
-/* Is there a worker that would wake, or start, for one more actor? */
+/* Under the lock. Is there a worker that would wake, or start, for one more actor? */
+static bool must_wake(const struct leat_workers *w)
+{
+    leat_assert(w->threads_n <= w->threads_max);
+    return w->queued < w->idle || w->threads_n < w->threads_max;
+}
+
 static bool has_worker_to_wake(struct leat_executor *ex)
 {
-    struct leat_workers *w = ex->workers;
     bool has;
 
     leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
-    pthread_mutex_lock(&w->lock);
-    leat_assert(w->threads_n <= w->threads_max);
-    has = w->queued < w->idle || w->threads_n < w->threads_max;
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_lock(&ex->workers->lock);
+    has = must_wake(ex->workers);
+    pthread_mutex_unlock(&ex->workers->lock);
     return has;
 }
 
@@ -528,6 +550,39 @@ void leat_actor_pass(struct leat_executor *ex, struct leat_actor *a, struct leat
     by->passes_to = a;
 }
 
+bool leat_actor_claim(struct leat_executor *ex, struct leat_actor *a)
+{
+    bool claimed = false;
+
+    if (!begin_wake(a))
+        return false;
+    if (ex->kind == LEAT_EXECUTOR_POOL &&
+        (a->long_runs < LONG_RUNS_MAX || ++a->not_lent >= NOT_LENT_MAX)) {
+        pthread_mutex_lock(&ex->workers->lock);
+        leat_assert(!ex->ended); /* nothing is woken after the end */
+        claimed = must_wake(ex->workers);
+        ex->running += claimed;
+        pthread_mutex_unlock(&ex->workers->lock);
+    }
+    if (!claimed)
+        enqueue(ex, a);
+    return claimed;
+}
+
+void leat_actor_run_claimed(struct leat_executor *ex, struct leat_actor *a)
+{
+    struct leat_actor *next;
+    bool again;
+
+    a->ready_ns = leat_now_ns();
+    again = run_actor(ex, a, true, &next);
+    if (next)
+        enqueue(ex, next); /* it may be one that must not run on a thread outside */
+    if (again)
+        enqueue(ex, a);
+    leat_executor_leave(ex);
+}
+
 bool leat_actor_runs_here(const struct leat_actor *a)
 {
     int s = atomic_load_explicit(&a->state, memory_order_acquire);
@@ -541,7 +596,7 @@ static bool run_virtual(struct leat_executor *ex, struct leat_actor *a)
 {
     unsigned thread = leat_clock_begin(&ex->clock, a->ready_ns);
     struct leat_actor *next;
-    bool again = run_actor(ex, a, &next);
+    bool again = run_actor(ex, a, false, &next);
 
     leat_assert(thread < ex->workers->threads_max);
     leat_assert(ex->clock.now_ns >= a->ready_ns); /* time never goes back */
@@ -578,7 +633,7 @@ bool leat_executor_step(struct leat_executor *ex)
     pthread_mutex_unlock(&ex->workers->lock);
     if (!a)
         return false;
-    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(ex, a, &next)) {
+    if (ex->clock.is_virtual ? run_virtual(ex, a) : run_actor(ex, a, false, &next)) {
         uint64_t now_ns = leat_clock_now(&ex->clock);
 
         pthread_mutex_lock(&ex->workers->lock);

@@ -34,6 +34,9 @@ struct leat_actor {
     /* Fixed: while it has something to do, no other actor of the executor has. */
     bool runs_alone;
     _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
+    /* Of leat_actor_claim, for the thread that may run it next: claimed runs that were long, one after another; and wakes
+     * of a worker since. */
+    unsigned long_runs, not_lent;
     /* The actor that it passed to in this run, which then must end; NULL: none. Only the thread
      * that runs it uses this. */
     struct leat_actor *passes_to;
@@ -132,6 +135,11 @@ void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
  * set, and `by` must end its run without a further step.
  * Thread: the one that runs `by`. */
 void leat_actor_pass(struct leat_executor *ex, struct leat_actor *actor, struct leat_actor *by);
+/* leat_actor_claim - wake the actor, for a thread outside. Pool: if a worker would have to wake, and the runs of the actor
+ * on threads outside were shorter than that, this thread is to run it: true, and leat_actor_run_claimed must follow soon, without a lock. The
+ * executor does not end before it. Else, and always for other executors, as leat_actor_wake. */
+bool leat_actor_claim(struct leat_executor *ex, struct leat_actor *actor);
+void leat_actor_run_claimed(struct leat_executor *ex, struct leat_actor *actor);
 /* leat_actor_runs_here - does this thread run the actor now? For assertions. */
 bool leat_actor_runs_here(const struct leat_actor *actor);
 /* leat_executor_step - loop and seeded: run one actor; true: more are queued. */

@@ -162,17 +162,23 @@ static void fire(struct leat_poller *w, struct leat_wait *wait)
 }
 
 /* As fire, on a thread that is neither the loop's nor the actor's. The actor decrements the count,
- * so the thread of a library never finds the pipeline idle and never reports a stall. */
-static void fire_beside(struct leat_poller *w, struct leat_wait *wait)
+ * so the thread of a library never finds the pipeline idle and never reports a stall. Returns true: the actor was
+ * claimed for this thread. */
+static bool fire_beside(struct leat_poller *w, struct leat_wait *wait, bool claim)
 {
+    struct leat_executor *ex = wait->waits->executor;
     int armed = WAIT_ARMED;
 
     leat_assert(wait->actor != NULL);
-    leat_assert(wait->waits->executor->kind == LEAT_EXECUTOR_POOL);
+    leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
     leat_assert(!wait->quiet && !wait->is_alarm); /* only a wait has a waker */
     unlist(w, wait);
-    if (atomic_compare_exchange_strong(&wait->state, &armed, WAIT_WOKEN))
-        leat_actor_wake(wait->waits->executor, wait->actor);
+    if (!atomic_compare_exchange_strong(&wait->state, &armed, WAIT_WOKEN))
+        return false;
+    if (claim)
+        return leat_actor_claim(ex, wait->actor);
+    leat_actor_wake(ex, wait->actor);
+    return false;
 }
 
 /* The events of fd that the wait is for; NULL: none. */
@@ -271,17 +277,20 @@ static bool is_woken(const struct leat_wait *wait)
     return wait->wants.wake && wait->waker && atomic_load(&wait->waker->pending);
 }
 
-void leat_waits_wake(struct leat_waits *w, struct leat_wait *wait)
+bool leat_waits_wake(struct leat_waits *w, struct leat_wait *wait, bool claim)
 {
+    bool claimed = false;
+
     leat_assert(wait->waker != NULL);
     if (w->executor->kind != LEAT_EXECUTOR_POOL) {
         w->executor->call(w->executor);
-        return;
+        return false;
     }
     pthread_mutex_lock(&w->poller->lock);
     if (wait->listed && is_woken(wait))
-        fire_beside(w->poller, wait);
+        claimed = fire_beside(w->poller, wait, claim);
     pthread_mutex_unlock(&w->poller->lock);
+    return claimed;
 }
 
 void leat_waits_fire_woken(struct leat_waits *w)

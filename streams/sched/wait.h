@@ -80,8 +80,9 @@ int leat_waits_init(struct leat_waits *waits, struct leat_executor *executor,
                     struct leat_poller *poller);
 void leat_waits_done(struct leat_waits *waits);
 /* leat_waits_wake - end this wait if it is armed for a wake; its waker is pending. Loop and seeded: the
- * loop's thread does it, in leat_waits_fire_woken, which executor.call asks for. Thread: any. */
-void leat_waits_wake(struct leat_waits *waits, struct leat_wait *wait);
+ * loop's thread does it, in leat_waits_fire_woken, which executor.call asks for. `claim`: as leat_actor_claim; returns
+ * true if this thread is to run the actor. Thread: any. */
+bool leat_waits_wake(struct leat_waits *waits, struct leat_wait *wait, bool claim);
 /* leat_waits_fire_woken - wake the actors whose wakers are pending. Thread: the loop's. */
 void leat_waits_fire_woken(struct leat_waits *waits);
 /* leat_waits_due - virtual time: fire the earliest timer if it is not later than `until`, and set

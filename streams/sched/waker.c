@@ -64,13 +64,26 @@ void leat_waker_take(struct leat_waker *waker)
 }
 
 /* A wake that is still pending is not repeated: the step that it causes has not begun. */
-void leat_waker_wake(struct leat_waker *waker)
+static bool wake(struct leat_waker *waker, bool claim)
 {
+    bool claimed = false;
+
     if (!waker || atomic_exchange(&waker->pending, true))
-        return;
+        return false;
     pthread_mutex_lock(&waker->lock);
     leat_assert((waker->waits == NULL) == (waker->wait == NULL));
     if (waker->waits)
-        leat_waits_wake(waker->waits, waker->wait);
+        claimed = leat_waits_wake(waker->waits, waker->wait, claim);
     pthread_mutex_unlock(&waker->lock);
+    return claimed;
+}
+
+void leat_waker_wake(struct leat_waker *waker)
+{
+    (void)wake(waker, false);
+}
+
+bool leat_waker_claim(struct leat_waker *waker)
+{
+    return wake(waker, true);
 }

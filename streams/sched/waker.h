@@ -27,6 +27,8 @@ struct leat_waker *leat_waker_attach(struct leat_waits *waits, struct leat_wait 
  * fine. Thread: the actor's. */
 void leat_waker_detach(struct leat_waker *waker);
 struct leat_waker *leat_waker_ref(struct leat_waker *waker);
+/* leat_waker_claim - as leat_waker_wake. Returns true: leat_actor_claim gave the actor to this thread. */
+bool leat_waker_claim(struct leat_waker *waker);
 /* leat_waker_take - forget the wakes until now: all that was done before them is visible to this
  * thread. Thread: the actor's. */
 void leat_waker_take(struct leat_waker *waker);

@@ -218,8 +218,10 @@ static void run_any(struct bench *b, uint64_t *random)
 {
     static const char *const texts[] = {"pass", "gzip -1 : gunzip", "head -c 700", "gunzip",
                                         "tee [ null ]"};
-    static const char data[3000];
-    const struct leat_end_settings s = {.size = sizeof s, .high = 1 + test_random(random) % 3000};
+    static const char data[20000]; /* copied outside of the lock from 4096 bytes on */
+    const struct leat_end_settings s = {.size = sizeof s,
+                                        .high = 1 + test_random(random) %
+                                                        (test_random(random) % 2 ? 40000 : 3000)};
     const struct leat_settings settings = {.context = b->context, .memory = 4 << 20};
     struct leat_builder *builder = leat_builder_new(b->registry);
     struct leat_pipeline *p = NULL;
@@ -241,7 +243,8 @@ static void run_any(struct bench *b, uint64_t *random)
         ssize_t n;
 
         if (what < 30)
-            (void)leat_end_push(push, data, test_random(random) % sizeof data);
+            for (unsigned k = test_random(random) % 4 ? 1 : 40; k > 0; k--) /* a burst */
+                (void)leat_end_push(push, data, test_random(random) % (k > 1 ? 80 : sizeof data));
         else if (what < 50 && (n = leat_end_peek(pull, &piece)) > 0)
             ASSERT_EQ(leat_end_take(pull, 1 + test_random(random) % (size_t)n), 0);
         else if (what < 54)
