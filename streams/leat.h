@@ -336,14 +336,9 @@ LEAT_API int leat_builder_finish(struct leat_builder *builder, const struct leat
  * the last leat_pipeline_unref; leat_builder_free ends one that was never built. Such a pipeline needs
  * settings.context.
  *
- * An end is used by one thread at a time; any thread will do. No call blocks but leat_end_push_all and leat_end_read, which
- * must not be called by a thread that calls the callbacks of the context. Bytes of large pieces are not copied
- * again on their way from the one end to the other.
- *
- * A call that would have to wake a worker may run light stages instead, for about as long as the wake takes: no stage that
- * waits, commits or is the program's own, and none if leat_pipeline_watch was called. Many small pieces one after another are
- * handed on together: after 32 KiB or a quarter of `high`, at a flush, a refusal or the end, when leat_end_read waits, and
- * after half a millisecond at the latest. A piece after a pause is handed on at once. */
+ * An end is used by one thread at a time; any will do. No call blocks but leat_end_push_all and leat_end_read, which must not
+ * be called by a thread that calls the callbacks of the context. Bytes of large pieces are not copied again. A call may run
+ * light built-in stages instead of waking a worker. Many small pieces are handed on together, after half a millisecond at most. */
 struct leat_push_end;
 struct leat_pull_end;
 
@@ -441,8 +436,7 @@ typedef void (*leat_done_cb)(struct leat_pipeline *pipeline, const struct leat_e
 LEAT_API int leat_pipeline_start(struct leat_pipeline *pipeline, struct uv_loop_s *loop,
                                  leat_done_cb done, void *arg);
 /* leat_pipeline_run - run to the end, blocking, on a loop of its own or in its context. There the calling thread may run
- * stages itself, unless the workers have a lower priority.
- * Returns 0 or LEAT_E*; leat_pipeline_error has the details. */
+ * stages itself. Returns 0 or LEAT_E*; leat_pipeline_error has the details. */
 LEAT_API int leat_pipeline_run(struct leat_pipeline *pipeline);
 /* leat_pipeline_wait - wait until a run that was started has ended and `done` has been called.
  *

@@ -43,7 +43,8 @@ struct leat_life {
     void (*attend)(struct leat_pipeline *pipeline, bool last);
     atomic_bool rested;  /* the last one was seen */
     bool woken;          /* the driver has spread a cancel */
-    atomic_bool paused;  /* no source is stepped */
+    atomic_bool paused;  /* no source is stepped; set under the lock */
+    unsigned pauses;     /* under the lock: calls of pause and resume; wraps */
     atomic_uint flushes; /* calls of leat_pipeline_flush */
     atomic_bool stirred; /* all segments must look at these two */
     leat_done_cb done;   /* called last; or NULL */

@@ -5,6 +5,7 @@
 
 #include "run.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,27 @@ static bool give_up_memory(struct leat_pipeline *p)
     return false;
 }
 
+/* The number of pauses and resumes until now, if the program has the pipeline neither stand still nor look
+ * again; else UINT_MAX. */
+static unsigned look_at_pauses(struct leat_pipeline *p)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&p->lock);
+    n = leat_run_is_paused(p) || atomic_load(&p->life.stirred) ? UINT_MAX : p->life.pauses;
+    pthread_mutex_unlock(&p->lock);
+    return n;
+}
+
+/* Has nothing that the program did to do with it that all is idle? A resume lets go on what a pause has parked, but only when
+ * the driver has looked, so the executor is looked at again between two looks at the pauses. */
+static bool is_left_alone(struct leat_pipeline *p)
+{
+    unsigned n = look_at_pauses(p);
+
+    return n != UINT_MAX && leat_executor_is_quiet(&p->executor) && look_at_pauses(p) == n;
+}
+
 /* Called when no actor runs or is queued and no step waits. With an armed alarm the pipeline is not
  * stalled, because the alarm may let something go on. But an alarm may be a day away, and it frees
  * no memory, so segments short of memory fail even then. A step that waits may free memory when it
@@ -54,7 +76,7 @@ static void check_stall(struct leat_executor *ex, bool alarmed)
     struct leat_error error = {.code = LEAT_ESTALL};
 
     if (atomic_load(&p->outcome.phase) != LEAT_PHASE_RUN || atomic_load(&p->outcome.live) == 0 ||
-        leat_outcome_aborted(p) || leat_run_is_paused(p))
+        leat_outcome_aborted(p) || !is_left_alone(p))
         return;
     if (give_up_memory(p) || alarmed)
         return;
@@ -149,10 +171,11 @@ bool leat_run_look(struct leat_pipeline *p)
         leat_assert(atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE);
         return true;
     }
-    stirred = atomic_exchange(&p->life.stirred, false);
     aborted = leat_outcome_aborted(p);
-    if ((!aborted && !stirred) || !leat_executor_enter(&p->executor))
+    if ((!aborted && !atomic_load(&p->life.stirred)) || !leat_executor_enter(&p->executor))
         return false;
+    stirred = atomic_exchange(&p->life.stirred,
+                              false); /* now the executor is not idle: see check_stall */
     phase = atomic_load(&p->outcome.phase);
     if (phase == LEAT_PHASE_RUN && (stirred || !p->life.woken)) {
         p->life.woken = aborted;
@@ -164,30 +187,45 @@ bool leat_run_look(struct leat_pipeline *p)
     return false;
 }
 
+/* Under the lock. Returns whether it runs. */
+static bool stir(struct leat_pipeline *p)
+{
+    if (!p->outcome.running)
+        return false;
+    atomic_store(&p->life.stirred, true);
+    p->life.attend(p, false);
+    return true;
+}
+
 int leat_run_stir(struct leat_pipeline *p)
 {
     bool running;
 
     pthread_mutex_lock(&p->lock);
-    running = p->outcome.running;
-    if (running) {
-        atomic_store(&p->life.stirred, true);
-        p->life.attend(p, false);
-    }
+    running = stir(p);
     pthread_mutex_unlock(&p->lock);
     return running ? 0 : LEAT_EUSAGE;
 }
 
 void leat_pipeline_pause(struct leat_pipeline *p)
 {
-    if (p)
-        atomic_store(&p->life.paused, true);
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->life.pauses++;
+    atomic_store(&p->life.paused, true);
+    pthread_mutex_unlock(&p->lock);
 }
 
 void leat_pipeline_resume(struct leat_pipeline *p)
 {
-    if (p && atomic_exchange(&p->life.paused, false))
-        (void)leat_run_stir(p); /* one that has not begun, or has ended, needs no wake */
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->life.pauses++;
+    if (atomic_exchange(&p->life.paused, false))
+        (void)stir(p); /* one that has not begun, or has ended, needs no wake */
+    pthread_mutex_unlock(&p->lock);
 }
 
 int leat_pipeline_flush(struct leat_pipeline *p)

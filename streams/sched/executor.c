@@ -319,6 +319,18 @@ static bool end_visit(struct leat_executor *ex)
     return ex->on_end != NULL;
 }
 
+bool leat_executor_is_quiet(struct leat_executor *ex)
+{
+    bool quiet, alarmed;
+
+    if (ex->kind != LEAT_EXECUTOR_POOL)
+        return true;
+    pthread_mutex_lock(&ex->workers->lock);
+    quiet = is_quiet(ex, &alarmed);
+    pthread_mutex_unlock(&ex->workers->lock);
+    return quiet;
+}
+
 bool leat_executor_enter(struct leat_executor *ex)
 {
     bool goes_on;

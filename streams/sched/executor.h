@@ -78,7 +78,7 @@ struct leat_executor {
     unsigned running;           /* actors being run, and threads inside on_idle */
     bool in_turn;               /* in the list of the workers */
     bool ending, ended;         /* leat_executor_end was called; on_end is being called, or was */
-    struct leat_guest *guest; /* or NULL */
+    struct leat_guest *guest;   /* or NULL */
     struct leat_executor *next; /* in that list */
     uint64_t random;            /* seeded: state of leat_random */
     struct leat_clock clock;
@@ -127,6 +127,8 @@ bool leat_executor_help(struct leat_executor *ex, struct leat_actor *actor);
 /* leat_executor_look - pool: call on_idle if all is idle. A thread that decrements `armed` outside
  * an actor must call it: the actor that it woke may have run earlier and seen the old count. */
 void leat_executor_look(struct leat_executor *ex);
+/* leat_executor_is_quiet - in on_idle: is it still so? Others than pool: always. */
+bool leat_executor_is_quiet(struct leat_executor *ex);
 /* leat_actor_wake - run the actor soon. Pool: any thread. Loop and seeded: the loop's. */
 void leat_actor_wake(struct leat_executor *ex, struct leat_actor *actor);
 /* leat_actor_pass - wake an actor for which `by` has made output. Pool: if the actor is light, its

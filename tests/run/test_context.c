@@ -310,6 +310,24 @@ TEST(test_the_last_reference_may_go_in_the_callback)
     leat_registry_free(last.b.registry);
 }
 
+/* A source that stands still because of the pause goes on only when the context's thread has looked. */
+TEST(test_a_pause_and_a_resume_at_any_time_are_no_stall)
+{
+    const struct leat_context_settings settings = {.size = sizeof settings, .threads = 2};
+    struct bench b = bench_new(&settings);
+    struct leat_pipeline *p = pipeline_of(&b, "zero : pass : null", 8 << 20, 0);
+
+    ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), 0);
+    for (unsigned i = 0; i < (test_under_sanitizer() ? 20000u : 200000u); i++) {
+        leat_pipeline_pause(p);
+        leat_pipeline_resume(p);
+    }
+    leat_pipeline_cancel(p, LEAT_ECANCELLED, NULL);
+    ASSERT_EQ(leat_pipeline_wait(p, -1), LEAT_ECANCELLED);
+    leat_pipeline_unref(p);
+    bench_free(&b);
+}
+
 /* --- the thread that waits for a run ------------------------------------------------------------ */
 
 struct seen {
