@@ -43,6 +43,71 @@ TEST(test_a_push_never_takes_more_than_its_room)
     free(data);
 }
 
+/* The default is 256 KiB on both sides. */
+TEST(test_a_mark_of_nothing_is_the_default)
+{
+    size_t high = 256 << 10;
+    char *data = calloc(1, 2 * high);
+    struct bench b;
+    ssize_t k;
+
+    ASSERT_NOT_NULL(data);
+    begin(&b, 2);
+    add_push(&b, 0, 0);
+    add_text(&b, "pass");
+    add_pull(&b, 0);
+    build(&b, 8 << 20);
+    ASSERT_EQ(leat_end_room(b.push), high);
+    k = leat_end_push(b.push, data, 2 * high);
+    ASSERT_GT(k, high - 4 * 4096); /* the number of chunks is bounded, too */
+    ASSERT_LE(k, high);
+    start(&b);
+    ASSERT_EQ(sem_wait(&b.in.called), 0);
+    ASSERT_GE(leat_end_room(b.push), high / 2);
+    while (bytes_in(&b, 2) < high - 4 * 4096) { /* nobody pulls */
+        (void)leat_end_push(b.push, data, high);
+        ASSERT_EQ(leat_pipeline_wait(b.pipeline, 1), LEAT_RUNNING);
+    }
+    ASSERT_EQ(leat_pipeline_wait(b.pipeline, 5), LEAT_RUNNING);
+    ASSERT_LE(bytes_in(&b, 2), high);
+    leat_end_close(b.pull);
+    finish(&b, 0);
+    free(data);
+}
+
+/* Once after each LEAT_EAGAIN, however often it was returned, and not without one. */
+TEST(test_a_read_without_data_is_told_once)
+{
+    const void *data;
+    struct bench b;
+
+    for (size_t t = 0; t < 3; t++) {
+        start_text(&b, thread_counts[t], "pass", 1000);
+        for (unsigned i = 1; i <= 50; i++) {
+            for (unsigned k = 0; k < 3; k++)
+                ASSERT_EQ(leat_end_peek(b.pull, &data), LEAT_EAGAIN);
+            ASSERT_EQ(leat_end_push(b.push, "ab", 2), 2);
+            ASSERT_EQ(sem_wait(&b.out.called), 0);
+            ASSERT_EQ(leat_end_push(b.push, "c", 1), 1); /* nobody asked for it */
+            while (bytes_in(&b, 2) < 3 * i)
+                ASSERT_EQ(leat_pipeline_wait(b.pipeline, 1), LEAT_RUNNING);
+            ASSERT_EQ(atomic_load(&b.out.calls), i);
+            for (ssize_t n, left = 3; left > 0; left -= n) {
+                n = leat_end_peek(b.pull, &data);
+                ASSERT_GT(n, 0);
+                ASSERT_EQ(leat_end_take(b.pull, (size_t)n), 0);
+            }
+        }
+        ASSERT_EQ(leat_end_peek(b.pull, &data), LEAT_EAGAIN);
+        ASSERT_EQ(leat_end_finish(b.push), 0);
+        ASSERT_EQ(sem_wait(&b.out.called), 0); /* of the end, too */
+        ASSERT_EQ(leat_end_peek(b.pull, &data), 0);
+        ASSERT_EQ(leat_pipeline_wait(b.pipeline, -1), 0);
+        ASSERT_EQ(atomic_load(&b.out.calls), 51);
+        finish(&b, 0);
+    }
+}
+
 TEST(test_a_flush_ends_what_was_reserved)
 {
     struct bench b;

@@ -303,6 +303,40 @@ static int gate_commit(struct leat_stage *s)
     return 0;
 }
 
+static int refuse_to_open(struct leat_stage *s)
+{
+    return leat_fail(s, LEAT_ENOENT, "it does not open");
+}
+
+/* Nobody has read a byte: a push that was refused, and a read without data, are told, and both ends have the cause. */
+TEST(test_an_open_that_fails_reaches_both_ends)
+{
+    static const struct leat_stage_type type = {LEAT_STAGE_INIT, .name = "test.closed",
+                                                .kind = LEAT_TRANSFORM, .open = refuse_to_open,
+                                                .step = sizes_step};
+    const void *data;
+    struct bench b;
+
+    for (size_t t = 0; t < 3; t++) {
+        begin(&b, thread_counts[t]);
+        add_push(&b, 2, 0);
+        ASSERT_EQ(leat_builder_own_stage(b.builder, &type, NULL, NULL), 0);
+        add_pull(&b, 0);
+        build(&b, 8 << 20);
+        ASSERT_EQ(leat_end_push(b.push, "abc", 3), 2);
+        ASSERT_EQ(leat_end_peek(b.pull, &data), LEAT_EAGAIN);
+        start(&b);
+        ASSERT_EQ(sem_wait(&b.in.called), 0);
+        ASSERT_EQ(sem_wait(&b.out.called), 0);
+        ASSERT_EQ(leat_end_peek(b.pull, &data), LEAT_ENOENT);
+        ASSERT_EQ(leat_end_push(b.push, "c", 1), LEAT_ENOENT);
+        ASSERT_EQ(leat_end_push_all(b.push, "c", 1), LEAT_ENOENT);
+        ASSERT_EQ(leat_end_finish(b.push), LEAT_ENOENT);
+        ASSERT_STREQ(leat_pipeline_error(b.pipeline)->text, "it does not open");
+        finish(&b, LEAT_ENOENT);
+    }
+}
+
 /* While an output is being committed the reader has all bytes, but not the end; then it has the outcome of the commit. */
 TEST(test_the_end_is_told_after_the_commit)
 {
