@@ -1,6 +1,8 @@
 /* pack_file.c - regular files: their content, and the files that change while it is read.
  *
- * A small file is read before its header is written, so that the header has the size of what was read.
+ * A small file is read before its header is written, so that the header has the size of what was read. Where the
+ * format stores it as it is, and the room has space for both, the header is written first, with the size of the
+ * first stat, and taken back if that is wrong: the content is then read into its place, without a copy.
  * For a larger one the header's size counts, and the file is compared with its first stat when it has
  * been read. With --on-change=retry a larger file is first copied to a temporary file without a name,
  * until a copy is whole. So is a file that does not tell its size, as in /proc.
@@ -18,6 +20,8 @@
 #include "pack_impl.h"
 
 #define MORE_SIZE 96u
+#define HEADER_ROOM ((size_t)16384) /* more than a header with a short name and no attributes */
+#define NAME_SHORT 4096u
 
 /* A change of ctime alone is one of attributes, unless the number of names changed, too: then it may
  * be only that. */
@@ -370,6 +374,43 @@ static int read_small(struct leat_pack *p, struct leat_walk_entry *found, size_t
     }
 }
 
+/* Is there room for the header, the content, and a byte that the file should not have? */
+static bool has_room(struct leat_pack *p, const struct leat_walk_entry *found,
+                     const struct leat_entry *e)
+{
+    const struct leat_pack_sink *sink = &p->writer.sink;
+    size_t n = HEADER_ROOM + (size_t)found->st.st_size;
+
+    return !p->writer.ops->data && found->st.st_size > 0 && strlen(e->name) < NAME_SHORT &&
+           e->n_xattrs == 0 && !e->acl_access && !e->acl_default && sink->room &&
+           sink->size - sink->used > n;
+}
+
+/* Write a small file that does not change. Returns 1; 0: nothing was written, as it is not whole or cannot be read; or fails. */
+static int write_in_place(struct leat_pack *p, const struct leat_walk_entry *found,
+                          struct leat_entry *e)
+{
+    struct leat_pack_sink before = p->writer.sink;
+    size_t size = (size_t)found->st.st_size, room;
+    struct stat after;
+    uint8_t *to;
+    int r = leat_pack_header(&p->writer, e);
+
+    if (r == 0)
+        r = leat_pack_room(&p->writer.sink, &to, &room);
+    if (r < 0)
+        return r;
+    leat_assert(p->writer.sink.room == before.room && room > size);
+    if (read_at(found->fd, to, size + 1, size, 0) != (ssize_t)size ||
+        fstat(found->fd, &after) < 0 || differs(&found->st, &after)) {
+        p->writer.sink = before;
+        return 0;
+    }
+    leat_pack_put(&p->writer.sink, size);
+    r = leat_pack_finish_entry(&p->writer);
+    return r < 0 ? r : 1;
+}
+
 int leat_pack_file(struct leat_pack *p, struct leat_walk_entry *found, struct leat_entry *e,
                    bool *ret_written)
 {
@@ -378,6 +419,10 @@ int leat_pack_file(struct leat_pack *p, struct leat_walk_entry *found, struct le
     int r = 0;
 
     *ret_written = true;
+    if (small && has_room(p, found, e))
+        r = write_in_place(p, found, e);
+    if (r != 0)
+        return r < 0 ? r : 0;
     if (small) {
         r = read_small(p, found, &n);
         if (r > 0) {
