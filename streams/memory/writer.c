@@ -301,6 +301,19 @@ static inline bool fits(const struct leat_out *out, size_t n)
            out->fill->cap - out->at >= (n > FILL_MIN ? n : FILL_MIN);
 }
 
+bool leat_out_append(struct leat_out *out, const void *data, size_t n)
+{
+    if (!out->fill || out->room_max || leat_out_holds(out) || !queue_has_room(out) ||
+        out->fill->cap - out->at < (n > FILL_MIN ? n : FILL_MIN))
+        return false;
+    leat_assert(!out->hold);
+    memcpy(out->fill->data + out->at, data, n);
+    out->at += n;
+    out->total += n;
+    out->offered = 0;
+    return true;
+}
+
 size_t leat_write(struct leat_out *out, const void *data, size_t n)
 {
     size_t done = 0;

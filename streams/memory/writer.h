@@ -54,6 +54,9 @@ void leat_out_close(struct leat_out *out);
 /* leat_out_begin, _end - around each step; _end puts the committed bytes into the queue. */
 void leat_out_begin(struct leat_out *out);
 void leat_out_end(struct leat_out *out);
+/* leat_out_append - outside of a step: n bytes more, if they fit in the chunk that is being filled, as leat_write would
+ * copy them. The last offer of room is void then. Returns whether they did. */
+bool leat_out_append(struct leat_out *out, const void *data, size_t n);
 /* leat_out_commit_lent - in a step: commit n bytes at `from`, which a leat_reserve of an earlier step
  * offered, and which follow the bytes committed since. No other reserve came between. */
 void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n);

@@ -83,6 +83,12 @@ static size_t push_some(struct leat_end *e, const uint8_t *data, size_t n, bool 
 {
     size_t done = 0, k = 1, most = leat_end_free_room(e); /* the stage may make more meanwhile */
 
+    if (leat_end_keeps(e, n) && leat_out_append(&e->out, data, n)) {
+        e->held += n;
+        e->pieces++;
+        *ret_claimed = false;
+        return n;
+    }
     most = n < most ? n : most;
     e->out.nomem = e->out.starved = false;
     while (done < most && k > 0) {

@@ -14,7 +14,7 @@
 /* A burst: so many pieces are pushed before the stage takes them, or in a tick. */
 #define BURST_PIECES 16u
 #define TICK_NS ((uint64_t)200000)
-/* In a burst the stage is woken for so many bytes. */
+/* The most bytes that a burst holds back. */
 #define LOT_MAX ((uint64_t)32 << 10)
 /* For fewer bytes the program does not run the stage itself: it may have many more of them. */
 #define LEND_MIN ((uint64_t)4096)
@@ -68,20 +68,15 @@ void leat_end_run(struct leat_end *e, bool claimed)
         leat_actor_run_claimed(&e->pipeline->executor, e->actor);
 }
 
-static uint64_t lot_of(const struct leat_end *e)
-{
-    return e->high / 4 < LOT_MAX ? e->high / 4 : LOT_MAX;
-}
-
 bool leat_end_holds_back(const struct leat_end *e)
 {
-    return e->burst && !e->due && !e->ended && e->code == 0 && e->held < lot_of(e);
+    return e->burst && !e->due && !e->ended && e->code == 0 && e->held < e->lot;
 }
 
 bool leat_end_pushed(struct leat_end *e, bool refused)
 {
     e->pieces++;
-    return e->held > 0 && (!e->burst || refused || e->held >= lot_of(e)) && leat_end_claim(e);
+    return e->held > 0 && (!e->burst || refused || e->held >= e->lot) && leat_end_claim(e);
 }
 
 void leat_end_taken(struct leat_end *e)
@@ -139,6 +134,7 @@ void leat_end_wake_init(struct leat_end *e)
     e->notice.call = call_ready;
     e->memory.wake = memory_back;
     e->visit.look = look;
+    e->lot = e->high / 4 < LOT_MAX ? e->high / 4 : LOT_MAX;
 }
 
 /* May a thread of the program run this stage? Not what may block, or calls code of the program, which may hold a lock. */

@@ -25,6 +25,11 @@ bool leat_end_claim(struct leat_end *end);
 void leat_end_run(struct leat_end *end, bool claimed);
 /* leat_end_pushed - push: bytes were pushed, or `refused`: no more can be now. Returns as leat_end_claim. */
 bool leat_end_pushed(struct leat_end *end, bool refused);
+/* leat_end_keeps - push: is it a burst in which n bytes more are not a lot yet? They then fit in the queue. */
+static inline bool leat_end_keeps(const struct leat_end *end, size_t n)
+{
+    return end->burst && n < end->lot && end->held < end->lot - n;
+}
 /* leat_end_holds_back - push: what is held can wait for more. */
 bool leat_end_holds_back(const struct leat_end *end);
 /* leat_end_taken - push: the stage has taken all that was pushed. If that was many pieces, a burst begins. */

@@ -15,6 +15,7 @@ struct leat_end {
     struct leat_end *next; /* of the same pipeline */
     bool is_push;
     uint64_t high, low; /* bytes */
+    uint64_t lot;       /* bytes for which the stage is woken in a burst; less than `high` */
     leat_ready_cb ready;
     void *user;
     struct leat_pipeline *pipeline; /* set when it is built; it outlives this */
