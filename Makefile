@@ -202,7 +202,7 @@ WRAPPED := malloc calloc realloc reallocarray posix_memalign aligned_alloc strdu
 # memio.c looks at what the pool says when it ends.
 TEST_LDFLAGS := -Wl,--wrap=leat_pool_done
 # kept_blocks.c keeps large blocks, but not from test_alloc, which has to see each allocation.
-KEPT := $(if $(findstring address,$(SAN)),$(foreach w,malloc calloc posix_memalign free,-Wl,--wrap=$w))
+KEPT := $(if $(findstring address,$(SAN)),$(foreach w,malloc calloc realloc posix_memalign free,-Wl,--wrap=$w))
 $(BUILD)/tests/test_alloc: KEPT :=
 $(BUILD)/tests/test_alloc: TEST_LDFLAGS += $(foreach w,$(WRAPPED),-Wl,--wrap=$w)
 # test_named_parts makes system calls fail.

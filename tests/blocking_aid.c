@@ -148,11 +148,28 @@ static int source_run(struct leat_stage *s, struct leat_blocking *b)
     return returned(l, r);
 }
 
+static bool append(struct library *l, const uint8_t *data, size_t n)
+{
+    size_t room = l->out_room ? l->out_room : 4096;
+    uint8_t *more = l->out;
+
+    while (room < l->out_len + n)
+        room *= 2;
+    if (room > l->out_room)
+        more = realloc(l->out, room);
+    if (!more)
+        return false;
+    memcpy(more + l->out_len, data, n);
+    l->out = more;
+    l->out_room = room;
+    l->out_len += n;
+    return true;
+}
+
 static int pull_all(struct leat_stage *s, struct library *l, struct leat_blocking *b)
 {
     for (;;) {
         const uint8_t *data;
-        uint8_t *more;
         size_t n;
         int r;
 
@@ -170,12 +187,8 @@ static int pull_all(struct leat_stage *s, struct library *l, struct leat_blockin
             ASSERT_EQ(sem_wait(&l->after->held), 0);
         if (l->out_len + n > l->fail_at)
             return leat_fail(s, LEAT_ECORRUPT, "planned failure");
-        more = realloc(l->out, l->out_len + n);
-        if (!more)
+        if (!append(l, data, n))
             return leat_fail(s, LEAT_ENOMEM, "out of memory");
-        l->out = more;
-        memcpy(l->out + l->out_len, data, n);
-        l->out_len += n;
         ASSERT_EQ(sem_post(&l->pulled), 0);
     }
 }

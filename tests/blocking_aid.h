@@ -43,6 +43,7 @@ struct library {
     sem_t held;            /* it has its first piece */
 
     uint8_t *out;
+    size_t out_room;
     _Atomic size_t out_len;
     int interrupt_fd; /* an eventfd; `stop` writes to it */
     atomic_int opens, runs, returns, closes, prepares, commits, reverts, stops;

@@ -8,6 +8,7 @@
 struct codec_bytes {
     uint8_t *data;
     size_t len;
+    size_t room; /* of codec_append; or 0 */
 };
 
 enum codec_wrap { CODEC_RAW = -15, CODEC_ZLIB = 15, CODEC_GZIP = 31 }; /* as zlib's windowBits */

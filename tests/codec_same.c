@@ -108,8 +108,15 @@ void codec_same_before(const struct codec_same *same, const struct codec_bytes *
 
 void codec_append(struct codec_bytes *to, const void *data, size_t n)
 {
-    to->data = realloc(to->data, to->len + n + 1);
-    ASSERT_NOT_NULL(to->data);
+    if (to->len + n >= to->room) {
+        size_t room = 4096;
+
+        while (room <= to->len + n)
+            room *= 2;
+        to->data = realloc(to->data, room);
+        ASSERT_NOT_NULL(to->data);
+        to->room = room;
+    }
     memcpy(to->data + to->len, data, n);
     to->len += n;
 }

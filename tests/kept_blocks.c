@@ -37,10 +37,12 @@ size_t __sanitizer_get_allocated_size(const void *memory);
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 int __real_posix_memalign(void **ret, size_t align, size_t size);
+void *__real_realloc(void *memory, size_t size);
 void __real_free(void *memory);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 int __wrap_posix_memalign(void **ret, size_t align, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
 void __wrap_free(void *memory);
 
 /* Under the lock. */
@@ -123,6 +125,21 @@ void __wrap_free(void *memory)
     kept[n_kept++] = (struct block){memory, size};
     kept_bytes += size;
     pthread_mutex_unlock(&lock);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    size_t had = old ? __sanitizer_get_allocated_size(old) : 0;
+    void *memory;
+
+    if (had < SIZE_LEAST && size < SIZE_LEAST)
+        return __real_realloc(old, size);
+    memory = __wrap_malloc(size);
+    if (!memory || !old)
+        return memory;
+    memcpy(memory, old, had < size ? had : size);
+    __wrap_free(old);
+    return memory;
 }
 // NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 

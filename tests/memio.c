@@ -159,9 +159,12 @@ static const struct leat_stage_type source_type = {
 static int keep(struct leat_stage *stage, struct memio *io, const uint8_t *data, size_t n)
 {
     if (!io->discard && io->out_len + n > io->out_size) {
-        size_t size = 2 * (io->out_len + n) + GROW_MIN;
-        uint8_t *more = realloc(io->out, size);
+        size_t size = io->out_size ? io->out_size : GROW_MIN;
+        uint8_t *more;
 
+        while (size < io->out_len + n) /* of few sizes, so that kept_blocks.c has one of them */
+            size *= 2;
+        more = realloc(io->out, size);
         if (!more)
             return leat_fail(stage, LEAT_ENOMEM, "out of memory");
         io->out = more;

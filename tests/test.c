@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ struct shared {
 };
 static struct shared *shared;
 static bool forks = true;
+static bool times;
 static struct bound_limits limits;
 static sigset_t child_mask;
 static const void *current_argument;
@@ -466,18 +468,39 @@ static const char *verdict(int status, char *buf, size_t size)
     return buf;
 }
 
+static double milliseconds(struct timeval t)
+{
+    return (double)t.tv_sec * 1e3 + (double)t.tv_usec / 1e3;
+}
+
+/* Says what the children since `before` have cost. */
+static void print_cost(const struct test *test, const struct rusage *before)
+{
+    struct rusage now;
+
+    if (getrusage(RUSAGE_CHILDREN, &now) != 0)
+        return;
+    printf("# cost %.1f %.1f %s\n", milliseconds(now.ru_utime) - milliseconds(before->ru_utime),
+           milliseconds(now.ru_stime) - milliseconds(before->ru_stime), test->name);
+}
+
 static int run_one(const struct test *test, unsigned number)
 {
     char buf[128], why[128] = "";
+    struct rusage before;
     int status;
 
     memset(shared, 0, sizeof(*shared));
+    if (getrusage(RUSAGE_CHILDREN, &before) != 0)
+        return 1;
     if (!forks) {
         run_here(test);
         status = 0;
     } else {
         status = run_forked(test, why, sizeof(why));
     }
+    if (times)
+        print_cost(test, &before);
     remove_tmp_dir();
     if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         printf("ok %u %s\n", number, test->name);
@@ -511,11 +534,13 @@ int main(int argc, char **argv)
     int option;
     size_t i;
 
-    while ((option = getopt(argc, argv, "lnr:s:")) != -1) {
+    while ((option = getopt(argc, argv, "lntr:s:")) != -1) {
         if (option == 'l')
             list = true;
         else if (option == 'n')
             forks = false;
+        else if (option == 't')
+            times = true;
         else if (option == 'r')
             repeat = (unsigned)strtoul(optarg, NULL, 10);
         else if (option != 's' || sscanf(optarg, "%u/%u", &share, &shares) != 2 || shares == 0)

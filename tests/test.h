@@ -2,8 +2,9 @@
  *
  * A test is `TEST(test_truncated_input_is_an_error) { ... }`; it registers itself. Each runs in a
  * child process, so a crash, a hang or a leaked descriptor is the failure of one test and not the
- * end of the run. Output is TAP. `PROGRAM [-l] [-n] [-r N] [-s K/N] [NAME-PART ...]`: list, do
- * not fork (for a debugger), repeat, only the K-th share of N from 0, choose.
+ * end of the run. Output is TAP. `PROGRAM [-l] [-n] [-t] [-r N] [-s K/N] [NAME-PART ...]`: list, do
+ * not fork (for a debugger), processor time in ms (user, system) of each, repeat, only the K-th share of N from 0,
+ * choose.
  */
 #ifndef LEAT_TEST_H
 #define LEAT_TEST_H

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "codec_aid.h"
+#include "codec_same.h"
 
 #define END_MEMBER 28u /* bytes of the empty member of BGZF */
 #define SMALL_PARTS 40u
@@ -36,14 +37,6 @@ static struct codec_bytes encode(const char *stages, const struct codec_bytes *p
     return (struct codec_bytes){.data = io.out, .len = io.out_len};
 }
 
-static void append(struct codec_bytes *to, const void *data, size_t n)
-{
-    to->data = realloc(to->data, to->len + n + 1);
-    ASSERT_NOT_NULL(to->data);
-    memcpy(to->data + to->len, data, n);
-    to->len += n;
-}
-
 /* Many short members, each of a few bytes, so that they make several blocks for the lanes. */
 static struct codec_bytes short_members(size_t n, struct codec_bytes *ret_plain)
 {
@@ -54,8 +47,8 @@ static struct codec_bytes short_members(size_t n, struct codec_bytes *ret_plain)
         struct codec_bytes plain = codec_text(5 + i % 60, i),
                            z = encode("gzip --blocks", &plain, 1);
 
-        append(ret_plain, plain.data, plain.len);
-        append(&all, z.data, i + 1 < n ? z.len - END_MEMBER : z.len);
+        codec_append(ret_plain, plain.data, plain.len);
+        codec_append(&all, z.data, i + 1 < n ? z.len - END_MEMBER : z.len);
         free(plain.data);
         free(z.data);
     }
@@ -224,22 +217,22 @@ TEST(test_bgzf_with_other_members_and_garbage_is_as_in_one_thread)
                               other = encode("gzip", &plain, 1), all = {.data = NULL};
     static const uint8_t zeros[3000], garbage[] = "no gzip";
 
-    append(&all, z.data, z.len);
+    codec_append(&all, z.data, z.len);
     same_as_in_one(&bgzf, &all, 3);
-    append(&all, other.data, other.len);
+    codec_append(&all, other.data, other.len);
     same_as_in_one(&bgzf, &all, 3);
-    append(&all, z.data, z.len);
-    append(&all, zeros, sizeof(zeros));
+    codec_append(&all, z.data, z.len);
+    codec_append(&all, zeros, sizeof(zeros));
     same_as_in_one(&bgzf, &all, 3);
-    append(&all, garbage, sizeof(garbage));
+    codec_append(&all, garbage, sizeof(garbage));
     same_as_in_one(&bgzf, &all, 3);
     for (unsigned members = 14; members < 34; members++) {
         struct codec_bytes p, few = short_members(members, &p);
 
-        append(&few, garbage, sizeof(garbage));
+        codec_append(&few, garbage, sizeof(garbage));
         same_as_in_one(&bgzf, &few, 2);
         few.len -= sizeof(garbage);
-        append(&few, zeros, sizeof(zeros));
+        codec_append(&few, zeros, sizeof(zeros));
         same_as_in_one(&bgzf, &few, 2);
         free(few.data);
         free(p.data);
@@ -330,12 +323,12 @@ TEST(test_frames_with_others_and_garbage_are_as_in_one_thread)
                        z = encode("zstd --seekable=100K", &plain, 1),
                        other = codec_zstd(plain.data, plain.len, 3, false), all = {.data = NULL};
 
-    append(&all, z.data, z.len);
-    append(&all, other.data, other.len);
+    codec_append(&all, z.data, z.len);
+    codec_append(&all, other.data, other.len);
     same_as_in_one(&seekable, &all, 3);
-    append(&all, z.data, z.len);
+    codec_append(&all, z.data, z.len);
     same_as_in_one(&seekable, &all, 2);
-    append(&all, "no zstd", 8);
+    codec_append(&all, "no zstd", 8);
     same_as_in_one(&seekable, &all, 3);
     all.len -= 9;
     same_as_in_one(&seekable, &all, 3);
