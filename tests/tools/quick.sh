@@ -6,7 +6,7 @@ set -uo pipefail
 
 dir=$1
 shift
-export LEAT_SEEDS=${LEAT_SEEDS:-50} LEAT_SHAPES=${LEAT_SHAPES:-200}
+export LEAT_SEEDS=${LEAT_SEEDS:-25} LEAT_SHAPES=${LEAT_SHAPES:-100}
 if [ -z "${LEAT_TEST_TMP:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
     export LEAT_TEST_TMP=/dev/shm
 fi
