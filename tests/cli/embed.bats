@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # embed.bats - the programs of tests/examples/programs: built as a user builds them, and run.
 #
-# EMBED_KINDS chooses how: c11 and c++17, against the shared and the static library. One kind is enough for each run of
-# the tests; `make embed` has all of them, in a plain build and under the sanitizers.
+# EMBED_KINDS chooses how: c11 and c++17, against the shared and the static library. Two kinds are enough for each run
+# of the tests; `make embed` has all four, in a plain build and under the sanitizers.
 
 load common
 
@@ -24,7 +24,7 @@ setup_file() {
     ! grep -q -- -Werror "$build/flags" || make+=(WERROR=1)
     make -s -C "$root" install BUILD="$build" DESTDIR="$PWD/dest" PREFIX=/usr PLUGINDIR=/usr/local/lib/leat/plugins \
         "${make[@]}" >/dev/null || return 1
-    export KINDS=${EMBED_KINDS:-c11-shared}
+    export KINDS=${EMBED_KINDS:-c11-shared c++17-static}
     export LD_LIBRARY_PATH=$PWD/dest/usr/lib
     for kind in $KINDS; do
         mkdir "$kind"
