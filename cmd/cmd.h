@@ -350,6 +350,10 @@ struct process {
     uint64_t cpu_ns, rss_bytes;
 };
 struct process process_used(void);
+/* stats_now, stage_now, link_now - the statistics of the library; the i-th stage or link exists. */
+struct leat_stats stats_now(const struct leat_pipeline *pipeline);
+struct leat_stage_stats stage_now(const struct leat_pipeline *pipeline, size_t i);
+struct leat_link_stats link_now(const struct leat_pipeline *pipeline, size_t i);
 /* stats_stage - leat_pipeline_stage_stats for people and for JSON: a stage that sends the same
  * bytes to several branches counts them once; its bytes_out is that of the branch with the most
  * bytes. */

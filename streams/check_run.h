@@ -375,6 +375,8 @@ static void leat_check_go(struct leat_check_run *run)
         run->out[i].len = 0;
     memset(&run->error, 0, sizeof run->error);
     run->fault[0] = '\0';
+    run->settings.size = sizeof run->settings;
+    run->error.size = sizeof run->error;
     run->settings.fixed_default_io = true;
     run->random = (run->settings.seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
     leat_check_now = run;

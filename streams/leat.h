@@ -89,8 +89,32 @@ enum leat_offset_kind {
                          * from; has_offset is false */
 };
 
+/* The structs of this header that a program makes, and the library reads or fills in, begin with their size in bytes as
+ * the program was compiled. LEAT_INIT sets it, and all else to zero:
+ *
+ *     struct leat_error error = LEAT_INIT(leat_error);
+ *
+ * and so does `{.size = sizeof settings, .threads = 2}` in C. The library takes the members that an older program does
+ * not know to be zero, and does not fill them in; those that only a newer program knows become zero. It refuses a struct
+ * without a size (LEAT_EUSAGE), and one in which a newer program has set a member that it does not know
+ * (LEAT_EUNSUPPORTED). Structs that the library makes for the program may grow at their end. */
+#ifdef __cplusplus
+#define LEAT_INIT(type)                                                                            \
+    ([] {                                                                                          \
+        struct type leat_made = {};                                                                \
+        leat_made.size = sizeof leat_made;                                                         \
+        return leat_made;                                                                          \
+    }())
+#else
+#define LEAT_INIT(type)                                                                            \
+    {                                                                                              \
+        .size = sizeof(struct type)                                                                \
+    }
+#endif
+
 /* An error. For a run it is the root cause: later errors that follow from it do not replace it. */
 struct leat_error {
+    size_t size;         /* see LEAT_INIT; an error of the library may be copied by assignment */
     int code;            /* 0, or LEAT_E* */
     int stage;           /* number of the stage from 1 as in `leat explain`; 0: no single stage */
     char stage_name[64]; /* "" if no single stage */
@@ -107,7 +131,7 @@ struct leat_error {
 };
 
 /* leat_error_format - format an error as the command prints it: `STAGE (#3): FILE: TEXT (byte N)`.
- * Writes at most size bytes, including the terminating NUL. */
+ * Writes at most size bytes, including the terminating NUL. `error` has a size. */
 LEAT_API void leat_error_format(const struct leat_error *error, char *buf, size_t size);
 
 /* leat_show - make text from outside, such as a file name, safe to print: one line, with escapes.
@@ -175,7 +199,7 @@ LEAT_API const struct leat_stage_type *leat_registry_at(const struct leat_regist
 struct leat_context;
 
 struct leat_context_settings {
-    size_t size;      /* of this structure, as the program knows it */
+    size_t size;      /* see LEAT_INIT */
     unsigned threads; /* workers, 1 to LEAT_THREADS_MAX; 0: one for each processor */
     uint64_t
         memory; /* bytes, the most that the limits of its running pipelines add up to; 0: no bound */
@@ -184,7 +208,7 @@ struct leat_context_settings {
 #define LEAT_NICE_MAX 19
 
 /* leat_context_new - settings may be NULL: the defaults. Returns 0 and one reference; LEAT_EUSAGE: a setting is
- * out of its range; LEAT_EUNSUPPORTED: a newer program asks for what this library does not know; LEAT_ENOMEM;
+ * out of its range; LEAT_EUNSUPPORTED: see LEAT_INIT; LEAT_ENOMEM;
  * LEAT_EIO: no descriptor, three of which it has. */
 LEAT_API int leat_context_new(const struct leat_context_settings *settings,
                               struct leat_context **ret_context);
@@ -224,6 +248,7 @@ enum leat_executor_kind {
     LEAT_EXECUTOR_SEEDED, /* on the loop's thread, in an order drawn from `seed`: for tests */
 };
 
+/* An element of an array, so it does not grow. */
 struct leat_variable {
     const char *name, *value;
 };
@@ -231,6 +256,7 @@ struct leat_variable {
 /* How a pipeline is built and run. Zero means the default in every member. A value out of its range
  * makes building the pipeline fail with LEAT_EUSAGE. */
 struct leat_settings {
+    size_t size;      /* see LEAT_INIT */
     unsigned threads; /* workers, 1 to LEAT_THREADS_MAX; 0: one for each processor */
     uint64_t memory;  /* limit in bytes; 0: 256 MiB */
     size_t chunk;     /* bytes of a chunk, 1 to LEAT_CHUNK_MAX; 0: chosen by the compiler */
@@ -347,7 +373,7 @@ struct leat_pull_end;
 typedef void (*leat_ready_cb)(void *user);
 
 struct leat_end_settings {
-    size_t size;   /* of this structure, as the program knows it */
+    size_t size;   /* see LEAT_INIT */
     uint64_t high; /* bytes that the queue holds at most; 0: 256 KiB */
     uint64_t
         low; /* after a refusal: the fill in bytes at which `ready` is called; 0: half of `high` */
@@ -356,7 +382,7 @@ struct leat_end_settings {
 };
 
 /* leat_builder_push, _pull - append an end; push comes first, pull last, also in a branch. settings may be NULL. Return 0;
- * LEAT_EUSAGE: a setting is out of its range; LEAT_ENOMEM. */
+ * LEAT_EUSAGE: a setting is out of its range; LEAT_EUNSUPPORTED: see LEAT_INIT; LEAT_ENOMEM. */
 LEAT_API int leat_builder_push(struct leat_builder *builder,
                                const struct leat_end_settings *settings,
                                struct leat_push_end **ret_push);
@@ -485,10 +511,10 @@ LEAT_API bool leat_pipeline_discard(struct leat_pipeline *pipeline);
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th warning, as an error with code 0: an output whose suffix belongs
  * to another format, a branch that lost data, a file that could not be restored, for each source
- * the first compressed file that a stage reads as text, and those of leat_warning. Returns false if there are no more.
- * Call after `done`. */
-LEAT_API bool leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t i,
-                                    struct leat_error *ret_warning);
+ * the first compressed file that a stage reads as text, and those of leat_warning. Returns 1; 0: there are no
+ * more; LEAT_EUSAGE: ret_warning is NULL or has no size. Call after `done`. */
+LEAT_API int leat_pipeline_warning(const struct leat_pipeline *pipeline, size_t i,
+                                   struct leat_error *ret_warning);
 
 /* --- access -------------------------------------------------------------------------------- */
 
@@ -557,6 +583,7 @@ LEAT_API int leat_confine(const struct leat_confinement *confinement, unsigned r
 /* --- stats and events ----------------------------------------------------------------------- */
 
 struct leat_stage_stats {
+    size_t size;      /* see LEAT_INIT */
     const char *name; /* borrowed from the pipeline */
     const char *text; /* canonical text of the stage with its words */
     int number;       /* from 1, as in messages */
@@ -587,6 +614,7 @@ struct leat_stage_stats {
 
 /* A connection of two stages: the output of `from` is an input of `to`. */
 struct leat_link_stats {
+    size_t size;             /* see LEAT_INIT */
     size_t from, to;         /* numbers of the stages, as for leat_pipeline_stage_stats */
     unsigned port;           /* 0: the stream; b: the b-th branch of `from`, from 1 */
     unsigned input;          /* 0: the stream; b: the b-th branch of `to`, from 1 */
@@ -598,6 +626,7 @@ struct leat_link_stats {
 };
 
 struct leat_stats {
+    size_t size; /* see LEAT_INIT */
     size_t n_stages, n_links;
     uint64_t elapsed_ns;
     uint64_t source_pos, source_total;              /* bytes, of all sources; total 0: not known */
@@ -605,14 +634,17 @@ struct leat_stats {
     bool finishing;                                 /* all data moved; syncing and committing */
 };
 
-/* leat_pipeline_stats - a snapshot; allowed while the pipeline runs. Thread: any. */
-LEAT_API void leat_pipeline_stats(const struct leat_pipeline *pipeline, struct leat_stats *ret);
+/* The following return 0, or LEAT_EUSAGE: a pointer is NULL, or there is no i-th one, and *ret is all zero; or its size
+ * is not set, and it is unchanged.
+ *
+ * leat_pipeline_stats - a snapshot; allowed while the pipeline runs. Thread: any. */
+LEAT_API int leat_pipeline_stats(const struct leat_pipeline *pipeline, struct leat_stats *ret);
 /* leat_pipeline_stage_stats - stats of the i-th stage, i < n_stages. Thread: any. */
-LEAT_API void leat_pipeline_stage_stats(const struct leat_pipeline *pipeline, size_t i,
-                                        struct leat_stage_stats *ret);
+LEAT_API int leat_pipeline_stage_stats(const struct leat_pipeline *pipeline, size_t i,
+                                       struct leat_stage_stats *ret);
 /* leat_pipeline_link_stats - stats of the i-th connection, i < n_links. Thread: any. */
-LEAT_API void leat_pipeline_link_stats(const struct leat_pipeline *pipeline, size_t i,
-                                       struct leat_link_stats *ret);
+LEAT_API int leat_pipeline_link_stats(const struct leat_pipeline *pipeline, size_t i,
+                                      struct leat_link_stats *ret);
 
 /* Why a stage limits the speed of the pipeline. */
 enum leat_bottleneck_kind {
@@ -625,6 +657,7 @@ enum leat_bottleneck_kind {
     LEAT_BOTTLENECK_UNCLEAR,
 };
 struct leat_bottleneck {
+    size_t size; /* see LEAT_INIT */
     enum leat_bottleneck_kind kind;
     size_t stage;      /* its number, as for leat_pipeline_stage_stats */
     double share;      /* part of the time (of its lanes) that it was busy or waited, 0 to 1 */
@@ -632,9 +665,9 @@ struct leat_bottleneck {
     double wait_turn;  /* part of the time in which it could run but no thread was free */
     bool threads_busy; /* all threads were busy: more of them may help */
 };
-/* leat_pipeline_bottleneck - the bottleneck until now. Thread: any. */
-LEAT_API void leat_pipeline_bottleneck(const struct leat_pipeline *pipeline,
-                                       struct leat_bottleneck *ret);
+/* leat_pipeline_bottleneck - the bottleneck until now. Returns as leat_pipeline_stats. Thread: any. */
+LEAT_API int leat_pipeline_bottleneck(const struct leat_pipeline *pipeline,
+                                      struct leat_bottleneck *ret);
 
 /* Events of a run: bits, for leat_pipeline_watch. Each comment names the members of leat_event that
  * are set. */
@@ -657,6 +690,7 @@ enum leat_event_kind {
 #define LEAT_NO_STAGE SIZE_MAX
 
 struct leat_event {
+    size_t size; /* as the library was compiled */
     unsigned kind;
     uint64_t at_ns, duration_ns; /* at_ns: since the start */
     size_t stage;                /* as for leat_pipeline_stage_stats, or LEAT_NO_STAGE */

@@ -230,7 +230,7 @@ static inline int run(const char *format, struct leat_settings settings,
 {
     struct leat_registry *registry = leat_registry_new();
     struct leat_pipeline *p = NULL;
-    struct leat_error warning;
+    struct leat_error warning = LEAT_INIT(leat_error);
     char text[TEXT_MAX];
     size_t n = 0, w = 0;
     int code;
@@ -242,7 +242,7 @@ static inline int run(const char *format, struct leat_settings settings,
     ASSERT_NOT_NULL(registry);
     settings.fixed_default_io = true;
     settings.threads = settings.threads ? settings.threads : 1;
-    *ret_error = (struct leat_error){0};
+    *ret_error = (struct leat_error)LEAT_INIT(leat_error);
     if (leat_pipeline_from_text(registry, text, &settings, &p, ret_error) < 0)
         FAIL("%s: %s", ret_error->stage_name, ret_error->text);
     disk.step = 0;
@@ -251,7 +251,7 @@ static inline int run(const char *format, struct leat_settings settings,
     if (leat_pipeline_error(p))
         *ret_error = *leat_pipeline_error(p);
     warnings[0] = '\0';
-    for (size_t i = 0; leat_pipeline_warning(p, i, &warning) && w < TEXT_MAX; i++)
+    for (size_t i = 0; leat_pipeline_warning(p, i, &warning) > 0 && w < TEXT_MAX; i++)
         w += (size_t)snprintf(warnings + w, TEXT_MAX - w, "%s\n", warning.text);
     leat_pipeline_unref(p);
     leat_registry_free(registry);
@@ -261,7 +261,8 @@ static inline int run(const char *format, struct leat_settings settings,
 static inline int run_here(const char *format, bool force, struct leat_error *ret_error,
                            char *warnings)
 {
-    return run(format, (struct leat_settings){.force = force}, ret_error, warnings);
+    return run(format, (struct leat_settings){.size = sizeof(struct leat_settings), .force = force},
+               ret_error, warnings);
 }
 
 #endif

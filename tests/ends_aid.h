@@ -85,7 +85,7 @@ static inline void add_pull(struct bench *b, uint64_t high)
 
 static inline void add_text(struct bench *b, const char *text)
 {
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (text)
         ASSERT_EQ(leat_builder_text(b->builder, text, &error), 0);
@@ -93,8 +93,9 @@ static inline void add_text(struct bench *b, const char *text)
 
 static inline void build(struct bench *b, uint64_t memory)
 {
-    const struct leat_settings s = {.context = b->context, .memory = memory, .chunk = 4096};
-    struct leat_error error = {0};
+    const struct leat_settings s = {
+        .size = sizeof s, .context = b->context, .memory = memory, .chunk = 4096};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (leat_builder_finish(b->builder, &s, &b->pipeline, &error) < 0)
         FAIL("%s", error.text);
@@ -133,7 +134,7 @@ static inline void finish(struct bench *b, int outcome)
 
 static inline uint64_t bytes_in(struct bench *b, size_t stage)
 {
-    struct leat_stage_stats stats = {0};
+    struct leat_stage_stats stats = LEAT_INIT(leat_stage_stats);
 
     leat_pipeline_stage_stats(b->pipeline, stage, &stats);
     return stats.bytes_in;

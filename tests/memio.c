@@ -360,11 +360,11 @@ static void check_lane(const struct leat_segment *segment)
 
 static void look_at_stages(struct memio *io)
 {
-    struct leat_error warning;
+    struct leat_error warning = LEAT_INIT(leat_error);
 
     io->dropped = io->warnings = io->lanes = io->own_threads = 0;
     for (size_t i = 0; i < io->stats.n_stages; i++) {
-        struct leat_stage_stats stage;
+        struct leat_stage_stats stage = LEAT_INIT(leat_stage_stats);
 
         leat_pipeline_stage_stats(io->pipeline, i, &stage);
         io->dropped += stage.bytes_dropped;
@@ -376,7 +376,7 @@ static void look_at_stages(struct memio *io)
         io->lanes += segment->is_lane && segment->slots[0].count.bytes_in > 0;
         check_lane(segment);
     }
-    while (leat_pipeline_warning(io->pipeline, io->warnings, &warning))
+    while (leat_pipeline_warning(io->pipeline, io->warnings, &warning) > 0)
         io->warnings++;
 }
 
@@ -416,7 +416,10 @@ static int build_and_run(struct memio *io, const char *text)
     const struct leat_error *error;
     int r = LEAT_ENOMEM;
 
+    settings.size = sizeof settings;
     settings.fixed_default_io = true;
+    io->error.size = sizeof io->error;
+    io->stats.size = sizeof io->stats;
     if (registry)
         r = memio_register(registry);
     if (r == 0)

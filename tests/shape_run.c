@@ -56,6 +56,7 @@ static void set_up(struct run *run, const struct shape_config *config)
         }
     }
     run->sources[0].settings = (struct leat_settings){
+        .size = sizeof(struct leat_settings),
         .threads = config->threads,
         .memory = config->memory,
         .chunk = config->chunk,

@@ -309,14 +309,14 @@ int report_page(struct buf *b, const struct config *c, const struct job *job,
 {
     struct report r = {.config = c, .job = job, .samples = samples, .error = error};
 
-    leat_pipeline_stats(job->pipeline, &r.stats);
+    r.stats = stats_now(job->pipeline);
     r.stages = calloc(r.stats.n_stages + 1, sizeof *r.stages);
     r.links = calloc(r.stats.n_links + 1, sizeof *r.links);
     if (r.stages && r.links && samples->n > 0) {
         for (size_t i = 0; i < r.stats.n_stages; i++)
             stats_stage(job, i, &r.stages[i]);
         for (size_t i = 0; i < r.stats.n_links; i++)
-            leat_pipeline_link_stats(job->pipeline, i, &r.links[i]);
+            r.links[i] = link_now(job->pipeline, i);
         bottleneck_get(job, &r.bottleneck);
         add_page(b, &r);
     } else {

@@ -95,11 +95,11 @@ static int check_input(const struct config *c, const struct leat_pipeline *pipel
 
     if (!c->file || strcmp(c->file, "-") != 0)
         return 0;
-    leat_pipeline_stats(pipeline, &stats);
+    stats = stats_now(pipeline);
     for (size_t i = 0; i < stats.n_stages; i++) {
         struct leat_stage_stats s;
 
-        leat_pipeline_stage_stats(pipeline, i, &s);
+        s = stage_now(pipeline, i);
         if (strcmp(s.name, "read") == 0 && reads_standard_input(s.text))
             return message_fail(c, LEAT_EUSAGE,
                                 "standard input is the pipeline's text (-f -), it cannot be its "
@@ -131,7 +131,7 @@ static void build_failed(const struct config *c, struct leat_error *e, const cha
 static int build(struct job *job, const struct config *c, int n_words, char **words)
 {
     const char *text = job->text ? job->text : n_words == 1 ? words[0] : NULL;
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
     int r;
 
     job->registry = registry_open(c, &r);

@@ -248,7 +248,7 @@ void message_warning(const struct config *c, const struct leat_error *e)
 
 int message_fail(const struct config *c, int code, const char *format, ...)
 {
-    struct leat_error e = {.code = code};
+    struct leat_error e = {.size = sizeof e, .code = code};
     char raw[640];
     va_list ap;
 

@@ -121,7 +121,7 @@ static const char *signal_name(int number)
 static void end_late(void *arg, int number)
 {
     struct run *run = arg;
-    struct leat_error error = {.code = LEAT_ECANCELLED};
+    struct leat_error error = {.size = sizeof error, .code = LEAT_ECANCELLED};
 
     if (!leat_pipeline_discard(run->pipeline))
         return;
@@ -236,9 +236,9 @@ static int start_handles(struct run *run)
 /* Report lost data after success and failure: it may be the reason of a failure. */
 static void warn(const struct run *run, const struct job *job)
 {
-    struct leat_error warning;
+    struct leat_error warning = LEAT_INIT(leat_error);
 
-    for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning); i++)
+    for (size_t i = 0; leat_pipeline_warning(job->pipeline, i, &warning) > 0; i++)
         message_warning(run->config, &warning);
 }
 
@@ -261,7 +261,7 @@ static void end_within(const struct run *run, const struct leat_error *error, un
 static int finish(struct run *run, const struct job *job, int started)
 {
     const struct leat_error *error = leat_pipeline_error(job->pipeline);
-    struct leat_error own = {.code = started};
+    struct leat_error own = {.size = sizeof own, .code = started};
     int status, number = 0, side_status;
 
     stop_end(&run->stop);

@@ -12,11 +12,11 @@ static void give_up_privileges(const struct leat_pipeline *p)
 {
     struct leat_stats stats;
 
-    leat_pipeline_stats(p, &stats);
+    stats = stats_now(p);
     for (size_t i = 0; i < stats.n_stages; i++) {
         struct leat_stage_stats stage;
 
-        leat_pipeline_stage_stats(p, i, &stage);
+        stage = stage_now(p, i);
         if (strcmp(stage.name, "exec") == 0)
             return;
     }
@@ -54,7 +54,7 @@ int sandbox_enter(const struct config *c, const struct leat_pipeline *pipeline, 
 {
     unsigned required =
         c->sandbox == SANDBOX_REQUIRE ? LEAT_CONFINED_FILES | LEAT_CONFINED_CALLS : 0;
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_confinement *list;
     int r;
 

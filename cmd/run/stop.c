@@ -79,11 +79,11 @@ static void look_at_stages(struct stop *s, const struct leat_pipeline *p, unsign
 {
     struct leat_stats stats;
 
-    leat_pipeline_stats(p, &stats);
+    stats = stats_now(p);
     for (size_t i = 0; i < stats.n_stages; i++) {
         struct leat_stage_stats stage;
 
-        leat_pipeline_stage_stats(p, i, &stage);
+        stage = stage_now(p, i);
         if (strcmp(stage.name, "exec") == 0)
             s->grace_ms = grace_ms;
         if (strstr(stage.text, " --keep")) /* or any prefix of --keep-partial that is unique */

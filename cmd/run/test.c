@@ -126,7 +126,7 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
 {
     struct tested *f = arg;
     struct tests *t = f->tests;
-    struct leat_error copy = {.code = 0};
+    struct leat_error copy = LEAT_INIT(leat_error);
 
     (void)pipeline;
     if (error)
@@ -190,7 +190,7 @@ static struct leat_settings share(const struct tests *t)
 static void start(struct tested *f)
 {
     struct tests *t = f->tests;
-    struct leat_error error = {.code = LEAT_ENOMEM};
+    struct leat_error error = {.size = sizeof error, .code = LEAT_ENOMEM};
     struct leat_settings settings = share(t);
     struct leat_builder *b = leat_builder_new(t->registry);
     int r = b ? add_stages(b, t, f->file) : LEAT_ENOMEM;
@@ -200,7 +200,7 @@ static void start(struct tested *f)
     leat_builder_free(b);
     if (r == 0) {
         r = leat_pipeline_start(f->pipeline, t->context ? NULL : &t->loop, on_done, f);
-        error = (struct leat_error){.code = r};
+        error = (struct leat_error){.size = sizeof error, .code = r};
     }
     if (r == 0)
         t->running++;
@@ -293,7 +293,7 @@ static const char *no_option_of_test(const struct config *c)
 int test_main(const struct config *c, int argc, char **argv)
 {
     const char *unwanted = no_option_of_test(c);
-    struct tests t = {.config = c, .no_memory = {.code = LEAT_ENOMEM}};
+    struct tests t = {.config = c, .no_memory = {.size = sizeof t.no_memory, .code = LEAT_ENOMEM}};
     int status;
 
     if (unwanted)

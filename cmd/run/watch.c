@@ -132,7 +132,7 @@ static int write_report(struct watch *w, const struct leat_error *error)
 
 static int write_trace(struct watch *w)
 {
-    struct leat_error warning = {.code = 0};
+    struct leat_error warning = LEAT_INIT(leat_error);
     struct buf page = {.n = 0};
     int status;
 
@@ -169,7 +169,7 @@ static int end_log(struct watch *w)
 static bool is_kept(const struct watch *w, const struct outfile *file,
                     const struct leat_error *error)
 {
-    struct leat_error warning = {.code = 0};
+    struct leat_error warning = LEAT_INIT(leat_error);
 
     if (!error || error->code != LEAT_EUSAGE || file->ino == 0)
         return false;

@@ -16,9 +16,9 @@ static unsigned whole_percent(double share)
 
 void bottleneck_get(const struct job *job, struct bottleneck *ret)
 {
-    struct leat_bottleneck b;
+    struct leat_bottleneck b = LEAT_INIT(leat_bottleneck);
 
-    leat_pipeline_bottleneck(job->pipeline, &b);
+    (void)leat_pipeline_bottleneck(job->pipeline, &b); /* if it is not known, b is zero */
     *ret = (struct bottleneck){.found =
                                    b.kind == LEAT_BOTTLENECK_BUSY || b.kind == LEAT_BOTTLENECK_WAIT,
                                .unclear = b.kind == LEAT_BOTTLENECK_UNCLEAR,
@@ -27,7 +27,7 @@ void bottleneck_get(const struct job *job, struct bottleneck *ret)
                                .percent = whole_percent(b.share),
                                .more_threads = b.threads_busy || b.wait_turn > TURN_MIN};
     if (ret->found || ret->unclear)
-        leat_pipeline_stage_stats(job->pipeline, b.stage, &ret->stage);
+        ret->stage = stage_now(job->pipeline, b.stage);
 }
 
 static bool has_level(const struct leat_stage_type *type)
@@ -54,7 +54,7 @@ static void add_share(struct buf *out, const struct job *job)
     struct rusage u = {.ru_maxrss = 0};
     double used;
 
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     (void)getrusage(RUSAGE_SELF, &u); /* zeroes on failure */
     used = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
@@ -116,11 +116,11 @@ static void add_name(struct buf *out, const struct job *job, const struct leat_s
     struct leat_stats stats;
     bool twice = false;
 
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     for (size_t i = 0; !twice && i < stats.n_stages; i++) {
         struct leat_stage_stats other;
 
-        leat_pipeline_stage_stats(job->pipeline, i, &other);
+        other = stage_now(job->pipeline, i);
         twice = other.number != s->number && strcmp(other.name, s->name) == 0;
     }
     buf_add(out, "%s", s->name);

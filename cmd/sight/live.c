@@ -19,13 +19,13 @@ int live_init(struct live *l, const struct job *job)
     struct leat_stats stats;
 
     *l = (struct live){.job = job};
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     l->rows = calloc(stats.n_stages, sizeof *l->rows);
     if (!l->rows)
         return -1;
     l->n = stats.n_stages;
     for (size_t i = 0; i < l->n; i++) {
-        leat_pipeline_stage_stats(job->pipeline, i, &l->rows[i].stage);
+        l->rows[i].stage = stage_now(job->pipeline, i);
         for (size_t m = 0; m < LIVE_METERS; m++)
             meter_add(&l->rows[i].meters[m], 0, 0);
     }
@@ -71,13 +71,13 @@ void live_look(struct live *l)
     struct leat_stats stats;
     struct bottleneck b;
 
-    leat_pipeline_stats(l->job->pipeline, &stats);
+    stats = stats_now(l->job->pipeline);
     for (size_t i = 0; i < l->n; i++)
         look_at_row(l, i, stats.elapsed_ns);
     for (size_t i = 0; i < stats.n_links; i++) {
         struct leat_link_stats link;
 
-        leat_pipeline_link_stats(l->job->pipeline, i, &link);
+        link = link_now(l->job->pipeline, i);
         if (link.to < l->n) {
             l->rows[link.to].fill += link.fill;
             l->rows[link.to].capacity += link.capacity;

@@ -25,7 +25,7 @@ static bool stage_is(const struct leat_pipeline *p, size_t i, const char *name)
     struct leat_stage_stats s;
     size_t n = strlen(name);
 
-    leat_pipeline_stage_stats(p, i, &s);
+    s = stage_now(p, i);
     return strncmp(s.text, name, n) == 0 && (s.text[n] == '\0' || strcmp(s.text + n, " -") == 0);
 }
 
@@ -34,7 +34,7 @@ static bool terminal_is_taken(const struct leat_pipeline *p)
 {
     struct leat_stats stats;
 
-    leat_pipeline_stats(p, &stats);
+    stats = stats_now(p);
     if (stats.n_stages == 0)
         return true;
     return (isatty(STDIN_FILENO) && stage_is(p, 0, "read")) ||
@@ -103,7 +103,7 @@ static struct progress_view look(struct progress *pr)
     const struct leat_pipeline *pipeline = pr->job->pipeline;
     struct progress_view v = {.left_ns = UINT64_MAX};
 
-    leat_pipeline_stats(pipeline, &stats);
+    stats = stats_now(pipeline);
     if (pr->kind == PROGRESS_STAGES)
         live_look(&pr->live);
     meter_add(&pr->meter, stats.elapsed_ns, stats.source_pos);
@@ -117,7 +117,7 @@ static struct progress_view look(struct progress *pr)
     if (stats.n_stages > 0) {
         struct leat_stage_stats last;
 
-        leat_pipeline_stage_stats(pipeline, stats.n_stages - 1, &last);
+        last = stage_now(pipeline, stats.n_stages - 1);
         v.out = last.bytes_in;
     }
     bottleneck_get(pr->job, &slowest);

@@ -15,7 +15,7 @@ int samples_init(struct samples *s, const struct job *job)
     struct leat_stats stats;
 
     *s = (struct samples){.job = job, .every = 1};
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     s->n_stages = stats.n_stages;
     s->n_links = stats.n_links;
     s->stride = SAMPLE_HEAD + SAMPLE_FIELDS * s->n_stages + s->n_links;
@@ -77,7 +77,7 @@ static void take(struct samples *s)
     if (s->n == SAMPLES_MAX)
         halve(s);
     to = row(s, s->n);
-    leat_pipeline_stats(s->job->pipeline, &stats);
+    stats = stats_now(s->job->pipeline);
     if (stats.elapsed_ns <= samples_at(s, s->n - 1))
         return;
     *to++ = stats.elapsed_ns;
@@ -94,7 +94,7 @@ static void take(struct samples *s)
     for (size_t i = 0; i < s->n_links; i++) {
         struct leat_link_stats link;
 
-        leat_pipeline_link_stats(s->job->pipeline, i, &link);
+        link = link_now(s->job->pipeline, i);
         *to++ = link.fill;
     }
     s->n++;

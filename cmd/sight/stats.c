@@ -34,12 +34,12 @@ uint64_t stats_cpu_ns(const struct job *job, const struct leat_stage_stats *s)
 
     if (s->own_threads == 0)
         return s->cpu_ns;
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     for (size_t i = 0; i < stats.n_stages; i++) {
         struct leat_stage_stats other;
         const struct leat_stage_type *type;
 
-        leat_pipeline_stage_stats(job->pipeline, i, &other);
+        other = stage_now(job->pipeline, i);
         type = leat_registry_find(job->registry, other.name);
         if (!type || type->kind != LEAT_BY_PLACE)
             counted += other.cpu_ns;
@@ -90,7 +90,7 @@ static size_t widest_stage(const struct leat_pipeline *p, size_t n_stages)
         struct leat_stage_stats s;
         size_t columns;
 
-        leat_pipeline_stage_stats(p, i, &s);
+        s = stage_now(p, i);
         columns = term_columns(s.text, strlen(s.text));
         if (columns > widest)
             widest = columns;
@@ -129,7 +129,7 @@ static void add_losses(struct buf *out, const struct job *job, const struct leat
     for (size_t i = 0; i < stats->n_stages; i++) {
         struct leat_stage_stats s;
 
-        leat_pipeline_stage_stats(job->pipeline, i, &s);
+        s = stage_now(job->pipeline, i);
         if (s.bytes_dropped > 0)
             buf_add(out, "%s (#%d): %s dropped, for branches that were too slow\n", s.name,
                     s.number, human_bytes(s.bytes_dropped).text);
@@ -166,12 +166,8 @@ static double seconds(uint64_t ns)
 
 static void add_json_link(struct buf *out, const struct job *job, size_t i)
 {
-    struct leat_link_stats link;
-    struct leat_stage_stats from, to;
+    struct leat_link_stats link = link_now(job->pipeline, i);
 
-    leat_pipeline_link_stats(job->pipeline, i, &link);
-    leat_pipeline_stage_stats(job->pipeline, link.from, &from);
-    leat_pipeline_stage_stats(job->pipeline, link.to, &to);
     buf_add(out, "{\"from\":%zu,\"to\":%zu,\"port\":%u,\"input\":%u,\"bytes\":%" PRIu64, link.from,
             link.to, link.port, link.input, link.bytes);
     buf_add(out, ",\"capacity\":%" PRIu64 ",\"full\":%" PRIu64 "}", link.capacity, link.refusals);
@@ -244,7 +240,7 @@ int stats_write(const struct config *c, const struct job *job, bool failed)
 
     if (c->stats == STATS_NONE)
         return 0;
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     if (c->json || c->stats == STATS_JSON) {
         add_json(&out, c, job, &stats, failed);
     } else {

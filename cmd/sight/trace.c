@@ -84,12 +84,12 @@ static void add_segment_name(struct buf *b, const struct trace *t, int segment, 
     struct buf name = {.n = 0};
     const char *comma = "";
 
-    leat_pipeline_stats(t->job->pipeline, &stats);
+    stats = stats_now(t->job->pipeline);
     buf_add(&name, "segment %d: ", segment);
     for (size_t i = 0; i < stats.n_stages; i++) {
         struct leat_stage_stats s;
 
-        leat_pipeline_stage_stats(t->job->pipeline, i, &s);
+        s = stage_now(t->job->pipeline, i);
         if (s.segment == segment)
             buf_add(&name, "%s%s", comma, s.name);
         if (s.segment == segment)
@@ -110,9 +110,9 @@ static void add_link_name(struct buf *b, const struct trace *t, uint32_t track)
     struct leat_stage_stats from, to;
     struct buf name = {.n = 0};
 
-    leat_pipeline_link_stats(t->job->pipeline, track >> LANE_BITS, &link);
-    leat_pipeline_stage_stats(t->job->pipeline, link.from, &from);
-    leat_pipeline_stage_stats(t->job->pipeline, link.to, &to);
+    link = link_now(t->job->pipeline, track >> LANE_BITS);
+    from = stage_now(t->job->pipeline, link.from);
+    to = stage_now(t->job->pipeline, link.to);
     buf_add(&name, "buffer #%d %s to #%d %s", from.number, from.name, to.number, to.name);
     if (lane > 0)
         buf_add(&name, " (lane %u)", lane + 1);

@@ -121,7 +121,8 @@ const size_t n_global_options = N_OPTIONS;
 
 void config_init(struct config *c)
 {
-    *c = (struct config){.progress = PROGRESS_AUTO, .sandbox = SANDBOX_DEFAULT};
+    *c = (struct config){
+        .settings.size = sizeof c->settings, .progress = PROGRESS_AUTO, .sandbox = SANDBOX_DEFAULT};
     term_init(&c->err, 2, COLOR_AUTO);
 }
 
@@ -440,7 +441,7 @@ static void fit_memory(struct config *c)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     uint64_t there = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
-    struct leat_error warning = {.code = 0};
+    struct leat_error warning = LEAT_INIT(leat_error);
 
     if (c->settings.memory <= there || there < LEAT_MEMORY_MIN)
         return;

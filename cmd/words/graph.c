@@ -18,7 +18,7 @@ static int graph_read(struct graph *g, const struct job *job, bool utf8)
 {
     struct leat_stats stats;
 
-    leat_pipeline_stats(job->pipeline, &stats);
+    stats = stats_now(job->pipeline);
     *g = (struct graph){
         .job = job, .n_stages = stats.n_stages, .n_links = stats.n_links, .utf8 = utf8};
     g->stages = calloc(g->n_stages + 1, sizeof *g->stages);
@@ -26,9 +26,9 @@ static int graph_read(struct graph *g, const struct job *job, bool utf8)
     if (!g->stages || !g->links)
         return -1;
     for (size_t i = 0; i < g->n_stages; i++)
-        leat_pipeline_stage_stats(job->pipeline, i, &g->stages[i]);
+        g->stages[i] = stage_now(job->pipeline, i);
     for (size_t i = 0; i < g->n_links; i++)
-        leat_pipeline_link_stats(job->pipeline, i, &g->links[i]);
+        g->links[i] = link_now(job->pipeline, i);
     return 0;
 }
 

@@ -14,7 +14,7 @@
 
 static int load(const struct config *c, struct leat_registry *registry, const char *path)
 {
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (leat_registry_load(registry, path, &error) == 0)
         return 0;
@@ -25,7 +25,7 @@ static int load(const struct config *c, struct leat_registry *registry, const ch
 /* A broken plugin of the directory must not break every use of leat: it is a warning. */
 static void load_or_warn(const struct config *c, struct leat_registry *registry, const char *path)
 {
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (leat_registry_load(registry, path, &error) == 0)
         return;
@@ -45,7 +45,7 @@ static void load_directory(const struct config *c, struct leat_registry *registr
 {
     struct dirent **entries = NULL;
     int n = scandir(dir, &entries, is_plugin, alphasort);
-    struct leat_error warning = {.code = 0};
+    struct leat_error warning = LEAT_INIT(leat_error);
 
     if (n < 0 && errno != ENOENT && errno != ENOTDIR) {
         snprintf(warning.text, sizeof warning.text, "the plugin directory %s: %s", dir,

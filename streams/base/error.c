@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "leat.h"
+#include "sized.h"
 
 static const struct error_entry {
     int code, status;
@@ -50,19 +51,16 @@ int leat_exit_status(int code)
     return e ? e->status : 1;
 }
 
-void leat_error_format(const struct leat_error *error, char *buf, size_t size)
+static void format(const struct leat_error *error, char *buf, size_t size)
 {
     char stage[96] = "", where[48] = "", file[4 * sizeof error->file] = "";
-    static const struct leat_error success;
-    const char *colon;
+    const char *colon = error->file[0] ? ": " : "";
+    int name_max = (int)sizeof error->stage_name - 1;
 
-    if (!error)
-        error = &success;
-    colon = error->file[0] ? ": " : "";
     if (error->stage_name[0] && error->stage > 0)
-        snprintf(stage, sizeof stage, "%s (#%d): ", error->stage_name, error->stage);
+        snprintf(stage, sizeof stage, "%.*s (#%d): ", name_max, error->stage_name, error->stage);
     else if (error->stage_name[0])
-        snprintf(stage, sizeof stage, "%s: ", error->stage_name);
+        snprintf(stage, sizeof stage, "%.*s: ", name_max, error->stage_name);
     if (error->has_offset)
         snprintf(where, sizeof where, " (byte %" PRIu64 ")", error->offset);
     if (strcmp(error->file, "-") == 0)
@@ -71,4 +69,15 @@ void leat_error_format(const struct leat_error *error, char *buf, size_t size)
         leat_show(error->file, file, sizeof file);
     snprintf(size ? buf : NULL, size, "%s%s%s%s%s", stage, file, colon,
              error->text[0] ? error->text : leat_strerror(error->code), where);
+}
+
+void leat_error_format(const struct leat_error *error, char *buf, size_t size)
+{
+    struct leat_error e = {0};
+
+    if (!leat_sized_is_set(error))
+        snprintf(e.text, sizeof e.text, "this struct leat_error has no size: see LEAT_INIT");
+    else if (error) /* without what a newer program has added */
+        memcpy(&e, error, error->size < sizeof e ? error->size : sizeof e);
+    format(&e, buf, size);
 }

@@ -6,6 +6,7 @@
 
 #include "message.h"
 #include "show.h"
+#include "sized.h"
 
 /* --- error texts ------------------------------------------------------------------------------ */
 
@@ -15,11 +16,18 @@ int leat_error_set(struct leat_error *ret_error, int code, const char *format, .
 
     if (!ret_error)
         return code;
-    *ret_error = (struct leat_error){.code = code};
+    *ret_error = (struct leat_error){.size = sizeof *ret_error, .code = code};
     va_start(ap, format);
     leat_show_v(ret_error->text, sizeof ret_error->text, format, ap);
     va_end(ap);
     return code;
+}
+
+int leat_error_give(struct leat_error *given, const struct leat_error *error)
+{
+    if (given && leat_sized_out(given, error, sizeof *error) < 0)
+        return LEAT_EUSAGE;
+    return error->code;
 }
 
 void leat_error_add(struct leat_error *ret_error, const char *format, ...)

@@ -7,6 +7,9 @@
 /* leat_error_set - reset the error and set a code and a text; NULL is fine. Returns code. */
 int leat_error_set(struct leat_error *ret_error, int code, const char *format, ...)
     LEAT_PRINTF(3, 4);
+/* leat_error_give - copy an error to the program's; `given` may be NULL. Returns error->code; LEAT_EUSAGE: the size of
+ * *given is not set. */
+int leat_error_give(struct leat_error *given, const struct leat_error *error);
 /* leat_error_add - append to the text. */
 void leat_error_add(struct leat_error *ret_error, const char *format, ...) LEAT_PRINTF(2, 3);
 

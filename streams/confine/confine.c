@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "base/sized.h"
 #include "confinement.h"
 #include "filter.h"
 #include "landlock.h"
@@ -99,16 +100,21 @@ static int confine(struct confine *c)
 int leat_confine(const struct leat_confinement *list, unsigned required, unsigned *ret_confined,
                  struct leat_error *ret_error)
 {
-    struct confine c = {.list = list, .required = required, .error = ret_error};
+    struct leat_error error = {0};
+    struct confine c = {.list = list, .required = required, .error = &error};
     int r = 0;
 
+    if (!leat_sized_is_set(ret_error))
+        return LEAT_EUSAGE;
     if (!list)
-        return leat_error_set(ret_error, LEAT_EUSAGE, "confinement is NULL");
-    if (!list->unconfinable[0])
+        r = leat_error_set(&error, LEAT_EUSAGE, "confinement is NULL");
+    else if (!list->unconfinable[0])
         r = confine(&c);
     else if (required)
-        r = leat_error_set(ret_error, LEAT_EUSAGE, "cannot be confined, because %s",
+        r = leat_error_set(&error, LEAT_EUSAGE, "cannot be confined, because %s",
                            list->unconfinable);
+    if (r < 0)
+        (void)leat_error_give(ret_error, &error);
     if (ret_confined)
         *ret_confined = c.done;
     return r;

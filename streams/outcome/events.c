@@ -23,7 +23,7 @@ static uint64_t since_start(const struct leat_pipeline *p, uint64_t now)
 void leat_tell_stage(struct leat_pipeline *p, unsigned kind, const struct leat_stage_info *info,
                      const struct leat_error *error)
 {
-    struct leat_event e = {.kind = kind, .stage = LEAT_NO_STAGE, .error = error};
+    struct leat_event e = {.size = sizeof e, .kind = kind, .stage = LEAT_NO_STAGE, .error = error};
 
     if (!leat_watched(&p->watcher, kind) || (info && info->hidden))
         return;
@@ -36,7 +36,7 @@ void leat_tell_stage(struct leat_pipeline *p, unsigned kind, const struct leat_s
 void leat_tell_run(const struct leat_segment *seg, uint64_t from, uint64_t to)
 {
     const struct leat_pipeline *p = seg->pipeline;
-    struct leat_event e = {.kind = LEAT_EVENT_RUN, .stage = LEAT_NO_STAGE};
+    struct leat_event e = {.size = sizeof e, .kind = LEAT_EVENT_RUN, .stage = LEAT_NO_STAGE};
     const struct leat_stage_info *info = seg->n > 0 ? seg->slots[0].info : NULL;
 
     e.at_ns = since_start(p, from);
@@ -51,7 +51,7 @@ void leat_tell_run(const struct leat_segment *seg, uint64_t from, uint64_t to)
 void leat_tell_edge(const struct leat_edge *edge, unsigned kind)
 {
     const struct leat_pipeline *p = edge->executor->owner;
-    struct leat_event e = {.kind = kind, .stage = LEAT_NO_STAGE};
+    struct leat_event e = {.size = sizeof e, .kind = kind, .stage = LEAT_NO_STAGE};
 
     if (edge->link == LEAT_NO_LINK || !leat_watched(&p->watcher, kind))
         return;

@@ -38,8 +38,10 @@ static bool is_consequence(int code)
 void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *info,
                          const struct leat_error *error)
 {
+    struct leat_error told = *error; /* the program may copy it */
     bool news = false;
 
+    told.size = sizeof told;
     if (info && error->code != LEAT_ECANCELLED) { /* before a segment can see the failure */
         mark_above(p, info);
         mark_below(p, info);
@@ -49,17 +51,17 @@ void leat_outcome_report(struct leat_pipeline *p, const struct leat_stage_info *
         atomic_store(&info->detached->failed, true);
         news = !p->outcome.detached.code;
         if (news)
-            p->outcome.detached = *error;
+            p->outcome.detached = told;
     } else if (!p->outcome.error.code ||
                (!p->outcome.cancelled && is_consequence(p->outcome.error.code) &&
                 !is_consequence(error->code))) {
-        p->outcome.error = *error;
+        p->outcome.error = told;
         atomic_store(&p->outcome.failed, true);
         news = true;
     }
     pthread_mutex_unlock(&p->lock);
     if (news)
-        leat_tell_stage(p, LEAT_EVENT_FAILED, info, error);
+        leat_tell_stage(p, LEAT_EVENT_FAILED, info, &told);
     if (atomic_load(&p->outcome.phase) == LEAT_PHASE_RUN)
         leat_outcome_wake_all(p);
 }
@@ -90,7 +92,7 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
     if ((early || p->outcome.running) && !p->outcome.settled) {
         if (!p->outcome.error.code) {
             p->outcome.cancelled = true;
-            p->outcome.error = (struct leat_error){.code = code};
+            p->outcome.error = (struct leat_error){.size = sizeof p->outcome.error, .code = code};
             (void)leat_show(text ? text : leat_strerror(code), p->outcome.error.text,
                             sizeof p->outcome.error.text);
         }

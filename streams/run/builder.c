@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/message.h"
+#include "base/sized.h"
 #include "ends.h"
 #include "pipeline.h"
 #include "syntax/registry.h"
@@ -137,16 +139,17 @@ int leat_builder_own_stage(struct leat_builder *b, const struct leat_stage_type 
 static int add_end(struct leat_builder *b, bool is_push, const struct leat_end_settings *settings,
                    struct leat_end **ret_end)
 {
+    struct leat_end_settings s;
     struct leat_own *own = NULL;
     struct leat_end *e;
     size_t at = 0;
     int r = check(b);
 
+    if (r == 0)
+        r = ret_end ? leat_end_read_settings(settings, &s) : LEAT_EUSAGE;
     if (r < 0)
         return r;
-    if (!ret_end || !leat_end_check(settings))
-        return LEAT_EUSAGE;
-    e = leat_end_new(is_push, settings);
+    e = leat_end_new(is_push, &s);
     if (!e)
         return LEAT_ENOMEM;
     r = leat_own_new(is_push ? &leat_end_push_type : &leat_end_pull_type, e, true, b->refusal,
@@ -173,7 +176,8 @@ int leat_builder_push(struct leat_builder *b, const struct leat_end_settings *se
 
     if (r == 0)
         *ret_push = (struct leat_push_end *)e;
-    return keep(b, r, "leat_builder_push", "ret_push is NULL, or a setting is out of its range");
+    return keep(b, r, "leat_builder_push",
+                "ret_push is NULL, or a setting is out of its range or has no size");
 }
 
 int leat_builder_pull(struct leat_builder *b, const struct leat_end_settings *settings,
@@ -184,7 +188,8 @@ int leat_builder_pull(struct leat_builder *b, const struct leat_end_settings *se
 
     if (r == 0)
         *ret_pull = (struct leat_pull_end *)e;
-    return keep(b, r, "leat_builder_pull", "ret_pull is NULL, or a setting is out of its range");
+    return keep(b, r, "leat_builder_pull",
+                "ret_pull is NULL, or a setting is out of its range or has no size");
 }
 
 static int add_fd(struct leat_builder *b, int fd)
@@ -258,16 +263,18 @@ int leat_builder_text(struct leat_builder *b, const char *text, struct leat_erro
     struct leat_error error = {0};
     int r = check(b);
 
+    if (!leat_sized_is_set(ret_error))
+        return keep(b, LEAT_EUSAGE, "leat_builder_text", "ret_error has no size");
     if (r == 0)
         r = text ? leat_text_tokens(text, NULL, 0, add_tokens, b, &error)
                  : leat_error_set(&error, LEAT_EUSAGE, "leat_builder_text: text is NULL");
-    if (r < 0 && b && !b->error.code)
+    if (r == 0)
+        return 0;
+    if (!b)
+        (void)leat_error_set(&error, r, "builder is NULL");
+    else if (!b->error.code)
         b->error = error;
-    if (r < 0 && b && ret_error)
-        *ret_error = b->error;
-    else if (r < 0)
-        (void)leat_error_set(ret_error, r, "builder is NULL");
-    return r;
+    return leat_error_give(ret_error, b ? &b->error : &error);
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -352,7 +359,7 @@ static int check_ends(const struct leat_builder *b, const struct leat_settings *
     if (b->ends_used)
         return leat_error_set(ret_error, LEAT_EUSAGE,
                               "leat_builder_finish: the ends belong to the pipeline before");
-    if (b->ends && (!settings || !settings->context))
+    if (b->ends && !settings->context)
         return leat_error_set(ret_error, LEAT_EUSAGE,
                               "leat_builder_finish: push and pull need settings.context");
     return 0;
@@ -362,14 +369,17 @@ int leat_builder_finish(struct leat_builder *b, const struct leat_settings *sett
                         struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
     struct leat_error error = {0};
+    struct leat_settings s;
     int r;
 
-    if (!ret_pipeline)
-        return leat_error_set(ret_error, LEAT_EUSAGE, "leat_builder_finish: ret_pipeline is NULL");
-    r = b ? check_ends(b, settings, &error) : 0;
+    if (!leat_sized_is_set(ret_error))
+        return LEAT_EUSAGE;
+    r = ret_pipeline
+            ? leat_settings_read(settings, &s, &error)
+            : leat_error_set(&error, LEAT_EUSAGE, "leat_builder_finish: ret_pipeline is NULL");
+    if (r == 0 && b)
+        r = check_ends(b, &s, &error);
     if (r == 0)
-        r = finish(b, settings, ret_pipeline, &error);
-    if (r < 0 && ret_error)
-        *ret_error = error;
-    return r;
+        r = finish(b, &s, ret_pipeline, &error);
+    return r < 0 ? leat_error_give(ret_error, &error) : 0;
 }

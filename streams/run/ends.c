@@ -5,6 +5,7 @@
 
 #include "end_wake.h"
 
+#include "base/sized.h"
 #include "stage/engine_ops.h"
 
 #include <stdlib.h>
@@ -31,10 +32,10 @@ struct leat_end *leat_end_new(bool is_push, const struct leat_end_settings *s)
         return NULL;
     }
     e->is_push = is_push;
-    e->high = s && s->high > 0 ? s->high : HIGH_DEFAULT;
-    e->low = s && s->low > 0 ? s->low : e->high / 2;
-    e->ready = s ? s->ready : NULL;
-    e->user = s ? s->user : NULL;
+    e->high = s->high;
+    e->low = s->low;
+    e->ready = s->ready;
+    e->user = s->user;
     leat_end_wake_init(e);
     return e;
 }
@@ -51,21 +52,21 @@ void leat_end_free(void *end)
     free(e);
 }
 
-bool leat_end_check(const struct leat_end_settings *s)
+int leat_end_read_settings(const struct leat_end_settings *given, struct leat_end_settings *ret)
 {
-    const struct leat_end_settings all = {.size = 0};
-    uint64_t high;
+    struct leat_end_settings s = LEAT_INIT(leat_end_settings);
+    int r = given ? leat_sized_in(&s, sizeof s, given) : 0;
 
-    if (!s)
-        return true;
-    for (size_t i = sizeof all; i < s->size;
-         i++) /* a newer program asks for what is not known here */
-        if (((const unsigned char *)s)[i] != 0)
-            return false;
-    if (s->size < sizeof all || s->high > HIGH_MAX)
-        return false;
-    high = s->high > 0 ? s->high : HIGH_DEFAULT;
-    return s->low <= high;
+    if (r < 0)
+        return r;
+    if (s.high == 0)
+        s.high = HIGH_DEFAULT;
+    if (s.high > HIGH_MAX || s.low > s.high)
+        return LEAT_EUSAGE;
+    if (s.low == 0)
+        s.low = s.high / 2;
+    *ret = s;
+    return 0;
 }
 
 /* The pipeline is being freed. */

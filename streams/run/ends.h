@@ -54,8 +54,8 @@ struct leat_end {
 /* leat_end_new - NULL: out of memory. leat_end_free - as the drop of an own stage. */
 struct leat_end *leat_end_new(bool is_push, const struct leat_end_settings *settings);
 void leat_end_free(void *end);
-/* leat_end_check - are these settings sound? */
-bool leat_end_check(const struct leat_end_settings *settings);
+/* leat_end_read_settings - check the settings of a program, or NULL, and fill in the defaults. Returns 0 or LEAT_E*. */
+int leat_end_read_settings(const struct leat_end_settings *given, struct leat_end_settings *ret);
 /* leat_end_attach - the pipeline is built. When it is freed, what its ends hold is dropped. */
 void leat_end_attach(struct leat_end *end, struct leat_pipeline *pipeline);
 /* leat_ends_over - the run has ended with this code. Thread: the context's. */

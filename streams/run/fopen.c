@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "base/sized.h"
 #include "pipeline.h"
 
 struct cookie {
@@ -69,7 +70,7 @@ static int cookie_close(void *arg)
 static int build(const struct leat_registry *registry, struct leat_context *context,
                  const char *text, bool reads, struct cookie *c, struct leat_error *ret_error)
 {
-    const struct leat_settings settings = {.context = context};
+    const struct leat_settings settings = {.size = sizeof settings, .context = context};
     struct leat_builder *b = leat_builder_of(registry);
     int r;
 
@@ -94,11 +95,13 @@ static FILE *open_cookie(struct cookie *c, const char *mode)
 FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *context,
                     const char *text, const char *mode, struct leat_error *ret_error)
 {
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct cookie *c = NULL;
     FILE *f;
     int r = 0;
 
+    if (!leat_sized_is_set(ret_error))
+        return NULL;
     if (!context || !text || !mode || (strcmp(mode, "r") != 0 && strcmp(mode, "w") != 0))
         r = leat_error_set(&error, LEAT_EUSAGE,
                            "leat_fopen needs a context, a text and the mode r or w");
@@ -122,7 +125,6 @@ FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *c
     if (c)
         leat_pipeline_unref(c->pipeline);
     free(c);
-    if (ret_error)
-        *ret_error = error;
+    (void)leat_error_give(ret_error, &error);
     return NULL;
 }

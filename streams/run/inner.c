@@ -42,13 +42,14 @@ static int build(struct leat_inner *inner, const struct leat_pipeline *p,
                  struct leat_pull_end **ret_pull, struct leat_error *ret_error)
 {
     const struct leat_end_settings end = {.size = sizeof end, .ready = on_ready, .user = inner};
-    const struct leat_settings settings = {.context = inner->context,
+    const struct leat_settings settings = {.size = sizeof settings,
+                                           .context = inner->context,
                                            .memory = memory_of(p),
                                            .threads = inner->context ? 0 : p->settings.threads};
     struct leat_builder *b = leat_builder_of(p->registry);
     int r;
 
-    *ret_error = (struct leat_error){0};
+    *ret_error = (struct leat_error)LEAT_INIT(leat_error);
     (void)leat_builder_push(b, &end, ret_push); /* finish tells of all failures */
     (void)leat_builder_text(b, inner->text, NULL);
     (void)leat_builder_pull(b, &end, ret_pull);

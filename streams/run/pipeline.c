@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/message.h"
+#include "base/sized.h"
 #include "io/digest_list.h"
 #include "io/draft.h"
 #include "io/outfile.h"
@@ -48,10 +50,8 @@ static void fill_defaults(struct leat_settings *s)
 /* Refuse settings out of their range; never adjust them silently. */
 static int check_settings(const struct leat_settings *s, struct leat_error *ret_error)
 {
-    unsigned executor = s ? (unsigned)s->executor : 0;
+    unsigned executor = (unsigned)s->executor;
 
-    if (!s)
-        return 0;
     if (s->threads > LEAT_THREADS_MAX)
         return leat_error_set(ret_error, LEAT_EUSAGE, "settings.threads is %u, but %u are the most",
                               s->threads, LEAT_THREADS_MAX);
@@ -69,6 +69,36 @@ static int check_settings(const struct leat_settings *s, struct leat_error *ret_
                               "settings.chunk is %zu bytes, but %zu are the most", s->chunk,
                               LEAT_CHUNK_MAX);
     return 0;
+}
+
+static int check_variables(const struct leat_settings *s, struct leat_error *ret_error)
+{
+    size_t n = s->n_variables;
+
+    if (n > 0 && !s->variables)
+        return leat_error_set(ret_error, LEAT_EUSAGE, "settings.variables is NULL");
+    for (size_t i = 0; i < n; i++)
+        if (!s->variables[i].name || !s->variables[i].value)
+            return leat_error_set(ret_error, LEAT_EUSAGE,
+                                  "settings.variables[%zu] has no name or no value", i);
+    return 0;
+}
+
+int leat_settings_read(const struct leat_settings *given, struct leat_settings *ret,
+                       struct leat_error *ret_error)
+{
+    int r;
+
+    *ret = (struct leat_settings)LEAT_INIT(leat_settings);
+    r = given ? leat_sized_in(ret, sizeof *ret, given) : 0;
+    if (r == LEAT_EUSAGE)
+        return leat_error_set(ret_error, r, "settings.size is %zu; begin with LEAT_INIT, or set it",
+                              given->size);
+    if (r < 0)
+        return leat_error_set(ret_error, r,
+                              "settings has a member that leat " LEAT_VERSION " does not know");
+    r = check_settings(ret, ret_error);
+    return r < 0 ? r : check_variables(ret, ret_error);
 }
 
 /* A segment has ended. Thread: the one that ran it. */
@@ -102,18 +132,16 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
                         const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
                         struct leat_error *ret_error)
 {
-    int r = check_settings(settings, ret_error);
-    struct leat_pipeline *p = r == 0 ? calloc(1, sizeof *p) : NULL;
+    struct leat_pipeline *p = calloc(1, sizeof *p);
+    int r = LEAT_ENOMEM;
 
     if (!p) {
         leat_tree_free(plan);
-        return r < 0 ? r : leat_error_set(ret_error, LEAT_ENOMEM, "out of memory");
+        return leat_error_set(ret_error, r, "out of memory");
     }
-    r = LEAT_ENOMEM;
     p->registry = registry;
     p->tree = plan;
-    if (settings)
-        p->settings = *settings;
+    p->settings = *settings;
     p->settings.variables = NULL;
     p->settings.n_variables = 0;
     p->settings.sums = NULL;
@@ -125,10 +153,9 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     p->life.context = leat_context_ref(p->settings.context);
     if (leat_directories_init(&p->outputs.directories) == 0 &&
         pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->life.ended, NULL) == 0) {
-        if (settings && settings->sums)
+        if (settings->sums)
             p->outputs.digests = leat_digest_list_new(p, settings->sums);
-        r = settings && settings->sums && !p->outputs.digests ? LEAT_ENOMEM
-                                                              : leat_compile(p, ret_error);
+        r = settings->sums && !p->outputs.digests ? LEAT_ENOMEM : leat_compile(p, ret_error);
         if (r == 0) {
             *ret_pipeline = p;
             return 0;
@@ -160,37 +187,25 @@ static int check_words(size_t n, const char *const *words, struct leat_error *re
     return 0;
 }
 
-static int check_variables(const struct leat_settings *s, struct leat_error *ret_error)
-{
-    size_t n = s ? s->n_variables : 0;
-
-    if (n > 0 && !s->variables)
-        return leat_error_set(ret_error, LEAT_EUSAGE, "settings.variables is NULL");
-    for (size_t i = 0; i < n; i++)
-        if (!s->variables[i].name || !s->variables[i].value)
-            return leat_error_set(ret_error, LEAT_EUSAGE,
-                                  "settings.variables[%zu] has no name or no value", i);
-    return 0;
-}
-
 int leat_pipeline_of_text(const struct leat_registry *registry, const char *text,
                           const struct leat_settings *settings, struct leat_pipeline **ret_pipeline,
                           struct leat_error *ret_error)
 {
     struct leat_error error = {0};
     struct leat_tree *plan = NULL;
-    int r = check_given(registry, text, "text", ret_pipeline, &error);
+    struct leat_settings s;
+    int r;
 
+    if (!leat_sized_is_set(ret_error))
+        return LEAT_EUSAGE;
+    r = check_given(registry, text, "text", ret_pipeline, &error);
     if (r == 0)
-        r = check_variables(settings, &error);
+        r = leat_settings_read(settings, &s, &error);
     if (r == 0)
-        r = leat_tree_from_text(registry, text, settings ? settings->variables : NULL,
-                                settings ? settings->n_variables : 0, &plan, &error);
+        r = leat_tree_from_text(registry, text, s.variables, s.n_variables, &plan, &error);
     if (r == 0)
-        r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
-    if (r < 0 && ret_error)
-        *ret_error = error;
-    return r;
+        r = pipeline_new(registry, plan, &s, ret_pipeline, &error);
+    return r < 0 ? leat_error_give(ret_error, &error) : 0;
 }
 
 int leat_pipeline_of_words(const struct leat_registry *registry, size_t n_words,
@@ -199,30 +214,29 @@ int leat_pipeline_of_words(const struct leat_registry *registry, size_t n_words,
 {
     struct leat_error error = {0};
     struct leat_tree *plan = NULL;
-    int r =
-        check_given(registry, n_words ? (const void *)words : "", "words", ret_pipeline, &error);
+    struct leat_settings s;
+    int r;
 
+    if (!leat_sized_is_set(ret_error))
+        return LEAT_EUSAGE;
+    r = check_given(registry, n_words ? (const void *)words : "", "words", ret_pipeline, &error);
     if (r == 0)
         r = check_words(n_words, words, &error);
     if (r == 0)
+        r = leat_settings_read(settings, &s, &error);
+    if (r == 0)
         r = leat_tree_from_words(registry, n_words, words, &plan, &error);
     if (r == 0)
-        r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
-    if (r < 0 && ret_error)
-        *ret_error = error;
-    return r;
+        r = pipeline_new(registry, plan, &s, ret_pipeline, &error);
+    return r < 0 ? leat_error_give(ret_error, &error) : 0;
 }
 
 int leat_pipeline_from_tree(const struct leat_registry *registry, struct leat_tree *plan,
                             const struct leat_settings *settings,
                             struct leat_pipeline **ret_pipeline, struct leat_error *ret_error)
 {
-    struct leat_error error = {0};
-    int r = pipeline_new(registry, plan, settings, ret_pipeline, &error);
-
-    if (r < 0 && ret_error)
-        *ret_error = error;
-    return r;
+    *ret_error = (struct leat_error){0};
+    return pipeline_new(registry, plan, settings, ret_pipeline, ret_error);
 }
 
 /* Assert that nothing leaked: no slice holds a chunk, and no stage a charge. */

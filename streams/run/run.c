@@ -92,7 +92,7 @@ int leat_run_refuse(struct leat_pipeline *p, int code, const char *why)
 {
     pthread_mutex_lock(&p->lock);
     if (!p->outcome.error.code) {
-        p->outcome.error = (struct leat_error){.code = code};
+        p->outcome.error = (struct leat_error){.size = sizeof p->outcome.error, .code = code};
         snprintf(p->outcome.error.text, sizeof p->outcome.error.text, "cannot start: %s", why);
     }
     pthread_mutex_unlock(&p->lock);

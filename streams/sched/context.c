@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/invariant.h"
+#include "base/sized.h"
 #include "workers.h"
 
 #define PIPELINES_DEFAULT 8u /* that share the memory if they have no limits */
@@ -424,31 +425,17 @@ static void *serve(void *arg)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static int check_settings(const struct leat_context_settings *s)
+/* Returns 0 or LEAT_E*. */
+static int read_settings(const struct leat_context_settings *given, struct leat_context_settings *s)
 {
-    const struct leat_context_settings all = {.size = 0};
-
-    if (!s)
-        return 0;
-    /* A larger structure is of a newer library: it must not ask for what this one does not know. */
-    for (size_t i = sizeof all; i < s->size; i++)
-        if (((const unsigned char *)s)[i] != 0)
-            return LEAT_EUNSUPPORTED;
-    return s->size < sizeof s->size ? LEAT_EUSAGE : 0;
-}
-
-static struct leat_context_settings filled_in(const struct leat_context_settings *s)
-{
-    struct leat_context_settings all = {.size = sizeof all};
-    size_t n = s && s->size < sizeof all ? s->size : sizeof all;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    int r = given ? leat_sized_in(s, sizeof *s, given) : 0;
 
-    if (s)
-        memcpy(&all, s, n);
-    all.size = sizeof all;
-    if (all.threads == 0)
-        all.threads = cpus < 1 ? 1 : cpus > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)cpus;
-    return all;
+    if (r < 0)
+        return r;
+    if (s->threads == 0)
+        s->threads = cpus < 1 ? 1 : cpus > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)cpus;
+    return 0;
 }
 
 int leat_context_start(struct leat_context *c)
@@ -485,13 +472,12 @@ static int open_descriptors(struct leat_context *c)
 
 int leat_context_new(const struct leat_context_settings *settings, struct leat_context **ret)
 {
-    int r = ret ? check_settings(settings) : LEAT_EUSAGE;
-    struct leat_context_settings s;
+    struct leat_context_settings s = LEAT_INIT(leat_context_settings);
+    int r = ret ? read_settings(settings, &s) : LEAT_EUSAGE;
     struct leat_context *c;
 
     if (r < 0)
         return r;
-    s = filled_in(settings);
     if (s.threads > LEAT_THREADS_MAX || s.nice < 0 || s.nice > LEAT_NICE_MAX)
         return LEAT_EUSAGE;
     c = calloc(1, sizeof *c);

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "base/sized.h"
 #include "run/pipeline.h"
 
 #define ALL_THREADS_BUSY 0.9 /* part of the threads' time */
@@ -43,7 +44,8 @@ static void look(struct inquiry *q)
         if (q->p->graph.infos[i].hidden)
             continue;
         x->info = &q->p->graph.infos[i];
-        leat_pipeline_stage_stats(q->p, at++, &x->s);
+        x->s.size = sizeof x->s;
+        (void)leat_pipeline_stage_stats(q->p, at++, &x->s); /* it exists */
         all = q->elapsed * (x->s.workers > 0 ? x->s.workers : 1);
         x->busy = (double)x->s.busy_ns / all;
         x->waits = (double)x->s.wait_self_ns / all;
@@ -127,17 +129,13 @@ static bool is_unclear(const struct inquiry *q, const struct leat_bottleneck *b)
     return !b->threads_busy && b->segment + b->wait_turn < EVIDENCE_MIN && all < EVIDENCE_ALL_MIN;
 }
 
-void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottleneck *ret)
+static void inquire(const struct leat_pipeline *p, struct leat_bottleneck *ret)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     struct inquiry q = {.p = p};
 
-    if (!ret)
+    if (leat_pipeline_stats(p, &stats) < 0)
         return;
-    *ret = (struct leat_bottleneck){.kind = LEAT_BOTTLENECK_NONE};
-    if (!p)
-        return;
-    leat_pipeline_stats(p, &stats);
     q.n = stats.n_stages;
     q.elapsed = (double)stats.elapsed_ns;
     q.v = stats.elapsed_ns > 0 ? calloc(q.n, sizeof *q.v) : NULL;
@@ -149,4 +147,15 @@ void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottlen
     if (is_unclear(&q, ret))
         ret->kind = LEAT_BOTTLENECK_UNCLEAR;
     free(q.v);
+}
+
+int leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottleneck *ret)
+{
+    struct leat_bottleneck b = {.kind = LEAT_BOTTLENECK_NONE};
+    int r;
+
+    if (p)
+        inquire(p, &b);
+    r = ret ? leat_sized_out(ret, &b, sizeof b) : LEAT_EUSAGE;
+    return p ? r : LEAT_EUSAGE;
 }

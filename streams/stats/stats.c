@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/sized.h"
 #include "base/text.h"
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
@@ -42,15 +43,10 @@ static void add_sources(const struct leat_pipeline *p, struct leat_stats *ret)
         ret->source_total = 0;
 }
 
-void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
+static void look(const struct leat_pipeline *p, struct leat_stats *ret)
 {
-    uint64_t start = p ? atomic_load(&p->started_ns) : 0;
+    uint64_t start = atomic_load(&p->started_ns);
 
-    if (!ret)
-        return;
-    *ret = (struct leat_stats){0};
-    if (!p)
-        return;
     *ret = (struct leat_stats){.n_links = p->graph.n_links,
                                .memory_limit = p->pool.limit,
                                .memory_peak = atomic_load(&p->pool.peak),
@@ -61,6 +57,23 @@ void leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
     for (size_t i = 0; i < p->graph.n_infos; i++)
         ret->n_stages += !p->graph.infos[i].hidden;
     add_sources(p, ret);
+}
+
+/* Fill in the program's struct. Returns 0 or LEAT_EUSAGE. */
+static int give(void *ret, const void *own, size_t size, bool found)
+{
+    int r = ret ? leat_sized_out(ret, own, size) : LEAT_EUSAGE;
+
+    return found ? r : LEAT_EUSAGE;
+}
+
+int leat_pipeline_stats(const struct leat_pipeline *p, struct leat_stats *ret)
+{
+    struct leat_stats s = {0};
+
+    if (p)
+        look(p, &s);
+    return give(ret, &s, sizeof s, p);
 }
 
 /* Bytes written to temporary files by the buffers after this stage. */
@@ -113,18 +126,11 @@ static uint64_t not_handed_over(const struct leat_pipeline *p, const struct leat
     return dropped + cut.bytes_in - cut.bytes_out;
 }
 
-void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
-                               struct leat_stage_stats *ret)
+static void look_at_stage(const struct leat_pipeline *p, const struct leat_stage_info *info,
+                          struct leat_stage_stats *ret)
 {
-    const struct leat_stage_info *info = p ? shown(p, i) : NULL;
-    uint64_t now, less;
+    uint64_t now = until(p), less;
 
-    if (!ret)
-        return;
-    *ret = (struct leat_stage_stats){0};
-    if (!info)
-        return;
-    now = until(p);
     ret->name = info->name;
     ret->text = info->text;
     ret->number = info->number;
@@ -141,25 +147,30 @@ void leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i,
     ret->bytes_spilled = spilled_by(p, info);
 }
 
+int leat_pipeline_stage_stats(const struct leat_pipeline *p, size_t i, struct leat_stage_stats *ret)
+{
+    const struct leat_stage_info *info = p ? shown(p, i) : NULL;
+    struct leat_stage_stats s = {0};
+
+    if (info)
+        look_at_stage(p, info, &s);
+    return give(ret, &s, sizeof s, info);
+}
+
 /* Output of the stage to the next stage of its segment. */
 static uint64_t bytes_out(const struct leat_pipeline *p, size_t stage)
 {
-    struct leat_stage_stats s;
+    struct leat_stage_stats s = {0};
+    const struct leat_stage_info *info = shown(p, stage);
 
-    leat_pipeline_stage_stats(p, stage, &s);
+    if (info)
+        look_at_stage(p, info, &s);
     return s.bytes_out;
 }
 
-void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct leat_link_stats *ret)
+static void look_at_link(const struct leat_pipeline *p, const struct leat_link *link,
+                         struct leat_link_stats *ret)
 {
-    const struct leat_link *link;
-
-    if (!ret)
-        return;
-    *ret = (struct leat_link_stats){0};
-    if (!p || i >= p->graph.n_links)
-        return;
-    link = &p->graph.links[i];
     ret->from = link->from->index;
     ret->to = link->to->index;
     ret->port = link->port;
@@ -176,6 +187,16 @@ void leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct le
         ret->bytes = atomic_load_explicit(&link->counts->bytes, memory_order_relaxed);
     else if (!link->outside)
         ret->bytes = bytes_out(p, ret->from);
+}
+
+int leat_pipeline_link_stats(const struct leat_pipeline *p, size_t i, struct leat_link_stats *ret)
+{
+    bool found = p && i < p->graph.n_links;
+    struct leat_link_stats s = {0};
+
+    if (found)
+        look_at_link(p, &p->graph.links[i], &s);
+    return give(ret, &s, sizeof s, found);
 }
 
 /* The i-th of all ports that lost data. */
@@ -222,14 +243,13 @@ static bool coded_warning(const struct leat_pipeline *p, size_t i, struct leat_e
     return true;
 }
 
-bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
+/* The i-th warning. */
+static bool find_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
 {
     const struct leat_segment *seg = NULL;
     const struct leat_stage_info *info;
     const struct leat_port_end *port;
 
-    if (!ret || !leat_outcome_rests(p))
-        return false;
     if (i < p->warnings.n) {
         *ret = p->warnings.v[i];
         return true;
@@ -246,4 +266,15 @@ bool leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_
              (size_t)(port - seg->out.ports), port->dropped,
              port->dropped + atomic_load_explicit(&port->edge->bytes, memory_order_relaxed));
     return true;
+}
+
+int leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_error *ret)
+{
+    struct leat_error warning;
+
+    if (!ret || !leat_sized_is_set(ret))
+        return LEAT_EUSAGE;
+    if (!leat_outcome_rests(p) || !find_warning(p, i, &warning))
+        return 0;
+    return leat_sized_out(ret, &warning, sizeof warning) < 0 ? LEAT_EUSAGE : 1;
 }

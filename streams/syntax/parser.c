@@ -506,7 +506,7 @@ int leat_tree_from_tokens(const struct leat_registry *registry, const struct lea
     int r;
 
     if (ret_error)
-        *ret_error = (struct leat_error){0};
+        *ret_error = (struct leat_error)LEAT_INIT(leat_error);
     b.tree = plan;
     if (plan)
         plan->arena = b.arena = leat_arena_new();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "base/sized.h"
 #include "registry.h"
 
 #define SYMBOL "leat_plugin"
@@ -95,12 +96,16 @@ int leat_registry_load(struct leat_registry *registry, const char *path,
     void *handle;
     int r;
 
-    if (!registry || !path)
-        return leat_error_set(ret_error, LEAT_EUSAGE, "leat_registry_load: %s is NULL",
-                              registry ? "path" : "registry");
-    file = path_of(path);
-    if (!file)
-        return leat_error_set(ret_error, LEAT_ENOMEM, "out of memory");
+    if (!leat_sized_is_set(ret_error))
+        return LEAT_EUSAGE;
+    file = registry && path ? path_of(path) : NULL;
+    if (!file) {
+        r = !registry || !path
+                ? leat_error_set(&error, LEAT_EUSAGE, "leat_registry_load: %s is NULL",
+                                 registry ? "path" : "registry")
+                : leat_error_set(&error, LEAT_ENOMEM, "out of memory");
+        return leat_error_give(ret_error, &error);
+    }
     /* NODELETE: the plugin may have started threads, or left pointers to itself in other libraries. */
     handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     plugin = handle ? dlsym(handle, SYMBOL) : NULL;
@@ -113,8 +118,6 @@ int leat_registry_load(struct leat_registry *registry, const char *path,
         r = add(registry, plugin, file, &error);
     if (handle && dlclose(handle) != 0 && r == 0)
         r = fail(&error, LEAT_EINTERNAL, file, "dlclose failed");
-    if (r < 0 && ret_error)
-        *ret_error = error;
     free(file);
-    return r;
+    return r < 0 ? leat_error_give(ret_error, &error) : 0;
 }

@@ -39,7 +39,8 @@ static void report(const char *what, double seconds, double n, double bytes)
 
 static void create(long n)
 {
-    const struct leat_settings settings = {.context = context, .memory = 1 << 20};
+    const struct leat_settings settings = {
+        .size = sizeof settings, .context = context, .memory = 1 << 20};
     double start = now();
 
     for (long i = 0; i < n; i++) {
@@ -55,11 +56,11 @@ static void create(long n)
 static struct leat_pipeline *build(const char *text, struct leat_push_end **push,
                                    struct leat_pull_end **pull)
 {
-    const struct leat_settings settings = {.context = context};
+    const struct leat_settings settings = {.size = sizeof settings, .context = context};
     const struct leat_end_settings end = {.size = sizeof end, .high = 1 << 20};
     struct leat_builder *b = leat_builder_new(registry);
     struct leat_pipeline *p;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     check(b ? 0 : LEAT_ENOMEM, "builder");
     check(leat_builder_push(b, &end, push), "push");

@@ -67,10 +67,11 @@ static const struct leat_stage_type types[] = {
 static double run(const struct leat_registry *registry, const char *middle, unsigned n,
                   unsigned threads)
 {
-    struct leat_settings settings = {.threads = threads, .chunk = CHUNK, .fixed_default_io = true};
+    struct leat_settings settings = {
+        .size = sizeof settings, .threads = threads, .chunk = CHUNK, .fixed_default_io = true};
     struct leat_pipeline *pipeline = NULL;
-    struct leat_error error;
-    struct leat_stats stats;
+    struct leat_error error = LEAT_INIT(leat_error);
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     char text[512] = "from";
     unsigned i;
 

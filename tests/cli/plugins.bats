@@ -298,7 +298,7 @@ int main(int argc, char **argv)
 {
     struct leat_registry *registry = leat_registry_new();
     struct leat_pipeline *pipeline = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (argc < 2 || leat_registry_load(registry, argv[1], &error) < 0 ||
         leat_registry_load(registry, argv[1], &error) < 0 ||

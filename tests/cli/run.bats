@@ -165,7 +165,7 @@ int main(void)
 {
     struct leat_registry *registry = leat_registry_new();
     struct leat_pipeline *pipeline = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (leat_pipeline_from_text(registry, "read log.gz | gunzip | write log.out", NULL, &pipeline,
                                 &error) < 0 ||

@@ -191,12 +191,20 @@ TEST(test_all_layers_are_unwrapped_in_any_chunks)
         for (unsigned layers = 0; layers <= 8; layers++) {
             struct codec_bytes z = wrap(&plain, layers);
 
-            unwrap(&z, "decode --all", &plain, (struct leat_settings){.threads = 1}, 0);
-            unwrap(&z, "decode -a", &plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
+            unwrap(&z, "decode --all", &plain,
+                   (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 1}, 0);
+            unwrap(&z, "decode -a", &plain,
+                   (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 2},
+                   MEMIO_RANDOM);
             if (sizes[k] <= 3000) {
-                unwrap(&z, "decode --all", &plain, (struct leat_settings){.threads = 1}, 1);
                 unwrap(&z, "decode --all", &plain,
-                       (struct leat_settings){.threads = 1, .room = 1, .chunk = 1}, 1);
+                       (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 1},
+                       1);
+                unwrap(
+                    &z, "decode --all", &plain,
+                    (struct leat_settings){
+                        .size = sizeof(struct leat_settings), .threads = 1, .room = 1, .chunk = 1},
+                    1);
             }
             free(z.data);
         }
@@ -268,7 +276,8 @@ TEST(test_strict_refuses_plain_data_only)
     ASSERT_EQ(io.out_len, 0);
     ASSERT_EQ(codec_run(&io, "decode --strict", "", 0, 0), LEAT_ECORRUPT);
     ASSERT_EQ(codec_run(&io, "decode --strict --all", "\x1f", 1, 0), LEAT_ECORRUPT);
-    unwrap(&z, "decode --strict --all", &plain, (struct leat_settings){.threads = 1}, 0);
+    unwrap(&z, "decode --strict --all", &plain,
+           (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 1}, 0);
     free(z.data);
     free(plain.data);
 }

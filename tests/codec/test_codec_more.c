@@ -97,21 +97,36 @@ static void round_trips(const char *text, const struct codec_bytes *plain)
     for (size_t i = 0; i < 4; i++) {
         if (is_long && chunks[i] < 100)
             continue;
-        round_trip(text, plain, (struct leat_settings){.threads = 3, .chunk = chunks[i]}, 0);
+        round_trip(text, plain,
+                   (struct leat_settings){
+                       .size = sizeof(struct leat_settings), .threads = 3, .chunk = chunks[i]},
+                   0);
         if (!test_under_tsan()) /* what it looks for is between threads */
-            round_trip(text, plain, (struct leat_settings){.threads = 1, .chunk = chunks[i]}, 0);
+            round_trip(text, plain,
+                       (struct leat_settings){
+                           .size = sizeof(struct leat_settings), .threads = 1, .chunk = chunks[i]},
+                       0);
     }
     if (test_under_tsan()) {
-        round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
+        round_trip(text, plain,
+                   (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 2},
+                   MEMIO_RANDOM);
         return;
     }
-    round_trip(text, plain, (struct leat_settings){.threads = 1, .room = is_long ? 211 : 1}, 0);
-    round_trip(text, plain, (struct leat_settings){.threads = 2}, MEMIO_RANDOM);
+    round_trip(text, plain,
+               (struct leat_settings){
+                   .size = sizeof(struct leat_settings), .threads = 1, .room = is_long ? 211 : 1},
+               0);
+    round_trip(text, plain,
+               (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 2},
+               MEMIO_RANDOM);
     for (uint64_t seed = 1; seed <= (is_long ? 2 : test_under_sanitizer() ? 3 : 8); seed++)
-        round_trip(
-            text, plain,
-            (struct leat_settings){.threads = 2, .executor = LEAT_EXECUTOR_SEEDED, .seed = seed},
-            MEMIO_RANDOM);
+        round_trip(text, plain,
+                   (struct leat_settings){.size = sizeof(struct leat_settings),
+                                          .threads = 2,
+                                          .executor = LEAT_EXECUTOR_SEEDED,
+                                          .seed = seed},
+                   MEMIO_RANDOM);
 }
 
 static void round_trips_of(const struct format *f)
@@ -125,7 +140,8 @@ static void round_trips_of(const struct format *f)
         struct codec_bytes t = codec_text(sizes[i], 1), n = codec_noise(sizes[i], 2);
 
         round_trips(text, &t);
-        round_trip(text, &n, (struct leat_settings){.threads = 2}, 0);
+        round_trip(text, &n,
+                   (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 2}, 0);
         free(t.data);
         free(n.data);
     }
@@ -144,9 +160,13 @@ TEST(test_round_trips_of_compress_in_any_chunks)
 
     round_trips_of(&lzw);
     ASSERT_NOT_NULL(zeros.data); /* strings of thousands of bytes */
-    round_trip("compress : uncompress", &zeros, (struct leat_settings){.threads = 1, .room = 77},
-               0);
-    round_trip("compress : decode", &zeros, (struct leat_settings){.threads = 1, .chunk = 500}, 7);
+    round_trip(
+        "compress : uncompress", &zeros,
+        (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 1, .room = 77}, 0);
+    round_trip(
+        "compress : decode", &zeros,
+        (struct leat_settings){.size = sizeof(struct leat_settings), .threads = 1, .chunk = 500},
+        7);
     free(zeros.data);
 }
 

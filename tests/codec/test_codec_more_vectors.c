@@ -31,7 +31,7 @@ static bool in_this_build(const char *stage)
 {
     struct leat_registry *registry = leat_registry_new();
     struct leat_pipeline *pipeline = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     int r;
 
     ASSERT_NOT_NULL(registry);

@@ -45,7 +45,8 @@ static void expect(const struct stream *s, int code, const char *text)
         for (size_t piece = 0; piece < 4; piece++) {
             struct memio io = {.in = s->data, .in_len = (s->bits + 7) / 8, .piece = piece};
 
-            io.settings = (struct leat_settings){.threads = 1, .room = piece == 3 ? 1 : 0};
+            io.settings = (struct leat_settings){
+                .size = sizeof(struct leat_settings), .threads = 1, .room = piece == 3 ? 1 : 0};
             test_context("%s of %zu bytes, piece %zu", stages[i], io.in_len, piece);
             ASSERT_EQ(memio_run(&io, stages[i]), code);
             ASSERT_BYTES_EQ(io.out, io.out_len, text, strlen(text));

@@ -19,13 +19,13 @@ static const struct leat_stage_type types[] = {
  * branch: of the port of the first stage, or of the input of the second one. */
 static void links_of(const struct leat_pipeline *p, char *text)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     size_t n = 0;
 
     leat_pipeline_stats(p, &stats);
     text[0] = '\0';
     for (size_t i = 0; i < stats.n_links; i++) {
-        struct leat_link_stats link;
+        struct leat_link_stats link = LEAT_INIT(leat_link_stats);
         char port[16] = "", input[16] = "";
 
         leat_pipeline_link_stats(p, i, &link);
@@ -90,9 +90,9 @@ TEST(test_stages_share_a_segment_unless_two_are_heavy_or_one_has_lanes_a_buffer_
         ASSERT_EQ(leat_registry_add_plain(registry, &types[i]), 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (unsigned threads = 1; threads <= 4; threads += 3) {
-            const struct leat_settings settings = {.threads = threads};
+            const struct leat_settings settings = {.size = sizeof settings, .threads = threads};
             struct leat_pipeline *p = NULL;
-            struct leat_error error;
+            struct leat_error error = LEAT_INIT(leat_error);
             char links[TEXT_MAX], text[TEXT_MAX];
 
             test_context("%s, %u threads", rows[i].text, threads);

@@ -24,7 +24,7 @@ static struct leat_pipeline *compile(struct leat_registry *registry, const char 
                                      struct leat_settings settings)
 {
     struct leat_pipeline *p = NULL;
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
     int r = leat_pipeline_from_text(registry, text, &settings, &p, &error);
 
     if (r < 0 && r != LEAT_ELIMIT && r != LEAT_EUSAGE)
@@ -73,7 +73,8 @@ TEST(test_all_that_can_be_in_use_at_once_is_within_the_limit)
     for (size_t i = 0; i < N_TEXTS; i++)
         for (uint64_t memory = MIB; memory <= 1024 * MIB; memory *= 4)
             for (unsigned threads = 1; threads <= 8; threads += 7) {
-                struct leat_settings settings = {.memory = memory, .threads = threads};
+                struct leat_settings settings = {
+                    .size = sizeof settings, .memory = memory, .threads = threads};
                 struct leat_pipeline *p = compile(registry, texts[i], settings);
 
                 test_context("%s, %u MiB, %u threads", texts[i], (unsigned)(memory / MIB), threads);
@@ -98,7 +99,7 @@ TEST(test_less_memory_makes_edges_shorter_and_then_chunks_smaller)
 
     ASSERT_NOT_NULL(registry);
     for (uint64_t memory = 256 * MIB; memory >= MIB; memory -= memory / 16) {
-        struct leat_settings settings = {.memory = memory, .threads = 4};
+        struct leat_settings settings = {.size = sizeof settings, .memory = memory, .threads = 4};
         struct leat_pipeline *p =
             compile(registry, "read /dev/null : tee [ count -l : null ] : null", settings);
 
@@ -123,9 +124,10 @@ TEST(test_less_memory_makes_edges_shorter_and_then_chunks_smaller)
 TEST(test_a_pipeline_that_does_not_fit_is_refused_with_both_figures)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_settings settings = {.memory = MIB, .threads = 8, .chunk = LEAT_CHUNK_MAX};
+    struct leat_settings settings = {
+        .size = sizeof settings, .memory = MIB, .threads = 8, .chunk = LEAT_CHUNK_MAX};
     struct leat_pipeline *p = NULL;
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_NOT_NULL(registry);
     ASSERT_EQ(leat_pipeline_from_text(registry, texts[1], &settings, &p, &error), LEAT_ELIMIT);
@@ -141,7 +143,7 @@ TEST(test_a_pipeline_that_does_not_fit_is_refused_with_both_figures)
 TEST(test_lanes_have_room_for_whole_blocks_and_the_order_for_all_of_them)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_settings settings = {.memory = 1024 * MIB, .threads = 4};
+    struct leat_settings settings = {.size = sizeof settings, .memory = 1024 * MIB, .threads = 4};
     struct leat_pipeline *p;
     unsigned lanes = 0, cutters = 0;
     size_t places = 0;

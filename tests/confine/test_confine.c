@@ -246,8 +246,8 @@ struct confined {
 static struct confined confine(const char *text, unsigned required)
 {
     struct leat_confinement *list = leat_confinement_new();
-    struct leat_settings settings = {.threads = 2, .force = true};
-    struct confined c = {.registry = leat_registry_new()};
+    struct leat_settings settings = {.size = sizeof settings, .threads = 2, .force = true};
+    struct confined c = {.registry = leat_registry_new(), .error = LEAT_INIT(leat_error)};
 
     ASSERT_EQ(chdir(test_tmp_dir()), 0);
     ASSERT_NOT_NULL(list);
@@ -359,7 +359,7 @@ CONFINED_TEST(test_programs_sockets_and_other_processes_are_out_of_reach)
 static void allow_only(const char *path, enum leat_access kind)
 {
     struct leat_confinement *list = leat_confinement_new();
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_NOT_NULL(list);
     ASSERT_EQ(leat_confinement_allow(list, path, kind), 0);
@@ -560,7 +560,7 @@ CONFINED_TEST(test_a_container_may_refuse_landlock)
 CONFINED_TEST(test_the_first_landlock_has_no_renames_between_directories)
 {
     struct leat_confinement *list = leat_confinement_new();
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     landlock.abi = 1;
     ASSERT_EQ(leat_confinement_allow(list, test_tmp_dir(), LEAT_ACCESS_TREE), 0);
@@ -679,7 +679,7 @@ CONFINED_TEST(test_the_network_is_open_where_it_is_asked_for)
 TEST(test_wrong_calls_are_answered)
 {
     struct leat_confinement *list = leat_confinement_new();
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_EQ(leat_confinement_allow(list, NULL, LEAT_ACCESS_READ), LEAT_EUSAGE);
     ASSERT_EQ(leat_confinement_allow(list, "x", LEAT_ACCESS_NETWORK), LEAT_EUSAGE);

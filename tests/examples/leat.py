@@ -21,7 +21,8 @@ lib.leat_error_format.restype = None
 def run(words):
     """Runs the pipeline. Words are not split again. ctypes releases the lock of the interpreter meanwhile."""
     array = (ctypes.c_char_p * len(words))(*map(os.fsencode, words))
-    error = ctypes.create_string_buffer(4096)  # a struct leat_error, which is smaller
+    error = ctypes.create_string_buffer(4096)  # a struct leat_error, which is smaller, but begins with this size
+    ctypes.c_size_t.from_buffer(error).value = len(error)
     line = ctypes.create_string_buffer(1024)
     registry, pipeline = lib.leat_registry_new(), pointer()
     if lib.leat_pipeline_from_words(registry, len(words), array, None, ctypes.byref(pipeline), error) < 0:

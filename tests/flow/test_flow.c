@@ -392,8 +392,8 @@ TEST(test_parts_cut_by_what_comes_out_are_the_whole_input_under_any_schedule)
 static void is_refused(const char *text, const char *words)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_settings settings = {0};
-    struct leat_error error = {0};
+    struct leat_settings settings = LEAT_INIT(leat_settings);
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *p = NULL;
     char whole[300];
 

@@ -77,8 +77,10 @@ static const struct leat_stage_type into_type = {
 static int run(const char *text)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_settings settings = {
-        .threads = 2, .memory = (uint64_t)128 << 20, .fixed_default_io = true};
+    struct leat_settings settings = {.size = sizeof settings,
+                                     .threads = 2,
+                                     .memory = (uint64_t)128 << 20,
+                                     .fixed_default_io = true};
     struct leat_pipeline *pipeline = NULL;
     int r;
 

@@ -102,7 +102,8 @@ static const struct {
 static void go(const struct leat_registry *registry, const char *stage, struct run *run,
                size_t room)
 {
-    struct leat_settings settings = {.threads = 1, .fixed_default_io = true, .room = room};
+    struct leat_settings settings = {
+        .size = sizeof settings, .threads = 1, .fixed_default_io = true, .room = room};
     struct leat_pipeline *pipeline = NULL;
     char text[128];
 

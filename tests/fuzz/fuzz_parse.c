@@ -147,7 +147,7 @@ static void check_error(const struct leat_error *error, int code, size_t size)
 static void check_plan(struct leat_tree *plan)
 {
     struct leat_tree *again = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     char *text = leat_tree_text(plan), *second;
     int r;
 
@@ -172,7 +172,7 @@ static void as_text(const char *text, size_t size)
 {
     const struct leat_variable variables[] = {{"v", "${v} | x"}, {"w", text}};
     struct leat_tree *plan = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     int r = leat_tree_from_text(NULL, text, variables, 2, &plan, &error);
 
     if (r < 0)
@@ -186,7 +186,7 @@ static void as_words(const char *data, size_t size)
 {
     const char *words[WORDS_MAX];
     struct leat_tree *plan = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     size_t n = 0;
     int r;
 

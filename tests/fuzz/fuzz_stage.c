@@ -89,7 +89,8 @@ static void choose(const struct leat_registry *registry, uint8_t byte, char *to,
 static void run_once(const struct leat_registry *registry, const char *text, struct run *run,
                      uint8_t how)
 {
-    struct leat_settings settings = {.executor = LEAT_EXECUTOR_SEEDED,
+    struct leat_settings settings = {.size = sizeof settings,
+                                     .executor = LEAT_EXECUTOR_SEEDED,
                                      .seed = how,
                                      .threads = 1 + how % 4,
                                      .memory = (uint64_t)64 << 20,

@@ -48,12 +48,13 @@ static void make_old(mode_t mode)
 static int replace(struct leat_error *ret_error)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_settings settings = {.force = true, .fixed_default_io = true, .threads = 1};
+    struct leat_settings settings = {
+        .size = sizeof settings, .force = true, .fixed_default_io = true, .threads = 1};
     struct leat_pipeline *p = NULL;
     char text[1024];
     int code;
 
-    *ret_error = (struct leat_error){0};
+    *ret_error = (struct leat_error)LEAT_INIT(leat_error);
     snprintf(text, sizeof text, "zero : head -c 9 : write %s", test_path("out"));
     ASSERT_NOT_NULL(registry);
     ASSERT_EQ(leat_pipeline_from_text(registry, text, &settings, &p, ret_error), 0);
@@ -68,7 +69,7 @@ static int replace(struct leat_error *ret_error)
 /* Replaces the file; as somebody who may do little, if we are root. Returns its new state. */
 static struct stat replaced(bool as_somebody)
 {
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     struct stat info;
     int status;
     pid_t pid = fork();
@@ -261,7 +262,7 @@ TEST(test_user_attributes_are_kept)
 
 TEST(test_a_user_attribute_that_cannot_be_kept_is_an_error)
 {
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     struct stat info;
 
     make_old(0644);

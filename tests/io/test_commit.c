@@ -6,7 +6,7 @@
 
 #define STEPS_MAX 2000u
 
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 static char warnings[TEXT_MAX];
 
 /* --- a job of every kind of output ------------------------------------------------------------ */
@@ -42,7 +42,7 @@ static void restore(bool old)
 
 static int run_job(bool force)
 {
-    struct leat_settings settings = {.force = force};
+    struct leat_settings settings = {.size = sizeof settings, .force = force};
     char sums[512], job[TEXT_MAX];
 
     snprintf(sums, sizeof sums, "%s", path_of("sums"));

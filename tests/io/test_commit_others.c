@@ -1,7 +1,7 @@
 /* test_commit_others.c - outputs while others make, replace and remove files of the same names. */
 #include "commit_disk.h"
 
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 static char warnings[TEXT_MAX];
 
 static int give_name(const char *from, const char *to)
@@ -308,7 +308,7 @@ static unsigned before_inner;
 /* In the middle of a run another one of the same name goes through. */
 static void run_another(const char *call, const char *name)
 {
-    struct leat_error inner_error;
+    struct leat_error inner_error = LEAT_INIT(leat_error);
     char inner_warnings[TEXT_MAX];
 
     (void)name;

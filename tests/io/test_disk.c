@@ -110,7 +110,7 @@ static int run(const char *format, struct leat_settings settings, struct leat_er
     atomic_store(&disk.directories, 0);
     disk.names = 0;
     settings.fixed_default_io = true;
-    *ret_error = (struct leat_error){0};
+    *ret_error = (struct leat_error)LEAT_INIT(leat_error);
     if (leat_pipeline_from_text(registry, text, &settings, &p, ret_error) < 0)
         FAIL("%s: %s", ret_error->stage_name, ret_error->text);
     code = leat_pipeline_run(p);
@@ -131,8 +131,8 @@ static void make_sub(void)
 
 TEST(test_a_directory_is_synced_once_when_all_names_are_there)
 {
-    struct leat_settings settings = {0};
-    struct leat_error error;
+    struct leat_settings settings = LEAT_INIT(leat_settings);
+    struct leat_error error = LEAT_INIT(leat_error);
 
     make_sub();
     settings.sums = test_path("sums");
@@ -148,22 +148,24 @@ TEST(test_a_directory_is_synced_once_when_all_names_are_there)
 
 TEST(test_the_current_directory_is_synced_too)
 {
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     struct stat here;
 
     ASSERT_EQ(chdir(test_tmp_dir()), 0);
     ASSERT_EQ(stat(".", &here), 0);
-    ASSERT_EQ(run(SOURCE "tee [ write b ] : write a", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(run(SOURCE "tee [ write b ] : write a",
+                  (struct leat_settings)LEAT_INIT(leat_settings), &error),
+              0);
     ASSERT_EQ(atomic_load(&disk.directories), 1);
     ASSERT_EQ(disk.first, here.st_ino);
 }
 
 TEST(test_without_sync_nothing_is_synced)
 {
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_EQ(run(SOURCE "tee [ split --no-sync -b 10 @/p{n} ] : write --no-sync @/a",
-                  (struct leat_settings){0}, &error),
+                  (struct leat_settings)LEAT_INIT(leat_settings), &error),
               0);
     ASSERT_EQ(atomic_load(&disk.files) + atomic_load(&disk.directories), 0);
     ASSERT_EQ(names(), PARTS + 1);
@@ -171,8 +173,8 @@ TEST(test_without_sync_nothing_is_synced)
 
 TEST(test_a_directory_that_cannot_be_synced_leaves_what_was_there)
 {
-    struct leat_settings settings = {.force = true};
-    struct leat_error error;
+    struct leat_settings settings = {.size = sizeof settings, .force = true};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     make_sub();
     write_file("a", "old");
@@ -191,21 +193,27 @@ TEST(test_a_directory_that_cannot_be_synced_leaves_what_was_there)
 /* A name that was there before needs no sync of its directory. */
 TEST(test_what_is_appended_is_synced)
 {
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
-    ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(
+        run(SOURCE "write --append @/a", (struct leat_settings)LEAT_INIT(leat_settings), &error),
+        0);
     ASSERT_EQ(atomic_load(&disk.files), 1);
     ASSERT_EQ(atomic_load(&disk.directories), 1);
-    ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(
+        run(SOURCE "write --append @/a", (struct leat_settings)LEAT_INIT(leat_settings), &error),
+        0);
     ASSERT_EQ(atomic_load(&disk.files), 1);
     ASSERT_EQ(atomic_load(&disk.directories), 0);
-    ASSERT_EQ(run(SOURCE "write --append --no-sync @/b", (struct leat_settings){0}, &error), 0);
+    ASSERT_EQ(run(SOURCE "write --append --no-sync @/b",
+                  (struct leat_settings)LEAT_INIT(leat_settings), &error),
+              0);
     ASSERT_EQ(atomic_load(&disk.files) + atomic_load(&disk.directories), 0);
 }
 
 TEST(test_what_is_appended_and_cannot_be_synced_is_cut_off)
 {
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     disk.fail_file = 1;
     for (int created = 0; created <= 1; created++) {
@@ -213,7 +221,9 @@ TEST(test_what_is_appended_and_cannot_be_synced_is_cut_off)
             ASSERT_EQ(unlink(test_path("a")), 0);
         else
             write_file("a", "old");
-        ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings){0}, &error), LEAT_EIO);
+        ASSERT_EQ(run(SOURCE "write --append @/a", (struct leat_settings)LEAT_INIT(leat_settings),
+                      &error),
+                  LEAT_EIO);
         ASSERT_STR_HAS(error.text, "cannot sync");
         if (!created)
             holds("a", "old");
@@ -229,7 +239,7 @@ TEST(test_a_disk_that_is_full_leaves_no_part)
     static const unsigned which[] = {1, 2, 32, 64, 65, 150, PARTS - 1, PARTS};
     static const char *const texts[] = {"split -b 10 @/p{n}", "split -b 10 @/p{n} [ gzip ]",
                                         "split -b 10 @/p{n} [ tee [ null ] : pass ]"};
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     for (size_t t = 0; t < 3; t++)
         for (size_t i = 0; i < sizeof which / sizeof *which; i++)
@@ -239,12 +249,19 @@ TEST(test_a_disk_that_is_full_leaves_no_part)
                 test_context("%s, sync %u, %u threads", texts[t], which[i], threads);
                 disk.fail_file = which[i];
                 snprintf(text, sizeof text, SOURCE "%s", texts[t]);
-                ASSERT_EQ(run(text, (struct leat_settings){.threads = threads}, &error), LEAT_EIO);
+                ASSERT_EQ(run(text,
+                              (struct leat_settings){.size = sizeof(struct leat_settings),
+                                                     .threads = threads},
+                              &error),
+                          LEAT_EIO);
                 ASSERT_STR_HAS(error.text, "cannot sync");
                 ASSERT_STR_HAS(error.text, "No space left");
                 ASSERT_EQ(names(), 0);
                 snprintf(text, sizeof text, SOURCE "tee --on-error=detach [ %s ] : null", texts[t]);
-                ASSERT_EQ(run(text, (struct leat_settings){.threads = threads}, &error),
+                ASSERT_EQ(run(text,
+                              (struct leat_settings){.size = sizeof(struct leat_settings),
+                                                     .threads = threads},
+                              &error),
                           LEAT_EBATCH);
                 ASSERT_EQ(names(), 0);
             }
@@ -255,11 +272,11 @@ TEST(test_a_side_output_that_does_not_fit_is_its_branchs_failure)
     static const char text[] =
         SOURCE "tee --on-error=detach [ sha256 --to=@/d : tee [ write @/x ] : write @/y ] : "
                "write @/a";
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     unsigned of_stream = 0;
 
     for (disk.fail_file = 1; disk.fail_file <= 4; disk.fail_file++) {
-        int code = run(text, (struct leat_settings){0}, &error);
+        int code = run(text, (struct leat_settings)LEAT_INIT(leat_settings), &error);
 
         test_context("sync %u", disk.fail_file);
         ASSERT_STR_HAS(error.text, "cannot sync");

@@ -163,7 +163,7 @@ static const struct leat_stage_type refuses_type = {
 
 static const struct leat_stage_type *const types[] = {&dirs_type, &refuses_type, NULL};
 
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 static unsigned warnings;
 
 /* The text with the directory of the test for each @, after a source if it has none. Returns the code. */

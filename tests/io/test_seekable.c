@@ -80,7 +80,7 @@ static int find(struct leat_range *range)
 
     ASSERT_GE(fd, 0);
     ASSERT_EQ(pwrite(fd, file.data, n, 0), n);
-    stage.failure = (struct leat_error){0};
+    stage.failure = (struct leat_error)LEAT_INIT(leat_error);
     r = leat_range_find(&stage, range, fd, file.len, "f");
     ASSERT_EQ(close(fd), 0);
     ASSERT_EQ(stage.failure.code, r);

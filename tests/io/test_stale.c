@@ -12,7 +12,7 @@
 
 #define DAY_S (24L * 60 * 60)
 
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 static char warnings[TEXT_MAX];
 static unsigned meddled;
 
@@ -299,7 +299,7 @@ static unsigned count_parts(unsigned size, unsigned *ret_temporaries)
 /* When more drafts are closed than directories may be open another run makes files of the same names. */
 static void split_meanwhile(const char *call, const char *name)
 {
-    struct leat_error inner_error;
+    struct leat_error inner_error = LEAT_INIT(leat_error);
     char inner_warnings[TEXT_MAX];
     unsigned before, after;
 

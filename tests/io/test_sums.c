@@ -21,7 +21,8 @@ struct list {
 
 static void list_init(struct list *l)
 {
-    struct leat_settings settings = {.threads = 1, .fixed_default_io = true};
+    struct leat_settings settings = {
+        .size = sizeof settings, .threads = 1, .fixed_default_io = true};
     char text[1100];
 
     *l = (struct list){.registry = leat_registry_new()};

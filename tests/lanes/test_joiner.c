@@ -93,7 +93,7 @@ static size_t run(const char *stage, const struct joins *joins, unsigned e, stru
 TEST(test_join_is_called_at_the_head_after_each_block_and_at_the_tail)
 {
     const struct joins good = {.how = GOOD};
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     for (unsigned e = 0; e < 12 * N_EXECUTORS; e++) {
         ASSERT_EQ(run(e % 2 ? "merged" : "joined", &good, e, &error), LEN + BLOCKS + 2);
@@ -125,7 +125,7 @@ TEST(test_a_join_or_merge_that_fails_or_breaks_the_contract_is_named_after_the_o
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
-            struct leat_error error;
+            struct leat_error error = LEAT_INIT(leat_error);
             size_t len = run(rows[i].stage, &rows[i].joins, e, &error);
 
             test_context("row %zu, settings %u", i, e);

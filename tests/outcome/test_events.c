@@ -83,7 +83,7 @@ TEST(test_a_hidden_stage_is_not_told_of_and_does_not_count)
 
 TEST(test_an_event_has_the_time_since_the_start_and_its_error)
 {
-    const struct leat_error error = {.code = LEAT_EIO};
+    const struct leat_error error = {.size = sizeof error, .code = LEAT_EIO};
     struct stand s;
 
     stand_init(&s, LEAT_EVENTS_LIFE);

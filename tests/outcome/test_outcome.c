@@ -56,7 +56,7 @@ static void stand_done(struct stand *s)
 
 static void report(struct stand *s, int stage, int code)
 {
-    struct leat_error error = {.code = code};
+    struct leat_error error = {.size = sizeof error, .code = code};
 
     leat_outcome_report(s->pipeline, stage < 0 ? NULL : &s->infos[stage], &error);
 }

@@ -87,8 +87,9 @@ static const struct leat_stage_type counted = {
 static int run_on(const char *source, const char *text, uint64_t seed)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_settings settings = {.seed = seed, .threads = 1 + seed % 4, .chunk = 100};
-    struct leat_error error = {0};
+    struct leat_settings settings = {
+        .size = sizeof settings, .seed = seed, .threads = 1 + seed % 4, .chunk = 100};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *p;
     char whole[400];
     int code;

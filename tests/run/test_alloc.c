@@ -107,7 +107,8 @@ static unsigned long run_libraries(size_t least, unsigned threads, unsigned long
     blocking_init(&b, 0, SIZE);
     b.from.least = least;
     b.io.around = arm;
-    b.io.settings = (struct leat_settings){.threads = threads, .chunk = 4096};
+    b.io.settings = (struct leat_settings){
+        .size = sizeof(struct leat_settings), .threads = threads, .chunk = 4096};
     test_context("%u threads, at least %zu bytes, allocation %lu", threads, least, n);
     atomic_store(&calls, 0);
     atomic_store(&fails_at, n);
@@ -157,7 +158,8 @@ static int run_own(void)
     static const char *const args[] = {"-n9", NULL};
     struct leat_registry *registry = leat_registry_new();
     struct leat_builder *builder = registry ? leat_builder_new(registry) : NULL;
-    struct leat_settings settings = {.threads = 1, .fixed_default_io = true};
+    struct leat_settings settings = {
+        .size = sizeof settings, .threads = 1, .fixed_default_io = true};
     struct leat_pipeline *p = NULL;
     unsigned drops = 0;
     bool tried = builder != NULL;

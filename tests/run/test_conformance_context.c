@@ -34,8 +34,10 @@ static void end(struct bench *b)
 static struct leat_pipeline *pipeline_of(const struct bench *b, const char *text,
                                          uint64_t timeout_ms)
 {
-    const struct leat_settings settings = {
-        .context = b->context, .memory = 1 << 20, .timeout_ms = timeout_ms};
+    const struct leat_settings settings = {.size = sizeof settings,
+                                           .context = b->context,
+                                           .memory = 1 << 20,
+                                           .timeout_ms = timeout_ms};
     struct leat_pipeline *p = NULL;
 
     ASSERT_EQ(leat_pipeline_from_text(b->registry, text, &settings, &p, NULL), 0);
@@ -222,7 +224,8 @@ static void run_any(struct bench *b, uint64_t *random)
     const struct leat_end_settings s = {.size = sizeof s,
                                         .high = 1 + test_random(random) %
                                                         (test_random(random) % 2 ? 40000 : 3000)};
-    const struct leat_settings settings = {.context = b->context, .memory = 4 << 20};
+    const struct leat_settings settings = {
+        .size = sizeof settings, .context = b->context, .memory = 4 << 20};
     struct leat_builder *builder = leat_builder_new(b->registry);
     struct leat_pipeline *p = NULL;
     struct leat_push_end *push;

@@ -235,7 +235,7 @@ static void pull_until_refused(struct echo *e)
 /* No lock is held: every function of the library that does not block may be called. */
 static void call_all(struct bench *b)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     char *text = leat_pipeline_explain(b->pipeline);
 
     ASSERT(text != NULL);

@@ -194,7 +194,7 @@ TEST(test_at_the_end_no_reference_is_left)
 {
     int fds = test_fd_count(), threads = test_thread_count();
     static const char data[100000];
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
 
     for (unsigned i = 0; i < 4; i++) {
         struct odd odd[STAGES] = {0};
@@ -271,9 +271,9 @@ static void *read_all(void *arg)
 /* The reader of the stream gets no more than the buffers of the branch hold, until the branch is read or closed. */
 TEST(test_a_slow_consumer_holds_the_other_one_back_within_the_buffers)
 {
-    struct leat_link_stats link;
+    struct leat_link_stats link = LEAT_INIT(leat_link_stats);
     struct leat_pull_end *slow;
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     const void *data;
     struct bench b;
 

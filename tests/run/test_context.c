@@ -42,9 +42,9 @@ static struct leat_pipeline *pipeline_of(const struct bench *b, const char *text
                                          uint64_t timeout_ms)
 {
     const struct leat_settings settings = {
-        .context = b->context, .memory = memory, .timeout_ms = timeout_ms};
+        .size = sizeof settings, .context = b->context, .memory = memory, .timeout_ms = timeout_ms};
     struct leat_pipeline *p = NULL;
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_EQ(leat_pipeline_from_text(b->registry, text, &settings, &p, &error), 0);
     return p;
@@ -126,7 +126,7 @@ TEST(test_pipelines_that_wait_for_pipes_do_not_wake_one_another)
 
 static uint64_t bytes_of(struct leat_pipeline *p)
 {
-    struct leat_stage_stats stats;
+    struct leat_stage_stats stats = LEAT_INIT(leat_stage_stats);
 
     leat_pipeline_stage_stats(p, 1, &stats);
     return stats.bytes_in;
@@ -358,7 +358,7 @@ static struct seen run_seen(int nice)
     const struct leat_context_settings settings = {
         .size = sizeof settings, .threads = 1, .nice = nice};
     struct bench b = bench_new(&settings);
-    const struct leat_settings of_pipeline = {.context = b.context, .memory = 1 << 20};
+    const struct leat_settings of_pipeline = {.size = sizeof of_pipeline, .context = b.context, .memory = 1 << 20};
     struct seen seen = {.b = &b, .caller = pthread_self()};
     struct leat_builder *builder = leat_builder_new(b.registry);
     struct leat_pipeline *p = NULL;
@@ -413,9 +413,9 @@ TEST(test_wrong_use_is_refused)
     } newer = {.known.size = sizeof newer, .unknown = 1};
     struct leat_context *context = NULL;
     struct bench b = bench_new(NULL);
-    struct leat_settings settings = {.context = b.context, .threads = 2};
+    struct leat_settings settings = {.size = sizeof settings, .context = b.context, .threads = 2};
     struct leat_pipeline *p = NULL;
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
     uv_loop_t loop;
 
     for (size_t i = 0; i < 4; i++)

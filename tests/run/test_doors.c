@@ -18,9 +18,9 @@ static struct leat_registry *registry;
 
 static struct leat_pipeline *make(const char *text)
 {
-    struct leat_settings settings = {.threads = 1, .force = true};
+    struct leat_settings settings = {.size = sizeof settings, .threads = 1, .force = true};
     struct leat_pipeline *p = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (!registry)
         registry = leat_registry_new();
@@ -53,7 +53,7 @@ static int text_for_nobody(struct leat_error *error)
 
 static int text_without_variables(struct leat_error *error)
 {
-    const struct leat_settings settings = {.n_variables = 1};
+    const struct leat_settings settings = {.size = sizeof settings, .n_variables = 1};
     struct leat_pipeline *p = NULL;
 
     return leat_pipeline_from_text(registry, TEXT, &settings, &p, error);
@@ -62,7 +62,8 @@ static int text_without_variables(struct leat_error *error)
 static int text_with_half_a_variable(struct leat_error *error)
 {
     const struct leat_variable variables[] = {{"a", "b"}, {"c", NULL}};
-    const struct leat_settings settings = {.n_variables = 2, .variables = variables};
+    const struct leat_settings settings = {
+        .size = sizeof settings, .n_variables = 2, .variables = variables};
     struct leat_pipeline *p = NULL;
 
     return leat_pipeline_from_text(registry, "read ${a}", &settings, &p, error);
@@ -122,7 +123,7 @@ TEST(test_what_is_missing_is_named)
     registry = leat_registry_new();
     ASSERT_NOT_NULL(registry);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        struct leat_error error = {.code = 0};
+        struct leat_error error = LEAT_INIT(leat_error);
 
         test_context("%s", calls[i].name);
         ASSERT_EQ(calls[i].call(&error), LEAT_EUSAGE);
@@ -218,7 +219,7 @@ TEST(test_a_builder_keeps_its_first_failure)
 
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         struct leat_builder *b = leat_builder_new(NULL);
-        struct leat_error error = {.code = 0};
+        struct leat_error error = LEAT_INIT(leat_error);
         struct leat_pipeline *p = NULL;
         struct leat_push_end *push = NULL;
 
@@ -231,7 +232,7 @@ TEST(test_a_builder_keeps_its_first_failure)
         ASSERT_STR_HAS(error.text, calls[i].said);
         ASSERT_EQ(leat_builder_fd(b, 0), LEAT_EUSAGE);
         ASSERT_EQ(leat_builder_branch_begin(b), LEAT_EUSAGE);
-        error = (struct leat_error){.code = 0};
+        error = (struct leat_error)LEAT_INIT(leat_error);
         ASSERT_EQ(leat_builder_finish(b, NULL, &p, &error), LEAT_EUSAGE);
         ASSERT_NULL(p);
         ASSERT_EQ(error.code, LEAT_EUSAGE);
@@ -242,7 +243,7 @@ TEST(test_a_builder_keeps_its_first_failure)
 
 TEST(test_no_builder_is_out_of_memory)
 {
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *p = NULL;
 
     ASSERT_LT(leat_builder_text(NULL, "pass", &error), 0);
@@ -254,12 +255,12 @@ TEST(test_no_builder_is_out_of_memory)
 TEST(test_functions_of_nothing_give_nothing)
 {
     struct leat_registry *r = leat_registry_new();
-    struct leat_stage_stats stage = {.number = 7};
-    struct leat_link_stats link = {.port = 7};
-    struct leat_bottleneck bottleneck = {.stage = 7};
-    struct leat_stats stats = {.n_stages = 7};
+    struct leat_stage_stats stage = {.size = sizeof stage, .number = 7};
+    struct leat_link_stats link = {.size = sizeof link, .port = 7};
+    struct leat_bottleneck bottleneck = {.size = sizeof bottleneck, .stage = 7};
+    struct leat_stats stats = {.size = sizeof stats, .n_stages = 7};
     struct leat_builder *b = leat_builder_new(r);
-    struct leat_error warning;
+    struct leat_error warning = LEAT_INIT(leat_error);
     uint64_t number = 7;
     char text[8] = "x";
 
@@ -267,7 +268,8 @@ TEST(test_functions_of_nothing_give_nothing)
     ASSERT_NOT_NULL(b);
     leat_error_format(NULL, text, sizeof text);
     ASSERT_STREQ(text, "success");
-    leat_error_format(&(struct leat_error){.code = LEAT_EIO}, NULL, 0);
+    leat_error_format(&(struct leat_error){.size = sizeof(struct leat_error), .code = LEAT_EIO},
+                      NULL, 0);
     ASSERT_STREQ(leat_show(NULL, text, sizeof text), "");
     ASSERT_NULL(leat_show("abc", NULL, 0));
     leat_registry_free(NULL);
@@ -294,14 +296,14 @@ TEST(test_functions_of_nothing_give_nothing)
     leat_pipeline_cancel(NULL, LEAT_ECANCELLED, NULL);
     leat_pipeline_discard(NULL);
     ASSERT_NULL(leat_pipeline_error(NULL));
-    ASSERT(!leat_pipeline_warning(NULL, 0, &warning));
-    leat_pipeline_stats(NULL, &stats);
+    ASSERT_EQ(leat_pipeline_warning(NULL, 0, &warning), 0);
+    ASSERT_EQ(leat_pipeline_stats(NULL, &stats), LEAT_EUSAGE);
     ASSERT_EQ(stats.n_stages, 0);
-    leat_pipeline_stage_stats(NULL, 0, &stage);
+    ASSERT_EQ(leat_pipeline_stage_stats(NULL, 0, &stage), LEAT_EUSAGE);
     ASSERT_EQ(stage.number, 0);
-    leat_pipeline_link_stats(NULL, 0, &link);
+    ASSERT_EQ(leat_pipeline_link_stats(NULL, 0, &link), LEAT_EUSAGE);
     ASSERT_EQ(link.port, 0);
-    leat_pipeline_bottleneck(NULL, &bottleneck);
+    ASSERT_EQ(leat_pipeline_bottleneck(NULL, &bottleneck), LEAT_EUSAGE);
     ASSERT_EQ(bottleneck.stage, 0);
     ASSERT_EQ(leat_pipeline_watch(NULL, LEAT_EVENTS_LIFE, NULL, NULL), LEAT_EUSAGE);
     ASSERT_NULL(leat_pipeline_text(NULL));
@@ -319,23 +321,23 @@ TEST(test_numbers_that_mean_nothing_are_answered)
 {
     static const int codes[] = {INT32_MIN, -1000, -19, 1, 1000, INT32_MAX};
     struct leat_pipeline *p = make(TEXT);
-    struct leat_stage_stats stage = {.number = 7};
-    struct leat_link_stats link = {.port = 7};
+    struct leat_stage_stats stage = {.size = sizeof stage, .number = 7};
+    struct leat_link_stats link = {.size = sizeof link, .port = 7};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         ASSERT_NOT_NULL(leat_strerror(codes[i]));
         ASSERT_NOT_NULL(leat_error_name(codes[i]));
         ASSERT_EQ(leat_exit_status(codes[i]), codes[i] < 0);
     }
-    leat_pipeline_stage_stats(p, SIZE_MAX, &stage);
+    ASSERT_EQ(leat_pipeline_stage_stats(p, SIZE_MAX, &stage), LEAT_EUSAGE);
     ASSERT_EQ(stage.number, 0);
-    leat_pipeline_link_stats(p, SIZE_MAX, &link);
+    ASSERT_EQ(leat_pipeline_link_stats(p, SIZE_MAX, &link), LEAT_EUSAGE);
     ASSERT_EQ(link.port, 0);
-    leat_pipeline_stats(p, NULL);
-    leat_pipeline_stage_stats(p, 0, NULL);
-    leat_pipeline_link_stats(p, 0, NULL);
-    leat_pipeline_bottleneck(p, NULL);
-    ASSERT(!leat_pipeline_warning(p, 0, NULL));
+    ASSERT_EQ(leat_pipeline_stats(p, NULL), LEAT_EUSAGE);
+    ASSERT_EQ(leat_pipeline_stage_stats(p, 0, NULL), LEAT_EUSAGE);
+    ASSERT_EQ(leat_pipeline_link_stats(p, 0, NULL), LEAT_EUSAGE);
+    ASSERT_EQ(leat_pipeline_bottleneck(p, NULL), LEAT_EUSAGE);
+    ASSERT_EQ(leat_pipeline_warning(p, 0, NULL), LEAT_EUSAGE);
     ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), LEAT_EUSAGE);
     ASSERT_EQ(leat_pipeline_run(p), 0); /* the wrong start did no harm */
     drop(p);
@@ -412,9 +414,9 @@ TEST(test_a_pipeline_that_runs_or_has_run_is_not_run_again)
 static void on_event(const struct leat_event *event, void *arg)
 {
     struct visit *v = arg;
-    struct leat_bottleneck bottleneck;
-    struct leat_error warning;
-    struct leat_stats stats;
+    struct leat_bottleneck bottleneck = LEAT_INIT(leat_bottleneck);
+    struct leat_error warning = LEAT_INIT(leat_error);
+    struct leat_stats stats = LEAT_INIT(leat_stats);
 
     if (event->kind != LEAT_EVENT_ENDED)
         return;
@@ -424,7 +426,7 @@ static void on_event(const struct leat_event *event, void *arg)
     v->run = leat_pipeline_run(v->pipeline);
     v->watch = leat_pipeline_watch(v->pipeline, 0, NULL, NULL);
     ASSERT_NULL(leat_pipeline_error(v->pipeline)); /* it is not known yet */
-    ASSERT(!leat_pipeline_warning(v->pipeline, 0, &warning));
+    ASSERT_EQ(leat_pipeline_warning(v->pipeline, 0, &warning), 0);
     leat_pipeline_unref(leat_pipeline_ref(v->pipeline));
     v->done++;
 }

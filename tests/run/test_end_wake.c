@@ -21,7 +21,7 @@ static void stay(struct leat_pipeline *p, const struct leat_error *error, void *
 /* The context's thread calls no callback, looks at nothing and ticks no more. */
 static void hold(struct bench *b, struct held *h)
 {
-    const struct leat_settings s = {.context = b->context, .memory = 1 << 20};
+    const struct leat_settings s = {.size = sizeof s, .context = b->context, .memory = 1 << 20};
     struct leat_pipeline *p = NULL;
 
     ASSERT_EQ(sem_init(&h->inside, 0, 0), 0);
@@ -351,7 +351,7 @@ TEST(test_a_push_without_memory_waits_for_it)
 TEST(test_what_is_read_after_the_end_is_memory_for_other_pipelines)
 {
     static const char data[10000];
-    struct leat_settings all = {.memory = 64 << 20};
+    struct leat_settings all = {.size = sizeof all, .memory = 64 << 20};
     struct leat_pipeline *other = NULL;
     uint64_t left;
     struct bench b;

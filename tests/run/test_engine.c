@@ -444,6 +444,7 @@ static void run_new(struct run *run, const char *middle)
     struct leat_settings settings = run->io.settings;
     char text[512];
 
+    settings.size = sizeof settings;
     settings.fixed_default_io = true;
     run->registry = leat_registry_new();
     ASSERT_NOT_NULL(run->registry);
@@ -659,7 +660,7 @@ TEST(test_the_stats_of_the_stages_add_up)
     uint8_t *in = memio_bytes(400000);
     struct run run = {.io = {.in = in, .in_len = 400000}};
     struct leat_stage_stats stage[6];
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     size_t i;
 
     run.io.settings.threads = 2;
@@ -671,7 +672,8 @@ TEST(test_the_stats_of_the_stages_add_up)
     ASSERT_EQ(stats.source_total, 400000);
     ASSERT_GT(stats.elapsed_ns, 0);
     for (i = 0; i < 6; i++) {
-        leat_pipeline_stage_stats(run.pipeline, i, &stage[i]);
+        stage[i].size = sizeof stage[i];
+        ASSERT_EQ(leat_pipeline_stage_stats(run.pipeline, i, &stage[i]), 0);
         ASSERT_EQ(stage[i].number, i + 1);
         ASSERT_GT(stage[i].steps, 0);
         if (i)

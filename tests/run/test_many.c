@@ -67,7 +67,7 @@ static void job_done(struct leat_pipeline *p, const struct leat_error *error, vo
 
 static uint64_t bytes_of(const struct leat_pipeline *p)
 {
-    struct leat_stage_stats stats = {0};
+    struct leat_stage_stats stats = LEAT_INIT(leat_stage_stats);
 
     leat_pipeline_stage_stats(p, 1, &stats); /* gunzip */
     return stats.bytes_out;
@@ -144,7 +144,7 @@ TEST(test_fifty_jobs_on_one_loop_share_all_and_leave_the_loop_free)
 {
     const struct leat_context_settings two = {
         .size = sizeof two, .threads = 2, .memory = (uint64_t)JOBS * (8 << 20)};
-    const struct leat_settings settings = {.memory = 8 << 20};
+    const struct leat_settings settings = {.size = sizeof settings, .memory = 8 << 20};
     struct leat_settings shared = settings;
     struct fifty f = {.registry = leat_registry_new()};
     unsigned fds, threads;
@@ -229,8 +229,9 @@ static void start_one(struct swarm *s, unsigned i)
         "concat [ zero -n 1M ] [ zero -n 1M ] : sha256 : null",
         "zero : limit --rate=1M : null",
     };
-    const struct leat_settings settings = {.context = s->context, .memory = 8 << 20};
-    struct leat_error error;
+    const struct leat_settings settings = {
+        .size = sizeof settings, .context = s->context, .memory = 8 << 20};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     if (leat_pipeline_from_text(s->registry, texts[draw(s, 6)], &settings, &s->running[i], &error) <
         0)

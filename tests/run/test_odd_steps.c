@@ -163,9 +163,9 @@ TEST(test_a_stage_of_any_kind_that_breaks_the_contract_fails_by_its_name)
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (unsigned threads = 1; threads < 4; threads++) {
-            struct leat_settings settings = {.threads = threads};
+            struct leat_settings settings = {.size = sizeof settings, .threads = threads};
             struct leat_pipeline *p = NULL;
-            struct leat_error error = {0};
+            struct leat_error error = LEAT_INIT(leat_error);
             struct leat_registry *registry = leat_registry_new();
 
             test_context("%s, %u threads", rows[i].text, threads);

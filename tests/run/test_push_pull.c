@@ -59,9 +59,10 @@ static void start(struct bench *b, const char *text, uint64_t high)
         .size = sizeof in, .high = high, .ready = push_ready, .user = b};
     const struct leat_end_settings out = {
         .size = sizeof out, .high = high, .ready = pull_ready, .user = b};
-    const struct leat_settings settings = {.context = b->context, .memory = 32 << 20};
+    const struct leat_settings settings = {
+        .size = sizeof settings, .context = b->context, .memory = 32 << 20};
     struct leat_builder *builder = leat_builder_new(b->registry);
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT(builder != NULL);
     ASSERT_EQ(leat_builder_push(builder, &in, &b->push), 0);
@@ -271,7 +272,7 @@ TEST(test_a_refusal_is_exact_and_is_followed_by_one_call)
 /* The bytes that the stage, from 1, has put out, or taken if it is the last one. */
 static uint64_t bytes_of(struct leat_pipeline *p, size_t stage)
 {
-    struct leat_stage_stats stats = {0};
+    struct leat_stage_stats stats = LEAT_INIT(leat_stage_stats);
 
     leat_pipeline_stage_stats(p, stage - 1, &stats);
     return stats.bytes_out > 0 ? stats.bytes_out : stats.bytes_in;
@@ -280,10 +281,10 @@ static uint64_t bytes_of(struct leat_pipeline *p, size_t stage)
 /* A consumer that stops stops the source after its queue and a chunk for each stage. */
 TEST(test_a_consumer_that_stops_stops_the_source)
 {
-    struct leat_settings settings = {.memory = 32 << 20, .chunk = 4096};
+    struct leat_settings settings = {.size = sizeof settings, .memory = 32 << 20, .chunk = 4096};
     const struct leat_end_settings out = {.size = sizeof out, .high = 10000};
     struct leat_builder *builder;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     char byte;
     struct bench b;
 
@@ -310,10 +311,10 @@ TEST(test_a_consumer_that_stops_stops_the_source)
 
 TEST(test_an_abort_fails_the_run_and_leaves_no_output)
 {
-    const struct leat_settings none = {.memory = 0};
+    const struct leat_settings none = {.size = sizeof none, .memory = 0};
     struct leat_settings settings = none;
     struct leat_builder *builder;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     const char *name = test_path("out");
     struct bench b;
 
@@ -434,14 +435,14 @@ TEST(test_a_cancel_ends_blocking_calls_and_is_allowed_at_any_time)
 
 TEST(test_ends_that_were_never_built_or_never_started_leak_nothing)
 {
-    struct leat_settings settings = {.memory = 1 << 20};
+    struct leat_settings settings = {.size = sizeof settings, .memory = 1 << 20};
     const struct leat_end_settings wrong[] = {
         {.size = sizeof wrong[0], .high = 10, .low = 11},
         {.size = 3},
         {.size = sizeof wrong[0], .high = (uint64_t)1 << 62},
     };
     struct leat_builder *builder;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     struct bench b;
 
     begin(&b, 1);
@@ -476,9 +477,9 @@ TEST(test_bytes_pushed_before_the_start_wait_for_it)
     for (unsigned starts = 0; starts < 2; starts++) {
         const struct leat_end_settings in = {.size = sizeof in, .high = 400 << 10};
         struct leat_settings settings = {
-            .memory = 8 << 20, .chunk = 65536, .timeout_ms = UINT64_MAX};
+            .size = sizeof settings, .memory = 8 << 20, .chunk = 65536, .timeout_ms = UINT64_MAX};
         struct leat_builder *builder;
-        struct leat_error error;
+        struct leat_error error = LEAT_INIT(leat_error);
         size_t n = 0, out = 0;
         struct bench b;
         ssize_t k;
@@ -550,7 +551,7 @@ TEST(test_a_million_writes_of_a_byte)
 
 TEST(test_a_paused_pipeline_steps_no_source_and_is_not_stalled)
 {
-    struct leat_settings settings = {.memory = 8 << 20};
+    struct leat_settings settings = {.size = sizeof settings, .memory = 8 << 20};
     uint64_t before;
     struct bench b;
 
@@ -558,7 +559,7 @@ TEST(test_a_paused_pipeline_steps_no_source_and_is_not_stalled)
     settings.context = b.context;
     for (size_t i = 0; i < 2; i++) {
         struct leat_builder *builder = leat_builder_new(b.registry);
-        struct leat_error error;
+        struct leat_error error = LEAT_INIT(leat_error);
         char byte;
 
         ASSERT_EQ(
@@ -593,9 +594,9 @@ TEST(test_a_flush_from_outside_brings_out_what_waits_in_a_codec)
 {
     int ends[2];
     char text[64], got[8];
-    struct leat_settings settings = {.memory = 32 << 20};
+    struct leat_settings settings = {.size = sizeof settings, .memory = 32 << 20};
     struct leat_builder *builder;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     struct bench b;
     ssize_t k;
 
@@ -630,8 +631,8 @@ TEST(test_a_flush_from_outside_brings_out_what_waits_in_a_codec)
 
 TEST(test_descriptors_of_the_program_are_ends_and_stay_its_own)
 {
-    struct leat_settings settings = {.memory = 16 << 20};
-    struct leat_error error;
+    struct leat_settings settings = {.size = sizeof settings, .memory = 16 << 20};
+    struct leat_error error = LEAT_INIT(leat_error);
     char got[64];
     int in[2], out[2];
 
@@ -669,10 +670,10 @@ TEST(test_descriptors_of_the_program_are_ends_and_stay_its_own)
 
 TEST(test_a_reader_that_leaves_is_a_broken_pipe)
 {
-    struct leat_settings settings = {.memory = 16 << 20};
+    struct leat_settings settings = {.size = sizeof settings, .memory = 16 << 20};
     struct leat_builder *builder;
     struct leat_pipeline *p;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     struct bench b;
     int out[2];
 

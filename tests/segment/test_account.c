@@ -58,7 +58,7 @@ static void pass_time(struct desk *d, uint64_t ns)
 
 static struct leat_stage_stats look(struct desk *d, size_t i)
 {
-    struct leat_stage_stats s = {.name = NULL};
+    struct leat_stage_stats s = {.size = sizeof s, .name = NULL};
 
     leat_account_add(d->seg, i, now(d), &s);
     return s;

@@ -95,7 +95,7 @@ TEST(test_what_ended_branches_of_route_do_not_take_harms_no_other_branch)
 
         make_lines(shapes[k], 3 + k, &all, &rest);
         for (unsigned run = 0; run < 6; run++) {
-            struct leat_settings settings = {.threads = threads[run % 3]};
+            struct leat_settings settings = {.size = sizeof settings, .threads = threads[run % 3]};
 
             test_context("%u branches, %u threads", shapes[k], settings.threads);
             must_give(text, &settings, 0, &all, &rest);
@@ -114,7 +114,8 @@ TEST(test_ended_branches_harm_no_other_branch_under_any_schedule)
 
     make_lines(16, 5, &all, &rest);
     for (unsigned seed = 1; seed <= seeds; seed++) {
-        struct leat_settings settings = {.executor = LEAT_EXECUTOR_SEEDED, .seed = seed};
+        struct leat_settings settings = {
+            .size = sizeof settings, .executor = LEAT_EXECUTOR_SEEDED, .seed = seed};
 
         settings.memory = seed % 2 ? 0 : (uint64_t)64 << 20;
         test_context("seed %u", seed);
@@ -135,7 +136,7 @@ TEST(test_many_ended_branches_of_tee_leave_the_stream_whole_in_little_memory)
     make_lines(8, 7, &all, &rest);
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
         for (unsigned run = 0; run < 9; run++) {
-            struct leat_settings settings = {.memory = (uint64_t)8 << 20};
+            struct leat_settings settings = {.size = sizeof settings, .memory = (uint64_t)8 << 20};
             char *text = tee_of(shapes[k], branches[run % 3]);
             size_t piece = pieces[run / 3];
 

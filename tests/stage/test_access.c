@@ -34,7 +34,7 @@ static const struct leat_stage_type needy = {
 static int needs_of(const char *text, char *ret, size_t size)
 {
     struct leat_registry *registry = leat_registry_new();
-    struct leat_error error = {.code = 0};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *p = NULL;
     size_t at = 0;
     int r;

@@ -142,7 +142,7 @@ TEST(test_a_blocking_source_fills_a_second_chunk_while_the_first_is_taken)
     static const struct leat_stage_type from = {
         .name = "from", .kind = LEAT_SOURCE, .nature = LEAT_BLOCKING, .run = two_chunks};
     static const struct leat_stage_type to = {.name = "to", .kind = LEAT_SINK, .step = take_late};
-    struct leat_settings settings = {.threads = 1, .chunk = CHUNK};
+    struct leat_settings settings = {.size = sizeof settings, .threads = 1, .chunk = CHUNK};
     struct leat_registry *registry = leat_registry_new();
     struct leat_pipeline *pipeline = NULL;
 

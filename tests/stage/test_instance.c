@@ -108,7 +108,7 @@ static const struct leat_stage_type blocks_type = {.name = "blocks",
                                                    .run = blocks_run};
 static const struct leat_stage_type *const types[] = {&probe_type, &blocks_type, NULL};
 
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 
 /* memio looks whether a byte is still charged. Returns the code. */
 static int run(unsigned e, const char *format)

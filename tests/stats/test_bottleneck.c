@@ -6,28 +6,31 @@
 #include "run/pipeline.h"
 #include "test.h"
 
-static struct leat_stats figures;
+static struct leat_stats figures = LEAT_INIT(leat_stats);
 static struct leat_stage_stats stages[8];
 
-static void fake_stats(const struct leat_pipeline *p, struct leat_stats *ret)
+static int fake_stats(const struct leat_pipeline *p, struct leat_stats *ret)
 {
     (void)p;
     *ret = figures;
+    return 0;
 }
 
-static void fake_stage_stats(const struct leat_pipeline *p, size_t i, struct leat_stage_stats *ret)
+static int fake_stage_stats(const struct leat_pipeline *p, size_t i, struct leat_stage_stats *ret)
 {
     (void)p;
     *ret = stages[i];
+    return 0;
 }
 
 #define leat_pipeline_stats fake_stats
 #define leat_pipeline_stage_stats fake_stage_stats
 #define leat_pipeline_bottleneck tested_bottleneck
-void leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottleneck *ret);
+int leat_pipeline_bottleneck(const struct leat_pipeline *p, struct leat_bottleneck *ret);
 /* NOLINTBEGIN(bugprone-suspicious-include): what is tested, on figures of our own */
 #include "../../cmd/run/buf.c"
 #include "../../cmd/sight/bottleneck.c"
+#include "../../cmd/sight/stages.c"
 #include "../../cmd/words/table.c"
 #include "stats/bottleneck.c"
 /* NOLINTEND(bugprone-suspicious-include) */
@@ -43,8 +46,8 @@ static const char *sentence(double read, double zstd, double write, double zstd_
 {
     static const char *const names[] = {"read", "zstd", "write"};
     double busy[] = {read, zstd, write};
-    struct leat_settings settings = {.threads = 2};
-    struct leat_error error = {0};
+    struct leat_settings settings = {.size = sizeof settings, .threads = 2};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct config c = {.settings.measure_cpu = true};
     struct job job;
 
@@ -55,9 +58,11 @@ static const char *sentence(double read, double zstd, double write, double zstd_
     if (leat_pipeline_from_text(registry, "read x : zstd : write y", &settings, &pipeline, &error) <
         0)
         FAIL("%s", error.text);
-    figures = (struct leat_stats){.n_stages = 3, .elapsed_ns = (uint64_t)(16 * SECOND)};
+    figures = (struct leat_stats){
+        .size = sizeof(struct leat_stats), .n_stages = 3, .elapsed_ns = (uint64_t)(16 * SECOND)};
     for (size_t i = 0; i < 3; i++)
-        stages[i] = (struct leat_stage_stats){.name = names[i],
+        stages[i] = (struct leat_stage_stats){.size = sizeof(struct leat_stage_stats),
+                                              .name = names[i],
                                               .text = names[i],
                                               .number = (int)i + 1,
                                               .segment = (int)i + 1,

@@ -100,19 +100,19 @@ static void write_text(const char *template, const struct memio *source, char *t
 static void check_links(const struct leat_pipeline *p)
 {
     uint64_t in[STAGES_MAX] = {0}, out[STAGES_MAX] = {0};
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
 
     leat_pipeline_stats(p, &stats);
     ASSERT_LE(stats.n_stages, STAGES_MAX);
     for (size_t i = 0; i < stats.n_links; i++) {
-        struct leat_link_stats link;
+        struct leat_link_stats link = LEAT_INIT(leat_link_stats);
 
         leat_pipeline_link_stats(p, i, &link);
         out[link.from] += link.bytes;
         in[link.to] += link.bytes;
     }
     for (size_t i = 0; i < stats.n_stages; i++) {
-        struct leat_stage_stats s;
+        struct leat_stage_stats s = LEAT_INIT(leat_stage_stats);
 
         leat_pipeline_stage_stats(p, i, &s);
         if (s.bytes_in != in[i] || s.bytes_out != out[i])
@@ -125,12 +125,12 @@ static void check_links(const struct leat_pipeline *p)
 /* The source knows itself what it gave. */
 static void check_source(const struct leat_pipeline *p, const struct memio *source)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     bool found = false;
 
     leat_pipeline_stats(p, &stats);
     for (size_t i = 0; i < stats.n_stages; i++) {
-        struct leat_stage_stats s;
+        struct leat_stage_stats s = LEAT_INIT(leat_stage_stats);
 
         leat_pipeline_stage_stats(p, i, &s);
         if (strcmp(s.name, "memsource") != 0)
@@ -157,8 +157,9 @@ static void run_one(const struct planted *c, uint64_t seed, bool reads)
 {
     struct leat_registry *registry = leat_registry_new();
     struct memio source = {.piece = MEMIO_RANDOM, .seed = seed, .in_repeat = 20};
-    struct leat_settings settings = {.seed = seed, .chunk = 300, .threads = 1 + seed % 4};
-    struct leat_error error = {0};
+    struct leat_settings settings = {
+        .size = sizeof settings, .seed = seed, .chunk = 300, .threads = 1 + seed % 4};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *p;
     char text[TEXT_MAX];
     int code;
@@ -210,11 +211,11 @@ TEST(test_bytes_add_up_where_a_range_of_a_file_is_read)
 
 static unsigned workers_of(const struct leat_pipeline *p, const char *name)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
 
     leat_pipeline_stats(p, &stats);
     for (size_t i = 0; i < stats.n_stages; i++) {
-        struct leat_stage_stats s;
+        struct leat_stage_stats s = LEAT_INIT(leat_stage_stats);
 
         leat_pipeline_stage_stats(p, i, &s);
         if (strcmp(s.name, name) == 0)
@@ -228,8 +229,8 @@ TEST(test_the_workers_of_a_stage_are_its_lanes_that_had_a_block)
 {
     struct leat_registry *registry = leat_registry_new();
     struct memio source = {.in_repeat = 20};
-    struct leat_settings settings = {.threads = 4};
-    struct leat_error error = {0};
+    struct leat_settings settings = {.size = sizeof settings, .threads = 4};
+    struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *p;
     char text[TEXT_MAX];
 

@@ -226,12 +226,13 @@ struct run {
 
 static void begin(struct run *r, const char *text, unsigned threads, uint64_t seed)
 {
-    struct leat_settings settings = {.threads = threads,
+    struct leat_settings settings = {.size = sizeof settings,
+                                     .threads = threads,
                                      .executor = LEAT_EXECUTOR_SEEDED,
                                      .seed = seed,
                                      .virtual_time = true,
                                      .chunk = PIECE};
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     *r = (struct run){.registry = leat_registry_new()};
     ASSERT_NOT_NULL(r->registry);
@@ -245,10 +246,13 @@ static void begin(struct run *r, const char *text, unsigned threads, uint64_t se
 
 static void look(struct run *r)
 {
+    r->stats.size = sizeof r->stats;
     leat_pipeline_stats(r->p, &r->stats);
     ASSERT_LE(r->stats.n_stages, sizeof r->stages / sizeof *r->stages);
-    for (size_t i = 0; i < r->stats.n_stages; i++)
+    for (size_t i = 0; i < r->stats.n_stages; i++) {
+        r->stages[i].size = sizeof r->stages[i];
         leat_pipeline_stage_stats(r->p, i, &r->stages[i]);
+    }
 }
 
 static void finish(struct run *r)
@@ -290,7 +294,7 @@ static void check_bytes(const struct run *r)
     uint64_t in[32] = {0}, out[32] = {0};
 
     for (size_t i = 0; i < r->stats.n_links; i++) {
-        struct leat_link_stats link;
+        struct leat_link_stats link = LEAT_INIT(leat_link_stats);
 
         leat_pipeline_link_stats(r->p, i, &link);
         ASSERT_LT(link.from, r->stats.n_stages);
@@ -361,7 +365,7 @@ static const struct planted {
 
 static void run_case(const struct planted *c, uint64_t seed)
 {
-    struct leat_bottleneck b;
+    struct leat_bottleneck b = LEAT_INIT(leat_bottleneck);
     struct run r;
 
     begin(&r, c->text, c->threads, seed);
@@ -386,7 +390,7 @@ TEST(test_the_planted_bottleneck_is_named_and_times_add_up)
 /* Inputs that are read one after another hold up all in turn. */
 TEST(test_stages_that_work_one_after_another_fill_the_time)
 {
-    struct leat_bottleneck b;
+    struct leat_bottleneck b = LEAT_INIT(leat_bottleneck);
     struct run r;
 
     begin(&r, "concat [ src --cost=9000 ] [ src --cost=9000 ] [ src --cost=9500 ] : snk", 4, 1);
@@ -400,7 +404,7 @@ TEST(test_stages_that_work_one_after_another_fill_the_time)
 
 TEST(test_a_table_counts_once_what_several_branches_get)
 {
-    struct leat_stage_stats s;
+    struct leat_stage_stats s = LEAT_INIT(leat_stage_stats);
     struct run r;
     struct job job;
 
@@ -543,7 +547,7 @@ static uint64_t next_tick, said_at, said_left;
 /* As the command does, ten times a second; what is said when 30 % are through is kept. */
 static void tick(void)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
 
     leat_pipeline_stats(running, &stats);
     if (stats.elapsed_ns < next_tick)

@@ -338,7 +338,8 @@ static unsigned n_refused, n_run;
 
 static void run(const struct leat_registry *registry, const char *text)
 {
-    struct leat_settings settings = {.executor = LEAT_EXECUTOR_SEEDED,
+    struct leat_settings settings = {.size = sizeof settings,
+                                     .executor = LEAT_EXECUTOR_SEEDED,
                                      .threads = 2,
                                      .chunk = 5,
                                      .memory = (uint64_t)16 << 20,

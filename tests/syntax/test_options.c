@@ -105,7 +105,7 @@ static const struct leat_stage_type type = {
 static struct leat_arena *arena;
 static struct params params;
 static struct leat_strings operands;
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 
 /* The words after the name, split at spaces; "_" stands for an empty word. */
 static int parse_as(const struct leat_stage_type *t, const char *words)

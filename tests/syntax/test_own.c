@@ -73,7 +73,7 @@ TEST(test_each_own_stage_has_its_user_pointer_until_the_builder_and_all_pipeline
     struct leat_registry *registry = new_registry();
     struct user users[2] = {{0}};
     struct leat_builder *builder = build_two(registry, users);
-    struct leat_settings settings = {.threads = 1, .chunk = 10};
+    struct leat_settings settings = {.size = sizeof settings, .threads = 1, .chunk = 10};
     struct leat_pipeline *p[2];
     char *text;
 
@@ -179,7 +179,7 @@ TEST(test_a_user_pointer_is_dropped_when_a_run_that_was_left_alone_ends)
     struct leat_builder *builder = leat_builder_new(registry);
     struct leat_stage_type type = {LEAT_STAGE_INIT, .drop = tell_drop, .name = "acme.end",
                                    .kind = LEAT_SINK, .step = end_step};
-    struct leat_settings settings = {0};
+    struct leat_settings settings = LEAT_INIT(leat_settings);
     struct leat_pipeline *p;
     int fds[2];
     char byte;
@@ -344,7 +344,7 @@ TEST(test_a_plugin_that_is_not_there_is_an_error_with_its_name)
 {
     struct leat_registry *registry = new_registry();
     size_t count = leat_registry_count(registry);
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_EQ(leat_registry_load(registry, "/none/x\n.so", &error), LEAT_ENOENT);
     ASSERT_STREQ(error.text, "the plugin /none/x\\n.so: No such file or directory");

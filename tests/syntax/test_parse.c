@@ -83,7 +83,7 @@ static const struct leat_stage_type types[] = {
 
 static struct leat_registry *registry;
 static struct leat_tree *plan;
-static struct leat_error error;
+static struct leat_error error = LEAT_INIT(leat_error);
 
 static void setup(void)
 {

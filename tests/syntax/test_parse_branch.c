@@ -62,7 +62,7 @@ static struct leat_registry *registry_new(void)
 static struct leat_tree *parsed(struct leat_registry *registry, const char *text)
 {
     struct leat_tree *plan = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     test_context("%s", text);
     if (leat_tree_from_text(registry, text, NULL, 0, &plan, &error) < 0)
@@ -148,7 +148,7 @@ TEST(test_a_wrong_branch_is_named_with_its_place)
 
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         struct leat_tree *plan = NULL;
-        struct leat_error error;
+        struct leat_error error = LEAT_INIT(leat_error);
 
         test_context("%s", mistakes[i].text);
         ASSERT_EQ(leat_tree_from_text(registry, mistakes[i].text, NULL, 0, &plan, &error),
@@ -167,10 +167,10 @@ TEST(test_words_and_the_builder_say_the_same)
     static const char *const value[] = {"a", NULL}, *const path[] = {NULL};
     struct leat_registry *registry = registry_new();
     struct leat_builder *builder = leat_builder_new(registry);
-    struct leat_settings settings = {.fixed_default_io = false};
+    struct leat_settings settings = {.size = sizeof settings, .fixed_default_io = false};
     struct leat_pipeline *pipeline = NULL;
     struct leat_tree *plan = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     char *text;
 
     ASSERT_EQ(leat_tree_from_words(registry, 7, words, &plan, &error), 0);

@@ -195,7 +195,7 @@ static void round_trip(struct pipeline *p)
 {
     struct leat_tree *from_tokens = NULL, *from_words = NULL, *from_text = NULL;
     const char *words[TOKENS_MAX];
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
     char *text, *again;
 
     put_chain(p, 0);

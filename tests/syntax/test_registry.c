@@ -72,7 +72,7 @@ TEST(test_a_stage_is_found_by_its_name_and_each_alias)
 TEST(test_an_open_end_without_a_registry_is_an_error)
 {
     struct leat_pipeline *p = NULL;
-    struct leat_error error = {0};
+    struct leat_error error = LEAT_INIT(leat_error);
 
     ASSERT_EQ(leat_pipeline_from_text(NULL, "", NULL, &p, &error), LEAT_EUSAGE);
     ASSERT_NULL(p);

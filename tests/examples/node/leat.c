@@ -176,6 +176,8 @@ static int start(struct stream *s, const char *text, bool pushes, bool pulls)
     struct leat_builder *b = leat_builder_new(s->instance->registry);
     int r = b ? 0 : LEAT_ENOMEM;
 
+    s->error.size = sizeof s->error;
+    s->instance->settings.size = sizeof s->instance->settings;
     s->instance->settings.fixed_default_io = true; /* standard input and output are Node's */
     r = r == 0 && pushes ? leat_builder_push(b, &end, &s->push) : r;
     r = r == 0 ? leat_builder_text(b, text, &s->error) : r;

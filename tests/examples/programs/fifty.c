@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
-static struct leat_settings settings;
+static struct leat_settings settings = LEAT_INIT(leat_settings);
 static char **names; /* of the files whose jobs have not started */
 static int failed;
 
@@ -26,7 +26,7 @@ static int start(char *name)
 {
     const struct leat_variable file = {"file", name};
     struct leat_pipeline *pipeline;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     int r;
 
     settings.variables = &file;

@@ -47,7 +47,7 @@ static struct leat_stage_type upper_type(void)
 int main(int argc, char **argv)
 {
     static counter lines;
-    static struct leat_settings settings;
+    static struct leat_settings settings = LEAT_INIT(leat_settings);
     const struct leat_stage_type type = upper_type();
     struct leat_builder *b = leat_builder_new(NULL);
     struct leat_pipeline *pipeline = NULL;

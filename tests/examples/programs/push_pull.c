@@ -57,12 +57,12 @@ static void loop(struct leat_context *context, struct leat_push_end *push,
 int main(int argc, char **argv)
 {
     const struct leat_end_settings end = {sizeof end, 0, 0, ready, NULL};
-    static struct leat_settings settings; /* all zero: the defaults */
+    static struct leat_settings settings = LEAT_INIT(leat_settings); /* all zero: the defaults */
     struct leat_builder *b = leat_builder_new(NULL);
     struct leat_pipeline *pipeline = NULL;
     struct leat_push_end *push;
     struct leat_pull_end *pull;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
 
     (void)leat_builder_push(b, &end, &push); /* finish tells of all failures */
     (void)leat_builder_text(b, argc == 2 ? argv[1] : NULL, NULL);

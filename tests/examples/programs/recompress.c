@@ -38,7 +38,7 @@ static int build(struct leat_builder *b, const char *in, const char *out,
 /* Returns the outcome. */
 static int watch(struct leat_pipeline *pipeline)
 {
-    struct leat_stats s;
+    struct leat_stats s = LEAT_INIT(leat_stats);
     int r;
 
     while ((r = leat_pipeline_wait(pipeline, 100)) == LEAT_RUNNING) {
@@ -54,10 +54,10 @@ static int watch(struct leat_pipeline *pipeline)
 
 int main(int argc, char **argv)
 {
-    static struct leat_settings settings; /* all zero: the defaults */
+    static struct leat_settings settings = LEAT_INIT(leat_settings); /* all zero: the defaults */
     struct leat_builder *b = leat_builder_new(NULL);
     struct leat_pipeline *pipeline = NULL;
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     int status = 2;
 
     if (argc != 3 || signal(SIGINT, on_signal) == SIG_ERR ||

@@ -9,7 +9,7 @@ static FILE *open_pipeline(struct leat_context *context, const char *stages, con
                            const char *mode)
 {
     char text[4200];
-    struct leat_error error;
+    struct leat_error error = LEAT_INIT(leat_error);
     FILE *file;
 
     snprintf(text, sizeof text, stages, name); /* a name with quotes in it needs a builder */

@@ -60,7 +60,7 @@ static int build(const char *log, const char *pattern, const struct leat_setting
 
 int main(int argc, char **argv)
 {
-    static struct leat_settings settings;
+    static struct leat_settings settings = LEAT_INIT(leat_settings);
     uv_loop_t *loop = uv_default_loop();
 
     if (argc != 3 || leat_context_new(NULL, &settings.context) < 0 ||

@@ -13,7 +13,7 @@ struct upload {
     struct leat_push_end *push; /* NULL: the answer is given, and the rest of the body dropped */
     long long left;             /* bytes of the body to read; -1: the head comes first */
 };
-static struct leat_settings settings;
+static struct leat_settings settings = LEAT_INIT(leat_settings);
 static uv_tcp_t listener;
 static const char *stages;
 static int begun, ended, all;
