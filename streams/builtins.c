@@ -61,7 +61,9 @@ struct leat_builder *leat_builder_new(const struct leat_registry *registry)
 }
 
 FILE *leat_fopen(const struct leat_registry *registry, struct leat_context *context,
-                 const char *text, const char *mode, struct leat_error *ret_error)
+                 const char *text, const char *mode, struct leat_pipeline **ret_pipeline,
+                 struct leat_error *ret_error)
 {
-    return leat_fopen_of(registry ? registry : &builtin, context, text, mode, ret_error);
+    return leat_fopen_of(registry ? registry : &builtin, context, text, mode, ret_pipeline,
+                         ret_error);
 }

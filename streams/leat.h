@@ -346,6 +346,15 @@ LEAT_API const char *leat_builder_refusal(const struct leat_builder *builder);
  * ret_error may be NULL. */
 LEAT_API int leat_builder_text(struct leat_builder *builder, const char *text,
                                struct leat_error *ret_error);
+/* leat_quote - a word, such as the name of a file, for a text of a pipeline: quoted if it needs to be, so it is one word and
+ * no more, whatever it contains. A word that begins with '-' is still an option, so put `--` before a name. free() it;
+ * NULL: out of memory, or `word` is NULL. */
+LEAT_API char *leat_quote(const char *word);
+/* leat_builder_append - append all stages of `chain`, another builder, which is unchanged and may be appended again, and to
+ * other builders. It has no open branch and no push or pull. User pointers of its own stages are shared by all
+ * uses. Errors name the stages as those of the whole pipeline. Returns 0; LEAT_EUSAGE: it cannot be appended; the first
+ * failure of `chain`; LEAT_ENOMEM. */
+LEAT_API int leat_builder_append(struct leat_builder *builder, const struct leat_builder *chain);
 /* leat_builder_branch_begin, _end - stages appended between them form a branch of the last stage.
  * Return 0; LEAT_EUSAGE: there is no stage to branch from, or no branch is open; LEAT_ENOMEM. */
 LEAT_API int leat_builder_branch_begin(struct leat_builder *builder);
@@ -434,11 +443,15 @@ LEAT_API void leat_end_close(struct leat_pull_end *pull);
  *
  *   registry, context  borrowed until fclose; registry NULL: the built-in stages; the context must not call its callbacks on this thread only
  *   text               the pipeline, without the end that the FILE is: "read a.gz : gunzip"
+ *   ret_pipeline       may be NULL; else a reference to the running pipeline, or NULL on failure. After
+ *                      leat_pipeline_cancel, fclose returns EOF, and no output appears: for a program that notices that
+ *                      what it writes is not complete. After fclose leat_pipeline_error has the details
  *   ret_error          may be NULL; filled in on failure
  *
  * Returns NULL on failure. */
 LEAT_API FILE *leat_fopen(const struct leat_registry *registry, struct leat_context *context,
-                          const char *text, const char *mode, struct leat_error *ret_error);
+                          const char *text, const char *mode, struct leat_pipeline **ret_pipeline,
+                          struct leat_error *ret_error);
 
 /* leat_pipeline_ref - one more reference; returns `pipeline`. Building gives the first one, and a run holds one
  * until `done` was called. leat_pipeline_unref - NULL is fine. The last one frees the pipeline. It never waits: a

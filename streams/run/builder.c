@@ -277,6 +277,47 @@ int leat_builder_text(struct leat_builder *b, const char *text, struct leat_erro
     return leat_error_give(ret_error, b ? &b->error : &error);
 }
 
+/* --- chains ----------------------------------------------------------------------------------- */
+
+static int add_chain(struct leat_builder *b, const struct leat_builder *chain)
+{
+    size_t before = b->n;
+    int r = 0;
+
+    if (chain->n > 0 && b->stage_open)
+        r = add(b, LEAT_TOKEN_JOIN, NULL);
+    for (size_t i = 0; r == 0 && i < chain->n; i++) {
+        r = add(b, chain->tokens[i].kind, chain->tokens[i].word);
+        if (r == 0 && chain->tokens[i].own)
+            b->tokens[b->n - 1].own = leat_own_ref(chain->tokens[i].own);
+    }
+    if (r == 0) {
+        b->stage_open = b->stage_open || chain->n > 0;
+        return 0;
+    }
+    while (b->n > before)
+        drop_token(&b->tokens[--b->n]);
+    return r;
+}
+
+int leat_builder_append(struct leat_builder *b, const struct leat_builder *chain)
+{
+    const char *why = !chain                           ? "chain is NULL"
+                      : chain == b                     ? "the chain is the builder itself"
+                      : chain->depth > 0               ? "a branch of the chain is open"
+                      : chain->ends || chain->ends_used ? "the chain has an end of the program"
+                                                       : NULL;
+    int r = check(b);
+
+    if (r == 0 && chain && chain->error.code) {
+        b->error = chain->error;
+        return b->error.code;
+    }
+    if (r == 0)
+        r = why ? LEAT_EUSAGE : add_chain(b, chain);
+    return keep(b, r, "leat_builder_append", why);
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 const char *leat_builder_refusal(const struct leat_builder *b)

@@ -93,13 +93,16 @@ static FILE *open_cookie(struct cookie *c, const char *mode)
 }
 
 FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *context,
-                    const char *text, const char *mode, struct leat_error *ret_error)
+                    const char *text, const char *mode, struct leat_pipeline **ret_pipeline,
+                    struct leat_error *ret_error)
 {
     struct leat_error error = LEAT_INIT(leat_error);
     struct cookie *c = NULL;
     FILE *f;
     int r = 0;
 
+    if (ret_pipeline)
+        *ret_pipeline = NULL;
     if (!leat_sized_is_set(ret_error))
         return NULL;
     if (!context || !text || !mode || (strcmp(mode, "r") != 0 && strcmp(mode, "w") != 0))
@@ -117,8 +120,11 @@ FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *c
     }
     if (r == 0) {
         f = open_cookie(c, mode);
-        if (f)
+        if (f) {
+            if (ret_pipeline)
+                *ret_pipeline = leat_pipeline_ref(c->pipeline);
             return f;
+        }
         r = leat_error_set(&error, LEAT_ENOMEM, "out of memory");
         leat_pipeline_cancel(c->pipeline, r, NULL);
     }

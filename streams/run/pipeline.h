@@ -144,7 +144,8 @@ int leat_pipeline_of_words(const struct leat_registry *registry, size_t n_words,
                            struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
 struct leat_builder *leat_builder_of(const struct leat_registry *registry);
 FILE *leat_fopen_of(const struct leat_registry *registry, struct leat_context *context,
-                    const char *text, const char *mode, struct leat_error *ret_error);
+                    const char *text, const char *mode, struct leat_pipeline **ret_pipeline,
+                    struct leat_error *ret_error);
 /* leat_settings_read - check the settings of a program, or NULL, and copy them. Returns 0 or LEAT_E*. */
 int leat_settings_read(const struct leat_settings *given, struct leat_settings *ret,
                        struct leat_error *ret_error);

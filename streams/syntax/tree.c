@@ -166,6 +166,16 @@ static void append_word(struct leat_text *t, const char *word)
         leat_text_add(t, "%s", word);
 }
 
+char *leat_quote(const char *word)
+{
+    struct leat_text t = {.n = 0};
+
+    if (!word)
+        return NULL;
+    append_word(&t, word);
+    return leat_text_take(&t);
+}
+
 static void append_stage(struct leat_text *t, const struct leat_node *node)
 {
     append_word(t, node->type->name);

@@ -76,7 +76,7 @@ static int fail_confine(struct leat_error *error)
 
 static int fail_fopen(struct leat_error *error)
 {
-    FILE *f = leat_fopen(registry, NULL, "pass", "r", error);
+    FILE *f = leat_fopen(registry, NULL, "pass", "r", NULL, error);
 
     ASSERT_NULL(f);
     return LEAT_EUSAGE;

@@ -8,12 +8,13 @@
 static FILE *open_pipeline(struct leat_context *context, const char *stages, const char *name,
                            const char *mode)
 {
-    char text[4200];
+    char text[4200], *quoted = leat_quote(name);
     struct leat_error error = LEAT_INIT(leat_error);
-    FILE *file;
+    FILE *file = NULL;
 
-    snprintf(text, sizeof text, stages, name); /* a name with quotes in it needs a builder */
-    file = leat_fopen(NULL, context, text, mode, &error);
+    if (quoted && snprintf(text, sizeof text, stages, quoted) < (int)sizeof text)
+        file = leat_fopen(NULL, context, text, mode, NULL, &error);
+    free(quoted);
     if (!file)
         fprintf(stderr, "stdio: %s\n", error.text);
     return file;
@@ -54,9 +55,9 @@ int main(int argc, char **argv)
 
     if (argc != 3 || leat_context_new(NULL, &context) < 0)
         return 2;
-    r = write_numbers(open_pipeline(context, "zstd : write '%s'", argv[2], "w"), atol(argv[1]));
+    r = write_numbers(open_pipeline(context, "zstd : write -- %s", argv[2], "w"), atol(argv[1]));
     if (r == 0)
-        r = count_lines(open_pipeline(context, "read '%s' : unzstd : grep 7", argv[2], "r"));
+        r = count_lines(open_pipeline(context, "read -- %s : unzstd : grep 7", argv[2], "r"));
     leat_context_unref(context);
     return r < 0;
 }
