@@ -760,6 +760,9 @@ LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing fram
  * warning (leat_pipeline_warning) tells if the input is a file in a format that a stage recognises.
  * */
 LEAT_API void leat_plan_lines(struct leat_stage *stage);
+/* leat_plan_first - the stage may end without any input: the engine calls step once, with an empty input, as soon as all
+ * stages are open, instead of only when there is input or its end. No effect on stages in lanes. */
+LEAT_API void leat_plan_first(struct leat_stage *stage);
 /* leat_plan_delimiter - LEAT_LINES: the byte that ends a record; '\n' if it is not called. */
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 /* leat_plan_flags - LEAT_PARTS stays as the type has it, and a stage with `run` gets no

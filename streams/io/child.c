@@ -194,6 +194,23 @@ static uint64_t grace_left(struct leat_child *c)
     return 0;
 }
 
+void leat_child_let_go(struct leat_child *c)
+{
+    atomic_store(&c->unwanted_ns, leat_now_ns());
+    atomic_store(&c->unwanted, true);
+}
+
+/* The milliseconds until a child without a reader gets SIGTERM; 0: it has got it now. */
+static uint64_t use_left(struct leat_child *c)
+{
+    uint64_t gone_ms = (leat_now_ns() - atomic_load(&c->unwanted_ns)) / 1000000u;
+
+    if (gone_ms < LEAT_CHILD_GRACE_MS)
+        return LEAT_CHILD_GRACE_MS - gone_ms;
+    leat_child_kill(c, true);
+    return 0;
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 static bool is_good(const struct leat_child *c, const siginfo_t *info)
@@ -225,7 +242,7 @@ static int judge(struct leat_stage *s, struct leat_child *c)
     const siginfo_t *info = &c->ended;
     int code = info->si_status == SIGPIPE ? LEAT_EPIPE : LEAT_ECHILD;
 
-    if (atomic_load(&c->killed))
+    if (atomic_load(&c->killed) && !atomic_load(&c->unwanted))
         return leat_fail(s, LEAT_ECANCELLED, "stopped");
     if (is_good(c, info) || info->si_pid == 0)
         return LEAT_END;
@@ -294,8 +311,12 @@ static bool group_lives(struct leat_stage *s, struct leat_child *c)
 
 static int wait_for(struct leat_stage *s, struct leat_child *c, int pid_fd)
 {
-    uint64_t ms = atomic_load(&c->killed) ? grace_left(c) : 0;
+    uint64_t ms = 0;
 
+    if (atomic_load(&c->unwanted) && !atomic_load(&c->killed))
+        ms = use_left(c);
+    if (atomic_load(&c->killed))
+        ms = grace_left(c);
     if (ms > 0)
         leat_wait_ms(s, ms);
     leat_wait_fd(s, pid_fd, false);

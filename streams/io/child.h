@@ -25,7 +25,8 @@ struct leat_child {
     atomic_bool live;     /* started, and not waited for yet */
     atomic_bool killed;   /* we ended it: its status means nothing */
     atomic_bool unwanted; /* downstream needed no more: its status does not count */
-    _Atomic uint64_t term_ns; /* when SIGTERM was sent; 0: not sent */
+    _Atomic uint64_t unwanted_ns; /* since when */
+    _Atomic uint64_t term_ns;     /* when SIGTERM was sent; 0: not sent */
     atomic_bool killed_hard;
     siginfo_t ended; /* how it ended; set when it is not live any more */
 };
@@ -46,6 +47,9 @@ enum leat_child_state leat_child_look(const struct leat_child *child);
  * hold the pipe to or from the child open (`holds_pipe`). No effect on a child that has failed:
  * leat_child_end ends its group. */
 void leat_child_kill(struct leat_child *child, bool holds_pipe);
+/* leat_child_let_go - downstream needs no more: the status of the child does not count. The stage that waits for it sends
+ * SIGTERM if it still runs after the grace time, and SIGKILL after another one. */
+void leat_child_let_go(struct leat_child *child);
 /* leat_child_end - reap the child. If it failed or was killed, this also ends the rest of its
  * group.
  * Returns LEAT_END; LEAT_WAIT, after it has called leat_wait_*; the failure that the status stands

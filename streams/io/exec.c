@@ -154,7 +154,7 @@ static void stop_giving(struct exec *e, enum leat_stop why)
     if (why == LEAT_STOP_ABORT) {
         leat_child_kill(&e->child, e->from.fd >= 0);
     } else {
-        atomic_store(&e->child.unwanted, true);
+        leat_child_let_go(&e->child);
         e->left_held = e->from.fd >= 0 && !is_alone(&e->from);
     }
     (void)leat_fd_close(&e->from); /* was only read: the child learns by SIGPIPE */
@@ -407,7 +407,9 @@ const struct leat_stage_type leat_stage_exec = {
         "exit status 6 (141 if the signal is SIGPIPE), even while its input is idle, and no "
         "output is committed. If a command stops reading early and then exits with 0, that is "
         "no failure: the stages before it go on without it, and leat waits for its end. If the "
-        "stages after it need no more, its output is closed, and its status does not count. The "
+        "stages after it need no more, its output is closed, so that it gets SIGPIPE when it writes, "
+        "and its status does not count; if it still runs two seconds later, it gets SIGTERM, and SIGKILL "
+        "after two more. The "
         "stream ends when every process that has the command's output has closed it, as in a "
         "pipeline of a shell.\n\n"
         "If the pipeline fails or is stopped, the command gets SIGTERM, and SIGKILL two seconds "

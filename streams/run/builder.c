@@ -302,11 +302,11 @@ static int add_chain(struct leat_builder *b, const struct leat_builder *chain)
 
 int leat_builder_append(struct leat_builder *b, const struct leat_builder *chain)
 {
-    const char *why = !chain                           ? "chain is NULL"
-                      : chain == b                     ? "the chain is the builder itself"
-                      : chain->depth > 0               ? "a branch of the chain is open"
+    const char *why = !chain                            ? "chain is NULL"
+                      : chain == b                      ? "the chain is the builder itself"
+                      : chain->depth > 0                ? "a branch of the chain is open"
                       : chain->ends || chain->ends_used ? "the chain has an end of the program"
-                                                       : NULL;
+                                                        : NULL;
     int r = check(b);
 
     if (r == 0 && chain && chain->error.code) {

@@ -35,6 +35,7 @@ static int open_now(struct leat_pipeline *p, struct leat_segment *seg, size_t j)
     s->info->lanes.open_bytes = s->charged;
     if (s->info->lanes.in_use == 0)
         s->info->lanes.in_use = 1;
+    seg->slots[j].more = s->info->plan.steps_first && !seg->is_lane;
     leat_tell_stage(p, LEAT_EVENT_OPENED, s->info, NULL);
     return 0;
 }

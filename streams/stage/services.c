@@ -543,6 +543,12 @@ void leat_plan_lines(struct leat_stage *s)
         s->info->plan.takes_text = true;
 }
 
+void leat_plan_first(struct leat_stage *s)
+{
+    if (s->planning)
+        s->info->plan.steps_first = true;
+}
+
 void leat_plan_delimiter(struct leat_stage *s, uint8_t delimiter)
 {
     if (s->planning)

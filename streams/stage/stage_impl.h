@@ -40,6 +40,7 @@ struct leat_stage_plan {
     bool has_buffer;
     struct leat_buffer buffer; /* between this stage and the next */
     bool takes_text;           /* leat_plan_lines */
+    bool steps_first;          /* leat_plan_first */
 };
 
 /* Needs of the stage: leat_plan_access. */

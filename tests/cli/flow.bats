@@ -114,6 +114,28 @@ each_place() {
     none
 }
 
+@test "a silent command whose output is not needed any more is ended" {
+    run -0 timeout 60 "$LEAT" exec sh -c 'echo a; exec sleep 1000' : head -n 1
+    [ "$output" = a ]
+    run -0 timeout 60 "$LEAT" exec sleep 1000 : head -c 0
+    run -0 timeout 60 "$LEAT" zero : exec sleep 1000 : head -n 0
+    run -0 timeout 60 "$LEAT" exec sh -c 'trap "" TERM; echo a; sleep 1000; sleep 1000' : head -n 1
+    [ "$output" = a ]
+    run -0 timeout 60 "$LEAT" exec sh -c 'echo a; exec 1>&-; sleep 0.5; : >end' : head -n 1 # it has the time to end
+    rm end
+    none
+}
+
+@test "head that needs nothing does not wait for input" {
+    mkfifo pipe
+    sleep 1000 >pipe 3>&- &
+    run -0 timeout 20 "$LEAT" head -c 0 <pipe
+    run -0 timeout 20 "$LEAT" --threads=1 head -n 0 : gzip : null <pipe
+    run -0 timeout 20 "$LEAT" tee [ head -c 0 : null ] : head -n 0 : null <pipe
+    kill $!
+    rm pipe
+}
+
 @test "a last command whose reader has gone ends the job without a message" {
     run bash -c '"$LEAT" zero : exec cat | head -c 1 | wc -c; exit ${PIPESTATUS[0]}'
     is 141

@@ -1,4 +1,5 @@
-/* test_builder.c - words of a program in a text, a chain of stages that is used again, and FILEs that are given up. */
+/* test_builder.c - words of a program in a text, a chain of stages that is used again, FILEs that are given up, and
+ * a consumer that needs nothing. */
 
 #include <dirent.h>
 #include <stdio.h>
@@ -32,14 +33,9 @@ static int word_step(struct leat_stage *stage, struct leat_in *in, struct leat_o
     return in->end && in->pos == in->len ? LEAT_END : LEAT_MORE;
 }
 
-static const struct leat_stage_type word_type = {LEAT_STAGE_INIT,
-                                                 .name = "acme.word",
-                                                 .kind = LEAT_TRANSFORM,
-                                                 .operands = "WORD",
-                                                 .operands_min = 1,
-                                                 .operands_max = 1,
-                                                 .plan = word_plan,
-                                                 .step = word_step};
+static const struct leat_stage_type word_type = {
+    LEAT_STAGE_INIT,   .name = "acme.word", .kind = LEAT_TRANSFORM, .operands = "WORD",
+    .operands_min = 1, .operands_max = 1,   .plan = word_plan,      .step = word_step};
 
 /* The word comes out of a text as it is, and is one word. */
 static void quotes(const struct leat_registry *registry, const char *word)
@@ -70,11 +66,49 @@ static void quotes(const struct leat_registry *registry, const char *word)
 
 TEST(test_a_quoted_word_is_one_word)
 {
-    static const char *const words[] = {
-        "plain", "", " ", ":", "|", "[", "]", "\\:", "#", "# x", "a b", "a : write b", "a | null",
-        "' : exec 'touch pwned' : pass '", "\" : null", "$'\\n'", "$", "${x}", "$${x}", "\\", "\\'",
-        "a\\", "'\"", "a\nb : null", "\n", "\t", "\r", "\x01", "\x1b[2J", "\x7f", "\xff\xfe", "\xc2",
-        "\xe2\x80\xae", "-x", "--", "--help", "'${x}\"", "it's", "a]", "[ a", "~", "*", "a\xc2\x85z"};
+    static const char *const words[] = {"plain",
+                                        "",
+                                        " ",
+                                        ":",
+                                        "|",
+                                        "[",
+                                        "]",
+                                        "\\:",
+                                        "#",
+                                        "# x",
+                                        "a b",
+                                        "a : write b",
+                                        "a | null",
+                                        "' : exec 'touch pwned' : pass '",
+                                        "\" : null",
+                                        "$'\\n'",
+                                        "$",
+                                        "${x}",
+                                        "$${x}",
+                                        "\\",
+                                        "\\'",
+                                        "a\\",
+                                        "'\"",
+                                        "a\nb : null",
+                                        "\n",
+                                        "\t",
+                                        "\r",
+                                        "\x01",
+                                        "\x1b[2J",
+                                        "\x7f",
+                                        "\xff\xfe",
+                                        "\xc2",
+                                        "\xe2\x80\xae",
+                                        "-x",
+                                        "--",
+                                        "--help",
+                                        "'${x}\"",
+                                        "it's",
+                                        "a]",
+                                        "[ a",
+                                        "~",
+                                        "*",
+                                        "a\xc2\x85z"};
     struct leat_registry *registry = leat_registry_new();
 
     ASSERT_EQ(leat_registry_add(registry, &word_type), 0);
@@ -146,9 +180,10 @@ TEST(test_a_chain_is_a_part_of_several_pipelines)
     leat_builder_free(chain);
     ASSERT_EQ(dropped, 0);
     text = leat_pipeline_text(p[0]);
-    ASSERT_STREQ(text, "zero -n 1000 | tee [ gzip | tee [ sha256 | null ] | acme.own | gunzip | null ] | "
-                       "gzip | tee [ sha256 | null ] | acme.own | gunzip | gzip | tee [ sha256 | null ] | "
-                       "acme.own | gunzip | null");
+    ASSERT_STREQ(
+        text, "zero -n 1000 | tee [ gzip | tee [ sha256 | null ] | acme.own | gunzip | null ] | "
+              "gzip | tee [ sha256 | null ] | acme.own | gunzip | gzip | tee [ sha256 | null ] | "
+              "acme.own | gunzip | null");
     free(text);
     ASSERT_EQ(leat_pipeline_run(p[0]), 0);
     leat_pipeline_unref(p[0]);
@@ -272,4 +307,31 @@ TEST(test_a_file_that_is_given_up_leaves_nothing)
     ASSERT_NULL(leat_fopen(NULL, context, "no-such-stage", "w", &p, NULL));
     ASSERT_NULL(p);
     leat_context_unref(context);
+}
+
+/* --- a consumer that needs nothing ------------------------------------------------------------ */
+
+TEST(test_a_stage_that_needs_nothing_does_not_wait_for_a_push)
+{
+    static const char *const texts[] = {"head -c 0 : null", "head -n 0 : gzip : null",
+                                        "pass : head -c 0 : count : null"};
+    struct leat_settings settings = LEAT_INIT(leat_settings);
+    struct leat_push_end *push;
+    struct leat_pipeline *p;
+
+    ASSERT_EQ(leat_context_new(NULL, &settings.context), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct leat_builder *b = leat_builder_new(NULL);
+
+        test_context("%s", texts[i]);
+        (void)leat_builder_push(b, NULL, &push);
+        (void)leat_builder_text(b, texts[i], NULL);
+        ASSERT_EQ(leat_builder_finish(b, &settings, &p, NULL), 0);
+        leat_builder_free(b);
+        ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), 0);
+        ASSERT_EQ(leat_pipeline_wait(p, 20000), 0);
+        ASSERT_EQ(leat_end_push(push, "x", 1), LEAT_EPIPE);
+        leat_pipeline_unref(p);
+    }
+    leat_context_unref(settings.context);
 }

@@ -409,7 +409,7 @@ TEST(test_an_end_that_returns_the_code_has_the_error)
 /* What was pushed and is on its way is gone: of 60,000 bytes one chunk is left, with those before the failure. */
 TEST(test_a_failed_run_keeps_only_what_may_still_be_pulled)
 {
-    struct leat_stats stats;
+    struct leat_stats stats = LEAT_INIT(leat_stats);
     struct bench b;
     uint8_t data[60000];
 

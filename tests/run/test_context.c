@@ -358,7 +358,8 @@ static struct seen run_seen(int nice)
     const struct leat_context_settings settings = {
         .size = sizeof settings, .threads = 1, .nice = nice};
     struct bench b = bench_new(&settings);
-    const struct leat_settings of_pipeline = {.size = sizeof of_pipeline, .context = b.context, .memory = 1 << 20};
+    const struct leat_settings of_pipeline = {
+        .size = sizeof of_pipeline, .context = b.context, .memory = 1 << 20};
     struct seen seen = {.b = &b, .caller = pthread_self()};
     struct leat_builder *builder = leat_builder_new(b.registry);
     struct leat_pipeline *p = NULL;

@@ -28,6 +28,11 @@ struct head {
     size_t from_hold, from_in; /* bytes to output: from hold, and then from the input */
 };
 
+static bool wants_none(const struct leat_count *count)
+{
+    return count->given && count->sign != '-' && count->number == 0;
+}
+
 static int head_plan(struct leat_stage *s)
 {
     const struct head_params *p = leat_params(s);
@@ -36,6 +41,8 @@ static int head_plan(struct leat_stage *s)
         return leat_fail(s, LEAT_EUSAGE, "only one of -n and -c can be given");
     if (!p->bytes.given)
         leat_plan_lines(s);
+    if (wants_none(&p->bytes) || wants_none(&p->lines))
+        leat_plan_first(s);
     return 0;
 }
 
