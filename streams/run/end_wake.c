@@ -144,8 +144,19 @@ static bool is_plain(const struct leat_pipeline *p, const struct leat_stage_info
 
     if (type->engine && type->engine->is_end)
         return true;
-    return type->kind != LEAT_SOURCE && !type->run && !type->stop && !type->watch && !type->alarm &&
-           !type->commit && leat_registry_is_builtin(p->registry, info->node->type);
+    if (type->kind == LEAT_SOURCE || type->branches_max > 0 || (type->flags & LEAT_PARTS))
+        return false;
+    return !type->run && !type->stop && !type->watch && !type->alarm && !type->commit &&
+           leat_registry_is_builtin(p->registry, info->node->type);
+}
+
+/* Does an edge go to a file? The disk may be slow. */
+static bool spills(const struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->graph.n_edges; i++)
+        if (p->graph.edges[i]->spill)
+            return true;
+    return false;
 }
 
 bool leat_end_is_plain(const struct leat_segment *seg)
@@ -153,5 +164,7 @@ bool leat_end_is_plain(const struct leat_segment *seg)
     for (size_t i = 0; i < seg->n; i++)
         if (!is_plain(seg->pipeline, seg->slots[i].info))
             return false;
-    return seg->actor.is_light;
+    if (seg->out.cutter || seg->in.joiner) /* they call a stage of another segment */
+        return false;
+    return seg->actor.is_light && !spills(seg->pipeline);
 }

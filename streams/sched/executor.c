@@ -26,10 +26,11 @@ enum actor_state {
 #define PART_LONGER 2u
 #define PART_SHORTER 8u
 
-/* After so many long runs on a thread outside a worker wakes for the actor, but for so many wakes at most: the system may
- * have let that thread wait. */
+/* After so many long runs on a thread outside a worker wakes for the actor, so many times; then it is tried again, as the
+ * system may have let that thread wait. Each further long run doubles the number, up to 2^DOUBLED_MAX of it. */
 #define LONG_RUNS_MAX 2u
-#define NOT_LENT_MAX 32u
+#define NOT_LENT_MIN 32u
+#define DOUBLED_MAX 5u
 
 #define SEED_MIX 0x9e3779b97f4a7c15u
 
@@ -226,8 +227,16 @@ static void note_claimed_run(struct leat_actor *a, uint64_t ns)
     a->not_lent = 0;
     if (ns < WAKE_NS)
         a->long_runs = 0;
-    else if (a->long_runs < LONG_RUNS_MAX)
+    else if (a->long_runs < LONG_RUNS_MAX + DOUBLED_MAX)
         a->long_runs++;
+}
+
+/* Were its runs on threads outside short, or long ago? */
+static bool may_be_lent(struct leat_actor *a)
+{
+    if (a->long_runs < LONG_RUNS_MAX)
+        return true;
+    return ++a->not_lent >= NOT_LENT_MIN << (a->long_runs - LONG_RUNS_MAX);
 }
 
 /* Run the actor once, without the lock. Returns true: it must be queued again. *ret_next: the actor
@@ -568,8 +577,7 @@ bool leat_actor_claim(struct leat_executor *ex, struct leat_actor *a)
 
     if (!begin_wake(a))
         return false;
-    if (ex->kind == LEAT_EXECUTOR_POOL &&
-        (a->long_runs < LONG_RUNS_MAX || ++a->not_lent >= NOT_LENT_MAX)) {
+    if (ex->kind == LEAT_EXECUTOR_POOL && may_be_lent(a)) {
         pthread_mutex_lock(&ex->workers->lock);
         leat_assert(!ex->ended); /* nothing is woken after the end */
         claimed = must_wake(ex->workers);

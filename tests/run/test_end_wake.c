@@ -259,6 +259,37 @@ TEST(test_the_program_runs_light_stages_itself_when_a_worker_would_have_to_wake)
     finish(&b, 0);
 }
 
+TEST(test_a_program_runs_no_stage_that_may_block_or_computes_for_long)
+{
+    static const struct {
+        const char *text;
+        bool plain;
+    } rows[] = {
+        {"pass", true},
+        {"head -c 100 : tail -c 10 : count -l", true},
+        {"gzip", false},
+        {"tee [ null ]", false},
+        {"buffer --size=8M --spill=/tmp", false},
+        {"exec cat", false},
+        {"timeout --idle=10s", false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b;
+
+        test_context("%s", rows[i].text);
+        begin(&b, 1);
+        add_push(&b, 0, 0);
+        add_text(&b, rows[i].text);
+        add_pull(&b, 0);
+        build(&b, 32 << 20);
+        ASSERT_EQ(inside(b.push)->plain, rows[i].plain);
+        leat_pipeline_unref(b.pipeline);
+        leat_context_unref(b.context);
+        leat_registry_free(b.registry);
+    }
+}
+
 struct own {
     pthread_t program;
     atomic_uint steps, there;

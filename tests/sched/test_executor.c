@@ -453,3 +453,81 @@ TEST(test_one_long_run_is_enough_to_get_a_worker_the_next_time)
     play(&game, 2, run_ns, passes_and_meets, meets);
     ASSERT(!game.passes);
 }
+
+/* --- a thread outside claims an actor ------------------------------------------------------------- */
+
+struct lent {
+    struct leat_actor actor; /* first */
+    uint64_t ns;             /* length of a run, at least */
+    atomic_bool held;        /* the run does not end before this is false */
+    atomic_uint runs;
+};
+
+static bool lent_run(struct leat_actor *actor)
+{
+    struct lent *l = (struct lent *)actor;
+    uint64_t until = leat_now_ns() + l->ns;
+
+    while (leat_now_ns() < until || atomic_load(&l->held))
+        continue;
+    atomic_fetch_add(&l->runs, 1);
+    return false;
+}
+
+/* Claim it while the worker is idle, and have it run. Returns whether it ran here. */
+static bool claim(struct leat_executor *ex, struct lent *l)
+{
+    unsigned runs = atomic_load(&l->runs);
+    bool here;
+
+    wait_for_idle(ex, 1);
+    here = leat_actor_claim(ex, &l->actor);
+    if (here)
+        leat_actor_run_claimed(ex, &l->actor);
+    while (atomic_load(&l->runs) == runs)
+        sched_yield();
+    return here;
+}
+
+TEST(test_a_thread_outside_runs_an_actor_whose_runs_are_short)
+{
+    struct lent l = {.actor.run = lent_run, .ns = 50000};
+    struct leat_executor ex;
+
+    ASSERT_EQ(leat_executor_init(&ex, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+    ASSERT_EQ(leat_workers_start(&ex.own), 0);
+    ASSERT(claim(&ex, &l)); /* not known yet */
+    ASSERT(claim(&ex, &l)); /* one may be chance */
+    for (unsigned most = 32; most <= 64; most *= 2) {
+        for (unsigned i = 1; i < most; i++)
+            ASSERT(!claim(&ex, &l)); /* it is long: a worker wakes */
+        ASSERT(claim(&ex, &l));
+    }
+    l.ns = 0;
+    for (unsigned i = 0; i < 1000 && l.actor.long_runs > 0; i++) /* the system may interrupt some */
+        (void)claim(&ex, &l);
+    ASSERT_EQ(l.actor.long_runs, 0);
+    ASSERT(claim(&ex, &l));
+    leat_workers_stop(&ex.own);
+    leat_executor_done(&ex);
+}
+
+/* A worker that is awake takes it next. */
+TEST(test_a_thread_outside_runs_no_actor_for_which_no_worker_must_wake)
+{
+    struct lent l = {.actor.run = lent_run}, busy = {.actor.run = lent_run, .held = true};
+    struct leat_executor ex;
+
+    ASSERT_EQ(leat_executor_init(&ex, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+    ASSERT_EQ(leat_workers_start(&ex.own), 0);
+    wait_for_idle(&ex, 1);
+    leat_actor_wake(&ex, &busy.actor);
+    ASSERT(!leat_actor_claim(&ex, &l.actor)); /* the worker is awake, or wakes for the other one */
+    ASSERT(!leat_actor_claim(&ex, &l.actor)); /* it is queued */
+    atomic_store(&busy.held, false);
+    while (atomic_load(&l.runs) == 0)
+        sched_yield();
+    ASSERT_EQ(atomic_load(&l.runs), 1);
+    leat_workers_stop(&ex.own);
+    leat_executor_done(&ex);
+}
