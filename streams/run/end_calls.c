@@ -398,6 +398,7 @@ ssize_t leat_end_read(struct leat_pull_end *p, void *buffer, size_t n)
     if (r > 0) {
         if ((size_t)r > n)
             r = (ssize_t)n;
+        leat_assert(data != NULL);
         memcpy(buffer, data, (size_t)r);
         claimed = take(e, (size_t)r);
     }
