@@ -87,10 +87,12 @@ static int take_memory(struct leat_pipeline *p)
  * thread has to wake for a run that never waits. */
 static void begin(struct leat_pipeline *p, bool helps)
 {
+    struct leat_guest guest;
+
     if (!helps) {
         leat_actor_wake(&p->executor, &p->conductor);
         leat_executor_leave(&p->executor);
-    } else if (leat_executor_help(&p->executor, &p->conductor)) {
+    } else if (leat_executor_help(&p->executor, &p->conductor, &guest)) {
         end_run(p);
     }
 }

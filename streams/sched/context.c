@@ -181,22 +181,19 @@ static const struct timespec *check_times(struct leat_context *c, struct timespe
 static struct leat_visit *next_due(struct leat_context *c)
 {
     uint64_t now = leat_now_ns();
-    struct leat_visit *due = NULL;
+    struct leat_visit **at = &c->timed, *due;
 
     pthread_mutex_lock(&c->lock);
-    for (struct leat_visit **at = &c->timed; *at && !due;) {
-        struct leat_visit *v = *at;
-
-        leat_assert(v->timed);
-        if (v->deadline_ns > now) {
-            at = &v->next_timed;
-            continue;
-        }
-        *at = v->next_timed;
-        v->timed = false;
-        v->is_due = true;
-        v->is_last = v->last;
-        due = v;
+    while (*at && (*at)->deadline_ns > now) {
+        leat_assert((*at)->timed);
+        at = &(*at)->next_timed;
+    }
+    due = *at;
+    if (due) {
+        *at = due->next_timed;
+        due->timed = false;
+        due->is_due = true;
+        due->is_last = due->last;
     }
     note_look(c, due);
     pthread_mutex_unlock(&c->lock);

@@ -503,36 +503,36 @@ static bool may_go_on(struct leat_executor *ex, const struct leat_guest *h)
     return may;
 }
 
-bool leat_executor_help(struct leat_executor *ex, struct leat_actor *a)
+bool leat_executor_help(struct leat_executor *ex, struct leat_actor *a, struct leat_guest *h)
 {
     struct leat_workers *w = ex->workers;
-    struct leat_guest h = {.thread = pthread_self()};
     bool ended;
 
     leat_assert(ex->kind == LEAT_EXECUTOR_POOL);
+    *h = (struct leat_guest){.thread = pthread_self()};
     if (begin_wake(a)) { /* else another thread has woken it: a worker runs it */
         a->ready_ns = leat_now_ns();
-        h.kept = a;
+        h->kept = a;
     }
     pthread_mutex_lock(&w->lock);
     leat_assert(!ex->guest && ex->running > 0);
-    ex->guest = &h;
-    h.next = w->guests;
-    w->guests = &h;
+    ex->guest = h;
+    h->next = w->guests;
+    w->guests = h;
     pthread_mutex_unlock(&w->lock);
-    while (h.kept) {
-        h.runs = h.kept;
-        h.kept = NULL;
-        if (!run_row(ex, h.runs))
+    while (h->kept) {
+        h->runs = h->kept;
+        h->kept = NULL;
+        if (!run_row(ex, h->runs))
             continue;
-        if (may_go_on(ex, &h))
-            h.kept = h.runs;
+        if (may_go_on(ex, h))
+            h->kept = h->runs;
         else
-            enqueue(ex, h.runs);
+            enqueue(ex, h->runs);
     }
     pthread_mutex_lock(&w->lock);
     ex->guest = NULL;
-    unlist(w, &h);
+    unlist(w, h);
     ended = end_visit(ex);
     pthread_mutex_unlock(&w->lock);
     return ended;

@@ -119,11 +119,12 @@ void leat_executor_end(struct leat_executor *ex);
  * leat_executor_leave. Returns false: it has ended, and no actor must be woken. */
 bool leat_executor_enter(struct leat_executor *ex);
 void leat_executor_leave(struct leat_executor *ex);
-/* leat_executor_help - pool, after leat_executor_enter, instead of a wake and leat_executor_leave: run this actor on
- * this thread, and then the actor that it wakes, as long as one of the two runs alone, so that no worker has to wake. An
- * actor goes on here while fewer workers run than there may be, and then on a worker. Returns when there is nothing left
- * to do here. true: the executor has ended; on_end is not called. */
-bool leat_executor_help(struct leat_executor *ex, struct leat_actor *actor);
+/* leat_executor_help - pool, after leat_executor_enter, instead of a wake and leat_executor_leave: run this actor on this
+ * thread, and then the actor that it wakes, as long as one of the two runs alone, so that no worker has to wake. An actor
+ * goes on here while fewer workers run than there may be, and then on a worker. Returns when there is nothing left to do
+ * here; `guest` is used until then. true: the executor has ended; on_end is not called. */
+bool leat_executor_help(struct leat_executor *ex, struct leat_actor *actor,
+                        struct leat_guest *guest);
 /* leat_executor_look - pool: call on_idle if all is idle. A thread that decrements `armed` outside
  * an actor must call it: the actor that it woke may have run earlier and seen the old count. */
 void leat_executor_look(struct leat_executor *ex);
