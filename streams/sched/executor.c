@@ -366,12 +366,6 @@ void leat_executor_leave(struct leat_executor *ex)
         ex->on_end(ex);
 }
 
-void leat_executor_look(struct leat_executor *ex)
-{
-    if (leat_executor_enter(ex))
-        leat_executor_leave(ex);
-}
-
 void leat_executor_serve(struct leat_workers *w)
 {
     struct leat_executor *ex = take_turn(w);

@@ -89,7 +89,7 @@ struct leat_executor {
     /* call - loop and seeded: have the loop's thread call leat_waits_fire_woken soon. Any thread. */
     void (*call)(struct leat_executor *executor);
     /* on_idle - pool: no actor is queued or running and no wait is armed, except alarms if
-     * `alarmed`. Called under no lock, by a worker or leat_executor_look. */
+     * `alarmed`. Called under no lock, by a worker or leat_executor_leave. */
     void (*on_idle)(struct leat_executor *executor, bool alarmed);
     /* on_end - pool: no actor of it is queued or running any more, after leat_executor_end. The worker that
      * calls it does not use the executor again. Called under no lock. */
@@ -116,7 +116,9 @@ void leat_executor_done(struct leat_executor *ex);
  * more. Called by an actor of the executor, in its last run. */
 void leat_executor_end(struct leat_executor *ex);
 /* leat_executor_enter - for a thread outside that will wake actors: the executor does not end before
- * leat_executor_leave. Returns false: it has ended, and no actor must be woken. */
+ * leat_executor_leave. Returns false: it has ended, and no actor must be woken. leat_executor_leave calls on_idle if all is
+ * idle. A thread that decrements `armed` outside an actor does so between the two: the actor that it woke may run earlier
+ * and see the old count. */
 bool leat_executor_enter(struct leat_executor *ex);
 void leat_executor_leave(struct leat_executor *ex);
 /* leat_executor_help - pool, after leat_executor_enter, instead of a wake and leat_executor_leave: run this actor on this
@@ -125,9 +127,6 @@ void leat_executor_leave(struct leat_executor *ex);
  * here; `guest` is used until then. true: the executor has ended; on_end is not called. */
 bool leat_executor_help(struct leat_executor *ex, struct leat_actor *actor,
                         struct leat_guest *guest);
-/* leat_executor_look - pool: call on_idle if all is idle. A thread that decrements `armed` outside
- * an actor must call it: the actor that it woke may have run earlier and seen the old count. */
-void leat_executor_look(struct leat_executor *ex);
 /* leat_executor_is_quiet - in on_idle: is it still so? Others than pool: always. */
 bool leat_executor_is_quiet(struct leat_executor *ex);
 /* leat_actor_wake - run the actor soon. Pool: any thread. Loop and seeded: the loop's. */

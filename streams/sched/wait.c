@@ -190,6 +190,19 @@ static const uint32_t *events_of(const struct leat_wait *wait, int fd)
     return NULL;
 }
 
+/* A thread that waits for its run may end the executor. It does not until it has been looked at. */
+static void enter(struct leat_poller *w, struct leat_executor *ex)
+{
+    bool entered = ex->look_due || leat_executor_enter(ex);
+
+    leat_assert(entered); /* none ends while a wait is listed */
+    if (ex->look_due)
+        return;
+    ex->look_due = true;
+    ex->next_look = w->looks;
+    w->looks = ex;
+}
+
 /* The epoll set contains a descriptor once, so wake all its waits, for both directions. A stage
  * that finds the descriptor not ready waits again. */
 static void fire_all(struct leat_poller *w, int fd)
@@ -201,14 +214,8 @@ static void fire_all(struct leat_poller *w, int fd)
         leat_assert(wait->listed);
         next = wait->next;
         if (events_of(wait, fd) || (wait->wants.ms > 0 && wait->timer_fd == fd)) {
-            struct leat_executor *ex = wait->waits->executor;
-
+            enter(w, wait->waits->executor);
             fire(w, wait);
-            if (!ex->look_due) {
-                ex->look_due = true;
-                ex->next_look = w->looks;
-                w->looks = ex;
-            }
         }
     }
 }
@@ -264,11 +271,10 @@ void leat_poller_fire(struct leat_poller *w)
     for (int i = 0; i < n; i++)
         fire_all(w, ready[i].data.fd);
     pthread_mutex_unlock(&w->lock);
-    while (
-        (ex = w->looks)) { /* a pipeline is ended by this thread, so its executor is still there */
+    while ((ex = w->looks)) {
         w->looks = ex->next_look;
         ex->look_due = false;
-        leat_executor_look(ex);
+        leat_executor_leave(ex); /* calls on_idle, if all is idle */
     }
 }
 

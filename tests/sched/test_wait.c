@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "sched/wait.h"
+#include "sched/workers.h"
 #include "test.h"
 
 static bool run_nothing(struct leat_actor *actor)
@@ -263,6 +265,81 @@ TEST(test_a_descriptor_that_ends_a_wait_also_ends_its_timer_on_virtual_time)
     ASSERT(leat_wait_fired(&b.waits, &b.wait));
     ASSERT(!leat_waits_due(&b.waits, UINT64_MAX));
     bench_done(&b);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* --- an executor that ends while its waits are fired -------------------------------------------- */
+
+struct short_life {
+    struct leat_actor actor; /* first */
+    struct leat_executor executor;
+    struct leat_waits waits;
+    struct leat_wait wait;
+    atomic_bool ended;
+};
+
+static bool ends_its_executor(struct leat_actor *actor)
+{
+    struct short_life *life = (struct short_life *)actor;
+
+    if (leat_wait_fired(&life->waits, &life->wait))
+        leat_executor_end(&life->executor);
+    return false;
+}
+
+static void note_end(struct leat_executor *executor)
+{
+    struct short_life *life = executor->owner;
+
+    atomic_store(&life->ended, true);
+}
+
+/* All is idle in an executor that is looked at first: give the other one time to end. */
+static void linger(struct leat_executor *executor, bool alarmed)
+{
+    struct short_life *other = executor->owner;
+
+    (void)alarmed;
+    usleep(50000);
+    ASSERT(!atomic_load(&other->ended));
+}
+
+/* Whoever ends it may free it, and the thread that fires still has it in its list. */
+TEST(test_an_executor_does_not_end_before_the_thread_that_fires_its_waits_is_done_with_it)
+{
+    struct short_life life = {.actor.run = ends_its_executor};
+    struct bench idle;
+    struct leat_poller poller;
+    int ends[2];
+
+    bench_init(&idle, false);
+    leat_waits_done(&idle.waits);
+    leat_executor_done(&idle.executor);
+    ASSERT_EQ(leat_poller_init(&poller), 0);
+    ASSERT_EQ(leat_executor_init(&idle.executor, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+    ASSERT_EQ(leat_executor_init(&life.executor, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+    ASSERT_EQ(leat_waits_init(&idle.waits, &idle.executor, &poller), 0);
+    ASSERT_EQ(leat_waits_init(&life.waits, &life.executor, &poller), 0);
+    leat_wait_init(&life.wait, &life.actor);
+    ASSERT_EQ(leat_workers_start(&life.executor.own), 0);
+    idle.executor.owner = life.executor.owner = &life;
+    idle.executor.on_idle = linger;
+    life.executor.on_end = note_end;
+    atomic_store(&idle.actor.state, 1); /* queued already: a wake does nothing */
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_EQ(arm(&idle.waits, &idle.wait, ends[0], 0), 0);
+    ASSERT_EQ(arm(&life.waits, &life.wait, ends[0], 0), 0); /* fired first, and looked at last */
+    ASSERT_EQ(write(ends[1], "a", 1), 1);
+    leat_poller_fire(&poller);
+    while (!atomic_load(&life.ended))
+        sched_yield();
+    leat_workers_stop(&life.executor.own);
+    leat_wait_done(&life.wait);
+    leat_waits_done(&life.waits);
+    leat_executor_done(&life.executor);
+    bench_done(&idle);
+    leat_poller_done(&poller);
     close(ends[0]);
     close(ends[1]);
 }
