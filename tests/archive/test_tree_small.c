@@ -1,4 +1,6 @@
 /* test_tree_small.c - small files that a helper makes: the tree is as without one, whatever their order is. */
+#include <sys/resource.h>
+
 #include "tree_aid.h"
 
 #define FILES 400u
@@ -68,7 +70,7 @@ static int many(struct leat_tree_writer *t)
 
     for (unsigned i = 0; r == 0 && i < FILES; i++)
         r = put_small(t, name_of(i) + 5, content_of(i));
-    ASSERT(t->small != NULL);
+    ASSERT_EQ(t->small != NULL, job.threads > 1);
     return r;
 }
 
@@ -215,12 +217,25 @@ static int through_a_link(struct leat_tree_writer *t)
     return r == 0 ? put_small(t, "l/f", "out") : r;
 }
 
+static int two_failures(struct leat_tree_writer *t)
+{
+    int r = directory_then_file(t);
+
+    if (r == 0)
+        r = put_small(t, "b", "");
+    if (r == 0)
+        r = put_directory(t, "c", 0755);
+    if (r == 0)
+        r = put_small(t, "c", "also a directory");
+    return r == 0 ? leat_tree_link(t, "d", "missing", false) : r;
+}
+
 TEST(test_messages_are_those_without_a_helper)
 {
-    int (*const scripts[])(struct leat_tree_writer * t) = {file_then_below, file_then_directory,
-                                                           directory_then_file, through_a_link};
+    int (*const scripts[])(struct leat_tree_writer * t) = {
+        file_then_below, file_then_directory, directory_then_file, through_a_link, two_failures};
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         char text[512];
 
         begin_small();
@@ -233,6 +248,38 @@ TEST(test_messages_are_those_without_a_helper)
             ASSERT_STREQ(job.error.text, text);
             ASSERT(is_empty("out"));
         }
+    }
+}
+
+/* Descriptors for two directories and a file, as without a helper. */
+static int many_with_few_descriptors(struct leat_tree_writer *t)
+{
+    struct rlimit was, few;
+    int low = dup(0), r;
+
+    ASSERT_GE(low, 0);
+    ASSERT_EQ(close(low), 0);
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &was), 0);
+    few = was;
+    few.rlim_cur = (rlim_t)low + 3;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    r = many(t);
+    if (r == 0)
+        r = leat_tree_link(t, "hard", name_of(FILES - 1) + 5, false);
+    if (r == 0)
+        r = leat_tree_finish(t);
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
+    return r;
+}
+
+TEST(test_files_that_wait_keep_no_descriptors_from_others)
+{
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        begin_small();
+        job.threads = threads;
+        ASSERT_EQ(write_tree(many_with_few_descriptors), 0);
+        for (unsigned i = 0; i < FILES; i++)
+            ASSERT(holds(name_of(i), content_of(i)));
     }
 }
 

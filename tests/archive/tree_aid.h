@@ -246,6 +246,8 @@ static inline int run_script(struct leat_stage *s, struct leat_reader *rd)
     r = job.script(&t);
     if (r == 0)
         r = leat_tree_finish(&t);
+    if (r < 0)
+        r = leat_tree_small_failure(&t, r);
     leat_tree_end(&t);
     os.active = false;
     ASSERT_EQ(close(root), 0);

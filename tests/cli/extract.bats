@@ -481,3 +481,27 @@ EOF
     is 2
     has "its access control list names the user 'nosuch', which is not known here"
 }
+
+@test "the first failure of an archive is the one that is told, also where a second thread makes the file" {
+    needs python3
+    python3 - <<'EOP'
+import io, tarfile
+with tarfile.open("t.tar", "w") as t:
+    d = tarfile.TarInfo("x")
+    d.type = tarfile.DIRTYPE
+    t.addfile(d)
+    for name in ["f%d" % i for i in range(20)] + ["x"]:
+        i = tarfile.TarInfo(name)
+        i.size = 1
+        t.addfile(i, io.BytesIO(b"1"))
+    link = tarfile.TarInfo("y")
+    link.type, link.linkname = tarfile.LNKTYPE, "missing"
+    t.addfile(link)
+EOP
+    for threads in 1 2; do
+        run leat --threads=$threads read t.tar : extract out
+        is 3
+        has 'x: a directory has this name already'
+        [ ! -e out ]
+    done
+}

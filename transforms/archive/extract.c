@@ -373,6 +373,8 @@ static int extract_run(struct leat_stage *s, struct leat_blocking *b)
                     p->in_place ? leat_outdir_unfinished(x->outdir) : -1);
     if (r == 0)
         r = extract_all(s, x);
+    if (r < 0)
+        r = leat_tree_small_failure(&x->tree, r);
     if (r < 0 && p->in_place && x->entries > 1)
         leat_warning(s, "%llu entries were written before the failure, and stay",
                      (unsigned long long)x->entries - 1);

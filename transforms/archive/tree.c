@@ -180,7 +180,9 @@ int leat_tree_file_open(struct leat_tree_writer *t, const char *name,
         base = temporary;
     }
     for (unsigned i = 0; i < LEAT_TREE_TRIES; i++) {
-        t->fd = openat(at, base, flags, mode_of(e));
+        do
+            t->fd = openat(at, base, flags, mode_of(e));
+        while (t->fd < 0 && leat_tree_small_frees(t, errno));
         if (t->fd >= 0 || errno != EEXIST)
             break;
         r = leat_tree_replace(t, at, base);

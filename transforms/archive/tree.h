@@ -71,6 +71,7 @@ void leat_tree_begin(struct leat_tree_writer *tree, struct leat_stage *stage,
  * leat_tree_small_begin, _end - a regular file with n bytes of content, which a helper makes beside `run`.
  *   _begin returns 1: write the content to *ret_content, then call _end, or make no further call; 0: the helper
  *   cannot make it now, so make it with leat_tree_file_open; or fails the stage, also for an earlier file.
+ * leat_tree_small_failure - an entry failed with r: is an earlier one still to fail? Returns the first failure.
  * leat_tree_symlink, leat_tree_special - a symbolic link; a FIFO, socket or device.
  * leat_tree_link - a hard link to another name in the tree. `has_data`: a file `name` was written, and
  *   becomes a link to `target`, or `target` to it if that one is empty.
@@ -89,6 +90,7 @@ int leat_tree_file_close(struct leat_tree_writer *tree, const struct leat_reader
 int leat_tree_small_begin(struct leat_tree_writer *tree, const char *name,
                           const struct leat_reader_entry *entry, size_t n, uint8_t **ret_content);
 void leat_tree_small_end(struct leat_tree_writer *tree);
+int leat_tree_small_failure(struct leat_tree_writer *tree, int r);
 int leat_tree_symlink(struct leat_tree_writer *tree, const char *name,
                       const struct leat_reader_entry *entry);
 int leat_tree_special(struct leat_tree_writer *tree, const char *name,

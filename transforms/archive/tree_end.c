@@ -83,15 +83,17 @@ static int link_free(struct leat_tree_writer *t, int from_at, const char *from, 
 static int link_now(struct leat_tree_writer *t, const char *from, const char *to)
 {
     const char *base;
-    int at = leat_tree_parent(t, from, &base), r;
+    int at = leat_tree_parent(t, from, &base), r, copy;
 
     if (at < 0)
         return at;
-    at = fcntl(at, F_DUPFD_CLOEXEC, 0); /* the next call may close the directory */
-    if (at < 0)
+    do
+        copy = fcntl(at, F_DUPFD_CLOEXEC, 0); /* the next call may close the directory */
+    while (copy < 0 && leat_tree_small_frees(t, errno));
+    if (copy < 0)
         return leat_reader_fail_errno(t->reader, errno, "%s", "");
-    r = link_free(t, at, base, to);
-    (void)close(at); /* nothing was written */
+    r = link_free(t, copy, base, to);
+    (void)close(copy); /* nothing was written */
     return r;
 }
 

@@ -75,10 +75,13 @@ void leat_tree_attributes_end(struct leat_tree_writer *tree);
  * leat_tree_small_settle - before anything is done with a name: if it is that of a file that is not made yet, or
  *   below it, wait for that. Call it before leat_tree_parent. Returns 0, or fails the stage.
  * leat_tree_small_wait - wait for all files. Returns 0, or fails the stage.
+ * leat_tree_small_frees - a call failed with this errno. Returns true: it lacked a descriptor, and some were closed, so try
+ *   again.
  * leat_tree_small_close - close a directory when the files in it are made.
  * leat_tree_small_free - end the helper, in leat_tree_end. */
 int leat_tree_small_settle(struct leat_tree_writer *tree, const char *name);
 int leat_tree_small_wait(struct leat_tree_writer *tree);
+bool leat_tree_small_frees(struct leat_tree_writer *tree, int error);
 void leat_tree_small_close(struct leat_tree_writer *tree, int fd);
 void leat_tree_small_free(struct leat_tree_writer *tree);
 /* leat_tree_set_times - tree.c: set the modification time of an open file. */

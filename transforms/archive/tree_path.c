@@ -138,8 +138,11 @@ static int open_beneath(struct leat_tree_writer *t, const char *path)
     struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                            .resolve =
                                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    int fd = t->no_openat2 ? -1 : (int)syscall(SYS_openat2, t->root, path, &how, sizeof how);
+    int fd;
 
+    do
+        fd = t->no_openat2 ? -1 : (int)syscall(SYS_openat2, t->root, path, &how, sizeof how);
+    while (fd < 0 && !t->no_openat2 && leat_tree_small_frees(t, errno));
     /* A sandbox may refuse a call that it does not know with EPERM. */
     if (fd < 0 && !t->no_openat2 && (errno == ENOSYS || errno == EPERM || errno == EINVAL))
         t->no_openat2 = true;
@@ -148,11 +151,22 @@ static int open_beneath(struct leat_tree_writer *t, const char *path)
     return fd;
 }
 
+/* Returns a descriptor, or -1 with errno. */
+static int open_component(struct leat_tree_writer *t, int at, const char *name)
+{
+    int fd;
+
+    do
+        fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    while (fd < 0 && leat_tree_small_frees(t, errno));
+    return fd;
+}
+
 /* Open one component, or make it: archives need not have entries for their directories. Returns a
  * descriptor, or fails the stage. */
 static int go_down(struct leat_tree_writer *t, int at, const char *path, const char *name)
 {
-    int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_component(t, at, name);
 
     if (fd >= 0)
         return fd;
@@ -160,7 +174,7 @@ static int go_down(struct leat_tree_writer *t, int at, const char *path, const c
         return fail_path(t, path, errno);
     if (mkdirat(at, name, 0777) < 0 && errno != EEXIST) /* another process may have made it */
         return leat_reader_fail_errno(t->reader, errno, "cannot make the directory %s", path);
-    fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = open_component(t, at, name);
     return fd < 0 ? fail_path(t, path, errno) : fd;
 }
 

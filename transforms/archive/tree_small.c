@@ -1,8 +1,8 @@
 /* tree_small.c - small files of a tree, which a helper makes while `run` reads the next entries.
  *
  * `run` copies the content to a slot, opens the directory, and gives the file to the helper, which only makes what
- * does not exist yet. If the name exists, or may belong to a file that is not made yet, `run` waits and makes the file
- * itself. The tree is therefore the same as without a helper, and so are the messages.
+ * does not exist yet. If the name exists, or may belong to a file that is not made yet, or no descriptor is left, `run`
+ * waits and makes the file itself. The tree is therefore the same as without a helper, and so are the messages.
  */
 
 #include <errno.h>
@@ -29,7 +29,7 @@ struct small {
     size_t n;      /* bytes of content */
     /* The helper's answer: */
     int error;          /* errno, or 0 */
-    const char *failed; /* the call that failed; NULL: none, or the name exists */
+    const char *failed; /* the call that failed; NULL: none, or `run` must make the file */
     char name[NAME_SIZE], shown[LEAT_READER_SHOWN];
     uint8_t content[LEAT_TREE_SMALL];
 };
@@ -43,6 +43,7 @@ struct leat_tree_small {
         uint64_t after; /* files that may use it */
     } closing[SLOTS];   /* directories that are closed later; n_closing of them */
     unsigned n_closing;
+    int failure; /* the first answer that failed the stage; later ones do not count */
     struct small slots[SLOTS];
 };
 
@@ -83,6 +84,12 @@ static void set_failed(struct small *f, const char *text, int error)
     f->failed = text;
 }
 
+/* Can `run` do something about it: replace what has the name, or close directories? */
+static bool is_for_run(int error)
+{
+    return error == EEXIST || error == EMFILE || error == ENFILE;
+}
+
 static void make_file(void *arg, uint64_t job)
 {
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -91,7 +98,7 @@ static void make_file(void *arg, uint64_t job)
     int fd = openat(f->at, base_of(f->name), flags, f->mode);
 
     if (fd < 0) {
-        set_failed(f, errno == EEXIST ? NULL : "cannot create the file", errno);
+        set_failed(f, is_for_run(errno) ? NULL : "cannot create the file", errno);
         return;
     }
     set_failed(f, "cannot write the file", write_whole(fd, f->content, f->n));
@@ -103,7 +110,7 @@ static void make_file(void *arg, uint64_t job)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* Make a file whose name exists. */
+/* Make a file that the helper could not make. */
 static int make_again(struct leat_tree_writer *t, const struct small *f)
 {
     struct leat_reader_entry e = {.kind = LEAT_ENTRY_FILE,
@@ -159,13 +166,15 @@ static int collect(struct leat_tree_writer *t)
 {
     struct leat_tree_small *m = t->small;
     uint64_t done = leat_helper_done(m->helper);
-    int r = 0;
 
     leat_assert(m->seen <= done && done <= m->given);
     close_directories(m, done);
-    while (r == 0 && m->seen < done)
-        r = handle(t, slot_of(m, m->seen++));
-    return r;
+    while (m->failure == 0 && m->seen < done) {
+        int r = handle(t, slot_of(m, m->seen++));
+
+        m->failure = m->failure < 0 ? m->failure : r; /* it may have collected others */
+    }
+    return m->failure;
 }
 
 int leat_tree_small_wait(struct leat_tree_writer *t)
@@ -174,6 +183,32 @@ int leat_tree_small_wait(struct leat_tree_writer *t)
         return 0;
     leat_helper_wait(t->small->helper);
     return collect(t);
+}
+
+int leat_tree_small_failure(struct leat_tree_writer *t, int r)
+{
+    int first;
+
+    if (!t->small || leat_reader_is_cancelled(t->reader))
+        return r;
+    if (t->fd >= 0)
+        (void)close(t->fd); /* of the later entry */
+    t->fd = -1;
+    first = leat_tree_small_wait(t);
+    return first < 0 ? first : r;
+}
+
+bool leat_tree_small_frees(struct leat_tree_writer *t, int error)
+{
+    struct leat_tree_small *m = t->small;
+    bool frees = m && (error == EMFILE || error == ENFILE) &&
+                 (m->n_closing > 0 || leat_helper_done(m->helper) < m->given);
+
+    if (frees) {
+        leat_helper_wait(m->helper);
+        close_directories(m, m->given);
+    }
+    return frees;
 }
 
 /* --- names that wait -------------------------------------------------------------------------- */
@@ -244,6 +279,7 @@ static void begin(struct leat_tree_writer *t)
     if (!t->small)
         return;
     t->small->given = t->small->seen = t->small->n_closing = 0;
+    t->small->failure = 0;
     t->small->helper = leat_helper_new(t->stage, make_file, t->small, SLOTS);
     if (!t->small->helper) {
         leat_free(t->stage, t->small);
