@@ -335,3 +335,33 @@ TEST(test_a_stage_that_needs_nothing_does_not_wait_for_a_push)
     }
     leat_context_unref(settings.context);
 }
+
+TEST(test_a_pull_that_is_closed_ends_a_run_whose_push_is_silent)
+{
+    static const char *const texts[] = {"pass", "gzip : gunzip", "tee [ count : null ] : xz"};
+    struct leat_settings settings = LEAT_INIT(leat_settings);
+    struct leat_push_end *push;
+    struct leat_pull_end *pull;
+    struct leat_pipeline *p;
+
+    ASSERT_EQ(leat_context_new(NULL, &settings.context), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct leat_builder *b = leat_builder_new(NULL);
+
+        test_context("%s", texts[i]);
+        (void)leat_builder_push(b, NULL, &push);
+        (void)leat_builder_text(b, texts[i], NULL);
+        (void)leat_builder_pull(b, NULL, &pull);
+        ASSERT_EQ(leat_builder_finish(b, &settings, &p, NULL), 0);
+        leat_builder_free(b);
+        ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), 0);
+        if (i == 0)
+            ASSERT_EQ(leat_pipeline_wait(p, 100), LEAT_RUNNING); /* it is open, and waits */
+        leat_end_close(pull);
+        if (i == 2) /* the branch still wants the bytes */
+            ASSERT_EQ(leat_end_finish(push), 0);
+        ASSERT_EQ(leat_pipeline_wait(p, 20000), 0);
+        leat_pipeline_unref(p);
+    }
+    leat_context_unref(settings.context);
+}

@@ -6,10 +6,8 @@
 #include <node_api.h>
 #include <stdlib.h>
 
-/* One for each environment: the main thread, or a worker. It is never freed, because objects and runs may outlive the
- * environment. */
+/* One for each environment, such as a worker. It is never freed: objects and runs may outlive the environment. */
 struct instance {
-    struct leat_registry *registry;
     struct leat_settings settings; /* with the context */
     bool closed;                   /* JavaScript must not be called any more */
 };
@@ -173,7 +171,7 @@ static napi_value end(napi_env env, napi_callback_info info)
 static int start(struct stream *s, const char *text, bool pushes, bool pulls)
 {
     const struct leat_end_settings end = {sizeof end, 0, 0, ready, s};
-    struct leat_builder *b = leat_builder_new(s->instance->registry);
+    struct leat_builder *b = leat_builder_new(NULL);
     int r = b ? 0 : LEAT_ENOMEM;
 
     s->error.size = sizeof s->error;
@@ -240,7 +238,7 @@ NAPI_MODULE_INIT()
     int r = LEAT_ENOMEM;
 
     TRY(napi_get_uv_event_loop(env, &loop));
-    if (i && (i->registry = leat_registry_new()))
+    if (i)
         r = leat_context_new(NULL, &i->settings.context);
     if (r == 0)
         r = leat_context_attach(i->settings.context, loop); /* LEAT_EUNSUPPORTED: another libuv */
