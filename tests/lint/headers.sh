@@ -32,6 +32,21 @@ unsigned own_abi(void)
 extern const struct leat_stage_type *const own_types[];
 const struct leat_stage_type *const own_types[] = {NULL};
 LEAT_PLUGIN(own_types);
+int own_sizes(void);
+int own_sizes(void)
+{
+    static struct leat_settings settings = LEAT_INIT(leat_settings);
+    const struct leat_error error = LEAT_INIT(leat_error);
+    struct leat_context_settings context = LEAT_INIT(leat_context_settings);
+    struct leat_end_settings end = LEAT_INIT(leat_end_settings);
+    struct leat_stats stats = LEAT_INIT(leat_stats);
+    struct leat_stage_stats stage = LEAT_INIT(leat_stage_stats);
+    struct leat_link_stats link = LEAT_INIT(leat_link_stats);
+    struct leat_bottleneck bottleneck = LEAT_INIT(leat_bottleneck);
+    return settings.size == sizeof settings && error.size == sizeof error && context.size == sizeof context &&
+           end.size == sizeof end && stats.size == sizeof stats && stage.size == sizeof stage &&
+           link.size == sizeof link && bottleneck.size == sizeof bottleneck;
+}
 int own_puts(const char *text);
 struct own_library { LEAT_LOADED_MEMBER(own_puts) };
 const char *const *own_names(void);
