@@ -101,6 +101,20 @@ static size_t push_some(struct leat_end *e, const uint8_t *data, size_t n, bool 
     return done;
 }
 
+/* Under the lock: there was room for only `done` bytes. No call of `ready` follows if the run ended while they were copied.
+ * Returns as leat_end_push. */
+static ssize_t refuse(struct leat_end *e, ssize_t done)
+{
+    int r = check_push(e);
+
+    if (r < 0)
+        return r;
+    if (done == 0 && e->out.nomem)
+        return LEAT_ENOMEM;
+    e->refused = true;
+    return done;
+}
+
 ssize_t leat_end_push(struct leat_push_end *p, const void *data, size_t n)
 {
     struct leat_end *e = of_push(p);
@@ -113,10 +127,8 @@ ssize_t leat_end_push(struct leat_push_end *p, const void *data, size_t n)
     r = check_push(e);
     if (r == 0)
         r = (ssize_t)push_some(e, data, n, &claimed);
-    if (r == 0 && n > 0 && e->out.nomem)
-        r = LEAT_ENOMEM;
-    else if (r >= 0 && (size_t)r < n)
-        e->refused = true;
+    if (r >= 0 && (size_t)r < n)
+        r = refuse(e, r);
     pthread_mutex_unlock(&e->lock);
     leat_end_run(e, claimed);
     return r;
@@ -143,10 +155,11 @@ int leat_end_push_all(struct leat_push_end *p, const void *data, size_t n)
         }
         if (claimed || done == n || k > 0)
             continue;
-        if (e->out.nomem) {
+        r = check_push(e); /* the run may have ended while bytes were copied */
+        if (r == 0 && e->out.nomem)
             r = LEAT_ENOMEM;
+        if (r < 0)
             break;
-        }
         pthread_cond_wait(&e->changed, &e->lock);
     }
     pthread_mutex_unlock(&e->lock);

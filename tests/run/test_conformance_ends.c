@@ -1,4 +1,6 @@
 /* test_conformance_ends.c - rules of streams, held against push and pull: demand, signals, cancel. See tests/CONFORMANCE.md. */
+#include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ends_aid.h"
@@ -574,4 +576,44 @@ TEST(test_a_close_of_the_pull_ends_what_stands_still)
     }
     ASSERT_EQ(close(ends[0]), 0);
     ASSERT_EQ(close(ends[1]), 0);
+}
+
+/* --- a run that ends inside a call ---------------------------------------------------------------- */
+
+#define LOST_BYTES ((size_t)65536)
+
+static struct {
+    struct leat_pipeline *pipeline;
+    void *piece;
+} lost;
+
+/* The piece is read for the first time. */
+static void end_the_run(int number)
+{
+    (void)number;
+    leat_pipeline_cancel(lost.pipeline, LEAT_ECANCELLED, NULL);
+    if (leat_pipeline_wait(lost.pipeline, -1) != LEAT_ECANCELLED ||
+        mprotect(lost.piece, LOST_BYTES, PROT_READ) < 0)
+        test_exit(1);
+}
+
+/* Nobody would tell the program later that it can go on. */
+TEST(test_a_run_that_ends_while_bytes_are_copied_is_no_refusal)
+{
+    const struct sigaction action = {.sa_handler = end_the_run};
+
+    ASSERT_EQ(sigaction(SIGSEGV, &action, NULL), 0);
+    for (unsigned all = 0; all < 2; all++) {
+        struct bench b;
+
+        start_text(&b, 2, NULL, 0);
+        lost.pipeline = b.pipeline;
+        lost.piece = mmap(NULL, LOST_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        ASSERT(lost.piece != MAP_FAILED);
+        ASSERT_EQ(all ? leat_end_push_all(b.push, lost.piece, LOST_BYTES)
+                      : leat_end_push(b.push, lost.piece, LOST_BYTES),
+                  LEAT_ECANCELLED);
+        finish(&b, LEAT_ECANCELLED);
+        ASSERT_EQ(munmap(lost.piece, LOST_BYTES), 0);
+    }
 }
