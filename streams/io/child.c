@@ -201,12 +201,16 @@ void leat_child_let_go(struct leat_child *c)
 }
 
 /* The milliseconds until a child without a reader gets SIGTERM; 0: it has got it now. */
-static uint64_t use_left(struct leat_child *c)
+static uint64_t use_left(struct leat_stage *s, struct leat_child *c)
 {
     uint64_t gone_ms = (leat_now_ns() - atomic_load(&c->unwanted_ns)) / 1000000u;
 
     if (gone_ms < LEAT_CHILD_GRACE_MS)
         return LEAT_CHILD_GRACE_MS - gone_ms;
+    leat_warning(
+        s,
+        "the command still ran %u seconds after its output was no longer needed: it was ended (SIGTERM)",
+        LEAT_CHILD_GRACE_MS / 1000u);
     leat_child_kill(c, true);
     return 0;
 }
@@ -314,7 +318,7 @@ static int wait_for(struct leat_stage *s, struct leat_child *c, int pid_fd)
     uint64_t ms = 0;
 
     if (atomic_load(&c->unwanted) && !atomic_load(&c->killed))
-        ms = use_left(c);
+        ms = use_left(s, c);
     if (atomic_load(&c->killed))
         ms = grace_left(c);
     if (ms > 0)

@@ -115,14 +115,16 @@ each_place() {
 }
 
 @test "a silent command whose output is not needed any more is ended" {
-    run -0 timeout 60 "$LEAT" exec sh -c 'echo a; exec sleep 1000' : head -n 1
+    run -0 --separate-stderr timeout 60 "$LEAT" exec sh -c 'echo a; exec sleep 1000' : head -n 1
     [ "$output" = a ]
+    [[ $stderr == *'exec (#1): the command still ran 2 seconds after its output was no longer needed'* ]]
     run -0 timeout 60 "$LEAT" exec sleep 1000 : head -c 0
     run -0 timeout 60 "$LEAT" zero : exec sleep 1000 : head -n 0
-    run -0 timeout 60 "$LEAT" exec sh -c 'trap "" TERM; echo a; sleep 1000; sleep 1000' : head -n 1
+    run -0 --separate-stderr timeout 60 "$LEAT" exec sh -c 'trap "" TERM; echo a; sleep 1000; sleep 1000' : head -n 1
     [ "$output" = a ]
-    run -0 timeout 60 "$LEAT" exec sh -c 'echo a; exec 1>&-; sleep 0.5; : >end' : head -n 1 # it has the time to end
-    rm end
+    run -0 timeout 60 "$LEAT" exec sh -c 'echo a; exec 1>&-; : >end' : head -n 1 # it has the time to end
+    [ "$output" = a ]
+    rm -f end separate-stderr-* # bats leaves them in this directory
     none
 }
 
