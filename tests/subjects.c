@@ -21,6 +21,8 @@ static const struct subject table[] = {
     {.stage = "read", .text = "read @IN@", .place = PLACE_FIRST},
     {.stage = "read", .text = "read --offset=100 --length=500 @IN@", .place = PLACE_FIRST},
     {.stage = "read", .text = "read @IN@ @IN@", .place = PLACE_FIRST},
+    {.stage = "follow", .text = "follow --once @IN@ @IN@", .place = PLACE_FIRST},
+    {.stage = "follow", .text = "follow --from=end --idle=1ms @IN@", .place = PLACE_FIRST},
     {.stage = "write", .text = "write @SIDE@", .place = PLACE_LAST},
     {.stage = "write", .text = "write --no-sync @SIDE@", .place = PLACE_LAST},
     {.stage = "write", .text = "write --sparse --drop-cache @SIDE@", .place = PLACE_LAST},

@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# follow.bats - files that grow and rotate: no line is lost, none comes twice.
+#
+# The tests read the output as it comes, and write or rotate only when they have read what was written before. None
+# waits for a time to pass.
+# shellcheck disable=SC2154 # bats sets status
+
+load common
+
+setup() {
+    cd "${LEAT_TEST_TMP:+$(mktemp -d "$LEAT_TEST_TMP/follow.XXXXXX")}" 2>/dev/null || cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+teardown() {
+    local pid dir=$PWD
+    for pid in $(jobs -p) ${leat_pid:-}; do
+        kill -9 "$pid" 2>/dev/null || true
+    done
+    [[ $dir != "${LEAT_TEST_TMP:-/nowhere}"/follow.* ]] || rm -rf "$dir"
+}
+
+# follow ARG... - start it; its output is read with `next`.
+follow() {
+    exec {lines}< <(exec "$BOUND" "$LEAT" follow "$@")
+    leat_pid=$!
+    wrote=0 got=0
+}
+
+# begin FILE - follow a file, and read its first line: the file is open.
+begin() {
+    printf 'line %08d\n' 1 >"$1"
+    follow "$1"
+    wrote=1
+    next 1
+}
+
+# write_lines N [FILE] - append the next N numbered lines.
+write_lines() {
+    local i
+    for ((i = 0; i < $1; i++)); do
+        printf 'line %08d\n' $((++wrote))
+    done >>"${2:-app.log}"
+}
+
+# next N - the next N lines of the output are those with the next numbers.
+next() {
+    local i line
+    for ((i = 0; i < $1; i++)); do
+        read -rt "$WAIT_S" line <&"$lines" || { echo "no line $((got + 1))"; return 1; }
+        got=$((got + 1))
+        [ "$line" = "$(printf 'line %08d' "$got")" ] || { echo "expected line $got: $line"; return 1; }
+    done
+}
+
+# is_line TEXT - the next line of the output.
+is_line() {
+    local line
+    read -rt "$WAIT_S" line <&"$lines" || { echo "no line: $1"; return 1; }
+    [ "$line" = "$1" ] || { echo "expected $1: $line"; return 1; }
+}
+
+# ends - the output ends without another line.
+ends() {
+    local line
+    ! read -r line <&"$lines" || { echo "one more line: $line"; return 1; }
+}
+
+# stop SIGNAL - it ends by that signal, and there was no other line.
+stop() {
+    kill -"$1" "$leat_pid"
+    ends
+}
+
+@test "300 rotations by rename: no line is lost, none comes twice" {
+    local i
+    begin app.log
+    for ((i = 0; i < 300; i++)); do
+        write_lines $((i % 4))
+        next $((i % 3 == 0 ? i % 4 : 0)) # the others are read after the rotation
+        mv app.log app.log.1
+        : >app.log
+        next $((wrote - got))
+    done
+    write_lines 5
+    next 5
+    stop TERM
+}
+
+@test "300 rotations by delete and create" {
+    local i
+    begin app.log
+    for ((i = 0; i < 300; i++)); do
+        write_lines $((1 + i % 4))
+        next $((1 + i % 4))
+        rm app.log
+        [ $((i % 2)) = 0 ] || : >app.log
+    done
+    write_lines 5
+    next 5
+    stop INT
+}
+
+@test "300 rotations by copytruncate, with a writer that stands still" {
+    local i
+    begin app.log
+    for ((i = 0; i < 300; i++)); do
+        write_lines $((1 + i % 7))
+        next $((1 + i % 7))
+        cp app.log app.log.1
+        : >app.log # the next lines may make it longer than it was before anybody looks
+    done
+    write_lines 5
+    next 5
+    stop TERM
+}
+
+@test "lines that are written to the old file after the rename come before those of the new one" {
+    local i fd
+    begin app.log
+    for ((i = 0; i < 50; i++)); do
+        exec {fd}>>app.log
+        write_lines 2 /dev/fd/"$fd"
+        mv app.log app.log.1
+        wrote=$((wrote + 3))
+        write_lines 1 # into the new file, before the old one gets its last lines
+        wrote=$((wrote - 4))
+        write_lines 3 /dev/fd/"$fd"
+        exec {fd}>&-
+        wrote=$((wrote + 1))
+        next 6
+    done
+    stop TERM
+}
+
+@test "only whole lines go on, also when files are mixed" {
+    printf 'a 1\n' >a
+    : >b
+    follow a b
+    is_line 'a 1'
+    printf 'a' >>a
+    printf 'b 1\n' >>b
+    is_line 'b 1'
+    printf 'b 2\n' >>b # now the piece in the other file was certainly looked at
+    is_line 'b 2'
+    printf ' 2\n' >>a
+    is_line 'a 2'
+    stop TERM
+}
+
+@test "a file may come later, and its directory be a sandbox" {
+    "$LEAT" --sandbox=require null </dev/null 2>/dev/null || skip 'no sandbox here'
+    mkdir logs
+    printf 'first\n' >there
+    exec {lines}< <(exec "$BOUND" "$LEAT" --sandbox=require follow --wait logs/late there)
+    leat_pid=$!
+    is_line first
+    printf 'late 1\n' >logs/late
+    is_line 'late 1'
+    mv logs/late logs/late.1
+    printf 'late 2\n' >logs/late
+    is_line 'late 2'
+    stop TERM
+}
+
+@test "a pipeline ends when it has its lines" {
+    begin app.log
+    stop TERM
+    run bash -c 'printf "a\nb\nc\n" >in; "$BOUND" "$LEAT" follow in : head -n 2'
+    is 0
+    [ "$output" = "$(printf 'a\nb')" ]
+}
+
+@test "a truncation and a file that is none are told" {
+    printf 'one\n' >a
+    exec {lines}< <(exec "$BOUND" "$LEAT" follow a : head -n 2 2>err)
+    leat_pid=$!
+    is_line one
+    : >a
+    printf '2\n' >a
+    is_line 2
+    ends
+    wait_for grep -q 'truncations of followed files: 1' err
+    run leat follow nowhere/a
+    is 1
+    has 'nowhere/a'
+    run leat follow .
+    is 1
+}

@@ -1,0 +1,392 @@
+/* follow.c - a source without an end: the lines of files that grow, through rotations.
+ *
+ * Each name has an open file, and newer ones while that is read to its end (name.c). A step reads one block of
+ * whole lines of one file; the files take turns. When no file has any, the step waits for inotify, and looks at
+ * everything once a second: some file systems do not tell, and some changes come from another machine.
+ */
+
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "news.h"
+#include "stage.h"
+
+extern const struct leat_stage_type leat_stage_follow;
+
+#define LOOK_MS 1000u
+#define GRACE_MS 5000
+#define NAMES_MAX 4096u
+#define MS 1000000u
+
+enum { FROM_START, FROM_END };
+
+struct follow_params {
+    uint64_t grace_ms, idle_ms;
+    int once, wait, from;
+};
+
+struct follow {
+    struct leat_follow_notify notify;
+    struct leat_follow_name *names;
+    size_t n_names, turn; /* whose lines come next */
+    struct leat_follow_buffer buffer;
+    struct leat_follow_file *current; /* its lines are in the buffer; or NULL */
+    size_t at, len;                   /* of them, in bytes: output, all */
+    bool owes_end;                    /* the last output has no line end */
+    bool ending;                      /* what is there is read, and no more */
+    uint64_t looked_ns, moved_ns;
+    uint64_t position;
+    struct leat_follow_counts counts;
+    struct leat_follow_news news;
+};
+
+/* Files are opened in their directories later, and one may be a symbolic link. */
+static int allow(struct leat_stage *s, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char dir[PATH_MAX] = ".";
+
+    if (slash) {
+        size_t n = slash == path ? 1 : (size_t)(slash - path);
+
+        if (n >= sizeof dir)
+            return leat_fail(s, LEAT_EUSAGE, "%s: the name is too long", path);
+        memcpy(dir, path, n);
+        dir[n] = '\0';
+    }
+    if (leat_plan_access(s, dir, LEAT_ACCESS_READ) < 0 ||
+        leat_plan_access(s, path, LEAT_ACCESS_READ) < 0)
+        return LEAT_ENOMEM;
+    return 0;
+}
+
+static int follow_plan(struct leat_stage *s)
+{
+    const struct follow_params *p = leat_params(s);
+    const struct leat_strings *files = leat_operands(s);
+    int r = 0;
+
+    if (files->n > NAMES_MAX)
+        return leat_fail(s, LEAT_EUSAGE, "follows at most %u files", NAMES_MAX);
+    if (p->once && (p->wait || p->idle_ms > 0))
+        return leat_fail(s, LEAT_EUSAGE, "--once cannot be used with --wait or --idle");
+    for (size_t i = 0; i < files->n && r == 0; i++) {
+        if (!*files->v[i] || strcmp(files->v[i], "-") == 0)
+            return leat_fail(s, LEAT_EUSAGE,
+                             "needs the name of a file; for standard input see read");
+        r = allow(s, files->v[i]);
+    }
+    return r;
+}
+
+static int follow_open(struct leat_stage *s)
+{
+    const struct follow_params *p = leat_params(s);
+    const struct leat_strings *files = leat_operands(s);
+    struct follow *q = leat_state(s);
+    int r = leat_follow_buffer_open(s, &q->buffer);
+
+    q->notify.fd = -1;
+    if (r < 0)
+        return r;
+    if (!p->once)
+        leat_follow_notify_open(&q->notify);
+    q->names = leat_alloc(s, files->n * sizeof *q->names);
+    if (!q->names)
+        return LEAT_ENOMEM;
+    for (; q->n_names < files->n && r == 0; q->n_names++) {
+        struct leat_follow_name *name = &q->names[q->n_names];
+
+        r = leat_follow_name_open(s, name, files->v[q->n_names], p->wait, &q->notify);
+        if (r == 0 && p->from == FROM_END && name->n > 0)
+            r = leat_follow_file_seek_end(s, name->files[0], name->path, &q->buffer);
+    }
+    q->ending = p->once;
+    q->looked_ns = q->moved_ns = leat_clock_ns(s);
+    return r;
+}
+
+static void follow_close(struct leat_stage *s)
+{
+    struct follow *q = leat_state(s);
+
+    for (size_t i = 0; i < q->n_names; i++)
+        leat_follow_name_close(s, &q->names[i]);
+    q->n_names = 0;
+    leat_free(s, q->names);
+    q->names = NULL;
+    leat_follow_buffer_close(s, &q->buffer);
+    leat_follow_notify_close(&q->notify);
+    if (q->counts.truncations > 0)
+        leat_warning(s,
+                     "truncations of followed files: %ju; lines that were not read before are lost",
+                     (uintmax_t)q->counts.truncations);
+    if (q->counts.written > 0)
+        leat_warning(s,
+                     "%ju rotated files were still open for writing when --grace had passed: lines "
+                     "that were added later were not read",
+                     (uintmax_t)q->counts.written);
+    if (q->news.lost > 0)
+        leat_warning(s, "%ju files had a followed name for so short a time that they were not read",
+                     (uintmax_t)q->news.lost);
+    q->counts = (struct leat_follow_counts){0};
+    q->news.lost = 0;
+}
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+static void on_event(void *arg, const struct inotify_event *event)
+{
+    struct follow *q = arg;
+
+    for (size_t i = 0; i < q->n_names; i++)
+        if (q->names[i].dir_watch == event->wd)
+            leat_follow_news_event(&q->news, &q->names[i], event);
+}
+
+/* Is there a name that can have no more files now? Its events wait, too. */
+static bool is_full(const struct follow *q)
+{
+    for (size_t i = 0; i < q->n_names; i++)
+        if (q->names[i].n == FOLLOW_FILES_MAX)
+            return true;
+    return false;
+}
+
+/* What has changed: new files are opened, and files that grew are marked. */
+static int take_events(struct leat_stage *s)
+{
+    const struct follow_params *p = leat_params(s);
+    struct follow *q = leat_state(s);
+    struct leat_follow_events events = {0};
+    uint64_t now = leat_clock_ns(s);
+    int r;
+
+    if (!is_full(q))
+        leat_follow_notify_take(&q->notify, &events, on_event, q);
+    r = leat_follow_news_open(s, &q->news, &q->notify);
+    if (r < 0)
+        return r;
+    if (events.n == 0 && !events.all && now - q->looked_ns < (uint64_t)LOOK_MS * MS)
+        return 0;
+    if (now - q->looked_ns >= (uint64_t)LOOK_MS * MS) {
+        q->looked_ns = now;
+        events.all = true;
+    }
+    for (size_t i = 0; i < q->n_names; i++) {
+        struct leat_follow_name *name = &q->names[i];
+
+        if (name->dir_watch < 0 || leat_follow_events_have(&events, name->dir_watch))
+            r = leat_follow_name_look(s, name, p->grace_ms, &q->notify);
+        if (r < 0)
+            return r;
+        if (name->n > 0 &&
+            (name->files[0]->watch < 0 || leat_follow_events_have(&events, name->files[0]->watch)))
+            name->files[0]->dirty = true;
+    }
+    return 0;
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+/* An output that is appended to is known only when all stages are open. */
+static int check_file(struct leat_stage *s, struct leat_follow_file *f, const char *path)
+{
+    if (!f->checked && leat_is_output(s, f->dev, f->ino, 0, 0, ""))
+        return leat_fail(s, LEAT_EUSAGE,
+                         "%s: is also an output of this pipeline, which would never end", path);
+    f->checked = true;
+    return 0;
+}
+
+/* Returns enum leat_follow_found, without FOLLOW_TRUNCATED; or fails the stage. */
+static int read_file(struct leat_stage *s, struct leat_follow_name *name)
+{
+    struct follow *q = leat_state(s);
+    struct leat_follow_file *f = name->files[0];
+    int r = check_file(s, f, name->path);
+
+    while (f->dirty && r >= 0) {
+        r = leat_follow_file_read(s, f, name->path, &q->buffer, &q->len);
+        if (r < 0)
+            return r;
+        if (r == FOLLOW_LINES) {
+            q->current = f;
+            q->at = 0;
+            f->grew_ns = q->moved_ns = leat_clock_ns(s);
+            return r;
+        }
+        q->counts.truncations += r == FOLLOW_TRUNCATED;
+        f->dirty = r == FOLLOW_TRUNCATED;
+    }
+    return r < 0 ? r : FOLLOW_NOTHING;
+}
+
+/* Find lines of one name: in its oldest file, or, when that was given up, in the next one. */
+static int read_name(struct leat_stage *s, struct leat_follow_name *name, uint64_t *ret_ms)
+{
+    const struct follow_params *p = leat_params(s);
+    struct follow *q = leat_state(s);
+
+    while (name->n > 0) {
+        struct leat_follow_file *f = name->files[0];
+        int r = read_file(s, name);
+
+        if (r != FOLLOW_NOTHING)
+            return r;
+        if (q->ending && !f->final)
+            f->final = true;
+        else if (!leat_follow_name_settle(s, name, p->grace_ms, &q->notify, &q->counts, ret_ms))
+            return FOLLOW_NOTHING;
+        if (name->n > 0)
+            name->files[0]->dirty = true;
+        r = q->ending ? 0 : leat_follow_name_look(s, name, p->grace_ms, &q->notify);
+        if (r < 0)
+            return r;
+    }
+    return FOLLOW_NOTHING;
+}
+
+/* Returns enum leat_follow_found. */
+static int find_lines(struct leat_stage *s, uint64_t *ret_ms)
+{
+    const struct follow_params *p = leat_params(s);
+    struct follow *q = leat_state(s);
+
+    for (size_t k = 0; k < q->n_names; k++) {
+        int r = read_name(s, &q->names[q->turn], ret_ms);
+
+        if (r < 0 || (r == FOLLOW_LINES && p->once)) /* one file after another */
+            return r;
+        q->turn = q->turn + 1 < q->n_names ? q->turn + 1 : 0;
+        if (r == FOLLOW_LINES)
+            return r;
+    }
+    return FOLLOW_NOTHING;
+}
+
+/* A file that has ended without a line end gets one when other lines follow. */
+static int emit(struct leat_stage *s, struct leat_out *out)
+{
+    struct follow *q = leat_state(s);
+    const uint8_t *lines = q->buffer.memory + FOLLOW_TAIL;
+
+    if (q->owes_end && leat_write(out, "\n", 1) == 0)
+        return LEAT_MORE;
+    q->owes_end = false;
+    q->at += leat_write(out, lines + q->at, q->len - q->at);
+    if (q->at < q->len)
+        return LEAT_MORE;
+    q->owes_end = lines[q->len - 1] != '\n';
+    leat_follow_file_advance(q->current, &q->buffer, q->len);
+    q->position += q->len;
+    leat_position(s, q->position, 0);
+    q->current = NULL;
+    return LEAT_MORE;
+}
+
+static int wait_for_more(struct leat_stage *s, uint64_t ms)
+{
+    const struct follow *q = leat_state(s);
+
+    if (q->notify.fd >= 0 && !is_full(q))
+        leat_wait_fd(s, q->notify.fd, false);
+    leat_wait_ms(s, ms);
+    return LEAT_WAIT;
+}
+
+static int follow_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct follow_params *p = leat_params(s);
+    struct follow *q = leat_state(s);
+    uint64_t ms = LOOK_MS, idle_ms;
+    int r;
+
+    (void)in;
+    if (q->current)
+        return emit(s, out);
+    r = q->ending ? 0 : take_events(s);
+    if (r == 0)
+        r = find_lines(s, &ms);
+    if (r == FOLLOW_LINES)
+        return emit(s, out);
+    if (r < 0 || q->ending)
+        return r < 0 ? r : LEAT_END;
+    idle_ms = (leat_clock_ns(s) - q->moved_ns) / MS;
+    if (p->idle_ms > 0 && idle_ms >= p->idle_ms)
+        q->ending = true; /* the next wait is short: read what came meanwhile */
+    if (p->idle_ms > 0 && p->idle_ms - idle_ms < ms)
+        ms = q->ending ? 1 : p->idle_ms - idle_ms;
+    return wait_for_more(s, ms);
+}
+
+#define AT(field) offsetof(struct follow_params, field)
+static const struct leat_option follow_options[] = {
+    {.name = "once",
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(once),
+     .help = "read what the files hold now, one after another, and end"},
+    {.name = "from",
+     .kind = LEAT_OPT_ENUM,
+     .offset = AT(from),
+     .metavar = "WHERE",
+     .choices = "start|end",
+     .help = "begin at the start of the files, or after their last whole line"},
+    {.name = "wait",
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(wait),
+     .help = "a FILE that does not exist yet is no error"},
+    {.name = "idle",
+     .kind = LEAT_OPT_DURATION,
+     .offset = AT(idle_ms),
+     .metavar = "TIME",
+     .help = "end when there was no new line for so long"},
+    {.name = "grace",
+     .kind = LEAT_OPT_DURATION,
+     .offset = AT(grace_ms),
+     .metavar = "TIME",
+     .initial = GRACE_MS,
+     .help = "how long a rotated file must not have grown before the next one is read"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_follow = {
+    .name = "follow",
+    .summary = "read lines as they are added to files, through rotations",
+    .operands = "FILE…",
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+    .manual =
+        "Reads each FILE from its start, and then the lines that are added to it, until the pipeline is "
+        "stopped. --from=end skips the lines that are there. Only whole lines go on; the last "
+        "line waits for its end. The lines of several files are mixed as they come.\n\n"
+        "FILE is a name. When another file gets the name, after a rename or because the old one "
+        "was deleted, the old file is first read to its end, then the new one from its start. "
+        "The old file ends when no process has it open for writing. The kernel tells that only "
+        "to the owner of the file, and not in every file system; otherwise it ends when it has "
+        "not grown for the time of --grace and the new file has lines. A name that comes back "
+        "to its old file is read on from where it was; an inode that was used again is told by "
+        "its content.\n\n"
+        "A file that is truncated in place (copytruncate of logrotate) is read again from its "
+        "start. It is recognised by its size, by its first 1024 bytes and by the 64 bytes before "
+        "the position. Lines that were added between the last look and the truncation are lost, "
+        "whoever reads the file; a warning at the end tells how often it happened. No line is "
+        "lost if the writer stands still during the copy and until the lines before it were "
+        "read.\n\n"
+        "Changes are noticed at once by inotify, and within a second where that does not work, "
+        "as on network file systems. A file that ends without a line end gets one if other lines "
+        "follow. A line may be as long as 16 MiB.\n\n"
+        "With --once the files are read as read does it, each to its end, and the stage ends. "
+        "An endless pipeline is stopped by "
+        "a signal: standard output has the lines until then, but no output file appears.",
+    .examples = "follow --once big.log : grep ERROR : write errors",
+    .kind = LEAT_SOURCE,
+    .params_size = sizeof(struct follow_params),
+    .state_size = sizeof(struct follow),
+    .options = follow_options,
+    .plan = follow_plan,
+    .open = follow_open,
+    .step = follow_step,
+    .close = follow_close,
+};

@@ -1,0 +1,52 @@
+/* name.h - one followed name, and the files that it belonged to: the oldest is read first. */
+#ifndef LEAT_FOLLOW_NAME_H
+#define LEAT_FOLLOW_NAME_H
+
+#include "file.h"
+#include "notify.h"
+
+#define FOLLOW_FILES_MAX 64u /* open files of a name: read ones, and newer ones that wait */
+
+struct leat_follow_name {
+    const char *path;
+    const char *base; /* the part of the path after its directory */
+    char *dir;        /* NUL-terminated; the directory of the path */
+    int dir_watch;
+    unsigned n;
+    struct leat_follow_file *files[FOLLOW_FILES_MAX];
+    struct leat_follow_file
+        *last; /* closed, or NULL: if its name comes back, it is read on from its offset */
+    uint64_t refused_ns; /* since when it cannot be opened; 0: it can */
+};
+
+struct leat_follow_counts {
+    uint64_t truncations; /* of files, at any offset above 0 */
+    uint64_t written;     /* files that were given up although they may still be written to */
+};
+
+/* leat_follow_name_open - look for the file of the name. Returns 0, or fails the stage; leat_follow_name_close in any case.
+ *
+ *   missing_ok  it need not exist yet */
+int leat_follow_name_open(struct leat_stage *stage, struct leat_follow_name *name, const char *path,
+                          bool missing_ok, struct leat_follow_notify *notify);
+void leat_follow_name_close(struct leat_stage *stage, struct leat_follow_name *name);
+/* leat_follow_name_look - has the name another file now, or none? Opens a new one. Returns 0, or fails the stage: the new
+ * file cannot be opened for longer than grace_ms. */
+int leat_follow_name_look(struct leat_stage *stage, struct leat_follow_name *name,
+                          uint64_t grace_ms, struct leat_follow_notify *notify);
+/* leat_follow_name_add - a file that had the name for a while is called `file` in the same directory now: open it as
+ * the newest one, unless it is known. Returns 1; 0: it is not there; or fails the stage. */
+int leat_follow_name_add(struct leat_stage *stage, struct leat_follow_name *name, const char *file,
+                         struct leat_follow_notify *notify);
+/* leat_follow_name_settle - all whole lines of the oldest file are output: is it given up? A file without its name is,
+ * when nobody writes to it any more, or else when it has not grown for grace_ms and there is more to read, or it was
+ * deleted. It becomes `final` first, and is closed at the next call.
+ *
+ *   ret_ms  lowered to the time after which to ask again
+ *
+ * Returns whether to read on. */
+bool leat_follow_name_settle(struct leat_stage *stage, struct leat_follow_name *name,
+                             uint64_t grace_ms, struct leat_follow_notify *notify,
+                             struct leat_follow_counts *counts, uint64_t *ret_ms);
+
+#endif
