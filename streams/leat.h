@@ -498,8 +498,8 @@ LEAT_API int leat_pipeline_wait(struct leat_pipeline *pipeline, int timeout_ms);
  * or _exit. */
 LEAT_API void leat_pipeline_cancel(struct leat_pipeline *pipeline, int code, const char *text);
 /* leat_pipeline_pause - step no source until leat_pipeline_resume; what they have put out goes on. Deadlines go on, too.
- * Allowed before the start. leat_pipeline_flush - have every stage write out what its sources have put out until now, as
- * far as its format allows. Returns 0; LEAT_EUSAGE: it does not run. Thread: any. */
+ * Allowed before the start. leat_pipeline_flush - have every stage write out what its sources have put out, and the program has
+ * pushed, until now, if its format allows that. Returns 0; LEAT_EUSAGE: it does not run. Thread: any. */
 LEAT_API void leat_pipeline_pause(struct leat_pipeline *pipeline);
 LEAT_API void leat_pipeline_resume(struct leat_pipeline *pipeline);
 LEAT_API int leat_pipeline_flush(struct leat_pipeline *pipeline);

@@ -81,13 +81,13 @@ static void drop_all(struct leat_pipeline *p)
     p->life.ends = NULL;
 }
 
-/* What was pushed until now is flushed, even if a burst holds it back. The program may be writing to reserved room, which
- * then comes after the mark. */
+/* What was pushed until now is flushed, though the stage has not put it out yet. The program may be writing to reserved
+ * room: then only what the stage has put out is. */
 static void flush_all(struct leat_pipeline *p)
 {
     for (struct leat_end *e = p->life.ends; e; e = e->next) {
         pthread_mutex_lock(&e->lock);
-        if (e->is_push && e->burst && !e->ended && !e->closed) {
+        if (e->is_push && e->held > 0 && !e->ended && !e->closed) {
             if (e->out.offered == 0) {
                 leat_out_end(&e->out);
                 leat_out_mark(&e->out);

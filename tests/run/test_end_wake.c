@@ -235,6 +235,25 @@ TEST(test_a_flush_from_outside_flushes_what_a_burst_holds_back)
     end_burst(&b, &h);
 }
 
+TEST(test_a_flush_from_outside_flushes_what_the_stage_has_not_put_out_yet)
+{
+    struct bench b;
+
+    start_text(&b, 1, "gzip : gunzip", 1 << 20);
+    leat_pipeline_pause(b.pipeline);
+    for (unsigned i = 0; i < 10; i++) {
+        push(&b);
+        ASSERT_EQ(leat_pipeline_flush(b.pipeline), 0);
+        ASSERT_EQ(leat_pipeline_wait(b.pipeline, 5), LEAT_RUNNING); /* it has seen the flush */
+        leat_pipeline_resume(b.pipeline);
+        read_all(&b, PIECE);
+        leat_pipeline_pause(b.pipeline);
+    }
+    leat_end_close(b.pull);
+    leat_pipeline_resume(b.pipeline);
+    finish(&b, 0);
+}
+
 /* --- on which thread ------------------------------------------------------------------------------ */
 
 /* Returns whether this thread was the last one that ran the stage. */
