@@ -43,12 +43,12 @@ SOVERSION := 0
 REQUIRED := libuv:libuv1-dev zlib:zlib1g-dev libzstd:libzstd-dev libarchive:libarchive-dev \
             libpcre2-8:libpcre2-dev libcrypto:libssl-dev libxxhash:libxxhash-dev
 # Loaded when a stage first needs them (leat_load), not when leat starts: their soname is compiled in.
-LAZY     := libarchive libcrypto
-soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" | awk '$$1 == "SONAME" { print $$2 }')
+LAZY     := libarchive libcrypto libcurl
+soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" 2>/dev/null | awk '$$1 == "SONAME" { print $$2 }')
 # Word of WITH_ and HAVE_, pkg-config names (+ joined) or header/library where there is none, package.
 OPTIONAL := ISAL:libisal:libisal-dev DEFLATE:libdeflate:libdeflate-dev LZ4:liblz4:liblz4-dev \
             LZMA:liblzma:liblzma-dev BZ2:bzlib.h/bz2:libbz2-dev \
-            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev
+            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev CURL:libcurl:libcurl4-openssl-dev
 
 first  = $(word 1,$(subst :, ,$1))
 second = $(word 2,$(subst :, ,$1))
@@ -76,8 +76,8 @@ broken_with += WITH_$1=1 needs the Debian package $3;
 endif
 HAVE_$1 := $$(if $$(strip $$(found_$1)),1,0)
 FEATURES += -DHAVE_$1=$$(HAVE_$1)
-OPTIONAL_LIBS += $$(found_$1)
-OPTIONAL_REQUIRES += $$(if $$(filter 1,$$(HAVE_$1)),$$(if $$(findstring /,$2),,$$(subst +, ,$2)))
+OPTIONAL_LIBS += $$(if $$(filter $(LAZY),$2),,$$(found_$1))
+OPTIONAL_REQUIRES += $$(if $$(filter 1,$$(HAVE_$1)),$$(if $$(findstring /,$2)$$(filter $(LAZY),$2),,$$(subst +, ,$2)))
 endef
 
 # Targets that build nothing must work without the libraries.
@@ -383,7 +383,7 @@ COMPLETIONS := bash:$(SHARE)/bash-completion/completions/leat zsh:$(SHARE)/zsh/s
 define PC_FILE
 # libleat.a links with `pkg-config --static --libs leat`, to the other libraries as shared ones. A program that
 # is static as a whole (cc -static) needs a libleat built with WITH_ISAL=0, because Debian has no libisal.a, and
-# -luv_a in place of -luv; it loads no plugins, nor libarchive and libcrypto for the stages that need them.
+# -luv_a in place of -luv; it loads no plugins, nor libarchive, libcrypto and libcurl for the stages that need them.
 prefix=$(PREFIX)
 libdir=$(LIBDIR)
 includedir=$(INCLUDEDIR)
@@ -428,4 +428,4 @@ help: ## this list
 	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX PLUGINDIR DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
-	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI = auto, 0 or 1'
+	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI WITH_CURL = auto, 0 or 1'

@@ -491,8 +491,18 @@ static struct leat_fd *read_fd(struct leat_stage *s, uint64_t *ret_left)
     return &st->fd;
 }
 
+static const char *read_instead(const struct leat_strings *words)
+{
+    for (size_t i = 0; i < words->n; i++)
+        if (strncasecmp(words->v[i], "http://", 7) == 0 ||
+            strncasecmp(words->v[i], "https://", 8) == 0)
+            return "get";
+    return NULL;
+}
+
 static const struct leat_engine_ops read_ops = {
     .is_default = true,
+    .instead = read_instead,
     .files = read_files,
     .range = read_range,
     .plain_fd = read_plain_fd,
@@ -548,6 +558,7 @@ const struct leat_stage_type leat_stage_read = {
         "bytes are lost, and the pipeline fails with status 1; with --shrink-ok it is read to "
         "its new end. Files in /proc and /sys, which do not state their true size, are read to "
         "their end.\n\n"
+        "`read URL`, with http:// or https://, is `get URL`.\n\n"
         "With --drop-cache the data read is dropped from the page cache, even if other programs "
         "use it: for a backup that must not displace the data of others.\n\n"
         "With --direct files and block devices are read past the page cache, in aligned blocks "

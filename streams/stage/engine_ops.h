@@ -17,6 +17,10 @@ struct leat_engine_ops {
     bool
         is_default; /* the compiler adds the stage at an open end: the source or sink of that kind */
 
+    /* instead - the name of the stage to which these words after the name belong, in place of this stage: `read URL`.
+     * NULL: none. */
+    const char *(*instead)(const struct leat_strings *words);
+
     bool is_end; /* its other side is in the program: there is one instance of it */
     /* leaves - asked in each run of the segment, also while the stage has neither input nor room: does the program
      * end the stream now? Returns 0: no; LEAT_END; or a code made by leat_fail, for which no reader need wait. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/engine_ops.h"
 #include "tree.h"
 
 struct build {
@@ -166,11 +167,24 @@ static int hold(struct build *b, struct leat_node *node, struct leat_own *own)
     return 0;
 }
 
+/* The type of this name, or the one that it leaves these words to. */
+static const struct leat_stage_type *find_type(const struct build *b, const struct leat_node *node,
+                                               const char *name)
+{
+    const struct leat_stage_type *type = leat_registry_find(b->registry, name), *other;
+    const char *instead = NULL;
+
+    if (type && leat_engine_ops_of(type)->instead)
+        instead = leat_engine_ops_of(type)->instead(&node->args);
+    other = instead ? leat_registry_find(b->registry, instead) : NULL;
+    return other ? other : type;
+}
+
 static int find_stage(struct build *b, struct leat_node *node, const struct leat_token *token,
                       struct place place)
 {
     const struct leat_stage_type *type =
-        token->own ? token->own->type : leat_registry_find(b->registry, token->word);
+        token->own ? token->own->type : find_type(b, node, token->word);
 
     if (token->own && hold(b, node, token->own) < 0)
         return LEAT_ENOMEM;

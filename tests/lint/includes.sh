@@ -10,7 +10,7 @@ includes() {
 }
 
 codec='zlib\.h|zstd.*\.h|archive.*\.h|pcre2.*\.h|openssl/.*|xxhash\.h|isa-l.*|igzip_lib\.h|libdeflate\.h'
-codec+='|lz4.*\.h|lzma.*\.h|bzlib\.h|brotli/.*'
+codec+='|lz4.*\.h|lzma.*\.h|bzlib\.h|brotli/.*|curl/.*'
 
 tap 'cmd/ includes only leat.h, stage.h and uv.h of the project and its libraries' "$(
     includes cmd/*.[ch] cmd/*/*.[ch] /dev/null | while read -r where name; do

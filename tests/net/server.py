@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""server.py - an HTTP/1.1 server with faults, for the tests of get.
+
+    server.py DIR [CERTIFICATE KEY]
+
+It listens on an ephemeral port of the loopback, writes the number to DIR/port, and each request to DIR/requests: the
+path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of a request is /FAULT/ANYTHING:
+
+    plain    the content               drop     ends at 60 % of what was asked for, three times
+    change   drop, and then the ETag and the content are others
+    weak     drop, with a weak ETag    plainly  drop, without a validator
+    ignore   drop, and no ranges       stale    drop, ignores ranges, and the second half changes
+    short    half of the content, every time, without ranges
+    stall    half of the content, and then nothing
+    close    HTTP/1.0, no length       loop     redirects to itself
+    hop      redirects to the port of DIR/other
+    back     redirects to /plain       file     redirects to file:///etc/passwd
+    STATUS   503-2 answers twice with it and Retry-After: 0, then the content; 404-0: always
+    later    503 and Retry-After: 100000
+    date     503 and a date that is past, once
+    chunked  chunks                    cut      chunks, without the last one, every time
+    encoded  Content-Encoding: gzip    auth     401 without user `u` and password `p w`
+    modified drop, with an old Last-Modified only
+    lie      206 with another range    longer   drop, then the total differs
+"""
+import base64
+import os
+import re
+import socket
+import ssl
+import sys
+import threading
+
+DIR = sys.argv[1]
+CONTENT = open(os.path.join(DIR, "f"), "rb").read()
+LOCK = threading.Lock()
+COUNT = {}
+OLD = "Wed, 01 Jan 2020 00:00:00 GMT"
+NOW = "Wed, 01 Jan 2025 00:00:00 GMT"
+
+
+def read_head(file):
+    """The request line and the headers, with lower-case names; None at the end of the connection."""
+    line = file.readline().decode("latin-1").split()
+    if len(line) < 2:
+        return None
+    headers = {}
+    while True:
+        field = file.readline().decode("latin-1").strip()
+        if not field:
+            return line[1], headers
+        name, _, value = field.partition(":")
+        headers[name.lower()] = value.strip()
+
+
+def log(path, headers):
+    fields = [path] + [headers.get(name, "-") for name in ("range", "if-range", "x-secret")]
+    with LOCK, open(os.path.join(DIR, "requests"), "a", encoding="latin-1") as file:
+        print(*fields, sep="|", file=file)
+
+
+def head(status, fields, version="1.1"):
+    lines = [f"HTTP/{version} {status} x"] + [f"{k}: {v}" for k, v in fields.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def redirect(to):
+    return head(302, {"Location": to, "Content-Length": 3}) + b"no\n"
+
+
+def content_of(fault, n):
+    if fault == "change" and n > 1:
+        return CONTENT[::-1]
+    if fault == "stale" and n > 1:
+        return CONTENT[:10] + CONTENT[::-1][10:]
+    return CONTENT
+
+
+def fields_of(fault, n):
+    if fault == "weak":
+        return {"ETag": 'W/"v1"'}
+    if fault in ("plainly", "stale"):
+        return {}
+    if fault == "modified":
+        return {"Last-Modified": OLD, "Date": NOW}
+    return {"ETag": '"v2"' if fault == "change" and n > 1 else '"v1"'}
+
+
+def answer_content(sock, fault, n, headers):
+    """The content or the rest of it. Returns false if the connection is to end."""
+    content, fields = content_of(fault, n), fields_of(fault, n)
+    begin, status = 0, 200
+    match = re.fullmatch(r"bytes=(\d+)-", headers.get("range", ""))
+    known = headers.get("if-range") in (None, fields.get("ETag"), fields.get("Last-Modified"))
+    if match and known and fault not in ("ignore", "stale", "short"):
+        begin, status = int(match[1]), 206
+        first = begin + 1 if fault == "lie" else begin
+        total = len(content) + (fault == "longer")
+        fields["Content-Range"] = f"bytes {first}-{len(content) - 1}/{total}"
+    if fault == "encoded":
+        fields["Content-Encoding"] = "gzip"
+    fields["Content-Length"] = len(content) - begin
+    sock.sendall(head(status, fields))
+    end = len(content)
+    if fault in ("short", "stall"):
+        end = end // 2
+    elif fault not in ("plain", "encoded", "auth") and not fault[0].isdigit() and n <= 3:
+        end = begin + (end - begin) * 6 // 10
+    sock.sendall(content[begin:end])
+    if fault == "stall":
+        sock.recv(1)
+    return end == len(content)
+
+
+def answer_chunks(sock, fault):
+    sock.sendall(head(200, {"Transfer-Encoding": "chunked"}))
+    for at in range(0, len(CONTENT), 5000):
+        part = CONTENT[at:at + 5000]
+        sock.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+    if fault == "cut":
+        return False
+    sock.sendall(b"0\r\n\r\n")
+    return True
+
+
+def other_port():
+    with open(os.path.join(DIR, "other"), encoding="ascii") as file:
+        return file.read().strip()
+
+
+def answer(sock, path, headers):
+    """Returns false if the connection is to end."""
+    fault = path.split("/")[1]
+    with LOCK:
+        n = COUNT[path] = COUNT.get(path, 0) + 1
+    if fault in ("chunked", "cut"):
+        return answer_chunks(sock, fault)
+    if fault == "close":
+        sock.sendall(head(200, {}, "1.0") + CONTENT)
+        return False
+    places = {"loop": path, "hop": f"http://127.0.0.1:{other_port()}/plain/x" if fault == "hop" else "",
+              "back": "../plain/x", "file": "file:///etc/passwd"}
+    if fault in places:
+        sock.sendall(redirect(places[fault]))
+        return True
+    if fault == "later":
+        sock.sendall(head(503, {"Retry-After": 100000, "Content-Length": 0}))
+        return True
+    if fault == "date" and n == 1:
+        sock.sendall(head(503, {"Retry-After": OLD, "Date": NOW, "Content-Length": 0}))
+        return True
+    status, _, times = fault.partition("-")
+    if status.isdigit() and (times == "0" or n <= int(times)):
+        sock.sendall(head(status, {"Retry-After": 0, "Content-Length": 5}) + b"sorry")
+        return True
+    user = "Basic " + base64.b64encode(b"u:p w").decode()
+    if fault == "auth" and headers.get("authorization") != user:
+        sock.sendall(head(401, {"WWW-Authenticate": "Basic", "Content-Length": 0}))
+        return True
+    if fault == "date":
+        fault = "plain"
+    return answer_content(sock, fault, n, headers)
+
+
+def serve(sock, context):
+    try:
+        if context:
+            sock = context.wrap_socket(sock, server_side=True)
+        with sock, sock.makefile("rb") as file:
+            while True:
+                request = read_head(file)
+                if not request:
+                    return
+                log(*request)
+                if not answer(sock, *request):
+                    sock.shutdown(socket.SHUT_RDWR)
+                    return
+    except OSError:
+        pass  # the client has left
+
+
+def main():
+    context = None
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[2], sys.argv[3])
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    with open(os.path.join(DIR, "port.new"), "w", encoding="ascii") as file:
+        print(listener.getsockname()[1], file=file)
+    os.rename(os.path.join(DIR, "port.new"), os.path.join(DIR, "port"))
+    while True:
+        sock, _ = listener.accept()
+        threading.Thread(target=serve, args=(sock, context), daemon=True).start()
+
+
+main()

@@ -1,0 +1,612 @@
+/* get.c - the readable of a URL: its content, once and complete, or an error.
+ *
+ * When a connection is lost in the middle, the rest is asked for by Range with If-Range, which gives it only if the content is
+ * still the same to the byte. With --resume=verify the content is read from its beginning again, and must begin with the bytes
+ * that were read before. What was handed on is never followed by other content.
+ */
+
+#include "http.h"
+
+extern const struct leat_stage_type leat_stage_get;
+
+#define SUMMARY "read a URL of http or https"
+
+#if HAVE_CURL
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "../check/libcrypto.h"
+#include "base/invariant.h"
+#include "prefix.h"
+
+#define NO_SIZE ((uint64_t)INT64_MAX)
+#define HEX_DIGITS (2 * LEAT_SHA256_BYTES)
+#define WAIT_MS_MAX ((uint64_t)30000)         /* between two tries */
+#define RETRY_AFTER_MS_MAX ((uint64_t)600000) /* that a server may ask for */
+#define PATH_BYTES ((size_t)4096)
+
+enum { RESUME_RANGE, RESUME_VERIFY };
+
+struct get_params {
+    struct leat_strings headers;
+    uint64_t size, min_speed, stall_ms, max_ms, wait_ms;
+    int64_t retries, redirects;
+    const char *sha256, *ca, *netrc_file;
+    int resume, netrc, length_unknown;
+};
+
+struct get {
+    struct leat_stage *stage;
+    const struct get_params *params;
+    struct leat_http *http;
+    struct leat_evp *sha;       /* --sha256; or NULL */
+    struct leat_prefix *prefix; /* --resume=verify; or NULL */
+    struct leat_blocking *blocking;
+    uint8_t *to; /* room: the first `filled` bytes are not committed yet */
+    size_t room, filled;
+    uint64_t pos;   /* bytes that were put into the room */
+    uint64_t total; /* of the content; LEAT_HTTP_UNKNOWN */
+    uint64_t skip;  /* bytes of this answer to compare with those read before */
+    uint64_t retry_ms, pos_of_try, deadline_ns;
+    int64_t tries; /* that failed since the last new byte */
+    uint64_t lost; /* tries that failed */
+    long status;   /* of the last try, if the server asked for another one; or 0 */
+    char etag[LEAT_HTTP_HEADER_MAX], strong[LEAT_HTTP_HEADER_MAX];
+    char netrc[PATH_BYTES];
+};
+
+static int fail(struct get *g, int code, const char *text)
+{
+    return leat_fail_at(g->stage, code, g->pos, "%s: %s", leat_http_shown(g->http), text);
+}
+
+/* --- the body --------------------------------------------------------------------------------- */
+
+/* Hand on what is in the room. */
+static int flush(struct get *g)
+{
+    int r = g->filled > 0 ? leat_push_commit(g->blocking, g->filled) : 0;
+
+    g->to = NULL;
+    g->room = g->filled = 0;
+    leat_position(g->stage, g->pos, g->total == LEAT_HTTP_UNKNOWN ? 0 : g->total);
+    return r;
+}
+
+static int idle(void *arg)
+{
+    struct get *g = arg;
+
+    return g->filled > 0 ? flush(g) : 0;
+}
+
+/* Small pieces of the library are gathered in the room. */
+static int put(struct get *g, const uint8_t *data, size_t n)
+{
+    int r = 0;
+
+    while (n > 0 && r == 0) {
+        size_t part;
+
+        if (g->filled == g->room && g->to)
+            r = flush(g);
+        if (r == 0 && !g->to)
+            r = leat_push_reserve(g->blocking, 1, &g->to, &g->room);
+        if (r < 0) {
+            g->to = NULL;
+            g->room = g->filled = 0;
+            return r;
+        }
+        part = g->room - g->filled < n ? g->room - g->filled : n;
+        memcpy(g->to + g->filled, data, part);
+        g->filled += part;
+        g->pos += part;
+        data += part;
+        n -= part;
+    }
+    return r;
+}
+
+static int changed(struct get *g, const char *how)
+{
+    char text[320];
+
+    snprintf(text, sizeof text,
+             "the content changed after %" PRIu64 " bytes of it were read: %s; run it again",
+             g->pos, how);
+    return fail(g, LEAT_ENETWORK, text);
+}
+
+/* The first bytes of an answer that begins anew. Returns how many were compared, or fails. */
+static int compare(struct get *g, const uint8_t *data, size_t n, size_t *ret_used)
+{
+    size_t part = g->skip < n ? (size_t)g->skip : n;
+
+    leat_prefix_compare(g->prefix, data, part);
+    g->skip -= part;
+    *ret_used = part;
+    return g->skip > 0 || leat_prefix_same(g->prefix) ? 0
+                                                      : changed(g, "other bytes came before it");
+}
+
+static int take_body(void *arg, const uint8_t *data, size_t n)
+{
+    struct get *g = arg;
+    size_t used = 0;
+    int r = 0;
+
+    if (g->skip > 0)
+        r = compare(g, data, n, &used);
+    data += used;
+    n -= used;
+    if (r < 0 || n == 0)
+        return r;
+    if (n > g->params->size - g->pos)
+        return fail(g, LEAT_ENETWORK, "the content is longer than --size");
+    if (g->sha)
+        r = leat_evp_add(g->sha, data, n);
+    if (g->prefix)
+        leat_prefix_add(g->prefix, data, n);
+    return r < 0 ? r : put(g, data, n);
+}
+
+/* --- the head --------------------------------------------------------------------------------- */
+
+static int bad_status(struct get *g, long status)
+{
+    static const struct {
+        long status;
+        const char *text;
+    } known[] = {
+        {401, " Unauthorized; give a user and a password with --netrc, or a token with --header"},
+        {403, " Forbidden"},
+        {404, " Not Found; check the URL"},
+        {407, " Proxy Authentication Required; give the user in the URL of the proxy"},
+        {410, " Gone; check the URL"},
+    };
+    const char *more = "";
+    char text[160];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].status == status)
+            more = known[i].text;
+    snprintf(text, sizeof text, "the server answered %ld%s", status, more);
+    return fail(g, LEAT_ENETWORK, text);
+}
+
+static int wrong_size(struct get *g, uint64_t length)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "the content has %" PRIu64 " bytes, and --size expects %" PRIu64,
+             length, g->params->size);
+    return fail(g, LEAT_ENETWORK, text);
+}
+
+/* Nothing was read before: what comes is the content. */
+static int begin_content(struct get *g, const struct leat_http_answer *a)
+{
+    const struct get_params *p = g->params;
+
+    if (a->status != 200 && a->status != 203 && a->status != 204)
+        return bad_status(g, a->status);
+    if (p->size != NO_SIZE && a->total != LEAT_HTTP_UNKNOWN && a->total != p->size)
+        return wrong_size(g, a->total);
+    if (!a->has_end && p->size == NO_SIZE && !p->sha256 && !p->length_unknown)
+        return fail(g, LEAT_ENETWORK,
+                    "the server does not tell the length, and a cut content would look complete; "
+                    "give --size or --sha256, or accept it with --length-unknown");
+    if (a->is_encoded && g->lost == 0)
+        leat_warning(g->stage, "%s: the server sends the content encoded; `decode` decodes it",
+                     leat_http_shown(g->http));
+    g->total = a->total != LEAT_HTTP_UNKNOWN ? a->total
+               : p->size != NO_SIZE          ? p->size
+                                             : LEAT_HTTP_UNKNOWN;
+    snprintf(g->etag, sizeof g->etag, "%s", a->etag);
+    snprintf(g->strong, sizeof g->strong, "%s", a->strong);
+    return 0;
+}
+
+/* The content comes from its beginning again. */
+static int begin_again(struct get *g, const struct leat_http_answer *a)
+{
+    if (!g->prefix && *a->etag && strcmp(a->etag, g->etag) != 0)
+        return changed(g, "it has another ETag");
+    if (!g->prefix)
+        return fail(g, LEAT_ENETWORK,
+                    "the connection was lost, and the server cannot go on in the middle of the "
+                    "content; --resume=verify reads it again and compares");
+    if (g->total != LEAT_HTTP_UNKNOWN && a->total != LEAT_HTTP_UNKNOWN && a->total != g->total)
+        return changed(g, "it has another length");
+    g->skip = g->pos;
+    leat_prefix_again(g->prefix);
+    return 0;
+}
+
+static int take_head(void *arg, const struct leat_http_answer *a)
+{
+    struct get *g = arg;
+
+    g->skip = 0;
+    g->status = 0;
+    if (leat_http_transient(a->status)) {
+        g->status = a->status;
+        g->retry_ms = a->retry_ms;
+        return LEAT_EAGAIN;
+    }
+    if (g->pos == 0)
+        return begin_content(g, a);
+    if (a->status == 200 || a->status == 203)
+        return begin_again(g, a);
+    if (a->status == 416)
+        return changed(g, "it is shorter now");
+    if (a->status != 206)
+        return bad_status(g, a->status);
+    if (a->from != g->pos)
+        return fail(g, LEAT_ENETWORK, "the server sent another range than the one asked for");
+    if (a->total != LEAT_HTTP_UNKNOWN && g->total != LEAT_HTTP_UNKNOWN && a->total != g->total)
+        return changed(g, "it has another length");
+    return *a->etag && strcmp(a->etag, g->etag) != 0 ? changed(g, "it has another ETag") : 0;
+}
+
+/* --- tries ------------------------------------------------------------------------------------ */
+
+/* Half of the wait and a random part of the other half: clients that lost one server do not come back at once. */
+static uint64_t backoff_ms(const struct get *g)
+{
+    uint64_t ms = g->params->wait_ms;
+    uint32_t random = 0;
+
+    for (int64_t i = 0; i < g->tries && ms < WAIT_MS_MAX; i++)
+        ms *= 2;
+    ms = ms < WAIT_MS_MAX ? ms : WAIT_MS_MAX;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = 0; /* that does, too */
+    return ms / 2 + ms * random / (2 * (UINT64_C(1) << 32));
+}
+
+static const char *reason(const struct get *g, char *to, size_t size)
+{
+    if (g->status > 0)
+        snprintf(to, size, "the server answered %ld", g->status);
+    else
+        snprintf(to, size, "%s", leat_http_why(g->http));
+    return to;
+}
+
+static int give_up(struct get *g)
+{
+    char why[384], text[512];
+
+    snprintf(text, sizeof text,
+             "%s; given up after %" PRId64 " retries without a new byte (--retries)",
+             reason(g, why, sizeof why), g->tries);
+    return fail(g, LEAT_ENETWORK, text);
+}
+
+/* A try failed. Returns 0 after the wait before the next one, or fails. */
+static int wait_for_try(struct get *g)
+{
+    uint64_t ms;
+    char why[384], text[512];
+
+    if (g->pos > g->pos_of_try)
+        g->tries = 0;
+    g->pos_of_try = g->pos;
+    if (g->tries >= g->params->retries)
+        return give_up(g);
+    if (g->pos > 0 && !g->prefix && !*g->strong) {
+        snprintf(text, sizeof text,
+                 "%s; the server sent no strong validator (ETag), so the rest cannot be asked for; "
+                 "--resume=verify reads the content again and compares",
+                 reason(g, why, sizeof why));
+        return fail(g, LEAT_ENETWORK, text);
+    }
+    ms = g->status > 0 && g->retry_ms != LEAT_HTTP_UNKNOWN ? g->retry_ms : backoff_ms(g);
+    if (ms > RETRY_AFTER_MS_MAX) {
+        snprintf(text, sizeof text, "%s, and asks to wait %" PRIu64 " s; run it again later",
+                 reason(g, why, sizeof why), ms / 1000);
+        return fail(g, LEAT_ENETWORK, text);
+    }
+    if (g->deadline_ns > 0 && leat_http_now_ns() + ms * 1000000 >= g->deadline_ns) {
+        snprintf(text, sizeof text, "%s, and the time of --max-time is too short for another try",
+                 reason(g, why, sizeof why));
+        return fail(g, LEAT_ETIMEDOUT, text);
+    }
+    g->tries++;
+    g->lost++;
+    return leat_http_wait(g->http, ms);
+}
+
+/* One request. Returns 0: the content is complete; LEAT_EAGAIN: try again; or fails. */
+static int try_once(struct get *g)
+{
+    struct leat_http_request q = {.from = g->pos > 0 && *g->strong ? g->pos : 0,
+                                  .if_range = g->strong,
+                                  .deadline_ns = g->deadline_ns,
+                                  .arg = g,
+                                  .begin = take_head,
+                                  .body = take_body,
+                                  .idle = idle};
+    int r, flushed;
+
+    g->status = 0;
+    r = leat_http_perform(g->http, &q);
+    flushed = r == LEAT_ECANCELLED ? 0 : flush(g);
+    if (flushed < 0)
+        return flushed;
+    if (r == 0 && g->skip > 0)
+        return changed(g, "it is shorter now");
+    if (r == LEAT_HTTP_LOST)
+        return g->pos > 0 && g->pos == g->total ? 0 : LEAT_EAGAIN;
+    if (r == LEAT_HTTP_REFUSED || r == LEAT_HTTP_LATE)
+        return fail(g, r == LEAT_HTTP_LATE ? LEAT_ETIMEDOUT : LEAT_ENETWORK,
+                    leat_http_why(g->http));
+    return r;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static int check_digest(struct get *g)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t digest[LEAT_SHA256_BYTES];
+    char hex[HEX_DIGITS + 1] = "", text[256];
+    int r = leat_evp_end(g->sha, digest);
+
+    for (size_t i = 0; r == 0 && i < sizeof digest; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    if (r < 0 || strcasecmp(hex, g->params->sha256) == 0)
+        return r;
+    snprintf(text, sizeof text, "its SHA-256 is %s, and --sha256 expects %s", hex,
+             g->params->sha256);
+    return fail(g, LEAT_ECHECKSUM, text);
+}
+
+static int check_end(struct get *g)
+{
+    int r = 0;
+
+    if (g->params->size != NO_SIZE && g->pos != g->params->size)
+        r = wrong_size(g, g->pos);
+    if (r == 0 && g->sha)
+        r = check_digest(g);
+    if (r == 0 && g->lost > 0)
+        leat_warning(g->stage, "%s: %" PRIu64 " tries failed before all was read",
+                     leat_http_shown(g->http), g->lost);
+    return r < 0 ? r : LEAT_END;
+}
+
+static int get_run(struct leat_stage *s, struct leat_blocking *b)
+{
+    struct get *g = leat_state(s);
+    int r;
+
+    g->blocking = b;
+    g->total = LEAT_HTTP_UNKNOWN;
+    if (g->params->max_ms > 0)
+        g->deadline_ns = leat_http_now_ns() + g->params->max_ms * 1000000;
+    do {
+        r = try_once(g);
+        if (r == LEAT_EAGAIN) {
+            r = wait_for_try(g);
+            if (r == 0)
+                r = LEAT_EAGAIN;
+        }
+    } while (r == LEAT_EAGAIN);
+    return r < 0 ? r : check_end(g);
+}
+
+/* --- the stage -------------------------------------------------------------------------------- */
+
+/* Where libcurl would look for it, too. NULL: there is none, or no home. */
+static const char *netrc_of(const struct get_params *p, char *to)
+{
+    const char *home = getenv("HOME");
+
+    if (p->netrc_file)
+        return p->netrc_file;
+    if (!p->netrc || !home || strlen(home) > PATH_BYTES - sizeof "/.netrc")
+        return NULL;
+    snprintf(to, PATH_BYTES, "%s/.netrc", home);
+    return to;
+}
+
+static struct leat_http_options http_options(const struct leat_stage *s, char *netrc)
+{
+    const struct get_params *p = leat_params(s);
+
+    return (struct leat_http_options){
+        .url = leat_operands(s)->v[0],
+        .headers = &p->headers,
+        .ca = p->ca,
+        .netrc = netrc_of(p, netrc),
+        .min_speed = p->min_speed,
+        .stall_ms = p->stall_ms,
+        .redirects_max = (uint64_t)p->redirects,
+    };
+}
+
+static int get_plan(struct leat_stage *s)
+{
+    const struct get_params *p = leat_params(s);
+    char netrc[PATH_BYTES];
+    struct leat_http_options options = http_options(s, netrc);
+
+    if (p->sha256 && (strlen(p->sha256) != HEX_DIGITS ||
+                      strspn(p->sha256, "0123456789abcdefABCDEF") != HEX_DIGITS))
+        return leat_fail(s, LEAT_EUSAGE, "--sha256 needs %zu hexadecimal digits", HEX_DIGITS);
+    return leat_http_plan(s, &options);
+}
+
+static int get_open(struct leat_stage *s)
+{
+    const struct get_params *p = leat_params(s);
+    struct get *g = leat_state(s);
+    struct leat_http_options options = http_options(s, g->netrc);
+    int r = leat_http_open(s, &options, &g->http);
+
+    g->stage = s;
+    g->params = p;
+    if (r == 0 && p->sha256)
+        r = leat_evp_new(s, LEAT_SHA256, &g->sha);
+    if (r == 0 && p->resume == RESUME_VERIFY) {
+        g->prefix = leat_prefix_new(s);
+        r = g->prefix ? 0 : LEAT_ENOMEM;
+    }
+    return r;
+}
+
+static void get_stop(struct leat_stage *s, enum leat_stop why)
+{
+    struct get *g = leat_state(s);
+
+    (void)why;
+    leat_http_stop(g->http);
+}
+
+static void get_close(struct leat_stage *s)
+{
+    struct get *g = leat_state(s);
+
+    leat_prefix_free(s, g->prefix);
+    leat_evp_free(g->sha);
+    leat_http_free(s, g->http);
+}
+
+#define AT(field) offsetof(struct get_params, field)
+static const struct leat_option get_options[] = {
+    {.name = "sha256",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(sha256),
+     .metavar = "HEX",
+     .help = "the content must have this SHA-256"},
+    {.name = "size",
+     .kind = LEAT_OPT_SIZE,
+     .offset = AT(size),
+     .metavar = "SIZE",
+     .initial = INT64_MAX,
+     .help = "the content must have so many bytes"},
+    {.name = "length-unknown",
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(length_unknown),
+     .help = "accept an answer that does not tell where it ends"},
+    {.name = "resume",
+     .kind = LEAT_OPT_ENUM,
+     .offset = AT(resume),
+     .choices = "range|verify",
+     .metavar = "HOW",
+     .help = "after a lost connection: ask for the rest, or read all again and compare"},
+    {.name = "retries",
+     .kind = LEAT_OPT_INT,
+     .offset = AT(retries),
+     .metavar = "N",
+     .min = 0,
+     .max = 1000000,
+     .initial = 5,
+     .help = "give up after so many tries without a new byte"},
+    {.name = "retry-wait",
+     .kind = LEAT_OPT_DURATION,
+     .offset = AT(wait_ms),
+     .metavar = "TIME",
+     .initial = 500,
+     .help = "before the first retry; it is doubled for each further one, up to 30 s"},
+    {.name = "max-time",
+     .kind = LEAT_OPT_DURATION,
+     .offset = AT(max_ms),
+     .metavar = "TIME",
+     .help = "fail after so long, all tries together"},
+    {.name = "min-speed",
+     .kind = LEAT_OPT_SIZE,
+     .offset = AT(min_speed),
+     .metavar = "SIZE",
+     .initial = 1,
+     .help = "a connection with fewer bytes a second is lost"},
+    {.name = "min-speed-time",
+     .kind = LEAT_OPT_DURATION,
+     .offset = AT(stall_ms),
+     .metavar = "TIME",
+     .initial = 60000,
+     .help = "over so long"},
+    {.name = "header",
+     .short_name = 'H',
+     .kind = LEAT_OPT_LIST,
+     .offset = AT(headers),
+     .metavar = "'NAME: VALUE'",
+     .help = "send this header; it does not go to another host"},
+    {.name = "max-redirects",
+     .kind = LEAT_OPT_INT,
+     .offset = AT(redirects),
+     .metavar = "N",
+     .min = 0,
+     .max = 1000,
+     .initial = 10,
+     .help = "follow so many redirects"},
+    {.name = "ca",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(ca),
+     .metavar = "FILE",
+     .help = "trust the certificates in FILE, instead of those of the system"},
+    {.name = "netrc",
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(netrc),
+     .help = "take user and password from ~/.netrc"},
+    {.name = "netrc-file",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(netrc_file),
+     .metavar = "FILE",
+     .help = "take them from FILE"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_get = {
+    .name = "get",
+    .summary = SUMMARY,
+    .operands = "URL",
+    .operands_min = 1,
+    .operands_max = 1,
+    .manual =
+        "Reads the content of an http:// or https:// URL with libcurl: HTTP/1.1, or HTTP/2 where a "
+        "TLS server offers it. `read URL` is the same. A slow pipeline holds the server back, and "
+        "the stage keeps about one MiB. The content is passed on as the server sends it, so a "
+        "Content-Encoding is not decoded: `decode` does that.\n\n"
+        "A lost connection, a connection that is too slow, and the answers 408, 425, 429, 500, 502, "
+        "503 and 504 are tried again. The wait before a try is doubled each time, with a random part, "
+        "or it is what the server asks for (Retry-After), at most ten minutes. Other errors are not "
+        "tried again.\n\n"
+        "In the middle of the content the rest is asked for by its offset (Range), with the condition "
+        "that the content is still the same (If-Range). That needs a strong ETag, or a Last-Modified "
+        "that is a minute older than the answer. If the content changed, or the server cannot resume, "
+        "the pipeline fails with status 5; data of two versions is never mixed. --resume=verify "
+        "needs nothing of the server: where it cannot resume, all is read again, and the bytes "
+        "that were read before are compared by a hash (XXH64) and dropped.\n\n"
+        "An answer that is shorter than its length says is a lost connection. Over HTTP/1.0 an answer "
+        "may have no length, and then a cut one looks complete; it is refused unless --size, --sha256 "
+        "or --length-unknown is given.\n\n"
+        "Redirects are followed to http:// and https:// only. A --header, and the user and password of "
+        "the URL, are not sent to another host. Messages show a URL without user, password and query. "
+        "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
+        "file. Proxies are those of the environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
+    .kind = LEAT_SOURCE,
+    .nature = LEAT_BLOCKING,
+    .params_size = sizeof(struct get_params),
+    .state_size = sizeof(struct get),
+    .options = get_options,
+    .plan = get_plan,
+    .open = get_open,
+    .run = get_run,
+    .stop = get_stop,
+    .close = get_close,
+};
+
+#else
+
+LEAT_STAGE_MISSING(get, "get", SUMMARY, "libcurl4-openssl-dev");
+
+#endif

@@ -1,0 +1,98 @@
+/* http.h - one HTTP request at a time with libcurl, which is loaded when it is first needed.
+ *
+ * It follows redirects and hands over the body as it comes. It knows nothing of retries and ranges.
+ */
+#ifndef LEAT_NET_HTTP_H
+#define LEAT_NET_HTTP_H
+
+#include "stage.h"
+
+struct leat_http;
+
+#define LEAT_HTTP_HEADER_MAX 512u /* bytes of a validator, with the NUL */
+#define LEAT_HTTP_UNKNOWN UINT64_MAX
+
+struct leat_http_options {
+    const char *url;
+    const struct leat_strings *headers; /* "Name: value": sent to the host of the URL only */
+    const char *ca;                     /* a file of certificates; NULL: those of the system */
+    const char *netrc;                  /* NULL: none */
+    uint64_t min_speed, stall_ms;       /* fail below so many bytes a second for so long */
+    uint64_t redirects_max;
+};
+
+/* The head of an answer that is no redirect. */
+struct leat_http_answer {
+    long status;
+    bool has_end;       /* a body that is cut is noticed: by its length, chunks, or HTTP/2 */
+    uint64_t length;    /* of the body; LEAT_HTTP_UNKNOWN */
+    uint64_t from;      /* 206: the offset of the first byte; LEAT_HTTP_UNKNOWN: there is none */
+    uint64_t total;     /* of the content; LEAT_HTTP_UNKNOWN */
+    uint64_t retry_ms;  /* Retry-After; LEAT_HTTP_UNKNOWN: there is none */
+    bool is_encoded;    /* it has a Content-Encoding other than identity */
+    const char *etag;   /* "": there is none */
+    const char *strong; /* the validator that identifies each byte: for If-Range; "": none */
+};
+
+struct leat_http_request {
+    uint64_t from;        /* ask for the content from this byte on; 0: for all of it */
+    const char *if_range; /* with `from`: the validator that the content must have */
+    uint64_t deadline_ns; /* monotonic; 0: none */
+    void *arg;
+    /* Each returns 0, or a negative code, with which the request ends. */
+    int (*begin)(void *arg, const struct leat_http_answer *answer);
+    int (*body)(void *arg, const uint8_t *data, size_t n);
+    int (*idle)(void *arg); /* nothing more is there now */
+};
+
+/* Results of leat_http_perform besides 0 and the codes of the functions. */
+enum leat_http_end {
+    LEAT_HTTP_LOST = 1, /* the connection failed: another try may help */
+    LEAT_HTTP_REFUSED,  /* it would fail again: a certificate, a name, a redirect */
+    LEAT_HTTP_LATE,     /* the deadline has passed */
+};
+
+/* leat_http_plan - in plan: is the URL one of HTTP, and are the headers well-formed? Returns 0, or fails the stage. */
+int leat_http_plan(struct leat_stage *stage, const struct leat_http_options *options);
+/* leat_http_open - in open. *ret is set in any case; free it. Returns 0, or fails the stage. */
+int leat_http_open(struct leat_stage *stage, const struct leat_http_options *options,
+                   struct leat_http **ret);
+/* leat_http_perform - in run: send the request, and get the whole answer. Returns 0; enum leat_http_end, and
+ * leat_http_why has the reason; LEAT_ECANCELLED after leat_http_stop; or the code of a function. */
+int leat_http_perform(struct leat_http *http, const struct leat_http_request *request);
+/* leat_http_wait - in run: wait, until leat_http_stop at the latest. Returns 0 or LEAT_ECANCELLED. */
+int leat_http_wait(struct leat_http *http, uint64_t ms);
+/* leat_http_stop - end the request or the wait, now or later. Thread: any. */
+void leat_http_stop(struct leat_http *http);
+/* leat_http_why - the reason of the last failure, one line without secrets. */
+const char *leat_http_why(const struct leat_http *http);
+/* leat_http_shown - the URL without user, password and query, for messages. */
+const char *leat_http_shown(const struct leat_http *http);
+/* leat_http_answered - has the server answered any request yet? */
+bool leat_http_answered(const struct leat_http *http);
+/* leat_http_free - in close; NULL is fine. */
+void leat_http_free(struct leat_stage *stage, struct leat_http *http);
+
+/* leat_http_now_ns - monotonic time. */
+uint64_t leat_http_now_ns(void);
+
+/* --- parts of a head, each without a library (http_head.c) -------------------------------------- */
+
+/* leat_http_content_range - "bytes 5-9/10": sets *ret_from, and *ret_total, LEAT_HTTP_UNKNOWN for a `*`.
+ * Returns false if the text is none of these. */
+bool leat_http_content_range(const char *text, uint64_t *ret_from, uint64_t *ret_total);
+/* leat_http_strong - the validator for If-Range by RFC 9110: a strong ETag; else Last-Modified if the answer was made
+ * (`Date`) so long after that time that the content was not changed twice in that second. The times are seconds since
+ * 1970; negative: not known. "": there is none. */
+const char *leat_http_strong(const char *etag, const char *modified, int64_t modified_time,
+                             int64_t date);
+/* leat_http_retry_ms - Retry-After as seconds; LEAT_HTTP_UNKNOWN if it is no number. */
+uint64_t leat_http_retry_ms(const char *text);
+/* leat_http_is_url - does the word begin like a URL of HTTP? */
+bool leat_http_is_url(const char *word);
+/* leat_http_header_ok - "Name: value" without control characters, and no field that the stage sets itself? */
+bool leat_http_header_ok(const char *header);
+/* leat_http_transient - may the same request succeed later, in spite of this status? */
+bool leat_http_transient(long status);
+
+#endif
