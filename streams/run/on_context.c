@@ -1,6 +1,8 @@
 /* on_context.c - a run that the thread of a context drives. */
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -83,16 +85,37 @@ static int take_memory(struct leat_pipeline *p)
     return leat_run_refuse(p, LEAT_ELIMIT, why);
 }
 
+/* Workers block all signals. Here a write to a pipe without a reader, or beyond the limit for files, is an error of the run,
+ * too, and no signal for the program. */
+static bool help(struct leat_pipeline *p)
+{
+    static const int numbers[] = {SIGPIPE, SIGXFSZ};
+    const struct timespec none = {.tv_sec = 0};
+    struct leat_guest guest;
+    sigset_t added, before;
+    bool ended;
+
+    (void)sigemptyset(&added); /* these calls fail only for numbers that are no signals */
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &before);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (!sigismember(&before, numbers[i]))
+            (void)sigaddset(&added, numbers[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &added, NULL);
+    ended = leat_executor_help(&p->executor, &p->conductor, &guest);
+    while (sigtimedwait(&added, NULL, &none) > 0 || errno == EINTR)
+        ;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ended;
+}
+
 /* The first actor of the run is the conductor. The thread that waits for the end may be the one that finds it: then no
  * thread has to wake for a run that never waits. */
 static void begin(struct leat_pipeline *p, bool helps)
 {
-    struct leat_guest guest;
-
     if (!helps) {
         leat_actor_wake(&p->executor, &p->conductor);
         leat_executor_leave(&p->executor);
-    } else if (leat_executor_help(&p->executor, &p->conductor, &guest)) {
+    } else if (help(p)) {
         end_run(p);
     }
 }

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -398,6 +399,28 @@ static void run_inside(struct leat_pipeline *p, const struct leat_error *error, 
     ASSERT_EQ(leat_pipeline_run(inner), LEAT_EUSAGE);
     ASSERT_STR_HAS(leat_pipeline_error(inner)->text, "must not wait");
     leat_pipeline_unref(inner);
+}
+
+TEST(test_a_pipe_without_a_reader_is_an_error_and_no_signal_on_the_thread_that_helps)
+{
+    struct leat_context_settings context_settings = LEAT_INIT(leat_context_settings);
+    struct leat_settings settings = LEAT_INIT(leat_settings);
+    struct leat_builder *builder = leat_builder_new(NULL);
+    struct leat_pipeline *p;
+    int ends[2];
+
+    ASSERT(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+    ASSERT_EQ(leat_context_new(&context_settings, &settings.context), 0);
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_EQ(close(ends[0]), 0);
+    ASSERT_EQ(leat_builder_text(builder, "zero -n 100000", NULL), 0);
+    ASSERT_EQ(leat_builder_fd(builder, ends[1]), 0);
+    ASSERT_EQ(close(ends[1]), 0);
+    ASSERT_EQ(leat_builder_finish(builder, &settings, &p, NULL), 0);
+    leat_builder_free(builder);
+    ASSERT_EQ(leat_pipeline_run(p), LEAT_EPIPE);
+    leat_pipeline_unref(p);
+    leat_context_unref(settings.context);
 }
 
 TEST(test_wrong_use_is_refused)
