@@ -77,11 +77,18 @@ static int flush(struct get *g)
     return r;
 }
 
+static bool holds(void *arg)
+{
+    const struct get *g = arg;
+
+    return g->filled > 0;
+}
+
 static int idle(void *arg)
 {
     struct get *g = arg;
 
-    return g->filled > 0 ? flush(g) : 0;
+    return holds(g) ? flush(g) : 0;
 }
 
 /* Small pieces of the library are gathered in the room. */
@@ -331,7 +338,8 @@ static int try_once(struct get *g)
                                   .arg = g,
                                   .begin = take_head,
                                   .body = take_body,
-                                  .idle = idle};
+                                  .idle = idle,
+                                  .holds = holds};
     int r, flushed;
 
     g->status = 0;

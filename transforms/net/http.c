@@ -51,9 +51,10 @@
     X(curl_getdate)                                                                                \
     X(curl_free)
 
-#define BUFFER_BYTES 262144L           /* of one read from a connection */
+#define BUFFER_BYTES 131072L           /* of one read from a connection */
 #define HELD_BYTES ((uint64_t)1 << 20) /* that, TLS, names, headers: charged for libcurl */
 #define CONNECT_MS 30000L
+#define HOLD_MS 2
 #define POLL_MS_MAX ((uint64_t)60000)
 #define RUNNING 100                 /* besides enum leat_http_end: the transfer goes on */
 #define DISCARD_MAX ((size_t)65536) /* of the body of a redirect */
@@ -443,14 +444,16 @@ static int check_speed(struct leat_http *h)
 static int wait_ready(struct leat_http *h)
 {
     uint64_t begun = leat_http_now_ns(), now;
-    CURLMcode code;
+    CURLMcode code = CURLM_OK;
     int ready = 0, r;
 
-    code = h->curl_multi_poll(h->multi, NULL, 0, 0, &ready);
-    if (code == CURLM_OK && ready == 0) {
-        r = h->request->idle(h->request->arg);
+    /* More usually comes soon: fewer and larger pieces then go to the pipeline. */
+    if (h->request->holds(h->request->arg)) {
+        code = h->curl_multi_poll(h->multi, NULL, 0, HOLD_MS, &ready);
+        r = code == CURLM_OK && ready == 0 ? h->request->idle(h->request->arg) : 0;
         if (r < 0)
             return r;
+    } else {
         code = h->curl_multi_poll(h->multi, NULL, 0, poll_ms(h, begun), NULL);
     }
     if (code != CURLM_OK)

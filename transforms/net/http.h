@@ -39,10 +39,11 @@ struct leat_http_request {
     const char *if_range; /* with `from`: the validator that the content must have */
     uint64_t deadline_ns; /* monotonic; 0: none */
     void *arg;
-    /* Each returns 0, or a negative code, with which the request ends. */
+    /* begin, body, idle: each returns 0, or a negative code, with which the request ends. */
     int (*begin)(void *arg, const struct leat_http_answer *answer);
     int (*body)(void *arg, const uint8_t *data, size_t n);
-    int (*idle)(void *arg); /* nothing more is there now */
+    int (*idle)(void *arg);   /* nothing more has come for a moment */
+    bool (*holds)(void *arg); /* would `idle` do anything? */
 };
 
 /* Results of leat_http_perform besides 0 and the codes of the functions. */
