@@ -184,6 +184,19 @@ requests() {
     grep -qxF '/plain/x|-|-|s3' s/requests
 }
 
+@test "headers come from a file" {
+    printf 'X-Other: 1\r\n\nX-Secret: s3 c' >secret
+    get --header=@secret "$url/plain/a"
+    got
+    grep -qxF '/plain/a|-|-|s3 c' s/requests
+    rm out/f
+    printf 'X-Other: 1\nRange: bytes=1-\n' >secret
+    get --header=@secret "$url/plain/a"
+    refused 2 'secret: line 2 is no header'
+    get --header=@none "$url/plain/a"
+    refused 1 'none'
+}
+
 @test "user and password come from the URL or a netrc file, and no message shows them" {
     get "${url/\/\//\/\/u:p%20w@}/auth/a?token=t0k"
     got

@@ -169,7 +169,8 @@ static int bad_status(struct get *g, long status)
         long status;
         const char *text;
     } known[] = {
-        {401, " Unauthorized; give a user and a password with --netrc, or a token with --header"},
+        {401,
+         " Unauthorized; give a user and a password with --netrc, or a token with --header=@FILE"},
         {403, " Forbidden"},
         {404, " Not Found; check the URL"},
         {407, " Proxy Authentication Required; give the user in the URL of the proxy"},
@@ -547,7 +548,7 @@ static const struct leat_option get_options[] = {
      .kind = LEAT_OPT_LIST,
      .offset = AT(headers),
      .metavar = "'NAME: VALUE'",
-     .help = "send this header; it does not go to another host"},
+     .help = "send this header, or those in @FILE; they do not go to another host"},
     {.name = "max-redirects",
      .kind = LEAT_OPT_INT,
      .offset = AT(redirects),
@@ -600,7 +601,7 @@ const struct leat_stage_type leat_stage_get = {
         "Redirects are followed to http:// and https:// only. A --header, and the user and password of "
         "the URL, are not sent to another host. Messages show a URL without user, password and query. "
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
-        "file. Proxies are those of the environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
+        "file, or into a file of headers, one a line: --header=@FILE. Proxies are those of the environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
     .kind = LEAT_SOURCE,
     .nature = LEAT_BLOCKING,
     .params_size = sizeof(struct get_params),

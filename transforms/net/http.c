@@ -55,6 +55,7 @@
 #define HELD_BYTES ((uint64_t)1 << 20) /* that, TLS, names, headers: charged for libcurl */
 #define CONNECT_MS 30000L
 #define HOLD_MS 2
+#define HEADER_FILE_MAX ((size_t)16384)
 #define POLL_MS_MAX ((uint64_t)60000)
 #define RUNNING 100                 /* besides enum leat_http_end: the transfer goes on */
 #define DISCARD_MAX ((size_t)65536) /* of the body of a redirect */
@@ -67,6 +68,7 @@ struct leat_http {
     CURL *easy;
     CURLU *url; /* without user and password */
     char *user, *password;
+    struct curl_slist *own;  /* headers of the user */
     struct curl_slist *sent; /* headers of the request that runs */
     atomic_bool stopped;
     bool global; /* curl_global_init succeeded */
@@ -160,17 +162,72 @@ int leat_http_plan(struct leat_stage *s, const struct leat_http_options *o)
 {
     if (!leat_http_is_url(o->url))
         return leat_fail(s, LEAT_EUSAGE, "the URL must begin with http:// or https://");
-    for (size_t i = 0; i < o->headers->n; i++)
-        if (!leat_http_header_ok(o->headers->v[i]))
+    for (size_t i = 0; i < o->headers->n; i++) {
+        const char *header = o->headers->v[i];
+
+        if (*header == '@' && leat_plan_file(s, header + 1, HEADER_FILE_MAX) < 0)
+            return LEAT_ENOMEM;
+        if (*header != '@' && !leat_http_header_ok(header))
             return leat_fail(s, LEAT_EUSAGE,
-                             "--header number %zu: give 'Name: value'; Range, If-Range and "
-                             "Accept-Encoding belong to the stage",
+                             "--header number %zu: give 'Name: value' or @FILE; Range, If-Range "
+                             "and Accept-Encoding belong to the stage",
                              i + 1);
+    }
     if (o->ca && leat_plan_access(s, o->ca, LEAT_ACCESS_READ) < 0)
         return LEAT_ENOMEM;
     if (o->netrc && leat_plan_access(s, o->netrc, LEAT_ACCESS_READ) < 0)
         return LEAT_ENOMEM;
     return leat_plan_access(s, NULL, LEAT_ACCESS_NETWORK);
+}
+
+/* Adds a line to a list. Returns false: no memory. */
+static bool add_header(struct leat_http *h, struct curl_slist **list, const char *line)
+{
+    struct curl_slist *more = h->curl_slist_append(*list, line);
+
+    if (more)
+        *list = more;
+    return more != NULL;
+}
+
+/* The lines of a file; empty ones do not count. */
+static int read_header_file(struct leat_http *h, const char *path)
+{
+    char line[HEADER_FILE_MAX + 1];
+    const uint8_t *data;
+    size_t n, length;
+    int r = leat_read_file(h->stage, path, &data, &n);
+
+    for (unsigned number = 1; r == 0 && n > 0; number++) {
+        const uint8_t *end = memchr(data, '\n', n);
+
+        length = end ? (size_t)(end - data) : n;
+        memcpy(line, data, length);
+        data += length + (end != NULL);
+        n -= length + (end != NULL);
+        length -= length > 0 && line[length - 1] == '\r';
+        line[length] = '\0';
+        if (length > 0 && (strlen(line) != length || !leat_http_header_ok(line)))
+            r = leat_fail(h->stage, LEAT_EUSAGE,
+                          "%s: line %u is no header 'Name: value' that may be sent", path, number);
+        else if (length > 0 && !add_header(h, &h->own, line))
+            r = no_memory(h);
+    }
+    return r;
+}
+
+static int read_headers(struct leat_http *h)
+{
+    const struct leat_strings *headers = h->options.headers;
+    int r = 0;
+
+    for (size_t i = 0; i < headers->n && r == 0; i++) {
+        if (*headers->v[i] == '@')
+            r = read_header_file(h, headers->v[i] + 1);
+        else if (!add_header(h, &h->own, headers->v[i]))
+            r = no_memory(h);
+    }
+    return r;
 }
 
 int leat_http_open(struct leat_stage *s, const struct leat_http_options *options,
@@ -195,7 +252,9 @@ int leat_http_open(struct leat_stage *s, const struct leat_http_options *options
         return r;
     }
     r = start_library(h);
-    return r < 0 ? r : parse_url(h);
+    if (r == 0)
+        r = parse_url(h);
+    return r < 0 ? r : read_headers(h);
 }
 
 void leat_http_free(struct leat_stage *s, struct leat_http *h)
@@ -203,6 +262,7 @@ void leat_http_free(struct leat_stage *s, struct leat_http *h)
     if (!h)
         return;
     h->curl_slist_free_all(h->sent);
+    h->curl_slist_free_all(h->own);
     if (h->easy)
         h->curl_easy_cleanup(h->easy);
     if (h->multi)
@@ -330,16 +390,6 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
 
 /* --- the transfer ----------------------------------------------------------------------------- */
 
-/* Adds a line to the headers. Returns false: no memory. */
-static bool add_header(struct leat_http *h, const char *line)
-{
-    struct curl_slist *more = h->curl_slist_append(h->sent, line);
-
-    if (more)
-        h->sent = more;
-    return more != NULL;
-}
-
 static bool set_headers(struct leat_http *h, bool own_host)
 {
     const struct leat_http_request *q = h->request;
@@ -348,15 +398,15 @@ static bool set_headers(struct leat_http *h, bool own_host)
 
     h->curl_slist_free_all(h->sent);
     h->sent = NULL;
-    ok = add_header(h, "Accept-Encoding: identity");
+    ok = add_header(h, &h->sent, "Accept-Encoding: identity");
     if (q->from > 0) {
         snprintf(line, sizeof line, "Range: bytes=%" PRIu64 "-", q->from);
-        ok = ok && add_header(h, line);
+        ok = ok && add_header(h, &h->sent, line);
         snprintf(line, sizeof line, "If-Range: %s", q->if_range);
-        ok = ok && add_header(h, line);
+        ok = ok && add_header(h, &h->sent, line);
     }
-    for (size_t i = 0; own_host && i < h->options.headers->n; i++)
-        ok = ok && add_header(h, h->options.headers->v[i]);
+    for (const struct curl_slist *i = own_host ? h->own : NULL; i; i = i->next)
+        ok = ok && add_header(h, &h->sent, i->data);
     return ok;
 }
 

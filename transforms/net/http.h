@@ -53,7 +53,8 @@ enum leat_http_end {
     LEAT_HTTP_LATE,     /* the deadline has passed */
 };
 
-/* leat_http_plan - in plan: is the URL one of HTTP, and are the headers well-formed? Returns 0, or fails the stage. */
+/* leat_http_plan - in plan: is the URL one of HTTP, and are the headers well-formed? A header `@FILE` stands for the lines
+ * of FILE. Returns 0, or fails the stage. */
 int leat_http_plan(struct leat_stage *stage, const struct leat_http_options *options);
 /* leat_http_open - in open. *ret is set in any case; free it. Returns 0, or fails the stage. */
 int leat_http_open(struct leat_stage *stage, const struct leat_http_options *options,
