@@ -113,6 +113,7 @@ struct config {
     const char **plugins; /* --plugin, n_plugins of them */
     size_t n_plugins;
     const char *test_all; /* --all of `leat test`, the word as given, or NULL */
+    bool finish;          /* --on-interrupt=finish */
     bool json, quiet, help, version, dot;
     struct term err; /* standard error */
 };

@@ -3,7 +3,8 @@
  * The first fatal signal cancels the pipeline, which removes the uncommitted outputs. The process
  * then ends by the same signal, so that a shell loop around it stops too. After a second signal,
  * when the grace time since the first has passed, the process removes the temporary files and ends
- * at once: by then something hangs.
+ * at once: by then something hangs. With --on-interrupt=finish the first signal that asks for the end only ends the
+ * sources, and the next one is the first.
  */
 
 #include <poll.h>
@@ -46,6 +47,7 @@ struct run {
     struct writer err; /* standard error during the run */
     int signal;        /* the signal that cancelled the run, or 0 */
     uint64_t signal_ms;
+    bool finishing;   /* a signal has ended the sources */
     bool done;        /* the pipeline has ended; signals are still taken until close_all */
     struct stop stop; /* after a signal */
 };
@@ -140,6 +142,11 @@ static void on_grace(uv_timer_t *timer)
     end_at_once(timer->data);
 }
 
+static bool asks_for_the_end(int number)
+{
+    return number == SIGINT || number == SIGTERM || number == SIGHUP;
+}
+
 static void on_signal(uv_signal_t *watch, int number)
 {
     struct run *run = watch->data;
@@ -149,6 +156,11 @@ static void on_signal(uv_signal_t *watch, int number)
     if (number == SIGUSR1) {
         if (run->signal == 0)
             progress_status(&run->progress);
+        return;
+    }
+    if (run->config->finish && !run->finishing && asks_for_the_end(number)) {
+        run->finishing = true;
+        leat_pipeline_finish(run->pipeline);
         return;
     }
     if (run->signal == 0) {
@@ -228,7 +240,7 @@ static int start_handles(struct run *run)
             r = uv_signal_start(&run->watches[i], on_signal, signals[i].number);
     }
     stop_init(&run->stop, run->config, run->pipeline, GRACE_MS, end_late, run);
-    if (r == 0 && runs_on_loop(run->config))
+    if (r == 0 && runs_on_loop(run->config) && !run->config->finish)
         stop_take_signals(&run->stop, &ours);
     return r;
 }

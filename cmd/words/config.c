@@ -31,6 +31,7 @@ enum {
     OPT_SANDBOX,
     OPT_PLUGIN,
     OPT_DOT,
+    OPT_ON_INTERRUPT,
     N_OPTIONS,
 };
 
@@ -116,6 +117,12 @@ const struct global_option global_options[] = {
                         "also use the stages of the plugin FILE, a shared object whose code runs "
                         "with all your rights; can be repeated"},
     [OPT_DOT] = {.name = "dot", .help = "with explain: write the graph for Graphviz"},
+    [OPT_ON_INTERRUPT] = {.name = "on-interrupt",
+                          .metavar = "WHAT",
+                          .choices = "abort|finish",
+                          .help =
+                              "finish: at SIGINT, SIGTERM or SIGHUP the sources end, and outputs "
+                              "are kept, as of follow; abort, the default: no output is left"},
 };
 const size_t n_global_options = N_OPTIONS;
 
@@ -292,6 +299,8 @@ static int set_form(struct config *c, int id, const char *value)
         c->settings.measure_cpu = true;
     if (id == OPT_STATS)
         c->stats = i == 0 ? STATS_TABLE : STATS_JSON;
+    else if (id == OPT_ON_INTERRUPT)
+        c->finish = i == 1;
     else if (id == OPT_SANDBOX)
         c->sandbox = (enum sandbox_kind)i;
     else if (id == OPT_PROGRESS)
@@ -351,6 +360,7 @@ static int set_option(struct config *c, int id, const char *value)
     case OPT_PROGRESS:
     case OPT_COLOR:
     case OPT_SANDBOX:
+    case OPT_ON_INTERRUPT:
         return set_form(c, id, value);
     default:
         return set_limit(c, id, value);

@@ -41,13 +41,14 @@ struct leat_life {
     /* Have the driver look at the run; any thread. `last`: no actor is queued or running any more, and the caller does
      * not use the pipeline again. */
     void (*attend)(struct leat_pipeline *pipeline, bool last);
-    atomic_bool rested;  /* the last one was seen */
-    bool woken;          /* the driver has spread a cancel */
-    atomic_bool paused;  /* no source is stepped; set under the lock */
-    unsigned pauses;     /* under the lock: calls of pause and resume; wraps */
-    atomic_uint flushes; /* calls of leat_pipeline_flush */
-    atomic_bool stirred; /* all segments must look at these two */
-    leat_done_cb done;   /* called last; or NULL */
+    atomic_bool rested;    /* the last one was seen */
+    bool woken;            /* the driver has spread a cancel */
+    atomic_bool paused;    /* no source is stepped; set under the lock */
+    unsigned pauses;       /* under the lock: calls of pause and resume; wraps */
+    atomic_uint flushes;   /* calls of leat_pipeline_flush */
+    atomic_bool finishing; /* sources end */
+    atomic_bool stirred;   /* all segments must look at these two */
+    leat_done_cb done;     /* called last; or NULL */
     void *done_arg;
     struct leat_end *ends;                             /* that are in the program */
     void (*drop_ends)(struct leat_pipeline *pipeline); /* of ends.c, if there are any */
@@ -130,6 +131,11 @@ static inline bool leat_outcome_failed(const struct leat_pipeline *pipeline)
 static inline bool leat_run_is_paused(const struct leat_pipeline *pipeline)
 {
     return atomic_load_explicit(&pipeline->life.paused, memory_order_relaxed);
+}
+
+static inline bool leat_run_is_finishing(const struct leat_pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->life.finishing, memory_order_relaxed);
 }
 
 /* leat_pipeline_drop - drop a reference; true: it was the last one, and the caller frees the pipeline. */

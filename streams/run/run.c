@@ -238,6 +238,14 @@ int leat_pipeline_flush(struct leat_pipeline *p)
     return leat_run_stir(p);
 }
 
+void leat_pipeline_finish(struct leat_pipeline *p)
+{
+    if (!p)
+        return;
+    atomic_store(&p->life.finishing, true);
+    (void)leat_run_stir(p); /* one that has not begun sees it then */
+}
+
 void leat_run_time_out(struct leat_pipeline *p)
 {
     char text[96];

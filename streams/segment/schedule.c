@@ -208,6 +208,7 @@ static enum run run_turns(struct leat_segment *seg)
         bool block_ended = seg->lane.ended_block != NULL,
              paused = leat_run_is_paused(seg->pipeline);
 
+        leat_slot_finish_source(seg);
         if (all_done(seg) && (seg->out.gone || leat_segment_output_taken(seg, seg->n - 1)) &&
             (!seg->out.ops || !seg->out.ops->holds || hand_over(seg) == -1)) {
             leat_segment_finish(seg);

@@ -58,6 +58,8 @@ bool leat_slot_runnable(const struct leat_segment *seg, size_t i);
 enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i);
 /* leat_slot_flush_source - if leat_pipeline_flush was called: put a flush marker after the output of the source. */
 void leat_slot_flush_source(struct leat_segment *seg);
+/* leat_slot_finish_source - if leat_pipeline_finish was called: end the source. */
+void leat_slot_finish_source(struct leat_segment *seg);
 /* leat_slot_at_mark - is the next item of the input a flush marker that the engine passes on? */
 bool leat_slot_at_mark(const struct leat_segment *seg, const struct leat_slot *s);
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s);

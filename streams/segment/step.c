@@ -566,6 +566,19 @@ void leat_slot_flush_source(struct leat_segment *seg)
     put_mark(seg, s);
 }
 
+/* Output that waits for room is handed on first. A library that runs beside the engine, such as one that makes an
+ * archive, would leave its output half. */
+void leat_slot_finish_source(struct leat_segment *seg)
+{
+    struct leat_slot *s = &seg->slots[0];
+
+    if (!leat_run_is_finishing(seg->pipeline) || seg->in.ops || seg->n == 0 || s->done ||
+        s->stopping || s->held || leat_stage_runs_beside(s->stage->type))
+        return;
+    leat_segment_give_up(seg, 1, LEAT_STOP_DONE);
+    leat_assert(s->done || s->stopping);
+}
+
 bool leat_slot_set_alarm(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];

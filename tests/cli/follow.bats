@@ -186,3 +186,43 @@ stop() {
     run leat follow .
     is 1
 }
+
+# finishing SIGNAL ARG... - at the signal it ends well, and has put its file in place.
+finishing() {
+    local signal=$1
+    shift
+    exec {lines}< <(exec env --default-signal=INT,TERM,HUP "$BOUND" "$LEAT" "$@" --on-interrupt=finish \
+        follow app.log : tee [ zstd : write out.zst ])
+    leat_pid=$!
+    next 3
+    kill -"$signal" "$leat_pid"
+    ends
+    wait "$leat_pid"
+    zstd -dqc out.zst | cmp - app.log
+    rm out.zst
+}
+
+@test "--on-interrupt=finish keeps the outputs" {
+    local signal
+    wrote=0
+    write_lines 3
+    for signal in INT TERM HUP; do
+        got=0
+        finishing "$signal"
+        got=0
+        finishing "$signal" --threads=1
+    done
+}
+
+@test "--on-interrupt=finish: a second signal takes the outputs back" {
+    mkfifo full
+    exec 8<>full
+    env --default-signal=INT,TERM "$LEAT" --on-interrupt=finish zero : tee [ write out ] >full 8>&- &
+    leat_pid=$!
+    wait_for settled "$leat_pid"
+    kill -TERM "$leat_pid"
+    kill -INT "$leat_pid"
+    wait "$leat_pid" || status=$?
+    [ "$status" = 130 ] || [ "$status" = 143 ]
+    only full
+}

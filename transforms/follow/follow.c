@@ -378,8 +378,9 @@ const struct leat_stage_type leat_stage_follow = {
         "as on network file systems. A file that ends without a line end gets one if other lines "
         "follow. A line may be as long as 16 MiB.\n\n"
         "With --once the files are read as read does it, each to its end, and the stage ends. "
-        "An endless pipeline is stopped by "
-        "a signal: standard output has the lines until then, but no output file appears.",
+        "An endless pipeline is stopped by a signal: "
+        "standard output has the lines until then, but no output file appears, unless leat was "
+        "started with --on-interrupt=finish.",
     .examples = "follow --once big.log : grep ERROR : write errors",
     .kind = LEAT_SOURCE,
     .params_size = sizeof(struct follow_params),
