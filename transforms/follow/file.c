@@ -35,6 +35,17 @@ static ssize_t read_at(int fd, uint8_t *to, size_t n, uint64_t offset)
     return (ssize_t)got;
 }
 
+/* One call: between two the file could be truncated and written to. */
+static ssize_t read_once(int fd, uint8_t *to, size_t n, uint64_t offset)
+{
+    ssize_t r;
+
+    do
+        r = pread(fd, to, n, (off_t)offset);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
 int leat_follow_buffer_open(struct leat_stage *s, struct leat_follow_buffer *b)
 {
     b->room = ROOM_FIRST;
@@ -98,7 +109,7 @@ int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, cons
     for (;;) {
         uint8_t *from = b->memory + FOLLOW_TAIL - f->tail_len, *data = b->memory + FOLLOW_TAIL;
         bool same = has_head(f, f->fd);
-        ssize_t n = read_at(f->fd, from, f->tail_len + b->room, f->offset - f->tail_len);
+        ssize_t n = read_once(f->fd, from, f->tail_len + b->room, f->offset - f->tail_len);
         const uint8_t *end;
         size_t got;
         int r;

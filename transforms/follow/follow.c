@@ -161,16 +161,17 @@ static int take_events(struct leat_stage *s)
     struct follow *q = leat_state(s);
     struct leat_follow_events events = {0};
     uint64_t now = leat_clock_ns(s);
+    bool tick = now - q->looked_ns >= (uint64_t)LOOK_MS * MS;
     int r;
 
     if (!is_full(q))
         leat_follow_notify_take(&q->notify, &events, on_event, q);
-    r = leat_follow_news_open(s, &q->news, &q->notify);
+    r = leat_follow_news_open(s, &q->news, &q->notify, &events, on_event, q);
     if (r < 0)
         return r;
-    if (events.n == 0 && !events.all && now - q->looked_ns < (uint64_t)LOOK_MS * MS)
+    if (events.n == 0 && !events.all && !tick)
         return 0;
-    if (now - q->looked_ns >= (uint64_t)LOOK_MS * MS) {
+    if (tick) {
         q->looked_ns = now;
         events.all = true;
     }
@@ -178,7 +179,7 @@ static int take_events(struct leat_stage *s)
         struct leat_follow_name *name = &q->names[i];
 
         if (name->dir_watch < 0 || leat_follow_events_have(&events, name->dir_watch))
-            r = leat_follow_name_look(s, name, p->grace_ms, &q->notify);
+            r = leat_follow_name_look(s, name, tick, p->grace_ms, &q->notify);
         if (r < 0)
             return r;
         if (name->n > 0 &&
@@ -241,7 +242,7 @@ static int read_name(struct leat_stage *s, struct leat_follow_name *name, uint64
             return FOLLOW_NOTHING;
         if (name->n > 0)
             name->files[0]->dirty = true;
-        r = q->ending ? 0 : leat_follow_name_look(s, name, p->grace_ms, &q->notify);
+        r = q->ending ? 0 : leat_follow_name_look(s, name, false, p->grace_ms, &q->notify);
         if (r < 0)
             return r;
     }
@@ -374,7 +375,7 @@ const struct leat_stage_type leat_stage_follow = {
         "whoever reads the file; a warning at the end tells how often it happened. No line is "
         "lost if the writer stands still during the copy and until the lines before it were "
         "read.\n\n"
-        "Changes are noticed at once by inotify, and within a second where that does not work, "
+        "Changes are noticed at once by inotify, and within two seconds where that does not work, "
         "as on network file systems. A file that ends without a line end gets one if other lines "
         "follow. A line may be as long as 16 MiB.\n\n"
         "With --once the files are read as read does it, each to its end, and the stage ends. "

@@ -92,7 +92,7 @@ static int add_file(struct leat_stage *s, struct leat_follow_name *name, int fd,
     f->ino = info->st_ino;
     f->watch = leat_follow_notify_file(notify, fd);
     f->dirty = true;
-    f->left = f->final = false;
+    f->left = f->final = name->untold = false;
     f->grew_ns = leat_clock_ns(s);
     name->files[name->n++] = f;
     return 0;
@@ -135,31 +135,35 @@ void leat_follow_name_close(struct leat_stage *s, struct leat_follow_name *name)
     name->dir = NULL;
 }
 
-int leat_follow_name_add(struct leat_stage *s, struct leat_follow_name *name, const char *file,
-                         struct leat_follow_notify *notify)
+int leat_follow_name_find(const struct leat_follow_name *name, const char *file,
+                          struct stat *ret_info)
 {
     size_t dir = strlen(name->dir), base = strlen(file);
     char path[PATH_MAX];
-    struct stat info;
-    int fd, r;
 
-    if (dir + base + 2 > sizeof path || name->n == FOLLOW_FILES_MAX)
-        return 0;
+    if (dir + base + 2 > sizeof path)
+        return -ENAMETOOLONG;
     memcpy(path, name->dir, dir);
     path[dir] = '/';
     memcpy(path + dir + 1, file, base + 1);
-    fd = open_regular(path, &info);
-    if (fd < 0)
-        return 0;
+    return open_regular(path, ret_info);
+}
+
+int leat_follow_name_add(struct leat_stage *s, struct leat_follow_name *name, int fd,
+                         const struct stat *info, struct leat_follow_notify *notify)
+{
     for (unsigned i = 0; i < name->n; i++)
-        if (is_of(name->files[i], &info)) {
+        if (is_of(name->files[i], info)) {
             (void)close(fd); /* it was only asked */
-            return 1;
+            return 0;
         }
+    if (name->n == FOLLOW_FILES_MAX) {
+        (void)close(fd);
+        return 0;
+    }
     if (name->n > 0)
         name->files[name->n - 1]->left = true;
-    r = add_file(s, name, fd, &info, notify);
-    return r < 0 ? r : 1;
+    return add_file(s, name, fd, info, notify);
 }
 
 /* Another file has the name. One that is made now may get its mode or owner only after that. */
@@ -181,8 +185,8 @@ static int open_new(struct leat_stage *s, struct leat_follow_name *name, uint64_
     return now - name->refused_ns > grace_ms * MS ? refused(s, name, -fd) : 0;
 }
 
-int leat_follow_name_look(struct leat_stage *s, struct leat_follow_name *name, uint64_t grace_ms,
-                          struct leat_follow_notify *notify)
+int leat_follow_name_look(struct leat_stage *s, struct leat_follow_name *name, bool opens,
+                          uint64_t grace_ms, struct leat_follow_notify *notify)
 {
     struct leat_follow_file *newest = name->n > 0 ? name->files[name->n - 1] : NULL;
     struct stat info;
@@ -197,11 +201,18 @@ int leat_follow_name_look(struct leat_stage *s, struct leat_follow_name *name, u
         return 0;
     }
     if (newest && is_of(newest, &info)) {
-        newest->left = false;
+        newest->left = name->untold = false;
         return 0;
     }
     if (newest)
         newest->left = true;
+    if (name->dir_watch >= 0) { /* inotify tells of the files in their order, so it comes first */
+        bool again = name->untold;
+
+        name->untold = opens || name->untold;
+        if (!opens || !again)
+            return 0;
+    }
     if (name->n == FOLLOW_FILES_MAX)
         return 0; /* looked for again when one of them is closed */
     return open_new(s, name, grace_ms, notify);

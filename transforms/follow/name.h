@@ -2,6 +2,8 @@
 #ifndef LEAT_FOLLOW_NAME_H
 #define LEAT_FOLLOW_NAME_H
 
+#include <sys/stat.h>
+
 #include "file.h"
 #include "notify.h"
 
@@ -12,6 +14,7 @@ struct leat_follow_name {
     const char *base; /* the part of the path after its directory */
     char *dir;        /* NUL-terminated; the directory of the path */
     int dir_watch;
+    bool untold; /* at the last look it had a file that inotify had not told of */
     unsigned n;
     struct leat_follow_file *files[FOLLOW_FILES_MAX];
     struct leat_follow_file
@@ -30,14 +33,18 @@ struct leat_follow_counts {
 int leat_follow_name_open(struct leat_stage *stage, struct leat_follow_name *name, const char *path,
                           bool missing_ok, struct leat_follow_notify *notify);
 void leat_follow_name_close(struct leat_stage *stage, struct leat_follow_name *name);
-/* leat_follow_name_look - has the name another file now, or none? Opens a new one. Returns 0, or fails the stage: the new
+/* leat_follow_name_look - has the name another file now, or none? Opens a new one if the
+ * directory is not watched, or if `opens` is set for the second time and inotify has not told of the file. Returns 0, or fails the stage: the new
  * file cannot be opened for longer than grace_ms. */
-int leat_follow_name_look(struct leat_stage *stage, struct leat_follow_name *name,
+int leat_follow_name_look(struct leat_stage *stage, struct leat_follow_name *name, bool opens,
                           uint64_t grace_ms, struct leat_follow_notify *notify);
-/* leat_follow_name_add - a file that had the name for a while is called `file` in the same directory now: open it as
- * the newest one, unless it is known. Returns 1; 0: it is not there; or fails the stage. */
-int leat_follow_name_add(struct leat_stage *stage, struct leat_follow_name *name, const char *file,
-                         struct leat_follow_notify *notify);
+/* leat_follow_name_find - open the regular file that is called `file` in the name's directory. Returns the descriptor,
+ * or -errno. leat_follow_name_add - add it as the newest file of the name; takes fd. Returns 0, also if the file is known,
+ * or fails the stage. */
+int leat_follow_name_find(const struct leat_follow_name *name, const char *file,
+                          struct stat *ret_info);
+int leat_follow_name_add(struct leat_stage *stage, struct leat_follow_name *name, int fd,
+                         const struct stat *info, struct leat_follow_notify *notify);
 /* leat_follow_name_settle - all whole lines of the oldest file are output: is it given up? A file without its name is,
  * when nobody writes to it any more, or else when it has not grown for grace_ms and there is more to read, or it was
  * deleted. It becomes `final` first, and is closed at the next call.

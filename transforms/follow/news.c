@@ -1,13 +1,18 @@
 /* news.c - files that got a followed name, and perhaps another one before they could be opened.
  *
  * Two rotations may come before the stage is stepped again. The file between them is then found by the renames that
- * inotify has told of.
+ * inotify has told of. A name may belong to another file again when it is opened, so events are taken once more
+ * after that, and all is opened anew if there are any.
  */
 
 #include "news.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <unistd.h>
+
+#define TRIES_MAX 100u
 
 static void add(struct leat_follow_news *news, struct leat_follow_name *name, const char *file)
 {
@@ -56,6 +61,7 @@ void leat_follow_news_event(struct leat_follow_news *news, struct leat_follow_na
 {
     if (event->len == 0)
         return;
+    news->changes++;
     if (event->mask & (IN_DELETE | IN_CREATE | IN_MOVED_TO))
         forget(news, name, event->name); /* a rename replaces what is there */
     if (event->mask & IN_MOVED_FROM)
@@ -68,19 +74,45 @@ void leat_follow_news_event(struct leat_follow_news *news, struct leat_follow_na
         add(news, name, event->name);
 }
 
-int leat_follow_news_open(struct leat_stage *s, struct leat_follow_news *news,
-                          struct leat_follow_notify *notify)
+/* Returns the number of events that concern files that are being opened. */
+static unsigned take_more(struct leat_follow_news *news, struct leat_follow_notify *notify,
+                          struct leat_follow_events *events,
+                          void (*each)(void *arg, const struct inotify_event *event), void *arg)
 {
-    int r = 0;
+    unsigned before = news->changes;
 
-    for (unsigned i = 0; i < news->n && r >= 0; i++) {
-        struct leat_follow_new *v = &news->v[i];
+    leat_follow_notify_take(notify, events, each, arg);
+    return news->changes - before;
+}
 
-        if (!v->name)
-            continue;
-        r = v->cookie == 0 ? leat_follow_name_add(s, v->name, v->file, notify) : 0;
-        news->lost += r == 0;
+int leat_follow_news_open(struct leat_stage *s, struct leat_follow_news *news,
+                          struct leat_follow_notify *notify, struct leat_follow_events *events,
+                          void (*each)(void *arg, const struct inotify_event *event), void *arg)
+{
+    struct stat info[FOLLOW_NEWS_MAX];
+    int fds[FOLLOW_NEWS_MAX], r = 0;
+
+    for (unsigned tries = 0; news->n > 0 && tries < TRIES_MAX; tries++) {
+        unsigned n = news->n;
+
+        for (unsigned i = 0; i < n; i++)
+            fds[i] = news->v[i].name && news->v[i].cookie == 0
+                         ? leat_follow_name_find(news->v[i].name, news->v[i].file, &info[i])
+                         : -ENOENT;
+        if (tries + 1 == TRIES_MAX || take_more(news, notify, events, each, arg) == 0) {
+            for (unsigned i = 0; i < n; i++) {
+                news->lost += fds[i] == -ENOENT && news->v[i].name;
+                if (fds[i] >= 0 && r == 0)
+                    r = leat_follow_name_add(s, news->v[i].name, fds[i], &info[i], notify);
+                else if (fds[i] >= 0)
+                    (void)close(fds[i]); /* it was only asked */
+            }
+            break;
+        }
+        for (unsigned i = 0; i < n; i++)
+            if (fds[i] >= 0)
+                (void)close(fds[i]); /* it may be another file */
     }
     news->n = 0;
-    return r < 0 ? r : 0;
+    return r;
 }

@@ -16,15 +16,21 @@ struct leat_follow_new {
 
 struct leat_follow_news {
     unsigned n;
-    uint64_t lost; /* files that cannot be found any more; never cleared */
+    unsigned changes; /* events of names; wraps */
+    uint64_t lost;    /* files that cannot be found any more; never cleared */
     struct leat_follow_new v[FOLLOW_NEWS_MAX];
 };
 
 /* leat_follow_news_event - an event of the directory of `name`; in the order in which they came. */
 void leat_follow_news_event(struct leat_follow_news *news, struct leat_follow_name *name,
                             const struct inotify_event *event);
-/* leat_follow_news_open - open all that still exist, in their order, and forget them. Returns 0, or fails the stage. */
+/* leat_follow_news_open - open all that still exist, in their order, and forget them.
+ *
+ *   events, each, arg  further events are taken meanwhile, as by leat_follow_notify_take; `events` gets them, too
+ *
+ * Returns 0, or fails the stage. */
 int leat_follow_news_open(struct leat_stage *stage, struct leat_follow_news *news,
-                          struct leat_follow_notify *notify);
+                          struct leat_follow_notify *notify, struct leat_follow_events *events,
+                          void (*each)(void *arg, const struct inotify_event *event), void *arg);
 
 #endif

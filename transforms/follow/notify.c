@@ -85,21 +85,20 @@ static void add(struct leat_follow_events *events, const struct inotify_event *e
         events->watches[events->n++] = event->wd;
 }
 
-void leat_follow_notify_take(struct leat_follow_notify *notify,
-                             struct leat_follow_events *ret_events,
+void leat_follow_notify_take(struct leat_follow_notify *notify, struct leat_follow_events *events,
                              void (*each)(void *arg, const struct inotify_event *event), void *arg)
 {
     alignas(struct inotify_event) char buf[EVENTS_SIZE];
     ssize_t n;
 
-    *ret_events = (struct leat_follow_events){.all = notify->fd < 0};
+    events->all = events->all || notify->fd < 0;
     if (notify->fd < 0)
         return;
     while ((n = read(notify->fd, buf, sizeof buf)) > 0) /* at its end EAGAIN */
         for (ssize_t at = 0; at < n;) {
             const struct inotify_event *event = (const struct inotify_event *)(buf + at);
 
-            add(ret_events, event);
+            add(events, event);
             each(arg, event);
             at += (ssize_t)(sizeof *event + event->len);
         }
