@@ -236,7 +236,7 @@ static void set_log(const char *name, const char *text)
 
 static int run(struct memio *io, const char *options, const char *files)
 {
-    char text[PATH], names[PATH] = "";
+    char text[PATH + 128], names[PATH] = "";
 
     for (const char *f = files; *f; f++)
         snprintf(names + strlen(names), sizeof names - strlen(names), " %s",
