@@ -252,7 +252,8 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool claim
     /* Before its state: another thread may ask meanwhile whether it runs there. */
     atomic_store_explicit(&a->thread, pthread_self(), memory_order_relaxed);
     was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
-    leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
+    atomic_thread_fence(memory_order_seq_cst); /* begin_wake has the other half */
+    leat_assert(was == ACTOR_QUEUED);          /* at most one thread at a time runs it */
     leat_assert(!a->passes_to);
     again = a->run(a);
     if (claimed)
@@ -448,11 +449,15 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
         ex->kick(ex);
 }
 
-/* Returns true: the caller must have it run. */
+/* Returns true: the caller must have it run. If it is queued already, its next run sees what the caller has stored
+ * before, or this would be a lost wake: neither side reads before its own store is seen. The other half is in
+ * run_actor. */
 static bool begin_wake(struct leat_actor *a)
 {
-    int s = atomic_load_explicit(&a->state, memory_order_seq_cst);
+    int s;
 
+    atomic_thread_fence(memory_order_seq_cst);
+    s = atomic_load_explicit(&a->state, memory_order_seq_cst);
     for (;;) {
         leat_assert(s >= ACTOR_IDLE && s <= ACTOR_NOTIFIED);
         if (s == ACTOR_IDLE) {
