@@ -504,8 +504,8 @@ LEAT_API void leat_pipeline_pause(struct leat_pipeline *pipeline);
 LEAT_API void leat_pipeline_resume(struct leat_pipeline *pipeline);
 LEAT_API int leat_pipeline_flush(struct leat_pipeline *pipeline);
 /* leat_pipeline_finish - the sources end now, as if there was no more: what they have put out goes on, the run ends well and
- * outputs are committed. Of data that ends in the middle a decoder fails. A source with a library that reads for itself, such
- * as `pack`, goes on to its end, as half of its output is of no use. Allowed before the start. Thread: any. */
+ * outputs are committed. A decoder fails if its data ends in the middle. A blocking source, for example `pack`, goes on to its
+ * end, because half of its output is of no use. Allowed before the start. Thread: any. */
 LEAT_API void leat_pipeline_finish(struct leat_pipeline *pipeline);
 /* leat_pipeline_reserve - declare a file, such as a log, that the program itself writes during or
  * after the run. A stage that opens it to read or write fails (LEAT_EUSAGE). Call before the start.

@@ -321,6 +321,14 @@ static int count_entries(const char *path, int less)
     return n - less;
 }
 
+unsigned test_count_in(const char *directory)
+{
+    int n = count_entries(directory, 0);
+
+    ASSERT_GE(n, 0);
+    return (unsigned)n;
+}
+
 int test_fd_count(void)
 {
     return count_entries("/proc/self/fd", 3); /* ".", ".." and the directory itself */

@@ -105,6 +105,9 @@ const char *test_tmp_dir(void);
 /* test_path - the path of `name` in test_tmp_dir(); valid until the second call after this one. */
 const char *test_path(const char *name);
 
+/* test_count_in - the entries of a directory, with "." and "..". */
+unsigned test_count_in(const char *directory);
+
 /* test_random - the next number of a generator; seed its state with anything. */
 uint64_t test_random(uint64_t *state);
 /* test_loop - a loop without handles, the same in all of a test: to make one for each of a thousand

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* So many bytes are copied without the lock. */
+/* A piece of this size or more is copied without the lock. */
 #define COPY_MIN ((size_t)4096)
 
 /* --- the program's side: push ----------------------------------------------------------------- */

@@ -81,8 +81,8 @@ static void drop_all(struct leat_pipeline *p)
     p->life.ends = NULL;
 }
 
-/* What was pushed until now is flushed, though the stage has not put it out yet. The program may be writing to reserved
- * room: then only what the stage has put out is. */
+/* Flush all bytes that were pushed until now, also those that the stage has not put out yet. While the program writes to
+ * reserved room, flush only those that it has put out. */
 static void flush_all(struct leat_pipeline *p)
 {
     for (struct leat_end *e = p->life.ends; e; e = e->next) {

@@ -252,8 +252,7 @@ static bool run_actor(struct leat_executor *ex, struct leat_actor *a, bool claim
     /* Before its state: another thread may ask meanwhile whether it runs there. */
     atomic_store_explicit(&a->thread, pthread_self(), memory_order_relaxed);
     was = atomic_exchange_explicit(&a->state, ACTOR_RUNNING, memory_order_seq_cst);
-    atomic_thread_fence(memory_order_seq_cst); /* begin_wake has the other half */
-    leat_assert(was == ACTOR_QUEUED);          /* at most one thread at a time runs it */
+    leat_assert(was == ACTOR_QUEUED); /* at most one thread at a time runs it */
     leat_assert(!a->passes_to);
     again = a->run(a);
     if (claimed)
@@ -449,15 +448,13 @@ static void enqueue(struct leat_executor *ex, struct leat_actor *a)
         ex->kick(ex);
 }
 
-/* Returns true: the caller must have it run. If it is queued already, its next run sees what the caller has stored
- * before, or this would be a lost wake: neither side reads before its own store is seen. The other half is in
- * run_actor. */
+/* Returns true: the caller must have it run. If it is queued already, its next run must see all that the caller has
+ * stored before. A load of the state could come before those stores; a read-modify-write is in one order with that of
+ * run_actor, and the later one of the two sees what was stored before the earlier. */
 static bool begin_wake(struct leat_actor *a)
 {
-    int s;
+    int s = atomic_fetch_add(&a->state, 0);
 
-    atomic_thread_fence(memory_order_seq_cst);
-    s = atomic_load_explicit(&a->state, memory_order_seq_cst);
     for (;;) {
         leat_assert(s >= ACTOR_IDLE && s <= ACTOR_NOTIFIED);
         if (s == ACTOR_IDLE) {

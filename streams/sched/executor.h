@@ -34,8 +34,8 @@ struct leat_actor {
     /* Fixed: while it has something to do, no other actor of the executor has. */
     bool runs_alone;
     _Atomic uint64_t run_ns; /* average length of its last runs; 0: it has not run yet */
-    /* Of leat_actor_claim, for the thread that may run it next: claimed runs that were long, one after another; and wakes
-     * of a worker since. */
+    /* For leat_actor_claim, used by the thread that runs the actor or has just woken it: the number of long claimed runs one
+     * after another, and of wakes of a worker since the last claimed run. */
     unsigned long_runs, not_lent;
     /* The actor that it passed to in this run, which then must end; NULL: none. Only the thread
      * that runs it uses this. */

@@ -406,7 +406,7 @@ TEST(test_an_end_that_returns_the_code_has_the_error)
     }
 }
 
-/* What was pushed and is on its way is gone: of 60,000 bytes one chunk is left, with those before the failure. */
+/* The run drops pushed bytes that are on their way: of 60,000 bytes one chunk is left, with those before the failure. */
 TEST(test_a_failed_run_keeps_only_what_may_still_be_pulled)
 {
     struct leat_stats stats = LEAT_INIT(leat_stats);
@@ -419,8 +419,8 @@ TEST(test_a_failed_run_keeps_only_what_may_still_be_pulled)
         count_into(data, 0, sizeof data);
         start_text(&b, thread_counts[i % 3], "pass : require --max-bytes=1000", 0);
         k = leat_end_push(b.push, data, sizeof data);
-        ASSERT_GT(k, 0);
-        (void)leat_end_finish(b.push); /* the run may have failed already */
+        ASSERT(k > 0 || k == LEAT_ELIMIT); /* the run may fail while the bytes are copied */
+        (void)leat_end_finish(b.push);
         ASSERT_EQ(leat_pipeline_wait(b.pipeline, -1), LEAT_ELIMIT);
         if (i % 2)
             leat_end_close(b.pull);

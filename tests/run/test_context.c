@@ -1,5 +1,4 @@
 /* test_context.c - pipelines that share threads, waits and memory. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -51,18 +50,6 @@ static struct leat_pipeline *pipeline_of(const struct bench *b, const char *text
     return p;
 }
 
-static unsigned count_in(const char *directory)
-{
-    DIR *d = opendir(directory);
-    unsigned n = 0;
-
-    ASSERT(d != NULL);
-    while (readdir(d))
-        n++;
-    ASSERT_EQ(closedir(d), 0);
-    return n;
-}
-
 /* --- one context, many pipelines ---------------------------------------------------------------- */
 
 static void count_done(struct leat_pipeline *p, const struct leat_error *error, void *arg)
@@ -76,27 +63,27 @@ static void count_done(struct leat_pipeline *p, const struct leat_error *error, 
 
 TEST(test_fifty_pipelines_share_the_threads_and_the_descriptors)
 {
-    unsigned threads = count_in("/proc/self/task"), fds = count_in("/proc/self/fd");
+    unsigned threads = test_count_in("/proc/self/task"), fds = test_count_in("/proc/self/fd");
     struct bench b = bench_new(&(struct leat_context_settings){
         .size = sizeof(struct leat_context_settings), .threads = 2});
     struct leat_pipeline *p[PIPELINES];
     atomic_uint done = 0;
 
-    ASSERT_EQ(count_in("/proc/self/task"), threads); /* none has started */
+    ASSERT_EQ(test_count_in("/proc/self/task"), threads); /* none has started */
     for (unsigned i = 0; i < PIPELINES; i++) {
         p[i] = pipeline_of(&b, "zero : head -c 4M : gzip -1 : gunzip : null", 8 << 20, 0);
         ASSERT_EQ(leat_pipeline_start(p[i], NULL, count_done, &done), 0);
     }
-    ASSERT(count_in("/proc/self/task") <=
+    ASSERT(test_count_in("/proc/self/task") <=
            threads + 3 + test_under_sanitizer()); /* it may have one, too */
-    ASSERT(count_in("/proc/self/fd") <= fds + CONTEXT_FDS);
+    ASSERT(test_count_in("/proc/self/fd") <= fds + CONTEXT_FDS);
     for (unsigned i = 0; i < PIPELINES; i++) {
         ASSERT_EQ(leat_pipeline_wait(p[i], -1), 0);
         leat_pipeline_unref(p[i]);
     }
     bench_free(&b);
     ASSERT_EQ(atomic_load(&done), PIPELINES);
-    ASSERT_EQ(count_in("/proc/self/fd"), fds);
+    ASSERT_EQ(test_count_in("/proc/self/fd"), fds);
 }
 
 /* All wait for a pipe of their own in one epoll set. */
@@ -295,7 +282,7 @@ static void last_done(struct leat_pipeline *p, const struct leat_error *error, v
 
 TEST(test_the_last_reference_may_go_in_the_callback)
 {
-    unsigned fds = count_in("/proc/self/fd"), threads = count_in("/proc/self/task");
+    unsigned fds = test_count_in("/proc/self/fd"), threads = test_count_in("/proc/self/task");
     struct last last = {.b = bench_new(NULL)};
     struct leat_pipeline *p = pipeline_of(&last.b, "zero : head -c 1M : null", 1 << 20, 0);
 
@@ -303,8 +290,8 @@ TEST(test_the_last_reference_may_go_in_the_callback)
     ASSERT_EQ(leat_pipeline_start(p, NULL, last_done, &last), 0);
     leat_pipeline_unref(p);
     ASSERT_EQ(sem_wait(&last.ended), 0);
-    while (count_in("/proc/self/fd") > fds ||
-           count_in("/proc/self/task") >
+    while (test_count_in("/proc/self/fd") > fds ||
+           test_count_in("/proc/self/task") >
                threads + test_under_sanitizer()) /* nobody can join them */
         ASSERT_EQ(poll(NULL, 0, 1), 0);
     ASSERT_EQ(sem_destroy(&last.ended), 0);
@@ -491,9 +478,9 @@ TEST(test_a_child_made_by_fork_cannot_start_a_pipeline)
 /* Started, and cancelled at once or a little later: no thread, no descriptor and no byte stays. */
 TEST(test_pipelines_that_are_cancelled_leave_nothing)
 {
-    unsigned n = test_under_sanitizer() ? 300 : 2000, fds = count_in("/proc/self/fd");
+    unsigned n = test_under_sanitizer() ? 300 : 2000, fds = test_count_in("/proc/self/fd");
     struct bench b = bench_new(NULL);
-    unsigned threads = count_in("/proc/self/task");
+    unsigned threads = test_count_in("/proc/self/task");
 
     for (unsigned i = 0; i < n; i++) {
         struct leat_pipeline *p = pipeline_of(
@@ -507,8 +494,8 @@ TEST(test_pipelines_that_are_cancelled_leave_nothing)
             ASSERT_EQ(leat_pipeline_wait(p, -1), LEAT_ECANCELLED);
         leat_pipeline_unref(p);
     }
-    ASSERT(count_in("/proc/self/task") <= threads + LEAT_THREADS_MAX);
+    ASSERT(test_count_in("/proc/self/task") <= threads + LEAT_THREADS_MAX);
     bench_free(&b);
-    while (count_in("/proc/self/fd") > fds) /* nobody waits for the end of the last runs */
+    while (test_count_in("/proc/self/fd") > fds) /* nobody waits for the end of the last runs */
         ASSERT_EQ(poll(NULL, 0, 1), 0);
 }

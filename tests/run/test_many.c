@@ -2,7 +2,6 @@
  *
  * LEAT_MANY=10000 runs more of them.
  */
-#include <dirent.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +17,6 @@
 #define PLAIN ((size_t)12 << 20) /* bytes of each job */
 #define FAIR_FROM ((uint64_t)4 << 20)
 #define TURN_NS 1000000u /* processor time of a turn of the program's loop */
-
-static unsigned count_in(const char *directory)
-{
-    DIR *d = opendir(directory);
-    unsigned n = 0;
-
-    ASSERT(d != NULL);
-    while (readdir(d))
-        n++;
-    ASSERT_EQ(closedir(d), 0);
-    return n;
-}
 
 static uint64_t cpu_ns(void)
 {
@@ -155,8 +142,8 @@ TEST(test_fifty_jobs_on_one_loop_share_all_and_leave_the_loop_free)
     snprintf(text, sizeof text, "read %s : gunzip : zstd -1 : null", packed_file(f.registry));
     ASSERT_EQ(uv_loop_init(&loop), 0);
     watch_loop(&f, &loop);
-    fds = count_in("/proc/self/fd");
-    threads = count_in("/proc/self/task");
+    fds = test_count_in("/proc/self/fd");
+    threads = test_count_in("/proc/self/task");
     ASSERT_EQ(leat_context_new(&two, &f.context), 0);
     ASSERT_EQ(leat_context_attach(f.context, &loop), 0);
     shared.context = f.context;
@@ -167,8 +154,8 @@ TEST(test_fifty_jobs_on_one_loop_share_all_and_leave_the_loop_free)
     ASSERT_EQ(leat_context_memory_left(f.context), 0);
     while (f.ticks < 4 && f.done == 0)
         ASSERT(uv_run(&loop, UV_RUN_ONCE));
-    ASSERT_LE(count_in("/proc/self/task"), threads + 3 + test_under_sanitizer());
-    ASSERT_LE(count_in("/proc/self/fd"), fds + 10 + JOBS); /* each reads a file */
+    ASSERT_LE(test_count_in("/proc/self/task"), threads + 3 + test_under_sanitizer());
+    ASSERT_LE(test_count_in("/proc/self/fd"), fds + 10 + JOBS); /* each reads a file */
     ASSERT_EQ(uv_run(&loop, UV_RUN_DEFAULT), 0);
     ASSERT_EQ(f.done, JOBS);
     printf("# %u comparisons; the longest turn of the loop took %llu us of processor time\n",
@@ -278,12 +265,12 @@ TEST(test_thousands_of_pipelines_cancelled_at_random_points_leave_nothing)
     ASSERT_EQ(uv_idle_init(&loop, &s.idle), 0);
     s.idle.data = &s;
     run_swarm(&s, &loop, n / 4);
-    fds = count_in("/proc/self/fd");
-    threads = count_in("/proc/self/task");
+    fds = test_count_in("/proc/self/fd");
+    threads = test_count_in("/proc/self/task");
     bytes = mallinfo2().uordblks;
     run_swarm(&s, &loop, n - n / 4);
-    ASSERT_EQ(count_in("/proc/self/fd"), fds);
-    ASSERT_LE(count_in("/proc/self/task"), threads + 1); /* the second worker may start late */
+    ASSERT_EQ(test_count_in("/proc/self/fd"), fds);
+    ASSERT_LE(test_count_in("/proc/self/task"), threads + 1); /* the second worker may start late */
     if (!test_under_sanitizer())
         ASSERT_LE(mallinfo2().uordblks, bytes + (1 << 18));
     leat_context_detach(s.context);

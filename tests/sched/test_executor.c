@@ -155,6 +155,71 @@ TEST(test_no_wake_is_lost_and_one_thread_at_a_time_runs_an_actor)
     }
 }
 
+/* --- a store before a wake ---------------------------------------------------------------------- */
+
+#define ROUNDS_MAX                                                                                 \
+    1000u /* the queue is first in first out: an actor that is queued runs after one round of the other */
+
+struct news {
+    struct leat_actor actor; /* first */
+    atomic_uint posted, seen;
+};
+
+struct busy {
+    struct leat_actor actor; /* first */
+    atomic_uint rounds;
+    atomic_bool stop;
+};
+
+static bool news_run(struct leat_actor *actor)
+{
+    struct news *n = (struct news *)actor;
+
+    atomic_store_explicit(&n->seen, atomic_load_explicit(&n->posted, memory_order_relaxed),
+                          memory_order_relaxed);
+    return false;
+}
+
+/* Keeps the worker awake. */
+static bool busy_run(struct leat_actor *actor)
+{
+    struct busy *b = (struct busy *)actor;
+
+    atomic_fetch_add(&b->rounds, 1);
+    return !atomic_load(&b->stop);
+}
+
+/* The actor is queued by a first wake, and its worker is about to run it when the news is stored. */
+TEST(test_a_wake_of_a_queued_actor_hands_on_what_was_stored_before)
+{
+    unsigned n = test_under_sanitizer() ? 20000 : 400000;
+    struct news news = {.actor.run = news_run};
+    struct busy busy = {.actor.run = busy_run};
+    struct leat_executor ex;
+    uint64_t random = 1;
+
+    ASSERT_EQ(leat_executor_init(&ex, LEAT_EXECUTOR_POOL, 1, 0, false), 0);
+    ASSERT_EQ(leat_workers_start(&ex.own), 0);
+    leat_actor_wake(&ex, &busy.actor);
+    for (unsigned i = 1; i <= n; i++) {
+        volatile unsigned delay = (unsigned)(test_random(&random) % 256);
+        unsigned from;
+
+        leat_actor_wake(&ex, &news.actor);
+        while (delay > 0)
+            delay--;
+        atomic_store_explicit(&news.posted, i, memory_order_relaxed);
+        leat_actor_wake(&ex, &news.actor);
+        from = atomic_load(&busy.rounds);
+        while (atomic_load(&news.seen) != i)
+            if (atomic_load(&busy.rounds) - from > ROUNDS_MAX)
+                FAIL("wake %u of %u is lost", i, n);
+    }
+    atomic_store(&busy.stop, true);
+    leat_workers_stop(&ex.own);
+    leat_executor_done(&ex);
+}
+
 /* --- on the loop's thread ----------------------------------------------------------------------- */
 
 struct noted {

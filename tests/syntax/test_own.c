@@ -1,6 +1,5 @@
 /* test_own.c - types of other programs: user pointers and their drop, older and newer headers, and every
  * member corrupted, which is refused with its name or has no effect on safety. */
-#include <dirent.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -160,21 +159,9 @@ static void tell_drop(void *user)
 }
 
 /* The program gives its reference back while the pipeline runs: the last one is on another thread. */
-static unsigned count_descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    ASSERT(d != NULL);
-    while (readdir(d))
-        n++;
-    ASSERT_EQ(closedir(d), 0);
-    return n;
-}
-
 TEST(test_a_user_pointer_is_dropped_when_a_run_that_was_left_alone_ends)
 {
-    unsigned descriptors = count_descriptors();
+    unsigned descriptors = test_count_in("/proc/self/fd");
     struct leat_registry *registry = new_registry();
     struct leat_builder *builder = leat_builder_new(registry);
     struct leat_stage_type type = {LEAT_STAGE_INIT, .drop = tell_drop, .name = "acme.end",
@@ -197,7 +184,8 @@ TEST(test_a_user_pointer_is_dropped_when_a_run_that_was_left_alone_ends)
     ASSERT_EQ(close(fds[1]), 0);
     ASSERT_EQ(read(fds[0], &byte, 1), 0); /* it was dropped once */
     ASSERT_EQ(close(fds[0]), 0);
-    while (count_descriptors() > descriptors) /* the thread of the context ends alone, too */
+    while (test_count_in("/proc/self/fd") >
+           descriptors) /* the thread of the context ends alone, too */
         ASSERT_EQ(poll(NULL, 0, 1), 0);
     leat_registry_free(registry);
 }

@@ -154,7 +154,7 @@ static bool is_full(const struct follow *q)
     return false;
 }
 
-/* What has changed: new files are opened, and files that grew are marked. */
+/* Open new files, and mark files that grew. */
 static int take_events(struct leat_stage *s)
 {
     const struct follow_params *p = leat_params(s);

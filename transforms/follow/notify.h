@@ -11,7 +11,7 @@ struct leat_follow_notify {
     int fd; /* below 0: there is none */
 };
 
-/* What happened to some watches. */
+/* The watches for which an event came. */
 struct leat_follow_events {
     unsigned n;
     int watches[FOLLOW_EVENTS_MAX]; /* each once */
@@ -25,7 +25,7 @@ void leat_follow_notify_close(struct leat_follow_notify *notify);
 int leat_follow_notify_file(struct leat_follow_notify *notify, int fd);
 int leat_follow_notify_dir(struct leat_follow_notify *notify, const char *path);
 void leat_follow_notify_drop(struct leat_follow_notify *notify, int watch);
-/* leat_follow_notify_take - add all events until now. What happens after it makes the descriptor readable.
+/* leat_follow_notify_take - add all events until now. A later event makes the descriptor readable.
  *
  *   each  called for each event, in their order; `event` is valid until it returns */
 void leat_follow_notify_take(struct leat_follow_notify *notify, struct leat_follow_events *events,

@@ -2,7 +2,7 @@
  *
  * When a connection is lost in the middle, the rest is asked for by Range with If-Range, which gives it only if the content is
  * still the same to the byte. With --resume=verify the content is read from its beginning again, and must begin with the bytes
- * that were read before. What was handed on is never followed by other content.
+ * that were read before. The output never mixes two versions of the content.
  */
 
 #include "http.h"

@@ -73,7 +73,7 @@ struct leat_http {
     atomic_bool stopped;
     bool global; /* curl_global_init succeeded */
     bool answered;
-    /* Of the request that runs. */
+    /* The request that runs: */
     const struct leat_http_request *request;
     bool began, is_redirect;
     int result;         /* negative: of a function */
@@ -99,7 +99,7 @@ static int no_memory(struct leat_http *h)
     return leat_fail(h->stage, LEAT_ENOMEM, "libcurl could not begin: out of memory");
 }
 
-/* What libcurl says of a part of the URL; NULL if there is none. curl_free it. */
+/* A part of the URL, from libcurl; NULL: there is none. curl_free it. */
 static char *part_of(struct leat_http *h, CURLU *url, CURLUPart part, unsigned flags)
 {
     char *text = NULL;
