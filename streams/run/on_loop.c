@@ -29,12 +29,21 @@ static void close_handles(struct leat_pipeline *p)
     uv_close((uv_handle_t *)&p->on.idle, on_closed);
 }
 
+/* Have on_async called, from any thread. uv_async_send only loads whether a call is pending, and that may come before the
+ * caller's stores; a read-modify-write on both sides lets the pending call see them, or has another one made. */
+static void ask(struct leat_pipeline *p)
+{
+    (void)atomic_fetch_add(&p->on.asks, 1);
+    uv_async_send(&p->on.async);
+}
+
 static void on_async(uv_async_t *async)
 {
     struct leat_pipeline *p = async->data;
 
     if (p->on.closing)
         return;
+    (void)atomic_fetch_add(&p->on.asks, 0);
     leat_waits_fire_woken(&p->waits);
     if (!p->on.begun) {
         p->on.begun = true;
@@ -83,9 +92,7 @@ static void kick(struct leat_executor *ex)
 
 static void call(struct leat_executor *ex)
 {
-    struct leat_pipeline *p = ex->owner;
-
-    uv_async_send(&p->on.async);
+    ask(ex->owner);
 }
 
 /* The worker that calls it last is joined before the pipeline ends. */
@@ -93,7 +100,7 @@ static void attend(struct leat_pipeline *p, bool last)
 {
     if (last)
         atomic_store(&p->life.rested, true);
-    uv_async_send(&p->on.async);
+    ask(p);
 }
 
 static bool due(struct leat_executor *ex, uint64_t until)
@@ -149,6 +156,6 @@ int leat_run_on_loop(struct leat_pipeline *p, uv_loop_t *loop)
     (void)uv_poll_start(&p->on.poll, UV_READABLE, on_poll);
     if (p->settings.timeout_ms > 0)
         (void)uv_timer_start(&p->on.timer, on_timer, p->settings.timeout_ms, 0);
-    uv_async_send(&p->on.async); /* stages open only when the loop watches our handles */
+    ask(p); /* stages open only when the loop watches our handles */
     return 0;
 }

@@ -21,6 +21,7 @@
 /* on_loop.c: handles on the loop; closed before `done` is called. */
 struct leat_on_loop {
     uv_async_t async;
+    atomic_uint asks; /* see ask() */
     uv_poll_t poll;
     uv_timer_t timer;
     uv_idle_t idle;
