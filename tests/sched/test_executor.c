@@ -157,8 +157,8 @@ TEST(test_no_wake_is_lost_and_one_thread_at_a_time_runs_an_actor)
 
 /* --- a store before a wake ---------------------------------------------------------------------- */
 
-#define ROUNDS_MAX                                                                                 \
-    1000u /* the queue is first in first out: an actor that is queued runs after one round of the other */
+/* The queue is first in first out: an actor that is queued runs after one round of the other. */
+#define ROUNDS_MAX 1000u
 
 struct news {
     struct leat_actor actor; /* first */
@@ -203,7 +203,8 @@ TEST(test_a_wake_of_a_queued_actor_hands_on_what_was_stored_before)
     leat_actor_wake(&ex, &busy.actor);
     for (unsigned i = 1; i <= n; i++) {
         volatile unsigned delay = (unsigned)(test_random(&random) % 256);
-        unsigned from;
+        unsigned from, rounds;
+        bool seen;
 
         leat_actor_wake(&ex, &news.actor);
         while (delay > 0)
@@ -211,9 +212,12 @@ TEST(test_a_wake_of_a_queued_actor_hands_on_what_was_stored_before)
         atomic_store_explicit(&news.posted, i, memory_order_relaxed);
         leat_actor_wake(&ex, &news.actor);
         from = atomic_load(&busy.rounds);
-        while (atomic_load(&news.seen) != i)
-            if (atomic_load(&busy.rounds) - from > ROUNDS_MAX)
+        do { /* the rounds first: this thread may stand between the two loads for long */
+            rounds = atomic_load(&busy.rounds) - from;
+            seen = atomic_load(&news.seen) == i;
+            if (!seen && rounds > ROUNDS_MAX)
                 FAIL("wake %u of %u is lost", i, n);
+        } while (!seen);
     }
     atomic_store(&busy.stop, true);
     leat_workers_stop(&ex.own);
