@@ -4,7 +4,7 @@
 
 #include "codec_aid.h"
 
-/* What of a failure must be the same beside the code. */
+/* The parts of a failure that must be the same, besides the code. */
 enum codec_same_parts {
     CODEC_SAME_TEXT = 1, /* unless a limit was exceeded: how much is left depends on the lanes */
     CODEC_SAME_OFFSET = 2,

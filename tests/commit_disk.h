@@ -24,7 +24,7 @@
 #define OLD "the old content\n"
 #define GROWS "kept"
 
-/* What the file system lacks. */
+/* The features that the file system lacks. */
 enum { NO_TMPFILE = 1, NO_EXCHANGE = 2, NO_NOREPLACE = 4, NO_LINKS = 8, LACKS_ALL = 15 };
 
 static struct {

@@ -87,8 +87,8 @@ static const struct leat_stage_type marks_type = {
     .step = marks_step,
 };
 
-/* What is passed by reference and what is copied by turns, so that no two slices join; which comes
- * first differs. */
+/* Passes ranges by reference and copies others in turn, so that no two slices join; the first one is of
+ * either kind. */
 static int scatter_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out)
 {
     bool by_reference = in->offset % 2;

@@ -24,7 +24,7 @@ struct flush_watch {
     struct memio io; /* in, in_len and settings are the test's */
     size_t n_bursts; /* 1 to FLUSH_BURSTS_MAX, of about equal size */
 
-    /* What happened. */
+    /* The results of the run. */
     size_t bursts, given;
     size_t seen[FLUSH_BURSTS_MAX]; /* bytes that had come out when the i-th burst was over */
     uint64_t seen_ns[FLUSH_BURSTS_MAX];

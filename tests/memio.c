@@ -48,7 +48,7 @@ long long memio_at(const struct memio *io)
     return (long long)(intptr_t)io;
 }
 
-/* What a fault asks for at this call. */
+/* The action that a fault wants at this call. */
 enum turn { GO_ON, FAIL_NOW, WAIT_NOW, END_NOW };
 
 static enum turn take_turn(struct leat_stage *stage, const struct memio_fault *fault, uint64_t call)
@@ -309,7 +309,7 @@ static void clear(struct memio *io)
     io->chunks_left = io->charged_left = 0;
 }
 
-/* What holds after every run, whatever happened in it. */
+/* These hold after every run, failed or not. */
 static void check(const struct memio *io)
 {
     ASSERT_EQ(io->source_opens, io->source_closes);

@@ -21,7 +21,7 @@
 /* `piece`: a size drawn anew for each piece, from `seed`. */
 #define MEMIO_RANDOM SIZE_MAX
 
-/* What one end does at its k-th call (k from 1; 0: never). */
+/* The faults of one end at its k-th call (k from 1; 0: never). */
 struct memio_fault {
     uint64_t fail_at;    /* fail with fail_code */
     int fail_code;       /* 0: LEAT_EIO */
@@ -49,7 +49,7 @@ struct memio {
     void *arg;
     void (*around)(bool begins); /* called before the first and after the last use of leat */
 
-    /* What happened. */
+    /* The results of the run. */
     uint8_t *out;   /* what the sink took, out_len bytes; NULL if none; memio_free frees it */
     size_t out_len; /* counted also when discarded */
     uint64_t source_calls, sink_calls;

@@ -123,7 +123,7 @@ struct shape_sink {
     struct shape_bytes expected;
 };
 
-/* What commits and fails together: unit 0 is all that is not in a detachable branch. */
+/* The stages that commit and fail together: unit 0 is all that is not in a detachable branch. */
 struct shape_unit {
     int parent;
     uint32_t may; /* bit -code: it may end with that */

@@ -95,7 +95,7 @@ static void put_chain(struct text *text, const struct shape_chain *chain, bool i
     }
 }
 
-/* What a sink of the test does has no words of its own. */
+/* The faults of a test sink have no words in the pipeline language: they are added as remarks. */
 static void put_remarks(struct text *text)
 {
     for (int i = 0; i < text->shape->n_sinks; i++) {

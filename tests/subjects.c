@@ -502,7 +502,7 @@ void subject_run(const struct subject *subject, struct memio *io, struct bytes i
     io->in_len = in.len;
     code = memio_run_text(io, text);
     ASSERT_LE(io->stats.memory_peak, io->stats.memory_limit);
-    /* What one run leaves behind is still there after the next ones. */
+    /* A thread or a file that a run leaves is still there after the next runs. */
     if (io->settings.executor == LEAT_EXECUTOR_POOL || ++runs % LOOK_EVERY == 0)
         check_threads(threads);
     if (has_side || runs % LOOK_EVERY == 0)

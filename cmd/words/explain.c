@@ -5,7 +5,7 @@
 
 #include "../cmd.h"
 
-/* What --sandbox would allow. NULL: out of memory. */
+/* The list of what --sandbox would allow. NULL: out of memory. */
 static char *sandbox_text(const struct config *c, const struct job *job)
 {
     struct leat_confinement *list =

@@ -335,7 +335,7 @@ TEST(test_truncation_comes_to_the_same_with_lanes)
     free(z.data);
 }
 
-/* What is not bzip2 is handed on in parts of a bounded size. */
+/* Bytes that are not bzip2 are handed on in parts of a bounded size. */
 TEST(test_what_follows_a_stream_comes_to_the_same_with_lanes)
 {
     static const char *const after[] = {"BZh9",

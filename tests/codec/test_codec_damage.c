@@ -5,15 +5,15 @@
 
 #include "codec_same.h"
 
-/* Of each of two sizes. What is read by several threads takes its time; and where nothing is checked,
- * it only has to fail or end in order. */
+/* Flipped bits for each of two sizes. Fewer are flipped where several threads decode, which is slow, and where
+ * the format has no check, so that the run has only to end in order. */
 #define FLIPS 5000u
 #define FLIPS_FEW 500u
 #define FLIPS_SANITIZED 60u
 #define SIZE ((size_t)3000)
 #define SIZE_SMALL ((size_t)60)
 #define SIZE_LONG ((size_t)100000)
-/* Of more bytes not each is the last. */
+/* Longer streams are not cut at each byte. */
 #define CUTS_MAX                                                                                   \
     (test_under_tsan() ? (size_t)30 : test_under_sanitizer() ? (size_t)100 : (size_t)2500)
 #define CUTS_FEW (test_under_sanitizer() ? (size_t)30 : (size_t)300)
@@ -21,7 +21,7 @@
     (test_under_sanitizer() ? (size_t)8 : (size_t)60) /* of a file as long as SIZE_LONG */
 #define FLIPS_LONG (test_under_sanitizer() ? 15u : 100u)
 #define PARTS_MAX 64u
-#define SIGNATURE_MAX 13u /* to decode, what has no signature is plain data */
+#define SIGNATURE_MAX 13u /* decode copies data without a signature */
 #define MEMORY ((uint64_t)64 << 20)
 
 /* CHECK_ADLER: an Adler-32 of short data is weak: 5,1,2 and 4,3,1 in a row have the same. */
@@ -86,14 +86,14 @@ static const struct format formats[] = {
     {"brotli -11 --lgwin=18", "unbrotli", NO_CHECK, 0, 0, 0},
 };
 
-/* What was encoded, and what came of it. */
+/* A plain text and its encoded form. */
 struct sample {
     struct codec_bytes plain, coded;
     unsigned parts;
     size_t ends[PARTS_MAX], plain_ends[PARTS_MAX]; /* of each part */
 };
 
-/* What is long is the same few bytes again and again, so that it shrinks much. */
+/* A long text repeats a few bytes, and therefore shrinks much. */
 static void add_plain(struct codec_bytes *to, size_t size, uint64_t seed, bool noise)
 {
     size_t n = size < SIZE_LONG ? size : SIZE_SMALL;

@@ -155,8 +155,8 @@ TEST(test_one_layer_is_unwrapped)
 
 #define FLIPS (test_under_sanitizer() ? 12u : 60u)
 
-/* What decode takes apart in lanes, and some that it does not. Blocks and frames are small, so that
- * there are many; bzip2 makes none smaller. */
+/* Formats that decode splits into lanes, and some that it does not. Blocks and frames are small, and
+ * therefore many; bzip2 makes none smaller. */
 struct lanes_case {
     const char *encode;
     struct codec_same decode;

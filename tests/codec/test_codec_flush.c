@@ -35,7 +35,7 @@ TEST(test_a_mark_keeps_its_place_through_codecs)
         flush_keeps_place(stages[i], i % 2 ? 1000 : 4096);
 }
 
-/* What zlib makes of the beginning of a stream. Returns bytes. */
+/* Decodes the beginning of a stream with zlib. Returns the number of bytes. */
 static size_t inflate_some(const uint8_t *data, size_t len, int window_bits, uint8_t *to,
                            size_t room)
 {

@@ -241,7 +241,7 @@ TEST(test_what_gzip_pigz_and_zstd_compress_we_read)
     free(plain.data);
 }
 
-/* Of outputs that are so small: a header and an end for each piece. */
+/* Bytes: each piece has a header and an end, which count in outputs as small as these. */
 #define SIZE_GRACE 20u
 
 /* gzip's own figure, within 1 %. */

@@ -131,7 +131,7 @@ static void round_trips(const char *text, const struct codec_bytes *plain)
 
 static void round_trips_of(const struct format *f)
 {
-    /* Of the slowest, less is as many blocks. */
+    /* The slowest encoder gets as many blocks from fewer bytes. */
     const size_t sizes[] = {0, 1, 5000, strstr(f->encode, "-11") ? 70000 : 300000};
     char text[128];
 
@@ -172,7 +172,7 @@ TEST(test_round_trips_of_compress_in_any_chunks)
 
 /* --- damage ----------------------------------------------------------------------------------- */
 
-/* Of .Z only an end within a code tells. */
+/* A .Z file has no end mark: only a cut within a code is seen. */
 TEST(test_truncation_within_a_code_is_an_error)
 {
     struct codec_bytes text = codec_text(5000, 1), z = encode("compress", &text);
@@ -343,7 +343,7 @@ TEST(test_what_is_of_no_format_is_an_error_at_its_first_byte)
     each_format(garbage_alone);
 }
 
-/* What follows an xz stream: a code, and how far behind the stream it is told. */
+/* Bytes after an xz stream: the expected code, and the distance of its offset from the end of the stream. */
 TEST(test_xz_streams_may_have_padding)
 {
     static const struct {

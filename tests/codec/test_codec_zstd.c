@@ -110,7 +110,7 @@ TEST(test_the_plan_depends_on_level_and_limit_and_fits)
                           leat_zstd_memory_part(limits[i]));
         }
     }
-    /* What people use has its workers by default. */
+    /* The levels that people use have workers by default. */
     for (int level = 1; level <= 18; level++) {
         test_context("level %d", level);
         ASSERT(leat_zstd_memory_plan(level, 0, LEAT_MEMORY_DEFAULT).workers);

@@ -224,7 +224,7 @@ TEST(test_long_finds_what_the_level_does_not)
 
 /* --- dictionaries ----------------------------------------------------------------------------- */
 
-/* Of text that begins with other words than that of another seed. */
+/* A dictionary; the words of its text depend on the seed. */
 static struct codec_bytes train(uint64_t seed)
 {
     struct codec_bytes text = codec_text(300000, seed), dict = {.data = malloc(TRAINED_MAX)};

@@ -243,7 +243,7 @@ TEST(test_a_buffer_changes_nothing)
         }
 }
 
-/* What the source had given when the first byte came through. */
+/* Bytes that the source had handed on when the first byte came through. */
 static const struct memio *watched;
 static uint64_t given_at_first;
 

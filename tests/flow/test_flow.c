@@ -8,7 +8,7 @@
 #include "memio.h"
 #include "test.h"
 
-/* What `text` makes of the input, in pieces and in one, on the loop and on threads. */
+/* Runs `text` over the input, in pieces and whole, on the loop and on threads, and compares the output. */
 static void gives(const char *text, const char *in, int code, const char *out)
 {
     size_t piece;

@@ -124,8 +124,7 @@ static void disagree(const char *what, const char *one, const char *other, const
     abort();
 }
 
-/* Of data that is cut and damaged, one library may say that it is cut and another that it is
- * damaged. */
+/* If data is both cut and damaged, one library may report the cut and another one the damage. */
 static int verdict(int code, bool same_library)
 {
     return code == LEAT_ETRUNCATED && !same_library ? LEAT_ECORRUPT : code;

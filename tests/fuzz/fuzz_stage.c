@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What the two ends of a run share; one run at a time. */
+/* The state that the two ends of a run share; one run at a time. */
 struct run {
     const uint8_t *in;
     size_t in_len, given, piece;

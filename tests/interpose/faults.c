@@ -654,7 +654,7 @@ DEFINE(C_wait, int, waitid, (idtype_t type, id_t id, siginfo_t *info, int option
        options)
 DEFINE(C_wait, pid_t, waitpid, (pid_t pid, int *status, int options), pid, status, options)
 
-/* What leat has no function of the C library for. */
+/* leat calls this where the C library has no function. */
 long syscall(long number, ...)
 {
     va_list ap;

@@ -13,8 +13,8 @@
 #include "test.h"
 
 #define TEXT_MAX 1024
+/* Of ten bytes each. */
 #define PARTS 300u
-/* So many parts of ten bytes. */
 #define SOURCE "zero : head -c 3000 : "
 
 static struct {

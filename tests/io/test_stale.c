@@ -94,7 +94,7 @@ TEST(test_only_temporaries_of_the_name_are_removed)
     ASSERT(is_there("a"));
 }
 
-/* What may be an old file goes only when there is a new one. */
+/* A file that may be an old one is removed only when there is a new one. */
 TEST(test_a_run_that_fails_removes_no_old_file)
 {
     const char *name = plant(own(), 0, 0, true);
@@ -400,7 +400,7 @@ static void wait_in_list(const char *call, const char *name)
     ASSERT_EQ(sem_wait(&go_on), 0);
 }
 
-/* Of sub/NAME. */
+/* A thread: the directory of sub/NAME. */
 static void *find_in_sub(void *name)
 {
     struct leat_directory *d = NULL;

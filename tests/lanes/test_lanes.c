@@ -504,8 +504,8 @@ TEST(test_lanes_do_not_wait_for_one_another_whatever_a_block_costs)
 #define THREADS 3u
 #define MEMORY ((uint64_t)1 << 30)
 
-/* What is made of enough text for several pieces, `prepare` of it first; and how many lanes have a
- * share in that, or threads of the library's own. */
+/* A stage that gets a text of several pieces, after `prepare`, and the number of lanes that have a
+ * share in it, or of threads of the library's own. */
 struct shared {
     const char *prepare, *stage;
     size_t len;
@@ -596,7 +596,7 @@ __attribute__((constructor)) static void register_shared(void)
     }
 }
 
-/* What decode's lanes hold is known with the format. */
+/* The memory of decode's lanes is known as soon as the format is. */
 TEST(test_decode_has_as_many_lanes_as_fit_for_the_format)
 {
     static const struct {

@@ -256,7 +256,7 @@ TEST(test_a_part_that_cannot_be_prepared_stops_an_endless_stream)
 
 /* --- parts that end early --------------------------------------------------------------------- */
 
-/* What its lanes have given is being merged when the next stage has had enough: nothing of it is kept. */
+/* The next stage has enough while the output of the lanes is merged: none of it is kept. */
 TEST(test_a_part_that_has_enough_gives_back_what_was_being_merged)
 {
     static const char *const texts[][2] = {{"lz4", "unlz4"}, {"bzip2 -1", "bunzip2"}};

@@ -104,7 +104,7 @@ TEST(test_two_waits_for_one_descriptor_are_both_woken)
     }
 }
 
-/* What most tests here need: waits of one actor on the loop's thread. */
+/* The fixture of most tests here: waits of one actor on the loop's thread. */
 struct bench {
     struct leat_actor actor;
     struct leat_executor executor;

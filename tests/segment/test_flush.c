@@ -36,7 +36,7 @@ TEST(test_a_mark_keeps_its_place_through_edges)
     flush_keeps_place("tee [ head -n 3 : null ] [ gzip : null ]", 1000);
 }
 
-/* What grep has not got a whole line of is not before the mark. */
+/* A line that grep has not read to its end is not before the mark. */
 TEST(test_a_mark_in_a_line_goes_on_behind_the_lines_before_it)
 {
     struct codec_bytes in = codec_text(LEN, 11);
@@ -147,7 +147,7 @@ TEST(test_a_mark_between_two_parts_is_for_neither)
     free(in.data);
 }
 
-/* Of those in the file the last is kept, in its place; so of all of them the last one is. */
+/* The file keeps only its last mark, in its place; therefore the last of all marks is kept. */
 TEST(test_a_spill_keeps_the_last_mark_in_its_place)
 {
     struct codec_bytes in = codec_text((size_t)3 << 20, 3);

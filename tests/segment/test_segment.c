@@ -297,7 +297,7 @@ TEST(test_all_bytes_go_through_in_order_and_the_end_after_them)
             }
 }
 
-/* What a stage gave is used up before it is stepped again. */
+/* The output of a stage is used up before the stage is stepped again. */
 TEST(test_the_most_downstream_stage_that_can_go_on_is_stepped)
 {
     static const struct script scripts[] = {{PASS, 0}, {PASS, 0}, {PASS, 0}};

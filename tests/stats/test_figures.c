@@ -96,7 +96,7 @@ static void write_text(const char *template, const struct memio *source, char *t
     to[n] = '\0';
 }
 
-/* What came over the connections of each stage is what the stage says. */
+/* The connections and the stage count the same bytes. */
 static void check_links(const struct leat_pipeline *p)
 {
     uint64_t in[STAGES_MAX] = {0}, out[STAGES_MAX] = {0};
@@ -192,7 +192,7 @@ TEST(test_bytes_out_of_a_stage_are_bytes_into_the_next_also_when_one_ends_early)
             run_one(&cases[i], seed, true);
 }
 
-/* What is cut out of the frames that a range touches is not handed on. */
+/* Only the range itself is handed on, not the rest of the frames that it touches. */
 TEST(test_bytes_add_up_where_a_range_of_a_file_is_read)
 {
     static const struct planted write = {"@S : zstd --seekable=1K : write @F", 0};

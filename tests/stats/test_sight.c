@@ -34,7 +34,7 @@ struct state {
     uint64_t random;
 };
 
-/* What looks at the pipeline while it runs. */
+/* Reads the figures during the run. */
 static void (*looked)(void);
 static struct leat_pipeline *running;
 static bool jitter;
@@ -288,7 +288,7 @@ static void check_time(const struct run *r, double slack)
     }
 }
 
-/* What goes out of a stage has come into the next. */
+/* All bytes that left a stage have come into the next one. */
 static void check_bytes(const struct run *r)
 {
     uint64_t in[32] = {0}, out[32] = {0};
@@ -495,7 +495,7 @@ TEST(test_bytes_add_up_through_codecs_branches_and_lanes)
 
 static unsigned looks;
 
-/* What runs now has its step to come: one of at most 9 ms. */
+/* A stage that runs now has not counted its step yet: one of at most 9 ms. */
 static void look_live(void)
 {
     static struct run live;
@@ -515,7 +515,7 @@ static void look_live(void)
     }
 }
 
-/* Who waits all the time is not woken, and its waiting is seen all the same. */
+/* A stage that waits all the time is not woken, and its wait is counted nevertheless. */
 TEST(test_times_add_up_at_every_moment_of_the_run)
 {
     static const char *const texts[] = {

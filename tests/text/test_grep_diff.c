@@ -190,7 +190,7 @@ static void draw_words(uint64_t *random, char syntax, struct buffer *b)
     add(b, "", 1);
 }
 
-/* What a reference means to a group whose last round matched nothing, no standard says. */
+/* No standard defines a reference to a group whose last round matched nothing. */
 static void drop_undefined(char *pattern)
 {
     char *reference;
@@ -314,7 +314,7 @@ static void pair_free(struct pair *p)
     free(p->text.data);
 }
 
-/* What a person would type to repeat it. */
+/* The command that repeats the case. */
 static char *quoted(const struct pair *p)
 {
     struct buffer b = {0};

@@ -43,7 +43,7 @@ static int parse_on_change(struct leat_stage *s, const char *text, enum leat_on_
     return 0;
 }
 
-/* What --mtime, --clamp-mtime and --reproducible say together. */
+/* Joins --mtime, --clamp-mtime and --reproducible. */
 static int parse_mtime(struct leat_stage *s, const struct leat_pack_params *o, bool *ret_has,
                        struct leat_time *ret)
 {
