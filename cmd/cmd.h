@@ -105,6 +105,7 @@ struct config {
     const char *file;      /* -f */
     const char *report;    /* --report, or NULL */
     const char *trace;     /* --trace, or NULL */
+    const char *metrics;   /* --metrics, or NULL */
     const char *log;       /* --log: a file, "-" for standard error, or NULL */
     enum progress_kind progress;
     enum stats_kind stats;
@@ -224,6 +225,10 @@ enum writer_kind {
     WRITER_EVENT, /* queued; left out if the queue is full */
     WRITER_STATE, /* dropped if older text is still unwritten: only the current state is useful */
 };
+
+/* thread_start - start a thread with all signals blocked: the thread of the loop handles them. Returns 0 or an
+ * errno. */
+int thread_start(pthread_t *ret, void *(*run)(void *), void *arg);
 
 void writer_init(struct writer *writer, int fd);
 /* writer_put - queue a text; does not block. Thread: any. */
@@ -452,6 +457,8 @@ void outfile_done(struct outfile *file);
  * it. A file of another kind that appeared during the run stays, even with --force. Returns the
  * same. */
 int outfile_write(const struct outfile *file, const struct buf *buf);
+/* outfile_try - the same without a message. Returns 0 or an errno. Thread: any, but one at a time. */
+int outfile_try(const struct outfile *file, const struct buf *buf);
 
 /* --- sandbox.c: --sandbox ---------------------------------------------------------------------- */
 
@@ -490,6 +497,35 @@ void trace_done(struct trace *trace);
 void trace_event(struct trace *trace, const struct leat_event *event); /* thread: any */
 void trace_page(struct buf *buf, struct trace *trace);
 
+/* --- metrics.c: --metrics --------------------------------------------------------------------- */
+
+/* The first bytes of the file: a comment. */
+#define METRICS_MARK "# Metrics of leat.\n"
+
+struct metrics {
+    const struct config *config;
+    const struct job *job;
+    struct outfile file;
+    char *job_name;      /* the name of the file without its suffix; owned */
+    double last_success; /* of earlier runs, in seconds since 1970; 0: none is known */
+    double started_at;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool has_lock, started;
+    bool stop; /* under the lock */
+};
+
+/* metrics_begin - check the file before the run, and read the time of the last success in it. Returns 0, or an
+ * exit status after an error message. Call metrics_done in any case. */
+int metrics_begin(struct metrics *metrics, const struct config *config, const struct job *job);
+/* metrics_start - start the thread that writes the file now and then, once, after sandbox_enter. */
+void metrics_start(struct metrics *metrics);
+/* metrics_end - write the file for the last time, with the exit status of the run. Returns 0, or an exit status
+ * after an error message. */
+int metrics_end(struct metrics *metrics, int status);
+void metrics_done(struct metrics *metrics);
+
 /* --- log.c: --log ----------------------------------------------------------------------------- */
 
 /* log_event - queue one line of JSON. Thread: any. */
@@ -509,6 +545,7 @@ struct watch {
     const struct job *job;
     struct samples samples; /* for --report */
     struct trace trace;     /* for --trace */
+    struct metrics metrics; /* for --metrics */
     struct outfile report_file, trace_file;
     bool traces;
     int log_fd;         /* for --log; -1: none */
@@ -521,11 +558,13 @@ struct watch {
 /* watch_begin - call it before the run. Returns 0, or an exit status after an error message. */
 int watch_begin(struct watch *watch, const struct config *config, const struct job *job,
                 struct writer *err);
+/* watch_start - after sandbox_enter: threads may start. */
+void watch_start(struct watch *watch);
 unsigned watch_interval_ms(const struct watch *watch); /* 0: do not call watch_tick */
 void watch_tick(struct watch *watch);
-/* watch_end - write the files after the run (error NULL: success); includes watch_done. Returns 0,
- * or an exit status if a write failed. */
-int watch_end(struct watch *watch, const struct leat_error *error);
+/* watch_end - write the files after the run, which ended with the exit status (error NULL: success); includes
+ * watch_done. Returns 0, or an exit status if a write failed. */
+int watch_end(struct watch *watch, const struct leat_error *error, int status);
 void watch_done(struct watch *watch);
 
 /* --- subcommands; each returns an exit status ------------------------------------------------- */

@@ -309,12 +309,17 @@ static int write_inherited(int fd, const struct buf *b)
     return fd_write_all(fd, b->data, b->n) < 0 || fd_flush(fd) < 0 ? errno : 0;
 }
 
+int outfile_try(const struct outfile *f, const struct buf *b)
+{
+    if (b->failed)
+        return ENOMEM;
+    return f->inherited >= 0 ? write_inherited(f->inherited, b) : write_file(f, b);
+}
+
 int outfile_write(const struct outfile *f, const struct buf *b)
 {
-    int error = b->failed ? ENOMEM : 0;
+    int error = outfile_try(f, b);
 
-    if (error == 0)
-        error = f->inherited >= 0 ? write_inherited(f->inherited, b) : write_file(f, b);
     if (error == EEXIST)
         return message_fail(
             f->config, LEAT_EEXIST,

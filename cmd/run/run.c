@@ -269,12 +269,25 @@ static void end_within(const struct run *run, const struct leat_error *error, un
         die_soon(run->signal, leat_exit_status(LEAT_ETIMEDOUT), ms);
 }
 
+/* The exit status of the run; *ret_signal: the signal by which the process ends, or 0. */
+static int exit_status(const struct run *run, const struct leat_error *error, int *ret_signal)
+{
+    *ret_signal = 0;
+    if (!error)
+        return 0;
+    if (error->code == LEAT_EPIPE && stdout_is_gone())
+        *ret_signal = SIGPIPE; /* the reader of standard output is gone: no message */
+    else if (run->signal > 0)  /* the signal may have ended a child first */
+        *ret_signal = run->signal;
+    return *ret_signal > 0 ? 128 + *ret_signal : leat_exit_status(error->code);
+}
+
 /* Report the outcome. Returns the exit status, or ends the process by the signal of the run. */
 static int finish(struct run *run, const struct job *job, int started)
 {
     const struct leat_error *error = leat_pipeline_error(job->pipeline);
     struct leat_error own = {.size = sizeof own, .code = started};
-    int status, number = 0, side_status;
+    int status, number, side_status, file_status;
 
     stop_end(&run->stop);
     end_within(run, error, LAST_WORDS_MS);
@@ -284,19 +297,13 @@ static int finish(struct run *run, const struct job *job, int started)
         error = &own;
     side_status = stats_write(run->config, job, error != NULL);
     end_within(run, error, LAST_FILES_MS);
-    status = watch_end(&run->watch, error);
-    side_status = status != 0 ? status : side_status;
+    status = exit_status(run, error, &number);
+    file_status = watch_end(&run->watch, error, error ? status : side_status);
+    side_status = file_status != 0 ? file_status : side_status;
     end_within(run, error, LAST_WORDS_MS);
     warn(run, job);
     if (!error)
         return side_status;
-    status = leat_exit_status(error->code);
-    if (error->code == LEAT_EPIPE && stdout_is_gone())
-        number = SIGPIPE;     /* the reader of standard output is gone: no message */
-    else if (run->signal > 0) /* the signal may have ended a child first */
-        number = run->signal;
-    if (number > 0)
-        status = 128 + number;
     if (number != SIGPIPE && !(number > 0 && run->config->quiet))
         message_error(run->config, error, NULL, status);
     if (number > 0)
@@ -308,6 +315,7 @@ static int run_on_loop(struct run *run, struct job *job)
 {
     int r, started = 0;
 
+    watch_start(&run->watch);
     progress_init(&run->progress, run->config, job, &run->err);
     r = start_handles(run);
     if (r == 0)

@@ -95,7 +95,7 @@ void stop_init(struct stop *s, const struct config *c, const struct leat_pipelin
                unsigned grace_ms, void (*end)(void *arg, int signal), void *arg)
 {
     *s = (struct stop){.end = end, .arg = arg, .limit_ms = CPU_MS, .wake_fd = -1};
-    if (c->report || c->trace)
+    if (c->report || c->trace || c->metrics)
         s->limit_ms = CPU_FILES_MS;
     look_at_stages(s, p, grace_ms);
 }

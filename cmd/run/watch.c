@@ -1,4 +1,4 @@
-/* watch.c - report, trace and log of a run. They are also written when the run fails. */
+/* watch.c - report, trace, metrics and log of a run. They are also written when the run fails. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +75,13 @@ static int begin_file(const struct watch *w, struct outfile *file, const char *o
     return status == 0 && file->inherited < 0 ? reserve(w, path, option) : status;
 }
 
+static int begin_metrics(struct watch *w)
+{
+    int status = metrics_begin(&w->metrics, w->config, w->job);
+
+    return status == 0 ? reserve(w, w->config->metrics, "--metrics") : status;
+}
+
 static int begin_trace(struct watch *w)
 {
     int status = begin_file(w, &w->trace_file, "--trace", w->config->trace, TRACE_MARK);
@@ -99,12 +106,20 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
         status = message_fail(c, LEAT_ENOMEM, "out of memory");
     if (status == 0 && c->trace)
         status = begin_trace(w);
+    if (status == 0 && c->metrics)
+        status = begin_metrics(w);
     if (status == 0 && c->log)
         status = open_log(w);
     if (status == 0 && w->kinds)
         (void)leat_pipeline_watch(job->pipeline, w->kinds, on_event,
                                   w); /* cannot fail: the run has not begun */
     return status;
+}
+
+void watch_start(struct watch *w)
+{
+    if (w->config->metrics)
+        metrics_start(&w->metrics);
 }
 
 unsigned watch_interval_ms(const struct watch *w)
@@ -179,19 +194,22 @@ static bool is_kept(const struct watch *w, const struct outfile *file,
     return true;
 }
 
-int watch_end(struct watch *w, const struct leat_error *error)
+int watch_end(struct watch *w, const struct leat_error *error, int status)
 {
     const struct config *c = w->config;
     int report = c->report && !is_kept(w, &w->report_file, error) ? write_report(w, error) : 0;
     int trace = c->trace && !is_kept(w, &w->trace_file, error) ? write_trace(w) : 0;
+    int metrics =
+        c->metrics && !is_kept(w, &w->metrics.file, error) ? metrics_end(&w->metrics, status) : 0;
     int log = end_log(w);
 
     watch_done(w);
-    return report ? report : trace ? trace : log;
+    return report ? report : trace ? trace : metrics ? metrics : log;
 }
 
 void watch_done(struct watch *w)
 {
+    metrics_done(&w->metrics);
     outfile_done(&w->report_file);
     outfile_done(&w->trace_file);
     samples_done(&w->samples);

@@ -14,6 +14,18 @@
 
 #define PENDING_MAX ((size_t)1 << 20)
 
+int thread_start(pthread_t *ret, void *(*run)(void *), void *arg)
+{
+    sigset_t all, old;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    error = pthread_create(ret, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return error;
+}
+
 void writer_init(struct writer *w, int fd)
 {
     *w = (struct writer){.fd = fd};
@@ -60,19 +72,14 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Under the lock. Start the thread, with all signals blocked: the thread of the loop handles them.
- * If the thread cannot start, the lost text is an error of the log. */
+/* Under the lock. If the thread cannot start, the lost text is an error of the log. */
 static bool start(struct writer *w)
 {
-    sigset_t all, old;
     int error;
 
     if (w->started)
         return true;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    error = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    error = thread_start(&w->thread, run, w);
     w->started = error == 0;
     if (error != 0)
         w->error = error;

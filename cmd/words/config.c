@@ -20,6 +20,7 @@ enum {
     OPT_STATS,
     OPT_REPORT,
     OPT_TRACE,
+    OPT_METRICS,
     OPT_LOG,
     OPT_JSON,
     OPT_PROGRESS,
@@ -74,6 +75,11 @@ const struct global_option global_options[] = {
     [OPT_TRACE] = {.name = "trace",
                    .metavar = "FILE",
                    .help = "at the end, write a timeline of the run, as trace events for Perfetto"},
+    [OPT_METRICS] =
+        {.name = "metrics",
+         .metavar = "FILE.prom",
+         .help = "write figures of the run for Prometheus, every 5 seconds and at the end, for the "
+                 "textfile collector of node_exporter"},
     [OPT_LOG] = {.name = "log",
                  .metavar = "json[:FILE]",
                  .help = "write a line of JSON when a stage opens, ends, fails or commits, to "
@@ -330,6 +336,10 @@ static int set_option(struct config *c, int id, const char *value)
         return add_plugin(c, value);
     case OPT_TRACE:
         c->trace = value;
+        return 0;
+    case OPT_METRICS:
+        c->metrics = value;
+        c->settings.measure_cpu = true;
         return 0;
     case OPT_LOG:
         if (strncmp(value, "json", 4) != 0 || (value[4] != '\0' && value[4] != ':') ||
