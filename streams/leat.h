@@ -137,6 +137,7 @@ LEAT_API void leat_error_format(const struct leat_error *error, char *buf, size_
 /* leat_show - make text from outside, such as a file name, safe to print: one line, with escapes.
  * Control characters (C1 too), characters that change the direction of text, and bytes that are not
  * UTF-8 become \n, \t, \r or \xHH. The texts of errors and of stages are escaped already.
+ * `***` stands for the password of a URL: `scheme://user:***@host`.
  * Writes at most size bytes, including the NUL, and "…" where it cuts the text. Returns buf. */
 LEAT_API const char *leat_show(const char *text, char *buf, size_t size);
 /* leat_show_char - the length in bytes of the first character of text, or 0 if the text is empty or
@@ -727,7 +728,8 @@ typedef void (*leat_event_cb)(const struct leat_event *event, void *arg);
 LEAT_API int leat_pipeline_watch(struct leat_pipeline *pipeline, unsigned kinds,
                                  leat_event_cb callback, void *arg);
 
-/* leat_pipeline_text - the canonical text; free() it. NULL: out of memory. */
+/* leat_pipeline_text - the canonical text; `***` stands for the password of a URL, so that the text may be printed.
+ * free() it. NULL: out of memory. */
 LEAT_API char *leat_pipeline_text(const struct leat_pipeline *pipeline);
 /* leat_pipeline_explain - stages, segments, threads, edges and the memory bound as lines of text;
  * free() it. NULL: out of memory. */

@@ -83,16 +83,60 @@ static size_t next_piece(const char **text, char *piece)
     return n;
 }
 
+/* `at` follows "://". Where its password ends, at an `@`; NULL: there is none. The first slash ends the place of a host, but
+ * a colon before it that begins no port begins a password that has a slash inside, which a user forgot to escape. */
+static const char *password_end(const char *at, const char *colon)
+{
+    const char *end = at + strcspn(at, "/?#"), *found = memrchr(at, '@', (size_t)(end - at));
+
+    if (!found && colon < end && colon[1 + strspn(colon + 1, "0123456789")] != *end)
+        found = memrchr(at, '@', strcspn(at, " \t\n"));
+    return found && found > colon + 1 ? found : NULL;
+}
+
+size_t leat_show_password(const char *text, const char **ret_at)
+{
+    const char *url = text;
+
+    while ((url = strstr(url, "://"))) {
+        const char *colon, *end;
+
+        url += 3;
+        colon = url + strcspn(url, ":@/?# ");
+        end = *colon == ':' ? password_end(url, colon) : NULL;
+        if (end) {
+            *ret_at = colon + 1;
+            return (size_t)(end - *ret_at);
+        }
+    }
+    return 0;
+}
+
+/* As next_piece; `*secret` of so many bytes is the next password, in place of which there are stars. */
+static size_t next_shown(const char **text, char *piece, const char **secret, size_t *secret_len)
+{
+    size_t n = sizeof LEAT_SHOW_STARS - 1;
+
+    if (*secret_len == 0 || *text != *secret)
+        return next_piece(text, piece);
+    memcpy(piece, LEAT_SHOW_STARS, n);
+    *text += *secret_len;
+    *secret_len = leat_show_password(*text, secret);
+    return n;
+}
+
 const char *leat_show(const char *text, char *buf, size_t size)
 {
     static const char dots[] = "…";
+    const char *secret = NULL;
     char piece[4];
     size_t n = 0, fits = 0; /* fits: bytes that leave room for the dots */
+    size_t secret_len = text ? leat_show_password(text, &secret) : 0;
 
     if (size == 0)
         return buf;
     while (text && *text) {
-        size_t len = next_piece(&text, piece);
+        size_t len = next_shown(&text, piece, &secret, &secret_len);
 
         if (n + len >= size) {
             n = fits;

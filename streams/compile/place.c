@@ -91,7 +91,7 @@ struct leat_stage_info *leat_compile_info(struct leat_compiler *pl, const struct
     info->input.binary = pl->binary;
     info->hidden = leat_engine_ops_of(type)->hidden;
     info->detached = pl->detached;
-    info->text = leat_node_text(node);
+    info->text = leat_node_shown(node);
     if (!info->text)
         return NULL;
     pl->p->graph.n_infos++;

@@ -8,7 +8,7 @@
 
 char *leat_pipeline_text(const struct leat_pipeline *p)
 {
-    return p ? leat_tree_text(p->tree) : NULL;
+    return p ? leat_tree_shown(p->tree) : NULL;
 }
 
 static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)

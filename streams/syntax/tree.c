@@ -166,6 +166,32 @@ static void append_word(struct leat_text *t, const char *word)
         leat_text_add(t, "%s", word);
 }
 
+/* For people: without the passwords of URLs. */
+static void append_shown(struct leat_text *t, const char *word)
+{
+    struct leat_text shown = {.n = 0};
+    const char *secret;
+    size_t n = leat_show_password(word, &secret);
+    char *text;
+
+    if (n == 0) {
+        append_word(t, word);
+        return;
+    }
+    for (; n > 0; n = leat_show_password(word, &secret)) {
+        leat_text_bytes(&shown, word, (size_t)(secret - word));
+        leat_text_bytes(&shown, LEAT_SHOW_STARS, sizeof LEAT_SHOW_STARS - 1);
+        word = secret + n;
+    }
+    leat_text_add(&shown, "%s", word);
+    text = leat_text_take(&shown);
+    if (text)
+        append_word(t, text);
+    else
+        t->failed = true;
+    free(text);
+}
+
 char *leat_quote(const char *word)
 {
     struct leat_text t = {.n = 0};
@@ -176,26 +202,29 @@ char *leat_quote(const char *word)
     return leat_text_take(&t);
 }
 
-static void append_stage(struct leat_text *t, const struct leat_node *node)
+typedef void (*append_fn)(struct leat_text *t, const char *word);
+
+static void append_stage(struct leat_text *t, const struct leat_node *node, append_fn append)
 {
-    append_word(t, node->type->name);
+    append(t, node->type->name);
     for (size_t i = 0; i < node->args.n; i++) {
         leat_text_bytes(t, " ", 1);
-        append_word(t, node->args.v[i]);
+        append(t, node->args.v[i]);
     }
 }
 
 /* [ --match x | …: the options of a branch are in the place of a stage. */
-static void append_branch_options(struct leat_text *t, const struct leat_strings *args)
+static void append_branch_options(struct leat_text *t, const struct leat_strings *args,
+                                  append_fn append)
 {
     for (size_t i = 0; i < args->n; i++) {
-        append_word(t, args->v[i]);
+        append(t, args->v[i]);
         leat_text_add(t, "%s", i + 1 < args->n ? " " : " | ");
     }
 }
 
 /* Depth is limited by LEAT_TREE_DEPTH_MAX. */
-static void append_chain(struct leat_text *t, const struct leat_chain *chain)
+static void append_chain(struct leat_text *t, const struct leat_chain *chain, append_fn append)
 {
     bool first = true;
 
@@ -207,12 +236,12 @@ static void append_chain(struct leat_text *t, const struct leat_chain *chain)
         if (!first)
             leat_text_bytes(t, " | ", 3);
         first = false;
-        append_stage(t, node);
+        append_stage(t, node, append);
         for (size_t b = 0; b < node->n_branches; b++) {
             leat_text_bytes(t, " [ ", 3);
             if (node->branch_options)
-                append_branch_options(t, &node->branch_options[b].args);
-            append_chain(t, &node->branches[b]);
+                append_branch_options(t, &node->branch_options[b].args, append);
+            append_chain(t, &node->branches[b], append);
             leat_text_bytes(t, " ]", 2);
         }
     }
@@ -222,14 +251,22 @@ char *leat_tree_text(const struct leat_tree *plan)
 {
     struct leat_text t = {.n = 0};
 
-    append_chain(&t, &plan->root);
+    append_chain(&t, &plan->root, append_word);
     return leat_text_take(&t);
 }
 
-char *leat_node_text(const struct leat_node *node)
+char *leat_tree_shown(const struct leat_tree *plan)
 {
     struct leat_text t = {.n = 0};
 
-    append_stage(&t, node);
+    append_chain(&t, &plan->root, append_shown);
+    return leat_text_take(&t);
+}
+
+char *leat_node_shown(const struct leat_node *node)
+{
+    struct leat_text t = {.n = 0};
+
+    append_stage(&t, node, append_shown);
     return leat_text_take(&t);
 }

@@ -111,8 +111,10 @@ void leat_tree_free(struct leat_tree *plan);
  * necessary, no implied stages. Parsing it results in the same tree. free() it; NULL: out of
  * memory. */
 char *leat_tree_text(const struct leat_tree *plan);
-/* leat_node_text - the same for one stage, without its branches. */
-char *leat_node_text(const struct leat_node *node);
+/* leat_tree_shown - the same for people: `***` stands for the password of a URL. leat_node_shown - that of one stage,
+ * without its branches. */
+char *leat_tree_shown(const struct leat_tree *plan);
+char *leat_node_shown(const struct leat_node *node);
 
 /* The arena: memory that lives as long as the tree. */
 struct leat_arena *leat_arena_new(void);

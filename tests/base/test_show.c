@@ -31,6 +31,22 @@ TEST(test_what_a_terminal_obeys_is_escaped)
     // NOLINTEND(misc-misleading-bidirectional)
 }
 
+TEST(test_the_password_of_a_url_is_not_shown)
+{
+    shows("http://u:secret@h/x", 100, "http://u:***@h/x");
+    shows("get https://u:p@w@h:80/x|s3://:k@b : write", 100,
+          "get https://u:***@h:80/x|s3://:***@b : write");
+    shows("http://u:p/w@h/x y@z", 100, "http://u:***@h/x y@z");
+    shows("http://u:p\n@h", 100, "http://u:***@h");
+    shows("http://u:secret@h", 11, "http://\xe2\x80\xa6");
+    shows("http://h:80/x@y", 100, "http://h:80/x@y");
+    shows("http://h/a:b@c u:p@w", 100, "http://h/a:b@c u:p@w");
+    shows("http://u@h:80/ http://u:@h http://[::1]:80/", 100,
+          "http://u@h:80/ http://u:@h http://[::1]:80/");
+    shows("://", 100, "://");
+    shows("a://:", 100, "a://:");
+}
+
 TEST(test_bytes_that_are_not_utf8_are_escaped)
 {
     shows("\xff\x80\xc0\xaf", 100, "\\xff\\x80\\xc0\\xaf");
