@@ -117,6 +117,59 @@ requests() {
     refused 5 'another length'
 }
 
+@test "a part of the rest is followed by the next part" {
+    get "$url/partial/a"
+    got
+    [ "$(requests)" -gt 10 ]
+}
+
+@test "a 206 that may be of another version, or is no single range, is refused" {
+    get "$url/multi/a"
+    refused 5 'another range'
+    get "$url/wide/a"
+    refused 5 'another range'
+    get "$url/nameless/a"
+    refused 5 'its rest has no ETag'
+    get "$url/more/a"
+    refused 5 'more bytes than it said'
+}
+
+@test "an ETag with a control character is not sent back" {
+    get "$url/inject/a"
+    refused 5 'no strong validator'
+    [ "$(requests)" = 1 ]
+    get --resume=verify "$url/inject/b"
+    got
+    grep -qv evil s/requests
+}
+
+@test "the framing of an answer is that of HTTP" {
+    get "$url/both/a"
+    got
+    rm out/f
+    get "$url/excess/a"
+    got
+    rm out/f
+    get "$url/empty/a"
+    is 0
+    [ ! -s out/f ]
+    rm out/f
+    get "$url/204-0/a"
+    is 0
+    [ ! -s out/f ]
+    rm out/f
+    for code in 206 300 304; do
+        get "$url/$code-0/a"
+        refused 5 "the server answered $code"
+    done
+    get --retries=0 "$url/minus/a"
+    refused 5
+    get --retries=0 "$url/huge/a"
+    refused 5
+    get --retries=0 "$url/endless/a"
+    refused 5
+}
+
 @test "a server that sends too little is an error after the retries" {
     get --resume=verify --retries=3 "$url/short/a"
     refused 5 'given up after 3 retries without a new byte'
@@ -214,6 +267,22 @@ requests() {
     get "${url/\/\//\/\/u:s3cret@}/auth/a?token=t0k"
     refused 5 '/auth/a?...: the server answered 401'
     [[ $output != *s3cret* && $output != *t0k* ]]
+}
+
+@test "the password of a URL is in no output" {
+    secret=${url/\/\//\/\/u:s3cret@}
+    for words in "explain get $secret/plain/a : null" "explain --json get $secret/plain/a : null" \
+        "explain --dot get $secret/plain/a : null" "explain read $secret/plain/a : null" \
+        "--json get $secret/404-0/a : null" "get --size=$secret/x : null" "$secret/x : null" \
+        "read s/f $secret/x : null" "get $secret/a $secret/b : null" \
+        "--progress=json get $secret/plain/a : null" "--stats --log=json:log get $secret/plain/a : null" \
+        "--report=report.html --trace=trace.json get $secret/plain/a : null"; do
+        # shellcheck disable=SC2086
+        run leat $words
+        [[ $output != *s3cret* ]]
+    done
+    run cat report.html trace.json log
+    [[ $output == *'u:***@'* && $output != *s3cret* ]]
 }
 
 @test "an answer without a length is refused unless it can be checked" {

@@ -22,6 +22,16 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     encoded  Content-Encoding: gzip    auth     401 without user `u` and password `p w`
     modified drop, with an old Last-Modified only
     lie      206 with another range    longer   drop, then the total differs
+    partial  drop, then 206 with a part of the rest
+    multi    drop, then 206 with multipart/byteranges
+    nameless drop, then 206 without its ETag
+    wide     drop, then a Content-Length that is longer than the range
+    more     drop, then more bytes, in chunks, than the range
+    both     chunks, and a wrong Content-Length
+    excess   the content, and then other bytes
+    empty    no bytes                  inject   drop, with an ETag that has a CR inside
+    huge     a Content-Length of 20 digits       minus    a negative one
+    endless  header lines without an end         silent   nothing
 """
 import base64
 import os
@@ -77,6 +87,10 @@ def content_of(fault, n):
 
 
 def fields_of(fault, n):
+    if fault == "inject":
+        return {"ETag": '"v1\rX-Secret: evil"'}
+    if fault == "nameless" and n > 1:
+        return {}
     if fault == "weak":
         return {"ETag": 'W/"v1"'}
     if fault in ("plainly", "stale"):
@@ -86,17 +100,72 @@ def fields_of(fault, n):
     return {"ETag": '"v2"' if fault == "change" and n > 1 else '"v1"'}
 
 
+def send_part(sock, fields, part):
+    sock.sendall(head(206, {**fields, "Content-Length": len(part)}) + part)
+    return True
+
+
+def send_parts(sock, fields, part):
+    text = b"--x\r\nContent-Range: " + fields.pop("Content-Range").encode() + b"\r\n\r\n" + part + b"\r\n--x--\r\n"
+    fields["Content-Type"] = "multipart/byteranges; boundary=x"
+    return send_part(sock, fields, text)
+
+
+def send_wide(sock, fields, part):
+    return send_part(sock, fields, part + part)
+
+
+def send_more(sock, fields, part):
+    sock.sendall(head(206, {**fields, "Transfer-Encoding": "chunked"}))
+    sock.sendall(b"%x\r\n%s\r\n5\r\nextra\r\n0\r\n\r\n" % (len(part), part))
+    return True
+
+
+REST = {"partial": send_part, "multi": send_parts, "wide": send_wide, "more": send_more}
+
+
+def send_endless(sock):
+    sock.sendall(b"HTTP/1.1 200 x\r\n")
+    while True:
+        sock.sendall(b"X-Header: " + 1000 * b"x" + b"\r\n")
+
+
+def answer_strangely(sock, fault):
+    """Answers that are no content. Returns None if the fault is none of these."""
+    if fault == "both":
+        sock.sendall(head(200, {"Content-Length": 7, "Transfer-Encoding": "chunked"}))
+        sock.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(CONTENT), CONTENT))
+    elif fault == "excess":
+        sock.sendall(head(200, {"Content-Length": len(CONTENT)}) + CONTENT + b"excess")
+    elif fault == "empty":
+        sock.sendall(head(200, {"Content-Length": 0}))
+    elif fault in ("huge", "minus"):
+        sock.sendall(head(200, {"Content-Length": 20 * "9" if fault == "huge" else -5}) + CONTENT)
+        return False
+    elif fault == "endless":
+        send_endless(sock)
+    elif fault == "silent":
+        sock.recv(1)
+        return False
+    else:
+        return None
+    return True
+
+
 def answer_content(sock, fault, n, headers):
     """The content or the rest of it. Returns false if the connection is to end."""
     content, fields = content_of(fault, n), fields_of(fault, n)
     begin, status = 0, 200
     match = re.fullmatch(r"bytes=(\d+)-", headers.get("range", ""))
-    known = headers.get("if-range") in (None, fields.get("ETag"), fields.get("Last-Modified"))
+    known = fault == "nameless" or headers.get("if-range") in (None, fields.get("ETag"), fields.get("Last-Modified"))
     if match and known and fault not in ("ignore", "stale", "short"):
         begin, status = int(match[1]), 206
         first = begin + 1 if fault == "lie" else begin
         total = len(content) + (fault == "longer")
-        fields["Content-Range"] = f"bytes {first}-{len(content) - 1}/{total}"
+        last = begin + (len(content) - begin + 1) // 2 if fault == "partial" else len(content)
+        fields["Content-Range"] = f"bytes {first}-{last - 1}/{total}"
+        if fault in REST:
+            return REST[fault](sock, fields, content[begin:last])
     if fault == "encoded":
         fields["Content-Encoding"] = "gzip"
     fields["Content-Length"] = len(content) - begin
@@ -104,7 +173,7 @@ def answer_content(sock, fault, n, headers):
     end = len(content)
     if fault in ("short", "stall"):
         end = end // 2
-    elif fault not in ("plain", "encoded", "auth") and not fault[0].isdigit() and n <= 3:
+    elif fault not in ("plain", "encoded", "auth") and not fault[0].isdigit() and n <= (1 if fault in REST else 3):
         end = begin + (end - begin) * 6 // 10
     sock.sendall(content[begin:end])
     if fault == "stall":
@@ -133,6 +202,9 @@ def answer(sock, path, headers):
     fault = path.split("/")[1]
     with LOCK:
         n = COUNT[path] = COUNT.get(path, 0) + 1
+    strange = answer_strangely(sock, fault)
+    if strange is not None:
+        return strange
     if fault in ("chunked", "cut"):
         return answer_chunks(sock, fault)
     if fault == "close":

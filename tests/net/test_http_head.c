@@ -4,12 +4,13 @@
 
 TEST(test_a_content_range_is_parsed)
 {
-    uint64_t from = 7, total = 7;
+    uint64_t from = 7, last = 7, total = 7;
 
-    ASSERT(leat_http_content_range("bytes 5-9/10", &from, &total));
+    ASSERT(leat_http_content_range("bytes 5-9/10", &from, &last, &total));
     ASSERT_EQ(from, 5u);
+    ASSERT_EQ(last, 9u);
     ASSERT_EQ(total, 10u);
-    ASSERT(leat_http_content_range("Bytes  0-0/*", &from, &total));
+    ASSERT(leat_http_content_range("Bytes  0-0/*", &from, &last, &total));
     ASSERT_EQ(from, 0u);
     ASSERT_EQ(total, LEAT_HTTP_UNKNOWN);
 }
@@ -34,12 +35,13 @@ TEST(test_a_malformed_content_range_is_none)
         "bytes 5-9/*x",
         "bytes 5-99999999999999999999/*",
     };
-    uint64_t from = 7, total = 7;
+    uint64_t from = 7, last = 7, total = 7;
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (leat_http_content_range(bad[i], &from, &total))
+        if (leat_http_content_range(bad[i], &from, &last, &total))
             FAIL("'%s' was accepted", bad[i]);
     ASSERT_EQ(from, 7u);
+    ASSERT_EQ(last, 7u);
     ASSERT_EQ(total, 7u);
 }
 
@@ -53,6 +55,12 @@ TEST(test_only_a_strong_validator_identifies_the_bytes)
     ASSERT_STREQ(leat_http_strong("", "x", -1, 5000), "");
     ASSERT_STREQ(leat_http_strong("", "x", 1000, -1), "");
     ASSERT_STREQ(leat_http_strong("", "", 1000, 5000), "");
+    ASSERT_STREQ(leat_http_strong("\"\"", "", -1, -1), "\"\"");
+    ASSERT_STREQ(leat_http_strong("\"", "", -1, -1), "");
+    ASSERT_STREQ(leat_http_strong("\"a", "", -1, -1), "");
+    ASSERT_STREQ(leat_http_strong("\"a\"b\"", "", -1, -1), "");
+    ASSERT_STREQ(leat_http_strong("\"a\rRange: x\"", "", -1, -1), "");
+    ASSERT_STREQ(leat_http_strong("", "x\ry", 1000, 5000), "");
 }
 
 TEST(test_retry_after_is_seconds)

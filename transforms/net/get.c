@@ -39,17 +39,21 @@ struct get_params {
     int resume, netrc, length_unknown;
 };
 
+enum phase { BEFORE_TRY, TRY, BETWEEN_TRIES };
+
 struct get {
     struct leat_stage *stage;
     const struct get_params *params;
     struct leat_http *http;
+    struct leat_http_request request;
     struct leat_evp *sha;       /* --sha256; or NULL */
     struct leat_prefix *prefix; /* --resume=verify; or NULL */
-    struct leat_blocking *blocking;
-    uint8_t *to; /* room: the first `filled` bytes are not committed yet */
+    enum phase phase;
+    uint64_t wait_until_ns; /* BETWEEN_TRIES */
+    uint8_t *to;            /* room of this step: the first `filled` bytes are not committed yet */
     size_t room, filled;
     uint64_t pos;   /* bytes that were put into the room */
-    uint64_t total; /* of the content; LEAT_HTTP_UNKNOWN */
+    uint64_t total; /* of the content, as the server says; LEAT_HTTP_UNKNOWN */
     uint64_t skip;  /* bytes of this answer to compare with those read before */
     uint64_t retry_ms, pos_of_try, deadline_ns;
     int64_t tries; /* that failed since the last new byte */
@@ -65,58 +69,6 @@ static int fail(struct get *g, int code, const char *text)
 }
 
 /* --- the body --------------------------------------------------------------------------------- */
-
-/* Hand on what is in the room. */
-static int flush(struct get *g)
-{
-    int r = g->filled > 0 ? leat_push_commit(g->blocking, g->filled) : 0;
-
-    g->to = NULL;
-    g->room = g->filled = 0;
-    leat_position(g->stage, g->pos, g->total == LEAT_HTTP_UNKNOWN ? 0 : g->total);
-    return r;
-}
-
-static bool holds(void *arg)
-{
-    const struct get *g = arg;
-
-    return g->filled > 0;
-}
-
-static int idle(void *arg)
-{
-    struct get *g = arg;
-
-    return holds(g) ? flush(g) : 0;
-}
-
-/* Small pieces of the library are gathered in the room. */
-static int put(struct get *g, const uint8_t *data, size_t n)
-{
-    int r = 0;
-
-    while (n > 0 && r == 0) {
-        size_t part;
-
-        if (g->filled == g->room && g->to)
-            r = flush(g);
-        if (r == 0 && !g->to)
-            r = leat_push_reserve(g->blocking, 1, &g->to, &g->room);
-        if (r < 0) {
-            g->to = NULL;
-            g->room = g->filled = 0;
-            return r;
-        }
-        part = g->room - g->filled < n ? g->room - g->filled : n;
-        memcpy(g->to + g->filled, data, part);
-        g->filled += part;
-        g->pos += part;
-        data += part;
-        n -= part;
-    }
-    return r;
-}
 
 static int changed(struct get *g, const char *how)
 {
@@ -146,6 +98,9 @@ static int take_body(void *arg, const uint8_t *data, size_t n)
     size_t used = 0;
     int r = 0;
 
+    leat_assert(n <= LEAT_HTTP_PIECE); /* or the room might never be enough */
+    if ((g->skip < n ? n - g->skip : 0) > g->room - g->filled)
+        return LEAT_HTTP_FULL;
     if (g->skip > 0)
         r = compare(g, data, n, &used);
     data += used;
@@ -154,11 +109,18 @@ static int take_body(void *arg, const uint8_t *data, size_t n)
         return r;
     if (n > g->params->size - g->pos)
         return fail(g, LEAT_ENETWORK, "the content is longer than --size");
+    if (n > g->total - g->pos)
+        return fail(g, LEAT_ENETWORK, "the server sends more bytes than it said");
     if (g->sha)
         r = leat_evp_add(g->sha, data, n);
     if (g->prefix)
         leat_prefix_add(g->prefix, data, n);
-    return r < 0 ? r : put(g, data, n);
+    if (r < 0)
+        return r;
+    memcpy(g->to + g->filled, data, n);
+    g->filled += n;
+    g->pos += n;
+    return 0;
 }
 
 /* --- the head --------------------------------------------------------------------------------- */
@@ -211,9 +173,7 @@ static int begin_content(struct get *g, const struct leat_http_answer *a)
     if (a->is_encoded && g->lost == 0)
         leat_warning(g->stage, "%s: the server sends the content encoded; `decode` decodes it",
                      leat_http_shown(g->http));
-    g->total = a->total != LEAT_HTTP_UNKNOWN ? a->total
-               : p->size != NO_SIZE          ? p->size
-                                             : LEAT_HTTP_UNKNOWN;
+    g->total = a->total;
     snprintf(g->etag, sizeof g->etag, "%s", a->etag);
     snprintf(g->strong, sizeof g->strong, "%s", a->strong);
     return 0;
@@ -230,8 +190,28 @@ static int begin_again(struct get *g, const struct leat_http_answer *a)
                     "content; --resume=verify reads it again and compares");
     if (g->total != LEAT_HTTP_UNKNOWN && a->total != LEAT_HTTP_UNKNOWN && a->total != g->total)
         return changed(g, "it has another length");
+    if (a->total != LEAT_HTTP_UNKNOWN && a->total < g->pos)
+        return changed(g, "it is shorter now");
+    if (g->total == LEAT_HTTP_UNKNOWN)
+        g->total = a->total;
     g->skip = g->pos;
     leat_prefix_again(g->prefix);
+    return 0;
+}
+
+/* Is it the rest of the content that was asked for, and of no other? */
+static int begin_rest(struct get *g, const struct leat_http_answer *a)
+{
+    if (a->from != g->pos || (a->length != LEAT_HTTP_UNKNOWN && a->length != a->last - a->from + 1))
+        return fail(g, LEAT_ENETWORK, "the server sent another range than the one asked for");
+    if (a->total != LEAT_HTTP_UNKNOWN && g->total != LEAT_HTTP_UNKNOWN && a->total != g->total)
+        return changed(g, "it has another length");
+    if (strcmp(a->etag, g->etag) != 0)
+        return changed(g, *a->etag ? "it has another ETag" : "its rest has no ETag");
+    if (!*a->etag && *a->modified && strcmp(a->modified, g->strong) != 0)
+        return changed(g, "it has another Last-Modified");
+    if (g->total == LEAT_HTTP_UNKNOWN)
+        g->total = a->total;
     return 0;
 }
 
@@ -254,11 +234,7 @@ static int take_head(void *arg, const struct leat_http_answer *a)
         return changed(g, "it is shorter now");
     if (a->status != 206)
         return bad_status(g, a->status);
-    if (a->from != g->pos)
-        return fail(g, LEAT_ENETWORK, "the server sent another range than the one asked for");
-    if (a->total != LEAT_HTTP_UNKNOWN && g->total != LEAT_HTTP_UNKNOWN && a->total != g->total)
-        return changed(g, "it has another length");
-    return *a->etag && strcmp(a->etag, g->etag) != 0 ? changed(g, "it has another ETag") : 0;
+    return begin_rest(g, a);
 }
 
 /* --- tries ------------------------------------------------------------------------------------ */
@@ -296,7 +272,7 @@ static int give_up(struct get *g)
     return fail(g, LEAT_ENETWORK, text);
 }
 
-/* A try failed. Returns 0 after the wait before the next one, or fails. */
+/* A try failed. Sets the time of the next one, or fails. */
 static int wait_for_try(struct get *g)
 {
     uint64_t ms;
@@ -327,35 +303,40 @@ static int wait_for_try(struct get *g)
     }
     g->tries++;
     g->lost++;
-    return leat_http_wait(g->http, ms);
+    g->phase = BETWEEN_TRIES;
+    g->wait_until_ns = leat_http_now_ns() + ms * 1000000;
+    return 0;
 }
 
-/* One request. Returns 0: the content is complete; LEAT_EAGAIN: try again; or fails. */
-static int try_once(struct get *g)
+static int begin_try(struct get *g)
 {
-    struct leat_http_request q = {.from = g->pos > 0 && *g->strong ? g->pos : 0,
-                                  .if_range = g->strong,
-                                  .deadline_ns = g->deadline_ns,
-                                  .arg = g,
-                                  .begin = take_head,
-                                  .body = take_body,
-                                  .idle = idle,
-                                  .holds = holds};
-    int r, flushed;
-
+    g->request = (struct leat_http_request){.from = g->pos > 0 && *g->strong ? g->pos : 0,
+                                            .if_range = g->strong,
+                                            .deadline_ns = g->deadline_ns,
+                                            .arg = g,
+                                            .begin = take_head,
+                                            .body = take_body};
+    g->phase = TRY;
     g->status = 0;
-    r = leat_http_perform(g->http, &q);
-    flushed = r == LEAT_ECANCELLED ? 0 : flush(g);
-    if (flushed < 0)
-        return flushed;
+    return leat_http_start(g->http, &g->request);
+}
+
+/* A try has ended with this result of the request. Returns LEAT_END: the content is complete; LEAT_EAGAIN: try again; or
+ * fails. */
+static int end_try(struct get *g, int r)
+{
+    bool is_short = g->total != LEAT_HTTP_UNKNOWN && g->pos < g->total;
+
     if (r == 0 && g->skip > 0)
         return changed(g, "it is shorter now");
+    if (r == 0 && is_short)
+        r = leat_http_lost(g->http, "the server sent a part of the content");
     if (r == LEAT_HTTP_LOST)
-        return g->pos > 0 && g->pos == g->total ? 0 : LEAT_EAGAIN;
+        return g->pos > 0 && g->pos == g->total ? LEAT_END : LEAT_EAGAIN;
     if (r == LEAT_HTTP_REFUSED || r == LEAT_HTTP_LATE)
         return fail(g, r == LEAT_HTTP_LATE ? LEAT_ETIMEDOUT : LEAT_ENETWORK,
                     leat_http_why(g->http));
-    return r;
+    return r == 0 ? LEAT_END : r;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -392,24 +373,73 @@ static int check_end(struct get *g)
     return r < 0 ? r : LEAT_END;
 }
 
-static int get_run(struct leat_stage *s, struct leat_blocking *b)
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static uint64_t total_for_progress(const struct get *g)
 {
-    struct get *g = leat_state(s);
+    if (g->total != LEAT_HTTP_UNKNOWN)
+        return g->total;
+    return g->params->size != NO_SIZE ? g->params->size : 0;
+}
+
+/* Read while there is data and room. Returns as leat_http_advance. */
+static int read_some(struct get *g, struct leat_out *out)
+{
+    size_t before;
     int r;
 
-    g->blocking = b;
-    g->total = LEAT_HTTP_UNKNOWN;
-    if (g->params->max_ms > 0)
-        g->deadline_ns = leat_http_now_ns() + g->params->max_ms * 1000000;
+    g->filled = 0;
     do {
-        r = try_once(g);
-        if (r == LEAT_EAGAIN) {
-            r = wait_for_try(g);
-            if (r == 0)
-                r = LEAT_EAGAIN;
-        }
-    } while (r == LEAT_EAGAIN);
-    return r < 0 ? r : check_end(g);
+        before = g->filled;
+        r = leat_http_advance(g->http);
+    } while (r == LEAT_HTTP_RUNNING && g->filled > before &&
+             g->room - g->filled >= LEAT_HTTP_PIECE);
+    leat_commit(out, g->filled);
+    leat_position(g->stage, g->pos, total_for_progress(g));
+    return r;
+}
+
+/* A step without output waits, at least for a moment. */
+static int wait_between(struct get *g)
+{
+    uint64_t now = leat_http_now_ns();
+
+    leat_wait_ms(g->stage, now < g->wait_until_ns ? (g->wait_until_ns - now) / 1000000 + 1 : 1);
+    return LEAT_WAIT;
+}
+
+static int get_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct get *g = leat_state(s);
+    int r = 0;
+
+    (void)in; /* a source has none */
+    if (g->phase == BETWEEN_TRIES && leat_http_now_ns() < g->wait_until_ns)
+        return wait_between(g);
+    g->room = leat_reserve_least(out, LEAT_HTTP_PIECE, &g->to);
+    if (g->room == 0)
+        return LEAT_MORE;
+    if (g->phase != TRY)
+        r = begin_try(g);
+    if (r == 0)
+        r = read_some(g, out);
+    if (r == LEAT_HTTP_RUNNING && g->filled == 0)
+        leat_http_wants(g->http, s);
+    if (r == LEAT_HTTP_RUNNING)
+        return g->filled > 0 ? LEAT_MORE : LEAT_WAIT;
+    r = end_try(g, r);
+    if (r == LEAT_EAGAIN) {
+        r = wait_for_try(g);
+        return r == 0 ? wait_between(g) : r;
+    }
+    return r == LEAT_END ? check_end(g) : r;
+}
+
+/* The time of a slow or silent connection is looked at. */
+static int get_watch(struct leat_stage *s)
+{
+    leat_watch_ms(s, LEAT_HTTP_TICK_MS);
+    return LEAT_MORE;
 }
 
 /* --- the stage -------------------------------------------------------------------------------- */
@@ -463,6 +493,10 @@ static int get_open(struct leat_stage *s)
 
     g->stage = s;
     g->params = p;
+    g->total = LEAT_HTTP_UNKNOWN;
+    leat_watch_ms(s, LEAT_HTTP_TICK_MS);
+    if (p->max_ms > 0)
+        g->deadline_ns = leat_http_now_ns() + p->max_ms * 1000000;
     if (r == 0 && p->sha256)
         r = leat_evp_new(s, LEAT_SHA256, &g->sha);
     if (r == 0 && p->resume == RESUME_VERIFY) {
@@ -470,14 +504,6 @@ static int get_open(struct leat_stage *s)
         r = g->prefix ? 0 : LEAT_ENOMEM;
     }
     return r;
-}
-
-static void get_stop(struct leat_stage *s, enum leat_stop why)
-{
-    struct get *g = leat_state(s);
-
-    (void)why;
-    leat_http_stop(g->http);
 }
 
 static void get_close(struct leat_stage *s)
@@ -603,14 +629,13 @@ const struct leat_stage_type leat_stage_get = {
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
         "file, or into a file of headers, one a line: --header=@FILE. Proxies are those of the environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
     .kind = LEAT_SOURCE,
-    .nature = LEAT_BLOCKING,
     .params_size = sizeof(struct get_params),
     .state_size = sizeof(struct get),
     .options = get_options,
     .plan = get_plan,
     .open = get_open,
-    .run = get_run,
-    .stop = get_stop,
+    .step = get_step,
+    .watch = get_watch,
     .close = get_close,
 };
 

@@ -11,6 +11,8 @@ struct leat_http;
 
 #define LEAT_HTTP_HEADER_MAX 512u /* bytes of a validator, with the NUL */
 #define LEAT_HTTP_UNKNOWN UINT64_MAX
+#define LEAT_HTTP_PIECE ((size_t)65536) /* read from a connection at once */
+#define LEAT_HTTP_TICK_MS ((uint64_t)1000)
 
 struct leat_http_options {
     const char *url;
@@ -24,14 +26,16 @@ struct leat_http_options {
 /* The head of an answer that is no redirect. */
 struct leat_http_answer {
     long status;
-    bool has_end;       /* a body that is cut is noticed: by its length, chunks, or HTTP/2 */
-    uint64_t length;    /* of the body; LEAT_HTTP_UNKNOWN */
-    uint64_t from;      /* 206: the offset of the first byte; LEAT_HTTP_UNKNOWN: there is none */
-    uint64_t total;     /* of the content; LEAT_HTTP_UNKNOWN */
-    uint64_t retry_ms;  /* Retry-After; LEAT_HTTP_UNKNOWN: there is none */
-    bool is_encoded;    /* it has a Content-Encoding other than identity */
-    const char *etag;   /* "": there is none */
-    const char *strong; /* the validator that identifies each byte: for If-Range; "": none */
+    bool has_end;         /* a body that is cut is noticed: by its length, chunks, or HTTP/2 */
+    uint64_t length;      /* of the body; LEAT_HTTP_UNKNOWN */
+    uint64_t from;        /* 206: the offset of the first byte; LEAT_HTTP_UNKNOWN: there is none */
+    uint64_t last;        /* 206: that of the last byte */
+    uint64_t total;       /* of the content; LEAT_HTTP_UNKNOWN */
+    uint64_t retry_ms;    /* Retry-After; LEAT_HTTP_UNKNOWN: there is none */
+    bool is_encoded;      /* it has a Content-Encoding other than identity */
+    const char *etag;     /* "": there is none */
+    const char *modified; /* Last-Modified; "": there is none */
+    const char *strong;   /* the validator that identifies each byte: for If-Range; "": none */
 };
 
 struct leat_http_request {
@@ -41,16 +45,21 @@ struct leat_http_request {
     void *arg;
     /* begin, body, idle: each returns 0, or a negative code, with which the request ends. */
     int (*begin)(void *arg, const struct leat_http_answer *answer);
+    /* At most LEAT_HTTP_PIECE bytes. It may also return LEAT_HTTP_FULL, and has taken nothing: it is called again by the next
+     * leat_http_advance, and meanwhile the connection is not read. */
     int (*body)(void *arg, const uint8_t *data, size_t n);
+    /* leat_http_perform only; both may be NULL. */
     int (*idle)(void *arg);   /* nothing more has come for a moment */
     bool (*holds)(void *arg); /* would `idle` do anything? */
 };
 
-/* Results of leat_http_perform besides 0 and the codes of the functions. */
+/* Results besides 0 and the codes of the functions. */
 enum leat_http_end {
     LEAT_HTTP_LOST = 1, /* the connection failed: another try may help */
     LEAT_HTTP_REFUSED,  /* it would fail again: a certificate, a name, a redirect */
     LEAT_HTTP_LATE,     /* the deadline has passed */
+    LEAT_HTTP_RUNNING,  /* leat_http_advance: it goes on */
+    LEAT_HTTP_FULL,     /* see leat_http_request.body */
 };
 
 /* leat_http_plan - in plan: is the URL one of HTTP, and are the headers well-formed? A header `@FILE` stands for the lines
@@ -62,17 +71,29 @@ int leat_http_open(struct leat_stage *stage, const struct leat_http_options *opt
 /* leat_http_perform - in run: send the request, and get the whole answer. Returns 0; enum leat_http_end, and
  * leat_http_why has the reason; LEAT_ECANCELLED after leat_http_stop; or the code of a function. */
 int leat_http_perform(struct leat_http *http, const struct leat_http_request *request);
+/* A request in steps, for a stage without a thread of its own.
+ *
+ * leat_http_start - begin; no other request runs. `request` is borrowed until the end. Returns 0 or fails.
+ * leat_http_advance - do what can be done without waiting. Returns LEAT_HTTP_RUNNING, or as leat_http_perform, and then the
+ *   request has ended.
+ * leat_http_wants - before a step returns LEAT_WAIT: ask for the events after which leat_http_advance can go on. The stage's
+ *   `watch` returns LEAT_MORE every LEAT_HTTP_TICK_MS, for the slow ones. */
+int leat_http_start(struct leat_http *http, const struct leat_http_request *request);
+int leat_http_advance(struct leat_http *http);
+void leat_http_wants(struct leat_http *http, struct leat_stage *stage);
 /* leat_http_wait - in run: wait, until leat_http_stop at the latest. Returns 0 or LEAT_ECANCELLED. */
 int leat_http_wait(struct leat_http *http, uint64_t ms);
 /* leat_http_stop - end the request or the wait, now or later. Thread: any. */
 void leat_http_stop(struct leat_http *http);
+/* leat_http_lost - the caller finds that the answer is not complete: keeps the reason, and returns LEAT_HTTP_LOST. */
+int leat_http_lost(struct leat_http *http, const char *why);
 /* leat_http_why - the reason of the last failure, one line without secrets. */
 const char *leat_http_why(const struct leat_http *http);
 /* leat_http_shown - the URL without user, password and query, for messages. */
 const char *leat_http_shown(const struct leat_http *http);
 /* leat_http_answered - has the server answered any request yet? */
 bool leat_http_answered(const struct leat_http *http);
-/* leat_http_free - in close; NULL is fine. */
+/* leat_http_free - in close; NULL is fine. A request that runs ends. */
 void leat_http_free(struct leat_stage *stage, struct leat_http *http);
 
 /* leat_http_now_ns - monotonic time. */
@@ -80,9 +101,10 @@ uint64_t leat_http_now_ns(void);
 
 /* --- parts of a head, each without a library (http_head.c) -------------------------------------- */
 
-/* leat_http_content_range - "bytes 5-9/10": sets *ret_from, and *ret_total, LEAT_HTTP_UNKNOWN for a `*`.
+/* leat_http_content_range - "bytes 5-9/10": sets *ret_from, *ret_last, and *ret_total, LEAT_HTTP_UNKNOWN for a `*`.
  * Returns false if the text is none of these. */
-bool leat_http_content_range(const char *text, uint64_t *ret_from, uint64_t *ret_total);
+bool leat_http_content_range(const char *text, uint64_t *ret_from, uint64_t *ret_last,
+                             uint64_t *ret_total);
 /* leat_http_strong - the validator for If-Range by RFC 9110: a strong ETag; else Last-Modified if the answer was made
  * (`Date`) so long after that time that the content was not changed twice in that second. The times are seconds since
  * 1970; negative: not known. "": there is none. */

@@ -26,7 +26,8 @@ static const char *number(const char *text, uint64_t *ret)
     return text;
 }
 
-bool leat_http_content_range(const char *text, uint64_t *ret_from, uint64_t *ret_total)
+bool leat_http_content_range(const char *text, uint64_t *ret_from, uint64_t *ret_last,
+                             uint64_t *ret_total)
 {
     uint64_t from, last, total = LEAT_HTTP_UNKNOWN;
 
@@ -42,16 +43,38 @@ bool leat_http_content_range(const char *text, uint64_t *ret_from, uint64_t *ret
     if (!text || *text || (total != LEAT_HTTP_UNKNOWN && last >= total))
         return false;
     *ret_from = from;
+    *ret_last = last;
     *ret_total = total;
     return true;
+}
+
+/* `"`, visible characters, `"`: what came from one server and goes to another has no control characters. */
+static bool is_strong_etag(const char *etag)
+{
+    size_t n = strlen(etag);
+
+    if (n < 2 || etag[0] != '"' || etag[n - 1] != '"')
+        return false;
+    for (size_t i = 1; i < n - 1; i++)
+        if ((unsigned char)etag[i] <= ' ' || etag[i] == '"' || etag[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_printable(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return !*text;
 }
 
 const char *leat_http_strong(const char *etag, const char *modified, int64_t modified_time,
                              int64_t date)
 {
     if (*etag)
-        return *etag == '"' ? etag : "";
-    if (*modified && modified_time >= 0 && date >= modified_time + STRONG_AFTER_S)
+        return is_strong_etag(etag) ? etag : "";
+    if (*modified && is_printable(modified) && modified_time >= 0 &&
+        date >= modified_time + STRONG_AFTER_S)
         return modified;
     return "";
 }
