@@ -183,7 +183,8 @@ struct leat_registry *registry_open(const struct config *config, int *ret_status
 struct job {
     struct leat_registry *registry;
     struct leat_pipeline *pipeline;
-    char *text; /* the content of the file of -f; owned */
+    struct leat_context *context; /* its workers; NULL: it runs on the loop alone */
+    char *text;                   /* the content of the file of -f; owned */
 };
 
 /* job_open - build the pipeline, or write an error. Returns an exit status. Call job_close in any
@@ -195,8 +196,9 @@ void job_close(struct job *job);
 
 /* loop_init - Returns 0, or an exit status after an error message. Call loop_done only after 0. */
 int loop_init(const struct config *config, uv_loop_t *loop);
-/* loop_run - run the loop to its end. Reports an abort of libuv in the first iteration as an
+/* loop_begin - the first iteration of the loop, without a wait. loop_run - run the loop to its end. Reports an abort of libuv in the first iteration as an
  * error. */
+void loop_begin(uv_loop_t *loop);
 void loop_run(uv_loop_t *loop);
 void loop_done(uv_loop_t *loop);
 

@@ -210,7 +210,7 @@ struct leat_context_settings {
 
 /* leat_context_new - settings may be NULL: the defaults. Returns 0 and one reference; LEAT_EUSAGE: a setting is
  * out of its range; LEAT_EUNSUPPORTED: see LEAT_INIT; LEAT_ENOMEM;
- * LEAT_EIO: no descriptor, three of which it has. */
+ * LEAT_EIO: no descriptor, three of which it has; errno tells why. */
 LEAT_API int leat_context_new(const struct leat_context_settings *settings,
                               struct leat_context **ret_context);
 /* leat_context_ref - one more reference; returns `context`. A pipeline holds one until it is freed. */
@@ -230,12 +230,17 @@ LEAT_API uint64_t leat_context_memory_left(struct leat_context *context);
  *   handle, which keeps the loop alive only while a pipeline runs. Returns 0; LEAT_EUSAGE: a loop is attached
  *   already, or leat_context_fd was called; LEAT_EUNSUPPORTED: the libuv that runs is of another major version
  *   than the one leat was built with, or older; LEAT_EIO.
- * leat_context_detach - on that thread: close the handle. Run the loop once more, as after every uv_close.
+ * leat_context_drive - like leat_context_attach, and the loop does the work of the context's own thread, which does not
+ *   start: it polls, keeps deadlines and ends runs. For a program whose loop is never busy for long. Before the first
+ *   pipeline is started; else LEAT_EUSAGE.
+ * leat_context_detach - on that thread: close the handles. Run the loop once more, as after every uv_close. If a pipeline
+ *   still runs, the context's own thread goes on with it.
  * leat_context_fd - for any other loop: a descriptor that is readable while callbacks are due. Returns it, or
  *   LEAT_E*. It belongs to the context.
  * leat_context_dispatch - call the callbacks that are due now, on this thread; never two threads at once. Returns
  *   0, or LEAT_EUSAGE: leat_context_fd was not called. */
 LEAT_API int leat_context_attach(struct leat_context *context, struct uv_loop_s *loop);
+LEAT_API int leat_context_drive(struct leat_context *context, struct uv_loop_s *loop);
 LEAT_API void leat_context_detach(struct leat_context *context);
 LEAT_API int leat_context_fd(struct leat_context *context);
 LEAT_API int leat_context_dispatch(struct leat_context *context);

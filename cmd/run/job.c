@@ -1,4 +1,4 @@
-/* job.c - builds the pipeline from words, from one word of text, or from a file. */
+/* job.c - builds the pipeline from words, from one word of text, or from a file, and what it runs on. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,20 +128,50 @@ static void build_failed(const struct config *c, struct leat_error *e, const cha
     message_error(c, e, &origin, leat_exit_status(e->code));
 }
 
+static unsigned processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)n;
+}
+
+/* With one thread, or a seed, the pipeline runs on the loop alone. Else it has workers, which start with it. */
+static int begin_context(struct job *job, const struct config *c, struct leat_settings *ret)
+{
+    struct leat_context_settings shared = {.size = sizeof shared, .threads = c->settings.threads};
+    int r;
+
+    *ret = c->settings;
+    if (shared.threads == 0)
+        shared.threads = processors();
+    if (shared.threads == 1 || ret->executor != LEAT_EXECUTOR_AUTO)
+        return 0;
+    r = leat_context_new(&shared, &job->context);
+    if (r < 0)
+        return message_fail(c, r, "cannot begin the run: %s",
+                            r == LEAT_EIO ? strerror(errno) : leat_strerror(r));
+    ret->context = job->context;
+    ret->threads = 0;
+    return 0;
+}
+
 static int build(struct job *job, const struct config *c, int n_words, char **words)
 {
     const char *text = job->text ? job->text : n_words == 1 ? words[0] : NULL;
     struct leat_error error = LEAT_INIT(leat_error);
+    struct leat_settings settings;
     int r;
 
     job->registry = registry_open(c, &r);
-    if (!job->registry)
+    if (job->registry)
+        r = begin_context(job, c, &settings);
+    if (r != 0)
         return r;
     if (text)
-        r = leat_pipeline_from_text(job->registry, text, &c->settings, &job->pipeline, &error);
+        r = leat_pipeline_from_text(job->registry, text, &settings, &job->pipeline, &error);
     else
         r = leat_pipeline_from_words(job->registry, (size_t)n_words, (const char *const *)words,
-                                     &c->settings, &job->pipeline, &error);
+                                     &settings, &job->pipeline, &error);
     if (r < 0) {
         if (error.code == 0)
             error.code = r;
@@ -170,6 +200,7 @@ int job_open(struct job *job, const struct config *c, int n_words, char **words)
 void job_close(struct job *job)
 {
     leat_pipeline_unref(job->pipeline);
+    leat_context_unref(job->context);
     leat_registry_free(job->registry);
     free(job->text);
 }

@@ -54,10 +54,15 @@ int loop_init(const struct config *c, uv_loop_t *loop)
     return message_fail(c, LEAT_EIO, "cannot make an event loop: %s", uv_strerror(r));
 }
 
-void loop_run(uv_loop_t *loop)
+void loop_begin(uv_loop_t *loop)
 {
     (void)uv_run(loop, UV_RUN_NOWAIT);
     end_guard();
+}
+
+void loop_run(uv_loop_t *loop)
+{
+    loop_begin(loop);
     (void)uv_run(loop, UV_RUN_DEFAULT);
 }
 

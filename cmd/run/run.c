@@ -37,6 +37,7 @@ static const struct {
 struct run {
     const struct config *config;
     struct leat_pipeline *pipeline;
+    struct leat_context *context; /* NULL: the pipeline runs on the loop alone */
     uv_loop_t loop;
     uv_signal_t watches[N_SIGNALS];
     uv_timer_t tick, grace, look;
@@ -59,19 +60,20 @@ static void close_handle(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
-static void close_all(uv_loop_t *loop)
+static void close_all(struct run *run)
 {
-    uv_walk(loop, close_handle, NULL);
+    leat_context_detach(run->context);
+    uv_walk(&run->loop, close_handle, NULL);
 }
 
 static void on_waited(uv_timer_t *timer)
 {
-    close_all(timer->loop);
+    close_all(timer->data);
 }
 
 static void on_polled(uv_check_t *check)
 {
-    close_all(check->loop);
+    close_all(check->data);
 }
 
 static void on_iteration(uv_idle_t *idle)
@@ -79,7 +81,7 @@ static void on_iteration(uv_idle_t *idle)
     struct run *run = idle->data;
 
     if (uv_check_start(&run->check, on_polled) < 0)
-        close_all(idle->loop);
+        close_all(run);
 }
 
 /* The pipeline has no handles left on the loop. One more iteration reads the signals that have
@@ -94,13 +96,13 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     (void)pipeline;
     run->done = true;
     if (run->signal > 0)
-        close_all(&run->loop);
+        close_all(run);
     else if (by_signal)
         r = uv_timer_start(&run->tick, on_waited, GROUP_SIGNAL_MS, 0);
     else
         r = uv_idle_start(&run->idle, on_iteration);
     if (r < 0)
-        close_all(&run->loop);
+        close_all(run);
 }
 
 static _Noreturn void end_at_once(struct run *run)
@@ -202,12 +204,6 @@ static bool is_taken(int number)
     return sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_DFL;
 }
 
-static bool runs_on_loop(const struct config *c)
-{
-    return c->settings.threads == 1 ||
-           (c->settings.threads == 0 && sysconf(_SC_NPROCESSORS_ONLN) <= 1);
-}
-
 static int start_handles(struct run *run)
 {
     unsigned interval = progress_interval_ms(&run->progress);
@@ -215,7 +211,7 @@ static int start_handles(struct run *run)
     int r = uv_timer_init(&run->loop, &run->tick);
     sigset_t ours;
 
-    run->tick.data = run->grace.data = run->look.data = run->idle.data = run;
+    run->tick.data = run->grace.data = run->look.data = run->idle.data = run->check.data = run;
     if (r == 0)
         r = uv_timer_init(&run->loop, &run->grace);
     if (r == 0)
@@ -240,7 +236,7 @@ static int start_handles(struct run *run)
             r = uv_signal_start(&run->watches[i], on_signal, signals[i].number);
     }
     stop_init(&run->stop, run->config, run->pipeline, GRACE_MS, end_late, run);
-    if (r == 0 && runs_on_loop(run->config) && !run->config->finish)
+    if (r == 0 && !run->context && !run->config->finish)
         stop_take_signals(&run->stop, &ours);
     return r;
 }
@@ -311,6 +307,20 @@ static int finish(struct run *run, const struct job *job, int started)
     return status;
 }
 
+/* With a context: its workers open outputs as soon as it starts, so the first iteration of the loop comes before. */
+static int start(struct run *run)
+{
+    int r;
+
+    if (!run->context)
+        return leat_pipeline_start(run->pipeline, &run->loop, on_done, run);
+    r = leat_context_drive(run->context, &run->loop);
+    if (r < 0)
+        return r;
+    loop_begin(&run->loop);
+    return leat_pipeline_start(run->pipeline, NULL, on_done, run);
+}
+
 static int run_on_loop(struct run *run, struct job *job)
 {
     int r, started = 0;
@@ -319,9 +329,9 @@ static int run_on_loop(struct run *run, struct job *job)
     progress_init(&run->progress, run->config, job, &run->err);
     r = start_handles(run);
     if (r == 0)
-        started = leat_pipeline_start(job->pipeline, &run->loop, on_done, run);
+        started = start(run);
     if (r < 0 || started < 0)
-        uv_walk(&run->loop, close_handle, NULL);
+        close_all(run);
     loop_run(&run->loop);
     if (r == 0)
         return finish(run, job, started);
@@ -334,7 +344,7 @@ static int run_on_loop(struct run *run, struct job *job)
 
 int run_job(const struct config *c, struct job *job)
 {
-    struct run run = {.config = c, .pipeline = job->pipeline};
+    struct run run = {.config = c, .pipeline = job->pipeline, .context = job->context};
     int status;
 
     writer_init(&run.err, STDERR_FILENO);

@@ -1,4 +1,4 @@
-/* context.c - the thread of a context: it visits, polls and calls back. */
+/* context.c - what drives the pipelines of a context: it visits, polls and calls back. */
 
 #include "context.h"
 
@@ -39,9 +39,11 @@ static void silence(int fd)
     leat_assert(n == (ssize_t)sizeof count || errno == EAGAIN);
 }
 
+/* The thread that visits looks at the lists again. */
 void leat_context_ring(struct leat_context *c)
 {
-    ring(c->bell);
+    if (!leat_context_is_own_thread(c) || !c->visiting)
+        ring(c->bell);
 }
 
 /* --- visits ----------------------------------------------------------------------------------- */
@@ -65,7 +67,7 @@ void leat_context_visit(struct leat_context *c, struct leat_visit *v, bool last)
         c->last_visit = v;
     }
     if (first) /* the visit may be gone as soon as the lock is free */
-        ring(c->bell);
+        leat_context_ring(c);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -104,8 +106,7 @@ void leat_context_time(struct leat_context *c, struct leat_visit *v, uint64_t de
     v->timed = true;
     v->next_timed = c->timed;
     c->timed = v;
-    if (!leat_context_is_own_thread(c)) /* it must poll for less long */
-        ring(c->bell);
+    leat_context_ring(c); /* its thread must poll for less long */
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -158,8 +159,7 @@ void leat_context_leave(struct leat_context *c, struct leat_visit *v)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* How long to poll; NULL: until something happens. */
-static const struct timespec *check_times(struct leat_context *c, struct timespec *until)
+uint64_t leat_context_due(struct leat_context *c)
 {
     uint64_t now = leat_now_ns(), least = UINT64_MAX;
 
@@ -170,11 +170,7 @@ static const struct timespec *check_times(struct leat_context *c, struct timespe
         least = left < least ? left : least;
     }
     pthread_mutex_unlock(&c->lock);
-    if (least == UINT64_MAX)
-        return NULL;
-    *until = (struct timespec){.tv_sec = (time_t)(least / 1000000000),
-                               .tv_nsec = (long)(least % 1000000000)};
-    return until;
+    return least;
 }
 
 /* The first visit whose deadline has passed; it has none any more. */
@@ -210,7 +206,7 @@ static void announce(struct leat_context *c)
     else if (c->deliver)
         c->deliver(c);
     else
-        ring(c->bell);
+        leat_context_ring(c);
 }
 
 bool leat_context_notify(struct leat_context *c, struct leat_notice *notice)
@@ -346,7 +342,7 @@ void leat_context_end_run(struct leat_context *c)
 
 bool leat_context_is_own_thread(const struct leat_context *c)
 {
-    return atomic_load(&c->started) && pthread_equal(pthread_self(), c->thread);
+    return atomic_load(&c->driver) != LEAT_DRIVER_NONE && pthread_equal(pthread_self(), c->thread);
 }
 
 static bool calls_notices(struct leat_context *c)
@@ -387,23 +383,31 @@ static void context_free(struct leat_context *c)
     free(c);
 }
 
-/* One turn of the thread: wait for something, and do all of it. */
-static void serve_once(struct leat_context *c)
+void leat_context_serve(struct leat_context *c)
 {
-    struct pollfd set = {.fd = c->poller.epoll_fd, .events = POLLIN};
     struct leat_visit *v;
-    struct timespec until;
-    int n = ppoll(&set, 1, check_times(c, &until), NULL);
 
-    leat_assert(n >= 0 || errno == EINTR || errno == ENOMEM || errno == EAGAIN);
-    if (n > 0) {
-        silence(c->bell); /* before the lists are read */
-        leat_poller_fire(&c->poller);
-    }
+    leat_assert(leat_context_is_own_thread(c));
+    c->visiting = true;
+    silence(c->bell); /* before the lists are read */
+    leat_poller_fire(&c->poller);
     while ((v = next_visit(c)) || (v = next_due(c)))
         v->look(v);
+    c->visiting = false;
     if (calls_notices(c))
         leat_context_call_notices(c);
+}
+
+/* Wait for something. */
+static void poll_once(struct leat_context *c)
+{
+    struct pollfd set = {.fd = c->poller.epoll_fd, .events = POLLIN};
+    uint64_t due_ns = leat_context_due(c);
+    const struct timespec until = {.tv_sec = (time_t)(due_ns / 1000000000),
+                                   .tv_nsec = (long)(due_ns % 1000000000)};
+    int n = ppoll(&set, 1, due_ns == UINT64_MAX ? NULL : &until, NULL);
+
+    leat_assert(n >= 0 || errno == EINTR || errno == ENOMEM || errno == EAGAIN);
 }
 
 /* A context whose last reference goes in a callback, on one of its threads, ends here. */
@@ -411,8 +415,10 @@ static void *serve(void *arg)
 {
     struct leat_context *c = arg;
 
-    while (!should_stop(c))
-        serve_once(c);
+    while (!should_stop(c)) {
+        poll_once(c);
+        leat_context_serve(c);
+    }
     if (atomic_load(&c->refs) == 0) {
         (void)pthread_detach(pthread_self()); /* nobody joins it */
         context_free(c);
@@ -425,13 +431,13 @@ static void *serve(void *arg)
 /* Returns 0 or LEAT_E*. */
 static int read_settings(const struct leat_context_settings *given, struct leat_context_settings *s)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int r = given ? leat_sized_in(s, sizeof *s, given) : 0;
+    long cpus;
 
-    if (r < 0)
+    if (r < 0 || s->threads > 0)
         return r;
-    if (s->threads == 0)
-        s->threads = cpus < 1 ? 1 : cpus > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)cpus;
+    cpus = sysconf(_SC_NPROCESSORS_ONLN); /* it reads a file */
+    s->threads = cpus < 1 ? 1 : cpus > LEAT_THREADS_MAX ? LEAT_THREADS_MAX : (unsigned)cpus;
     return 0;
 }
 
@@ -440,12 +446,12 @@ int leat_context_start(struct leat_context *c)
     int r = 0;
 
     pthread_mutex_lock(&c->lock); /* the thread reads c->thread */
-    if (!atomic_load(&c->started)) {
+    if (atomic_load(&c->driver) != LEAT_DRIVER_THREAD)
         r = leat_workers_start(&c->workers);
+    if (r == 0 && atomic_load(&c->driver) == LEAT_DRIVER_NONE) {
+        r = leat_thread_start(&c->thread, serve, c);
         if (r == 0)
-            r = leat_thread_start(&c->thread, serve, c);
-        if (r == 0)
-            atomic_store(&c->started, true);
+            atomic_store(&c->driver, LEAT_DRIVER_THREAD);
     }
     pthread_mutex_unlock(&c->lock);
     return r;
@@ -499,10 +505,14 @@ int leat_context_new(const struct leat_context_settings *settings, struct leat_c
     c->workers.nice = s.nice;
     c->bell = c->notice_fd = c->poller.epoll_fd = -1;
     r = open_descriptors(c);
-    if (r < 0)
+    if (r < 0) {
+        int err = errno; /* for the caller */
+
         context_free(c);
-    else
+        errno = err;
+    } else {
         *ret = c;
+    }
     return r;
 }
 
@@ -529,7 +539,7 @@ void leat_context_unref(struct leat_context *c)
     if (refs > 1 || c->pid != getpid()) /* a child made by fork has no thread to end */
         return;
     leat_assert(!c->loop); /* it holds a reference */
-    if (!atomic_load(&c->started)) {
+    if (atomic_load(&c->driver) != LEAT_DRIVER_THREAD) {
         context_free(c);
         return;
     }

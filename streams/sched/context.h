@@ -1,7 +1,8 @@
 /* context.h - workers, waits, memory and a thread of their own that several pipelines share.
  *
  * The context's thread polls the epoll set, visits what asked for it, keeps the deadlines and calls the
- * callbacks of the program, unless those are called elsewhere (leat_context_deliver). It never computes. A
+ * callbacks of the program, unless those are called elsewhere (`deliver`). It never computes. A loop of the
+ * program can do all this instead (leat_context_drive): "the context's thread" is then that of the loop. A
  * pipeline embeds its visit and its notices, and holds a reference.
  */
 #ifndef LEAT_SCHED_CONTEXT_H
@@ -30,14 +31,21 @@ struct leat_notice {
     struct leat_notice *next;
 };
 
+enum leat_driver {
+    LEAT_DRIVER_NONE,   /* no pipeline was started yet */
+    LEAT_DRIVER_THREAD, /* the context's own, and its workers have started */
+    LEAT_DRIVER_LOOP,   /* that of a loop */
+};
+
 struct leat_context {
     atomic_uint refs;
     pid_t pid; /* a child made by fork has none of the threads */
     struct leat_workers workers;
     struct leat_poller poller;
-    pthread_t thread;
-    atomic_bool started; /* the threads run: since the first run of a pipeline */
-    int bell;            /* eventfd in the epoll set: there is a visit, or the end */
+    atomic_int driver; /* enum leat_driver; set under the lock */
+    pthread_t thread;  /* the one that drives, if any does */
+    bool visiting; /* it looks at the lists of visits before it waits; only that thread uses this */
+    int bell;      /* eventfd in the epoll set: there is a visit, a notice, or the end */
 
     pthread_mutex_t lock;
     struct leat_visit *visits, *last_visit, *timed;
@@ -75,8 +83,12 @@ void leat_context_leave(struct leat_context *context, struct leat_visit *visit);
 /* leat_context_notify - call the notice once, soon. Whoever made it sees that it stays valid until then. Returns
  * false: it was due already. Any thread. */
 bool leat_context_notify(struct leat_context *context, struct leat_notice *notice);
-/* leat_context_ring - under the lock: have the context's thread run once. */
+/* leat_context_ring - under the lock: have the context's thread call leat_context_serve. */
 void leat_context_ring(struct leat_context *context);
+/* leat_context_serve - in that thread: do all that is due, without a wait. */
+void leat_context_serve(struct leat_context *context);
+/* leat_context_due - nanoseconds until the next deadline; UINT64_MAX: there is none. */
+uint64_t leat_context_due(struct leat_context *context);
 /* leat_context_call_notices - call all that are due, in their order, without the lock. If a thread does that already, it
  * has the right one called when its callback has returned. */
 void leat_context_call_notices(struct leat_context *context);

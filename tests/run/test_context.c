@@ -214,6 +214,163 @@ TEST(test_an_attached_loop_gets_the_callbacks_and_ends_after_the_last_one)
     ASSERT_EQ(uv_loop_close(&other), 0);
 }
 
+struct driven {
+    struct bench b;
+    struct on_loop o;
+    uv_loop_t loop;
+    unsigned threads; /* of the process, before */
+    int pipe[2];
+};
+
+static void driven_init(struct driven *d, unsigned workers)
+{
+    *d = (struct driven){.o.thread = pthread_self(), .threads = test_count_in("/proc/self/task")};
+    d->b = bench_new(&(struct leat_context_settings){.size = sizeof(struct leat_context_settings),
+                                                     .threads = workers});
+    ASSERT_EQ(pipe(d->pipe), 0);
+    ASSERT_EQ(uv_loop_init(&d->loop), 0);
+    ASSERT_EQ(leat_context_drive(d->b.context, &d->loop), 0);
+}
+
+static void driven_done(struct driven *d)
+{
+    leat_context_detach(d->b.context);
+    ASSERT_EQ(uv_run(&d->loop, UV_RUN_DEFAULT), 0);
+    ASSERT_EQ(uv_loop_close(&d->loop), 0);
+    bench_free(&d->b);
+    ASSERT_EQ(close(d->pipe[0]), 0);
+}
+
+static struct leat_pipeline *reader(const struct driven *d, uint64_t timeout_ms)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "read /dev/fd/%d : null", d->pipe[0]);
+    return pipeline_of(&d->b, text, 1 << 20, timeout_ms);
+}
+
+static void *feed_pipe(void *arg)
+{
+    const int *fd = arg;
+
+    ASSERT_EQ(write(*fd, "abc", 3), 3);
+    ASSERT_EQ(close(*fd), 0);
+    return NULL;
+}
+
+TEST(test_a_loop_that_drives_polls_for_the_context_which_has_only_its_workers)
+{
+    struct driven d;
+    pthread_t feeder;
+
+    driven_init(&d, 1);
+    ASSERT_EQ(uv_run(&d.loop, UV_RUN_DEFAULT), 0); /* nothing runs */
+    for (unsigned i = 0; i < 10; i++)
+        ASSERT_EQ(leat_pipeline_start(pipeline_of(&d.b, "zero : head -c 1M : null", 1 << 20, 0),
+                                      NULL, done_on_loop, &d.o),
+                  0);
+    ASSERT_EQ(leat_pipeline_start(reader(&d, 0), NULL, done_on_loop, &d.o), 0);
+    while (d.o.done < 10)
+        ASSERT(uv_run(&d.loop, UV_RUN_ONCE));
+    ASSERT_LE(test_count_in("/proc/self/task"), d.threads + 1 + test_under_sanitizer());
+    ASSERT_EQ(pthread_create(&feeder, NULL, feed_pipe, &d.pipe[1]), 0);
+    ASSERT_EQ(uv_run(&d.loop, UV_RUN_DEFAULT), 0);
+    ASSERT_EQ(d.o.done, 11);
+    ASSERT_EQ(pthread_join(feeder, NULL), 0);
+    driven_done(&d);
+}
+
+static void note_code(struct leat_pipeline *p, const struct leat_error *error, void *arg)
+{
+    int *code = arg;
+
+    *code = error ? error->code : 0;
+    leat_pipeline_unref(p);
+}
+
+TEST(test_a_loop_that_drives_keeps_deadlines_and_sees_cancels)
+{
+    struct driven d;
+    int late = 0, later = 0, cancelled = 0;
+    struct leat_pipeline *p;
+
+    driven_init(&d, 2);
+    p = pipeline_of(&d.b, "zero : null", 1 << 20, 0);
+    ASSERT_EQ(leat_pipeline_start(reader(&d, 40), NULL, note_code, &later), 0);
+    ASSERT_EQ(leat_pipeline_start(reader(&d, 20), NULL, note_code, &late), 0);
+    ASSERT_EQ(leat_pipeline_start(p, NULL, note_code, &cancelled), 0);
+    leat_pipeline_cancel(p, LEAT_ECANCELLED, NULL);
+    ASSERT_EQ(uv_run(&d.loop, UV_RUN_DEFAULT), 0);
+    ASSERT_EQ(late, LEAT_ETIMEDOUT);
+    ASSERT_EQ(later, LEAT_ETIMEDOUT);
+    ASSERT_EQ(cancelled, LEAT_ECANCELLED);
+    ASSERT_EQ(close(d.pipe[1]), 0);
+    driven_done(&d);
+}
+
+/* Another thread starts the run, and waits for it; the loop learns of both. */
+static void *run_elsewhere(void *arg)
+{
+    struct driven *d = arg;
+    struct leat_pipeline *p = reader(d, 0);
+
+    ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), 0);
+    ASSERT_EQ(write(d->pipe[1], "abc", 3), 3);
+    ASSERT_EQ(close(d->pipe[1]), 0);
+    ASSERT_EQ(leat_pipeline_wait(p, -1), 0);
+    leat_pipeline_unref(p);
+    return NULL;
+}
+
+static void stop_loop(uv_async_t *async)
+{
+    uv_close((uv_handle_t *)async, NULL);
+}
+
+static void *run_and_stop(void *arg)
+{
+    struct driven *d = arg;
+
+    (void)run_elsewhere(d);
+    ASSERT_EQ(uv_async_send(d->loop.data), 0);
+    return NULL;
+}
+
+TEST(test_a_loop_that_drives_serves_runs_of_other_threads)
+{
+    struct driven d;
+    uv_async_t stop;
+    pthread_t other;
+
+    driven_init(&d, 1);
+    ASSERT_EQ(uv_async_init(&d.loop, &stop, stop_loop), 0);
+    d.loop.data = &stop;
+    ASSERT_EQ(pthread_create(&other, NULL, run_and_stop, &d), 0);
+    ASSERT_EQ(uv_run(&d.loop, UV_RUN_DEFAULT), 0);
+    ASSERT_EQ(pthread_join(other, NULL), 0);
+    driven_done(&d);
+}
+
+TEST(test_after_a_detach_the_thread_of_the_context_drives)
+{
+    struct driven d;
+    struct leat_pipeline *p;
+
+    driven_init(&d, 1);
+    p = reader(&d, 0);
+    ASSERT_EQ(leat_pipeline_run(p), LEAT_EUSAGE); /* on this thread nobody would drive it */
+    leat_pipeline_unref(p);
+    p = reader(&d, 0);
+    ASSERT_EQ(leat_pipeline_start(p, NULL, NULL, NULL), 0);
+    leat_context_detach(d.b.context);
+    ASSERT_EQ(uv_run(&d.loop, UV_RUN_DEFAULT), 0);
+    (void)feed_pipe(&d.pipe[1]);
+    ASSERT_EQ(leat_pipeline_wait(p, -1), 0);
+    leat_pipeline_unref(p);
+    ASSERT_EQ(leat_context_drive(d.b.context, &d.loop), LEAT_EUSAGE); /* it has a thread now */
+    driven_done(&d);
+}
+
 TEST(test_any_other_loop_polls_a_descriptor_and_dispatches)
 {
     struct bench b = bench_new(NULL);
