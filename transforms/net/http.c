@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "headers.h"
 #include "http_impl.h"
 
 #define HELD_BYTES ((uint64_t)1 << 20) /* buffers, TLS, names, headers: charged for libcurl */
 #define HOLD_MS 2
-#define HEADER_FILE_MAX ((size_t)16384)
 #define POLL_MS_MAX ((uint64_t)60000)
 
 uint64_t leat_http_now_ns(void)
@@ -96,19 +96,12 @@ static int start_library(struct leat_http *h)
 
 int leat_http_plan(struct leat_stage *s, const struct leat_http_options *o)
 {
+    int r = leat_headers_plan(s, o->headers);
+
+    if (r < 0)
+        return r;
     if (!leat_http_is_url(o->url))
         return leat_fail(s, LEAT_EUSAGE, "the URL must begin with http:// or https://");
-    for (size_t i = 0; i < o->headers->n; i++) {
-        const char *header = o->headers->v[i];
-
-        if (*header == '@' && leat_plan_file(s, header + 1, HEADER_FILE_MAX) < 0)
-            return LEAT_ENOMEM;
-        if (*header != '@' && !leat_http_header_ok(header))
-            return leat_fail(s, LEAT_EUSAGE,
-                             "--header number %zu: give 'Name: value' or @FILE; Range, If-Range "
-                             "and Accept-Encoding belong to the stage",
-                             i + 1);
-    }
     if (o->ca && leat_plan_access(s, o->ca, LEAT_ACCESS_READ) < 0)
         return LEAT_ENOMEM;
     if (o->netrc && leat_plan_access(s, o->netrc, LEAT_ACCESS_READ) < 0)
@@ -125,44 +118,12 @@ bool leat_http_add_header(struct leat_http *h, struct curl_slist **list, const c
     return more != NULL;
 }
 
-/* The lines of a file; empty ones do not count. */
-static int read_header_file(struct leat_http *h, const char *path)
+/* A line of --header. */
+static int keep_header(void *arg, const char *line)
 {
-    char line[HEADER_FILE_MAX + 1];
-    const uint8_t *data;
-    size_t n, length;
-    int r = leat_read_file(h->stage, path, &data, &n);
+    struct leat_http *h = arg;
 
-    for (unsigned number = 1; r == 0 && n > 0; number++) {
-        const uint8_t *end = memchr(data, '\n', n);
-
-        length = end ? (size_t)(end - data) : n;
-        memcpy(line, data, length);
-        data += length + (end != NULL);
-        n -= length + (end != NULL);
-        length -= length > 0 && line[length - 1] == '\r';
-        line[length] = '\0';
-        if (length > 0 && (strlen(line) != length || !leat_http_header_ok(line)))
-            r = leat_fail(h->stage, LEAT_EUSAGE,
-                          "%s: line %u is no header 'Name: value' that may be sent", path, number);
-        else if (length > 0 && !leat_http_add_header(h, &h->own, line))
-            r = leat_http_no_memory(h);
-    }
-    return r;
-}
-
-static int read_headers(struct leat_http *h)
-{
-    const struct leat_strings *headers = h->options.headers;
-    int r = 0;
-
-    for (size_t i = 0; i < headers->n && r == 0; i++) {
-        if (*headers->v[i] == '@')
-            r = read_header_file(h, headers->v[i] + 1);
-        else if (!leat_http_add_header(h, &h->own, headers->v[i]))
-            r = leat_http_no_memory(h);
-    }
-    return r;
+    return leat_http_add_header(h, &h->own, line) ? 0 : leat_http_no_memory(h);
 }
 
 int leat_http_open(struct leat_stage *s, const struct leat_http_options *options,
@@ -191,7 +152,7 @@ int leat_http_open(struct leat_stage *s, const struct leat_http_options *options
         r = leat_http_watch(h);
     if (r == 0)
         r = parse_url(h);
-    return r < 0 ? r : read_headers(h);
+    return r < 0 ? r : leat_headers_each(s, options->headers, keep_header, h);
 }
 
 void leat_http_free(struct leat_stage *s, struct leat_http *h)

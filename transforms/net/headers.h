@@ -1,0 +1,15 @@
+/* headers.h - the headers of the option --header: words, and lines of files. */
+#ifndef LEAT_NET_HEADERS_H
+#define LEAT_NET_HEADERS_H
+
+#include "stage.h"
+
+/* leat_headers_plan - in plan: are they well-formed? A header `@FILE` stands for the lines of FILE. Returns 0, or fails
+ * the stage. */
+int leat_headers_plan(struct leat_stage *stage, const struct leat_strings *headers);
+/* leat_headers_each - in open: call `take` with each header, as "Name: value"; empty lines of files do not count. Returns
+ * 0; the error of `take`; or fails the stage. */
+int leat_headers_each(struct leat_stage *stage, const struct leat_strings *headers,
+                      int (*take)(void *arg, const char *line), void *arg);
+
+#endif
