@@ -703,7 +703,9 @@ struct leat_stage_type {
 
     /* Two-phase commit of sinks. prepare: flush, sync, check for errors; called after the whole
      * pipeline has ended without an error. commit: make the output visible; called after all sinks
-     * have prepared. revert: undo a commit because another one failed; close follows. */
+     * have prepared. revert: undo a commit because another one failed; close follows. A sink without revert,
+     * such as a request to a server, commits after all those with one; if another output fails after that, a
+     * warning tells that its output is in place. A sink that was not committed undoes its work in close. */
     int (*prepare)(struct leat_stage *stage);
     int (*commit)(struct leat_stage *stage);
     void (*revert)(struct leat_stage *stage);

@@ -192,8 +192,18 @@ static void write_moved(struct leat_stage *s, uint64_t n)
     leat_outfile_wrote(file_of(s), n);
 }
 
+static const char *write_instead(const struct leat_strings *words)
+{
+    for (size_t i = 0; i < words->n; i++)
+        if (strncasecmp(words->v[i], "http://", 7) == 0 ||
+            strncasecmp(words->v[i], "https://", 8) == 0)
+            return "put";
+    return NULL;
+}
+
 static const struct leat_engine_ops write_ops = {
     .is_default = true,
+    .instead = write_instead,
     .output = write_output,
     .appends = write_appends,
     .plain_fd = write_plain_fd,
@@ -226,6 +236,7 @@ const struct leat_stage_type leat_stage_write = {
         "system can do that), syncs it, and gives it the name FILE when every stage of the "
         "pipeline has ended without an error. On any failure or signal the temporary file is "
         "removed, and an existing FILE stays as it was, or a warning says where it is.\n\n"
+        "`write URL`, with http:// or https://, is `put URL`.\n\n"
         "An existing FILE is only replaced with --force. If FILE is a symbolic link, its target "
         "is replaced. The new file gets the mode, the access control list and the user.* "
         "attributes of the old one, and its owner and group if that is allowed. With another "

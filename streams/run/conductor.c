@@ -4,7 +4,7 @@
  * must not. It waits for a slow file or a full stream in the same way as a segment.
  *
  * The two-phase commit: all outputs prepare (flush, sync, check for errors); then all commit; then
- * their directories are synced; then side outputs are written to streams, which cannot be undone.
+ * their directories are synced; then sinks without `revert` commit, and side outputs are written to streams, which cannot be undone.
  * If a step fails, all committed outputs are reverted, the last one first. A cancel ends the wait
  * for a full stream, and reverts. Old files are kept until the close, after all of this.
  */
@@ -228,6 +228,17 @@ static int commit_stage(struct leat_stage *s)
     return r;
 }
 
+/* What cannot be reverted is committed last, when nothing else can fail. */
+static int commit_if_reverts(struct leat_stage *s)
+{
+    return s->type->revert ? commit_stage(s) : 0;
+}
+
+static int commit_if_final(struct leat_stage *s)
+{
+    return s->type->revert ? 0 : commit_stage(s);
+}
+
 static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 {
     return leat_outfile_commit(s, side->file);
@@ -235,19 +246,23 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 
 static int commit_all(struct leat_pipeline *p)
 {
-    int r = for_each_commit(p, commit_stage, commit_side, leat_digest_list_commit);
+    int r = for_each_commit(p, commit_if_reverts, commit_side, leat_digest_list_commit);
     struct leat_stage *s = NULL;
 
     if (r < 0)
         return r;
     r = leat_directories_sync(&p->outputs.directories, &s);
-    return r < 0 ? failed_commit(p, s, r) : 0;
+    return r < 0 ? failed_commit(p, s, r) : for_each_commit(p, commit_if_final, no_side, no_sums);
 }
 
 static void revert_stage(struct leat_stage *s)
 {
-    if (!s->committed || !s->type->revert)
+    if (!s->committed)
         return;
+    if (!s->type->revert) {
+        leat_warning(s, "its output is in place although the run failed: it cannot be taken back");
+        return;
+    }
     s->type->revert(s);
     s->committed = false;
 }

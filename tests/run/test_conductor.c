@@ -63,10 +63,19 @@ static const struct leat_stage_type noting_type = {.name = "noting",
                                                    .prepare = noting_prepare,
                                                    .commit = noting_commit,
                                                    .revert = noting_revert};
-static const struct leat_stage_type *const types[] = {&noting_type, NULL};
+/* Its commit cannot be reverted. */
+static const struct leat_stage_type final_type = {.name = "final",
+                                                  .kind = LEAT_SINK,
+                                                  .params_size = sizeof(struct memio_params),
+                                                  .options = memio_option,
+                                                  .step = noting_step,
+                                                  .prepare = noting_prepare,
+                                                  .commit = noting_commit};
+static const struct leat_stage_type *const types[] = {&noting_type, &final_type, NULL};
+#define THREE "memsource @io | tee [ noting @a ] [ pass | noting @b ] | noting @c"
 
 /* One run under the e-th of many settings; the log has what happened. */
-static int run(struct noting *sinks, unsigned e)
+static int run(struct noting *sinks, unsigned e, const char *text)
 {
     const struct memio_name names[] = {{"a", &sinks[0]}, {"b", &sinks[1]}, {"c", &sinks[2]}, {0}};
     struct memio io = memio_under(e);
@@ -77,8 +86,7 @@ static int run(struct noting *sinks, unsigned e)
     io.types = types;
     io.in = "abc";
     io.in_len = 3;
-    memio_run_named(&io, names,
-                    "memsource @io | tee [ noting @a ] [ pass | noting @b ] | noting @c");
+    memio_run_named(&io, names, "%s", text);
     if (io.code)
         ASSERT_STREQ(io.error.text, "planned failure");
     return io.code;
@@ -99,7 +107,7 @@ TEST(test_all_outputs_are_prepared_before_one_is_committed)
     for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
         struct noting sinks[N_SINKS] = {{.letter = 0}};
 
-        ASSERT_EQ(run(sinks, e), 0);
+        ASSERT_EQ(run(sinks, e, THREE), 0);
         ASSERT_EQ(notes.n, 4 * N_SINKS);
         for (size_t i = 0; i < notes.n; i += 2)
             ASSERT_EQ(notes.text[i], i < 2 * N_SINKS ? 'p' : 'c');
@@ -112,7 +120,7 @@ TEST(test_a_failed_prepare_commits_nothing)
         struct noting sinks[N_SINKS] = {{.letter = 0}};
 
         sinks[e / N_EXECUTORS].fails_prepare = true;
-        ASSERT_EQ(run(sinks, e), LEAT_EIO);
+        ASSERT_EQ(run(sinks, e, THREE), LEAT_EIO);
         ASSERT_EQ(count('c'), 0);
         ASSERT_EQ(count('r'), 0);
     }
@@ -128,7 +136,7 @@ TEST(test_a_failed_commit_reverts_the_committed_outputs_in_the_opposite_order)
         size_t tried, good;
 
         sinks[e / N_EXECUTORS].fails_commit = true;
-        ASSERT_EQ(run(sinks, e), LEAT_EIO);
+        ASSERT_EQ(run(sinks, e, THREE), LEAT_EIO);
         tried = count('c');
         good = tried - 1;
         ASSERT_EQ(notes.n, 2 * (N_SINKS + tried + good));
@@ -143,4 +151,43 @@ TEST(test_a_failed_commit_reverts_the_committed_outputs_in_the_opposite_order)
         most = most < good ? good : most;
     }
     ASSERT_EQ(most, N_SINKS - 1);
+}
+
+/* They are tried when all others have succeeded, in any place of the graph. */
+TEST(test_a_sink_without_revert_commits_last)
+{
+    static const char *const texts[] = {
+        "memsource @io | tee [ final @a ] [ pass | noting @b ] | noting @c",
+        "memsource @io | tee [ noting @c ] [ pass | noting @b ] | final @a",
+    };
+
+    for (unsigned e = 0; e < 4 * N_EXECUTORS; e++) {
+        struct noting sinks[N_SINKS] = {{.fails_commit = e / N_EXECUTORS % 2 == 1}};
+        int r = run(sinks, e, texts[e / N_EXECUTORS / 2]);
+
+        test_context("executor %u: %s", e % N_EXECUTORS, notes.text);
+        ASSERT_EQ(r, sinks[0].fails_commit ? LEAT_EIO : 0);
+        ASSERT_EQ(memcmp(notes.text + 4 * N_SINKS - 2, "ca", 2), 0);
+        ASSERT_EQ(count('r'), r < 0 ? N_SINKS - 1 : 0);
+    }
+}
+
+TEST(test_a_commit_that_cannot_be_reverted_is_told)
+{
+    for (unsigned e = 0; e < N_EXECUTORS; e++) {
+        struct noting sinks[N_SINKS] = {
+            {.letter = 'a'}, {.fails_commit = true}, {.fails_commit = true}};
+        const struct memio_name names[] = {{"a", &sinks[0]}, {"b", &sinks[1]}, {0}};
+        struct memio io = memio_under(e);
+
+        sinks[1].letter = 'b';
+        notes.n = 0;
+        io.types = types;
+        io.in = "abc";
+        io.in_len = 3;
+        memio_run_named(&io, names, "memsource @io | tee [ final @a ] | final @b");
+        test_context("executor %u: %s", e % N_EXECUTORS, notes.text);
+        ASSERT_EQ(io.code, LEAT_EIO);
+        ASSERT_EQ(io.warnings, memcmp(notes.text + 4, "ca", 2) == 0 ? 1 : 0);
+    }
 }

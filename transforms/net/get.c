@@ -15,19 +15,18 @@ extern const struct leat_stage_type leat_stage_get;
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "../check/libcrypto.h"
 #include "base/invariant.h"
+#include "headers.h"
 #include "prefix.h"
 
 #define NO_SIZE ((uint64_t)INT64_MAX)
 #define HEX_DIGITS (2 * LEAT_SHA256_BYTES)
 #define WAIT_MS_MAX ((uint64_t)30000)         /* between two tries */
 #define RETRY_AFTER_MS_MAX ((uint64_t)600000) /* that a server may ask for */
-#define PATH_BYTES ((size_t)4096)
 
 enum { RESUME_RANGE, RESUME_VERIFY };
 
@@ -60,7 +59,7 @@ struct get {
     uint64_t lost; /* tries that failed */
     long status;   /* of the last try, if the server asked for another one; or 0 */
     char etag[LEAT_HTTP_HEADER_MAX], strong[LEAT_HTTP_HEADER_MAX];
-    char netrc[PATH_BYTES];
+    char netrc[LEAT_NETRC_PATH_MAX];
 };
 
 static int fail(struct get *g, int code, const char *text)
@@ -444,19 +443,6 @@ static int get_watch(struct leat_stage *s)
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-/* Where libcurl would look for it, too. NULL: there is none, or no home. */
-static const char *netrc_of(const struct get_params *p, char *to)
-{
-    const char *home = getenv("HOME");
-
-    if (p->netrc_file)
-        return p->netrc_file;
-    if (!p->netrc || !home || strlen(home) > PATH_BYTES - sizeof "/.netrc")
-        return NULL;
-    snprintf(to, PATH_BYTES, "%s/.netrc", home);
-    return to;
-}
-
 static struct leat_http_options http_options(const struct leat_stage *s, char *netrc)
 {
     const struct get_params *p = leat_params(s);
@@ -465,7 +451,7 @@ static struct leat_http_options http_options(const struct leat_stage *s, char *n
         .url = leat_operands(s)->v[0],
         .headers = &p->headers,
         .ca = p->ca,
-        .netrc = netrc_of(p, netrc),
+        .netrc = leat_netrc_path(p->netrc != 0, p->netrc_file, netrc),
         .min_speed = p->min_speed,
         .stall_ms = p->stall_ms,
         .redirects_max = (uint64_t)p->redirects,
@@ -475,7 +461,7 @@ static struct leat_http_options http_options(const struct leat_stage *s, char *n
 static int get_plan(struct leat_stage *s)
 {
     const struct get_params *p = leat_params(s);
-    char netrc[PATH_BYTES];
+    char netrc[LEAT_NETRC_PATH_MAX];
     struct leat_http_options options = http_options(s, netrc);
 
     if (p->sha256 && (strlen(p->sha256) != HEX_DIGITS ||

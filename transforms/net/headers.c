@@ -1,7 +1,9 @@
-/* headers.c - the headers of the option --header: words, and lines of files. */
+/* headers.c - the headers of the option --header, which are words and lines of files, and the netrc file. */
 
 #include "headers.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "http.h"
@@ -62,4 +64,17 @@ int leat_headers_each(struct leat_stage *s, const struct leat_strings *headers,
             r = take(arg, headers->v[i]);
     }
     return r;
+}
+
+/* Where libcurl would look for it, too. */
+const char *leat_netrc_path(bool wanted, const char *file, char to[LEAT_NETRC_PATH_MAX])
+{
+    const char *home = getenv("HOME");
+
+    if (file)
+        return file;
+    if (!wanted || !home || strlen(home) > LEAT_NETRC_PATH_MAX - sizeof "/.netrc")
+        return NULL;
+    snprintf(to, LEAT_NETRC_PATH_MAX, "%s/.netrc", home);
+    return to;
 }

@@ -1,8 +1,10 @@
-/* headers.h - the headers of the option --header: words, and lines of files. */
+/* headers.h - the headers of the option --header, which are words and lines of files, and the netrc file. */
 #ifndef LEAT_NET_HEADERS_H
 #define LEAT_NET_HEADERS_H
 
 #include "stage.h"
+
+#define LEAT_NETRC_PATH_MAX ((size_t)4096) /* bytes, with the NUL */
 
 /* leat_headers_plan - in plan: are they well-formed? A header `@FILE` stands for the lines of FILE. Returns 0, or fails
  * the stage. */
@@ -11,5 +13,9 @@ int leat_headers_plan(struct leat_stage *stage, const struct leat_strings *heade
  * 0; the error of `take`; or fails the stage. */
 int leat_headers_each(struct leat_stage *stage, const struct leat_strings *headers,
                       int (*take)(void *arg, const char *line), void *arg);
+
+/* leat_netrc_path - the netrc file to use: `file`, or with `wanted` that in the home directory, which is put into `to`.
+ * NULL: none. */
+const char *leat_netrc_path(bool wanted, const char *file, char to[LEAT_NETRC_PATH_MAX]);
 
 #endif

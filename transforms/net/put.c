@@ -1,0 +1,432 @@
+/* put.c - the writable of a URL: the stream is the body of one request, whose end is sent only when the whole pipeline has
+ * succeeded.
+ *
+ * The body is sent as it comes. Its end, the last chunk or the last byte, is held back until the commit, so that a server that
+ * acts on complete requests only stores nothing of a pipeline that fails: the connection is cut off then.
+ */
+
+#include "client.h"
+
+extern const struct leat_stage_type leat_stage_put;
+
+#define SUMMARY "write to a URL of http or https by PUT or POST"
+
+#if HAVE_CURL
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/invariant.h"
+#include "headers.h"
+#include "http.h"
+
+#define NO_SIZE ((uint64_t)INT64_MAX)
+#define HEADERS_MAX ((size_t)100)
+#define CONNECT_MS ((uint64_t)30000)
+
+enum { METHOD_PUT, METHOD_POST };
+
+struct put_params {
+    struct leat_strings headers;
+    uint64_t size, stall_ms;
+    const char *ca, *certificate, *key, *netrc_file;
+    int method, netrc, force;
+};
+
+struct put {
+    struct leat_stage *stage;
+    const struct put_params *params;
+    struct leat_client *client;
+    struct leat_exchange *exchange;
+    uint64_t pos;   /* bytes of the body, with the one that is held back */
+    uint64_t moved; /* at the time of `since_ns` */
+    uint64_t since_ns;
+    bool has_last;
+    uint8_t last; /* the last byte of --size */
+    size_t n_headers;
+    const char *headers[HEADERS_MAX + 2];
+    char netrc[LEAT_NETRC_PATH_MAX], shown[512];
+};
+
+static const char *method_of(const struct put *p)
+{
+    return p->params->method == METHOD_POST ? "POST" : "PUT";
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static int fail_status(struct put *p, long status)
+{
+    char line[200];
+    const char *location = leat_exchange_header(p->exchange, "Location");
+
+    leat_reply_line(leat_exchange_reply(p->exchange), line, sizeof line);
+    if (status == 412 && !p->params->force && p->params->method == METHOD_PUT)
+        return leat_fail(p->stage, LEAT_EEXIST, "%s exists; --force overwrites it", p->shown);
+    if (status >= 300 && status < 400)
+        return leat_fail(p->stage, LEAT_ENETWORK,
+                         "%s: the server answered %ld and wants another URL%s%.200s; give that one",
+                         p->shown, status, *location ? ": " : "", location);
+    return leat_fail(p->stage, LEAT_ENETWORK, "%s: the server answered %ld%s%s%s%s", p->shown,
+                     status, *line ? " '" : "", line, *line ? "'" : "",
+                     status == 401 ? "; give a user and a password with --netrc, or a token with "
+                                     "--header=@FILE"
+                                   : "");
+}
+
+/* The exchange has ended. Returns 0 if all was accepted, or fails. */
+static int check_answer(struct put *p)
+{
+    long status = leat_exchange_status(p->exchange);
+
+    leat_assert(leat_exchange_state(p->exchange) != LEAT_EXCHANGE_RUNS);
+    if (status >= 300)
+        return fail_status(p, status);
+    if (leat_exchange_state(p->exchange) != LEAT_EXCHANGE_ANSWERED)
+        return leat_fail(p->stage, LEAT_ENETWORK, "%s: %s", p->shown,
+                         leat_exchange_why(p->exchange));
+    if (!leat_exchange_sent_all(p->exchange))
+        return leat_fail(p->stage, LEAT_ENETWORK,
+                         "%s: the server answered %ld before the end of the data was sent",
+                         p->shown, status);
+    return 0;
+}
+
+static bool has_ended(const struct put *p)
+{
+    return leat_exchange_state(p->exchange) != LEAT_EXCHANGE_RUNS;
+}
+
+/* Is the server too slow? `waits` says if the stage waits for it now. Returns the milliseconds until it is, or fails. */
+static int64_t check_time(struct put *p, bool waits)
+{
+    uint64_t now = leat_http_now_ns(), moved = leat_client_moved(p->client), ms;
+
+    if (!waits || moved != p->moved || p->since_ns == 0) {
+        p->moved = moved;
+        p->since_ns = waits ? now : 0;
+        return (int64_t)p->params->stall_ms;
+    }
+    ms = (now - p->since_ns) / 1000000;
+    if (ms >= p->params->stall_ms)
+        return leat_fail(p->stage, LEAT_ENETWORK,
+                         "%s: the server accepted no data and gave no answer for %" PRIu64
+                         " ms; see --stall-time",
+                         p->shown, ms);
+    return (int64_t)(p->params->stall_ms - ms);
+}
+
+/* --- the body --------------------------------------------------------------------------------- */
+
+static int begin(struct put *p)
+{
+    struct leat_client_request q = {.method = method_of(p),
+                                    .url = leat_operands(p->stage)->v[0],
+                                    .headers = p->headers,
+                                    .size = p->params->size == NO_SIZE ? LEAT_CLIENT_UNKNOWN
+                                                                       : p->params->size,
+                                    .fed = true};
+
+    return leat_exchange_begin(p->client, &q, &p->exchange);
+}
+
+static int wrong_size(struct put *p, int code, const char *how)
+{
+    return leat_fail(p->stage, code, "the data is %s than --size=%" PRIu64, how, p->params->size);
+}
+
+/* Send what fits of n bytes; the last byte of --size is kept. Returns how many were used, or fails. */
+static ssize_t feed(struct put *p, const uint8_t *data, size_t n)
+{
+    bool last = p->params->size != NO_SIZE && n == p->params->size - p->pos;
+    ssize_t used;
+
+    used = n > last ? leat_exchange_feed(p->exchange, data, n - last) : 0;
+    if (used < 0)
+        return used;
+    if (last && (size_t)used == n - 1) {
+        p->last = data[used++];
+        p->has_last = true;
+    }
+    p->pos += (uint64_t)used;
+    return used;
+}
+
+/* The connection is full: step is called again when it is not, or the server is too slow. */
+static int wait_for_server(struct put *p)
+{
+    int64_t ms = check_time(p, true);
+
+    if (ms < 0)
+        return (int)ms;
+    leat_wait_fd(p->stage, leat_client_fd(p->client), false);
+    leat_wait_ms(p->stage, (uint64_t)ms);
+    return LEAT_WAIT;
+}
+
+static int put_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct put *p = leat_state(s);
+    ssize_t used = 1;
+    int r;
+
+    (void)out;
+    if (p->params->size == 0 && in->pos == in->len) /* all of it is sent in the commit */
+        return in->end ? LEAT_END : LEAT_MORE;
+    r = p->exchange ? 0 : begin(p);
+    if (r == 0 && in->len - in->pos > p->params->size - p->pos)
+        r = wrong_size(p, LEAT_ELIMIT, "longer");
+    while (r >= 0 && used > 0 && in->pos < in->len) {
+        used = feed(p, in->data + in->pos, in->len - in->pos);
+        in->pos += used > 0 ? (size_t)used : 0;
+        r = used < 0 ? (int)used : 0;
+        if (used > 0 && in->pos < in->len)
+            (void)check_time(p, false);
+    }
+    if (r < 0)
+        return r;
+    if (has_ended(p)) {
+        r = check_answer(p);
+        return r < 0 ? r : LEAT_END;
+    }
+    if (in->pos < in->len)
+        return wait_for_server(p);
+    (void)check_time(p, false);
+    if (in->end && p->params->size != NO_SIZE && p->pos < p->params->size)
+        return wrong_size(p, LEAT_ETRUNCATED, "shorter");
+    if (in->end)
+        return LEAT_END;
+    leat_watch_fd(s, leat_client_fd(p->client));
+    return LEAT_MORE;
+}
+
+/* An answer that comes early is noticed although no data comes. */
+static int put_watch(struct leat_stage *s)
+{
+    struct put *p = leat_state(s);
+    int r = leat_client_drive(p->client, 0);
+
+    if (r >= 0 && has_ended(p))
+        r = check_answer(p);
+    if (r >= 0 && !has_ended(p))
+        leat_watch_fd(s, leat_client_fd(p->client));
+    return r < 0 ? r : LEAT_MORE;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* Drive until the exchange has ended, or (hungry) all was sent that may be sent before the end. */
+static int drive_until(struct put *p, bool hungry)
+{
+    int64_t r = 0;
+
+    while (r >= 0 && !has_ended(p) && !(hungry && leat_exchange_is_hungry(p->exchange))) {
+        r = check_time(p, true);
+        if (r >= 0)
+            r = leat_client_drive(p->client, r < 60000 ? (int)r : 60000);
+    }
+    return r < 0 ? (int)r : 0;
+}
+
+static int put_prepare(struct leat_stage *s)
+{
+    struct put *p = leat_state(s);
+    int r = p->exchange ? drive_until(p, true) : 0;
+
+    return r == 0 && p->exchange && has_ended(p) ? check_answer(p) : r;
+}
+
+static int put_commit(struct leat_stage *s)
+{
+    struct put *p = leat_state(s);
+    ssize_t r = p->exchange ? 0 : begin(p);
+
+    if (r == 0 && p->has_last && !has_ended(p))
+        r = leat_exchange_feed(p->exchange, &p->last, 1);
+    if (r >= 0)
+        r = leat_exchange_end_body(p->exchange);
+    if (r >= 0)
+        r = drive_until(p, false);
+    return r < 0 ? (int)r : check_answer(p);
+}
+
+/* --- the stage -------------------------------------------------------------------------------- */
+
+static struct leat_client_options client_options(const struct put_params *p, char *netrc)
+{
+    return (struct leat_client_options){.ca = p->ca,
+                                        .certificate = p->certificate,
+                                        .key = p->key,
+                                        .netrc =
+                                            leat_netrc_path(p->netrc != 0, p->netrc_file, netrc),
+                                        .connect_ms = CONNECT_MS};
+}
+
+static int put_plan(struct leat_stage *s)
+{
+    const struct put_params *p = leat_params(s);
+    char netrc[LEAT_NETRC_PATH_MAX];
+    struct leat_client_options options = client_options(p, netrc);
+    int r = leat_client_plan(s, &options);
+
+    if (r == 0 && !leat_http_is_url(leat_operands(s)->v[0]))
+        r = leat_fail(s, LEAT_EUSAGE, "the URL must begin with http:// or https://");
+    return r < 0 ? r : leat_headers_plan(s, &p->headers);
+}
+
+/* The line is in a file that the engine keeps, or it is a word; but the line of a file has no NUL. */
+static int keep_header(void *arg, const char *line)
+{
+    static const char *const own[] = {"Content-Length:", "Transfer-Encoding:", "Expect:"};
+    struct put *p = arg;
+    size_t n = strlen(line) + 1;
+    char *copy;
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strncasecmp(line, own[i], strlen(own[i])) == 0)
+            return leat_fail(p->stage, LEAT_EUSAGE,
+                             "--header: %.*s belongs to the stage; see --size",
+                             (int)strlen(own[i]) - 1, own[i]);
+    if (p->n_headers == HEADERS_MAX)
+        return leat_fail(p->stage, LEAT_EUSAGE, "--header: more than %zu headers", HEADERS_MAX);
+    copy = leat_alloc(p->stage, n);
+    if (!copy)
+        return LEAT_ENOMEM;
+    memcpy(copy, line, n);
+    p->headers[p->n_headers++] = copy;
+    return 0;
+}
+
+static int put_open(struct leat_stage *s)
+{
+    struct put *p = leat_state(s);
+    struct leat_client_options options;
+    int r;
+
+    p->stage = s;
+    p->params = leat_params(s);
+    options = client_options(p->params, p->netrc);
+    r = leat_client_open(s, &options, &p->client);
+    if (r == 0 && !leat_client_show(p->client, leat_operands(s)->v[0], p->shown, sizeof p->shown))
+        r = leat_fail(s, LEAT_EUSAGE, "the URL is malformed");
+    if (r == 0)
+        r = leat_headers_each(s, &p->params->headers, keep_header, p);
+    if (r == 0 && !p->params->force && p->params->method == METHOD_PUT)
+        r = keep_header(p, "If-None-Match: *");
+    return r;
+}
+
+static void put_close(struct leat_stage *s)
+{
+    struct put *p = leat_state(s);
+
+    leat_exchange_free(p->exchange);
+    leat_client_close(p->client);
+    for (size_t i = 0; i < p->n_headers; i++)
+        leat_free(s, (void *)(uintptr_t)p->headers[i]);
+}
+
+#define AT(field) offsetof(struct put_params, field)
+static const struct leat_option put_options[] = {
+    {.name = "method",
+     .kind = LEAT_OPT_ENUM,
+     .offset = AT(method),
+     .choices = "PUT|POST",
+     .metavar = "METHOD",
+     .help = "of the request"},
+    {.name = "size",
+     .kind = LEAT_OPT_SIZE,
+     .offset = AT(size),
+     .metavar = "SIZE",
+     .initial = INT64_MAX,
+     .help = "send a Content-Length; the data must have so many bytes"},
+    {.name = "force",
+     .short_name = 'f',
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(force),
+     .help = "overwrite what is there: do not send If-None-Match: *"},
+    {.name = "header",
+     .short_name = 'H',
+     .kind = LEAT_OPT_LIST,
+     .offset = AT(headers),
+     .metavar = "'NAME: VALUE'",
+     .help = "send this header, or those in @FILE"},
+    {.name = "stall-time",
+     .kind = LEAT_OPT_DURATION,
+     .offset = AT(stall_ms),
+     .metavar = "TIME",
+     .initial = 60000,
+     .help = "fail if the server accepts no data, or gives no answer, for so long"},
+    {.name = "ca",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(ca),
+     .metavar = "FILE",
+     .help = "trust the certificates in FILE, instead of those of the system"},
+    {.name = "cert",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(certificate),
+     .metavar = "FILE",
+     .help = "show the server this certificate (PEM)"},
+    {.name = "key",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(key),
+     .metavar = "FILE",
+     .help = "the private key of --cert (PEM), if it is in another file"},
+    {.name = "netrc",
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(netrc),
+     .help = "take user and password from ~/.netrc"},
+    {.name = "netrc-file",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(netrc_file),
+     .metavar = "FILE",
+     .help = "take them from FILE"},
+    {0},
+};
+
+const struct leat_stage_type leat_stage_put = {
+    .name = "put",
+    .summary = SUMMARY,
+    .operands = "URL",
+    .operands_min = 1,
+    .operands_max = 1,
+    .manual =
+        "Sends its input as the body of one request to an http:// or https:// URL, with libcurl: "
+        "HTTP/1.1, or HTTP/2 where a TLS server offers it. `write URL` is the same. The length need "
+        "not be known: the body is sent in chunks; with --size it has a Content-Length. A slow server "
+        "holds the pipeline back.\n\n"
+        "The end of the body, the last chunk or byte, is sent when every stage has ended without an "
+        "error and every other output is prepared; then the answer must be 2xx. If the pipeline fails "
+        "before that, the connection is cut off in the middle of the body. A server that acts on "
+        "complete requests only, as nginx does, then keeps nothing. But the server decides that: "
+        "one that stores what has come so far, as some do, leaves a part. The request is "
+        "sent after other files have got their names, since it cannot be taken back; if it fails, "
+        "those names are taken back.\n\n"
+        "An answer that comes early stops the upload. Any answer but 2xx is an error, which shows the "
+        "status and the first line of the answer; redirects are not followed. Nothing is sent "
+        "twice, as the data is not kept.\n\n"
+        "A PUT asks the server not to overwrite anything (If-None-Match: *), unless --force is given; a "
+        "server that does not know that header overwrites.\n\n"
+        "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
+        "file, or into a file of headers, one a line: --header=@FILE. Proxies are those of the "
+        "environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
+    .kind = LEAT_SINK,
+    .nature = LEAT_HEAVY,
+    .params_size = sizeof(struct put_params),
+    .state_size = sizeof(struct put),
+    .options = put_options,
+    .plan = put_plan,
+    .open = put_open,
+    .step = put_step,
+    .watch = put_watch,
+    .close = put_close,
+    .prepare = put_prepare,
+    .commit = put_commit,
+};
+
+#else
+
+LEAT_STAGE_MISSING(put, "put", SUMMARY, "libcurl4-openssl-dev");
+
+#endif
