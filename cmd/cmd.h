@@ -106,7 +106,8 @@ struct config {
     const char *report;    /* --report, or NULL */
     const char *trace;     /* --trace, or NULL */
     const char *metrics;   /* --metrics, or NULL */
-    const char *log;       /* --log: a file, "-" for standard error, or NULL */
+    const char *log;       /* --log=json: a file, "-" for standard error, or NULL */
+    const char *journal;   /* --log=journal: the socket, or NULL */
     enum progress_kind progress;
     enum stats_kind stats;
     enum sandbox_kind sandbox;
@@ -530,8 +531,25 @@ void metrics_done(struct metrics *metrics);
 
 /* --- log.c: --log ----------------------------------------------------------------------------- */
 
+/* log_event_name - "opened" and so on. */
+const char *log_event_name(unsigned kind);
 /* log_event - queue one line of JSON. Thread: any. */
 void log_event(struct writer *to, const struct job *job, const struct leat_event *event);
+
+/* --- journal.c: --log=journal ----------------------------------------------------------------- */
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+struct journal {
+    int fd;             /* -1: none */
+    atomic_ullong lost; /* entries that the journal did not take */
+};
+
+/* journal_open - a socket that sends to the journal. Returns it, or -1 with errno. */
+int journal_open(const char *path);
+/* journal_event - send an entry; does not block. Thread: any. */
+void journal_event(struct journal *journal, const struct job *job, const struct leat_event *event);
+void journal_warning(struct journal *journal, const struct leat_error *warning);
 
 /* --- graph.c: leat explain -------------------------------------------------------------------- */
 
@@ -550,10 +568,11 @@ struct watch {
     struct metrics metrics; /* for --metrics */
     struct outfile report_file, trace_file;
     bool traces;
-    int log_fd;         /* for --log; -1: none */
-    struct writer *err; /* standard error */
-    struct writer log;  /* for log_fd, if that is not standard error */
-    int log_error;      /* errno of a failed write to standard error; 0: none */
+    struct journal journal; /* for --log=journal */
+    int log_fd;             /* for --log=json; -1: none */
+    struct writer *err;     /* standard error */
+    struct writer log;      /* for log_fd, if that is not standard error */
+    int log_error;          /* errno of a failed write to standard error; 0: none */
     unsigned kinds;
 };
 

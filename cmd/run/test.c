@@ -287,11 +287,11 @@ static const char *no_option_of_test(const struct config *c)
         return "stats";
     if (c->settings.sums)
         return "sums";
-    return c->report    ? "report"
-           : c->trace   ? "trace"
-           : c->metrics ? "metrics"
-           : c->log     ? "log"
-                        : NULL;
+    return c->report              ? "report"
+           : c->trace             ? "trace"
+           : c->metrics           ? "metrics"
+           : c->log || c->journal ? "log"
+                                  : NULL;
 }
 
 int test_main(const struct config *c, int argc, char **argv)

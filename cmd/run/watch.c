@@ -17,7 +17,10 @@ static void on_event(const struct leat_event *event, void *arg)
         trace_event(&w->trace, event);
         return;
     }
-    log_event(w->log_fd == STDERR_FILENO ? w->err : &w->log, w->job, event);
+    if (w->journal.fd >= 0)
+        journal_event(&w->journal, w->job, event);
+    else
+        log_event(w->log_fd == STDERR_FILENO ? w->err : &w->log, w->job, event);
 }
 
 /* Reserve the file, so that no stage and no other option uses it. Returns 0 or an exit status. */
@@ -67,6 +70,15 @@ static int open_log(struct watch *w)
     return reserve(w, path, "--log=json");
 }
 
+static int open_journal(struct watch *w)
+{
+    w->kinds |= LEAT_EVENTS_LIFE;
+    w->journal.fd = journal_open(w->config->journal);
+    return w->journal.fd < 0 ? message_fail(w->config, LEAT_EIO, "--log=journal: %s: %s",
+                                            w->config->journal, strerror(errno))
+                             : 0;
+}
+
 static int begin_file(const struct watch *w, struct outfile *file, const char *option,
                       const char *path, const char *mark)
 {
@@ -99,7 +111,7 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
 {
     int status = 0;
 
-    *w = (struct watch){.config = c, .job = job, .log_fd = -1, .err = err};
+    *w = (struct watch){.config = c, .job = job, .journal.fd = -1, .log_fd = -1, .err = err};
     if (c->report)
         status = begin_file(w, &w->report_file, "--report", c->report, REPORT_MARK);
     if (status == 0 && c->report && samples_init(&w->samples, job) < 0)
@@ -110,6 +122,8 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
         status = begin_metrics(w);
     if (status == 0 && c->log)
         status = open_log(w);
+    if (status == 0 && c->journal)
+        status = open_journal(w);
     if (status == 0 && w->kinds)
         (void)leat_pipeline_watch(job->pipeline, w->kinds, on_event,
                                   w); /* cannot fail: the run has not begun */
@@ -180,6 +194,21 @@ static int end_log(struct watch *w)
     return message_fail(w->config, LEAT_EIO, "--log=json:%s: %s", w->config->log, strerror(error));
 }
 
+static void end_journal(struct watch *w)
+{
+    struct leat_error warning = LEAT_INIT(leat_error);
+    unsigned long long lost;
+
+    for (size_t i = 0; leat_pipeline_warning(w->job->pipeline, i, &warning) > 0; i++)
+        journal_warning(&w->journal, &warning);
+    lost = atomic_load(&w->journal.lost);
+    warning = (struct leat_error)LEAT_INIT(leat_error);
+    snprintf(warning.text, sizeof warning.text,
+             "--log=journal: the journal did not take %llu entries", lost);
+    if (lost > 0)
+        message_warning(w->config, &warning);
+}
+
 /* A run may have been refused because the file is one of its inputs: keep the existing file. */
 static bool is_kept(const struct watch *w, const struct outfile *file,
                     const struct leat_error *error)
@@ -203,6 +232,8 @@ int watch_end(struct watch *w, const struct leat_error *error, int status)
         c->metrics && !is_kept(w, &w->metrics.file, error) ? metrics_end(&w->metrics, status) : 0;
     int log = end_log(w);
 
+    if (c->journal)
+        end_journal(w);
     watch_done(w);
     return report ? report : trace ? trace : metrics ? metrics : log;
 }
@@ -216,6 +247,9 @@ void watch_done(struct watch *w)
     if (w->traces)
         trace_done(&w->trace);
     w->traces = false;
+    if (w->journal.fd >= 0)
+        (void)close(w->journal.fd); /* nothing is buffered */
+    w->journal.fd = -1;
     if (w->log_fd > STDERR_FILENO)
         (void)close(w->log_fd); /* the run did not begin */
     w->log_fd = -1;

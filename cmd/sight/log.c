@@ -6,7 +6,7 @@
 
 #include "../cmd.h"
 
-static const char *event_name(unsigned kind)
+const char *log_event_name(unsigned kind)
 {
     switch (kind) {
     case LEAT_EVENT_OPENED:
@@ -78,7 +78,7 @@ void log_event(struct writer *to, const struct job *job, const struct leat_event
     struct buf b = {.n = 0};
 
     add_time(&b);
-    buf_add(&b, ",\"type\":\"event\",\"event\":\"%s\",\"elapsed_s\":%.6f", event_name(e->kind),
+    buf_add(&b, ",\"type\":\"event\",\"event\":\"%s\",\"elapsed_s\":%.6f", log_event_name(e->kind),
             (double)e->at_ns / 1e9);
     if (e->kind == LEAT_EVENT_FINISHED)
         buf_add(&b, ",\"ok\":%s", e->error ? "false" : "true");

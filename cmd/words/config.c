@@ -80,10 +80,11 @@ const struct global_option global_options[] = {
          .metavar = "FILE.prom",
          .help = "write figures of the run for Prometheus, every 5 seconds and at the end, for the "
                  "textfile collector of node_exporter"},
-    [OPT_LOG] = {.name = "log",
-                 .metavar = "json[:FILE]",
-                 .help = "write a line of JSON when a stage opens, ends, fails or commits, to "
-                         "standard error or appended to FILE"},
+    [OPT_LOG] =
+        {.name = "log",
+         .metavar = "json[:FILE]|journal[:SOCKET]",
+         .help = "write a line of JSON when a stage opens, ends, fails or commits, to "
+                 "standard error or appended to FILE; journal: an entry of the systemd journal"},
     [OPT_JSON] = {.name = "json", .help = "write errors, statistics and progress as JSON lines"},
     [OPT_PROGRESS] = {.name = "progress",
                       .metavar = "KIND",
@@ -318,6 +319,27 @@ static int set_form(struct config *c, int id, const char *value)
     return 0;
 }
 
+/* The FILE of "NAME:FILE", or `otherwise` of "NAME"; NULL: the value is neither. */
+static const char *file_after(const char *value, const char *name, const char *otherwise)
+{
+    size_t n = strlen(name);
+
+    if (strncmp(value, name, n) != 0)
+        return NULL;
+    if (value[n] == '\0')
+        return otherwise;
+    return value[n] == ':' && value[n + 1] ? value + n + 1 : NULL;
+}
+
+static int set_log(struct config *c, const char *value)
+{
+    c->log = file_after(value, "json", "-");
+    c->journal = file_after(value, "journal", JOURNAL_SOCKET);
+    if (!c->log && !c->journal)
+        return bad_value(c, OPT_LOG, value, "json, json:FILE, journal or journal:SOCKET");
+    return 0;
+}
+
 static int set_option(struct config *c, int id, const char *value)
 {
     switch (id) {
@@ -342,11 +364,7 @@ static int set_option(struct config *c, int id, const char *value)
         c->settings.measure_cpu = true;
         return 0;
     case OPT_LOG:
-        if (strncmp(value, "json", 4) != 0 || (value[4] != '\0' && value[4] != ':') ||
-            strcmp(value + 4, ":") == 0)
-            return bad_value(c, id, value, "json or json:FILE");
-        c->log = value[4] == '\0' ? "-" : value + 5;
-        return 0;
+        return set_log(c, value);
     case OPT_REPORT:
         c->report = value;
         c->settings.measure_cpu = true;

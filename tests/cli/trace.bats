@@ -127,3 +127,78 @@ setup() {
     leat explain --dot concat [ read a ] [ read b ] : tee [ null ] : null | dot -Tsvg >graph.svg
     grep -q '</svg>' graph.svg
 }
+
+# journal COMMAND... - run leat with --log=journal:socket before a listener; its entries, in order, are in `entries`,
+# each a line of JSON.
+journal() {
+    mkdir -p bin
+    cat >bin/listen.py <<'PY'
+import json, os, socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+s.bind("socket")
+status = subprocess.call(sys.argv[1:])
+s.setblocking(False)
+with open("entries", "w") as out:
+    while True:
+        try:
+            entry = s.recv(1 << 16).decode()
+        except BlockingIOError:
+            break
+        assert entry.endswith("\n")
+        fields = [line.split("=", 1) for line in entry[:-1].split("\n")]
+        assert all(name.replace("_", "").isalnum() and name.isupper() for name, _ in fields)
+        out.write(json.dumps(dict(fields)) + "\n")
+os.unlink("socket")
+sys.exit(status)
+PY
+    python3 bin/listen.py "$LEAT" --log=journal:socket "$@"
+}
+
+@test "the journal gets an entry for each event" {
+    needs python3 jq
+    journal read log : gzip : write out.gz
+    [ "$(jq -r '.LEAT_EVENT' entries | head -n 1)" = opened ]
+    [ "$(jq -r '.MESSAGE' entries | grep started)" = 'started: read log | gzip | write out.gz' ]
+    [ "$(jq -r 'select(.LEAT_STAGE == "3").MESSAGE' entries | paste -sd,)" = \
+        'write (#3) opened,write (#3) ended,write (#3) committed' ]
+    jq -es --arg size "$(stat -c %s log)" 'all(.SYSLOG_IDENTIFIER == "leat" and .PRIORITY == "6") and
+        (map(select(.MESSAGE == "gzip (#2) ended"))[0].LEAT_BYTES_IN == $size)' entries
+}
+
+@test "an error and a warning have their level in the journal; texts are one line" {
+    needs python3 jq
+    cp log $'new\nline'
+    run -3 journal read $'new\nline' : gunzip : null
+    [ "$(jq -r 'select(.LEAT_EVENT == "failed") | "\(.PRIORITY) \(.LEAT_CODE) \(.LEAT_FILE) \(.LEAT_OFFSET) \(.MESSAGE)"' \
+        entries)" = '3 ECORRUPT new\nline 0 failed: gunzip (#2): new\nline: not in gzip format (byte 0)' ]
+    echo x >file
+    tar -b1 -cf - file | head -c 1024 >open.tar # without an end mark
+    run -0 journal read open.tar : list --lenient : null
+    jq -r 'select(.PRIORITY == "4" and .LEAT_EVENT == "warning").MESSAGE' entries |
+        grep -q '^list (#2): .*the tar archive has no end mark after entry 1'
+
+}
+
+@test "a journal that is not there, or that has no room" {
+    needs python3
+    run -1 leat --log=journal:no/such read log : write out
+    [ "$output" = 'leat: --log=journal: no/such: No such file or directory' ]
+    run -2 leat --log=journals read log : null
+    has "'journals' is not json, json:FILE, journal or journal:SOCKET"
+    cat >full.py <<'PY'
+import socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("socket")
+c = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+c.setblocking(False)
+try:
+    while True:
+        c.sendto(b"x", "socket")
+except BlockingIOError:
+    sys.exit(subprocess.call(sys.argv[1:]))
+PY
+    run -0 python3 full.py "$LEAT" --log=journal:socket read log : write out
+    has 'warning: --log=journal: the journal did not take 7 entries'
+    same log out
+}
