@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/usdt.h"
 #include "outcome/events.h"
 #include "stage.h"
 
@@ -303,6 +304,8 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
         e->reader_waits = false;
     }
     pthread_mutex_unlock(&e->lock);
+    if (r == LEAT_FULL)
+        LEAT_PROBE3(edge_full, e->link, e->lane, n);
     tell(e, r == LEAT_FULL ? LEAT_EVENT_FULL : LEAT_EVENT_FILL);
     if (wake && e->passes)
         leat_actor_pass(e->executor, e->reader, e->writer);
@@ -324,6 +327,7 @@ bool leat_edge_wants(struct leat_edge *e)
     pthread_mutex_unlock(&e->lock);
     if (!wants) {
         atomic_fetch_add_explicit(&e->refusals, 1, memory_order_relaxed);
+        LEAT_PROBE3(edge_full, e->link, e->lane, 0);
         tell(e, LEAT_EVENT_FULL);
     }
     return wants;
@@ -418,6 +422,8 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
     tell_filled(e);
     pthread_mutex_unlock(&e->lock);
     tell(e, drain ? LEAT_EVENT_DRAINED : LEAT_EVENT_FILL);
+    if (drain)
+        LEAT_PROBE2(edge_drained, e->link, e->lane);
     if (drain)
         leat_actor_wake(e->executor, e->writer);
     return r;

@@ -11,6 +11,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/usdt.h"
+
 #define ALIGN_LARGE 4096u
 #define ALIGN_SMALL 64u
 #define LARGE ((size_t)65536)
@@ -148,6 +150,7 @@ static struct leat_chunk *chunk_new(struct leat_pool *pool, size_t size, bool ow
         free(c);
         return NULL;
     }
+    LEAT_PROBE2(chunk_alloc, size, own);
     *c = (struct leat_chunk){.cap = size, .own = own, .pool = pool, .data = data};
     return c;
 }

@@ -9,6 +9,7 @@
  * for a full stream, and reverts. Old files are kept until the close, after all of this.
  */
 
+#include "base/usdt.h"
 #include "io/digest_list.h"
 #include "io/outfile.h"
 #include "io/read_file.h"
@@ -223,6 +224,7 @@ static int commit_stage(struct leat_stage *s)
     leat_assert(s->prepared || !s->type->prepare);
     r = s->type->commit(s);
     s->committed = r == 0;
+    LEAT_PROBE3(commit, s->info->number, s->type->name, r);
     if (r == 0)
         leat_tell_stage(s->pipeline, LEAT_EVENT_COMMITTED, s->info, NULL);
     return r;

@@ -2,6 +2,7 @@
 
 #include "time_account.h"
 
+#include "base/usdt.h"
 #include "run/pipeline.h"
 
 #define LOOKS_MAX 8 /* tries to read an account while no thread changes it */
@@ -173,6 +174,7 @@ void leat_account_park(struct leat_segment *seg, enum leat_doing doing)
     change(&seg->account);
     if (seg->pipeline->settings.measure_cpu)
         charge_cpu(seg);
+    LEAT_PROBE3(segment_run, seg->number, seg->lane.number, now - seg->account.run_ns);
     if (leat_watched(&seg->pipeline->watcher, LEAT_EVENT_RUN))
         leat_tell_run(seg, seg->account.run_ns, now);
 }

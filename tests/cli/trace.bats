@@ -202,3 +202,10 @@ PY
     has 'warning: --log=journal: the journal did not take 7 entries'
     same log out
 }
+
+@test "the program has its static probes" {
+    needs readelf
+    gcc -E -include sys/sdt.h -x c /dev/null >/dev/null 2>&1 || skip 'systemtap-sdt-dev was not there at build time'
+    [ "$(readelf -n "$LEAT" | sed -n 's/^ *Name: //p' | sort -u | paste -sd' ')" = \
+        'chunk_alloc commit edge_drained edge_full segment_run' ]
+}

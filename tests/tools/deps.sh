@@ -10,7 +10,7 @@ group() {
     @check) # the last line is of tools that must read what we write, and we what they do
         echo bats time jq procps python3 g++ openssl nginx \
             zstd gzip pigz isal tabix xz-utils lzip bzip2 lbzip2 lz4 brotli ncompress \
-            libarchive-tools cpio unzip p7zip-full attr acl
+            libarchive-tools cpio unzip p7zip-full attr acl systemtap-sdt-dev
         ;;
     @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 ;;
     @lint) echo clang clang-format clang-tidy cppcheck mandoc shellcheck ;;
