@@ -43,12 +43,13 @@ SOVERSION := 0
 REQUIRED := libuv:libuv1-dev zlib:zlib1g-dev libzstd:libzstd-dev libarchive:libarchive-dev \
             libpcre2-8:libpcre2-dev libcrypto:libssl-dev libxxhash:libxxhash-dev
 # Loaded when a stage first needs them (leat_load), not when leat starts: their soname is compiled in.
-LAZY     := libarchive libcrypto libcurl
+LAZY     := libarchive libcrypto libcurl libmicrohttpd
 soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" 2>/dev/null | awk '$$1 == "SONAME" { print $$2 }')
 # Word of WITH_ and HAVE_, pkg-config names (+ joined) or header/library where there is none, package.
 OPTIONAL := ISAL:libisal:libisal-dev DEFLATE:libdeflate:libdeflate-dev LZ4:liblz4:liblz4-dev \
             LZMA:liblzma:liblzma-dev BZ2:bzlib.h/bz2:libbz2-dev \
-            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev CURL:libcurl:libcurl4-openssl-dev
+            BROTLI:libbrotlienc+libbrotlidec:libbrotli-dev CURL:libcurl:libcurl4-openssl-dev \
+            MICROHTTPD:libmicrohttpd:libmicrohttpd-dev
 
 first  = $(word 1,$(subst :, ,$1))
 second = $(word 2,$(subst :, ,$1))
@@ -428,4 +429,4 @@ help: ## this list
 	    while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  Variables: CC CFLAGS LDFLAGS PREFIX PLUGINDIR DESTDIR BUILD SAN V=1 WERROR=1 SANITIZERS=0 FUZZ_SECONDS'
-	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI WITH_CURL = auto, 0 or 1'
+	@echo '  WITH_ISAL WITH_DEFLATE WITH_LZ4 WITH_LZMA WITH_BZ2 WITH_BROTLI WITH_CURL WITH_MICROHTTPD = auto, 0 or 1'

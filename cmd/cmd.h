@@ -98,6 +98,12 @@ enum sandbox_kind { SANDBOX_AUTO, SANDBOX_OFF, SANDBOX_REQUIRE };
 #endif
 enum stats_kind { STATS_NONE, STATS_TABLE, STATS_JSON };
 
+/* An option of the subcommand itself, as given: its number in subcommand.options, and its value or NULL. */
+struct own_word {
+    size_t option;
+    const char *value;
+};
+
 struct config {
     struct leat_settings settings;
     struct leat_variable *variables;
@@ -115,7 +121,9 @@ struct config {
     const char **plugins; /* --plugin, n_plugins of them */
     size_t n_plugins;
     const char *test_all; /* --all of `leat test`, the word as given, or NULL */
-    bool finish;          /* --on-interrupt=finish */
+    struct own_word *own; /* options of the subcommand, n_own of them */
+    size_t n_own;
+    bool finish; /* --on-interrupt=finish */
     bool json, quiet, help, version, dot;
     struct term err; /* standard error */
 };
@@ -599,19 +607,31 @@ int check_main(const struct config *config, int argc, char **argv); /* leat chec
 int test_main(const struct config *config, int argc, char **argv);  /* leat test */
 /* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);
-int man_main(const struct config *config, int argc, char **argv); /* leat man stages */
+int man_main(const struct config *config, int argc, char **argv);   /* leat man stages */
+int serve_main(const struct config *config, int argc, char **argv); /* leat serve */
+extern const struct global_option serve_options[];
+extern const size_t n_serve_options;
+extern const char serve_manual[];
 
 /* A subcommand; the table is in the order of the help. */
 struct subcommand {
     const char *name, *operands, *help;
     int (*main)(const struct config *config, int argc, char **argv);
     bool (*option)(struct config *config, const char *word); /* stores its own option; or NULL */
-    const char *manual; /* paragraphs, with a blank line between */
+    const char *manual;                  /* paragraphs, with a blank line between */
+    const struct global_option *options; /* of its own, *n_options of them; or NULL */
+    const size_t *n_options;
 };
 extern const struct subcommand subcommands[];
 extern const size_t n_subcommands;
 const struct subcommand *find_subcommand(const char *name); /* NULL: none */
 int help_subcommand(const struct config *config, const struct subcommand *sub);
+
+/* --- own.c: options of one subcommand --------------------------------------------------------- */
+
+/* own_option - does words[0] begin an option of the subcommand? Stores it in config->own. Returns how many words it
+ * has; 0: it is none; -1: after an error message. */
+int own_option(struct config *config, const struct subcommand *sub, char *const *words);
 
 /* --- table.c: options of stages as text ------------------------------------------------------- */
 

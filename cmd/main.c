@@ -11,37 +11,68 @@
 #include "cmd.h"
 
 const struct subcommand subcommands[] = {
-    {"help", "[NAME...]", "show this help, or the help of a stage or subcommand", help_main, NULL,
-     "Without a name, shows the global options and lists all stages."},
-    {"stages", "", "list the stages; with --json, as data", stages_main, NULL,
-     "Writes one line per stage; with --json an array of objects with names, kind, summary, usage "
-     "and options."},
-    {"explain", "PIPELINE", "show the canonical text and how the pipeline would run", explain_main,
-     NULL,
-     "Shows the segments and threads that would run the pipeline, and the most memory that it "
-     "would use, and what --sandbox would allow. Draws branches and inputs with line characters; "
-     "with --dot, writes the graph for Graphviz instead. Opens no input or output."},
-    {"test", "[--all[=DEPTH]] FILE...", "check whether compressed files are intact", test_main,
-     test_option,
-     "Decodes each file, discards the output, and writes one line about the file: OK to standard "
-     "output, or the error to standard error. As many files are tested in parallel as there are "
-     "threads. - is standard input. The format is detected from the first bytes, or from the end "
-     "of the name: .br, .zz, .zlib, .deflate, .lzma.\n\n"
-     "With --all, or -a, nested compressed data is decoded as well, to a depth of "
-     "8 or DEPTH. -q writes no lines about intact files; --json writes an object per file. The "
-     "files that are tested in parallel share --memory; --timeout applies to each file.\n\n"
-     "The status is 0 if all files are intact. If the only file is damaged, the status is that of "
-     "its error, such as 3. If some of several files are damaged, the status is 8."},
-    {"check", "MANIFEST DIR", "compare a directory with a manifest", check_main, NULL,
-     "Writes a line about each file, directory or link in DIR that differs from the manifest, is missing, or "
-     "is not in it, and has status 4 if there is one. The stage `manifest` makes the manifest of an "
-     "archive. Contents, types, permissions and the targets of links are compared; times and owners are "
-     "not. Permissions that the umask takes away, and set-ID bits, may be missing, as `extract` does not "
-     "set them."},
-    {"completion", "SHELL", "write the completion for bash, zsh or fish", completion_main, NULL,
-     "Writes a script; source it in the shell."},
-    {"man", "stages", "write the manual page leat-stages(7)", man_main, NULL,
-     "Writes the source of the page, for man or mandoc."},
+    {.name = "help",
+     .operands = "[NAME...]",
+     .help = "show this help, or the help of a stage or subcommand",
+     .main = help_main,
+     .manual = "Without a name, shows the global options and lists all stages."},
+    {.name = "stages",
+     .operands = "",
+     .help = "list the stages; with --json, as data",
+     .main = stages_main,
+     .manual =
+         "Writes one line per stage; with --json an array of objects with names, kind, summary, usage "
+         "and options."},
+    {.name = "explain",
+     .operands = "PIPELINE",
+     .help = "show the canonical text and how the pipeline would run",
+     .main = explain_main,
+     .manual =
+         "Shows the segments and threads that would run the pipeline, and the most memory that it "
+         "would use, and what --sandbox would allow. Draws branches and inputs with line characters; "
+         "with --dot, writes the graph for Graphviz instead. Opens no input or output."},
+    {.name = "test",
+     .operands = "[--all[=DEPTH]] FILE...",
+     .help = "check whether compressed files are intact",
+     .main = test_main,
+     .option = test_option,
+     .manual =
+         "Decodes each file, discards the output, and writes one line about the file: OK to standard "
+         "output, or the error to standard error. As many files are tested in parallel as there are "
+         "threads. - is standard input. The format is detected from the first bytes, or from the end "
+         "of the name: .br, .zz, .zlib, .deflate, .lzma.\n\n"
+         "With --all, or -a, nested compressed data is decoded as well, to a depth of "
+         "8 or DEPTH. -q writes no lines about intact files; --json writes an object per file. The "
+         "files that are tested in parallel share --memory; --timeout applies to each file.\n\n"
+         "The status is 0 if all files are intact. If the only file is damaged, the status is that of "
+         "its error, such as 3. If some of several files are damaged, the status is 8."},
+    {.name = "check",
+     .operands = "MANIFEST DIR",
+     .help = "compare a directory with a manifest",
+     .main = check_main,
+     .manual =
+         "Writes a line about each file, directory or link in DIR that differs from the manifest, is missing, or "
+         "is not in it, and has status 4 if there is one. The stage `manifest` makes the manifest of an "
+         "archive. Contents, types, permissions and the targets of links are compared; times and owners are "
+         "not. Permissions that the umask takes away, and set-ID bits, may be missing, as `extract` does not "
+         "set them."},
+    {.name = "serve",
+     .operands = "--route=ROUTE...",
+     .help = "receive and send files by HTTP, each through a pipeline",
+     .main = serve_main,
+     .manual = serve_manual,
+     .options = serve_options,
+     .n_options = &n_serve_options},
+    {.name = "completion",
+     .operands = "SHELL",
+     .help = "write the completion for bash, zsh or fish",
+     .main = completion_main,
+     .manual = "Writes a script; source it in the shell."},
+    {.name = "man",
+     .operands = "stages",
+     .help = "write the manual page leat-stages(7)",
+     .main = man_main,
+     .manual = "Writes the source of the page, for man or mandoc."},
 };
 const size_t n_subcommands = sizeof subcommands / sizeof *subcommands;
 
@@ -94,15 +125,18 @@ const struct subcommand *find_subcommand(const char *name)
 }
 
 /* Remove the subcommand's own options from the words, up to `--`. Returns the number of words
- * left. */
+ * left, or -1 after a message. */
 static int take_options(struct config *c, const struct subcommand *sub, int argc, char **argv)
 {
     bool ended = false;
     int n = 0;
 
-    for (int i = 0; i < argc; i++) {
+    for (int i = 0, taken; i<argc; i += taken> 0 ? taken : 1) {
         ended = ended || strcmp(argv[i], "--") == 0;
-        if (ended || !sub->option(c, argv[i]))
+        taken = ended ? 0 : sub->option ? sub->option(c, argv[i]) : own_option(c, sub, argv + i);
+        if (taken < 0)
+            return -1;
+        if (taken == 0)
             argv[n++] = argv[i];
     }
     argv[n] = NULL;
@@ -114,9 +148,9 @@ static int run_subcommand(struct config *c, const struct subcommand *sub, int ar
 {
     int first;
 
-    if (sub->option)
+    if (sub->option || sub->options)
         argc = take_options(c, sub, argc, argv);
-    first = config_parse(c, argc, argv);
+    first = argc < 0 ? argc : config_parse(c, argc, argv);
 
     if (first < 0)
         return leat_exit_status(LEAT_EUSAGE);

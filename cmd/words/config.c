@@ -147,6 +147,7 @@ void config_done(struct config *c)
     free(c->variable_names);
     free(c->variables);
     free(c->plugins);
+    free(c->own);
 }
 
 bool config_is_global(const char *word)

@@ -88,11 +88,10 @@ static void global_label(struct buf *b, const struct global_option *o)
         buf_add(b, o->value_optional ? "[=%s]" : "=%s", o->metavar);
 }
 
-static void add_globals(struct page *p)
+static void add_table(struct page *p, const struct global_option *options, size_t n_options)
 {
-    heading(p, "Options, before the first stage:");
-    for (size_t i = 0; i < n_global_options; i++) {
-        const struct global_option *o = &global_options[i];
+    for (size_t i = 0; i < n_options; i++) {
+        const struct global_option *o = &options[i];
         struct buf label = {.n = 0}, text = {.n = 0};
         const char *at = o->choices, *one;
         size_t n;
@@ -106,6 +105,12 @@ static void add_globals(struct page *p)
         buf_free(&label);
         buf_free(&text);
     }
+}
+
+static void add_globals(struct page *p)
+{
+    heading(p, "Options, before the first stage:");
+    add_table(p, global_options, n_global_options);
 }
 
 static void add_subcommands(struct page *p)
@@ -243,6 +248,10 @@ int help_subcommand(const struct config *c, const struct subcommand *sub)
     buf_fill(&p.out, ' ', 2);
     term_wrap(&p.out, sub->help, strlen(sub->help), 2, 2, p.width);
     paragraphs(&p, sub->manual);
+    if (sub->options) {
+        heading(&p, "Options:");
+        add_table(&p, sub->options, *sub->n_options);
+    }
     return page_end(&p);
 }
 

@@ -32,8 +32,8 @@ without() {
 }
 
 for name in "${all[@]}"; do
-    mapfile -t files < <(grep -lE "\b$name\b" transforms/*/*.c transforms/*/*/*.c)
-    tap "the library compiles without $name" "$(without "$name" "${files[@]}")"
+    mapfile -t files < <(grep -lE "\b$name\b" transforms/*/*.c transforms/*/*/*.c cmd/*/*.c)
+    tap "it compiles without $name" "$(without "$name" "${files[@]}")"
 done
 tap 'the library compiles without any optional library' "$(without "${all[*]}" transforms/*/*.c transforms/*/*/*.c)"
 tap 'no optional library is needed then, and nothing of our own is missing' "$(

@@ -1,0 +1,144 @@
+/* options.c - the options of `leat serve`: one table for parsing, help and completion. */
+
+#include <string.h>
+
+#include "serve.h"
+
+enum {
+    OPT_LISTEN,
+    OPT_ROUTE,
+    OPT_MAX_BODY,
+    OPT_MAX_HEADER,
+    OPT_MAX_CONNECTIONS,
+    OPT_MAX_INFLIGHT,
+    OPT_REQUEST_MEMORY,
+    OPT_DRAIN,
+    N_OPTIONS,
+};
+
+const struct global_option serve_options[] = {
+    [OPT_LISTEN] = {.name = "listen",
+                    .metavar = "ADDRESS",
+                    .help = "listen at HOST:PORT, [IPV6]:PORT or unix:PATH; default: "
+                            "127.0.0.1:8080, or the sockets of systemd; can be repeated"},
+    [OPT_ROUTE] = {.name = "route",
+                   .metavar = "ROUTE",
+                   .help = "METHOD PATH : PIPELINE; can be repeated"},
+    [OPT_MAX_BODY] = {.name = "max-body",
+                      .metavar = "SIZE",
+                      .help = "the largest body that is accepted; default: no limit"},
+    [OPT_MAX_HEADER] = {.name = "max-header",
+                        .metavar = "SIZE",
+                        .help = "the largest header that is accepted, 1K to 32K; default: 16K"},
+    [OPT_MAX_CONNECTIONS] = {.name = "max-connections",
+                             .metavar = "N",
+                             .help = "connections at once; others wait; default: 1024"},
+    [OPT_MAX_INFLIGHT] = {.name = "max-inflight",
+                          .metavar = "N",
+                          .help = "requests at once; others are answered 503; default: 1024"},
+    [OPT_REQUEST_MEMORY] = {.name = "request-memory",
+                            .metavar = "SIZE",
+                            .help = "the part of --memory that each request has; a request waits "
+                                    "while others have it all; default: 8M"},
+    [OPT_DRAIN] = {.name = "drain",
+                   .metavar = "TIME",
+                   .help = "how long requests may go on after SIGTERM or SIGINT; default: 30s"},
+};
+const size_t n_serve_options = N_OPTIONS;
+
+const char serve_manual[] =
+    "A part of the path in braces, such as {name}, is a name that the client chooses. The same in a "
+    "word of the pipeline is replaced by it. The body of a PUT or POST goes into the pipeline; the "
+    "answer is 201 after the outputs of the pipeline have appeared, or says why they have not. "
+    "For example:\n\n"
+    "leat serve --route 'PUT /in/{name} : gunzip : zstd : write data/{name}.zst'\n\n"
+    "--timeout is how long a client may do nothing; its default is 30s. --memory is for all "
+    "requests together.";
+
+#define REQUEST_MEMORY ((uint64_t)8 << 20)
+#define HEADER_DEFAULT ((uint64_t)16 << 10)
+#define HEADER_MIN ((uint64_t)1 << 10)
+#define HEADER_MAX ((uint64_t)32 << 10)
+#define TIME_MS 30000u
+
+static int bad(const struct config *c, const struct own_word *w, const char *wanted)
+{
+    return message_fail(c, LEAT_EUSAGE, "option --%s: '%s' is not %s",
+                        serve_options[w->option].name, w->value, wanted);
+}
+
+static int size_of(const struct config *c, const struct own_word *w, uint64_t min, uint64_t max,
+                   const char *wanted, uint64_t *ret)
+{
+    uint64_t v;
+
+    if (leat_parse_size(w->value, &v) < 0 || v < min || v > max)
+        return bad(c, w, wanted);
+    *ret = v;
+    return 0;
+}
+
+static int count_of(const struct config *c, const struct own_word *w, uint64_t *ret)
+{
+    if (w->value[strspn(w->value, "0123456789")] != '\0')
+        return bad(c, w, "a number from 1 to 1000000");
+    return size_of(c, w, 1, 1000000, "a number from 1 to 1000000", ret);
+}
+
+static int add_text(const struct config *c, const struct own_word *w, const char **texts, size_t *n,
+                    size_t max)
+{
+    if (*n == max)
+        return message_fail(c, LEAT_EUSAGE, "option --%s: more than %zu of them",
+                            serve_options[w->option].name, max);
+    texts[(*n)++] = w->value;
+    return 0;
+}
+
+static int read_one(const struct config *c, const struct own_word *w, struct serve_options *o)
+{
+    switch (w->option) {
+    case OPT_LISTEN:
+        return add_text(c, w, o->listen, &o->n_listen, LISTEN_MAX);
+    case OPT_ROUTE:
+        return add_text(c, w, o->routes, &o->n_routes, ROUTES_MAX);
+    case OPT_MAX_BODY:
+        return size_of(c, w, 1, UINT64_MAX, "a size such as 10G", &o->max_body);
+    case OPT_MAX_HEADER:
+        return size_of(c, w, HEADER_MIN, HEADER_MAX, "a size from 1K to 32K", &o->max_header);
+    case OPT_MAX_CONNECTIONS:
+        return count_of(c, w, &o->max_connections);
+    case OPT_MAX_INFLIGHT:
+        return count_of(c, w, &o->max_inflight);
+    case OPT_REQUEST_MEMORY:
+        return size_of(c, w, LEAT_MEMORY_MIN, UINT64_MAX, "a size of 1M or more",
+                       &o->request_memory);
+    default:
+        if (leat_parse_duration(w->value, &o->drain_ms) < 0)
+            return bad(c, w, "a duration such as 30s");
+        return 0;
+    }
+}
+
+int serve_options_read(const struct config *c, struct serve_options *o)
+{
+    uint64_t memory = c->settings.memory ? c->settings.memory : LEAT_MEMORY_DEFAULT;
+    int status = 0;
+
+    *o = (struct serve_options){.max_header = HEADER_DEFAULT,
+                                .max_connections = 1024,
+                                .max_inflight = 1024,
+                                .request_memory = REQUEST_MEMORY < memory ? REQUEST_MEMORY : memory,
+                                .timeout_ms =
+                                    c->settings.timeout_ms ? c->settings.timeout_ms : TIME_MS,
+                                .drain_ms = TIME_MS};
+    for (size_t i = 0; i < c->n_own && status == 0; i++)
+        status = read_one(c, &c->own[i], o);
+    if (status == 0 && o->n_routes == 0)
+        return message_fail(c, LEAT_EUSAGE,
+                            "serve: there is no --route, such as --route 'PUT /in/{name} : zstd : "
+                            "write data/{name}.zst'");
+    if (status == 0 && o->request_memory > memory)
+        return message_fail(c, LEAT_EUSAGE, "option --request-memory: more than --memory");
+    return status;
+}

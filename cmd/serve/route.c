@@ -1,0 +1,393 @@
+/* route.c - a route: METHOD PATH : PIPELINE.
+ *
+ * The pipeline's text is parsed once, by the library, into canonical text, which has quotes but no comments and one blank
+ * between words. Its words are kept. For a request they are copied with the names in their places, and handed to a
+ * builder one by one: a name is never parsed.
+ */
+
+#if HAVE_MICROHTTPD
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve.h"
+
+#define FILE_PLACE "name" /* of a file of a form */
+
+/* --- words of canonical text ------------------------------------------------------------------ */
+
+static int escaped(const char **at)
+{
+    const char *p = *at;
+    char hex[3] = "";
+
+    *at += p[0] == 'x' ? 3 : 1;
+    if (p[0] == 'n')
+        return '\n';
+    if (p[0] == 't')
+        return '\t';
+    if (p[0] == 'r')
+        return '\r';
+    if (p[0] != 'x')
+        return p[0];
+    memcpy(hex, p + 1, 2);
+    return (int)strtol(hex, NULL, 16);
+}
+
+/* The next word, unquoted. *ret_plain: it had no quotes. NULL: out of memory. */
+static char *next_word(const char **at, bool *ret_plain)
+{
+    const char *p = *at;
+    bool dollar = p[0] == '$' && p[1] == '\'';
+    char quote = dollar ? '\'' : *p == '\'' || *p == '"' ? *p : '\0', c;
+    struct buf word = {.n = 0};
+
+    p += quote ? 1 + dollar : 0;
+    buf_bytes(&word, "", 0);
+    while (*p && *p != (quote ? quote : ' ')) {
+        if (*p == '\\' && (dollar || quote == '"')) {
+            p++;
+            c = (char)(dollar ? escaped(&p) : *p++);
+        } else {
+            c = *p++;
+        }
+        buf_bytes(&word, &c, 1);
+    }
+    p += quote && *p ? 1 : 0;
+    *at = p + strspn(p, " ");
+    *ret_plain = !quote;
+    if (word.failed)
+        buf_free(&word);
+    return word.failed ? NULL : word.data;
+}
+
+/* --- the pieces ------------------------------------------------------------------------------- */
+
+static int add_piece(struct route *r, int kind)
+{
+    struct route_piece *more = realloc(r->pieces, (r->n_pieces + 1) * sizeof *more);
+
+    if (!more)
+        return LEAT_ENOMEM;
+    r->pieces = more;
+    r->pieces[r->n_pieces] = (struct route_piece){.words = NULL};
+    r->pieces[r->n_pieces++].kind = kind;
+    return 0;
+}
+
+/* Takes the word. */
+static int add_word(struct route_piece *piece, char *word)
+{
+    size_t n = 0;
+    char **more;
+
+    while (piece->words && piece->words[n])
+        n++;
+    more = realloc(piece->words, (n + 2) * sizeof *more);
+    if (!more) {
+        free(word);
+        return LEAT_ENOMEM;
+    }
+    piece->words = more;
+    more[n] = word;
+    more[n + 1] = NULL;
+    return 0;
+}
+
+static int split_text(struct route *r, const char *text)
+{
+    bool in_stage = false, plain;
+    int result = 0;
+
+    while (*text && result == 0) {
+        char *word = next_word(&text, &plain);
+        bool bracket = word && plain && (strcmp(word, "[") == 0 || strcmp(word, "]") == 0);
+
+        if (!word)
+            return LEAT_ENOMEM;
+        if (bracket)
+            result = add_piece(r, *word == '[' ? PIECE_OPEN : PIECE_CLOSE);
+        else if (!(plain && strcmp(word, "|") == 0) && !in_stage)
+            result = add_piece(r, PIECE_STAGE);
+        if (bracket || (plain && strcmp(word, "|") == 0)) {
+            in_stage = false;
+            free(word);
+        } else if (result == 0) {
+            in_stage = true;
+            result = add_word(&r->pieces[r->n_pieces - 1], word);
+        } else {
+            free(word);
+        }
+    }
+    return result;
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+/* The place at the beginning of text, "{name}", as a number of the path, or SIZE_MAX: the name of the file of a form.
+ * Returns its length; 0: there is none. */
+static size_t place_at(const struct route *r, const char *text, size_t *ret_place)
+{
+    size_t n = *text == '{' ? strcspn(text, "}") : 0, place = 0;
+
+    if (n < 2 || text[n] != '}')
+        return 0;
+    for (size_t i = 0; i < r->n_parts; i++) {
+        if (!r->is_place[i])
+            continue;
+        if (strlen(r->parts[i]) == n - 1 && strncmp(r->parts[i], text + 1, n - 1) == 0) {
+            *ret_place = place;
+            return n + 1;
+        }
+        place++;
+    }
+    *ret_place = SIZE_MAX;
+    return n - 1 == strlen(FILE_PLACE) && strncmp(text + 1, FILE_PLACE, n - 1) == 0 ? n + 1 : 0;
+}
+
+static bool has_place(const struct route *r, const char *word, bool *of_form)
+{
+    size_t place;
+    bool found = false;
+
+    for (; *word; word++) {
+        if (place_at(r, word, &place) == 0)
+            continue;
+        found = true;
+        *of_form = *of_form || place == SIZE_MAX;
+    }
+    return found;
+}
+
+static char *fill_word(const struct route *r, const char *word, const struct places *places,
+                       const char *file)
+{
+    struct buf b = {.n = 0};
+    size_t place, n;
+
+    buf_bytes(&b, "", 0);
+    while (*word) {
+        n = place_at(r, word, &place);
+        if (n > 0 && place == SIZE_MAX)
+            buf_add(&b, "%s", file);
+        else if (n > 0)
+            buf_add(&b, "%s", places->values[place]);
+        else
+            buf_bytes(&b, word, 1);
+        word += n > 0 ? n : 1;
+    }
+    if (b.failed)
+        buf_free(&b);
+    return b.failed ? NULL : b.data;
+}
+
+static int append_stage(const struct route *r, struct leat_builder *b, char *const *words,
+                        const struct places *places, const char *file)
+{
+    size_t n = 0, made = 0;
+    char **filled;
+
+    while (words[n])
+        n++;
+    filled = calloc(n + 1, sizeof *filled);
+    if (!filled)
+        return LEAT_ENOMEM;
+    while (made < n && (filled[made] = fill_word(r, words[made], places, file)))
+        made++;
+    if (made == n) /* the builder keeps a failure */
+        (void)leat_builder_stage(b, filled[0], (const char *const *)(filled + 1));
+    for (size_t i = 0; i < made; i++)
+        free(filled[i]);
+    free(filled);
+    return made == n ? 0 : LEAT_ENOMEM;
+}
+
+int route_append(const struct route *r, struct leat_builder *b, const struct places *places,
+                 const char *file)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < r->n_pieces && result == 0; i++) {
+        const struct route_piece *piece = &r->pieces[i];
+
+        if (piece->kind == PIECE_STAGE)
+            result = append_stage(r, b, piece->words, places, file);
+        else if (piece->kind == PIECE_OPEN)
+            (void)leat_builder_branch_begin(b);
+        else
+            (void)leat_builder_branch_end(b);
+    }
+    return result;
+}
+
+/* --- the path --------------------------------------------------------------------------------- */
+
+static const char *split_path(struct route *r)
+{
+    size_t n_places = 0;
+
+    for (char *p = r->path; p; r->n_parts++) {
+        char *slash;
+        size_t n;
+
+        *p++ = '\0'; /* it is a slash */
+        slash = strchr(p, '/');
+        n = slash ? (size_t)(slash - p) : strlen(p);
+        if (r->n_parts == sizeof r->parts / sizeof *r->parts)
+            return "the path has more than 64 parts";
+        r->parts[r->n_parts] = p;
+        if (n > 2 && p[0] == '{' && p[n - 1] == '}') {
+            r->is_place[r->n_parts] = true;
+            r->parts[r->n_parts]++;
+            p[n - 1] = '\0';
+            if (++n_places > PLACES_MAX)
+                return "the path has more than 8 names in braces";
+        } else if (memchr(p, '{', n) || memchr(p, '}', n)) {
+            return "a name in braces must be a part of the path of its own, as in /in/{name}";
+        }
+        p = slash;
+    }
+    return NULL;
+}
+
+bool route_matches(const struct route *r, const char *path, struct places *ret,
+                   const char **ret_bad)
+{
+    const char *raw[PLACES_MAX];
+    size_t lengths[PLACES_MAX], n_places = 0;
+
+    for (size_t i = 0; i < r->n_parts; i++) {
+        size_t n;
+
+        if (*path++ != '/')
+            return false;
+        n = strcspn(path, "/");
+        if (r->is_place[i]) {
+            raw[n_places] = path;
+            lengths[n_places++] = n;
+        } else if (strlen(r->parts[i]) != n || strncmp(r->parts[i], path, n) != 0) {
+            return false;
+        }
+        path += n;
+    }
+    if (*path)
+        return false;
+    ret->n = n_places;
+    *ret_bad = NULL;
+    for (size_t i = 0; i < n_places && !*ret_bad; i++)
+        *ret_bad = name_decode(raw[i], lengths[i], ret->values[i]);
+    return true;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+/* The canonical text, or NULL after a message; *ret_status is the exit status. */
+static char *canonical(const struct config *c, const struct leat_registry *registry,
+                       const char *text, int *ret_status)
+{
+    struct leat_settings settings = c->settings;
+    struct leat_error error = LEAT_INIT(leat_error);
+    struct leat_pipeline *pipeline = NULL;
+    char *result = NULL;
+    int r;
+
+    r = leat_pipeline_from_text(registry, text, &settings, &pipeline, &error);
+    if (r == 0) {
+        result = leat_pipeline_text(pipeline);
+        leat_pipeline_unref(pipeline);
+    } else {
+        const struct origin origin = {.text = text};
+
+        *ret_status = leat_exit_status(r);
+        message_error(c, &error, &origin, *ret_status);
+        return NULL;
+    }
+    if (!result)
+        *ret_status = message_fail(c, LEAT_ENOMEM, "out of memory");
+    return result;
+}
+
+static const char *check_places(struct route *r)
+{
+    for (size_t i = 0; i < r->n_pieces; i++) {
+        char **words = r->pieces[i].words;
+        bool is_exec = words && strcmp(words[0], "exec") == 0;
+
+        for (; words && *words; words++)
+            if (has_place(r, *words, &r->of_form) && is_exec)
+                return "a name that a client chooses cannot be in a command of exec";
+    }
+    return NULL;
+}
+
+static const char *read_head(struct route *r, const char *method, size_t n, const char *path)
+{
+    static const struct {
+        const char *name;
+        enum route_kind kind;
+    } methods[] = {{"PUT", ROUTE_UPLOAD}, {"POST", ROUTE_UPLOAD}, {"GET", ROUTE_DOWNLOAD}};
+    size_t length = strcspn(path, " \t\n");
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (strlen(methods[i].name) != n || strncmp(methods[i].name, method, n) != 0)
+            continue;
+        r->method = methods[i].name;
+        r->kind = methods[i].kind;
+    }
+    if (!r->method)
+        return "the method is none of PUT, POST, GET";
+    if (*path != '/')
+        return "the path does not begin with a slash";
+    r->path = strndup(path, length);
+    return r->path ? split_path(r) : leat_strerror(LEAT_ENOMEM);
+}
+
+int route_read(struct route *r, const struct config *c, const struct leat_registry *registry,
+               const char *text)
+{
+    const char *method = text + strspn(text, " \t\n"), *why;
+    size_t n = strcspn(method, " \t\n");
+    const char *path = method + n + strspn(method + n, " \t\n");
+    const char *joiner = path + strcspn(path, " \t\n");
+    char *pipeline;
+    int status = 0;
+
+    *r = (struct route){.method = NULL};
+    joiner += strspn(joiner, " \t\n");
+    why = read_head(r, method, n, path);
+    if (!why && ((*joiner != ':' && *joiner != '|') || !strchr(" \t\n", joiner[1])))
+        why = "a joiner, ` : `, must follow the path";
+    if (why) {
+        route_done(r);
+        return message_fail(c, LEAT_EUSAGE,
+                            "route '%s': %s; as in 'PUT /in/{name} : zstd : write "
+                            "data/{name}.zst'",
+                            text, why);
+    }
+    pipeline = canonical(c, registry, joiner + 1, &status);
+    if (pipeline && split_text(r, pipeline) < 0)
+        status = message_fail(c, LEAT_ENOMEM, "out of memory");
+    free(pipeline);
+    why = status == 0 ? check_places(r) : NULL;
+    if (why)
+        status = message_fail(c, LEAT_EUSAGE, "route '%s': %s", text, why);
+    if (status != 0)
+        route_done(r);
+    return status;
+}
+
+void route_done(struct route *r)
+{
+    for (size_t i = 0; i < r->n_pieces; i++) {
+        for (char **w = r->pieces[i].words; w && *w; w++)
+            free(*w);
+        free(r->pieces[i].words);
+    }
+    free(r->pieces);
+    free(r->path);
+    *r = (struct route){.method = NULL};
+}
+
+#else
+typedef int serve_needs_libmicrohttpd; /* not an empty file */
+#endif

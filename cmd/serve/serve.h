@@ -1,0 +1,193 @@
+/* serve.h - the interfaces between the files of `leat serve`.
+ *
+ * Everything of the server runs on the thread of its loop: libmicrohttpd has no thread of its own, and the callbacks of the
+ * context come on the loop. The workers of the context run the pipelines.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "../cmd.h"
+#include "mhd.h"
+#include "name.h"
+
+/* --- options.c: the options of the subcommand ------------------------------------------------- */
+
+#define LISTEN_MAX 16u
+#define ROUTES_MAX 256u
+
+struct serve_options {
+    const char *listen[LISTEN_MAX], *routes[ROUTES_MAX];
+    size_t n_listen, n_routes;
+    uint64_t max_body, max_header, request_memory; /* bytes; max_body 0: no limit */
+    uint64_t max_connections, max_inflight;
+    uint64_t timeout_ms, drain_ms;
+};
+
+/* serve_options_read - from the words of the command line. Returns 0, or an exit status after a message. */
+int serve_options_read(const struct config *config, struct serve_options *ret);
+
+/* --- route.c: METHOD PATH : PIPELINE ---------------------------------------------------------- */
+
+#define PLACES_MAX 8u /* names in braces, in one path */
+
+enum route_kind { ROUTE_UPLOAD, ROUTE_DOWNLOAD };
+
+/* A piece of the pipeline: a stage with its words, or one bracket. */
+struct route_piece {
+    enum { PIECE_STAGE, PIECE_OPEN, PIECE_CLOSE } kind;
+    char **words; /* NULL after the last; owned, with the words */
+};
+
+struct route {
+    enum route_kind kind;
+    const char *method; /* PUT, POST or GET */
+    char *path;         /* its parts are separated by NULs; owned */
+    const char *parts[64];
+    size_t n_parts;
+    bool is_place[64]; /* the part is the name of a place, without the braces */
+    struct route_piece *pieces;
+    size_t n_pieces;
+    bool
+        of_form; /* the pipeline has {name}, the path does not: the name is that of a file of a form */
+};
+
+/* The values of the places of a path, in their order. */
+struct places {
+    char values[PLACES_MAX][NAME_BYTES_MAX + 1];
+    size_t n;
+};
+
+/* route_read - parse a route and check its pipeline. Returns 0, or an exit status after a message. Call route_done
+ * only after 0. */
+int route_read(struct route *route, const struct config *config,
+               const struct leat_registry *registry, const char *text);
+void route_done(struct route *route);
+/* route_matches - is this the path of the route? On a match *ret_bad is NULL, or says why a name is refused. */
+bool route_matches(const struct route *route, const char *path, struct places *ret,
+                   const char **ret_bad);
+/* route_append - append the stages, with the names in their places, as words that are not parsed again. `file` is the
+ * {name} of a route of a form, or NULL. Returns 0 or LEAT_ENOMEM; leat_builder_finish reports the rest. */
+int route_append(const struct route *route, struct leat_builder *builder,
+                 const struct places *places, const char *file);
+
+/* --- listen.c: sockets that are listened to ---------------------------------------------------- */
+
+struct server;
+
+struct listener {
+    struct server *server;
+    uv_poll_t poll;
+    int fd; /* -1: closed */
+    bool polled;
+};
+
+/* listen_open - open the sockets of --listen, or take those of systemd. Returns 0, or an exit status after a message. */
+int listen_open(struct server *server);
+/* listen_start - begin to accept. Returns 0, or a code of libuv. */
+int listen_start(struct server *server);
+/* listen_tell - write the addresses to the log. */
+void listen_tell(struct server *server);
+/* listen_pause - accept or do not, because there are too many connections. */
+void listen_pause(struct server *server, bool paused);
+void listen_close(struct server *server);
+
+/* --- confine.c -------------------------------------------------------------------------------- */
+
+/* confine_server - build each route once, and confine the process to what they need. Call it before any other thread
+ * exists. Returns 0, or an exit status after a message. */
+int confine_server(const struct server *server);
+
+/* --- request.c: one request ------------------------------------------------------------------- */
+
+enum phase {
+    PHASE_WAITING, /* for memory: it is in the list of those that wait */
+    PHASE_BODY,    /* the body goes to the pipeline */
+    PHASE_ENDED,   /* the body is complete, the outcome is not known */
+    PHASE_REFUSED, /* the answer was sent in the middle of the body, the rest of which is dropped */
+    PHASE_ANSWER,  /* the answer is known */
+};
+
+struct request {
+    struct server *server;
+    struct MHD_Connection *connection; /* NULL: it is gone, but the pipeline runs */
+    const struct route *route;         /* NULL: none */
+    char method[16], *path;            /* path: as it came; owned */
+    struct places places;
+    struct leat_pipeline *pipeline;
+    struct leat_push_end *push;
+    enum phase phase;
+    bool head_done;          /* the first call of the handler is over */
+    bool suspended, running; /* running: `done` has not been called */
+    bool has_body, expects;  /* expects: the client waits for 100 */
+    bool answered;           /* an answer was sent, or queued */
+    unsigned status;
+    struct buf body;        /* of the answer: JSON */
+    char allow[64];         /* methods of the path */
+    unsigned retry_after_s; /* 0: none */
+    uint64_t bytes_in, bytes_out, begun_ns;
+    struct request *next, *before; /* of all requests */
+    struct request *next_waiting;
+};
+
+/* request_handle - the handler of libmicrohttpd. request_completed - the request is over, for any reason. */
+enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *size, void **request);
+void request_completed(void *server, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode why);
+/* request_abort_all - fail the pipelines of all requests. request_discard_all - remove what their outputs have left,
+ * because the process ends now. */
+void request_abort_all(struct server *server, const char *why);
+void request_discard_all(struct server *server);
+
+/* --- answer.c: what the client is told -------------------------------------------------------- */
+
+/* answer_status - the status that an error of the pipeline has. */
+unsigned answer_status(const struct leat_error *error, enum route_kind kind);
+/* answer_error - the body for an error: an object with code, stage, offset and text. */
+void answer_error(struct buf *body, const struct leat_error *error);
+/* answer_text - the same for an error of the request itself. */
+void answer_text(struct buf *body, const char *code, const char *text);
+/* answer_queue - give the answer of the request to libmicrohttpd. answer_early - send it now, in the middle of the body. */
+enum MHD_Result answer_queue(struct request *request);
+void answer_early(struct request *request);
+
+/* --- server.c --------------------------------------------------------------------------------- */
+
+struct server {
+    const struct config *config;
+    struct serve_options options;
+    struct leat_registry *registry;
+    struct leat_context *context;
+    struct leat_settings settings; /* of each pipeline */
+    struct route *routes;
+    size_t n_routes;
+    struct mhd mhd;
+    struct MHD_Daemon *daemon;
+    uv_loop_t loop;
+    uv_poll_t poll;   /* of the daemon's epoll set */
+    uv_timer_t timer; /* of its next deadline */
+    uv_idle_t idle;   /* it can go on at once */
+    uv_signal_t signals[2];
+    uv_timer_t drain; /* the time that requests have to end after a signal */
+    struct listener listeners[LISTEN_MAX];
+    size_t n_listeners;
+    struct request *requests, *waiting, **waiting_end;
+    uint64_t n_requests, n_running, n_connections;
+    uint64_t running_max; /* pipelines that have memory at once */
+    struct writer log;
+    int signal; /* that asked for the end; 0: none */
+    bool stopping, aborted, accept_paused;
+};
+
+/* server_pump - let libmicrohttpd work off what is ready. */
+void server_pump(struct server *server);
+/* server_wake - let it do so soon. For callbacks, which libmicrohttpd may have called. */
+void server_wake(struct server *server);
+/* server_changed - a request or a connection has ended. */
+void server_changed(struct server *server);
+
+#endif

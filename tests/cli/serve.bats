@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# serve.bats - leat serve: what is confirmed is whole, what is not leaves nothing (tests/serve/client.py).
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    needs python3
+    run leat serve --listen=nowhere --route 'GET /a : zero'
+    [[ $output != *"not in this build"* && $output != *"needs libmicrohttpd"* ]] || skip "no leat serve in this build"
+    CLIENT=$BATS_TEST_DIRNAME/../serve/client.py
+    mkdir in
+    log_lines 20000 >big
+    gzip -k big
+}
+
+# serve WORD... - start a server at a free port; sets server (its process) and at (its address).
+serve() {
+    "$LEAT" serve --listen=127.0.0.1:0 "$@" 2>log 3>&- &
+    server=$!
+    wait_for grep -q 'listening at' log
+    at=$(sed -n 's/.*listening at http:\/\///p' log)
+}
+
+# client WORD... - run one; its output is that of `run`.
+client() {
+    run bounded python3 "$CLIENT" "$at" "$@"
+}
+
+# answer STATUS [TEXT]... - the last client was answered so.
+answer() {
+    [ "${lines[0]}" = "$1" ] || {
+        echo "answered ${lines[0]}, expected $1:"
+        echo "$output"
+        return 1
+    }
+    shift
+    while [ $# -gt 0 ]; do
+        has "$1"
+        shift
+    done
+}
+
+# stops - the server ends by SIGTERM, and that is no failure.
+stops() {
+    kill -TERM "$server"
+    wait "$server"
+}
+
+# stored NAME... - the directory of uploads has these files, and nothing else, hidden or not.
+stored() {
+    [ "$(find in -mindepth 1 -printf '%f\n' | sort | paste -sd' ')" = "$(printf '%s\n' "$@" | sort | paste -sd' ')" ] || {
+        find in
+        return 1
+    }
+}
+
+@test "a body is stored by its pipeline, and then confirmed" {
+    serve --route 'PUT /in/{name} : gunzip : tee [ sha256 : write in/{name}.sha256 ] : gzip : write in/{name}.gz'
+    client request PUT /in/a big.gz
+    answer 201 "\"bytes\":$(stat -c %s big.gz)"
+    stored a.gz a.sha256
+    cmp big <(gzip -dc in/a.gz)
+    [ "$(cut -d' ' -f1 in/a.sha256)" = "$(sha256sum <big | cut -d' ' -f1)" ]
+    client request PUT /in/b big.gz --chunked
+    answer 201
+    client request PUT /in/c big.gz --expect
+    [ "${lines[0]}" = 'HTTP/1.1 100 Continue' ]
+    [ "${lines[1]}" = 201 ]
+    cmp big <(gzip -dc in/b.gz)
+    cmp big <(gzip -dc in/c.gz)
+    wait_for grep -qx "PUT /in/a 201 in=$(stat -c %s big.gz) out=[0-9]* ms=[0-9]*" log
+    stops
+}
+
+@test "data that is refused is answered with stage, offset and text, and leaves nothing" {
+    serve --route 'PUT /in/{name} : gunzip : tee [ sha256 : write in/{name}.sha256 ] : gzip : write in/{name}.gz'
+    client request PUT /in/a big
+    answer 422 '"code":"ECORRUPT","stage":"gunzip","offset":0,'
+    head -c 10000 big.gz >short
+    client request PUT /in/a short
+    answer 422 '"code":"ETRUNCATED","stage":"gunzip","offset":10000,'
+    stored
+    client request PUT /in/a big.gz
+    answer 201
+    client request PUT /in/a big.gz
+    answer 409 '"code":"EEXIST"'
+    client request PUT /in/a big.gz --expect
+    has 409
+    stored a.gz a.sha256
+    stops
+}
+
+@test "a name that a client chooses is one part of a path, and one word" {
+    serve --route 'PUT /in/{name} : write in/{name}'
+    for name in .. .hidden %2e%2e a%2fb a%2Fb a%5cb -x %00 a%00b a%0ab a%1b %zz a% a%2 %c3%28 a%7f %e2%80%ae; do
+        client request PUT "/in/$name" big
+        answer 400 '"code":"EUSAGE"'
+    done
+    client request PUT "/in/$(printf 'a%.0s' {1..201})" big
+    answer 400 'longer than 200 bytes'
+    client request PUT /in/ big
+    answer 400 'empty'
+    client request PUT /in/a/b big
+    answer 404
+    stored
+    client request PUT "/in/a%20:%20b%20%5b%20%5d%20%27%22%24%7bx%7d%7bname%7d%25%3b%23%c3%a9" big
+    answer 201
+    stored "a : b [ ] '\"\${x}{name}%;#é"
+    stops
+}
+
+@test "a path without a route is 404, and one without the method 405" {
+    serve --route 'PUT /in/{name} : write in/{name}'
+    client request PUT /other big
+    answer 404
+    client request POST /in/a big
+    answer 405 'Allow: '
+    client request DELETE /in/a
+    answer 405
+    stored
+    stops
+}
+
+@test "a client that leaves, or sends less than it said, leaves nothing" {
+    serve --route 'PUT /in/{name} : tee [ sha256 : write in/{name}.sha256 ] : write in/{name}'
+    client leave /in/a 1000000 300000
+    client raw 'PUT /in/b HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc'
+    wait_for grep -q '/in/a left in=300000' log
+    stored
+    stops
+    stored
+}
+
+@test "a body larger than --max-body is 413" {
+    serve --max-body=1K --route 'PUT /in/{name} : write in/{name}'
+    client request PUT /in/a big
+    answer 413 '"code":"ELIMIT"'
+    client request PUT /in/a big --chunked
+    answer 413 '--max-body'
+    head -c 1024 big >small
+    client request PUT /in/a small
+    answer 201
+    stored a
+    stops
+}
+
+@test "1,000 uploads at once share the memory, and all are confirmed" {
+    serve --memory=16M --request-memory=4M --route 'PUT /in/{name} : write in/{name}'
+    client many '/in/{}' 1000 20000
+    [ "$output" = '201 1000' ]
+    [ "$(find in -type f -size 20000c | wc -l)" = 1000 ]
+    [ "$(head -c 4 in/777)" = 777 ]
+    stops
+}
+
+@test "a route that cannot run is refused at the start" {
+    run leat serve --route 'PUT /in/{name} : gunzip'
+    is 2
+    has 'needs an output after it'
+    run leat serve --route 'PUT /in/{name} : nostage : write x'
+    is 2
+    run leat serve --route 'PUT /in/{name} : exec sh -c "cat >{name}"'
+    is 2
+    has 'cannot be in a command of exec'
+    run leat serve --route 'PUT in : write x'
+    is 2
+    has 'does not begin with a slash'
+    run leat serve --route 'PUT /in/{name} write x'
+    is 2
+    has 'a joiner'
+    run leat serve
+    is 2
+    has 'there is no --route'
+    run leat serve --listen=x --route 'PUT /in/{name} : write x'
+    is 2
+    has 'is not HOST:PORT'
+}
+
+@test "SIGTERM lets requests end, and accepts no others" {
+    serve --route 'PUT /in/{name} : write in/{name}'
+    mkfifo go
+    python3 "$CLIENT" "$at" hold /in/a 5 4 >held <go 3>&- &
+    exec 7>go
+    wait_for grep -q holding held
+    client request PUT /in/b big
+    answer 201
+    kill -TERM "$server"
+    wait_for grep -q 'stopping' log
+    client request PUT /in/c big
+    is 1
+    kill -INT "$server"
+    exec 7>&-
+    status=0
+    wait "$server" || status=$?
+    [ "$status" = 130 ]
+    stored b
+}
