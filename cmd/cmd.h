@@ -112,6 +112,7 @@ struct config {
     const char *report;    /* --report, or NULL */
     const char *trace;     /* --trace, or NULL */
     const char *metrics;   /* --metrics, or NULL */
+    const char *otlp;      /* --otlp: the endpoint, "" for that of the environment, or NULL */
     const char *log;       /* --log=json: a file, "-" for standard error, or NULL */
     const char *journal;   /* --log=journal: the socket, or NULL */
     enum progress_kind progress;
@@ -530,12 +531,27 @@ struct metrics {
 /* metrics_begin - check the file before the run, and read the time of the last success in it. Returns 0, or an
  * exit status after an error message. Call metrics_done in any case. */
 int metrics_begin(struct metrics *metrics, const struct config *config, const struct job *job);
-/* metrics_start - start the thread that writes the file now and then, once, after sandbox_enter. */
+/* metrics_start - start the thread that writes the file now and then, once, when the run has begun. */
 void metrics_start(struct metrics *metrics);
 /* metrics_end - write the file for the last time, with the exit status of the run. Returns 0, or an exit status
  * after an error message. */
 int metrics_end(struct metrics *metrics, int status);
 void metrics_done(struct metrics *metrics);
+
+/* --- otlp.c: --otlp --------------------------------------------------------------------------- */
+
+struct otlp;
+
+/* otlp_new - *ret is set in any case; free it with otlp_free. Returns 0, or an exit status after an error message. */
+int otlp_new(const struct config *config, const struct job *job, struct otlp **ret);
+void otlp_free(struct otlp *otlp); /* NULL is fine */
+/* otlp_allow - add the needs of its requests to the list. Returns 0 or LEAT_E*. */
+int otlp_allow(const struct config *config, struct leat_confinement *list);
+/* otlp_start - start the thread that sends, once, when the run has begun. */
+void otlp_start(struct otlp *otlp);
+void otlp_event(struct otlp *otlp, const struct leat_event *event); /* thread: any */
+/* otlp_end - send all that is left, for two seconds at most. */
+void otlp_end(struct otlp *otlp, int status, const struct leat_error *error);
 
 /* --- log.c: --log ----------------------------------------------------------------------------- */
 
@@ -574,6 +590,7 @@ struct watch {
     struct samples samples; /* for --report */
     struct trace trace;     /* for --trace */
     struct metrics metrics; /* for --metrics */
+    struct otlp *otlp;      /* for --otlp, or NULL */
     struct outfile report_file, trace_file;
     bool traces;
     struct journal journal; /* for --log=journal */
@@ -587,7 +604,7 @@ struct watch {
 /* watch_begin - call it before the run. Returns 0, or an exit status after an error message. */
 int watch_begin(struct watch *watch, const struct config *config, const struct job *job,
                 struct writer *err);
-/* watch_start - after sandbox_enter: threads may start. */
+/* watch_start - the run has begun: threads may read its statistics. */
 void watch_start(struct watch *watch);
 unsigned watch_interval_ms(const struct watch *watch); /* 0: do not call watch_tick */
 void watch_tick(struct watch *watch);

@@ -325,13 +325,14 @@ static int run_on_loop(struct run *run, struct job *job)
 {
     int r, started = 0;
 
-    watch_start(&run->watch);
     progress_init(&run->progress, run->config, job, &run->err);
     r = start_handles(run);
     if (r == 0)
         started = start(run);
     if (r < 0 || started < 0)
         close_all(run);
+    else
+        watch_start(&run->watch);
     loop_run(&run->loop);
     if (r == 0)
         return finish(run, job, started);

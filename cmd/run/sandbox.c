@@ -41,6 +41,8 @@ struct leat_confinement *sandbox_list(const struct config *c, const struct leat_
         r = allow_own(list, c->trace);
     if (r == 0)
         r = allow_own(list, c->metrics);
+    if (r == 0 && c->otlp)
+        r = otlp_allow(c, list);
     if (r == 0 && pipeline)
         r = leat_confinement_add(list, pipeline);
     for (size_t i = 0; i < n_files && r == 0; i++)

@@ -290,6 +290,7 @@ static const char *no_option_of_test(const struct config *c)
     return c->report              ? "report"
            : c->trace             ? "trace"
            : c->metrics           ? "metrics"
+           : c->otlp              ? "otlp"
            : c->log || c->journal ? "log"
                                   : NULL;
 }

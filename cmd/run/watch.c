@@ -17,9 +17,11 @@ static void on_event(const struct leat_event *event, void *arg)
         trace_event(&w->trace, event);
         return;
     }
+    if (w->otlp)
+        otlp_event(w->otlp, event);
     if (w->journal.fd >= 0)
         journal_event(&w->journal, w->job, event);
-    else
+    else if (w->log_fd >= 0)
         log_event(w->log_fd == STDERR_FILENO ? w->err : &w->log, w->job, event);
 }
 
@@ -94,6 +96,12 @@ static int begin_metrics(struct watch *w)
     return status == 0 ? reserve(w, w->config->metrics, "--metrics") : status;
 }
 
+static int begin_otlp(struct watch *w)
+{
+    w->kinds |= LEAT_EVENTS_LIFE;
+    return otlp_new(w->config, w->job, &w->otlp);
+}
+
 static int begin_trace(struct watch *w)
 {
     int status = begin_file(w, &w->trace_file, "--trace", w->config->trace, TRACE_MARK);
@@ -120,6 +128,8 @@ int watch_begin(struct watch *w, const struct config *c, const struct job *job, 
         status = begin_trace(w);
     if (status == 0 && c->metrics)
         status = begin_metrics(w);
+    if (status == 0 && c->otlp)
+        status = begin_otlp(w);
     if (status == 0 && c->log)
         status = open_log(w);
     if (status == 0 && c->journal)
@@ -134,6 +144,8 @@ void watch_start(struct watch *w)
 {
     if (w->config->metrics)
         metrics_start(&w->metrics);
+    if (w->otlp)
+        otlp_start(w->otlp);
 }
 
 unsigned watch_interval_ms(const struct watch *w)
@@ -234,6 +246,8 @@ int watch_end(struct watch *w, const struct leat_error *error, int status)
 
     if (c->journal)
         end_journal(w);
+    if (w->otlp)
+        otlp_end(w->otlp, status, error);
     watch_done(w);
     return report ? report : trace ? trace : metrics ? metrics : log;
 }
@@ -241,6 +255,8 @@ int watch_end(struct watch *w, const struct leat_error *error, int status)
 void watch_done(struct watch *w)
 {
     metrics_done(&w->metrics);
+    otlp_free(w->otlp);
+    w->otlp = NULL;
     outfile_done(&w->report_file);
     outfile_done(&w->trace_file);
     samples_done(&w->samples);

@@ -292,7 +292,7 @@ int metrics_begin(struct metrics *m, const struct config *c, const struct job *j
 {
     int status;
 
-    *m = (struct metrics){.config = c, .job = job};
+    *m = (struct metrics){.config = c, .job = job, .started_at = wall_now()};
     if (!has_suffix(c->metrics))
         return message_fail(c, LEAT_EUSAGE,
                             "--metrics=%s: the name must end in " SUFFIX
@@ -340,7 +340,6 @@ void metrics_start(struct metrics *m)
 {
     pthread_condattr_t attributes;
 
-    m->started_at = wall_now();
     (void)pthread_mutex_init(&m->lock, NULL); /* cannot fail with glibc; nor can the next calls */
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -21,6 +21,7 @@ enum {
     OPT_REPORT,
     OPT_TRACE,
     OPT_METRICS,
+    OPT_OTLP,
     OPT_LOG,
     OPT_JSON,
     OPT_PROGRESS,
@@ -80,6 +81,13 @@ const struct global_option global_options[] = {
          .metavar = "FILE.prom",
          .help = "write figures of the run for Prometheus, every 5 seconds and at the end, for the "
                  "textfile collector of node_exporter"},
+    [OPT_OTLP] =
+        {.name = "otlp",
+         .metavar = "URL",
+         .value_optional = true,
+         .help =
+             "send traces, metrics and logs of the run to the OpenTelemetry collector at URL, or "
+             "at OTEL_EXPORTER_OTLP_ENDPOINT"},
     [OPT_LOG] =
         {.name = "log",
          .metavar = "json[:FILE]|journal[:SOCKET]",
@@ -363,6 +371,9 @@ static int set_option(struct config *c, int id, const char *value)
     case OPT_METRICS:
         c->metrics = value;
         c->settings.measure_cpu = true;
+        return 0;
+    case OPT_OTLP:
+        c->otlp = value ? value : "";
         return 0;
     case OPT_LOG:
         return set_log(c, value);
