@@ -1,8 +1,8 @@
 /* file.c - one open file that is followed: whole lines after an offset, and whether it is still the same content.
  *
  * A file that is truncated and grows beyond the old offset before anybody looks cannot be told by its size. The
- * first bytes of the file, and those before the offset, are thus compared at each read; the latter come with the
- * new ones in one call, so nothing happens in between.
+ * first bytes of the file, and those before the offset, are thus compared at each read, and once more after it: a
+ * read call is not atomic, and may return the end of the old content and then bytes of the new one.
  */
 
 #include "file.h"
@@ -33,17 +33,6 @@ static ssize_t read_at(int fd, uint8_t *to, size_t n, uint64_t offset)
         got += (size_t)r;
     }
     return (ssize_t)got;
-}
-
-/* One call: between two the file could be truncated and written to. */
-static ssize_t read_once(int fd, uint8_t *to, size_t n, uint64_t offset)
-{
-    ssize_t r;
-
-    do
-        r = pread(fd, to, n, (off_t)offset);
-    while (r < 0 && errno == EINTR);
-    return r < 0 ? -errno : r;
 }
 
 int leat_follow_buffer_open(struct leat_stage *s, struct leat_follow_buffer *b)
@@ -87,6 +76,16 @@ static bool has_head(const struct leat_follow_file *f, int fd)
            memcmp(head, f->head, f->head_len) == 0;
 }
 
+/* Are these bytes in the file, at least the first of them? */
+static bool has_first(const struct leat_follow_file *f, const uint8_t *data, size_t n)
+{
+    uint8_t first[FOLLOW_HEAD];
+
+    n = n < sizeof first ? n : sizeof first;
+    return read_at(f->fd, first, n, f->offset - f->tail_len) == (ssize_t)n &&
+           memcmp(first, data, n) == 0;
+}
+
 bool leat_follow_file_is_same(const struct leat_follow_file *f, int fd)
 {
     uint8_t tail[FOLLOW_TAIL];
@@ -98,9 +97,11 @@ bool leat_follow_file_is_same(const struct leat_follow_file *f, int fd)
 
 static int begin_again(struct leat_follow_file *f)
 {
+    bool was_read = f->offset > 0;
+
     f->offset = 0;
     f->head_len = f->tail_len = 0;
-    return FOLLOW_TRUNCATED;
+    return was_read ? FOLLOW_TRUNCATED : FOLLOW_AGAIN;
 }
 
 int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, const char *name,
@@ -109,7 +110,7 @@ int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, cons
     for (;;) {
         uint8_t *from = b->memory + FOLLOW_TAIL - f->tail_len, *data = b->memory + FOLLOW_TAIL;
         bool same = has_head(f, f->fd);
-        ssize_t n = read_once(f->fd, from, f->tail_len + b->room, f->offset - f->tail_len);
+        ssize_t n = read_at(f->fd, from, f->tail_len + b->room, f->offset - f->tail_len);
         const uint8_t *end;
         size_t got;
         int r;
@@ -117,6 +118,8 @@ int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, cons
         if (n < 0)
             return leat_fail_errno(s, (int)-n, "%s", name);
         if (!same || (size_t)n < f->tail_len || memcmp(from, f->tail, f->tail_len) != 0)
+            return begin_again(f);
+        if (!has_head(f, f->fd) || !has_first(f, from, (size_t)n))
             return begin_again(f);
         got = (size_t)n - f->tail_len;
         end = got > 0 ? memrchr(data, '\n', got) : NULL;

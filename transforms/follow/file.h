@@ -40,6 +40,7 @@ enum leat_follow_found {
     FOLLOW_NOTHING,   /* no whole line after the offset */
     FOLLOW_LINES,     /* *ret_len bytes at memory + FOLLOW_TAIL are to go on */
     FOLLOW_TRUNCATED, /* other content is in the file: the offset is 0 again */
+    FOLLOW_AGAIN,     /* the file was truncated during the read; nothing of it had gone on */
 };
 
 /* leat_follow_buffer_open - charge and get the memory. Returns 0, or fails the stage; leat_follow_buffer_close in any case. */

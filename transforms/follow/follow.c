@@ -38,7 +38,8 @@ struct follow {
     uint64_t looked_ns, moved_ns;
     uint64_t position;
     struct leat_follow_counts counts;
-    struct leat_follow_news news;
+    struct leat_follow_news *news; /* of each name */
+    bool from_end;                 /* the first files were not found yet */
 };
 
 /* Files are opened in their directories later, and one may be a symbolic link. */
@@ -80,6 +81,61 @@ static int follow_plan(struct leat_stage *s)
     return r;
 }
 
+static void on_event(void *arg, const struct inotify_event *event)
+{
+    struct leat_stage *s = arg;
+    struct follow *q = leat_state(s);
+
+    for (size_t i = 0; i < q->n_names; i++)
+        if (q->names[i].dir_watch == event->wd || (event->mask & IN_Q_OVERFLOW))
+            leat_follow_news_event(s, &q->news[i], event);
+}
+
+/* Begin after what is there now. */
+static int seek_ends(struct leat_stage *s)
+{
+    struct follow *q = leat_state(s);
+    bool waits = false;
+    int r = 0;
+
+    for (size_t i = 0; i < q->n_names && r == 0; i++) {
+        if (q->names[i].n > 0 && q->news[i].begins)
+            r = leat_follow_file_seek_end(s, q->names[i].files[0], q->names[i].path, &q->buffer);
+        q->news[i].begins = q->news[i].begins && q->names[i].n == 0;
+        waits = waits || q->news[i].begins;
+    }
+    q->from_end = waits;
+    return r;
+}
+
+/* Take all events, and open the files that they tell of. */
+static int open_news(struct leat_stage *s, struct leat_follow_events *events)
+{
+    struct follow *q = leat_state(s);
+    const struct leat_follow_told told = {&q->notify, events, on_event, s};
+    int r = 0;
+
+    leat_follow_news_take(&told);
+    for (size_t i = 0; i < q->n_names && r == 0; i++)
+        r = leat_follow_news_open(s, &q->news[i], &told);
+    return r == 0 && q->from_end ? seek_ends(s) : r;
+}
+
+static int open_name(struct leat_stage *s, const char *path)
+{
+    const struct follow_params *p = leat_params(s);
+    struct follow *q = leat_state(s);
+    struct leat_follow_name *name = &q->names[q->n_names];
+    struct leat_follow_news *news = &q->news[q->n_names];
+    struct stat info;
+    int r, fd;
+
+    news->name = name;
+    q->n_names++;
+    r = leat_follow_name_open(s, name, path, p->wait, &q->notify, &fd, &info);
+    return r < 0 || fd < 0 ? r : leat_follow_news_first(s, news, fd, &info);
+}
+
 static int follow_open(struct leat_stage *s)
 {
     const struct follow_params *p = leat_params(s);
@@ -93,15 +149,14 @@ static int follow_open(struct leat_stage *s)
     if (!p->once)
         leat_follow_notify_open(&q->notify);
     q->names = leat_alloc(s, files->n * sizeof *q->names);
-    if (!q->names)
+    q->news = q->names ? leat_alloc(s, files->n * sizeof *q->news) : NULL;
+    if (!q->news)
         return LEAT_ENOMEM;
-    for (; q->n_names < files->n && r == 0; q->n_names++) {
-        struct leat_follow_name *name = &q->names[q->n_names];
-
-        r = leat_follow_name_open(s, name, files->v[q->n_names], p->wait, &q->notify);
-        if (r == 0 && p->from == FROM_END && name->n > 0)
-            r = leat_follow_file_seek_end(s, name->files[0], name->path, &q->buffer);
-    }
+    for (size_t i = 0; i < files->n && r == 0; i++)
+        r = open_name(s, files->v[i]);
+    q->from_end = p->from == FROM_END;
+    if (r == 0)
+        r = open_news(s, &(struct leat_follow_events){0});
     q->ending = p->once;
     q->looked_ns = q->moved_ns = leat_clock_ns(s);
     return r;
@@ -110,11 +165,18 @@ static int follow_open(struct leat_stage *s)
 static void follow_close(struct leat_stage *s)
 {
     struct follow *q = leat_state(s);
+    uint64_t lost = 0, overflows = 0;
 
-    for (size_t i = 0; i < q->n_names; i++)
+    for (size_t i = 0; i < q->n_names; i++) {
+        leat_follow_news_close(s, &q->news[i]);
         leat_follow_name_close(s, &q->names[i]);
+        lost += q->news[i].lost;
+        overflows = q->news[i].overflows > overflows ? q->news[i].overflows : overflows;
+    }
     q->n_names = 0;
+    leat_free(s, q->news);
     leat_free(s, q->names);
+    q->news = NULL;
     q->names = NULL;
     leat_follow_buffer_close(s, &q->buffer);
     leat_follow_notify_close(&q->notify);
@@ -127,32 +189,19 @@ static void follow_close(struct leat_stage *s)
                      "%ju rotated files were still open for writing when --grace had passed: lines "
                      "that were added later were not read",
                      (uintmax_t)q->counts.written);
-    if (q->news.lost > 0)
+    if (lost > 0)
         leat_warning(s, "%ju files had a followed name for so short a time that they were not read",
-                     (uintmax_t)q->news.lost);
+                     (uintmax_t)lost);
+    if (overflows > 0)
+        leat_warning(
+            s,
+            "times when the kernel has dropped events: %ju; files that were rotated then may "
+            "not have been read; see /proc/sys/fs/inotify/max_queued_events",
+            (uintmax_t)overflows);
     q->counts = (struct leat_follow_counts){0};
-    q->news.lost = 0;
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
-
-static void on_event(void *arg, const struct inotify_event *event)
-{
-    struct follow *q = arg;
-
-    for (size_t i = 0; i < q->n_names; i++)
-        if (q->names[i].dir_watch == event->wd)
-            leat_follow_news_event(&q->news, &q->names[i], event);
-}
-
-/* Is there a name that can have no more files now? Its events wait, too. */
-static bool is_full(const struct follow *q)
-{
-    for (size_t i = 0; i < q->n_names; i++)
-        if (q->names[i].n == FOLLOW_FILES_MAX)
-            return true;
-    return false;
-}
 
 /* Open new files, and mark files that grew. */
 static int take_events(struct leat_stage *s)
@@ -162,11 +211,8 @@ static int take_events(struct leat_stage *s)
     struct leat_follow_events events = {0};
     uint64_t now = leat_clock_ns(s);
     bool tick = now - q->looked_ns >= (uint64_t)LOOK_MS * MS;
-    int r;
+    int r = open_news(s, &events);
 
-    if (!is_full(q))
-        leat_follow_notify_take(&q->notify, &events, on_event, q);
-    r = leat_follow_news_open(s, &q->news, &q->notify, &events, on_event, q);
     if (r < 0)
         return r;
     if (events.n == 0 && !events.all && !tick)
@@ -179,7 +225,8 @@ static int take_events(struct leat_stage *s)
         struct leat_follow_name *name = &q->names[i];
 
         if (name->dir_watch < 0 || leat_follow_events_have(&events, name->dir_watch))
-            r = leat_follow_name_look(s, name, tick, p->grace_ms, &q->notify);
+            r = leat_follow_name_look(s, name, tick && leat_follow_news_end(&q->news[i]),
+                                      p->grace_ms, &q->notify);
         if (r < 0)
             return r;
         if (name->n > 0 &&
@@ -201,7 +248,7 @@ static int check_file(struct leat_stage *s, struct leat_follow_file *f, const ch
     return 0;
 }
 
-/* Returns enum leat_follow_found, without FOLLOW_TRUNCATED; or fails the stage. */
+/* Returns FOLLOW_NOTHING or FOLLOW_LINES; or fails the stage. */
 static int read_file(struct leat_stage *s, struct leat_follow_name *name)
 {
     struct follow *q = leat_state(s);
@@ -219,7 +266,7 @@ static int read_file(struct leat_stage *s, struct leat_follow_name *name)
             return r;
         }
         q->counts.truncations += r == FOLLOW_TRUNCATED;
-        f->dirty = r == FOLLOW_TRUNCATED;
+        f->dirty = r == FOLLOW_TRUNCATED || r == FOLLOW_AGAIN;
     }
     return r < 0 ? r : FOLLOW_NOTHING;
 }
@@ -291,7 +338,7 @@ static int wait_for_more(struct leat_stage *s, uint64_t ms)
 {
     const struct follow *q = leat_state(s);
 
-    if (q->notify.fd >= 0 && !is_full(q))
+    if (q->notify.fd >= 0)
         leat_wait_fd(s, q->notify.fd, false);
     leat_wait_ms(s, ms);
     return LEAT_WAIT;
@@ -314,6 +361,9 @@ static int follow_step(struct leat_stage *s, struct leat_in *in, struct leat_out
         return emit(s, out);
     if (r < 0 || q->ending)
         return r < 0 ? r : LEAT_END;
+    for (size_t i = 0; i < q->n_names; i++)
+        if (leat_follow_news_waits(&q->news[i]))
+            ms = 1;
     idle_ms = (leat_clock_ns(s) - q->moved_ns) / MS;
     if (p->idle_ms > 0 && idle_ms >= p->idle_ms)
         q->ending = true; /* the next wait is short: read what came meanwhile */

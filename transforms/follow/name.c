@@ -6,6 +6,7 @@
 
 #include "name.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -61,25 +62,41 @@ static bool is_of(const struct leat_follow_file *f, const struct stat *info)
     return f->dev == info->st_dev && f->ino == info->st_ino;
 }
 
-/* The file of `last` again, such as a rename that was taken back: no line is read twice. An inode that was used
- * again has another content. */
-static struct leat_follow_file *take_last(struct leat_follow_name *name, const struct stat *info,
-                                          int fd)
+/* A file that was closed before, such as that of a rename that was taken back: no line is read twice. An inode that was
+ * used again has another content. */
+static struct leat_follow_file *take_known(struct leat_follow_name *name, const struct stat *info,
+                                           int fd)
 {
-    struct leat_follow_file *f = name->last;
+    struct stat now;
 
-    if (!f || !is_of(f, info) || (uint64_t)info->st_size < f->offset ||
-        !leat_follow_file_is_same(f, fd))
-        return NULL;
-    name->last = NULL;
-    return f;
+    for (unsigned i = 0; i < FOLLOW_KNOWN && name->known[i]; i++) {
+        struct leat_follow_file *f = name->known[i];
+
+        if (!is_of(f, info) || fstat(fd, &now) < 0 || (uint64_t)now.st_size < f->offset ||
+            !leat_follow_file_is_same(f, fd))
+            continue;
+        for (; i + 1 < FOLLOW_KNOWN; i++)
+            name->known[i] = name->known[i + 1];
+        name->known[FOLLOW_KNOWN - 1] = NULL;
+        return f;
+    }
+    return NULL;
+}
+
+static void keep_known(struct leat_stage *s, struct leat_follow_name *name,
+                       struct leat_follow_file *f)
+{
+    leat_free(s, name->known[FOLLOW_KNOWN - 1]);
+    for (unsigned i = FOLLOW_KNOWN - 1; i > 0; i--)
+        name->known[i] = name->known[i - 1];
+    name->known[0] = f;
 }
 
 /* Add the open file as the newest one. */
 static int add_file(struct leat_stage *s, struct leat_follow_name *name, int fd,
                     const struct stat *info, struct leat_follow_notify *notify)
 {
-    struct leat_follow_file *f = take_last(name, info, fd);
+    struct leat_follow_file *f = take_known(name, info, fd);
 
     if (!f)
         f = leat_alloc(s, sizeof *f);
@@ -105,21 +122,47 @@ static int refused(struct leat_stage *s, const struct leat_follow_name *name, in
     return leat_fail_errno(s, error, "%s", name->path);
 }
 
-int leat_follow_name_open(struct leat_stage *s, struct leat_follow_name *name, const char *path,
-                          bool missing_ok, struct leat_follow_notify *notify)
+/* Watch the directory of that path, which may be a new one. */
+static void watch_dir(struct leat_follow_name *name, struct leat_follow_notify *notify)
 {
-    struct stat info;
+    int watch = leat_follow_notify_dir(notify, name->dir);
+
+    if (watch < 0 || watch == name->dir_watch)
+        return;
+    name->dir_watch = watch;
+    if (name->dir_fd >= 0)
+        (void)close(name->dir_fd); /* it was only read */
+    name->dir_fd = open(name->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The kernel queues the event of a change before it unlocks the directory, and locks it to read. */
+void leat_follow_name_settle_dir(const struct leat_follow_name *name)
+{
+    uint8_t some[1024];
+
+    if (name->dir_fd >= 0)
+        (void)getdents64(name->dir_fd, some,
+                         sizeof some); /* after its end there is nothing to read */
+}
+
+int leat_follow_name_open(struct leat_stage *s, struct leat_follow_name *name, const char *path,
+                          bool missing_ok, struct leat_follow_notify *notify, int *ret_fd,
+                          struct stat *ret_info)
+{
     int fd;
 
     name->path = path;
-    name->dir_watch = -1;
+    name->dir_watch = name->dir_fd = *ret_fd = -1;
     if (make_dir(s, name) < 0)
         return LEAT_ENOMEM;
-    name->dir_watch = leat_follow_notify_dir(notify, name->dir);
-    fd = open_regular(path, &info);
+    watch_dir(name, notify);
+    fd = open_regular(path, ret_info);
     if (fd == -ENOENT && missing_ok && access(name->dir, X_OK) == 0)
         return 0;
-    return fd < 0 ? refused(s, name, -fd) : add_file(s, name, fd, &info, notify);
+    if (fd < 0)
+        return refused(s, name, -fd);
+    *ret_fd = fd;
+    return 0;
 }
 
 void leat_follow_name_close(struct leat_stage *s, struct leat_follow_name *name)
@@ -129,8 +172,13 @@ void leat_follow_name_close(struct leat_stage *s, struct leat_follow_name *name)
         leat_free(s, name->files[i]);
     }
     name->n = 0;
-    leat_free(s, name->last);
-    name->last = NULL;
+    for (unsigned i = 0; i < FOLLOW_KNOWN; i++) {
+        leat_free(s, name->known[i]);
+        name->known[i] = NULL;
+    }
+    if (name->dir_fd >= 0)
+        (void)close(name->dir_fd); /* it was only read */
+    name->dir_fd = -1;
     leat_free(s, name->dir);
     name->dir = NULL;
 }
@@ -190,11 +238,8 @@ int leat_follow_name_look(struct leat_stage *s, struct leat_follow_name *name, b
 {
     struct leat_follow_file *newest = name->n > 0 ? name->files[name->n - 1] : NULL;
     struct stat info;
-    int watch =
-        leat_follow_notify_dir(notify, name->dir); /* the directory itself may be a new one */
 
-    if (watch >= 0)
-        name->dir_watch = watch;
+    watch_dir(name, notify);
     if (stat(name->path, &info) < 0) {
         if (newest)
             newest->left = true;
@@ -222,8 +267,7 @@ static void drop_oldest(struct leat_stage *s, struct leat_follow_name *name,
                         struct leat_follow_notify *notify)
 {
     close_file(name->files[0], notify);
-    leat_free(s, name->last);
-    name->last = name->files[0];
+    keep_known(s, name, name->files[0]);
     name->n--;
     memmove(name->files, name->files + 1, name->n * sizeof *name->files);
 }

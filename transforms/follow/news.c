@@ -1,118 +1,274 @@
 /* news.c - files that got a followed name, and perhaps another one before they could be opened.
  *
- * Two rotations may come before the stage is stepped again. The file between them is then found by the renames that
- * inotify has told of. A name may belong to another file again when it is opened, so events are taken once more
- * after that, and all is opened anew if there are any.
+ * The events of inotify are a log of the directory: by it each file has one name after another. A file is opened by
+ * the name that it has in the log, and the log goes on meanwhile. If none of the events that come until after the
+ * open concerns that name, it was the right file; else it is opened again. A change is visible before its event is
+ * queued, so the directory is read once between the open and the events: that waits for changes under way. A file
+ * that is replaced or deleted before it is open can only be counted.
  */
 
 #include "news.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
-#define TRIES_MAX 100u
+#define ROOM_FIRST 16u
+#define PASSES 4u /* each follows the names of the files that were rotated during the one before */
 
-static void add(struct leat_follow_news *news, struct leat_follow_name *name, const char *file)
+static void close_fd(struct leat_follow_new *v)
 {
-    struct leat_follow_new *v = &news->v[news->n];
+    if (v->fd >= 0)
+        (void)close(v->fd); /* it was only asked */
+    v->fd = -1;
+    v->touched = v->asked = false;
+}
 
-    if (news->n == FOLLOW_NEWS_MAX) {
-        news->lost++;
-        return;
+/* Returns the new last one; NULL: recorded as the stage's failure. */
+static struct leat_follow_new *append(struct leat_stage *s, struct leat_follow_news *news)
+{
+    unsigned n = news->end - news->at;
+
+    if (news->end == news->room) {
+        unsigned room = 2 * n > ROOM_FIRST ? 2 * n : ROOM_FIRST;
+        struct leat_follow_new *more = leat_alloc_raw(s, room * sizeof *more);
+
+        if (!more)
+            return NULL;
+        if (n > 0)
+            memcpy(more, news->v + news->at, n * sizeof *more);
+        leat_free(s, news->v);
+        news->v = more;
+        news->room = room;
+        news->at = 0;
+        news->end = n;
     }
-    news->n++;
-    *v = (struct leat_follow_new){.name = name};
+    news->v[news->end] = (struct leat_follow_new){.fd = -1};
+    return &news->v[news->end++];
+}
+
+static void name_it(struct leat_follow_new *v, const char *file)
+{
+    memset(v->file, 0, sizeof v->file);
     memcpy(v->file, file, strnlen(file, NAME_MAX));
 }
 
-/* The file that had this name has none any more. */
-static void forget(struct leat_follow_news *news, const struct leat_follow_name *name,
-                   const char *file)
+int leat_follow_news_first(struct leat_stage *s, struct leat_follow_news *news, int fd,
+                           const struct stat *info)
 {
-    for (unsigned i = 0; i < news->n; i++)
-        if (news->v[i].name == name && news->v[i].cookie == 0 &&
-            strcmp(news->v[i].file, file) == 0) {
-            news->v[i].name = NULL;
-            news->lost++;
-        }
+    struct leat_follow_new *v = append(s, news);
+
+    if (!v) {
+        (void)close(fd); /* it was only asked */
+        return LEAT_ENOMEM;
+    }
+    v->fd = fd;
+    v->dev = info->st_dev;
+    v->ino = info->st_ino;
+    v->first = v->asked = news->begins = true;
+    v->sure = news->name->dir_watch < 0;
+    name_it(v, news->name->base);
+    return 0;
 }
 
-/* Returns whether it is the second half of a rename of one of them. */
-static bool arrives(struct leat_follow_news *news, const struct leat_follow_name *name,
-                    const struct inotify_event *event)
+void leat_follow_news_close(struct leat_stage *s, struct leat_follow_news *news)
 {
-    for (unsigned i = 0; i < news->n; i++) {
-        struct leat_follow_new *v = &news->v[i];
+    for (unsigned i = news->at; i < news->end; i++)
+        close_fd(&news->v[i]);
+    news->at = news->end = news->room = 0;
+    leat_free(s, news->v);
+    news->v = NULL;
+}
 
-        if (v->name != name || v->cookie == 0 || v->cookie != event->cookie)
-            continue;
+/* --- the log ----------------------------------------------------------------------------------- */
+
+/* The first one is the file that had the name when the directory was watched, or a newer one. */
+static void forget(struct leat_follow_news *news, struct leat_follow_new *v)
+{
+    news->lost += !v->first;
+    v->gone = true;
+}
+
+/* Returns whether it is the second half of a rename of this one. */
+static bool changes_one(struct leat_follow_news *news, struct leat_follow_new *v,
+                        const struct inotify_event *event)
+{
+    if (v->gone || v->sure)
+        return false;
+    if (v->cookie != 0) {
+        if (!(event->mask & IN_MOVED_TO) || v->cookie != event->cookie)
+            return false;
         v->cookie = 0;
-        memset(v->file, 0, sizeof v->file);
-        memcpy(v->file, event->name, strnlen(event->name, NAME_MAX));
+        name_it(v, event->name);
         return true;
     }
+    if (strcmp(v->file, event->name) != 0)
+        return false;
+    if (event->mask & IN_MOVED_FROM)
+        v->cookie = event->cookie;
+    else if (event->mask & (IN_DELETE | IN_CREATE | IN_MOVED_TO))
+        forget(news, v); /* another file has the name now, or none */
+    v->touched = true;
     return false;
 }
 
-void leat_follow_news_event(struct leat_follow_news *news, struct leat_follow_name *name,
-                            const struct inotify_event *event)
+/* The kernel has dropped events: a name that was told may belong to any file now. */
+static void lose_track(struct leat_follow_news *news)
 {
-    if (event->len == 0)
-        return;
-    news->changes++;
-    if (event->mask & (IN_DELETE | IN_CREATE | IN_MOVED_TO))
-        forget(news, name, event->name); /* a rename replaces what is there */
-    if (event->mask & IN_MOVED_FROM)
-        for (unsigned i = 0; i < news->n; i++)
-            if (news->v[i].name == name && strcmp(news->v[i].file, event->name) == 0)
-                news->v[i].cookie = event->cookie;
-    if ((event->mask & IN_MOVED_TO) && arrives(news, name, event))
-        return;
-    if ((event->mask & (IN_CREATE | IN_MOVED_TO)) && strcmp(event->name, name->base) == 0)
-        add(news, name, event->name);
+    for (unsigned i = news->at; i < news->end; i++)
+        if (!news->v[i].gone && !news->v[i].sure)
+            forget(news, &news->v[i]);
+    news->overflows++;
 }
 
-/* Returns the number of events that concern files that are being opened. */
-static unsigned take_more(struct leat_follow_news *news, struct leat_follow_notify *notify,
-                          struct leat_follow_events *events,
-                          void (*each)(void *arg, const struct inotify_event *event), void *arg)
+void leat_follow_news_event(struct leat_stage *s, struct leat_follow_news *news,
+                            const struct inotify_event *event)
 {
-    unsigned before = news->changes;
+    bool known = false;
+    struct leat_follow_new *v;
 
-    leat_follow_notify_take(notify, events, each, arg);
-    return news->changes - before;
+    if (event->mask & IN_Q_OVERFLOW)
+        lose_track(news);
+    if (event->len == 0)
+        return;
+    for (unsigned i = news->at; i < news->end; i++)
+        known = changes_one(news, &news->v[i], event) || known;
+    if (known || !(event->mask & (IN_CREATE | IN_MOVED_TO)) ||
+        strcmp(event->name, news->name->base) != 0)
+        return;
+    if (news->end - news->at == FOLLOW_NEWS_MAX) {
+        news->lost++;
+        return;
+    }
+    v = append(s, news);
+    if (v)
+        name_it(v, news->name->base);
+    else
+        news->failed = true;
+}
+
+void leat_follow_news_take(const struct leat_follow_told *told)
+{
+    while (leat_follow_notify_take(told->notify, told->events, told->each, told->arg))
+        continue;
+}
+
+/* --- the files --------------------------------------------------------------------------------- */
+
+/* Returns whether events must tell what it is. */
+static bool try_open(const struct leat_follow_name *name, struct leat_follow_new *v)
+{
+    struct stat info;
+
+    v->away = v->cookie != 0;
+    if (v->gone || v->sure || v->away)
+        return v->away;
+    if (v->fd >= 0 && !v->touched)
+        return true;
+    close_fd(v);
+    v->fd = leat_follow_name_find(name, v->file, &info);
+    v->error = v->fd < 0 ? -v->fd : 0;
+    if (v->fd >= 0) {
+        v->dev = info.st_dev;
+        v->ino = info.st_ino;
+    }
+    v->asked = true;
+    return true;
+}
+
+/* All changes that came before the open are known now. */
+static void judge(struct leat_follow_news *news, struct leat_follow_new *v)
+{
+    if (v->gone || v->sure)
+        return;
+    if (v->away && v->cookie != 0)
+        forget(news, v); /* it is in another directory */
+    else if (!v->asked || v->touched)
+        return;
+    else if (v->error == 0)
+        v->sure = true;
+    else if (v->error != ENOENT && strcmp(v->file, news->name->base) == 0)
+        v->gone = true; /* leat_follow_name_look finds it, and why it is refused */
+    else
+        forget(news, v); /* it is not readable, or no event has told that it was deleted */
+}
+
+/* Those that may be open now. */
+static unsigned window_end(const struct leat_follow_news *news)
+{
+    unsigned n = news->end - news->at, most = FOLLOW_FILES_MAX - news->name->n;
+
+    return news->at + (n < most ? n : most);
+}
+
+/* One pass over those that are not sure. Returns whether another one may be of use. */
+static bool open_all(struct leat_follow_news *news, const struct leat_follow_told *told)
+{
+    unsigned n = window_end(news) - news->at; /* events may move the array */
+    bool asks = false;
+
+    for (unsigned i = 0; i < n; i++)
+        asks = try_open(news->name, &news->v[news->at + i]) || asks;
+    if (!asks)
+        return false;
+    leat_follow_name_settle_dir(news->name);
+    leat_follow_news_take(told);
+    for (unsigned i = 0; i < n; i++)
+        judge(news, &news->v[news->at + i]);
+    return true;
+}
+
+/* In order, up to the first one that is not known yet. Returns 0, or fails the stage. */
+static int hand_over(struct leat_stage *s, struct leat_follow_news *news,
+                     struct leat_follow_notify *notify)
+{
+    int r = 0;
+
+    for (; news->at < news->end && r == 0; news->at++) {
+        struct leat_follow_new *v = &news->v[news->at];
+        const struct stat info = {.st_dev = v->dev, .st_ino = v->ino};
+        int fd = v->fd;
+
+        if (v->gone) {
+            close_fd(v);
+            continue;
+        }
+        if (!v->sure || news->name->n == FOLLOW_FILES_MAX)
+            break;
+        v->fd = -1;
+        r = leat_follow_name_add(s, news->name, fd, &info, notify);
+    }
+    if (news->at == news->end)
+        news->at = news->end = 0;
+    return r;
 }
 
 int leat_follow_news_open(struct leat_stage *s, struct leat_follow_news *news,
-                          struct leat_follow_notify *notify, struct leat_follow_events *events,
-                          void (*each)(void *arg, const struct inotify_event *event), void *arg)
+                          const struct leat_follow_told *told)
 {
-    struct stat info[FOLLOW_NEWS_MAX];
-    int fds[FOLLOW_NEWS_MAX], r = 0;
+    int r = 0;
 
-    for (unsigned tries = 0; news->n > 0 && tries < TRIES_MAX; tries++) {
-        unsigned n = news->n;
+    if (news->at == news->end)
+        return 0;
+    for (unsigned i = 0; i < PASSES && r == 0; i++) {
+        bool more = open_all(news, told);
 
-        for (unsigned i = 0; i < n; i++)
-            fds[i] = news->v[i].name && news->v[i].cookie == 0
-                         ? leat_follow_name_find(news->v[i].name, news->v[i].file, &info[i])
-                         : -ENOENT;
-        if (tries + 1 == TRIES_MAX || take_more(news, notify, events, each, arg) == 0) {
-            for (unsigned i = 0; i < n; i++) {
-                news->lost += fds[i] == -ENOENT && news->v[i].name;
-                if (fds[i] >= 0 && r == 0)
-                    r = leat_follow_name_add(s, news->v[i].name, fds[i], &info[i], notify);
-                else if (fds[i] >= 0)
-                    (void)close(fds[i]); /* it was only asked */
-            }
+        r = news->failed ? LEAT_ENOMEM : hand_over(s, news, told->notify);
+        if (!more)
             break;
-        }
-        for (unsigned i = 0; i < n; i++)
-            if (fds[i] >= 0)
-                (void)close(fds[i]); /* it may be another file */
     }
-    news->n = 0;
     return r;
+}
+
+bool leat_follow_news_end(const struct leat_follow_news *news)
+{
+    return news->at == news->end;
+}
+
+bool leat_follow_news_waits(const struct leat_follow_news *news)
+{
+    for (unsigned i = news->at; i < window_end(news); i++)
+        if (!news->v[i].sure)
+            return true;
+    return false;
 }

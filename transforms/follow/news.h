@@ -6,31 +6,58 @@
 
 #include "name.h"
 
-#define FOLLOW_NEWS_MAX 64u
+#define FOLLOW_NEWS_MAX                                                                            \
+    16384u /* more than the queue of inotify can tell of; further ones are lost */
 
+/* A file that had the followed name, and is not read yet. */
 struct leat_follow_new {
-    struct leat_follow_name *name; /* NULL: it was deleted, or is in another directory */
-    uint32_t cookie;               /* of a rename that is not complete; 0: none */
-    char file[NAME_MAX + 1];       /* its name in the directory now */
+    uint32_t cookie;         /* of a rename that is not complete; 0: none */
+    int fd;                  /* -1: not open */
+    int error;               /* errno of the last open; 0: none */
+    bool gone;               /* it cannot be found any more */
+    bool first;              /* no event has told of it */
+    bool asked;              /* it was opened, or `error` is set */
+    bool touched;            /* another file may have had the name then */
+    bool away;               /* its rename was not complete before the last events */
+    bool sure;               /* fd is this file */
+    uint64_t dev, ino;       /* of fd */
+    char file[NAME_MAX + 1]; /* its name in the directory, by the events that were taken */
 };
 
+/* Those of one name, from `at` to `end`. */
 struct leat_follow_news {
-    unsigned n;
-    unsigned changes; /* events of names; wraps */
-    uint64_t lost;    /* files that cannot be found any more; never cleared */
-    struct leat_follow_new v[FOLLOW_NEWS_MAX];
+    struct leat_follow_name *name;
+    struct leat_follow_new *v;
+    unsigned at, end, room;
+    uint64_t lost;      /* files that cannot be found any more; never cleared */
+    uint64_t overflows; /* times when the kernel has dropped events; never cleared */
+    bool begins;        /* the first file of the name is not known, or nothing of it was read */
+    bool failed;        /* out of memory, recorded as the stage's failure */
 };
 
-/* leat_follow_news_event - an event of the directory of `name`; in the order in which they came. */
-void leat_follow_news_event(struct leat_follow_news *news, struct leat_follow_name *name,
+/* Where events come from, and who is told of each: it calls leat_follow_news_event for each name of the directory. */
+struct leat_follow_told {
+    struct leat_follow_notify *notify;
+    struct leat_follow_events *events;
+    void (*each)(void *arg, const struct inotify_event *event);
+    void *arg;
+};
+
+/* leat_follow_news_first - begin with the file that has the name; takes fd. Returns 0, or fails the stage. */
+int leat_follow_news_first(struct leat_stage *stage, struct leat_follow_news *news, int fd,
+                           const struct stat *info);
+void leat_follow_news_close(struct leat_stage *stage, struct leat_follow_news *news);
+/* leat_follow_news_event - an event of the directory; in the order in which they came. */
+void leat_follow_news_event(struct leat_stage *stage, struct leat_follow_news *news,
                             const struct inotify_event *event);
-/* leat_follow_news_open - open all that still exist, in their order, and forget them.
- *
- *   events, each, arg  further events are taken meanwhile, as by leat_follow_notify_take; `events` gets them, too
- *
- * Returns 0, or fails the stage. */
+/* leat_follow_news_take - take all events until now. */
+void leat_follow_news_take(const struct leat_follow_told *told);
+/* leat_follow_news_open - open the files, find out by further events whether they are the right ones, and add those that
+ * are to the name, in order. The others stay, for the next call. Returns 0, or fails the stage. */
 int leat_follow_news_open(struct leat_stage *stage, struct leat_follow_news *news,
-                          struct leat_follow_notify *notify, struct leat_follow_events *events,
-                          void (*each)(void *arg, const struct inotify_event *event), void *arg);
+                          const struct leat_follow_told *told);
+bool leat_follow_news_end(const struct leat_follow_news *news);
+/* leat_follow_news_waits - is there a file to be opened again soon? */
+bool leat_follow_news_waits(const struct leat_follow_news *news);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define EVENTS_SIZE 4096u
+#define EVENTS_SIZE 16384u
 
 void leat_follow_notify_open(struct leat_follow_notify *notify)
 {
@@ -40,6 +40,10 @@ static void fd_path(int fd, char *to)
     to[at] = '\0';
 }
 
+/* A watch that is there already must not be replaced: the kernel clears its mask for a moment, and the events of that
+ * moment are lost. */
+#define ADD IN_MASK_ADD
+
 int leat_follow_notify_file(struct leat_follow_notify *notify, int fd)
 {
     char path[64];
@@ -47,7 +51,7 @@ int leat_follow_notify_file(struct leat_follow_notify *notify, int fd)
     if (notify->fd < 0)
         return -1;
     fd_path(fd, path);
-    return inotify_add_watch(notify->fd, path, IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB);
+    return inotify_add_watch(notify->fd, path, ADD | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB);
 }
 
 int leat_follow_notify_dir(struct leat_follow_notify *notify, const char *path)
@@ -55,8 +59,8 @@ int leat_follow_notify_dir(struct leat_follow_notify *notify, const char *path)
     if (notify->fd < 0)
         return -1;
     return inotify_add_watch(notify->fd, path,
-                             IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
-                                 IN_MOVE_SELF | IN_ONLYDIR);
+                             ADD | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                                 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
 void leat_follow_notify_drop(struct leat_follow_notify *notify, int watch)
@@ -85,21 +89,19 @@ static void add(struct leat_follow_events *events, const struct inotify_event *e
         events->watches[events->n++] = event->wd;
 }
 
-void leat_follow_notify_take(struct leat_follow_notify *notify, struct leat_follow_events *events,
+bool leat_follow_notify_take(struct leat_follow_notify *notify, struct leat_follow_events *events,
                              void (*each)(void *arg, const struct inotify_event *event), void *arg)
 {
     alignas(struct inotify_event) char buf[EVENTS_SIZE];
-    ssize_t n;
+    ssize_t n = notify->fd < 0 ? 0 : read(notify->fd, buf, sizeof buf); /* at its end EAGAIN */
 
     events->all = events->all || notify->fd < 0;
-    if (notify->fd < 0)
-        return;
-    while ((n = read(notify->fd, buf, sizeof buf)) > 0) /* at its end EAGAIN */
-        for (ssize_t at = 0; at < n;) {
-            const struct inotify_event *event = (const struct inotify_event *)(buf + at);
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *event = (const struct inotify_event *)(buf + at);
 
-            add(events, event);
-            each(arg, event);
-            at += (ssize_t)(sizeof *event + event->len);
-        }
+        add(events, event);
+        each(arg, event);
+        at += (ssize_t)(sizeof *event + event->len);
+    }
+    return n > 0;
 }

@@ -25,10 +25,10 @@ void leat_follow_notify_close(struct leat_follow_notify *notify);
 int leat_follow_notify_file(struct leat_follow_notify *notify, int fd);
 int leat_follow_notify_dir(struct leat_follow_notify *notify, const char *path);
 void leat_follow_notify_drop(struct leat_follow_notify *notify, int watch);
-/* leat_follow_notify_take - add all events until now. A later event makes the descriptor readable.
+/* leat_follow_notify_take - add some events. Returns false if there were none; a later one makes the descriptor readable.
  *
  *   each  called for each event, in their order; `event` is valid until it returns */
-void leat_follow_notify_take(struct leat_follow_notify *notify, struct leat_follow_events *events,
+bool leat_follow_notify_take(struct leat_follow_notify *notify, struct leat_follow_events *events,
                              void (*each)(void *arg, const struct inotify_event *event), void *arg);
 bool leat_follow_events_have(const struct leat_follow_events *events, int watch);
 
