@@ -513,6 +513,9 @@ LEAT_API int leat_pipeline_flush(struct leat_pipeline *pipeline);
  * outputs are committed. A decoder fails if its data ends in the middle. A blocking source, for example `pack`, goes on to its
  * end, because half of its output is of no use. Allowed before the start. Thread: any. */
 LEAT_API void leat_pipeline_finish(struct leat_pipeline *pipeline);
+/* leat_pipeline_rotate - every stage that makes parts over time, such as rotate, ends its part now, if it has one. Returns the
+ * number of these stages; 0: there is none, and nothing happens. Thread: any. */
+LEAT_API int leat_pipeline_rotate(struct leat_pipeline *pipeline);
 /* leat_pipeline_reserve - declare a file, such as a log, that the program itself writes during or
  * after the run. A stage that opens it to read or write fails (LEAT_EUSAGE). Call before the start.
  *

@@ -718,6 +718,10 @@ struct leat_stage_type {
     /* engine - NULL, or that of a built-in type from which step, params_size and state_size are taken,
      * too: further operations of the engine's own stages (streams/stage/engine_ops.h). */
     const struct leat_engine_ops *engine;
+
+    /* part_done - may be NULL; with leat_part_options.commits. A part is in its place and synced. Returns 0, or fails;
+     * a failure for the last part is a warning. For that one the type needs a commit, or it is closed before. */
+    int (*part_done)(struct leat_stage *stage);
 };
 
 /* leat_stage_type_init - a type with abi and size set, and all else zero. */
@@ -835,8 +839,15 @@ struct leat_part_options {
     struct leat_file_options file;
     bool named;            /* the stage names each part with leat_part_begin */
     const char *directory; /* named: where the files go; NULL: the current directory */
+    /* Each part is committed when its branch has ended, before the next one begins, and stays whatever comes
+     * later; the last one is committed with the other outputs. A full disk is waited for. The stage names the parts, and
+     * `directory` is that of its operand. */
+    bool commits;
 };
 LEAT_API void leat_plan_parts(struct leat_stage *stage, const struct leat_part_options *options);
+/* leat_rotation_asked - in alarm: has leat_pipeline_rotate been called since the last call of this function? Stages with
+ * leat_part_options.commits and an alarm are called for it at once. */
+LEAT_API bool leat_rotation_asked(struct leat_stage *stage);
 
 /* A stage whose library was missing at build time: leat lists it, and its use names the package. */
 #ifndef __cplusplus /* for the library's own tables only */

@@ -48,6 +48,8 @@ struct run {
     struct writer err; /* standard error during the run */
     int signal;        /* the signal that cancelled the run, or 0 */
     uint64_t signal_ms;
+    bool
+        rotates; /* a stage makes parts over time: SIGHUP ends the part, and the end is as with finish */
     bool finishing;   /* a signal has ended the sources */
     bool done;        /* the pipeline has ended; signals are still taken until close_all */
     struct stop stop; /* after a signal */
@@ -160,7 +162,11 @@ static void on_signal(uv_signal_t *watch, int number)
             progress_status(&run->progress);
         return;
     }
-    if (run->config->finish && !run->finishing && asks_for_the_end(number)) {
+    if (number == SIGHUP && run->rotates && run->signal == 0) {
+        (void)leat_pipeline_rotate(run->pipeline); /* it does, as it did */
+        return;
+    }
+    if ((run->config->finish || run->rotates) && !run->finishing && asks_for_the_end(number)) {
         run->finishing = true;
         leat_pipeline_finish(run->pipeline);
         return;
@@ -236,7 +242,8 @@ static int start_handles(struct run *run)
             r = uv_signal_start(&run->watches[i], on_signal, signals[i].number);
     }
     stop_init(&run->stop, run->config, run->pipeline, GRACE_MS, end_late, run);
-    if (r == 0 && !run->context && !run->config->finish)
+    run->rotates = leat_pipeline_rotate(run->pipeline) > 0; /* there is no part yet */
+    if (r == 0 && !run->context && !run->config->finish && !run->rotates)
         stop_take_signals(&run->stop, &ours);
     return r;
 }

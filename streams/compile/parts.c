@@ -48,9 +48,11 @@ static int add_file_options(struct leat_compiler *pl, const struct leat_file_opt
 static int add_directory(struct leat_compiler *pl, const struct leat_node *node,
                          const char *directory, const char **ret_word)
 {
-    size_t n = strlen(directory);
+    size_t n = directory ? strlen(directory) : 0;
     char *word;
 
+    if (!directory)
+        return leat_compile_no_memory(pl);
     if (n == 0)
         return leat_compile_fail(pl, node, "the name of the directory is empty");
     word = leat_arena_alloc(pl->p->tree->arena, n + sizeof "/");
@@ -61,10 +63,27 @@ static int add_directory(struct leat_compiler *pl, const struct leat_node *node,
     return 0;
 }
 
+/* That of the operand. */
+static const char *own_directory(const struct leat_compiler *pl, const struct leat_node *node)
+{
+    const char *name = node->operands.v[0], *slash = strrchr(name, '/');
+
+    char *directory;
+
+    if (!slash)
+        return ".";
+    directory = leat_arena_alloc(pl->p->tree->arena, (size_t)(slash - name) + sizeof "/");
+    if (directory)
+        memcpy(directory, name, (size_t)(slash - name) + 1);
+    return directory;
+}
+
 /* The operand of the default sink: the template for the names of the parts, or their directory. */
 static int add_name(struct leat_compiler *pl, const struct leat_node *node,
                     const struct leat_part_options *options, const char **ret_word)
 {
+    if (options->commits)
+        return add_directory(pl, node, own_directory(pl, node), ret_word);
     if (options->named)
         return add_directory(pl, node, options->directory ? options->directory : ".", ret_word);
     if (node->operands.n == 0)
@@ -121,9 +140,14 @@ int leat_compile_parts(struct leat_compiler *pl, const struct leat_node *node,
 {
     struct leat_pipeline *p = pl->p;
     struct leat_segment *from = pl->cur;
-    struct leat_parts *parts = leat_parts_new(from, options);
+    struct leat_parts *parts;
     int r;
 
+    if (options->commits && pl->p->outputs.digests)
+        return leat_compile_fail(pl, node,
+                                 "--sums lists what appears at the end of the run; use sha256 "
+                                 "in the branch");
+    parts = leat_parts_new(from, options);
     if (!parts)
         return leat_compile_no_memory(pl);
     from->out.parts = parts;

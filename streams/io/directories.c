@@ -399,6 +399,37 @@ int leat_directories_sync(struct leat_directories *ds, struct leat_stage **ret_s
     return 0;
 }
 
+/* The next changed one from *at on, or NULL. */
+static struct leat_directory *next_changed(struct leat_directories *ds, size_t *at)
+{
+    struct leat_directory *d = NULL;
+
+    pthread_mutex_lock(&ds->lock);
+    while (!d && *at < ds->n) {
+        d = ds->v[*at]->changed ? ds->v[*at] : NULL;
+        ++*at;
+    }
+    pthread_mutex_unlock(&ds->lock);
+    return d;
+}
+
+int leat_directories_sync_for(struct leat_directories *ds, struct leat_stage *s)
+{
+    struct leat_directory *d;
+    size_t at = 0;
+
+    while ((d = next_changed(ds, &at))) {
+        int r = sync_one(ds, d);
+
+        if (r < 0)
+            return leat_fail_errno(s, -r, "cannot sync the directory %s", d->path);
+        pthread_mutex_lock(&ds->lock);
+        d->changed = d->stage != s; /* a later change of another stage is not known to be synced */
+        pthread_mutex_unlock(&ds->lock);
+    }
+    return 0;
+}
+
 void leat_directories_sync_again(struct leat_directories *ds)
 {
     for (size_t i = 0; i < ds->n; i++)

@@ -91,6 +91,9 @@ void leat_directories_unmake_locked(struct leat_directories *directories);
 /* leat_directories_sync - sync the changed directories. Stops at the first failure, which becomes
  * that of the stage *ret_stage. Returns 0 or its code. */
 int leat_directories_sync(struct leat_directories *directories, struct leat_stage **ret_stage);
+/* leat_directories_sync_for - the same before the end of the run, for an output that is in its place. A failure is that of
+ * the stage, which the directories do not refer to any more after success. Thread: any. */
+int leat_directories_sync_for(struct leat_directories *directories, struct leat_stage *stage);
 /* leat_directories_sync_again - sync after the outputs were taken back; errors are ignored. */
 void leat_directories_sync_again(struct leat_directories *directories);
 

@@ -11,6 +11,7 @@
 
 #define WRITEBACK ((uint64_t)8 << 20) /* start writing to disk every so often */
 #define FIFO_RETRY_MS 20u             /* for a FIFO without a reader yet */
+#define FULL_RETRY_MS 500u            /* for a disk without space */
 #define SPARSE_BLOCK 4096u            /* the size of holes in file systems */
 
 int leat_outfile_open_stream(struct leat_stage *s, struct leat_outfile *f)
@@ -154,6 +155,20 @@ static ssize_t write_direct(struct leat_stage *s, struct leat_outfile *f, const 
     return r < 0 ? leat_fail_errno(s, -r, "%s", f->shown) : (ssize_t)took;
 }
 
+static bool is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
+/* Upstream waits meanwhile: nothing is lost. */
+static void wait_for_space(struct leat_stage *s, struct leat_outfile *f, int error)
+{
+    if (!f->told_full)
+        leat_warning(s, "%s: %s: waited for space", f->shown, strerrordesc_np(error));
+    f->told_full = true;
+    leat_wait_ms(s, FULL_RETRY_MS);
+}
+
 ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const void *data, size_t n)
 {
     ssize_t r;
@@ -175,6 +190,10 @@ ssize_t leat_outfile_write(struct leat_stage *s, struct leat_outfile *f, const v
     r = write_some(f, data, n);
     if (r == -EAGAIN) {
         leat_wait_fd(s, f->fd.fd, true);
+        return 0;
+    }
+    if (r < 0 && f->options.waits_full && is_full((int)-r)) {
+        wait_for_space(s, f, (int)-r);
         return 0;
     }
     if (r < 0)

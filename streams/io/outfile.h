@@ -17,6 +17,7 @@ struct leat_outfile;
 struct leat_outfile_options {
     bool force, append, no_sync, keep_partial;
     bool sparse;                /* blocks of zeros become holes */
+    bool waits_full;            /* wait while the disk has no space */
     bool side;                  /* a side output of a stage, not an output of the pipeline */
     bool drop_cache;            /* remove the file from the page cache once it is on the disk */
     struct leat_direct *direct; /* write past the page cache, through this buffer; NULL: no */

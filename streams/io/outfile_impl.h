@@ -28,6 +28,7 @@ struct leat_outfile {
     bool appends;  /* append: the claim is active */
     bool in_place; /* append: it counts in the pipeline's n_appending */
     bool committed;
+    bool told_full;       /* there is a warning that it waits for space */
     bool fifo_pending;    /* not open yet: the FIFO has no reader */
     uint64_t size_before; /* append */
     uint64_t written, flushed;

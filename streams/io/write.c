@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "outfile.h"
+#include "parts/parts.h"
 #include "stage/engine_ops.h"
 #include "stage/stage_impl.h"
 #include "syntax/tree.h"
@@ -73,6 +74,8 @@ static int write_open(struct leat_stage *s)
                                            .sparse = p->file.sparse != 0,
                                            .drop_cache = p->file.drop_cache != 0,
                                            .direct = p->file.direct ? &st->direct : NULL,
+                                           .waits_full = s->segment && s->segment->part_of &&
+                                                         s->segment->part_of->commits,
                                            .below = s->part_below,
                                            .below_n = s->part_below_n};
     int r;

@@ -30,6 +30,7 @@ struct leat_parts *leat_parts_new(struct leat_segment *owner,
         parts->owner = owner;
         parts->number = options->from;
         parts->named = options->named;
+        parts->commits = options->commits;
     }
     return parts;
 }
@@ -142,7 +143,7 @@ static int add_pending(struct leat_pipeline *p, struct leat_stage *s)
 
 static int keep_or_free(struct leat_pipeline *p, struct leat_stage *s)
 {
-    if (s->type->commit && s->ended)
+    if (s->type->commit && s->ended && !s->closed)
         return add_pending(p, s);
     leat_stage_close(s);
     leat_stage_free(s);
@@ -277,6 +278,7 @@ static int begin(struct leat_segment *owner)
     parts->number++;
     parts->out_before = leat_account_bytes_in(p, parts->out);
     parts->active = true;
+    parts->uncommitted = parts->commits;
     parts->gone = false;
     atomic_store(&parts->live, (unsigned)parts->n);
     atomic_fetch_add(&p->outcome.live, (unsigned)parts->n);
@@ -431,13 +433,42 @@ static int fail_unnamed(struct leat_segment *seg)
     return r;
 }
 
+/* Commit the part that has ended. Returns a turn, or -1: there is nothing to commit. */
+static int commit(struct leat_segment *seg)
+{
+    struct leat_pipeline *p = seg->pipeline;
+    struct leat_parts *parts = seg->out.parts;
+    struct leat_stage *s = seg->slots[seg->n - 1].stage;
+    int r;
+
+    if (!parts->uncommitted || parts->active)
+        return -1;
+    if (atomic_load(&parts->live) > 0)
+        return (int)leat_segment_park(seg, LEAT_PARK_OUT);
+    parts->uncommitted = false;
+    if (branch_failed(seg))
+        return (int)leat_segment_out_gone(seg, true);
+    r = p->commit_part(p->graph.segments + parts->first, parts->n);
+    if (r == 0 && s->type->part_done) {
+        r = s->type->part_done(s);
+        if (r < 0)
+            leat_outcome_report(p, s->info, &s->failure);
+    }
+    return r < 0 ? (int)leat_segment_out_gone(seg, true) : -1;
+}
+
 static int turn(struct leat_segment *seg)
 {
     struct leat_parts *parts = seg->out.parts;
-    int r = 0;
+    int r;
 
     if (parts->begin_due && parts->active)
         end_part(seg);
+    r = commit(seg);
+    if (r >= 0)
+        return r;
+    r = 0;
+
     if (!parts->active)
         drop_marks(&seg->out.ports[0].last);
     if (!parts->active && (parts->begin_due || leat_slice_queue_head(&seg->out.ports[0].last))) {
@@ -457,7 +488,7 @@ static int turn(struct leat_segment *seg)
     if (parts->end_due && parts->active)
         end_part(seg);
     parts->end_due = false;
-    return -1;
+    return commit(seg);
 }
 
 static bool is_gone(struct leat_segment *seg)

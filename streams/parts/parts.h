@@ -19,6 +19,8 @@ struct leat_parts {
     atomic_bool failed;         /* the end of a part failed */
     uint64_t number;            /* of the next part */
     bool named;                 /* the stage names each part */
+    bool commits;               /* each part on its own */
+    bool uncommitted;           /* a part has begun, and was not committed */
     char *name;                 /* of the next part, or of this one; owned */
     bool begin_due;             /* the part `name` begins before the output that is queued now */
     const struct leat_stage_info *out; /* the stage at the end of the branch */

@@ -14,6 +14,7 @@
 #include "io/outfile.h"
 #include "io/read_file.h"
 #include "lanes/lanes.h"
+#include "outcome/warnings.h"
 #include "pipeline.h"
 #include "segment/open.h"
 
@@ -165,7 +166,7 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
     for (size_t i = 0; i < p->graph.n_segments; i++) {
         for (size_t j = 0; j < p->graph.segments[i]->n; j++) {
             struct leat_stage *s = p->graph.segments[i]->slots[j].stage;
-            bool commits = s->type->commit && is_wanted(s);
+            bool commits = s->type->commit && is_wanted(s) && !s->closed; /* see commit_part.c */
             int r = commits ? commit_step(p->graph.segments[i], j, stage_fn) : 0;
 
             if (r < 0)
@@ -346,6 +347,19 @@ static int deliver_all(struct leat_pipeline *p)
     return r;
 }
 
+/* The last parts are in place. */
+static void parts_done(struct leat_pipeline *p)
+{
+    for (size_t i = 0; i < p->graph.n_infos; i++) {
+        struct leat_stage *s = p->graph.infos[i].plan.part_options.commits
+                                   ? any_instance(p, &p->graph.infos[i])
+                                   : NULL;
+
+        if (s && !s->closed && s->type->part_done && s->type->part_done(s) < 0)
+            leat_warn(p, s->info, "%s", s->failure.text);
+    }
+}
+
 /* The other outputs are in place; report that a detached branch has failed. */
 static void report_detached(struct leat_pipeline *p)
 {
@@ -393,6 +407,8 @@ static bool phase_deliver(struct leat_pipeline *p)
         return false;
     if (r < 0 || !settle(p))
         revert_all(p);
+    else
+        parts_done(p);
     end_finish(p);
     return true;
 }

@@ -1,6 +1,7 @@
 /* pipeline.c - a pipeline is made from text or words, counted, and freed. */
 
 #include "pipeline.h"
+#include "run.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -149,6 +150,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     p->conductor.run = leat_conductor_run;
     p->conductor.runs_alone = true;
     p->segment_done = segment_done;
+    p->commit_part = leat_commit_part;
     atomic_init(&p->life.refs, 1);
     p->life.context = leat_context_ref(p->settings.context);
     if (leat_directories_init(&p->outputs.directories) == 0 &&

@@ -47,6 +47,7 @@ struct leat_life {
     atomic_bool paused;    /* no source is stepped; set under the lock */
     unsigned pauses;       /* under the lock: calls of pause and resume; wraps */
     atomic_uint flushes;   /* calls of leat_pipeline_flush */
+    atomic_uint rotations; /* calls of leat_pipeline_rotate */
     atomic_bool finishing; /* sources end */
     atomic_bool stirred;   /* all segments must look at these two */
     leat_done_cb done;     /* called last; or NULL */
@@ -112,6 +113,7 @@ struct leat_pipeline {
     struct leat_actor conductor;
     struct leat_wait wait;                              /* the conductor's */
     void (*segment_done)(struct leat_segment *segment); /* called when a segment has ended */
+    int (*commit_part)(struct leat_segment **segments, size_t n); /* leat_commit_part, for parts/ */
     struct leat_life life;
     struct leat_on_loop on;
     _Atomic uint64_t started_ns, ended_ns;

@@ -246,6 +246,19 @@ void leat_pipeline_finish(struct leat_pipeline *p)
     (void)leat_run_stir(p); /* one that has not begun sees it then */
 }
 
+int leat_pipeline_rotate(struct leat_pipeline *p)
+{
+    int n = 0;
+
+    for (size_t i = 0; p && i < p->graph.n_infos; i++)
+        n += p->graph.infos[i].plan.part_options.commits;
+    if (n == 0)
+        return 0;
+    atomic_fetch_add(&p->life.rotations, 1);
+    (void)leat_run_stir(p); /* one that has not begun has no part */
+    return n;
+}
+
 void leat_run_time_out(struct leat_pipeline *p)
 {
     char text[96];

@@ -35,4 +35,8 @@ int leat_run_on_loop(struct leat_pipeline *pipeline, uv_loop_t *loop);
 /* helps: the calling thread waits for the end, and may run actors meanwhile. */
 int leat_run_on_context(struct leat_pipeline *pipeline, bool helps);
 
+/* leat_commit_part - the segments of a part have ended: commit its outputs, sync their directories, and close them. Returns 0;
+ * LEAT_ECANCELLED: the run fails; or an error, which is reported. Thread: the one that cuts the stream. */
+int leat_commit_part(struct leat_segment **segments, size_t n);
+
 #endif

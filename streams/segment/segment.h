@@ -158,7 +158,8 @@ struct leat_segment {
     /* read -> write inside the kernel, see io/transfer.h; or NULL */
     int (*transfer)(struct leat_segment *segment);
     struct leat_account account;
-    unsigned flushes; /* calls of leat_pipeline_flush that its source has answered */
+    unsigned flushes;   /* calls of leat_pipeline_flush that its source has answered */
+    unsigned rotations; /* calls of leat_pipeline_rotate that its last stage knows of */
     enum { LEAT_PARK_NONE, LEAT_PARK_IN, LEAT_PARK_OUT, LEAT_PARK_MEMORY } parked;
 };
 

@@ -533,6 +533,18 @@ void leat_slot_leave(struct leat_segment *seg, size_t i)
         answered_between(seg, i, leaves(s->stage));
 }
 
+/* Has the program asked the stage to end its part, since the last look? */
+static bool rotation_asked(struct leat_segment *seg, struct leat_stage *stage)
+{
+    unsigned rotations = atomic_load(&seg->pipeline->life.rotations);
+
+    if (!stage->info->plan.part_options.commits || seg->rotations == rotations)
+        return false;
+    seg->rotations = rotations;
+    stage->rotation_asked = true;
+    return true;
+}
+
 void leat_slot_alarm(struct leat_segment *seg, size_t i)
 {
     struct leat_slot *s = &seg->slots[i];
@@ -540,7 +552,7 @@ void leat_slot_alarm(struct leat_segment *seg, size_t i)
 
     if (!stage->type->alarm || s->done || s->stopping || s->held || seg->is_lane)
         return;
-    if (leat_wait_fired(&seg->pipeline->waits, &stage->alarm))
+    if (rotation_asked(seg, stage) || leat_wait_fired(&seg->pipeline->waits, &stage->alarm))
         ring(seg, i);
 }
 

@@ -589,6 +589,14 @@ void leat_plan_parts(struct leat_stage *s, const struct leat_part_options *optio
         s->info->plan.part_options = *options;
 }
 
+bool leat_rotation_asked(struct leat_stage *s)
+{
+    bool asked = s->rotation_asked;
+
+    s->rotation_asked = false;
+    return asked;
+}
+
 void leat_plan_lanes(struct leat_stage *s, unsigned most)
 {
     if (s->planning)

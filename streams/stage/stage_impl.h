@@ -174,6 +174,7 @@ struct leat_stage {
     bool open_called, closed, planning;
     bool ended; /* it returned LEAT_END: a sink may commit */
     bool committed;
+    bool rotation_asked; /* see leat_rotation_asked */
     uint64_t charged;
     struct leat_gather gather; /* with plan.whole, from open to close */
     struct leat_room *rooms;   /* buffers of its writers */

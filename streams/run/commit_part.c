@@ -1,0 +1,91 @@
+/* commit_part.c - the commit of one part, while the run goes on: for stages such as rotate.
+ *
+ * The outputs of the part are prepared, get their names, and the directories are synced, as the conductor does it at the
+ * end with all others. Nothing takes them back after that. Their instances are closed here, so the end of the run passes
+ * over them.
+ */
+
+#include "io/directories.h"
+#include "pipeline.h"
+#include "run.h"
+#include "segment/segment.h"
+
+static int fail(struct leat_stage *s, int r)
+{
+    if (!s->failure.code)
+        leat_fail(s, r, "%s", leat_strerror(r));
+    leat_outcome_report(s->pipeline, s->info, &s->failure);
+    return r;
+}
+
+static bool commits(const struct leat_stage *s)
+{
+    return s->type->commit && s->ended && !s->closed && !leat_detached_failed(s->info->detached);
+}
+
+static int each(struct leat_segment **segments, size_t n, int (*stage_fn)(struct leat_stage *))
+{
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < segments[k]->n; i++) {
+            struct leat_stage *s = segments[k]->slots[i].stage;
+            int r = commits(s) ? stage_fn(s) : 0;
+
+            if (r < 0)
+                return r;
+        }
+    return 0;
+}
+
+static int prepare(struct leat_stage *s)
+{
+    return leat_stage_prepare(s); /* it reports a failure */
+}
+
+static int commit(struct leat_stage *s)
+{
+    int r = s->type->commit(s);
+
+    s->committed = r == 0;
+    if (r < 0)
+        return fail(s, r);
+    leat_tell_stage(s->pipeline, LEAT_EVENT_COMMITTED, s->info, NULL);
+    return 0;
+}
+
+static int sync_names(struct leat_stage *s)
+{
+    int r = leat_directories_sync_for(&s->pipeline->outputs.directories, s);
+
+    return r < 0 ? fail(s, r) : 0;
+}
+
+static int close_it(struct leat_stage *s)
+{
+    leat_stage_close(s);
+    return 0;
+}
+
+static int revert(struct leat_stage *s)
+{
+    if (s->committed && s->type->revert)
+        s->type->revert(s);
+    s->committed = false;
+    return 0;
+}
+
+int leat_commit_part(struct leat_segment **segments, size_t n)
+{
+    struct leat_pipeline *p = segments[0]->pipeline;
+    int r = each(segments, n, prepare);
+
+    if (r < 0)
+        return r;
+    if (leat_outcome_aborted(p) || leat_outcome_failed(p))
+        return LEAT_ECANCELLED;
+    r = each(segments, n, commit);
+    if (r == 0)
+        r = each(segments, n, sync_names);
+    if (r < 0)
+        (void)each(segments, n, revert);
+    return r < 0 ? r : each(segments, n, close_it);
+}
