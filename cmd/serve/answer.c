@@ -67,8 +67,11 @@ static void add_headers(const struct mhd *m, struct MHD_Response *response, cons
     /* They fail only when out of memory; the answer then lacks a header. */
     if (r->body.n > 0)
         (void)m->MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                         "application/json");
-    if (r->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+                                         r->content_type ? r->content_type : "application/json");
+    if (r->status == MHD_HTTP_UNAUTHORIZED)
+        (void)m->MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r->allow[0] &&
+        (r->status == MHD_HTTP_METHOD_NOT_ALLOWED || r->status == MHD_HTTP_NO_CONTENT))
         (void)m->MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
     if (r->retry_after_s > 0) {
         (void)snprintf(seconds, sizeof seconds, "%u", r->retry_after_s);
@@ -92,7 +95,7 @@ enum MHD_Result answer_queue(struct request *r)
     add_headers(m, response, r);
     result = m->MHD_queue_response(r->connection, r->status, response);
     m->MHD_destroy_response(response);
-    r->bytes_out = r->body.n;
+    r->bytes_out = r->is_head ? 0 : r->body.n;
     r->answered = true;
     return result;
 }
@@ -118,6 +121,10 @@ static const char *reason(unsigned status)
         return "Content Too Large";
     case MHD_HTTP_UNPROCESSABLE_CONTENT:
         return "Unprocessable Content";
+    case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return "Request Header Fields Too Large";
+    case MHD_HTTP_NOT_IMPLEMENTED:
+        return "Not Implemented";
     case MHD_HTTP_TOO_MANY_REQUESTS:
         return "Too Many Requests";
     case MHD_HTTP_SERVICE_UNAVAILABLE:
@@ -142,6 +149,8 @@ void answer_early(struct request *r)
         &b,
         "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
         r->status, reason(r->status), r->body.n);
+    if (r->status == MHD_HTTP_UNAUTHORIZED)
+        buf_add(&b, "WWW-Authenticate: Bearer\r\n");
     if (r->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         buf_add(&b, "Allow: %s\r\n", r->allow);
     if (r->retry_after_s > 0)

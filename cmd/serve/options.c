@@ -12,6 +12,8 @@ enum {
     OPT_MAX_CONNECTIONS,
     OPT_MAX_INFLIGHT,
     OPT_REQUEST_MEMORY,
+    OPT_RATE,
+    OPT_TOKEN_FILE,
     OPT_DRAIN,
     N_OPTIONS,
 };
@@ -40,6 +42,14 @@ const struct global_option serve_options[] = {
                             .metavar = "SIZE",
                             .help = "the part of --memory that each request has; a request waits "
                                     "while others have it all; default: 8M"},
+    [OPT_RATE] = {.name = "rate",
+                  .metavar = "N",
+                  .help = "requests a second of each client; others are answered 429; default: no "
+                          "limit"},
+    [OPT_TOKEN_FILE] = {.name = "token-file",
+                        .metavar = "FILE",
+                        .help =
+                            "answer only requests with a bearer token of FILE, one on each line"},
     [OPT_DRAIN] = {.name = "drain",
                    .metavar = "TIME",
                    .help = "how long requests may go on after SIGTERM or SIGINT; default: 30s"},
@@ -110,6 +120,11 @@ static int read_one(const struct config *c, const struct own_word *w, struct ser
         return count_of(c, w, &o->max_connections);
     case OPT_MAX_INFLIGHT:
         return count_of(c, w, &o->max_inflight);
+    case OPT_RATE:
+        return count_of(c, w, &o->rate);
+    case OPT_TOKEN_FILE:
+        o->token_file = w->value;
+        return 0;
     case OPT_REQUEST_MEMORY:
         return size_of(c, w, LEAT_MEMORY_MIN, UINT64_MAX, "a size of 1M or more",
                        &o->request_memory);

@@ -13,7 +13,6 @@
 #include "serve.h"
 
 #define DROPPED_MAX ((uint64_t)64 << 20) /* of a body after the answer */
-#define BUSY_S 1u                        /* Retry-After */
 
 static void suspend(struct request *r)
 {
@@ -33,7 +32,7 @@ static void resume(struct request *r)
 }
 
 /* Lose the connection: libmicrohttpd reads its end. */
-static void request_cut(const struct request *r)
+void request_cut(const struct request *r)
 {
     const union MHD_ConnectionInfo *info =
         r->server->mhd.MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -66,6 +65,7 @@ static struct request *request_new(struct server *s, struct MHD_Connection *conn
         s->requests->before = r;
     s->requests = r;
     s->n_requests++;
+    client_asks(r);
     return r;
 }
 
@@ -87,7 +87,7 @@ static void request_free(struct request *r)
 }
 
 /* The answer is known. In the middle of the body it is sent at once. */
-static void answer(struct request *r, unsigned status)
+void request_answer(struct request *r, unsigned status)
 {
     r->status = status;
     if (r->phase == PHASE_BODY && r->connection)
@@ -96,10 +96,10 @@ static void answer(struct request *r, unsigned status)
         r->phase = PHASE_ANSWER;
 }
 
-static void refuse(struct request *r, unsigned status, const char *code, const char *text)
+void request_refuse(struct request *r, unsigned status, const char *code, const char *text)
 {
     answer_text(&r->body, code, text);
-    answer(r, status);
+    request_answer(r, status);
 }
 
 /* --- the pipeline ----------------------------------------------------------------------------- */
@@ -119,11 +119,11 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     r->server->n_running--;
     if (error && !r->answered) {
         answer_error(&r->body, error);
-        answer(r, answer_status(error, r->route->kind));
+        request_answer(r, answer_status(error, r->route->kind));
     } else if (!error && r->phase == PHASE_ENDED) {
         buf_add(&r->body, "{\"status\":\"stored\",\"bytes\":%llu}\n",
                 (unsigned long long)r->bytes_in);
-        answer(r, MHD_HTTP_CREATED);
+        request_answer(r, MHD_HTTP_CREATED);
     } /* else it needs no more of the body, and is answered after that */
     r->push = NULL;
     r->pipeline = NULL;
@@ -172,7 +172,7 @@ static void start(struct request *r)
         r->pipeline = NULL;
         r->push = NULL;
         answer_error(&r->body, &error);
-        answer(r, answer_status(&error, r->route->kind));
+        request_answer(r, answer_status(&error, r->route->kind));
         return;
     }
     r->phase = PHASE_BODY;
@@ -218,69 +218,6 @@ static void start_waiting(struct server *s)
 
 /* --- the head --------------------------------------------------------------------------------- */
 
-static const char *header(const struct request *r, const char *name)
-{
-    return r->server->mhd.MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
-}
-
-/* Note the method in the Allow of an answer. */
-static void allow(struct request *r, const char *method)
-{
-    size_t n = strlen(r->allow);
-
-    if (strstr(r->allow, method))
-        return;
-    (void)snprintf(r->allow + n, sizeof r->allow - n, "%s%s", n > 0 ? ", " : "", method);
-}
-
-static void find_route(struct request *r)
-{
-    struct server *s = r->server;
-    const char *bad = NULL;
-    bool path_found = false;
-
-    for (size_t i = 0; i < s->n_routes && !r->route; i++) {
-        struct places places;
-        const char *why;
-
-        if (!route_matches(&s->routes[i], r->path, &places, &why))
-            continue;
-        path_found = true;
-        allow(r, s->routes[i].method);
-        if (strcmp(r->method, s->routes[i].method) != 0)
-            continue;
-        r->route = &s->routes[i];
-        r->places = places;
-        bad = why;
-    }
-    if (bad)
-        refuse(r, MHD_HTTP_BAD_REQUEST, "EUSAGE", bad);
-    else if (!r->route && path_found)
-        refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "EUSAGE", "the path has no route for this method");
-    else if (!r->route)
-        refuse(r, MHD_HTTP_NOT_FOUND, "ENOENT", "there is no route for this path");
-}
-
-static void look_at_head(struct request *r)
-{
-    const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const char *expect = header(r, MHD_HTTP_HEADER_EXPECT);
-    uint64_t max = r->server->options.max_body;
-
-    r->has_body =
-        header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING) || (length && strtoull(length, NULL, 10) > 0);
-    r->expects = expect && strcasecmp(expect, "100-continue") == 0;
-    find_route(r);
-    if (r->status == 0 && max > 0 && length && strtoull(length, NULL, 10) > max)
-        refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "ELIMIT", "the body is larger than --max-body");
-    if (r->status == 0 && r->server->n_requests > r->server->options.max_inflight) {
-        r->retry_after_s = BUSY_S;
-        refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "ELIMIT", "too many requests at once");
-    }
-    if (r->status == 0 && r->server->stopping)
-        refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "ECANCELLED", "the server is stopping");
-}
-
 /* An answer that is known before the body: at once if the client waits for that, and else after or in the body. */
 static enum MHD_Result answer_head(struct request *r)
 {
@@ -294,7 +231,7 @@ static enum MHD_Result answer_head(struct request *r)
 
 static enum MHD_Result begin(struct request *r)
 {
-    look_at_head(r);
+    head_look(r);
     if (r->status == 0 && r->server->n_running >= r->server->running_max) {
         wait_for_memory(r);
         return MHD_YES;
@@ -319,12 +256,14 @@ static enum MHD_Result body(struct request *r, const char *data, size_t *size)
     ssize_t n;
 
     if (max > 0 && r->phase == PHASE_BODY && *size > max - r->bytes_in) {
-        refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "ELIMIT", "the body is larger than --max-body");
+        request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "ELIMIT",
+                       "the body is larger than --max-body");
         if (r->push)
             leat_end_abort(r->push, LEAT_ELIMIT, "the body is larger than --max-body");
     }
     if (r->phase != PHASE_BODY || !r->push) {
         drop(r, size);
+        client_read_on(r);
         return r->phase == PHASE_REFUSED && r->bytes_in > DROPPED_MAX ? MHD_NO : MHD_YES;
     }
     n = leat_end_push(r->push, data, *size);
@@ -336,6 +275,8 @@ static enum MHD_Result body(struct request *r, const char *data, size_t *size)
     *size -= (size_t)n;
     if (*size > 0)
         suspend(r);
+    else
+        client_read_on(r);
     return MHD_YES;
 }
 
@@ -350,7 +291,7 @@ static enum MHD_Result end(struct request *r)
         if (!r->running) {
             buf_add(&r->body, "{\"status\":\"stored\",\"bytes\":%llu}\n",
                     (unsigned long long)r->bytes_in);
-            answer(r, MHD_HTTP_CREATED);
+            request_answer(r, MHD_HTTP_CREATED);
         }
     }
     if (r->phase == PHASE_ANSWER)
@@ -382,36 +323,6 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
     return end(r);
 }
 
-static void log_request(const struct request *r)
-{
-    struct buf line = {.n = 0};
-    unsigned long long ms = (unsigned long long)((uv_hrtime() - r->begun_ns) / 1000000);
-
-    if (r->server->config->quiet)
-        return;
-    if (r->server->config->json) {
-        buf_add(&line, "{\"type\":\"request\",\"method\":");
-        buf_json(&line, r->method);
-        buf_add(&line, ",\"path\":");
-        buf_json(&line, r->path);
-        buf_add(&line, ",\"status\":%u,\"in\":%llu,\"out\":%llu,\"ms\":%llu}\n",
-                r->answered ? r->status : 0, (unsigned long long)r->bytes_in,
-                (unsigned long long)r->bytes_out, ms);
-    } else {
-        buf_shown(&line, r->method);
-        buf_add(&line, " ");
-        buf_shown(&line, r->path);
-        if (r->answered)
-            buf_add(&line, " %u", r->status);
-        else
-            buf_add(&line, " left");
-        buf_add(&line, " in=%llu out=%llu ms=%llu\n", (unsigned long long)r->bytes_in,
-                (unsigned long long)r->bytes_out, ms);
-    }
-    writer_put(&r->server->log, &line, WRITER_EVENT);
-    buf_free(&line);
-}
-
 void request_completed(void *server, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode why)
 {
@@ -423,7 +334,9 @@ void request_completed(void *server, struct MHD_Connection *connection, void **r
     if (!r)
         return;
     *request = NULL;
-    log_request(r);
+    access_log(r);
+    served_count(r);
+    client_waits(r->connection, r->server);
     r->connection = NULL;
     if (r->phase == PHASE_WAITING)
         forget_waiting(r);
@@ -435,13 +348,22 @@ void request_completed(void *server, struct MHD_Connection *connection, void **r
         leat_end_abort(r->push, LEAT_ENETWORK, "the client left");
 }
 
+void request_is_late(struct request *r)
+{
+    if (r->phase != PHASE_BODY)
+        return;
+    request_refuse(r, MHD_HTTP_REQUEST_TIMEOUT, "ETIMEDOUT", "the body comes too slowly");
+    if (r->push)
+        leat_end_abort(r->push, LEAT_ETIMEDOUT, "the body comes too slowly");
+}
+
 void request_abort_all(struct server *s, const char *why)
 {
     while (s->waiting) {
         struct request *r = s->waiting;
 
         forget_waiting(r);
-        refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "ECANCELLED", why);
+        request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "ECANCELLED", why);
         resume(r);
     }
     for (struct request *r = s->requests; r; r = r->next) {

@@ -23,7 +23,9 @@ struct serve_options {
     size_t n_listen, n_routes;
     uint64_t max_body, max_header, request_memory; /* bytes; max_body 0: no limit */
     uint64_t max_connections, max_inflight;
+    uint64_t rate; /* requests a second of a client; 0: no limit */
     uint64_t timeout_ms, drain_ms;
+    const char *token_file; /* or NULL */
 };
 
 /* serve_options_read - from the words of the command line. Returns 0, or an exit status after a message. */
@@ -122,11 +124,13 @@ struct request {
     bool head_done;          /* the first call of the handler is over */
     bool suspended, running; /* running: `done` has not been called */
     bool has_body, expects;  /* expects: the client waits for 100 */
+    bool is_head;            /* the method */
     bool answered;           /* an answer was sent, or queued */
     unsigned status;
-    struct buf body;        /* of the answer: JSON */
-    char allow[64];         /* methods of the path */
-    unsigned retry_after_s; /* 0: none */
+    struct buf body;          /* of the answer */
+    const char *content_type; /* of the body; NULL: JSON */
+    char allow[64];           /* methods of the path */
+    unsigned retry_after_s;   /* 0: none */
     uint64_t bytes_in, bytes_out, begun_ns;
     struct request *next, *before; /* of all requests */
     struct request *next_waiting;
@@ -138,10 +142,91 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
                                size_t *size, void **request);
 void request_completed(void *server, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode why);
+/* request_answer - the answer is known: a status, and r->body. In the middle of the request's body it is sent at once.
+ * request_refuse - the same with an error as the body. */
+void request_answer(struct request *request, unsigned status);
+void request_refuse(struct request *request, unsigned status, const char *code, const char *text);
+/* request_is_late - the client does not send its body, or not fast enough. The caller cuts the connection. */
+void request_is_late(struct request *request);
+/* request_cut - lose the connection. */
+void request_cut(const struct request *request);
 /* request_abort_all - fail the pipelines of all requests. request_discard_all - remove what their outputs have left,
  * because the process ends now. */
 void request_abort_all(struct server *server, const char *why);
 void request_discard_all(struct server *server);
+
+/* --- head.c ----------------------------------------------------------------------------------- */
+
+/* head_look - look at the head: sets the route, or the answer. head_value - a header, or NULL. */
+void head_look(struct request *request);
+const char *head_value(const struct request *request, const char *name);
+
+/* --- access.c --------------------------------------------------------------------------------- */
+
+void access_log(const struct request *request);
+
+/* --- client.c: connections -------------------------------------------------------------------- */
+
+struct client {
+    struct server *server;
+    struct request *request; /* NULL: the head of one is waited for */
+    uv_poll_t poll;          /* for its end */
+    int fd;
+    bool hung_up;      /* it sends no more */
+    uint64_t since_ms; /* when the time that it has began */
+    uint64_t bytes;    /* of its request, at that time */
+    struct client *next, *before;
+};
+
+/* client_notify - a connection begins or ends. client_asks - it has a request. client_waits - it has none any more. */
+void client_notify(void *server, struct MHD_Connection *connection, void **context,
+                   enum MHD_ConnectionNotificationCode code);
+void client_asks(struct request *request);
+/* client_read_on - all that was read is used. */
+void client_read_on(const struct request *request);
+void client_waits(struct MHD_Connection *connection, const struct server *server);
+
+/* --- rate.c: --rate --------------------------------------------------------------------------- */
+
+#define RATE_BUCKETS 4096u
+
+struct rate_bucket {
+    uint64_t key, at_ms;
+    double tokens;
+};
+
+/* rate_allows - may this client ask now? If not, *ret_retry_s is set. */
+bool rate_allows(const struct request *request, unsigned *ret_retry_s);
+
+/* --- auth.c: --token-file --------------------------------------------------------------------- */
+
+struct auth {
+    char **tokens;
+    size_t n; /* 0: none is needed */
+};
+
+/* auth_read - read the file, unless path is NULL. Returns 0, or an exit status after a message. */
+int auth_read(struct auth *auth, const struct config *config, const char *path);
+void auth_done(struct auth *auth);
+/* auth_token_fits - is this value of Authorization one of the tokens? auth_allows - does the request have one, if one is
+ * needed? */
+bool auth_token_fits(const struct auth *auth, const char *header);
+bool auth_allows(const struct request *request);
+
+/* --- served.c -------------------------------------------------------------------------------- */
+
+#define METRICS_STATUSES 500u
+#define METRICS_BUCKETS 8u
+
+struct served {
+    uint64_t answers[METRICS_STATUSES]; /* by status - 100 */
+    uint64_t left, bytes_in, bytes_out, duration_ms;
+    uint64_t durations[METRICS_BUCKETS + 1];
+};
+
+/* served_count - the request is over. builtin_answers - is this a path of the server itself? Then it is answered. */
+void served_count(const struct request *request);
+bool builtin_answers(struct request *request);
 
 /* --- answer.c: what the client is told -------------------------------------------------------- */
 
@@ -175,6 +260,11 @@ struct server {
     uv_timer_t drain; /* the time that requests have to end after a signal */
     struct listener listeners[LISTEN_MAX];
     size_t n_listeners;
+    uv_timer_t look; /* at slow clients, while there are clients */
+    struct client *clients;
+    struct auth auth;
+    struct served served;
+    struct rate_bucket rate[RATE_BUCKETS];
     struct request *requests, *waiting, **waiting_end;
     uint64_t n_requests, n_running, n_connections;
     uint64_t running_max; /* pipelines that have memory at once */

@@ -60,22 +60,6 @@ void server_wake(struct server *s)
     (void)uv_idle_start(&s->idle, on_idle); /* fails only for a handle that is closed */
 }
 
-static void on_notify(void *arg, struct MHD_Connection *connection, void **context,
-                      enum MHD_ConnectionNotificationCode code)
-{
-    struct server *s = arg;
-
-    (void)connection;
-    (void)context;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        s->n_connections++;
-        return;
-    }
-    s->n_connections--;
-    if (s->accept_paused && !s->stopping)
-        listen_pause(s, false);
-}
-
 /* Paths are decoded by us, after they were split. */
 static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
 {
@@ -94,15 +78,16 @@ static void on_message(void *arg, const char *format, va_list args)
 static int start_daemon(struct server *s)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
-    unsigned seconds = (unsigned)((s->options.timeout_ms + 999) / 1000);
+    /* client.c is earlier. */
+    unsigned seconds = (unsigned)(2 * s->options.timeout_ms / 1000 + 1);
 
     s->daemon = s->mhd.MHD_start_daemon(
         flags, 0, NULL, NULL, request_handle, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->options.max_connections + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, seconds,
-        MHD_OPTION_NOTIFY_COMPLETED, request_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_notify,
-        s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+        client_notify, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     return s->daemon ? 0 : message_fail(s->config, LEAT_EIO, "serve: libmicrohttpd does not start");
 }
 
@@ -111,7 +96,7 @@ static int start_daemon(struct server *s)
 static void close_handle(uv_handle_t *handle, void *arg)
 {
     (void)arg;
-    if (!uv_is_closing(handle))
+    if (!uv_is_closing(handle)) /* client.c closes its own */
         uv_close(handle, NULL);
 }
 
@@ -186,11 +171,13 @@ static int start_handles(struct server *s)
     const int numbers[] = {SIGTERM, SIGINT};
     int r = info ? uv_poll_init(&s->loop, &s->poll, info->epoll_fd) : UV_EINVAL;
 
-    s->poll.data = s->timer.data = s->idle.data = s->drain.data = s;
+    s->poll.data = s->timer.data = s->idle.data = s->drain.data = s->look.data = s;
     if (r == 0)
         r = uv_timer_init(&s->loop, &s->timer);
     if (r == 0)
         r = uv_timer_init(&s->loop, &s->drain);
+    if (r == 0)
+        r = uv_timer_init(&s->loop, &s->look);
     if (r == 0)
         r = uv_idle_init(&s->loop, &s->idle);
     for (size_t i = 0; i < 2 && r == 0; i++) {
@@ -269,7 +256,9 @@ static int open_all(struct server *s)
     s->registry = registry_open(s->config, &status);
     if (!s->registry)
         return status;
-    status = read_routes(s);
+    status = auth_read(&s->auth, s->config, s->options.token_file);
+    if (status == 0)
+        status = read_routes(s);
     if (status == 0)
         status = start_context(s);
     if (status == 0)
@@ -288,6 +277,7 @@ static void close_all(struct server *s)
     for (size_t i = 0; i < s->n_routes; i++)
         route_done(&s->routes[i]);
     free(s->routes);
+    auth_done(&s->auth);
     leat_registry_free(s->registry);
 }
 

@@ -16,6 +16,7 @@ setup() {
 
 # serve WORD... - start a server at a free port; sets server (its process) and at (its address).
 serve() {
+    rm -f log
     "$LEAT" serve --listen=127.0.0.1:0 "$@" 2>log 3>&- &
     server=$!
     wait_for grep -q 'listening at' log
@@ -125,7 +126,7 @@ stored() {
 @test "a client that leaves, or sends less than it said, leaves nothing" {
     serve --route 'PUT /in/{name} : tee [ sha256 : write in/{name}.sha256 ] : write in/{name}'
     client leave /in/a 1000000 300000
-    client raw 'PUT /in/b HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc'
+    client leave /in/b 10 3
     wait_for grep -q '/in/a left in=300000' log
     stored
     stops
@@ -195,4 +196,134 @@ stored() {
     wait "$server" || status=$?
     [ "$status" = 130 ]
     stored b
+}
+
+@test "a client that does nothing, or next to nothing, is not waited for" {
+    serve --timeout=300ms --route 'PUT /in/{name} : write in/{name}'
+    client idle 50 'PUT /in/a HTTP/1.1\r\nHost: x\r\nX: '
+    [ "$output" = 'closed 50' ]
+    client idle 20 ''
+    [ "$output" = 'closed 20' ]
+    client idle 20 'PUT /in/a HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc'
+    [ "$output" = 'closed 20' ]
+    wait_for grep -q 'PUT /in/a 408 in=3' log
+    client raw 'PUT /in/b HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc'
+    has 'HTTP/1.1 408 '
+    has '"code":"ETIMEDOUT"'
+    stored
+    stops
+}
+
+@test "a head with two meanings is refused" {
+    serve --max-header=1K --route 'PUT /in/{name} : write in/{name}'
+    client raw 'PUT /in/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n'
+    has 'HTTP/1.1 400 '
+    client raw 'PUT /in/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\nConnection: close\r\n\r\nabcd'
+    has 'HTTP/1.1 400 '
+    client raw 'PUT /in/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n'
+    has 'HTTP/1.1 501 '
+    client raw 'PUT /in/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n'
+    has 'HTTP/1.1 400 '
+    client raw 'nonsense\r\n\r\n'
+    [ -z "$output" ]
+    client request PUT /in/a big --header="X: $(printf 'a%.0s' {1..2000})"
+    answer 431 '--max-header'
+    stored
+    stops
+}
+
+@test "OPTIONS tells the methods of a path" {
+    serve --route 'PUT /in/{name} : write in/{name}' --route 'POST /in/{name} : write in/{name}'
+    client request OPTIONS /in/a
+    answer 204 'Allow: PUT, OPTIONS, POST'
+    client request OPTIONS '*'
+    answer 204
+    client request OPTIONS /other
+    answer 404
+    client request GET /in/a
+    answer 405 'Allow: PUT, OPTIONS, POST'
+    stops
+}
+
+@test "--token-file lets only clients with a token in" {
+    printf '# tokens\n0123456789abcdef\n\nsecret-of-the-second-client\n' >tokens
+    serve --token-file=tokens --route 'PUT /in/{name} : write in/{name}'
+    client request PUT /in/a big
+    answer 401 'WWW-Authenticate: Bearer'
+    client request PUT /in/a big --header='Authorization: Bearer 0123456789abcdeX'
+    answer 401
+    client request PUT /in/a big --header='Authorization: Bearer 0123456789abcdef0123456789abcdef'
+    answer 401
+    client request PUT /in/a big --header='Authorization: Bearer '
+    answer 401
+    client request PUT /none big
+    answer 401
+    client request GET /metrics
+    answer 401
+    client request GET /healthz
+    answer 200
+    stored
+    client request PUT /in/a big --header='Authorization: Bearer secret-of-the-second-client'
+    answer 201
+    client request PUT /in/b big --header='authorization: bearer 0123456789abcdef'
+    answer 201
+    stored a b
+    stops
+    echo short >tokens
+    run leat serve --token-file=tokens --route 'PUT /in/{name} : write in/{name}'
+    is 2
+    has 'fewer than 16 bytes'
+    run leat serve --token-file=none --route 'PUT /in/{name} : write in/{name}'
+    is 2
+}
+
+@test "--rate and --max-inflight refuse what is too much, with Retry-After" {
+    serve --rate=2 --max-inflight=1 --route 'PUT /in/{name} : write in/{name}'
+    client request PUT /in/a big
+    answer 201
+    client request PUT /in/b big
+    answer 201
+    client request PUT /in/c big
+    answer 429 'Retry-After: 1'
+    stored a b
+    stops
+    serve --max-inflight=1 --route 'PUT /in/{name} : write in/{name}'
+    mkfifo go
+    python3 "$CLIENT" "$at" hold /in/d 5 4 >held <go 3>&- &
+    exec 7>go
+    wait_for grep -q holding held
+    client request PUT /in/e big
+    answer 503 'Retry-After: 1'
+    exec 7>&-
+    wait_for grep -q '/in/d left' log
+    client request PUT /in/e big
+    answer 201
+    stops
+}
+
+@test "the server tells of itself at /healthz, /readyz and /metrics" {
+    serve --route 'PUT /in/{name} : write in/{name}'
+    client request GET /healthz
+    answer 200 ok
+    client request HEAD /readyz
+    answer 200
+    client request POST /metrics big
+    answer 405
+    client request PUT /in/a big
+    client request PUT /in/a big
+    client leave /in/b 10 5
+    wait_for grep -q '/in/b left' log
+    client request GET /metrics
+    answer 200 'Content-Type: text/plain; version=0.0.4'
+    has 'leat_serve_requests_total{status="201"} 1'
+    has 'leat_serve_requests_total{status="409"} 1'
+    has 'leat_serve_requests_left_total 1'
+    has 'leat_serve_pipelines 0'
+    if command -v promtool >/dev/null; then
+        echo "$output" | sed -n '/^# HELP/,$p' >metrics
+        run promtool check metrics <metrics
+        is 0
+        [ -z "$output" ]
+    fi
+    stops
 }
