@@ -20,6 +20,8 @@ struct leat_client_options {
     const char *key;         /* PEM: of the certificate; NULL: it is in the same file */
     const char *netrc;       /* NULL: none */
     uint64_t connect_ms;     /* give a connection up after so long */
+    uint64_t
+        stall_ms; /* an exchange whose body is not fed is lost if nothing moves for so long; 0: never */
 };
 
 struct leat_client_request {

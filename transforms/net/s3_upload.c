@@ -1,0 +1,180 @@
+/* s3_upload.c - the end of an upload of parts: completed, aborted, or found after a kill. */
+
+#include "s3_put.h"
+
+#if HAVE_CURL
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/invariant.h"
+#include "fixed.h"
+
+#define PART_XML 96 /* bytes around an ETag */
+#define NOT_IMPLEMENTED 501
+#define ABORT_TRIES 3
+#define CLEAN_MAX 16u /* uploads of killed runs that one run aborts */
+
+int leat_s3_put_perform(struct leat_s3_put *p, const struct leat_s3_request *request,
+                        struct leat_exchange **ret)
+{
+    const char *headers[LEAT_S3_HEADERS_MAX + 1];
+    struct leat_s3_request q = *request;
+    size_t n = 0;
+    int r;
+
+    for (; request->headers && request->headers[n]; n++)
+        headers[n] = request->headers[n];
+    leat_assert(n < LEAT_S3_HEADERS_MAX);
+    headers[n] = p->params->force || p->is_unconditional ? NULL : "If-None-Match: *";
+    headers[n + 1] = NULL;
+    q.headers = headers;
+    r = leat_s3_perform(p->s3, &q, ret);
+    if (r != 1 || !headers[n] || leat_exchange_status(*ret) != NOT_IMPLEMENTED)
+        return r;
+    p->is_unconditional = true;
+    leat_exchange_free(*ret);
+    return leat_s3_perform(p->s3, request, ret);
+}
+
+static void upload_query(const char *upload, char *to, size_t size)
+{
+    struct leat_fixed text = leat_fixed_in(to, size);
+
+    leat_fixed_add(&text, "uploadId=");
+    leat_fixed_add_encoded(&text, upload, false);
+    leat_assert(!text.is_full);
+}
+
+/* --- complete --------------------------------------------------------------------------------- */
+
+/* The list of the parts. Returns NULL, recorded as the stage's failure, if there is no memory. */
+static char *make_list(struct leat_s3_put *p, size_t *ret_n)
+{
+    size_t size = 256;
+    struct leat_fixed text;
+    char *list;
+
+    for (unsigned i = 0; i < p->number - 1; i++)
+        size += PART_XML + 6 * strlen(p->etags[i]);
+    list = leat_alloc_raw(p->stage, size);
+    if (!list)
+        return NULL;
+    text = leat_fixed_in(list, size);
+    leat_fixed_add(&text, "<CompleteMultipartUpload "
+                          "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    for (unsigned i = 0; i < p->number - 1; i++) {
+        leat_fixed_add(&text, "<Part><PartNumber>%u</PartNumber><ETag>", i + 1);
+        leat_fixed_add_xml(&text, p->etags[i]);
+        leat_fixed_add(&text, "</ETag></Part>");
+    }
+    leat_fixed_add(&text, "</CompleteMultipartUpload>");
+    leat_assert(!text.is_full);
+    *ret_n = text.n;
+    return list;
+}
+
+/* The upload is not found: was it completed by a try whose answer was lost? libcurl repeats a request that is lost before its
+ * answer on a connection that was kept open, so this need not be known. */
+static bool was_completed(struct leat_s3_put *p)
+{
+    const struct leat_s3_request q = {.method = "HEAD"};
+    struct leat_exchange *x;
+    char end[16];
+    const char *etag;
+    size_t n, length;
+    bool same;
+
+    if (leat_s3_perform(p->s3, &q, &x) != 0) {
+        leat_exchange_free(x);
+        return false;
+    }
+    length = (size_t)snprintf(end, sizeof end, "-%u\"", p->number - 1);
+    etag = leat_exchange_header(x, "ETag");
+    n = strlen(etag);
+    same = n > length && strcmp(etag + n - length, end) == 0 &&
+           strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) == p->pos;
+    leat_exchange_free(x);
+    return same;
+}
+
+int leat_s3_put_complete(struct leat_s3_put *p)
+{
+    char query[3 * LEAT_S3_UPLOAD_ID_MAX + 16], code[64];
+    struct leat_s3_request q = {.method = "POST", .query = query};
+    struct leat_exchange *x = NULL;
+    size_t n = 0;
+    char *list = make_list(p, &n);
+    int r;
+
+    if (!list)
+        return LEAT_ENOMEM;
+    q.body = list;
+    q.size = n;
+    upload_query(p->upload, query, sizeof query);
+    r = leat_s3_put_perform(p, &q, &x);
+    if (r > 0) {
+        (void)leat_xml_element(leat_exchange_reply(x), "Code", code, sizeof code);
+        if (strcmp(code, "NoSuchUpload") == 0 && was_completed(p))
+            r = 0;
+        else
+            r = leat_s3_fail(p->s3, x, "the end of the upload");
+    }
+    leat_exchange_free(x);
+    leat_free(p->stage, list);
+    return r;
+}
+
+/* --- abort ------------------------------------------------------------------------------------ */
+
+/* Returns true if the upload is gone. */
+static bool abort_upload(struct leat_s3 *s3, const char *path, const char *upload)
+{
+    char query[3 * LEAT_S3_UPLOAD_ID_MAX + 16];
+    struct leat_s3_request q = {
+        .method = "DELETE", .path = path, .query = query, .tries_most = ABORT_TRIES};
+    struct leat_exchange *x = NULL;
+    bool gone;
+
+    upload_query(upload, query, sizeof query);
+    gone =
+        leat_s3_perform(s3, &q, &x) == 0 ||
+        (x && leat_exchange_state(x) == LEAT_EXCHANGE_ANSWERED && leat_exchange_status(x) == 404);
+    leat_exchange_free(x);
+    return gone;
+}
+
+void leat_s3_put_end_upload(struct leat_s3_put *p)
+{
+    if (p->is_committed || abort_upload(p->s3, leat_s3_path(p->s3), p->upload)) {
+        leat_s3_journal_remove(&p->journal);
+        return;
+    }
+    leat_warning(
+        p->stage,
+        "%s: the upload could not be aborted; the next s3-put to this server tries it again",
+        leat_s3_shown(p->s3));
+    leat_s3_journal_leave(&p->journal);
+}
+
+/* --- after a kill ----------------------------------------------------------------------------- */
+
+/* Only this server can be asked. */
+static bool clean_one(void *arg, const char *origin, const char *path, const char *upload)
+{
+    struct leat_s3_put *p = arg;
+
+    return strlen(upload) < LEAT_S3_UPLOAD_ID_MAX && *path == '/' &&
+           strcmp(origin, leat_s3_origin(p->s3)) == 0 && abort_upload(p->s3, path, upload);
+}
+
+void leat_s3_put_clean(struct leat_s3_put *p)
+{
+    unsigned n = leat_s3_journal_each(CLEAN_MAX, clean_one, p);
+
+    if (n > 0)
+        leat_warning(p->stage, "%u uploads of runs that were killed were aborted", n);
+}
+
+#endif
