@@ -36,8 +36,18 @@ unsigned answer_status(const struct leat_error *e, enum route_kind kind)
     }
 }
 
-void answer_error(struct buf *b, const struct leat_error *e)
+/* Files of a form that were stored before stay stored. */
+static void end_object(struct request *r)
 {
+    if (r->form)
+        form_list(r->form, &r->body);
+    buf_add(&r->body, "}\n");
+}
+
+void answer_error(struct request *r, const struct leat_error *e)
+{
+    struct buf *b = &r->body;
+
     buf_add(b, "{\"error\":{\"code\":\"%s\",\"stage\":", leat_error_name(e->code));
     if (e->stage_name[0])
         buf_json(b, e->stage_name);
@@ -50,14 +60,22 @@ void answer_error(struct buf *b, const struct leat_error *e)
         buf_add(b, "null");
     buf_add(b, ",\"text\":");
     buf_json(b, e->text[0] ? e->text : leat_strerror(e->code));
-    buf_add(b, "}}\n");
+    buf_add(b, "}");
+    end_object(r);
 }
 
-void answer_text(struct buf *b, const char *code, const char *text)
+void answer_text(struct request *r, const char *code, const char *text)
 {
-    buf_add(b, "{\"error\":{\"code\":\"%s\",\"stage\":null,\"offset\":null,\"text\":", code);
-    buf_json(b, text);
-    buf_add(b, "}}\n");
+    buf_add(&r->body, "{\"error\":{\"code\":\"%s\",\"stage\":null,\"offset\":null,\"text\":", code);
+    buf_json(&r->body, text);
+    buf_add(&r->body, "}");
+    end_object(r);
+}
+
+void answer_stored(struct request *r)
+{
+    buf_add(&r->body, "{\"status\":\"stored\",\"bytes\":%" PRIu64, r->bytes_in);
+    end_object(r);
 }
 
 static void add_headers(const struct mhd *m, struct MHD_Response *response, const struct request *r)

@@ -14,7 +14,7 @@
 
 #define DROPPED_MAX ((uint64_t)64 << 20) /* of a body after the answer */
 
-static void suspend(struct request *r)
+void request_suspend(struct request *r)
 {
     if (r->suspended)
         return;
@@ -81,6 +81,7 @@ static void request_free(struct request *r)
         r->next->before = r->before;
     s->n_requests--;
     buf_free(&r->body);
+    form_free(r->form);
     free(r->path);
     free(r);
     server_changed(s);
@@ -98,7 +99,7 @@ void request_answer(struct request *r, unsigned status)
 
 void request_refuse(struct request *r, unsigned status, const char *code, const char *text)
 {
-    answer_text(&r->body, code, text);
+    answer_text(r, code, text);
     request_answer(r, status);
 }
 
@@ -118,11 +119,12 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     r->running = false;
     r->server->n_running--;
     if (error && !r->answered) {
-        answer_error(&r->body, error);
+        answer_error(r, error);
         request_answer(r, answer_status(error, r->route->kind));
+    } else if (!error && r->form) {
+        form_file_done(r);
     } else if (!error && r->phase == PHASE_ENDED) {
-        buf_add(&r->body, "{\"status\":\"stored\",\"bytes\":%llu}\n",
-                (unsigned long long)r->bytes_in);
+        answer_stored(r);
         request_answer(r, MHD_HTTP_CREATED);
     } /* else it needs no more of the body, and is answered after that */
     r->push = NULL;
@@ -143,7 +145,7 @@ static int build(struct request *r, struct leat_error *ret_error)
 
     if (code == 0) {
         (void)leat_builder_push(b, &in, &r->push);
-        code = route_append(r->route, b, &r->places, NULL);
+        code = route_append(r->route, b, &r->places, r->file);
     }
     if (code == 0)
         code = leat_builder_finish(b, &r->server->settings, &r->pipeline, ret_error);
@@ -171,7 +173,7 @@ static void start(struct request *r)
         leat_pipeline_unref(r->pipeline);
         r->pipeline = NULL;
         r->push = NULL;
-        answer_error(&r->body, &error);
+        answer_error(r, &error);
         request_answer(r, answer_status(&error, r->route->kind));
         return;
     }
@@ -185,10 +187,17 @@ static void wait_for_memory(struct request *r)
 {
     struct server *s = r->server;
 
-    r->phase = PHASE_WAITING;
     *s->waiting_end = r;
     s->waiting_end = &r->next_waiting;
-    suspend(r);
+    request_suspend(r);
+}
+
+void request_starts(struct request *r)
+{
+    if (r->server->n_running < r->server->running_max)
+        start(r);
+    else
+        wait_for_memory(r);
 }
 
 static void forget_waiting(struct request *r)
@@ -232,13 +241,17 @@ static enum MHD_Result answer_head(struct request *r)
 static enum MHD_Result begin(struct request *r)
 {
     head_look(r);
-    if (r->status == 0 && r->server->n_running >= r->server->running_max) {
-        wait_for_memory(r);
-        return MHD_YES;
+    if (r->status == 0)
+        form_begin(r);
+    if (r->status == 0 && r->form) {
+        r->phase = PHASE_BODY;
+    } else if (r->status == 0) {
+        r->phase = PHASE_WAITING;
+        request_starts(r);
+        if (r->phase == PHASE_WAITING)
+            return MHD_YES;
     }
     r->head_done = true;
-    if (r->status == 0)
-        start(r);
     return answer_head(r);
 }
 
@@ -261,6 +274,8 @@ static enum MHD_Result body(struct request *r, const char *data, size_t *size)
         if (r->push)
             leat_end_abort(r->push, LEAT_ELIMIT, "the body is larger than --max-body");
     }
+    if (r->phase == PHASE_BODY && r->form)
+        return form_body(r, data, size);
     if (r->phase != PHASE_BODY || !r->push) {
         drop(r, size);
         client_read_on(r);
@@ -274,7 +289,7 @@ static enum MHD_Result body(struct request *r, const char *data, size_t *size)
     r->bytes_in += (uint64_t)n;
     *size -= (size_t)n;
     if (*size > 0)
-        suspend(r);
+        request_suspend(r);
     else
         client_read_on(r);
     return MHD_YES;
@@ -284,19 +299,23 @@ static enum MHD_Result end(struct request *r)
 {
     if (r->phase == PHASE_REFUSED)
         return MHD_NO; /* closes the connection */
-    if (r->phase == PHASE_BODY) {
+    if (r->phase == PHASE_BODY && r->form) {
+        if (!form_end(r)) {
+            request_suspend(r);
+            return MHD_YES;
+        }
+    } else if (r->phase == PHASE_BODY) {
         r->phase = PHASE_ENDED;
         if (r->push) /* on_done tells of a failure */
             (void)leat_end_finish(r->push);
         if (!r->running) {
-            buf_add(&r->body, "{\"status\":\"stored\",\"bytes\":%llu}\n",
-                    (unsigned long long)r->bytes_in);
+            answer_stored(r);
             request_answer(r, MHD_HTTP_CREATED);
         }
     }
     if (r->phase == PHASE_ANSWER)
         return answer_queue(r);
-    suspend(r);
+    request_suspend(r);
     return MHD_YES;
 }
 
@@ -338,8 +357,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **r
     served_count(r);
     client_waits(r->connection, r->server);
     r->connection = NULL;
-    if (r->phase == PHASE_WAITING)
-        forget_waiting(r);
+    forget_waiting(r);
     if (!r->running) {
         request_free(r);
         return;

@@ -317,6 +317,8 @@ static const char *check_places(struct route *r)
             if (has_place(r, *words, &r->of_form) && is_exec)
                 return "a name that a client chooses cannot be in a command of exec";
     }
+    if (r->of_form && strcmp(r->method, "POST") != 0)
+        return "the path has no {name}, so it is that of a file of a form, which comes with POST";
     return NULL;
 }
 

@@ -118,7 +118,9 @@ struct request {
     const struct route *route;         /* NULL: none */
     char method[16], *path;            /* path: as it came; owned */
     struct places places;
-    struct leat_pipeline *pipeline;
+    struct form *form;              /* the body is a form; or NULL */
+    const char *file;               /* the name of its file that is read now; or NULL */
+    struct leat_pipeline *pipeline; /* of the request, or of that file */
     struct leat_push_end *push;
     enum phase phase;
     bool head_done;          /* the first call of the handler is over */
@@ -146,6 +148,9 @@ void request_completed(void *server, struct MHD_Connection *connection, void **r
  * request_refuse - the same with an error as the body. */
 void request_answer(struct request *request, unsigned status);
 void request_refuse(struct request *request, unsigned status, const char *code, const char *text);
+/* request_starts - start a pipeline, now or when there is memory; request_suspend - until it is resumed. */
+void request_starts(struct request *request);
+void request_suspend(struct request *request);
 /* request_is_late - the client does not send its body, or not fast enough. The caller cuts the connection. */
 void request_is_late(struct request *request);
 /* request_cut - lose the connection. */
@@ -228,14 +233,30 @@ struct served {
 void served_count(const struct request *request);
 bool builtin_answers(struct request *request);
 
+/* --- form.c: a body of multipart/form-data ----------------------------------------------------- */
+
+/* form_begin - is the body a form, by its head? Then the request gets one, or an answer. */
+void form_begin(struct request *request);
+void form_free(struct form *form);
+/* form_body - parse a piece of the body, as the handler does. form_end - the body has ended; true: all of it is stored, or it is
+ * answered; false: a pipeline is waited for. */
+enum MHD_Result form_body(struct request *request, const char *data, size_t *size);
+bool form_end(struct request *request);
+/* form_file_done - the pipeline of a file has ended well. */
+void form_file_done(struct request *request);
+/* form_list - append `,"files":[…]`, those that are stored. */
+void form_list(const struct form *form, struct buf *body);
+
 /* --- answer.c: what the client is told -------------------------------------------------------- */
 
 /* answer_status - the status that an error of the pipeline has. */
 unsigned answer_status(const struct leat_error *error, enum route_kind kind);
 /* answer_error - the body for an error: an object with code, stage, offset and text. */
-void answer_error(struct buf *body, const struct leat_error *error);
+void answer_error(struct request *request, const struct leat_error *error);
 /* answer_text - the same for an error of the request itself. */
-void answer_text(struct buf *body, const char *code, const char *text);
+void answer_text(struct request *request, const char *code, const char *text);
+/* answer_stored - the body for success. */
+void answer_stored(struct request *request);
 /* answer_queue - give the answer of the request to libmicrohttpd. answer_early - send it now, in the middle of the body. */
 enum MHD_Result answer_queue(struct request *request);
 void answer_early(struct request *request);

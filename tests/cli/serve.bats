@@ -277,15 +277,13 @@ stored() {
     is 2
 }
 
-@test "--rate and --max-inflight refuse what is too much, with Retry-After" {
-    serve --rate=2 --max-inflight=1 --route 'PUT /in/{name} : write in/{name}'
-    client request PUT /in/a big
-    answer 201
-    client request PUT /in/b big
-    answer 201
-    client request PUT /in/c big
-    answer 429 'Retry-After: 1'
-    stored a b
+@test "--rate and --max-inflight refuse requests, with Retry-After" {
+    serve --rate=1 --route 'PUT /in/{name} : write in/{name}'
+    get='GET /none HTTP/1.1\r\nHost: x\r\n\r\n' # five in one piece
+    client raw "$get$get$get$get${get%\\r\\n}Connection: close\r\n\r\n"
+    has 'HTTP/1.1 404 '
+    has 'HTTP/1.1 429 '
+    has 'Retry-After: 1'
     stops
     serve --max-inflight=1 --route 'PUT /in/{name} : write in/{name}'
     mkfifo go
@@ -320,10 +318,61 @@ stored() {
     has 'leat_serve_requests_left_total 1'
     has 'leat_serve_pipelines 0'
     if command -v promtool >/dev/null; then
-        echo "$output" | sed -n '/^# HELP/,$p' >metrics
-        run promtool check metrics <metrics
+        page=$(sed -n '/^# HELP/,$p' <<<"$output")
+        run promtool check metrics <<<"$page"
         is 0
         [ -z "$output" ]
     fi
+    stops
+}
+
+@test "each file of a form goes through a pipeline" {
+    serve --memory=8M --route 'POST /form : gzip : write in/{name}.gz' --route 'POST /plain/{name} : write in/{name}'
+    {
+        printf -- '--b\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n'
+        printf -- '--b\r\nContent-Disposition: form-data; name=f; filename="one"\r\n\r\n'
+        cat big
+        printf -- '\r\n--b\r\nContent-Disposition: form-data; name=g; filename="dir/two"\r\n\r\ntwo\r\n--b--\r\n'
+    } >form
+    client request POST /form form --header='Content-Type: multipart/form-data; boundary=b'
+    answer 201 "{\"field\":\"f\",\"name\":\"one\",\"bytes\":$(stat -c %s big)},{\"field\":\"g\",\"name\":\"two\",\"bytes\":3}"
+    stored one.gz two.gz
+    cmp big <(gzip -dc in/one.gz)
+    [ "$(gzip -dc in/two.gz)" = two ]
+    rm in/one.gz
+    client request POST /form form --header='Content-Type: multipart/form-data; boundary=b' --chunked
+    answer 409 '"code":"EEXIST"' '"files":[{"field":"f","name":"one"'
+    stored one.gz two.gz
+    rm in/*
+    head -c 500000 form >cut-form
+    client request POST /form cut-form --header='Content-Type: multipart/form-data; boundary=b'
+    answer 400 'before its last boundary' '"files":[]'
+    client request POST /form form --header='Content-Type: multipart/form-data; boundary=c'
+    answer 400
+    client request POST /form form --header='Content-Type: text/plain'
+    answer 415
+    printf -- '--b\r\nContent-Disposition: form-data; name=f; filename=".hidden"\r\n\r\n1\r\n--b--' >form
+    client request POST /form form --header='Content-Type: multipart/form-data; boundary=b'
+    answer 400 'begins with a dot'
+    printf -- '--b\r\nContent-Disposition: form-data; name=f\r\n\r\n1\r\n--b--' >form
+    client request POST /form form --header='Content-Type: multipart/form-data; boundary=b'
+    answer 400 'the form has no file'
+    stored
+    client request POST /plain/p big
+    answer 201
+    stored p
+    stops
+    run leat serve --route 'PUT /form : write in/{name}'
+    is 2
+    has 'comes with POST'
+}
+
+@test "forms are read as busboy does" {
+    local data=${LEAT_TEST_DATA:-$BATS_TEST_DIRNAME/../../../shared/data}
+    [ -e "$data/http/busboy-multipart.json" ] || skip '26 forms: there is no LEAT_TEST_DATA'
+    serve --timeout=100s --route 'POST /form : write in/{name}'
+    run bounded python3 "$BATS_TEST_DIRNAME/../serve/busboy.py" "$data/http/busboy-multipart.json" "$at" in
+    is 0
+    [ "$output" = '26 cases, 0 wrong' ]
     stops
 }
