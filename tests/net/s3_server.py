@@ -231,7 +231,7 @@ def answer(method, target, headers, body):
     path, _, text = target.partition("?")
     if path == "/keys" or path.startswith("/latest/"):
         return machine(method, path, headers)
-    key = urllib.parse.unquote(path, "latin-1")[len("/buck/"):]
+    key = urllib.parse.unquote(path)[len("/buck/"):]
     fault = key.split("/")[0]
     query = {k: v[0] for k, v in urllib.parse.parse_qs(text, keep_blank_values=True).items()}
     if fault == "mute":

@@ -323,6 +323,7 @@ static bool set_numbers(struct leat_exchange *x, const struct leat_client_reques
         {CURLOPT_NETRC, x->client->options.netrc ? CURL_NETRC_OPTIONAL : CURL_NETRC_IGNORED},
         {CURLOPT_UPLOAD, has_body},
         {CURLOPT_NOBODY, head},
+        {CURLOPT_PATH_AS_IS, 1}, /* a signature is for the path as it is */
         {CURLOPT_LOW_SPEED_LIMIT, q->fed ? 0 : 1},
         {CURLOPT_LOW_SPEED_TIME, (long)((x->client->options.stall_ms + 999) / 1000)},
 #if LIBCURL_VERSION_NUM >= 0x075700

@@ -9,7 +9,7 @@
 
 extern const struct leat_stage_type leat_stage_get;
 
-#define SUMMARY "read a URL of http or https"
+#define SUMMARY "read a URL of http, https or s3"
 
 #if HAVE_CURL
 
@@ -22,6 +22,8 @@ extern const struct leat_stage_type leat_stage_get;
 #include "base/invariant.h"
 #include "headers.h"
 #include "prefix.h"
+#include "s3.h"
+#include "s3_place.h"
 
 #define NO_SIZE ((uint64_t)INT64_MAX)
 #define HEX_DIGITS (2 * LEAT_SHA256_BYTES)
@@ -44,6 +46,7 @@ struct get {
     struct leat_stage *stage;
     const struct get_params *params;
     struct leat_http *http;
+    struct leat_s3 *s3; /* NULL: the URL is no s3:// */
     struct leat_http_request request;
     struct leat_evp *sha;       /* --sha256; or NULL */
     struct leat_prefix *prefix; /* --resume=verify; or NULL */
@@ -140,6 +143,8 @@ static int bad_status(struct get *g, long status)
     const char *more = "";
     char text[160];
 
+    if (g->s3)
+        return leat_s3_explain(g->s3);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].status == status)
             more = known[i].text;
@@ -231,6 +236,8 @@ static int take_head(void *arg, const struct leat_http_answer *a)
         return begin_again(g, a);
     if (a->status == 416)
         return changed(g, "it is shorter now");
+    if (a->status == 412)
+        return changed(g, "it has another ETag");
     if (a->status != 206)
         return bad_status(g, a->status);
     return begin_rest(g, a);
@@ -458,16 +465,50 @@ static struct leat_http_options http_options(const struct leat_stage *s, char *n
     };
 }
 
+static struct leat_s3_options s3_options(const struct leat_stage *s)
+{
+    const struct get_params *p = leat_params(s);
+
+    return (struct leat_s3_options){.url = leat_operands(s)->v[0],
+                                    .ca = p->ca,
+                                    .stall_ms = p->stall_ms,
+                                    .wait_ms = p->wait_ms,
+                                    .retries = p->retries};
+}
+
+/* The requests are those of HTTP, each with a signature. */
+static int open_s3(struct get *g, struct leat_http_options *options)
+{
+    struct leat_s3_options s3 = s3_options(g->stage);
+    int r = leat_s3_open(g->stage, &s3, &g->s3);
+
+    if (r < 0)
+        return r;
+    options->url = leat_s3_url(g->s3);
+    options->ca = leat_s3_ca(g->s3);
+    options->netrc = NULL;
+    options->shown = leat_s3_shown(g->s3);
+    options->redirects_max = 0;
+    options->sign = leat_s3_sign_get;
+    options->sign_arg = g->s3;
+    return 0;
+}
+
 static int get_plan(struct leat_stage *s)
 {
     const struct get_params *p = leat_params(s);
     char netrc[LEAT_NETRC_PATH_MAX];
     struct leat_http_options options = http_options(s, netrc);
+    struct leat_s3_options s3 = s3_options(s);
 
     if (p->sha256 && (strlen(p->sha256) != HEX_DIGITS ||
                       strspn(p->sha256, "0123456789abcdefABCDEF") != HEX_DIGITS))
         return leat_fail(s, LEAT_EUSAGE, "--sha256 needs %zu hexadecimal digits", HEX_DIGITS);
-    return leat_http_plan(s, &options);
+    if (!leat_s3_is_url(options.url))
+        return leat_http_plan(s, &options);
+    if (p->headers.n > 0)
+        return leat_fail(s, LEAT_EUSAGE, "--header is for http:// and https://");
+    return leat_s3_plan(s, &s3);
 }
 
 static int get_open(struct leat_stage *s)
@@ -475,10 +516,13 @@ static int get_open(struct leat_stage *s)
     const struct get_params *p = leat_params(s);
     struct get *g = leat_state(s);
     struct leat_http_options options = http_options(s, g->netrc);
-    int r = leat_http_open(s, &options, &g->http);
+    int r;
 
     g->stage = s;
     g->params = p;
+    r = leat_s3_is_url(options.url) ? open_s3(g, &options) : 0;
+    if (r == 0)
+        r = leat_http_open(s, &options, &g->http);
     g->total = LEAT_HTTP_UNKNOWN;
     leat_watch_ms(s, LEAT_HTTP_TICK_MS);
     if (p->max_ms > 0)
@@ -499,6 +543,7 @@ static void get_close(struct leat_stage *s)
     leat_prefix_free(s, g->prefix);
     leat_evp_free(g->sha);
     leat_http_free(s, g->http);
+    leat_s3_close(g->s3);
 }
 
 #define AT(field) offsetof(struct get_params, field)
@@ -610,6 +655,8 @@ const struct leat_stage_type leat_stage_get = {
         "An answer that is shorter than its length says is a lost connection. Over HTTP/1.0 an answer "
         "may have no length, and then a cut one looks complete; it is refused unless --size, --sha256 "
         "or --length-unknown is given.\n\n"
+        "s3://BUCKET/KEY is an object of S3. Its requests are signed; `leat help s3-put` tells where the "
+        "credentials, the region and the endpoint come from. The rest of an object is asked for with If-Match.\n\n"
         "Redirects are followed to http:// and https:// only. A --header, and the user and password of "
         "the URL, are not sent to another host. Messages show a URL without user, password and query. "
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "

@@ -66,14 +66,18 @@ static int parse_url(struct leat_http *h)
     h->url = h->curl_url();
     if (!h->url)
         return leat_http_no_memory(h);
-    if (h->curl_url_set(h->url, CURLUPART_URL, h->options.url, CURLU_URLENCODE) != CURLUE_OK)
+    if (h->curl_url_set(h->url, CURLUPART_URL, h->options.url,
+                        h->options.sign ? CURLU_PATH_AS_IS : CURLU_URLENCODE) != CURLUE_OK)
         return leat_fail(h->stage, LEAT_EUSAGE, "the URL is malformed");
     h->user = leat_http_part(h, h->url, CURLUPART_USER, CURLU_URLDECODE);
     h->password = leat_http_part(h, h->url, CURLUPART_PASSWORD, CURLU_URLDECODE);
     if (h->curl_url_set(h->url, CURLUPART_USER, NULL, 0) != CURLUE_OK ||
         h->curl_url_set(h->url, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK)
         return leat_http_no_memory(h);
-    show(h);
+    if (h->options.shown)
+        snprintf(h->shown, sizeof h->shown, "%s", h->options.shown);
+    else
+        show(h);
     return 0;
 }
 

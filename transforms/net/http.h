@@ -21,6 +21,11 @@ struct leat_http_options {
     const char *netrc;                  /* NULL: none */
     uint64_t min_speed, stall_ms;       /* fail below so many bytes a second for so long */
     uint64_t redirects_max;
+    const char *shown; /* for messages; NULL: the URL without user, password and query */
+    /* sign - NULL, or: for each request, give `add` the headers of a signature, for the URL as it is. Returns 0; the error of
+     * `add`; or fails the stage. The condition of a rest is then If-Match. */
+    int (*sign)(void *arg, int (*add)(void *add_arg, const char *line), void *add_arg);
+    void *sign_arg;
 };
 
 /* The head of an answer that is no redirect. */

@@ -179,6 +179,13 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
 
 /* --- the transfer ------------------------------------------------------------------------------- */
 
+static int add_signed(void *arg, const char *line)
+{
+    struct leat_http *h = arg;
+
+    return leat_http_add_header(h, &h->sent, line) ? 0 : leat_http_no_memory(h);
+}
+
 static bool set_headers(struct leat_http *h, bool own_host)
 {
     const struct leat_http_request *q = h->request;
@@ -191,12 +198,14 @@ static bool set_headers(struct leat_http *h, bool own_host)
     if (q->from > 0) {
         snprintf(line, sizeof line, "Range: bytes=%" PRIu64 "-", q->from);
         ok = ok && leat_http_add_header(h, &h->sent, line);
-        snprintf(line, sizeof line, "If-Range: %s", q->if_range);
+        snprintf(line, sizeof line, "%s: %s", h->options.sign ? "If-Match" : "If-Range",
+                 q->if_range);
         ok = ok && leat_http_add_header(h, &h->sent, line);
     }
     for (const struct curl_slist *i = own_host ? h->own : NULL; i; i = i->next)
         ok = ok && leat_http_add_header(h, &h->sent, i->data);
-    return ok;
+    return ok && (!own_host || !h->options.sign ||
+                  h->options.sign(h->options.sign_arg, add_signed, h) == 0);
 }
 
 /* Returns false if an option is not known to the library, or there is no memory. A netrc file has the passwords of other

@@ -208,8 +208,33 @@ int leat_s3_begin(struct leat_s3 *s3, const struct leat_s3_request *q, struct le
     return leat_exchange_begin(s3->client, &request, ret);
 }
 
-int leat_s3_sign_get(struct leat_s3 *s3, int (*add)(void *arg, const char *line), void *arg)
+const char *leat_s3_ca(const struct leat_s3 *s3)
 {
+    return *s3->ca ? s3->ca : NULL;
+}
+
+const char *leat_s3_url(struct leat_s3 *s3)
+{
+    snprintf(s3->url, sizeof s3->url, "%s%s", s3->place.origin, s3->place.path);
+    return s3->url;
+}
+
+int leat_s3_explain(struct leat_s3 *s3)
+{
+    static const char *const range[] = {"Range: bytes=0-0", NULL};
+    const struct leat_s3_request q = {.method = "GET", .headers = range, .tries_most = 1};
+    struct leat_exchange *x;
+    int r = leat_s3_perform(s3, &q, &x);
+
+    if (r >= 0)
+        r = leat_s3_fail(s3, x, "GET");
+    leat_exchange_free(x);
+    return r;
+}
+
+int leat_s3_sign_get(void *arg_s3, int (*add)(void *arg, const char *line), void *arg)
+{
+    struct leat_s3 *s3 = arg_s3;
     const struct leat_s3_request q = {.method = "GET"};
     char hash[LEAT_SIGV4_HEX];
     int r = renew(s3);

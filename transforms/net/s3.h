@@ -45,6 +45,10 @@ struct leat_client *leat_s3_client(struct leat_s3 *s3);
 const char *leat_s3_shown(const struct leat_s3 *s3);
 const char *leat_s3_origin(const struct leat_s3 *s3);
 const char *leat_s3_path(const struct leat_s3 *s3);
+/* leat_s3_ca - the file of certificates; NULL: those of the system. */
+const char *leat_s3_ca(const struct leat_s3 *s3);
+/* leat_s3_url - of the object; valid until the next call. */
+const char *leat_s3_url(struct leat_s3 *s3);
 
 /* leat_s3_begin - sign and begin a request; *ret is set in any case. Returns 0, or fails the stage. */
 int leat_s3_begin(struct leat_s3 *s3, const struct leat_s3_request *request,
@@ -60,8 +64,11 @@ int64_t leat_s3_again_ms(const struct leat_s3 *s3, struct leat_exchange *exchang
 int leat_s3_perform(struct leat_s3 *s3, const struct leat_s3_request *request,
                     struct leat_exchange **ret);
 
+/* leat_s3_explain - a GET of the object was refused: ask again for the reason, which is recorded as the stage's failure. Waits for
+ * the answer. Returns its code. */
+int leat_s3_explain(struct leat_s3 *s3);
 /* leat_s3_sign_get - the headers of a signed GET of the object, in lines that `add` gets (for leat_http). Returns 0; the error of
  * `add`; or fails the stage. */
-int leat_s3_sign_get(struct leat_s3 *s3, int (*add)(void *arg, const char *line), void *arg);
+int leat_s3_sign_get(void *s3, int (*add)(void *arg, const char *line), void *arg);
 
 #endif
