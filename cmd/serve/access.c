@@ -16,6 +16,7 @@ void access_log(const struct request *r)
         buf_json(&line, r->method);
         buf_add(&line, ",\"path\":");
         buf_json(&line, r->path);
+        buf_add(&line, ",\"cut\":%s", r->is_cut ? "true" : "false");
         buf_add(&line, ",\"status\":%u,\"in\":%llu,\"out\":%llu,\"ms\":%llu}\n",
                 r->answered ? r->status : 0, (unsigned long long)r->bytes_in,
                 (unsigned long long)r->bytes_out, ms);
@@ -24,7 +25,7 @@ void access_log(const struct request *r)
         buf_add(&line, " ");
         buf_shown(&line, r->path);
         if (r->answered)
-            buf_add(&line, " %u", r->status);
+            buf_add(&line, " %u%s", r->status, r->is_cut ? " cut" : "");
         else
             buf_add(&line, " left");
         buf_add(&line, " in=%llu out=%llu ms=%llu\n", (unsigned long long)r->bytes_in,

@@ -102,9 +102,16 @@ static void add_headers(const struct mhd *m, struct MHD_Response *response, cons
 enum MHD_Result answer_queue(struct request *r)
 {
     const struct mhd *m = &r->server->mhd;
-    struct MHD_Response *response;
+    struct MHD_Response *response = r->response;
     enum MHD_Result result;
 
+    r->answered = true;
+    if (response) { /* of a download, which counts for itself */
+        r->response = NULL;
+        result = m->MHD_queue_response(r->connection, r->status, response);
+        m->MHD_destroy_response(response);
+        return result;
+    }
     if (r->body.failed)
         return MHD_NO;
     response = m->MHD_create_response_from_buffer(r->body.n, r->body.data, MHD_RESPMEM_MUST_COPY);
@@ -114,7 +121,6 @@ enum MHD_Result answer_queue(struct request *r)
     result = m->MHD_queue_response(r->connection, r->status, response);
     m->MHD_destroy_response(response);
     r->bytes_out = r->is_head ? 0 : r->body.n;
-    r->answered = true;
     return result;
 }
 

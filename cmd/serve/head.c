@@ -151,6 +151,8 @@ void head_look(struct request *r)
         request_refuse(r, MHD_HTTP_UNAUTHORIZED, "EUSAGE", "a bearer token is needed");
     if (r->status == 0)
         look_for_route(r);
+    if (r->status == 0 && r->has_body && r->route->kind == ROUTE_DOWNLOAD)
+        request_refuse(r, MHD_HTTP_BAD_REQUEST, "EUSAGE", "a GET has no body");
     if (r->status == 0)
         check_limits(r, length);
 }

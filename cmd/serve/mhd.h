@@ -10,6 +10,7 @@
 #define MHD_FUNCTIONS(X)                                                                           \
     X(MHD_add_connection)                                                                          \
     X(MHD_add_response_header)                                                                     \
+    X(MHD_create_response_from_callback)                                                           \
     X(MHD_create_response_from_buffer)                                                             \
     X(MHD_destroy_response)                                                                        \
     X(MHD_get_connection_info)                                                                     \

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "serve.h"
 
@@ -56,6 +57,7 @@ static struct request *request_new(struct server *s, struct MHD_Connection *conn
         return NULL;
     }
     r->server = s;
+    r->file_fd = -1;
     r->connection = connection;
     r->begun_ns = uv_hrtime();
     r->phase = PHASE_ANSWER;
@@ -82,6 +84,11 @@ static void request_free(struct request *r)
     s->n_requests--;
     buf_free(&r->body);
     form_free(r->form);
+    leat_pipeline_unref(r->pipeline);
+    if (r->response)
+        s->mhd.MHD_destroy_response(r->response);
+    if (r->file_fd >= 0)
+        (void)close(r->file_fd); /* it was read only */
     free(r->path);
     free(r);
     server_changed(s);
@@ -118,7 +125,8 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
 
     r->running = false;
     r->server->n_running--;
-    if (error && !r->answered) {
+    if (r->pull) { /* read_pull tells, after the last bytes */
+    } else if (error && !r->answered) {
         answer_error(r, error);
         request_answer(r, answer_status(error, r->route->kind));
     } else if (!error && r->form) {
@@ -127,9 +135,11 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
         answer_stored(r);
         request_answer(r, MHD_HTTP_CREATED);
     } /* else it needs no more of the body, and is answered after that */
-    r->push = NULL;
-    r->pipeline = NULL;
-    leat_pipeline_unref(pipeline);
+    if (!r->pull) {
+        r->push = NULL;
+        r->pipeline = NULL;
+        leat_pipeline_unref(pipeline);
+    }
     start_waiting(r->server);
     if (r->connection)
         resume(r);
@@ -139,21 +149,26 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
 
 static int build(struct request *r, struct leat_error *ret_error)
 {
-    const struct leat_end_settings in = {.size = sizeof in, .ready = on_ready, .user = r};
+    const struct leat_end_settings end = {.size = sizeof end, .ready = on_ready, .user = r};
+    bool is_upload = r->route->kind == ROUTE_UPLOAD;
     struct leat_builder *b = leat_builder_new(r->server->registry);
     int code = b ? 0 : LEAT_ENOMEM;
 
-    if (code == 0) {
-        (void)leat_builder_push(b, &in, &r->push);
+    if (code == 0 && is_upload)
+        (void)leat_builder_push(b, &end, &r->push);
+    if (code == 0)
         code = route_append(r->route, b, &r->places, r->file);
-    }
+    if (code == 0 && !is_upload)
+        (void)leat_builder_pull(b, &end, &r->pull);
     if (code == 0)
         code = leat_builder_finish(b, &r->server->settings, &r->pipeline, ret_error);
     leat_builder_free(b);
     if (code < 0 && ret_error->code == 0)
         ret_error->code = code;
-    if (code < 0)
+    if (code < 0) {
         r->push = NULL;
+        r->pull = NULL;
+    }
     return code;
 }
 
@@ -173,11 +188,12 @@ static void start(struct request *r)
         leat_pipeline_unref(r->pipeline);
         r->pipeline = NULL;
         r->push = NULL;
+        r->pull = NULL;
         answer_error(r, &error);
         request_answer(r, answer_status(&error, r->route->kind));
         return;
     }
-    r->phase = PHASE_BODY;
+    r->phase = r->pull ? PHASE_PULL : PHASE_BODY;
     r->running = true;
     r->server->n_running++;
 }
@@ -241,7 +257,9 @@ static enum MHD_Result answer_head(struct request *r)
 static enum MHD_Result begin(struct request *r)
 {
     head_look(r);
-    if (r->status == 0)
+    if (r->status == 0 && r->route->kind == ROUTE_DOWNLOAD)
+        (void)download_file(r);
+    else if (r->status == 0)
         form_begin(r);
     if (r->status == 0 && r->form) {
         r->phase = PHASE_BODY;
@@ -313,7 +331,7 @@ static enum MHD_Result end(struct request *r)
             request_answer(r, MHD_HTTP_CREATED);
         }
     }
-    if (r->phase == PHASE_ANSWER)
+    if (r->phase == PHASE_ANSWER || (r->phase == PHASE_PULL && download_begins(r)))
         return answer_queue(r);
     request_suspend(r);
     return MHD_YES;
@@ -362,7 +380,9 @@ void request_completed(void *server, struct MHD_Connection *connection, void **r
         request_free(r);
         return;
     }
-    if (r->phase == PHASE_BODY)
+    if (r->pull)
+        leat_pipeline_cancel(r->pipeline, LEAT_ECANCELLED, "the client left");
+    else if (r->phase == PHASE_BODY)
         leat_end_abort(r->push, LEAT_ENETWORK, "the client left");
 }
 
@@ -387,8 +407,8 @@ void request_abort_all(struct server *s, const char *why)
     for (struct request *r = s->requests; r; r = r->next) {
         if (r->running)
             leat_pipeline_cancel(r->pipeline, LEAT_ECANCELLED, why);
-        else if (r->connection &&
-                 r->answered) /* the client does not read it, or does not stop sending */
+        /* The client does not read the answer, or does not stop sending. */
+        if (r->connection && r->answered)
             request_cut(r);
     }
 }

@@ -220,6 +220,17 @@ int route_append(const struct route *r, struct leat_builder *b, const struct pla
     return result;
 }
 
+char *route_file(const struct route *r, const struct places *places)
+{
+    char **w = r->n_pieces == 1 ? r->pieces[0].words : NULL;
+    size_t file = w && w[1] && strcmp(w[1], "--") == 0 ? 2 : 1;
+
+    if (!w || strcmp(w[0], "read") != 0 || !w[1] || !w[file] || w[file + 1] ||
+        (file == 1 && *w[file] == '-'))
+        return NULL;
+    return fill_word(r, w[file], places, NULL);
+}
+
 /* --- the path --------------------------------------------------------------------------------- */
 
 static const char *split_path(struct route *r)

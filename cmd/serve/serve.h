@@ -75,6 +75,9 @@ bool route_matches(const struct route *route, const char *path, struct places *r
 int route_append(const struct route *route, struct leat_builder *builder,
                  const struct places *places, const char *file);
 
+/* route_file - the path, if the pipeline is only `read FILE`; free() it. NULL: it is not. */
+char *route_file(const struct route *route, const struct places *places);
+
 /* --- listen.c: sockets that are listened to ---------------------------------------------------- */
 
 struct server;
@@ -107,6 +110,7 @@ int confine_server(const struct server *server);
 enum phase {
     PHASE_WAITING, /* for memory: it is in the list of those that wait */
     PHASE_BODY,    /* the body goes to the pipeline */
+    PHASE_PULL,    /* of a download: the first bytes of the pipeline are waited for */
     PHASE_ENDED,   /* the body is complete, the outcome is not known */
     PHASE_REFUSED, /* the answer was sent in the middle of the body, the rest of which is dropped */
     PHASE_ANSWER,  /* the answer is known */
@@ -122,6 +126,11 @@ struct request {
     const char *file;               /* the name of its file that is read now; or NULL */
     struct leat_pipeline *pipeline; /* of the request, or of that file */
     struct leat_push_end *push;
+    struct leat_pull_end *pull;    /* of a download; it lives as long as the pipeline */
+    struct MHD_Response *response; /* of a download; not queued yet */
+    int file_fd;                   /* of a download without a pipeline; or -1 */
+    uint64_t file_from;            /* offset in the file */
+    bool is_cut;                   /* the download has failed in the middle */
     enum phase phase;
     bool head_done;          /* the first call of the handler is over */
     bool suspended, running; /* running: `done` has not been called */
@@ -246,6 +255,14 @@ bool form_end(struct request *request);
 void form_file_done(struct request *request);
 /* form_list - append `,"files":[…]`, those that are stored. */
 void form_list(const struct form *form, struct buf *body);
+
+/* --- download.c ------------------------------------------------------------------------------- */
+
+/* download_file - answer with a file, if the route is only that. Returns false: it needs a pipeline. */
+bool download_file(struct request *request);
+/* download_begins - answer, if the first bytes of the pipeline are there, or it is over. Returns false: wait until it is
+ * resumed. */
+bool download_begins(struct request *request);
 
 /* --- answer.c: what the client is told -------------------------------------------------------- */
 

@@ -17,7 +17,7 @@ void served_count(const struct request *r)
     uint64_t ms = (uv_hrtime() - r->begun_ns) / 1000000;
     size_t bucket = 0;
 
-    if (r->answered && r->status >= 100 && r->status < 100 + METRICS_STATUSES)
+    if (r->answered && !r->is_cut && r->status >= 100 && r->status < 100 + METRICS_STATUSES)
         m->answers[r->status - 100]++;
     else
         m->left++;

@@ -376,3 +376,89 @@ stored() {
     [ "$output" = '26 cases, 0 wrong' ]
     stops
 }
+
+@test "a download is the output of a pipeline" {
+    serve --sandbox=auto --route 'GET /out/{name} : read in/{name}.gz : gunzip' --route 'PUT /out/{name} : gzip : write in/{name}.gz'
+    client request GET /out/a
+    answer 404 '"code":"ENOENT"'
+    client request PUT /out/a big
+    answer 201
+    client request GET /out/a
+    answer 200 'Transfer-Encoding: chunked'
+    python3 "$CLIENT" "$at" request GET /out/a | sed '1,/^$/d' | cmp - big
+    : >empty
+    client request PUT /out/empty empty
+    client request GET /out/empty
+    answer 200
+    client request HEAD /out/a
+    answer 200
+    [ "$(sed '1,/^$/d' <<<"$output")" = '' ]
+    client request HEAD /out/b
+    answer 404
+    client request GET /out/..
+    answer 400
+    wait_for grep -q "GET /out/a 200 in=0 out=$(stat -c %s big) " log
+    echo nonsense >in/bad.gz
+    client request GET /out/bad
+    answer 500 '"code":"ECORRUPT","stage":"gunzip","offset":0'
+    client raw "$(printf 'GET /out/a HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n%.0s' 1 2)HEAD /out/a HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n"
+    [ "$(grep -c '^HTTP/1.1 200' <<<"$output")" = 3 ]
+    stops
+}
+
+@test "a download that fails in the middle is cut" {
+    serve --route 'GET /out/{name} : read in/{name}.gz : gunzip'
+    { head -c $(($(stat -c %s big.gz) - 100)) big.gz; } >in/a.gz
+    client request GET /out/a
+    [ "$status" != 0 ]
+    client raw 'GET /out/a HTTP/1.0\r\n\r\n'
+    [[ $output == *'[reset]' ]] # not all of it is shown if it fails
+    wait_for grep -q 'GET /out/a 200 cut ' log
+    stops
+}
+
+@test "a client that leaves a download ends its pipeline" {
+    serve --route 'GET /zeros : zero'
+    python3 -c 'import socket, sys
+s = socket.create_connection(sys.argv[1].split(":"))
+s.sendall(b"GET /zeros HTTP/1.1\r\nHost: x\r\n\r\n")
+s.recv(65536)' "$at"
+    wait_for grep -q 'GET /zeros 200' log
+    client request GET /metrics
+    has 'leat_serve_pipelines 0'
+    stops
+}
+
+@test "a file has ranges" {
+    serve --route 'GET /file/{name} : read in/{name}'
+    cp big in/a
+    : >in/empty
+    mkdir in/d
+    client request GET /file/a
+    answer 200 'Accept-Ranges: bytes' "Content-Length: $(stat -c %s big)" 'Last-Modified: '
+    tag=$(sed -n 's/^ETag: //p' <<<"$output")
+    python3 "$CLIENT" "$at" request GET /file/a | sed '1,/^$/d' | cmp - big
+    client request GET /file/a --header='Range: bytes=100-199'
+    answer 206 "Content-Range: bytes 100-199/$(stat -c %s big)" 'Content-Length: 100'
+    [ "$(sed '1,/^$/d' <<<"$output" | head -c 99)" = "$(tail -c +101 big | head -c 99)" ]
+    client request GET /file/a --header='Range: bytes=100-' --header="If-Range: $tag"
+    answer 206
+    client request GET /file/a --header='Range: bytes=100-' --header='If-Range: "other"'
+    answer 200
+    client request GET /file/a --header='Range: bytes=9999999-'
+    answer 416 "Content-Range: bytes */$(stat -c %s big)"
+    client request GET /file/a --header="If-None-Match: $tag"
+    answer 304 "ETag: $tag"
+    client request HEAD /file/a
+    answer 200 "Content-Length: $(stat -c %s big)"
+    client request GET /file/empty
+    answer 200 'Content-Length: 0'
+    client request GET /file/d
+    answer 404
+    client request GET /file/none
+    answer 404
+    echo more >>in/a
+    client request GET /file/a --header='Range: bytes=100-' --header="If-Range: $tag"
+    answer 200
+    stops
+}
