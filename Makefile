@@ -43,7 +43,7 @@ SOVERSION := 0
 REQUIRED := libuv:libuv1-dev zlib:zlib1g-dev libzstd:libzstd-dev libarchive:libarchive-dev \
             libpcre2-8:libpcre2-dev libcrypto:libssl-dev libxxhash:libxxhash-dev
 # Loaded when a stage first needs them (leat_load), not when leat starts: their soname is compiled in.
-LAZY     := libarchive libcrypto libcurl libmicrohttpd
+LAZY     := libarchive libcrypto libcurl libmicrohttpd libssl
 soname   = $(shell objdump -p "$$($(CC) -print-file-name=$1.so)" 2>/dev/null | awk '$$1 == "SONAME" { print $$2 }')
 # Word of WITH_ and HAVE_, pkg-config names (+ joined) or header/library where there is none, package.
 OPTIONAL := ISAL:libisal:libisal-dev DEFLATE:libdeflate:libdeflate-dev LZ4:liblz4:liblz4-dev \
@@ -384,7 +384,7 @@ COMPLETIONS := bash:$(SHARE)/bash-completion/completions/leat zsh:$(SHARE)/zsh/s
 define PC_FILE
 # libleat.a links with `pkg-config --static --libs leat`, to the other libraries as shared ones. A program that
 # is static as a whole (cc -static) needs a libleat built with WITH_ISAL=0, because Debian has no libisal.a, and
-# -luv_a in place of -luv; it loads no plugins, nor libarchive, libcrypto and libcurl for the stages that need them.
+# -luv_a in place of -luv; it loads no plugins, nor libarchive, libcrypto, libcurl and libssl for the stages that need them.
 prefix=$(PREFIX)
 libdir=$(LIBDIR)
 includedir=$(INCLUDEDIR)

@@ -561,6 +561,7 @@ enum leat_access {
     LEAT_ACCESS_USERS,     /* no path: look up names of users and groups, also in a daemon */
     LEAT_ACCESS_NETWORK,   /* no path: make sockets and connections, look up names of hosts */
     LEAT_ACCESS_ANYTHING, /* no path: anything, such as start a program. The process is not confined */
+    LEAT_ACCESS_SOCKET, /* connect to this Unix socket, or make and remove it */
 };
 
 /* A confinement is a list of what the process may still use. A program makes it from its pipelines, adds

@@ -66,6 +66,7 @@ static unsigned filter_bits(const struct leat_confinement *list)
     } table[] = {
         {LEAT_ACCESS_USERS, LEAT_FILTER_USERS},
         {LEAT_ACCESS_NETWORK, LEAT_FILTER_USERS | LEAT_FILTER_NETWORK},
+        {LEAT_ACCESS_SOCKET, LEAT_FILTER_USERS}, /* the same sockets */
         {LEAT_ACCESS_TREE, LEAT_FILTER_NAMES},
         {LEAT_ACCESS_NEW_TREE, LEAT_FILTER_NAMES},
         {LEAT_ACCESS_NODES, LEAT_FILTER_NODES},

@@ -71,7 +71,7 @@ int leat_confinement_allow(struct leat_confinement *c, const char *path, enum le
 {
     bool with_path = leat_access_has_path(kind);
 
-    if (!c || (unsigned)kind > LEAT_ACCESS_ANYTHING ||
+    if (!c || (unsigned)kind > LEAT_ACCESS_SOCKET ||
         (with_path ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
         return LEAT_EUSAGE;
     if (kind == LEAT_ACCESS_ANYTHING && !c->unconfinable[0])
@@ -145,6 +145,7 @@ static const char *const verbs[] = {
     [LEAT_ACCESS_USERS] = "look up users and groups",
     [LEAT_ACCESS_NETWORK] = "use the network",
     [LEAT_ACCESS_ANYTHING] = "anything",
+    [LEAT_ACCESS_SOCKET] = "use sockets of Unix, and make or remove one in the directory of ",
 };
 
 static void add_line(struct leat_text *t, const struct leat_allowed *a)

@@ -206,6 +206,17 @@ static int allow_tree(const struct rules *rules, const struct leat_allowed *a)
     return r;
 }
 
+/* One that is there may have been left behind, and is replaced. */
+static int allow_socket(const struct rules *rules, const char *path)
+{
+    char *copy = strdup(path);
+    int r = copy ? allow_directory(rules, copy, LEAT_RIGHT_MAKE_SOCK | LEAT_RIGHT_REMOVE_FILE)
+                 : -ENOMEM;
+
+    free(copy);
+    return r;
+}
+
 static int allow_users(const struct rules *rules)
 {
     static const char *const files[] = {"/etc/passwd", "/etc/group",          "/etc/nsswitch.conf",
@@ -246,6 +257,8 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
         return allow_tree(rules, a);
     case LEAT_ACCESS_TEMPORARY:
         return allow(rules, a->path ? a->path : leat_spill_dir(&spill), RIGHTS_TEMPORARY);
+    case LEAT_ACCESS_SOCKET:
+        return allow_socket(rules, a->path);
     case LEAT_ACCESS_USERS:
         return allow_users(rules);
     case LEAT_ACCESS_NETWORK:

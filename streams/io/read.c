@@ -15,6 +15,7 @@
 #include "seekable.h"
 #include "stage/engine_ops.h"
 #include "stage/file_map.h"
+#include "url.h"
 
 #define DROP_WINDOW ((uint64_t)8 << 20) /* of --drop-cache */
 
@@ -493,11 +494,14 @@ static struct leat_fd *read_fd(struct leat_stage *s, uint64_t *ret_left)
 
 static const char *read_instead(const struct leat_strings *words)
 {
-    for (size_t i = 0; i < words->n; i++)
+    for (size_t i = 0; i < words->n; i++) {
         if (strncasecmp(words->v[i], "http://", 7) == 0 ||
             strncasecmp(words->v[i], "https://", 8) == 0 ||
             strncasecmp(words->v[i], "s3://", 5) == 0)
             return "get";
+        if (leat_url_is_socket(words->v[i]))
+            return "connect";
+    }
     return NULL;
 }
 
@@ -559,7 +563,8 @@ const struct leat_stage_type leat_stage_read = {
         "bytes are lost, and the pipeline fails with status 1; with --shrink-ok it is read to "
         "its new end. Files in /proc and /sys, which do not state their true size, are read to "
         "their end.\n\n"
-        "`read URL`, with http://, https:// or s3://, is `get URL`.\n\n"
+        "`read URL`, with http://, https:// or s3://, is `get URL`; with tcp://, tls:// or unix: it "
+        "is `connect URL`.\n\n"
         "With --drop-cache the data read is dropped from the page cache, even if other programs "
         "use it: for a backup that must not displace the data of others.\n\n"
         "With --direct files and block devices are read past the page cache, in aligned blocks "

@@ -10,6 +10,7 @@
 #include "stage/engine_ops.h"
 #include "stage/stage_impl.h"
 #include "syntax/tree.h"
+#include "url.h"
 
 #define GONE_MS 500u /* without a reader: the stream may be at its end, and then it is no failure */
 
@@ -197,12 +198,15 @@ static void write_moved(struct leat_stage *s, uint64_t n)
 
 static const char *write_instead(const struct leat_strings *words)
 {
-    for (size_t i = 0; i < words->n; i++)
+    for (size_t i = 0; i < words->n; i++) {
         if (strncasecmp(words->v[i], "http://", 7) == 0 ||
             strncasecmp(words->v[i], "https://", 8) == 0)
             return "put";
-        else if (strncasecmp(words->v[i], "s3://", 5) == 0)
+        if (strncasecmp(words->v[i], "s3://", 5) == 0)
             return "s3-put";
+        if (leat_url_is_socket(words->v[i]))
+            return "connect";
+    }
     return NULL;
 }
 
@@ -241,7 +245,8 @@ const struct leat_stage_type leat_stage_write = {
         "system can do that), syncs it, and gives it the name FILE when every stage of the "
         "pipeline has ended without an error. On any failure or signal the temporary file is "
         "removed, and an existing FILE stays as it was, or a warning says where it is.\n\n"
-        "`write URL`, with http:// or https://, is `put URL`, and with s3:// it is `s3-put URL`.\n\n"
+        "`write URL`, with http:// or https://, is `put URL`, with s3:// it is `s3-put URL`, and with "
+        "tcp://, tls:// or unix: it is `connect URL`.\n\n"
         "An existing FILE is only replaced with --force. If FILE is a symbolic link, its target "
         "is replaced. The new file gets the mode, the access control list and the user.* "
         "attributes of the old one, and its owner and group if that is allowed. With another "

@@ -26,7 +26,9 @@ static int add(struct leat_needs *needs, const char *path, enum leat_access kind
 
 bool leat_access_has_path(enum leat_access kind)
 {
-    return kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY && kind != LEAT_ACCESS_NODES;
+    return (kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY &&
+            kind != LEAT_ACCESS_NODES) ||
+           kind == LEAT_ACCESS_SOCKET;
 }
 
 int leat_needs_add(struct leat_stage *s, const char *path, enum leat_access kind)
@@ -38,7 +40,7 @@ int leat_plan_access(struct leat_stage *s, const char *path, enum leat_access ki
 {
     if (!s->planning)
         return 0;
-    if ((unsigned)kind > LEAT_ACCESS_ANYTHING ||
+    if ((unsigned)kind > LEAT_ACCESS_SOCKET ||
         (leat_access_has_path(kind) ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
         return leat_fail(s, LEAT_EINTERNAL, "leat_plan_access: kind %u %s a path", (unsigned)kind,
                          path ? "has not" : "needs");
