@@ -257,9 +257,12 @@ PUT /buck/plain/a 200" ]
     mkfifo p
     exec 5<>p
     (cat big >&5) 3>&- &
-    "$LEAT" read p : s3-put s3://buck/plain/a 3>&- 5>&- &
+    "$LEAT" read p : s3-put s3://buck/late/a 3>&- 5>&- &
     pid=$!
-    wait_for grep -qx 'plain/a 1 2' s/open
+    wait_for grep -q '^HEAD' s/requests
+    wait_for settled "$pid"
+    : >s/go
+    wait_for grep -qx 'late/a 1 2' s/open
     kill -TERM "$pid"
     wait "$pid" || true
     closed

@@ -16,7 +16,7 @@ query, and the status. DIR/open has a line for each upload that is open, with th
     flip     a byte of part 1 changes on the way, once      flipped  always
     stuck    no answer to part 2                            mute     401 with a text to everything
     drop     GET ends at 60 % of what was asked for, twice  change   and then the object is another one
-    etag     no ETag for a part
+    etag     no ETag for a part                             late     an upload begins when there is a file DIR/go
 
 It is the service of an instance, too: /latest/api/token, with the keys `temp`; and of a container: /keys.
 """
@@ -244,6 +244,8 @@ def answer(method, target, headers, body):
     if method in ("GET", "HEAD"):
         return get(fault, key, method, headers)
     if method == "POST" and "uploads" in query:
+        while fault == "late" and not os.path.exists(os.path.join(DIR, "go")):
+            threading.Event().wait(0.01)
         return create(key)
     if method == "POST":
         return complete(fault, key, query, headers, body)

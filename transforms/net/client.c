@@ -390,9 +390,13 @@ static bool add_header(struct leat_exchange *x, const char *line)
     return more != NULL;
 }
 
+static int settle(struct leat_client *c, int *did);
+
 int leat_exchange_begin(struct leat_client *c, const struct leat_client_request *q,
                         struct leat_exchange **ret)
 {
+    int did = 0;
+
     struct leat_exchange *x = leat_alloc(c->stage, sizeof *x);
     bool ok;
 
@@ -413,7 +417,7 @@ int leat_exchange_begin(struct leat_client *c, const struct leat_client_request 
         ok = add_header(x, *h);
     ok = ok && set_options(x, q) && c->curl_multi_add_handle(c->multi, x->easy) == CURLM_OK;
     x->added = ok;
-    return ok ? 0 : no_memory(c);
+    return ok ? settle(c, &did) : no_memory(c);
 }
 
 void leat_exchange_free(struct leat_exchange *x)
@@ -500,6 +504,16 @@ static int act_due(struct leat_client *c, int *did)
     return r;
 }
 
+/* The same, and what is left of it makes the descriptor readable: nothing is due that it does not tell. */
+static int settle(struct leat_client *c, int *did)
+{
+    int r = act_due(c, did);
+
+    return r == 0 && c->due && set_timer(c, 1) < 0
+               ? leat_fail_errno(c->stage, errno, "cannot set a timer")
+               : r;
+}
+
 static int act_on(struct leat_client *c, const struct epoll_event *event)
 {
     uint64_t times;
@@ -528,9 +542,7 @@ int leat_client_drive(struct leat_client *c, int wait_ms)
     for (int i = 0; i < n && r == 0; i++)
         r = act_on(c, &events[i]);
     if (r == 0)
-        r = act_due(c, &did);
-    if (r == 0 && c->due && set_timer(c, 1) < 0) /* go on in the next call */
-        r = leat_fail_errno(c->stage, errno, "cannot set a timer");
+        r = settle(c, &did);
     return r < 0 ? r : did || n > 0;
 }
 

@@ -160,18 +160,29 @@ void leat_s3_put_end_upload(struct leat_s3_put *p)
 
 /* --- after a kill ----------------------------------------------------------------------------- */
 
+struct clean {
+    struct leat_s3 *s3;
+    bool failed; /* the server does not abort uploads now: do not wait for it again */
+};
+
 /* Only this server can be asked. */
 static bool clean_one(void *arg, const char *origin, const char *path, const char *upload)
 {
-    struct leat_s3_put *p = arg;
+    struct clean *c = arg;
+    bool gone;
 
-    return strlen(upload) < LEAT_S3_UPLOAD_ID_MAX && *path == '/' &&
-           strcmp(origin, leat_s3_origin(p->s3)) == 0 && abort_upload(p->s3, path, upload);
+    if (c->failed || strlen(upload) >= LEAT_S3_UPLOAD_ID_MAX || *path != '/' ||
+        strcmp(origin, leat_s3_origin(c->s3)) != 0)
+        return false;
+    gone = abort_upload(c->s3, path, upload);
+    c->failed = !gone;
+    return gone;
 }
 
 void leat_s3_put_clean(struct leat_s3_put *p)
 {
-    unsigned n = leat_s3_journal_each(CLEAN_MAX, clean_one, p);
+    struct clean c = {.s3 = p->s3};
+    unsigned n = leat_s3_journal_each(CLEAN_MAX, clean_one, &c);
 
     if (n > 0)
         leat_warning(p->stage, "%u uploads of runs that were killed were aborted", n);
