@@ -381,6 +381,8 @@ SHARE := $(DESTDIR)$(PREFIX)/share
 COMPLETIONS := bash:$(SHARE)/bash-completion/completions/leat zsh:$(SHARE)/zsh/site-functions/_leat \
     fish:$(SHARE)/fish/vendor_completions.d/leat.fish
 
+UNIT := $(DESTDIR)$(PREFIX)/lib/systemd/system/leat-serve.service
+
 define PC_FILE
 # libleat.a links with `pkg-config --static --libs leat`, to the other libraries as shared ones. A program that
 # is static as a whole (cc -static) needs a libleat built with WITH_ISAL=0, because Debian has no libisal.a, and
@@ -411,6 +413,7 @@ install: all ## into PREFIX=/usr/local under DESTDIR=
 	$(foreach m,$(MAN_PAGES),install -D -m 644 $m $(call man_dir,$m)/$(notdir $m) &&) true
 	$(foreach c,$(COMPLETIONS),install -d $(dir $(lastword $(subst :, ,$c))) && \
 	    env -u LEAT_PLUGINS LEAT_PLUGIN_DIR= $(LEAT) completion $(firstword $(subst :, ,$c)) | install -m 644 /dev/stdin $(lastword $(subst :, ,$c)) &&) true
+	install -D -m 644 cmd/serve/leat-serve.service $(UNIT)
 	-@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig # else no program finds the library
 
 uninstall: ## remove what install puts there
@@ -418,7 +421,7 @@ uninstall: ## remove what install puts there
 	    $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc \
 	    $(addprefix $(DESTDIR)$(INCLUDEDIR)/leat/,$(HEADERS)) \
 	    $(foreach m,$(MAN_PAGES),$(call man_dir,$m)/$(notdir $m)) \
-	    $(foreach c,$(COMPLETIONS),$(lastword $(subst :, ,$c)))
+	    $(UNIT) $(foreach c,$(COMPLETIONS),$(lastword $(subst :, ,$c)))
 	-@rmdir $(DESTDIR)$(INCLUDEDIR)/leat 2>/dev/null # unless something else is there
 
 clean: ## remove everything that was built

@@ -145,6 +145,8 @@ static const char *reason(unsigned status)
         return "Content Too Large";
     case MHD_HTTP_UNPROCESSABLE_CONTENT:
         return "Unprocessable Content";
+    case MHD_HTTP_UNSUPPORTED_MEDIA_TYPE:
+        return "Unsupported Media Type";
     case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
         return "Request Header Fields Too Large";
     case MHD_HTTP_NOT_IMPLEMENTED:
@@ -180,10 +182,12 @@ void answer_early(struct request *r)
     if (r->retry_after_s > 0)
         buf_add(&b, "Retry-After: %u\r\n", r->retry_after_s);
     buf_add(&b, "\r\n%s", buf_text(&r->body));
-    if (info && !b.failed)
+    if (r->server->tls.cert && !b.failed)
+        n = tls_send(r, b.data, b.n);
+    else if (info && !b.failed)
         n = send(info->connect_fd, b.data, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
     /* The client reads the end. What it still sends is read and dropped, else it would lose the answer. */
-    if (n >= 0)
+    if (info && n >= 0)
         (void)shutdown(info->connect_fd, SHUT_WR);
     r->bytes_out = r->body.n;
     r->answered = true;

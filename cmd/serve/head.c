@@ -143,6 +143,8 @@ void head_look(struct request *r)
     r->expects = expect && strcasecmp(expect, "100-continue") == 0;
     r->is_head = strcmp(r->method, "HEAD") == 0;
     check_headers(r);
+    if (r->status == 0 && !tls_client_is_known(r))
+        request_refuse(r, MHD_HTTP_FORBIDDEN, "EUSAGE", "a certificate of the client is needed");
     if (r->status == 0 && !rate_allows(r, &r->retry_after_s))
         request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS, "ELIMIT", "too many requests of this client");
     if (r->status == 0 && builtin_answers(r))

@@ -191,7 +191,7 @@ int listen_start(struct server *s)
     return r;
 }
 
-static void add_address(struct buf *b, int fd)
+static void add_address(struct buf *b, int fd, const char *scheme)
 {
     struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof at;
@@ -204,7 +204,7 @@ static void add_address(struct buf *b, int fd)
         buf_shown(b, ((const struct sockaddr_un *)&at)->sun_path);
     } else if (getnameinfo((const struct sockaddr *)&at, length, host, sizeof host, port,
                            sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        buf_add(b, at.ss_family == AF_INET6 ? "http://[%s]:%s" : "http://%s:%s", host, port);
+        buf_add(b, at.ss_family == AF_INET6 ? "%s://[%s]:%s" : "%s://%s:%s", scheme, host, port);
     }
 }
 
@@ -213,7 +213,7 @@ void listen_tell(struct server *s)
     for (size_t i = 0; i < s->n_listeners && !s->config->quiet; i++) {
         struct buf line = {.n = 0}, address = {.n = 0};
 
-        add_address(&address, s->listeners[i].fd);
+        add_address(&address, s->listeners[i].fd, s->tls.cert ? "https" : "http");
         if (s->config->json) {
             buf_add(&line, "{\"type\":\"listening\",\"address\":");
             buf_json(&line, buf_text(&address));

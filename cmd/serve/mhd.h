@@ -25,8 +25,16 @@
     X(MHD_stop_daemon)                                                                             \
     X(MHD_suspend_connection)
 
+/* Functions of GnuTLS, which libmicrohttpd depends on, if it knows TLS; else NULL. A session is a gnutls_session_t. */
+struct gnutls {
+    int (*verify)(void *session, unsigned *ret_problems);
+    ssize_t (*send)(void *session, const void *data, size_t n);
+    int (*bye)(void *session, int how);
+};
+
 struct mhd {
     MHD_FUNCTIONS(LEAT_LOADED_MEMBER)
+    struct gnutls gnutls;
 };
 
 /* mhd_load - load the library. Returns NULL, or why it cannot be: valid until the next call of dlopen. */

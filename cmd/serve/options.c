@@ -14,6 +14,9 @@ enum {
     OPT_REQUEST_MEMORY,
     OPT_RATE,
     OPT_TOKEN_FILE,
+    OPT_CERT,
+    OPT_KEY,
+    OPT_CLIENT_CA,
     OPT_DRAIN,
     N_OPTIONS,
 };
@@ -50,6 +53,14 @@ const struct global_option serve_options[] = {
                         .metavar = "FILE",
                         .help =
                             "answer only requests with a bearer token of FILE, one on each line"},
+    [OPT_CERT] = {.name = "cert",
+                  .metavar = "FILE",
+                  .help =
+                      "speak TLS, with this certificate and those that follow it, in PEM format"},
+    [OPT_KEY] = {.name = "key", .metavar = "FILE", .help = "the private key of --cert"},
+    [OPT_CLIENT_CA] = {.name = "client-ca",
+                       .metavar = "FILE",
+                       .help = "answer only clients with a certificate that is signed by this one"},
     [OPT_DRAIN] = {.name = "drain",
                    .metavar = "TIME",
                    .help = "how long requests may go on after SIGTERM or SIGINT; default: 30s"},
@@ -122,6 +133,15 @@ static int read_one(const struct config *c, const struct own_word *w, struct ser
         return count_of(c, w, &o->max_inflight);
     case OPT_RATE:
         return count_of(c, w, &o->rate);
+    case OPT_CERT:
+        o->cert = w->value;
+        return 0;
+    case OPT_KEY:
+        o->key = w->value;
+        return 0;
+    case OPT_CLIENT_CA:
+        o->client_ca = w->value;
+        return 0;
     case OPT_TOKEN_FILE:
         o->token_file = w->value;
         return 0;

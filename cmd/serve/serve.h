@@ -25,7 +25,8 @@ struct serve_options {
     uint64_t max_connections, max_inflight;
     uint64_t rate; /* requests a second of a client; 0: no limit */
     uint64_t timeout_ms, drain_ms;
-    const char *token_file; /* or NULL */
+    const char *token_file;             /* or NULL */
+    const char *cert, *key, *client_ca; /* or NULL */
 };
 
 /* serve_options_read - from the words of the command line. Returns 0, or an exit status after a message. */
@@ -227,6 +228,22 @@ void auth_done(struct auth *auth);
 bool auth_token_fits(const struct auth *auth, const char *header);
 bool auth_allows(const struct request *request);
 
+/* --- tls.c ------------------------------------------------------------------------------------ */
+
+/* In PEM format; NULL: no TLS; client_ca NULL: clients need no certificate. */
+struct tls_files {
+    char *cert, *key, *client_ca;
+};
+
+/* tls_read - read the files. Returns 0, or an exit status after a message. Call tls_done in any case. */
+int tls_read(struct tls_files *tls, const struct config *config,
+             const struct serve_options *options);
+void tls_done(struct tls_files *tls);
+/* tls_client_is_known - has the client a good certificate, if it needs one? */
+bool tls_client_is_known(const struct request *request);
+/* tls_send - send the last bytes of a connection, while libmicrohttpd sends nothing. Returns how many, or < 0. */
+ssize_t tls_send(const struct request *request, const void *data, size_t n);
+
 /* --- served.c -------------------------------------------------------------------------------- */
 
 #define METRICS_STATUSES 500u
@@ -301,6 +318,8 @@ struct server {
     uv_timer_t look; /* at slow clients, while there are clients */
     struct client *clients;
     struct auth auth;
+    struct tls_files tls;
+    char start_error[200]; /* what libmicrohttpd says of the start */
     struct served served;
     struct rate_bucket rate[RATE_BUCKETS];
     struct request *requests, *waiting, **waiting_end;

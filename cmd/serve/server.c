@@ -16,6 +16,7 @@
 
 #include "serve.h"
 
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* of GnuTLS */
 #define POOL_BYTES ((size_t)64 << 10) /* of a connection; half of it receives */
 
 /* --- libmicrohttpd on the loop ---------------------------------------------------------------- */
@@ -68,27 +69,53 @@ static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *t
     return strlen(text);
 }
 
+/* Faults of clients, which the log tells of; and why it does not start. */
 static void on_message(void *arg, const char *format, va_list args)
 {
-    (void)arg; /* faults of clients, which the log tells of */
-    (void)format;
-    (void)args;
+    struct server *s = arg;
+
+    if (!s->daemon)
+        (void)vsnprintf(s->start_error, sizeof s->start_error, format, args);
+}
+
+/* Append the options of TLS; the last one is END. */
+static unsigned tls_options(const struct tls_files *t, struct MHD_OptionItem *o)
+{
+    size_t n = 0;
+
+    if (t->cert) {
+        o[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, t->cert};
+        o[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, t->key};
+        o[n++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)PRIORITIES};
+    }
+    if (t->client_ca)
+        o[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, t->client_ca};
+    o[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    return t->cert ? MHD_USE_TLS : 0;
 }
 
 static int start_daemon(struct server *s)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    struct MHD_OptionItem tls[5];
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+                     MHD_USE_ERROR_LOG | tls_options(&s->tls, tls);
     /* client.c is earlier. */
     unsigned seconds = (unsigned)(2 * s->options.timeout_ms / 1000 + 1);
 
     s->daemon = s->mhd.MHD_start_daemon(
-        flags, 0, NULL, NULL, request_handle, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+        flags, 0, NULL, NULL, request_handle, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, s,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->options.max_connections + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, seconds,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         client_notify, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
-    return s->daemon ? 0 : message_fail(s->config, LEAT_EIO, "serve: libmicrohttpd does not start");
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
+        tls, MHD_OPTION_END);
+    if (s->daemon)
+        return 0;
+    s->start_error[strcspn(s->start_error, "\n")] = '\0';
+    return message_fail(s->config, LEAT_EUSAGE, "serve: libmicrohttpd does not start: %s",
+                        s->start_error[0] ? s->start_error : "no reason is known");
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -258,6 +285,8 @@ static int open_all(struct server *s)
         return status;
     status = auth_read(&s->auth, s->config, s->options.token_file);
     if (status == 0)
+        status = tls_read(&s->tls, s->config, &s->options);
+    if (status == 0)
         status = read_routes(s);
     if (status == 0)
         status = start_context(s);
@@ -278,6 +307,7 @@ static void close_all(struct server *s)
         route_done(&s->routes[i]);
     free(s->routes);
     auth_done(&s->auth);
+    tls_done(&s->tls);
     leat_registry_free(s->registry);
 }
 

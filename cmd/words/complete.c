@@ -88,6 +88,23 @@ static void each_of_test(struct buf *b, void (*add)(struct buf *b, const struct 
                 add(b, &global_options[i]);
 }
 
+/* Call `begin`, `add` for each of its own options, and `end`, for each subcommand that has a table of them. */
+static void each_own(struct buf *b, const char *begin,
+                     void (*add)(struct buf *b, const struct global_option *o), const char *end)
+{
+    for (size_t i = 0; i < n_subcommands; i++) {
+        const struct subcommand *sub = &subcommands[i];
+
+        if (!sub->options)
+            continue;
+        for (const char *p = begin; *p; p++) /* @ is its name */
+            buf_add(b, "%.*s", *p == '@' ? (int)strlen(sub->name) : 1, *p == '@' ? sub->name : p);
+        for (size_t k = 0; k < *sub->n_options; k++)
+            add(b, &sub->options[k]);
+        buf_add(b, "%s", end);
+    }
+}
+
 /* --- bash ------------------------------------------------------------------------------------- */
 
 static void bash_name(struct buf *b, const struct leat_stage_type *t, const char *name, size_t n)
@@ -233,6 +250,7 @@ static void bash_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "    test) echo '--all ");
     each_of_test(b, bash_global);
     buf_add(b, "' ;;\n");
+    each_own(b, "    @) echo '", bash_global, "' ;;\n");
     buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
     bash_global_choices(b);
     each_name(b, registry, bash_choices);
@@ -335,6 +353,7 @@ static void zsh_script(struct buf *b, const struct leat_registry *registry)
     buf_add(b, "    (test) options=(\n        '--all:" TEST_ALL_HELP "'\n");
     each_of_test(b, zsh_global);
     buf_add(b, "    ) ;;\n");
+    each_own(b, "    (@) options=(\n", zsh_global, "    ) ;;\n");
     buf_add(b, "    esac\n}\n_leat_choices() {\n    case $1 in\n");
     bash_global_choices(b);
     each_name(b, registry, bash_choices);
@@ -455,6 +474,12 @@ static void fish_of_test(struct buf *b, const struct global_option *o)
     fish_global(b, o, "__leat_in test");
 }
 
+/* The only subcommand with a table. */
+static void fish_of_serve(struct buf *b, const struct global_option *o)
+{
+    fish_global(b, o, "__leat_in serve");
+}
+
 static void fish_globals(struct buf *b)
 {
     for (size_t i = 0; i < n_global_options; i++)
@@ -477,6 +502,7 @@ static void fish_script(struct buf *b, const struct leat_registry *registry)
     each_name(b, registry, fish_options);
     buf_add(b, "complete -c leat -n '__leat_in test' -s a -l all -d '" TEST_ALL_HELP "'\n");
     each_of_test(b, fish_of_test);
+    each_own(b, "", fish_of_serve, "");
 }
 
 /* ---------------------------------------------------------------------------------------------- */

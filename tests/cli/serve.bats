@@ -20,7 +20,7 @@ serve() {
     "$LEAT" serve --listen=127.0.0.1:0 "$@" 2>log 3>&- &
     server=$!
     wait_for grep -q 'listening at' log
-    at=$(sed -n 's/.*listening at http:\/\///p' log)
+    at=$(sed -n 's/.*listening at https*:\/\///p' log)
 }
 
 # client WORD... - run one; its output is that of `run`.
@@ -44,8 +44,14 @@ answer() {
 
 # stops - the server ends by SIGTERM, and that is no failure.
 stops() {
-    kill -TERM "$server"
-    wait "$server"
+    local status=0
+    kill -TERM "$server" || status=$?
+    wait "$server" || status=$?
+    [ "$status" = 0 ] || {
+        echo "status $status:"
+        cut -c1-300 log
+        return 1
+    }
 }
 
 # stored NAME... - the directory of uploads has these files, and nothing else, hidden or not.
@@ -378,7 +384,7 @@ stored() {
 }
 
 @test "a download is the output of a pipeline" {
-    serve --sandbox=auto --route 'GET /out/{name} : read in/{name}.gz : gunzip' --route 'PUT /out/{name} : gzip : write in/{name}.gz'
+    serve --route 'GET /out/{name} : read in/{name}.gz : gunzip' --route 'PUT /out/{name} : gzip : write in/{name}.gz'
     client request GET /out/a
     answer 404 '"code":"ENOENT"'
     client request PUT /out/a big
@@ -461,4 +467,90 @@ s.recv(65536)' "$at"
     client request GET /file/a --header='Range: bytes=100-' --header="If-Range: $tag"
     answer 200
     stops
+}
+
+# certificate NAME [SIGNER] - NAME.pem and NAME.key, signed by SIGNER or by itself.
+certificate() {
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
+    printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:%s\n' "$([ $# = 1 ] && echo TRUE || echo FALSE)" >"$1.ext"
+    if [ $# = 1 ]; then
+        openssl x509 -req -in "$1.csr" -signkey "$1.key" -days 2 -extfile "$1.ext" -out "$1.pem" 2>/dev/null
+    else
+        openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days 2 -extfile "$1.ext" \
+            -out "$1.pem" 2>/dev/null
+    fi
+}
+
+@test "TLS, with certificates of clients" {
+    needs openssl
+    certificate ca
+    certificate other
+    certificate server ca
+    certificate client ca
+    certificate stranger other
+    serve --cert=server.pem --key=server.key --route 'PUT /in/{name} : gunzip : gzip : write in/{name}' --route 'GET /in/{name} : read in/{name}'
+    grep -q 'listening at https://' log
+    export CLIENT_CA=ca.pem
+    client request PUT /in/a big.gz
+    answer 201
+    client request PUT /in/b big.gz --chunked
+    answer 201
+    client request PUT /in/c big
+    answer 422 '"code":"ECORRUPT"'
+    python3 "$CLIENT" "$at" request GET /in/a | sed '1,/^$/d' | gzip -dc | cmp - big
+    client leave /in/d 1000000 100000
+    wait_for grep -q '/in/d 422\|/in/d left' log
+    stored a b
+    stops
+    serve --cert=server.pem --key=server.key --client-ca=ca.pem --route 'PUT /in/{name} : write in/{name}'
+    client request PUT /in/c big
+    answer 403 'a certificate of the client is needed'
+    export CLIENT_CERT=stranger.pem CLIENT_KEY=stranger.key
+    client request PUT /in/c big
+    [ "${lines[0]}" != 201 ]
+    export CLIENT_CERT=client.pem CLIENT_KEY=client.key
+    client request PUT /in/c big
+    answer 201
+    stored a b c
+    stops
+    run leat serve --cert=server.pem --route 'PUT /in/{name} : write in/{name}'
+    is 2
+    has 'both of them'
+    run leat serve --cert=server.key --key=server.pem --route 'PUT /in/{name} : write in/{name}'
+    is 2
+    has 'does not start: '
+}
+
+@test "a Unix socket, and sockets of systemd" {
+    "$LEAT" serve --listen=unix:socket --route 'PUT /in/{name} : write in/{name}' 2>log 3>&- &
+    server=$!
+    wait_for grep -q 'listening at unix:socket' log
+    at=unix:socket
+    client request PUT /in/a big
+    answer 201
+    kill -9 "$server"
+    wait "$server" || true
+    rm log
+    "$LEAT" serve --listen=unix:socket --route 'PUT /in/{name} : write in/{name}' 2>log 3>&- &
+    server=$!
+    wait_for grep -q 'listening at unix:socket' log
+    client request PUT /in/b big
+    answer 201
+    run leat serve --listen=unix:socket --route 'PUT /in/{name} : write in/{name}'
+    is 1
+    has 'cannot listen at unix:socket: Address already in use'
+    stops
+    rm log
+    python3 -c 'import os, socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+os.dup2(s.fileno(), 3, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[1], sys.argv[1:])' "$LEAT" serve --route 'PUT /in/{name} : write in/{name}' 2>log &
+    server=$!
+    wait_for grep -q 'listening at http' log
+    at=$(sed -n 's/.*listening at http:\/\///p' log)
+    client request PUT /in/c big
+    answer 201
+    stops
+    stored a b c
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """client.py - clients of `leat serve`, good and bad ones. ADDRESS is HOST:PORT or unix:PATH.
 
+With CLIENT_CA, CLIENT_CERT and CLIENT_KEY in the environment they speak TLS.
+
   client.py ADDRESS request METHOD PATH [FILE|-] [OPTION]... - print the status, the headers and the body
       --chunked, --expect, --header=NAME:VALUE, --user-agent...
   client.py ADDRESS raw TEXT - send the text (with \\r\\n as written by printf) and print all that comes back
@@ -14,6 +16,7 @@ import http.client
 import os
 import selectors
 import socket
+import ssl
 import sys
 
 
@@ -23,7 +26,13 @@ def connect(address):
         s.connect(address[5:])
         return s
     host, port = address.rsplit(":", 1)
-    return socket.create_connection((host, int(port)))
+    s = socket.create_connection((host, int(port)))
+    if "CLIENT_CA" in os.environ:
+        context = ssl.create_default_context(cafile=os.environ["CLIENT_CA"])
+        if "CLIENT_CERT" in os.environ:
+            context.load_cert_chain(os.environ["CLIENT_CERT"], os.environ["CLIENT_KEY"])
+        s = context.wrap_socket(s, server_hostname="localhost")
+    return s
 
 
 def read_all(s):
