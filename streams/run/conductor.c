@@ -4,7 +4,8 @@
  * must not. It waits for a slow file or a full stream in the same way as a segment.
  *
  * The two-phase commit: all outputs prepare (flush, sync, check for errors); then all commit; then
- * their directories are synced; then sinks without `revert` commit, and side outputs are written to streams, which cannot be undone.
+ * their directories are synced; then sinks without `revert` commit, and side outputs are written to streams,
+ * which cannot be undone.
  * If a step fails, all committed outputs are reverted, the last one first. A cancel ends the wait
  * for a full stream, and reverts. Old files are kept until the close, after all of this.
  */
@@ -231,7 +232,7 @@ static int commit_stage(struct leat_stage *s)
     return r;
 }
 
-/* What cannot be reverted is committed last, when nothing else can fail. */
+/* A sink that cannot be reverted commits last, when nothing else can fail. */
 static int commit_if_reverts(struct leat_stage *s)
 {
     return s->type->revert ? commit_stage(s) : 0;

@@ -153,7 +153,7 @@ certificates() {
     refused 5 "the server answered 401 'who are you?'" --netrc
     put "$url/moved/a"
     refused 5 'answered 307 and wants another URL: http://other/x'
-    put "$url/fast/a"
+    run leat zero : put "$url/fast/a" # it has no end that could come first
     refused 5 'answered 204 before the end of the data was sent'
     put "$url/lost/a"
     refused 5 "$url/lost/a: "

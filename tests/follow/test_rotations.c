@@ -1,4 +1,5 @@
-/* test_rotations.c - ten thousand rotations by a thread that does not wait for its reader, or only so that no line is lost. */
+/* test_rotations.c - ten thousand rotations by a thread that waits for its reader only so that no line is lost: in a chain, and
+ * where the kernel could not queue all events. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,7 +16,8 @@
 
 #define ROTATIONS 10000u
 #define PATH 4096
-#define CHAIN 5u /* files that the chain keeps */
+#define CHAIN 5u   /* files that the chain keeps */
+#define AHEAD 200u /* rotations: the kernel queues the events of so many */
 #define END "end\n"
 
 enum way { UNIQUE, CHAINED, ONE_OLD, COPY_TRUNCATE, DELETE, LATE_LINES };
@@ -27,7 +29,7 @@ struct log {
     char path[PATH - 16];
     unsigned line;
     uint64_t written;      /* bytes in whole lines */
-    uint64_t marks[CHAIN]; /* `written` at the last rotations */
+    uint64_t marks[AHEAD]; /* `written` at the last rotations */
     char last[sizeof END]; /* what the reader saw last */
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -146,12 +148,12 @@ static void copy(const struct log *w)
     ASSERT_EQ(close(fd), 0);
 }
 
-/* No more than the chain holds may be missing when its oldest file is removed. */
-static void keep_pace(struct log *w, unsigned turn)
+/* The reader is at most so many rotations late. */
+static void keep_pace(struct log *w, unsigned turn, unsigned ahead)
 {
-    uint64_t *mark = &w->marks[turn % (CHAIN - 1)];
+    uint64_t *mark = &w->marks[turn % ahead];
 
-    if (turn >= CHAIN - 1)
+    if (turn >= ahead)
         wait_until_seen(w, *mark);
     *mark = w->written;
 }
@@ -163,14 +165,16 @@ static void rotate(struct log *w, unsigned turn)
     put_lines(w, fd, 1 + (unsigned)(test_random(&w->random) % 4));
     switch (w->way) {
     case UNIQUE:
+        keep_pace(w, turn, AHEAD);
         rotate_to(w, turn + 1);
         break;
     case LATE_LINES:
+        keep_pace(w, turn, AHEAD);
         rotate_to(w, turn + 1);
         put_lines(w, fd, 1 + (unsigned)(test_random(&w->random) % 2));
         break;
     case CHAINED:
-        keep_pace(w, turn);
+        keep_pace(w, turn, CHAIN - 1); /* else the oldest file is removed too soon */
         shift(w);
         rotate_to(w, 1);
         break;

@@ -158,8 +158,18 @@ static int refuses_commit(struct leat_stage *s)
     return leat_fail(s, LEAT_EIO, "planned failure");
 }
 
-static const struct leat_stage_type refuses_type = {
-    .name = "refuses", .kind = LEAT_SINK, .step = refuses_step, .commit = refuses_commit};
+/* A sink without it would commit last. */
+static void refuses_revert(struct leat_stage *s)
+{
+    (void)s;
+    FAIL("it was never committed");
+}
+
+static const struct leat_stage_type refuses_type = {.name = "refuses",
+                                                    .kind = LEAT_SINK,
+                                                    .step = refuses_step,
+                                                    .commit = refuses_commit,
+                                                    .revert = refuses_revert};
 
 static const struct leat_stage_type *const types[] = {&dirs_type, &refuses_type, NULL};
 
