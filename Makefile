@@ -214,6 +214,8 @@ $(BUILD)/tests/test_child: TEST_LDFLAGS += $(foreach w,open syscall waitid,-Wl,-
 $(addprefix $(BUILD)/tests/,test_confine test_rules): TEST_LDFLAGS += -Wl,--wrap=syscall
 # test_disk counts syncs, and makes them fail.
 $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
+# test_dial is the resolver, and sees which addresses are tried.
+$(BUILD)/tests/test_dial: TEST_LDFLAGS += $(foreach w,getaddrinfo_a gai_error freeaddrinfo connect,-Wl,--wrap=$w)
 # test_input makes reads and writes of a temporary file fail.
 $(BUILD)/tests/test_input: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
 # test_pack changes files while they are read.
@@ -246,7 +248,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # All tests in one program, but those that wrap functions, include files of cmd/ twice, compare with other
 # tools, or have one codec do its work in all ways for ten seconds.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c child.c commit.c \
-             commit_others.c confine.c disk.c draft.c codec_bzip2.c codec_flush.c codec_levels.c codec_more.c \
+             commit_others.c confine.c dial.c disk.c draft.c codec_bzip2.c codec_flush.c codec_levels.c codec_more.c \
              codec_more_tools.c codec_parts.c codec_zstd_modes.c flow_diff.c grep_diff.c input.c named_parts.c \
              outdir.c pack.c progress.c repack.c rules.c spill.c stale.c text_uutils.c transfer.c tree.c tree_end.c \
              tree_path.c tree_small.c),$(TEST_SRC))

@@ -342,6 +342,16 @@ TEST(test_users_and_the_network_need_a_few_files_of_the_system)
     ASSERT_EQ(rights_on("/etc/hosts"), LEAT_RIGHT_READ);
 }
 
+TEST(test_a_socket_may_be_made_and_removed_in_its_directory)
+{
+    begin();
+    make_dir("d");
+    allow("d/s", LEAT_ACCESS_SOCKET);
+    ASSERT_EQ(rights_on("d"), LEAT_RIGHT_MAKE_SOCK | LEAT_RIGHT_REMOVE_FILE);
+    allow("s", LEAT_ACCESS_SOCKET);
+    ASSERT_EQ(rights_on(""), LEAT_RIGHT_MAKE_SOCK | LEAT_RIGHT_REMOVE_FILE);
+}
+
 TEST(test_the_settings_of_libcrypto_may_be_elsewhere)
 {
     begin();
@@ -386,10 +396,10 @@ TEST(test_too_few_descriptors_are_an_error_for_every_need)
     static const struct {
         const char *path;
         enum leat_access kind;
-    } needs[] = {{"f", LEAT_ACCESS_READ},        {"d/f", LEAT_ACCESS_OUTPUT},
-                 {"d/f{n}", LEAT_ACCESS_OUTPUT}, {"d", LEAT_ACCESS_TREE},
-                 {"d/t", LEAT_ACCESS_NEW_TREE},  {"d", LEAT_ACCESS_TEMPORARY},
-                 {NULL, LEAT_ACCESS_USERS},      {NULL, LEAT_ACCESS_NETWORK}};
+    } needs[] = {
+        {"f", LEAT_ACCESS_READ},   {"d/f", LEAT_ACCESS_OUTPUT},   {"d/f{n}", LEAT_ACCESS_OUTPUT},
+        {"d", LEAT_ACCESS_TREE},   {"d/t", LEAT_ACCESS_NEW_TREE}, {"d", LEAT_ACCESS_TEMPORARY},
+        {NULL, LEAT_ACCESS_USERS}, {NULL, LEAT_ACCESS_NETWORK},   {"d/s", LEAT_ACCESS_SOCKET}};
 
     begin();
     make_file("f");

@@ -4,15 +4,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/invariant.h"
 
-#define HELD_MAX ((size_t)65536)         /* input of a middle stage on its way */
-#define DROP_MAX ((size_t)16384)         /* read at once of what is dropped */
-#define CLOSE_NS ((uint64_t)30000000000) /* for the peer to close, after all was sent */
+#define HELD_MAX ((size_t)65536) /* input of a middle stage on its way */
+#define DROP_MAX ((size_t)16384) /* read at once of what is dropped */
+#define LOOK_MS ((uint64_t)1000) /* how often a sink looks whether its data is on its way */
 
 static uint64_t now_ns(void)
 {
@@ -178,33 +180,47 @@ static int end_sink(struct leat_stage *s, const struct leat_connection *st)
     return LEAT_END;
 }
 
-/* All was sent: wait until the peer ends its stream, too. Before that its system may still drop data. */
+/* Is data still on its way to the peer, or, with a Unix socket, not read by it? */
+static bool is_on_its_way(const struct leat_wire *w)
+{
+    int n = 0;
+
+    return ioctl(w->fd - 1, SIOCOUTQ, &n) == 0 && n > 0;
+}
+
+/* The peer has not closed the connection. Returns whether its time is over. */
+static bool is_too_late(struct leat_connection *st, uint64_t wait_ms)
+{
+    uint64_t now = now_ns();
+
+    if (st->close_by_ns == 0 || is_on_its_way(&st->wire))
+        st->close_by_ns = now + wait_ms * 1000000;
+    return now >= st->close_by_ns;
+}
+
+/* All was sent: wait until the peer ends its stream, too. Before that its system may still drop data. With frames that is its
+ * confirmation, which may take as long as it needs to read what is on its way. */
 static int wait_for_close(struct leat_stage *s, struct leat_connection *st)
 {
+    const struct leat_connection_params *p = leat_params(s);
     struct leat_wire *w = &st->wire;
-    uint64_t now = now_ns();
     int r = w->in.ended ? 0 : drop_input(st);
 
     if (r == 0)
         return end_sink(s, st);
     if (r != LEAT_EAGAIN)
         return leat_wire_fail(w);
-    if (st->close_by_ns == 0)
-        st->close_by_ns = now + CLOSE_NS;
-    if (now >= st->close_by_ns && w->end == LEAT_END_FIN) {
+    if (w->end == LEAT_END_FIN && is_too_late(st, p->close_ms)) {
         leat_warning(s,
                      "%s: all was sent, but the other end did not close the connection, so it is "
-                     "not known whether it has all",
+                     "not known whether it has all; --end=frame confirms it",
                      w->name);
         w->in.ended = true;
         return end_sink(s, st);
     }
-    if (now >= st->close_by_ns) {
-        (void)leat_wire_lost(w, "the other end did not confirm that all has arrived");
-        return leat_wire_fail(w);
-    }
     leat_wire_wait(w);
-    leat_wait_ms(s, (st->close_by_ns - now) / 1000000 + 1);
+    if (w->end == LEAT_END_FIN)
+        leat_wait_ms(s, p->close_ms < LOOK_MS ? p->close_ms : LOOK_MS);
     return LEAT_WAIT;
 }
 

@@ -8,7 +8,7 @@
 
 struct leat_connection_params {
     int end; /* enum leat_end_kind */
-    uint64_t wait_ms;
+    uint64_t wait_ms, close_ms;
     const char *ca, *cert, *key, *password_file, *alpn;
     const char *servername;   /* connect */
     const char *address_file; /* listen */

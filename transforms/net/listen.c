@@ -79,6 +79,12 @@ static const struct leat_option listen_options[] = {
      .offset = LEAT_CONNECTION_AT(wait_ms),
      .metavar = "TIME",
      .help = "fail after so long without a connection"},
+    {.name = "close-wait",
+     .kind = LEAT_OPT_DURATION,
+     .offset = LEAT_CONNECTION_AT(close_ms),
+     .metavar = "TIME",
+     .initial = 30000,
+     .help = "as the last stage, with --end=fin: wait so long for the other end to close, too"},
     {0},
 };
 
