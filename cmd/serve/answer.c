@@ -192,6 +192,8 @@ void answer_early(struct request *r)
     r->bytes_out = r->body.n;
     r->answered = true;
     r->phase = PHASE_REFUSED;
+    if (r->server->aborted)
+        request_cut(r);
     buf_free(&b);
 }
 

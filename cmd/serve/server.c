@@ -17,7 +17,7 @@
 #include "serve.h"
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* of GnuTLS */
-#define POOL_BYTES ((size_t)64 << 10) /* of a connection; half of it receives */
+#define POOL_BYTES ((size_t)128 << 10) /* of a connection; half of it receives */
 
 /* --- libmicrohttpd on the loop ---------------------------------------------------------------- */
 

@@ -554,3 +554,78 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LEAT" serve --route 'PUT /in/{name} : wri
     stops
     stored a b c
 }
+
+@test "mutated requests do no harm" {
+    serve --timeout=2s --force --route 'PUT /in/{name} : write in/{name}' --route 'POST /form : write in/{name}' \
+        --route 'GET /file/{name} : read in/{name}' --route 'GET /out/{name} : read in/{name} : gzip'
+    run bounded python3 "$BATS_TEST_DIRNAME/../serve/mutate.py" "$at" "${MUTATIONS:-300}" 1
+    is 0
+    [ "$output" = "${MUTATIONS:-300} requests, and the server answers" ]
+    stops
+}
+
+@test "64 uploads at once share 64 MiB" {
+    serve --memory=64M --route 'PUT /in/{name} : zstd -1 : write in/{name}'
+    client many '/in/{}' 64 1000000
+    [ "$output" = '201 64' ]
+    [ "$(zstd -dc in/63 | head -n 1)" = 63 ]
+    if ! sanitized; then
+        peak=$(sed -n 's/VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$server/status")
+        [ "$peak" -lt 100000 ]
+    fi
+    stops
+}
+
+@test "a killed server leaves no half file, and has what it confirmed" {
+    serve --route 'PUT /in/{name} : tee [ sha256 : write in/{name}.sha256 ] : write in/{name}'
+    client request PUT /in/a big
+    answer 201
+    mkfifo go
+    python3 "$CLIENT" "$at" hold /in/b 1000000 500000 >held <go 3>&- &
+    exec 7>go
+    wait_for grep -q holding held
+    kill -9 "$server"
+    wait "$server" || true
+    exec 7>&-
+    cmp big in/a
+    [ ! -e in/b ]
+    [ ! -e in/b.sha256 ]
+}
+
+@test "a full disk is 507, and leaves nothing" {
+    [ "$(id -u)" = 0 ] || skip 'only root can mount a small file system'
+    mkdir small
+    mount -t tmpfs -o size=400k leat small 2>/dev/null || skip 'no tmpfs can be mounted'
+    serve --route 'PUT /in/{name} : tee [ sha256 : write in/{name}.sha256 ] : write small/{name}'
+    client request PUT /in/a big
+    full=$output
+    head -c 100000 big >part
+    client request PUT /in/b part
+    part=$output
+    found=$(ls -A small)
+    kill -TERM "$server"
+    wait "$server" || true
+    umount small
+    output=$full
+    lines=("${full%%$'\n'*}")
+    answer 507 'No space left on device'
+    [ "${part%%$'\n'*}" = 201 ]
+    [ "$found" = b ]
+    stored b.sha256
+}
+
+@test "--drain aborts what has not ended, and leaves nothing" {
+    serve --drain=200ms --route 'PUT /in/{name} : write in/{name}'
+    mkfifo go
+    python3 "$CLIENT" "$at" hold /in/a 5 4 >held <go 3>&- &
+    exec 7>go
+    wait_for grep -q holding held
+    kill -TERM "$server"
+    status=0
+    wait "$server" || status=$?
+    exec 7>&-
+    [ "$status" = 143 ]
+    wait_for grep -q '503 Service Unavailable' held
+    grep -q 'PUT /in/a 503' log
+    stored
+}
