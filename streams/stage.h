@@ -283,6 +283,24 @@ LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t tot
  * limit on how much longer data may become on its way. Thread: any. */
 LEAT_API uint64_t leat_source_position(const struct leat_stage *stage);
 
+/* A checkpoint: how far a source was read, kept in a file, so that the next run begins there. The engine writes the file
+ * when all that was output before is committed: at the end of a run that ends well, and with each part of a stage with
+ * leat_part_options.commits if that is the only sink and all stages before it have LEAT_PASS_THROUGH or LEAT_BY_LINE. A
+ * part and the position after it are committed as one, also if the process is killed between them.
+ *
+ * leat_plan_checkpoint - in plan, of one source of a pipeline: use this file. Returns 0, or fails the stage.
+ * leat_checkpoint_get - in open: the position that was kept last; NULL and 0 bytes: there is none. Valid until open returns.
+ *   Returns 0, or fails the stage: the file cannot be read, or is no checkpoint.
+ * leat_checkpoint_set - in step, before it returns LEAT_FLUSHED or LEAT_END, without other output after it: the position
+ *   after all output until now; copied. Returns 0, or fails the stage.
+ * leat_checkpoint_is_kept - in step or alarm, for a stage with leat_part_options.commits: do markers bring positions? Then a part
+ *   should end at one: at in->flush, or before any output that comes after it. */
+LEAT_API int leat_plan_checkpoint(struct leat_stage *stage, const char *path);
+LEAT_API int leat_checkpoint_get(struct leat_stage *stage, const uint8_t **ret_data,
+                                 size_t *ret_len);
+LEAT_API int leat_checkpoint_set(struct leat_stage *stage, const void *data, size_t n);
+LEAT_API bool leat_checkpoint_is_kept(const struct leat_stage *stage);
+
 /* A step that returns LEAT_WAIT calls some of these first; it is called again when any of the
  * events has occurred. If the step returns something else, its requests are forgotten. A step may be
  * called although nothing has occurred, so it looks again.
@@ -432,6 +450,9 @@ enum leat_flags {
                              * the stage names the parts: see leat_part_begin */
     LEAT_INNER =
         4096, /* a stage with `run`: its branch is no part of the pipeline; leat_inner_run runs it */
+    LEAT_BY_LINE =
+        8192, /* what it outputs for a line depends on that line alone, and it keeps nothing back: a run that
+                          * begins between two lines outputs the rest (see leat_plan_checkpoint) */
     LEAT_DECODES = 2048, /* a decoder: its output is the data that its input holds compressed */
     LEAT_WANTS_DECODED = 1024, /* its input may be compressed: the compiler puts `decode` before it,
                                 * unless a decoder is there. leat_input_file then tells of the

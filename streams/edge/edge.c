@@ -263,10 +263,12 @@ static int write_spill(struct leat_edge *e, const struct leat_slice *slice)
     return 0;
 }
 
-static void mark_spill(struct leat_spill *spill)
+static void mark_spill(struct leat_spill *spill, uint64_t position)
 {
     leat_assert(!spill->marked || spill->mark <= spill->put);
     spill->mark = spill->put;
+    if (position > 0 || !spill->marked)
+        spill->position = position;
     spill->marked = true;
 }
 
@@ -287,7 +289,7 @@ int leat_edge_write(struct leat_edge *e, const struct leat_item *item)
     } else if (has_room(e)) {
         push(e, item);
     } else if (item->flush && e->spill) {
-        mark_spill(e->spill);
+        mark_spill(e->spill, item->slice.off);
     } else if (n > 0 && spill_has_room(e, n)) {
         r = write_spill(e, &item->slice);
     } else {
@@ -410,7 +412,7 @@ int leat_edge_read(struct leat_edge *e, struct leat_item *ret_item)
         pop(e, ret_item);
     } else if (e->spill && e->spill->marked && e->spill->got == e->spill->mark) {
         e->spill->marked = false;
-        *ret_item = (struct leat_item){.flush = true};
+        *ret_item = (struct leat_item){.flush = true, .slice.off = (size_t)e->spill->position};
     } else if (spilled(e) > 0) {
         r = read_spill(e, ret_item);
     } else {

@@ -25,6 +25,7 @@ struct leat_block {
     uint64_t bytes;            /* of input, counted by the lane that owns the block */
     struct leat_slice history; /* chunk NULL: none */
     bool flush;                /* a flush marker ended it; set when the lane reads its end */
+    uint64_t position;         /* for which that stands; 0: none */
     max_align_t result[];
 };
 

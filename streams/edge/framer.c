@@ -168,7 +168,7 @@ static int move(struct leat_framer *f, struct leat_slice_queue *raw,
     leat_assert(f->from <= f->at);
     leat_assert(f->carry || leat_framer_empty(f));
     if (leat_slice_is_mark(s)) { /* a carried start stays: it is no record yet */
-        leat_slice_queue_mark(framed);
+        leat_slice_queue_mark_at(framed, s->off);
         leat_slice_queue_pop(raw);
         return 0;
     }

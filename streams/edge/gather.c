@@ -87,7 +87,7 @@ void leat_gather_feed(struct leat_gather *g, struct leat_slice_queue *raw, bool 
         push_buffer(g, whole);
     /* The step sees a marker that ends the piece together with it. */
     if (mark_is_next(raw) && (whole->n == 0 || g->marks_end)) {
-        leat_slice_queue_mark(whole);
+        leat_slice_queue_mark_at(whole, raw->v[raw->head].off);
         leat_slice_queue_pop(raw);
     }
 }

@@ -19,7 +19,8 @@ struct leat_spill {
     uint64_t got;    /* bytes read; put - got <= size */
     bool marked;     /* a flush marker follows the first `mark` bytes written */
     uint64_t mark;
-    int error; /* errno of the failure */
+    uint64_t position; /* for which it stands; 0: none */
+    int error;         /* errno of the failure */
 };
 
 /* leat_spill_new - NULL: out of memory. */

@@ -11,6 +11,7 @@
 #include "../stage.h"
 #include "direct.h"
 #include "fd.h"
+#include "outcome/checkpoint.h"
 
 struct leat_outfile;
 
@@ -49,6 +50,8 @@ int leat_outfile_finish(struct leat_stage *stage, struct leat_outfile *file, con
 /* leat_outfile_commit - give the file its name. The name is safe once leat_directories_sync has
  * synced the directory. */
 int leat_outfile_commit(struct leat_stage *stage, struct leat_outfile *file);
+/* leat_outfile_proof - the file that a commit will put in place, for engine_ops.h. Returns false: it is none. */
+bool leat_outfile_proof(const struct leat_outfile *file, struct leat_checkpoint_proof *ret_proof);
 /* leat_outfile_is_late - is there a side output to a stream that is not written yet? NULL: no. */
 bool leat_outfile_is_late(const struct leat_outfile *file);
 /* leat_outfile_deliver - after all commits: write the side output to a stream, which cannot be

@@ -80,6 +80,15 @@ static int check_place(struct leat_stage *s, const struct leat_outfile *f)
     return r < 0 ? leat_fail(s, r, "out of memory") : 0;
 }
 
+bool leat_outfile_proof(const struct leat_outfile *f, struct leat_checkpoint_proof *ret_proof)
+{
+    if (f->kind != LEAT_OUTFILE_REPLACE)
+        return false;
+    *ret_proof = (struct leat_checkpoint_proof){
+        .dev = f->draft.inode.dev, .ino = f->draft.inode.ino, .path = f->path};
+    return true;
+}
+
 int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
 {
     bool last = atomic_load(&s->pipeline->outputs.n_outputs) == 1;

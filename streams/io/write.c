@@ -210,10 +210,16 @@ static const char *write_instead(const struct leat_strings *words)
     return NULL;
 }
 
+static bool write_proof(struct leat_stage *s, struct leat_checkpoint_proof *ret_proof)
+{
+    return leat_outfile_proof(file_of(s), ret_proof);
+}
+
 static const struct leat_engine_ops write_ops = {
     .is_default = true,
     .instead = write_instead,
     .output = write_output,
+    .proof = write_proof,
     .appends = write_appends,
     .plain_fd = write_plain_fd,
     .fd = write_fd,

@@ -283,7 +283,7 @@ static int ask_mark(struct leat_cutter *c)
  * it goes through the lane unchanged. Returns like flush. */
 static int send_mark(struct leat_cutter *c, struct leat_slice_queue *q)
 {
-    struct leat_item item = {.flush = true};
+    struct leat_item item = {.flush = true, .slice.off = leat_slice_queue_head(q)->off};
     int r = c->cut_known ? 0 : ask_mark(c);
 
     if (r == 0 && !c->lanes.at_known)

@@ -166,12 +166,12 @@ static int call_merge(struct leat_segment *seg)
 }
 
 /* Put a flush marker after the joined output, if there is any since the last marker. */
-static void join_mark(struct leat_joiner *j)
+static void join_mark(struct leat_joiner *j, uint64_t position)
 {
     uint64_t total = j->joined_bytes + j->out.total;
 
-    if (j->marked < total)
-        leat_slice_queue_mark(j->out.to);
+    if (position > 0 || j->marked < total)
+        leat_slice_queue_mark_at(j->out.to, position);
     j->marked = total;
 }
 
@@ -214,7 +214,7 @@ static int read_lane(struct leat_segment *seg)
     if (r != 0)
         return r;
     if (item.flush) {
-        join_mark(j);
+        join_mark(j, item.slice.off);
         j->lanes.at_known = !j->at_mark;
         return 0;
     }
@@ -257,7 +257,7 @@ static int read_next(struct leat_segment *seg)
         r = call_join(seg, LEAT_JOIN_BLOCK, j->joined->result);
         if (r == 1) {
             if (j->joined->flush)
-                join_mark(j);
+                join_mark(j, j->joined->position);
             leat_block_free(j->joined);
             j->joined = NULL;
             j->lanes.at_known = false;

@@ -105,6 +105,7 @@ void leat_pool_uncharge(struct leat_pool *pool, uint64_t n);
 struct leat_chunk *leat_chunk_ref(struct leat_chunk *chunk);
 void leat_chunk_unref(struct leat_chunk *chunk); /* NULL is fine */
 
+/* leat_slice_is_mark - is it a flush marker? Its `off` is the position of the source for which it stands, or 0. */
 static inline bool leat_slice_is_mark(const struct leat_slice *slice)
 {
     return !slice->chunk;

@@ -20,6 +20,19 @@ void leat_slice_queue_push(struct leat_slice_queue *q, struct leat_slice slice)
     q->n++;
 }
 
+void leat_slice_queue_mark_at(struct leat_slice_queue *q, uint64_t position)
+{
+    struct leat_slice *last = q->n > 0 ? &q->v[(q->head + q->n - 1) % LEAT_SLICE_QUEUE_MAX] : NULL;
+
+    if (!last || !leat_slice_is_mark(last)) {
+        leat_slice_queue_push(q, (struct leat_slice){.chunk = NULL});
+        last = &q->v[(q->head + q->n - 1) % LEAT_SLICE_QUEUE_MAX];
+    }
+    leat_assert(position == 0 || position > last->off);
+    if (position > 0)
+        last->off = (size_t)position;
+}
+
 void leat_slice_queue_pop(struct leat_slice_queue *q)
 {
     leat_assert(q->n > 0);

@@ -72,10 +72,15 @@ void leat_out_begin(struct leat_out *out)
 
 void leat_out_mark(struct leat_out *out)
 {
+    leat_out_mark_at(out, 0);
+}
+
+void leat_out_mark_at(struct leat_out *out, uint64_t position)
+{
     leat_assert(out->marked <= out->total);
     leat_assert(!leat_out_holds(out));
-    if (out->to && out->marked < out->total)
-        leat_slice_queue_mark(out->to);
+    if (out->to && (position > 0 || out->marked < out->total))
+        leat_slice_queue_mark_at(out->to, position);
     out->marked = out->total;
 }
 

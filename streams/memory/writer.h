@@ -72,5 +72,7 @@ static inline bool leat_out_holds(const struct leat_out *out)
 /* leat_out_mark - between two steps: append a flush marker after the output, if there is any since
  * the last marker. The queue must have room. */
 void leat_out_mark(struct leat_out *out);
+/* leat_out_mark_at - the same for a position of the source above 0: also if there is no output. */
+void leat_out_mark_at(struct leat_out *out, uint64_t position);
 
 #endif

@@ -420,6 +420,7 @@ static void end_part(struct leat_segment *seg)
 {
     leat_assert(seg->out.parts->active);
     leat_edge_finish(seg->out.ports[0].edge, LEAT_EDGE_EOF);
+    seg->out.parts->ended_at = seg->out.parts->position;
     seg->out.parts->active = false;
 }
 
@@ -448,7 +449,7 @@ static int commit(struct leat_segment *seg)
     parts->uncommitted = false;
     if (branch_failed(seg))
         return (int)leat_segment_out_gone(seg, true);
-    r = p->commit_part(p->graph.segments + parts->first, parts->n);
+    r = p->commit_part(p->graph.segments + parts->first, parts->n, parts->ended_at);
     if (r == 0 && s->type->part_done) {
         r = s->type->part_done(s);
         if (r < 0)

@@ -20,9 +20,11 @@ struct leat_parts {
     uint64_t number;            /* of the next part */
     bool named;                 /* the stage names each part */
     bool commits;               /* each part on its own */
-    bool uncommitted;           /* a part has begun, and was not committed */
-    char *name;                 /* of the next part, or of this one; owned */
-    bool begin_due;             /* the part `name` begins before the output that is queued now */
+    uint64_t position; /* of the source, if all before it and nothing after it was passed; or 0 */
+    uint64_t ended_at; /* the same at the end of the part that is not committed */
+    bool uncommitted;  /* a part has begun, and was not committed */
+    char *name;        /* of the next part, or of this one; owned */
+    bool begin_due;    /* the part `name` begins before the output that is queued now */
     const struct leat_stage_info *out; /* the stage at the end of the branch */
     uint64_t out_before;               /* bytes that it had consumed when this part began */
     bool active;                       /* a part has begun, and its end is not signalled yet */

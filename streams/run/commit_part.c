@@ -73,7 +73,7 @@ static int revert(struct leat_stage *s)
     return 0;
 }
 
-int leat_commit_part(struct leat_segment **segments, size_t n)
+int leat_commit_part(struct leat_segment **segments, size_t n, uint64_t position)
 {
     struct leat_pipeline *p = segments[0]->pipeline;
     int r = each(segments, n, prepare);
@@ -82,9 +82,13 @@ int leat_commit_part(struct leat_segment **segments, size_t n)
         return r;
     if (leat_outcome_aborted(p) || leat_outcome_failed(p))
         return LEAT_ECANCELLED;
-    r = each(segments, n, commit);
+    r = leat_checkpoint_before(p, segments, n, position);
+    if (r == 0)
+        r = each(segments, n, commit);
     if (r == 0)
         r = each(segments, n, sync_names);
+    if (r == 0)
+        r = leat_checkpoint_after(p, position);
     if (r < 0)
         (void)each(segments, n, revert);
     return r < 0 ? r : each(segments, n, close_it);

@@ -17,6 +17,7 @@
 #include "lanes/lanes.h"
 #include "outcome/warnings.h"
 #include "pipeline.h"
+#include "run.h"
 #include "segment/open.h"
 
 static struct leat_stage *any_instance(struct leat_pipeline *p, const struct leat_stage_info *info)
@@ -250,13 +251,19 @@ static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 
 static int commit_all(struct leat_pipeline *p)
 {
-    int r = for_each_commit(p, commit_if_reverts, commit_side, leat_digest_list_commit);
+    uint64_t position = leat_checkpoint_final(p);
     struct leat_stage *s = NULL;
+    int r = leat_checkpoint_before(p, p->graph.segments, p->graph.n_segments, position);
 
+    if (r == 0)
+        r = for_each_commit(p, commit_if_reverts, commit_side, leat_digest_list_commit);
     if (r < 0)
         return r;
     r = leat_directories_sync(&p->outputs.directories, &s);
-    return r < 0 ? failed_commit(p, s, r) : for_each_commit(p, commit_if_final, no_side, no_sums);
+    if (r < 0)
+        return failed_commit(p, s, r);
+    r = for_each_commit(p, commit_if_final, no_side, no_sums);
+    return r < 0 ? r : leat_checkpoint_after(p, position);
 }
 
 static void revert_stage(struct leat_stage *s)

@@ -159,6 +159,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
             p->outputs.digests = leat_digest_list_new(p, settings->sums);
         r = settings->sums && !p->outputs.digests ? LEAT_ENOMEM : leat_compile(p, ret_error);
         if (r == 0) {
+            leat_checkpoint_plan(p);
             *ret_pipeline = p;
             return 0;
         }
@@ -282,6 +283,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
     leat_claims_done(&p->outputs.claims);
     leat_directories_done(&p->outputs.directories);
     leat_warnings_done(&p->warnings);
+    leat_checkpoint_free(p->checkpoint.file);
     free(p->graph.segments);
     free(p->graph.edges);
     free(p->graph.infos);

@@ -7,6 +7,7 @@
 #include "edge/edge.h"
 #include "io/claims.h"
 #include "io/directories.h"
+#include "outcome/checkpoint.h"
 #include "outcome/events.h"
 #include "outcome/outcome.h"
 #include "outcome/warnings.h"
@@ -92,6 +93,13 @@ struct leat_outputs {
     struct leat_claims claims;           /* files that are outputs */
 };
 
+/* How far a source was read: see leat_plan_checkpoint. */
+struct leat_checkpointed {
+    struct leat_checkpoint *file;         /* or NULL */
+    const struct leat_stage_info *source; /* whose position it is */
+    bool by_parts;                        /* each part that is committed moves it */
+};
+
 struct leat_pipeline {
     const struct leat_registry *registry;
     struct leat_settings settings; /* defaults filled in */
@@ -113,7 +121,9 @@ struct leat_pipeline {
     struct leat_actor conductor;
     struct leat_wait wait;                              /* the conductor's */
     void (*segment_done)(struct leat_segment *segment); /* called when a segment has ended */
-    int (*commit_part)(struct leat_segment **segments, size_t n); /* leat_commit_part, for parts/ */
+    /* leat_commit_part, for parts/ */
+    int (*commit_part)(struct leat_segment **segments, size_t n, uint64_t position);
+    struct leat_checkpointed checkpoint;
     struct leat_life life;
     struct leat_on_loop on;
     _Atomic uint64_t started_ns, ended_ns;

@@ -74,9 +74,10 @@ static int read_edge(struct leat_segment *seg)
         leat_assert(item.end == seg->lane.block);
         seg->lane.end_seen = true;
         item.end->flush = item.flush;
+        item.end->position = item.slice.chunk ? 0 : item.slice.off;
     } else if (item.flush) {
         /* between two blocks there is no piece */
-        leat_slice_queue_mark(lane_is_idle(seg) ? &s->in : leat_slot_input(s));
+        leat_slice_queue_mark_at(lane_is_idle(seg) ? &s->in : leat_slot_input(s), item.slice.off);
     }
     return r;
 }

@@ -181,23 +181,40 @@ static void consume(struct leat_slot *s, size_t n)
 
 /* Put a flush marker after the stage's output. A lane always does, because it does not know whether
  * other lanes have output. */
-static void put_mark(struct leat_segment *seg, struct leat_slot *s)
+static void put_mark(struct leat_segment *seg, struct leat_slot *s, uint64_t position)
 {
     if (!seg->is_lane)
-        leat_out_mark(&s->out);
+        leat_out_mark_at(&s->out, position);
     else if (s->out.to)
-        leat_slice_queue_mark(s->out.to);
+        leat_slice_queue_mark_at(s->out.to, position);
     for (size_t k = 1; k < s->out.n_ports; k++)
-        leat_out_mark(&s->out.ports[k]);
+        leat_out_mark_at(&s->out.ports[k], position);
 }
 
 void leat_slot_pass_mark(struct leat_segment *seg, struct leat_slot *s)
 {
+    uint64_t position = leat_slice_queue_head(&s->in)->off;
+
     leat_assert(mark_is_next(&s->in));
     leat_assert(!s->done && !s->held);
     leat_assert(!s->more); /* all output before it is there */
     leat_slice_queue_pop(&s->in);
-    put_mark(seg, s);
+    put_mark(seg, s, position);
+}
+
+/* Does the stage make parts that are committed one by one? */
+static bool cuts_parts(const struct leat_segment *seg, const struct leat_slot *s)
+{
+    return seg->out.parts && seg->out.parts->commits && s == &seg->slots[seg->n - 1];
+}
+
+/* Each part will end here or later. */
+static void reached(struct leat_segment *seg, uint64_t position)
+{
+    if (!seg->pipeline->checkpoint.by_parts)
+        return;
+    seg->out.parts->position = position;
+    leat_checkpoint_reached(seg->pipeline->checkpoint.file, position);
 }
 
 /* The stage returned LEAT_FLUSHED, so it has no more output. Returns whether it answers a
@@ -206,12 +223,19 @@ static bool step_flushed(struct leat_segment *seg, struct leat_slot *s, const st
 {
     /* In a lane the marker ends the block, and the answer to it is LEAT_END. */
     bool answers = in->flush && in->pos == in->len && !seg->is_lane;
+    uint64_t position = s->stage->position; /* of a source */
 
     leat_assert(!answers || mark_is_next(&s->in));
     leat_assert(!s->held); /* the marker comes after all output */
-    if (answers)
+    s->stage->position = 0;
+    if (answers) {
+        position = leat_slice_queue_head(&s->in)->off;
         leat_slice_queue_pop(&s->in);
-    put_mark(seg, s);
+    }
+    if (position > 0 && cuts_parts(seg, s))
+        reached(seg, position); /* it goes to no part: that would only flush its branch */
+    else
+        put_mark(seg, s, position);
     s->out.full = false;
     for (size_t k = 1; k < s->out.n_ports; k++)
         s->out.ports[k].full = false;
@@ -465,6 +489,8 @@ enum leat_step_result leat_slot_step(struct leat_segment *seg, size_t i)
     consume(s, in.pos);
     used = in.ports ? seg->in.ops->take(seg) : in.pos;
     leat_account_step(seg, i, used, handed_over(seg, s));
+    if (produced > 0 && cuts_parts(seg, s))
+        seg->out.parts->position = 0; /* it has more than there was at the last marker */
     if (r >= 0)
         r = check_expansion(seg, s, r);
     if (r < 0) {
@@ -520,7 +546,7 @@ static void ring(struct leat_segment *seg, size_t i)
     leat_assert(!seg->slots[i].done);
     r = stage->type->alarm(stage);
     if (r == LEAT_FLUSHED)
-        put_mark(seg, &seg->slots[i]);
+        put_mark(seg, &seg->slots[i], 0);
     answered_between(seg, i, r);
 }
 
@@ -575,7 +601,7 @@ void leat_slot_flush_source(struct leat_segment *seg)
     if (seg->in.ops || seg->n == 0 || seg->flushes == flushes || s->done || s->stopping || s->held)
         return;
     seg->flushes = flushes;
-    put_mark(seg, s);
+    put_mark(seg, s, 0);
 }
 
 /* Output that waits for room is handed on first. A library that runs beside the engine, such as one that makes an

@@ -6,6 +6,7 @@
 #ifndef LEAT_STAGE_ENGINE_OPS_H
 #define LEAT_STAGE_ENGINE_OPS_H
 
+#include "outcome/checkpoint.h"
 #include "stage.h"
 
 struct leat_fd;
@@ -35,6 +36,9 @@ struct leat_engine_ops {
     /* output - sinks: the name of the file that the stage writes; NULL: it is standard output. If
      * it is set, the next one is, too. */
     const char *(*output)(const struct leat_node *node);
+    /* proof - sinks that were prepared: the file that the commit will put in place; the path belongs to the stage.
+     * Returns false: there is none. */
+    bool (*proof)(struct leat_stage *stage, struct leat_checkpoint_proof *ret_proof);
     /* appends - does the stage write at the end of a file that may exist? */
     bool (*appends)(const struct leat_node *node);
 

@@ -15,7 +15,8 @@
 #define OF_BRANCHES (LEAT_DROPS | LEAT_DETACHES)
 #define OF_INPUT (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_FLUSHES | LEAT_WANTS_DECODED)
 #define FLAGS                                                                                      \
-    (NEVER_CHANGED | OF_BRANCHES | OF_INPUT | LEAT_NO_STDOUT_TTY | LEAT_OPENS_LAST | LEAT_DECODES)
+    (NEVER_CHANGED | OF_BRANCHES | OF_INPUT | LEAT_NO_STDOUT_TTY | LEAT_OPENS_LAST |               \
+     LEAT_DECODES | LEAT_BY_LINE)
 
 static int check_whole(struct leat_stage *s)
 {

@@ -174,6 +174,8 @@ struct leat_stage {
     bool open_called, closed, planning;
     bool ended; /* it returned LEAT_END: a sink may commit */
     bool committed;
+    uint64_t
+        position; /* of a source, for its next flush marker: see leat_checkpoint_set; 0: none */
     bool rotation_asked; /* see leat_rotation_asked */
     uint64_t charged;
     struct leat_gather gather; /* with plan.whole, from open to close */

@@ -25,8 +25,8 @@
 /* All of enum leat_flags. */
 #define FLAGS                                                                                      \
     (LEAT_PASS_THROUGH | LEAT_WANTS_ALL | LEAT_NO_STDOUT_TTY | LEAT_DROPS | LEAT_DETACHES |        \
-     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES | LEAT_INNER |     \
-     LEAT_WANTS_DECODED)
+     LEAT_PORTS_IN | LEAT_PARTS | LEAT_OPENS_LAST | LEAT_FLUSHES | LEAT_DECODES | LEAT_BY_LINE |   \
+     LEAT_INNER | LEAT_WANTS_DECODED)
 
 #define refuse leat_type_refuse
 
@@ -193,6 +193,8 @@ static bool check_flags(const struct leat_type_check *c, const struct leat_stage
                          "LEAT_FLUSHES or LEAT_WANTS_DECODED");
     if (flags & LEAT_DECODES && !transform)
         return refuse(c, "flags: LEAT_DECODES is for a transform");
+    if (flags & LEAT_BY_LINE && !transform)
+        return refuse(c, "flags: LEAT_BY_LINE is for a transform");
     return true;
 }
 

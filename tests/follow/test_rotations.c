@@ -20,7 +20,7 @@
 #define AHEAD 200u /* rotations: the kernel queues the events of so many */
 #define END "end\n"
 
-enum way { UNIQUE, CHAINED, ONE_OLD, COPY_TRUNCATE, DELETE, LATE_LINES };
+enum way { UNIQUE, CHAINED, ONE_OLD, COPY_TRUNCATE, DELETE, LATE_LINES, ASLEEP };
 
 struct log {
     enum way way;
@@ -32,8 +32,9 @@ struct log {
     uint64_t marks[AHEAD]; /* `written` at the last rotations */
     char last[sizeof END]; /* what the reader saw last */
     pthread_mutex_t lock;
-    pthread_cond_t more;
+    pthread_cond_t more, all;
     uint64_t seen;
+    bool written_all;
 };
 
 /* --- the reader's side ------------------------------------------------------------------------- */
@@ -47,6 +48,8 @@ static bool saw(struct log *w, const uint8_t *data, size_t n)
     pthread_mutex_lock(&w->lock);
     w->seen += n;
     pthread_cond_signal(&w->more);
+    while (w->way == ASLEEP && !w->written_all)
+        pthread_cond_wait(&w->all, &w->lock);
     pthread_mutex_unlock(&w->lock);
     return memcmp(w->last, END, keep) == 0;
 }
@@ -168,6 +171,9 @@ static void rotate(struct log *w, unsigned turn)
         keep_pace(w, turn, AHEAD);
         rotate_to(w, turn + 1);
         break;
+    case ASLEEP:
+        rotate_to(w, turn + 1);
+        break;
     case LATE_LINES:
         keep_pace(w, turn, AHEAD);
         rotate_to(w, turn + 1);
@@ -207,6 +213,10 @@ static void *write_log(void *arg)
     fd = open_log(w);
     ASSERT_EQ(write(fd, END, sizeof END - 1), (ssize_t)(sizeof END - 1));
     ASSERT_EQ(close(fd), 0);
+    pthread_mutex_lock(&w->lock);
+    w->written_all = true;
+    pthread_cond_signal(&w->all);
+    pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
@@ -217,6 +227,7 @@ static void begin(struct log *w, enum way way)
     *w = (struct log){.way = way, .rotations = ROTATIONS, .random = (uint64_t)way};
     ASSERT_EQ(pthread_mutex_init(&w->lock, NULL), 0);
     ASSERT_EQ(pthread_cond_init(&w->more, NULL), 0);
+    ASSERT_EQ(pthread_cond_init(&w->all, NULL), 0);
     snprintf(w->path, sizeof w->path, "%s", test_path("log"));
     ASSERT_EQ(close(open_log(w)), 0);
 }
@@ -298,6 +309,12 @@ TEST(test_no_line_is_lost_by_copytruncate_with_a_writer_that_waits)
 TEST(test_no_line_is_lost_by_delete_and_create)
 {
     check_all_come(DELETE);
+}
+
+/* The queue of the kernel has no room for the events of all rotations. */
+TEST(test_no_line_is_lost_when_the_kernel_drops_events)
+{
+    check_all_come(ASLEEP);
 }
 
 /* Nobody can read a file that is replaced before it is opened: this is told. */

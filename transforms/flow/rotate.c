@@ -37,7 +37,8 @@ struct rotate {
     uint64_t count;       /* bytes of the part */
     size_t run;           /* bytes from the cursor on that belong to it: whole lines */
     bool begun;           /* the part has a name */
-    bool due;             /* it ends after `run` */
+    bool due;             /* it ends after `run`, and with a checkpoint at the next marker */
+    bool at_marker;       /* no output came after the last flush marker */
 };
 
 /* --- options ----------------------------------------------------------------------------------- */
@@ -278,6 +279,12 @@ static int rotate_part_done(struct leat_stage *s)
     return remove_old(s);
 }
 
+/* Its parts stay. */
+static void rotate_revert(struct leat_stage *s)
+{
+    (void)s;
+}
+
 /* Without it the stage would be closed before the last part is in its place. */
 static int rotate_commit(struct leat_stage *s)
 {
@@ -317,7 +324,7 @@ static int rotate_alarm(struct leat_stage *s)
 
     if (!q->begun)
         return LEAT_MORE;
-    if (ends && q->run == 0)
+    if (ends && q->run == 0 && (q->at_marker || !leat_checkpoint_is_kept(s)))
         end_part(s);
     else if (ends)
         q->due = true;
@@ -327,8 +334,8 @@ static int rotate_alarm(struct leat_stage *s)
 }
 
 /* How many of n bytes, whole lines but at the end of the stream, go to this part: at least one line to a new one. */
-static size_t lines_that_fit(const struct rotate_params *p, const struct rotate *q,
-                             const uint8_t *data, size_t n)
+static size_t lines_that_fit(const struct leat_stage *s, const struct rotate_params *p,
+                             const struct rotate *q, const uint8_t *data, size_t n)
 {
     uint64_t left = p->size > q->count ? p->size - q->count : 0;
     const uint8_t *end;
@@ -337,7 +344,7 @@ static size_t lines_that_fit(const struct rotate_params *p, const struct rotate 
         end = memchr(data + LOOK_MAX - 1, '\n', n - LOOK_MAX + 1);
         n = end ? (size_t)(end - data) + 1 : n;
     }
-    if (p->size == 0 || n <= left)
+    if (p->size == 0 || n <= left || leat_checkpoint_is_kept(s))
         return n;
     end = left > 0 ? memrchr(data, '\n', (size_t)left) : NULL;
     if (!end && q->count == 0)
@@ -347,7 +354,7 @@ static size_t lines_that_fit(const struct rotate_params *p, const struct rotate 
     return q->count == 0 ? n : 0;
 }
 
-/* Returns true: the part ends here. */
+/* Returns true: the part ends here, or with a checkpoint at the next marker. */
 static bool pass_lines(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     const struct rotate_params *p = leat_params(s);
@@ -355,11 +362,12 @@ static bool pass_lines(struct leat_stage *s, struct leat_in *in, struct leat_out
     size_t n = in->len - in->pos;
 
     if (q->run == 0) {
-        q->run = lines_that_fit(p, q, in->data + in->pos, n);
+        q->run = lines_that_fit(s, p, q, in->data + in->pos, n);
         if (q->run == 0)
             return true;
     }
     n = leat_pass(out, in, q->run < n ? q->run : n);
+    q->at_marker = q->at_marker && n == 0;
     q->run -= n;
     q->count += n;
     if (q->run > 0)
@@ -379,16 +387,24 @@ static int rotate_step(struct leat_stage *s, struct leat_in *in, struct leat_out
             return r;
     }
     while (in->pos < in->len) {
-        if (pass_lines(s, in, out)) {
+        bool full = pass_lines(s, in, out);
+
+        if (full && !leat_checkpoint_is_kept(s)) {
             end_part(s);
             break;
         }
+        q->due = q->due || full;
         if (q->run > 0)
             return LEAT_MORE;
     }
     if (in->pos < in->len)
         return LEAT_MORE;
-    return in->end ? LEAT_END : LEAT_MORE;
+    if (!in->flush)
+        return in->end ? LEAT_END : LEAT_MORE;
+    q->at_marker = true;
+    if (q->due && q->begun)
+        end_part(s);
+    return LEAT_FLUSHED;
 }
 
 static int rotate_open(struct leat_stage *s)
@@ -483,7 +499,7 @@ const struct leat_stage_type leat_stage_rotate = {
         "--size-compressed parts are larger than SIZE by what the stages of the branch still hold.",
     .examples = "read words.txt : rotate --size=64K words-{n:03}.gz [ gzip ]",
     .kind = LEAT_SINK,
-    .flags = LEAT_PARTS,
+    .flags = LEAT_PARTS | LEAT_FLUSHES,
     .params_size = sizeof(struct rotate_params),
     .state_size = sizeof(struct rotate),
     .options = rotate_options,
@@ -494,5 +510,6 @@ const struct leat_stage_type leat_stage_rotate = {
     .alarm = rotate_alarm,
     .close = rotate_close,
     .commit = rotate_commit,
+    .revert = rotate_revert,
     .part_done = rotate_part_done,
 };

@@ -175,9 +175,9 @@ int leat_follow_file_seek_end(struct leat_stage *s, struct leat_follow_file *f, 
 }
 
 void leat_follow_file_advance(struct leat_follow_file *f, const struct leat_follow_buffer *b,
-                              size_t n)
+                              size_t at, size_t n)
 {
-    const uint8_t *data = b->memory + FOLLOW_TAIL;
+    const uint8_t *data = b->memory + FOLLOW_TAIL + at;
     size_t more = n < FOLLOW_HEAD - f->head_len ? n : FOLLOW_HEAD - f->head_len;
     size_t known = f->tail_len + n;
 

@@ -57,10 +57,10 @@ int leat_follow_file_read(struct leat_stage *stage, struct leat_follow_file *fil
 /* leat_follow_file_seek_end - move the offset after the last whole line. Returns 0, or fails the stage. */
 int leat_follow_file_seek_end(struct leat_stage *stage, struct leat_follow_file *file,
                               const char *name, const struct leat_follow_buffer *buffer);
-/* leat_follow_file_advance - the first n of the bytes found by the last read are output: move the offset, and let the
- * fingerprint grow. */
+/* leat_follow_file_advance - n of the bytes found by the last read, from `at` on, are output, and those before them were:
+ * move the offset, and let the fingerprint grow. */
 void leat_follow_file_advance(struct leat_follow_file *file,
-                              const struct leat_follow_buffer *buffer, size_t n);
+                              const struct leat_follow_buffer *buffer, size_t at, size_t n);
 /* leat_follow_file_is_same - does the open file fd still begin with the fingerprint, and have the same bytes before the
  * offset? A read error counts as a difference. */
 bool leat_follow_file_is_same(const struct leat_follow_file *file, int fd);

@@ -8,8 +8,9 @@
 #include <limits.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "news.h"
+#include "place.h"
 #include "stage.h"
 
 extern const struct leat_stage_type leat_stage_follow;
@@ -17,6 +18,9 @@ extern const struct leat_stage_type leat_stage_follow;
 #define LOOK_MS 1000u
 #define GRACE_MS 5000
 #define NAMES_MAX 4096u
+#define WHOLE_MAX ((size_t)64 << 10) /* a longer line may go on in pieces */
+#define MARK_BYTES                                                                                 \
+    ((uint64_t)256 << 10) /* output between two positions, if there is so much at once */
 #define MS 1000000u
 
 enum { FROM_START, FROM_END };
@@ -24,6 +28,7 @@ enum { FROM_START, FROM_END };
 struct follow_params {
     uint64_t grace_ms, idle_ms;
     int once, wait, from;
+    const char *checkpoint;
 };
 
 struct follow {
@@ -37,6 +42,8 @@ struct follow {
     bool ending;                      /* what is there is read, and no more */
     uint64_t looked_ns, moved_ns;
     uint64_t position;
+    uint64_t unmarked; /* bytes of output since the last position of a checkpoint */
+    struct leat_follow_places places;
     struct leat_follow_counts counts;
     struct leat_follow_news *news; /* of each name */
     bool from_end;                 /* the first files were not found yet */
@@ -72,6 +79,8 @@ static int follow_plan(struct leat_stage *s)
         return leat_fail(s, LEAT_EUSAGE, "follows at most %u files", NAMES_MAX);
     if (p->once && (p->wait || p->idle_ms > 0))
         return leat_fail(s, LEAT_EUSAGE, "--once cannot be used with --wait or --idle");
+    if (p->checkpoint)
+        r = leat_plan_checkpoint(s, p->checkpoint);
     for (size_t i = 0; i < files->n && r == 0; i++) {
         if (!*files->v[i] || strcmp(files->v[i], "-") == 0)
             return leat_fail(s, LEAT_EUSAGE,
@@ -121,19 +130,30 @@ static int open_news(struct leat_stage *s, struct leat_follow_events *events)
     return r == 0 && q->from_end ? seek_ends(s) : r;
 }
 
-static int open_name(struct leat_stage *s, const char *path)
+/* Begin where the checkpoint says, or else with the file that has the name. */
+static int open_name(struct leat_stage *s, const char *path, const uint8_t *kept, size_t n_kept)
 {
+    struct leat_follow_file place;
+    int64_t changed_ns = 0;
     const struct follow_params *p = leat_params(s);
     struct follow *q = leat_state(s);
     struct leat_follow_name *name = &q->names[q->n_names];
     struct leat_follow_news *news = &q->news[q->n_names];
+    int r, fd, known = leat_follow_places_find(s, kept, n_kept, path, &place, &changed_ns);
     struct stat info;
-    int r, fd;
 
+    if (known < 0)
+        return known;
     news->name = name;
     q->n_names++;
-    r = leat_follow_name_open(s, name, path, p->wait, &q->notify, &fd, &info);
-    return r < 0 || fd < 0 ? r : leat_follow_news_first(s, news, fd, &info);
+    r = leat_follow_name_open(s, name, path, p->wait || known, &q->notify, &fd, &info);
+    if (r < 0 || (fd < 0 && !known))
+        return r;
+    if (!known)
+        return leat_follow_news_first(s, news, fd, &info);
+    if (fd >= 0)
+        (void)close(fd); /* it was only asked */
+    return leat_follow_place_return(s, name, news, &place, changed_ns, &q->notify);
 }
 
 static int follow_open(struct leat_stage *s)
@@ -142,6 +162,8 @@ static int follow_open(struct leat_stage *s)
     const struct leat_strings *files = leat_operands(s);
     struct follow *q = leat_state(s);
     int r = leat_follow_buffer_open(s, &q->buffer);
+    const uint8_t *kept;
+    size_t n_kept;
 
     q->notify.fd = -1;
     if (r < 0)
@@ -152,8 +174,9 @@ static int follow_open(struct leat_stage *s)
     q->news = q->names ? leat_alloc(s, files->n * sizeof *q->news) : NULL;
     if (!q->news)
         return LEAT_ENOMEM;
+    r = leat_checkpoint_get(s, &kept, &n_kept);
     for (size_t i = 0; i < files->n && r == 0; i++)
-        r = open_name(s, files->v[i]);
+        r = open_name(s, files->v[i], kept, n_kept);
     q->from_end = p->from == FROM_END;
     if (r == 0)
         r = open_news(s, &(struct leat_follow_events){0});
@@ -178,6 +201,7 @@ static void follow_close(struct leat_stage *s)
     leat_free(s, q->names);
     q->news = NULL;
     q->names = NULL;
+    leat_follow_places_free(s, &q->places);
     leat_follow_buffer_close(s, &q->buffer);
     leat_follow_notify_close(&q->notify);
     if (q->counts.truncations > 0)
@@ -195,8 +219,8 @@ static void follow_close(struct leat_stage *s)
     if (overflows > 0)
         leat_warning(
             s,
-            "times when the kernel has dropped events: %ju; files that were rotated then may "
-            "not have been read; see /proc/sys/fs/inotify/max_queued_events",
+            "times when the kernel has dropped events, and the file that was read last is gone: %ju; files "
+            "that were rotated then may not have been read; see /proc/sys/fs/inotify/max_queued_events",
             (uintmax_t)overflows);
     q->counts = (struct leat_follow_counts){0};
 }
@@ -283,6 +307,8 @@ static int read_name(struct leat_stage *s, struct leat_follow_name *name, uint64
 
         if (r != FOLLOW_NOTHING)
             return r;
+        if (q->ending && p->checkpoint && !f->left && name->n == 1)
+            return FOLLOW_NOTHING; /* the next run reads on: its last line may not be whole */
         if (q->ending && !f->final)
             f->final = true;
         else if (!leat_follow_name_settle(s, name, p->grace_ms, &q->notify, &q->counts, ret_ms))
@@ -314,24 +340,61 @@ static int find_lines(struct leat_stage *s, uint64_t *ret_ms)
     return FOLLOW_NOTHING;
 }
 
+/* As many of n bytes as there is room for, in whole lines unless one is very long. */
+static size_t put_lines(struct leat_out *out, const uint8_t *lines, size_t n)
+{
+    const uint8_t *end = memchr(lines, '\n', n);
+    size_t line = end ? (size_t)(end - lines) + 1 : n, room;
+    uint8_t *to;
+
+    room = line <= WHOLE_MAX ? leat_reserve_least(out, line, &to) : leat_reserve(out, &to);
+
+    if (room < n) {
+        end = room > 0 ? memrchr(lines, '\n', room) : NULL;
+        n = end ? (size_t)(end - lines) + 1 : room;
+    }
+    if (n == 0)
+        return 0;
+    memcpy(to, lines, n);
+    leat_commit(out, n);
+    return n;
+}
+
+/* The position after all output until now goes with a flush marker. Returns LEAT_FLUSHED, or fails the stage. */
+static int mark(struct leat_stage *s)
+{
+    struct follow *q = leat_state(s);
+
+    q->unmarked = 0;
+    return leat_follow_places_save(s, &q->places, q->names, q->n_names) < 0 ? LEAT_ENOMEM
+                                                                            : LEAT_FLUSHED;
+}
+
 /* A file that has ended without a line end gets one when other lines follow. */
 static int emit(struct leat_stage *s, struct leat_out *out)
 {
+    const struct follow_params *p = leat_params(s);
     struct follow *q = leat_state(s);
     const uint8_t *lines = q->buffer.memory + FOLLOW_TAIL;
+    size_t n;
 
     if (q->owes_end && leat_write(out, "\n", 1) == 0)
         return LEAT_MORE;
     q->owes_end = false;
-    q->at += leat_write(out, lines + q->at, q->len - q->at);
-    if (q->at < q->len)
+    n = put_lines(out, lines + q->at, q->len - q->at);
+    if (n == 0)
         return LEAT_MORE;
-    q->owes_end = lines[q->len - 1] != '\n';
-    leat_follow_file_advance(q->current, &q->buffer, q->len);
-    q->position += q->len;
+    leat_follow_file_advance(q->current, &q->buffer, q->at, n);
+    q->at += n;
+    q->position += n;
+    q->unmarked += n;
     leat_position(s, q->position, 0);
-    q->current = NULL;
-    return LEAT_MORE;
+    if (q->at == q->len) {
+        q->owes_end = lines[q->len - 1] != '\n';
+        q->current = NULL;
+    }
+    return p->checkpoint && q->unmarked >= MARK_BYTES && lines[q->at - 1] == '\n' ? mark(s)
+                                                                                  : LEAT_MORE;
 }
 
 static int wait_for_more(struct leat_stage *s, uint64_t ms)
@@ -344,6 +407,15 @@ static int wait_for_more(struct leat_stage *s, uint64_t ms)
     return LEAT_WAIT;
 }
 
+/* Are there files that are known by name only? */
+static bool has_news(const struct follow *q)
+{
+    for (size_t i = 0; i < q->n_names; i++)
+        if (leat_follow_news_waits(&q->news[i]))
+            return true;
+    return false;
+}
+
 static int follow_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     const struct follow_params *p = leat_params(s);
@@ -354,16 +426,17 @@ static int follow_step(struct leat_stage *s, struct leat_in *in, struct leat_out
     (void)in;
     if (q->current)
         return emit(s, out);
-    r = q->ending ? 0 : take_events(s);
+    r = q->ending ? open_news(s, &(struct leat_follow_events){0}) : take_events(s);
     if (r == 0)
         r = find_lines(s, &ms);
     if (r == FOLLOW_LINES)
         return emit(s, out);
-    if (r < 0 || q->ending)
+    if (r == FOLLOW_NOTHING && p->checkpoint && q->unmarked > 0)
+        return mark(s);
+    if (r < 0 || (q->ending && !has_news(q)))
         return r < 0 ? r : LEAT_END;
-    for (size_t i = 0; i < q->n_names; i++)
-        if (leat_follow_news_waits(&q->news[i]))
-            ms = 1;
+    if (has_news(q))
+        ms = 1;
     idle_ms = (leat_clock_ns(s) - q->moved_ns) / MS;
     if (p->idle_ms > 0 && idle_ms >= p->idle_ms)
         q->ending = true; /* the next wait is short: read what came meanwhile */
@@ -393,6 +466,11 @@ static const struct leat_option follow_options[] = {
      .offset = AT(idle_ms),
      .metavar = "TIME",
      .help = "end when there was no new line for so long"},
+    {.name = "checkpoint",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(checkpoint),
+     .metavar = "FILE",
+     .help = "begin where FILE says, and keep there how far all that was read is committed"},
     {.name = "grace",
      .kind = LEAT_OPT_DURATION,
      .offset = AT(grace_ms),
@@ -428,11 +506,23 @@ const struct leat_stage_type leat_stage_follow = {
         "Changes are noticed at once by inotify, and within two seconds where that does not work, "
         "as on network file systems. A file that ends without a line end gets one if other lines "
         "follow. A line may be as long as 16 MiB.\n\n"
+        "With --checkpoint=FILE the next run goes on where this one ended. FILE is replaced when all outputs are "
+        "in place, at the end of a run that ends well, also by --on-interrupt=finish. If the only sink is rotate, and all "
+        "stages before it work line by line, as grep does, FILE is replaced with each part: killed at any "
+        "time, the parts of all runs have each line exactly once. In other pipelines a run that was killed is "
+        "done again from its start: a line that went to standard output, to an appended file or to the network "
+        "may come twice. A part then ends up to 256 KiB late. FILE has the "
+        "inode of each file, its first bytes and the offset. A file that was renamed meanwhile is looked for among FILE.1, "
+        "FILE-20261130, FILE.old and so on, and those that are newer are read after it, by the time of their last "
+        "change; one that was copied is recognised by its content. Compressed files are not searched. A file that is gone is "
+        "told by a warning. If the last line has no end, it waits for the next run.\n\n"
         "With --once the files are read as read does it, each to its end, and the stage ends. "
         "An endless pipeline is stopped by a signal: "
         "standard output has the lines until then, but no output file appears, unless leat was "
         "started with --on-interrupt=finish.",
-    .examples = "follow --once big.log : grep ERROR : write errors",
+    .examples =
+        "follow --once big.log : grep ERROR : write errors\n"
+        "follow --once --checkpoint=place big.log : rotate --size=1M 'big-{n:04}.zst' [ zstd ]",
     .kind = LEAT_SOURCE,
     .params_size = sizeof(struct follow_params),
     .state_size = sizeof(struct follow),

@@ -7,7 +7,7 @@
 #include "file.h"
 #include "notify.h"
 
-#define FOLLOW_KNOWN 8u
+#define FOLLOW_KNOWN 64u
 #define FOLLOW_FILES_MAX 64u /* open files of a name: read ones, and newer ones that wait */
 
 struct leat_follow_name {

@@ -9,6 +9,9 @@
 
 #include "news.h"
 
+#include "catch_up.h"
+#include "siblings.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +74,19 @@ int leat_follow_news_first(struct leat_stage *s, struct leat_follow_news *news, 
     return 0;
 }
 
+int leat_follow_news_queue(struct leat_stage *s, struct leat_follow_news *news,
+                           const struct leat_follow_sibling *file)
+{
+    struct leat_follow_new *v = append(s, news);
+
+    if (!v)
+        return LEAT_ENOMEM;
+    v->listed = true;
+    v->dev = file->dev;
+    v->ino = file->ino;
+    name_it(v, file->file);
+    return 0;
+}
 void leat_follow_news_close(struct leat_stage *s, struct leat_follow_news *news)
 {
     for (unsigned i = news->at; i < news->end; i++)
@@ -93,7 +109,7 @@ static void forget(struct leat_follow_news *news, struct leat_follow_new *v)
 static bool changes_one(struct leat_follow_news *news, struct leat_follow_new *v,
                         const struct inotify_event *event)
 {
-    if (v->gone || v->sure)
+    if (v->gone || v->sure || v->listed)
         return false;
     if (v->cookie != 0) {
         if (!(event->mask & IN_MOVED_TO) || v->cookie != event->cookie)
@@ -116,9 +132,9 @@ static bool changes_one(struct leat_follow_news *news, struct leat_follow_new *v
 static void lose_track(struct leat_follow_news *news)
 {
     for (unsigned i = news->at; i < news->end; i++)
-        if (!news->v[i].gone && !news->v[i].sure)
-            forget(news, &news->v[i]);
-    news->overflows++;
+        if (!news->v[i].sure && !news->v[i].listed)
+            news->v[i].gone = true; /* the list of the directory has it, if it is there */
+    news->overflowed = true;
 }
 
 void leat_follow_news_event(struct leat_stage *s, struct leat_follow_news *news,
@@ -155,11 +171,36 @@ void leat_follow_news_take(const struct leat_follow_told *told)
 
 /* --- the files --------------------------------------------------------------------------------- */
 
-/* Returns whether events must tell what it is. */
-static bool try_open(const struct leat_follow_name *name, struct leat_follow_new *v)
+static bool is_it(const struct leat_follow_new *v, const struct stat *info)
+{
+    return v->dev == info->st_dev && v->ino == info->st_ino;
+}
+
+/* Open a file by its inode: it may have another name by now. */
+static void open_listed(struct leat_follow_news *news, struct leat_follow_new *v)
 {
     struct stat info;
+    int fd = leat_follow_name_find(news->name, v->file, &info);
 
+    if (fd < 0 || !is_it(v, &info)) {
+        if (fd >= 0)
+            (void)close(fd); /* it was only asked */
+        fd = leat_follow_sibling_find(news->name, v->ino, &info);
+    }
+    v->sure = fd >= 0 && is_it(v, &info);
+    v->fd = fd;
+    if (!v->sure)
+        forget(news, v);
+}
+
+/* Returns whether events must tell what it is. */
+static bool try_open(struct leat_follow_news *news, struct leat_follow_new *v)
+{
+    const struct leat_follow_name *name = news->name;
+    struct stat info;
+
+    if (v->listed && !v->sure && !v->gone)
+        open_listed(news, v);
     v->away = v->cookie != 0;
     if (v->gone || v->sure || v->away)
         return v->away;
@@ -176,6 +217,16 @@ static bool try_open(const struct leat_follow_name *name, struct leat_follow_new
     return true;
 }
 
+/* Is there an entry for the same file, from a list? */
+static bool is_listed(const struct leat_follow_news *news, const struct leat_follow_new *v)
+{
+    for (unsigned i = news->at; i < news->end; i++)
+        if (news->v[i].listed && !news->v[i].gone && news->v[i].dev == v->dev &&
+            news->v[i].ino == v->ino)
+            return true;
+    return false;
+}
+
 /* All changes that came before the open are known now. */
 static void judge(struct leat_follow_news *news, struct leat_follow_new *v)
 {
@@ -185,6 +236,8 @@ static void judge(struct leat_follow_news *news, struct leat_follow_new *v)
         forget(news, v); /* it is in another directory */
     else if (!v->asked || v->touched)
         return;
+    else if (v->error == 0 && is_listed(news, v))
+        v->gone = true; /* it is there twice */
     else if (v->error == 0)
         v->sure = true;
     else if (v->error != ENOENT && strcmp(v->file, news->name->base) == 0)
@@ -208,7 +261,7 @@ static bool open_all(struct leat_follow_news *news, const struct leat_follow_tol
     bool asks = false;
 
     for (unsigned i = 0; i < n; i++)
-        asks = try_open(news->name, &news->v[news->at + i]) || asks;
+        asks = try_open(news, &news->v[news->at + i]) || asks;
     if (!asks)
         return false;
     leat_follow_name_settle_dir(news->name);
@@ -247,9 +300,10 @@ int leat_follow_news_open(struct leat_stage *s, struct leat_follow_news *news,
                           const struct leat_follow_told *told)
 {
     int r = 0;
-
+    if (news->overflowed)
+        r = leat_follow_catch_up(s, news);
     if (news->at == news->end)
-        return 0;
+        return r;
     for (unsigned i = 0; i < PASSES && r == 0; i++) {
         bool more = open_all(news, told);
 

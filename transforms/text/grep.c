@@ -127,6 +127,8 @@ static int grep_plan(struct leat_stage *s)
     leat_plan_delimiter(s, record_end(p));
     if (p->max_count >= 0 || (p->line_number && !p->count) || selects_nothing(s, p))
         leat_plan_nature(s, LEAT_HEAVY);
+    else if (!p->count)
+        leat_plan_flags(s, LEAT_BY_LINE);
     return 0;
 }
 

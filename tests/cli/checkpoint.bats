@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# checkpoint.bats - a source goes on where all that came of it was committed, and nowhere else.
+# shellcheck disable=SC2154 # bats sets status
+
+load common
+
+setup() {
+    cd "${LEAT_TEST_TMP:+$(mktemp -d "$LEAT_TEST_TMP/checkpoint.XXXXXX")}" 2>/dev/null || cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+teardown() {
+    local pid dir=$PWD
+    for pid in $(jobs -p) ${leat_pid:-}; do
+        kill -9 "$pid" 2>/dev/null || true
+    done
+    [[ $dir != "${LEAT_TEST_TMP:-/nowhere}"/checkpoint.* ]] || rm -rf "$dir"
+}
+
+# once - what a run with the checkpoint finds.
+once() {
+    leat follow --once --checkpoint=ck app.log : write --force out
+}
+
+# finds TEXT - the same, and it is this text.
+finds() {
+    once
+    printf '%b' "$1" | cmp out -
+}
+
+@test "each run reads what came since the last one" {
+    printf '1\n2\n' >app.log
+    finds '1\n2\n'
+    finds ''
+    printf '3\n4' >>app.log
+    finds '3\n' # the last line is not whole yet
+    printf '4\n' >>app.log
+    finds '44\n'
+    only app.log ck out
+}
+
+@test "a run that fails moves nothing" {
+    printf '1\n2\n' >app.log
+    run leat follow --once --checkpoint=ck app.log : exec false
+    [ "$status" != 0 ]
+    [ ! -e ck ]
+    finds '1\n2\n'
+    printf '3\n' >>app.log
+    cp ck before
+    run leat follow --once --checkpoint=ck app.log : write nowhere/out
+    is 1
+    cmp ck before
+    leat follow --once --checkpoint=ck app.log : head -n 1 : write --force out
+    printf '4\n' >>app.log
+    finds '3\n4\n' # the run before did not want all there was
+}
+
+@test "what was rotated meanwhile is found, in a chain and by dates" {
+    printf '1\n2\n' >app.log
+    finds '1\n2\n'
+    printf '3\n' >>app.log
+    mv app.log app.log.1
+    finds '3\n'
+    printf '4\n' >app.log
+    mv app.log.1 app.log.2
+    mv app.log app.log.1
+    printf '5\n' >app.log
+    finds '4\n5\n'
+    printf '6\n' >>app.log
+    mv app.log app.log-20261130
+    printf '7\n' >app.log
+    mv app.log app.log-20261201
+    printf '8\n' >app.log
+    touch -d '1 hour' app.log-20261130 # the order is that of the last change
+    finds '6\n8\n'
+}
+
+@test "a copy is found by its content, and a truncated file is read from its start" {
+    printf '1\n2\n' >app.log
+    finds '1\n2\n'
+    printf '3\n' >>app.log
+    cp app.log app.log.1
+    printf '4\n5\n6\n7\n8\n' >app.log
+    finds '3\n4\n5\n6\n7\n8\n'
+    cp app.log app.log.1
+    finds '' # the copy is not read again
+    : >app.log
+    finds ''
+    printf '9\n' >>app.log
+    finds '9\n'
+}
+
+@test "a file that cannot be found is told" {
+    printf '1\n2\n' >app.log
+    finds '1\n2\n'
+    printf '3\n' >>app.log
+    gzip -c app.log >app.log.1.gz
+    rm app.log
+    printf 'new\n' >app.log
+    run once
+    is 0
+    has 'was read to byte 4 is not there any more'
+    has 'compressed file'
+    printf 'new\n' | cmp out -
+}
+
+@test "a stopped run keeps its place with --on-interrupt=finish, and loses it without" {
+    local signal
+    printf '1\n' >app.log
+    for signal in TERM KILL; do
+        exec {lines}< <(exec env --default-signal=TERM "$LEAT" --on-interrupt=finish follow --checkpoint=ck app.log)
+        leat_pid=$!
+        read -rt "$WAIT_S" line <&"$lines"
+        [ "$line" = 1 ]
+        kill -"$signal" "$leat_pid"
+        wait "$leat_pid" || true
+        exec {lines}<&-
+        [ "$signal" = KILL ] || rm ck
+    done
+    [ ! -e ck ]
+}
+
+@test "a checkpoint that is none is refused" {
+    printf '1\n' >app.log
+    echo hello >ck
+    run once
+    is 3
+    has 'ck: is no checkpoint'
+    printf 'leat checkpoint 1\n3\nabc\n' >ck
+    run once
+    is 3
+    run leat follow --checkpoint=a app.log : merge [ follow --checkpoint=b app.log ] : null
+    [ "$status" != 0 ]
+}
+
+@test "a checkpoint is kept in the sandbox" {
+    "$LEAT" --sandbox=require null </dev/null 2>/dev/null || skip 'no sandbox here'
+    printf '1\n' >app.log
+    leat --sandbox=require follow --once --checkpoint=ck app.log : rotate 'p-{n}' [ gzip ]
+    gzip -dc p-0 | cmp - app.log
+    finds ''
+}
+
+# writes N - append N numbered lines to the log, which is sometimes rotated.
+writes() {
+    local i
+    for ((i = 0; i < $1; i++)); do
+        printf 'line %06d with some more text\n' $((++wrote))
+    done >>app.log
+    if ((wrote % 3 == 0)); then
+        mv app.log "app.log.$((++rotated))"
+        : >app.log
+    fi
+}
+
+# parts_are N - there are so many parts.
+parts_are() {
+    [ "$(find . -name 'p-*' | wc -l)" -ge "$1" ]
+}
+
+# kill_often STAGE... - the parts have each line once, though the run is killed again and again.
+kill_often() {
+    local i n
+    wrote=0 rotated=0
+    writes 1
+    once >/dev/null
+    mv out p-000000
+    for ((i = 0; i < 12; i++)); do
+        "$LEAT" follow --checkpoint=ck app.log : "$@" 2>>err &
+        leat_pid=$!
+        n=$(find . -name 'p-*' | wc -l)
+        writes $((40 + 37 * i))
+        wait_for parts_are $((n + 1 + i % 3))
+        kill -9 "$leat_pid"
+        wait "$leat_pid" || true
+        writes $((i * 7))
+    done
+    leat follow --once --checkpoint=ck app.log : "$@"
+}
+
+@test "killed again and again: each line comes exactly once" {
+    kill_often rotate --size=300 'p-{n:06}'
+    cat p-* | cmp - <(for ((i = 1; i <= wrote; i++)); do printf 'line %06d with some more text\n' "$i"; done)
+    [ ! -s err ]
+}
+
+@test "the same through stages that work line by line" {
+    kill_often grep -v '7 ' : rotate --size=300 'p-{n:06}' [ zstd ]
+    mv p-000000 first
+    { cat first; zstd -dqc p-*; } | cmp - <(for ((i = 1; i <= wrote; i++)); do printf 'line %06d with some more text\n' "$i"; done | grep -v '7 ')
+    [ ! -s err ]
+}
