@@ -190,7 +190,7 @@ certificates() {
     put --header='Content-Length: 5' "$url/store/a"
     refused 2 'Content-Length belongs to the stage'
     put ftp://127.0.0.1/x
-    refused 2 'http:// or https://'
+    refused 2 'http://, https:// or sftp://'
     put http://127.0.0.1:1/x
     refused 5 'http://127.0.0.1:1/x: '
 }

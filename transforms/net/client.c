@@ -65,7 +65,7 @@ struct leat_client {
 struct leat_exchange {
     struct leat_client *client;
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *before, *after;
     enum leat_exchange_state state;
     long status;
     const uint8_t *body; /* the rest of what was given */
@@ -229,6 +229,20 @@ bool leat_client_show(struct leat_client *c, const char *text, char *to, size_t 
     return ok;
 }
 
+bool leat_client_path(struct leat_client *c, const char *text, char *to, size_t size)
+{
+    CURLU *url = c->curl_url();
+    char *path = NULL;
+    bool ok = url && c->curl_url_set(url, CURLUPART_URL, text,
+                                     CURLU_URLENCODE | CURLU_PATH_AS_IS) == CURLUE_OK;
+
+    ok = ok && c->curl_url_get(url, CURLUPART_PATH, &path, CURLU_URLDECODE) == CURLUE_OK &&
+         (size_t)snprintf(to, size, "%s", path) < size;
+    c->curl_free(path);
+    c->curl_url_cleanup(url);
+    return ok;
+}
+
 /* --- a request -------------------------------------------------------------------------------- */
 
 /* libcurl asks for more of the body. */
@@ -266,8 +280,8 @@ static int seek_body(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-/* An answer that refuses the request has come before the end of a fed body: the exchange is over. libcurl does not see it
- * while it waits for more of the body. */
+/* An answer has come before the end of a fed body, so it is no answer to all of it: the exchange is over. libcurl does not see
+ * that while it waits for more of the body. */
 static void look_early(struct leat_exchange *x)
 {
     long status = 0;
@@ -275,7 +289,7 @@ static void look_early(struct leat_exchange *x)
     if (!x->fed || x->ended || x->state != LEAT_EXCHANGE_RUNS)
         return;
     (void)x->client->curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 300)
+    if (status < 200)
         return;
     x->status = status;
     x->state = LEAT_EXCHANGE_ANSWERED;
@@ -345,6 +359,37 @@ static bool set_numbers(struct leat_exchange *x, const struct leat_client_reques
     return ok;
 }
 
+static bool add_line(struct leat_client *c, struct curl_slist **list, const char *line)
+{
+    struct curl_slist *more = c->curl_slist_append(*list, line);
+
+    if (more)
+        *list = more;
+    return more != NULL;
+}
+
+/* A file that is read is only looked for: its first byte does. */
+static bool set_ssh(struct leat_exchange *x, const struct leat_client_request *q)
+{
+    struct leat_client *c = x->client;
+    const struct {
+        CURLoption option;
+        const char *value;
+    } texts[] = {{CURLOPT_SSH_KNOWNHOSTS, q->ssh->known_hosts},
+                 {CURLOPT_SSH_PRIVATE_KEYFILE, q->ssh->key},
+                 {CURLOPT_RANGE, q->fed || q->body ? NULL : "0-0"}};
+    bool ok = true;
+
+    for (const char *const *line = q->ssh->before; ok && line && *line; line++)
+        ok = add_line(c, &x->before, *line);
+    for (const char *const *line = q->ssh->after; ok && line && *line; line++)
+        ok = add_line(c, &x->after, *line);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        ok = ok && c->curl_easy_setopt(x->easy, texts[i].option, texts[i].value) == CURLE_OK;
+    return ok && c->curl_easy_setopt(x->easy, CURLOPT_QUOTE, x->before) == CURLE_OK &&
+           c->curl_easy_setopt(x->easy, CURLOPT_POSTQUOTE, x->after) == CURLE_OK;
+}
+
 /* Returns false if an option is not known to the library, or there is no memory. */
 static bool set_options(struct leat_exchange *x, const struct leat_client_request *q)
 {
@@ -354,8 +399,8 @@ static bool set_options(struct leat_exchange *x, const struct leat_client_reques
         const void *value;
     } pointers[] = {
         {CURLOPT_URL, q->url},
-        {CURLOPT_PROTOCOLS_STR, "http,https"},
-        {CURLOPT_CUSTOMREQUEST, strcmp(q->method, "HEAD") == 0 ? NULL : q->method},
+        {CURLOPT_PROTOCOLS_STR, q->ssh ? "sftp" : "http,https"},
+        {CURLOPT_CUSTOMREQUEST, q->ssh || strcmp(q->method, "HEAD") == 0 ? NULL : q->method},
         {CURLOPT_HTTPHEADER, x->headers},
         {CURLOPT_USERAGENT, "leat/" LEAT_VERSION},
         {CURLOPT_NETRC_FILE, c->options.netrc},
@@ -375,19 +420,12 @@ static bool set_options(struct leat_exchange *x, const struct leat_client_reques
     if (c->options.ca)
         ok = ok && c->curl_easy_setopt(x->easy, CURLOPT_CAINFO, c->options.ca) == CURLE_OK &&
              c->curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    if (q->ssh)
+        ok = ok && set_ssh(x, q);
     return ok && c->curl_easy_setopt(x->easy, CURLOPT_READFUNCTION, give_body) == CURLE_OK &&
            c->curl_easy_setopt(x->easy, CURLOPT_SEEKFUNCTION, seek_body) == CURLE_OK &&
            c->curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, take_reply) == CURLE_OK &&
            c->curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, take_line) == CURLE_OK;
-}
-
-static bool add_header(struct leat_exchange *x, const char *line)
-{
-    struct curl_slist *more = x->client->curl_slist_append(x->headers, line);
-
-    if (more)
-        x->headers = more;
-    return more != NULL;
 }
 
 static int settle(struct leat_client *c, int *did);
@@ -412,9 +450,9 @@ int leat_exchange_begin(struct leat_client *c, const struct leat_client_request 
     if (leat_charge(c->stage, q->body || q->fed ? SEND_BYTES : 0) < 0)
         return LEAT_ELIMIT;
     x->easy = c->curl_easy_init();
-    ok = x->easy && add_header(x, "Expect:");
-    for (const char *const *h = q->headers; ok && *h; h++)
-        ok = add_header(x, *h);
+    ok = x->easy && add_line(c, &x->headers, "Expect:");
+    for (const char *const *h = q->headers; ok && h && *h; h++)
+        ok = add_line(c, &x->headers, *h);
     ok = ok && set_options(x, q) && c->curl_multi_add_handle(c->multi, x->easy) == CURLM_OK;
     x->added = ok;
     return ok ? settle(c, &did) : no_memory(c);
@@ -432,6 +470,8 @@ void leat_exchange_free(struct leat_exchange *x)
     if (x->easy)
         c->curl_easy_cleanup(x->easy);
     c->curl_slist_free_all(x->headers);
+    c->curl_slist_free_all(x->before);
+    c->curl_slist_free_all(x->after);
     leat_uncharge(c->stage, x->fed || x->whole ? SEND_BYTES : 0);
     leat_free(c->stage, x);
 }
@@ -442,7 +482,11 @@ static enum leat_exchange_state state_after(CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
+    case CURLE_RANGE_ERROR: /* sftp: the file is there, and is empty */
+    case CURLE_BAD_DOWNLOAD_RESUME:
         return LEAT_EXCHANGE_ANSWERED;
+    case CURLE_REMOTE_FILE_NOT_FOUND:
+        return LEAT_EXCHANGE_ABSENT;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -455,6 +499,8 @@ static enum leat_exchange_state state_after(CURLcode code)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_LOGIN_DENIED:
+    case CURLE_REMOTE_ACCESS_DENIED:
+    case CURLE_QUOTE_ERROR:
         return LEAT_EXCHANGE_REFUSED;
     default:
         return LEAT_EXCHANGE_LOST;

@@ -24,9 +24,20 @@ struct leat_client_options {
         stall_ms; /* an exchange whose body is not fed is lost if nothing moves for so long; 0: never */
 };
 
+/* For sftp://. */
+struct leat_client_ssh {
+    const char *known_hosts; /* a file: the host must be in it */
+    const char *key;         /* a file with the private key; NULL: that of an agent */
+    const char *const *before,
+        *const *after; /* commands around the transfer, NULL after the last; or NULL */
+};
+
 struct leat_client_request {
     const char *method, *url;
-    const char *const *headers; /* NULL after the last: "Name: value"; copied */
+    const struct leat_client_ssh *
+        ssh; /* NULL: the URL is one of HTTP. Else: without a body, and with the method HEAD, only the
+                                        * commands are sent */
+    const char *const *headers; /* NULL after the last: "Name: value"; copied; or NULL */
     const void *body; /* borrowed until the exchange is freed; NULL: it is fed, or there is none */
     uint64_t size;    /* of the body; LEAT_CLIENT_UNKNOWN: fed, without a length */
     bool fed;
@@ -38,6 +49,7 @@ enum leat_exchange_state {
     LEAT_EXCHANGE_ANSWERED, /* the answer is complete */
     LEAT_EXCHANGE_LOST,     /* the connection failed: another try may help */
     LEAT_EXCHANGE_REFUSED,  /* it would fail again: a certificate, a name */
+    LEAT_EXCHANGE_ABSENT,   /* sftp: there is no such file */
 };
 
 /* leat_client_plan - in plan: announce the files of the options, and the network. Returns 0, or fails the stage. */
@@ -50,6 +62,8 @@ int leat_client_open(struct leat_stage *stage, const struct leat_client_options 
 void leat_client_close(struct leat_client *client);
 /* leat_client_show - the URL without user, password and query, for messages. Returns false if it is malformed. */
 bool leat_client_show(struct leat_client *client, const char *url, char *to, size_t size);
+/* leat_client_path - the path of the URL, decoded. Returns false if there is none, or it does not fit. */
+bool leat_client_path(struct leat_client *client, const char *url, char *to, size_t size);
 /* leat_client_fd - readable when leat_client_drive has something to do: for leat_wait_fd and leat_watch_fd. */
 int leat_client_fd(const struct leat_client *client);
 /* leat_client_drive - move what can be moved; wait up to so many milliseconds for the first event. Returns 1: there was

@@ -9,7 +9,7 @@
 
 extern const struct leat_stage_type leat_stage_put;
 
-#define SUMMARY "write to a URL of http or https by PUT or POST"
+#define SUMMARY "write to a URL of http or https by PUT or POST, or of sftp"
 
 #if HAVE_CURL
 
@@ -20,17 +20,19 @@ extern const struct leat_stage_type leat_stage_put;
 #include "base/invariant.h"
 #include "headers.h"
 #include "http.h"
+#include "sftp.h"
 
 #define NO_SIZE ((uint64_t)INT64_MAX)
 #define HEADERS_MAX ((size_t)100)
 #define CONNECT_MS ((uint64_t)30000)
+#define UNDO_MS ((uint64_t)10000)
 
 enum { METHOD_PUT, METHOD_POST };
 
 struct put_params {
     struct leat_strings headers;
     uint64_t size, stall_ms;
-    const char *ca, *certificate, *key, *netrc_file;
+    const char *ca, *certificate, *key, *netrc_file, *known_hosts;
     int method, netrc, force;
 };
 
@@ -39,6 +41,9 @@ struct put {
     const struct put_params *params;
     struct leat_client *client;
     struct leat_exchange *exchange;
+    struct leat_exchange *look; /* sftp: is the file there? */
+    struct leat_sftp *sftp;     /* NULL: the URL is one of HTTP */
+    bool is_looked, is_committed;
     uint64_t pos;   /* bytes of the body, with the one that is held back */
     uint64_t moved; /* at the time of `since_ns` */
     uint64_t since_ns;
@@ -75,6 +80,14 @@ static int fail_status(struct put *p, long status)
                                    : "");
 }
 
+static int fail_why(struct put *p, const struct leat_exchange *x)
+{
+    return leat_fail(p->stage, LEAT_ENETWORK, "%s: %s%s", p->shown, leat_exchange_why(x),
+                     p->sftp && leat_exchange_state(x) == LEAT_EXCHANGE_REFUSED
+                         ? "; is the host in --known-hosts, and the key accepted?"
+                         : "");
+}
+
 /* The exchange has ended. Returns 0 if all was accepted, or fails. */
 static int check_answer(struct put *p)
 {
@@ -84,8 +97,7 @@ static int check_answer(struct put *p)
     if (status >= 300)
         return fail_status(p, status);
     if (leat_exchange_state(p->exchange) != LEAT_EXCHANGE_ANSWERED)
-        return leat_fail(p->stage, LEAT_ENETWORK, "%s: %s", p->shown,
-                         leat_exchange_why(p->exchange));
+        return fail_why(p, p->exchange);
     if (!leat_exchange_sent_all(p->exchange))
         return leat_fail(p->stage, LEAT_ENETWORK,
                          "%s: the server answered %ld before the end of the data was sent",
@@ -122,7 +134,8 @@ static int64_t check_time(struct put *p, bool waits)
 static int begin(struct put *p)
 {
     struct leat_client_request q = {.method = method_of(p),
-                                    .url = leat_operands(p->stage)->v[0],
+                                    .url = p->sftp ? p->sftp->url : leat_operands(p->stage)->v[0],
+                                    .ssh = p->sftp ? &p->sftp->ssh : NULL,
                                     .headers = p->headers,
                                     .size = p->params->size == NO_SIZE ? LEAT_CLIENT_UNKNOWN
                                                                        : p->params->size,
@@ -134,6 +147,33 @@ static int begin(struct put *p)
 static int wrong_size(struct put *p, int code, const char *how)
 {
     return leat_fail(p->stage, code, "the data is %s than --size=%" PRIu64, how, p->params->size);
+}
+
+/* sftp: a file that is there is an error before any data is sent, unless --force is given. Returns 0: go on; 1: it is not known
+ * yet; or fails. */
+static int look(struct put *p)
+{
+    const struct leat_client_ssh ssh = {.known_hosts = p->sftp->known_hosts,
+                                        .key = p->sftp->ssh.key};
+    struct leat_client_request q = {
+        .method = "GET", .url = leat_operands(p->stage)->v[0], .ssh = &ssh};
+    int r = p->look ? 0 : leat_exchange_begin(p->client, &q, &p->look);
+
+    if (r == 0)
+        r = leat_client_drive(p->client, 0);
+    if (r < 0)
+        return r;
+    switch (leat_exchange_state(p->look)) {
+    case LEAT_EXCHANGE_RUNS:
+        return 1;
+    case LEAT_EXCHANGE_ABSENT:
+        p->is_looked = true;
+        return 0;
+    case LEAT_EXCHANGE_ANSWERED:
+        return leat_fail(p->stage, LEAT_EEXIST, "%s exists; --force overwrites it", p->shown);
+    default:
+        return fail_why(p, p->look);
+    }
 }
 
 /* Send what fits of n bytes; the last byte of --size is kept. Returns how many were used, or fails. */
@@ -172,6 +212,9 @@ static int put_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     int r;
 
     (void)out;
+    r = p->is_looked ? 0 : look(p);
+    if (r != 0)
+        return r < 0 ? r : wait_for_server(p);
     if (p->params->size == 0 && in->pos == in->len) /* all of it is sent in the commit */
         return in->end ? LEAT_END : LEAT_MORE;
     r = p->exchange ? 0 : begin(p);
@@ -248,16 +291,40 @@ static int put_commit(struct leat_stage *s)
         r = leat_exchange_end_body(p->exchange);
     if (r >= 0)
         r = drive_until(p, false);
-    return r < 0 ? (int)r : check_answer(p);
+    if (r >= 0)
+        r = check_answer(p);
+    p->is_committed = r == 0;
+    return (int)r;
+}
+
+/* sftp: the temporary file of a run that failed. */
+static void remove_temporary(struct put *p)
+{
+    const struct leat_client_ssh ssh = {
+        .known_hosts = p->sftp->known_hosts, .key = p->sftp->ssh.key, .before = p->sftp->undo};
+    struct leat_client_request q = {
+        .method = "HEAD", .url = leat_operands(p->stage)->v[0], .ssh = &ssh};
+    uint64_t end = leat_http_now_ns() + UNDO_MS * 1000000, now;
+    struct leat_exchange *x;
+    int r = leat_exchange_begin(p->client, &q, &x);
+
+    while (r >= 0 && leat_exchange_state(x) == LEAT_EXCHANGE_RUNS &&
+           (now = leat_http_now_ns()) < end)
+        r = leat_client_drive(p->client, (int)((end - now) / 1000000) + 1);
+    if (r < 0 || leat_exchange_state(x) != LEAT_EXCHANGE_ANSWERED)
+        leat_warning(p->stage, "%s: the temporary file could not be removed: %s", p->shown,
+                     strrchr(p->sftp->url, '/') + 1);
+    leat_exchange_free(x);
 }
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static struct leat_client_options client_options(const struct put_params *p, char *netrc)
+static struct leat_client_options client_options(const struct put_params *p, bool is_sftp,
+                                                 char *netrc)
 {
     return (struct leat_client_options){.ca = p->ca,
                                         .certificate = p->certificate,
-                                        .key = p->key,
+                                        .key = is_sftp ? NULL : p->key,
                                         .netrc =
                                             leat_netrc_path(p->netrc != 0, p->netrc_file, netrc),
                                         .connect_ms = CONNECT_MS};
@@ -267,11 +334,15 @@ static int put_plan(struct leat_stage *s)
 {
     const struct put_params *p = leat_params(s);
     char netrc[LEAT_NETRC_PATH_MAX];
-    struct leat_client_options options = client_options(p, netrc);
+    const char *url = leat_operands(s)->v[0];
+    bool is_sftp = leat_sftp_is_url(url);
+    struct leat_client_options options = client_options(p, is_sftp, netrc);
     int r = leat_client_plan(s, &options);
 
-    if (r == 0 && !leat_http_is_url(leat_operands(s)->v[0]))
-        r = leat_fail(s, LEAT_EUSAGE, "the URL must begin with http:// or https://");
+    if (r == 0 && is_sftp)
+        r = leat_sftp_plan(s, url, p->known_hosts, p->key);
+    else if (r == 0 && !leat_http_is_url(url))
+        r = leat_fail(s, LEAT_EUSAGE, "the URL must begin with http://, https:// or sftp://");
     return r < 0 ? r : leat_headers_plan(s, &p->headers);
 }
 
@@ -298,6 +369,15 @@ static int keep_header(void *arg, const char *line)
     return 0;
 }
 
+static int open_sftp(struct put *p)
+{
+    p->sftp = leat_alloc(p->stage, sizeof *p->sftp);
+    if (!p->sftp)
+        return LEAT_ENOMEM;
+    return leat_sftp_init(p->stage, p->client, p->sftp, leat_operands(p->stage)->v[0],
+                          p->params->known_hosts, p->params->key, p->params->force != 0);
+}
+
 static int put_open(struct leat_stage *s)
 {
     struct put *p = leat_state(s);
@@ -306,7 +386,8 @@ static int put_open(struct leat_stage *s)
 
     p->stage = s;
     p->params = leat_params(s);
-    options = client_options(p->params, p->netrc);
+    p->is_looked = p->params->force || !leat_sftp_is_url(leat_operands(s)->v[0]);
+    options = client_options(p->params, leat_sftp_is_url(leat_operands(s)->v[0]), p->netrc);
     r = leat_client_open(s, &options, &p->client);
     if (r == 0 && !leat_client_show(p->client, leat_operands(s)->v[0], p->shown, sizeof p->shown))
         r = leat_fail(s, LEAT_EUSAGE, "the URL is malformed");
@@ -314,14 +395,20 @@ static int put_open(struct leat_stage *s)
         r = leat_headers_each(s, &p->params->headers, keep_header, p);
     if (r == 0 && !p->params->force && p->params->method == METHOD_PUT)
         r = keep_header(p, "If-None-Match: *");
-    return r;
+    return r == 0 && leat_sftp_is_url(leat_operands(s)->v[0]) ? open_sftp(p) : r;
 }
 
 static void put_close(struct leat_stage *s)
 {
     struct put *p = leat_state(s);
 
+    bool begun = p->exchange != NULL;
+
+    leat_exchange_free(p->look);
     leat_exchange_free(p->exchange);
+    if (p->sftp && begun && !p->is_committed)
+        remove_temporary(p);
+    leat_free(s, p->sftp);
     leat_client_close(p->client);
     for (size_t i = 0; i < p->n_headers; i++)
         leat_free(s, (void *)(uintptr_t)p->headers[i]);
@@ -372,7 +459,13 @@ static const struct leat_option put_options[] = {
      .kind = LEAT_OPT_STRING,
      .offset = AT(key),
      .metavar = "FILE",
-     .help = "the private key of --cert (PEM), if it is in another file"},
+     .help =
+         "the private key of --cert (PEM), if it is in another file; sftp: the private key of the user"},
+    {.name = "known-hosts",
+     .kind = LEAT_OPT_STRING,
+     .offset = AT(known_hosts),
+     .metavar = "FILE",
+     .help = "sftp: the keys of hosts, instead of ~/.ssh/known_hosts"},
     {.name = "netrc",
      .kind = LEAT_OPT_FLAG,
      .offset = AT(netrc),
@@ -408,6 +501,12 @@ const struct leat_stage_type leat_stage_put = {
         "twice, as the data is not kept.\n\n"
         "A PUT asks the server not to overwrite anything (If-None-Match: *), unless --force is given; a "
         "server that does not know that header overwrites.\n\n"
+        "sftp://[USER@]HOST[:PORT]/PATH writes a file of another machine, under a temporary name in the same "
+        "directory (.NAME.leat-…), which the commit renames; a PATH that begins with /~/ is below the home directory. The "
+        "key of the host must be in ~/.ssh/known_hosts or --known-hosts. The user is known by --key, ~/.ssh/id_ed25519, "
+        "id_ecdsa or id_rsa, by an agent, or by a netrc file. A file that exists is an error at the start; with --force "
+        "it is removed just before the rename, so for a moment there is none. After kill -9, and if the "
+        "connection cannot be made again after a failure, the temporary file stays.\n\n"
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
         "file, or into a file of headers, one a line: --header=@FILE. Proxies are those of the "
         "environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
