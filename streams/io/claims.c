@@ -95,6 +95,24 @@ int leat_claims_place(struct leat_claims *c, dev_t dev, ino_t ino)
     return add(c, &key);
 }
 
+static void forget(struct leat_claims *c, dev_t dev, ino_t ino, const char *name)
+{
+    struct held key = {.dev = dev, .ino = ino, .name = name};
+    struct held **found = tfind(&key, &c->tree, compare), *e = found ? *found : NULL;
+
+    if (!e || e->users > 1)
+        return;
+    (void)tdelete(e, &c->tree, compare); /* it is there */
+    free(e);
+}
+
+void leat_claims_forget(struct leat_claims *c, dev_t dev, ino_t ino, const char *name,
+                        dev_t file_dev, ino_t file_ino)
+{
+    forget(c, dev, ino, name);
+    forget(c, file_dev, file_ino, PLACED);
+}
+
 bool leat_claims_is_placed(const struct leat_claims *c, dev_t dev, ino_t ino)
 {
     struct held key = {.dev = dev, .ino = ino, .name = PLACED};

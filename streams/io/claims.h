@@ -54,6 +54,9 @@ bool leat_claims_keeps(const struct leat_claims *claims, dev_t dev, ino_t ino);
 /* leat_claims_place - record that the file gets the name of an output now. Returns 0 or
  * LEAT_ENOMEM. */
 int leat_claims_place(struct leat_claims *claims, dev_t dev, ino_t ino);
+/* leat_claims_forget - the output is in its place, and no other one of the run will ask for its name or its file. */
+void leat_claims_forget(struct leat_claims *claims, dev_t dev, ino_t ino, const char *name,
+                        dev_t file_dev, ino_t file_ino);
 /* leat_claims_is_placed - did the file get the name of an output? */
 bool leat_claims_is_placed(const struct leat_claims *claims, dev_t dev, ino_t ino);
 /* leat_claims_size - the size of the file before outputs began to write to it; UINT64_MAX: no

@@ -256,6 +256,17 @@ static void close_draft(struct leat_outfile *f)
                   strerrordesc_np(-r));
 }
 
+/* Parts may be written for years: nothing of them may stay in memory. */
+static void forget_part(const struct leat_outfile *f)
+{
+    const struct leat_draft *d = &f->draft;
+
+    pthread_mutex_lock(&f->pipeline->lock);
+    leat_claims_forget(&f->pipeline->outputs.claims, d->directory->dev, d->directory->ino, d->name,
+                       d->inode.dev, d->inode.ino);
+    pthread_mutex_unlock(&f->pipeline->lock);
+}
+
 void leat_outfile_close(struct leat_outfile *f)
 {
     if (!f)
@@ -266,6 +277,8 @@ void leat_outfile_close(struct leat_outfile *f)
         close_append(f);
     if (f->kind == LEAT_OUTFILE_REPLACE)
         close_draft(f);
+    if (f->kind == LEAT_OUTFILE_REPLACE && f->committed && f->options.waits_full)
+        forget_part(f);
     (void)leat_fd_close(&f->fd); /* of a commit: prepare has closed it and checked */
     if (f->in_place)
         atomic_fetch_sub(&f->pipeline->outputs.n_appending, 1);

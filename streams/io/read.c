@@ -492,8 +492,19 @@ static struct leat_fd *read_fd(struct leat_stage *s, uint64_t *ret_left)
     return &st->fd;
 }
 
+/* -F is as of tail; a file that is called so comes after --. */
+static bool follows(const struct leat_strings *words)
+{
+    for (size_t i = 0; i < words->n && strcmp(words->v[i], "--") != 0; i++)
+        if (strcmp(words->v[i], "-F") == 0)
+            return true;
+    return false;
+}
+
 static const char *read_instead(const struct leat_strings *words)
 {
+    if (follows(words))
+        return "follow";
     for (size_t i = 0; i < words->n; i++) {
         if (strncasecmp(words->v[i], "http://", 7) == 0 ||
             strncasecmp(words->v[i], "https://", 8) == 0 ||
@@ -564,7 +575,8 @@ const struct leat_stage_type leat_stage_read = {
         "its new end. Files in /proc and /sys, which do not state their true size, are read to "
         "their end.\n\n"
         "`read URL`, with http://, https:// or s3://, is `get URL`; with tcp://, tls:// or unix: it "
-        "is `connect URL`.\n\n"
+        "is `connect URL`. `read -F FILE` is `follow FILE`: it reads on when the file grows, and through "
+        "rotations.\n\n"
         "With --drop-cache the data read is dropped from the page cache, even if other programs "
         "use it: for a backup that must not displace the data of others.\n\n"
         "With --direct files and block devices are read past the page cache, in aligned blocks "

@@ -170,6 +170,23 @@ stop() {
     [ "$output" = "$(printf 'a\nb')" ]
 }
 
+@test "read -F is follow" {
+    printf 'one\n' >app.log
+    exec {lines}< <(exec "$BOUND" "$LEAT" read -F app.log)
+    leat_pid=$!
+    is_line one
+    mv app.log app.log.1
+    echo two >app.log
+    is_line two
+    stop TERM
+    run leat explain read -F --once app.log : null
+    is 0
+    has follow
+    echo file >./-F
+    run leat read -- -F
+    [ "$output" = file ]
+}
+
 @test "a truncation and a file that is none are told" {
     printf 'one\n' >a
     exec {lines}< <(exec "$BOUND" "$LEAT" follow a : head -n 2 2>err)

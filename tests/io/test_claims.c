@@ -123,3 +123,22 @@ TEST(test_a_file_that_got_a_name_is_known_with_any_other_claims)
     leat_claims_done(&c);
     ASSERT(!leat_claims_is_placed(&c, 7, 5));
 }
+
+TEST(test_a_part_that_is_in_its_place_is_forgotten)
+{
+    struct leat_claims c = {.tree = NULL};
+
+    for (ino_t part = 10; part < 20; part++) {
+        ASSERT_EQ(leat_claims_name(&c, 7, 1, "part", LEAT_CLAIM_REPLACE, "a"), 0);
+        ASSERT_EQ(leat_claims_place(&c, 7, part), 0);
+        leat_claims_forget(&c, 7, 1, "part", 7, part);
+        ASSERT(!leat_claims_has(&c, 7, 1, "part"));
+        ASSERT(!leat_claims_is_placed(&c, 7, part));
+        ASSERT_NULL(c.tree);
+    }
+    ASSERT_EQ(leat_claims_name(&c, 7, 1, "log", LEAT_CLAIM_APPEND, "a"), 0);
+    ASSERT_EQ(leat_claims_name(&c, 7, 1, "log", LEAT_CLAIM_APPEND, "b"), 0);
+    leat_claims_forget(&c, 7, 1, "log", 7, 30); /* another output has it, too */
+    ASSERT(leat_claims_has(&c, 7, 1, "log"));
+    leat_claims_done(&c);
+}

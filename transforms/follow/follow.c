@@ -27,7 +27,7 @@ enum { FROM_START, FROM_END };
 
 struct follow_params {
     uint64_t grace_ms, idle_ms;
-    int once, wait, from;
+    int once, wait, from, familiar;
     const char *checkpoint;
 };
 
@@ -451,6 +451,10 @@ static const struct leat_option follow_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = AT(once),
      .help = "read what the files hold now, one after another, and end"},
+    {.short_name = 'F',
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(familiar),
+     .help = "no effect: `read -F FILE` is `follow FILE`"},
     {.name = "from",
      .kind = LEAT_OPT_ENUM,
      .offset = AT(from),
@@ -490,6 +494,7 @@ const struct leat_stage_type leat_stage_follow = {
         "Reads each FILE from its start, and then the lines that are added to it, until the pipeline is "
         "stopped. --from=end skips the lines that are there. Only whole lines go on; the last "
         "line waits for its end. The lines of several files are mixed as they come.\n\n"
+        "`read -F FILE` is the same stage, by the option of tail.\n\n"
         "FILE is a name. When another file gets the name, after a rename or because the old one "
         "was deleted, the old file is first read to its end, then the new one from its start. "
         "The old file ends when no process has it open for writing. The kernel tells that only "
