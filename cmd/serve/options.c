@@ -1,5 +1,7 @@
 /* options.c - the options of `leat serve`: one table for parsing, help and completion. */
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "serve.h"
@@ -73,7 +75,7 @@ const char serve_manual[] =
     "answer is 201 after the outputs of the pipeline have appeared, or says why they have not. "
     "For example:\n\n"
     "leat serve --route 'PUT /in/{name} : gunzip : zstd : write data/{name}.zst'\n\n"
-    "--timeout is how long a client may do nothing; its default is 30s. --memory is for all "
+    "-f reads routes from a file, one on each line. --timeout is how long a client may do nothing; its default is 30s. --memory is for all "
     "requests together.";
 
 #define REQUEST_MEMORY ((uint64_t)8 << 20)
@@ -81,6 +83,7 @@ const char serve_manual[] =
 #define HEADER_MIN ((uint64_t)1 << 10)
 #define HEADER_MAX ((uint64_t)32 << 10)
 #define TIME_MS 30000u
+#define ROUTES_TEXT_MAX ((size_t)1 << 20)
 
 static int bad(const struct config *c, const struct own_word *w, const char *wanted)
 {
@@ -155,6 +158,59 @@ static int read_one(const struct config *c, const struct own_word *w, struct ser
     }
 }
 
+/* Split the text into routes: one a line, unless the line ends in a backslash. */
+static int split_routes(const struct config *c, struct serve_options *o)
+{
+    for (char *line = o->routes_text, *next; line; line = next) {
+        char *end = strchr(line, '\n');
+
+        while (end && end > line && end[-1] == '\\') {
+            end[-1] = end[0] = ' ';
+            end = strchr(end, '\n');
+        }
+        if (end)
+            *end = '\0';
+        next = end ? end + 1 : NULL;
+        line += strspn(line, " \t\r\n");
+        if (*line == '\0' || *line == '#')
+            continue;
+        if (o->n_routes == ROUTES_MAX)
+            return message_fail(c, LEAT_EUSAGE, "more than %u routes", ROUTES_MAX);
+        o->routes[o->n_routes++] = line;
+    }
+    return 0;
+}
+
+static int read_routes(const struct config *c, struct serve_options *o)
+{
+    FILE *file = fopen(c->file, "re");
+    size_t n = 0;
+    int status = 0;
+
+    o->routes_text = file ? malloc(ROUTES_TEXT_MAX) : NULL;
+    if (o->routes_text)
+        n = fread(o->routes_text, 1, ROUTES_TEXT_MAX - 1, file);
+    if (!file || (o->routes_text && ferror(file)))
+        status = message_fail(c, !file && errno == ENOENT ? LEAT_ENOENT : LEAT_EIO, "%s: %s",
+                              c->file, strerror(errno));
+    else if (!o->routes_text)
+        status = message_fail(c, LEAT_ENOMEM, "out of memory");
+    else if (n == ROUTES_TEXT_MAX - 1 || memchr(o->routes_text, '\0', n))
+        status = message_fail(c, LEAT_EUSAGE, "%s: not a file of routes", c->file);
+    if (file)
+        (void)fclose(file); /* it was read only */
+    if (status != 0)
+        return status;
+    o->routes_text[n] = '\0';
+    return split_routes(c, o);
+}
+
+void serve_options_done(struct serve_options *o)
+{
+    free(o->routes_text);
+    o->routes_text = NULL;
+}
+
 int serve_options_read(const struct config *c, struct serve_options *o)
 {
     uint64_t memory = c->settings.memory ? c->settings.memory : LEAT_MEMORY_DEFAULT;
@@ -169,6 +225,8 @@ int serve_options_read(const struct config *c, struct serve_options *o)
                                 .drain_ms = TIME_MS};
     for (size_t i = 0; i < c->n_own && status == 0; i++)
         status = read_one(c, &c->own[i], o);
+    if (status == 0 && c->file)
+        status = read_routes(c, o);
     if (status == 0 && o->n_routes == 0)
         return message_fail(c, LEAT_EUSAGE,
                             "serve: there is no --route, such as --route 'PUT /in/{name} : zstd : "

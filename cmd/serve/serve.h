@@ -20,6 +20,7 @@
 
 struct serve_options {
     const char *listen[LISTEN_MAX], *routes[ROUTES_MAX];
+    char *routes_text; /* of -f, in pieces; owned; or NULL */
     size_t n_listen, n_routes;
     uint64_t max_body, max_header, request_memory; /* bytes; max_body 0: no limit */
     uint64_t max_connections, max_inflight;
@@ -29,8 +30,10 @@ struct serve_options {
     const char *cert, *key, *client_ca; /* or NULL */
 };
 
-/* serve_options_read - from the words of the command line. Returns 0, or an exit status after a message. */
+/* serve_options_read - from the words of the command line. Returns 0, or an exit status after a message. Call
+ * serve_options_done in any case. */
 int serve_options_read(const struct config *config, struct serve_options *ret);
+void serve_options_done(struct serve_options *options);
 
 /* --- route.c: METHOD PATH : PIPELINE ---------------------------------------------------------- */
 

@@ -17,7 +17,7 @@
 #include "serve.h"
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* of GnuTLS */
-#define POOL_BYTES ((size_t)128 << 10) /* of a connection; half of it receives */
+#define POOL_BYTES ((size_t)256 << 10) /* of a connection; half of it receives */
 
 /* --- libmicrohttpd on the loop ---------------------------------------------------------------- */
 
@@ -306,6 +306,7 @@ static void close_all(struct server *s)
     for (size_t i = 0; i < s->n_routes; i++)
         route_done(&s->routes[i]);
     free(s->routes);
+    serve_options_done(&s->options);
     auth_done(&s->auth);
     tls_done(&s->tls);
     leat_registry_free(s->registry);

@@ -21,9 +21,10 @@ gzip -1 -c plain >packed
 measure() {
     local job=$1 how=$2 server bytes status words=(-T "$input" "http://127.0.0.1:$port/in/{}")
     [ "$how" = put ] || words=(-F "file=@$input;filename={}" "http://127.0.0.1:$port/form")
+    rm -f log
     "${command[@]}" >log 2>&1 &
     server=$!
-    until grep -q listening log; do read -rt 0.05 <> <(:) || true; done
+    until grep -qs listening log; do read -rt 0.05 <> <(:) || true; done
     rm -f out/*
     bytes=$(($(stat -c %s "$input") * 8))
     status=$(seq 8 | xargs -P 4 -I{} curl -sS -o /dev/null -w '%{http_code}\n' -H 'Expect:' "${words[@]}" |

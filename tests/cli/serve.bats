@@ -629,3 +629,43 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LEAT" serve --route 'PUT /in/{name} : wri
     grep -q 'PUT /in/a 503' log
     stored
 }
+
+@test "routes come from a file, too" {
+    printf '# comment\n\n  PUT /in/{name} : gzip \\\n    : write in/{name}.gz\nGET /in/{name} : read in/{name}' >routes
+    serve -f routes --route 'PUT /other/{name} : write in/{name}'
+    client request PUT /in/a big
+    answer 201
+    client request PUT /other/b big
+    answer 201
+    client request GET /in/b
+    answer 200
+    stored a.gz b
+    stops
+    echo 'PUT /in/{name} : nostage' >routes
+    run leat serve -f routes
+    is 2
+    has "nostage"
+    run leat serve -f none
+    is 1
+    has 'none: No such file'
+    : >routes
+    run leat serve -f routes
+    is 2
+    has 'there is no --route'
+}
+
+@test "connections beyond --max-connections wait for their turn" {
+    serve --max-connections=2 --timeout=500ms --route 'PUT /in/{name} : write in/{name}'
+    mkfifo go
+    for name in a b; do
+        python3 "$CLIENT" "$at" hold "/in/$name" 5 4 >"held-$name" <go 3>&- &
+    done
+    exec 7>go
+    wait_for grep -q holding held-a
+    wait_for grep -q holding held-b
+    client request PUT /in/c big
+    answer 201
+    exec 7>&-
+    stored c
+    stops
+}
