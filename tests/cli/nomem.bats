@@ -59,6 +59,19 @@ each_fails() {
     each_fails 2 o -- --threads=1 read log : exec cat : write o
 }
 
+@test "a connection" {
+    needs socat openssl
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \
+        -addext subjectAltName=IP:127.0.0.1 -keyout key -out cert 2>/dev/null
+    socat -u -lf/dev/null UNIX-LISTEN:s,fork OPEN:/dev/null 3>&- &
+    wait_for test -S s
+    each_fails 2 -- --threads=1 read log : connect unix:s
+    socat -d -d -u -lfserver.log OPENSSL-LISTEN:0,fork,bind=127.0.0.1,cert=cert,key=key,verify=0 OPEN:/dev/null 3>&- &
+    wait_for grep -q 'listening on' server.log
+    port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' server.log)
+    each_fails 397 -- --threads=1 read log : connect --ca=cert "tls://127.0.0.1:$port"
+}
+
 @test "an archive" {
     mkdir t
     head -n 100 log >t/log

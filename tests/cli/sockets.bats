@@ -271,6 +271,19 @@ killed() {
     done
 }
 
+@test "with --retry the other end may start later" {
+    "$LEAT" read f : connect --retry --wait=1h unix:socket 2>late.err 3>&- &
+    sender=$!
+    wait_for settled $sender
+    receive unix:socket
+    wait $sender
+    received 0
+    cmp f out/f
+    run leat read f : connect --retry --wait=150ms tcp://127.0.0.1:1
+    is 5
+    has 'no connection after 0.150 s: Connection refused'
+}
+
 @test "a host that is not known is an error, and localhost is known" {
     [ "${LEAT_BUILD_KIND:-build}" != tsan ] || skip 'TSan does not know the threads of the C library'
     run leat read f : connect tcp://none.invalid:80

@@ -80,6 +80,10 @@ static const struct leat_option connect_options[] = {
      .metavar = "TIME",
      .initial = 30000,
      .help = "fail after so long without a connection"},
+    {.name = "retry",
+     .kind = LEAT_OPT_FLAG,
+     .offset = LEAT_CONNECTION_AT(retry),
+     .help = "until then, try again while nothing listens there"},
     {.name = "close-wait",
      .kind = LEAT_OPT_DURATION,
      .offset = LEAT_CONNECTION_AT(close_ms),
@@ -108,7 +112,7 @@ const struct leat_stage_type leat_stage_connect = {
         "an error with status 5, and a sender succeeds only when the other end has confirmed that all "
         "has arrived. If the pipeline fails, the connection is reset, and not ended.\n\n"
         "A host with several addresses is tried at all of them, those of IPv6 and IPv4 in turns; the "
-        "next one after 250 ms or a failure. A slow reader holds the sender back. A connection whose "
+        "next one after 250 ms or a failure. With --retry the other end may start later. A slow reader holds the sender back. A connection whose "
         "other end does not answer for two minutes fails.\n\n"
         "With tls:// the certificate of the server must be valid, of a trusted CA, and for the host, "
         "or for the name in --servername. --ca has the file of the CA if it is not one of the "

@@ -75,8 +75,10 @@ int leat_connection_plan(struct leat_stage *s, bool listens)
 static int open_wire(struct leat_stage *s, struct leat_connection *st, bool listens)
 {
     const struct leat_connection_params *p = leat_params(s);
-    struct leat_dial_options options = {
-        .listens = listens, .wait_ms = p->wait_ms, .address_file = p->address_file};
+    struct leat_dial_options options = {.listens = listens,
+                                        .retries = p->retry != 0,
+                                        .wait_ms = p->wait_ms,
+                                        .address_file = p->address_file};
     struct leat_tls_options tls_opts;
     struct leat_tls *tls = NULL;
     int r = leat_address_parse(s, leat_operands(s)->v[0], listens, &st->address);

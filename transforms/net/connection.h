@@ -7,7 +7,8 @@
 #include "wire.h"
 
 struct leat_connection_params {
-    int end; /* enum leat_end_kind */
+    int end;   /* enum leat_end_kind */
+    int retry; /* connect */
     uint64_t wait_ms, close_ms;
     const char *ca, *cert, *key, *password_file, *alpn;
     const char *servername;   /* connect */

@@ -24,6 +24,7 @@
 #include "lookup.h"
 
 #define STAGGER_NS ((uint64_t)250000000)
+#define RETRY_NS ((uint64_t)100000000)
 #define BUSY_MS ((uint64_t)20) /* a Unix socket whose queue is full */
 #define PLACES_MAX 16u         /* addresses of a host */
 #define OPEN_MAX 8u            /* sockets at once */
@@ -58,7 +59,8 @@ struct leat_dial {
     uint64_t next_ns, deadline_ns;
     int error; /* of the first address that failed; 0: none */
     unsigned failed_place, n_failed;
-    bool made_path; /* listens: the Unix socket has its name */
+    int retried_for; /* the last error before all were tried again; 0: none */
+    bool made_path;  /* listens: the Unix socket has its name */
     char peer[PEER_MAX];
 };
 
@@ -283,8 +285,9 @@ int leat_dial_late(struct leat_dial *d)
     snprintf(seconds, sizeof seconds, "%llu.%03llu", (unsigned long long)(ms / 1000),
              (unsigned long long)(ms % 1000));
     return leat_fail(d->stage, LEAT_ENETWORK,
-                     "%s: no connection after %s s; give it more time with --wait",
-                     d->options.address.text, seconds);
+                     "%s: no connection after %s s%s%s; give it more time with --wait",
+                     d->options.address.text, seconds, d->retried_for ? ": " : "",
+                     d->retried_for ? strerrordesc_np(d->retried_for) : "");
 }
 
 /* Wait until this time at most. */
@@ -357,6 +360,18 @@ static int look_at(struct leat_dial *d, unsigned i, int *ret_fd)
     return error == 0;
 }
 
+/* Nothing listens there yet: try all addresses again in a moment, if that is wanted. */
+static bool begin_again(struct leat_dial *d)
+{
+    if (!d->options.retries || (d->error != ECONNREFUSED && d->error != ENOENT))
+        return false;
+    d->retried_for = d->error;
+    d->error = 0;
+    d->n_failed = d->next = 0;
+    d->next_ns = now_ns() + RETRY_NS;
+    return true;
+}
+
 static int connect_step(struct leat_dial *d, int *ret_fd)
 {
     for (unsigned i = d->n_open; i-- > 0;)
@@ -365,7 +380,7 @@ static int connect_step(struct leat_dial *d, int *ret_fd)
     while (d->next < d->n_places && d->n_open < OPEN_MAX && now_ns() >= d->next_ns)
         if (try_next(d, ret_fd))
             return have(d, *ret_fd, ret_fd);
-    if (d->n_open == 0 && d->next == d->n_places)
+    if (d->n_open == 0 && d->next == d->n_places && !begin_again(d))
         return fail_place(d);
     for (unsigned i = 0; i < d->n_open; i++)
         leat_wait_fd(d->stage, d->open[i].fd, true);

@@ -9,6 +9,7 @@ struct leat_dial;
 struct leat_dial_options {
     struct leat_address address;
     bool listens;
+    bool retries;             /* connects: while nothing listens there, until wait_ms */
     uint64_t wait_ms;         /* fail after so long without a connection; 0: never */
     const char *address_file; /* listens: the address goes into this file; or NULL */
 };

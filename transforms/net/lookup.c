@@ -16,7 +16,8 @@ struct leat_lookup {
     struct gaicb request;
     struct addrinfo hints;
     struct addrinfo *list;
-    int result;
+    int error;  /* that it could not begin; of the stage */
+    int result; /* valid once it has ended */
     char host[LEAT_ADDRESS_HOST_MAX], port[LEAT_ADDRESS_PORT_MAX];
 };
 
@@ -53,11 +54,18 @@ static int begin(struct leat_lookup *l)
     return getaddrinfo_a(GAI_NOWAIT, requests, 1, &event);
 }
 
+/* If it fails, the C library may, or may not, use the memory, and may or may not call back, so that memory is given up. */
+static void begin_look_up(struct leat_lookup *l)
+{
+    atomic_store(&l->ended, false);
+    atomic_store(&l->refs, 2);
+    l->error = begin(l);
+}
+
 struct leat_lookup *leat_lookup_new(struct leat_stage *s, const char *host, const char *port,
                                     bool passive)
 {
     struct leat_lookup *l = calloc(1, sizeof *l); /* not leat_alloc: it may outlive the pipeline */
-    int r;
 
     if (!l) {
         leat_fail(s, LEAT_ENOMEM, "out of memory");
@@ -69,30 +77,24 @@ struct leat_lookup *leat_lookup_new(struct leat_stage *s, const char *host, cons
     strcpy(l->port, port);
     l->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM,
                                  .ai_flags = AI_NUMERICHOST | (passive ? AI_PASSIVE : 0)};
-    l->result = getaddrinfo(*host ? host : NULL, port, &l->hints, &l->list);
-    if (l->result != EAI_NONAME)
+    l->error = getaddrinfo(*host ? host : NULL, port, &l->hints, &l->list);
+    if (l->error != EAI_NONAME)
         return l; /* a number needs no look-up */
     l->hints.ai_flags &= ~AI_NUMERICHOST;
     l->waker = leat_waker_new(s);
-    if (!l->waker) {
-        drop(l);
-        return NULL;
+    if (l->waker) {
+        begin_look_up(l);
+        return l;
     }
-    atomic_store(&l->ended, false);
-    atomic_store(&l->refs, 2);
-    r = begin(l);
-    if (r != 0) { /* else the callback may have the rest already */
-        l->result = r;
-        atomic_store(&l->ended, true);
-        atomic_store(&l->refs, 1);
-        leat_waker_free(l->waker);
-    }
-    return l;
+    drop(l);
+    return NULL;
 }
 
 int leat_lookup_look(struct leat_lookup *l, struct leat_stage *s, const struct addrinfo **ret)
 {
     *ret = NULL;
+    if (l->error != 0)
+        return l->error;
     if (!atomic_load(&l->ended)) {
         leat_wait_wake(s);
         return LEAT_WAIT;
