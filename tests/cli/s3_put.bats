@@ -186,7 +186,7 @@ PUT /buck/plain/a 200" ]
     wait "$killed" || true
     put f s3://buck/plain/a
     is 0
-    has '1 uploads of runs that were killed were aborted'
+    has 'uploads of killed runs that were aborted now: 1'
     [ "$(cat s/open)" = 'stuck/b 1 2 3' ] # that one runs
     [ "$(find state -name '*.upload' | wc -l)" = 1 ]
     put f s3://buck/plain/b

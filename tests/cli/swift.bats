@@ -106,6 +106,6 @@ noted() {
     wait "$pid" || true
     run leat read big : head -c 1K : write s3://buck/next
     is 0
-    has '1 uploads of runs that were killed were aborted'
+    has 'uploads of killed runs that were aborted now: 1'
     [ -z "$(uploads killed)" ]
 }

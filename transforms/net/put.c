@@ -9,7 +9,7 @@
 
 extern const struct leat_stage_type leat_stage_put;
 
-#define SUMMARY "write to a URL of http or https by PUT or POST, or of sftp"
+#define SUMMARY "write to a URL of http, https (PUT or POST) or sftp"
 
 #if HAVE_CURL
 
@@ -493,8 +493,8 @@ const struct leat_stage_type leat_stage_put = {
         "error and every other output is prepared; then the answer must be 2xx. If the pipeline fails "
         "before that, the connection is cut off in the middle of the body. A server that acts on "
         "complete requests only, as nginx does, then keeps nothing. But the server decides that: "
-        "one that stores what has come so far, as some do, leaves a part. The request is "
-        "sent after other files have got their names, since it cannot be taken back; if it fails, "
+        "one that stores what has come so far, as some do, leaves a part. The end of the "
+        "request is sent after other files have got their names, since it cannot be taken back; if it fails, "
         "those names are taken back.\n\n"
         "An answer that comes early stops the upload. Any answer but 2xx is an error, which shows the "
         "status and the first line of the answer; redirects are not followed. Nothing is sent "

@@ -206,7 +206,7 @@ static bool grow_part(struct leat_s3_put *p, struct leat_s3_part *part, uint64_t
     leat_free(p->stage, part->data);
     part->data = NULL;
     part->size = 0;
-    if (leat_memory_spare(p->stage) < size + LEAT_S3_SPARE)
+    if (leat_memory_spare(p->stage) < size + LEAT_S3_SPARE + p->n_parts * LEAT_S3_SPARE_EACH)
         return false;
     part->data = leat_alloc_raw(p->stage, (size_t)size);
     part->size = part->data ? size : 0;

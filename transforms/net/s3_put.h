@@ -9,8 +9,9 @@
 #define LEAT_S3_IN_FLIGHT_MAX 32
 #define LEAT_S3_ETAG_MAX ((size_t)256) /* bytes, with the NUL */
 #define LEAT_S3_NO_SIZE ((uint64_t)INT64_MAX)
-#define LEAT_S3_SPARE                                                                              \
-    ((uint64_t)4 << 20) /* that a part leaves to libcurl and the end of the upload */
+/* Bytes that parts leave to other needs, and for each request. */
+#define LEAT_S3_SPARE ((uint64_t)2 << 20)
+#define LEAT_S3_SPARE_EACH ((uint64_t)1 << 20)
 
 struct leat_s3_put_params {
     struct leat_strings header;

@@ -49,6 +49,17 @@ static void upload_query(const char *upload, char *to, size_t size)
 
 /* --- complete --------------------------------------------------------------------------------- */
 
+/* The server has all parts: their memory is free for the list of them. */
+static void free_parts(struct leat_s3_put *p)
+{
+    for (unsigned i = 0; i < p->n_parts; i++) {
+        leat_assert(p->parts[i].state == LEAT_S3_PART_FREE);
+        leat_free(p->stage, p->parts[i].data);
+        p->parts[i].data = NULL;
+        p->parts[i].size = 0;
+    }
+}
+
 /* The list of the parts. Returns NULL, recorded as the stage's failure, if there is no memory. */
 static char *make_list(struct leat_s3_put *p, size_t *ret_n)
 {
@@ -105,9 +116,11 @@ int leat_s3_put_complete(struct leat_s3_put *p)
     struct leat_s3_request q = {.method = "POST", .query = query};
     struct leat_exchange *x = NULL;
     size_t n = 0;
-    char *list = make_list(p, &n);
+    char *list;
     int r;
 
+    free_parts(p);
+    list = make_list(p, &n);
     if (!list)
         return LEAT_ENOMEM;
     q.body = list;
@@ -185,7 +198,7 @@ void leat_s3_put_clean(struct leat_s3_put *p)
     unsigned n = leat_s3_journal_each(CLEAN_MAX, clean_one, &c);
 
     if (n > 0)
-        leat_warning(p->stage, "%u uploads of runs that were killed were aborted", n);
+        leat_warning(p->stage, "uploads of killed runs that were aborted now: %u", n);
 }
 
 #endif
