@@ -136,3 +136,17 @@ TEST(test_a_cut_takes_the_last_bytes_only)
         ASSERT_EQ(leat_pool_done(&pool), 0);
     }
 }
+
+TEST(test_of_marks_in_a_row_the_last_position_counts)
+{
+    struct leat_slice_queue q = {.n = 0};
+
+    leat_slice_queue_mark_at(&q, 4);
+    leat_slice_queue_mark_at(&q, 7);
+    leat_slice_queue_mark(&q);
+    ASSERT_EQ(q.n, 1);
+    ASSERT(leat_slice_is_mark(leat_slice_queue_head(&q)));
+    ASSERT_EQ(leat_slice_queue_head(&q)->off, 7);
+    leat_slice_queue_pop(&q);
+    ASSERT_EQ(q.n, 0);
+}
