@@ -624,6 +624,8 @@ int check_main(const struct config *config, int argc, char **argv); /* leat chec
 int test_main(const struct config *config, int argc, char **argv);  /* leat test */
 /* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);
+/* run_only_option - the name of a given option that only a run of one pipeline has, such as "stats", or NULL. */
+const char *run_only_option(const struct config *config);
 int man_main(const struct config *config, int argc, char **argv);   /* leat man stages */
 int serve_main(const struct config *config, int argc, char **argv); /* leat serve */
 extern const struct global_option serve_options[];

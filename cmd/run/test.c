@@ -280,8 +280,7 @@ bool test_option(struct config *c, const char *word)
     return true;
 }
 
-/* The name of a given option that `leat test` does not support, or NULL. */
-static const char *no_option_of_test(const struct config *c)
+const char *run_only_option(const struct config *c)
 {
     if (c->stats)
         return "stats";
@@ -297,7 +296,7 @@ static const char *no_option_of_test(const struct config *c)
 
 int test_main(const struct config *c, int argc, char **argv)
 {
-    const char *unwanted = no_option_of_test(c);
+    const char *unwanted = run_only_option(c);
     struct tests t = {.config = c, .no_memory = {.size = sizeof t.no_memory, .code = LEAT_ENOMEM}};
     int status;
 

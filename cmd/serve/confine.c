@@ -35,24 +35,33 @@ static int build_sample(const struct server *s, const struct route *r, struct le
     return code;
 }
 
-/* A file of a download need not exist now, so its directory is allowed. */
+/* A file that a download reads need not exist now, so its directory is allowed. */
+static int allow_directory(struct leat_confinement *list, const struct route *r, const char *word)
+{
+    const char *place = route_place(r, word);
+    const char *slash = place ? memrchr(word, '/', (size_t)(place - word)) : NULL;
+    char *directory;
+    int code;
+
+    if (!place)
+        return 0;
+    directory = slash ? strndup(word, (size_t)(slash - word) + 1) : strdup(".");
+    code = directory ? leat_confinement_allow(list, directory, LEAT_ACCESS_READ) : LEAT_ENOMEM;
+    free(directory);
+    return code;
+}
+
+/* Of the first stages, which are the ones that read. */
 static int allow_directories(struct leat_confinement *list, const struct route *r)
 {
     int code = 0;
 
-    for (size_t i = 0; i < r->n_pieces; i++)
-        for (char **w = r->pieces[i].words; w && *w && code == 0; w++) {
-            const char *place = strchr(*w, '{');
-            const char *slash = place ? memrchr(*w, '/', (size_t)(place - *w)) : NULL;
-            char *directory;
+    for (size_t i = 0; i < r->n_pieces; i++) {
+        bool is_first = i == 0 || r->pieces[i - 1].kind == PIECE_OPEN;
 
-            if (!place)
-                continue;
-            directory = slash ? strndup(*w, (size_t)(slash - *w) + 1) : strdup(".");
-            code =
-                directory ? leat_confinement_allow(list, directory, LEAT_ACCESS_READ) : LEAT_ENOMEM;
-            free(directory);
-        }
+        for (char **w = r->pieces[i].words; is_first && w && *w && code == 0; w++)
+            code = allow_directory(list, r, *w);
+    }
     return code;
 }
 

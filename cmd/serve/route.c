@@ -145,6 +145,16 @@ static size_t place_at(const struct route *r, const char *text, size_t *ret_plac
     return n - 1 == strlen(FILE_PLACE) && strncmp(text + 1, FILE_PLACE, n - 1) == 0 ? n + 1 : 0;
 }
 
+const char *route_place(const struct route *r, const char *word)
+{
+    size_t place;
+
+    for (; *word; word++)
+        if (place_at(r, word, &place) > 0)
+            return word;
+    return NULL;
+}
+
 static bool has_place(const struct route *r, const char *word, bool *of_form)
 {
     size_t place;

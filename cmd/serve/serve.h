@@ -79,6 +79,8 @@ bool route_matches(const struct route *route, const char *path, struct places *r
 int route_append(const struct route *route, struct leat_builder *builder,
                  const struct places *places, const char *file);
 
+/* route_place - where the first place of a name is in a word of the pipeline; NULL: nowhere. */
+const char *route_place(const struct route *route, const char *word);
 /* route_file - the path, if the pipeline is only `read FILE`; free() it. NULL: it is not. */
 char *route_file(const struct route *route, const struct places *places);
 
@@ -314,7 +316,7 @@ struct server {
     uv_poll_t poll;   /* of the daemon's epoll set */
     uv_timer_t timer; /* of its next deadline */
     uv_idle_t idle;   /* it can go on at once */
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     uv_timer_t drain; /* the time that requests have to end after a signal */
     struct listener listeners[LISTEN_MAX];
     size_t n_listeners;

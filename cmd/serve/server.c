@@ -195,7 +195,7 @@ static int start_handles(struct server *s)
 {
     const union MHD_DaemonInfo *info =
         s->mhd.MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    const int numbers[] = {SIGTERM, SIGINT};
+    const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     int r = info ? uv_poll_init(&s->loop, &s->poll, info->epoll_fd) : UV_EINVAL;
 
     s->poll.data = s->timer.data = s->idle.data = s->drain.data = s->look.data = s;
@@ -207,7 +207,12 @@ static int start_handles(struct server *s)
         r = uv_timer_init(&s->loop, &s->look);
     if (r == 0)
         r = uv_idle_init(&s->loop, &s->idle);
-    for (size_t i = 0; i < 2 && r == 0; i++) {
+    for (size_t i = 0; i < 3 && r == 0; i++) {
+        struct sigaction old;
+
+        /* One that the parent process ignores stays ignored (nohup). */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+            continue;
         r = uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
         if (r == 0)
@@ -314,9 +319,12 @@ static void close_all(struct server *s)
 
 int serve_main(const struct config *c, int argc, char **argv)
 {
+    const char *unwanted = run_only_option(c);
     struct server *s;
     int status;
 
+    if (unwanted)
+        return message_fail(c, LEAT_EUSAGE, "leat serve has no option --%s", unwanted);
     if (argc > 0)
         return message_fail(c, LEAT_EUSAGE,
                             "serve: '%s' is one word too many; a route is quoted, as in "

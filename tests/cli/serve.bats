@@ -179,6 +179,9 @@ stored() {
     run leat serve
     is 2
     has 'there is no --route'
+    run leat serve --stats --route 'PUT /in/{name} : write x'
+    is 2
+    has 'leat serve has no option --stats'
     run leat serve --listen=x --route 'PUT /in/{name} : write x'
     is 2
     has 'is not HOST:PORT'
@@ -196,11 +199,11 @@ stored() {
     wait_for grep -q 'stopping' log
     client request PUT /in/c big
     is 1
-    kill -INT "$server"
+    kill -TERM "$server"
     exec 7>&-
     status=0
     wait "$server" || status=$?
-    [ "$status" = 130 ]
+    [ "$status" = 143 ]
     stored b
 }
 
@@ -667,5 +670,25 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LEAT" serve --route 'PUT /in/{name} : wri
     answer 201
     exec 7>&-
     stored c
+    stops
+}
+
+@test "the sandbox leaves the server only the directories of its routes" {
+    ! sanitized || skip 'a sanitizer opens files of its own'
+    mkdir secret
+    echo secret >secret/s
+    ln -s ../secret/s in/link
+    run leat --sandbox=require read big : null
+    [ "$status" = 0 ] || skip 'this kernel cannot confine'
+    serve --sandbox=require --route 'GET /in/{name} : read in/{name}' --route 'GET /z/{name} : read in/{name}.gz : gunzip : grep -E "{name}|a{2}"' \
+        --route 'PUT /in/{name} : write in/{name}'
+    client request GET /in/link
+    answer 403
+    client request GET /z/none
+    answer 404
+    client request PUT /in/a big
+    answer 201
+    client request GET /in/a
+    answer 200
     stops
 }
