@@ -27,10 +27,10 @@ TEST(test_a_path_becomes_a_word)
             ASSERT_STREQ(to, cases[i].word);
     }
 }
-#endif
 
 TEST(test_a_url_of_sftp_is_known)
 {
     ASSERT(leat_sftp_is_url("SFTP://a/b"));
     ASSERT(!leat_sftp_is_url("ftp://a/b"));
 }
+#endif
