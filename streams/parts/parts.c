@@ -19,6 +19,7 @@
  * may be long, and there are several copies of it. */
 #define PENDING_BYTES ((uint64_t)4096)
 #define NAME_COPIES 4u
+#define FULL_RETRY_MS 500u
 #define NAME_SHOWN 200u /* bytes of a name in a message */
 
 struct leat_parts *leat_parts_new(struct leat_segment *owner,
@@ -434,6 +435,18 @@ static int fail_unnamed(struct leat_segment *seg)
     return r;
 }
 
+/* The part stays as it is until there is space. */
+static int wait_for_space(struct leat_segment *seg)
+{
+    struct leat_stage *s = seg->slots[seg->n - 1].stage;
+
+    if (!seg->out.parts->told_full)
+        leat_warning(s, "the checkpoint: no space left on the disk: waited for space");
+    seg->out.parts->told_full = seg->out.parts->uncommitted = true;
+    leat_alarm_ms(s, FULL_RETRY_MS);
+    return (int)leat_segment_park(seg, LEAT_PARK_OUT);
+}
+
 /* Commit the part that has ended. Returns a turn, or -1: there is nothing to commit. */
 static int commit(struct leat_segment *seg)
 {
@@ -450,6 +463,8 @@ static int commit(struct leat_segment *seg)
     if (branch_failed(seg))
         return (int)leat_segment_out_gone(seg, true);
     r = p->commit_part(p->graph.segments + parts->first, parts->n, parts->ended_at);
+    if (r == LEAT_FULL)
+        return wait_for_space(seg);
     if (r == 0 && s->type->part_done) {
         r = s->type->part_done(s);
         if (r < 0)

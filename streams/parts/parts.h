@@ -22,6 +22,7 @@ struct leat_parts {
     bool commits;               /* each part on its own */
     uint64_t position; /* of the source, if all before it and nothing after it was passed; or 0 */
     uint64_t ended_at; /* the same at the end of the part that is not committed */
+    bool told_full;    /* there is a warning that the checkpoint waited for space */
     bool uncommitted;  /* a part has begun, and was not committed */
     char *name;        /* of the next part, or of this one; owned */
     bool begin_due;    /* the part `name` begins before the output that is queued now */

@@ -4,6 +4,7 @@
  * before it can hold data back at a flush marker. Else the end of the run moves it.
  */
 
+#include <errno.h>
 #include <string.h>
 
 #include "io/directories.h"
@@ -69,7 +70,7 @@ static bool find_proof(struct leat_segment **segments, size_t n,
 }
 
 int leat_checkpoint_before(struct leat_pipeline *p, struct leat_segment **segments, size_t n,
-                           uint64_t position)
+                           uint64_t position, bool waits)
 {
     struct leat_checkpoint_proof proof = {.path = NULL};
     int r;
@@ -78,6 +79,8 @@ int leat_checkpoint_before(struct leat_pipeline *p, struct leat_segment **segmen
         return 0;
     (void)find_proof(segments, n, &proof);
     r = leat_checkpoint_begin(p->checkpoint.file, position, &proof);
+    if (waits && (r == -ENOSPC || r == -EDQUOT))
+        return LEAT_FULL;
     return r < 0 ? failed(p, r) : 0;
 }
 

@@ -82,7 +82,9 @@ int leat_commit_part(struct leat_segment **segments, size_t n, uint64_t position
         return r;
     if (leat_outcome_aborted(p) || leat_outcome_failed(p))
         return LEAT_ECANCELLED;
-    r = leat_checkpoint_before(p, segments, n, position);
+    r = leat_checkpoint_before(p, segments, n, position, true);
+    if (r == LEAT_FULL)
+        return r;
     if (r == 0)
         r = each(segments, n, commit);
     if (r == 0)

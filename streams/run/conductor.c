@@ -253,7 +253,7 @@ static int commit_all(struct leat_pipeline *p)
 {
     uint64_t position = leat_checkpoint_final(p);
     struct leat_stage *s = NULL;
-    int r = leat_checkpoint_before(p, p->graph.segments, p->graph.n_segments, position);
+    int r = leat_checkpoint_before(p, p->graph.segments, p->graph.n_segments, position, false);
 
     if (r == 0)
         r = for_each_commit(p, commit_if_reverts, commit_side, leat_digest_list_commit);

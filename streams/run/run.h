@@ -36,14 +36,16 @@ int leat_run_on_loop(struct leat_pipeline *pipeline, uv_loop_t *loop);
 int leat_run_on_context(struct leat_pipeline *pipeline, bool helps);
 
 /* leat_commit_part - the segments of a part have ended: commit its outputs, sync their directories, and close them. Returns 0;
+ * LEAT_FULL: the checkpoint has no space, so call it again later;
  * LEAT_ECANCELLED: the run fails; or an error, which is reported. Thread: the one that cuts the stream. */
 int leat_commit_part(struct leat_segment **segments, size_t n, uint64_t position);
 
 /* checkpoints.c: when the pipeline is built; before and after outputs of these segments are committed which hold all before this
- * position (0: not known); and the position at the end of a run that has gone well. An error is reported. */
+ * position (0: not known); and the position at the end of a run that has gone well. An error is reported.
+ * `waits`: it returns LEAT_FULL if the disk has no space. */
 void leat_checkpoint_plan(struct leat_pipeline *pipeline);
 int leat_checkpoint_before(struct leat_pipeline *pipeline, struct leat_segment **segments, size_t n,
-                           uint64_t position);
+                           uint64_t position, bool waits);
 int leat_checkpoint_after(struct leat_pipeline *pipeline, uint64_t position);
 uint64_t leat_checkpoint_final(struct leat_pipeline *pipeline);
 

@@ -13,6 +13,7 @@ teardown() {
     for pid in $(jobs -p) ${leat_pid:-}; do
         kill -9 "$pid" 2>/dev/null || true
     done
+    ! mountpoint -q small 2>/dev/null || umount small
     [[ $dir != "${LEAT_TEST_TMP:-/nowhere}"/checkpoint.* ]] || rm -rf "$dir"
 }
 
@@ -130,6 +131,25 @@ finds() {
     is 3
     run leat follow --checkpoint=a app.log : merge [ follow --checkpoint=b app.log ] : null
     [ "$status" != 0 ]
+}
+
+@test "a checkpoint waits while its disk is full" {
+    [ "$(id -u)" = 0 ] || skip 'not root: cannot mount a small tmpfs'
+    mkdir small
+    mount -t tmpfs -o size=64k tmpfs small 2>/dev/null || skip 'mount is refused here'
+    head -c 64K /dev/zero >small/other 2>/dev/null || true
+    log_lines 100 >app.log
+    "$LEAT" follow --checkpoint=small/ck app.log : rotate --size=100 'p-{n}' 2>err &
+    leat_pid=$!
+    wait_for settled "$leat_pid"
+    [ ! -e p-0 ]
+    rm small/other
+    wait_for test -e p-0
+    cmp p-0 app.log
+    kill -TERM "$leat_pid"
+    wait "$leat_pid"
+    grep -q 'waited for space' err
+    umount small
 }
 
 @test "a checkpoint is kept in the sandbox" {
