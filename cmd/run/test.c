@@ -226,7 +226,7 @@ static int begin_context(struct tests *t)
     int r = t->at_once > 1 ? leat_context_new(&settings, &t->context) : 0;
 
     if (r == 0 && t->context)
-        r = leat_context_attach(t->context, &t->loop);
+        r = leat_context_drive(t->context, &t->loop);
     return r < 0 ? message_fail(t->config, r, "cannot begin the test: %s", leat_strerror(r)) : 0;
 }
 

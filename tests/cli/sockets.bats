@@ -12,11 +12,18 @@ setup() {
 # certificates - a CA, and certificates of it for localhost and for a client.
 certificates() {
     needs openssl
+    local made=$BATS_FILE_TMPDIR/certificates
+    if [ -d "$made" ]; then
+        cp "$made"/* .
+        return
+    fi
     {
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=test CA' -keyout ca.key -out ca.pem
         certificate s localhost 'subjectAltName=DNS:localhost,IP:127.0.0.1'
         certificate c client 'extendedKeyUsage=clientAuth'
     } 2>/dev/null
+    mkdir "$made"
+    cp ./*.key ./*.pem "$made"
 }
 
 certificate() {
@@ -153,6 +160,15 @@ killed() {
     run leat read f f f f f f f f : connect "tcp://127.0.0.1:$port"
     is 5
     has "tcp://127.0.0.1:$port (127.0.0.1 port $port)"
+    peer early
+    "$LEAT" read f : head -c 40000 : connect "tcp://127.0.0.1:$port" 2>sender.err 3>&- &
+    sender=$!
+    wait_for test -s peer/got
+    pause 0.1 # in which the sender, without an error, would end
+    : >peer/close
+    status=0
+    wait $sender || status=$?
+    is 5
     receive --end=frame tcp://127.0.0.1:0
     "$LEAT" exec yes : connect --end=frame "tcp://$address" 2>sender.err 3>&- &
     kill -9 "$receiver"

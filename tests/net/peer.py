@@ -8,6 +8,7 @@ read     reads to the end
 talk     sends a line at once, and reads to the end
 half     reads some bytes and resets the connection
 frames   sends DIR/send, whatever it is, reads, and closes
+early    ends its own stream at once, reads some bytes, waits until DIR/close exists, and resets the connection
 keep     reads to the end, and does not close until DIR/close exists
 """
 import os
@@ -25,6 +26,8 @@ def at(name):
 
 
 listener = socket.socket()
+if mode == "early":  # what it does not read stays at the sender
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
 listener.bind(("127.0.0.1", 0))
 listener.listen(8)
 with open(at("port.tmp"), "w") as f:
@@ -52,9 +55,13 @@ def read_all(echo):
             c.sendall(data)
 
 
-if mode == "half":
+if mode in ("half", "early"):
+    if mode == "early":
+        c.shutdown(socket.SHUT_WR)
     got.write(c.recv(10))
     got.flush()
+    while mode == "early" and not os.path.exists(at("close")):
+        time.sleep(0.01)
     c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 else:
     if mode == "talk":

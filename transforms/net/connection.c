@@ -14,6 +14,7 @@
 
 #define HELD_MAX ((size_t)65536) /* input of a middle stage on its way */
 #define DROP_MAX ((size_t)16384) /* read at once of what is dropped */
+#define LOOK_SOON_MS ((uint64_t)20)
 #define LOOK_MS ((uint64_t)1000) /* how often a sink looks whether its data is on its way */
 
 static uint64_t now_ns(void)
@@ -208,6 +209,11 @@ static int wait_for_close(struct leat_stage *s, struct leat_connection *st)
     struct leat_wire *w = &st->wire;
     int r = w->in.ended ? 0 : drop_input(st);
 
+    if (r == 0 && w->end == LEAT_END_FIN && is_on_its_way(w)) { /* its stream ended before ours */
+        r = leat_wire_check(w);
+        leat_wait_ms(s, LOOK_SOON_MS);
+        return r < 0 ? leat_wire_fail(w) : LEAT_WAIT;
+    }
     if (r == 0)
         return end_sink(s, st);
     if (r != LEAT_EAGAIN)

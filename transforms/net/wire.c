@@ -52,6 +52,16 @@ int leat_wire_fail(const struct leat_wire *w)
                      leat_dial_peer(w->dial), w->why, w->got, w->sent);
 }
 
+int leat_wire_check(struct leat_wire *w)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (getsockopt(w->fd - 1, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        error = errno;
+    return error ? lost_errno(w, error) : 0;
+}
+
 /* --- connecting ------------------------------------------------------------------------------- */
 
 static int shake_hands(struct leat_wire *w)

@@ -66,6 +66,8 @@ ssize_t leat_wire_read(struct leat_wire *wire, uint8_t *to, size_t n);
 ssize_t leat_wire_write(struct leat_wire *wire, const uint8_t *data, size_t n);
 int leat_wire_finish(struct leat_wire *wire);
 int leat_wire_fail(const struct leat_wire *wire);
+/* leat_wire_check - has the connection failed after the streams? Returns 0 or LEAT_ENETWORK. */
+int leat_wire_check(struct leat_wire *wire);
 /* leat_wire_begin_waits - forget what earlier calls wait for. leat_wire_wait - wait for what the calls since then
  * need. */
 void leat_wire_begin_waits(struct leat_wire *wire);
