@@ -100,7 +100,7 @@ stored() {
 
 @test "a name that a client chooses is one part of a path, and one word" {
     serve --route 'PUT /in/{name} : write in/{name}'
-    for name in .. .hidden %2e%2e a%2fb a%2Fb a%5cb -x %00 a%00b a%0ab a%1b %zz a% a%2 %c3%28 a%7f %e2%80%ae; do
+    for name in %2e%2e a%2fb -x %00 a%0ab %zz; do # test_name.c has more
         client request PUT "/in/$name" big
         answer 400 '"code":"EUSAGE"'
     done
