@@ -74,7 +74,7 @@ requests() {
     has '3 tries failed before all was read'
     [ "$(requests)" = 4 ]
     size=$(stat -c %s s/f)
-    grep -qxF "/drop/a|bytes=$((size * 6 / 10))-|\"v1\"|-" s/requests
+    grep -qxF "/drop/a|bytes=$((size * 6 / 10))-|\"v1\"|-|-" s/requests
 }
 
 @test "an old Last-Modified is a strong validator" {
@@ -229,19 +229,19 @@ requests() {
     cp t/port s/other
     get --header='X-Secret: s3' "$first/hop/a"
     got
-    grep -qxF '/hop/a|-|-|s3' s/requests
-    grep -qxF '/plain/x|-|-|-' t/requests
+    grep -qxF '/hop/a|-|-|s3|-' s/requests
+    grep -qxF '/plain/x|-|-|-|-' t/requests
     rm out/f
     get --header='X-Secret: s3' "$first/back/a"
     got
-    grep -qxF '/plain/x|-|-|s3' s/requests
+    grep -qxF '/plain/x|-|-|s3|-' s/requests
 }
 
 @test "headers come from a file" {
     printf 'X-Other: 1\r\n\nX-Secret: s3 c' >secret
     get --header=@secret "$url/plain/a"
     got
-    grep -qxF '/plain/a|-|-|s3 c' s/requests
+    grep -qxF '/plain/a|-|-|s3 c|-' s/requests
     rm out/f
     printf 'X-Other: 1\nRange: bytes=1-\n' >secret
     get --header=@secret "$url/plain/a"
@@ -317,6 +317,76 @@ requests() {
     has '`decode` decodes it'
 }
 
+@test "a large body is resumed, cut, reset and compared like a small one" {
+    mkdir big
+    head -c 4M /dev/urandom >big/f
+    serve big
+    sum=$(sha256sum <big/f | cut -d' ' -f1)
+    for words in "--sha256=$sum $url/plain/a" "$url/drop/a" "$url/reset/a" "--resume=verify $url/ignore/a" \
+        "--resume=verify $url/stale/z --retries=0" "$url/partial/a" "$url/excess/a"; do
+        rm -f out/f
+        # shellcheck disable=SC2086
+        get $words
+        [[ $words == *stale* ]] || { is 0 && cmp big/f out/f; }
+    done
+    rm out/f
+    get "$url/change/a"
+    refused 5 'the content changed after' 'another ETag'
+    get --resume=verify "$url/stale/a"
+    refused 5 'the content changed'
+    get --retries=0 --min-speed-time=50ms "$url/stall/a"
+    refused 5 '--min-speed=1' "(byte $((2 * 1024 * 1024)))"
+    get --retries=0 "$url/short/a"
+    refused 5 'to read'
+    get --size=1M "$url/chunked/a"
+    refused 5 'longer than --size'
+}
+
+@test "a proxy is the one of the environment" {
+    proxy=$url
+    http_proxy=$proxy get http://nowhere.invalid/drop/a
+    got
+    rm out/f
+    all_proxy=$proxy NO_PROXY=nowhere.invalid get --retries=0 http://nowhere.invalid/plain/a
+    refused 5 'resolve host'
+    # As for curl, against a server that sets the variable by a header "Proxy:".
+    HTTP_PROXY=$proxy get --retries=0 http://nowhere.invalid/plain/a
+    refused 5 'resolve host'
+    http_proxy=http://nowhere.invalid get --retries=0 "$url/plain/a"
+    refused 5 'resolve proxy'
+    http_proxy=${proxy/\/\//\/\/u:s3cret@} get "http://nowhere.invalid/404-0/a"
+    refused 5 '404'
+    [[ $output != *s3cret* ]]
+}
+
+@test "the host may be an address of IPv6" {
+    mkdir six
+    cp s/f six/f
+    : >six/6
+    serve six
+    url=http://[::1]:${url##*:}
+    get "$url/drop/a"
+    got
+    rm out/f
+    get "$url/404-0/a"
+    refused 5 "$url/404-0/a: "
+}
+
+@test "a netrc password is for the host of the URL only" {
+    mkdir t
+    cp s/f t/f
+    first=$url
+    serve t
+    printf 'machine 127.0.0.1 login u password "p w"\nmachine localhost login u password s3cret\n' >netrc
+    cp t/port s/other
+    get --netrc-file=netrc "$first/hopname/a"
+    got
+    grep -qxF '/plain/x|-|-|-|-' t/requests
+    rm out/f
+    get --netrc-file=none "$first/plain/a"
+    refused 1 'none'
+}
+
 @test "a server that is not there, a bad URL and bad headers are errors" {
     get --retries=1 http://127.0.0.1:1/x
     refused 5 'http://127.0.0.1:1/x: ' 'given up after 1 retries'
@@ -366,6 +436,29 @@ requests() {
     has 'use the network'
 }
 
+@test "a confined process has the certificates and the names of the system" {
+    sanitized && skip 'sanitizers open files of their own'
+    needs openssl
+    "$LEAT" --sandbox=require read s/f : null 2>why || skip "$(cat why)"
+    mkdir tls
+    cp s/f tls/f
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=localhost' \
+        -keyout key -out cert 2>/dev/null
+    serve tls cert key
+    url=${url/http:\/\/127.0.0.1/https:\/\/localhost}
+    get "$url/plain/a"
+    refused 5 'certificate'
+    expected=$output
+    run leat --sandbox=require get "$url/plain/a" : write out/f
+    is 5
+    [ "$output" = "$expected" ] # the server's certificate is at fault, and not the store
+    run leat --sandbox=require get --ca=cert "$url/plain/a" : write out/f
+    got
+    rm out/f
+    run leat --sandbox=require get --retries=0 http://nowhere.invalid/ : write out/f
+    refused 5 'Could not resolve host'
+}
+
 @test "a slow reader holds the server back, and memory stays flat" {
     sanitized && skip 'figures of memory'
     mkdir big
@@ -381,6 +474,26 @@ requests() {
     exec 5<&-
     wait $!
     [ "$hwm" -lt 40000 ]
+}
+
+@test "a signal ends the transfer at each point" {
+    # A name is looked up, a connection is made, TLS is negotiated, a head, a body, and a retry are waited for.
+    silent=$(python3 -c 'import socket, os, time
+s = socket.create_server(("127.0.0.1", 0), backlog=0)
+pid = os.fork()
+if pid:
+    print(s.getsockname()[1], pid)
+else:
+    os.close(1)
+    time.sleep(600)' 3>&-)
+    for at in "http://127.0.0.1:${silent% *}/a" "https://127.0.0.1:${silent% *}/a" "$url/silent/a" "$url/stall/a" \
+        "--retry-wait=1h $url/plainly/a --resume=verify"; do
+        # shellcheck disable=SC2086
+        "$LEAT" get $at : write out/f &
+        wait_for settled $!
+        stopped $!
+    done
+    kill "${silent#* }"
 }
 
 @test "head ends the transfer, and a signal ends a wait" {

@@ -37,8 +37,8 @@ tap 'transforms/ includes no loop, no thread, no stdio, of streams/ only stage.h
         sys/epoll.h) # the sockets of libcurl as one descriptor to wait for
             [[ $where == transforms/net/client.c:* ]] || echo "$where $name"
             ;;
-        sys/socket.h) # the sockets of connect and listen
-            [[ $where =~ ^transforms/net/(dial|wire|connection)\.c: ]] || echo "$where $name"
+        sys/socket.h) # the sockets of connect and listen; what a connection of libcurl has received
+            [[ $where =~ ^transforms/net/(dial|wire|connection|http_socket)\.c: ]] || echo "$where $name"
             ;;
         uv.h | pthread.h | threads.h | leat.h | uv/*) echo "$where $name" ;;
         esac

@@ -3,7 +3,8 @@
 
     server.py DIR [CERTIFICATE KEY]
 
-It listens on an ephemeral port of the loopback, writes the number to DIR/port, and each request to DIR/requests: the
+It listens on an ephemeral port of the loopback (::1 if DIR/6 is there), and is a proxy for http:// URLs, whose hosts it
+ignores. It writes the number to DIR/port, and each request to DIR/requests: the
 path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of a request is /FAULT/ANYTHING:
 
     plain    the content               drop     ends at 60 % of what was asked for, three times
@@ -13,7 +14,7 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     short    half of the content, every time, without ranges
     stall    half of the content, and then nothing
     close    HTTP/1.0, no length       loop     redirects to itself
-    hop      redirects to the port of DIR/other
+    hop      redirects to the port of DIR/other            hopname  the same, on localhost
     back     redirects to /plain       file     redirects to file:///etc/passwd
     STATUS   503-2 answers twice with it and Retry-After: 0, then the content; 404-0: always
     later    503 and Retry-After: 100000
@@ -32,12 +33,14 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     empty    no bytes                  inject   drop, with an ETag that has a CR inside
     huge     a Content-Length of 20 digits       minus    a negative one
     endless  header lines without an end         silent   nothing
+    reset    drop, with a reset
 """
 import base64
 import os
 import re
 import socket
 import ssl
+import struct
 import sys
 import threading
 
@@ -58,13 +61,13 @@ def read_head(file):
     while True:
         field = file.readline().decode("latin-1").strip()
         if not field:
-            return line[1], headers
+            return re.sub("^http://[^/]*", "", line[1]), headers
         name, _, value = field.partition(":")
         headers[name.lower()] = value.strip()
 
 
 def log(path, headers):
-    fields = [path] + [headers.get(name, "-") for name in ("range", "if-range", "x-secret")]
+    fields = [path] + [headers.get(name, "-") for name in ("range", "if-range", "x-secret", "authorization")]
     with LOCK, open(os.path.join(DIR, "requests"), "a", encoding="latin-1") as file:
         print(*fields, sep="|", file=file)
 
@@ -178,6 +181,9 @@ def answer_content(sock, fault, n, headers):
     sock.sendall(content[begin:end])
     if fault == "stall":
         sock.recv(1)
+    if fault == "reset" and end < len(content):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
     return end == len(content)
 
 
@@ -211,6 +217,7 @@ def answer(sock, path, headers):
         sock.sendall(head(200, {}, "1.0") + CONTENT)
         return False
     places = {"loop": path, "hop": f"http://127.0.0.1:{other_port()}/plain/x" if fault == "hop" else "",
+              "hopname": f"http://localhost:{other_port()}/plain/x" if fault == "hopname" else "",
               "back": "../plain/x", "file": "file:///etc/passwd"}
     if fault in places:
         sock.sendall(redirect(places[fault]))
@@ -256,7 +263,10 @@ def main():
     if len(sys.argv) > 2:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[2], sys.argv[3])
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    if os.path.exists(os.path.join(DIR, "6")):
+        listener = socket.create_server(("::1", 0), backlog=64, family=socket.AF_INET6)
+    else:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     with open(os.path.join(DIR, "port.new"), "w", encoding="ascii") as file:
         print(listener.getsockname()[1], file=file)
     os.rename(os.path.join(DIR, "port.new"), os.path.join(DIR, "port"))

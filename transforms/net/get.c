@@ -100,7 +100,7 @@ static int take_body(void *arg, const uint8_t *data, size_t n)
     size_t used = 0;
     int r = 0;
 
-    leat_assert(n <= LEAT_HTTP_PIECE); /* or the room might never be enough */
+    leat_assert(n <= LEAT_HTTP_PIECE || data == g->to + g->filled); /* or it might never fit */
     if ((g->skip < n ? n - g->skip : 0) > g->room - g->filled)
         return LEAT_HTTP_FULL;
     if (g->skip > 0)
@@ -119,10 +119,20 @@ static int take_body(void *arg, const uint8_t *data, size_t n)
         leat_prefix_add(g->prefix, data, n);
     if (r < 0)
         return r;
-    memcpy(g->to + g->filled, data, n);
+    if (data != g->to + g->filled)
+        memcpy(g->to + g->filled, data, n);
     g->filled += n;
     g->pos += n;
     return 0;
+}
+
+/* Bytes that are compared are not output. */
+static size_t room_for_body(void *arg, uint8_t **ret_to)
+{
+    const struct get *g = arg;
+
+    *ret_to = g->to + g->filled;
+    return g->skip > 0 ? 0 : g->room - g->filled;
 }
 
 /* --- the head --------------------------------------------------------------------------------- */
@@ -321,7 +331,8 @@ static int begin_try(struct get *g)
                                             .deadline_ns = g->deadline_ns,
                                             .arg = g,
                                             .begin = take_head,
-                                            .body = take_body};
+                                            .body = take_body,
+                                            .room = room_for_body};
     g->phase = TRY;
     g->status = 0;
     return leat_http_start(g->http, &g->request);
@@ -527,6 +538,8 @@ static int get_open(struct leat_stage *s)
     leat_watch_ms(s, LEAT_HTTP_TICK_MS);
     if (p->max_ms > 0)
         g->deadline_ns = leat_http_now_ns() + p->max_ms * 1000000;
+    if (r == 0)
+        r = leat_netrc_check(s, p->netrc_file);
     if (r == 0 && p->sha256)
         r = leat_evp_new(s, LEAT_SHA256, &g->sha);
     if (r == 0 && p->resume == RESUME_VERIFY) {
@@ -658,7 +671,7 @@ const struct leat_stage_type leat_stage_get = {
         "s3://BUCKET/KEY is an object of S3. Its requests are signed; `leat help s3-put` tells where the "
         "credentials, the region and the endpoint come from. The rest of an object is asked for with If-Match.\n\n"
         "Redirects are followed to http:// and https:// only. A --header, and the user and password of "
-        "the URL, are not sent to another host. Messages show a URL without user, password and query. "
+        "the URL or a netrc file, are not sent to another host. Messages show a URL without user, password and query. "
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
         "file, or into a file of headers, one a line: --header=@FILE. Proxies are those of the environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
     .kind = LEAT_SOURCE,

@@ -2,9 +2,11 @@
 
 #include "headers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "http.h"
 
@@ -77,4 +79,9 @@ const char *leat_netrc_path(bool wanted, const char *file, char to[LEAT_NETRC_PA
         return NULL;
     snprintf(to, LEAT_NETRC_PATH_MAX, "%s/.netrc", home);
     return to;
+}
+
+int leat_netrc_check(struct leat_stage *s, const char *file)
+{
+    return file && access(file, R_OK) < 0 ? leat_fail_errno(s, errno, "%s", file) : 0;
 }

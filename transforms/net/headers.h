@@ -17,5 +17,8 @@ int leat_headers_each(struct leat_stage *stage, const struct leat_strings *heade
 /* leat_netrc_path - the netrc file to use: `file`, or with `wanted` that in the home directory, which is put into `to`.
  * NULL: none. */
 const char *leat_netrc_path(bool wanted, const char *file, char to[LEAT_NETRC_PATH_MAX]);
+/* leat_netrc_check - in open: a file that the user named must be readable; libcurl would go on without it. NULL is fine.
+ * Returns 0, or fails the stage. */
+int leat_netrc_check(struct leat_stage *stage, const char *file);
 
 #endif

@@ -53,6 +53,9 @@ struct leat_http_request {
     /* At most LEAT_HTTP_PIECE bytes. It may also return LEAT_HTTP_FULL, and has taken nothing: it is called again by the next
      * leat_http_advance, and meanwhile the connection is not read. */
     int (*body)(void *arg, const uint8_t *data, size_t n);
+    /* May be NULL. Room for the body to be read into: returns its size, 0: none now. `body` then gets the bytes where they
+     * are, and any number. */
+    size_t (*room)(void *arg, uint8_t **ret_to);
     /* leat_http_perform only; both may be NULL. */
     int (*idle)(void *arg);   /* nothing more has come for a moment */
     bool (*holds)(void *arg); /* would `idle` do anything? */

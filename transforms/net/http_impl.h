@@ -70,12 +70,17 @@ struct leat_http {
     uint64_t redirects; /* that were followed */
     bool added;         /* the easy handle is in the multi handle */
     bool began, is_redirect, full;
-    int result;              /* negative: of a function */
-    size_t discarded;        /* bytes */
-    uint64_t window;         /* bytes of the body since waited_ns was 0 */
-    uint64_t waited_ns;      /* for the connection */
+    bool direct;        /* the body is read from the socket, and libcurl is not called any more */
+    uint64_t left;      /* direct: bytes of the body */
+    uint64_t handed;    /* bytes of the body that libcurl brought */
+    int result;         /* negative: of a function */
+    size_t discarded;   /* bytes */
+    uint64_t window;    /* bytes of the body since waited_ns was 0 */
+    uint64_t waited_ns; /* for the connection */
     uint64_t waits_since_ns; /* 0: it does not wait */
     uint64_t timer_ns;       /* when libcurl is to be called; UINT64_MAX: no time */
+    unsigned quick_waits;    /* how many one after another were shorter than QUICK_MS */
+    int low_water; /* bytes below which the only socket does not end a quick wait; 0: it is as it was */
     struct leat_http_socket sockets[LEAT_HTTP_SOCKETS_MAX];
     size_t n_sockets;
     char etag[LEAT_HTTP_HEADER_MAX], modified[LEAT_HTTP_HEADER_MAX];
@@ -95,6 +100,18 @@ int leat_http_watch(struct leat_http *http);
 void leat_http_finish(struct leat_http *http);
 /* leat_http_poll_ms - how long may the request wait? UINT64_MAX: for ever. */
 uint64_t leat_http_poll_ms(const struct leat_http *http, uint64_t now_ns);
+
+/* http_socket.c
+ * leat_http_wait_quickly - wait for a moment, if the last waits were short; returns true: look again.
+ * leat_http_forget_socket - the next wait is for any byte. */
+#define LEAT_HTTP_QUICK_MS 1
+bool leat_http_wait_quickly(struct leat_http *http);
+void leat_http_forget_socket(struct leat_http *http);
+/*
+ * leat_http_try_direct - from now on read the body from the socket, if that is right. leat_http_read_direct - read once;
+ * returns as leat_http_advance. */
+void leat_http_try_direct(struct leat_http *http);
+int leat_http_read_direct(struct leat_http *http);
 
 /* http_answer.c
  * leat_http_field - a field of the last answer; "": there is none. Valid until the next call. */

@@ -120,6 +120,7 @@ void leat_http_wants(struct leat_http *h, struct leat_stage *s)
 {
     uint64_t ms;
 
+    leat_http_forget_socket(h);
     h->waits_since_ns = leat_http_now_ns();
     ms = leat_http_poll_ms(h, h->waits_since_ns);
     for (size_t i = 0; i < h->n_sockets; i++) {
@@ -174,6 +175,7 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
         return CURL_WRITEFUNC_PAUSE;
     }
     h->window += n;
+    h->handed += n;
     return h->result == 0 ? n : 0;
 }
 
@@ -350,7 +352,9 @@ static int begin_transfer(struct leat_http *h)
     bool own_host = is_own_host(h, h->at);
 
     leat_assert(!h->added);
-    h->began = h->is_redirect = h->full = false;
+    h->began = h->is_redirect = h->full = h->direct = false;
+    h->handed = 0;
+    h->quick_waits = 0;
     h->result = 0;
     h->discarded = 0;
     h->window = h->waited_ns = h->waits_since_ns = 0;
@@ -364,6 +368,7 @@ static int begin_transfer(struct leat_http *h)
 
 static void end_transfer(struct leat_http *h)
 {
+    leat_http_forget_socket(h);
     if (h->added)
         (void)h->curl_multi_remove_handle(h->multi, h->easy);
     h->added = false;
@@ -408,8 +413,13 @@ static int end_or_follow(struct leat_http *h, CURLcode code)
 
 static int check_time(struct leat_http *h, uint64_t now)
 {
-    if (h->waits_since_ns > 0)
+    if (h->waits_since_ns > 0) {
         h->waited_ns += now - h->waits_since_ns;
+        if (now - h->waits_since_ns < LEAT_HTTP_QUICK_MS * UINT64_C(1000000))
+            h->quick_waits++;
+        else
+            h->quick_waits = 0;
+    }
     h->waits_since_ns = 0;
     if (h->request->deadline_ns > 0 && now >= h->request->deadline_ns)
         return leat_http_end_with(h, LEAT_HTTP_LATE, "the time of --max-time is over");
@@ -420,27 +430,39 @@ static int check_time(struct leat_http *h, uint64_t now)
 static int advance(struct leat_http *h, uint64_t now)
 {
     int left = 0;
-    CURLMcode code = act(h, now);
-    const CURLMsg *message = h->curl_multi_info_read(h->multi, &left);
+    CURLMcode code;
+    const CURLMsg *message;
 
+    if (h->direct) {
+        int r = leat_http_read_direct(h);
+
+        return r == LEAT_HTTP_RUNNING ? check_speed(h) : r;
+    }
+    code = act(h, now);
+    message = h->curl_multi_info_read(h->multi, &left);
     if (h->result < 0)
         return h->result;
     if (code != CURLM_OK)
         return leat_fail(h->stage, LEAT_EINTERNAL, "libcurl: %s", h->curl_multi_strerror(code));
     if (message && message->msg == CURLMSG_DONE)
         return end_or_follow(h, message->data.result);
+    leat_http_try_direct(h);
     return check_speed(h);
 }
 
 int leat_http_advance(struct leat_http *h)
 {
-    uint64_t now = leat_http_now_ns();
-    int r = check_time(h, now);
+    uint64_t now = leat_http_now_ns(), window;
+    int r = check_time(h, now), i = 0;
 
     leat_assert(h->added);
-    for (int i = 0; r == LEAT_HTTP_RUNNING && (i == 0 || (i < ROUNDS_MAX && h->timer_ns <= now));
-         i++)
+    while (r == LEAT_HTTP_RUNNING) {
+        window = h->window;
         r = advance(h, now);
+        if (r != LEAT_HTTP_RUNNING || ++i == ROUNDS_MAX ||
+            (h->timer_ns > now && (h->window > window || i > 1 || !leat_http_wait_quickly(h))))
+            break;
+    }
     if (r != LEAT_HTTP_RUNNING)
         leat_http_finish(h);
     return r;
