@@ -8,6 +8,7 @@
 
 #include "codec_same.h"
 #include "stage.h"
+#include "subjects_server.h"
 
 #define SUBJECTS_MAX 512
 #define TEXT_MAX 1024
@@ -23,6 +24,15 @@ static const struct subject table[] = {
     {.stage = "read", .text = "read @IN@ @IN@", .place = PLACE_FIRST},
     {.stage = "follow", .text = "follow --once @IN@ @IN@", .place = PLACE_FIRST},
     {.stage = "follow", .text = "follow --from=end --idle=1ms @IN@", .place = PLACE_FIRST},
+    {.stage = "get", .text = "get http://127.0.0.1:@PORT@/a", .place = PLACE_FIRST},
+    {.stage = "get",
+     .text = "get --resume=verify --max-redirects=0 http://127.0.0.1:@PORT@/a",
+     .place = PLACE_FIRST},
+    {.stage = "get", .text = "get --connections=3 http://127.0.0.1:@PORT@/a", .place = PLACE_FIRST},
+    {.stage = "get",
+     .text = "get --size=1 http://127.0.0.1:@PORT@/a",
+     .place = PLACE_FIRST,
+     .any_outcome = true},
     {.stage = "write", .text = "write @SIDE@", .place = PLACE_LAST},
     {.stage = "write", .text = "write --no-sync @SIDE@", .place = PLACE_LAST},
     {.stage = "write", .text = "write --sparse --drop-cache @SIDE@", .place = PLACE_LAST},
@@ -450,6 +460,9 @@ static void whole_text(const struct subject *subject, const struct memio *io, ch
         } else if (strncmp(from, "@SIDE@", 6) == 0) {
             n += (size_t)snprintf(to + n, TEXT_MAX - n, "%s", side);
             from += 6;
+        } else if (strncmp(from, "@PORT@", 6) == 0) {
+            n += (size_t)snprintf(to + n, TEXT_MAX - n, "%d", subject_server_port(in));
+            from += 6;
         } else {
             to[n++] = *from++;
         }
@@ -510,7 +523,7 @@ void subject_run(const struct subject *subject, struct memio *io, struct bytes i
     side_path(side, sizeof(side));
     if (has_side)
         unlink(side);
-    if (strstr(subject->text, "@IN@"))
+    if (strstr(subject->text, "@IN@") || strstr(subject->text, "@PORT@"))
         write_in(in);
     whole_text(subject, io, text);
     io->in = in.data;

@@ -14,7 +14,8 @@ enum place { PLACE_MIDDLE, PLACE_FIRST, PLACE_LAST };
 
 struct subject {
     const char *stage;   /* name of the type */
-    const char *text;    /* the pipeline under test; @IN@ and @SIDE@ are files, see subject_run */
+    const char *text;    /* the pipeline under test; @IN@ and @SIDE@ are files, and @PORT@ is
+                          * that of a server whose content is @IN@, see subject_run */
     const char *prepare; /* a pipeline that makes the input from the sample; NULL: the sample */
     enum place place;    /* LAST: ends with a writable of its own; FIRST: begins with a readable */
     size_t cut;          /* the input lacks its last bytes */

@@ -322,6 +322,43 @@ bench_extract() {
     done
 }
 
+# start_nginx - serve this directory over HTTP/1.1, and HTTP/2 with TLS; sets plain, tls and nginx.
+start_nginx() {
+    local user=
+    [ "$(id -u)" != 0 ] || user='user root;'
+    mkdir -p nginx
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout nginx/key -out nginx/ca.pem 2>/dev/null
+    read -r plain tls <<<"$(python3 -c 'import socket
+s = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(x.getsockname()[1] for x in s))')"
+    cat >nginx/conf <<END
+$user worker_processes 1; daemon off; pid $PWD/nginx/pid; error_log $PWD/nginx/log;
+events { worker_connections 64; }
+http { access_log off; client_body_temp_path $PWD/nginx/b; proxy_temp_path $PWD/nginx/p; fastcgi_temp_path $PWD/nginx/f;
+  uwsgi_temp_path $PWD/nginx/u; scgi_temp_path $PWD/nginx/s;
+  server { listen 127.0.0.1:$tls ssl http2; listen 127.0.0.1:$plain;
+    ssl_certificate $PWD/nginx/ca.pem; ssl_certificate_key $PWD/nginx/key; root $PWD; } }
+END
+    nginx -c "$PWD/nginx/conf" &
+    nginx=$!
+    until curl -sf -o /dev/null --range 0-0 "http://127.0.0.1:$plain/big.log"; do sleep 0.1; done
+}
+
+# Throughput per processor time: the network is the limit of the other.
+bench_get() {
+    local plain tls nginx ca=nginx/ca.pem
+    start_nginx
+    COMPARE=cpu pair 'CPU of get : null, HTTP/1.1: curl' 1.0 "$L get http://127.0.0.1:$plain/big.log : null" \
+        "curl -s -o /dev/null http://127.0.0.1:$plain/big.log" \
+        "$L get http://127.0.0.1:$plain/big.log" "curl -s http://127.0.0.1:$plain/big.log"
+    COMPARE=cpu pair 'CPU of get : null, HTTP/2 and TLS: curl' 1.0 "$L get --ca=$ca https://localhost:$tls/big.log : null" \
+        "curl -s --cacert $ca -o /dev/null https://localhost:$tls/big.log" \
+        "$L get --ca=$ca https://localhost:$tls/big.log" "curl -s --cacert $ca https://localhost:$tls/big.log"
+    kill "$nginx"
+    wait "$nginx" || true
+}
+
 bench_engine() {
     "$BIN/engine" | tee -a results.md
     [ "${PIPESTATUS[0]}" = 0 ] || missed=1
@@ -334,7 +371,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack extract engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack extract get engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs

@@ -342,6 +342,95 @@ requests() {
     refused 5 'longer than --size'
 }
 
+@test "several connections read parts, and output them in order" {
+    mkdir big
+    head -c 9M /dev/urandom >big/f
+    serve big
+    big() {
+        rm -f out/f
+        : >big/requests
+        get --connections=3 "$@"
+    }
+    big --sha256="$(sha256sum <big/f | cut -d' ' -f1)" --size=9M "$url/plain/a"
+    is 0
+    cmp big/f out/f
+    [ "$(cut -d'|' -f2,3 big/requests | sort)" = "$(printf '%s\n' 'bytes=0-4194303|-' 'bytes=4194304-8388607|"v1"' 'bytes=8388608-9437183|"v1"')" ]
+    for fault in drop reset modified partial 503-2; do
+        big "$url/$fault/a"
+        is 0
+        cmp big/f out/f
+    done
+    # One connection does it, where there are no ranges, no strong validator, or no content.
+    for fault in norange weakly plain; do
+        big "$url/$fault/b"
+        is 0
+        cmp big/f out/f
+    done
+    cp s/f big/f
+    run leat --memory=20M get --connections=8 "$url/plain/c" : write out/g
+    is 0
+    serve_empty
+    get --connections=3 "$url/plain/a"
+    is 0
+    [ ! -s out/f ]
+}
+
+# serve_empty - a server whose content is empty.
+serve_empty() {
+    mkdir nothing
+    : >nothing/f
+    serve nothing
+    rm -f out/*
+}
+
+@test "several connections never mix two versions" {
+    mkdir big
+    head -c 9M /dev/urandom >big/f
+    serve big
+    for fault in change nameless longer more lie; do
+        get --connections=3 "$url/$fault/a"
+        refused 5
+    done
+    for fault in multi wide; do # the whole content is asked for
+        get --connections=3 "$url/$fault/a"
+        is 0
+        cmp big/f out/f
+        rm out/f
+    done
+    get --connections=3 --size=5 "$url/plain/a"
+    refused 5 'and --size expects 5'
+    get --connections=3 --sha256="$(printf '%064d' 0)" "$url/plain/a"
+    refused 4 '--sha256 expects 0000'
+    get --connections=3 "$url/404-0/a"
+    refused 5 '404 Not Found'
+    get --connections=3 --retries=1 "$url/503-0/a"
+    refused 5 'the server answered 503; given up after 1 retries'
+    get --connections=3 --retries=0 --min-speed-time=50ms "$url/stall/a"
+    refused 5 '--min-speed=1'
+    get --connections=3 --max-time=50ms "$url/stall/a"
+    refused 124 '--max-time'
+    get --connections=3 --resume=verify "$url/plain/a"
+    refused 2 '--resume=verify'
+}
+
+@test "a slow reader holds several connections back" {
+    sanitized && skip 'figures of memory'
+    mkdir big
+    truncate -s 256M big/f
+    serve big
+    mkfifo pipe
+    "$LEAT" --memory=24M get --connections=4 "$url/plain/a" >pipe &
+    exec 5<pipe
+    wait_for grep -q plain big/requests
+    wait_for settled $!
+    hwm=$(awk '/^VmHWM/ { print $2 }' "/proc/$!/status")
+    [ "$(wc -l <big/requests)" -lt 20 ]
+    cmp -n $((256 * 1024 * 1024)) big/f - <&5
+    exec 5<&-
+    wait $!
+    [ "$hwm" -lt 50000 ]
+}
+
 @test "a proxy is the one of the environment" {
     proxy=$url
     http_proxy=$proxy get http://nowhere.invalid/drop/a

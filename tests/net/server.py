@@ -33,7 +33,8 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     empty    no bytes                  inject   drop, with an ETag that has a CR inside
     huge     a Content-Length of 20 digits       minus    a negative one
     endless  header lines without an end         silent   nothing
-    reset    drop, with a reset
+    reset    drop, with a reset                  norange  the content, without ranges
+    weakly   the content, with a weak ETag
 """
 import base64
 import os
@@ -94,7 +95,7 @@ def fields_of(fault, n):
         return {"ETag": '"v1\rX-Secret: evil"'}
     if fault == "nameless" and n > 1:
         return {}
-    if fault == "weak":
+    if fault in ("weak", "weakly"):
         return {"ETag": 'W/"v1"'}
     if fault in ("plainly", "stale"):
         return {}
@@ -124,6 +125,7 @@ def send_more(sock, fields, part):
     return True
 
 
+WHOLE = ("plain", "encoded", "auth", "norange", "weakly")
 REST = {"partial": send_part, "multi": send_parts, "wide": send_wide, "more": send_more}
 
 
@@ -158,33 +160,37 @@ def answer_strangely(sock, fault):
 def answer_content(sock, fault, n, headers):
     """The content or the rest of it. Returns false if the connection is to end."""
     content, fields = content_of(fault, n), fields_of(fault, n)
-    begin, status = 0, 200
-    match = re.fullmatch(r"bytes=(\d+)-", headers.get("range", ""))
+    begin, end, status = 0, len(content), 200
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
     known = fault == "nameless" or headers.get("if-range") in (None, fields.get("ETag"), fields.get("Last-Modified"))
-    if match and known and fault not in ("ignore", "stale", "short"):
+    if match and int(match[1]) >= len(content):
+        sock.sendall(head(416, {"Content-Length": 0}))
+        return True
+    if match and known and fault not in ("ignore", "stale", "short", "norange"):
         begin, status = int(match[1]), 206
         first = begin + 1 if fault == "lie" else begin
         total = len(content) + (fault == "longer")
-        last = begin + (len(content) - begin + 1) // 2 if fault == "partial" else len(content)
+        end = min(int(match[2] or end) + 1, end)
+        last = begin + (end - begin + 1) // 2 if fault == "partial" else end
         fields["Content-Range"] = f"bytes {first}-{last - 1}/{total}"
         if fault in REST:
             return REST[fault](sock, fields, content[begin:last])
     if fault == "encoded":
         fields["Content-Encoding"] = "gzip"
-    fields["Content-Length"] = len(content) - begin
+    fields["Content-Length"] = end - begin
     sock.sendall(head(status, fields))
-    end = len(content)
+    last = end
     if fault in ("short", "stall"):
-        end = end // 2
-    elif fault not in ("plain", "encoded", "auth") and not fault[0].isdigit() and n <= (1 if fault in REST else 3):
-        end = begin + (end - begin) * 6 // 10
-    sock.sendall(content[begin:end])
+        last = end // 2
+    elif fault not in WHOLE and not fault[0].isdigit() and n <= (1 if fault in REST else 3):
+        last = begin + (end - begin) * 6 // 10
+    sock.sendall(content[begin:last])
     if fault == "stall":
         sock.recv(1)
-    if fault == "reset" and end < len(content):
+    if fault == "reset" and last < end:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
-    return end == len(content)
+    return last == end
 
 
 def answer_chunks(sock, fault):

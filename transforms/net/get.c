@@ -16,41 +16,34 @@ extern const struct leat_stage_type leat_stage_get;
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "../check/libcrypto.h"
 #include "base/invariant.h"
+#include "get_options.h"
+#include "get_parts.h"
 #include "headers.h"
 #include "prefix.h"
 #include "s3.h"
 #include "s3_place.h"
 
-#define NO_SIZE ((uint64_t)INT64_MAX)
 #define HEX_DIGITS (2 * LEAT_SHA256_BYTES)
-#define WAIT_MS_MAX ((uint64_t)30000)         /* between two tries */
-#define RETRY_AFTER_MS_MAX ((uint64_t)600000) /* that a server may ask for */
+#define NO_SIZE LEAT_GET_NO_SIZE
 
-enum { RESUME_RANGE, RESUME_VERIFY };
-
-struct get_params {
-    struct leat_strings headers;
-    uint64_t size, min_speed, stall_ms, max_ms, wait_ms;
-    int64_t retries, redirects;
-    const char *sha256, *ca, *netrc_file;
-    int resume, netrc, length_unknown;
-};
-
-enum phase { BEFORE_TRY, TRY, BETWEEN_TRIES };
+/* Where several connections are asked for, the first request asks for a part of the content, which shows if the server has
+ * ranges and a strong validator. */
+enum phase { BEFORE_TRY, TRY, BETWEEN_TRIES, IN_PARTS };
 
 struct get {
     struct leat_stage *stage;
-    const struct get_params *params;
+    const struct leat_get_params *params;
     struct leat_http *http;
     struct leat_s3 *s3; /* NULL: the URL is no s3:// */
     struct leat_http_request request;
-    struct leat_evp *sha;       /* --sha256; or NULL */
-    struct leat_prefix *prefix; /* --resume=verify; or NULL */
+    struct leat_get_parts *parts; /* --connections; or NULL */
+    struct leat_evp *sha;         /* --sha256; or NULL */
+    struct leat_prefix *prefix;   /* --resume=verify; or NULL */
     enum phase phase;
+    bool whole, again;      /* do not ask for a part; ask once more, without a wait */
     uint64_t wait_until_ns; /* BETWEEN_TRIES */
     uint8_t *to;            /* room of this step: the first `filled` bytes are not committed yet */
     size_t room, filled;
@@ -94,12 +87,32 @@ static int compare(struct get *g, const uint8_t *data, size_t n, size_t *ret_use
                                                       : changed(g, "other bytes came before it");
 }
 
+/* The next bytes of the content. */
+static int count(void *arg, const uint8_t *data, size_t n)
+{
+    struct get *g = arg;
+    int r = 0;
+
+    if (n > g->params->size - g->pos)
+        return fail(g, LEAT_ENETWORK, "the content is longer than --size");
+    if (n > g->total - g->pos)
+        return fail(g, LEAT_ENETWORK, "the server sends more bytes than it said");
+    if (g->sha)
+        r = leat_evp_add(g->sha, data, n);
+    if (g->prefix)
+        leat_prefix_add(g->prefix, data, n);
+    g->pos += n;
+    return r;
+}
+
 static int take_body(void *arg, const uint8_t *data, size_t n)
 {
     struct get *g = arg;
     size_t used = 0;
     int r = 0;
 
+    if (g->phase == IN_PARTS)
+        return leat_get_parts_body(g->parts, data, n);
     leat_assert(n <= LEAT_HTTP_PIECE || data == g->to + g->filled); /* or it might never fit */
     if ((g->skip < n ? n - g->skip : 0) > g->room - g->filled)
         return LEAT_HTTP_FULL;
@@ -109,20 +122,12 @@ static int take_body(void *arg, const uint8_t *data, size_t n)
     n -= used;
     if (r < 0 || n == 0)
         return r;
-    if (n > g->params->size - g->pos)
-        return fail(g, LEAT_ENETWORK, "the content is longer than --size");
-    if (n > g->total - g->pos)
-        return fail(g, LEAT_ENETWORK, "the server sends more bytes than it said");
-    if (g->sha)
-        r = leat_evp_add(g->sha, data, n);
-    if (g->prefix)
-        leat_prefix_add(g->prefix, data, n);
+    r = count(g, data, n);
     if (r < 0)
         return r;
     if (data != g->to + g->filled)
         memcpy(g->to + g->filled, data, n);
     g->filled += n;
-    g->pos += n;
     return 0;
 }
 
@@ -139,26 +144,11 @@ static size_t room_for_body(void *arg, uint8_t **ret_to)
 
 static int bad_status(struct get *g, long status)
 {
-    static const struct {
-        long status;
-        const char *text;
-    } known[] = {
-        {401,
-         " Unauthorized; give a user and a password with --netrc, or a token with --header=@FILE"},
-        {403, " Forbidden"},
-        {404, " Not Found; check the URL"},
-        {407, " Proxy Authentication Required; give the user in the URL of the proxy"},
-        {410, " Gone; check the URL"},
-    };
-    const char *more = "";
     char text[160];
 
     if (g->s3)
         return leat_s3_explain(g->s3);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].status == status)
-            more = known[i].text;
-    snprintf(text, sizeof text, "the server answered %ld%s", status, more);
+    snprintf(text, sizeof text, "the server answered %ld%s", status, leat_http_advice(status));
     return fail(g, LEAT_ENETWORK, text);
 }
 
@@ -174,9 +164,10 @@ static int wrong_size(struct get *g, uint64_t length)
 /* Nothing was read before: what comes is the content. */
 static int begin_content(struct get *g, const struct leat_http_answer *a)
 {
-    const struct get_params *p = g->params;
+    const struct leat_get_params *p = g->params;
+    bool is_first_part = g->request.to > 0 && a->status == 206;
 
-    if (a->status != 200 && a->status != 203 && a->status != 204)
+    if (a->status != 200 && a->status != 203 && a->status != 204 && !is_first_part)
         return bad_status(g, a->status);
     if (p->size != NO_SIZE && a->total != LEAT_HTTP_UNKNOWN && a->total != p->size)
         return wrong_size(g, a->total);
@@ -229,6 +220,26 @@ static int begin_rest(struct get *g, const struct leat_http_answer *a)
     return 0;
 }
 
+/* The first part was asked for, and there is no content before it. */
+static int begin_parts(struct get *g, const struct leat_http_answer *a)
+{
+    bool has_parts = a->status == 206 && a->from == 0 && a->total != LEAT_HTTP_UNKNOWN &&
+                     a->total > a->last && a->last <= g->request.to && *a->strong &&
+                     (a->length == LEAT_HTTP_UNKNOWN || a->length == a->last + 1);
+    int r;
+
+    if (!has_parts && (a->status == 206 || a->status == 416)) {
+        g->whole = g->again = true; /* ask for the whole content instead */
+        return LEAT_EAGAIN;
+    }
+    r = begin_content(g, a);
+    if (r == 0 && has_parts) {
+        leat_get_parts_begin(g->parts, a);
+        g->phase = IN_PARTS;
+    }
+    return r;
+}
+
 static int take_head(void *arg, const struct leat_http_answer *a)
 {
     struct get *g = arg;
@@ -241,7 +252,7 @@ static int take_head(void *arg, const struct leat_http_answer *a)
         return LEAT_EAGAIN;
     }
     if (g->pos == 0)
-        return begin_content(g, a);
+        return g->request.to > 0 ? begin_parts(g, a) : begin_content(g, a);
     if (a->status == 200 || a->status == 203)
         return begin_again(g, a);
     if (a->status == 416)
@@ -254,20 +265,6 @@ static int take_head(void *arg, const struct leat_http_answer *a)
 }
 
 /* --- tries ------------------------------------------------------------------------------------ */
-
-/* Half of the wait and a random part of the other half: clients that lost one server do not come back at once. */
-static uint64_t backoff_ms(const struct get *g)
-{
-    uint64_t ms = g->params->wait_ms;
-    uint32_t random = 0;
-
-    for (int64_t i = 0; i < g->tries && ms < WAIT_MS_MAX; i++)
-        ms *= 2;
-    ms = ms < WAIT_MS_MAX ? ms : WAIT_MS_MAX;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-        random = 0; /* that does, too */
-    return ms / 2 + ms * random / (2 * (UINT64_C(1) << 32));
-}
 
 static const char *reason(const struct get *g, char *to, size_t size)
 {
@@ -306,8 +303,10 @@ static int wait_for_try(struct get *g)
                  reason(g, why, sizeof why));
         return fail(g, LEAT_ENETWORK, text);
     }
-    ms = g->status > 0 && g->retry_ms != LEAT_HTTP_UNKNOWN ? g->retry_ms : backoff_ms(g);
-    if (ms > RETRY_AFTER_MS_MAX) {
+    ms = g->status > 0 && g->retry_ms != LEAT_HTTP_UNKNOWN
+             ? g->retry_ms
+             : leat_http_backoff_ms(g->params->wait_ms, g->tries);
+    if (ms > LEAT_HTTP_RETRY_MS_MAX) {
         snprintf(text, sizeof text, "%s, and asks to wait %" PRIu64 " s; run it again later",
                  reason(g, why, sizeof why), ms / 1000);
         return fail(g, LEAT_ENETWORK, text);
@@ -324,15 +323,22 @@ static int wait_for_try(struct get *g)
     return 0;
 }
 
+static bool asks_for_part(const struct get *g)
+{
+    return g->parts && !g->whole && g->pos == 0;
+}
+
 static int begin_try(struct get *g)
 {
-    g->request = (struct leat_http_request){.from = g->pos > 0 && *g->strong ? g->pos : 0,
-                                            .if_range = g->strong,
-                                            .deadline_ns = g->deadline_ns,
-                                            .arg = g,
-                                            .begin = take_head,
-                                            .body = take_body,
-                                            .room = room_for_body};
+    g->request =
+        (struct leat_http_request){.from = g->pos > 0 && *g->strong ? g->pos : 0,
+                                   .to = asks_for_part(g) ? leat_get_parts_size(g->parts) - 1 : 0,
+                                   .if_range = g->pos > 0 ? g->strong : "",
+                                   .deadline_ns = g->deadline_ns,
+                                   .arg = g,
+                                   .begin = take_head,
+                                   .body = take_body,
+                                   .room = room_for_body};
     g->phase = TRY;
     g->status = 0;
     return leat_http_start(g->http, &g->request);
@@ -425,12 +431,34 @@ static int wait_between(struct get *g)
     return LEAT_WAIT;
 }
 
+static int wait_for_http(struct get *g)
+{
+    uint64_t ms = leat_http_wants(g->http, g->stage);
+
+    if (ms != LEAT_HTTP_UNKNOWN)
+        leat_wait_ms(g->stage, ms);
+    return LEAT_WAIT;
+}
+
+static int step_in_parts(struct get *g, struct leat_out *out)
+{
+    int r = leat_get_parts_step(g->parts, out);
+
+    leat_position(g->stage, g->pos, g->total);
+    if (r != LEAT_END)
+        return r;
+    g->lost += leat_get_parts_lost(g->parts);
+    return check_end(g);
+}
+
 static int get_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct get *g = leat_state(s);
     int r = 0;
 
     (void)in; /* a source has none */
+    if (g->phase == IN_PARTS)
+        return step_in_parts(g, out);
     if (g->phase == BETWEEN_TRIES && leat_http_now_ns() < g->wait_until_ns)
         return wait_between(g);
     g->room = leat_reserve_least(out, LEAT_HTTP_PIECE, &g->to);
@@ -440,13 +468,17 @@ static int get_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
         r = begin_try(g);
     if (r == 0)
         r = read_some(g, out);
-    if (r == LEAT_HTTP_RUNNING && g->filled == 0)
-        leat_http_wants(g->http, s);
+    if (g->phase == IN_PARTS) {
+        r = r == LEAT_HTTP_RUNNING ? 0 : leat_get_parts_first_ended(g->parts, r);
+        return r < 0 ? r : step_in_parts(g, out);
+    }
     if (r == LEAT_HTTP_RUNNING)
-        return g->filled > 0 ? LEAT_MORE : LEAT_WAIT;
+        return g->filled > 0 ? LEAT_MORE : wait_for_http(g);
     r = end_try(g, r);
     if (r == LEAT_EAGAIN) {
-        r = wait_for_try(g);
+        r = g->again ? 0 : wait_for_try(g);
+        g->again = false;
+        g->phase = BETWEEN_TRIES;
         return r == 0 ? wait_between(g) : r;
     }
     return r == LEAT_END ? check_end(g) : r;
@@ -463,7 +495,7 @@ static int get_watch(struct leat_stage *s)
 
 static struct leat_http_options http_options(const struct leat_stage *s, char *netrc)
 {
-    const struct get_params *p = leat_params(s);
+    const struct leat_get_params *p = leat_params(s);
 
     return (struct leat_http_options){
         .url = leat_operands(s)->v[0],
@@ -478,7 +510,7 @@ static struct leat_http_options http_options(const struct leat_stage *s, char *n
 
 static struct leat_s3_options s3_options(const struct leat_stage *s)
 {
-    const struct get_params *p = leat_params(s);
+    const struct leat_get_params *p = leat_params(s);
 
     return (struct leat_s3_options){.url = leat_operands(s)->v[0],
                                     .ca = p->ca,
@@ -507,7 +539,7 @@ static int open_s3(struct get *g, struct leat_http_options *options)
 
 static int get_plan(struct leat_stage *s)
 {
-    const struct get_params *p = leat_params(s);
+    const struct leat_get_params *p = leat_params(s);
     char netrc[LEAT_NETRC_PATH_MAX];
     struct leat_http_options options = http_options(s, netrc);
     struct leat_s3_options s3 = s3_options(s);
@@ -515,6 +547,9 @@ static int get_plan(struct leat_stage *s)
     if (p->sha256 && (strlen(p->sha256) != HEX_DIGITS ||
                       strspn(p->sha256, "0123456789abcdefABCDEF") != HEX_DIGITS))
         return leat_fail(s, LEAT_EUSAGE, "--sha256 needs %zu hexadecimal digits", HEX_DIGITS);
+    if (p->connections > 1 && p->resume == LEAT_RESUME_VERIFY)
+        return leat_fail(s, LEAT_EUSAGE,
+                         "--connections reads no content again; leave --resume=verify away");
     if (!leat_s3_is_url(options.url))
         return leat_http_plan(s, &options);
     if (p->headers.n > 0)
@@ -522,9 +557,25 @@ static int get_plan(struct leat_stage *s)
     return leat_s3_plan(s, &s3);
 }
 
+static int open_parts(struct get *g, const struct leat_http_options *options)
+{
+    const struct leat_get_params *p = g->params;
+    const struct leat_get_parts_options parts = {.http = options,
+                                                 .first = g->http,
+                                                 .n = (unsigned)p->connections,
+                                                 .retries = p->retries,
+                                                 .wait_ms = p->wait_ms,
+                                                 .deadline_ns = g->deadline_ns,
+                                                 .take = count,
+                                                 .arg = g};
+
+    g->parts = leat_get_parts_new(g->stage, &parts);
+    return g->parts ? 0 : LEAT_ENOMEM;
+}
+
 static int get_open(struct leat_stage *s)
 {
-    const struct get_params *p = leat_params(s);
+    const struct leat_get_params *p = leat_params(s);
     struct get *g = leat_state(s);
     struct leat_http_options options = http_options(s, g->netrc);
     int r;
@@ -542,7 +593,9 @@ static int get_open(struct leat_stage *s)
         r = leat_netrc_check(s, p->netrc_file);
     if (r == 0 && p->sha256)
         r = leat_evp_new(s, LEAT_SHA256, &g->sha);
-    if (r == 0 && p->resume == RESUME_VERIFY) {
+    if (r == 0 && p->connections > 1)
+        r = open_parts(g, &options);
+    if (r == 0 && p->resume == LEAT_RESUME_VERIFY) {
         g->prefix = leat_prefix_new(s);
         r = g->prefix ? 0 : LEAT_ENOMEM;
     }
@@ -553,96 +606,12 @@ static void get_close(struct leat_stage *s)
 {
     struct get *g = leat_state(s);
 
+    leat_get_parts_free(s, g->parts);
     leat_prefix_free(s, g->prefix);
     leat_evp_free(g->sha);
     leat_http_free(s, g->http);
     leat_s3_close(g->s3);
 }
-
-#define AT(field) offsetof(struct get_params, field)
-static const struct leat_option get_options[] = {
-    {.name = "sha256",
-     .kind = LEAT_OPT_STRING,
-     .offset = AT(sha256),
-     .metavar = "HEX",
-     .help = "the content must have this SHA-256"},
-    {.name = "size",
-     .kind = LEAT_OPT_SIZE,
-     .offset = AT(size),
-     .metavar = "SIZE",
-     .initial = INT64_MAX,
-     .help = "the content must have so many bytes"},
-    {.name = "length-unknown",
-     .kind = LEAT_OPT_FLAG,
-     .offset = AT(length_unknown),
-     .help = "accept an answer that does not tell where it ends"},
-    {.name = "resume",
-     .kind = LEAT_OPT_ENUM,
-     .offset = AT(resume),
-     .choices = "range|verify",
-     .metavar = "HOW",
-     .help = "after a lost connection: ask for the rest, or read all again and compare"},
-    {.name = "retries",
-     .kind = LEAT_OPT_INT,
-     .offset = AT(retries),
-     .metavar = "N",
-     .min = 0,
-     .max = 1000000,
-     .initial = 5,
-     .help = "give up after so many tries without a new byte"},
-    {.name = "retry-wait",
-     .kind = LEAT_OPT_DURATION,
-     .offset = AT(wait_ms),
-     .metavar = "TIME",
-     .initial = 500,
-     .help = "before the first retry; it is doubled for each further one, up to 30 s"},
-    {.name = "max-time",
-     .kind = LEAT_OPT_DURATION,
-     .offset = AT(max_ms),
-     .metavar = "TIME",
-     .help = "fail after so long, all tries together"},
-    {.name = "min-speed",
-     .kind = LEAT_OPT_SIZE,
-     .offset = AT(min_speed),
-     .metavar = "SIZE",
-     .initial = 1,
-     .help = "a connection with fewer bytes a second is lost"},
-    {.name = "min-speed-time",
-     .kind = LEAT_OPT_DURATION,
-     .offset = AT(stall_ms),
-     .metavar = "TIME",
-     .initial = 60000,
-     .help = "over so long"},
-    {.name = "header",
-     .short_name = 'H',
-     .kind = LEAT_OPT_LIST,
-     .offset = AT(headers),
-     .metavar = "'NAME: VALUE'",
-     .help = "send this header, or those in @FILE; they do not go to another host"},
-    {.name = "max-redirects",
-     .kind = LEAT_OPT_INT,
-     .offset = AT(redirects),
-     .metavar = "N",
-     .min = 0,
-     .max = 1000,
-     .initial = 10,
-     .help = "follow so many redirects"},
-    {.name = "ca",
-     .kind = LEAT_OPT_STRING,
-     .offset = AT(ca),
-     .metavar = "FILE",
-     .help = "trust the certificates in FILE, instead of those of the system"},
-    {.name = "netrc",
-     .kind = LEAT_OPT_FLAG,
-     .offset = AT(netrc),
-     .help = "take user and password from ~/.netrc"},
-    {.name = "netrc-file",
-     .kind = LEAT_OPT_STRING,
-     .offset = AT(netrc_file),
-     .metavar = "FILE",
-     .help = "take them from FILE"},
-    {0},
-};
 
 const struct leat_stage_type leat_stage_get = {
     .name = "get",
@@ -665,6 +634,10 @@ const struct leat_stage_type leat_stage_get = {
         "the pipeline fails with status 5; data of two versions is never mixed. --resume=verify "
         "needs nothing of the server: where it cannot resume, all is read again, and the bytes "
         "that were read before are compared by a hash (XXH64) and dropped.\n\n"
+        "--connections=N is for a server far away, or one that limits each connection. The content is read in parts of "
+        "4 MiB at most, N at once, and output in order. Each part has the same condition as a rest, and a "
+        "part that is lost is asked for alone. The buffers count in --memory. A server without ranges, or without a strong "
+        "validator, is read by one connection.\n\n"
         "An answer that is shorter than its length says is a lost connection. Over HTTP/1.0 an answer "
         "may have no length, and then a cut one looks complete; it is refused unless --size, --sha256 "
         "or --length-unknown is given.\n\n"
@@ -675,9 +648,9 @@ const struct leat_stage_type leat_stage_get = {
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
         "file, or into a file of headers, one a line: --header=@FILE. Proxies are those of the environment, as for curl: http_proxy, HTTPS_PROXY, NO_PROXY.",
     .kind = LEAT_SOURCE,
-    .params_size = sizeof(struct get_params),
+    .params_size = sizeof(struct leat_get_params),
     .state_size = sizeof(struct get),
-    .options = get_options,
+    .options = leat_get_options,
     .plan = get_plan,
     .open = get_open,
     .step = get_step,

@@ -44,8 +44,10 @@ struct leat_http_answer {
 };
 
 struct leat_http_request {
-    uint64_t from;        /* ask for the content from this byte on; 0: for all of it */
-    const char *if_range; /* with `from`: the validator that the content must have */
+    uint64_t from; /* ask for the content from this byte on */
+    uint64_t to;   /* up to this byte; 0: to its end */
+    const char
+        *if_range; /* with `from` or `to`: the validator that the content must have; "": none */
     uint64_t deadline_ns; /* monotonic; 0: none */
     void *arg;
     /* begin, body, idle: each returns 0, or a negative code, with which the request ends. */
@@ -84,11 +86,12 @@ int leat_http_perform(struct leat_http *http, const struct leat_http_request *re
  * leat_http_start - begin; no other request runs. `request` is borrowed until the end. Returns 0 or fails.
  * leat_http_advance - do what can be done without waiting. Returns LEAT_HTTP_RUNNING, or as leat_http_perform, and then the
  *   request has ended.
- * leat_http_wants - before a step returns LEAT_WAIT: ask for the events after which leat_http_advance can go on. The stage's
- *   `watch` returns LEAT_MORE every LEAT_HTTP_TICK_MS, for the slow ones. */
+ * leat_http_wants - before a step returns LEAT_WAIT: ask for the descriptors after which leat_http_advance can go on. Returns the
+ *   milliseconds after which it is to be called at the latest; LEAT_HTTP_UNKNOWN: the stage's `watch`, which returns LEAT_MORE
+ *   every LEAT_HTTP_TICK_MS, does. */
 int leat_http_start(struct leat_http *http, const struct leat_http_request *request);
 int leat_http_advance(struct leat_http *http);
-void leat_http_wants(struct leat_http *http, struct leat_stage *stage);
+uint64_t leat_http_wants(struct leat_http *http, struct leat_stage *stage);
 /* leat_http_wait - in run: wait, until leat_http_stop at the latest. Returns 0 or LEAT_ECANCELLED. */
 int leat_http_wait(struct leat_http *http, uint64_t ms);
 /* leat_http_stop - end the request or the wait, now or later. Thread: any. */
@@ -124,6 +127,12 @@ uint64_t leat_http_retry_ms(const char *text);
 bool leat_http_is_url(const char *word);
 /* leat_http_header_ok - "Name: value" without control characters, and no field that the stage sets itself? */
 bool leat_http_header_ok(const char *header);
+/* leat_http_backoff_ms - how long to wait before the next try, after `tries` failed ones: first_ms, doubled for each of them, up
+ * to 30 s. Half of it, and a random part of the other half: clients that lost one server do not come back at once. */
+uint64_t leat_http_backoff_ms(uint64_t first_ms, int64_t tries);
+#define LEAT_HTTP_RETRY_MS_MAX ((uint64_t)600000) /* that a server may ask for */
+/* leat_http_advice - the name of a status and what to do, to follow it in a message; "": nothing. */
+const char *leat_http_advice(long status);
 /* leat_http_transient - may the same request succeed later, in spite of this status? */
 bool leat_http_transient(long status);
 

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 #include "http.h"
 
 #define STRONG_AFTER_S 60 /* RFC 9110, 8.8.2.2: no doubt about the clocks */
+#define BACKOFF_MS_MAX ((uint64_t)30000)
 #define RETRY_AFTER_MAX_S UINT64_C(1000000000)
 
 /* Digits only; strtoull would accept signs and spaces. */
@@ -114,4 +116,37 @@ bool leat_http_transient(long status)
 {
     return status == 408 || status == 425 || status == 429 || status == 500 || status == 502 ||
            status == 503 || status == 504;
+}
+
+uint64_t leat_http_backoff_ms(uint64_t first_ms, int64_t tries)
+{
+    uint64_t ms = first_ms;
+    uint32_t random = 0;
+
+    for (int64_t i = 0; i < tries && ms < BACKOFF_MS_MAX; i++)
+        ms *= 2;
+    ms = ms < BACKOFF_MS_MAX ? ms : BACKOFF_MS_MAX;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = 0; /* that does, too */
+    return ms / 2 + ms * random / (2 * (UINT64_C(1) << 32));
+}
+
+const char *leat_http_advice(long status)
+{
+    static const struct {
+        long status;
+        const char *text;
+    } known[] = {
+        {401,
+         " Unauthorized; give a user and a password with --netrc, or a token with --header=@FILE"},
+        {403, " Forbidden"},
+        {404, " Not Found; check the URL"},
+        {407, " Proxy Authentication Required; give the user in the URL of the proxy"},
+        {410, " Gone; check the URL"},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].status == status)
+            return known[i].text;
+    return "";
 }

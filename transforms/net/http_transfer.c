@@ -116,7 +116,7 @@ uint64_t leat_http_poll_ms(const struct leat_http *h, uint64_t now)
     return next > now ? (next - now) / 1000000 + 1 : 0;
 }
 
-void leat_http_wants(struct leat_http *h, struct leat_stage *s)
+uint64_t leat_http_wants(struct leat_http *h, struct leat_stage *s)
 {
     uint64_t ms;
 
@@ -129,8 +129,7 @@ void leat_http_wants(struct leat_http *h, struct leat_stage *s)
         if (h->sockets[i].writes)
             leat_wait_fd(s, h->sockets[i].fd, true);
     }
-    if (ms < LEAT_HTTP_TICK_MS || h->n_sockets == 0)
-        leat_wait_ms(s, ms);
+    return ms < LEAT_HTTP_TICK_MS || h->n_sockets == 0 ? ms : LEAT_HTTP_UNKNOWN;
 }
 
 /* --- the answer --------------------------------------------------------------------------------- */
@@ -197,9 +196,13 @@ static bool set_headers(struct leat_http *h, bool own_host)
     h->curl_slist_free_all(h->sent);
     h->sent = NULL;
     ok = leat_http_add_header(h, &h->sent, "Accept-Encoding: identity");
-    if (q->from > 0) {
+    if (q->to > 0)
+        snprintf(line, sizeof line, "Range: bytes=%" PRIu64 "-%" PRIu64, q->from, q->to);
+    else
         snprintf(line, sizeof line, "Range: bytes=%" PRIu64 "-", q->from);
+    if (q->from > 0 || q->to > 0)
         ok = ok && leat_http_add_header(h, &h->sent, line);
+    if ((q->from > 0 || q->to > 0) && *q->if_range) {
         snprintf(line, sizeof line, "%s: %s", h->options.sign ? "If-Match" : "If-Range",
                  q->if_range);
         ok = ok && leat_http_add_header(h, &h->sent, line);
