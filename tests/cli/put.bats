@@ -219,6 +219,23 @@ certificates() {
     [ "$(stat -c %s s/got/a)" = 209715200 ]
 }
 
+# Its command waits until the request has come; the next part then starts a command while the connection is open.
+@test "the commands of exec do not inherit the connection" {
+    cat >command <<'C'
+cat
+wait_for grep -q '/store/a|' s/requests
+for fd in /proc/self/fd/*; do
+    socket=$(readlink "$fd")
+    [[ $socket != socket:* ]] || awk -v inode="${socket//[^0-9]/}" '$10 == inode' /proc/net/tcp >>inherited
+done
+C
+    export -f wait_for pause
+    export WAIT_S
+    run leat read f : tee [ put "$url/store/a" ] : split -l 50000 [ exec bash command : write 'part-{n}' ]
+    is 0
+    [ -e part-3 ] && [ ! -s inherited ]
+}
+
 # free_ports N - ports that nobody listens on.
 free_ports() {
     python3 -c "

@@ -8,8 +8,6 @@
 
 #if HAVE_CURL
 
-#define CURL_DISABLE_TYPECHECK /* its macros hide the functions */
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/invariant.h"
+#include "http_impl.h"
 
 #define FUNCTIONS(X)                                                                               \
     X(curl_global_init)                                                                            \
@@ -422,7 +421,10 @@ static bool set_options(struct leat_exchange *x, const struct leat_client_reques
              c->curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
     if (q->ssh)
         ok = ok && set_ssh(x, q);
-    return ok && c->curl_easy_setopt(x->easy, CURLOPT_READFUNCTION, give_body) == CURLE_OK &&
+    return ok &&
+           c->curl_easy_setopt(x->easy, CURLOPT_OPENSOCKETFUNCTION, leat_http_open_socket) ==
+               CURLE_OK &&
+           c->curl_easy_setopt(x->easy, CURLOPT_READFUNCTION, give_body) == CURLE_OK &&
            c->curl_easy_setopt(x->easy, CURLOPT_SEEKFUNCTION, seek_body) == CURLE_OK &&
            c->curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, take_reply) == CURLE_OK &&
            c->curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, take_line) == CURLE_OK;

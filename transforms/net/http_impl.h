@@ -90,6 +90,8 @@ struct leat_http {
 /* leat_http_no_memory - fail the stage. leat_http_end_with - keep the reason of a failure, and return `end`. */
 int leat_http_no_memory(struct leat_http *http);
 int leat_http_end_with(struct leat_http *http, int end, const char *why);
+/* leat_http_open_socket - for CURLOPT_OPENSOCKETFUNCTION. Returns a descriptor, or CURL_SOCKET_BAD. */
+curl_socket_t leat_http_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *at);
 /* leat_http_part - a part of a URL; NULL: there is none. curl_free it. */
 char *leat_http_part(struct leat_http *http, CURLU *url, CURLUPart part, unsigned flags);
 /* leat_http_add_header - add a line to a list. Returns false: no memory. */

@@ -22,6 +22,14 @@
 
 /* --- events ------------------------------------------------------------------------------------- */
 
+/* libcurl would let the commands of `exec` inherit it, and the server would then not see that the connection ends. */
+curl_socket_t leat_http_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *at)
+{
+    (void)arg;
+    (void)purpose;
+    return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+}
+
 /* libcurl waits for a descriptor in another way than before. */
 static int note_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
@@ -251,7 +259,10 @@ static bool set_options(struct leat_http *h, bool own_host)
     if (h->options.ca)
         ok = ok && h->curl_easy_setopt(h->easy, CURLOPT_CAINFO, h->options.ca) == CURLE_OK &&
              h->curl_easy_setopt(h->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
-    return ok && h->curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
+    return ok &&
+           h->curl_easy_setopt(h->easy, CURLOPT_OPENSOCKETFUNCTION, leat_http_open_socket) ==
+               CURLE_OK &&
+           h->curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
 }
 
 /* The time that the pipeline holds the transfer back does not count: only that of waiting for the server. */
