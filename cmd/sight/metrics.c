@@ -346,6 +346,9 @@ void metrics_start(struct metrics *m)
     (void)pthread_cond_init(&m->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     m->has_lock = true;
+    if (m->file
+            .replaces) /* an input of the run may be it: then the run is refused, and the file is kept */
+        return;
     m->started =
         thread_start(&m->thread, run, m) == 0; /* else the file is written at the end only */
 }

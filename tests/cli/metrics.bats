@@ -96,3 +96,12 @@ moved() {
     leat --sandbox=require --metrics=dir/m.prom read log : gzip : null
     grep -q 'leat_run_exit_status{job_name="m"} 0' dir/m.prom
 }
+
+@test "a run that is refused leaves the file as it is" {
+    for _ in {1..20}; do # the file was written at the same time as the stages were opened
+        echo precious >m.prom
+        run -2 leat --force --metrics=m.prom read m.prom : null
+        has 'the old file is kept'
+        [ "$(cat m.prom)" = precious ]
+    done
+}
