@@ -165,6 +165,11 @@ certificates() {
     head -c 1000 f >&5
     run leat read p : put "$url/early/a"
     refused 5 'the server answered 413'
+    for fault in fast kept; do # as an answer to a part it tells nothing of the whole
+        head -c 1000 f >&5
+        run leat read p : put "$url/$fault/a"
+        refused 5 'the server answered 204 before the end of the data was sent'
+    done
 }
 
 @test "a server that stalls is an error" {
@@ -172,6 +177,20 @@ certificates() {
     refused 5 'accepted no data and gave no answer for' --stall-time
     run leat zero : put --stall-time=50ms "$url/full/a"
     refused 5 'accepted no data and gave no answer for'
+    put --stall-time=50ms "$url/drip/a"
+    refused 5 'accepted no data and gave no answer for'
+}
+
+@test "a timeout ends the wait for a server that does not even answer to TLS" {
+    python3 -c 'import signal, socket
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+signal.pause()' >silent 3>&- &
+    wait_for test -s silent
+    for threads in 1 2; do
+        run leat --threads=$threads --timeout=50ms read f : head -c 0 : put "https://127.0.0.1:$(cat silent)/a"
+        refused 124 'timed out after'
+    done
 }
 
 @test "headers and passwords come from files, and no message shows them" {

@@ -13,6 +13,7 @@ The path of a request is /FAULT/NAME:
     late     500 with a page of HTML, after the body       lost    the connection ends after the body
     hang     no answer, after the body                     full    the body is not read, and there is no answer
     moved    307 with a Location, after the head           auth    401 without user `u` and password `p w`
+    kept     204, and the connection goes on               drip    a byte of the answer at a time, and no end of it
 """
 import base64
 import os
@@ -98,6 +99,9 @@ def serve_one(sock, file, words, headers):
         answer(sock, 204, b"", ["Connection: close"])
         file.read()
         return False
+    if fault == "kept":
+        answer(sock, 204)
+        return read_body(file, headers) is not None
     if fault == "moved":
         answer(sock, 307, b"", ["Location: http://other/x", "Connection: close"])
         file.read()
@@ -111,6 +115,11 @@ def serve_one(sock, file, words, headers):
         return False
     if fault == "lost":
         return False
+    if fault == "drip":
+        sock.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 1000000\r\n\r\n")
+        while True:
+            sock.sendall(b"x")
+            threading.Event().wait(0.01)
     if fault == "hang":
         file.read()
         return False

@@ -58,7 +58,6 @@ struct leat_client {
     int epoll, timer; /* descriptors plus 1; 0: none */
     bool due;         /* the timer of libcurl has expired */
     bool global;      /* curl_global_init succeeded */
-    uint64_t moved;   /* bytes */
 };
 
 struct leat_exchange {
@@ -260,7 +259,6 @@ static size_t give_body(char *to, size_t size, size_t n, void *arg)
         memcpy(to, x->body, n);
     x->body += n;
     x->left -= n;
-    x->client->moved += n;
     x->given += n;
     x->sent_all = n == 0 || x->given == x->size;
     return n;
@@ -285,7 +283,7 @@ static void look_early(struct leat_exchange *x)
 {
     long status = 0;
 
-    if (!x->fed || x->ended || x->state != LEAT_EXCHANGE_RUNS)
+    if (!x->fed || x->ended || x->sent_all || x->state != LEAT_EXCHANGE_RUNS)
         return;
     (void)x->client->curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
@@ -295,14 +293,16 @@ static void look_early(struct leat_exchange *x)
     x->paused = false;
 }
 
-/* One line of the head; the empty one is the last. */
+/* One line of the head; the empty one is the last. A refusal has a text for the message, if it has a length. */
 static size_t take_line(char *line, size_t size, size_t n, void *arg)
 {
     struct leat_exchange *x = arg;
     curl_off_t length = -1;
+    long status = 0;
 
     (void)x->client->curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    if (n * size <= 2 && (*line == '\r' || *line == '\n') && length == 0)
+    (void)x->client->curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (n * size <= 2 && (*line == '\r' || *line == '\n') && (length == 0 || status < 300))
         look_early(x);
     return n * size;
 }
@@ -316,7 +316,6 @@ static size_t take_reply(char *data, size_t size, size_t n, void *arg)
     part = n < room ? n : room;
     memcpy(x->reply + x->reply_n, data, part);
     x->reply_n += part;
-    x->client->moved += n;
     look_early(x);
     return n;
 }
@@ -330,6 +329,7 @@ static bool set_numbers(struct leat_exchange *x, const struct leat_client_reques
     } numbers[] = {
         {CURLOPT_NOSIGNAL, 1},
         {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
         {CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES},
         {CURLOPT_CONNECTTIMEOUT_MS, (long)x->client->options.connect_ms},
         {CURLOPT_TCP_KEEPALIVE, 1},
@@ -599,11 +599,6 @@ int leat_client_fd(const struct leat_client *c)
     return c->epoll - 1;
 }
 
-uint64_t leat_client_moved(const struct leat_client *c)
-{
-    return c->moved;
-}
-
 /* --- the body --------------------------------------------------------------------------------- */
 
 /* libcurl shall ask for more of the body. */
@@ -637,6 +632,11 @@ ssize_t leat_exchange_feed(struct leat_exchange *x, const void *data, size_t n)
 bool leat_exchange_is_hungry(const struct leat_exchange *x)
 {
     return x->paused;
+}
+
+uint64_t leat_exchange_given(const struct leat_exchange *x)
+{
+    return x->given;
 }
 
 int leat_exchange_end_body(struct leat_exchange *x)

@@ -69,9 +69,6 @@ int leat_client_fd(const struct leat_client *client);
 /* leat_client_drive - move what can be moved; wait up to so many milliseconds for the first event. Returns 1: there was
  * something to do; 0: there was not; or fails the stage. */
 int leat_client_drive(struct leat_client *client, int wait_ms);
-/* leat_client_moved - bytes of bodies that were handed to connections or came, in all exchanges: to see whether there is
- * progress. */
-uint64_t leat_client_moved(const struct leat_client *client);
 
 /* leat_exchange_begin - the request is sent by leat_client_drive. *ret is set in any case. Returns 0, or fails the stage. */
 int leat_exchange_begin(struct leat_client *client, const struct leat_client_request *request,
@@ -81,6 +78,8 @@ int leat_exchange_begin(struct leat_client *client, const struct leat_client_req
 ssize_t leat_exchange_feed(struct leat_exchange *exchange, const void *data, size_t n);
 /* leat_exchange_is_hungry - was all that was fed sent, and is more asked for? */
 bool leat_exchange_is_hungry(const struct leat_exchange *exchange);
+/* leat_exchange_given - bytes of the body that were handed to the connection: to see whether there is progress. */
+uint64_t leat_exchange_given(const struct leat_exchange *exchange);
 /* leat_exchange_end_body - there is no more of the body. */
 int leat_exchange_end_body(struct leat_exchange *exchange);
 enum leat_exchange_state leat_exchange_state(const struct leat_exchange *exchange);

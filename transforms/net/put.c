@@ -45,7 +45,7 @@ struct put {
     struct leat_sftp *sftp;     /* NULL: the URL is one of HTTP */
     bool is_looked, is_committed;
     uint64_t pos;   /* bytes of the body, with the one that is held back */
-    uint64_t moved; /* at the time of `since_ns` */
+    uint64_t moved; /* leat_exchange_given at the time of `since_ns` */
     uint64_t since_ns;
     bool has_last;
     uint8_t last; /* the last byte of --size */
@@ -113,7 +113,8 @@ static bool has_ended(const struct put *p)
 /* Is the server too slow? `waits` says if the stage waits for it now. Returns the milliseconds until it is, or fails. */
 static int64_t check_time(struct put *p, bool waits)
 {
-    uint64_t now = leat_http_now_ns(), moved = leat_client_moved(p->client), ms;
+    uint64_t now = leat_http_now_ns(), moved = p->exchange ? leat_exchange_given(p->exchange) : 0,
+             ms;
 
     if (!waits || moved != p->moved || p->since_ns == 0) {
         p->moved = moved;
@@ -193,7 +194,7 @@ static ssize_t feed(struct put *p, const uint8_t *data, size_t n)
     return used;
 }
 
-/* The connection is full: step is called again when it is not, or the server is too slow. */
+/* The connection is full, or does not ask for the end yet: step is called again when it is not, or the server is too slow. */
 static int wait_for_server(struct put *p)
 {
     int64_t ms = check_time(p, true);
@@ -205,10 +206,24 @@ static int wait_for_server(struct put *p)
     return LEAT_WAIT;
 }
 
+/* Send what can be sent without a wait. */
+static int send_some(struct put *p, struct leat_in *in)
+{
+    ssize_t used = 1;
+
+    while (used > 0 && in->pos < in->len) {
+        used = feed(p, in->data + in->pos, in->len - in->pos);
+        in->pos += used > 0 ? (size_t)used : 0;
+        if (used > 0 && in->pos < in->len)
+            (void)check_time(p, false);
+    }
+    return used < 0 ? (int)used : in->pos < in->len ? 0 : leat_client_drive(p->client, 0);
+}
+
+/* A wait at the end is here and not in prepare, where it could not be cancelled. */
 static int put_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct put *p = leat_state(s);
-    ssize_t used = 1;
     int r;
 
     (void)out;
@@ -220,13 +235,8 @@ static int put_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     r = p->exchange ? 0 : begin(p);
     if (r == 0 && in->len - in->pos > p->params->size - p->pos)
         r = wrong_size(p, LEAT_ELIMIT, "longer");
-    while (r >= 0 && used > 0 && in->pos < in->len) {
-        used = feed(p, in->data + in->pos, in->len - in->pos);
-        in->pos += used > 0 ? (size_t)used : 0;
-        r = used < 0 ? (int)used : 0;
-        if (used > 0 && in->pos < in->len)
-            (void)check_time(p, false);
-    }
+    if (r >= 0)
+        r = send_some(p, in);
     if (r < 0)
         return r;
     if (has_ended(p)) {
@@ -235,9 +245,11 @@ static int put_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
     }
     if (in->pos < in->len)
         return wait_for_server(p);
-    (void)check_time(p, false);
     if (in->end && p->params->size != NO_SIZE && p->pos < p->params->size)
         return wrong_size(p, LEAT_ETRUNCATED, "shorter");
+    if (in->end && !leat_exchange_is_hungry(p->exchange))
+        return wait_for_server(p);
+    (void)check_time(p, false);
     if (in->end)
         return LEAT_END;
     leat_watch_fd(s, leat_client_fd(p->client));
@@ -283,9 +295,9 @@ static int put_prepare(struct leat_stage *s)
 static int put_commit(struct leat_stage *s)
 {
     struct put *p = leat_state(s);
-    ssize_t r = p->exchange ? 0 : begin(p);
+    ssize_t r = p->exchange ? leat_client_drive(p->client, 0) : begin(p); /* is there an answer? */
 
-    if (r == 0 && p->has_last && !has_ended(p))
+    if (r >= 0 && p->has_last && !has_ended(p))
         r = leat_exchange_feed(p->exchange, &p->last, 1);
     if (r >= 0)
         r = leat_exchange_end_body(p->exchange);
@@ -496,7 +508,8 @@ const struct leat_stage_type leat_stage_put = {
         "one that stores what has come so far, as some do, leaves a part. The end of the "
         "request is sent after other files have got their names, since it cannot be taken back; if it fails, "
         "those names are taken back.\n\n"
-        "An answer that comes early stops the upload. Any answer but 2xx is an error, which shows the "
+        "An answer that comes before the end was sent stops the upload, and is an error. Any answer "
+        "but 2xx is an error, which shows the "
         "status and the first line of the answer; redirects are not followed. Nothing is sent "
         "twice, as the data is not kept.\n\n"
         "A PUT asks the server not to overwrite anything (If-None-Match: *), unless --force is given; a "
