@@ -78,6 +78,32 @@ count_files() {
     count_files 2 'b-*'
 }
 
+@test "--keep removes the part before, not the new one, when the clock has gone back" {
+    local i
+    seq 200 >in
+    for i in 8 9 10; do
+        echo "$i" >"p-$i"
+        echo "$i" >"t-20300101-$i"
+    done
+    touch -d '2 hours' p-8 p-9 p-10 t-*
+    leat read in : rotate --size=400 --keep=3 'p-{n}' # two parts
+    only in p-10 p-11 p-12 t-20300101-8 t-20300101-9 t-20300101-10
+    rm p-*
+    leat read in : rotate --utc --size=400 --keep=3 't-{time:%Y%m%d}-{n}'
+    only in t-20300101-10 "t-$(date -u +%Y%m%d)-0" "t-$(date -u +%Y%m%d)-1"
+}
+
+@test "--keep removes no files of another stream, whose names are longer" {
+    seq 200 >in
+    echo other >web-api-20261130T070000-1.log
+    leat read in : rotate --size=400 --keep=1 'web-{time}-{n}.log'
+    count_files 2 'web-*'
+    [ -e web-api-20261130T070000-1.log ]
+    run leat read in : rotate --keep=1 'web-{time:%Z}-{n}.log'
+    is 2
+    has 'strptime'
+}
+
 @test "SIGHUP ends the part, SIGTERM the last one" {
     start rotate 'p-{n}'
     echo one >&8

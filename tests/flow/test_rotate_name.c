@@ -61,4 +61,8 @@ TEST(test_names_of_the_template_are_known_again)
     ASSERT(fits("{time:%Y}-{n}", "2025-3", NULL, 3));
     ASSERT(fits("{n}{time:%Y}", "122026", &day, 12));
     ASSERT(!fits("{time:%Y}-{n}", "-3", NULL, 3));
+    ASSERT(fits("web-{time}-{n}", "web-20261130T070000-3", NULL, 3));
+    ASSERT(!fits("web-{time}-{n}", "web-api-20261130T070000-3", NULL, 3));
+    ASSERT(!fits("web-{time:%F}-{n}", "web-2026-13-30-3", NULL, 3));
+    ASSERT(!fits("{time:%Y}-{n}", "old-3", NULL, 3));
 }

@@ -29,16 +29,17 @@ struct rotate_params {
 };
 
 struct rotate {
-    int dir;              /* of the parts; -1: the branch ends with a sink of its own */
-    const char *template; /* without the directory */
-    uint64_t every_ms;    /* 0: no interval */
-    uint64_t begun_ns;    /* the part; monotonic */
-    int64_t period;       /* --align: number of the interval in which it began */
-    uint64_t count;       /* bytes of the part */
-    size_t run;           /* bytes from the cursor on that belong to it: whole lines */
-    bool begun;           /* the part has a name */
-    bool due;             /* it ends after `run`, and with a checkpoint at the next marker */
-    bool at_marker;       /* no output came after the last flush marker */
+    int dir;                    /* of the parts; -1: the branch ends with a sink of its own */
+    const char *template;       /* without the directory */
+    uint64_t every_ms;          /* 0: no interval */
+    uint64_t begun_ns;          /* the part; monotonic */
+    int64_t period;             /* --align: number of the interval in which it began */
+    uint64_t count;             /* bytes of the part */
+    size_t run;                 /* bytes from the cursor on that belong to it: whole lines */
+    bool begun;                 /* the part has a name */
+    char name[ROTATE_NAME_MAX]; /* of the last part that has begun; "": none */
+    bool due;                   /* it ends after `run`, and with a checkpoint at the next marker */
+    bool at_marker;             /* no output came after the last flush marker */
 };
 
 /* --- options ----------------------------------------------------------------------------------- */
@@ -73,6 +74,39 @@ static int interval(struct leat_stage *s, const char *every, uint64_t *ret_ms)
                      "--every=%s: is neither hourly, daily, weekly nor a time like 10m", every);
 }
 
+static struct tm now_of(const struct rotate_params *p, int64_t *ret_seconds)
+{
+    time_t now = time(NULL);
+    struct tm tm = {0};
+
+    if (p->utc ? !gmtime_r(&now, &tm) : !localtime_r(&now, &tm))
+        tm = (struct tm){0};
+    *ret_seconds = (int64_t)now + tm.tm_gmtoff;
+    return tm;
+}
+
+/* Old parts are found by their names. Returns 0, or fails the stage. */
+static int check_keep(struct leat_stage *s)
+{
+    const struct rotate_params *p = leat_params(s);
+    const char *template = template_of(s);
+    char name[ROTATE_NAME_MAX];
+    int64_t seconds;
+    struct tm now = now_of(p, &seconds);
+
+    if (p->keep + p->keep_bytes == 0)
+        return 0;
+    if (!template)
+        return leat_fail(s, LEAT_EUSAGE, "--keep needs the name of the parts");
+    if (leat_rotate_name(template, &now, 0, name) &&
+        !leat_rotate_name_fits(template, name, NULL, NULL))
+        return leat_fail(s, LEAT_EUSAGE,
+                         "%s: --keep cannot read this time back from a name; give conversions that "
+                         "strptime(3) knows, such as %%Y%%m%%d",
+                         template);
+    return 0;
+}
+
 static int rotate_plan(struct leat_stage *s)
 {
     const struct rotate_params *p = leat_params(s);
@@ -85,14 +119,15 @@ static int rotate_plan(struct leat_stage *s)
         return r;
     if (!template && leat_branches(s) == 0)
         return leat_fail(s, LEAT_EUSAGE, "needs a name for the parts, for example app-{n:04}.log");
-    if (!template && p->keep + p->keep_bytes > 0)
-        return leat_fail(s, LEAT_EUSAGE, "--keep needs the name of the parts");
     why = template ? leat_rotate_name_check(template) : NULL;
     if (why)
         return leat_fail(s, LEAT_EUSAGE, "%s: %s", template, why);
     if (template &&
         strcspn(leat_operands(s)->v[0], "{") + strlen(template) < strlen(leat_operands(s)->v[0]))
         return leat_fail(s, LEAT_EUSAGE, "%s: the directory may have no {", leat_operands(s)->v[0]);
+    r = check_keep(s);
+    if (r < 0)
+        return r;
     if (p->size_compressed > 0 && leat_branches(s) == 0)
         return leat_fail(s, LEAT_EUSAGE,
                          "--size-compressed measures the output of a branch; "
@@ -134,17 +169,6 @@ static void rotate_close(struct leat_stage *s)
 
 /* --- names ------------------------------------------------------------------------------------- */
 
-static struct tm now_of(const struct rotate_params *p, int64_t *ret_seconds)
-{
-    time_t now = time(NULL);
-    struct tm tm = {0};
-
-    if (p->utc ? !gmtime_r(&now, &tm) : !localtime_r(&now, &tm))
-        tm = (struct tm){0};
-    *ret_seconds = (int64_t)now + tm.tm_gmtoff;
-    return tm;
-}
-
 /* The directory from its start; the caller closes it. NULL: see errno. */
 static DIR *list(const struct rotate *q)
 {
@@ -180,7 +204,7 @@ static int begin_part(struct leat_stage *s)
 {
     const struct rotate_params *p = leat_params(s);
     struct rotate *q = leat_state(s);
-    char name[ROTATE_NAME_MAX] = "part";
+    char *name = strcpy(q->name, "part");
     int64_t seconds;
     struct tm now = now_of(p, &seconds);
     uint64_t n = 0;
@@ -206,7 +230,7 @@ static int begin_part(struct leat_stage *s)
 
 struct old {
     struct timespec time;
-    uint64_t bytes;
+    uint64_t number, bytes;
     char name[ROTATE_NAME_MAX];
 };
 
@@ -216,31 +240,42 @@ static bool is_older(const struct old *a, const struct old *b)
         return a->time.tv_sec < b->time.tv_sec;
     if (a->time.tv_nsec != b->time.tv_nsec)
         return a->time.tv_nsec < b->time.tv_nsec;
-    return strcmp(a->name, b->name) < 0;
+    return a->number != b->number ? a->number < b->number : strcmp(a->name, b->name) < 0;
 }
 
-/* The oldest part, how many there are, and their bytes. Returns 0 or -errno. */
+/* Without a time in the names the number alone tells the order. Else it is the time of change; a file of the future was
+ * written before the wall clock went back. */
+static struct timespec order_of(const struct rotate *q, const struct stat *info, time_t now)
+{
+    return !strstr(q->template, "{time") || info->st_mtim.tv_sec > now ? (struct timespec){0}
+                                                                       : info->st_mtim;
+}
+
+/* The oldest part but the last one, how many there are, and their bytes; ret_oldest->name is "" if there is none. Returns 0
+ * or -errno. */
 static int look_at_parts(const struct rotate *q, struct old *ret_oldest, uint64_t *ret_n,
                          uint64_t *ret_bytes)
 {
     const struct dirent *e;
     DIR *dir = list(q);
+    time_t now = time(NULL);
     int error;
 
     *ret_n = *ret_bytes = 0;
+    ret_oldest->name[0] = '\0';
     if (!dir)
         return -errno;
     while ((errno = 0, e = readdir(dir))) {
         struct old old = {0};
         struct stat info;
 
-        if (!leat_rotate_name_fits(q->template, e->d_name, NULL, NULL) ||
+        if (!leat_rotate_name_fits(q->template, e->d_name, NULL, &old.number) ||
             fstatat(q->dir, e->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode))
             continue;
-        old.time = info.st_mtim;
+        old.time = order_of(q, &info, now);
         old.bytes = (uint64_t)info.st_size;
         memcpy(old.name, e->d_name, strlen(e->d_name));
-        if (*ret_n == 0 || is_older(&old, ret_oldest))
+        if (strcmp(old.name, q->name) != 0 && (!*ret_oldest->name || is_older(&old, ret_oldest)))
             *ret_oldest = old;
         ++*ret_n;
         *ret_bytes += old.bytes;
@@ -266,7 +301,7 @@ static int remove_old(struct leat_stage *s)
         if (r < 0)
             return leat_fail_errno(s, -r, "cannot list the directory of %s",
                                    leat_operands(s)->v[0]);
-        if (n <= 1 ||
+        if (n <= 1 || !*old.name ||
             ((p->keep == 0 || n <= p->keep) && (p->keep_bytes == 0 || bytes <= p->keep_bytes)))
             return 0;
         if (unlinkat(q->dir, old.name, 0) < 0 && errno != ENOENT)
@@ -493,8 +528,8 @@ const struct leat_stage_type leat_stage_rotate = {
         "without lines is not written.\n\n"
         "When the disk is full, the stage waits for space, and so do the stages before it; nothing is dropped, "
         "and there is one warning a part. --keep and --keep-bytes remove old files only when a new part is in its "
-        "place and synced, and once at the start. They remove any regular file whose name fits NAME, the oldest "
-        "time of change first.\n\n"
+        "place and synced, and once at the start. They remove any regular file whose name fits NAME, the lowest "
+        "number first; if NAME has {time}, the oldest time of change first.\n\n"
         "With --size a line that is longer than a part becomes a part by itself. With "
         "--size-compressed parts are larger than SIZE by what the stages of the branch still hold.",
     .examples = "read words.txt : rotate --size=64K words-{n:03}.gz [ gzip ]",

@@ -145,18 +145,21 @@ static bool fits_number(const struct token *t, const char *name, const struct tm
     return false;
 }
 
+/* Any time is a text that strptime reads, so names of other streams, with other words in this place, do not fit. */
 static bool fits_time(const struct token *t, const char *name, const struct tm *time,
                       uint64_t *ret_n)
 {
-    char text[ROTATE_NAME_MAX];
+    char text[ROTATE_NAME_MAX], format[FORMAT_MAX];
     size_t n = time ? put_time(t, time, text, sizeof text) : 0;
+    struct tm any = {0};
+    const char *end;
 
     if (time)
         return n > 0 && strncmp(name, text, n) == 0 && fits(t->after, name + n, time, ret_n);
-    for (n = 1; name[n - 1]; n++)
-        if (fits(t->after, name + n, time, ret_n))
-            return true;
-    return false;
+    memcpy(format, t->text, t->n);
+    format[t->n] = '\0';
+    end = strptime(name, format, &any);
+    return end && end > name && fits(t->after, end, time, ret_n);
 }
 
 static bool fits(const char *template, const char *name, const struct tm *time, uint64_t *ret_n)

@@ -15,8 +15,8 @@ const char *leat_rotate_name_check(const char *template);
 /* leat_rotate_name - the name with this time and number; `to` has ROTATE_NAME_MAX bytes. Returns false: it is too long, or
  * has a slash. */
 bool leat_rotate_name(const char *template, const struct tm *time, uint64_t n, char *to);
-/* leat_rotate_name_fits - is `name` one of the template's, with any time and number? `time` not NULL: with this time; then
- * *ret_n is its number. */
+/* leat_rotate_name_fits - is `name` one of the template's, with any time and number? `time` not NULL: with this time.
+ * *ret_n is its number; ret_n may be NULL. A time that strptime(3) does not read back fits no name. */
 bool leat_rotate_name_fits(const char *template, const char *name, const struct tm *time,
                            uint64_t *ret_n);
 
