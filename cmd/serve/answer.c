@@ -95,7 +95,7 @@ static void add_headers(const struct mhd *m, struct MHD_Response *response, cons
         (void)snprintf(seconds, sizeof seconds, "%u", r->retry_after_s);
         (void)m->MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
-    if (r->server->stopping)
+    if (r->server->stopping || r->closes)
         (void)m->MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
@@ -181,7 +181,7 @@ void answer_early(struct request *r)
         buf_add(&b, "Allow: %s\r\n", r->allow);
     if (r->retry_after_s > 0)
         buf_add(&b, "Retry-After: %u\r\n", r->retry_after_s);
-    buf_add(&b, "\r\n%s", buf_text(&r->body));
+    buf_add(&b, "\r\n%s", r->is_head ? "" : buf_text(&r->body));
     if (r->server->tls.cert && !b.failed)
         n = tls_send(r, b.data, b.n);
     else if (info && !b.failed)
@@ -189,7 +189,7 @@ void answer_early(struct request *r)
     /* The client reads the end. What it still sends is read and dropped, else it would lose the answer. */
     if (info && n >= 0)
         (void)shutdown(info->connect_fd, SHUT_WR);
-    r->bytes_out = r->body.n;
+    r->bytes_out = r->is_head ? 0 : r->body.n;
     r->answered = true;
     r->phase = PHASE_REFUSED;
     if (r->server->aborted)

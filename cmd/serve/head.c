@@ -19,15 +19,43 @@ const char *head_value(const struct request *r, const char *name)
 struct count {
     uint64_t bytes;
     unsigned lengths, encodings, hosts;
+    bool unclear; /* another program may read the headers in another way */
 };
 
+/* libmicrohttpd keeps a space before the colon as a part of the name, and joins a line that goes on to a name without a
+ * value. */
+static bool is_clear_name(const char *name, size_t n)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char *const framing[] = {MHD_HTTP_HEADER_CONTENT_LENGTH,
+                                          MHD_HTTP_HEADER_TRANSFER_ENCODING};
+
+    for (size_t i = 0; i < sizeof framing / sizeof *framing; i++) {
+        size_t length = strlen(framing[i]);
+
+        if (n > length && strncasecmp(name, framing[i], length) == 0)
+            return false;
+    }
+    return n > 0 && strspn(name, token) == n;
+}
+
+static bool is_clear_value(const char *value, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                    const char *value)
+                                    size_t name_n, const char *value, size_t value_n)
 {
     struct count *c = arg;
 
     (void)kind;
-    c->bytes += strlen(name) + (value ? strlen(value) : 0) + 4; /* ": " and the end of the line */
+    c->bytes += name_n + value_n + 4; /* ": " and the end of the line */
+    c->unclear = c->unclear || !is_clear_name(name, name_n) || !is_clear_value(value, value_n);
     c->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
     c->encodings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
     c->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
@@ -40,17 +68,21 @@ static void check_headers(struct request *r)
     const char *encoding = head_value(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
     struct count c = {.bytes = strlen(r->method) + strlen(r->path)};
 
-    (void)r->server->mhd.MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_header,
-                                                   &c);
+    (void)r->server->mhd.MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, count_header,
+                                                     &c);
     if (c.bytes > r->server->options.max_header)
         request_refuse(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "ELIMIT",
                        "the header is larger than --max-header");
     else if (c.lengths + c.encodings > 1 || c.hosts > 1)
         request_refuse(r, MHD_HTTP_BAD_REQUEST, "EUSAGE",
                        "more than one header says how long the body is, or which host is meant");
+    else if (c.unclear || (encoding && r->is_http_1_0))
+        request_refuse(r, MHD_HTTP_BAD_REQUEST, "EUSAGE",
+                       "a header that not all programs read in the same way");
     else if (encoding && strcasecmp(encoding, "chunked") != 0)
         request_refuse(r, MHD_HTTP_NOT_IMPLEMENTED, "EUNSUPPORTED",
                        "the only Transfer-Encoding is chunked");
+    r->closes = r->status != 0; /* the next bytes may be of the body */
 }
 
 /* --- the route -------------------------------------------------------------------------------- */

@@ -243,14 +243,15 @@ static void start_waiting(struct server *s)
 
 /* --- the head --------------------------------------------------------------------------------- */
 
-/* An answer that is known before the body: at once if the client waits for that, and else after or in the body. */
+/* An answer that is known before the body: at once if the client waits for that, or if it is an error. */
 static enum MHD_Result answer_head(struct request *r)
 {
     if (r->phase != PHASE_ANSWER || !r->has_body)
         return MHD_YES;
     if (r->expects)
         return answer_queue(r);
-    answer_early(r);
+    if (r->status >= MHD_HTTP_BAD_REQUEST)
+        answer_early(r);
     return MHD_YES;
 }
 
@@ -297,7 +298,7 @@ static enum MHD_Result body(struct request *r, const char *data, size_t *size)
     if (r->phase != PHASE_BODY || !r->push) {
         drop(r, size);
         client_read_on(r);
-        return r->phase == PHASE_REFUSED && r->bytes_in > DROPPED_MAX ? MHD_NO : MHD_YES;
+        return r->phase != PHASE_BODY && r->bytes_in > DROPPED_MAX ? MHD_NO : MHD_YES;
     }
     n = leat_end_push(r->push, data, *size);
     if (n < 0) { /* it has failed, or needs no more: on_done tells */
@@ -345,11 +346,13 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
 {
     struct request *r = *request;
 
-    (void)version;
     if (!r) {
         r = request_new(server, connection, method, url);
         *request = r;
-        return r ? begin(r) : MHD_NO;
+        if (!r)
+            return MHD_NO;
+        r->is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+        return begin(r);
     }
     if (*size > 0)
         return body(r, data, size);

@@ -142,7 +142,9 @@ struct request {
     bool suspended, running; /* running: `done` has not been called */
     bool has_body, expects;  /* expects: the client waits for 100 */
     bool is_head;            /* the method */
-    bool answered;           /* an answer was sent, or queued */
+    bool is_http_1_0;
+    bool closes;   /* the connection ends after the answer */
+    bool answered; /* an answer was sent, or queued */
     unsigned status;
     struct buf body;          /* of the answer */
     const char *content_type; /* of the body; NULL: JSON */

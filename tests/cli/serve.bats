@@ -241,6 +241,32 @@ stored() {
     stops
 }
 
+@test "a header that a proxy may read in another way is refused, and nothing after it is read" {
+    local head
+    serve --route 'PUT /in/{name} : write in/{name}'
+    for head in 'Content-Length : 3' 'Content-Length:\r\n 3' 'Transfer-Encoding\t: chunked' 'X: a\rContent-Length: 3' 'X y: z' 'Transfer-Encoding:\r\n chunked'; do
+        client raw "PUT /in/a HTTP/1.1\r\nHost: x\r\n$head\r\n\r\nPUT /in/b HTTP/1.1\r\nHost: x\r\n\r\n"
+        has 'HTTP/1.1 400 '
+        [ "$(grep -c HTTP/ <<<"$output")" = 1 ]
+    done
+    client raw 'PUT /in/a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'
+    has 'HTTP/1.1 400 '
+    stored
+    stops
+}
+
+@test "a body that no route reads is no reason for another answer" {
+    serve --route 'PUT /in/{name} : write in/{name}'
+    client request GET /metrics big
+    answer 200 'Content-Type: text/plain; version=0.0.4'
+    client request OPTIONS /in/a big
+    answer 204 'Allow: PUT, OPTIONS'
+    client raw 'HEAD /none HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc'
+    has 'HTTP/1.1 404 '
+    [[ $output != *'"error"'* ]]
+    stops
+}
+
 @test "OPTIONS tells the methods of a path" {
     serve --route 'PUT /in/{name} : write in/{name}' --route 'POST /in/{name} : write in/{name}'
     client request OPTIONS /in/a
