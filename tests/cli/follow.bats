@@ -162,6 +162,24 @@ stop() {
     stop TERM
 }
 
+@test "the target of a symbolic link rotates in its own directory, in a sandbox" {
+    "$LEAT" --sandbox=require null </dev/null 2>/dev/null || skip 'no sandbox here'
+    mkdir logs links
+    printf 'first\n' >logs/0.log
+    ln -s ../logs/0.log links/app
+    exec {lines}< <(exec "$BOUND" "$LEAT" --sandbox=require follow --grace=1h links/app)
+    leat_pid=$!
+    is_line first
+    mv logs/0.log logs/0.log.1
+    printf 'second\n' >logs/0.log
+    is_line second
+    printf 'third\n' >logs/1.log
+    ln -s ../logs/1.log links/new
+    mv -T links/new links/app
+    is_line third
+    stop TERM
+}
+
 @test "a pipeline ends when it has its lines" {
     begin app.log
     stop TERM

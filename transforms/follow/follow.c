@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,8 +50,8 @@ struct follow {
     bool from_end;                 /* the first files were not found yet */
 };
 
-/* Files are opened in their directories later, and one may be a symbolic link. */
-static int allow(struct leat_stage *s, const char *path)
+/* Allow the directory of a path. */
+static int allow_dir(struct leat_stage *s, const char *path)
 {
     const char *slash = strrchr(path, '/');
     char dir[PATH_MAX] = ".";
@@ -63,10 +64,20 @@ static int allow(struct leat_stage *s, const char *path)
         memcpy(dir, path, n);
         dir[n] = '\0';
     }
-    if (leat_plan_access(s, dir, LEAT_ACCESS_READ) < 0 ||
-        leat_plan_access(s, path, LEAT_ACCESS_READ) < 0)
-        return LEAT_ENOMEM;
-    return 0;
+    return leat_plan_access(s, dir, LEAT_ACCESS_READ) < 0 ? LEAT_ENOMEM : 0;
+}
+
+/* Files are opened in their directories later, and one may be a symbolic link, whose target rotates. */
+static int allow(struct leat_stage *s, const char *path)
+{
+    char target[PATH_MAX];
+    int r = allow_dir(s, path);
+
+    if (r == 0 && leat_plan_access(s, path, LEAT_ACCESS_READ) < 0)
+        r = LEAT_ENOMEM;
+    if (r == 0 && realpath(path, target)) /* it may come later */
+        r = allow_dir(s, target);
+    return r;
 }
 
 static int follow_plan(struct leat_stage *s)
@@ -502,6 +513,9 @@ const struct leat_stage_type leat_stage_follow = {
         "not grown for the time of --grace and the new file has lines. A name that comes back "
         "to its old file is read on from where it was; an inode that was used again is told by "
         "its content.\n\n"
+        "If FILE is a symbolic link, the name of its target may get another file in the same way, and the link "
+        "another target. The sandbox allows the directory that the target has at the start; for a target in "
+        "another one give --sandbox=off.\n\n"
         "A file that is truncated in place (copytruncate of logrotate) is read again from its "
         "start. It is recognised by its size, by its first 1024 bytes and by the 64 bytes before "
         "the position. Lines that were added between the last look and the truncation are lost, "

@@ -230,7 +230,12 @@ static int open_new(struct leat_stage *s, struct leat_follow_name *name, uint64_
     }
     if (name->refused_ns == 0)
         name->refused_ns = now > 0 ? now : 1;
-    return now - name->refused_ns > grace_ms * MS ? refused(s, name, -fd) : 0;
+    if (now - name->refused_ns <= grace_ms * MS)
+        return 0;
+    if (fd == -EACCES)
+        return leat_fail_errno(s, EACCES, "%s; is it a link to another directory? See --sandbox",
+                               name->path);
+    return refused(s, name, -fd);
 }
 
 int leat_follow_name_look(struct leat_stage *s, struct leat_follow_name *name, bool opens,
