@@ -19,12 +19,17 @@ static uint64_t key_of(const struct request *r)
     const union MHD_ConnectionInfo *info =
         r->server->mhd.MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *from = info ? info->client_addr : NULL;
+    const struct in6_addr *v6 = from && from->sa_family == AF_INET6
+                                    ? &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr
+                                    : NULL;
     uint64_t key = 0;
 
     if (from && from->sa_family == AF_INET)
         memcpy(&key, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
-    else if (from && from->sa_family == AF_INET6)
-        memcpy(&key, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, sizeof key);
+    else if (v6 && IN6_IS_ADDR_V4MAPPED(v6)) /* IPv4, at a socket of both */
+        memcpy(&key, &v6->s6_addr[12], 4);
+    else if (v6)
+        memcpy(&key, v6, sizeof key);
     else
         return 0;
     return key | UINT64_C(1) << 63;

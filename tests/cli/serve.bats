@@ -334,6 +334,24 @@ stored() {
     stops
 }
 
+@test "clients of IPv4 at a socket of IPv6 have a --rate each" {
+    local from
+    rm -f log
+    "$LEAT" serve --listen='[::]:0' --rate=1 --route 'PUT /in/{name} : write in/{name}' 2>log 3>&- &
+    server=$!
+    wait_for grep -qE 'listening at|cannot listen' log
+    grep -q listening log || skip 'no IPv6 here'
+    for from in 127.0.0.2 127.0.0.3; do
+        run bounded python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=(sys.argv[2], 0))
+s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+print(s.makefile().readline())' "$(sed -n 's/.*\]://p' log)" "$from"
+        has ' 200 '
+    done
+    stops
+}
+
 @test "the server tells of itself at /healthz, /readyz and /metrics" {
     serve --route 'PUT /in/{name} : write in/{name}'
     client request GET /healthz
