@@ -39,7 +39,9 @@ const struct global_option serve_options[] = {
                         .help = "the largest header that is accepted, 1K to 32K; default: 16K"},
     [OPT_MAX_CONNECTIONS] = {.name = "max-connections",
                              .metavar = "N",
-                             .help = "connections at once; others wait; default: 1024"},
+                             .help =
+                                 "connections at once; others wait; default: 1024, or half of the "
+                                 "descriptors that the process may have (ulimit -n)"},
     [OPT_MAX_INFLIGHT] = {.name = "max-inflight",
                           .metavar = "N",
                           .help = "requests at once; others are answered 503; default: 1024"},

@@ -13,10 +13,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "serve.h"
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* of GnuTLS */
+#define PIPELINE_FDS 8u /* of a usual pipeline: outputs, and their directories */
+#define SERVER_FDS 32u
 #define POOL_BYTES ((size_t)256 << 10) /* of a connection; half of it receives */
 
 /* --- libmicrohttpd on the loop ---------------------------------------------------------------- */
@@ -223,6 +226,27 @@ static int start_handles(struct server *s)
     return r == 0 ? listen_start(s) : r;
 }
 
+/* Clients that only connect must not take the descriptors that pipelines need. */
+static void share_descriptors(struct server *s)
+{
+    uint64_t wanted = s->options.max_connections + s->running_max * PIPELINE_FDS + SERVER_FDS;
+    uint64_t left, pipelines;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* not above the hard limit */
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    if (s->options.max_connections > limit.rlim_cur / 2)
+        s->options.max_connections = limit.rlim_cur / 2;
+    left = limit.rlim_cur - s->options.max_connections;
+    pipelines = left >= SERVER_FDS + PIPELINE_FDS ? (left - SERVER_FDS) / PIPELINE_FDS : 1;
+    if (s->running_max > pipelines)
+        s->running_max = pipelines;
+}
+
 static int start_context(struct server *s)
 {
     const struct config *c = s->config;
@@ -239,6 +263,7 @@ static int start_context(struct server *s)
                                          .force = c->settings.force,
                                          .context = s->context};
     s->running_max = memory / s->options.request_memory;
+    share_descriptors(s);
     return r < 0 ? message_fail(c, r, "serve: cannot make a context: %s", leat_strerror(r)) : 0;
 }
 

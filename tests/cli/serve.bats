@@ -352,6 +352,15 @@ print(s.makefile().readline())' "$(sed -n 's/.*\]://p' log)" "$from"
     stops
 }
 
+@test "connections leave descriptors for pipelines" {
+    printf '#!/bin/sh\nulimit -n 60\nexec "%s" "$@"\n' "$LEAT" >few
+    chmod +x few
+    LEAT=./few serve --route 'PUT /in/{name} : write in/{name}'
+    client many '/in/{}' 100 20000
+    [ "$output" = '201 100' ]
+    stops
+}
+
 @test "the server tells of itself at /healthz, /readyz and /metrics" {
     serve --route 'PUT /in/{name} : write in/{name}'
     client request GET /healthz
