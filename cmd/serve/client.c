@@ -58,7 +58,11 @@ static void look(struct client *c)
     uint64_t timeout_ms = c->server->options.timeout_ms;
 
     if (r && (r->suspended || r->phase == PHASE_WAITING || r->phase == PHASE_ENDED)) {
-        restart(c);
+        if (!c->hung_up || !r->pull)
+            restart(c);
+        else if (r->running &&
+                 passed_ms >= timeout_ms) /* nothing is sent that would tell that it has left */
+            leat_pipeline_cancel(r->pipeline, LEAT_ECANCELLED, "the client left");
         return;
     }
     if (c->hung_up)

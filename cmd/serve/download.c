@@ -88,6 +88,8 @@ bool download_begins(struct request *r)
         add_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
     else
         answer_text(r, "ENOMEM", leat_strerror(LEAT_ENOMEM));
+    if (r->response && r->is_head) /* libmicrohttpd sends the end of chunks nevertheless */
+        add_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     request_answer(r, r->response ? MHD_HTTP_OK : MHD_HTTP_INTERNAL_SERVER_ERROR);
     return true;
 }

@@ -352,6 +352,22 @@ print(s.makefile().readline())' "$(sed -n 's/.*\]://p' log)" "$from"
     stops
 }
 
+@test "a download without output ends some time after its client has left" {
+    echo line >log.txt
+    serve --timeout=200ms --route 'GET /log : follow log.txt' --route 'GET /z : read log.txt : gzip'
+    client raw 'HEAD /z HTTP/1.1\r\nHost: x\r\n\r\n'
+    has 'Connection: close'
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].split(":")
+s = socket.create_connection((host, int(port)))
+s.sendall(b"GET /log HTTP/1.1\r\nHost: x\r\n\r\n")
+while b"line" not in s.recv(65536):
+    pass' "$at"
+    wait_for grep -q 'GET /log' log
+    stops
+}
+
 @test "connections leave descriptors for pipelines" {
     printf '#!/bin/sh\nulimit -n 60\nexec "%s" "$@"\n' "$LEAT" >few
     chmod +x few
