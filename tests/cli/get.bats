@@ -168,6 +168,10 @@ requests() {
     refused 5
     get --retries=0 "$url/endless/a"
     refused 5
+    get --retries=0 "$url/lengths/a"
+    refused 5 'two lengths'
+    get --retries=0 "$url/trailer/a"
+    refused 5 'more than 1 MiB'
 }
 
 @test "a server that sends too little is an error after the retries" {

@@ -35,6 +35,8 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     endless  header lines without an end         silent   nothing
     reset    drop, with a reset                  norange  the content, without ranges
     weakly   the content, with a weak ETag
+    trailer  chunks, and then lines of a trailer without an end
+    lengths  two lengths that differ
 """
 import base64
 import os
@@ -129,8 +131,8 @@ WHOLE = ("plain", "encoded", "auth", "norange", "weakly")
 REST = {"partial": send_part, "multi": send_parts, "wide": send_wide, "more": send_more}
 
 
-def send_endless(sock):
-    sock.sendall(b"HTTP/1.1 200 x\r\n")
+def send_endless(sock, begin):
+    sock.sendall(begin)
     while True:
         sock.sendall(b"X-Header: " + 1000 * b"x" + b"\r\n")
 
@@ -148,7 +150,12 @@ def answer_strangely(sock, fault):
         sock.sendall(head(200, {"Content-Length": 20 * "9" if fault == "huge" else -5}) + CONTENT)
         return False
     elif fault == "endless":
-        send_endless(sock)
+        send_endless(sock, b"HTTP/1.1 200 x\r\n")
+    elif fault == "trailer":
+        send_endless(sock, head(200, {"Transfer-Encoding": "chunked"}) + b"1\r\nx\r\n0\r\n")
+    elif fault == "lengths":
+        sock.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 9\r\nContent-Length: 5\r\n\r\n12345")
+        return False
     elif fault == "silent":
         sock.recv(1)
         return False

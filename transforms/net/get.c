@@ -171,6 +171,8 @@ static int begin_content(struct get *g, const struct leat_http_answer *a)
         return bad_status(g, a->status);
     if (p->size != NO_SIZE && a->total != LEAT_HTTP_UNKNOWN && a->total != p->size)
         return wrong_size(g, a->total);
+    if (a->has_two_lengths)
+        return fail(g, LEAT_ENETWORK, "the server tells two lengths, and the content may be cut");
     if (!a->has_end && p->size == NO_SIZE && !p->sha256 && !p->length_unknown)
         return fail(g, LEAT_ENETWORK,
                     "the server does not tell the length, and a cut content would look complete; "

@@ -31,6 +31,7 @@ struct leat_http_options {
 /* The head of an answer that is no redirect. */
 struct leat_http_answer {
     long status;
+    bool has_two_lengths; /* that differ */
     bool has_end;         /* a body that is cut is noticed: by its length, chunks, or HTTP/2 */
     uint64_t length;      /* of the body; LEAT_HTTP_UNKNOWN */
     uint64_t from;        /* 206: the offset of the first byte; LEAT_HTTP_UNKNOWN: there is none */

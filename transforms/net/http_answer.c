@@ -28,6 +28,22 @@ static void keep_field(struct leat_http *h, const char *name, char *to)
     memcpy(to, n < LEAT_HTTP_HEADER_MAX ? value : "", n < LEAT_HTTP_HEADER_MAX ? n + 1 : 1);
 }
 
+/* libcurl goes by the last length; a proxy may go by another one. */
+static bool has_two_lengths(struct leat_http *h)
+{
+    struct curl_header *header; /* of the last call */
+    const char *first = leat_http_field(h, "Content-Length");
+    size_t i = 1;
+
+    while (h->curl_easy_header(h->easy, "Content-Length", i, CURLH_HEADER, -1, &header) ==
+           CURLHE_OK) {
+        if (strcmp(header->value, first) != 0)
+            return true;
+        i++;
+    }
+    return false;
+}
+
 static int64_t time_of(struct leat_http *h, const char *name)
 {
     const char *value = leat_http_field(h, name);
@@ -67,6 +83,7 @@ void leat_http_read_head(struct leat_http *h, long status, struct leat_http_answ
     a->is_encoded = *encoding && strcasecmp(encoding, "identity") != 0;
     (void)h->curl_easy_getinfo(h->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     (void)h->curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version);
+    a->has_two_lengths = has_two_lengths(h);
     if (length >= 0)
         a->length = (uint64_t)length;
     a->has_end = length >= 0 || version >= CURL_HTTP_VERSION_2_0 || status == 204 ||

@@ -75,6 +75,7 @@ struct leat_http {
     uint64_t handed;    /* bytes of the body that libcurl brought */
     int result;         /* negative: of a function */
     size_t discarded;   /* bytes */
+    size_t fields;      /* bytes of the head and the trailer */
     uint64_t window;    /* bytes of the body since waited_ns was 0 */
     uint64_t waited_ns; /* for the connection */
     uint64_t waits_since_ns; /* 0: it does not wait */

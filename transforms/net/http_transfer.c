@@ -17,8 +17,9 @@
 
 #define BUFFER_BYTES ((long)LEAT_HTTP_PIECE) /* of one read from a connection */
 #define CONNECT_MS 30000L
-#define ROUNDS_MAX 8                /* of events that are due at once */
-#define DISCARD_MAX ((size_t)65536) /* of the body of a redirect */
+#define ROUNDS_MAX 8                 /* of events that are due at once */
+#define DISCARD_MAX ((size_t)65536)  /* of the body of a redirect */
+#define FIELDS_MAX ((size_t)1 << 20) /* of the head and the trailer of an answer */
 
 /* --- events ------------------------------------------------------------------------------------- */
 
@@ -162,6 +163,17 @@ static int begin(struct leat_http *h)
     return h->request->begin(h->request->arg, &answer);
 }
 
+/* libcurl keeps all lines of a head, which it limits, and of a trailer, which it does not. A result other than n ends the
+ * transfer. */
+static size_t note_field(char *data, size_t size, size_t n, void *arg)
+{
+    struct leat_http *h = arg;
+
+    (void)data;
+    h->fields += size * n;
+    return h->fields <= FIELDS_MAX ? size * n : 0;
+}
+
 /* A result other than n ends the transfer, or holds it. */
 static size_t take_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -249,6 +261,7 @@ static bool set_options(struct leat_http *h, bool own_host)
         {CURLOPT_NETRC_FILE, h->options.netrc},
         {CURLOPT_ERRORBUFFER, h->error},
         {CURLOPT_WRITEDATA, h},
+        {CURLOPT_HEADERDATA, h},
     };
     bool ok = true;
 
@@ -262,6 +275,7 @@ static bool set_options(struct leat_http *h, bool own_host)
     return ok &&
            h->curl_easy_setopt(h->easy, CURLOPT_OPENSOCKETFUNCTION, leat_http_open_socket) ==
                CURLE_OK &&
+           h->curl_easy_setopt(h->easy, CURLOPT_HEADERFUNCTION, note_field) == CURLE_OK &&
            h->curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
 }
 
@@ -289,6 +303,9 @@ static int end_of(struct leat_http *h, CURLcode code)
 {
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && h->is_redirect))
         return 0;
+    if (h->fields > FIELDS_MAX)
+        return leat_http_end_with(h, LEAT_HTTP_REFUSED,
+                                  "the head and the trailer of the answer have more than 1 MiB");
     (void)leat_http_end_with(h, 0, *h->error ? h->error : h->curl_easy_strerror(code));
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
@@ -370,7 +387,7 @@ static int begin_transfer(struct leat_http *h)
     h->handed = 0;
     h->quick_waits = 0;
     h->result = 0;
-    h->discarded = 0;
+    h->discarded = h->fields = 0;
     h->window = h->waited_ns = h->waits_since_ns = 0;
     h->error[0] = '\0';
     if (!set_headers(h, own_host) || !set_options(h, own_host) ||
