@@ -136,8 +136,10 @@ static size_t room_for_body(void *arg, uint8_t **ret_to)
 {
     const struct get *g = arg;
 
+    if (g->skip > 0 || g->phase == IN_PARTS) /* the room is that of an earlier step then */
+        return 0;
     *ret_to = g->to + g->filled;
-    return g->skip > 0 ? 0 : g->room - g->filled;
+    return g->room - g->filled;
 }
 
 /* --- the head --------------------------------------------------------------------------------- */
