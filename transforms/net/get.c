@@ -422,6 +422,7 @@ static int read_some(struct get *g, struct leat_out *out)
     } while (r == LEAT_HTTP_RUNNING && g->filled > before &&
              g->room - g->filled >= LEAT_HTTP_PIECE);
     leat_commit(out, g->filled);
+    g->room = g->filled; /* the rest is not the stage's any more */
     leat_position(g->stage, g->pos, total_for_progress(g));
     return r;
 }
