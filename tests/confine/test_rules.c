@@ -346,7 +346,8 @@ TEST(test_a_socket_may_be_made_and_removed_in_its_directory)
 {
     begin();
     make_dir("d");
-    allow("d/s", LEAT_ACCESS_SOCKET);
+    ASSERT_EQ(leat_confinement_allow(list, "d/s", LEAT_ACCESS_SOCKET), 0);
+    ASSERT_EQ(apply(), 0);
     ASSERT_EQ(rights_on("d"), LEAT_RIGHT_MAKE_SOCK | LEAT_RIGHT_REMOVE_FILE);
     allow("s", LEAT_ACCESS_SOCKET);
     ASSERT_EQ(rights_on(""), LEAT_RIGHT_MAKE_SOCK | LEAT_RIGHT_REMOVE_FILE);
