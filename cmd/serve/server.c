@@ -20,6 +20,7 @@
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* of GnuTLS */
 #define PIPELINE_FDS 8u /* of a usual pipeline: outputs, and their directories */
 #define SERVER_FDS 32u
+#define LAST_WORDS_MS 250u             /* for a log that is not read */
 #define POOL_BYTES ((size_t)256 << 10) /* of a connection; half of it receives */
 
 /* --- libmicrohttpd on the loop ---------------------------------------------------------------- */
@@ -368,6 +369,8 @@ int serve_main(const struct config *c, int argc, char **argv)
     if (status == 0)
         status = run(s);
     close_all(s);
+    if (s->signal > 0) /* the reader of the log may have stopped reading */
+        die_soon(s->aborted ? s->signal : 0, status, LAST_WORDS_MS);
     (void)writer_done(&s->log); /* a log without a reader is no error */
     if (s->aborted)
         die_by(s->signal);

@@ -761,3 +761,18 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LEAT" serve --route 'PUT /in/{name} : wri
     answer 200
     stops
 }
+
+@test "SIGTERM ends a server whose log nobody reads" {
+    local get='GET /none HTTP/1.1\r\nHost: x\r\n\r\n' line
+    mkfifo unread
+    exec 8<>unread
+    "$LEAT" serve --listen=127.0.0.1:0 --route 'GET /a : zero' 2>unread 3>&- 8>&- &
+    server=$!
+    read -r line <&8
+    at=${line##*//}
+    printf -v gets '%s' "$(yes "$get" | head -n 2000 | tr -d '\n')"
+    client raw "$gets${get%\\r\\n}Connection: close\r\n\r\n"
+    has 'HTTP/1.1 404 '
+    stops
+    exec 8>&-
+}

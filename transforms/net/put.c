@@ -69,10 +69,10 @@ static int fail_status(struct put *p, long status)
     leat_reply_line(leat_exchange_reply(p->exchange), line, sizeof line);
     if (status == 412 && !p->params->force && p->params->method == METHOD_PUT)
         return leat_fail(p->stage, LEAT_EEXIST, "%s exists; --force overwrites it", p->shown);
-    if (status >= 300 && status < 400)
+    if (status >= 300 && status < 400 && *location)
         return leat_fail(p->stage, LEAT_ENETWORK,
-                         "%s: the server answered %ld and wants another URL%s%.200s; give that one",
-                         p->shown, status, *location ? ": " : "", location);
+                         "%s: the server answered %ld and wants another URL: %.200s; give that one",
+                         p->shown, status, location);
     return leat_fail(p->stage, LEAT_ENETWORK, "%s: the server answered %ld%s%s%s%s", p->shown,
                      status, *line ? " '" : "", line, *line ? "'" : "",
                      status == 401 ? "; give a user and a password with --netrc, or a token with "
@@ -502,7 +502,8 @@ const struct leat_stage_type leat_stage_put = {
         "not be known: the body is sent in chunks; with --size it has a Content-Length. A slow server "
         "holds the pipeline back.\n\n"
         "The end of the body, the last chunk or byte, is sent when every stage has ended without an "
-        "error and every other output is prepared; then the answer must be 2xx. If the pipeline fails "
+        "error and every other output is prepared; then the answer must be 2xx. The wait for it ends "
+        "after --stall-time, and not by a signal or --timeout. If the pipeline fails "
         "before that, the connection is cut off in the middle of the body. A server that acts on "
         "complete requests only, as nginx does, then keeps nothing. But the server decides that: "
         "one that stores what has come so far, as some do, leaves a part. The end of the "
