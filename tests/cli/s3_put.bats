@@ -253,6 +253,25 @@ PUT /buck/plain/a 200" ]
     has '--memory'
 }
 
+# quiet PID - it waits, or has ended.
+quiet() {
+    ! kill -0 "$1" 2>/dev/null || settled "$1"
+}
+
+@test "a pipeline that fails while the upload begins aborts it" {
+    "$LEAT" read big : tee [ exec sh -c 'cat >/dev/null; exit 3' ] : s3-put s3://buck/late/a 2>err 3>&- &
+    pid=$!
+    wait_for grep -q '^HEAD' s/requests
+    wait_for quiet "$pid"
+    : >s/go
+    status=0
+    wait "$pid" || status=$?
+    output=$(cat err)
+    wait_for grep -q '^POST /buck/late/a?uploads=.* 200' s/requests
+    refused 6 'exited with status 3'
+    grep -q '^DELETE /buck/late/a?uploadId=.* 204' s/requests
+}
+
 @test "parts go on to be sent while no data comes" {
     mkfifo p
     exec 5<>p

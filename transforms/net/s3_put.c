@@ -10,6 +10,7 @@
 extern const struct leat_stage_type leat_stage_s3_put;
 
 #define SUMMARY "write an object of S3"
+#define CREATE_WAIT_MS ((uint64_t)5000) /* at the end of a run that has failed */
 
 #if HAVE_CURL
 
@@ -529,10 +530,31 @@ static int s3_put_open(struct leat_stage *s)
     return r;
 }
 
+/* The run ends while an upload begins: only the answer tells which one is to be aborted. */
+static void await_create(struct leat_s3_put *p)
+{
+    uint64_t now = leat_http_now_ns(), until = now + CREATE_WAIT_MS * 1000000;
+    int r = 0;
+
+    if (!p->control || !p->is_looked || *p->upload)
+        return;
+    while (r >= 0 && now < until && leat_exchange_state(p->control) == LEAT_EXCHANGE_RUNS) {
+        r = leat_client_drive(leat_s3_client(p->s3), (int)((until - now) / 1000000) + 1);
+        now = leat_http_now_ns();
+    }
+    if (leat_exchange_state(p->control) == LEAT_EXCHANGE_RUNS)
+        leat_warning(p->stage,
+                     "%s: an upload without parts may be left: its begin was not answered",
+                     leat_s3_shown(p->s3));
+    else if (leat_s3_judge(p->s3, p->control) == LEAT_S3_DONE)
+        (void)end_create(p); /* the run has failed already */
+}
+
 static void s3_put_close(struct leat_stage *s)
 {
     struct leat_s3_put *p = leat_state(s);
 
+    await_create(p);
     leat_exchange_free(p->control);
     for (unsigned i = 0; i < p->n_parts; i++)
         leat_exchange_free(p->parts[i].exchange);
