@@ -186,7 +186,7 @@ void answer_early(struct request *r)
         n = tls_send(r, b.data, b.n);
     else if (info && !b.failed)
         n = send(info->connect_fd, b.data, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    /* The client reads the end. What it still sends is read and dropped, else it would lose the answer. */
+    /* The client sees the end of the answer. Its further bytes are read and dropped: a reset would take the answer away. */
     if (info && n >= 0)
         (void)shutdown(info->connect_fd, SHUT_WR);
     r->bytes_out = r->is_head ? 0 : r->body.n;

@@ -5,8 +5,8 @@
  * least. Looking at all of them a few times in each --timeout is enough; without connections nothing looks.
  *
  * libmicrohttpd 0.9.75 does not see the end of a connection that comes together with data: it reads from an edge-triggered
- * descriptor until it gets less than it asked for. So the loop watches for the end, too, and client_read_on makes another
- * edge.
+ * descriptor until it gets less than it asked for. The loop therefore watches for the end as well, and client_read_on makes
+ * another edge.
  */
 
 #if HAVE_MICROHTTPD

@@ -51,7 +51,7 @@ static int allow_directory(struct leat_confinement *list, const struct route *r,
     return code;
 }
 
-/* Of the first stages, which are the ones that read. */
+/* Allow the directories that the first stages of the route read. */
 static int allow_directories(struct leat_confinement *list, const struct route *r)
 {
     int code = 0;

@@ -27,7 +27,7 @@ static inline struct leat_slice *leat_slice_queue_head(struct leat_slice_queue *
  * LEAT_SLICE_QUEUE_MAX. A slice that continues the last one is merged with it. */
 void leat_slice_queue_push(struct leat_slice_queue *q, struct leat_slice slice);
 /* leat_slice_queue_mark_at - append a flush marker that stands for a position of the source (outcome/checkpoint.h); 0: none.
- * Of markers with nothing between them the last position counts. n < LEAT_SLICE_QUEUE_MAX. */
+ * The last position counts if there is nothing between several markers. n < LEAT_SLICE_QUEUE_MAX. */
 void leat_slice_queue_mark_at(struct leat_slice_queue *q, uint64_t position);
 /* leat_slice_queue_mark - append a flush marker; n < LEAT_SLICE_QUEUE_MAX. */
 static inline void leat_slice_queue_mark(struct leat_slice_queue *q)

@@ -1,4 +1,4 @@
-/* checkpoint.c - how far a source was read, as far as all that came of it is committed.
+/* checkpoint.c - the position in a source up to which all output is committed.
  *
  * The file is a line that names the format, and then one position or two: the length in a line, the bytes, a line end. After
  * the second one, a line has the device and the inode of the file that tells, and the next line its path.

@@ -1,4 +1,4 @@
-/* checkpoint.h - how far a source was read, as far as all that came of it is committed.
+/* checkpoint.h - the position in a source up to which all output is committed.
  *
  * A source says its position, bytes that only it understands, with a flush marker; the marker carries the number of the
  * position through the stream. When an output with all that came before the marker is committed, the position is written

@@ -13,8 +13,7 @@
 #include "test.h"
 
 #define TEXT_MAX 1024
-/* Of ten bytes each. */
-#define PARTS 300u
+#define PARTS 300u /* each has ten bytes */
 #define SOURCE "zero : head -c 3000 : "
 
 static struct {

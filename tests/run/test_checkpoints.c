@@ -185,7 +185,7 @@ TEST(test_parts_and_position_agree_through_lanes_and_edges)
     run_all(": pass : grep -v 3 : buffer : pass", true);
 }
 
-/* What a stage keeps back would be lost, so the position moves only at the end. */
+/* The data that a stage keeps back would be lost: the position moves only at the end. */
 TEST(test_a_stage_that_keeps_data_back_keeps_the_position)
 {
     for (uint64_t seed = 1; seed < 8; seed++) {
