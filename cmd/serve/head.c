@@ -163,6 +163,8 @@ static void check_limits(struct request *r, const char *length)
         request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "ELIMIT", "too many requests at once");
     if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE)
         r->retry_after_s = BUSY_S;
+    if (r->status == 0)
+        guard_admits(r);
 }
 
 void head_look(struct request *r)

@@ -13,6 +13,8 @@ enum {
     OPT_MAX_HEADER,
     OPT_MAX_CONNECTIONS,
     OPT_MAX_INFLIGHT,
+    OPT_MAX_PER_ROUTE,
+    OPT_BREAKER,
     OPT_REQUEST_MEMORY,
     OPT_RATE,
     OPT_TOKEN_FILE,
@@ -45,6 +47,14 @@ const struct global_option serve_options[] = {
     [OPT_MAX_INFLIGHT] = {.name = "max-inflight",
                           .metavar = "N",
                           .help = "requests at once; others are answered 503; default: 1024"},
+    [OPT_MAX_PER_ROUTE] = {.name = "max-per-route",
+                           .metavar = "N",
+                           .help = "requests at once of each route; others are answered 503; "
+                                   "default: no limit"},
+    [OPT_BREAKER] = {.name = "breaker",
+                     .metavar = "N[/TIME]",
+                     .help = "after N failures of the network in a row, answer requests of the "
+                             "route 503 for TIME (30s), then let one try"},
     [OPT_REQUEST_MEMORY] = {.name = "request-memory",
                             .metavar = "SIZE",
                             .help = "the part of --memory that each request has; a request waits "
@@ -136,6 +146,12 @@ static int read_one(const struct config *c, const struct own_word *w, struct ser
         return count_of(c, w, &o->max_connections);
     case OPT_MAX_INFLIGHT:
         return count_of(c, w, &o->max_inflight);
+    case OPT_MAX_PER_ROUTE:
+        return count_of(c, w, &o->max_per_route);
+    case OPT_BREAKER:
+        if (breaker_parse(w->value, &o->breaker) < 0)
+            return bad(c, w, "N or N/TIME, such as 5/30s");
+        return 0;
     case OPT_RATE:
         return count_of(c, w, &o->rate);
     case OPT_CERT:

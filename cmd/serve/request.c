@@ -82,6 +82,7 @@ static void request_free(struct request *r)
     if (r->next)
         r->next->before = r->before;
     s->n_requests--;
+    guard_leaves(r);
     buf_free(&r->body);
     form_free(r->form);
     leat_pipeline_unref(r->pipeline);
@@ -125,6 +126,7 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
 
     r->running = false;
     r->server->n_running--;
+    guard_pipeline_done(r, error);
     if (r->pull) { /* read_pull tells, after the last bytes */
     } else if (error && !r->answered) {
         answer_error(r, error);

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "../cmd.h"
+#include "../run/breaker.h"
 #include "mhd.h"
 #include "name.h"
 
@@ -24,6 +25,8 @@ struct serve_options {
     size_t n_listen, n_routes;
     uint64_t max_body, max_header, request_memory; /* bytes; max_body 0: no limit */
     uint64_t max_connections, max_inflight;
+    uint64_t max_per_route; /* requests at once; 0: no limit */
+    struct breaker_rule breaker;
     uint64_t rate; /* requests a second of a client; 0: no limit */
     uint64_t timeout_ms, drain_ms;
     const char *token_file;             /* or NULL */
@@ -146,10 +149,13 @@ struct request {
     bool closes;   /* the connection ends after the answer */
     bool answered; /* an answer was sent, or queued */
     unsigned status;
-    struct buf body;          /* of the answer */
-    const char *content_type; /* of the body; NULL: JSON */
-    char allow[64];           /* methods of the path */
-    unsigned retry_after_s;   /* 0: none */
+    struct buf body;            /* of the answer */
+    const char *content_type;   /* of the body; NULL: JSON */
+    char allow[64];             /* methods of the path */
+    unsigned retry_after_s;     /* 0: none */
+    bool admitted, judged;      /* by the guard of the route; the breaker knows the outcome */
+    uint64_t pass;              /* of the breaker */
+    enum breaker_result result; /* of the pipelines of a form */
     uint64_t bytes_in, bytes_out, begun_ns;
     struct request *next, *before; /* of all requests */
     struct request *next_waiting;
@@ -176,6 +182,23 @@ void request_cut(const struct request *request);
  * because the process ends now. */
 void request_abort_all(struct server *server, const char *why);
 void request_discard_all(struct server *server);
+
+/* --- guard.c: --breaker and --max-per-route ---------------------------------------------------- */
+
+/* What a route that is in trouble is kept from: taking all of the server, and asking a target that does not answer. */
+struct guard {
+    struct breaker breaker;
+    uint64_t n_requests; /* now */
+    uint64_t refused, opened;
+};
+
+/* guard_admits - may the request go on? Else it is answered. guard_leaves - the request is over.
+ * guard_pipeline_done - one of its pipelines has ended with this error, or NULL. guard_metrics - append to the text for
+ * Prometheus. */
+void guard_admits(struct request *request);
+void guard_leaves(struct request *request);
+void guard_pipeline_done(struct request *request, const struct leat_error *error);
+void guard_metrics(struct buf *text, const struct server *server);
 
 /* --- head.c ----------------------------------------------------------------------------------- */
 
@@ -311,6 +334,7 @@ struct server {
     struct leat_context *context;
     struct leat_settings settings; /* of each pipeline */
     struct route *routes;
+    struct guard *guards; /* of the routes */
     size_t n_routes;
     struct mhd mhd;
     struct MHD_Daemon *daemon;

@@ -82,6 +82,7 @@ static void add_metrics(struct buf *b, const struct server *s)
            s->running_max * s->options.request_memory);
     number(b, "memory_free_bytes", "gauge", "The part of the limit that no pipeline has.",
            (s->running_max - s->n_running) * s->options.request_memory);
+    guard_metrics(b, s);
     number(b, "stopping", "gauge", "1 after the signal to stop.", s->stopping);
 }
 

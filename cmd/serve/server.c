@@ -273,7 +273,8 @@ static int read_routes(struct server *s)
     int status = 0;
 
     s->routes = calloc(s->options.n_routes, sizeof *s->routes);
-    if (!s->routes)
+    s->guards = calloc(s->options.n_routes, sizeof *s->guards);
+    if (!s->routes || !s->guards)
         return message_fail(s->config, LEAT_ENOMEM, "out of memory");
     for (; s->n_routes < s->options.n_routes && status == 0; s->n_routes += status == 0)
         status = route_read(&s->routes[s->n_routes], s->config, s->registry,
@@ -337,6 +338,7 @@ static void close_all(struct server *s)
     for (size_t i = 0; i < s->n_routes; i++)
         route_done(&s->routes[i]);
     free(s->routes);
+    free(s->guards);
     serve_options_done(&s->options);
     auth_done(&s->auth);
     tls_done(&s->tls);

@@ -334,6 +334,124 @@ stored() {
     stops
 }
 
+@test "a route that is stuck does not take the requests of another: --max-per-route" {
+    serve --max-per-route=1 --route 'PUT /in/{name} : write in/{name}' --route 'PUT /other/{name} : write in/{name}'
+    mkfifo go
+    python3 "$CLIENT" "$at" hold /in/d 5 4 >held <go 3>&- &
+    exec 7>go
+    wait_for grep -q holding held
+    client request PUT /in/e big --expect
+    has 'HTTP/1.1 503'
+    has 'Retry-After: 1'
+    has 'too many requests at once for this path'
+    client request PUT /other/f big
+    answer 201
+    client request GET /metrics
+    has 'leat_serve_route_requests{number="1",route="PUT /in/{name}"} 1'
+    has 'leat_serve_route_refused_total{number="1",route="PUT /in/{name}"} 1'
+    has 'leat_serve_route_refused_total{number="2",route="PUT /other/{name}"} 0'
+    exec 7>&-
+    wait_for grep -q '/in/d left' log
+    client request PUT /in/e big
+    answer 201
+    stored e f
+    stops
+}
+
+# target N - a process that takes N streams at the Unix socket `target`.
+target() {
+    local _
+    for _ in $(seq "$1"); do
+        "$LEAT" listen unix:target : count : write - 2>/dev/null
+    done >taken 3>&- &
+}
+
+@test "--breaker leaves a target of the network alone after failures in a row" {
+    serve --breaker=3/1h --route 'PUT /in/{name} : gunzip : connect unix:target' --route 'PUT /other/{name} : write in/{name}'
+    for _ in 1 2; do
+        client request PUT /in/a big.gz
+        answer 502 '"code":"ENETWORK","stage":"connect"'
+    done
+    target 1
+    wait_for test -S target
+    client request PUT /in/a big # says nothing of the target
+    answer 422
+    wait_for test ! -e target
+    client request PUT /in/a big.gz
+    answer 502
+    wait_for grep -q 'leat: route PUT /in/{name}: the network fails; requests are answered 503 for 3600 s' log
+    client request PUT /in/a big.gz --expect
+    has 'HTTP/1.1 503'
+    [[ $output =~ Retry-After:\ 3[56][0-9][0-9][[:space:]] ]]
+    has '"code":"ENETWORK","stage":null'
+    client request PUT /other/f big
+    answer 201
+    client request GET /metrics
+    has 'leat_serve_breaker_state{number="1",route="PUT /in/{name}"} 2'
+    has 'leat_serve_breaker_opened_total{number="1",route="PUT /in/{name}"} 1'
+    has 'leat_serve_breaker_state{number="2",route="PUT /other/{name}"} 0'
+    if command -v promtool >/dev/null; then
+        page=$(sed -n '/^# HELP/,$p' <<<"$output")
+        run promtool check metrics <<<"$page"
+        is 0
+        [ -z "$output" ]
+    fi
+    stops
+}
+
+@test "a trial of a --breaker decides: a success closes it" {
+    "$LEAT" serve --json --listen=unix:socket --breaker=2/1ms --route 'PUT /in/{name} : connect unix:target' 2>log 3>&- &
+    server=$!
+    wait_for grep -q listening log
+    at=unix:socket
+    for _ in 1 2; do
+        client request PUT /in/a big
+        answer 502
+    done
+    wait_for grep -q '{"type":"breaker","route":"PUT /in/{name}","state":"open"}' log
+    target 1
+    wait_for test -S target
+    stored_there() {
+        client request PUT /in/a big
+        [ "${lines[0]}" = 201 ]
+    }
+    wait_for stored_there
+    wait_for grep -q '{"type":"breaker","route":"PUT /in/{name}","state":"closed"}' log
+    client request GET /metrics
+    has 'leat_serve_breaker_state{number="1",route="PUT /in/{name}"} 0'
+    stops
+}
+
+@test "a client that leaves is no failure for --breaker" {
+    serve --breaker=1/1h --route 'PUT /in/{name} : tee [ connect unix:target ] : write in/{name}'
+    target 1
+    wait_for test -S target
+    client leave /in/a 1000000 300000
+    wait_for grep -q '/in/a left' log
+    client request GET /metrics
+    has 'leat_serve_breaker_state{number="1",route="PUT /in/{name}"} 0'
+    run leat serve --breaker=0 --route 'PUT /in/{name} : write in/{name}'
+    is 2
+    has "option --breaker: '0' is not N or N/TIME"
+    stops
+}
+
+@test "the servers of the examples of leat-serve(1) start" {
+    load examples
+    local file n=0
+    split_manual "$BATS_TEST_DIRNAME/../../man/leat-serve.1" "$PWD"
+    for file in ./*.sh; do
+        sed -i 's/8080 /0 /; s/^leat serve --\([^l]\)/leat serve --listen=127.0.0.1:0 --\1/; s/^leat /exec "$LEAT" /; /^curl/d' "$file"
+        rm -f log
+        bash "$file" 2>log 3>&- &
+        server=$!
+        wait_for grep -q 'listening at' log
+        stops
+        n=$((n + 1))
+    done
+    [ "$n" -ge 4 ]
+}
+
 @test "clients of IPv4 at a socket of IPv6 have a --rate each" {
     local from
     rm -f log
