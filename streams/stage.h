@@ -743,6 +743,10 @@ struct leat_stage_type {
     /* part_done - may be NULL; with leat_part_options.commits. A part is in its place and synced. Returns 0, or fails;
      * a failure for the last part is a warning. For that one the type needs a commit, or it is closed before. */
     int (*part_done)(struct leat_stage *stage);
+    /* part_again - may be NULL; with leat_part_options.commits. Something else has taken the name that the stage gave to
+     * leat_part_begin: writes another one, at most `room` bytes with its NUL, to `to`, in the same directory. Called in the
+     * thread of the stage while the part begins or is committed, or after its last step. Returns 0, or fails. */
+    int (*part_again)(struct leat_stage *stage, char *to, size_t room);
 };
 
 /* leat_stage_type_init - a type with abi and size set, and all else zero. */

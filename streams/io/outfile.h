@@ -27,7 +27,10 @@ struct leat_outfile_options {
      * the name. NULL: the user has given the path. */
     const char *below;
     size_t below_n;
+    bool renames; /* with `below`: if the name is taken, the stage is asked for another one */
 };
+
+#define LEAT_OUTFILE_RENAMED 1
 
 /* leat_outfile_open - `path` is borrowed until close; "-" is standard output. *ret_file is also set
  * on failure, if the file was allocated. Errors fail the stage. */
@@ -48,8 +51,10 @@ int leat_outfile_prepare(struct leat_stage *stage, struct leat_outfile *file);
 int leat_outfile_finish(struct leat_stage *stage, struct leat_outfile *file, const void *data,
                         size_t n);
 /* leat_outfile_commit - give the file its name. The name is safe once leat_directories_sync has
- * synced the directory. */
+ * synced the directory. Returns 0, LEAT_E*, or with `renames` LEAT_OUTFILE_RENAMED: something else had the name, so the file
+ * has another one to come; tell the checkpoint, and call it again. */
 int leat_outfile_commit(struct leat_stage *stage, struct leat_outfile *file);
+bool leat_outfile_is_committed(const struct leat_outfile *file);
 /* leat_outfile_proof - the file that a commit will put in place, for engine_ops.h. Returns false: it is none. */
 bool leat_outfile_proof(const struct leat_outfile *file, struct leat_checkpoint_proof *ret_proof);
 /* leat_outfile_is_late - is there a side output to a stream that is not written yet? NULL: no. */

@@ -73,7 +73,7 @@ static int check_place(struct leat_stage *s, const struct leat_outfile *f)
     placed = is_there && leat_claims_is_placed(claims, info.st_dev, info.st_ino);
     r = leat_claims_place(claims, d->inode.dev, d->inode.ino);
     pthread_mutex_unlock(&s->pipeline->lock);
-    if (placed)
+    if (placed && !f->options.renames)
         return leat_fail(
             s, LEAT_EUSAGE,
             "%s: is the name of another output, too, in a file system that ignores case", f->shown);
@@ -89,6 +89,27 @@ bool leat_outfile_proof(const struct leat_outfile *f, struct leat_checkpoint_pro
     return true;
 }
 
+/* Parts may be written for years: nothing of them may stay in memory. */
+static void forget_part(const struct leat_outfile *f)
+{
+    const struct leat_draft *d = &f->draft;
+
+    pthread_mutex_lock(&f->pipeline->lock);
+    leat_claims_forget(&f->pipeline->outputs.claims, d->directory->dev, d->directory->ino, d->name,
+                       d->inode.dev, d->inode.ino);
+    pthread_mutex_unlock(&f->pipeline->lock);
+}
+
+/* The name was taken since the part began. The next commit tries another one. */
+static int take_another_name(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r;
+
+    forget_part(f);
+    r = leat_outfile_rename(s, f);
+    return r < 0 ? r : LEAT_OUTFILE_RENAMED;
+}
+
 int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
 {
     bool last = atomic_load(&s->pipeline->outputs.n_outputs) == 1;
@@ -102,6 +123,8 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
         return r;
     if (f->kind == LEAT_OUTFILE_REPLACE)
         r = leat_draft_place(&f->draft, f->options.force, last);
+    if (r == -EEXIST && f->options.renames)
+        return take_another_name(s, f);
     if (r != 0)
         return failed_place(s, f, r);
     if (f->kind == LEAT_OUTFILE_APPEND)
@@ -118,6 +141,11 @@ int leat_outfile_commit(struct leat_stage *s, struct leat_outfile *f)
     if (!f->options.no_sync && f->options.below)
         leat_directories_made_changed(f->draft.directories, s);
     return 0;
+}
+
+bool leat_outfile_is_committed(const struct leat_outfile *f)
+{
+    return f->committed;
 }
 
 /* --- undo ------------------------------------------------------------------------------------- */
@@ -254,17 +282,6 @@ static void close_draft(struct leat_outfile *f)
         leat_warn(f->pipeline, f->info, "the temporary file %s%s cannot be removed: %s",
                   f->draft.directory->path, f->draft.temp ? f->draft.temp : "",
                   strerrordesc_np(-r));
-}
-
-/* Parts may be written for years: nothing of them may stay in memory. */
-static void forget_part(const struct leat_outfile *f)
-{
-    const struct leat_draft *d = &f->draft;
-
-    pthread_mutex_lock(&f->pipeline->lock);
-    leat_claims_forget(&f->pipeline->outputs.claims, d->directory->dev, d->directory->ino, d->name,
-                       d->inode.dev, d->inode.ino);
-    pthread_mutex_unlock(&f->pipeline->lock);
 }
 
 void leat_outfile_close(struct leat_outfile *f)

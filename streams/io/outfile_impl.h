@@ -29,6 +29,7 @@ struct leat_outfile {
     bool in_place; /* append: it counts in the pipeline's n_appending */
     bool committed;
     bool told_full;       /* there is a warning that it waits for space */
+    unsigned renames;     /* how often its name was taken */
     bool fifo_pending;    /* not open yet: the FIFO has no reader */
     uint64_t size_before; /* append */
     uint64_t written, flushed;
@@ -49,6 +50,9 @@ int leat_outfile_check_sync(struct leat_stage *stage, const struct leat_outfile 
  * it if it is missing. Returns 0, or fails the stage. */
 int leat_outfile_below(struct leat_stage *stage, const struct leat_outfile *file,
                        struct stat *ret_directory);
+/* leat_outfile_rename - options.renames: ask for another name until one is got that no other output of the run has claimed, and
+ * claim it. Returns 0, or fails the stage. */
+int leat_outfile_rename(struct leat_stage *stage, struct leat_outfile *file);
 /* leat_outfile_open_stream - open a file that is not regular; a FIFO without a reader becomes
  * pending. */
 int leat_outfile_open_stream(struct leat_stage *stage, struct leat_outfile *file);

@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "outfile_impl.h"
+#include "parts/part_again.h"
+
+#define RENAMES_MAX 1000u /* others that take names all the time */
 
 static int inherited_number(const char *path)
 {
@@ -53,6 +56,61 @@ static int claim_name(struct leat_stage *s, const struct leat_outfile *f, const 
     writer = leat_claims_writer(claims, directory->dev, directory->ino, name, false);
     pthread_mutex_unlock(&s->pipeline->lock);
     return claimed(s, f, writer, r);
+}
+
+/* Claim the name if it is free. Returns 0; LEAT_EEXIST: another output of the run has it; or fails the stage. */
+static int try_name(struct leat_stage *s, const struct leat_outfile *f)
+{
+    const struct leat_directory *directory = f->draft.directory;
+    int r;
+
+    pthread_mutex_lock(&s->pipeline->lock);
+    r = leat_claims_name(&s->pipeline->outputs.claims, directory->dev, directory->ino,
+                         f->draft.name, LEAT_CLAIM_REPLACE, s->info->name);
+    pthread_mutex_unlock(&s->pipeline->lock);
+    return r < 0 && r != LEAT_EEXIST ? leat_fail(s, r, "out of memory") : r;
+}
+
+/* Ask the stage for another name. Returns 0, or fails the stage. */
+static int another_name(struct leat_stage *s, struct leat_outfile *f)
+{
+    char *name = NULL, *path = NULL;
+    const char *slash;
+    int r;
+
+    if (f->renames++ == RENAMES_MAX)
+        return leat_fail(s, LEAT_EEXIST, "%s: exists, and so did %u names before it", f->shown,
+                         RENAMES_MAX);
+    r = leat_part_again(s);
+    if (r < 0)
+        return r;
+    f->shown = s->part_name;
+    slash = strrchr(f->shown, '/');
+    name = strdup(slash ? slash + 1 : f->shown);
+    path = strdup(f->shown);
+    if (!name || !path) {
+        free(name);
+        free(path);
+        return leat_fail(s, LEAT_ENOMEM, "out of memory");
+    }
+    free(f->draft.name);
+    free(f->path);
+    f->draft.name = name;
+    f->path = path;
+    return 0;
+}
+
+int leat_outfile_rename(struct leat_stage *s, struct leat_outfile *f)
+{
+    int r;
+
+    leat_assert(f->options.renames && f->kind == LEAT_OUTFILE_REPLACE && !f->committed);
+    do {
+        r = another_name(s, f);
+        if (r == 0)
+            r = try_name(s, f);
+    } while (r == LEAT_EEXIST && !s->failure.code);
+    return r;
 }
 
 static int claim_file(struct leat_stage *s, const struct leat_outfile *f, const struct stat *info,
@@ -165,7 +223,7 @@ static int claim_partial(struct leat_stage *s, struct leat_outfile *f)
 static int open_draft(struct leat_stage *s, struct leat_outfile *f, const struct stat *st)
 {
     enum leat_claim_kind kind = f->options.side ? LEAT_CLAIM_SIDE : LEAT_CLAIM_REPLACE;
-    int r = claim_name(s, f, f->draft.name, kind);
+    int r = f->options.renames ? 0 : claim_name(s, f, f->draft.name, kind);
 
     if (r == 0 && f->target_existed)
         r = claim_file(s, f, st, kind);
@@ -230,6 +288,26 @@ static int stat_name(const struct leat_outfile *f, struct stat *ret)
     return r;
 }
 
+/* Claim a name that is free: nothing has it now, and no other output of the run will. */
+static int choose_name(struct leat_stage *s, struct leat_outfile *f)
+{
+    struct stat st;
+    int r;
+
+    do {
+        r = stat_name(f, &st);
+        if (r == -ENOENT)
+            r = try_name(s, f);
+        else if (r < 0)
+            return leat_fail_errno(s, -r, "%s", f->shown);
+        else
+            r = LEAT_EEXIST;
+        if (r == LEAT_EEXIST && another_name(s, f) < 0)
+            return s->failure.code;
+    } while (r == LEAT_EEXIST);
+    return r;
+}
+
 /* A name from data must not lead out of its directory, by whatever is there. */
 static int open_below(struct leat_stage *s, struct leat_outfile *f)
 {
@@ -247,6 +325,12 @@ static int open_below(struct leat_stage *s, struct leat_outfile *f)
         r = -ESTALE; /* it was replaced meanwhile */
     if (r < 0)
         return leat_fail_errno(s, -r, "%s", f->shown);
+    if (f->options.renames) {
+        r = leat_outfile_check_sync(s, f, f->draft.directory);
+        if (r == 0)
+            r = choose_name(s, f);
+        return r < 0 ? r : open_draft(s, f, &st);
+    }
     r = stat_name(f, &st);
     f->target_existed = r == 0;
     if (r < 0 && r != -ENOENT)
@@ -326,7 +410,7 @@ int leat_outfile_open(struct leat_stage *s, const char *path,
         return leat_fail(s, LEAT_ENOMEM, "out of memory");
     *ret_file = f;
     f->options = *options;
-    f->options.force = f->options.force || leat_stage_forced(s);
+    f->options.force = !f->options.renames && (f->options.force || leat_stage_forced(s));
     f->shown = inherited == 1 && strcmp(path, "-") == 0 ? "standard output" : path;
     f->fd.fd = f->draft.fd = -1;
     f->pipeline = s->pipeline;

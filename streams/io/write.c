@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "outfile.h"
+#include "parts/part_again.h"
 #include "parts/parts.h"
 #include "stage/engine_ops.h"
 #include "stage/stage_impl.h"
@@ -77,6 +78,7 @@ static int write_open(struct leat_stage *s)
                                            .direct = p->file.direct ? &st->direct : NULL,
                                            .waits_full = s->segment && s->segment->part_of &&
                                                          s->segment->part_of->commits,
+                                           .renames = leat_part_has_again(s),
                                            .below = s->part_below,
                                            .below_n = s->part_below_n};
     int r;

@@ -10,6 +10,7 @@
 
 #include "base/grow.h"
 #include "lanes/lanes.h"
+#include "part_again.h"
 #include "part_name.h"
 #include "run/pipeline.h"
 #include "segment/open.h"
@@ -44,18 +45,6 @@ void leat_parts_free(struct leat_parts *parts)
     free(parts);
 }
 
-/* The path of the file that the stage has named, in the directory that ends with a slash. */
-static char *path_in(struct leat_stage *s, const char *directory, const char *name)
-{
-    char *path;
-
-    s->part_below = directory;
-    s->part_below_n = strcmp(directory, "./") == 0 ? 0 : strlen(directory);
-    if (asprintf(&path, "%.*s%s", (int)s->part_below_n, directory, name) < 0)
-        return NULL;
-    return path;
-}
-
 /* Name the file of this part, and the digest before it. */
 static int name_stage(struct leat_stage *s, const struct leat_parts *parts)
 {
@@ -64,7 +53,7 @@ static int name_stage(struct leat_stage *s, const struct leat_parts *parts)
     s->part = parts->number;
     if (!info->part.template)
         return 0;
-    s->part_name = info->part.by_stage ? path_in(s, info->part.template, parts->name)
+    s->part_name = info->part.by_stage ? leat_part_in(s, info->part.template, parts->name)
                                        : leat_part_name(info->part.template, parts->number);
     if (!s->part_name)
         return leat_fail(s, LEAT_ENOMEM, "out of memory");

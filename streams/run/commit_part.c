@@ -6,6 +6,7 @@
  */
 
 #include "io/directories.h"
+#include "io/outfile.h"
 #include "pipeline.h"
 #include "run.h"
 #include "segment/segment.h"
@@ -30,7 +31,7 @@ static int each(struct leat_segment **segments, size_t n, int (*stage_fn)(struct
             struct leat_stage *s = segments[k]->slots[i].stage;
             int r = commits(s) ? stage_fn(s) : 0;
 
-            if (r < 0)
+            if (r != 0)
                 return r;
         }
     return 0;
@@ -41,13 +42,16 @@ static int prepare(struct leat_stage *s)
     return leat_stage_prepare(s); /* it reports a failure */
 }
 
+/* Returns 0, LEAT_OUTFILE_RENAMED, or an error that is reported. */
 static int commit(struct leat_stage *s)
 {
-    int r = s->type->commit(s);
+    int r = s->committed ? 0 : s->type->commit(s);
 
+    if (s->committed)
+        return 0;
     s->committed = r == 0;
-    if (r < 0)
-        return fail(s, r);
+    if (r != 0)
+        return r < 0 ? fail(s, r) : r;
     leat_tell_stage(s->pipeline, LEAT_EVENT_COMMITTED, s->info, NULL);
     return 0;
 }
@@ -82,11 +86,13 @@ int leat_commit_part(struct leat_segment **segments, size_t n, uint64_t position
         return r;
     if (leat_outcome_aborted(p) || leat_outcome_failed(p))
         return LEAT_ECANCELLED;
-    r = leat_checkpoint_before(p, segments, n, position, true);
-    if (r == LEAT_FULL)
-        return r;
-    if (r == 0)
-        r = each(segments, n, commit);
+    do { /* the checkpoint has the name to come */
+        r = leat_checkpoint_before(p, segments, n, position, true);
+        if (r == LEAT_FULL)
+            return r;
+        if (r == 0)
+            r = each(segments, n, commit);
+    } while (r == LEAT_OUTFILE_RENAMED);
     if (r == 0)
         r = each(segments, n, sync_names);
     if (r == 0)

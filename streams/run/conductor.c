@@ -162,8 +162,8 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
         struct leat_stage *s = p->outputs.pending.v[i];
         int r = is_wanted(s) ? stage_fn(s) : 0;
 
-        if (r < 0)
-            return failed_commit(p, s, r);
+        if (r != 0)
+            return r < 0 ? failed_commit(p, s, r) : r;
     }
     for (size_t i = 0; i < p->graph.n_segments; i++) {
         for (size_t j = 0; j < p->graph.segments[i]->n; j++) {
@@ -171,8 +171,8 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
             bool commits = s->type->commit && is_wanted(s) && !s->closed; /* see commit_part.c */
             int r = commits ? commit_step(p->graph.segments[i], j, stage_fn) : 0;
 
-            if (r < 0)
-                return failed_commit(p, s, r);
+            if (r != 0)
+                return r < 0 ? failed_commit(p, s, r) : r;
         }
     }
     if (sums_fn(p->outputs.digests) < 0) {
@@ -236,7 +236,7 @@ static int commit_stage(struct leat_stage *s)
 /* A sink that cannot be reverted commits last, when nothing else can fail. */
 static int commit_if_reverts(struct leat_stage *s)
 {
-    return s->type->revert ? commit_stage(s) : 0;
+    return s->type->revert && !s->committed ? commit_stage(s) : 0;
 }
 
 static int commit_if_final(struct leat_stage *s)
@@ -246,17 +246,20 @@ static int commit_if_final(struct leat_stage *s)
 
 static int commit_side(struct leat_stage *s, struct leat_side_output *side)
 {
-    return leat_outfile_commit(s, side->file);
+    return leat_outfile_is_committed(side->file) ? 0 : leat_outfile_commit(s, side->file);
 }
 
 static int commit_all(struct leat_pipeline *p)
 {
     uint64_t position = leat_checkpoint_final(p);
     struct leat_stage *s = NULL;
-    int r = leat_checkpoint_before(p, p->graph.segments, p->graph.n_segments, position, false);
+    int r;
 
-    if (r == 0)
-        r = for_each_commit(p, commit_if_reverts, commit_side, leat_digest_list_commit);
+    do { /* the checkpoint has the name to come */
+        r = leat_checkpoint_before(p, p->graph.segments, p->graph.n_segments, position, false);
+        if (r == 0)
+            r = for_each_commit(p, commit_if_reverts, commit_side, leat_digest_list_commit);
+    } while (r == LEAT_OUTFILE_RENAMED);
     if (r < 0)
         return r;
     r = leat_directories_sync(&p->outputs.directories, &s);

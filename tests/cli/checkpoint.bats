@@ -209,3 +209,35 @@ kill_often() {
     { cat first; zstd -dqc p-*; } | cmp - <(for ((i = 1; i <= wrote; i++)); do printf 'line %06d with some more text\n' "$i"; done | grep -v '7 ')
     [ ! -s err ]
 }
+
+# renames N - so many calls of rename(2) have begun.
+renames() {
+    local n
+    n=$(tr -d '\0' <counts | awk '$1 == "rename" { print $2 }')
+    [ "${n:-0}" -ge "$1" ]
+}
+
+@test "killed while a part gets another name: each line comes exactly once" {
+    local k faults library
+    faults=$(realpath "$BUILD/tests/faults.so") || skip 'tests/faults.so is not built'
+    library=$(ldd "$LEAT" | grep -oE '/[^ ]*lib[at]san[^ ]*' || true)
+    for k in 1 2 3 4 5; do # the places of the checkpoint, and tries of the part
+        rm -f ck p-* counts
+        printf '1\n2\n' >app.log
+        env --default-signal=HUP FAULT="rename:$k:hang" FAULT_COUNTS=counts LD_PRELOAD="$library $faults" \
+            "$LEAT" follow --checkpoint=ck app.log : rotate 'p-{n}' 2>err &
+        leat_pid=$!
+        wait_for test -s counts
+        wait_for settled "$leat_pid"
+        echo other >p-0
+        kill -HUP "$leat_pid"
+        wait_for renames "$k"
+        wait_for settled "$leat_pid"
+        kill -9 "$leat_pid"
+        wait "$leat_pid" || true
+        [ ! -s err ]
+        leat follow --once --checkpoint=ck app.log : rotate 'p-{n}'
+        [ "$(cat p-0)" = other ]
+        cat p-[1-9] | cmp app.log -
+    done
+}

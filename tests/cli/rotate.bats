@@ -65,6 +65,58 @@ count_files() {
     only out-007 out-008 out-x "out-$(date -u +%Y)-0"
 }
 
+# has_all N... - the parts have these lines, each once.
+has_all() {
+    cat p-* | sort -n | cmp - <(printf '%s\n' "$@")
+}
+
+@test "two runs with one template: the second part gets another name when it is committed" {
+    mkfifo other
+    start rotate 'p-{n}'
+    exec 7<>other
+    env --default-signal=INT,TERM,HUP "$BOUND" "$LEAT" rotate 'p-{n}' <other 7>&- 8>&- &
+    second=$!
+    echo 1 >&8
+    echo 2 >&7
+    wait_for settled "$leat_pid"
+    wait_for settled "$second"
+    exec 8>&-
+    kill -TERM "$leat_pid"
+    wait "$leat_pid"
+    has_file p-0 1
+    kill -HUP "$second"
+    wait_for has_file p-1 2
+    echo 3 >p-2
+    echo 4 >&7
+    wait_for settled "$second"
+    echo 5 >p-3
+    mkdir p-4
+    kill -TERM "$second"
+    wait "$second"
+    rmdir p-4
+    has_file p-5 4 # at the end of the run, past a file and a directory
+    has_all 1 2 3 4 5
+    only in other p-0 p-1 p-2 p-3 p-5
+}
+
+@test "two rotate with one template in one run share the numbers" {
+    seq 1000 >in
+    leat read in : tee [ rotate --size=1K 'p-{n}' ] : rotate --size=1K 'p-{n}'
+    count_files 8 'p-*'
+    cat p-* | sort -n | uniq -c | awk '$1 != 2 { exit 1 } END { exit NR != 1000 }'
+}
+
+@test "leat --force replaces no part of another run" {
+    start --force rotate 'p-{n}'
+    echo one >&8
+    wait_for settled "$leat_pid"
+    echo other >p-0
+    kill -TERM "$leat_pid"
+    wait "$leat_pid"
+    has_file p-0 other
+    has_file p-1 one
+}
+
 @test "--keep and --keep-bytes remove the oldest parts, and nothing else" {
     seq 1000 >in
     echo >p-x

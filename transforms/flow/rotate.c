@@ -29,14 +29,16 @@ struct rotate_params {
 };
 
 struct rotate {
-    int dir;                    /* of the parts; -1: the branch ends with a sink of its own */
-    const char *template;       /* without the directory */
-    uint64_t every_ms;          /* 0: no interval */
-    uint64_t begun_ns;          /* the part; monotonic */
-    int64_t period;             /* --align: number of the interval in which it began */
-    uint64_t count;             /* bytes of the part */
-    size_t run;                 /* bytes from the cursor on that belong to it: whole lines */
-    bool begun;                 /* the part has a name */
+    int dir;              /* of the parts; -1: the branch ends with a sink of its own */
+    const char *template; /* without the directory */
+    uint64_t every_ms;    /* 0: no interval */
+    uint64_t begun_ns;    /* the part; monotonic */
+    int64_t period;       /* --align: number of the interval in which it began */
+    uint64_t count;       /* bytes of the part */
+    size_t run;           /* bytes from the cursor on that belong to it: whole lines */
+    bool begun;           /* the part has a name */
+    struct tm time;       /* in the name of the last part that has begun, and its number */
+    uint64_t number;
     char name[ROTATE_NAME_MAX]; /* of the last part that has begun; "": none */
     bool due;                   /* it ends after `run`, and with a checkpoint at the next marker */
     bool at_marker;             /* no output came after the last flush marker */
@@ -200,21 +202,45 @@ static int next_number(struct leat_stage *s, const struct tm *now, uint64_t *ret
                                     leat_operands(s)->v[0]);
 }
 
+/* Name the part with its time and a number from n on. Returns 0, or fails the stage. */
+static int name_part(struct leat_stage *s, uint64_t n)
+{
+    struct rotate *q = leat_state(s);
+    int r = next_number(s, &q->time, &n);
+
+    if (r < 0)
+        return r;
+    q->number = n;
+    if (!leat_rotate_name(q->template, &q->time, n, q->name))
+        return leat_fail(s, LEAT_EUSAGE, "%s: the name of a part is too long, or has a slash",
+                         q->template);
+    return 0;
+}
+
+/* Another run, or another stage of this one, has given the name to its part meanwhile. */
+static int rotate_part_again(struct leat_stage *s, char *to, size_t room)
+{
+    const struct rotate *q = leat_state(s);
+    int r = name_part(s, q->number + 1);
+
+    if (r == 0 && strlen(q->name) >= room)
+        return leat_fail(s, LEAT_EUSAGE, "%s: the name of a part is too long", q->template);
+    if (r == 0)
+        memcpy(to, q->name, strlen(q->name) + 1);
+    return r;
+}
+
 static int begin_part(struct leat_stage *s)
 {
     const struct rotate_params *p = leat_params(s);
     struct rotate *q = leat_state(s);
-    char *name = strcpy(q->name, "part");
     int64_t seconds;
-    struct tm now = now_of(p, &seconds);
-    uint64_t n = 0;
-    int r = q->template ? next_number(s, &now, &n) : 0;
+    int r;
 
+    q->time = now_of(p, &seconds);
+    r = q->template ? name_part(s, 0) : 0;
     if (r < 0)
         return r;
-    if (q->template && !leat_rotate_name(q->template, &now, n, name))
-        return leat_fail(s, LEAT_EUSAGE, "%s: the name of a part is too long, or has a slash",
-                         q->template);
     q->begun = true;
     q->due = false;
     q->count = 0;
@@ -223,7 +249,7 @@ static int begin_part(struct leat_stage *s)
         q->period = seconds * 1000 / (int64_t)q->every_ms;
         leat_alarm_ms(s, p->align && q->every_ms > ALIGNED_LOOK_MS ? ALIGNED_LOOK_MS : q->every_ms);
     }
-    return leat_part_begin(s, name, strlen(name));
+    return leat_part_begin(s, q->name, strlen(q->name));
 }
 
 /* --- old parts --------------------------------------------------------------------------------- */
@@ -451,6 +477,7 @@ static int rotate_open(struct leat_stage *s)
     q->dir = -1;
     r = interval(s, p->every, &q->every_ms);
     q->template = template_of(s);
+    strcpy(q->name, "part"); /* the branch has a sink with a name of its own */
     if (!p->utc)
         tzset();
     if (r == 0 && q->template)
@@ -518,8 +545,9 @@ const struct leat_stage_type leat_stage_rotate = {
         "--on-interrupt=finish; a second one stops at once.\n\n"
         "In NAME, {time:FORMAT} becomes the time at which the part began, with the conversions of "
         "strftime(3); {time} is {time:%Y%m%dT%H%M%S}. {n} becomes a number, {n:04} one with at least four digits: "
-        "that after the highest one of the files that are there with the same time, so no file is "
-        "replaced.\n\n"
+        "that after the highest one of the files that are there with the same time. If another file has "
+        "taken the name when the part is committed, the part gets the next number, so several runs may share NAME, "
+        "and no file is replaced, also with leat --force.\n\n"
         "Unlike all other outputs, a part does not wait for the success of the whole pipeline: it is committed "
         "on its own when it ends, and stays when the pipeline fails later. Only the last part is committed together "
         "with the other outputs, at the end, and is dropped if the pipeline fails.\n\n"
@@ -547,4 +575,5 @@ const struct leat_stage_type leat_stage_rotate = {
     .commit = rotate_commit,
     .revert = rotate_revert,
     .part_done = rotate_part_done,
+    .part_again = rotate_part_again,
 };
