@@ -135,7 +135,7 @@ PUT /buck/plain/a 200" ]
     put big s3://buck/bad/a
     refused 5 's3://buck/bad/a: the end of the upload: the server answered 200 InvalidPart: one is missing'
     put big --retries=1 s3://buck/slow/a
-    refused 5 'part 1: the server answered 503 SlowDown: Please reduce your request rate'
+    refused 5 's3://buck/slow/a: part ' ': the server answered 503 SlowDown: Please reduce your request rate'
     put big --retries=2 s3://buck/flipped/a
     refused 5 'XAmzContentSHA256Mismatch'
     put big s3://buck/etag/a

@@ -298,7 +298,7 @@ static int wait_for_try(struct get *g)
     if (g->pos > g->pos_of_try)
         g->tries = 0;
     g->pos_of_try = g->pos;
-    if (g->tries >= g->params->retries)
+    if (g->tries >= g->params->net.retries)
         return give_up(g);
     if (g->pos > 0 && !g->prefix && !*g->strong) {
         snprintf(text, sizeof text,
@@ -309,7 +309,7 @@ static int wait_for_try(struct get *g)
     }
     ms = g->status > 0 && g->retry_ms != LEAT_HTTP_UNKNOWN
              ? g->retry_ms
-             : leat_http_backoff_ms(g->params->wait_ms, g->tries);
+             : leat_http_backoff_ms(g->params->net.wait_ms, g->tries);
     if (ms > LEAT_HTTP_RETRY_MS_MAX) {
         snprintf(text, sizeof text, "%s, and asks to wait %" PRIu64 " s; run it again later",
                  reason(g, why, sizeof why), ms / 1000);
@@ -504,11 +504,11 @@ static struct leat_http_options http_options(const struct leat_stage *s, char *n
 
     return (struct leat_http_options){
         .url = leat_operands(s)->v[0],
-        .headers = &p->headers,
-        .ca = p->ca,
-        .netrc = leat_netrc_path(p->netrc != 0, p->netrc_file, netrc),
+        .headers = &p->net.headers,
+        .ca = p->net.ca,
+        .netrc = leat_netrc_path(p->net.netrc != 0, p->net.netrc_file, netrc),
         .min_speed = p->min_speed,
-        .stall_ms = p->stall_ms,
+        .stall_ms = p->net.stall_ms,
         .redirects_max = (uint64_t)p->redirects,
     };
 }
@@ -518,10 +518,10 @@ static struct leat_s3_options s3_options(const struct leat_stage *s)
     const struct leat_get_params *p = leat_params(s);
 
     return (struct leat_s3_options){.url = leat_operands(s)->v[0],
-                                    .ca = p->ca,
-                                    .stall_ms = p->stall_ms,
-                                    .wait_ms = p->wait_ms,
-                                    .retries = p->retries};
+                                    .ca = p->net.ca,
+                                    .stall_ms = p->net.stall_ms,
+                                    .wait_ms = p->net.wait_ms,
+                                    .retries = p->net.retries};
 }
 
 /* The requests are those of HTTP, each with a signature. */
@@ -557,7 +557,7 @@ static int get_plan(struct leat_stage *s)
                          "--connections reads no content again; leave --resume=verify away");
     if (!leat_s3_is_url(options.url))
         return leat_http_plan(s, &options);
-    if (p->headers.n > 0)
+    if (p->net.headers.n > 0)
         return leat_fail(s, LEAT_EUSAGE, "--header is for http:// and https://");
     return leat_s3_plan(s, &s3);
 }
@@ -568,8 +568,8 @@ static int open_parts(struct get *g, const struct leat_http_options *options)
     const struct leat_get_parts_options parts = {.http = options,
                                                  .first = g->http,
                                                  .n = (unsigned)p->connections,
-                                                 .retries = p->retries,
-                                                 .wait_ms = p->wait_ms,
+                                                 .retries = p->net.retries,
+                                                 .wait_ms = p->net.wait_ms,
                                                  .deadline_ns = g->deadline_ns,
                                                  .take = count,
                                                  .arg = g};
@@ -595,7 +595,7 @@ static int get_open(struct leat_stage *s)
     if (p->max_ms > 0)
         g->deadline_ns = leat_http_now_ns() + p->max_ms * 1000000;
     if (r == 0)
-        r = leat_netrc_check(s, p->netrc_file);
+        r = leat_netrc_check(s, p->net.netrc_file);
     if (r == 0 && p->sha256)
         r = leat_evp_new(s, LEAT_SHA256, &g->sha);
     if (r == 0 && p->connections > 1)

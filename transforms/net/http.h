@@ -22,9 +22,10 @@ struct leat_http_options {
     uint64_t min_speed, stall_ms;       /* fail below so many bytes a second for so long */
     uint64_t redirects_max;
     const char *shown; /* for messages; NULL: the URL without user, password and query */
-    /* sign - NULL, or: for each request, give `add` the headers of a signature, for the URL as it is. Returns 0; the error of
-     * `add`; or fails the stage. The condition of a rest is then If-Match. */
-    int (*sign)(void *arg, int (*add)(void *add_arg, const char *line), void *add_arg);
+    /* sign - NULL, or: for each request, give `add` the headers of a signature, for the URL as it is. Range and If-Match, the
+     * condition of a rest, are sent besides; "": they are not. Returns 0; the error of `add`; or fails the stage. */
+    int (*sign)(void *arg, const char *range, const char *if_match,
+                int (*add)(void *add_arg, const char *line), void *add_arg);
     void *sign_arg;
 };
 

@@ -207,30 +207,39 @@ static int add_signed(void *arg, const char *line)
     return leat_http_add_header(h, &h->sent, line) ? 0 : leat_http_no_memory(h);
 }
 
+/* "bytes=5-9"; "" for the whole content. */
+static void write_range(const struct leat_http_request *q, char *to, size_t size)
+{
+    *to = '\0';
+    if (q->to > 0)
+        snprintf(to, size, "bytes=%" PRIu64 "-%" PRIu64, q->from, q->to);
+    else if (q->from > 0)
+        snprintf(to, size, "bytes=%" PRIu64 "-", q->from);
+}
+
 static bool set_headers(struct leat_http *h, bool own_host)
 {
     const struct leat_http_request *q = h->request;
-    char line[LEAT_HTTP_HEADER_MAX + 32];
+    char line[LEAT_HTTP_HEADER_MAX + 32], range[64];
+    const char *condition;
     bool ok;
 
+    write_range(q, range, sizeof range);
+    condition = *range ? q->if_range : "";
     h->curl_slist_free_all(h->sent);
     h->sent = NULL;
     ok = leat_http_add_header(h, &h->sent, "Accept-Encoding: identity");
-    if (q->to > 0)
-        snprintf(line, sizeof line, "Range: bytes=%" PRIu64 "-%" PRIu64, q->from, q->to);
-    else
-        snprintf(line, sizeof line, "Range: bytes=%" PRIu64 "-", q->from);
-    if (q->from > 0 || q->to > 0)
+    snprintf(line, sizeof line, "Range: %s", range);
+    if (*range)
         ok = ok && leat_http_add_header(h, &h->sent, line);
-    if ((q->from > 0 || q->to > 0) && *q->if_range) {
-        snprintf(line, sizeof line, "%s: %s", h->options.sign ? "If-Match" : "If-Range",
-                 q->if_range);
+    if (*condition) {
+        snprintf(line, sizeof line, "%s: %s", h->options.sign ? "If-Match" : "If-Range", condition);
         ok = ok && leat_http_add_header(h, &h->sent, line);
     }
     for (const struct curl_slist *i = own_host ? h->own : NULL; i; i = i->next)
         ok = ok && leat_http_add_header(h, &h->sent, i->data);
     return ok && (!own_host || !h->options.sign ||
-                  h->options.sign(h->options.sign_arg, add_signed, h) == 0);
+                  h->options.sign(h->options.sign_arg, range, condition, add_signed, h) == 0);
 }
 
 /* Returns false if an option is not known to the library, or there is no memory. A netrc file has the passwords of other

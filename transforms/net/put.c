@@ -20,6 +20,7 @@ extern const struct leat_stage_type leat_stage_put;
 #include "base/invariant.h"
 #include "headers.h"
 #include "http.h"
+#include "net_options.h"
 #include "sftp.h"
 
 #define NO_SIZE ((uint64_t)INT64_MAX)
@@ -30,10 +31,10 @@ extern const struct leat_stage_type leat_stage_put;
 enum { METHOD_PUT, METHOD_POST };
 
 struct put_params {
-    struct leat_strings headers;
-    uint64_t size, stall_ms;
-    const char *ca, *certificate, *key, *netrc_file, *known_hosts;
-    int method, netrc, force;
+    struct leat_net_options net;
+    uint64_t size;
+    const char *certificate, *key, *known_hosts;
+    int method, force;
 };
 
 struct put {
@@ -119,15 +120,15 @@ static int64_t check_time(struct put *p, bool waits)
     if (!waits || moved != p->moved || p->since_ns == 0) {
         p->moved = moved;
         p->since_ns = waits ? now : 0;
-        return (int64_t)p->params->stall_ms;
+        return (int64_t)p->params->net.stall_ms;
     }
     ms = (now - p->since_ns) / 1000000;
-    if (ms >= p->params->stall_ms)
+    if (ms >= p->params->net.stall_ms)
         return leat_fail(p->stage, LEAT_ENETWORK,
                          "%s: the server accepted no data and gave no answer for %" PRIu64
                          " ms; see --stall-time",
                          p->shown, ms);
-    return (int64_t)(p->params->stall_ms - ms);
+    return (int64_t)(p->params->net.stall_ms - ms);
 }
 
 /* --- the body --------------------------------------------------------------------------------- */
@@ -334,12 +335,12 @@ static void remove_temporary(struct put *p)
 static struct leat_client_options client_options(const struct put_params *p, bool is_sftp,
                                                  char *netrc)
 {
-    return (struct leat_client_options){.ca = p->ca,
-                                        .certificate = p->certificate,
-                                        .key = is_sftp ? NULL : p->key,
-                                        .netrc =
-                                            leat_netrc_path(p->netrc != 0, p->netrc_file, netrc),
-                                        .connect_ms = CONNECT_MS};
+    return (struct leat_client_options){
+        .ca = p->net.ca,
+        .certificate = p->certificate,
+        .key = is_sftp ? NULL : p->key,
+        .netrc = leat_netrc_path(p->net.netrc != 0, p->net.netrc_file, netrc),
+        .connect_ms = CONNECT_MS};
 }
 
 static int put_plan(struct leat_stage *s)
@@ -355,7 +356,7 @@ static int put_plan(struct leat_stage *s)
         r = leat_sftp_plan(s, url, p->known_hosts, p->key);
     else if (r == 0 && !leat_http_is_url(url))
         r = leat_fail(s, LEAT_EUSAGE, "the URL must begin with http://, https:// or sftp://");
-    return r < 0 ? r : leat_headers_plan(s, &p->headers);
+    return r < 0 ? r : leat_headers_plan(s, &p->net.headers);
 }
 
 /* The line is in a file that the engine keeps, or it is a word; but the line of a file has no NUL. */
@@ -404,7 +405,7 @@ static int put_open(struct leat_stage *s)
     if (r == 0 && !leat_client_show(p->client, leat_operands(s)->v[0], p->shown, sizeof p->shown))
         r = leat_fail(s, LEAT_EUSAGE, "the URL is malformed");
     if (r == 0)
-        r = leat_headers_each(s, &p->params->headers, keep_header, p);
+        r = leat_headers_each(s, &p->params->net.headers, keep_header, p);
     if (r == 0 && !p->params->force && p->params->method == METHOD_PUT)
         r = keep_header(p, "If-None-Match: *");
     return r == 0 && leat_sftp_is_url(leat_operands(s)->v[0]) ? open_sftp(p) : r;
@@ -445,23 +446,10 @@ static const struct leat_option put_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = AT(force),
      .help = "overwrite what is there: do not send If-None-Match: *"},
-    {.name = "header",
-     .short_name = 'H',
-     .kind = LEAT_OPT_LIST,
-     .offset = AT(headers),
-     .metavar = "'NAME: VALUE'",
-     .help = "send this header, or those in @FILE"},
-    {.name = "stall-time",
-     .kind = LEAT_OPT_DURATION,
-     .offset = AT(stall_ms),
-     .metavar = "TIME",
-     .initial = 60000,
-     .help = "fail if the server accepts no data, or gives no answer, for so long"},
-    {.name = "ca",
-     .kind = LEAT_OPT_STRING,
-     .offset = AT(ca),
-     .metavar = "FILE",
-     .help = "trust the certificates in FILE, instead of those of the system"},
+    LEAT_NET_HEADER(AT(net), "send this header, or those in @FILE"),
+    LEAT_NET_STALL(AT(net), "stall-time",
+                   "fail if the server accepts no data, or gives no answer, for so long"),
+    LEAT_NET_CA(AT(net)),
     {.name = "cert",
      .kind = LEAT_OPT_STRING,
      .offset = AT(certificate),
@@ -478,15 +466,7 @@ static const struct leat_option put_options[] = {
      .offset = AT(known_hosts),
      .metavar = "FILE",
      .help = "sftp: the keys of hosts, instead of ~/.ssh/known_hosts"},
-    {.name = "netrc",
-     .kind = LEAT_OPT_FLAG,
-     .offset = AT(netrc),
-     .help = "take user and password from ~/.netrc"},
-    {.name = "netrc-file",
-     .kind = LEAT_OPT_STRING,
-     .offset = AT(netrc_file),
-     .metavar = "FILE",
-     .help = "take them from FILE"},
+    LEAT_NET_NETRC(AT(net)),
     {0},
 };
 

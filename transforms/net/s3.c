@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/invariant.h"
@@ -17,9 +16,7 @@
 #include "s3_credentials.h"
 
 #define CONNECT_MS ((uint64_t)10000)
-#define WAIT_MS_MAX ((uint64_t)20000)         /* between two tries */
-#define RETRY_AFTER_MS_MAX ((uint64_t)120000) /* that a server may ask for */
-#define RENEW_S 300                           /* before the keys expire */
+#define RENEW_S 300 /* before the keys expire */
 #define LINE_MAX ((size_t)4400)
 #define URL_MAX ((size_t)9000)
 
@@ -27,6 +24,7 @@ struct leat_s3 {
     struct leat_stage *stage;
     struct leat_s3_options options;
     struct leat_client *client;
+    struct leat_tries tries;
     struct leat_evp *sha;
     struct leat_s3_place place;
     struct leat_s3_credentials keys;
@@ -35,6 +33,9 @@ struct leat_s3 {
     char url[URL_MAX], lines[5][LINE_MAX];
     const char *headers[LEAT_S3_HEADERS_MAX + 6];
 };
+
+static enum leat_verdict judge(struct leat_exchange *x);
+static int begin_request(void *s3, const void *request, struct leat_exchange **ret);
 
 /* --- open ------------------------------------------------------------------------------------- */
 
@@ -104,6 +105,12 @@ int leat_s3_open(struct leat_stage *s, const struct leat_s3_options *options, st
     r = locate(s3);
     if (r == 0)
         r = leat_client_open(s, &client, &s3->client);
+    s3->tries = (struct leat_tries){.client = s3->client,
+                                    .wait_ms = options->wait_ms,
+                                    .retries = options->retries,
+                                    .judge = judge,
+                                    .begin = begin_request,
+                                    .service = s3};
     if (r == 0)
         r = leat_evp_new(s, LEAT_SHA256, &s3->sha);
     return r < 0 ? r : leat_s3_credentials(s, s3->client, &s3->keys);
@@ -119,9 +126,9 @@ void leat_s3_close(struct leat_s3 *s3)
     leat_free(s3->stage, s3);
 }
 
-struct leat_client *leat_s3_client(struct leat_s3 *s3)
+const struct leat_tries *leat_s3_tries(const struct leat_s3 *s3)
 {
-    return s3->client;
+    return &s3->tries;
 }
 
 const char *leat_s3_shown(const struct leat_s3 *s3)
@@ -208,6 +215,11 @@ int leat_s3_begin(struct leat_s3 *s3, const struct leat_s3_request *q, struct le
     return leat_exchange_begin(s3->client, &request, ret);
 }
 
+static int begin_request(void *s3, const void *request, struct leat_exchange **ret)
+{
+    return leat_s3_begin(s3, request, ret);
+}
+
 const char *leat_s3_ca(const struct leat_s3 *s3)
 {
     return *s3->ca ? s3->ca : NULL;
@@ -232,13 +244,16 @@ int leat_s3_explain(struct leat_s3 *s3)
     return r;
 }
 
-int leat_s3_sign_get(void *arg_s3, int (*add)(void *arg, const char *line), void *arg)
+int leat_s3_sign_get(void *arg_s3, const char *range, const char *if_match,
+                     int (*add)(void *arg, const char *line), void *arg)
 {
     struct leat_s3 *s3 = arg_s3;
     const struct leat_s3_request q = {.method = "GET"};
     char hash[LEAT_SIGV4_HEX];
     int r = renew(s3);
 
+    (void)range; /* they need not be signed */
+    (void)if_match;
     if (r == 0)
         r = leat_sigv4_hash(s3->sha, "", 0, hash);
     if (r == 0)
@@ -270,25 +285,25 @@ static bool is_transient(const char *code)
     return false;
 }
 
-enum leat_s3_verdict leat_s3_judge(struct leat_s3 *s3, struct leat_exchange *x)
+/* A 200 with an error in its body is a failure. */
+static enum leat_verdict judge(struct leat_exchange *x)
 {
     long status = leat_exchange_status(x);
     const char *reply = leat_exchange_reply(x);
     char code[128];
 
-    (void)s3;
     switch (leat_exchange_state(x)) {
     case LEAT_EXCHANGE_LOST:
-        return LEAT_S3_AGAIN;
+        return LEAT_TRY_AGAIN;
     case LEAT_EXCHANGE_REFUSED:
-        return LEAT_S3_FAILED;
+        return LEAT_TRY_FAILED;
     default:
         leat_assert(leat_exchange_state(x) == LEAT_EXCHANGE_ANSWERED);
     }
     if (status >= 200 && status < 300 && !strstr(reply, "<Error"))
-        return LEAT_S3_DONE;
+        return LEAT_TRY_DONE;
     (void)leat_xml_element(reply, "Code", code, sizeof code);
-    return leat_http_transient(status) || is_transient(code) ? LEAT_S3_AGAIN : LEAT_S3_FAILED;
+    return leat_http_transient(status) || is_transient(code) ? LEAT_TRY_AGAIN : LEAT_TRY_FAILED;
 }
 
 /* What the user can do about an error of this code. */
@@ -340,60 +355,9 @@ int leat_s3_fail(struct leat_s3 *s3, struct leat_exchange *x, const char *what)
                      remedy(code, status));
 }
 
-/* Half of the wait and a random part of the other half: clients that were slowed down do not come back at once. */
-int64_t leat_s3_again_ms(const struct leat_s3 *s3, struct leat_exchange *x, int64_t tries)
-{
-    uint64_t ms = s3->options.wait_ms, asked = LEAT_HTTP_UNKNOWN;
-    uint32_t random = 0;
-
-    if (tries > s3->options.retries)
-        return -1;
-    if (leat_exchange_state(x) == LEAT_EXCHANGE_ANSWERED)
-        asked = leat_http_retry_ms(leat_exchange_header(x, "Retry-After"));
-    if (asked != LEAT_HTTP_UNKNOWN)
-        return (int64_t)(asked < RETRY_AFTER_MS_MAX ? asked : RETRY_AFTER_MS_MAX);
-    for (int64_t i = 1; i < tries && ms < WAIT_MS_MAX; i++)
-        ms *= 2;
-    ms = ms < WAIT_MS_MAX ? ms : WAIT_MS_MAX;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-        random = 0; /* that does, too */
-    return (int64_t)(ms / 2 + ms * random / (2 * (UINT64_C(1) << 32)));
-}
-
-/* --- a whole request -------------------------------------------------------------------------- */
-
-/* Drive the client for so long; other exchanges go on, too. */
-static int rest(struct leat_s3 *s3, int64_t ms)
-{
-    uint64_t end = leat_http_now_ns() + (uint64_t)ms * 1000000, now;
-    int r = 0;
-
-    while (r >= 0 && (now = leat_http_now_ns()) < end)
-        r = leat_client_drive(s3->client, (int)((end - now) / 1000000) + 1);
-    return r < 0 ? r : 0;
-}
-
 int leat_s3_perform(struct leat_s3 *s3, const struct leat_s3_request *q, struct leat_exchange **ret)
 {
-    enum leat_s3_verdict verdict = LEAT_S3_AGAIN;
-    int64_t ms = 0, tries = 0;
-    int r = 0;
-
-    *ret = NULL;
-    while (r >= 0 && verdict == LEAT_S3_AGAIN && ms >= 0) {
-        leat_exchange_free(*ret);
-        r = rest(s3, ms);
-        if (r == 0)
-            r = leat_s3_begin(s3, q, ret);
-        while (r >= 0 && leat_exchange_state(*ret) == LEAT_EXCHANGE_RUNS)
-            r = leat_client_drive(s3->client, 60000);
-        if (r < 0)
-            break;
-        verdict = leat_s3_judge(s3, *ret);
-        if (verdict == LEAT_S3_AGAIN)
-            ms = ++tries == q->tries_most ? -1 : leat_s3_again_ms(s3, *ret, tries);
-    }
-    return r < 0 ? r : verdict != LEAT_S3_DONE;
+    return leat_tries_perform(&s3->tries, q, q->tries_most, ret);
 }
 
 #endif

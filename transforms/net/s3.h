@@ -2,8 +2,8 @@
 #ifndef LEAT_NET_S3_H
 #define LEAT_NET_S3_H
 
-#include "client.h"
 #include "sigv4.h"
+#include "tries.h"
 
 struct leat_s3;
 
@@ -27,12 +27,6 @@ struct leat_s3_request {
     int64_t tries_most;    /* leat_s3_perform: 0: by the options */
 };
 
-enum leat_s3_verdict {
-    LEAT_S3_DONE,
-    LEAT_S3_AGAIN,  /* another try may help */
-    LEAT_S3_FAILED, /* leat_s3_fail has the reason */
-};
-
 /* leat_s3_plan - in plan: is the URL well-formed? Announces files and the network. Returns 0, or fails the stage. */
 int leat_s3_plan(struct leat_stage *stage, const struct leat_s3_options *options);
 /* leat_s3_open - in open; it may wait some seconds for credentials. The options are borrowed until leat_s3_close. *ret is set
@@ -40,7 +34,8 @@ int leat_s3_plan(struct leat_stage *stage, const struct leat_s3_options *options
 int leat_s3_open(struct leat_stage *stage, const struct leat_s3_options *options,
                  struct leat_s3 **ret);
 void leat_s3_close(struct leat_s3 *s3);
-struct leat_client *leat_s3_client(struct leat_s3 *s3);
+/* leat_s3_tries - how requests are made again; valid until leat_s3_close. */
+const struct leat_tries *leat_s3_tries(const struct leat_s3 *s3);
 /* leat_s3_shown - s3://BUCKET/KEY. leat_s3_origin, leat_s3_path - the two parts of the URL of the object. */
 const char *leat_s3_shown(const struct leat_s3 *s3);
 const char *leat_s3_origin(const struct leat_s3 *s3);
@@ -53,14 +48,10 @@ const char *leat_s3_url(struct leat_s3 *s3);
 /* leat_s3_begin - sign and begin a request; *ret is set in any case. Returns 0, or fails the stage. */
 int leat_s3_begin(struct leat_s3 *s3, const struct leat_s3_request *request,
                   struct leat_exchange **ret);
-/* leat_s3_judge - the exchange has ended: what does it mean? A 200 with an error in its body is a failure. */
-enum leat_s3_verdict leat_s3_judge(struct leat_s3 *s3, struct leat_exchange *exchange);
 /* leat_s3_fail - record the failure of `what`, such as "PUT", with the server's reason. Returns its code: LEAT_EEXIST for 412. */
 int leat_s3_fail(struct leat_s3 *s3, struct leat_exchange *exchange, const char *what);
-/* leat_s3_again_ms - the wait before another try, when `tries` have failed; negative: give up. */
-int64_t leat_s3_again_ms(const struct leat_s3 *s3, struct leat_exchange *exchange, int64_t tries);
 /* leat_s3_perform - a whole request with all its tries; waits until the end. *ret is set in any case; free it. Returns 0:
- * LEAT_S3_DONE; 1: LEAT_S3_FAILED; or fails the stage. */
+ * LEAT_TRY_DONE; 1: LEAT_TRY_FAILED; or fails the stage. */
 int leat_s3_perform(struct leat_s3 *s3, const struct leat_s3_request *request,
                     struct leat_exchange **ret);
 
@@ -69,6 +60,7 @@ int leat_s3_perform(struct leat_s3 *s3, const struct leat_s3_request *request,
 int leat_s3_explain(struct leat_s3 *s3);
 /* leat_s3_sign_get - the headers of a signed GET of the object, in lines that `add` gets (for leat_http). Returns 0; the error of
  * `add`; or fails the stage. */
-int leat_s3_sign_get(void *s3, int (*add)(void *arg, const char *line), void *arg);
+int leat_s3_sign_get(void *s3, const char *range, const char *if_match,
+                     int (*add)(void *arg, const char *line), void *arg);
 
 #endif

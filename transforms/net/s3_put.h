@@ -2,66 +2,32 @@
 #ifndef LEAT_NET_S3_PUT_H
 #define LEAT_NET_S3_PUT_H
 
+#include "net_options.h"
 #include "s3.h"
 #include "s3_journal.h"
-#include "s3_parts.h"
+#include "upload.h"
 
-#define LEAT_S3_IN_FLIGHT_MAX 32
 #define LEAT_S3_ETAG_MAX ((size_t)256) /* bytes, with the NUL */
-#define LEAT_S3_NO_SIZE ((uint64_t)INT64_MAX)
-/* Bytes that parts leave to other needs, and for each request. */
-#define LEAT_S3_SPARE ((uint64_t)2 << 20)
-#define LEAT_S3_SPARE_EACH ((uint64_t)1 << 20)
 
 struct leat_s3_put_params {
-    struct leat_strings header;
-    uint64_t size, part_size, wait_ms, stall_ms;
-    int64_t in_flight, retries;
-    const char *ca;
+    struct leat_net_options net;
+    uint64_t size, part_size;
+    int64_t in_flight;
     int force;
-};
-
-enum leat_s3_part_state {
-    LEAT_S3_PART_FREE,
-    LEAT_S3_PART_FILLING,
-    LEAT_S3_PART_READY, /* to be sent when `at_ns` has come */
-    LEAT_S3_PART_SENDING,
-};
-
-struct leat_s3_part {
-    enum leat_s3_part_state state;
-    uint8_t *data; /* charged; NULL: no memory yet */
-    uint64_t size, filled;
-    unsigned number;
-    int64_t tries; /* that failed */
-    uint64_t at_ns;
-    struct leat_exchange *exchange; /* SENDING; or NULL */
-    char hash[LEAT_SIGV4_HEX];
 };
 
 struct leat_s3_put {
     struct leat_stage *stage;
     const struct leat_s3_put_params *params;
     struct leat_s3 *s3;
-    struct leat_evp *sha; /* of the part that is filled */
     const char *headers[LEAT_S3_HEADERS_MAX + 1];
     size_t n_headers;
-    uint64_t pos; /* bytes of input that are in parts */
-    /* Parts */
-    struct leat_s3_part parts[LEAT_S3_IN_FLIGHT_MAX + 1], *filling;
-    unsigned n_parts;
-    unsigned number; /* of the next part to be sealed */
-    uint64_t part_first, part_most;
-    char **etags;  /* of the parts that the server has */
-    uint64_t lost; /* tries that failed */
-    /* Requests before and between the parts */
-    struct leat_exchange *control;
+    struct leat_upload parts;
+    char **etags;   /* of the parts that the server has */
     bool is_looked; /* the object is not there, or it may be overwritten */
-    bool is_multipart, is_committed;
+    bool is_committed;
     bool
         is_unconditional; /* the server knows no conditions: that the object was not there must do */
-    int64_t control_tries;
-    uint64_t control_at_ns;
     char upload[LEAT_S3_UPLOAD_ID_MAX]; /* "": none has begun */
     struct leat_s3_journal journal;
 };

@@ -49,17 +49,6 @@ static void upload_query(const char *upload, char *to, size_t size)
 
 /* --- complete --------------------------------------------------------------------------------- */
 
-/* The server has all parts: their memory is free for the list of them. */
-static void free_parts(struct leat_s3_put *p)
-{
-    for (unsigned i = 0; i < p->n_parts; i++) {
-        leat_assert(p->parts[i].state == LEAT_S3_PART_FREE);
-        leat_free(p->stage, p->parts[i].data);
-        p->parts[i].data = NULL;
-        p->parts[i].size = 0;
-    }
-}
-
 /* The list of the parts. Returns NULL, recorded as the stage's failure, if there is no memory. */
 static char *make_list(struct leat_s3_put *p, size_t *ret_n)
 {
@@ -67,7 +56,7 @@ static char *make_list(struct leat_s3_put *p, size_t *ret_n)
     struct leat_fixed text;
     char *list;
 
-    for (unsigned i = 0; i < p->number - 1; i++)
+    for (unsigned i = 0; i < p->parts.number - 1; i++)
         size += PART_XML + 6 * strlen(p->etags[i]);
     list = leat_alloc_raw(p->stage, size);
     if (!list)
@@ -75,7 +64,7 @@ static char *make_list(struct leat_s3_put *p, size_t *ret_n)
     text = leat_fixed_in(list, size);
     leat_fixed_add(&text, "<CompleteMultipartUpload "
                           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for (unsigned i = 0; i < p->number - 1; i++) {
+    for (unsigned i = 0; i < p->parts.number - 1; i++) {
         leat_fixed_add(&text, "<Part><PartNumber>%u</PartNumber><ETag>", i + 1);
         leat_fixed_add_xml(&text, p->etags[i]);
         leat_fixed_add(&text, "</ETag></Part>");
@@ -101,11 +90,11 @@ static bool was_completed(struct leat_s3_put *p)
         leat_exchange_free(x);
         return false;
     }
-    length = (size_t)snprintf(end, sizeof end, "-%u\"", p->number - 1);
+    length = (size_t)snprintf(end, sizeof end, "-%u\"", p->parts.number - 1);
     etag = leat_exchange_header(x, "ETag");
     n = strlen(etag);
     same = n > length && strcmp(etag + n - length, end) == 0 &&
-           strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) == p->pos;
+           strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) == p->parts.pos;
     leat_exchange_free(x);
     return same;
 }
@@ -119,7 +108,7 @@ int leat_s3_put_complete(struct leat_s3_put *p)
     char *list;
     int r;
 
-    free_parts(p);
+    leat_upload_release(&p->parts); /* their memory is free for the list of them */
     list = make_list(p, &n);
     if (!list)
         return LEAT_ENOMEM;

@@ -15,8 +15,8 @@
 
 #include "base/invariant.h"
 #include "fixed.h"
+#include "hmac.h"
 
-#define BLOCK ((size_t)64)       /* bytes of SHA-256 */
 #define TEXT_MAX ((size_t)16384) /* of a canonical request */
 #define QUERY_MAX ((size_t)32)   /* parameters */
 #define ALGORITHM "AWS4-HMAC-SHA256"
@@ -51,38 +51,6 @@ int leat_sigv4_hash(struct leat_evp *sha, const void *data, size_t n, char to[LE
     if (r == 0)
         leat_sigv4_hex(digest, to);
     return r;
-}
-
-/* RFC 2104. The digest may be that of the key. */
-static int hmac(struct leat_evp *sha, const void *key, size_t key_n, const char *text,
-                uint8_t digest[LEAT_SHA256_BYTES])
-{
-    uint8_t inner[BLOCK] = {0}, outer[BLOCK];
-    int r = 0;
-
-    if (key_n > BLOCK)
-        r = hash(sha, key, key_n, inner);
-    else
-        memcpy(inner, key, key_n);
-    for (size_t i = 0; i < BLOCK; i++) {
-        outer[i] = inner[i] ^ 0x5c;
-        inner[i] ^= 0x36;
-    }
-    if (r == 0)
-        r = leat_evp_begin(sha);
-    if (r == 0)
-        r = leat_evp_add(sha, inner, sizeof inner);
-    if (r == 0)
-        r = leat_evp_add(sha, text, strlen(text));
-    if (r == 0)
-        r = leat_evp_end(sha, digest);
-    if (r == 0)
-        r = leat_evp_begin(sha);
-    if (r == 0)
-        r = leat_evp_add(sha, outer, sizeof outer);
-    if (r == 0)
-        r = leat_evp_add(sha, digest, LEAT_SHA256_BYTES);
-    return r < 0 ? r : leat_evp_end(sha, digest);
 }
 
 /* --- the canonical request -------------------------------------------------------------------- */
@@ -218,9 +186,9 @@ static int derive_key(struct leat_evp *sha, const struct leat_sigv4_keys *k, con
 
     if (n < 0 || (size_t)n >= sizeof secret)
         return LEAT_ELIMIT;
-    r = hmac(sha, secret, (size_t)n, steps[0], key);
+    r = leat_hmac_sha256(sha, secret, (size_t)n, steps[0], strlen(steps[0]), key);
     for (size_t i = 1; r == 0 && i < sizeof steps / sizeof *steps; i++)
-        r = hmac(sha, key, LEAT_SHA256_BYTES, steps[i], key);
+        r = leat_hmac_sha256(sha, key, LEAT_SHA256_BYTES, steps[i], strlen(steps[i]), key);
     explicit_bzero(secret, sizeof secret);
     return r;
 }
@@ -246,7 +214,7 @@ int leat_sigv4_sign(struct leat_evp *sha, const struct leat_sigv4_keys *k,
         r = derive_key(sha, k, day, key);
     snprintf(text, sizeof text, ALGORITHM "\n%s\n%s\n%s", q->time, place, hex);
     if (r == 0)
-        r = hmac(sha, key, sizeof key, text, key);
+        r = leat_hmac_sha256(sha, key, sizeof key, text, strlen(text), key);
     if (r < 0)
         return r;
     leat_sigv4_hex(key, hex);
