@@ -207,6 +207,8 @@ static const char *write_instead(const struct leat_strings *words)
             return "put";
         if (strncasecmp(words->v[i], "s3://", 5) == 0)
             return "s3-put";
+        if (strncasecmp(words->v[i], "azblob://", 9) == 0)
+            return "azblob-put";
         if (leat_url_is_socket(words->v[i]))
             return "connect";
     }
@@ -254,8 +256,8 @@ const struct leat_stage_type leat_stage_write = {
         "system can do that), syncs it, and gives it the name FILE when every stage of the "
         "pipeline has ended without an error. On any failure or signal the temporary file is "
         "removed, and an existing FILE stays as it was, or a warning says where it is.\n\n"
-        "`write URL`, with http://, https:// or sftp://, is `put URL`, with s3:// it is `s3-put URL`, and with "
-        "tcp://, tls:// or unix: it is `connect URL`.\n\n"
+        "`write URL`, with http://, https:// or sftp://, is `put URL`, with s3:// it is `s3-put URL`, with "
+        "azblob:// `azblob-put URL`, and with tcp://, tls:// or unix: it is `connect URL`.\n\n"
         "An existing FILE is only replaced with --force. If FILE is a symbolic link, its target "
         "is replaced. The new file gets the mode, the access control list and the user.* "
         "attributes of the old one, and its owner and group if that is allowed. With another "

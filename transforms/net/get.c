@@ -9,7 +9,7 @@
 
 extern const struct leat_stage_type leat_stage_get;
 
-#define SUMMARY "read a URL of http, https or s3"
+#define SUMMARY "read a URL of http, https, s3 or azblob"
 
 #if HAVE_CURL
 
@@ -21,10 +21,9 @@ extern const struct leat_stage_type leat_stage_get;
 #include "base/invariant.h"
 #include "get_options.h"
 #include "get_parts.h"
+#include "get_signed.h"
 #include "headers.h"
 #include "prefix.h"
-#include "s3.h"
-#include "s3_place.h"
 
 #define HEX_DIGITS (2 * LEAT_SHA256_BYTES)
 #define NO_SIZE LEAT_GET_NO_SIZE
@@ -37,7 +36,8 @@ struct get {
     struct leat_stage *stage;
     const struct leat_get_params *params;
     struct leat_http *http;
-    struct leat_s3 *s3; /* NULL: the URL is no s3:// */
+    struct leat_get_signed object; /* s3:// and azblob:// */
+    bool is_signed;
     struct leat_http_request request;
     struct leat_get_parts *parts; /* --connections; or NULL */
     struct leat_evp *sha;         /* --sha256; or NULL */
@@ -148,8 +148,8 @@ static int bad_status(struct get *g, long status)
 {
     char text[160];
 
-    if (g->s3)
-        return leat_s3_explain(g->s3);
+    if (g->is_signed)
+        return leat_get_signed_explain(&g->object);
     snprintf(text, sizeof text, "the server answered %ld%s", status, leat_http_advice(status));
     return fail(g, LEAT_ENETWORK, text);
 }
@@ -513,41 +513,11 @@ static struct leat_http_options http_options(const struct leat_stage *s, char *n
     };
 }
 
-static struct leat_s3_options s3_options(const struct leat_stage *s)
-{
-    const struct leat_get_params *p = leat_params(s);
-
-    return (struct leat_s3_options){.url = leat_operands(s)->v[0],
-                                    .ca = p->net.ca,
-                                    .stall_ms = p->net.stall_ms,
-                                    .wait_ms = p->net.wait_ms,
-                                    .retries = p->net.retries};
-}
-
-/* The requests are those of HTTP, each with a signature. */
-static int open_s3(struct get *g, struct leat_http_options *options)
-{
-    struct leat_s3_options s3 = s3_options(g->stage);
-    int r = leat_s3_open(g->stage, &s3, &g->s3);
-
-    if (r < 0)
-        return r;
-    options->url = leat_s3_url(g->s3);
-    options->ca = leat_s3_ca(g->s3);
-    options->netrc = NULL;
-    options->shown = leat_s3_shown(g->s3);
-    options->redirects_max = 0;
-    options->sign = leat_s3_sign_get;
-    options->sign_arg = g->s3;
-    return 0;
-}
-
 static int get_plan(struct leat_stage *s)
 {
     const struct leat_get_params *p = leat_params(s);
     char netrc[LEAT_NETRC_PATH_MAX];
     struct leat_http_options options = http_options(s, netrc);
-    struct leat_s3_options s3 = s3_options(s);
 
     if (p->sha256 && (strlen(p->sha256) != HEX_DIGITS ||
                       strspn(p->sha256, "0123456789abcdefABCDEF") != HEX_DIGITS))
@@ -555,11 +525,9 @@ static int get_plan(struct leat_stage *s)
     if (p->connections > 1 && p->resume == LEAT_RESUME_VERIFY)
         return leat_fail(s, LEAT_EUSAGE,
                          "--connections reads no content again; leave --resume=verify away");
-    if (!leat_s3_is_url(options.url))
-        return leat_http_plan(s, &options);
-    if (p->net.headers.n > 0)
-        return leat_fail(s, LEAT_EUSAGE, "--header is for http:// and https://");
-    return leat_s3_plan(s, &s3);
+    if (leat_get_is_signed(options.url))
+        return leat_get_signed_plan(s, p);
+    return leat_http_plan(s, &options);
 }
 
 static int open_parts(struct get *g, const struct leat_http_options *options)
@@ -587,7 +555,8 @@ static int get_open(struct leat_stage *s)
 
     g->stage = s;
     g->params = p;
-    r = leat_s3_is_url(options.url) ? open_s3(g, &options) : 0;
+    g->is_signed = leat_get_is_signed(options.url);
+    r = g->is_signed ? leat_get_signed_open(s, p, &g->object, &options) : 0;
     if (r == 0)
         r = leat_http_open(s, &options, &g->http);
     g->total = LEAT_HTTP_UNKNOWN;
@@ -615,7 +584,7 @@ static void get_close(struct leat_stage *s)
     leat_prefix_free(s, g->prefix);
     leat_evp_free(g->sha);
     leat_http_free(s, g->http);
-    leat_s3_close(g->s3);
+    leat_get_signed_close(&g->object);
 }
 
 const struct leat_stage_type leat_stage_get = {
@@ -647,7 +616,8 @@ const struct leat_stage_type leat_stage_get = {
         "may have no length, and then a cut one looks complete; it is refused unless --size, --sha256 "
         "or --length-unknown is given.\n\n"
         "s3://BUCKET/KEY is an object of S3. Its requests are signed; `leat help s3-put` tells where the "
-        "credentials, the region and the endpoint come from. The rest of an object is asked for with If-Match.\n\n"
+        "credentials, the region and the endpoint come from. azblob://CONTAINER/BLOB is a blob of Azure; see `leat help "
+        "azblob-put`. The rest of an object or a blob is asked for with If-Match.\n\n"
         "Redirects are followed to http:// and https:// only. A --header, and the user and password of "
         "the URL or a netrc file, are not sent to another host. Messages show a URL without user, password and query. "
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "
