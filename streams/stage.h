@@ -726,7 +726,9 @@ struct leat_stage_type {
      * pipeline has ended without an error. commit: make the output visible; called after all sinks
      * have prepared. revert: undo a commit because another one failed; close follows. A sink without revert,
      * such as a request to a server, commits after all those with one; if another output fails after that, a
-     * warning tells that its output is in place. A sink that was not committed undoes its work in close. */
+     * warning tells that its output is in place. Its commit may return LEAT_WAIT after leat_wait_fd or leat_wait_ms, and is
+     * called again then. A cancel ends that wait: commit is called once more, in case that it has a result now, and
+     * if it has none, the run fails. A sink that was not committed undoes its work in close. */
     int (*prepare)(struct leat_stage *stage);
     int (*commit)(struct leat_stage *stage);
     void (*revert)(struct leat_stage *stage);

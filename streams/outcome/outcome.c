@@ -90,13 +90,15 @@ void leat_pipeline_cancel(struct leat_pipeline *p, int code, const char *text)
     pthread_mutex_lock(&p->lock);
     early = atomic_load(&p->outcome.phase) == LEAT_PHASE_BUILT;
     if ((early || p->outcome.running) && !p->outcome.settled) {
-        if (!p->outcome.error.code) {
-            p->outcome.cancelled = true;
-            p->outcome.error = (struct leat_error){.size = sizeof p->outcome.error, .code = code};
-            (void)leat_show(text ? text : leat_strerror(code), p->outcome.error.text,
-                            sizeof p->outcome.error.text);
+        struct leat_error *error = p->outcome.sending ? &p->outcome.recall : &p->outcome.error;
+
+        if (!error->code) {
+            p->outcome.cancelled = p->outcome.cancelled || !p->outcome.sending;
+            *error = (struct leat_error){.size = sizeof *error, .code = code};
+            (void)leat_show(text ? text : leat_strerror(code), error->text, sizeof error->text);
         }
-        atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
+        atomic_store_explicit(p->outcome.sending ? &p->outcome.recalled : &p->outcome.aborted, true,
+                              memory_order_release);
         if (p->outcome.running)
             p->life.attend(p, false);
     }

@@ -18,7 +18,8 @@ enum leat_phase {
     LEAT_PHASE_BUILT,
     LEAT_PHASE_OPEN,
     LEAT_PHASE_RUN,
-    LEAT_PHASE_FINISH,  /* prepare, then commit */
+    LEAT_PHASE_FINISH,  /* prepare, then commit what can be reverted */
+    LEAT_PHASE_SEND,    /* commit the rest, which may wait */
     LEAT_PHASE_DELIVER, /* all outputs are in place: side outputs go to their streams */
     LEAT_PHASE_CLOSE,
     LEAT_PHASE_DONE,
@@ -32,10 +33,13 @@ struct leat_outcome {
     bool cancelled;             /* the error is that of leat_pipeline_cancel, and final */
     bool committing;            /* outputs get their names */
     bool settled;               /* outputs keep their names: a cancel comes too late */
+    bool sending; /* sinks that cannot be reverted commit: a cancel is put aside in `recall` */
+    struct leat_error recall; /* the conductor takes it, unless all of them have committed */
     bool running;
 
     atomic_bool aborted;
-    atomic_bool failed; /* there is an error */
+    atomic_bool recalled; /* there was a cancel while `sending` */
+    atomic_bool failed;   /* there is an error */
     atomic_bool finishing;
     atomic_uint live; /* segments not finished */
     atomic_int phase; /* enum leat_phase */

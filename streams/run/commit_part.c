@@ -5,11 +5,16 @@
  * over them.
  */
 
+#include <poll.h>
+#include <sys/epoll.h>
+
 #include "io/directories.h"
 #include "io/outfile.h"
 #include "pipeline.h"
 #include "run.h"
 #include "segment/segment.h"
+
+#define LOOK_MS 100
 
 static int fail(struct leat_stage *s, int r)
 {
@@ -42,10 +47,41 @@ static int prepare(struct leat_stage *s)
     return leat_stage_prepare(s); /* it reports a failure */
 }
 
+/* Wait for what the commit waits for, for a moment at most: a cancel ends it. */
+static void wait_a_moment(const struct leat_wants *wants)
+{
+    struct pollfd fds[LEAT_WAIT_FDS_MAX];
+    int ms = wants->ms > 0 && wants->ms < LOOK_MS ? (int)wants->ms : LOOK_MS;
+
+    leat_assert(wants->n_fds <= LEAT_WAIT_FDS_MAX);
+    for (unsigned i = 0; i < wants->n_fds; i++)
+        fds[i] =
+            (struct pollfd){.fd = wants->fds[i].fd,
+                            .events = (short)((wants->fds[i].events & EPOLLIN ? POLLIN : 0) |
+                                              (wants->fds[i].events & EPOLLOUT ? POLLOUT : 0))};
+    (void)poll(fds, wants->n_fds, ms); /* whatever it says, the commit is called again */
+}
+
+/* The segment that cuts the stream waits meanwhile. */
+static int commit_to_the_end(struct leat_stage *s)
+{
+    int r;
+
+    for (;;) {
+        s->wants = (struct leat_wants){.n_fds = 0};
+        r = s->type->commit(s);
+        if (r != LEAT_WAIT)
+            return r;
+        if (leat_outcome_aborted(s->pipeline))
+            return LEAT_ECANCELLED;
+        wait_a_moment(&s->wants);
+    }
+}
+
 /* Returns 0, LEAT_OUTFILE_RENAMED, or an error that is reported. */
 static int commit(struct leat_stage *s)
 {
-    int r = s->committed ? 0 : s->type->commit(s);
+    int r = s->committed ? 0 : commit_to_the_end(s);
 
     if (s->committed)
         return 0;

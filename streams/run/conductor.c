@@ -6,8 +6,9 @@
  * The two-phase commit: all outputs prepare (flush, sync, check for errors); then all commit; then
  * their directories are synced; then sinks without `revert` commit, and side outputs are written to streams,
  * which cannot be undone.
- * If a step fails, all committed outputs are reverted, the last one first. A cancel ends the wait
- * for a full stream, and reverts. Old files are kept until the close, after all of this.
+ * If a step fails, all committed outputs are reverted, the last one first; those of a detached branch alone, if
+ * the step was its own. A cancel ends the wait for a full stream, or in a commit, and reverts. Old files are kept
+ * until the close, after all of this.
  */
 
 #include "base/usdt.h"
@@ -129,12 +130,27 @@ static int commit_step(struct leat_segment *seg, size_t j, int (*stage_fn)(struc
     return r;
 }
 
+static void revert_all(struct leat_pipeline *p, const struct leat_detached *branch);
+
+/* Before the commit a detached branch fails where its stage does. Returns 0: the others go on; or the error. */
 static int failed_commit(struct leat_pipeline *p, struct leat_stage *s, int code)
 {
+    const struct leat_detached *branch = s->info->detached;
+
     if (!s->failure.code)
         leat_fail(s, code, "%s", leat_strerror(code));
-    leat_outcome_report(p, NULL, &s->failure);
-    return code;
+    if (code == LEAT_ECANCELLED) /* see end_sending */
+        return code;
+    if (!branch || !p->outcome.committing) {
+        leat_outcome_report(p, NULL, &s->failure);
+        return code;
+    }
+    leat_outcome_report(p, s->info, &s->failure);
+    revert_all(p, branch);
+    if (leat_digest_list_path(p->outputs.digests))
+        leat_warn(p, s->info,
+                  "the list of --sums names the files of this branch, which failed late");
+    return 0;
 }
 
 /* Will its output appear, if no error occurs? */
@@ -143,7 +159,7 @@ static bool is_wanted(const struct leat_stage *s)
     return s->ended && !leat_detached_failed(s->info->detached);
 }
 
-/* Call one action for all sinks that commit, in order; stop at the first failure. */
+/* Call one action for all sinks that commit, in order; stop at the first failure, or LEAT_WAIT. */
 static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_stage *),
                            int (*side_fn)(struct leat_stage *, struct leat_side_output *),
                            int (*sums_fn)(struct leat_digest_list *))
@@ -153,17 +169,19 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
             p->graph.infos[i].side.file ? any_instance(p, &p->graph.infos[i]) : NULL;
         int r = s && is_wanted(s) ? side_fn(s, &p->graph.infos[i].side) : 0;
 
-        if (r < 0) {
-            leat_outcome_report(p, NULL, &s->failure);
+        if (r < 0)
+            r = failed_commit(p, s, r);
+        if (r < 0)
             return r;
-        }
     }
     for (size_t i = 0; i < p->outputs.pending.n; i++) {
         struct leat_stage *s = p->outputs.pending.v[i];
         int r = is_wanted(s) ? stage_fn(s) : 0;
 
+        if (r < 0)
+            r = failed_commit(p, s, r);
         if (r != 0)
-            return r < 0 ? failed_commit(p, s, r) : r;
+            return r;
     }
     for (size_t i = 0; i < p->graph.n_segments; i++) {
         for (size_t j = 0; j < p->graph.segments[i]->n; j++) {
@@ -171,8 +189,10 @@ static int for_each_commit(struct leat_pipeline *p, int (*stage_fn)(struct leat_
             bool commits = s->type->commit && is_wanted(s) && !s->closed; /* see commit_part.c */
             int r = commits ? commit_step(p->graph.segments[i], j, stage_fn) : 0;
 
+            if (r < 0)
+                r = failed_commit(p, s, r);
             if (r != 0)
-                return r < 0 ? failed_commit(p, s, r) : r;
+                return r;
         }
     }
     if (sums_fn(p->outputs.digests) < 0) {
@@ -225,7 +245,11 @@ static int commit_stage(struct leat_stage *s)
 
     leat_assert(s->ended && !s->committed && !s->closed);
     leat_assert(s->prepared || !s->type->prepare);
+    s->wants = (struct leat_wants){.n_fds = 0};
+    s->commit_begun = true;
     r = s->type->commit(s);
+    if (r == LEAT_WAIT && !s->type->revert)
+        return r;
     s->committed = r == 0;
     LEAT_PROBE3(commit, s->info->number, s->type->name, r);
     if (r == 0)
@@ -239,9 +263,37 @@ static int commit_if_reverts(struct leat_stage *s)
     return s->type->revert && !s->committed ? commit_stage(s) : 0;
 }
 
+static bool is_recalled(struct leat_pipeline *p)
+{
+    return atomic_load(&p->outcome.recalled) || leat_outcome_aborted(p);
+}
+
+/* The conductor runs again when what the commit waits for has come, or there was a cancel. */
+static int wait_in_commit(struct leat_stage *s)
+{
+    struct leat_pipeline *p = s->pipeline;
+    int r;
+
+    s->wants.wake = false; /* the wait is the conductor's */
+    if (s->wants.too_many || !leat_wants_any(&s->wants))
+        return leat_fail(s, LEAT_EINTERNAL, "waits for nothing in its commit");
+    r = leat_wait_arm(&p->waits, &p->wait, &s->wants);
+    return r < 0 ? leat_fail_errno(s, -r, "cannot wait") : LEAT_WAIT;
+}
+
 static int commit_if_final(struct leat_stage *s)
 {
-    return s->type->revert ? 0 : commit_stage(s);
+    bool recalled = is_recalled(s->pipeline); /* before the call, which is then the last one */
+    int r;
+
+    if (s->type->revert || s->committed)
+        return 0;
+    if (recalled && !s->commit_begun)
+        return LEAT_ECANCELLED;
+    r = commit_stage(s);
+    if (r == LEAT_WAIT)
+        r = recalled ? LEAT_ECANCELLED : wait_in_commit(s);
+    return r;
 }
 
 static int commit_side(struct leat_stage *s, struct leat_side_output *side)
@@ -263,15 +315,31 @@ static int commit_all(struct leat_pipeline *p)
     if (r < 0)
         return r;
     r = leat_directories_sync(&p->outputs.directories, &s);
-    if (r < 0)
-        return failed_commit(p, s, r);
-    r = for_each_commit(p, commit_if_final, no_side, no_sums);
-    return r < 0 ? r : leat_checkpoint_after(p, position);
+    return r < 0 ? failed_commit(p, s, r) : 0;
 }
 
-static void revert_stage(struct leat_stage *s)
+/* Commit what cannot be reverted. Returns 0, LEAT_WAIT or an error. */
+static int send_all(struct leat_pipeline *p)
 {
-    if (!s->committed)
+    int r;
+
+    leat_wait_clear(&p->waits, &p->wait); /* a cancel leaves it armed */
+    r = for_each_commit(p, commit_if_final, no_side, no_sums);
+    return r != 0 ? r : leat_checkpoint_after(p, leat_checkpoint_final(p));
+}
+
+static bool is_in(const struct leat_stage_info *info, const struct leat_detached *branch)
+{
+    const struct leat_detached *d = info->detached;
+
+    while (d && d != branch)
+        d = d->outer;
+    return d == branch;
+}
+
+static void revert_stage(struct leat_stage *s, const struct leat_detached *branch)
+{
+    if (!s->committed || !is_in(s->info, branch))
         return;
     if (!s->type->revert) {
         leat_warning(s, "its output is in place although the run failed: it cannot be taken back");
@@ -281,17 +349,20 @@ static void revert_stage(struct leat_stage *s)
     s->committed = false;
 }
 
-/* Revert in the opposite order of the commit: parts appended to one file are cut off one by one. */
-static void revert_all(struct leat_pipeline *p)
+/* Revert in the opposite order of the commit: parts appended to one file are cut off one by one. `branch`: only
+ * what is in it; NULL: all. */
+static void revert_all(struct leat_pipeline *p, const struct leat_detached *branch)
 {
-    leat_digest_list_revert(p->outputs.digests);
+    if (!branch)
+        leat_digest_list_revert(p->outputs.digests);
     for (size_t i = p->graph.n_segments; i-- > 0;)
         for (size_t j = p->graph.segments[i]->n; j-- > 0;)
-            revert_stage(p->graph.segments[i]->slots[j].stage);
+            revert_stage(p->graph.segments[i]->slots[j].stage, branch);
     for (size_t i = p->outputs.pending.n; i-- > 0;)
-        revert_stage(p->outputs.pending.v[i]);
+        revert_stage(p->outputs.pending.v[i], branch);
     for (size_t i = p->graph.n_infos; i-- > 0;)
-        leat_outfile_revert(p->graph.infos[i].side.file);
+        if (is_in(&p->graph.infos[i], branch))
+            leat_outfile_revert(p->graph.infos[i].side.file);
     leat_directories_sync_again(&p->outputs.directories);
 }
 
@@ -310,19 +381,54 @@ static struct leat_stage *next_late(struct leat_pipeline *p, struct leat_outfile
     return leat_digest_list_late(p->outputs.digests, ret_file);
 }
 
-/* After this a cancel comes too late, unless there is a side output to deliver. false: a cancel
- * came before. */
+/* Is there a sink whose commit cannot be reverted? */
+static bool has_final(const struct leat_pipeline *p)
+{
+    bool found = false;
+
+    for (size_t i = 0; !found && i < p->outputs.pending.n; i++)
+        found = is_wanted(p->outputs.pending.v[i]) && !p->outputs.pending.v[i]->type->revert;
+    for (size_t i = 0; !found && i < p->graph.n_segments; i++)
+        for (size_t j = 0; !found && j < p->graph.segments[i]->n; j++) {
+            const struct leat_stage *s = p->graph.segments[i]->slots[j].stage;
+
+            found = s->type->commit && !s->type->revert && is_wanted(s) && !s->closed;
+        }
+    return found;
+}
+
+/* After this a cancel comes too late, unless there is a side output to deliver, or a commit may wait. false: a
+ * cancel came before. */
 static bool begin_commit(struct leat_pipeline *p)
 {
     struct leat_outfile *file;
-    bool late = next_late(p, &file) != NULL, good;
+    bool late = next_late(p, &file) != NULL, sends = has_final(p), good;
 
     pthread_mutex_lock(&p->lock);
     good = !p->outcome.error.code && !leat_outcome_aborted(p);
     p->outcome.committing = good;
-    p->outcome.settled = good && !late;
+    p->outcome.sending = good && sends;
+    p->outcome.settled = good && !late && !sends;
     pthread_mutex_unlock(&p->lock);
     return good;
+}
+
+/* All has been sent, or (`failed`) not. A cancel that was put aside is taken now, or it came too late. */
+static void end_sending(struct leat_pipeline *p, bool failed)
+{
+    struct leat_outfile *file;
+    bool late = next_late(p, &file) != NULL;
+
+    pthread_mutex_lock(&p->lock);
+    if ((failed || (late && p->outcome.recall.code)) && !p->outcome.error.code) {
+        leat_assert(p->outcome.recall.code); /* else the failure was reported */
+        p->outcome.error = p->outcome.recall;
+        p->outcome.cancelled = true;
+        atomic_store_explicit(&p->outcome.aborted, true, memory_order_release);
+    }
+    p->outcome.sending = false;
+    p->outcome.settled = !failed && !late;
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* All side outputs are delivered, so a cancel comes too late. false: a cancel came before. */
@@ -402,7 +508,24 @@ static bool phase_finish(struct leat_pipeline *p)
     } else if (prepare_all(p) < 0 || !begin_commit(p)) {
         end_finish(p);
     } else if (commit_all(p) < 0) {
-        revert_all(p);
+        end_sending(p, true);
+        revert_all(p, NULL);
+        end_finish(p);
+    } else {
+        atomic_store(&p->outcome.phase, LEAT_PHASE_SEND);
+    }
+    return true;
+}
+
+static bool phase_send(struct leat_pipeline *p)
+{
+    int r = send_all(p);
+
+    if (r == LEAT_WAIT)
+        return false;
+    end_sending(p, r < 0);
+    if (r < 0) {
+        revert_all(p, NULL);
         end_finish(p);
     } else {
         atomic_store(&p->outcome.phase, LEAT_PHASE_DELIVER);
@@ -417,7 +540,7 @@ static bool phase_deliver(struct leat_pipeline *p)
     if (r == LEAT_WAIT)
         return false;
     if (r < 0 || !settle(p))
-        revert_all(p);
+        revert_all(p, NULL);
     else
         parts_done(p);
     end_finish(p);
@@ -481,6 +604,8 @@ bool leat_conductor_run(struct leat_actor *actor)
         return true;
     case LEAT_PHASE_FINISH:
         return phase_finish(p);
+    case LEAT_PHASE_SEND:
+        return phase_send(p);
     case LEAT_PHASE_DELIVER:
         return phase_deliver(p);
     case LEAT_PHASE_CLOSE:

@@ -171,7 +171,7 @@ bool leat_run_look(struct leat_pipeline *p)
         leat_assert(atomic_load(&p->outcome.phase) == LEAT_PHASE_DONE);
         return true;
     }
-    aborted = leat_outcome_aborted(p);
+    aborted = leat_outcome_aborted(p) || atomic_load(&p->outcome.recalled);
     if ((!aborted && !atomic_load(&p->life.stirred)) || !leat_executor_enter(&p->executor))
         return false;
     stirred = atomic_exchange(&p->life.stirred,
@@ -181,7 +181,8 @@ bool leat_run_look(struct leat_pipeline *p)
         p->life.woken = aborted;
         leat_outcome_wake_all(p);
     } else if (phase != LEAT_PHASE_RUN && phase != LEAT_PHASE_DONE && aborted) {
-        leat_actor_wake(&p->executor, &p->conductor); /* it may wait for a file or a stream */
+        leat_actor_wake(&p->executor,
+                        &p->conductor); /* it may wait for a file, a stream or a commit */
     }
     leat_executor_leave(&p->executor);
     return false;
@@ -285,6 +286,7 @@ void leat_run_settle(struct leat_pipeline *p)
 void leat_run_close(struct leat_pipeline *p)
 {
     leat_assert(!p->outcome.running);
+    leat_wait_done(&p->wait);
     leat_waits_done(&p->waits);
     leat_executor_done(&p->executor);
     atomic_store(&p->ended_ns,

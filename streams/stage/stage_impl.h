@@ -173,7 +173,7 @@ struct leat_stage {
     bool prepared;
     bool open_called, closed, planning;
     bool ended; /* it returned LEAT_END: a sink may commit */
-    bool committed;
+    bool commit_begun, committed;
     uint64_t
         position; /* of a source, for its next flush marker: see leat_checkpoint_set; 0: none */
     bool rotation_asked; /* see leat_rotation_asked */

@@ -181,6 +181,72 @@ certificates() {
     refused 5 'accepted no data and gave no answer for'
 }
 
+# stopped SIGNAL FAULT WORD... - start a pipeline, and send it the signal when the server has all of the body; sets status.
+stopped() {
+    : >s/requests
+    "$LEAT" "${@:3}" read f : put "$url/$2/a" 2>message 3>&- &
+    wait_for grep -qxF "whole|/$2/a" s/requests
+    kill "-$1" $!
+    status=0
+    wait $! || status=$?
+    output=$(cat message)
+}
+
+@test "a signal or --timeout ends the wait for the answer to the whole body" {
+    for threads in 1 2; do
+        stopped TERM hang --threads=$threads
+        refused 143 'stopped by SIGTERM' 'the server may have stored it'
+        stopped HUP hang --threads=$threads
+        refused 129 'stopped by SIGHUP'
+        run leat --threads=$threads --timeout=500ms read f : put "$url/hang/b"
+        refused 124 'timed out after'
+        grep -qxF 'whole|/hang/b' s/requests
+    done
+    run leat --timeout=500ms read f : tee [ write out ] : put "$url/hang/b"
+    refused 124
+    [ ! -e out ]
+}
+
+@test "an answer that comes with the signal is honoured" {
+    for threads in 1 2; do
+        rm -f s/got/a s/go
+        : >s/requests
+        "$LEAT" --threads=$threads read f : tee [ write -f out ] : put "$url/held/a" 3>&- &
+        pid=$!
+        wait_for grep -qxF 'whole|/held/a' s/requests
+        kill -STOP $pid
+        kill -TERM $pid
+        : >s/go
+        wait_for grep -qxF 'answered|/held/a' s/requests
+        kill -CONT $pid
+        wait $pid
+        cmp f s/got/a
+        cmp f out
+    done
+}
+
+@test "a detached branch whose request is refused at its end fails alone" {
+    for threads in 1 2; do
+        rm -f out s/got/c
+        run leat --threads=$threads read f : tee --on-error=detach [ tee [ write none ] : put "$url/late/a" ] [ put "$url/store/c" ] : \
+            write out
+        is 8
+        has "$url/late/a: the server answered 500"
+        cmp f out
+        cmp f s/got/c
+        [ ! -e none ]
+    done
+}
+
+@test "bytes that leave the connection are progress, however slow" {
+    run leat zero : head -c 6M : put --stall-time=500ms "$url/slow/a"
+    is 0
+    [ "$(stat -c %s s/got/a)" = 6291456 ]
+    rm s/got/a
+    run leat zero : head -c 2M : put --stall-time=500ms --size=2M "$url/slow/a" # the kernel takes all of it at once
+    is 0
+}
+
 @test "a timeout ends the wait for a server that does not even answer to TLS" {
     python3 -c 'import signal, socket
 s = socket.create_server(("127.0.0.1", 0))

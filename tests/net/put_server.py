@@ -5,17 +5,20 @@
 
 It listens on an ephemeral port of the loopback, and writes the number to DIR/port. With CA it wants a certificate of the client.
 A body that is complete goes to DIR/got/NAME. A line goes to DIR/requests at the head of each request: the method, the path,
-Transfer-Encoding, Content-Length, Expect, If-None-Match, and a header X-Secret; another one, `cut PATH`, if the body is cut off.
+Transfer-Encoding, Content-Length, Expect, If-None-Match, and a header X-Secret; another one, `cut PATH`, if the body is cut off, `whole PATH` if a body of hang or held
+is complete, and `answered PATH` when held has answered.
 The path of a request is /FAULT/NAME:
 
     store    201; 412 with If-None-Match: * if there is a NAME
     early    413 with a text, and the body is not read     fast    204, and the body is not read
     late     500 with a page of HTML, after the body       lost    the connection ends after the body
     hang     no answer, after the body                     full    the body is not read, and there is no answer
+    held     201, after the body, when DIR/go is there     slow    the body is read slowly: 64 KiB, and a pause
     moved    307 with a Location, after the head           auth    401 without user `u` and password `p w`
     kept     204, and the connection goes on               drip    a byte of the answer at a time, and no end of it
 """
 import base64
+import io
 import os
 import socket
 import ssl
@@ -30,6 +33,23 @@ FIELDS = ("transfer-encoding", "content-length", "expect", "if-none-match", "x-s
 def log(*fields):
     with LOCK, open(os.path.join(DIR, "requests"), "a", encoding="latin-1") as file:
         print(*fields, sep="|", file=file)
+
+
+class Slow(io.RawIOBase):
+    """The rest of a connection, read in small pieces with a pause after each."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.file = file
+
+    def readable(self):
+        return True
+
+    def readinto(self, to):
+        threading.Event().wait(0.05)
+        part = self.file.read1(len(to))
+        to[: len(part)] = part
+        return len(part)
 
 
 def read_head(file):
@@ -109,10 +129,20 @@ def serve_one(sock, file, words, headers):
     if fault == "full":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         threading.Event().wait()
+    if fault == "slow":
+        file = io.BufferedReader(Slow(file), 65536)
     body = read_body(file, headers)
     if body is None:
         log("cut", path)
         return False
+    if fault in ("hang", "held"):
+        log("whole", path)
+    if fault == "held":
+        while not os.path.exists(os.path.join(DIR, "go")):
+            threading.Event().wait(0.01)
+        store(sock, path, headers, body)
+        log("answered", path)
+        return True
     if fault == "lost":
         return False
     if fault == "drip":

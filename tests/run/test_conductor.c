@@ -1,4 +1,6 @@
 /* test_conductor.c - the two phases of all outputs together, and the way back. */
+#include <string.h>
+
 #include "memio_runs.h"
 #include "stage.h"
 #include "test.h"
@@ -16,6 +18,7 @@ static struct {
 struct noting {
     char letter;
     bool fails_prepare, fails_commit;
+    unsigned waits; /* that its commit has asked for */
 };
 
 static void note(const struct noting *sink, char what)
@@ -189,5 +192,77 @@ TEST(test_a_commit_that_cannot_be_reverted_is_told)
         test_context("executor %u: %s", e % N_EXECUTORS, notes.text);
         ASSERT_EQ(io.code, LEAT_EIO);
         ASSERT_EQ(io.warnings, memcmp(notes.text + 4, "ca", 2) == 0 ? 1 : 0);
+    }
+}
+
+/* A detached branch fails alone, also in its commit, and what it has committed is taken back. */
+TEST(test_a_refused_commit_in_a_detached_branch_reverts_that_branch)
+{
+    for (unsigned e = 0; e < N_EXECUTORS; e++) {
+        for (unsigned is_final = 0; is_final < 2; is_final++) {
+            struct noting sinks[N_SINKS] = {
+                {.letter = 'a'}, {.fails_commit = true}, {.letter = 'c'}};
+            const struct memio_name names[] = {
+                {"a", &sinks[0]}, {"b", &sinks[1]}, {"c", &sinks[2]}, {0}};
+            struct memio io = memio_under(e);
+
+            sinks[1].letter = 'b';
+            notes.n = 0;
+            io.types = types;
+            io.in = "abc";
+            io.in_len = 3;
+            memio_run_named(
+                &io, names,
+                "memsource @io | tee --on-error=detach [ tee [ noting @a ] | %s @b ] | noting @c",
+                is_final ? "final" : "noting");
+            test_context("executor %u, final %u: %s", e % N_EXECUTORS, is_final, notes.text);
+            ASSERT_EQ(io.code, LEAT_EBATCH);
+            ASSERT_EQ(count('c'), is_final || strstr(notes.text, "ca") ? 3u : 2u);
+            ASSERT_EQ(strstr(notes.text, "ra") != NULL, strstr(notes.text, "ca") != NULL);
+            ASSERT_EQ(strstr(notes.text, "cc") != NULL, true);
+            ASSERT_EQ(strstr(notes.text, "rc") || strstr(notes.text, "rb"), false);
+        }
+    }
+}
+
+#define WAITS 3u
+
+static int waiting_commit(struct leat_stage *s)
+{
+    struct noting *sink = memio_given(s);
+
+    if (sink->waits++ < WAITS) {
+        leat_wait_ms(s, 1);
+        return LEAT_WAIT;
+    }
+    return noting_commit(s);
+}
+
+TEST(test_a_commit_that_waits_is_called_again)
+{
+    static const struct leat_stage_type waiting = {.name = "waiting",
+                                                   .kind = LEAT_SINK,
+                                                   .params_size = sizeof(struct memio_params),
+                                                   .options = memio_option,
+                                                   .step = noting_step,
+                                                   .prepare = noting_prepare,
+                                                   .commit = waiting_commit};
+    static const struct leat_stage_type *const list[] = {&noting_type, &waiting, NULL};
+
+    for (unsigned e = 0; e < 2 * N_EXECUTORS; e++) {
+        bool fails = e / N_EXECUTORS;
+        struct noting sinks[2] = {{.letter = 'a'}, {.letter = 'b', .fails_commit = fails}};
+        const struct memio_name names[] = {{"a", &sinks[0]}, {"b", &sinks[1]}, {0}};
+        struct memio io = memio_under(e);
+
+        notes.n = 0;
+        io.types = list;
+        io.in = "abc";
+        io.in_len = 3;
+        memio_run_named(&io, names, "memsource @io | tee [ noting @a ] | waiting @b");
+        test_context("executor %u: %s", e % N_EXECUTORS, notes.text);
+        ASSERT_EQ(io.code, fails ? LEAT_EIO : 0);
+        ASSERT_EQ(sinks[1].waits, WAITS + 1);
+        ASSERT_STREQ(notes.text + 4, fails ? "cacbra" : "cacb");
     }
 }

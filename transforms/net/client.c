@@ -9,9 +9,11 @@
 #if HAVE_CURL
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -71,6 +73,7 @@ struct leat_exchange {
     const uint8_t *whole;
     uint64_t size, given;
     bool fed, ended, sent_all, paused, added;
+    int socket; /* of the connection, plus 1; 0: none */
     size_t reply_n;
     char reply[LEAT_CLIENT_REPLY_MAX + 1];
     char error[CURL_ERROR_SIZE], why[CURL_ERROR_SIZE];
@@ -100,9 +103,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 {
     struct leat_client *c = arg;
     struct epoll_event event = {.data.fd = fd};
+    struct leat_exchange *x = NULL;
 
-    (void)easy;
     (void)socket;
+    (void)c->curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x);
+    if (x)
+        x->socket = what == CURL_POLL_REMOVE ? 0 : fd + 1;
     if (what == CURL_POLL_REMOVE) { /* it may be closed already */
         (void)epoll_ctl(c->epoll - 1, EPOLL_CTL_DEL, fd, NULL);
         return 0;
@@ -634,9 +640,16 @@ bool leat_exchange_is_hungry(const struct leat_exchange *x)
     return x->paused;
 }
 
-uint64_t leat_exchange_given(const struct leat_exchange *x)
+/* libcurl has a buffer, and so has the kernel, whose rest the other side has not taken yet. */
+uint64_t leat_exchange_moved(const struct leat_exchange *x)
 {
-    return x->given;
+    curl_off_t sent = 0;
+    int left = 0;
+
+    (void)x->client->curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    if (x->socket > 0 && ioctl(x->socket - 1, SIOCOUTQ, &left) < 0)
+        left = 0;                           /* then only the buffer of libcurl counts */
+    return (uint64_t)sent - (uint64_t)left; /* TLS: it may wrap, and still changes */
 }
 
 int leat_exchange_end_body(struct leat_exchange *x)

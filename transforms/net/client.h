@@ -78,8 +78,8 @@ int leat_exchange_begin(struct leat_client *client, const struct leat_client_req
 ssize_t leat_exchange_feed(struct leat_exchange *exchange, const void *data, size_t n);
 /* leat_exchange_is_hungry - was all that was fed sent, and is more asked for? */
 bool leat_exchange_is_hungry(const struct leat_exchange *exchange);
-/* leat_exchange_given - bytes of the body that were handed to the connection: to see whether there is progress. */
-uint64_t leat_exchange_given(const struct leat_exchange *exchange);
+/* leat_exchange_moved - bytes that were sent and have left this machine: a number that changes while there is progress. */
+uint64_t leat_exchange_moved(const struct leat_exchange *exchange);
 /* leat_exchange_end_body - there is no more of the body. */
 int leat_exchange_end_body(struct leat_exchange *exchange);
 enum leat_exchange_state leat_exchange_state(const struct leat_exchange *exchange);

@@ -45,8 +45,9 @@ struct put {
     struct leat_exchange *look; /* sftp: is the file there? */
     struct leat_sftp *sftp;     /* NULL: the URL is one of HTTP */
     bool is_looked, is_committed;
+    bool is_sent;   /* the end of the body was given */
     uint64_t pos;   /* bytes of the body, with the one that is held back */
-    uint64_t moved; /* leat_exchange_given at the time of `since_ns` */
+    uint64_t moved; /* leat_exchange_moved at the time of `since_ns` */
     uint64_t since_ns;
     bool has_last;
     uint8_t last; /* the last byte of --size */
@@ -114,7 +115,7 @@ static bool has_ended(const struct put *p)
 /* Is the server too slow? `waits` says if the stage waits for it now. Returns the milliseconds until it is, or fails. */
 static int64_t check_time(struct put *p, bool waits)
 {
-    uint64_t now = leat_http_now_ns(), moved = p->exchange ? leat_exchange_given(p->exchange) : 0,
+    uint64_t now = leat_http_now_ns(), moved = p->exchange ? leat_exchange_moved(p->exchange) : 0,
              ms;
 
     if (!waits || moved != p->moved || p->since_ns == 0) {
@@ -272,12 +273,12 @@ static int put_watch(struct leat_stage *s)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* Drive until the exchange has ended, or (hungry) all was sent that may be sent before the end. */
-static int drive_until(struct put *p, bool hungry)
+/* Drive until the exchange has ended, or all was sent that may be sent before the end. */
+static int drive_until_hungry(struct put *p)
 {
     int64_t r = 0;
 
-    while (r >= 0 && !has_ended(p) && !(hungry && leat_exchange_is_hungry(p->exchange))) {
+    while (r >= 0 && !has_ended(p) && !leat_exchange_is_hungry(p->exchange)) {
         r = check_time(p, true);
         if (r >= 0)
             r = leat_client_drive(p->client, r < 60000 ? (int)r : 60000);
@@ -288,26 +289,38 @@ static int drive_until(struct put *p, bool hungry)
 static int put_prepare(struct leat_stage *s)
 {
     struct put *p = leat_state(s);
-    int r = p->exchange ? drive_until(p, true) : 0;
+    int r = p->exchange ? drive_until_hungry(p) : 0;
 
     return r == 0 && p->exchange && has_ended(p) ? check_answer(p) : r;
 }
 
+static int send_end(struct put *p)
+{
+    ssize_t r = 0;
+
+    leat_assert(!p->is_sent);
+    p->is_sent = true;
+    if (p->has_last && !has_ended(p))
+        r = leat_exchange_feed(p->exchange, &p->last, 1);
+    return r < 0 ? (int)r : leat_exchange_end_body(p->exchange);
+}
+
+/* It is called again while there is no answer. */
 static int put_commit(struct leat_stage *s)
 {
     struct put *p = leat_state(s);
-    ssize_t r = p->exchange ? leat_client_drive(p->client, 0) : begin(p); /* is there an answer? */
+    int r = p->exchange ? leat_client_drive(p->client, 0) : begin(p); /* is there an answer? */
 
-    if (r >= 0 && p->has_last && !has_ended(p))
-        r = leat_exchange_feed(p->exchange, &p->last, 1);
-    if (r >= 0)
-        r = leat_exchange_end_body(p->exchange);
-    if (r >= 0)
-        r = drive_until(p, false);
+    if (r >= 0 && !p->is_sent)
+        r = send_end(p);
+    if (r >= 0 && !has_ended(p))
+        r = leat_client_drive(p->client, 0);
+    if (r >= 0 && !has_ended(p))
+        return wait_for_server(p);
     if (r >= 0)
         r = check_answer(p);
     p->is_committed = r == 0;
-    return (int)r;
+    return r;
 }
 
 /* sftp: the temporary file of a run that failed. */
@@ -417,6 +430,11 @@ static void put_close(struct leat_stage *s)
 
     bool begun = p->exchange != NULL;
 
+    if (p->is_sent && !has_ended(p) && !p->sftp)
+        leat_warning(
+            s,
+            "%s: the whole request was sent, and there is no answer: the server may have stored it",
+            p->shown);
     leat_exchange_free(p->look);
     leat_exchange_free(p->exchange);
     if (p->sftp && begun && !p->is_committed)
@@ -483,7 +501,8 @@ const struct leat_stage_type leat_stage_put = {
         "holds the pipeline back.\n\n"
         "The end of the body, the last chunk or byte, is sent when every stage has ended without an "
         "error and every other output is prepared; then the answer must be 2xx. The wait for it ends "
-        "after --stall-time, and not by a signal or --timeout. If the pipeline fails "
+        "after --stall-time, with a signal or with --timeout, and then the server may have stored the data; a warning "
+        "says so. If the pipeline fails "
         "before that, the connection is cut off in the middle of the body. A server that acts on "
         "complete requests only, as nginx does, then keeps nothing. But the server decides that: "
         "one that stores what has come so far, as some do, leaves a part. The end of the "
