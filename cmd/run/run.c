@@ -64,6 +64,10 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void close_all(struct run *run)
 {
+    int pending = stop_pending(&run->stop);
+
+    if (pending > 0 && run->done)
+        run->signal = pending;
     leat_context_detach(run->context);
     uv_walk(&run->loop, close_handle, NULL);
 }

@@ -16,7 +16,8 @@ struct stop {
     pthread_t thread;
     int wake_fd; /* written when the run has ended */
     bool started, takes_signals;
-    sigset_t before; /* the signals that were blocked before the thread took them */
+    sigset_t taken,
+        before; /* the signals that the thread takes; those that were blocked before it did */
     /* The thread's own, once it runs. */
     bool begun;
     int signal;
@@ -34,6 +35,9 @@ void stop_init(struct stop *stop, const struct config *config, const struct leat
 /* stop_take_signals - run the loop's handlers of these signals in the thread of `stop`. A signal then
  * starts the count although the only thread of the run is in a long call. */
 void stop_take_signals(struct stop *stop, const sigset_t *signals);
+/* stop_pending - take a signal that the thread has not taken yet: before the loop lets go of the handlers, as it would meet the
+ * default action then. Returns its number, or 0. */
+int stop_pending(const struct stop *stop);
 /* stop_begin - start the count: this signal arrived. */
 void stop_begin(struct stop *stop, int signal);
 /* stop_end - the run has ended; `end` is not called after this, and does not run. */

@@ -123,12 +123,21 @@ void stop_take_signals(struct stop *s, const sigset_t *signals)
         (void)sigaction(number, &action, NULL); /* it is a signal that can be handled */
     }
     s->takes_signals = true;
+    s->taken = *signals;
     (void)pthread_sigmask(SIG_BLOCK, signals, &s->before);
     start(s);
     if (!s->started) {
         (void)pthread_sigmask(SIG_SETMASK, &s->before, NULL);
         s->takes_signals = false;
     }
+}
+
+int stop_pending(const struct stop *s)
+{
+    const struct timespec now = {0};
+    int number = s->takes_signals ? sigtimedwait(&s->taken, NULL, &now) : 0;
+
+    return number > 0 ? number : 0; /* there is none */
 }
 
 void stop_begin(struct stop *s, int signal)
