@@ -172,12 +172,21 @@ requests() {
     refused 5 'two lengths'
     get --retries=0 "$url/trailer/a"
     refused 5 'more than 1 MiB'
+    get "$url/line/a"
+    refused 5 "a line of the answer's head is longer"
+    [ "$(grep -c '^/line/' s/requests)" = 1 ]
 }
 
 @test "a server that sends too little is an error after the retries" {
     get --resume=verify --retries=3 "$url/short/a"
-    refused 5 'given up after 3 retries without a new byte'
+    refused 5 'given up after 3 retries that brought less than 64 KiB'
     [ "$(requests)" = 4 ]
+    for connections in 1 2; do
+        : >s/requests
+        get --retries=7 --connections=$connections "$url/trickle/a"
+        refused 5 'given up after 7 retries that brought less than 64 KiB'
+        [ "$connections" = 2 ] || [ "$(requests)" = 8 ]
+    done
     get --retries=0 "$url/cut/a"
     refused 5 'given up after 0 retries'
 }

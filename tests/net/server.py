@@ -36,7 +36,8 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     reset    drop, with a reset                  norange  the content, without ranges
     weakly   the content, with a weak ETag
     trailer  chunks, and then lines of a trailer without an end
-    lengths  two lengths that differ
+    lengths  two lengths that differ       line     a header line of 200 KiB
+    trickle  a byte of the content, or of its rest, and the end: every time
 """
 import base64
 import os
@@ -151,6 +152,8 @@ def answer_strangely(sock, fault):
         return False
     elif fault == "endless":
         send_endless(sock, b"HTTP/1.1 200 x\r\n")
+    elif fault == "line":
+        sock.sendall(b"HTTP/1.1 200 x\r\nX-Header: " + 204800 * b"x" + b"\r\nContent-Length: 0\r\n\r\n")
     elif fault == "trailer":
         send_endless(sock, head(200, {"Transfer-Encoding": "chunked"}) + b"1\r\nx\r\n0\r\n")
     elif fault == "lengths":
@@ -189,6 +192,8 @@ def answer_content(sock, fault, n, headers):
     last = end
     if fault in ("short", "stall"):
         last = end // 2
+    elif fault == "trickle":
+        last = begin + 1
     elif fault not in WHOLE and not fault[0].isdigit() and n <= (1 if fault in REST else 3):
         last = begin + (end - begin) * 6 // 10
     sock.sendall(content[begin:last])

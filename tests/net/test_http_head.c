@@ -104,3 +104,15 @@ TEST(test_only_some_answers_may_change)
     ASSERT(!leat_http_transient(501));
     ASSERT(!leat_http_transient(200));
 }
+
+TEST(test_progress_is_a_piece_or_a_share_of_the_rest)
+{
+    ASSERT(leat_http_is_progress(0, 65536, LEAT_HTTP_UNKNOWN));
+    ASSERT(!leat_http_is_progress(0, 65535, LEAT_HTTP_UNKNOWN));
+    ASSERT(!leat_http_is_progress(7, 7, 7));
+    ASSERT(!leat_http_is_progress(0, 1, 4));
+    ASSERT(leat_http_is_progress(0, 2, 4));
+    ASSERT(leat_http_is_progress(999, 1000, 1000));
+    ASSERT(!leat_http_is_progress(1000, 1010, 2000));
+    ASSERT(leat_http_is_progress(1000, 1251, 2000));
+}

@@ -20,40 +20,13 @@
 #include "base/invariant.h"
 #include "http_impl.h"
 
-#define FUNCTIONS(X)                                                                               \
-    X(curl_global_init)                                                                            \
-    X(curl_global_cleanup)                                                                         \
-    X(curl_version_info)                                                                           \
-    X(curl_easy_init)                                                                              \
-    X(curl_easy_cleanup)                                                                           \
-    X(curl_easy_setopt)                                                                            \
-    X(curl_easy_getinfo)                                                                           \
-    X(curl_easy_pause)                                                                             \
-    X(curl_easy_strerror)                                                                          \
-    X(curl_easy_header)                                                                            \
-    X(curl_multi_init)                                                                             \
-    X(curl_multi_cleanup)                                                                          \
-    X(curl_multi_setopt)                                                                           \
-    X(curl_multi_add_handle)                                                                       \
-    X(curl_multi_remove_handle)                                                                    \
-    X(curl_multi_socket_action)                                                                    \
-    X(curl_multi_info_read)                                                                        \
-    X(curl_multi_strerror)                                                                         \
-    X(curl_slist_append)                                                                           \
-    X(curl_slist_free_all)                                                                         \
-    X(curl_url)                                                                                    \
-    X(curl_url_cleanup)                                                                            \
-    X(curl_url_get)                                                                                \
-    X(curl_url_set)                                                                                \
-    X(curl_free)
-
 #define SEND_BYTES 524288L             /* of one write to a connection */
 #define HELD_BYTES ((uint64_t)1 << 18) /* TLS, names, headers: charged for libcurl */
 #define EVENTS_MAX 16
 #define ROUNDS_MAX 64 /* of one leat_client_drive */
 
 struct leat_client {
-    FUNCTIONS(LEAT_LOADED_MEMBER) /* first: leat_load fills them in */
+    LEAT_CURL_FUNCTIONS(LEAT_LOADED_MEMBER) /* first: leat_load fills them in */
     struct leat_stage *stage;
     struct leat_client_options options;
     CURLM *multi;
@@ -175,7 +148,7 @@ static int start_library(struct leat_client *c)
 int leat_client_open(struct leat_stage *s, const struct leat_client_options *options,
                      struct leat_client **ret)
 {
-    static const char *const functions[] = {FUNCTIONS(LEAT_LOADED_NAME) NULL};
+    static const char *const functions[] = {LEAT_CURL_FUNCTIONS(LEAT_LOADED_NAME) NULL};
     struct leat_client *c = leat_alloc(s, sizeof *c);
     int r;
 
@@ -442,7 +415,6 @@ int leat_exchange_begin(struct leat_client *c, const struct leat_client_request 
                         struct leat_exchange **ret)
 {
     int did = 0;
-
     struct leat_exchange *x = leat_alloc(c->stage, sizeof *x);
     bool ok;
 
@@ -518,15 +490,23 @@ static enum leat_exchange_state state_after(CURLcode code)
 static void end_exchange(struct leat_client *c, CURL *easy, CURLcode code)
 {
     struct leat_exchange *x = NULL;
+    curl_off_t starts_us = 0;
+    const char *why;
 
     (void)c->curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x);
     leat_assert(x);
     if (x->state != LEAT_EXCHANGE_RUNS) /* look_early */
         return;
-    (void)c->curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &x->status);
+    why = *x->error ? x->error : c->curl_easy_strerror(code);
     x->state = state_after(code);
+    (void)c->curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &x->status);
+    (void)c->curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &starts_us);
+    if (leat_http_is_long_line(code, starts_us)) {
+        x->state = LEAT_EXCHANGE_REFUSED;
+        why = LEAT_HTTP_LONG_LINE;
+    }
     x->paused = false;
-    snprintf(x->why, sizeof x->why, "%s", *x->error ? x->error : c->curl_easy_strerror(code));
+    snprintf(x->why, sizeof x->why, "%s", why);
 }
 
 static int act(struct leat_client *c, curl_socket_t fd, int events)

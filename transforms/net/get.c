@@ -51,7 +51,7 @@ struct get {
     uint64_t total; /* of the content, as the server says; LEAT_HTTP_UNKNOWN */
     uint64_t skip;  /* bytes of this answer to compare with those read before */
     uint64_t retry_ms, pos_of_try, deadline_ns;
-    int64_t tries; /* that failed since the last new byte */
+    int64_t tries; /* that failed since `pos_of_try` */
     uint64_t lost; /* tries that failed */
     long status;   /* of the last try, if the server asked for another one; or 0 */
     char etag[LEAT_HTTP_HEADER_MAX], strong[LEAT_HTTP_HEADER_MAX];
@@ -284,7 +284,7 @@ static int give_up(struct get *g)
     char why[384], text[512];
 
     snprintf(text, sizeof text,
-             "%s; given up after %" PRId64 " retries without a new byte (--retries)",
+             "%s; given up after %" PRId64 " retries that brought less than 64 KiB (--retries)",
              reason(g, why, sizeof why), g->tries);
     return fail(g, LEAT_ENETWORK, text);
 }
@@ -295,9 +295,10 @@ static int wait_for_try(struct get *g)
     uint64_t ms;
     char why[384], text[512];
 
-    if (g->pos > g->pos_of_try)
+    if (leat_http_is_progress(g->pos_of_try, g->pos, g->total)) {
         g->tries = 0;
-    g->pos_of_try = g->pos;
+        g->pos_of_try = g->pos;
+    }
     if (g->tries >= g->params->net.retries)
         return give_up(g);
     if (g->pos > 0 && !g->prefix && !*g->strong) {

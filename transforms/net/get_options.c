@@ -35,7 +35,7 @@ const struct leat_option leat_get_options[] = {
      .max = LEAT_GET_PARTS_MAX,
      .initial = 1,
      .help = "read large content by so many connections at once, if the server has ranges"},
-    LEAT_NET_RETRIES(AT(net), 5, "give up after so many tries without a new byte"),
+    LEAT_NET_RETRIES(AT(net), 5, "give up after so many tries that bring less than 64 KiB"),
     {.name = "max-time",
      .kind = LEAT_OPT_DURATION,
      .offset = AT(max_ms),

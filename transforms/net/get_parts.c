@@ -31,7 +31,7 @@ struct part {
     uint64_t have, given;
     uint64_t wait_until_ns; /* PART_WAITS */
     uint64_t have_of_try, retry_ms;
-    int64_t tries; /* that failed since the last new byte */
+    int64_t tries; /* that failed since `have_of_try` */
     long status;   /* of the last try, if the server asked for another one; or 0 */
 };
 
@@ -125,9 +125,10 @@ static int wait_for_try(struct part *part)
     uint64_t now = leat_http_now_ns(), ms;
     char why[384], text[512];
 
-    if (part->have > part->have_of_try)
+    if (leat_http_is_progress(part->have_of_try, part->have, part->size)) {
         part->tries = 0;
-    part->have_of_try = part->have;
+        part->have_of_try = part->have;
+    }
     if (part->status > 0)
         snprintf(why, sizeof why, "the server answered %ld", part->status);
     else
@@ -137,8 +138,8 @@ static int wait_for_try(struct part *part)
              : leat_http_backoff_ms(o->wait_ms, part->tries);
     if (part->tries >= o->retries) {
         snprintf(text, sizeof text,
-                 "%s; given up after %" PRId64 " retries without a new byte (--retries)", why,
-                 part->tries);
+                 "%s; given up after %" PRId64 " retries that brought less than 64 KiB (--retries)",
+                 why, part->tries);
         return fail(part, LEAT_ENETWORK, text);
     }
     if (ms > LEAT_HTTP_RETRY_MS_MAX) {

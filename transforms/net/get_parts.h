@@ -12,7 +12,7 @@ struct leat_get_parts_options {
     const struct leat_http_options *http;
     struct leat_http *first; /* a connection that is there already, borrowed */
     unsigned n;              /* connections, 2 to LEAT_GET_PARTS_MAX */
-    int64_t retries;         /* of one part, without a new byte */
+    int64_t retries;         /* of one part, without progress: leat_http_is_progress */
     uint64_t wait_ms;        /* before the first of them */
     uint64_t deadline_ns;    /* monotonic; 0: none */
     /* The next bytes of the content, in order, before they are output. Returns 0 or an error. */

@@ -132,6 +132,9 @@ bool leat_http_header_ok(const char *header);
 /* leat_http_backoff_ms - how long to wait before the next try, after `tries` failed ones: first_ms, doubled for each of them, up
  * to 30 s. Half of it, and a random part of the other half: clients that lost one server do not come back at once. */
 uint64_t leat_http_backoff_ms(uint64_t first_ms, int64_t tries);
+/* leat_http_is_progress - have enough new bytes come since `before` to count the tries anew: 64 KiB, or a quarter of the rest? A
+ * server that gives one byte to each connection is given up. total: LEAT_HTTP_UNKNOWN: not known. */
+bool leat_http_is_progress(uint64_t before, uint64_t now, uint64_t total);
 #define LEAT_HTTP_RETRY_MS_MAX ((uint64_t)600000) /* that a server may ask for */
 /* leat_http_advice - the name of a status and what to do, to follow it in a message; "": nothing. */
 const char *leat_http_advice(long status);

@@ -6,9 +6,11 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "base/invariant.h"
 #include "http.h"
 
-#define STRONG_AFTER_S 60 /* RFC 9110, 8.8.2.2: no doubt about the clocks */
+#define STRONG_AFTER_S 60          /* RFC 9110, 8.8.2.2: no doubt about the clocks */
+#define PROGRESS ((uint64_t)65536) /* bytes */
 #define BACKOFF_MS_MAX ((uint64_t)30000)
 #define RETRY_AFTER_MAX_S UINT64_C(1000000000)
 
@@ -116,6 +118,17 @@ bool leat_http_transient(long status)
 {
     return status == 408 || status == 425 || status == 429 || status == 500 || status == 502 ||
            status == 503 || status == 504;
+}
+
+bool leat_http_is_progress(uint64_t before, uint64_t now, uint64_t total)
+{
+    uint64_t rest = total - before,
+             enough = PROGRESS; /* not known: the rest is as good as endless */
+
+    leat_assert(before <= now && now <= total);
+    if (rest / 4 < enough)
+        enough = rest / 4 + 1;
+    return now - before >= enough;
 }
 
 uint64_t leat_http_backoff_ms(uint64_t first_ms, int64_t tries)

@@ -88,6 +88,10 @@ struct leat_http {
     char error[CURL_ERROR_SIZE], why[CURL_ERROR_SIZE + 128], shown[512];
 };
 
+/* leat_http_is_long_line - libcurl says with this code that it has no memory: or is a line of the head longer than it takes?
+ * `starts_us`: CURLINFO_STARTTRANSFER_TIME_T. */
+#define LEAT_HTTP_LONG_LINE "a line of the answer's head is longer than libcurl takes (100 KiB)"
+bool leat_http_is_long_line(CURLcode code, curl_off_t starts_us);
 /* leat_http_no_memory - fail the stage. leat_http_end_with - keep the reason of a failure, and return `end`. */
 int leat_http_no_memory(struct leat_http *http);
 int leat_http_end_with(struct leat_http *http, int end, const char *why);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/invariant.h"
@@ -17,8 +18,9 @@
 
 #define BUFFER_BYTES ((long)LEAT_HTTP_PIECE) /* of one read from a connection */
 #define CONNECT_MS 30000L
-#define ROUNDS_MAX 8                 /* of events that are due at once */
-#define DISCARD_MAX ((size_t)65536)  /* of the body of a redirect */
+#define ROUNDS_MAX 8                /* of events that are due at once */
+#define DISCARD_MAX ((size_t)65536) /* of the body of a redirect */
+#define PROBE_BYTES ((size_t)1 << 20)
 #define FIELDS_MAX ((size_t)1 << 20) /* of the head and the trailer of an answer */
 
 /* --- events ------------------------------------------------------------------------------------- */
@@ -307,14 +309,37 @@ static int check_speed(struct leat_http *h)
     return leat_http_end_with(h, LEAT_HTTP_LOST, why);
 }
 
+/* Before 8.6 it had no code of its own. If the answer has begun, and there is memory for more than a line, it was a line. */
+bool leat_http_is_long_line(CURLcode code, curl_off_t starts_us)
+{
+    void *volatile probe;
+    bool has_memory;
+
+#if LIBCURL_VERSION_NUM >= 0x080600
+    if (code == CURLE_TOO_LARGE)
+        return true;
+#endif
+    if (code != CURLE_OUT_OF_MEMORY || starts_us <= 0)
+        return false;
+    probe = malloc(PROBE_BYTES);
+    has_memory = probe != NULL;
+    free(probe);
+    return has_memory;
+}
+
 /* The transfer has ended with this code. */
 static int end_of(struct leat_http *h, CURLcode code)
 {
+    curl_off_t starts_us = 0;
+
+    (void)h->curl_easy_getinfo(h->easy, CURLINFO_STARTTRANSFER_TIME_T, &starts_us);
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && h->is_redirect))
         return 0;
     if (h->fields > FIELDS_MAX)
         return leat_http_end_with(h, LEAT_HTTP_REFUSED,
                                   "the head and the trailer of the answer have more than 1 MiB");
+    if (!h->began && leat_http_is_long_line(code, starts_us))
+        return leat_http_end_with(h, LEAT_HTTP_REFUSED, LEAT_HTTP_LONG_LINE);
     (void)leat_http_end_with(h, 0, *h->error ? h->error : h->curl_easy_strerror(code));
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
