@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "../cmd.h"
@@ -290,6 +291,7 @@ static bool has_suffix(const char *path)
 
 int metrics_begin(struct metrics *m, const struct config *c, const struct job *job)
 {
+    struct stat info;
     int status;
 
     *m = (struct metrics){.config = c, .job = job, .started_at = wall_now()};
@@ -298,6 +300,9 @@ int metrics_begin(struct metrics *m, const struct config *c, const struct job *j
                             "--metrics=%s: the name must end in " SUFFIX
                             ", because node_exporter reads no other files",
                             c->metrics);
+    if (stat(c->metrics, &info) == 0 &&
+        !S_ISREG(info.st_mode)) /* to read a FIFO could take for ever */
+        return message_fail(c, LEAT_EUSAGE, "--metrics=%s: this is not a regular file", c->metrics);
     m->job_name = job_name_of(c->metrics);
     if (!m->job_name)
         return message_fail(c, LEAT_ENOMEM, "out of memory");

@@ -22,6 +22,7 @@
 #define FIRST_WAIT_MS ((uint64_t)200) /* before the second try; it doubles */
 #define HEADERS_MAX ((size_t)32)
 #define TRIES_MAX 4u
+#define ANSWERED "the server accepted it and answered: " /* see the warning of `put --warn-if` */
 #define WORDS_MAX (HEADERS_MAX + 16)
 
 enum signal_kind { TRACES, METRICS, LOGS, SIGNALS };
@@ -42,6 +43,7 @@ struct otlp {
     char *urls[SIGNALS];
     char *headers[HEADERS_MAX]; /* words of `put` */
     size_t n_headers;
+    char bad_header[64]; /* a name that would be a file for `put`; "": there is none */
     uint64_t interval_ms, request_ms;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -52,6 +54,9 @@ struct otlp {
     struct leat_pipeline *request; /* that runs; or NULL */
     unsigned long long failed;     /* requests */
     struct leat_error why;         /* of the last one of them */
+    unsigned long long partial;    /* requests of which the collector refused a part */
+    unsigned long long refused;    /* records of the last one of them */
+    char partial_why[256];
 };
 
 uint64_t otlp_now_ns(void)
@@ -124,6 +129,8 @@ static int take_headers(struct otlp *o)
         if (!equals || equals <= pair)
             continue;
         *equals = '\0';
+        if (*pair == '@')
+            (void)snprintf(o->bad_header, sizeof o->bad_header, "%s", pair);
         otlp_decode(equals + 1);
         buf_add(&word, "--header=%s: %s", pair, equals + 1);
         o->headers[o->n_headers++] = word.data;
@@ -186,15 +193,14 @@ static void add_word(const char **words, size_t *n, struct buf *room, const char
 static int make_request(const struct otlp *o, enum signal_kind kind, int fd, uint64_t timeout_ms,
                         struct leat_pipeline **ret, struct leat_error *ret_error)
 {
-    uint64_t part_ms =
-        timeout_ms / 2 + 1; /* the answer comes in the commit, which no timeout ends */
     struct leat_settings settings = {
-        .size = sizeof settings, .context = o->context, .timeout_ms = part_ms};
+        .size = sizeof settings, .context = o->context, .timeout_ms = timeout_ms};
     struct leat_builder *b = leat_builder_new(NULL);
     struct buf stall = {.n = 0}, ca = {.n = 0}, certificate = {.n = 0}, key = {.n = 0};
-    const char *words[WORDS_MAX] = {"--method=POST", "--header=Content-Type: application/json"};
+    const char *words[WORDS_MAX] = {"--method=POST", "--header=Content-Type: application/json",
+                                    "--warn-if=\"rejected", "--warn-if=\"errorMessage\""};
     static const char *const nothing[] = {"/dev/null", NULL};
-    size_t n = 2;
+    size_t n = 4;
     int r;
 
     for (size_t i = 0; i < o->n_headers; i++)
@@ -203,7 +209,7 @@ static int make_request(const struct otlp *o, enum signal_kind kind, int fd, uin
     add_word(words, &n, &certificate, "cert",
              or_null(variable("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")));
     add_word(words, &n, &key, "key", or_null(variable("OTEL_EXPORTER_OTLP_CLIENT_KEY")));
-    buf_add(&stall, "--stall-time=%" PRIu64 "ms", part_ms);
+    buf_add(&stall, "--stall-time=%" PRIu64 "ms", timeout_ms + 1);
     words[n++] = buf_text(&stall);
     words[n++] = o->urls[kind];
     words[n] = NULL;
@@ -248,6 +254,41 @@ static uint64_t time_left_ms(struct otlp *o)
     return end < o->request_ms ? end : o->request_ms;
 }
 
+/* The warning of `put` has the answer. One without a number and a message refuses nothing. */
+static void note_partial(struct otlp *o, const char *answer)
+{
+    const char *rejected = strstr(answer, "\"rejected"), *p = strstr(answer, "\"errorMessage\"");
+    unsigned long long refused = 0;
+    char why[sizeof o->partial_why] = "";
+    size_t n = 0;
+
+    rejected = rejected ? strchr(rejected, ':') : NULL;
+    if (rejected) /* a number, or a string with one */
+        refused = strtoull(rejected + 1 + strspn(rejected + 1, " \""), NULL, 10);
+    p = p ? strchr(p + 1, ':') : NULL;
+    p = p ? strchr(p, '"') : NULL;
+    for (p = p ? p + 1 : ""; *p && *p != '"' && n < sizeof why - 1; p++) {
+        p += *p == '\\' && p[1];
+        why[n++] = *p;
+    }
+    if (refused == 0 && n == 0)
+        return;
+    pthread_mutex_lock(&o->lock);
+    o->partial++;
+    o->refused = refused;
+    memcpy(o->partial_why, why, sizeof why);
+    pthread_mutex_unlock(&o->lock);
+}
+
+static void look_at_answer(struct otlp *o, const struct leat_pipeline *request)
+{
+    struct leat_error warning = LEAT_INIT(leat_error);
+
+    for (size_t i = 0; request && leat_pipeline_warning(request, i, &warning) > 0; i++)
+        if (strstr(warning.text, ANSWERED))
+            note_partial(o, warning.text);
+}
+
 /* One try. Returns 0 or a code, with *ret_error. */
 static int try_post(struct otlp *o, enum signal_kind kind, const struct buf *body,
                     struct leat_error *ret_error)
@@ -274,6 +315,8 @@ static int try_post(struct otlp *o, enum signal_kind kind, const struct buf *bod
         r = leat_pipeline_run(request);
     if (request && r < 0 && leat_pipeline_error(request))
         *ret_error = *leat_pipeline_error(request);
+    if (r == 0)
+        look_at_answer(o, request);
     pthread_mutex_lock(&o->lock);
     o->request = NULL;
     pthread_mutex_unlock(&o->lock);
@@ -491,6 +534,12 @@ static int check_requests(const struct otlp *o, struct leat_confinement *list,
 {
     int r = 0;
 
+    if (*o->bad_header) {
+        r = ret_error->code = LEAT_EUSAGE;
+        (void)snprintf(ret_error->text, sizeof ret_error->text,
+                       "OTEL_EXPORTER_OTLP_HEADERS: '%s' is not the name of a header",
+                       o->bad_header);
+    }
     for (int kind = 0; kind < SIGNALS && r == 0; kind++) {
         struct leat_pipeline *request = NULL;
 
@@ -544,6 +593,14 @@ static void warn(const struct otlp *o)
                        o->data.lost);
     if (*warning.text)
         message_warning(o->config, &warning);
+    if (o->partial == 0)
+        return;
+    (void)snprintf(
+        warning.text, sizeof warning.text,
+        "--otlp: the collector did not take all of %llu requests; of the last one it refused "
+        "%llu: %.200s",
+        o->partial, o->refused, o->partial_why);
+    message_warning(o->config, &warning);
 }
 
 void otlp_end(struct otlp *o, int status, const struct leat_error *error)

@@ -13,6 +13,15 @@ metric() {
     grep -E "^$1\{" m.prom | grep -F -- "${2-}" | sed 's/.* //'
 }
 
+@test "a FIFO is no file of metrics" {
+    seq 10 >in
+    mkfifo f.prom
+    run leat --metrics=f.prom read in : write out
+    is 2
+    has '--metrics=f.prom: this is not a regular file'
+    [ ! -e out ]
+}
+
 @test "the figures of a run that succeeded" {
     leat --metrics=m.prom read log : tee [ sha256 : null ] : gzip : write out.gz
     [ "$(metric leat_run_active)" = 0 ]

@@ -55,6 +55,31 @@ teardown() {
     jq -e '[.resourceLogs[0].scopeLogs[0].logRecords[] | select(.severityNumber == 17)] | length == 2' c/logs
 }
 
+@test "a name of a header that begins with @ is no file" {
+    collect
+    printf 'X-Leak: 1\n' >'f: x'
+    OTEL_EXPORTER_OTLP_HEADERS='ok=1, @f=x' run leat --otlp read log : write out
+    is 2
+    has "OTEL_EXPORTER_OTLP_HEADERS: '@f' is not the name of a header"
+    [ ! -e out ] && [ ! -e c/traces ]
+}
+
+@test "what the collector refuses of a request is a warning" {
+    export OTLP_REPLY='{"partialSuccess": {}}'
+    collect
+    run -0 leat --otlp read log : write out
+    [ -z "$output" ]
+    kill "$collector"
+    rm c/port
+    OTLP_REPLY='{
+  "partialSuccess": {"rejectedSpans": "3", "errorMessage": "the spans are too \"old\""}
+}'
+    collect
+    run -0 leat --otlp read log : write -f out
+    has 'leat: warning: --otlp: the collector did not take all of 3 requests; of the last one it refused 3: the spans are too "old"'
+    same log out
+}
+
 @test "a collector that is busy is asked again; one that is not there costs a warning" {
     collect 503 429
     run -0 leat --otlp read log : null

@@ -159,6 +159,15 @@ certificates() {
     refused 5 "$url/lost/a: "
 }
 
+@test "an answer that accepts the request, and has a certain text, is a warning" {
+    put --method=POST --warn-if=none --warn-if=stored "$url/store/a"
+    is 0
+    has "/store/a: the server accepted it and answered: it is stored"
+    put --method=POST --warn-if=none "$url/store/a"
+    is 0
+    [ -z "$output" ]
+}
+
 @test "an early answer ends the run although no data comes" {
     mkfifo p
     exec 5<>p
@@ -274,6 +283,15 @@ signal.pause()' >silent 3>&- &
     [[ $output != *s3cret* && $output != *t0k* ]]
     put --header='Content-Length: 5' "$url/store/a"
     refused 2 'Content-Length belongs to the stage'
+    for header in 'Content-Length ;' 'Content-Length;' 'Transfer-Encoding :x' 'expect ;'; do
+        put --header="$header" "$url/store/a"
+        refused 2 "give 'Name: value'"
+        printf '%s\n' "$header" >framing
+        put --header=@framing "$url/store/a"
+        refused 2 'framing: line 1'
+    done
+    put --size=8E "$url/store/a"
+    refused 2 "'8E' is not a size from 0 to"
     put ftp://127.0.0.1/x
     refused 2 'http://, https:// or sftp://'
     put http://127.0.0.1:1/x
@@ -337,7 +355,7 @@ print(*(x.getsockname()[1] for x in s))"
     user=
     [ "$(id -u)" != 0 ] || user='user root;'
     cat >n/conf <<C
-$user worker_processes 1; daemon off; pid $PWD/n/pid; error_log $PWD/n/log;
+$user master_process off; daemon off; pid $PWD/n/pid; error_log $PWD/n/log;
 events { worker_connections 64; }
 http { access_log $PWD/n/access; client_body_temp_path $PWD/n/b; proxy_temp_path $PWD/n/p; fastcgi_temp_path $PWD/n/f;
  uwsgi_temp_path $PWD/n/u; scgi_temp_path $PWD/n/s;

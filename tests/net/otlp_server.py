@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """otlp_server.py DIR [STATUS...] - a collector of OTLP/HTTP in JSON, for tests.
 
-It writes its port to DIR/port, checks each request against the messages of opentelemetry-proto, and appends it to
+With OTLP_REPLY in the environment that is the body of a good answer. It writes its port to DIR/port, checks each request against the messages of opentelemetry-proto, and appends it to
 DIR/traces, DIR/metrics or DIR/logs, a line each. The first requests get the statuses, one each; 0 stands for no answer.
 """
 import http.server
@@ -88,9 +88,10 @@ class Collector(http.server.BaseHTTPRequestHandler):
                 out.write(json.dumps(body) + "\n")
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
+        reply = os.environ.get("OTLP_REPLY", "{}").encode() if status == 200 else b"{}"
+        self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(reply)
 
     def log_message(self, *_):
         pass

@@ -103,7 +103,7 @@ def store(sock, path, headers, body):
     with open(name + ".new", "wb") as file:
         file.write(body)
     os.rename(name + ".new", name)
-    answer(sock, 201)
+    answer(sock, 201, b"it is\n  stored\n")
 
 
 def serve_one(sock, file, words, headers):

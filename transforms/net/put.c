@@ -32,6 +32,7 @@ enum { METHOD_PUT, METHOD_POST };
 
 struct put_params {
     struct leat_net_options net;
+    struct leat_strings warn_if;
     uint64_t size;
     const char *certificate, *key, *known_hosts;
     int method, force;
@@ -105,6 +106,25 @@ static int check_answer(struct put *p)
                          "%s: the server answered %ld before the end of the data was sent",
                          p->shown, status);
     return 0;
+}
+
+/* An answer that accepts the request may have something to say: --warn-if. */
+static void look_for_warning(struct put *p)
+{
+    const char *reply = leat_exchange_reply(p->exchange);
+    const struct leat_strings *texts = &p->params->warn_if;
+    char line[400];
+    size_t n = 0, i = 0;
+
+    while (i < texts->n && !strstr(reply, texts->v[i]))
+        i++;
+    if (i == texts->n)
+        return;
+    for (; *reply && n < sizeof line - 1; reply++)
+        if ((unsigned char)*reply > ' ' || (n > 0 && line[n - 1] != ' '))
+            line[n++] = (unsigned char)*reply > ' ' ? *reply : ' ';
+    line[n] = '\0';
+    leat_warning(p->stage, "%.60s: the server accepted it and answered: %s", p->shown, line);
 }
 
 static bool has_ended(const struct put *p)
@@ -319,6 +339,8 @@ static int put_commit(struct leat_stage *s)
         return wait_for_server(p);
     if (r >= 0)
         r = check_answer(p);
+    if (r == 0)
+        look_for_warning(p);
     p->is_committed = r == 0;
     return r;
 }
@@ -465,6 +487,11 @@ static const struct leat_option put_options[] = {
      .offset = AT(force),
      .help = "overwrite what is there: do not send If-None-Match: *"},
     LEAT_NET_HEADER(AT(net), "send this header, or those in @FILE"),
+    {.name = "warn-if",
+     .kind = LEAT_OPT_LIST,
+     .offset = AT(warn_if),
+     .metavar = "TEXT",
+     .help = "warn, and show the answer, if it is 2xx and has this text"},
     LEAT_NET_STALL(AT(net), "stall-time",
                    "fail if the server accepts no data, or gives no answer, for so long"),
     LEAT_NET_CA(AT(net)),
