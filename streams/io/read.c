@@ -509,7 +509,8 @@ static const char *read_instead(const struct leat_strings *words)
         if (strncasecmp(words->v[i], "http://", 7) == 0 ||
             strncasecmp(words->v[i], "https://", 8) == 0 ||
             strncasecmp(words->v[i], "s3://", 5) == 0 ||
-            strncasecmp(words->v[i], "azblob://", 9) == 0)
+            strncasecmp(words->v[i], "azblob://", 9) == 0 ||
+            strncasecmp(words->v[i], "sftp://", 7) == 0)
             return "get";
         if (leat_url_is_socket(words->v[i]))
             return "connect";
@@ -575,8 +576,8 @@ const struct leat_stage_type leat_stage_read = {
         "bytes are lost, and the pipeline fails with status 1; with --shrink-ok it is read to "
         "its new end. Files in /proc and /sys, which do not state their true size, are read to "
         "their end.\n\n"
-        "`read URL`, with http://, https://, s3:// or azblob://, is `get URL`; with tcp://, tls:// or unix: "
-        "it is `connect URL`. `read -F FILE` is `follow FILE`: it reads on when the file grows, and through "
+        "`read URL`, with http://, https://, s3://, azblob:// or sftp://, is `get URL`; with tcp://, tls:// or "
+        "unix: it is `connect URL`. `read -F FILE` is `follow FILE`: it reads on when the file grows, and through "
         "rotations.\n\n"
         "With --drop-cache the data read is dropped from the page cache, even if other programs "
         "use it: for a backup that must not displace the data of others.\n\n"

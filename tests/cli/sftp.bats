@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# sftp.bats - put sftp://: a file of another machine appears whole or not at all (sshd).
+# sftp.bats - put and get sftp://: a file of another machine appears whole or not at all, and is read whole or not at all (sshd).
 
 load common
 
@@ -141,4 +141,110 @@ refused() {
     refused 2 'give sftp://HOST/DIRECTORY/FILE'
     put sftp://127.0.0.1:1/a
     refused 5 'sftp://127.0.0.1:1/a: '
+}
+
+# through TIMES BYTES - the connections go through a proxy that cuts the first ones; sets via, the URL there.
+through() {
+    rm -rf proxy
+    mkdir proxy
+    python3 "$BATS_TEST_DIRNAME/../net/cut_proxy.py" proxy "$PORT" "$@" >proxy/log 2>&1 3>&- &
+    wait_for test -e proxy/port
+    known "$(cat proxy/port)"
+    via=${url/:$PORT/:$(cat proxy/port)}
+}
+
+@test "get reads a file over SFTP, and read does with an sftp:// URL" {
+    cp f 'files/a b'
+    run leat get "$url/a%20b" : write out
+    is 0
+    cmp f out
+    run leat read --sha256="$(sha256sum <f | cut -d' ' -f1)" --size="$(stat -c %s f)" "$url/a%20b" : write -f out
+    is 0
+    cmp f out
+    : >files/empty
+    run leat read "$url/empty" : write -f out
+    is 0
+    [ ! -s out ]
+    run leat read "$url/none" : write none
+    is 5
+    has 'files/none: '
+    run leat get -H 'A: b' "$url/none" : null
+    is 2
+    run leat get --connections=2 "$url/none" : null
+    is 2
+    run leat get sftp://127.0.0.1/ : null
+    is 2
+    has 'give sftp://HOST/DIRECTORY/FILE'
+    [ ! -e none ]
+}
+
+@test "get checks the host and the user" {
+    cp f files/a
+    cp home/.ssh/known_hosts good
+    : >home/.ssh/known_hosts
+    run leat get "$url/a" : write out
+    is 5
+    has 'is the host in --known-hosts'
+    ssh-keygen -q -t ed25519 -N '' -f other
+    printf '[127.0.0.1]:%s %s\n' "$PORT" "$(cut -d' ' -f1,2 other.pub)" >home/.ssh/known_hosts
+    run leat get "$url/a" : write out
+    is 5
+    has 'is the host in --known-hosts'
+    run leat get --known-hosts=good --key=other "$url/a" : write out
+    is 5
+    has 'the key accepted'
+    run leat get --known-hosts=none "$url/a" : write out
+    is 2
+    has 'none cannot be read, so the host cannot be checked'
+    [ ! -e out ]
+    run leat get --known-hosts=good --key=home/.ssh/id_ed25519 "$url/a" : write out
+    is 0
+    cmp f out
+}
+
+@test "a file that is cut off while it is read is resumed, if it is old and still the same" {
+    cp f files/a
+    touch -d '2 minutes ago' files/a
+    through 3 300000
+    run leat get --retry-wait=1ms "$via/a" : write out
+    is 0
+    has '3 tries failed before all was read'
+    cmp f out
+    touch files/a
+    through 1 300000
+    run leat get --retry-wait=1ms "$via/a" : write new
+    is 5
+    has 'the rest cannot be asked for'
+    [ ! -e new ]
+    through 1 300000
+    run leat get --retry-wait=1ms --resume=verify "$via/a" : write new
+    is 0
+    cmp f new
+}
+
+@test "a file that changes while it is read is never mixed with the old one" {
+    rev f >other
+    [ "$(stat -c %s other)" = "$(stat -c %s f)" ]
+    for how in time size short; do
+        cp f files/a
+        touch -d '5 minutes ago' files/a
+        through 1 300000
+        : >proxy/wait
+        "$LEAT" get --retry-wait=1ms "$via/a" : write out 2>message 3>&- &
+        pid=$!
+        wait_for test -s proxy/cut
+        case $how in
+        time) cat other >files/a ;;
+        size) cat other f >files/a ;;
+        short) head -c 1000 f >files/a ;;
+        esac
+        touch -d "$([ $how = time ] && echo 4 || echo 5) minutes ago" files/a
+        : >proxy/go
+        status=0
+        wait "$pid" || status=$?
+        output=$(cat message)
+        is 5
+        has 'the content changed after'
+        [ ! -e out ]
+    done
 }

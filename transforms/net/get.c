@@ -9,7 +9,7 @@
 
 extern const struct leat_stage_type leat_stage_get;
 
-#define SUMMARY "read a URL of http, https, s3 or azblob"
+#define SUMMARY "read a URL of http, https, s3, azblob or sftp"
 
 #if HAVE_CURL
 
@@ -24,6 +24,7 @@ extern const struct leat_stage_type leat_stage_get;
 #include "get_signed.h"
 #include "headers.h"
 #include "prefix.h"
+#include "sftp.h"
 
 #define HEX_DIGITS (2 * LEAT_SHA256_BYTES)
 #define NO_SIZE LEAT_GET_NO_SIZE
@@ -38,6 +39,8 @@ struct get {
     struct leat_http *http;
     struct leat_get_signed object; /* s3:// and azblob:// */
     bool is_signed;
+    struct leat_sftp_files *files; /* sftp:// */
+    struct leat_http_ssh ssh;
     struct leat_http_request request;
     struct leat_get_parts *parts; /* --connections; or NULL */
     struct leat_evp *sha;         /* --sha256; or NULL */
@@ -528,7 +531,31 @@ static int get_plan(struct leat_stage *s)
                          "--connections reads no content again; leave --resume=verify away");
     if (leat_get_is_signed(options.url))
         return leat_get_signed_plan(s, p);
-    return leat_http_plan(s, &options);
+    if (!leat_sftp_is_url(options.url))
+        return leat_http_plan(s, &options);
+    if (p->net.headers.n > 0)
+        return leat_fail(s, LEAT_EUSAGE, "--header is for http:// and https://");
+    if (p->connections > 1)
+        return leat_fail(s, LEAT_EUSAGE, "--connections is not for sftp://");
+    if (options.netrc && leat_plan_access(s, options.netrc, LEAT_ACCESS_READ) < 0)
+        return LEAT_ENOMEM;
+    if (leat_plan_access(s, NULL, LEAT_ACCESS_NETWORK) < 0)
+        return LEAT_ENOMEM;
+    return leat_sftp_plan(s, options.url, p->known_hosts, p->key);
+}
+
+static int open_sftp(struct get *g, struct leat_http_options *options)
+{
+    int r;
+
+    g->files = leat_alloc(g->stage, sizeof *g->files);
+    if (!g->files)
+        return LEAT_ENOMEM;
+    r = leat_sftp_find(g->stage, g->files, g->params->known_hosts, g->params->key);
+    g->ssh = (struct leat_http_ssh){.known_hosts = g->files->known_hosts,
+                                    .key = *g->files->key ? g->files->key : NULL};
+    options->ssh = &g->ssh;
+    return r;
 }
 
 static int open_parts(struct get *g, const struct leat_http_options *options)
@@ -558,6 +585,8 @@ static int get_open(struct leat_stage *s)
     g->params = p;
     g->is_signed = leat_get_is_signed(options.url);
     r = g->is_signed ? leat_get_signed_open(s, p, &g->object, &options) : 0;
+    if (leat_sftp_is_url(options.url))
+        r = open_sftp(g, &options);
     if (r == 0)
         r = leat_http_open(s, &options, &g->http);
     g->total = LEAT_HTTP_UNKNOWN;
@@ -586,6 +615,7 @@ static void get_close(struct leat_stage *s)
     leat_evp_free(g->sha);
     leat_http_free(s, g->http);
     leat_get_signed_close(&g->object);
+    leat_free(s, g->files);
 }
 
 const struct leat_stage_type leat_stage_get = {
@@ -619,6 +649,9 @@ const struct leat_stage_type leat_stage_get = {
         "s3://BUCKET/KEY is an object of S3. Its requests are signed; `leat help s3-put` tells where the "
         "credentials, the region and the endpoint come from. azblob://CONTAINER/BLOB is a blob of Azure; see `leat help "
         "azblob-put`. The rest of an object or a blob is asked for with If-Match.\n\n"
+        "sftp://[USER@]HOST[:PORT]/PATH is a file of another machine; `leat help put` tells how the host and the user are "
+        "checked. After a lost connection the rest is read only if the file still has its size and modification time, and was "
+        "last changed a minute or more ago, by the clock of this machine.\n\n"
         "Redirects are followed to http:// and https:// only. A --header, and the user and password of "
         "the URL or a netrc file, are not sent to another host. Messages show a URL without user, password and query. "
         "Everyone on the machine can see the words of a command, so secrets belong into a netrc "

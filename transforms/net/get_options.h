@@ -12,7 +12,7 @@ struct leat_get_params {
     struct leat_net_options net; /* stall_ms is --min-speed-time */
     uint64_t size, min_speed, max_ms;
     int64_t redirects, connections;
-    const char *sha256;
+    const char *sha256, *known_hosts, *key;
     int resume, length_unknown;
 };
 

@@ -14,8 +14,17 @@ struct leat_http;
 #define LEAT_HTTP_PIECE ((size_t)65536) /* read from a connection at once */
 #define LEAT_HTTP_TICK_MS ((uint64_t)1000)
 
+/* For sftp://. */
+struct leat_http_ssh {
+    const char *known_hosts; /* a file: the host must be in it */
+    const char *key;         /* a file with the private key; NULL: that of an agent */
+};
+
 struct leat_http_options {
     const char *url;
+    /* NULL: the URL is one of HTTP. Else it is one of sftp://, and the answers are made up: 200, or 206 for a rest, with the
+     * modification time and the size as the ETag, which is strong if the file was not changed in the last minute. */
+    const struct leat_http_ssh *ssh;
     const struct leat_strings *headers; /* "Name: value": sent to the host of the URL only */
     const char *ca;                     /* a file of certificates; NULL: those of the system */
     const char *netrc;                  /* NULL: none */

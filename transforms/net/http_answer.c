@@ -5,10 +5,13 @@
 #if HAVE_CURL
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "http_impl.h"
+
+#define STRONG_S ((int64_t)60)
 
 const char *leat_http_field(struct leat_http *h, const char *name)
 {
@@ -100,6 +103,39 @@ void leat_http_read_head(struct leat_http *h, long status, struct leat_http_answ
     a->modified = h->modified;
     a->strong =
         leat_http_strong(h->etag, h->modified, time_of(h, "Last-Modified"), time_of(h, "Date"));
+}
+
+/* Between two tries the file may have been changed: its time has a resolution of a second, so only one that is old enough, by the
+ * clock of this machine, tells that it was not. */
+void leat_http_read_file(struct leat_http *h, struct leat_http_answer *a)
+{
+    uint64_t from = h->request->from;
+    curl_off_t length = -1, changed = -1;
+
+    (void)h->curl_easy_getinfo(h->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    (void)h->curl_easy_getinfo(h->easy, CURLINFO_FILETIME_T, &changed);
+    *a = (struct leat_http_answer){.status = from > 0 ? 206 : 200,
+                                   .has_end = true, /* EOF is a message of its own */
+                                   .length = length >= 0 ? (uint64_t)length : LEAT_HTTP_UNKNOWN,
+                                   .from = LEAT_HTTP_UNKNOWN,
+                                   .last = LEAT_HTTP_UNKNOWN,
+                                   .total = LEAT_HTTP_UNKNOWN,
+                                   .retry_ms = LEAT_HTTP_UNKNOWN,
+                                   .etag = h->etag,
+                                   .modified = "",
+                                   .strong = ""};
+    h->etag[0] = '\0';
+    if (length >= 0)
+        a->total = from + (uint64_t)length;
+    if (from > 0)
+        a->from = from;
+    if (from > 0 && length > 0)
+        a->last = a->total - 1;
+    if (length < 0 || changed < 0)
+        return;
+    snprintf(h->etag, sizeof h->etag, "\"%" PRId64 "-%" PRIu64 "\"", (int64_t)changed, a->total);
+    if ((int64_t)time(NULL) - (int64_t)changed >= STRONG_S)
+        a->strong = h->etag;
 }
 
 #endif

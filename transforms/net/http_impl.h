@@ -123,7 +123,8 @@ int leat_http_read_direct(struct leat_http *http);
 /* http_answer.c
  * leat_http_field - a field of the last answer; "": there is none. Valid until the next call. */
 const char *leat_http_field(struct leat_http *http, const char *name);
-/* leat_http_read_head - the head of the last answer. */
+/* leat_http_read_file - sftp: the same for the file that is read now. leat_http_read_head - the head of the last answer. */
+void leat_http_read_file(struct leat_http *http, struct leat_http_answer *ret);
 void leat_http_read_head(struct leat_http *http, long status, struct leat_http_answer *ret);
 
 #endif

@@ -43,8 +43,8 @@ bool leat_http_wait_quickly(struct leat_http *h)
 {
     struct pollfd p = {.fd = h->sockets[0].fd, .events = POLLIN};
 
-    if (h->quick_waits < QUICK_WAITS || h->n_sockets != 1 || h->sockets[0].writes || !h->began ||
-        h->full || leat_threads(h->stage) == 1)
+    if (h->options.ssh || h->quick_waits < QUICK_WAITS || h->n_sockets != 1 ||
+        h->sockets[0].writes || !h->began || h->full || leat_threads(h->stage) == 1)
         return false;
     set_low_water(h, QUICK_BYTES);
     if (poll(&p, 1, LEAT_HTTP_QUICK_MS) != 1) {
@@ -96,8 +96,8 @@ void leat_http_try_direct(struct leat_http *h)
     long heads = 0;
     uint64_t n;
 
-    if (h->direct || !h->began || h->is_redirect || h->full || !h->request->room ||
-        h->n_sockets != 1 || !h->sockets[0].reads || h->sockets[0].writes ||
+    if (h->options.ssh || h->direct || !h->began || h->is_redirect || h->full ||
+        !h->request->room || h->n_sockets != 1 || !h->sockets[0].reads || h->sockets[0].writes ||
         h->request->room(h->request->arg, &to) == 0)
         return;
     if (h->curl_easy_getinfo(h->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) != CURLE_OK ||

@@ -20,6 +20,7 @@
 #define CONNECT_MS 30000L
 #define ROUNDS_MAX 8                /* of events that are due at once */
 #define DISCARD_MAX ((size_t)65536) /* of the body of a redirect */
+#define RANGE_NOT_SATISFIABLE 416
 #define PROBE_BYTES ((size_t)1 << 20)
 #define FIELDS_MAX ((size_t)1 << 20) /* of the head and the trailer of an answer */
 
@@ -161,7 +162,10 @@ static int begin(struct leat_http *h)
     h->is_redirect = is_redirect(status) && *leat_http_field(h, "Location");
     if (h->is_redirect)
         return 0;
-    leat_http_read_head(h, status, &answer);
+    if (h->options.ssh)
+        leat_http_read_file(h, &answer);
+    else
+        leat_http_read_head(h, status, &answer);
     return h->request->begin(h->request->arg, &answer);
 }
 
@@ -257,6 +261,7 @@ static bool set_options(struct leat_http *h, bool own_host)
         {CURLOPT_BUFFERSIZE, BUFFER_BYTES},
         {CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS},
         {CURLOPT_TCP_KEEPALIVE, 1},
+        {CURLOPT_FILETIME, h->options.ssh != NULL},
         {CURLOPT_NETRC, own_host && h->options.netrc ? CURL_NETRC_OPTIONAL : CURL_NETRC_IGNORED},
     };
     const struct {
@@ -264,7 +269,9 @@ static bool set_options(struct leat_http *h, bool own_host)
         const void *value;
     } pointers[] = {
         {CURLOPT_CURLU, h->at},
-        {CURLOPT_PROTOCOLS_STR, "http,https"},
+        {CURLOPT_PROTOCOLS_STR, h->options.ssh ? "sftp" : "http,https"},
+        {CURLOPT_SSH_KNOWNHOSTS, h->options.ssh ? h->options.ssh->known_hosts : NULL},
+        {CURLOPT_SSH_PRIVATE_KEYFILE, h->options.ssh ? h->options.ssh->key : NULL},
         {CURLOPT_HTTPHEADER, h->sent},
         {CURLOPT_USERAGENT, "leat/" LEAT_VERSION},
         {CURLOPT_USERNAME, own_host ? h->user : NULL},
@@ -280,6 +287,8 @@ static bool set_options(struct leat_http *h, bool own_host)
         ok = ok && h->curl_easy_setopt(h->easy, numbers[i].option, numbers[i].value) == CURLE_OK;
     for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++)
         ok = ok && h->curl_easy_setopt(h->easy, pointers[i].option, pointers[i].value) == CURLE_OK;
+    ok = ok && h->curl_easy_setopt(h->easy, CURLOPT_RESUME_FROM_LARGE,
+                                   h->options.ssh ? (curl_off_t)h->request->from : 0) == CURLE_OK;
     if (h->options.ca)
         ok = ok && h->curl_easy_setopt(h->easy, CURLOPT_CAINFO, h->options.ca) == CURLE_OK &&
              h->curl_easy_setopt(h->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
@@ -331,16 +340,30 @@ bool leat_http_is_long_line(CURLcode code, curl_off_t starts_us)
 static int end_of(struct leat_http *h, CURLcode code)
 {
     curl_off_t starts_us = 0;
+    char why[CURL_ERROR_SIZE + 64];
 
     (void)h->curl_easy_getinfo(h->easy, CURLINFO_STARTTRANSFER_TIME_T, &starts_us);
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && h->is_redirect))
         return 0;
+    if (h->options.ssh && code == CURLE_BAD_DOWNLOAD_RESUME &&
+        !h->began) { /* the file ends before `from` */
+        struct leat_http_answer answer = {.status = RANGE_NOT_SATISFIABLE};
+
+        h->result = h->request->begin(h->request->arg, &answer);
+        return h->result < 0 ? h->result
+                             : leat_http_end_with(h, LEAT_HTTP_LOST, "the file is shorter");
+    }
     if (h->fields > FIELDS_MAX)
         return leat_http_end_with(h, LEAT_HTTP_REFUSED,
                                   "the head and the trailer of the answer have more than 1 MiB");
     if (!h->began && leat_http_is_long_line(code, starts_us))
         return leat_http_end_with(h, LEAT_HTTP_REFUSED, LEAT_HTTP_LONG_LINE);
-    (void)leat_http_end_with(h, 0, *h->error ? h->error : h->curl_easy_strerror(code));
+    snprintf(why, sizeof why, "%s%s", *h->error ? h->error : h->curl_easy_strerror(code),
+             h->options.ssh &&
+                     (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_LOGIN_DENIED)
+                 ? "; is the host in --known-hosts, and the key accepted?"
+                 : "");
+    (void)leat_http_end_with(h, 0, why);
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return leat_fail(h->stage, LEAT_ENOMEM, "libcurl: out of memory");
@@ -357,6 +380,8 @@ static int end_of(struct leat_http *h, CURLcode code)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_LOGIN_DENIED:
+    case CURLE_REMOTE_FILE_NOT_FOUND:
+    case CURLE_REMOTE_ACCESS_DENIED:
         return LEAT_HTTP_REFUSED;
     default:
         return LEAT_HTTP_LOST;

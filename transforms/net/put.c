@@ -176,7 +176,7 @@ static int wrong_size(struct put *p, int code, const char *how)
  * yet; or fails. */
 static int look(struct put *p)
 {
-    const struct leat_client_ssh ssh = {.known_hosts = p->sftp->known_hosts,
+    const struct leat_client_ssh ssh = {.known_hosts = p->sftp->files.known_hosts,
                                         .key = p->sftp->ssh.key};
     struct leat_client_request q = {
         .method = "GET", .url = leat_operands(p->stage)->v[0], .ssh = &ssh};
@@ -348,8 +348,9 @@ static int put_commit(struct leat_stage *s)
 /* sftp: the temporary file of a run that failed. */
 static void remove_temporary(struct put *p)
 {
-    const struct leat_client_ssh ssh = {
-        .known_hosts = p->sftp->known_hosts, .key = p->sftp->ssh.key, .before = p->sftp->undo};
+    const struct leat_client_ssh ssh = {.known_hosts = p->sftp->files.known_hosts,
+                                        .key = p->sftp->ssh.key,
+                                        .before = p->sftp->undo};
     struct leat_client_request q = {
         .method = "HEAD", .url = leat_operands(p->stage)->v[0], .ssh = &ssh};
     uint64_t end = leat_http_now_ns() + UNDO_MS * 1000000, now;

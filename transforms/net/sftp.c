@@ -70,7 +70,7 @@ bool leat_sftp_quote(const char *path, size_t length, char *to, size_t size)
 }
 
 /* The first key that is there; without one there may still be an agent. */
-static void find_key(struct leat_sftp *f)
+static void find_key(struct leat_sftp_files *f)
 {
     static const char *const names[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
 
@@ -109,8 +109,8 @@ static bool name(struct leat_client *client, struct leat_sftp *f, const char *ur
     return true;
 }
 
-int leat_sftp_init(struct leat_stage *s, struct leat_client *client, struct leat_sftp *f,
-                   const char *url, const char *known_hosts, const char *key, bool force)
+int leat_sftp_find(struct leat_stage *s, struct leat_sftp_files *f, const char *known_hosts,
+                   const char *key)
 {
     if (known_hosts)
         snprintf(f->known_hosts, sizeof f->known_hosts, "%s", known_hosts);
@@ -126,11 +126,22 @@ int leat_sftp_init(struct leat_stage *s, struct leat_client *client, struct leat
         snprintf(f->key, sizeof f->key, "%s", key);
     else
         find_key(f);
+    return 0;
+}
+
+int leat_sftp_init(struct leat_stage *s, struct leat_client *client, struct leat_sftp *f,
+                   const char *url, const char *known_hosts, const char *key, bool force)
+{
+    int r = leat_sftp_find(s, &f->files, known_hosts, key);
+
+    if (r < 0)
+        return r;
     if (!name(client, f, url, force))
         return leat_fail(s, LEAT_EUSAGE,
                          "the name of the file is too long, or has a control character");
-    f->ssh = (struct leat_client_ssh){
-        .known_hosts = f->known_hosts, .key = *f->key ? f->key : NULL, .after = f->commit};
+    f->ssh = (struct leat_client_ssh){.known_hosts = f->files.known_hosts,
+                                      .key = *f->files.key ? f->files.key : NULL,
+                                      .after = f->commit};
     return 0;
 }
 
