@@ -198,6 +198,21 @@ requests() {
     refused 124 '--max-time'
 }
 
+@test "a consumer that stalls holds the server back after one MiB and one chunk" {
+    mkfifo p
+    exec 5<>p
+    for threads in 1 2; do
+        rm -f s/taken # it counts the head of the answer, too
+        "$LEAT" --threads=$threads get "$url/flood/a" : write p 3>&- 5>&- &
+        pid=$!
+        wait_for test -s s/taken
+        echo "$(cat s/taken) bytes with $threads threads"
+        [ "$(cat s/taken)" -gt 0 ]
+        [ "$(cat s/taken)" -le $(((1 << 20) + (1 << 18) + (1 << 16) + 4096)) ] # the pipe has 64 KiB
+        stopped "$pid"
+    done
+}
+
 @test "answers that ask for another try get one, and others do not" {
     for status in 408 425 429 500 502 503 504; do
         rm -f out/f

@@ -37,15 +37,18 @@ path, Range, If-Range, and a header X-Secret. DIR/f is the content. The path of 
     weakly   the content, with a weak ETag
     trailer  chunks, and then lines of a trailer without an end
     lengths  two lengths that differ       line     a header line of 200 KiB
+    flood    zeros without an end; when the client takes no more, DIR/taken has how many bytes its process has taken
     trickle  a byte of the content, or of its rest, and the end: every time
 """
 import base64
+import fcntl
 import os
 import re
 import socket
 import ssl
 import struct
 import sys
+import termios
 import threading
 
 DIR = sys.argv[1]
@@ -138,6 +141,38 @@ def send_endless(sock, begin):
         sock.sendall(b"X-Header: " + 1000 * b"x" + b"\r\n")
 
 
+def unread(sock):
+    """Bytes that the kernel has, on their way to the client and there, but its process has not."""
+    queued = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+    ends = [f"{end[1]:04X}" for end in (sock.getpeername(), sock.getsockname())]
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for line in file:
+            fields = line.split()
+            if [field.split(":")[-1] for field in fields[1:3]] == ends:
+                return queued + int(fields[4].split(":")[1], 16)
+    return queued
+
+
+def flood(sock):
+    first = head(200, {"Content-Length": 1 << 40, "ETag": '"v1"'})
+    sock.sendall(first)
+    sock.setblocking(False)
+    sent, same, last = len(first), 0, -1
+    while same < 50:  # the client takes no more
+        try:
+            sent += sock.send(bytes(65536))
+            continue
+        except BlockingIOError:
+            threading.Event().wait(0.01)
+        taken = sent - unread(sock)
+        same, last = (same + 1 if taken == last else 0), taken
+    with open(os.path.join(DIR, "taken.new"), "w", encoding="ascii") as file:
+        print(taken, file=file)
+    os.rename(os.path.join(DIR, "taken.new"), os.path.join(DIR, "taken"))
+    sock.setblocking(True)
+    sock.recv(1)
+
+
 def answer_strangely(sock, fault):
     """Answers that are no content. Returns None if the fault is none of these."""
     if fault == "both":
@@ -158,6 +193,9 @@ def answer_strangely(sock, fault):
         send_endless(sock, head(200, {"Transfer-Encoding": "chunked"}) + b"1\r\nx\r\n0\r\n")
     elif fault == "lengths":
         sock.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 9\r\nContent-Length: 5\r\n\r\n12345")
+        return False
+    elif fault == "flood":
+        flood(sock)
         return False
     elif fault == "silent":
         sock.recv(1)
