@@ -227,6 +227,52 @@ PUT /buck/plain/a 200" ]
     stored f plain_g
 }
 
+# sum - the SHA-256 of standard input, as a header has it.
+sum() {
+    python3 -c 'import base64, hashlib, sys
+print(base64.b64encode(hashlib.sha256(sys.stdin.buffer.read()).digest()).decode())'
+}
+
+@test "the server verifies the SHA-256 of each part, and of the whole" {
+    put f s3://buck/plain/a
+    stored f plain_a
+    [ "$(cat s/sums)" = "$(sum <f)" ]
+    : >s/sums
+    put big --part-size=8M s3://buck/plain/b
+    stored big plain_b
+    head -c 8M big | sum >parts
+    tail -c +8388609 big | head -c 8M | sum >>parts
+    tail -c +16777217 big | sum >>parts
+    sort parts >expected
+    sort s/sums | cmp - expected
+    for file in f big; do # servers that know nothing of it
+        put "$file" "s3://buck/nosum/$file"
+        stored "$file" "nosum_$file"
+        put "$file" "s3://buck/sumless/$file"
+        stored "$file" "sumless_$file"
+    done
+    put big s3://buck/rot/a
+    stored big rot_a
+    has '1 tries failed'
+    rm s/objects/*
+    put big --retries=2 s3://buck/rotten/a
+    refused 5 'part 1: the server answered 400 BadDigest: The SHA256 you specified did not match'
+}
+
+@test "a profile that needs a login is refused, also if it has keys" {
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    mkdir home/.aws
+    printf '[default]\naws_access_key_id = test\naws_secret_access_key=s3cret/+\n' >home/.aws/credentials
+    for way in 'sso_session = work' "role_arn = arn:aws:iam::123456789012:role/$(printf 'x%.0s' {1..80})" 'sso_start_url=https://x'; do
+        printf '[default]\n%s\n' "$way" >home/.aws/config
+        put f s3://buck/plain/a
+        refused 2 "the profile default has ${way%%[ =]*}, which leat does not follow" 'aws configure export-credentials'
+    done
+    printf '[default]\ncredential_process = x\n' >home/.aws/config # the keys come first
+    put f s3://buck/plain/a
+    stored f plain_a
+}
+
 @test "wrong keys, regions and URLs are errors with a remedy" {
     AWS_SECRET_ACCESS_KEY=wr0ng put f s3://buck/plain/a
     refused 5 '403 SignatureDoesNotMatch: The signature is wrong; check the secret key'

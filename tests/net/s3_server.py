@@ -16,10 +16,14 @@ query, and the status. DIR/open has a line for each upload that is open, with th
     flip     a byte of part 1 changes on the way, once      flipped  always
     stuck    no answer to part 2                            mute     401 with a text to everything
     drop     GET ends at 60 % of what was asked for, twice  change   and then the object is another one
+    nosum    501 for x-amz-checksum-…                       sumless  checksums are ignored, but refused in the end of an upload
+    rot      a byte of part 1 changes in the server, once, after its signature was verified       rotten   always
     etag     no ETag for a part                             late     an upload begins when there is a file DIR/go
 
-It is the service of an instance, too: /latest/api/token, with the keys `temp`; and of a container: /keys.
+x-amz-checksum-sha256 of a part and of an object is verified, in the end of an upload it must be that of the part, and
+DIR/sums has a line for each one that was right. It is the service of an instance, too: /latest/api/token, with the keys `temp`; and of a container: /keys.
 """
+import base64
 import hashlib
 import hmac
 import json
@@ -117,6 +121,22 @@ def etag(body):
     return '"' + hashlib.md5(body).hexdigest() + '"'
 
 
+def check_sum(fault, headers, body):
+    """x-amz-checksum-sha256: BadDigest if it is that of another body. Returns it."""
+    said = headers.get("x-amz-checksum-sha256")
+    if said is None:
+        return None
+    if fault == "sumless":
+        return None
+    if fault == "nosum":
+        raise Error(501, "NotImplemented", "no checksums here")
+    if base64.b64encode(hashlib.sha256(body).digest()).decode() != said:
+        raise Error(400, "BadDigest", "The SHA256 you specified did not match.")
+    with LOCK, open(os.path.join(DIR, "sums"), "a", encoding="ascii") as file:
+        print(said, file=file)
+    return said
+
+
 def check_condition(fault, key, headers):
     if headers.get("if-none-match") is None:
         return
@@ -162,19 +182,23 @@ def get(fault, key, method, headers):
     return status, part, fields
 
 
-def put_part(fault, query, body):
+def put_part(fault, query, headers, body):
     number, upload = int(query["partNumber"]), query["uploadId"]
     if upload not in UPLOADS:
         raise Error(404, "NoSuchUpload")
     n = times("part", upload, number)
     if fault == "slow" and n <= 2:
         raise Error(503, "SlowDown", "Please reduce your request rate.", {"Retry-After": 0} if n == 1 else {})
+    if number == 1 and (fault == "rotten" or (fault == "rot" and n == 1)):
+        body = bytes([body[0] ^ 1]) + body[1:]
+    said = check_sum(fault, headers, body)
     with LOCK:
-        UPLOADS[upload]["parts"][number] = (etag(body), body)
+        UPLOADS[upload]["parts"][number] = (etag(body), body, said)
     note_open()
     if fault == "stuck" and number == 2:
         threading.Event().wait()
-    return 200, b"", {} if fault == "etag" else {"ETag": etag(body)}
+    fields = {} if said is None else {"x-amz-checksum-sha256": said}
+    return 200, b"", fields if fault == "etag" else {"ETag": etag(body), **fields}
 
 
 def complete(fault, key, query, headers, body):
@@ -190,7 +214,12 @@ def complete(fault, key, query, headers, body):
     if fault == "half" and n == 1:
         return LOST
     parts = UPLOADS[upload]["parts"]
-    listed = re.findall(r"<Part><PartNumber>(\d+)</PartNumber><ETag>(.*?)</ETag></Part>", body.decode())
+    sums = re.findall(r"<ChecksumSHA256>(.*?)</ChecksumSHA256>", body.decode())
+    if fault == "sumless" and sums:
+        raise Error(400, "InvalidRequest", "checksums are not for me")
+    if (sums or UPLOADS[upload]["sums"]) and sums != [parts[number][2] for number in sorted(parts)]:
+        raise Error(400, "InvalidPart", "another checksum")
+    listed = re.findall(r"<Part><PartNumber>(\d+)</PartNumber><ETag>(.*?)</ETag>(?:<ChecksumSHA256>.*?</ChecksumSHA256>)?</Part>", body.decode())
     numbers = [int(number) for number, _ in listed]
     if numbers != sorted(parts) or any(parts[int(i)][0] != tag.replace("&quot;", '"') for i, tag in listed):
         raise Error(400, "InvalidPart")
@@ -206,10 +235,13 @@ def complete(fault, key, query, headers, body):
     return 200, b"<CompleteMultipartUploadResult/>", {}
 
 
-def create(key):
+def create(fault, key, headers):
+    algorithm = headers.get("x-amz-checksum-algorithm")
+    if fault == "nosum" and algorithm:
+        raise Error(501, "NotImplemented", "no checksums here")
     upload = f"id+{times('create')}/{os.path.basename(DIR)}"
     with LOCK:
-        UPLOADS[upload] = {"key": key, "parts": {}}
+        UPLOADS[upload] = {"key": key, "parts": {}, "sums": algorithm == "SHA256" and fault != "sumless"}
     note_open()
     return 200, f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>".encode(), {}
 
@@ -246,7 +278,7 @@ def answer(method, target, headers, body):
     if method == "POST" and "uploads" in query:
         while fault == "late" and not os.path.exists(os.path.join(DIR, "go")):
             threading.Event().wait(0.01)
-        return create(key)
+        return create(fault, key, headers)
     if method == "POST":
         return complete(fault, key, query, headers, body)
     if method == "DELETE":
@@ -256,8 +288,9 @@ def answer(method, target, headers, body):
         note_open()
         return 204, b"", {}
     if "partNumber" in query:
-        return put_part(fault, query, body)
+        return put_part(fault, query, headers, body)
     check_condition(fault, key, headers)
+    check_sum(fault, headers, body)
     store(key, body)
     if "content-type" in headers:
         log("type", headers["content-type"])

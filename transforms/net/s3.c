@@ -12,6 +12,7 @@
 
 #include "base/invariant.h"
 #include "fixed.h"
+#include "hmac.h"
 #include "http.h"
 #include "s3_credentials.h"
 
@@ -19,6 +20,7 @@
 #define RENEW_S 300 /* before the keys expire */
 #define LINE_MAX ((size_t)4400)
 #define URL_MAX ((size_t)9000)
+#define SUM_LINE 5 /* after those of the signature */
 
 struct leat_s3 {
     struct leat_stage *stage;
@@ -30,8 +32,8 @@ struct leat_s3 {
     struct leat_s3_credentials keys;
     char ca[LEAT_S3_PATH_MAX];
     /* The request that is made now: */
-    char url[URL_MAX], lines[5][LINE_MAX];
-    const char *headers[LEAT_S3_HEADERS_MAX + 6];
+    char url[URL_MAX], lines[6][LINE_MAX];
+    const char *headers[LEAT_S3_HEADERS_MAX + 7];
 };
 
 static enum leat_verdict judge(struct leat_exchange *x);
@@ -157,6 +159,19 @@ static int renew(struct leat_s3 *s3)
     return leat_s3_credentials(s3->stage, s3->client, &s3->keys);
 }
 
+/* The header that has a digest in base64; `hash` is hexadecimal. */
+static void add_sum(char *line, const char *hash)
+{
+    uint8_t digest[LEAT_SHA256_BYTES];
+    char text[LEAT_BASE64_SIZE(LEAT_SHA256_BYTES) + 1];
+    unsigned byte;
+
+    for (size_t i = 0; i < sizeof digest; i++)
+        digest[i] = sscanf(hash + 2 * i, "%2x", &byte) == 1 ? (uint8_t)byte : 0;
+    leat_base64_encode(digest, sizeof digest, text);
+    snprintf(line, LINE_MAX, LEAT_S3_SUM ": %s", text);
+}
+
 /* Fills in headers: those of the request, and those of the signature. */
 static int sign(struct leat_s3 *s3, const struct leat_s3_request *q, const char *hash)
 {
@@ -183,6 +198,10 @@ static int sign(struct leat_s3 *s3, const struct leat_s3_request *q, const char 
     snprintf(s3->lines[3], LINE_MAX, "X-Amz-Security-Token: %s", s3->keys.token);
     for (size_t i = 0; i < (*s3->keys.token ? 4u : 3u); i++)
         s3->headers[n++] = s3->lines[i];
+    if (q->has_sum) {
+        add_sum(s3->lines[SUM_LINE], hash);
+        s3->headers[n++] = s3->lines[SUM_LINE];
+    }
     s3->headers[n] = NULL;
     r = leat_sigv4_sign(s3->sha, &keys, &request, value, sizeof value);
     if (r == LEAT_ELIMIT)

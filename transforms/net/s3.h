@@ -9,6 +9,8 @@ struct leat_s3;
 
 #define LEAT_S3_HEADERS_MAX ((size_t)32) /* of one request, besides those of the signature */
 
+#define LEAT_S3_SUM "X-Amz-Checksum-Sha256"
+
 struct leat_s3_options {
     const char *url; /* s3://BUCKET/KEY */
     const char *ca;  /* a file of certificates; NULL: AWS_CA_BUNDLE, or those of the system */
@@ -24,6 +26,7 @@ struct leat_s3_request {
     const void *body;           /* borrowed until the exchange is freed; NULL: none */
     uint64_t size;
     const char *body_hash; /* NULL: it is made of the body */
+    bool has_sum;          /* the server is to keep its SHA-256, too: x-amz-checksum-sha256 */
     int64_t tries_most;    /* leat_s3_perform: 0: by the options */
 };
 

@@ -22,6 +22,7 @@
 #define FILE_MAX ((size_t)262144)
 #define URL_MAX ((size_t)1024)
 #define HEADER_MAX ((size_t)4200)
+#define WAY_MAX ((size_t)2100)      /* an ARN has 2048 at most */
 #define SERVICE_MS ((uint64_t)3000) /* that a service of the machine may take */
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -239,20 +240,28 @@ static bool from_environment(struct leat_s3_credentials *c)
     return true;
 }
 
-/* A profile that names no keys but a way to get them. */
-static int check_profile(struct leat_stage *s)
+/* A profile that names a way to get keys. With a login its keys are those of the login: they are not used. `always`: is it one
+ * of those? Else the keys of the profile, which come first, are not there. */
+static int check_profile(struct leat_stage *s, bool always)
 {
-    static const char *const ways[] = {"sso_session", "sso_start_url", "credential_process",
-                                       "role_arn"};
-    char value[64];
+    static const struct {
+        const char *name;
+        bool always;
+    } ways[] = {{"role_arn", true},
+                {"sso_session", true},
+                {"sso_start_url", true},
+                {"credential_process", false}};
+    char value[WAY_MAX];
 
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        leat_s3_profile_setting(s, ways[i], value, sizeof value);
+        if (ways[i].always != always)
+            continue;
+        leat_s3_profile_setting(s, ways[i].name, value, sizeof value);
         if (*value)
             return leat_fail(s, LEAT_EUNSUPPORTED,
                              "the profile %s has %s, which leat does not follow; set the keys with "
                              "eval \"$(aws configure export-credentials --format env)\"",
-                             leat_s3_profile(), ways[i]);
+                             leat_s3_profile(), ways[i].name);
     }
     return 0;
 }
@@ -267,13 +276,14 @@ int leat_s3_credentials(struct leat_stage *s, struct leat_client *client,
     memset(c, 0, sizeof *c);
     if (from_environment(c))
         return 0;
-    memory = leat_alloc_raw(s, FILE_MAX);
+    r = check_profile(s, true);
+    memory = r == 0 ? leat_alloc_raw(s, FILE_MAX) : NULL;
     if (!memory)
-        return LEAT_ENOMEM;
+        return r < 0 ? r : LEAT_ENOMEM;
     leat_s3_files(&files);
     if (!from_file(files.credentials, "", memory, c) &&
         !from_file(files.config, "profile", memory, c)) {
-        r = check_profile(s);
+        r = check_profile(s, false);
         if (r == 0)
             r = from_container(s, client, memory, c);
         if (r == 0)

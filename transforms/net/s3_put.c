@@ -22,6 +22,7 @@ extern const struct leat_stage_type leat_stage_s3_put;
 #include "base/invariant.h"
 #include "fixed.h"
 #include "headers.h"
+#include "hmac.h"
 #include "http.h"
 
 /* --- control: is the object there, and the begin of an upload ----------------------------------- */
@@ -37,8 +38,16 @@ static int begin_control(void *arg, struct leat_exchange **ret)
 {
     struct leat_s3_put *p = arg;
     const struct leat_s3_request look = {.method = "HEAD"};
+    const char *headers[LEAT_S3_HEADERS_MAX + 1];
     const struct leat_s3_request create = {
-        .method = "POST", .query = "uploads=", .headers = p->headers, .body = ""};
+        .method = "POST", .query = "uploads=", .headers = headers, .body = ""};
+
+    leat_assert(p->n_headers < LEAT_S3_HEADERS_MAX);
+    memcpy(headers, p->headers, sizeof headers);
+    if (!p->is_sumless) {
+        headers[p->n_headers] = "X-Amz-Checksum-Algorithm: SHA256";
+        headers[p->n_headers + 1] = NULL;
+    }
 
     return leat_s3_begin(p->s3, p->is_looked ? &create : &look, ret);
 }
@@ -71,6 +80,12 @@ static int end_look(struct leat_s3_put *p, struct leat_exchange *x)
 
 static int end_create(struct leat_s3_put *p, struct leat_exchange *x)
 {
+    long status = leat_exchange_status(x);
+
+    if (!is_done(p, x) && !p->is_sumless && (status == 400 || status == 501)) {
+        p->is_sumless = true; /* another reason is told by the answer to the next try */
+        return 0;
+    }
     if (!is_done(p, x))
         return leat_s3_fail(p->s3, x, "the begin of an upload");
     if (!leat_xml_element(leat_exchange_reply(x), "UploadId", p->upload, sizeof p->upload))
@@ -106,7 +121,8 @@ static int begin_part(void *arg, struct leat_upload_part *part)
                                 .query = query,
                                 .body = part->data,
                                 .size = part->filled,
-                                .body_hash = hash};
+                                .body_hash = hash,
+                                .has_sum = !p->is_sumless};
 
     leat_fixed_add(&text, "partNumber=%u&uploadId=", part->number);
     leat_fixed_add_encoded(&text, p->upload, false);
@@ -118,16 +134,29 @@ static int begin_part(void *arg, struct leat_upload_part *part)
 static int keep_etag(void *arg, struct leat_upload_part *part)
 {
     struct leat_s3_put *p = arg;
-    const char *etag = leat_exchange_header(part->exchange, "ETag");
-    size_t n = strlen(etag) + 1;
+    char etag[LEAT_S3_ETAG_MAX + 1], sum[LEAT_BASE64_SIZE(LEAT_SHA256_BYTES) + 1], *kept;
+    const char *theirs;
+    size_t n;
+
+    snprintf(etag, sizeof etag, "%s", leat_exchange_header(part->exchange, "ETag"));
+    n = strlen(etag) + 1;
 
     if (n == 1 || n > LEAT_S3_ETAG_MAX)
         return leat_fail(p->stage, LEAT_ENETWORK, "%s: the server gave part %u no ETag",
                          leat_s3_shown(p->s3), part->number);
-    p->etags[part->number - 1] = leat_alloc(p->stage, n);
-    if (!p->etags[part->number - 1])
+    theirs = leat_exchange_header(part->exchange, LEAT_S3_SUM);
+    leat_base64_encode(part->digest, LEAT_SHA256_BYTES, sum);
+    if (*theirs && strcmp(theirs, sum) != 0)
+        return leat_fail(p->stage, LEAT_ECHECKSUM,
+                         "%s: the server has other data for part %u: its SHA-256 differs",
+                         leat_s3_shown(p->s3), part->number);
+    kept = leat_alloc(p->stage, n + sizeof sum);
+    p->etags[part->number - 1] = kept;
+    if (!kept)
         return LEAT_ENOMEM;
-    memcpy(p->etags[part->number - 1], etag, n);
+    memcpy(kept, etag, n);
+    if (*theirs) /* the list of the parts tells it only to a server that knows it */
+        memcpy(kept + n, sum, sizeof sum);
     return 0;
 }
 
@@ -165,7 +194,8 @@ static int put_whole(struct leat_s3_put *p)
     struct leat_s3_request q = {.method = "PUT",
                                 .headers = p->headers,
                                 .body = part ? part->data : (const void *)"",
-                                .size = part ? part->filled : 0};
+                                .size = part ? part->filled : 0,
+                                .has_sum = !p->is_sumless};
     struct leat_exchange *x;
     int r;
 
@@ -358,7 +388,8 @@ const struct leat_stage_type leat_stage_s3_put = {
         "there are fewer. The commit completes the upload. It comes after other files have got "
         "their names, since it cannot be taken back; if it fails, those names are taken back.\n\n"
         "Each request is signed (AWS Signature Version 4) with the SHA-256 of its body, so the server "
-        "notices a part that was changed on the way. Lost connections, and the answers 408, 425, 429, "
+        "notices a part that was changed on the way. It also gets the digest of each part, and of an object in one part, to keep "
+        "(x-amz-checksum-sha256), unless it says that it cannot; the commit names those that it has confirmed. Lost connections, and the answers 408, 425, 429, "
         "500, 502, 503 (SlowDown) and 504 are tried again, after a wait that is doubled each time, with a "
         "random part.\n\n"
         "A pipeline that fails, or is stopped by a signal, aborts the upload, so that its parts are not "
@@ -369,7 +400,8 @@ const struct leat_stage_type leat_stage_s3_put = {
         "AWS_SESSION_TOKEN; else the profile AWS_PROFILE in ~/.aws/credentials and ~/.aws/config "
         "(AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE); else the service of a container "
         "(AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, _FULL_URI) or of an instance (IMDSv2). They are never "
-        "words of the command. The region is AWS_REGION, AWS_DEFAULT_REGION or that of the profile. With "
+        "words of the command. A profile with a login (role_arn, sso_session) is refused: export its keys with `aws configure "
+        "export-credentials`. The region is AWS_REGION, AWS_DEFAULT_REGION or that of the profile. With "
         "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or endpoint_url in the profile, another service is used, such "
         "as MinIO or Ceph, with the bucket in the path. AWS_CA_BUNDLE is a file of certificates, as --ca.",
     .kind = LEAT_SINK,

@@ -23,9 +23,11 @@ struct leat_s3_put {
     const char *headers[LEAT_S3_HEADERS_MAX + 1];
     size_t n_headers;
     struct leat_upload parts;
-    char **etags;   /* of the parts that the server has */
+    char **
+        etags; /* of the parts that the server has; after the NUL of each, its SHA-256 in base64, or "" */
     bool is_looked; /* the object is not there, or it may be overwritten */
     bool is_committed;
+    bool is_sumless; /* the server knows no checksums */
     bool
         is_unconditional; /* the server knows no conditions: that the object was not there must do */
     char upload[LEAT_S3_UPLOAD_ID_MAX]; /* "": none has begun */

@@ -11,7 +11,7 @@
 #include "base/invariant.h"
 #include "fixed.h"
 
-#define PART_XML 96 /* bytes around an ETag */
+#define PART_XML 192 /* bytes around an ETag, with a digest */
 #define NOT_IMPLEMENTED 501
 #define ABORT_TRIES 3
 #define CLEAN_MAX 16u /* uploads of killed runs that one run aborts */
@@ -31,11 +31,18 @@ int leat_s3_put_perform(struct leat_s3_put *p, const struct leat_s3_request *req
     headers[n + 1] = NULL;
     q.headers = headers;
     r = leat_s3_perform(p->s3, &q, ret);
+    if (r == 1 && q.has_sum && leat_exchange_status(*ret) == NOT_IMPLEMENTED) {
+        p->is_sumless = true;
+        q.has_sum = false;
+        leat_exchange_free(*ret);
+        r = leat_s3_perform(p->s3, &q, ret);
+    }
     if (r != 1 || !headers[n] || leat_exchange_status(*ret) != NOT_IMPLEMENTED)
         return r;
     p->is_unconditional = true;
     leat_exchange_free(*ret);
-    return leat_s3_perform(p->s3, request, ret);
+    q.headers = request->headers;
+    return leat_s3_perform(p->s3, &q, ret);
 }
 
 static void upload_query(const char *upload, char *to, size_t size)
@@ -54,6 +61,7 @@ static char *make_list(struct leat_s3_put *p, size_t *ret_n)
 {
     size_t size = 256;
     struct leat_fixed text;
+    const char *sum;
     char *list;
 
     for (unsigned i = 0; i < p->parts.number - 1; i++)
@@ -67,7 +75,11 @@ static char *make_list(struct leat_s3_put *p, size_t *ret_n)
     for (unsigned i = 0; i < p->parts.number - 1; i++) {
         leat_fixed_add(&text, "<Part><PartNumber>%u</PartNumber><ETag>", i + 1);
         leat_fixed_add_xml(&text, p->etags[i]);
-        leat_fixed_add(&text, "</ETag></Part>");
+        leat_fixed_add(&text, "</ETag>");
+        sum = p->etags[i] + strlen(p->etags[i]) + 1;
+        if (*sum)
+            leat_fixed_add(&text, "<ChecksumSHA256>%s</ChecksumSHA256>", sum);
+        leat_fixed_add(&text, "</Part>");
     }
     leat_fixed_add(&text, "</CompleteMultipartUpload>");
     leat_assert(!text.is_full);
