@@ -73,6 +73,8 @@ static int look_at_routes(const struct server *s, struct leat_confinement *list)
         struct leat_pipeline *sample = NULL;
         int code = build_sample(s, &s->routes[i], &sample, &error);
 
+        if (code == LEAT_ELIMIT)
+            return fits_refuse(s, i, &error);
         if (code < 0) {
             const struct origin origin = {.name = s->options.routes[i]};
 

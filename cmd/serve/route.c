@@ -230,6 +230,20 @@ int route_append(const struct route *r, struct leat_builder *b, const struct pla
     return result;
 }
 
+int route_append_some(const struct route *r, struct leat_builder *b, const bool *use,
+                      const char *sample)
+{
+    struct places places = {.n = PLACES_MAX};
+    int result = 0;
+
+    for (size_t i = 0; i < PLACES_MAX; i++)
+        (void)snprintf(places.values[i], sizeof places.values[i], "%s", sample);
+    for (size_t i = 0; i < r->n_pieces && result == 0; i++)
+        if (use[i])
+            result = append_stage(r, b, r->pieces[i].words, &places, sample);
+    return result;
+}
+
 char *route_file(const struct route *r, const struct places *places)
 {
     char **w = r->n_pieces == 1 ? r->pieces[0].words : NULL;

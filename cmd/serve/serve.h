@@ -82,6 +82,11 @@ bool route_matches(const struct route *route, const char *path, struct places *r
 int route_append(const struct route *route, struct leat_builder *builder,
                  const struct places *places, const char *file);
 
+/* route_append_some - append those stages for which use[piece] is set, one after another, without their brackets, with
+ * `sample` in all places. Returns 0 or LEAT_ENOMEM. */
+int route_append_some(const struct route *route, struct leat_builder *builder, const bool *use,
+                      const char *sample);
+
 /* route_place - where the first place of a name is in a word of the pipeline; NULL: nowhere. */
 const char *route_place(const struct route *route, const char *word);
 /* route_file - the path, if the pipeline is only `read FILE`; free() it. NULL: it is not. */
@@ -113,6 +118,14 @@ void listen_close(struct server *server);
 /* confine_server - build each route once, and confine the process to what they need. Call it before any other thread
  * exists. Returns 0, or an exit status after a message. */
 int confine_server(const struct server *server);
+
+/* --- fits.c ----------------------------------------------------------------------------------- */
+
+/* fits_check - refuse routes that never fit into --request-memory. It starts threads. Returns 0, or an exit status after a
+ * message. */
+int fits_check(const struct server *server);
+/* fits_refuse - the message for a route with this error. Returns the exit status. */
+int fits_refuse(const struct server *server, size_t route, const struct leat_error *error);
 
 /* --- request.c: one request ------------------------------------------------------------------- */
 

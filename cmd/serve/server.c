@@ -326,7 +326,9 @@ static int open_all(struct server *s)
         status = listen_open(s);
     if (status == 0)
         status = start_daemon(s);
-    return status == 0 ? confine_server(s) : status;
+    if (status == 0)
+        status = confine_server(s);
+    return status == 0 ? fits_check(s) : status;
 }
 
 static void close_all(struct server *s)

@@ -187,6 +187,24 @@ stored() {
     has 'is not HOST:PORT'
 }
 
+@test "a route that never fits into --request-memory is refused at the start" {
+    run leat serve --route 'PUT /in/{name} : zstd -19 : write in/{name}'
+    is 7
+    [[ $output =~ 'never fits into --request-memory: zstd: needs '[0-9]+' bytes of memory and '[0-9]+' are left of the limit of 8388608; raise --request-memory to '[0-9]+M$ ]]
+    run leat serve --request-memory=200M --route 'PUT /in/{name} : tee [ zstd -19 : write in/{name}.zst ] : exec sh -c "touch ran; cat" : xz -9 : write in/{name}'
+    is 7
+    has 'xz: needs '
+    run leat serve --request-memory=1M --route 'PUT /in/{name} : xz : write in/{name}'
+    is 7
+    has 'and the limit is 1048576; raise --request-memory'
+    [ ! -e ran ]
+    stored
+    serve --memory=600M --request-memory=200M --route 'PUT /in/{name} : zstd -19 : write in/{name}'
+    client request PUT /in/a big
+    answer 201
+    stops
+}
+
 @test "SIGTERM lets requests end, and accepts no others" {
     serve --route 'PUT /in/{name} : write in/{name}'
     mkfifo go
