@@ -6,12 +6,15 @@
  *
  * libmicrohttpd 0.9.75 does not see the end of a connection that comes together with data: it reads from an edge-triggered
  * descriptor until it gets less than it asked for. The loop therefore watches for the end as well, and client_read_on makes
- * another edge.
+ * another edge. While a connection is suspended, nothing is read from it, so it is also here that a client is seen to have left:
+ * if it has ended its side, and the rest of the body is not in the buffers. A client whose system still has bytes for a full
+ * buffer of ours is seen to leave only when it resets the connection, or is gone for the keepalive of TCP.
  */
 
 #if HAVE_MICROHTTPD
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "serve.h"
 
@@ -34,6 +37,33 @@ void client_read_on(const struct request *r)
         (void)shutdown(c->fd, SHUT_RD);
 }
 
+/* Is it known how many bytes of the body libmicrohttpd holds, and how many come? */
+static bool is_exact(const struct client *c)
+{
+    const struct request *r = c->request;
+
+    return r->phase == PHASE_BODY && !r->form && !c->server->tls.cert &&
+           r->body_bytes != UINT64_MAX;
+}
+
+/* The client sends no more and nothing is read from it: will a body have no end? Its last bytes may be in the socket, or in the
+ * buffer of libmicrohttpd. */
+static bool body_is_cut(const struct client *c, bool is_late)
+{
+    const struct request *r = c->request;
+    uint64_t rest = r->body_bytes - r->bytes_in;
+    int n = 0;
+
+    if (r->phase != PHASE_BODY && r->phase != PHASE_WAITING)
+        return false;
+    if (is_late && r->phase == PHASE_BODY && !is_exact(c))
+        return true;
+    if (ioctl(c->fd, FIONREAD, &n) < 0)
+        n = 0; /* it is closed */
+    return r->body_bytes != UINT64_MAX &&
+           rest > (uint64_t)n + (is_exact(c) ? r->unread : POOL_BYTES);
+}
+
 static void on_hung_up(uv_poll_t *poll, int status, int events)
 {
     struct client *c = poll->data;
@@ -43,6 +73,18 @@ static void on_hung_up(uv_poll_t *poll, int status, int events)
     c->hung_up = true;
     (void)uv_poll_stop(poll); /* it is open */
     (void)shutdown(c->fd, SHUT_RD);
+    if (c->request && c->request->suspended && body_is_cut(c, false))
+        request_leaves(c->request);
+}
+
+/* Has a client that has hung up some time to go on in, while its request is suspended? */
+static bool may_wait(const struct client *c)
+{
+    const struct request *r = c->request;
+
+    if (r->pull)
+        return false;
+    return r->phase != PHASE_BODY || is_exact(c) || r->bytes_in != c->bytes;
 }
 
 static void restart(struct client *c)
@@ -58,9 +100,11 @@ static void look(struct client *c)
     uint64_t timeout_ms = c->server->options.timeout_ms;
 
     if (r && (r->suspended || r->phase == PHASE_WAITING || r->phase == PHASE_ENDED)) {
-        if (!c->hung_up || !r->pull)
+        if (c->hung_up && r->suspended && body_is_cut(c, passed_ms >= timeout_ms))
+            request_leaves(r);
+        else if (!c->hung_up || may_wait(c))
             restart(c);
-        else if (r->running &&
+        else if (r->pull && r->running &&
                  passed_ms >= timeout_ms) /* nothing is sent that would tell that it has left */
             leat_pipeline_cancel(r->pipeline, LEAT_ECANCELLED, "the client left");
         return;

@@ -85,7 +85,8 @@ void guard_pipeline_done(struct request *r, const struct leat_error *error)
         r->result = BREAKER_SUCCESS; /* unless another file fails */
     else if (!error)
         judge(r, BREAKER_SUCCESS);
-    else if (network && r->connection) /* else the client that left may be the reason */
+    else if (network && r->connection &&
+             !r->has_left) /* else the client that left may be the reason */
         judge(r, BREAKER_FAILURE);
 }
 

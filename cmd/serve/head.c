@@ -174,6 +174,7 @@ void head_look(struct request *r)
 
     r->has_body = head_value(r, MHD_HTTP_HEADER_TRANSFER_ENCODING) ||
                   (length && strtoull(length, NULL, 10) > 0);
+    r->body_bytes = length ? strtoull(length, NULL, 10) : r->has_body ? UINT64_MAX : 0;
     r->expects = expect && strcasecmp(expect, "100-continue") == 0;
     r->is_head = strcmp(r->method, "HEAD") == 0;
     check_headers(r);

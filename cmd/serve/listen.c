@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,21 @@
 #define ACCEPTS_MAX 64u    /* one after another, before the loop looks at other things */
 #define SYSTEMD_FD_FIRST 3 /* of sd_listen_fds(3) */
 #define UNIX_PREFIX "unix:"
+#define KEEPALIVE_IDLE_S 60 /* a host that is gone is noticed after two minutes */
+#define KEEPALIVE_EVERY_S 15
+#define KEEPALIVE_PROBES 4
+
+/* Connections inherit it. A Unix socket has none, which is no failure. */
+static void keep_alive(int fd)
+{
+    const int on = 1, idle = KEEPALIVE_IDLE_S, every = KEEPALIVE_EVERY_S, probes = KEEPALIVE_PROBES;
+
+    if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) < 0)
+        return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); /* a socket of TCP has it */
+}
 
 static int add(struct server *s, int fd)
 {
@@ -26,6 +42,7 @@ static int add(struct server *s, int fd)
         return message_fail(s->config, LEAT_EUSAGE, "more than %u sockets to listen to",
                             LISTEN_MAX);
     }
+    keep_alive(fd);
     s->listeners[s->n_listeners++] = (struct listener){.server = s, .fd = fd};
     return 0;
 }

@@ -309,6 +309,7 @@ static enum MHD_Result body(struct request *r, const char *data, size_t *size)
     }
     r->bytes_in += (uint64_t)n;
     *size -= (size_t)n;
+    r->unread = *size;
     if (*size > 0)
         request_suspend(r);
     else
@@ -389,6 +390,16 @@ void request_completed(void *server, struct MHD_Connection *connection, void **r
         leat_pipeline_cancel(r->pipeline, LEAT_ECANCELLED, "the client left");
     else if (r->phase == PHASE_BODY)
         leat_end_abort(r->push, LEAT_ENETWORK, "the client left");
+}
+
+void request_leaves(struct request *r)
+{
+    r->has_left = true;
+    r->phase = PHASE_REFUSED;
+    forget_waiting(r);
+    if (r->running && r->push)
+        leat_end_abort(r->push, LEAT_ENETWORK, "the client left");
+    resume(r); /* what is left of the body is dropped, and the end is read */
 }
 
 void request_is_late(struct request *r)

@@ -170,6 +170,9 @@ struct request {
     uint64_t pass;              /* of the breaker */
     enum breaker_result result; /* of the pipelines of a form */
     uint64_t bytes_in, bytes_out, begun_ns;
+    uint64_t body_bytes;           /* by its head; UINT64_MAX: not known */
+    uint64_t unread;               /* bytes of the body that were left when it was suspended */
+    bool has_left;                 /* the rest of the body will not come */
     struct request *next, *before; /* of all requests */
     struct request *next_waiting;
 };
@@ -189,6 +192,8 @@ void request_starts(struct request *request);
 void request_suspend(struct request *request);
 /* request_is_late - the client does not send its body, or not fast enough. The caller cuts the connection. */
 void request_is_late(struct request *request);
+/* request_leaves - the client has left while the request is suspended, before the end of its body. */
+void request_leaves(struct request *request);
 /* request_cut - lose the connection. */
 void request_cut(const struct request *request);
 /* request_abort_all - fail the pipelines of all requests. request_discard_all - remove what their outputs have left,
@@ -222,6 +227,8 @@ const char *head_value(const struct request *request, const char *name);
 /* --- access.c --------------------------------------------------------------------------------- */
 
 void access_log(const struct request *request);
+
+#define POOL_BYTES ((size_t)256 << 10) /* of a connection in libmicrohttpd; half of it receives */
 
 /* --- client.c: connections -------------------------------------------------------------------- */
 

@@ -20,8 +20,7 @@
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* of GnuTLS */
 #define PIPELINE_FDS 8u /* of a usual pipeline: outputs, and their directories */
 #define SERVER_FDS 32u
-#define LAST_WORDS_MS 250u             /* for a log that is not read */
-#define POOL_BYTES ((size_t)256 << 10) /* of a connection; half of it receives */
+#define LAST_WORDS_MS 250u /* for a log that is not read */
 
 /* --- libmicrohttpd on the loop ---------------------------------------------------------------- */
 

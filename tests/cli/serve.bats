@@ -139,6 +139,78 @@ stored() {
     stored
 }
 
+# stuck - a server whose pipeline takes nothing until the FIFO `go` was written to.
+stuck() {
+    mkfifo go
+    serve --request-memory=1M --timeout=1h --breaker=1/1h "$@" --route 'PUT /in/{name} : exec sh -c "cat go; cat" : tee [ sha256 : write in/{name}.sha256 ] : write in/{name}'
+}
+
+# goes PATH BYTES HOW - a client that has sent so many bytes of a larger body leaves when the server waits.
+goes() {
+    [ -p leave ] || mkfifo leave
+    python3 "$CLIENT" "$at" go "$1" 100000000 "$2" "$3" >sent <leave 3>&- 7>&- &
+    exec 8>leave
+    wait_for grep -q sent sent
+    wait_for settled "$server"
+    ! command -v ss >/dev/null || ss -tno "sport = :${at##*:}" | grep -q keepalive
+    exec 8>&-
+    wait_for grep -q "$1 left" log
+}
+
+no_pipeline() {
+    client request GET /metrics
+    [[ $output == *'leat_serve_pipelines 0'* ]]
+}
+
+@test "a client that leaves while its pipeline is stuck ends it, and leaves nothing" {
+    stuck
+    goes /in/a 1800000 reset
+    goes /in/b 1800000 end
+    wait_for no_pipeline
+    client request GET /metrics
+    has 'leat_serve_breaker_state{number="1",route="PUT /in/{name}"} 0'
+    stored
+    stops
+}
+
+@test "a client that leaves while its upload waits for memory is forgotten" {
+    stuck --memory=1M
+    mkfifo hold
+    python3 "$CLIENT" "$at" hold /in/a 5 4 >held <hold 3>&- &
+    exec 7>hold
+    wait_for grep -q holding held
+    goes /in/b 10 reset
+    goes /in/c 10 end
+    stored
+    exec 7>&-
+    stops
+}
+
+@test "a client that sends chunks and leaves while its pipeline is stuck ends it some time later" {
+    mkfifo go
+    serve --request-memory=1M --timeout=100ms --route 'PUT /in/{name} : exec sh -c "cat go; cat" : write in/{name}'
+    python3 -c '
+import socket, sys
+host, port = sys.argv[1].split(":")
+s = socket.create_connection((host, int(port)))
+s.sendall(b"PUT /in/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 27)' "$at"
+    wait_for grep -q '/in/a left' log
+    stored
+    stops
+}
+
+@test "a client that only ends its side of the connection is answered" {
+    head -c 1800000 <(cat big big) >body
+    stuck
+    python3 "$CLIENT" "$at" half /in/a body >half 3>&- &
+    wait_for grep -q sent half
+    wait_for settled "$server"
+    echo >go
+    wait_for grep -q 'HTTP/1.1 201' half
+    cmp <(echo; cat body) in/a
+    stops
+}
+
 @test "a body larger than --max-body is 413" {
     serve --max-body=1K --route 'PUT /in/{name} : write in/{name}'
     client request PUT /in/a big

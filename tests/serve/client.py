@@ -7,6 +7,8 @@ With CLIENT_CA, CLIENT_CERT and CLIENT_KEY in the environment they speak TLS.
       --chunked, --expect, --header=NAME:VALUE, --user-agent...
   client.py ADDRESS raw TEXT - send the text (with \\r\\n as written by printf) and print all that comes back
   client.py ADDRESS leave PATH LENGTH BYTES - announce LENGTH bytes, send BYTES of them, and leave; prints "left"
+  client.py ADDRESS go PATH LENGTH BYTES end|reset - the same, but leave when standard input ends; prints "sent" before
+  client.py ADDRESS half PATH FILE - send all of it, end the own side of the connection, print "sent" and what comes back
   client.py ADDRESS hold PATH LENGTH BYTES - the same, but stay until standard input ends
   client.py ADDRESS many PATH N SIZE - N uploads at once, to PATH with {} as the number; print how many had which status
   client.py ADDRESS idle N TEXT - N connections that send the text and then nothing; prints how many the server closed
@@ -17,6 +19,7 @@ import os
 import selectors
 import socket
 import ssl
+import struct
 import sys
 
 
@@ -109,6 +112,24 @@ def leave(address, path, length, n):
     print("left")
 
 
+def go(address, path, length, n, how):
+    s = begin(address, path, length, n)
+    print("sent", flush=True)
+    sys.stdin.read()
+    if how == "reset":
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def half(address, path, file):
+    body = open(file, "rb").read()
+    s = begin(address, path, len(body), 0)
+    s.sendall(body)
+    s.shutdown(socket.SHUT_WR)
+    print("sent", flush=True)
+    sys.stdout.buffer.write(read_all(s))
+
+
 def hold(address, path, length, n):
     s = begin(address, path, length, n)
     print("holding", flush=True)
@@ -171,6 +192,6 @@ def idle(address, n, text):
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)
-    commands = {f.__name__: f for f in (request, raw, leave, hold, many, idle)}
+    commands = {f.__name__: f for f in (request, raw, leave, go, half, hold, many, idle)}
     commands[sys.argv[2]](sys.argv[1], *sys.argv[3:])
     os._exit(0)
