@@ -177,22 +177,30 @@ static void refuse_file(struct request *r, int error)
 
 bool download_file(struct request *r)
 {
-    char *path = route_file(r->route, &r->places);
+    bool alone, chosen;
+    char *path = route_file(r->route, &r->places, &alone, &chosen);
     struct stat info;
+    int result;
 
     if (!path)
         return false;
-    r->file_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (alone)
+        r->file_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    result = alone ? r->file_fd < 0 ? -1 : fstat(r->file_fd, &info) : stat(path, &info);
     free(path);
-    if (r->file_fd < 0 || fstat(r->file_fd, &info) < 0) {
+    if (result < 0 && alone)
         refuse_file(r, errno);
-        return true;
-    }
-    if (S_ISREG(info.st_mode))
-        answer_file(r, &info);
+    else if (result < 0)
+        return false; /* `read` says why */
     else if (S_ISDIR(info.st_mode))
         refuse_file(r, EISDIR);
-    return S_ISREG(info.st_mode) || S_ISDIR(info.st_mode); /* else `read` can read it */
+    else if (!S_ISREG(info.st_mode) && chosen) /* one without a writer would hold the pipeline */
+        request_refuse(r, MHD_HTTP_FORBIDDEN, "EIO", "it is not a regular file");
+    else if (alone && S_ISREG(info.st_mode))
+        answer_file(r, &info);
+    else
+        return false;
+    return true;
 }
 
 #else

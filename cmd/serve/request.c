@@ -44,6 +44,21 @@ void request_cut(const struct request *r)
 
 /* --- the life of a request -------------------------------------------------------------------- */
 
+/* A request may have its whole URL as the target. The path of it, which begins with a slash, or the target as it is. */
+static const char *path_of(const char *method, const char *target)
+{
+    size_t n = strncasecmp(target, "http://", 7) == 0    ? 7
+               : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                         : 0;
+    const char *slash = target + n + strcspn(target + n, "/");
+
+    if (n == 0 || slash == target + n)
+        return target;
+    if (*slash == '/')
+        return slash;
+    return strcmp(method, "OPTIONS") == 0 ? "*" : "/";
+}
+
 static struct request *request_new(struct server *s, struct MHD_Connection *connection,
                                    const char *method, const char *url)
 {
@@ -51,7 +66,7 @@ static struct request *request_new(struct server *s, struct MHD_Connection *conn
 
     if (!r)
         return NULL;
-    r->path = strdup(url);
+    r->path = strdup(path_of(method, url));
     if (!r->path) {
         free(r);
         return NULL;

@@ -244,14 +244,17 @@ int route_append_some(const struct route *r, struct leat_builder *b, const bool 
     return result;
 }
 
-char *route_file(const struct route *r, const struct places *places)
+char *route_file(const struct route *r, const struct places *places, bool *ret_alone,
+                 bool *ret_chosen)
 {
-    char **w = r->n_pieces == 1 ? r->pieces[0].words : NULL;
+    char **w = r->pieces[0].words;
     size_t file = w && w[1] && strcmp(w[1], "--") == 0 ? 2 : 1;
 
     if (!w || strcmp(w[0], "read") != 0 || !w[1] || !w[file] || w[file + 1] ||
         (file == 1 && *w[file] == '-'))
         return NULL;
+    *ret_alone = r->n_pieces == 1;
+    *ret_chosen = route_place(r, w[file]) != NULL;
     return fill_word(r, w[file], places, NULL);
 }
 

@@ -89,8 +89,10 @@ int route_append_some(const struct route *route, struct leat_builder *builder, c
 
 /* route_place - where the first place of a name is in a word of the pipeline; NULL: nowhere. */
 const char *route_place(const struct route *route, const char *word);
-/* route_file - the path, if the pipeline is only `read FILE`; free() it. NULL: it is not. */
-char *route_file(const struct route *route, const struct places *places);
+/* route_file - the path, if the first stage is `read FILE`, else NULL; free() it. *ret_alone: there is no other stage.
+ * *ret_chosen: the client has chosen a part of it. */
+char *route_file(const struct route *route, const struct places *places, bool *ret_alone,
+                 bool *ret_chosen);
 
 /* --- listen.c: sockets that are listened to ---------------------------------------------------- */
 

@@ -117,6 +117,30 @@ stored() {
     stops
 }
 
+@test "the target of a request may be a URL" {
+    mkfifo go
+    serve --route 'GET /file/{name} : read in/{name}' --route 'GET /fifo : read go : count'
+    cp big in/a
+    client raw 'HEAD http://some.example:80/file/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    has 'HTTP/1.1 200 '
+    client raw 'HEAD HTTPS://some.example/file/a?query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    has 'HTTP/1.1 200 '
+    client raw 'OPTIONS http://some.example HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    has 'HTTP/1.1 204 '
+    client raw 'GET http://some.example HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    has 'HTTP/1.1 404 '
+    client raw 'GET http:///file/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    has 'HTTP/1.1 404 '
+    client raw 'GET other://some.example/file/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    has 'HTTP/1.1 404 '
+    wait_for grep -q 'HEAD /file/a 200' log
+    # The name of this one is that of the route, so it is read.
+    python3 "$CLIENT" "$at" request GET /fifo >got 3>&- &
+    echo line >go
+    wait_for grep -q 'GET /fifo 200' log
+    stops
+}
+
 @test "a path without a route is 404, and one without the method 405" {
     serve --route 'PUT /in/{name} : write in/{name}'
     client request PUT /other big
@@ -683,6 +707,9 @@ while b"line" not in s.recv(65536):
     answer 404
     client request GET /out/..
     answer 400
+    mkfifo in/fifo.gz
+    client request GET /out/fifo
+    answer 403 'not a regular file'
     wait_for grep -q "GET /out/a 200 in=0 out=$(stat -c %s big) " log
     echo nonsense >in/bad.gz
     client request GET /out/bad
@@ -743,6 +770,9 @@ s.recv(65536)' "$at"
     answer 404
     client request GET /file/none
     answer 404
+    mkfifo in/fifo
+    client request GET /file/fifo
+    answer 403 'not a regular file'
     echo more >>in/a
     client request GET /file/a --header='Range: bytes=100-' --header="If-Range: $tag"
     answer 200
