@@ -333,6 +333,33 @@ killed() {
     cmp f out/f
 }
 
+@test "rsyslog has the lines of a sender, and no others" {
+    local rsyslogd
+    rsyslogd=$(PATH=$PATH:/usr/sbin command -v rsyslogd) || skip 'rsyslogd is not installed'
+    cat >rsyslog.conf <<END
+global(workDirectory="$PWD")
+module(load="imtcp")
+input(type="imtcp" address="127.0.0.1" port="0" listenPortFileName="$PWD/port")
+template(name="raw" type="string" string="%rawmsg%\n")
+*.* action(type="omfile" file="$PWD/out.log" template="raw")
+END
+    "$rsyslogd" -n -f rsyslog.conf -i "$PWD/pid" 2>rsyslog.err 3>&- &
+    server=$!
+    started() {
+        [ -s port ] || gone "$server"
+    }
+    wait_for started
+    [ -s port ] || skip "rsyslogd does not start: $(cat rsyslog.err)"
+    { log_lines 20000 | sed 's/^/<13>/'; echo '<13>the last line: äöü'; } >lines
+    run leat read lines : connect "tcp://127.0.0.1:$(cat port)"
+    is 0
+    run leat read lines : head -n 10 : connect "tcp://127.0.0.1:$(cat port)"
+    is 0
+    kill "$server" # it writes out what it has
+    wait "$server"
+    grep -v rsyslogd: out.log | cmp - <(cat lines; head -n 10 lines)
+}
+
 @test "what is no TLS is refused" {
     certificates
     receive --cert=s.pem --key=s.key tls://127.0.0.1:0
