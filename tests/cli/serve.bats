@@ -199,9 +199,9 @@ no_pipeline() {
 
 @test "a client that leaves while its upload waits for memory is forgotten" {
     stuck --memory=1M
-    mkfifo hold
-    python3 "$CLIENT" "$at" hold /in/a 5 4 >held <hold 3>&- &
-    exec 7>hold
+    mkfifo end
+    python3 "$CLIENT" "$at" hold /in/a 5 4 >held <end 3>&- &
+    exec 7>end
     wait_for grep -q holding held
     goes /in/b 10 reset
     goes /in/c 10 end
@@ -226,11 +226,11 @@ s.sendall(b"PUT /in/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 @test "a client that only ends its side of the connection is answered" {
     head -c 1800000 <(cat big big) >body
     stuck
-    python3 "$CLIENT" "$at" half /in/a body >half 3>&- &
-    wait_for grep -q sent half
+    python3 "$CLIENT" "$at" half /in/a body >got 3>&- &
+    wait_for grep -q sent got
     wait_for settled "$server"
     echo >go
-    wait_for grep -q 'HTTP/1.1 201' half
+    wait_for grep -q 'HTTP/1.1 201' got
     cmp <(echo; cat body) in/a
     stops
 }
