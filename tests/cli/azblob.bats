@@ -86,7 +86,9 @@ PUT /acct/cont/plain/a 201" ]
     cmp f out/f
     put f -H 'X-Other: 1' azblob://cont/plain/b
     is 2
-    has "'X-Other' is not stored with a blob"
+    has "'X-Other' cannot be stored with a blob"
+    put f -H 'X-Ms-Version: 1' azblob://cont/plain/b
+    is 2
 }
 
 @test "a blob is not overwritten without --force" {
@@ -123,9 +125,10 @@ PUT /acct/cont/plain/a 201" ]
     has '6 tries failed before all was written'
 }
 
-@test "the server's Retry-After is the wait" {
-    run leat read big : azblob-put --retry-wait=1h azblob://cont/wait/a
+@test "no try comes before the time that the server asked for" {
+    put big azblob://cont/wait/a
     stored big wait_a
+    has '3 tries failed before all was written'
 }
 
 @test "a blob whose answer was lost is found to be there" {
@@ -146,6 +149,10 @@ PUT /acct/cont/plain/a 201" ]
     refused 5 '400 Md5Mismatch'
     put f azblob://cont/mute/a
     refused 5 'Put Blob: the server answered 401: who are you?'
+    for file in f big; do
+        put "$file" --force azblob://cont/lease/a
+        refused 5 '412 LeaseIdMissing: There is currently a lease on the blob; the blob has a lease; give --header='
+    done
     put f azblob://other/plain/a
     refused 1 'the server answered 404 ContainerNotFound' 'make the container first'
     AZURE_STORAGE_SERVICE_ENDPOINT=http://127.0.0.1:1/acct put f --retries=1 azblob://cont/plain/a

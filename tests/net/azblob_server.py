@@ -8,13 +8,15 @@ in the path; the container is `cont`. A blob FAULT/NAME is the file DIR/blobs/FA
 is answered: the method, the path with the query, and the status. DIR/open has the number of blocks that are not committed. FAULT is:
 
     plain    none
-    slow     503 ServerBusy, twice for each block         wait     and it asks for one second (Retry-After), once for each
+    slow     503 ServerBusy, twice for each block
+    wait     503 with Retry-After: 1, once for each, and 400 if the next try comes earlier
     lost     the connection of block 2 is lost in its body, once
     error    the list is 500 InternalError, once          bad      it is 400 InvalidBlockList
     gone     the list is done, but its answer is lost     half     it is not done, and its answer is lost, once
     flip     a byte of block 1 changes on the way, once   flipped  always
     stuck    no answer to block 2                         mute     401 with a text to everything
     race     the blob is there, but not for HEAD          blind    403 to HEAD
+    lease    412 LeaseIdMissing to what would make it
     drop     GET ends at 60 % of what was asked for, twice         change   and then the blob is another one
 """
 import base64
@@ -139,7 +141,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "slow" and n <= 2:
             raise Error(503, "ServerBusy", "The server is busy.")
         if fault == "wait" and n == 1:
+            COUNT[name, number] = time.monotonic()
             raise Error(503, "ServerBusy", "The server is busy.", {"Retry-After": "1"})
+        if fault == "wait" and n == 2 and time.monotonic() - COUNT[name, number] < 0.99:
+            raise Error(400, "TooEarly")
         if fault == "stuck" and number == 2:
             time.sleep(100000)
         if (fault == "flip" and number == 1 and n == 1) or fault == "flipped":
@@ -152,6 +157,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(201)
 
     def condition(self, name):
+        if name.startswith("lease/"):
+            raise Error(412, "LeaseIdMissing", "There is currently a lease on the blob.")
         if self.headers.get("If-None-Match") == "*" and os.path.exists(file_of(name)):
             raise Error(409, "BlobAlreadyExists", "The specified blob already exists.")
 

@@ -81,7 +81,7 @@ bool leat_azblob_exists(struct leat_exchange *x)
     if (leat_exchange_state(x) != LEAT_EXCHANGE_ANSWERED)
         return false;
     (void)leat_azblob_code(x, code, sizeof code);
-    return strcmp(code, "BlobAlreadyExists") == 0 || leat_exchange_status(x) == 412;
+    return strcmp(code, "BlobAlreadyExists") == 0 || strcmp(code, "ConditionNotMet") == 0;
 }
 
 /* What the user can do about an error of this code. */

@@ -312,16 +312,29 @@ static int azblob_put_plan(struct leat_stage *s)
     return r < 0 ? r : leat_headers_plan(s, &params->net.headers);
 }
 
+static bool is_one_of(const char *line, const char *const *names)
+{
+    for (; *names; names++)
+        if (strncasecmp(line, *names, strlen(*names)) == 0 && line[strlen(*names)] == ':')
+            return true;
+    return false;
+}
+
 /* What a blob is served with has names of its own in a list of blocks. */
 static bool is_of_content(const char *line)
 {
-    static const char *const names[] = {"Content-Type:", "Content-Encoding:", "Content-Language:",
-                                        "Content-Disposition:", "Cache-Control:"};
+    static const char *const names[] = {"Content-Type",     "Content-Encoding",
+                                        "Content-Language", "Content-Disposition",
+                                        "Cache-Control",    NULL};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncasecmp(line, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
+    return is_one_of(line, names);
+}
+
+static bool is_of_stage(const char *line)
+{
+    static const char *const names[] = {"x-ms-date", "x-ms-version", "x-ms-blob-type", NULL};
+
+    return is_one_of(line, names);
 }
 
 static int keep_header(void *arg, const char *line)
@@ -333,9 +346,9 @@ static int keep_header(void *arg, const char *line)
 
     if (p->n_headers == LEAT_AZBLOB_HEADERS_MAX - 2) /* the type and the condition */
         return leat_fail(p->stage, LEAT_EUSAGE, "--header: too many headers");
-    if (!is_of_content(line) && strncasecmp(line, "x-ms-", 5) != 0)
+    if (!is_of_content(line) && (strncasecmp(line, "x-ms-", 5) != 0 || is_of_stage(line)))
         return leat_fail(p->stage, LEAT_EUSAGE,
-                         "--header: '%.*s' is not stored with a blob; give Content-Type, "
+                         "--header: '%.*s' cannot be stored with a blob; give Content-Type, "
                          "Cache-Control or another header of content, or x-ms-…",
                          (int)strcspn(line, ":"), line);
     copy = leat_alloc(p->stage, n);

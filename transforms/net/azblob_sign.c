@@ -15,7 +15,7 @@
 
 #include "base/invariant.h"
 
-#define TEXT_MAX ((size_t)32768)
+#define TEXT_MAX ((size_t)16384)
 #define FIELDS_MAX ((size_t)64)
 
 static const char *value_of(const char *line, const char *name)
