@@ -290,7 +290,7 @@ LEAT_API uint64_t leat_source_position(const struct leat_stage *stage);
  *
  * leat_plan_checkpoint - in plan, of one source of a pipeline: use this file. Returns 0, or fails the stage.
  * leat_checkpoint_get - in open: the position that was kept last; NULL and 0 bytes: there is none. Valid until open returns.
- *   Returns 0, or fails the stage: the file cannot be read, or is no checkpoint.
+ *   Returns 0, or fails the stage: the file cannot be read, is no checkpoint, or another run uses it now.
  * leat_checkpoint_set - in step, before it returns LEAT_FLUSHED or LEAT_END, without other output after it: the position
  *   after all output until now; copied. Returns 0, or fails the stage.
  * leat_checkpoint_is_kept - in step or alarm, for a stage with leat_part_options.commits: do markers bring positions? Then a part

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/invariant.h"
+#include "checkpoint_lock.h"
 
 #define FIRST_LINE "leat checkpoint 1\n"
 #define FILE_MAX ((off_t)64 << 20)
@@ -32,6 +33,7 @@ struct position {
 struct leat_checkpoint {
     pthread_mutex_t lock;
     char *path, *temporary;
+    struct leat_checkpoint_lock held;
     struct position *first, **last; /* those that no commit has reached, by number */
     uint64_t number;                /* of the last one */
     uint8_t *kept;                  /* in the file; NULL: nothing */
@@ -49,6 +51,7 @@ struct leat_checkpoint *leat_checkpoint_new(const char *path)
         return NULL;
     }
     c->last = &c->first;
+    c->held.fd = -1;
     c->path = strdup(path);
     if (asprintf(&c->temporary, "%s.tmp", path) < 0)
         c->temporary = NULL;
@@ -75,7 +78,9 @@ void leat_checkpoint_free(struct leat_checkpoint *c)
 {
     if (!c)
         return;
+    leat_checkpoint_unlock(c);
     forget_before(c, UINT64_MAX);
+    leat_assert(!c->first);
     pthread_mutex_destroy(&c->lock);
     free(c->kept);
     free(c->temporary);
@@ -86,6 +91,20 @@ void leat_checkpoint_free(struct leat_checkpoint *c)
 const char *leat_checkpoint_path(const struct leat_checkpoint *c)
 {
     return c->path;
+}
+
+int leat_checkpoint_lock(struct leat_checkpoint *c, char ret_holder[LEAT_LOCK_HOLDER])
+{
+    char *path;
+
+    if (asprintf(&path, "%s.lock", c->path) < 0)
+        return -ENOMEM;
+    return leat_checkpoint_lock_take(&c->held, path, ret_holder);
+}
+
+void leat_checkpoint_unlock(struct leat_checkpoint *c)
+{
+    leat_checkpoint_lock_release(&c->held);
 }
 
 /* --- the file ---------------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "checkpoint_lock.h"
+
 struct leat_checkpoint;
 
 /* The file that a commit puts in place. */
@@ -26,6 +28,10 @@ struct leat_checkpoint_proof {
 struct leat_checkpoint *leat_checkpoint_new(const char *path);
 void leat_checkpoint_free(struct leat_checkpoint *checkpoint);
 const char *leat_checkpoint_path(const struct leat_checkpoint *checkpoint);
+/* leat_checkpoint_lock - keep other runs from the file until leat_checkpoint_unlock, or until it is freed. Returns like
+ * leat_checkpoint_lock_take. */
+int leat_checkpoint_lock(struct leat_checkpoint *checkpoint, char ret_holder[LEAT_LOCK_HOLDER]);
+void leat_checkpoint_unlock(struct leat_checkpoint *checkpoint);
 /* leat_checkpoint_read - read the file, and find out which position holds. Returns 0, also if there is no file; -EBADMSG:
  * it is no checkpoint; or -errno. */
 int leat_checkpoint_read(struct leat_checkpoint *checkpoint);

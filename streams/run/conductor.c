@@ -579,6 +579,8 @@ static void phase_close(struct leat_pipeline *p)
     for (size_t i = 0; i < p->graph.n_infos; i++)
         leat_outfile_close(p->graph.infos[i].side.file);
     leat_digest_list_close(p->outputs.digests);
+    if (p->checkpoint.file)
+        leat_checkpoint_unlock(p->checkpoint.file);
     if (has_failed(p))
         leat_directories_unmake(&p->outputs.directories);
     atomic_store(&p->outcome.phase, LEAT_PHASE_DONE);

@@ -133,6 +133,43 @@ finds() {
     [ "$status" != 0 ]
 }
 
+@test "a second run with the same checkpoint is refused, and says who has it" {
+    printf '1\n' >app.log
+    exec {lines}< <(exec env --default-signal=TERM "$LEAT" --on-interrupt=finish follow --checkpoint=ck app.log)
+    leat_pid=$!
+    read -rt "$WAIT_S" line <&"$lines"
+    run leat follow --once --checkpoint=ck app.log : write out
+    is 1
+    has "ck: is the checkpoint of another run, process $leat_pid on "
+    has 'give another file'
+    [ ! -e out ]
+    if "$LEAT" --sandbox=require null </dev/null 2>/dev/null; then
+        run leat --sandbox=require follow --once --checkpoint=ck app.log : write out
+        is 1
+        has "process $leat_pid on "
+    fi
+    run leat follow --once --checkpoint=./ck app.log : null # another name of the same file
+    is 1
+    leat follow --once --checkpoint=other app.log : null
+    kill -TERM "$leat_pid"
+    exec {lines}<&-
+    wait_for test ! -e "/proc/$leat_pid"
+    only app.log ck other
+    printf '2\n' >>app.log
+    finds '2\n'
+}
+
+@test "the lock of a killed run keeps nobody away" {
+    printf '1\n' >app.log
+    echo 'process 1 on elsewhere' >ck.lock
+    finds '1\n'
+    only app.log ck out
+    mkdir ck.lock
+    run once
+    is 1
+    has 'ck.lock'
+}
+
 @test "a checkpoint waits while its disk is full" {
     [ "$(id -u)" = 0 ] || skip 'not root: cannot mount a small tmpfs'
     mkdir small
