@@ -517,12 +517,13 @@ LEAT_API void leat_pipeline_finish(struct leat_pipeline *pipeline);
  * number of these stages; 0: there is none, and nothing happens. Thread: any. */
 LEAT_API int leat_pipeline_rotate(struct leat_pipeline *pipeline);
 /* leat_pipeline_reserve - declare a file, such as a log, that the program itself writes during or
- * after the run. A stage that opens it to read or write fails (LEAT_EUSAGE). Call before the start.
+ * after the run. A stage that opens it to read or write fails (LEAT_EUSAGE). Call before the start, and before the
+ * file is changed.
  *
  *   option  the name of the writer, for the message; borrowed until the pipeline is freed
  *
  * A path that neither is nor could become a regular file is ignored. Returns 0; LEAT_EEXIST: it is
- * reserved already; LEAT_EUSAGE: the pipeline has been started; LEAT_ENOMEM. */
+ * reserved already; LEAT_EUSAGE: a stage reads it, as its plan says, or the pipeline has been started; LEAT_ENOMEM. */
 LEAT_API int leat_pipeline_reserve(struct leat_pipeline *pipeline, const char *path,
                                    const char *option);
 /* leat_pipeline_discard - remove the temporary files of outputs now, for a program that has

@@ -33,6 +33,9 @@ static int reserve(const struct watch *w, const char *path, const char *option)
     if (r == LEAT_EEXIST)
         return message_fail(w->config, LEAT_EUSAGE, "%s: %s and another option name this file",
                             path, option);
+    if (r == LEAT_EUSAGE)
+        return message_fail(w->config, r, "%s: is the file of %s, too; give that another name",
+                            path, option);
     return r < 0 ? message_fail(w->config, r, "%s: %s: %s", option, path, leat_strerror(r)) : 0;
 }
 

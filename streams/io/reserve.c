@@ -28,6 +28,29 @@ static int claim(struct leat_pipeline *p, const char *path, const struct stat *i
     return r;
 }
 
+/* Does the stage say that it reads this file? Others are found when they are opened. */
+static bool reads(const struct leat_stage_info *info, const struct stat *file)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < info->needs.n; i++) {
+        const struct leat_need *need = &info->needs.v[i];
+
+        if (need->kind == LEAT_ACCESS_READ && strcmp(need->path, "-") != 0 &&
+            stat(need->path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+            return true;
+    }
+    return false;
+}
+
+static bool is_input(const struct leat_pipeline *p, const struct stat *file)
+{
+    for (size_t i = 0; i < p->graph.n_infos; i++)
+        if (reads(&p->graph.infos[i], file))
+            return true;
+    return false;
+}
+
 int leat_pipeline_reserve(struct leat_pipeline *p, const char *path, const char *option)
 {
     struct stat info;
@@ -41,7 +64,12 @@ int leat_pipeline_reserve(struct leat_pipeline *p, const char *path, const char 
     if (!real)
         return errno == ENOMEM ? LEAT_ENOMEM : 0;
     is_there = stat(real, &info) == 0;
-    r = is_there && !S_ISREG(info.st_mode) ? 0 : claim(p, real, is_there ? &info : NULL, option);
+    if (is_there && !S_ISREG(info.st_mode))
+        r = 0;
+    else if (is_there && is_input(p, &info))
+        r = LEAT_EUSAGE;
+    else
+        r = claim(p, real, is_there ? &info : NULL, option);
     free(real);
     return r;
 }

@@ -110,7 +110,24 @@ moved() {
     for _ in {1..20}; do # the file was written at the same time as the stages were opened
         echo precious >m.prom
         run -2 leat --force --metrics=m.prom read m.prom : null
-        has 'the old file is kept'
+        has 'm.prom: is the file of --metrics, too'
         [ "$(cat m.prom)" = precious ]
     done
+}
+
+@test "a page of an earlier run, or an empty file, that is an input is not replaced" {
+    leat --metrics=m.prom read log : null
+    cp m.prom page
+    : >empty.prom
+    ln -s m.prom link
+    for name in m.prom link; do
+        run -2 leat --metrics=m.prom read log "$name" : write out
+        has 'm.prom: is the file of --metrics, too; give that another name'
+        cmp m.prom page
+    done
+    run -2 leat --metrics=m.prom follow --once m.prom : write out
+    cmp m.prom page
+    run -2 leat --metrics=empty.prom read log : merge [ read empty.prom ] : write out
+    [ ! -s empty.prom ]
+    only empty.prom link log m.prom page
 }

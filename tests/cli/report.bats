@@ -204,7 +204,6 @@ PY
     cp page page.old
     run -2 leat --report=page read page : write out
     has 'page: is the file of --report, too'
-    has '--report=page: the old file is kept'
     same page.old page
     run -2 leat --trace=trace concat [ read log ] [ read trace ] : write out
     has 'trace: is the file of --trace, too'
