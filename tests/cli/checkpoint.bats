@@ -93,15 +93,64 @@ finds() {
 @test "a file that cannot be found is told" {
     printf '1\n2\n' >app.log
     finds '1\n2\n'
-    printf '3\n' >>app.log
-    gzip -c app.log >app.log.1.gz
     rm app.log
     printf 'new\n' >app.log
     run once
     is 0
     has 'was read to byte 4 is not there any more'
-    has 'compressed file'
     printf 'new\n' | cmp out -
+}
+
+@test "a file that was compressed meanwhile is read from where it was, and not twice" {
+    log_lines 3000 >app.log
+    once
+    cmp out app.log
+    gzip app.log # nothing was added
+    mv app.log.gz app.log.1.gz
+    printf 'new\n' >app.log
+    finds 'new\n'
+    log_lines 3000 >>app.log
+    cp app.log app.log.2
+    { gzip -c <(head -n 1000 app.log); gzip -c <(tail -n +1001 app.log); } >app.log.1.gz # two members
+    cp app.log.1.gz app.log.7.gz
+    rm app.log.2
+    printf 'newer\n' >app.log
+    run once
+    is 0
+    cmp out <(log_lines 3000; echo newer)
+    finds ''
+    printf 'more\n' >>app.log
+    gzip -c app.log >app.log.1.gz # and the file itself is truncated, as by copytruncate
+    printf 'x\n' >app.log
+    finds 'more\nx\n'
+}
+
+@test "a compressed file that has lines that were not read, and is not found by its content, is an error" {
+    local name
+    printf '1\n2\n' >app.log
+    finds '1\n2\n'
+    printf '3\n' >>app.log
+    for name in app.log.1.zst app.log.1.gz; do
+        case $name in
+        *.zst) zstd -qc app.log >$name ;;
+        *.gz) printf '7\n8\n' | gzip -c >$name ;; # one more rotation
+        esac
+        touch -d '1 hour' $name
+        mv app.log aside
+        printf 'new\n' >app.log
+        cp ck before
+        run once
+        is 1
+        has "$name: is newer than the checkpoint"
+        has 'decompress it'
+        cmp ck before
+        rm $name
+        mv aside app.log
+    done
+    touch -d '1 hour ago' app.log
+    echo 'not gzip' >app.log.9.gz
+    touch -d '1 day ago' app.log.9.gz # old ones do not matter
+    finds '3\n'
 }
 
 @test "a stopped run keeps its place with --on-interrupt=finish, and loses it without" {

@@ -92,6 +92,8 @@ static int follow_plan(struct leat_stage *s)
         return leat_fail(s, LEAT_EUSAGE, "--once cannot be used with --wait or --idle");
     if (p->checkpoint)
         r = leat_plan_checkpoint(s, p->checkpoint);
+    if (p->checkpoint && r == 0) /* for what was compressed meanwhile */
+        r = leat_plan_access(s, NULL, LEAT_ACCESS_TEMPORARY);
     for (size_t i = 0; i < files->n && r == 0; i++) {
         if (!*files->v[i] || strcmp(files->v[i], "-") == 0)
             return leat_fail(s, LEAT_EUSAGE,
@@ -533,8 +535,9 @@ const struct leat_stage_type leat_stage_follow = {
         "may come twice. A part then ends up to 256 KiB late. FILE has the "
         "inode of each file, its first bytes and the offset. A file that was renamed meanwhile is looked for among FILE.1, "
         "FILE-20261130, FILE.old and so on, and those that are newer are read after it, by the time of their last "
-        "change; one that was copied is recognised by its content. Compressed files are not searched. A file that is gone is "
-        "told by a warning. If the last line has no end, it waits for the next run. FILE.lock is there while a run has the "
+        "change; one that was copied is recognised by its content. A file that was compressed by gzip is recognised by its content, too, and what was not read of it is decoded to "
+        "a temporary file in TMPDIR, or /var/tmp. Other compressed files that are newer are an error, as they have lines "
+        "that were not read: decompress them. A file that is gone is told by a warning. If the last line has no end, it waits for the next run. FILE.lock is there while a run has the "
         "checkpoint; a second run with it is refused.\n\n"
         "With --once the files are read as read does it, each to its end, and the stage ends. "
         "An endless pipeline is stopped by a signal: "

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "packed.h"
 #include "siblings.h"
 
 #define NS_PER_S 1000000000
@@ -211,14 +212,27 @@ static bool is_copy(const struct leat_follow_name *name, const struct leat_follo
 }
 
 static void warn_of_loss(struct leat_stage *s, const struct leat_follow_name *name,
-                         const struct leat_follow_siblings *l, const struct leat_follow_file *place)
+                         const struct leat_follow_file *place)
 {
     leat_warning(
-        s,
-        "%s: the file that was read to byte %ju is not there any more: its later lines are "
-        "lost%s",
-        name->path, (uintmax_t)place->offset,
-        l->compressed > 0 ? ", or in a compressed file, which is not searched" : "");
+        s, "%s: the file that was read to byte %ju is not there any more: its later lines are lost",
+        name->path, (uintmax_t)place->offset);
+}
+
+/* Queue all that is newer than what was found at `at` of the list, or than `changed_ns`. */
+static int queue_newer(struct leat_stage *s, const struct leat_follow_siblings *l,
+                       struct leat_follow_news *news, const struct leat_follow_file *place,
+                       unsigned at, bool found, int64_t changed_ns)
+{
+    int r = 0;
+
+    for (unsigned i = found ? at + 1 : 0; i < l->n && r == 0; i++) {
+        bool newer = found || l->v[i].is_base || l->v[i].changed_ns > changed_ns;
+
+        if (newer && !is_copy(news->name, &l->v[i], place))
+            r = leat_follow_news_queue(s, news, &l->v[i]);
+    }
+    return r;
 }
 
 int leat_follow_place_return(struct leat_stage *s, struct leat_follow_name *name,
@@ -234,16 +248,16 @@ int leat_follow_place_return(struct leat_stage *s, struct leat_follow_name *name
     if (r == 0)
         fd = find_file(name, &l, place, &info, &at);
     found = fd >= 0;
-    if (found)
-        r = begin(s, name, fd, &info, place, l.v[at].is_base, notify);
-    else if (r == 0 && place->offset > 0)
-        warn_of_loss(s, name, &l, place);
-    for (unsigned i = found ? at + 1 : 0; i < l.n && r == 0; i++) {
-        bool newer = found || l.v[i].is_base || l.v[i].changed_ns > changed_ns;
-
-        if (newer && !is_copy(name, &l.v[i], place))
-            r = leat_follow_news_queue(s, news, &l.v[i]);
-    }
+    if (r == 0 && !found && l.compressed > 0)
+        r = leat_follow_packed_find(s, name, place, &changed_ns, &fd, &info);
+    if (fd >= 0)
+        r = begin(s, name, fd, &info, place, found && l.v[at].is_base, notify);
+    if (fd >= 0 && r == 0 && !found)
+        name->files[name->n - 1]->final = true; /* nobody writes to it */
+    if (fd < 0 && r == 0 && place->offset > 0)
+        warn_of_loss(s, name, place);
+    if (r == 0)
+        r = queue_newer(s, &l, news, place, at, found, changed_ns);
     leat_follow_siblings_free(s, &l);
     return r;
 }

@@ -18,7 +18,7 @@ struct leat_follow_sibling {
 
 struct leat_follow_siblings {
     unsigned n, room;
-    unsigned compressed; /* files that are not searched */
+    unsigned compressed; /* files that are not in the list: see packed.h */
     struct leat_follow_sibling *v;
 };
 
