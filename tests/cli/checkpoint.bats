@@ -182,6 +182,24 @@ finds() {
     [ "$status" != 0 ]
 }
 
+@test "an inode that is used again is told by its content" {
+    local ino try
+    cd "$BATS_TEST_TMPDIR" # tmpfs gives each number once
+    printf '1\n2\n' >app.log
+    finds '1\n2\n'
+    ino=$(stat -c %i app.log)
+    rm app.log
+    for try in {1..50}; do
+        printf '3\n4\n5\n' >app.log
+        [ "$(stat -c %i app.log)" != "$ino" ] || break
+        mv app.log "other$try"
+    done
+    [ "$(stat -c %i app.log)" = "$ino" ] || skip 'the file system here gives each inode number once'
+    finds '3\n4\n5\n'
+    printf '6\n' >>app.log
+    finds '6\n'
+}
+
 @test "a second run with the same checkpoint is refused, and says who has it" {
     printf '1\n' >app.log
     exec {lines}< <(exec env --default-signal=TERM "$LEAT" --on-interrupt=finish follow --checkpoint=ck app.log)
