@@ -64,12 +64,9 @@ int leat_pipeline_reserve(struct leat_pipeline *p, const char *path, const char 
     if (!real)
         return errno == ENOMEM ? LEAT_ENOMEM : 0;
     is_there = stat(real, &info) == 0;
-    if (is_there && !S_ISREG(info.st_mode))
-        r = 0;
-    else if (is_there && is_input(p, &info))
-        r = LEAT_EUSAGE;
-    else
-        r = claim(p, real, is_there ? &info : NULL, option);
+    r = is_there && !S_ISREG(info.st_mode) ? 0 : claim(p, real, is_there ? &info : NULL, option);
+    if (r == 0 && is_there && is_input(p, &info))
+        r = LEAT_EUSAGE; /* a program that goes on finds that the run is refused */
     free(real);
     return r;
 }
