@@ -72,6 +72,8 @@ static void forget_before(struct leat_checkpoint *c, uint64_t number)
     }
     if (!c->first)
         c->last = &c->first;
+    leat_assert(!*c->last);
+    leat_assert(!c->first || c->first->number <= c->number);
 }
 
 void leat_checkpoint_free(struct leat_checkpoint *c)
@@ -142,6 +144,7 @@ static int write_proof(int fd, const struct leat_checkpoint_proof *proof)
     bool relative = proof->path[0] != '/';
     int len, r;
 
+    leat_assert(proof->ino != 0);
     if (relative && !getcwd(here, sizeof here))
         return -errno;
     len = asprintf(&lines, "%ju %ju\n%s%s%s\n", (uintmax_t)proof->dev, (uintmax_t)proof->ino, here,
@@ -156,7 +159,10 @@ static int write_proof(int fd, const struct leat_checkpoint_proof *proof)
 /* Returns 0 or -errno; closes fd. */
 static int sync_and_close(int fd)
 {
-    int r = fsync(fd) < 0 ? -errno : 0;
+    int r;
+
+    leat_assert(fd >= 0);
+    r = fsync(fd) < 0 ? -errno : 0;
 
     if (close(fd) < 0 && r == 0)
         r = -errno;
@@ -187,6 +193,8 @@ static int replace(const struct leat_checkpoint *c, const uint8_t *kept, size_t 
 {
     int fd = open(c->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), r, failed;
 
+    leat_assert(n_kept == 0 || kept);
+    leat_assert(!next == !proof);
     if (fd < 0)
         return -errno;
     r = write_all(fd, FIRST_LINE, strlen(FIRST_LINE));
@@ -218,6 +226,7 @@ static const char *take_line(struct rest *rest)
     const char *line = rest->at;
     char *end = memchr(line, '\n', (size_t)(rest->end - line));
 
+    leat_assert(rest->at <= rest->end);
     if (!end)
         return NULL;
     *end = '\0';
@@ -273,6 +282,7 @@ static int parse(struct leat_checkpoint *c, char *text, size_t n)
         data = r > 0 ? next : data;
         len = r > 0 ? next_len : len;
     }
+    leat_assert(data + len < (const uint8_t *)rest.end);
     c->kept = malloc(len > 0 ? len : 1);
     if (!c->kept)
         return -ENOMEM;
@@ -339,6 +349,7 @@ uint64_t leat_checkpoint_add(struct leat_checkpoint *c, const void *data, size_t
     p->n = n;
     memcpy(p->data, data, n);
     pthread_mutex_lock(&c->lock);
+    leat_assert(!*c->last);
     number = p->number = ++c->number;
     *c->last = p;
     c->last = &p->next;
@@ -368,8 +379,10 @@ static const struct position *find(struct leat_checkpoint *c, uint64_t number)
 {
     const struct position *p;
 
+    leat_assert(number > 0);
     leat_checkpoint_reached(c, number);
     pthread_mutex_lock(&c->lock);
+    leat_assert(number <= c->number);
     p = c->first;
     pthread_mutex_unlock(&c->lock);
     leat_assert(p && p->number == number);

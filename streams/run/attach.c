@@ -32,13 +32,17 @@ static void on_async(uv_async_t *async)
 {
     struct attached *a = async->data;
 
+    leat_assert(!a->drives && a->open == 1);
     look_if_busy(a->context);
     leat_context_call_notices(a->context);
 }
 
 static void deliver(struct leat_context *c)
 {
-    uv_async_send(&((struct attached *)c->loop)->on.async);
+    struct attached *a = c->loop;
+
+    leat_assert(a && !a->drives);
+    uv_async_send(&a->on.async);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -46,8 +50,11 @@ static void on_timer(uv_timer_t *timer);
 static void drive(struct attached *a)
 {
     struct leat_context *c = a->context;
+    uv_thread_t self = uv_thread_self();
     uint64_t ns;
 
+    leat_assert(a->drives);
+    leat_assert(uv_thread_equal(&self, &a->thread));
     look_if_busy(c);
     leat_context_serve(c);
     if (uv_is_closing(&a->on.handle)) /* a callback has detached it */
@@ -78,6 +85,7 @@ static void busy(struct leat_context *c)
     struct attached *a = c->loop;
     uv_thread_t self = uv_thread_self();
 
+    leat_assert(a);
     if (!uv_thread_equal(&self, &a->thread) && a->drives)
         leat_context_ring(c);
     else if (!uv_thread_equal(&self, &a->thread))
@@ -99,6 +107,7 @@ static void on_closed(uv_handle_t *handle)
     struct attached *a = handle->data;
     struct leat_context *c = a->context;
 
+    leat_assert(a->open > 0);
     if (--a->open > 0)
         return;
     free(a);
@@ -107,6 +116,7 @@ static void on_closed(uv_handle_t *handle)
 
 static void close_handles(struct attached *a)
 {
+    leat_assert(a->open == (a->drives ? 2 : 1));
     uv_close(&a->on.handle, on_closed);
     if (a->drives)
         uv_close((uv_handle_t *)&a->timer, on_closed);
@@ -140,6 +150,8 @@ static bool take_place(struct leat_context *c, struct attached *a)
         return false;
     if (a->drives && atomic_load(&c->driver) != LEAT_DRIVER_NONE)
         return false;
+    leat_assert(!c->busy && !c->deliver);
+    leat_assert(a->context == c && a->open > 0);
     c->place++;
     c->loop = a;
     c->busy = busy;
@@ -201,6 +213,7 @@ void leat_context_detach(struct leat_context *c)
         return;
     pthread_mutex_lock(&c->lock);
     a = c->loop;
+    leat_assert(!a || a->context == c);
     c->place++;
     c->loop = NULL;
     c->deliver = NULL;

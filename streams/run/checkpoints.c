@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "io/directories.h"
 #include "pipeline.h"
 #include "run.h"
@@ -28,6 +29,7 @@ void leat_checkpoint_plan(struct leat_pipeline *p)
     unsigned sinks = 0, parts = 0;
     bool all_pass = true;
 
+    leat_assert(!p->checkpoint.file == !p->checkpoint.source);
     for (size_t k = 0; k < p->graph.n_segments; k++) {
         const struct leat_segment *seg = p->graph.segments[k];
 
@@ -49,6 +51,7 @@ static int failed(struct leat_pipeline *p, int r)
 {
     struct leat_error error = LEAT_INIT(leat_error);
 
+    leat_assert(r < 0);
     leat_error_set(&error, LEAT_EIO, "cannot write the checkpoint %s: %s",
                    leat_checkpoint_path(p->checkpoint.file), strerrordesc_np(-r));
     leat_outcome_report(p, p->checkpoint.source, &error);
@@ -77,6 +80,8 @@ int leat_checkpoint_before(struct leat_pipeline *p, struct leat_segment **segmen
 
     if (position == 0 || !p->checkpoint.file)
         return 0;
+    leat_assert(position <= leat_checkpoint_last(p->checkpoint.file));
+    leat_assert(!waits || p->checkpoint.by_parts);
     (void)find_proof(segments, n, &proof);
     r = leat_checkpoint_begin(p->checkpoint.file, position, &proof);
     if (waits && (r == -ENOSPC || r == -EDQUOT))

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include "base/invariant.h"
 #include "io/directories.h"
 #include "io/outfile.h"
 #include "pipeline.h"
@@ -81,10 +82,12 @@ static int commit_to_the_end(struct leat_stage *s)
 /* Returns 0, LEAT_OUTFILE_RENAMED, or an error that is reported. */
 static int commit(struct leat_stage *s)
 {
-    int r = s->committed ? 0 : commit_to_the_end(s);
+    int r;
 
     if (s->committed)
         return 0;
+    leat_assert(s->prepared || !s->type->prepare);
+    r = commit_to_the_end(s);
     s->committed = r == 0;
     if (r != 0)
         return r < 0 ? fail(s, r) : r;
@@ -101,6 +104,7 @@ static int sync_names(struct leat_stage *s)
 
 static int close_it(struct leat_stage *s)
 {
+    leat_assert(s->committed);
     leat_stage_close(s);
     return 0;
 }
@@ -116,8 +120,11 @@ static int revert(struct leat_stage *s)
 int leat_commit_part(struct leat_segment **segments, size_t n, uint64_t position)
 {
     struct leat_pipeline *p = segments[0]->pipeline;
-    int r = each(segments, n, prepare);
+    int r;
 
+    leat_assert(n > 0 && segments[0]->part_of);
+    leat_assert(segments[0]->part_of->commits);
+    r = each(segments, n, prepare);
     if (r < 0)
         return r;
     if (leat_outcome_aborted(p) || leat_outcome_failed(p))
