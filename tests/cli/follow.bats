@@ -261,3 +261,46 @@ finishing() {
     [ "$status" = 130 ] || [ "$status" = 143 ]
     only full
 }
+
+# has_long - app.log has a line of 200,000 bytes between others, and one without an end after them.
+has_long() {
+    { echo first; head -c 200000 /dev/zero | tr '\0' x; echo; echo middle; echo 0123456789; echo 01234567890; printf last; } >app.log
+}
+
+@test "a line that is too long ends the run, or is cut or left out, and told once" {
+    has_long
+    run leat follow --once --line-max=10 app.log : write out
+    is 7
+    has 'app.log: the line at byte 6 is longer than 10 bytes'
+    [ ! -e out ]
+    run leat follow --once --line-max=10 --long=skip app.log : write out
+    is 0
+    has 'the line at byte 6 is longer than 10 bytes, and was left out'
+    has 'lines that were longer than 10 bytes: 2'
+    cmp out <(printf 'first\nmiddle\n0123456789\nlast')
+    run leat follow --once --line-max=10 --long=cut app.log : write --force out
+    is 0
+    cmp out <(printf 'first\nxxxxxxxxxx\nmiddle\n0123456789\n0123456789\nlast')
+    leat follow --once --line-max=150K --long=cut app.log : write --force out
+    [ "$(wc -c <out)" = $((6 + 150 * 1024 + 1 + 7 + 11 + 12 + 4)) ]
+    cmp <(grep -v x out) <(grep -v x app.log)
+}
+
+@test "a line that is too long is found in an endless run, whose checkpoint passes it" {
+    echo first >app.log
+    begin_text=$(printf '%300s' '')
+    "$LEAT" follow --checkpoint=ck --line-max=100 --long=skip app.log : rotate --every=10ms 'p-{n}' 2>err &
+    leat_pid=$!
+    wait_for test -e p-0
+    printf '%s' "$begin_text" >>app.log
+    wait_for settled "$leat_pid"
+    kill -9 "$leat_pid" # in the middle of the line
+    wait "$leat_pid" || true
+    printf '%s\nsecond\n' "$begin_text" >>app.log
+    run leat follow --once --checkpoint=ck --line-max=100 --long=skip app.log : rotate 'p-{n}'
+    is 0
+    cat p-* | cmp - <(printf 'first\nsecond\n')
+    run leat follow --once --checkpoint=ck app.log : rotate 'p-{n}'
+    is 0
+    [ "$(cat p-* | wc -l)" = 2 ]
+}

@@ -390,7 +390,7 @@ TEST(test_a_line_may_be_longer_than_the_first_buffer_but_has_a_limit)
     free(line);
     ASSERT_EQ(truncate(log_path("a"), 20 << 20), 0);
     ASSERT_EQ(run(&io, "--once", "a"), LEAT_ELIMIT);
-    ASSERT_STR_HAS(io.error.text, "16 MiB");
+    ASSERT_STR_HAS(io.error.text, "is longer than 16777216 bytes");
     memio_free(&io);
 }
 

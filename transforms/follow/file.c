@@ -7,6 +7,8 @@
 
 #include "file.h"
 
+#include "base/invariant.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -38,6 +40,7 @@ static ssize_t read_at(int fd, uint8_t *to, size_t n, uint64_t offset)
 int leat_follow_buffer_open(struct leat_stage *s, struct leat_follow_buffer *b)
 {
     b->room = ROOM_FIRST;
+    leat_assert(b->line_max >= 1 && b->line_max <= FOLLOW_LINE_MAX);
     b->memory = leat_alloc_raw(s, FOLLOW_TAIL + b->room);
     return b->memory ? 0 : LEAT_ENOMEM;
 }
@@ -49,16 +52,12 @@ void leat_follow_buffer_close(struct leat_stage *s, struct leat_follow_buffer *b
 }
 
 /* A line does not fit: twice the room. Its start is read again. */
-static int grow(struct leat_stage *s, struct leat_follow_buffer *b, const char *name,
-                uint64_t offset)
+static int grow(struct leat_stage *s, struct leat_follow_buffer *b)
 {
     size_t room = b->room * 2;
     uint8_t *more;
 
-    if (b->room >= FOLLOW_LINE_MAX)
-        return leat_fail(s, LEAT_ELIMIT,
-                         "%s: the line at byte %ju is longer than %zu MiB: it is no text; see read",
-                         name, (uintmax_t)offset, FOLLOW_LINE_MAX >> 20);
+    leat_assert(b->room <= FOLLOW_LINE_MAX);
     more = leat_alloc_raw(s, FOLLOW_TAIL + room);
     if (!more)
         return LEAT_ENOMEM;
@@ -99,9 +98,96 @@ static int begin_again(struct leat_follow_file *f)
 {
     bool was_read = f->offset > 0;
 
-    f->offset = 0;
+    f->offset = f->scanned = f->cut_end = 0;
     f->head_len = f->tail_len = 0;
     return was_read ? FOLLOW_TRUNCATED : FOLLOW_AGAIN;
+}
+
+int leat_follow_file_skip(struct leat_stage *s, struct leat_follow_file *f, const char *name,
+                          uint64_t offset)
+{
+    size_t head = offset < FOLLOW_HEAD ? (size_t)offset : FOLLOW_HEAD;
+    size_t tail = offset < FOLLOW_TAIL ? (size_t)offset : FOLLOW_TAIL;
+    ssize_t n = read_at(f->fd, f->head, head, 0);
+
+    if (n >= 0)
+        n = read_at(f->fd, f->tail, tail, offset - tail);
+    if (n < 0)
+        return leat_fail_errno(s, (int)-n, "%s", name);
+    f->offset = offset;
+    f->head_len = head;
+    f->tail_len =
+        tail; /* if the file became shorter meanwhile, they differ, and it is read from its start */
+    f->scanned = f->cut_end = 0;
+    return 0;
+}
+
+/* The start of the first line in n bytes that is longer than `most`, which may have no end; n: there is none. */
+static size_t find_long(const uint8_t *data, size_t n, size_t most)
+{
+    size_t at = 0;
+
+    while (n - at > most) {
+        const uint8_t *end = memrchr(data + at, '\n', most + 1);
+
+        if (!end)
+            return at;
+        at = (size_t)(end - data) + 1;
+    }
+    return n;
+}
+
+/* Look for the end of the line at the offset. Returns 1: it is *ret_end; 0: it is not written yet; or fails the stage. */
+static int find_end(struct leat_stage *s, struct leat_follow_file *f, const char *name,
+                    struct leat_follow_buffer *b, uint64_t *ret_end)
+{
+    for (;;) {
+        ssize_t n = read_at(f->fd, b->memory, b->room, f->offset + f->scanned);
+        const uint8_t *end = n > 0 ? memchr(b->memory, '\n', (size_t)n) : NULL;
+
+        if (n < 0)
+            return leat_fail_errno(s, (int)-n, "%s", name);
+        *ret_end = f->offset + f->scanned + (uint64_t)(end ? end - b->memory + 1 : n);
+        if (end)
+            return 1;
+        f->scanned += (uint64_t)n;
+        if ((size_t)n < b->room)
+            return f->final;
+    }
+}
+
+/* The line at the offset is too long. Returns enum leat_follow_found, or fails the stage. */
+static int read_long(struct leat_stage *s, struct leat_follow_file *f, const char *name,
+                     struct leat_follow_buffer *b, size_t *ret_len)
+{
+    uint64_t end = 0;
+    int r;
+
+    if (b->longer == FOLLOW_LONG_FAIL)
+        return leat_fail(
+            s, LEAT_ELIMIT,
+            "%s: the line at byte %ju is longer than %zu bytes; see --line-max and --long", name,
+            (uintmax_t)f->offset, b->line_max);
+    r = find_end(s, f, name, b, &end);
+    if (r <= 0)
+        return r < 0 ? r : FOLLOW_NOTHING;
+    if (b->n_longer++ == 0)
+        leat_warning(s, "%s: the line at byte %ju is longer than %zu bytes, and was %s", name,
+                     (uintmax_t)f->offset, b->line_max,
+                     b->longer == FOLLOW_LONG_CUT ? "cut" : "left out");
+    if (b->longer == FOLLOW_LONG_SKIP) {
+        r = leat_follow_file_skip(s, f, name, end);
+        return r < 0 ? r : FOLLOW_AGAIN;
+    }
+    while (b->room <= b->line_max)
+        if (grow(s, b) < 0)
+            return LEAT_ENOMEM;
+    if (read_at(f->fd, b->memory + FOLLOW_TAIL, b->line_max, f->offset) != (ssize_t)b->line_max)
+        return begin_again(f);
+    b->memory[FOLLOW_TAIL + b->line_max] = '\n';
+    *ret_len = b->line_max + 1;
+    f->cut_end = end;
+    return FOLLOW_LINES;
 }
 
 int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, const char *name,
@@ -112,8 +198,7 @@ int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, cons
         bool same = has_head(f, f->fd);
         ssize_t n = read_at(f->fd, from, f->tail_len + b->room, f->offset - f->tail_len);
         const uint8_t *end;
-        size_t got;
-        int r;
+        size_t got, first;
 
         if (n < 0)
             return leat_fail_errno(s, (int)-n, "%s", name);
@@ -122,6 +207,10 @@ int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, cons
         if (!has_head(f, f->fd) || !has_first(f, from, (size_t)n))
             return begin_again(f);
         got = (size_t)n - f->tail_len;
+        first = find_long(data, got, b->line_max);
+        if (first == 0 && got > 0)
+            return read_long(s, f, name, b, ret_len);
+        got = first;
         end = got > 0 ? memrchr(data, '\n', got) : NULL;
         if (end || (f->final && got > 0)) {
             *ret_len = end ? (size_t)(end - data) + 1 : got;
@@ -129,9 +218,8 @@ int leat_follow_file_read(struct leat_stage *s, struct leat_follow_file *f, cons
         }
         if (got < b->room)
             return FOLLOW_NOTHING;
-        r = grow(s, b, name, f->offset);
-        if (r < 0)
-            return r;
+        if (grow(s, b) < 0)
+            return LEAT_ENOMEM;
     }
 }
 
@@ -158,20 +246,9 @@ int leat_follow_file_seek_end(struct leat_stage *s, struct leat_follow_file *f, 
 {
     struct stat info;
     int64_t at = fstat(f->fd, &info) < 0 ? -errno : line_start(f, b, (uint64_t)info.st_size);
-    uint64_t start = at > 0 ? (uint64_t)at : 0;
-    size_t head = start < FOLLOW_HEAD ? (size_t)start : FOLLOW_HEAD;
-    size_t tail = start < FOLLOW_TAIL ? (size_t)start : FOLLOW_TAIL;
-    ssize_t n = at < 0 ? (ssize_t)at : read_at(f->fd, f->head, head, 0);
 
-    if (n >= 0)
-        n = read_at(f->fd, f->tail, tail, start - tail);
-    if (n < 0)
-        return leat_fail_errno(s, (int)-n, "%s", name);
-    f->offset = start;
-    f->head_len = head;
-    f->tail_len =
-        tail; /* if the file became shorter meanwhile, they differ, and it is read from its start */
-    return 0;
+    return at < 0 ? leat_fail_errno(s, (int)-at, "%s", name)
+                  : leat_follow_file_skip(s, f, name, (uint64_t)at);
 }
 
 void leat_follow_file_advance(struct leat_follow_file *f, const struct leat_follow_buffer *b,

@@ -13,10 +13,15 @@
 #define FOLLOW_TAIL ((size_t)64)   /* bytes before the offset that are compared again */
 #define FOLLOW_LINE_MAX ((size_t)16 << 20)
 
+enum leat_follow_long { FOLLOW_LONG_FAIL, FOLLOW_LONG_CUT, FOLLOW_LONG_SKIP };
+
 /* Where a file is read to. Bytes of the last reads lie at data - tail_len. */
 struct leat_follow_buffer {
     uint8_t *memory; /* FOLLOW_TAIL bytes and `room` more */
     size_t room;
+    size_t line_max; /* bytes of a line, without its end; 1 to FOLLOW_LINE_MAX */
+    enum leat_follow_long longer;
+    uint64_t n_longer; /* lines that were longer */
 };
 
 struct leat_follow_file {
@@ -25,6 +30,10 @@ struct leat_follow_file {
     dev_t dev;
     ino_t ino;
     uint64_t offset; /* of the first byte that is no output yet: the start of a line */
+    uint64_t
+        scanned; /* bytes after it that are known to have no line end, of a line that is too long */
+    uint64_t
+        cut_end; /* not 0: the offset after the line that is output now, of which the rest is left out */
     uint64_t grew_ns;
     uint64_t size; /* when it was last looked at */
     bool checked;  /* it is no output of the pipeline */
@@ -51,9 +60,14 @@ void leat_follow_buffer_close(struct leat_stage *stage, struct leat_follow_buffe
  *
  *   name  for messages
  *
- * Returns enum leat_follow_found, or fails the stage: a line is longer than FOLLOW_LINE_MAX or than memory allows. */
+ * Returns enum leat_follow_found, or fails the stage: a line is longer than line_max, and `longer` says so, or than memory
+ * allows. Of a line to cut the output has the first line_max bytes and a line end; call leat_follow_file_skip to cut_end after
+ * its output. */
 int leat_follow_file_read(struct leat_stage *stage, struct leat_follow_file *file, const char *name,
                           struct leat_follow_buffer *buffer, size_t *ret_len);
+/* leat_follow_file_skip - move the offset, without output of what is between. Returns 0, or fails the stage. */
+int leat_follow_file_skip(struct leat_stage *stage, struct leat_follow_file *file, const char *name,
+                          uint64_t offset);
 /* leat_follow_file_seek_end - move the offset after the last whole line. Returns 0, or fails the stage. */
 int leat_follow_file_seek_end(struct leat_stage *stage, struct leat_follow_file *file,
                               const char *name, const struct leat_follow_buffer *buffer);

@@ -28,7 +28,8 @@ enum { FROM_START, FROM_END };
 
 struct follow_params {
     uint64_t grace_ms, idle_ms;
-    int once, wait, from, familiar;
+    uint64_t line_max;
+    int once, wait, from, familiar, longer;
     const char *checkpoint;
 };
 
@@ -174,11 +175,14 @@ static int follow_open(struct leat_stage *s)
     const struct follow_params *p = leat_params(s);
     const struct leat_strings *files = leat_operands(s);
     struct follow *q = leat_state(s);
-    int r = leat_follow_buffer_open(s, &q->buffer);
     const uint8_t *kept;
     size_t n_kept;
+    int r;
 
     q->notify.fd = -1;
+    q->buffer.line_max = (size_t)p->line_max;
+    q->buffer.longer = (enum leat_follow_long)p->longer;
+    r = leat_follow_buffer_open(s, &q->buffer);
     if (r < 0)
         return r;
     if (!p->once)
@@ -216,6 +220,10 @@ static void follow_close(struct leat_stage *s)
     q->names = NULL;
     leat_follow_places_free(s, &q->places);
     leat_follow_buffer_close(s, &q->buffer);
+    if (q->buffer.n_longer > 1)
+        leat_warning(s, "lines that were longer than %zu bytes: %ju", q->buffer.line_max,
+                     (uintmax_t)q->buffer.n_longer);
+    q->buffer.n_longer = 0;
     leat_follow_notify_close(&q->notify);
     if (q->counts.truncations > 0)
         leat_warning(s,
@@ -404,6 +412,9 @@ static int emit(struct leat_stage *s, struct leat_out *out)
     leat_position(s, q->position, 0);
     if (q->at == q->len) {
         q->owes_end = lines[q->len - 1] != '\n';
+        if (q->current->cut_end > 0 &&
+            leat_follow_file_skip(s, q->current, "the rest of a line", q->current->cut_end) < 0)
+            return LEAT_EIO;
         q->current = NULL;
     }
     return p->checkpoint && q->unmarked >= MARK_BYTES && lines[q->at - 1] == '\n' ? mark(s)
@@ -488,6 +499,20 @@ static const struct leat_option follow_options[] = {
      .offset = AT(checkpoint),
      .metavar = "FILE",
      .help = "begin where FILE says, and keep there how far all that was read is committed"},
+    {.name = "line-max",
+     .kind = LEAT_OPT_SIZE,
+     .offset = AT(line_max),
+     .metavar = "SIZE",
+     .min = 1,
+     .max = FOLLOW_LINE_MAX,
+     .initial = FOLLOW_LINE_MAX,
+     .help = "the longest line, without its end"},
+    {.name = "long",
+     .kind = LEAT_OPT_ENUM,
+     .offset = AT(longer),
+     .metavar = "HOW",
+     .choices = "fail|cut|skip",
+     .help = "a line longer than --line-max ends the run, is cut to that size, or is left out"},
     {.name = "grace",
      .kind = LEAT_OPT_DURATION,
      .offset = AT(grace_ms),
@@ -526,7 +551,9 @@ const struct leat_stage_type leat_stage_follow = {
         "read.\n\n"
         "Changes are noticed at once by inotify, and within two seconds where that does not work, "
         "as on network file systems. A file that ends without a line end gets one if other lines "
-        "follow. A line may be as long as 16 MiB.\n\n"
+        "follow. A line may be as long as 16 MiB, or as --line-max says. A longer one is an error, and stays one at the next run "
+        "with a checkpoint; --long=cut outputs its first bytes, --long=skip nothing of it. The first one is told by a "
+        "warning, and at the end their number.\n\n"
         "With --checkpoint=FILE the next run goes on where this one ended. FILE is replaced when all outputs are "
         "in place, at the end of a run that ends well, also by --on-interrupt=finish. If the only sink is rotate, and all "
         "stages before it work line by line, as grep does, FILE is replaced with each part: killed at any "
