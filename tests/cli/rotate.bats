@@ -65,6 +65,12 @@ count_files() {
     only out-007 out-008 out-x "out-$(date -u +%Y)-0"
 }
 
+# child_settled PID - the one child of this process, leat in `bound`, is there and does nothing.
+child_settled() {
+    local child
+    child=$(pgrep -P "$1") && settled "$child"
+}
+
 # has_all N... - the parts have these lines, each once.
 has_all() {
     cat p-* | sort -n | cmp - <(printf '%s\n' "$@")
@@ -78,17 +84,16 @@ has_all() {
     second=$!
     echo 1 >&8
     echo 2 >&7
-    wait_for settled "$leat_pid"
-    wait_for settled "$second"
-    exec 8>&-
-    kill -TERM "$leat_pid"
+    wait_for child_settled "$leat_pid"
+    wait_for child_settled "$second"
+    exec 8>&- # EOF
     wait "$leat_pid"
     has_file p-0 1
     kill -HUP "$second"
     wait_for has_file p-1 2
     echo 3 >p-2
     echo 4 >&7
-    wait_for settled "$second"
+    wait_for child_settled "$second"
     echo 5 >p-3
     mkdir p-4
     kill -TERM "$second"
@@ -109,7 +114,7 @@ has_all() {
 @test "leat --force replaces no part of another run" {
     start --force rotate 'p-{n}'
     echo one >&8
-    wait_for settled "$leat_pid"
+    wait_for child_settled "$leat_pid"
     echo other >p-0
     kill -TERM "$leat_pid"
     wait "$leat_pid"

@@ -326,6 +326,6 @@ TEST(test_files_that_cannot_be_read_are_told)
     begin(&w, ONE_OLD);
     follow(&w, &io);
     if (check_order(&w, &io) > 0)
-        ASSERT_EQ(io.warnings, 1);
+        ASSERT_GE(io.warnings, 1); /* and one more if the kernel has dropped events */
     memio_free(&io);
 }
