@@ -23,6 +23,8 @@
 struct page {
     struct buf *out;
     const struct metrics *metrics;
+    bool
+        is_second; /* the stage is the second half of one such as `exec` in the middle: the one that gives */
 };
 
 static double seconds(uint64_t ns)
@@ -69,6 +71,8 @@ static void add_name(const struct page *p, const char *name, const struct leat_s
     if (stage) {
         buf_add(p->out, ",stage=\"%d\",", stage->number);
         add_label(p->out, "name", stage->name);
+        if (p->is_second)
+            buf_add(p->out, ",half=\"2\"");
     }
     buf_add(p->out, "%s%s} ", *more ? "," : "", more);
 }
@@ -174,12 +178,17 @@ static void add_stages(const struct page *p, const struct leat_stats *stats)
 {
     for (size_t m = 0; m < sizeof stage_metrics / sizeof *stage_metrics; m++) {
         add_head(p, stage_metrics[m].name, stage_metrics[m].type, stage_metrics[m].help);
+        int before = 0;
+
         for (size_t i = 0; i < stats->n_stages; i++) {
+            struct page page = *p;
             struct leat_stage_stats s;
 
             stats_stage(p->metrics->job, i, &s);
+            page.is_second = s.number == before;
             if (s.number > 0)
-                stage_metrics[m].add(p, stage_metrics[m].name, p->metrics->job, &s);
+                stage_metrics[m].add(&page, stage_metrics[m].name, p->metrics->job, &s);
+            before = s.number;
         }
     }
 }

@@ -35,6 +35,19 @@ metric() {
     only log out.gz m.prom
 }
 
+@test "a stage with two halves has two metrics, and a wait for room is one" {
+    mkfifo go
+    "$LEAT" --metrics=m.prom zero -n 3M : exec sh -c 'cat go; cat' : null 3>&- &
+    wait_for settled $!
+    echo >go
+    wait $!
+    [ -z "$(grep -v '^#' m.prom | sed 's/ [^ ]*$//' | sort | uniq -d)" ]
+    [ "$(metric leat_stage_in_bytes_total 'name="exec"} ')" = 3145728 ]
+    [ "$(metric leat_stage_out_bytes_total 'name="exec",half="2"')" = 3145729 ]
+    [[ $(metric leat_stage_wait_seconds_total 'name="zero",waits_for="room"') != 0.0[0-9]* ]]
+    [[ $(metric leat_stage_wait_seconds_total 'name="zero",waits_for="input"') == 0.0[0-9]* ]]
+}
+
 @test "promtool accepts the file" {
     needs promtool
     leat --metrics='a "b\c.prom' read log : gzip : null

@@ -223,6 +223,9 @@ killed() {
     frames "$begin\x05\x00\x00\x80hello"
     is 5
     has 'too long'
+    frames "$begin\x01\x00\x10\x00hello" # one byte more than the longest
+    is 5
+    has 'too long'
     frames ''
     is 5
     frames "$begin\x05\x00\x00\x00hello\x00\x00"
@@ -250,6 +253,38 @@ killed() {
     run leat read f : connect tcp://127.0.0.1:1 : write out/g
     is 5
     [ ! -e out/g ]
+}
+
+@test "in the middle, another end that has ended and takes no more is no failure" {
+    needs python3
+    mkfifo pipe
+    python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("peer.sock")
+s.listen()
+c = s.accept()[0]
+c.sendall(b"bye\n")
+c.close()' 3>&- &
+    wait_for test -S peer.sock
+    "$LEAT" read pipe : connect --retry unix:peer.sock : write out/f 2>err 3>&- &
+    sender=$!
+    exec 5>pipe
+    wait_for settled $sender
+    echo input >&5
+    exec 5>&-
+    wait $sender
+    [ "$(cat out/f)" = bye ]
+}
+
+@test "in the middle, an input that is cut off is no end for the other end" {
+    gzip -k f
+    head -c -9 f.gz >cut.gz
+    receive --end=frame tcp://127.0.0.1:0
+    run leat read cut.gz : gunzip : connect --end=frame "tcp://$address" : write out/g
+    is 3
+    received 5
+    [ -z "$(ls out)" ]
 }
 
 @test "a sink drops what the other end sends, and says it" {
