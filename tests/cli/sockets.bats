@@ -99,6 +99,23 @@ both() {
     cmp f out/f
 }
 
+@test "listen takes one connection, and refuses a second one at once" {
+    receive --end=frame tcp://127.0.0.1:0
+    mkfifo pipe
+    "$LEAT" read pipe : connect --end=frame "tcp://$address" 3>&- &
+    sender=$!
+    exec 5>pipe
+    wait_for settled $sender
+    run leat read f : connect --end=frame "tcp://$address"
+    is 5
+    has 'Connection refused'
+    cat f >&5
+    exec 5>&-
+    wait $sender
+    received 0
+    cmp f out/f
+}
+
 @test "read and write with an address are connect" {
     run leat explain read tcp://h:1 : write --end=frame unix:x
     is 0

@@ -96,7 +96,7 @@ const struct leat_stage_type leat_stage_listen = {
     .operands_max = 1,
     .manual =
         "Waits for one connection to tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, and then listens "
-        "no more; HOST:PORT is TCP, and without HOST, or with *, connections to any address of the "
+        "no more, so a second one is refused; HOST:PORT is TCP, and without HOST, or with *, connections to any address of the "
         "machine are accepted. Anyone who can reach the port can connect, so give an address such as "
         "127.0.0.1, or want a certificate. As the first stage it reads what the other end sends; as "
         "the last one it sends the stream, and waits until the other end has closed, too; in the "
