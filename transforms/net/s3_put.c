@@ -324,7 +324,7 @@ static void s3_put_close(struct leat_stage *s)
     if (*p->upload)
         leat_s3_put_end_upload(p);
     leat_upload_done(&p->parts);
-    for (unsigned i = 0; p->etags && i < LEAT_S3_PARTS_MAX && p->etags[i]; i++)
+    for (unsigned i = 0; p->etags && i < LEAT_S3_PARTS_MAX; i++) /* with gaps after a failure */
         leat_free(s, p->etags[i]);
     for (size_t i = 0; i < p->n_headers; i++)
         leat_free(s, (void *)(uintptr_t)p->headers[i]);
