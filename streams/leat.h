@@ -285,6 +285,7 @@ struct leat_settings {
     /* Threads and memory shared with other pipelines; NULL: its own. `threads` and `executor` must then be 0.
      * A `memory` of 0 is an eighth of the context's, at most 256 MiB. */
     struct leat_context *context;
+    bool digests; /* keep the SHA-256 digests of all outputs, for leat_pipeline_digests; `sums` does, too */
 };
 
 #define LEAT_CHUNK_MAX ((size_t)1 << 20)
@@ -536,6 +537,10 @@ LEAT_API bool leat_pipeline_discard(struct leat_pipeline *pipeline);
 /* leat_pipeline_error - the root cause, or NULL. Call after `done`, after leat_pipeline_wait, when a start has failed, or
  * when an end has returned the code of the run. */
 LEAT_API const struct leat_error *leat_pipeline_error(const struct leat_pipeline *pipeline);
+/* leat_pipeline_digests - the lines that --sums would write, with settings.sums or settings.digests: a digest, two
+ * blanks and the name of each output that is in its place, as for sha256sum -c. Borrowed from the pipeline; "" if there is
+ * none. Call after `done` of a run that has succeeded. */
+LEAT_API const char *leat_pipeline_digests(const struct leat_pipeline *pipeline);
 /* leat_pipeline_warning - the i-th warning, as an error with code 0: an output whose suffix belongs
  * to another format, a branch that lost data, a file that could not be restored, for each source
  * the first compressed file that a stage reads as text, and those of leat_warning. Returns 1; 0: there are no
@@ -564,6 +569,13 @@ enum leat_access {
     LEAT_ACCESS_ANYTHING, /* no path: anything, such as start a program. The process is not confined */
     LEAT_ACCESS_SOCKET, /* connect to this Unix socket, or make and remove it */
 };
+
+/* leat_pipeline_access - the i-th need of the pipeline, of any stage, i from 0: its kind, and its path as the stage names
+ * it ("" for a kind without one), borrowed from the pipeline. Outputs of options, such as --sums, are not among them, nor
+ * are the needs of a pipeline inside a stage, as in repack. Returns 1; 0: there is no i-th one; LEAT_EUSAGE: a pointer is
+ * NULL. Allowed from building on. */
+LEAT_API int leat_pipeline_access(const struct leat_pipeline *pipeline, size_t i,
+                                  enum leat_access *ret_kind, const char **ret_path);
 
 /* A confinement is a list of what the process may still use. A program makes it from its pipelines, adds
  * its own needs, and confines itself before it starts the first pipeline. The library never does that by

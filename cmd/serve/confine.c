@@ -56,10 +56,10 @@ static int allow_directories(struct leat_confinement *list, const struct route *
 {
     int code = 0;
 
-    for (size_t i = 0; i < r->n_pieces; i++) {
-        bool is_first = i == 0 || r->pieces[i - 1].kind == PIECE_OPEN;
+    for (size_t i = 0; i < r->pieces.n; i++) {
+        bool is_first = i == 0 || r->pieces.v[i - 1].kind == PIECE_OPEN;
 
-        for (char **w = r->pieces[i].words; is_first && w && *w && code == 0; w++)
+        for (char **w = r->pieces.v[i].words; is_first && w && *w && code == 0; w++)
             code = allow_directory(list, r, *w);
     }
     return code;

@@ -98,12 +98,12 @@ int fits_check(const struct server *s)
 
     for (size_t i = 0; i < s->n_routes && status == 0; i++) {
         const struct route *r = &s->routes[i];
-        bool *one = calloc(2 * r->n_pieces, sizeof *one), *use = one + r->n_pieces, any = false;
+        bool *one = calloc(2 * r->pieces.n, sizeof *one), *use = one + r->pieces.n, any = false;
 
         if (!one)
             return message_fail(s->config, LEAT_ENOMEM, "out of memory");
-        for (size_t k = 0; k < r->n_pieces; k++) {
-            use[k] = r->pieces[k].kind == PIECE_STAGE && touches_nothing(s, r, k, one);
+        for (size_t k = 0; k < r->pieces.n; k++) {
+            use[k] = r->pieces.v[k].kind == PIECE_STAGE && touches_nothing(s, r, k, one);
             any = any || use[k];
         }
         if (any)

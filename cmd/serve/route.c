@@ -14,114 +14,6 @@
 
 #define FILE_PLACE "name" /* of a file of a form */
 
-/* --- words of canonical text ------------------------------------------------------------------ */
-
-static int escaped(const char **at)
-{
-    const char *p = *at;
-    char hex[3] = "";
-
-    *at += p[0] == 'x' ? 3 : 1;
-    if (p[0] == 'n')
-        return '\n';
-    if (p[0] == 't')
-        return '\t';
-    if (p[0] == 'r')
-        return '\r';
-    if (p[0] != 'x')
-        return p[0];
-    memcpy(hex, p + 1, 2);
-    return (int)strtol(hex, NULL, 16);
-}
-
-/* The next word, unquoted. *ret_plain: it had no quotes. NULL: out of memory. */
-static char *next_word(const char **at, bool *ret_plain)
-{
-    const char *p = *at;
-    bool dollar = p[0] == '$' && p[1] == '\'';
-    char quote = dollar ? '\'' : *p == '\'' || *p == '"' ? *p : '\0', c;
-    struct buf word = {.n = 0};
-
-    p += quote ? 1 + dollar : 0;
-    buf_bytes(&word, "", 0);
-    while (*p && *p != (quote ? quote : ' ')) {
-        if (*p == '\\' && (dollar || quote == '"')) {
-            p++;
-            c = (char)(dollar ? escaped(&p) : *p++);
-        } else {
-            c = *p++;
-        }
-        buf_bytes(&word, &c, 1);
-    }
-    p += quote && *p ? 1 : 0;
-    *at = p + strspn(p, " ");
-    *ret_plain = !quote;
-    if (word.failed)
-        buf_free(&word);
-    return word.failed ? NULL : word.data;
-}
-
-/* --- the pieces ------------------------------------------------------------------------------- */
-
-static int add_piece(struct route *r, int kind)
-{
-    struct route_piece *more = realloc(r->pieces, (r->n_pieces + 1) * sizeof *more);
-
-    if (!more)
-        return LEAT_ENOMEM;
-    r->pieces = more;
-    r->pieces[r->n_pieces] = (struct route_piece){.words = NULL};
-    r->pieces[r->n_pieces++].kind = kind;
-    return 0;
-}
-
-/* Takes the word. */
-static int add_word(struct route_piece *piece, char *word)
-{
-    size_t n = 0;
-    char **more;
-
-    while (piece->words && piece->words[n])
-        n++;
-    more = realloc(piece->words, (n + 2) * sizeof *more);
-    if (!more) {
-        free(word);
-        return LEAT_ENOMEM;
-    }
-    piece->words = more;
-    more[n] = word;
-    more[n + 1] = NULL;
-    return 0;
-}
-
-static int split_text(struct route *r, const char *text)
-{
-    bool in_stage = false, plain;
-    int result = 0;
-
-    while (*text && result == 0) {
-        char *word = next_word(&text, &plain);
-        bool bracket = word && plain && (strcmp(word, "[") == 0 || strcmp(word, "]") == 0);
-
-        if (!word)
-            return LEAT_ENOMEM;
-        if (bracket)
-            result = add_piece(r, *word == '[' ? PIECE_OPEN : PIECE_CLOSE);
-        else if (!(plain && strcmp(word, "|") == 0) && !in_stage)
-            result = add_piece(r, PIECE_STAGE);
-        if (bracket || (plain && strcmp(word, "|") == 0)) {
-            in_stage = false;
-            free(word);
-        } else if (result == 0) {
-            in_stage = true;
-            result = add_word(&r->pieces[r->n_pieces - 1], word);
-        } else {
-            free(word);
-        }
-    }
-    return result;
-}
-
 /* --- places ----------------------------------------------------------------------------------- */
 
 /* The place at the beginning of text, "{name}", as a number of the path, or SIZE_MAX: the name of the file of a form.
@@ -169,19 +61,26 @@ static bool has_place(const struct route *r, const char *word, bool *of_form)
     return found;
 }
 
-static char *fill_word(const struct route *r, const char *word, const struct places *places,
-                       const char *file)
+/* What a word is filled with. */
+struct filling {
+    const struct route *route;
+    const struct places *places;
+    const char *file;
+};
+
+static char *fill_word(void *arg, const char *word)
 {
+    const struct filling *f = arg;
     struct buf b = {.n = 0};
     size_t place, n;
 
     buf_bytes(&b, "", 0);
     while (*word) {
-        n = place_at(r, word, &place);
+        n = place_at(f->route, word, &place);
         if (n > 0 && place == SIZE_MAX)
-            buf_add(&b, "%s", file);
+            buf_add(&b, "%s", f->file);
         else if (n > 0)
-            buf_add(&b, "%s", places->values[place]);
+            buf_add(&b, "%s", f->places->values[place]);
         else
             buf_bytes(&b, word, 1);
         word += n > 0 ? n : 1;
@@ -191,71 +90,45 @@ static char *fill_word(const struct route *r, const char *word, const struct pla
     return b.failed ? NULL : b.data;
 }
 
-static int append_stage(const struct route *r, struct leat_builder *b, char *const *words,
-                        const struct places *places, const char *file)
-{
-    size_t n = 0, made = 0;
-    char **filled;
-
-    while (words[n])
-        n++;
-    filled = calloc(n + 1, sizeof *filled);
-    if (!filled)
-        return LEAT_ENOMEM;
-    while (made < n && (filled[made] = fill_word(r, words[made], places, file)))
-        made++;
-    if (made == n) /* the builder keeps a failure */
-        (void)leat_builder_stage(b, filled[0], (const char *const *)(filled + 1));
-    for (size_t i = 0; i < made; i++)
-        free(filled[i]);
-    free(filled);
-    return made == n ? 0 : LEAT_ENOMEM;
-}
-
 int route_append(const struct route *r, struct leat_builder *b, const struct places *places,
                  const char *file)
 {
-    int result = 0;
+    struct filling filling = {.route = r, .places = places, .file = file};
 
-    for (size_t i = 0; i < r->n_pieces && result == 0; i++) {
-        const struct route_piece *piece = &r->pieces[i];
-
-        if (piece->kind == PIECE_STAGE)
-            result = append_stage(r, b, piece->words, places, file);
-        else if (piece->kind == PIECE_OPEN)
-            (void)leat_builder_branch_begin(b);
-        else
-            (void)leat_builder_branch_end(b);
-    }
-    return result;
+    return pieces_append(&r->pieces, b, fill_word, &filling);
 }
 
 int route_append_some(const struct route *r, struct leat_builder *b, const bool *use,
                       const char *sample)
 {
     struct places places = {.n = PLACES_MAX};
+    struct filling filling = {.route = r, .places = &places, .file = sample};
     int result = 0;
 
     for (size_t i = 0; i < PLACES_MAX; i++)
         (void)snprintf(places.values[i], sizeof places.values[i], "%s", sample);
-    for (size_t i = 0; i < r->n_pieces && result == 0; i++)
+    for (size_t i = 0; i < r->pieces.n && result == 0; i++) {
+        const struct pieces one = {.v = r->pieces.v + i, .n = 1};
+
         if (use[i])
-            result = append_stage(r, b, r->pieces[i].words, &places, sample);
+            result = pieces_append(&one, b, fill_word, &filling);
+    }
     return result;
 }
 
 char *route_file(const struct route *r, const struct places *places, bool *ret_alone,
                  bool *ret_chosen)
 {
-    char **w = r->pieces[0].words;
+    struct filling filling = {.route = r, .places = places};
+    char **w = r->pieces.v[0].words;
     size_t file = w && w[1] && strcmp(w[1], "--") == 0 ? 2 : 1;
 
     if (!w || strcmp(w[0], "read") != 0 || !w[1] || !w[file] || w[file + 1] ||
         (file == 1 && *w[file] == '-'))
         return NULL;
-    *ret_alone = r->n_pieces == 1;
+    *ret_alone = r->pieces.n == 1;
     *ret_chosen = route_place(r, w[file]) != NULL;
-    return fill_word(r, w[file], places, NULL);
+    return fill_word(&filling, w[file]);
 }
 
 /* --- the path --------------------------------------------------------------------------------- */
@@ -347,8 +220,8 @@ static char *canonical(const struct config *c, const struct leat_registry *regis
 
 static const char *check_places(struct route *r)
 {
-    for (size_t i = 0; i < r->n_pieces; i++) {
-        char **words = r->pieces[i].words;
+    for (size_t i = 0; i < r->pieces.n; i++) {
+        char **words = r->pieces.v[i].words;
         bool is_exec = words && strcmp(words[0], "exec") == 0;
 
         for (; words && *words; words++)
@@ -405,7 +278,7 @@ int route_read(struct route *r, const struct config *c, const struct leat_regist
                             text, why);
     }
     pipeline = canonical(c, registry, joiner + 1, &status);
-    if (pipeline && split_text(r, pipeline) < 0)
+    if (pipeline && pieces_of_text(&r->pieces, pipeline) < 0)
         status = message_fail(c, LEAT_ENOMEM, "out of memory");
     free(pipeline);
     why = status == 0 ? check_places(r) : NULL;
@@ -418,12 +291,7 @@ int route_read(struct route *r, const struct config *c, const struct leat_regist
 
 void route_done(struct route *r)
 {
-    for (size_t i = 0; i < r->n_pieces; i++) {
-        for (char **w = r->pieces[i].words; w && *w; w++)
-            free(*w);
-        free(r->pieces[i].words);
-    }
-    free(r->pieces);
+    pieces_done(&r->pieces);
     free(r->path);
     *r = (struct route){.method = NULL};
 }

@@ -11,6 +11,7 @@
 
 #include "../cmd.h"
 #include "../run/breaker.h"
+#include "../words/pieces.h"
 #include "mhd.h"
 #include "name.h"
 
@@ -44,12 +45,6 @@ void serve_options_done(struct serve_options *options);
 
 enum route_kind { ROUTE_UPLOAD, ROUTE_DOWNLOAD };
 
-/* A piece of the pipeline: a stage with its words, or one bracket. */
-struct route_piece {
-    enum { PIECE_STAGE, PIECE_OPEN, PIECE_CLOSE } kind;
-    char **words; /* NULL after the last; owned, with the words */
-};
-
 struct route {
     enum route_kind kind;
     const char *method; /* PUT, POST or GET */
@@ -57,8 +52,7 @@ struct route {
     const char *parts[64];
     size_t n_parts;
     bool is_place[64]; /* the part is the name of a place, without the braces */
-    struct route_piece *pieces;
-    size_t n_pieces;
+    struct pieces pieces;
     bool
         of_form; /* the pipeline has {name}, the path does not: the name is that of a file of a form */
 };

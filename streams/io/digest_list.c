@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/grow.h"
+#include "base/invariant.h"
 #include "outfile.h"
 #include "run/pipeline.h"
 
@@ -24,7 +25,7 @@ struct leat_digest_list {
     struct leat_stage_info info;
     struct leat_stage *stage; /* the stage that fails if the list does */
     struct leat_outfile *file;
-    char *path;
+    char *path; /* NULL: there is no file */
     /* Under the pipeline's lock until all segments have ended. */
     struct entry *entries;
     size_t n, room;
@@ -46,9 +47,9 @@ struct leat_digest_list *leat_digest_list_new(struct leat_pipeline *p, const cha
     sums->info.node = &sums_node;
     sums->info.type = &sums_type;
     sums->info.name = sums_type.name;
-    sums->path = strdup(path);
+    sums->path = path ? strdup(path) : NULL;
     sums->stage = leat_stage_new(p, &sums->info);
-    if (!sums->path || !sums->stage) {
+    if ((path && !sums->path) || !sums->stage) {
         leat_digest_list_free(sums);
         return NULL;
     }
@@ -79,11 +80,16 @@ const char *leat_digest_list_path(const struct leat_digest_list *sums)
     return sums ? sums->path : NULL;
 }
 
+const char *leat_digest_list_text(const struct leat_digest_list *sums)
+{
+    return sums && sums->text ? sums->text : "";
+}
+
 int leat_digest_list_open(struct leat_digest_list *sums)
 {
     struct leat_outfile_options options = {.side = true};
 
-    return sums ? leat_outfile_open(sums->stage, sums->path, &options, &sums->file) : 0;
+    return sums && sums->path ? leat_outfile_open(sums->stage, sums->path, &options, &sums->file) : 0;
 }
 
 /* Under the lock. */
@@ -193,12 +199,14 @@ int leat_digest_list_prepare(struct leat_digest_list *sums)
         memcpy(sums->text + at, sums->entries[i].line, sums->entries[i].n);
         at += sums->entries[i].n;
     }
-    return leat_outfile_finish(sums->stage, sums->file, sums->text, n);
+    leat_assert(at == n);
+    sums->text[n] = '\0';
+    return sums->path ? leat_outfile_finish(sums->stage, sums->file, sums->text, n) : 0;
 }
 
 int leat_digest_list_commit(struct leat_digest_list *sums)
 {
-    return sums ? leat_outfile_commit(sums->stage, sums->file) : 0;
+    return sums && sums->path ? leat_outfile_commit(sums->stage, sums->file) : 0;
 }
 
 struct leat_stage *leat_digest_list_late(struct leat_digest_list *sums,

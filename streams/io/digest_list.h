@@ -10,11 +10,13 @@
 
 struct leat_digest_list;
 
-/* leat_digest_list_new - `path` is copied. NULL: out of memory. */
+/* leat_digest_list_new - `path` is copied; NULL: the list is only kept in memory. Returns NULL when out of memory. */
 struct leat_digest_list *leat_digest_list_new(struct leat_pipeline *pipeline, const char *path);
 void leat_digest_list_free(struct leat_digest_list *sums); /* NULL is fine, here and below */
-/* leat_digest_list_path - the file of the list; NULL: there is no list. */
+/* leat_digest_list_path - the file of the list; NULL: there is none. */
 const char *leat_digest_list_path(const struct leat_digest_list *sums);
+/* leat_digest_list_text - the lines of the outputs, once prepared; "" before, and without a list. */
+const char *leat_digest_list_text(const struct leat_digest_list *sums);
 /* leat_digest_list_open - open its file. Returns 0, or an error: see leat_digest_list_error. */
 int leat_digest_list_open(struct leat_digest_list *sums);
 /* leat_digest_list_add - set the line of the digest stage before an output. Thread: any. */

@@ -155,9 +155,11 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     p->life.context = leat_context_ref(p->settings.context);
     if (leat_directories_init(&p->outputs.directories) == 0 &&
         pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->life.ended, NULL) == 0) {
-        if (settings->sums)
+        bool wanted = settings->sums || settings->digests;
+
+        if (wanted)
             p->outputs.digests = leat_digest_list_new(p, settings->sums);
-        r = settings->sums && !p->outputs.digests ? LEAT_ENOMEM : leat_compile(p, ret_error);
+        r = wanted && !p->outputs.digests ? LEAT_ENOMEM : leat_compile(p, ret_error);
         if (r == 0) {
             leat_checkpoint_plan(p);
             *ret_pipeline = p;

@@ -4,6 +4,7 @@
 
 #include "base/sized.h"
 #include "base/text.h"
+#include "io/digest_list.h"
 #include "lanes/lanes.h"
 #include "run/pipeline.h"
 #include "stage/file_map.h"
@@ -277,4 +278,29 @@ int leat_pipeline_warning(const struct leat_pipeline *p, size_t i, struct leat_e
     if (!leat_outcome_rests(p) || !find_warning(p, i, &warning))
         return 0;
     return leat_sized_out(ret, &warning, sizeof warning) < 0 ? LEAT_EUSAGE : 1;
+}
+
+const char *leat_pipeline_digests(const struct leat_pipeline *p)
+{
+    bool good = p && leat_outcome_rests(p) && !leat_outcome_failed(p);
+
+    return good ? leat_digest_list_text(p->outputs.digests) : "";
+}
+
+int leat_pipeline_access(const struct leat_pipeline *p, size_t i, enum leat_access *ret_kind,
+                         const char **ret_path)
+{
+    if (!p || !ret_kind || !ret_path)
+        return LEAT_EUSAGE;
+    for (size_t k = 0; k < p->graph.n_infos; k++) {
+        const struct leat_needs *needs = &p->graph.infos[k].needs;
+
+        if (i < needs->n) {
+            *ret_kind = needs->v[i].kind;
+            *ret_path = needs->v[i].path ? needs->v[i].path : "";
+            return 1;
+        }
+        i -= needs->n;
+    }
+    return 0;
 }
