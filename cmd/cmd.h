@@ -147,6 +147,8 @@ void config_done(struct config *config);
  *
  * Returns the index of the first operand (argc: none), or -1 after an error message. */
 int config_parse(struct config *config, int argc, char **argv);
+/* config_words - how many words does the option at words[0] of n take, its value included? */
+int config_words(char *const *words, int n);
 /* config_is_global - is the word, such as --stats=json, a global option? */
 bool config_is_global(const char *word);
 
@@ -628,6 +630,10 @@ bool test_option(struct config *config, const char *word);
 const char *run_only_option(const struct config *config);
 int man_main(const struct config *config, int argc, char **argv);   /* leat man stages */
 int serve_main(const struct config *config, int argc, char **argv); /* leat serve */
+int each_main(const struct config *config, int argc, char **argv);  /* leat each */
+extern const struct global_option each_options[];
+extern const size_t n_each_options;
+extern const char each_manual[];
 extern const struct global_option serve_options[];
 extern const size_t n_serve_options;
 extern const char serve_manual[];
@@ -640,6 +646,8 @@ struct subcommand {
     const char *manual;                  /* paragraphs, with a blank line between */
     const struct global_option *options; /* of its own, *n_options of them; or NULL */
     const size_t *n_options;
+    bool
+        mixes; /* options may come after operands, up to `--` or a joiner, which are left for `main` */
 };
 extern const struct subcommand subcommands[];
 extern const size_t n_subcommands;

@@ -63,6 +63,14 @@ const struct subcommand subcommands[] = {
      .manual = serve_manual,
      .options = serve_options,
      .n_options = &n_serve_options},
+    {.name = "each",
+     .operands = "[options] INPUT... -- PIPELINE",
+     .help = "run a pipeline for each of many files",
+     .main = each_main,
+     .manual = each_manual,
+     .options = each_options,
+     .n_options = &n_each_options,
+     .mixes = true},
     {.name = "completion",
      .operands = "SHELL",
      .help = "write the completion for bash, zsh or fish",
@@ -143,14 +151,53 @@ static int take_options(struct config *c, const struct subcommand *sub, int argc
     return n;
 }
 
+static bool is_separator(const char *word)
+{
+    return strcmp(word, "--") == 0 || strcmp(word, ":") == 0 || strcmp(word, "|") == 0;
+}
+
+/* Take all options before the separator, those of the subcommand and global ones. Returns the number of words left, the first of which is the
+ * name of the subcommand; or -1 after a message. */
+static int take_mixed(struct config *c, const struct subcommand *sub, int argc, char **argv)
+{
+    int end = 1, n = 1;
+
+    while (end < argc && !is_separator(argv[end]))
+        end++;
+    for (int i = 1, taken; i < end; i += taken) {
+        char *words[] = {argv[0], argv[i], i + 1 < end ? argv[i + 1] : NULL, NULL};
+
+        taken = own_option(c, sub, argv + i);
+        if (taken == 0 && argv[i][0] == '-' && argv[i][1]) {
+            taken = config_words(argv + i, end - i);
+            words[1 + taken] = NULL;
+            taken = config_parse(c, 1 + taken, words) < 0 ? -1 : taken;
+        } else if (taken == 0) {
+            argv[n++] = argv[i];
+            taken = 1;
+        }
+        if (taken < 0)
+            return -1;
+    }
+    while (end < argc)
+        argv[n++] = argv[end++];
+    argv[n] = NULL;
+    return n;
+}
+
 /* Global options are also allowed after the name of a subcommand. */
 static int run_subcommand(struct config *c, const struct subcommand *sub, int argc, char **argv)
 {
-    int first;
+    int first = 1;
 
-    if (sub->option || sub->options)
+    if (sub->mixes)
+        argc = take_mixed(c, sub, argc, argv);
+    else if (sub->option || sub->options)
         argc = take_options(c, sub, argc, argv);
-    first = argc < 0 ? argc : config_parse(c, argc, argv);
+    if (argc < 0)
+        first = argc;
+    else if (!sub->mixes)
+        first = config_parse(c, argc, argv);
 
     if (first < 0)
         return leat_exit_status(LEAT_EUSAGE);

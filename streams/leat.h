@@ -285,7 +285,8 @@ struct leat_settings {
     /* Threads and memory shared with other pipelines; NULL: its own. `threads` and `executor` must then be 0.
      * A `memory` of 0 is an eighth of the context's, at most 256 MiB. */
     struct leat_context *context;
-    bool digests; /* keep the SHA-256 digests of all outputs, for leat_pipeline_digests; `sums` does, too */
+    bool
+        digests; /* keep the SHA-256 digests of all outputs, for leat_pipeline_digests; `sums` does, too */
 };
 
 #define LEAT_CHUNK_MAX ((size_t)1 << 20)

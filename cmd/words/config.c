@@ -158,6 +158,32 @@ void config_done(struct config *c)
     free(c->own);
 }
 
+static bool takes_next(const struct global_option *o)
+{
+    return o->metavar && !o->value_optional;
+}
+
+int config_words(char *const *words, int n)
+{
+    size_t len = strcspn(words[0], "=");
+    int used = 1;
+
+    if (words[0][len] == '=' && words[0][1] == '-')
+        return 1;
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct global_option *o = &global_options[i];
+
+        if (words[0][1] == '-')
+            used = strcmp(o->name, words[0] + 2) == 0 && takes_next(o) ? 2 : used;
+        else /* bundled: the value of the first one that takes it may be in the word */
+            used = o->short_name && takes_next(o) && words[0][len - 1] == o->short_name &&
+                           strcspn(words[0], (char[]){o->short_name, '\0'}) == len - 1
+                       ? 2
+                       : used;
+    }
+    return used < n ? used : n;
+}
+
 bool config_is_global(const char *word)
 {
     size_t len = strcspn(word, "=");

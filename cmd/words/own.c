@@ -23,6 +23,10 @@ int own_option(struct config *c, const struct subcommand *sub, char *const *word
     size_t len = strcspn(words[0], "=");
     const char *value = words[0][len] == '=' ? words[0] + len + 1 : NULL;
 
+    for (size_t i = 0; i < *sub->n_options && words[0][0] == '-' && words[0][1] && !words[0][2];
+         i++)
+        if (sub->options[i].short_name == words[0][1] && !sub->options[i].metavar)
+            return add(c, i, NULL) < 0 ? -1 : 1;
     if (strncmp(words[0], "--", 2) != 0)
         return 0;
     for (size_t i = 0; i < *sub->n_options; i++) {

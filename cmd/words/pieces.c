@@ -195,7 +195,8 @@ void pieces_text(struct buf *buf, const struct pieces *pieces)
 
         if (i > 0)
             buf_add(buf, "%s",
-                    piece->kind == PIECE_STAGE && pieces->v[i - 1].kind != PIECE_OPEN ? " | " : " ");
+                    piece->kind == PIECE_STAGE && pieces->v[i - 1].kind != PIECE_OPEN ? " | "
+                                                                                      : " ");
         if (piece->kind != PIECE_STAGE)
             buf_add(buf, "%s", piece->kind == PIECE_OPEN ? "[" : "]");
         for (char **w = piece->words; w && *w; w++) {

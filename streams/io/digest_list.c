@@ -89,7 +89,8 @@ int leat_digest_list_open(struct leat_digest_list *sums)
 {
     struct leat_outfile_options options = {.side = true};
 
-    return sums && sums->path ? leat_outfile_open(sums->stage, sums->path, &options, &sums->file) : 0;
+    return sums && sums->path ? leat_outfile_open(sums->stage, sums->path, &options, &sums->file)
+                              : 0;
 }
 
 /* Under the lock. */

@@ -27,6 +27,11 @@ setup() {
     run_examples "$PWD/examples"
 }
 
+@test "the examples of leat-each(1) run" {
+    split_manual "$ROOT/man/leat-each.1" "$PWD/examples"
+    run_examples "$PWD/examples"
+}
+
 @test "the programs of the pages of section 3 compile and run" {
     needs gcc
     sanitized && skip 'programs are linked without the sanitizer'

@@ -15,7 +15,7 @@ codec+='|lz4.*\.h|lzma.*\.h|bzlib\.h|brotli/.*|curl/.*'
 tap 'cmd/ includes only leat.h, stage.h and uv.h of the project and its libraries' "$(
     includes cmd/*.[ch] cmd/*/*.[ch] /dev/null | while read -r where name; do
         case $name in
-        leat.h | stage.h | uv.h) ;;
+        leat.h | stage.h | uv.h | sys/file.h) ;; # file.h: that of the C library
         *.h)
             base=$(basename "$name")
             [ -e "$(dirname "${where%%:*}")/$name" ] && [[ $name != *streams/* && $name != *transforms/* ]] && continue

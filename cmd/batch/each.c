@@ -1,0 +1,121 @@
+/* each.c - leat each INPUT... -- PIPELINE: one pipeline for each of many files, in one process. */
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+
+static int list_inputs(struct batch *b)
+{
+    const struct each_options *o = b->options;
+    const char *twice;
+    char shown[SHOWN_MAX];
+    int status = 0;
+
+    for (size_t i = 0; i < o->n_operands && status == 0; i++)
+        status = listing_add(&b->inputs, b->config, &o->filter, o->operands[i]);
+    for (size_t i = 0; o->files_from[i] && status == 0; i++)
+        status = list_names(&b->inputs, b->config, &o->filter, o->files_from[i], o->nul);
+    for (size_t i = 0; o->manifests[i] && status == 0; i++)
+        status = list_manifest(&b->inputs, b->config, &o->filter, o->manifests[i]);
+    if (status != 0)
+        return status;
+    twice = inputs_sort(&b->inputs);
+    if (twice)
+        return message_fail(b->config, LEAT_EUSAGE, "each: %s is listed twice; nothing was done",
+                            leat_show(twice, shown, sizeof shown));
+    if (b->inputs.n >= UINT32_MAX)
+        return message_fail(b->config, LEAT_ELIMIT, "each: more than 4,294,967,294 inputs");
+    return 0;
+}
+
+static int by_size(const void *a, const void *b, void *arg)
+{
+    const struct batch *sorted = arg;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    uint64_t of_x = sorted->inputs.v[x].size, of_y = sorted->inputs.v[y].size;
+
+    return of_x != of_y ? (of_x > of_y ? -1 : 1) : (x > y) - (x < y);
+}
+
+/* The order in which inputs begin. Output to standard output comes in the order of the list, so they begin in it. */
+static int make_schedule(struct batch *b)
+{
+    b->schedule = malloc((b->inputs.n + 1) * sizeof *b->schedule);
+    if (!b->schedule)
+        return message_fail(b->config, LEAT_ENOMEM, "out of memory");
+    for (size_t i = 0; i < b->inputs.n; i++)
+        b->schedule[i] = i;
+    b->n_scheduled = b->inputs.n;
+    if (b->options->order == ORDER_SIZE && !b->to_stdout)
+        qsort_r(b->schedule, b->n_scheduled, sizeof *b->schedule, by_size, b);
+    return 0;
+}
+
+static int exit_status(const struct batch *b)
+{
+    size_t failed = b->counts[OUTCOME_FAILED] + b->counts[OUTCOME_CHANGED];
+
+    if (b->fatal)
+        return b->fatal;
+    if (failed > 0)
+        return b->inputs.n == 1 ? b->first_status : leat_exit_status(LEAT_EBATCH);
+    return b->counts[OUTCOME_DROPPED] > 0 ? leat_exit_status(LEAT_EBATCH) : 0;
+}
+
+static int run_all(struct batch *b)
+{
+    int status = batch_check(b);
+
+    if (status == 0 && b->options->dry_run)
+        return batch_dry_run(b);
+    if (status == 0)
+        status = batch_make_directories(b);
+    if (status == 0 && (b->options->journal || b->options->remove_source))
+        status = ledger_open(b);
+    if (status == 0)
+        status = make_schedule(b);
+    if (status == 0)
+        status = batch_run(b);
+    if (status != 0)
+        return status;
+    if (b->pipe_closed)
+        die_by(SIGPIPE);
+    status = tell_summary(b);
+    if (b->signal > 0 && b->cancelled)
+        die_by(b->signal);
+    return status ? status : exit_status(b);
+}
+
+int each_main(const struct config *c, int argc, char **argv)
+{
+    const char *unwanted = run_only_option(c);
+    struct each_options options;
+    struct batch b = {.config = c, .options = &options};
+    int status;
+
+    if (unwanted)
+        return message_fail(c, LEAT_EUSAGE, "leat each has no option --%s", unwanted);
+    status = each_options_read(&options, c, argc, argv);
+    if (status == 0) {
+        b.registry = registry_open(c, &status);
+        if (b.registry)
+            status = batch_prepare(&b);
+    }
+    if (status == 0)
+        status = list_inputs(&b);
+    if (status == 0)
+        status = run_all(&b);
+    ledger_free(&b);
+    journal_state_done(&b.journal);
+    inputs_done(&b.inputs);
+    free(b.schedule);
+    for (size_t i = 0; i < b.n_outputs; i++)
+        buf_free(&b.outputs[i]);
+    free(b.outputs);
+    buf_free(&b.text);
+    pieces_done(&b.pieces);
+    leat_registry_free(b.registry);
+    return status;
+}

@@ -1,0 +1,222 @@
+#!/usr/bin/env bats
+# each.bats - leat each: one pipeline for each of many files: names, refusals, outcomes, the journal, removal.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    mkdir -p in/x/y
+    for f in a x/b x/y/c; do log_lines 200 | sed "s|^|$f |" >"in/$f.txt"; done
+}
+
+gz_files() { # gz_files N - N files of lines, compressed, in gz/
+    mkdir -p gz
+    for i in $(seq "$1"); do seq "$((i * 100))" | gzip >"gz/f$i.gz"; done
+}
+
+@test "a pipeline runs for each file, and its output has a name of the input" {
+    mkdir out
+    run -0 leat each -r in -- gzip : write 'out/{rel}.gz'
+    [ -z "$output" ]
+    for f in a x/b x/y/c; do gzip -dc "out/$f.txt.gz" | cmp - "in/$f.txt"; done
+    run -0 leat each 'in/**/*.txt' : write '{dir}/{stem}.copy'
+    cmp in/x/y/c.txt in/x/y/c.copy
+}
+
+@test "the parts of a name" {
+    mkdir -p d
+    echo x >d/name.tar.gz
+    echo x >d/.rc
+    run -0 leat each --dry-run d/name.tar.gz -- write 'o-{/}-{//}-{/.}-{base}-{dir}-{stem}-{stem2}-{ext}-{rel}-{n:03}-{{n}}-a{2,3}'
+    has 'o-name.tar.gz-d-name.tar-name.tar.gz-d-name.tar-name-gz-name.tar.gz-001-{n}-a{2,3}'
+    run -0 leat each --dry-run d/.rc -- write 'o-{stem}-{ext}-{path}'
+    has 'o-.rc--d/.rc'
+    run -2 leat each in/a.txt -- write '{nam}'
+    has '{nam} is no part of'
+}
+
+@test "names with blanks, quotes and newlines are one word" {
+    mkdir w
+    printf one >"w/a b"
+    printf two >"w/quote'\"; : write x"
+    printf three >"w/"$'new\nline'
+    mkdir out
+    run -0 leat each -r w -- write 'out/{/}'
+    [ "$(find out -type f | wc -l)" -ge 3 ]
+    cmp "w/quote'\"; : write x" "out/quote'\"; : write x"
+    cmp "w/"$'new\nline' "out/"$'new\nline'
+    run -0 bash -c 'find w -type f -print0 | "$LEAT" each --files-from=- -0 -- count -c'
+    [ "$output" = $'3\n5\n3' ]
+}
+
+@test "standard output is in the order of the inputs, never mixed" {
+    mkdir many
+    for i in $(seq -w 60); do yes "$i" | head -n $((10#$i % 7 * 20000 + 1)) >"many/$i"; done
+    cat many/* >want
+    leat each -r many : pass >got
+    cmp want got
+    leat each -r many --jobs=3 --threads=2 : gzip : gunzip >got
+    cmp want got
+}
+
+@test "two inputs with one output, and an output that is an input, are refused before the first byte" {
+    run -2 leat each -r in -- write 'same'
+    has 'have the same output'
+    run -2 leat each -r in -- write './{ext}'
+    has 'in/a.txt and in/x/b.txt have the same output, txt'
+    run -2 leat each -r in -- write 'in/.//a.txt' --force
+    has 'is itself an input'
+    run -2 leat each -r in -- write '{}' --force
+    has 'is itself an input'
+    run -2 leat each in/a.txt ./in/../in/a.txt in/a.txt -- count
+    has 'listed twice'
+    run -2 leat each -r in -- read in/a.txt : count
+    has 'no word of the pipeline has {}'
+    run -1 leat each -r in -- write 'nodir/{rel}'
+    has 'nodir/: no such directory'
+    [ ! -e same ]
+}
+
+@test "an input that fails leaves no output, and the others go on" {
+    gz_files 5
+    head -c 30 gz/f3.gz >gz/cut.gz
+    run -8 leat each 'gz/*.gz' -- gunzip : write '{.}'
+    has 'gz/cut.gz: gunzip (#2): '
+    has '1 of 6 inputs failed'
+    has '5 done, 1 failed'
+    [ ! -e gz/cut ]
+    [ -e gz/f5 ]
+    run -3 leat each gz/cut.gz -- gunzip : write '{.}'
+    run -8 leat each -q --json 'gz/f*.gz' gz/cut.gz --force -- gunzip : write '{.}'
+    has '"path":"gz/cut.gz","outcome":"failed"'
+    has '"type":"batch","done":5,"skipped":0,"failed":1'
+}
+
+@test "--on-error: stop-new and a percentage begin no more" {
+    mkdir bad
+    for i in $(seq 50); do echo bad >"bad/$i"; done
+    run -8 leat each -r bad --on-error=stop-new --jobs=1 -- gunzip : write '{}.out'
+    has '1 failed, 49 not done'
+    run -8 leat each -r bad --on-error=10% --jobs=1 -- gunzip : write '{}.out'
+    has '6 failed, 44 not done'
+    run -8 leat each -r bad --on-error=stop --jobs=1 -- gunzip : write '{}.out'
+    has '1 failed, 49 not done'
+}
+
+@test "filters choose files" {
+    run -0 leat each -r in --include='[ab].txt' -- count -l
+    [ "$output" = $'200\n200' ]
+    run -0 leat each -r in --exclude=y --include='*.txt' --dry-run -- count
+    [ "$output" = $'read -- in/a.txt | count\nread -- in/x/b.txt | count' ]
+    : >in/empty.txt
+    run -0 leat each -r in --size=0 --dry-run -- count
+    [ "$output" = 'read -- in/empty.txt | count' ]
+    touch -d 2020-01-01 in/a.txt
+    run -0 leat each -r in --newer=2021-06-01 --size=+0 --dry-run -- count
+    [ "${#lines[@]}" = 2 ]
+}
+
+@test "a manifest names the inputs, and their digests must match" {
+    sha256sum in/a.txt in/x/b.txt >sums
+    run -0 leat each --manifest=sums -- count -l
+    [ "$output" = $'200\n200' ]
+    sed -i 's/^./0/' sums
+    sed -i '1s/^./1/' sums
+    run -8 leat each --manifest=sums -- write '{}.out'
+    has 'sha256 (#2)'
+    printf '{"path":"in/a.txt","size":1}\n' >m.json
+    run -4 leat each --manifest=m.json -- count
+    has 'the manifest says 1'
+}
+
+@test "what the journal has is skipped, whatever the list" {
+    gz_files 4
+    run -0 leat each gz/f2.gz gz/f3.gz --journal=j -- gunzip : write '{.}'
+    run -1 leat each 'gz/*.gz' --journal=j -- gunzip : write '{.}'
+    has 'give --resume'
+    run -0 leat each 'gz/*.gz' --journal=j --resume -- gunzip : write '{.}'
+    has '2 done, 2 skipped'
+    mv gz/f4.gz gz/g4.gz
+    rm gz/f1
+    printf '{"done":"gz/f2.gz","si' >>j # as a kill leaves it
+    run -0 leat each 'gz/*.gz' --journal=j --resume -- gunzip : write '{.}'
+    has '2 done, 2 skipped'
+    touch gz/f2.gz
+    rm gz/f2
+    run -0 leat each 'gz/*.gz' --journal=j --resume -- gunzip : write '{.}'
+    has '1 done, 3 skipped'
+    run -0 leat each 'gz/*.gz' --journal=j --resume --force --json -- gunzip : zstd : write '{.}'
+    has '"type":"batch","done":4'
+    echo 'no journal' >>j
+    run -3 leat each 'gz/*.gz' --journal=j --resume -- gunzip : write '{.}'
+    has 'is no line of a journal'
+}
+
+@test "a file that was there before is not replaced by --resume" {
+    gz_files 1
+    echo mine >gz/f1
+    run -1 leat each gz/f1.gz --journal=j -- gunzip : write '{.}'
+    run -1 leat each gz/f1.gz --journal=j --resume -- gunzip : write '{.}'
+    has 'exists'
+    [ "$(cat gz/f1)" = mine ]
+    rm gz/f1 j
+    printf '{"leat":"each","version":1,"pipeline":"read -- {} | gunzip | write {.}","same":"size+mtime"}\n{"begin":"gz/f1.gz","out":["gz/f1"]}\n' >j
+    echo 'left by a kill' >gz/f1
+    run -0 leat each gz/f1.gz --journal=j --resume -- gunzip : write '{.}'
+    [ "$(tail -n 1 gz/f1)" = 100 ]
+}
+
+@test "two runs with one journal are refused" {
+    gz_files 1
+    mkfifo held
+    exec 9<>held
+    "$LEAT" each gz/f1.gz --journal=j -- read '{}' held : write '{.}' &
+    wait_for test -s j
+    run -1 leat each gz/f1.gz --journal=j --resume -- read '{}' held : write '{.}'
+    has 'another run is writing'
+    kill "$!"
+    wait "$!" || true
+}
+
+@test "--remove-source removes a source when its content is in the output" {
+    gz_files 3
+    for i in 1 2 3; do gzip -dc "gz/f$i.gz" | sha256sum >"want$i"; done
+    ln gz/f3.gz other
+    run -8 leat each 'gz/*.gz' --remove-source -- gunzip : zstd : write '{.}.zst'
+    has 'it has another name'
+    [ ! -e gz/f1.gz ]
+    [ ! -e gz/f2.gz ]
+    [ -e gz/f3.gz ]
+    for i in 1 2 3; do zstd -dcq "gz/f$i.zst" | sha256sum | cmp - "want$i"; done
+    run -8 leat each 'gz/*.zst' --remove-source -- unzstd : head -n 5 : gzip : write '{.}.gz' --force
+    has 'does not have the content of the input'
+    [ -e gz/f1.zst ]
+    run -2 leat each 'gz/*.zst' --remove-source -- unzstd : null
+    has 'needs a pipeline with one output file'
+}
+
+@test "--keep-times and --keep-mode" {
+    touch -d '2001-02-03 04:05:06.789' in/a.txt
+    chmod 640 in/a.txt
+    run -0 leat each in/a.txt --keep-times --keep-mode -- gzip : write '{}.gz'
+    [ "$(stat -c '%Y %a' in/a.txt)" = "$(stat -c '%Y %a' in/a.txt.gz)" ]
+}
+
+@test "a signal leaves no output and no temporary file, and the batch can go on" {
+    gz_files 3
+    mkfifo held
+    exec 9<>held
+    "$LEAT" each 'gz/*.gz' --journal=j -- read '{}' held : write '{.}' 2>err &
+    wait_for grep -q begin j
+    kill -TERM "$!"
+    status=0
+    wait "$!" || status=$?
+    is 143
+    [ "$(find gz -type f | wc -l)" = 3 ]
+}
+
+@test "a reader that goes away ends the batch" {
+    mkdir many
+    for i in $(seq 40); do seq 20000 >"many/$i"; done
+    run -141 bash -c 'set -o pipefail; "$LEAT" each -r many : pass | head -n 1'
+}
