@@ -77,10 +77,13 @@ static int add_file(struct walk *w, const char *path, const struct stat *info)
 static int walk_directory(struct walk *w, int parent, const char *name);
 
 /* An entry of the directory `fd`; w->path is its path. */
-static int visit(struct walk *w, int fd, const char *name)
+static int visit(struct walk *w, int fd, const char *name, unsigned char type)
 {
     const char *path = buf_text(&w->path);
     struct stat info;
+
+    if (type == DT_REG && w->pattern && !glob_matches(w->pattern, path))
+        return 0; /* most names of a large directory: not even their size is asked for */
 
     if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : fail(w->config, path, strerror(errno));
@@ -114,7 +117,7 @@ static int read_entries(struct walk *w, int fd)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         buf_add(&w->path, "%s%s", n > 0 && w->path.data[n - 1] != '/' ? "/" : "", entry->d_name);
-        status = w->path.failed ? no_memory(w->config) : visit(w, fd, entry->d_name);
+        status = w->path.failed ? no_memory(w->config) : visit(w, fd, entry->d_name, entry->d_type);
         if (!w->path.failed) {
             w->path.n = n;
             w->path.data[n] = '\0';

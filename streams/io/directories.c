@@ -17,11 +17,11 @@
 #define OPEN_MAX ((size_t)256) /* directories; at most a quarter of the descriptors */
 #define OPEN_MIN ((size_t)2)
 
-int leat_directories_init(struct leat_directories *ds)
+int leat_directories_init(struct leat_directories *ds, struct leat_context *context)
 {
     struct rlimit limit;
 
-    *ds = (struct leat_directories){.open_max = OPEN_MAX};
+    *ds = (struct leat_directories){.open_max = OPEN_MAX, .context = context};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < OPEN_MAX)
         ds->open_max = (size_t)limit.rlim_cur / 4;
     if (ds->open_max < OPEN_MIN)
@@ -43,7 +43,7 @@ static void directory_free(struct leat_directory *d)
     leat_assert(!d->looking);
     if (d->fd >= 0)
         (void)close(d->fd); /* nothing was written through it */
-    leat_stales_done(&d->stale);
+    leat_kept_stales_unref(d->stales);
     free(d->path);
     free(d);
 }
@@ -232,18 +232,24 @@ static int enter(struct leat_directories *ds, char *path, int fd, bool no_sync,
  * list is ours. */
 static void look(struct leat_directories *ds, struct leat_directory *d)
 {
-    uint32_t owner = leat_temporary_owner(d->dev);
-    struct leat_stales stale;
+    struct leat_kept_stales *stales = leat_kept_stales_get(ds->context, d->fd, d->dev, d->ino);
 
-    leat_stales_list(&stale, d->fd);
     pthread_mutex_lock(&ds->lock);
     leat_assert(d->looking);
-    d->owner = owner;
-    d->stale = stale;
+    d->owner = stales ? stales->owner : LEAT_OWNER_NONE;
+    d->stales = stales;
     d->looking = false;
     d->pins--;
     pthread_cond_broadcast(&ds->looked);
     pthread_mutex_unlock(&ds->lock);
+}
+
+const struct leat_stales *leat_directory_stales(const struct leat_directory *d)
+{
+    static const struct leat_stales none = {.n = 0};
+
+    leat_assert(!d->looking);
+    return d->stales ? &d->stales->list : &none;
 }
 
 /* Under the lock. The last directory, since files of one directory mostly come one after another.

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "../stage.h"
-#include "stale.h"
+#include "kept_stales.h"
 
 struct leat_draft;
 
@@ -21,14 +21,14 @@ struct leat_directory {
     int fd;     /* -1: closed, because too many are open */
     dev_t dev;
     ino_t ino;
-    unsigned pins;            /* threads that use the descriptor now */
-    uint32_t owner;           /* of temporaries that are guarded or locked: see stale.h */
-    bool no_sync;             /* it has no read permission, so it cannot be synced */
-    bool guarded;             /* see leat_directory_guard; it stays open then */
-    bool looking;             /* a thread lists the temporaries, without the lock */
-    bool changed;             /* names have changed: it must be synced */
-    struct leat_stage *stage; /* a stage with an output in it */
-    struct leat_stales stale; /* temporaries older than any of ours; fixed after `looking` */
+    unsigned pins;                   /* threads that use the descriptor now */
+    uint32_t owner;                  /* of temporaries that are guarded or locked: see stale.h */
+    bool no_sync;                    /* it has no read permission, so it cannot be synced */
+    bool guarded;                    /* see leat_directory_guard; it stays open then */
+    bool looking;                    /* a thread lists the temporaries, without the lock */
+    bool changed;                    /* names have changed: it must be synced */
+    struct leat_stage *stage;        /* a stage with an output in it */
+    struct leat_kept_stales *stales; /* NULL: not known; fixed after `looking` */
 };
 
 /* A directory that the run has made for an output in it. */
@@ -50,12 +50,13 @@ struct leat_directories {
     void *tree; /* for tsearch(3), by device and inode */
     size_t n_open, open_max, hand;
     size_t n_guarded, guarded_max;
-    struct leat_draft *named; /* list of the drafts with a temporary name */
-    struct leat_made *made;   /* the last one first */
+    struct leat_draft *named;     /* list of the drafts with a temporary name */
+    struct leat_made *made;       /* the last one first */
+    struct leat_context *context; /* keeps lists of temporaries; or NULL */
 };
 
-/* leat_directories_init - returns 0 or LEAT_ENOMEM. */
-int leat_directories_init(struct leat_directories *directories);
+/* leat_directories_init - `context`: of the pipeline, which outlives the directories; or NULL. Returns 0 or LEAT_ENOMEM. */
+int leat_directories_init(struct leat_directories *directories, struct leat_context *context);
 void leat_directories_done(struct leat_directories *directories);
 /* leat_directories_find - the directory of the path's last name, opened if it is new. It lives
  * until leat_directories_done. Returns 0 or -errno. Thread: any, here and below. */
@@ -64,6 +65,8 @@ int leat_directories_find(struct leat_directories *directories, const char *path
 /* leat_directory_pin - its descriptor, valid until unpin. Returns -errno if it had to be opened
  * again and is not there; -ESTALE: another directory is there. */
 int leat_directory_pin(struct leat_directories *directories, struct leat_directory *directory);
+/* leat_directory_stales - temporaries that were in it before any of ours. */
+const struct leat_stales *leat_directory_stales(const struct leat_directory *directory);
 void leat_directory_unpin(struct leat_directories *directories, struct leat_directory *directory);
 /* leat_directory_guard - guard the directory until leat_directories_done: no other run then takes a
  * temporary of the directory's owner for stale, even if no descriptor of it is open. The directory

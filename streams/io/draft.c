@@ -32,12 +32,13 @@ int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, 
     d->name = strdup(slash ? slash + 1 : path);
     if (!d->name)
         return -ENOMEM;
-    if (d->directory->stale.n == 0)
+    if (leat_directory_stales(d->directory)->n == 0)
         return 0;
     at = leat_directory_pin(directories, d->directory);
     if (at < 0)
         return at;
-    leat_stales_remove(&d->directory->stale, at, d->name, false, d->directory->owner);
+    leat_stales_remove(leat_directory_stales(d->directory), at, d->name, false,
+                       d->directory->owner);
     leat_directory_unpin(directories, d->directory);
     return 0;
 }
@@ -584,7 +585,7 @@ int leat_draft_settle(struct leat_draft *d)
     if (d->state != LEAT_DRAFT_PLACED)
         return 0;
     become(d, LEAT_DRAFT_NONE);
-    if (!d->has_old && !d->twin && d->directory->stale.n == 0)
+    if (!d->has_old && !d->twin && leat_directory_stales(d->directory)->n == 0)
         return 0;
     at = leat_directory_pin(d->directories, d->directory);
     if (at < 0)
@@ -594,7 +595,7 @@ int leat_draft_settle(struct leat_draft *d)
     d->has_old = r < 0;
     if (r == 0)
         r = remove_twin(d, at);
-    leat_stales_remove(&d->directory->stale, at, d->name, true, d->directory->owner);
+    leat_stales_remove(leat_directory_stales(d->directory), at, d->name, true, d->directory->owner);
     leat_directory_unpin(d->directories, d->directory);
     return r;
 }

@@ -153,7 +153,7 @@ static int pipeline_new(const struct leat_registry *registry, struct leat_tree *
     p->commit_part = leat_commit_part;
     atomic_init(&p->life.refs, 1);
     p->life.context = leat_context_ref(p->settings.context);
-    if (leat_directories_init(&p->outputs.directories) == 0 &&
+    if (leat_directories_init(&p->outputs.directories, p->life.context) == 0 &&
         pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->life.ended, NULL) == 0) {
         bool wanted = settings->sums || settings->digests;
 

@@ -378,6 +378,8 @@ static void context_free(struct leat_context *c)
         (void)close(c->bell); /* an eventfd */
     if (c->notice_fd >= 0)
         (void)close(c->notice_fd);
+    if (c->kept)
+        c->drop_kept(c->kept);
     pthread_cond_destroy(&c->looked);
     pthread_mutex_destroy(&c->lock);
     free(c);

@@ -66,6 +66,8 @@ struct leat_context {
     void (*busy)(struct leat_context *context);
     int notice_fd; /* eventfd: readable while there are notices; -1: none */
     void *loop;    /* of attach.c: what is attached to a loop; or NULL */
+    void *kept;    /* of io/kept_stales.c; under the lock; or NULL */
+    void (*drop_kept)(void *kept);
 };
 
 /* leat_context_start - start the threads, if they do not run. A process that confines itself can have pipelines before.

@@ -220,3 +220,9 @@ gz_files() { # gz_files N - N files of lines, compressed, in gz/
     for i in $(seq 40); do seq 20000 >"many/$i"; done
     run -141 bash -c 'set -o pipefail; "$LEAT" each -r many : pass | head -n 1'
 }
+
+@test "kill -9 at any point: after --resume all outputs are whole, and no source is lost" {
+    needs python3
+    run -0 python3 "$BATS_TEST_DIRNAME/../tools/each_kill.py" "$LEAT" "$PWD" "${LEAT_EACH_KILLS:-8}"
+    has ' 0 wrong'
+}

@@ -37,7 +37,7 @@ static void begin(unsigned lacks)
     memset(&disk, 0, sizeof disk);
     disk.lacks = lacks;
     disk.error = EIO;
-    ASSERT_EQ(leat_directories_init(&ds), 0);
+    ASSERT_EQ(leat_directories_init(&ds, NULL), 0);
 }
 
 /* Remove all files of the test. */
@@ -58,8 +58,12 @@ static void end(void)
 
 static void put_theirs(const char *name)
 {
-    (void)unlink(path_of(name));
-    write_file(name, THEIRS);
+    char from[PATH_MAX];
+
+    /* It has a new inode while the old one is there, so it does not get its number. */
+    write_file("theirs", THEIRS);
+    (void)snprintf(from, sizeof from, "%s", path_of("theirs"));
+    ASSERT_EQ(rename(from, path_of(name)), 0);
 }
 
 /* --- place, take back, settle ------------------------------------------------------------------ */

@@ -35,7 +35,7 @@ TEST(test_the_parents_are_synced_once_an_output_is_in_place)
     struct leat_stage *stage = (struct leat_stage *)&ds; /* only compared */
     struct leat_directory *top, *a;
 
-    ASSERT_EQ(leat_directories_init(&ds), 0);
+    ASSERT_EQ(leat_directories_init(&ds, NULL), 0);
     top = make("a");
     a = make("a/b");
     ASSERT(!top->changed && !a->changed);
@@ -55,7 +55,7 @@ TEST(test_empty_directories_are_removed_and_no_others)
 {
     int fd;
 
-    ASSERT_EQ(leat_directories_init(&ds), 0);
+    ASSERT_EQ(leat_directories_init(&ds, NULL), 0);
     make("a");
     make("a/b");
     make("a/b/c");
@@ -80,7 +80,7 @@ TEST(test_empty_directories_are_removed_and_no_others)
 
 TEST(test_a_run_that_exits_at_once_removes_the_directories_that_it_has_made)
 {
-    ASSERT_EQ(leat_directories_init(&ds), 0);
+    ASSERT_EQ(leat_directories_init(&ds, NULL), 0);
     make("a");
     make("a/b");
     leat_drafts_discard(&ds);

@@ -419,7 +419,7 @@ TEST(test_a_directory_that_is_slow_to_list_holds_only_outputs_in_it)
 
     ASSERT_EQ(sem_init(&lists, 0, 0), 0);
     ASSERT_EQ(sem_init(&go_on, 0, 0), 0);
-    ASSERT_EQ(leat_directories_init(&directories), 0);
+    ASSERT_EQ(leat_directories_init(&directories, NULL), 0);
     ASSERT_EQ(mkdir(path_of("sub"), 0777), 0);
     write_file("sub/.a.leat-000000000000000000123456789abcde", OLD);
     disk.before = wait_in_list;
@@ -434,7 +434,7 @@ TEST(test_a_directory_that_is_slow_to_list_holds_only_outputs_in_it)
         ASSERT_EQ(pthread_join(threads[i], &found[i]), 0);
     ASSERT(found[0] == found[1]);
     ASSERT_NOT_NULL(found[0]);
-    ASSERT_EQ(((struct leat_directory *)found[0])->stale.n, 1);
-    ASSERT_EQ(here->stale.n, 0);
+    ASSERT_EQ(leat_directory_stales(found[0])->n, 1);
+    ASSERT_EQ(leat_directory_stales(here)->n, 0);
     leat_directories_done(&directories);
 }
