@@ -252,6 +252,11 @@ const struct leat_stales *leat_directory_stales(const struct leat_directory *d)
     return d->stales ? &d->stales->list : &none;
 }
 
+void leat_directory_sweep(const struct leat_directory *d, int fd, const char *name, bool old)
+{
+    leat_stales_remove(leat_directory_stales(d), fd, name, old, d->owner);
+}
+
 /* Under the lock. The last directory, since files of one directory mostly come one after another.
  * NULL: the path has another one. */
 static struct leat_directory *find_last(struct leat_directories *ds, const char *path)

@@ -67,6 +67,9 @@ int leat_directories_find(struct leat_directories *directories, const char *path
 int leat_directory_pin(struct leat_directories *directories, struct leat_directory *directory);
 /* leat_directory_stales - temporaries that were in it before any of ours. */
 const struct leat_stales *leat_directory_stales(const struct leat_directory *directory);
+/* leat_directory_sweep - remove those of this name that are stale: see leat_stales_remove. `fd`: of the directory. */
+void leat_directory_sweep(const struct leat_directory *directory, int fd, const char *name,
+                          bool old);
 void leat_directory_unpin(struct leat_directories *directories, struct leat_directory *directory);
 /* leat_directory_guard - guard the directory until leat_directories_done: no other run then takes a
  * temporary of the directory's owner for stale, even if no descriptor of it is open. The directory

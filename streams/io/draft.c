@@ -37,8 +37,7 @@ int leat_draft_init(struct leat_draft *d, struct leat_directories *directories, 
     at = leat_directory_pin(directories, d->directory);
     if (at < 0)
         return at;
-    leat_stales_remove(leat_directory_stales(d->directory), at, d->name, false,
-                       d->directory->owner);
+    leat_directory_sweep(d->directory, at, d->name, false);
     leat_directory_unpin(directories, d->directory);
     return 0;
 }
@@ -595,7 +594,7 @@ int leat_draft_settle(struct leat_draft *d)
     d->has_old = r < 0;
     if (r == 0)
         r = remove_twin(d, at);
-    leat_stales_remove(leat_directory_stales(d->directory), at, d->name, true, d->directory->owner);
+    leat_directory_sweep(d->directory, at, d->name, true);
     leat_directory_unpin(d->directories, d->directory);
     return r;
 }

@@ -128,7 +128,7 @@ static int make_draft(struct leat_outdir *d, const char *of)
 
     if (at < 0)
         return at;
-    leat_stales_remove(leat_directory_stales(d->parent), at, of, false, d->parent->owner);
+    leat_directory_sweep(d->parent, at, of, false);
     for (unsigned i = 0; i < MAKE_TRIES && r == -EEXIST; i++) {
         free(d->temp);
         d->temp = leat_temporary_name(of, false, d->parent->owner);
@@ -536,8 +536,7 @@ static void remove_temp(struct leat_outdir *d)
         if (r == 1)
             r = leat_tree_remove(at, d->temp);
         if (d->committed)
-            leat_stales_remove(leat_directory_stales(d->parent), at, d->name, true,
-                               d->parent->owner);
+            leat_directory_sweep(d->parent, at, d->name, true);
         leat_directory_unpin(d->directories, d->parent);
     }
     if (r < 0 && has_temp)

@@ -221,6 +221,29 @@ gz_files() { # gz_files N - N files of lines, compressed, in gz/
     run -141 bash -c 'set -o pipefail; "$LEAT" each -r many : pass | head -n 1'
 }
 
+@test "--retries tries again after a timeout, never after corrupt data" {
+    gz_files 1
+    echo bad >gz/bad.gz
+    mkfifo held
+    exec 9<>held
+    run -124 leat each gz/f1.gz --json --timeout=20ms --retries=2 -- read '{}' held : write '{.}'
+    has '"outcome":"failed","size":'
+    has '"attempts":3,"code":"ETIMEDOUT"'
+    run -124 leat each gz/f1.gz --json --timeout=20ms --retries=2 --retry-on=io,net -- read '{}' held : write '{.}'
+    has '"attempts":1,'
+    run -3 leat each gz/bad.gz --json --retries=2 -- gunzip : write '{.}'
+    has '"attempts":1,'
+}
+
+@test "a pipeline that needs more than its share of the memory gets all of it" {
+    mkdir big
+    for i in $(seq 20); do seq 2000 >"big/$i"; done
+    leat each -r big --memory=400M --jobs=10 -- zstd -19 : write '{}.zst' # 94M each
+    zstd -dcq big/7.zst | cmp - big/7
+    run -7 leat each big/1 --memory=40M -- zstd -19 : write '{}.z'
+    has 'raise --memory'
+}
+
 @test "kill -9 at any point: after --resume all outputs are whole, and no source is lost" {
     needs python3
     run -0 python3 "$BATS_TEST_DIRNAME/../tools/each_kill.py" "$LEAT" "$PWD" "${LEAT_EACH_KILLS:-8}"
