@@ -152,6 +152,15 @@ int config_words(char *const *words, int n);
 /* config_is_global - is the word, such as --stats=json, a global option? */
 bool config_is_global(const char *word);
 
+/* --- fd.c ------------------------------------------------------------------------------------- */
+
+/* fd_write_all - write n bytes; waits if the descriptor is non-blocking. Returns 0, or -1 with
+ * errno. */
+int fd_write_all(int fd, const char *data, size_t n);
+/* fd_flush - get the error that close(2) would return for a regular file, but keep the file open:
+ * NFS, FUSE and quotas report lost writes only at close. Returns 0, or -1 with errno. */
+int fd_flush(int fd);
+
 /* --- message.c: output and messages ----------------------------------------------------------- */
 
 /* The source text of a pipeline, for the excerpt in a message; all zero: built from words. */
@@ -169,12 +178,6 @@ const char *error_offset_of(const struct leat_error *error);
 int message_fail(const struct config *config, int code, const char *format, ...) LEAT_PRINTF(3, 4);
 /* out_write - write all of the text to standard output. Returns an exit status. */
 int out_write(const struct buf *buf);
-/* fd_write_all - write n bytes; waits if the descriptor is non-blocking. Returns 0, or -1 with
- * errno. */
-int fd_write_all(int fd, const char *data, size_t n);
-/* fd_flush - get the error that close(2) would return for a regular file, but keep the file open:
- * NFS, FUSE and quotas report lost writes only at close. Returns 0, or -1 with errno. */
-int fd_flush(int fd);
 /* stderr_is_unread - does this errno mean that standard error is closed or a pipe without a reader?
  * Lost messages are no error then. */
 bool stderr_is_unread(int error);

@@ -13,6 +13,7 @@
 #include "../words/pieces.h"
 #include "inputs.h"
 #include "journal.h"
+#include "plan.h"
 #include "template.h"
 
 /* --- options.c -------------------------------------------------------------------------------- */
@@ -40,6 +41,8 @@ struct each_options {
     unsigned retries, retry_on;
     const char *journal; /* or NULL */
     enum same same;
+    unsigned shards;          /* to deal to; 0: none */
+    const char *plan, *shard; /* files and words of the command line, or NULL */
 };
 
 /* each_options_read - from config->own and the words that are left: inputs, then the pipeline. Returns 0, or an exit
@@ -57,7 +60,7 @@ struct work;
 
 struct batch {
     const struct config *config;
-    const struct each_options *options;
+    struct each_options *options;
     struct leat_registry *registry;
     struct pieces pieces;
     struct buf text;     /* of the pipeline, for the journal */
@@ -68,6 +71,13 @@ struct batch {
     size_t *schedule; /* numbers of inputs, n_scheduled of them, in the order in which they begin */
     size_t n_scheduled, next;
     struct journal_state journal;
+    struct plan plan;        /* of --plan; else no shards, or those of --shard=I/N */
+    uint32_t shard;          /* of this run, if `planned` */
+    bool planned;            /* this run is a shard of the plan */
+    bool replaces;           /* what is there of outputs */
+    struct buf records;      /* the directory of the plan's records */
+    struct buf journal_path; /* of this attempt */
+    char attempt[ATTEMPT_MAX];
     struct ledger *ledger; /* NULL: there is no journal, and no source is removed */
 
     uv_loop_t loop;
@@ -96,6 +106,21 @@ struct batch {
     struct outlet *outlet; /* of standard output, or NULL */
     int first_status;      /* of the first failed input */
 };
+
+/* --- shard.c: a batch over several machines ------------------------------------------------------- */
+
+/* shard_open - --plan and --shard without inputs: read the plan, and the inputs of the shard. Returns 0, or an exit status
+ * after a message. */
+int shard_open(struct batch *batch);
+/* shard_deal - give each input its shard, and with --shard=I/N keep only those of one. Returns as shard_open. */
+int shard_deal(struct batch *batch);
+/* shard_plan - write the plan of the batch, and run nothing. Returns an exit status. */
+int shard_plan(struct batch *batch);
+/* shard_begin - the journal of this attempt, and what other attempts have done. Sets *ret_done: there is nothing to do.
+ * Returns as shard_open. */
+int shard_begin(struct batch *batch, bool *ret_done);
+/* shard_end - the record of the shard, or of its failures. Returns the exit status of the run. */
+int shard_end(struct batch *batch, int status);
 
 /* --- check.c: the plan, before the first byte --------------------------------------------------- */
 

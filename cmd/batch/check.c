@@ -20,8 +20,10 @@ static struct place_values values_of(const struct batch *b, size_t i)
 {
     const struct input *input = &b->inputs.v[i];
 
-    return (struct place_values){
-        .path = input->path, .rel = input->path + input->rel, .n = i + 1, .shard = input->shard};
+    return (struct place_values){.path = input->path,
+                                 .rel = input->path + input->rel,
+                                 .n = input->number ? input->number : i + 1,
+                                 .shard = input->shard};
 }
 
 static char *fill(void *arg, const char *word)
@@ -97,10 +99,14 @@ static int read_words(struct batch *b)
     struct leat_error error = LEAT_INIT(leat_error);
     struct leat_settings settings = b->config->settings;
     struct leat_pipeline *pipeline = NULL;
-    struct origin origin = {.text = o->words[0]};
+    struct origin origin = {.text = o->n_words > 0 ? o->words[0] : NULL};
     char *text;
     int r;
 
+    if (b->plan.pipeline)
+        return pieces_of_text(&b->pieces, b->plan.pipeline) < 0
+                   ? message_fail(b->config, LEAT_ENOMEM, "out of memory")
+                   : 0;
     if (o->n_words > 1)
         return pieces_of_words(&b->pieces, o->n_words, o->words) < 0
                    ? message_fail(b->config, LEAT_ENOMEM, "out of memory")

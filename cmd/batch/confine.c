@@ -143,6 +143,10 @@ static int allow_all(const struct batch *b, struct leat_confinement *list)
             r = allow_directory(list, names[k], output, &out[k]);
         batch_outputs_free(b, names);
     }
+    if (r == 0 && b->planned) {
+        in.n = 0;
+        r = allow_directory(list, buf_text(&b->journal_path), ALLOW_READ | ALLOW_CHANGE, &in);
+    }
     for (size_t k = 0; out && k < b->n_outputs; k++)
         buf_free(&out[k]);
     free(out);

@@ -66,10 +66,19 @@ static int exit_status(const struct batch *b)
 
 static int run_all(struct batch *b)
 {
-    int status = batch_check(b);
+    bool done = false;
+    int status = shard_deal(b);
 
+    if (status == 0)
+        status = batch_check(b);
     if (status == 0 && b->options->dry_run)
         return batch_dry_run(b);
+    if (status == 0 && b->options->plan && !b->planned)
+        return shard_plan(b);
+    if (status == 0 && b->planned)
+        status = shard_begin(b, &done);
+    if (status == 0 && done)
+        return 0;
     if (status == 0)
         status = batch_make_directories(b);
     if (status == 0 && (b->options->journal || b->options->remove_source))
@@ -85,7 +94,8 @@ static int run_all(struct batch *b)
     status = tell_summary(b);
     if (b->signal > 0 && b->cancelled)
         die_by(b->signal);
-    return status ? status : exit_status(b);
+    status = status ? status : exit_status(b);
+    return b->planned ? shard_end(b, status) : status;
 }
 
 int each_main(const struct config *c, int argc, char **argv)
@@ -98,12 +108,14 @@ int each_main(const struct config *c, int argc, char **argv)
     if (unwanted)
         return message_fail(c, LEAT_EUSAGE, "leat each has no option --%s", unwanted);
     status = each_options_read(&options, c, argc, argv);
+    if (status == 0 && options.plan && options.shard)
+        status = shard_open(&b);
     if (status == 0) {
         b.registry = registry_open(c, &status);
         if (b.registry)
             status = batch_prepare(&b);
     }
-    if (status == 0)
+    if (status == 0 && !b.planned)
         status = list_inputs(&b);
     if (status == 0)
         status = run_all(&b);
@@ -115,6 +127,9 @@ int each_main(const struct config *c, int argc, char **argv)
         buf_free(&b.outputs[i]);
     free(b.outputs);
     buf_free(&b.text);
+    buf_free(&b.records);
+    buf_free(&b.journal_path);
+    plan_done(&b.plan);
     pieces_done(&b.pieces);
     leat_registry_free(b.registry);
     return status;

@@ -25,6 +25,7 @@ struct input {
     uint64_t offset, length; /* a range of the file; length 0: all of it */
     uint32_t rel;            /* where the part begins that is below the named directory */
     uint32_t shard;
+    uint32_t number; /* in the whole list, from 1; 0: its place in this one */
     uint16_t attempts;
     uint8_t outcome; /* enum outcome */
     bool missing;    /* it was not there; an earlier run may have removed it */

@@ -30,6 +30,9 @@ enum {
     EACH_KEEP_TIMES,
     EACH_KEEP_MODE,
     EACH_DRY_RUN,
+    EACH_SHARDS,
+    EACH_PLAN,
+    EACH_SHARD,
     EACH_N,
 };
 
@@ -107,6 +110,19 @@ const struct global_option each_options[] = {
     [EACH_KEEP_MODE] = {.name = "keep-mode", .help = "an output gets the permissions of its input"},
     [EACH_DRY_RUN] = {.name = "dry-run",
                       .help = "print the pipeline of each input, and do nothing"},
+    [EACH_SHARDS] = {.name = "shards",
+                     .metavar = "N",
+                     .help = "with --plan: deal the inputs to N shards by size"},
+    [EACH_PLAN] =
+        {.name = "plan",
+         .metavar = "FILE",
+         .help = "with inputs: write the plan of the batch to FILE, and run nothing; with --shard: "
+                 "run a shard of that plan"},
+    [EACH_SHARD] =
+        {.name = "shard",
+         .metavar = "I|I/N|auto",
+         .help = "run only shard I, from 0, of the plan, or of N shards that the inputs are dealt "
+                 "to; auto: the number that a scheduler has set in the environment"},
 };
 const size_t n_each_options = EACH_N;
 
@@ -267,6 +283,24 @@ static int take_list(struct each_options *o, const struct config *c, const struc
     }
 }
 
+static int take_shards(struct each_options *o, const struct config *c, const struct own_word *w)
+{
+    switch (w->option) {
+    case EACH_SHARDS:
+        if (number(c, w->option, w->value, SHARDS_MAX, &o->shards) != 0 || o->shards > 0)
+            return o->shards > 0 ? 0 : leat_exit_status(LEAT_EUSAGE);
+        return bad(c, w->option, w->value, "a number from 1");
+    case EACH_PLAN:
+        o->plan = w->value;
+        return 0;
+    case EACH_SHARD:
+        o->shard = w->value;
+        return 0;
+    default:
+        return take_list(o, c, w);
+    }
+}
+
 static int take_value(struct each_options *o, const struct config *c, const struct own_word *w)
 {
     int choice = 0, status = 0;
@@ -297,7 +331,7 @@ static int take_value(struct each_options *o, const struct config *c, const stru
         o->journal = w->value;
         break;
     default:
-        status = take_list(o, c, w);
+        status = take_shards(o, c, w);
     }
     return status;
 }
@@ -349,8 +383,44 @@ static size_t find_pipeline(size_t n, char **words, size_t *ret_after)
     return n;
 }
 
+/* The options of several machines. */
+static int check_shards(const struct each_options *o, const struct config *c)
+{
+    bool has_inputs = o->n_operands > 0 || o->files_from[0] || o->manifests[0];
+
+    if (o->plan && o->shard && (has_inputs || o->n_words > 0 || o->shards > 0))
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "each: a shard of a plan takes its inputs and its pipeline from the plan; "
+            "give only --plan and --shard");
+    if (o->plan && !o->shard && o->shards == 0)
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "each: --plan needs --shards=N and inputs, to write a plan, or --shard=I, "
+            "to run a shard of one");
+    if (o->shards > 0 && !o->plan)
+        return message_fail(c, LEAT_EUSAGE, "each: --shards needs --plan=FILE, the plan to write");
+    if (o->plan && (o->journal || o->resume))
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "each: the shards of a plan have journals of their own, beside the plan; "
+            "leave out --%s",
+            o->journal ? "journal" : "resume");
+    if (o->plan && o->remove_source)
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "each: --remove-source does not go with --plan; remove the sources after "
+            "leat each --join=%s",
+            o->plan);
+    return 0;
+}
+
 static int check(const struct each_options *o, const struct config *c)
 {
+    int status = check_shards(o, c);
+
+    if (status != 0 || (o->plan && o->shard))
+        return status;
     if (o->n_operands == 0 && !o->files_from[0] && !o->manifests[0])
         return message_fail(c, LEAT_EUSAGE,
                             "each: there are no inputs; usage: leat each INPUT... -- PIPELINE");

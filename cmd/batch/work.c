@@ -127,7 +127,7 @@ static struct leat_settings settings_of(const struct work *w)
     s.context = w->batch->context;
     s.threads = 0;
     s.memory = w->share;
-    s.force = s.force || w->replace;
+    s.force = s.force || w->replace || w->batch->replaces;
     s.digests = w->phase == PHASE_RUN && w->batch->ledger && w->batch->n_outputs > 0;
     return s;
 }
