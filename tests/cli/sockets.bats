@@ -9,6 +9,11 @@ setup() {
     seq 300000 >f
 }
 
+# A test that fails leaves ends that wait for each other.
+teardown() {
+    jobs -p | xargs -r kill 2>/dev/null || true
+}
+
 # certificates - a CA, and certificates of it for localhost and for a client.
 certificates() {
     needs openssl
@@ -170,6 +175,82 @@ killed() {
     is 3
     received 5
     [ -z "$(ls out)" ]
+}
+
+# late OPTION... - a sender of f, whose other branch fails when all was sent; its options are in CONNECT, and PREFIX is before its address.
+late() {
+    receive "$@"
+    rm -f go seen
+    mkfifo go
+    # shellcheck disable=SC2086
+    "$LEAT" --threads=$threads read f : tee [ exec sh -c 'cat >/dev/null; : >seen; read -r x <go; exit 3' : null ] : connect $CONNECT "$PREFIX$address" \
+        2>sender.err 3>&- &
+    sender=$!
+    wait_for test -e seen
+    wait_for settled $sender
+    wait_for settled "$receiver"
+    [ ! -e out/f ] # it has not seen an end
+    echo >go
+    status=0
+    wait $sender || status=$?
+    output=$(cat sender.err)
+    is 6
+    received 5
+    [ -z "$(ls out)" ]
+}
+
+@test "a receiver sees no end when another stage of the sender fails after all was sent" {
+    certificates
+    for threads in 1 2; do
+        PREFIX=tcp:// CONNECT=--end=frame late --end=frame tcp://127.0.0.1:0
+        PREFIX=unix: CONNECT=--end=frame late --end=frame unix:socket
+        PREFIX=tls:// CONNECT='--end=frame --ca=ca.pem' late --end=frame --cert=s.pem --key=s.key tls://127.0.0.1:0
+        PREFIX=tcp:// CONNECT='' late tcp://127.0.0.1:0
+        PREFIX=tls:// CONNECT=--ca=ca.pem late --cert=s.pem --key=s.key tls://127.0.0.1:0
+    done
+    # a listener that sends does the same
+    rm -f address
+    "$LEAT" read f : tee [ exec sh -c 'cat >/dev/null; exit 3' : null ] : listen --address-file=address tcp://127.0.0.1:0 2>sender.err 3>&- &
+    wait_for test -e address
+    run leat connect "tcp://$(cat address)" : write out/f
+    is 5
+    [ -z "$(ls out)" ]
+}
+
+@test "an output is not kept if the other end fails before it has confirmed all" {
+    peer read
+    run leat read f : tee [ write out/f ] : connect --end=frame "tcp://127.0.0.1:$port"
+    is 5
+    [ -z "$(ls out)" ]
+    peer read
+    run leat read f : tee --on-error=detach [ tee [ write out/none ] : connect --end=frame "tcp://127.0.0.1:$port" ] : write out/f
+    is 8
+    cmp f out/f
+    [ ! -e out/none ]
+}
+
+@test "a signal or --timeout ends the wait for the other end, which may have all" {
+    for threads in 1 2; do
+        for end in fin frame; do
+            peer keep
+            "$LEAT" --threads=$threads read f : tee [ write out/f ] : connect --end=$end --close-wait=1h "tcp://127.0.0.1:$port" 2>sender.err 3>&- &
+            sender=$!
+            wait_for test -e peer/ended
+            wait_for settled $sender
+            kill $sender
+            status=0
+            wait $sender || status=$?
+            output=$(cat sender.err)
+            is 143
+            has 'the other end may have all of it'
+            [ -z "$(ls out)" ]
+            : >peer/close
+        done
+    done
+    peer keep
+    run leat --timeout=500ms read f : connect --close-wait=1h "tcp://127.0.0.1:$port"
+    is 124
+    : >peer/close
 }
 
 @test "a sender whose receiver fails or needs no more fails" {

@@ -9,7 +9,7 @@ talk     sends a line at once, and reads to the end
 half     reads some bytes and resets the connection
 frames   sends DIR/send, whatever it is, reads, and closes
 early    ends its own stream at once, reads some bytes, waits until DIR/close exists, and resets the connection
-keep     reads to the end, and does not close until DIR/close exists
+keep     reads to the end, makes DIR/ended, and does not close until DIR/close exists
 """
 import os
 import socket
@@ -70,6 +70,8 @@ else:
         c.sendall(open(at("send"), "rb").read())
         c.shutdown(socket.SHUT_WR)
     read_all(mode == "echo")
+    if mode == "keep":
+        open(at("ended"), "w").close()
     while mode == "keep" and not os.path.exists(at("close")):
         time.sleep(0.01)
     if len(sys.argv) > 3:

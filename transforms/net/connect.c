@@ -39,7 +39,8 @@ static const struct leat_stage_type connect_last = {
     .open = connect_open,
     .step = leat_connection_last_step,
     .watch = leat_connection_last_watch,
-    .close = leat_connection_close,
+    .close = leat_connection_last_close,
+    .commit = leat_connection_last_commit,
 };
 
 static const struct leat_stage_type connect_middle_in = {
@@ -111,6 +112,11 @@ const struct leat_stage_type leat_stage_connect = {
         "frames, and its end has the length and a digest (XXH64) of all: a cut or damaged stream is "
         "an error with status 5, and a sender succeeds only when the other end has confirmed that all "
         "has arrived. If the pipeline fails, the connection is reset, and not ended.\n\n"
+        "As the last stage it sends the end in the commit, when every stage has ended without an error and every other output is "
+        "prepared. A receiver thus takes no stream as complete whose sender fails; but a Unix socket cannot be reset, so "
+        "use --end=frame there. A signal, or --timeout, ends the wait for the other end; a warning says that it may have all. In a "
+        "part, as of split, the connection stays open until then. In the middle the end is sent when the input ends, as the "
+        "other end may answer only to it.\n\n"
         "A host with several addresses is tried at all of them, those of IPv6 and IPv4 in turns; the "
         "next one after 250 ms or a failure. With --retry the other end may start later. A slow reader holds the sender back. A connection whose "
         "other end does not answer for two minutes fails.\n\n"

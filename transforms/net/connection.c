@@ -159,6 +159,9 @@ int leat_connection_first_step(struct leat_stage *s, struct leat_in *in, struct 
 
 /* --- a sink ----------------------------------------------------------------------------------- */
 
+/* The end of the stream, after which the peer may believe that it is complete, is sent in the commit: another stage of the
+ * pipeline may fail until then. */
+
 /* The peer must not wait for us to read, or it might not read either. Returns 0: its stream has ended; LEAT_EAGAIN; or an
  * error. */
 static int drop_input(struct leat_connection *st)
@@ -180,7 +183,7 @@ static int end_sink(struct leat_stage *s, const struct leat_connection *st)
                      "%s: the other end sent %" PRIu64 " bytes, which were dropped; in the middle "
                      "of a pipeline the stage passes them on",
                      st->wire.name, st->dropped);
-    return LEAT_END;
+    return 0;
 }
 
 /* Is data still on its way to the peer, or, with a Unix socket, not read by it? */
@@ -232,7 +235,7 @@ static int wait_for_close(struct leat_stage *s, struct leat_connection *st)
     return LEAT_WAIT;
 }
 
-/* Send the input. Returns 0: all that there is; LEAT_EAGAIN; or an error. */
+/* Send the input. Returns 0: all that there is, without its end; LEAT_EAGAIN; or an error. */
 static int send_input(struct leat_wire *w, struct leat_in *in)
 {
     while (in->pos < in->len) {
@@ -242,7 +245,7 @@ static int send_input(struct leat_wire *w, struct leat_in *in)
             return (int)n;
         in->pos += (size_t)n;
     }
-    return in->end ? leat_wire_finish(w) : 0;
+    return 0;
 }
 
 int leat_connection_last_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -260,7 +263,7 @@ int leat_connection_last_step(struct leat_stage *s, struct leat_in *in, struct l
     leat_wire_begin_waits(w);
     r = send_input(w, in);
     if (r == 0)
-        return in->end ? wait_for_close(s, st) : LEAT_MORE;
+        return in->end ? LEAT_END : LEAT_MORE;
     if (r == LEAT_EAGAIN && !w->in.ended)
         dropped = drop_input(st);
     if (r != LEAT_EAGAIN || (dropped < 0 && dropped != LEAT_EAGAIN))
@@ -275,12 +278,50 @@ int leat_connection_last_watch(struct leat_stage *s)
     struct leat_connection *st = leat_state(s);
     int r;
 
-    if (st->wire.shut) /* the step sees it */
-        return LEAT_MORE;
+    leat_assert(!st->wire.shut);
     r = st->wire.in.ended ? 0 : drop_input(st);
     if (r == 0 || r == LEAT_EAGAIN)
         (void)leat_wire_lost(&st->wire, "the other end closed the connection");
     return leat_wire_fail(&st->wire);
+}
+
+/* Send the end. Returns 0: it was sent; LEAT_WAIT; or fails. */
+static int send_end(struct leat_wire *w)
+{
+    int r = leat_wire_finish(w);
+
+    if (r == 0)
+        return 0;
+    if (r != LEAT_EAGAIN)
+        return leat_wire_fail(w);
+    leat_wire_wait(w);
+    return LEAT_WAIT;
+}
+
+/* It is called again while the end cannot be sent, or the other end has not confirmed it. */
+int leat_connection_last_commit(struct leat_stage *s)
+{
+    struct leat_connection *st = leat_state(s);
+    int r;
+
+    leat_assert(st->wire.ready);
+    leat_wire_begin_waits(&st->wire);
+    r = send_end(&st->wire);
+    if (r == 0)
+        r = wait_for_close(s, st);
+    st->is_unconfirmed = r == LEAT_WAIT && st->wire.shut;
+    return r;
+}
+
+void leat_connection_last_close(struct leat_stage *s)
+{
+    const struct leat_connection *st = leat_state(s);
+
+    if (st->is_unconfirmed)
+        leat_warning(
+            s, "%s: the whole stream was sent, and not confirmed: the other end may have all of it",
+            st->wire.name);
+    leat_connection_close(s);
 }
 
 /* --- a middle stage: the half that takes ------------------------------------------------------ */

@@ -22,6 +22,7 @@ struct leat_connection {
     uint64_t close_by_ns;
     uint64_t dropped; /* bytes that the peer sent */
     bool is_watched;
+    bool is_unconfirmed; /* all was sent, with its end, and the peer has not ended its stream */
     /* A middle stage: the half that takes the input puts it into a pair of sockets, and the other half does all the
      * rest, because a TLS session must not be used by two threads. */
     int input_fd;        /* of the half that takes; -1: none */
@@ -39,6 +40,8 @@ int leat_connection_open(struct leat_stage *stage, bool listens);
 int leat_connection_first_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 int leat_connection_last_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);
 int leat_connection_last_watch(struct leat_stage *stage);
+int leat_connection_last_commit(struct leat_stage *stage);
+void leat_connection_last_close(struct leat_stage *stage);
 void leat_connection_close(struct leat_stage *stage);
 int leat_connection_in_open(struct leat_stage *stage);
 int leat_connection_in_step(struct leat_stage *stage, struct leat_in *in, struct leat_out *out);

@@ -39,7 +39,8 @@ static const struct leat_stage_type listen_last = {
     .open = listen_open,
     .step = leat_connection_last_step,
     .watch = leat_connection_last_watch,
-    .close = leat_connection_close,
+    .close = leat_connection_last_close,
+    .commit = leat_connection_last_commit,
 };
 
 static const struct leat_stage_type listen_middle_in = {
@@ -107,6 +108,11 @@ const struct leat_stage_type leat_stage_listen = {
         "frames, and its end has the length and a digest (XXH64) of all: a cut or damaged stream is "
         "an error with status 5, and a sender succeeds only when the other end has confirmed that all "
         "has arrived. If the pipeline fails, the connection is reset, and not ended.\n\n"
+        "As the last stage it sends the end in the commit, when every stage has ended without an error and every other output is "
+        "prepared. A receiver thus takes no stream as complete whose sender fails; but a Unix socket cannot be reset, so "
+        "use --end=frame there. A signal, or --timeout, ends the wait for the other end; a warning says that it may have all. In a "
+        "part, as of split, the connection stays open until then. In the middle the end is sent when the input ends, as the "
+        "other end may answer only to it.\n\n"
         "With port 0 the system chooses one. --address-file names a file that gets the address, as "
         "soon as connections are accepted. A Unix socket that a killed program has left is replaced; "
         "any other file is an error. Its permissions are those of the umask.\n\n"
