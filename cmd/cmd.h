@@ -626,6 +626,11 @@ int stages_main(const struct config *config, int argc, char **argv);  /* leat st
 int explain_main(const struct config *config, int argc, char **argv); /* leat explain */
 int completion_main(const struct config *config, int argc, char **argv);
 int check_main(const struct config *config, int argc, char **argv); /* leat check */
+extern const struct global_option check_options[];
+extern const size_t n_check_options;
+extern const char check_manual[];
+/* check_manifest - leat check MANIFEST DIR. Returns an exit status. */
+int check_manifest(const struct config *config, const char *file, const char *directory);
 int test_main(const struct config *config, int argc, char **argv);  /* leat test */
 /* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);

@@ -47,15 +47,13 @@ const struct subcommand subcommands[] = {
          "The status is 0 if all files are intact. If the only file is damaged, the status is that of "
          "its error, such as 3. If some of several files are damaged, the status is 8."},
     {.name = "check",
-     .operands = "MANIFEST DIR",
-     .help = "compare a directory with a manifest",
+     .operands = "[options] SUMS...",
+     .help = "check files against lists of digests, or a directory against a manifest",
      .main = check_main,
-     .manual =
-         "Writes a line about each file, directory or link in DIR that differs from the manifest, is missing, or "
-         "is not in it, and has status 4 if there is one. The stage `manifest` makes the manifest of an "
-         "archive. Contents, types, permissions and the targets of links are compared; times and owners are "
-         "not. Permissions that the umask takes away, and set-ID bits, may be missing, as `extract` does not "
-         "set them."},
+     .manual = check_manual,
+     .options = check_options,
+     .n_options = &n_check_options,
+     .mixes = true},
     {.name = "serve",
      .operands = "--route=ROUTE...",
      .help = "receive and send files by HTTP, each through a pipeline",

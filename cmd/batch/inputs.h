@@ -78,6 +78,9 @@ int listing_add(struct inputs *inputs, const struct config *config,
 
 /* --- list_files.c: inputs from a file ----------------------------------------------------------- */
 
+/* list_read - all bytes of a file; a NUL follows if there are any. "-" is standard input. Returns 0, or an exit status after a
+ * message. */
+int list_read(const struct config *config, const char *file, struct buf *ret);
 /* list_names - from a file with one name a line, or after each NUL. list_manifest - with digests, as of sha256sum or as
  * JSON lines. "-" is standard input. Both return 0, or an exit status after a message. */
 int list_names(struct inputs *inputs, const struct config *config,

@@ -12,7 +12,7 @@
 #define LIST_BYTES_MAX ((size_t)1 << 30)
 #define DIGITS 64u /* of SHA-256 */
 
-static int read_all(const struct config *c, const char *file, struct buf *ret)
+int list_read(const struct config *c, const char *file, struct buf *ret)
 {
     int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     char piece[65536], shown[SHOWN_MAX];
@@ -64,7 +64,7 @@ int list_names(struct inputs *inputs, const struct config *c, const struct listi
                const char *file, bool nul)
 {
     struct buf text = {.n = 0};
-    int status = read_all(c, file, &text);
+    int status = list_read(c, file, &text);
     char *at = text.data, *end = at ? at + text.n : at;
 
     (void)filter;
@@ -173,7 +173,7 @@ int list_manifest(struct inputs *inputs, const struct config *c,
                   const struct listing_filter *filter, const char *file)
 {
     struct buf text = {.n = 0};
-    int status = read_all(c, file, &text);
+    int status = list_read(c, file, &text);
     char *at = text.data, *end = at ? at + text.n : at, shown[SHOWN_MAX];
     size_t number = 1;
 

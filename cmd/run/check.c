@@ -33,7 +33,7 @@ static int run_words(const struct config *c, int n, char **words)
     return status;
 }
 
-int check_main(const struct config *c, int argc, char **argv)
+int check_manifest(const struct config *c, const char *file, const char *directory)
 {
     char pack[] = "pack", quiet[] = "--sort=name", here[] = ".", joint[] = ":";
     char manifest[] = "manifest", mask[32], *words[8] = {pack, quiet};
@@ -41,16 +41,13 @@ int check_main(const struct config *c, int argc, char **argv)
     int status;
 
     (void)umask(umask_now);
-    if (argc != 2)
-        return message_fail(c, LEAT_EUSAGE,
-                            "check: needs two names; usage: leat check MANIFEST DIR");
     snprintf(mask, sizeof mask, "--umask=%03o", (unsigned)umask_now);
-    words[2] = option("directory", argv[1]);
+    words[2] = option("directory", directory);
     words[3] = here;
     words[4] = joint;
     words[5] = manifest;
     words[6] = mask;
-    words[7] = option("check", argv[0]);
+    words[7] = option("check", file);
     status = words[2] && words[7] ? run_words(c, 8, words)
                                   : message_fail(c, LEAT_ENOMEM, "out of memory");
     free(words[2]);
