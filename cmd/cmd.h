@@ -132,7 +132,7 @@ struct config {
 /* A global option. The table of them is the source for getopt, the help and the completion. */
 struct global_option {
     const char *name;
-    char short_name;     /* 0: none */
+    char short_name;     /* 0: none; LEAT_DIGITS, of a subcommand: its value, as in -19 */
     const char *metavar; /* NULL: no value */
     bool value_optional;
     const char *choices; /* "a|b|c", or NULL */
@@ -631,17 +631,18 @@ extern const size_t n_check_options;
 extern const char check_manual[];
 /* check_manifest - leat check MANIFEST DIR. Returns an exit status. */
 int check_manifest(const struct config *config, const char *file, const char *directory);
-int test_main(const struct config *config, int argc, char **argv);  /* leat test */
+int test_main(const struct config *config, int argc, char **argv); /* leat test */
 /* test_option - store the word and return true if it is an option of `leat test`. */
 bool test_option(struct config *config, const char *word);
 /* run_only_option - the name of a given option that only a run of one pipeline has, such as "stats", or NULL. */
 const char *run_only_option(const struct config *config);
-int man_main(const struct config *config, int argc, char **argv);   /* leat man stages */
-int serve_main(const struct config *config, int argc, char **argv); /* leat serve */
-int each_main(const struct config *config, int argc, char **argv);  /* leat each */
-extern const struct global_option each_options[];
-extern const size_t n_each_options;
-extern const char each_manual[];
+int man_main(const struct config *config, int argc, char **argv);     /* leat man stages */
+int serve_main(const struct config *config, int argc, char **argv);   /* leat serve */
+int each_main(const struct config *config, int argc, char **argv);    /* leat each */
+int convert_main(const struct config *config, int argc, char **argv); /* leat convert */
+extern const struct global_option each_options[]; /* and after them those of convert */
+extern const size_t n_each_options, n_convert_options;
+extern const char each_manual[], convert_manual[];
 extern const struct global_option serve_options[];
 extern const size_t n_serve_options;
 extern const char serve_manual[];

@@ -49,6 +49,11 @@ struct each_options {
  * status after a message. */
 int each_options_read(struct each_options *ret, const struct config *config, int argc, char **argv);
 
+/* --- each.c ------------------------------------------------------------------------------------- */
+
+/* each_run - what `leat each` does. `tars`: refuse inputs whose names are not those of tar archives. */
+int each_run(const struct config *config, int argc, char **argv, bool tars);
+
 /* --- batch ------------------------------------------------------------------------------------ */
 
 #define OUTLET_MEMORY ((uint64_t)4 << 20) /* of the pipeline that writes to standard output */

@@ -143,7 +143,7 @@ static int check_places(const struct batch *b, bool *ret_any)
                 return message_fail(
                     b->config, LEAT_EUSAGE,
                     "each: %.*s is no part of an input's name; there are {} {.} {/} {//} {/.} {path} "
-                    "{dir} {base} {stem} {stem2} {ext} {rel} {n} {shard}, and {%.*s} stands "
+                    "{dir} {base} {stem} {stem2} {ext} {rel} {n} {shard} {plain} {decoder}, and {%.*s} stands "
                     "for %.*s itself",
                     (int)n, bad, (int)n, bad, (int)n, bad);
         }

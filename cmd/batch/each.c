@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "suffix.h"
 
 static int list_inputs(struct batch *b)
 {
@@ -98,7 +99,27 @@ static int run_all(struct batch *b)
     return b->planned ? shard_end(b, status) : status;
 }
 
+/* leat convert --to=tgz: is each input a tar archive? */
+static int check_tars(const struct batch *b)
+{
+    char shown[SHOWN_MAX];
+
+    for (size_t i = 0; i < b->inputs.n; i++)
+        if (!suffix_is_tar(b->inputs.v[i].path))
+            return message_fail(
+                b->config, LEAT_EUSAGE,
+                "convert: %s is not a tar archive by its name, and --to is a suffix "
+                "of tar archives; nothing was done",
+                leat_show(b->inputs.v[i].path, shown, sizeof shown));
+    return 0;
+}
+
 int each_main(const struct config *c, int argc, char **argv)
+{
+    return each_run(c, argc, argv, false);
+}
+
+int each_run(const struct config *c, int argc, char **argv, bool tars)
 {
     const char *unwanted = run_only_option(c);
     struct each_options options;
@@ -117,6 +138,8 @@ int each_main(const struct config *c, int argc, char **argv)
     }
     if (status == 0 && !b.planned)
         status = list_inputs(&b);
+    if (status == 0 && tars)
+        status = check_tars(&b);
     if (status == 0)
         status = run_all(&b);
     ledger_free(&b);

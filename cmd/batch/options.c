@@ -34,6 +34,10 @@ enum {
     EACH_PLAN,
     EACH_SHARD,
     EACH_N,
+    /* leat convert has these besides; convert.c reads them. */
+    CONVERT_TO = EACH_N,
+    CONVERT_LEVEL,
+    CONVERT_N,
 };
 
 const struct global_option each_options[] = {
@@ -123,8 +127,15 @@ const struct global_option each_options[] = {
          .metavar = "I|I/N|auto",
          .help = "run only shard I, from 0, of the plan, or of N shards that the inputs are dealt "
                  "to; auto: the number that a scheduler has set in the environment"},
+    [CONVERT_TO] = {.name = "to",
+                    .metavar = "SUFFIX",
+                    .help = "the suffix of the outputs, such as zst or tar.xz"},
+    [CONVERT_LEVEL] = {.name = "level",
+                       .short_name = LEAT_DIGITS,
+                       .metavar = "N",
+                       .help = "the level of the encoder"},
 };
-const size_t n_each_options = EACH_N;
+const size_t n_each_options = EACH_N, n_convert_options = CONVERT_N;
 
 const char each_manual[] =
     "Runs the pipeline once for each INPUT, all in one process, with one pool of workers and one --memory for all. INPUT is "
@@ -133,7 +144,7 @@ const char each_manual[] =
     "In the words of the pipeline {} is the path of the input, {.} without its suffix, {/} its base name, {//} its "
     "directory, {/.} the base name without its suffix; or {path}, {dir}, {base}, {stem}, {stem2} (without two suffixes), "
     "{ext}, {rel} (the part below the directory that was named), {rel.}, {n} (its number in the sorted list; {n:04} with four "
-    "digits) and {shard}. {{name}} stands for {name}. A name is put into the word, and never parsed.\n\n"
+    "digits), {shard}, {plain} (the path without the suffix of a codec) and {decoder} (the stage that decodes it, by its suffix). {{name}} stands for {name}. A name is put into the word, and never parsed.\n\n"
     "Two inputs with one output, and an output that is an input, are refused before the first byte. Directories of outputs are "
     "made below the part of the name that is the same for all inputs.\n\n"
     "An input that fails leaves no output, and the others go on: see --on-error. The status is then 8, or that of the error if "

@@ -1,4 +1,5 @@
-/* template.c - the places {} {.} {/} {//} {/.} and {path} {dir} {base} {stem} {stem2} {ext} {rel} {n} {shard} in a word.
+/* template.c - the places {} {.} {/} {//} {/.} and {path} {dir} {base} {stem} {stem2} {ext} {rel} {n} {shard} {plain} {decoder}
+ * in a word.
  *
  * The short ones are those of GNU parallel. {{ and }} around a name make the literal {name}. Other braces, such as those of a
  * regular expression, stay as they are: a place begins with a letter, or is one of the short ones.
@@ -8,6 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "suffix.h"
 
 #define WIDTH_MAX 20 /* of {n:04} */
 
@@ -23,16 +26,27 @@ enum place {
     PLACE_REL_STEM, /* {rel.}: without the suffix */
     PLACE_N,
     PLACE_SHARD,
+    PLACE_DECODER,   /* the stage that decodes the file, by its suffix, or `pass` */
+    PLACE_PLAIN,     /* the path without the suffix of a codec */
+    PLACE_REL_PLAIN, /* {rel} without it */
+    PLACE_UNTAR,     /* {plain} without .tar */
+    PLACE_REL_UNTAR,
 };
 
 static const struct {
     const char *name;
     enum place place;
 } places[] = {
-    {"", PLACE_PATH},         {".", PLACE_NO_EXT},    {"/", PLACE_BASE},      {"//", PLACE_DIR},
-    {"/.", PLACE_STEM},       {"path", PLACE_PATH},   {"dir", PLACE_DIR},     {"base", PLACE_BASE},
-    {"stem", PLACE_STEM},     {"stem2", PLACE_STEM2}, {"ext", PLACE_EXT},     {"rel", PLACE_REL},
-    {"rel.", PLACE_REL_STEM}, {"n", PLACE_N},         {"shard", PLACE_SHARD},
+    {"", PLACE_PATH},         {".", PLACE_NO_EXT},
+    {"/", PLACE_BASE},        {"//", PLACE_DIR},
+    {"/.", PLACE_STEM},       {"path", PLACE_PATH},
+    {"dir", PLACE_DIR},       {"base", PLACE_BASE},
+    {"stem", PLACE_STEM},     {"stem2", PLACE_STEM2},
+    {"ext", PLACE_EXT},       {"rel", PLACE_REL},
+    {"rel.", PLACE_REL_STEM}, {"n", PLACE_N},
+    {"shard", PLACE_SHARD},   {"decoder", PLACE_DECODER},
+    {"plain", PLACE_PLAIN},   {"rel.plain", PLACE_REL_PLAIN},
+    {"untar", PLACE_UNTAR},   {"rel.untar", PLACE_REL_UNTAR},
 };
 
 static bool is_letter(char c)
@@ -113,6 +127,20 @@ bool template_has(const char *word)
     return false;
 }
 
+void template_quote(struct buf *b, const char *text)
+{
+    while (*text) {
+        unsigned width;
+        size_t name, n = braced(text, &name, &width);
+
+        if (n > 0)
+            buf_add(b, "{%.*s}", (int)n, text);
+        else
+            buf_bytes(b, text, 1);
+        text += n > 0 ? n : 1;
+    }
+}
+
 /* The length of the name up to its last suffix; a dot at the beginning of the base begins none. */
 static size_t without_suffix(const char *base, size_t n)
 {
@@ -129,6 +157,21 @@ static void add_dir(struct buf *b, const char *path, size_t n)
         buf_bytes(b, path, n);
     else
         buf_add(b, ".");
+}
+
+/* The places that depend on the suffix of a codec. */
+static void add_by_suffix(struct buf *b, enum place place, const struct place_values *v)
+{
+    const struct suffix *suffix = suffix_of(v->path);
+    bool rel = place == PLACE_REL_PLAIN || place == PLACE_REL_UNTAR;
+
+    if (place == PLACE_DECODER) {
+        buf_add(b, "%s", suffix ? suffix->decoder : "pass");
+        return;
+    }
+    suffix_plain(b, rel ? v->rel : v->path);
+    if ((place == PLACE_UNTAR || place == PLACE_REL_UNTAR) && suffix_is_tar(v->path) && !b->failed)
+        b->data[b->n -= 4] = '\0';
 }
 
 static void add_value(struct buf *b, enum place place, unsigned width, const struct place_values *v)
@@ -172,6 +215,8 @@ static void add_value(struct buf *b, enum place place, unsigned width, const str
     case PLACE_SHARD:
         buf_add(b, "%0*llu", (int)width, (unsigned long long)v->shard);
         break;
+    default:
+        add_by_suffix(b, place, v);
     }
 }
 

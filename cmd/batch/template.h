@@ -18,5 +18,7 @@ const char *template_bad(const char *word, size_t *ret_n);
 bool template_has(const char *word);
 /* template_fill - the word with the values in its places; free() it. NULL: out of memory. */
 char *template_fill(const char *word, const struct place_values *values);
+/* template_quote - text in which nothing is a place. */
+void template_quote(struct buf *buf, const char *text);
 
 #endif

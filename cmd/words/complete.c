@@ -461,7 +461,7 @@ static const char fish_body[] =
 static void fish_global(struct buf *b, const struct global_option *o, const char *where)
 {
     buf_add(b, "complete -c leat -n '%s' -l %s", where, o->name);
-    if (o->short_name)
+    if (o->short_name && o->short_name != LEAT_DIGITS)
         buf_add(b, " -s %c", o->short_name);
     fish_value(b, global_wants_equals(o), o->choices);
     buf_add(b, " -d '");

@@ -82,7 +82,7 @@ static void lines(struct page *p, const char *text, size_t indent)
 static void global_label(struct buf *b, const struct global_option *o)
 {
     if (o->short_name)
-        buf_add(b, "-%c, ", o->short_name);
+        buf_add(b, "-%c, ", o->short_name == LEAT_DIGITS ? 'N' : o->short_name);
     buf_add(b, "--%s", o->name);
     if (o->metavar)
         buf_add(b, o->value_optional ? "[=%s]" : "=%s", o->metavar);

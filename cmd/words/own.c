@@ -18,6 +18,14 @@ static int add(struct config *c, size_t option, const char *value)
     return 0;
 }
 
+/* -9, -19 */
+static bool is_digits(const char *word)
+{
+    size_t n = word[0] == '-' ? strspn(word + 1, "0123456789") : 0;
+
+    return n > 0 && word[1 + n] == '\0';
+}
+
 int own_option(struct config *c, const struct subcommand *sub, char *const *words)
 {
     size_t len = strcspn(words[0], "=");
@@ -27,6 +35,9 @@ int own_option(struct config *c, const struct subcommand *sub, char *const *word
          i++)
         if (sub->options[i].short_name == words[0][1] && !sub->options[i].metavar)
             return add(c, i, NULL) < 0 ? -1 : 1;
+    for (size_t i = 0; i < *sub->n_options && is_digits(words[0]); i++)
+        if (sub->options[i].short_name == LEAT_DIGITS)
+            return add(c, i, words[0] + 1) < 0 ? -1 : 1;
     if (strncmp(words[0], "--", 2) != 0)
         return 0;
     for (size_t i = 0; i < *sub->n_options; i++) {

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # README.md: fences marked sh are scripts, those marked c are programs; others are not run.
-# Manual pages: literal displays; one that begins with #include is a program, one whose first line
-# has a `leat` command is a script; others (messages, tables) are not run.
+# Manual pages: literal displays; one that begins with #include is a program, one with a line
+# that has a `leat` command is a script; others (messages, tables) are not run.
 # Each example runs in its own directory with the files of `samples`, and with leat in the PATH.
 
 # samples - create the files that the examples read.
@@ -40,7 +40,7 @@ split_manual() {
         function flush() {
             if (text ~ /^#include/)
                 kind = "c"
-            else if (text ~ /^([^\n]*\| *)?leat [^\n]/)
+            else if (text ~ /(^|\n)([^\n]*\| *)?leat [^\n]/)
                 kind = "sh"
             else
                 return

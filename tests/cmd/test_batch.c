@@ -10,6 +10,7 @@
 #define hash journal_hash
 #include "../../cmd/batch/journal.c"
 #include "../../cmd/batch/json.c"
+#include "../../cmd/batch/suffix.c"
 #include "../../cmd/batch/template.c"
 #include "../../cmd/run/buf.c"
 /* NOLINTEND(bugprone-suspicious-include) */
@@ -49,6 +50,25 @@ TEST(test_what_looks_like_a_place_and_is_none_is_found)
     ASSERT(!template_bad("{n:04}{}{/.}a{2,3}{print $1}", &n));
     ASSERT(!template_bad("{{nam}}", &n));
     ASSERT(template_has("x{}") && !template_has("{{}}") && !template_has("{2}"));
+}
+
+TEST(test_places_take_the_suffix_of_a_codec)
+{
+    ASSERT(fills("{decoder} {plain}", "d.gz/a.tar.xz", 0, "unxz d.gz/a.tar"));
+    ASSERT(fills("{decoder} {plain} {untar}", "a/b.tgz", 0, "gunzip a/b.tar a/b"));
+    ASSERT(fills("{decoder} {plain} {untar}", "a/b.txt", 0, "pass a/b.txt a/b.txt"));
+    ASSERT(fills("{rel.plain} {rel.untar}", "top/x/b.tar.zst", 4, "x/b.tar x/b"));
+    ASSERT(fills("{decoder} {plain}", "d.gz/.gz", 0, "pass d.gz/.gz"));
+}
+
+TEST(test_text_that_is_quoted_has_no_places)
+{
+    static const char text[] = "{}{n:04}{{base}}{x}{ {/} }}{a:b}";
+    struct buf b = {.n = 0};
+
+    template_quote(&b, text);
+    ASSERT(!b.failed && fills(buf_text(&b), "in", 0, text));
+    buf_free(&b);
 }
 
 TEST(test_patterns_match_as_a_shell_does)
