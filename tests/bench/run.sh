@@ -359,6 +359,43 @@ bench_get() {
     wait "$nginx" || true
 }
 
+# many_small_files - 10,000 files of 4 KiB, compressed; eight_large_files - of 1/8 of the input each.
+many_small_files() {
+    [ -d small ] && return
+    mkdir small.part
+    split -b 4096 -a 5 -d --filter='gzip -6 -n >"small.part/$FILE.gz"' <(head -c 40960000 big.log) f
+    mv small.part small
+}
+
+eight_large_files() {
+    [ -d eight ] && return
+    mkdir eight.part
+    split -n 8 big.log eight.part/f
+    mv eight.part eight
+}
+
+# One pipeline for each of many files. The peers run a process a file.
+bench_each() {
+    local show='for f in $(ls out); do zstd -dcq "out/$f"; done' clean='rm -rf out; mkdir out'
+    many_small_files
+    eight_large_files
+    PAIRS=3 pair '10,000 files of 4 KiB, gz to zst: xargs -P2 sh -c' 20 \
+        "$clean; $L each 'small/*.gz' -- gunzip : zstd : write --no-sync out/{stem}.zst" \
+        "$clean; ls small | sed 's/.gz$//' | xargs -P2 -I{} sh -c 'gzip -dc small/{}.gz | zstd -q -o out/{}.zst'" \
+        "$clean; $L each 'small/*.gz' -- gunzip : zstd : write --no-sync out/{stem}.zst; $show" \
+        "$clean; ls small | sed 's/.gz$//' | xargs -P2 -I{} sh -c 'gzip -dc small/{}.gz | zstd -q -o out/{}.zst'; $show"
+    pair '8 large files, zstd: parallel -j2' 0.95 \
+        "$clean; $L each 'eight/*' -- zstd : write --no-sync out/{/}.zst" \
+        "$clean; parallel -j2 zstd -q {} -o out/{/}.zst ::: eight/*" \
+        "$clean; $L each 'eight/*' -- zstd : write --no-sync out/{/}.zst; $show" \
+        "$clean; parallel -j2 zstd -q {} -o out/{/}.zst ::: eight/*; $show"
+    pair '8 large files, zstd: zstd -T2' 0.95 \
+        "$clean; $L each 'eight/*' -- zstd : write --no-sync out/{/}.zst" \
+        "$clean; zstd -q -T2 --output-dir-flat out eight/*" \
+        "$clean; $L each 'eight/*' -- zstd : write --no-sync out/{/}.zst; $show" \
+        "$clean; zstd -q -T2 --output-dir-flat out eight/*; $show"
+}
+
 bench_engine() {
     "$BIN/engine" | tee -a results.md
     [ "${PIPESTATUS[0]}" = 0 ] || missed=1
@@ -371,7 +408,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack extract get engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack extract get each engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs

@@ -163,11 +163,10 @@ static bool reached(const struct kind *k, const struct memio *sink)
     return k->sink.fail_at <= sink->sink_calls;
 }
 
-/* Whatever is detached: before the first byte, at the commit, and a cancel. */
+/* Whatever is detached: before the first byte, and a cancel. */
 static bool is_of_all(const struct junction *j, const struct kind *k)
 {
-    return (k->sink.fail_open && !j->opens_late) || k->sink.fail_commit || k->sink.cancel_at ||
-           k->source.cancel_at;
+    return (k->sink.fail_open && !j->opens_late) || k->sink.cancel_at || k->source.cancel_at;
 }
 
 /* The sinks that have no output when such a failure happens there. */

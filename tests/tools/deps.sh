@@ -12,7 +12,7 @@ group() {
             zstd gzip pigz isal tabix xz-utils lzip bzip2 lbzip2 lz4 brotli ncompress \
             libarchive-tools cpio unzip p7zip-full attr acl systemtap-sdt-dev
         ;;
-    @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 curl nginx openssl ;;
+    @bench) echo zstd gzip pigz isal pv ripgrep time nodejs libarchive-tools xz-utils lbzip2 lz4 curl nginx openssl parallel ;;
     @lint) echo clang clang-format clang-tidy cppcheck mandoc shellcheck ;;
     *) echo "$1" ;;
     esac
