@@ -235,6 +235,15 @@ static int look_at_sample(struct batch *b)
     return r < 0 ? message_fail(b->config, LEAT_ENOMEM, "out of memory") : 0;
 }
 
+static bool has_word(const struct batch *b, const char *word)
+{
+    for (size_t i = 0; i < b->pieces.n; i++)
+        for (char **w = b->pieces.v[i].words; w && *w; w++)
+            if (strcmp(*w, word) == 0)
+                return true;
+    return false;
+}
+
 int batch_prepare(struct batch *b)
 {
     const struct leat_stage_type *type;
@@ -262,6 +271,10 @@ int batch_prepare(struct batch *b)
     pieces_text(&b->text, &b->pieces);
     if (status == 0 && b->text.failed)
         status = message_fail(b->config, LEAT_ENOMEM, "out of memory");
+    if (status == 0 && b->options->remove_source && has_word(b, "--no-sync"))
+        return message_fail(
+            b->config, LEAT_EUSAGE,
+            "each: --remove-source needs outputs that are on the disk, so without --no-sync");
     if (status == 0 && b->options->remove_source && (b->n_outputs != 1 || b->to_stdout))
         return message_fail(
             b->config, LEAT_EUSAGE,

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "batch.h"
 #include "suffix.h"
@@ -65,11 +66,44 @@ static int exit_status(const struct batch *b)
     return b->counts[OUTCOME_DROPPED] > 0 ? leat_exit_status(LEAT_EBATCH) : 0;
 }
 
+/* A directory that is read again may hold the journal itself, and outputs of the run before. */
+static void drop_own_files(struct batch *b)
+{
+    struct stat journal;
+    bool known = b->options->journal && stat(b->options->journal, &journal) == 0;
+    size_t n = 0;
+
+    b->inputs.bytes = 0;
+    for (size_t i = 0; i < b->inputs.n; i++) {
+        const struct input *input = &b->inputs.v[i];
+
+        if (journal_is_output(&b->journal, input->path) ||
+            (known && input->dev == journal.st_dev && input->ino == journal.st_ino))
+            continue;
+        b->inputs.bytes += input->size;
+        b->inputs.v[n++] = *input;
+    }
+    b->inputs.n = n;
+}
+
+/* Load the journal before the list is checked: it says which files are outputs. */
+static int open_journal(struct batch *b)
+{
+    int status = ledger_open(b);
+
+    if (status == 0)
+        drop_own_files(b);
+    return status;
+}
+
 static int run_all(struct batch *b)
 {
+    const struct each_options *o = b->options;
     bool done = false;
-    int status = shard_deal(b);
+    int status = o->journal && !o->plan && !o->dry_run ? open_journal(b) : 0;
 
+    if (status == 0)
+        status = shard_deal(b);
     if (status == 0)
         status = batch_check(b);
     if (status == 0 && b->options->dry_run)
@@ -82,7 +116,7 @@ static int run_all(struct batch *b)
         return 0;
     if (status == 0)
         status = batch_make_directories(b);
-    if (status == 0 && (b->options->journal || b->options->remove_source))
+    if (status == 0 && !b->ledger && (b->options->journal || b->options->remove_source))
         status = ledger_open(b);
     if (status == 0)
         status = make_schedule(b);

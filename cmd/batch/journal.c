@@ -53,6 +53,13 @@ const struct recorded *journal_find(const struct journal_state *state, const cha
     return state->n_slots > 0 ? *slot_of(state, path) : NULL;
 }
 
+bool journal_is_output(const struct journal_state *state, const char *path)
+{
+    const struct recorded *r = journal_find(state, path);
+
+    return r && r->is_output;
+}
+
 /* The record of the path, which is made if there is none. NULL: out of memory. */
 static struct recorded *record_of(struct journal_state *state, const char *path)
 {
@@ -115,6 +122,15 @@ static const char *keep(struct line *l, const char *text)
     return copy;
 }
 
+static void mark_output(struct line *l, const char *path)
+{
+    struct recorded *r = record_of(l->state, path);
+
+    l->no_memory = l->no_memory || !r;
+    if (r)
+        r->is_output = true;
+}
+
 static void read_output(struct line *l)
 {
     struct recorded_output *out = calloc(1, sizeof *out);
@@ -138,20 +154,27 @@ static void read_output(struct line *l)
             json_skip(&l->json);
     }
     l->json.bad = l->json.bad || !out->path;
+    if (out->path)
+        mark_output(l, out->path);
     out->next = l->record->outputs;
     l->record->outputs = out;
 }
 
+/* Of `done`: objects; of `begin`: names. */
 static void read_outputs(struct line *l)
 {
     bool first = true;
 
-    if (!l->record || !l->record->done) {
+    if (!l->record) {
         json_skip(&l->json);
         return;
     }
-    for (bool more = json_open(&l->json, '['); more && json_more(&l->json, ']', &first);)
-        read_output(l);
+    for (bool more = json_open(&l->json, '['); more && json_more(&l->json, ']', &first);) {
+        if (l->record->done)
+            read_output(l);
+        else
+            mark_output(l, json_text(&l->json));
+    }
 }
 
 /* Begin the record that the first member of a line names. */

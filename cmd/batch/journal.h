@@ -32,6 +32,7 @@ struct recorded {
     const char *sha256; /* of the input, or NULL */
     struct recorded_output *outputs;
     bool begun, done, verified, removed;
+    bool is_output; /* of another input */
 };
 
 /* All zero: empty. */
@@ -45,6 +46,8 @@ struct journal_state {
  * line. Returns 0 or LEAT_E*: ECORRUPT: line *ret_line is no line of a journal; ENOMEM. */
 int journal_load(struct journal_state *state, const char *text, size_t n, const char *pipeline,
                  enum same same, size_t *ret_whole, size_t *ret_line);
+/* journal_is_output - is the path an output of an input, done or begun? Then it is no input itself. */
+bool journal_is_output(const struct journal_state *state, const char *path);
 const struct recorded *journal_find(const struct journal_state *state, const char *path);
 void journal_state_done(struct journal_state *state);
 

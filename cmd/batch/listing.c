@@ -76,6 +76,16 @@ static int add_file(struct walk *w, const char *path, const struct stat *info)
 
 static int walk_directory(struct walk *w, int parent, const char *name);
 
+/* Is it a temporary file of leat, .NAME.leat- and 32 hexadecimal digits, which a killed run has left? */
+static bool is_temporary(const char *name)
+{
+    const char *mark = *name == '.' ? strstr(name, ".leat-") : NULL, *next;
+
+    while (mark && (next = strstr(mark + 1, ".leat-")))
+        mark = next;
+    return mark && strspn(mark + 6, "0123456789abcdef") == 32;
+}
+
 /* An entry of the directory `fd`; w->path is its path. */
 static int visit(struct walk *w, int fd, const char *name, unsigned char type)
 {
@@ -114,7 +124,8 @@ static int read_entries(struct walk *w, int fd)
         return no_memory(w->config);
     }
     while (status == 0 && (errno = 0, entry = readdir(dir))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            is_temporary(entry->d_name))
             continue;
         buf_add(&w->path, "%s%s", n > 0 && w->path.data[n - 1] != '/' ? "/" : "", entry->d_name);
         status = w->path.failed ? no_memory(w->config) : visit(w, fd, entry->d_name, entry->d_type);

@@ -152,6 +152,18 @@ gz_files() { # gz_files N - N files of lines, compressed, in gz/
     has 'is no line of a journal'
 }
 
+@test "a tree that holds its outputs, the journal and temporary files is read again" {
+    gz_files 3
+    run -0 leat each -r gz --journal=gz/j -- gunzip : write '{.}'
+    seq 400 | gzip >gz/f4.gz
+    echo x >gz/.f9.leat-0123456789abcdef0123456789abcdef
+    run -0 leat each -r gz --journal=gz/j --resume -- gunzip : write '{.}'
+    has '1 done, 3 skipped'
+    [ "$(wc -l <gz/f4)" = 400 ]
+    run -2 leat each -r gz --remove-source -- gunzip : write --no-sync '{.}.x'
+    has 'without --no-sync'
+}
+
 @test "a file that was there before is not replaced by --resume" {
     gz_files 1
     echo mine >gz/f1
