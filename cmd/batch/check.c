@@ -92,43 +92,56 @@ static const struct leat_stage_type *type_of(const struct batch *b, size_t piece
     return p->kind == PIECE_STAGE ? leat_registry_find(b->registry, p->words[0]) : NULL;
 }
 
-/* One operand is text, as for leat itself. */
-static int read_words(struct batch *b)
+/* The canonical text, which is checked as for leat itself: one operand is text, several are words. NULL after a message. */
+static char *canonical(const struct batch *b, int *ret_status)
 {
     const struct each_options *o = b->options;
     struct leat_error error = LEAT_INIT(leat_error);
-    struct leat_settings settings = b->config->settings;
+    struct origin origin = {.text = o->n_words == 1 ? o->words[0] : NULL};
     struct leat_pipeline *pipeline = NULL;
-    struct origin origin = {.text = o->n_words > 0 ? o->words[0] : NULL};
-    char *text;
+    char *text = NULL;
     int r;
 
-    if (b->plan.pipeline)
-        return pieces_of_text(&b->pieces, b->plan.pipeline) < 0
-                   ? message_fail(b->config, LEAT_ENOMEM, "out of memory")
-                   : 0;
-    if (o->n_words > 1)
-        return pieces_of_words(&b->pieces, o->n_words, o->words) < 0
-                   ? message_fail(b->config, LEAT_ENOMEM, "out of memory")
-                   : 0;
-    r = leat_pipeline_from_text(b->registry, o->words[0], &settings, &pipeline, &error);
+    if (o->n_words == 1)
+        r = leat_pipeline_from_text(b->registry, o->words[0], &b->config->settings, &pipeline,
+                                    &error);
+    else
+        r = leat_pipeline_from_words(b->registry, o->n_words, (const char *const *)o->words,
+                                     &b->config->settings, &pipeline, &error);
+    *ret_status = leat_exit_status(r);
     if (r < 0) {
-        message_error(b->config, &error, &origin, leat_exit_status(r));
-        return leat_exit_status(r);
+        error.code = error.code ? error.code : r;
+        message_error(b->config, &error, &origin, *ret_status);
+        return NULL;
     }
     text = leat_pipeline_text(pipeline);
     leat_pipeline_unref(pipeline);
-    r = text ? pieces_of_text(&b->pieces, text) : LEAT_ENOMEM;
-    if (r == 0 && strstr(text, ":***@") && !strstr(o->words[0], ":***@"))
+    if (!text)
+        *ret_status = message_fail(b->config, LEAT_ENOMEM, "out of memory");
+    return text;
+}
+
+static int read_words(struct batch *b)
+{
+    const struct each_options *o = b->options;
+    int status, r;
+    char *text = canonical(b, &status);
+
+    if (!text)
+        return status;
+    if (o->n_words > 1)
+        r = pieces_of_words(&b->pieces, o->n_words, o->words);
+    else if (strstr(text, ":***@") && !strstr(o->words[0], ":***@"))
         r = LEAT_EUSAGE;
+    else
+        r = pieces_of_text(&b->pieces, text);
     free(text);
-    return r == LEAT_EUSAGE
-               ? message_fail(
-                     b->config, r,
-                     "each: the password of a URL cannot be in a quoted pipeline; give the "
-                     "pipeline as words, or the password in ~/.netrc")
-           : r < 0 ? message_fail(b->config, r, "out of memory")
-                   : 0;
+    if (r == LEAT_EUSAGE)
+        return message_fail(
+            b->config, r,
+            "each: the password of a URL cannot be in a quoted pipeline; give the pipeline as words, "
+            "or the password in ~/.netrc");
+    return r < 0 ? message_fail(b->config, r, "out of memory") : 0;
 }
 
 static int check_places(const struct batch *b, bool *ret_any)

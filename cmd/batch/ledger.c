@@ -67,6 +67,8 @@ static int remove_source(const struct input *input)
 
     if (lstat(input->path, &info) < 0)
         return errno == ENOENT ? 0 : errno;
+    if (S_ISLNK(info.st_mode))
+        return ELOOP;
     if (!input_is_same(input, &info))
         return ESTALE;
     if (info.st_nlink > 1)

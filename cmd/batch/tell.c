@@ -210,6 +210,8 @@ int tell_summary(struct batch *b)
         add_json(&text, b);
     } else {
         list_failed(&text, b);
+        if (b->inputs.n == 0 && !b->config->quiet)
+            buf_add(&text, "leat: warning: each: there are no inputs after the filters\n");
         if (!b->config->quiet && (b->config->err.tty || done < b->inputs.n)) {
             buf_add(&text, "leat: ");
             add_counts(&text, b);

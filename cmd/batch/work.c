@@ -477,7 +477,10 @@ static int begin(struct work *w, enum verdict verdict)
     w->removes = w->batch->options->remove_source && verdict != VERDICT_SKIP;
     w->replace = verdict == VERDICT_AGAIN;
     if (verdict == VERDICT_MISSING) {
-        set_error(w, LEAT_ENOENT, "no such file, and the journal does not say that it is done");
+        set_error(w, LEAT_ENOENT,
+                  w->batch->options->journal
+                      ? "no such file, and the journal does not say that it is done"
+                      : "no such file");
         w->phase = PHASE_RECORD;
         fail(w);
         return 0;
@@ -610,6 +613,7 @@ void work_recorded(struct work *w, int journal_error, int remove_error)
         set_error(w, LEAT_EIO, "the input is kept: %s",
                   remove_error == ESTALE   ? "another file has its name now"
                   : remove_error == EMLINK ? "it has another name (a hard link)"
+                  : remove_error == ELOOP  ? "it is a symbolic link"
                                            : strerror(remove_error));
     }
     end(w, w->changed  ? OUTCOME_CHANGED

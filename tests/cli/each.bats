@@ -75,6 +75,13 @@ gz_files() { # gz_files N - N files of lines, compressed, in gz/
     run -1 leat each -r in -- write 'nodir/{rel}'
     has 'nodir/: no such directory'
     [ ! -e same ]
+    run -2 leat each -r in -- count :
+    has 'a stage is missing'
+    run -0 leat each -r in --include='*.none' -- count
+    has 'there are no inputs after the filters'
+    ln -s a.txt in/link
+    run -1 leat each in/link --remove-source -- gzip : write '{}.gz'
+    has 'it is a symbolic link'
 }
 
 @test "an input that fails leaves no output, and the others go on" {
