@@ -188,6 +188,52 @@ PUT /acct/cont/plain/a 201" ]
     stored f stuck_a
 }
 
+# held FILE WORD... - start a pipeline that sends the file, and wait until the server has stored it; sets sender.
+held() {
+    rm -f s/held s/go s/answered s/blobs/hold_a out/* 2>/dev/null
+    : >s/requests
+    "$LEAT" "${@:2}" read "$1" : tee [ write out/copy ] : azblob-put azblob://cont/hold/a 2>message 3>&- &
+    sender=$!
+    wait_for test -e s/held
+}
+
+@test "a signal or --timeout ends the wait for the last answer, and the server may have stored it" {
+    mkdir -p out
+    for threads in 1 2; do
+        for file in f big; do
+            held $file --threads=$threads
+            kill $sender
+            status=0
+            wait $sender || status=$?
+            output=$(cat message)
+            is 143
+            has 'the server may have stored it'
+            [ ! -e out/copy ]
+        done
+    done
+    rm -f s/blobs/hold_a
+    run leat --timeout=1s read f : tee [ write out/copy ] : azblob-put azblob://cont/hold/a
+    is 124
+    [ ! -e out/copy ]
+}
+
+@test "a last answer that comes with the signal is honoured" {
+    mkdir -p out
+    for threads in 1 2; do
+        for file in f big; do
+            held $file --threads=$threads
+            kill -STOP $sender
+            kill -TERM $sender
+            : >s/go
+            wait_for test -e s/answered
+            kill -CONT $sender
+            wait $sender
+            cmp $file s/blobs/hold_a
+            cmp $file out/copy
+        done
+    done
+}
+
 @test "credentials: a key, a token, a connection string; and none is in a message" {
     endpoint=$AZURE_STORAGE_SERVICE_ENDPOINT
     unset "${!AZURE_@}"

@@ -197,6 +197,53 @@ PUT /buck/plain/a 200" ]
     closed
 }
 
+# held FILE WORD... - start a pipeline that sends the file, and wait until the server has stored it; sets sender.
+held() {
+    rm -f s/held s/go s/answered s/objects/hold_a out/* 2>/dev/null
+    : >s/requests
+    "$LEAT" "${@:2}" read "$1" : tee [ write out/copy ] : s3-put s3://buck/hold/a 2>message 3>&- &
+    sender=$!
+    wait_for test -e s/held
+}
+
+@test "a signal or --timeout ends the wait for the last answer, and the server may have stored it" {
+    mkdir -p out
+    for threads in 1 2; do
+        for file in f big; do
+            held $file --threads=$threads
+            kill $sender
+            status=0
+            wait $sender || status=$?
+            output=$(cat message)
+            is 143
+            has 'the server may have stored it'
+            [ ! -e out/copy ]
+            closed
+        done
+    done
+    rm -f s/objects/hold_a
+    run leat --timeout=1s read f : tee [ write out/copy ] : s3-put s3://buck/hold/a
+    is 124
+    [ ! -e out/copy ]
+}
+
+@test "a last answer that comes with the signal is honoured" {
+    mkdir -p out
+    for threads in 1 2; do
+        for file in f big; do
+            held $file --threads=$threads
+            kill -STOP $sender
+            kill -TERM $sender
+            : >s/go
+            wait_for test -e s/answered
+            kill -CONT $sender
+            wait $sender
+            cmp $file s/objects/hold_a
+            cmp $file out/copy
+        done
+    done
+}
+
 @test "credentials: the environment, files, a profile, the services of a container and an instance" {
     unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
     AWS_EC2_METADATA_DISABLED=true put f s3://buck/plain/a

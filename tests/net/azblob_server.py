@@ -17,6 +17,8 @@ is answered: the method, the path with the query, and the status. DIR/open has t
     stuck    no answer to block 2                         mute     401 with a text to everything
     race     the blob is there, but not for HEAD          blind    403 to HEAD
     lease    412 LeaseIdMissing to what would make it
+    hold     it is made, and DIR/held, but the answer to that comes when there is a file DIR/go;
+             then DIR/answered is made
     drop     GET ends at 60 % of what was asked for, twice         change   and then the blob is another one
 """
 import base64
@@ -105,6 +107,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body[:part])
+        if os.path.exists(os.path.join(DIR, "go")):
+            open(os.path.join(DIR, "answered"), "w").close()
         if part is not None:
             raise Lost
 
@@ -170,6 +174,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             BLOCKS.pop(name, None)
             COMMITTED[name] = ids
             note_open()
+        if name.startswith("hold/"):
+            open(os.path.join(DIR, "held"), "w").close()
+            while not os.path.exists(os.path.join(DIR, "go")):
+                time.sleep(0.01)
 
     def put_list(self, fault, name, body):
         n = times("list", name)

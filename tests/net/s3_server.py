@@ -19,6 +19,8 @@ query, and the status. DIR/open has a line for each upload that is open, with th
     nosum    501 for x-amz-checksum-…                       sumless  checksums are ignored, but refused in the end of an upload
     rot      a byte of part 1 changes in the server, once, after its signature was verified       rotten   always
     etag     no ETag for a part                             late     an upload begins when there is a file DIR/go
+    hold     the object is stored and DIR/held is made, but the answer to that comes when there is a file
+             DIR/go; then DIR/answered is made
 
 x-amz-checksum-sha256 of a part and of an object is verified, in the end of an upload it must be that of the part, and
 DIR/sums has a line for each one that was right. It is the service of an instance, too: /latest/api/token, with the keys `temp`; and of a container: /keys.
@@ -201,6 +203,14 @@ def put_part(fault, query, headers, body):
     return 200, b"", fields if fault == "etag" else {"ETag": etag(body), **fields}
 
 
+def hold(fault):
+    if fault != "hold":
+        return
+    open(os.path.join(DIR, "held"), "w").close()
+    while not os.path.exists(os.path.join(DIR, "go")):
+        threading.Event().wait(0.01)
+
+
 def complete(fault, key, query, headers, body):
     upload = query["uploadId"]
     if upload not in UPLOADS:
@@ -232,6 +242,7 @@ def complete(fault, key, query, headers, body):
     note_open()
     if fault == "gone":
         return LOST
+    hold(fault)
     return 200, b"<CompleteMultipartUploadResult/>", {}
 
 
@@ -292,6 +303,7 @@ def answer(method, target, headers, body):
     check_condition(fault, key, headers)
     check_sum(fault, headers, body)
     store(key, body)
+    hold(fault)
     if "content-type" in headers:
         log("type", headers["content-type"])
     return 200, b"", {"ETag": etag(body)}
@@ -340,6 +352,8 @@ def serve(sock):
                 fields = {"Content-Length": len(body), **fields}
                 head = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
                 sock.sendall(f"HTTP/1.1 {status} x\r\n{head}\r\n".encode("latin-1") + (body if request[0] != "HEAD" else b""))
+                if os.path.exists(os.path.join(DIR, "go")):
+                    open(os.path.join(DIR, "answered"), "w").close()
                 if request[0] != "HEAD" and len(body) < fields["Content-Length"]:
                     sock.shutdown(socket.SHUT_RDWR)
                     return

@@ -254,12 +254,6 @@ static int begin_request(void *a, const void *request, struct leat_exchange **re
     return leat_azblob_begin(a, request, ret);
 }
 
-int leat_azblob_perform(struct leat_azblob *a, const struct leat_azblob_request *q,
-                        struct leat_exchange **ret)
-{
-    return leat_tries_perform(&a->tries, q, 0, ret);
-}
-
 int leat_azblob_explain(struct leat_azblob *a)
 {
     static const char *const range[] = {"Range: bytes=0-0", NULL};

@@ -43,9 +43,6 @@ const char *leat_azblob_url(struct leat_azblob *azblob);
 /* leat_azblob_begin - sign and begin a request; *ret is set in any case. Returns 0, or fails the stage. */
 int leat_azblob_begin(struct leat_azblob *azblob, const struct leat_azblob_request *request,
                       struct leat_exchange **ret);
-/* leat_azblob_perform - as leat_tries_perform. */
-int leat_azblob_perform(struct leat_azblob *azblob, const struct leat_azblob_request *request,
-                        struct leat_exchange **ret);
 /* leat_azblob_code - the code of the service in an answer, such as "ContainerNotFound"; "": none. */
 const char *leat_azblob_code(struct leat_exchange *exchange, char *to, size_t size);
 /* leat_azblob_exists - does the answer say that the blob is there, in spite of If-None-Match? */

@@ -41,6 +41,12 @@ struct azblob_put {
     struct leat_upload blocks;
     uint8_t mark[LEAT_AZBLOB_MARK];
     bool is_looked; /* the blob is not there, or it may be overwritten */
+    /* In the commit */
+    struct leat_sequence commit;
+    char *list; /* of the blocks */
+    size_t list_n;
+    bool is_hashed;
+    uint8_t md5[LEAT_MD5_BYTES]; /* of a blob that is no list */
     /* Of the request that makes the blob: the user's, the type of a blob that is no list, and the condition */
     const char *headers[LEAT_AZBLOB_HEADERS_MAX + 1];
     size_t n_headers;
@@ -150,7 +156,13 @@ static int azblob_put_watch(struct leat_stage *s)
 
 /* --- the commit ------------------------------------------------------------------------------- */
 
-/* The request that makes the blob. Returns as leat_azblob_perform. */
+static int perform(struct azblob_put *p, const struct leat_azblob_request *q,
+                   struct leat_exchange **ret)
+{
+    return leat_sequence_perform(&p->commit, p->stage, leat_azblob_tries(p->azblob), q, ret);
+}
+
+/* The request that makes the blob. Returns as leat_sequence_perform. */
 static int make_blob(struct azblob_put *p, struct leat_azblob_request *q, const char *type,
                      struct leat_exchange **ret)
 {
@@ -163,24 +175,41 @@ static int make_blob(struct azblob_put *p, struct leat_azblob_request *q, const 
     leat_assert(n <= LEAT_AZBLOB_HEADERS_MAX);
     p->headers[n] = NULL;
     q->headers = p->headers;
-    return leat_azblob_perform(p->azblob, q, ret);
+    return perform(p, q, ret);
 }
 
-/* The blob is there, or the blocks are not: did a try make it whose answer was lost? The names of blocks are those of this run. */
-static bool has_our_blocks(struct azblob_put *p)
+/* The blob is there, or the blocks are not: did a try make it whose answer was lost? The names of blocks are those of this run.
+ * Returns 0: it did; 1: not; LEAT_WAIT; or fails. */
+static int look_for_our_blocks(struct azblob_put *p)
 {
     const struct leat_azblob_request q = {.method = "GET",
                                           .query = "comp=blocklist&blocklisttype=committed"};
     struct leat_exchange *x;
     char first[LEAT_AZBLOB_ID], name[LEAT_AZBLOB_ID + 1];
-    bool same = false;
+    int r = perform(p, &q, &x);
 
+    if (r != 0)
+        return r;
     leat_azblob_id(p->mark, 1, first);
-    if (leat_azblob_perform(p->azblob, &q, &x) == 0)
-        same = leat_xml_element(leat_exchange_reply(x), "Name", name, sizeof name) &&
-               strcmp(name, first) == 0;
-    leat_exchange_free(x);
-    return same;
+    return !leat_xml_element(leat_exchange_reply(x), "Name", name, sizeof name) ||
+           strcmp(name, first) != 0;
+}
+
+static int make_list(struct azblob_put *p, unsigned n)
+{
+    size_t size = leat_azblob_list_size(n);
+    struct leat_fixed text;
+
+    if (p->list)
+        return 0;
+    p->list = leat_alloc_raw(p->stage, size);
+    if (!p->list)
+        return LEAT_ENOMEM;
+    text = leat_fixed_in(p->list, size);
+    leat_azblob_list(p->mark, n, &text);
+    leat_assert(!text.is_full && text.n == size - 1);
+    p->list_n = text.n;
+    return 0;
 }
 
 /* The server has the blocks 1 to n. */
@@ -188,26 +217,16 @@ static int put_list(struct azblob_put *p, unsigned n)
 {
     struct leat_azblob_request q = {.method = "PUT", .query = "comp=blocklist"};
     struct leat_exchange *x = NULL;
-    struct leat_fixed text;
-    size_t size = leat_azblob_list_size(n);
-    char *list = leat_alloc_raw(p->stage, size);
-    int r;
+    int r = make_list(p, n);
 
-    if (!list)
-        return LEAT_ENOMEM;
-    text = leat_fixed_in(list, size);
-    leat_azblob_list(p->mark, n, &text);
-    leat_assert(!text.is_full && text.n == size - 1);
-    q.body = list;
-    q.size = text.n;
+    if (r < 0)
+        return r;
+    q.body = p->list;
+    q.size = p->list_n;
     r = make_blob(p, &q, NULL, &x);
-    if (r > 0)
-        r = leat_azblob_exists(x) && has_our_blocks(p)
-                ? 0
-                : leat_azblob_fail(p->azblob, x, "Put Block List");
-    leat_exchange_free(x);
-    leat_free(p->stage, list);
-    return r;
+    if (r == 1 && leat_azblob_exists(x))
+        r = look_for_our_blocks(p);
+    return r == 1 ? leat_azblob_fail(p->azblob, x, "Put Block List") : r;
 }
 
 static int put_blocks(struct azblob_put *p)
@@ -216,26 +235,28 @@ static int put_blocks(struct azblob_put *p)
     return put_list(p, p->blocks.number - 1);
 }
 
+enum { IS_OURS, IS_BLOCKS, IS_ANOTHER };
+
 /* Put Blob says that the blob is there. Is it, or are there blocks only, of a run that was killed? Or has it these bytes, because a
- * try made it whose answer was lost? Returns 0: it has them; 1: there are blocks only; 2: it is another one; or fails. */
-static int look_again(struct azblob_put *p, const struct leat_azblob_request *put)
+ * try made it whose answer was lost? Returns 0: *ret_there says it; LEAT_WAIT; or fails. */
+static int look_again(struct azblob_put *p, const struct leat_azblob_request *put, int *ret_there)
 {
     const struct leat_azblob_request q = {.method = "HEAD"};
     char md5[LEAT_BASE64_SIZE(LEAT_MD5_BYTES)];
     struct leat_exchange *x;
-    int r = leat_azblob_perform(p->azblob, &q, &x);
+    int r = perform(p, &q, &x);
 
+    if (r < 0 || r == LEAT_WAIT)
+        return r;
     leat_base64_encode(put->md5, LEAT_MD5_BYTES, md5);
-    if (r == 0)
-        r = strcmp(leat_exchange_header(x, "Content-MD5"), md5) == 0 &&
-                    strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) == put->size
-                ? 0
-                : 2;
-    else if (r > 0)
-        r = leat_exchange_state(x) == LEAT_EXCHANGE_ANSWERED && leat_exchange_status(x) == 404 ? 1
-                                                                                               : 2;
-    leat_exchange_free(x);
-    return r;
+    *ret_there = IS_ANOTHER;
+    if (r == 0 && strcmp(leat_exchange_header(x, "Content-MD5"), md5) == 0 &&
+        strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) == put->size)
+        *ret_there = IS_OURS;
+    else if (r == 1 && leat_exchange_state(x) == LEAT_EXCHANGE_ANSWERED &&
+             leat_exchange_status(x) == 404)
+        *ret_there = IS_BLOCKS;
+    return 0;
 }
 
 /* A list of one block, or of none, is accepted where blocks of another run are. */
@@ -246,44 +267,53 @@ static int put_as_block(struct azblob_put *p, const struct leat_azblob_request *
     char query[QUERY_MAX];
     const struct leat_azblob_request q = block_request(p, &block, whole->md5, query);
     struct leat_exchange *x = NULL;
-    int r = whole->size == 0 ? 0 : leat_azblob_perform(p->azblob, &q, &x);
+    int r = whole->size == 0 ? 0 : perform(p, &q, &x);
 
-    if (r > 0)
-        r = leat_azblob_fail(p->azblob, x, "Put Block");
-    leat_exchange_free(x);
-    return r < 0 ? r : put_list(p, whole->size > 0);
+    if (r == 1)
+        return leat_azblob_fail(p->azblob, x, "Put Block");
+    return r == 0 ? put_list(p, whole->size > 0) : r;
+}
+
+/* The digest of a blob that is no list. */
+static int hash_whole(struct azblob_put *p)
+{
+    int r = p->is_hashed || p->blocks.filling ? 0 : leat_evp_begin(p->blocks.evp);
+
+    if (r == 0 && !p->is_hashed)
+        r = leat_evp_end(p->blocks.evp, p->md5);
+    p->is_hashed = r == 0;
+    return r;
 }
 
 static int put_whole(struct azblob_put *p)
 {
     const struct leat_upload_part *block = p->blocks.filling;
-    uint8_t md5[LEAT_MD5_BYTES];
     struct leat_azblob_request q = {.method = "PUT",
                                     .body = block ? block->data : (const void *)"",
                                     .size = block ? block->filled : 0,
-                                    .md5 = md5};
+                                    .md5 = p->md5};
     struct leat_exchange *x = NULL;
-    int r = block ? 0 : leat_evp_begin(p->blocks.evp), there = 2;
+    int r = hash_whole(p), there = IS_ANOTHER;
 
-    if (r == 0)
-        r = leat_evp_end(p->blocks.evp, md5);
     if (r == 0)
         r = make_blob(p, &q, "x-ms-blob-type: BlockBlob", &x);
-    if (r > 0 && leat_azblob_exists(x))
-        there = look_again(p, &q);
-    if (r > 0 && there > 1)
-        r = leat_azblob_fail(p->azblob, x, "Put Blob");
-    else if (r > 0)
-        r = there == 1 ? put_as_block(p, &q) : there;
-    leat_exchange_free(x);
-    return r;
+    if (r != 1)
+        return r;
+    if (leat_azblob_exists(x))
+        r = look_again(p, &q, &there);
+    if (r < 0 || r == LEAT_WAIT || there == IS_OURS)
+        return r;
+    return there == IS_BLOCKS ? put_as_block(p, &q) : leat_azblob_fail(p->azblob, x, "Put Blob");
 }
 
+/* It is called again while there is no answer. */
 static int azblob_put_commit(struct leat_stage *s)
 {
     struct azblob_put *p = leat_state(s);
-    int r = p->blocks.is_sealed ? put_blocks(p) : put_whole(p);
+    int r;
 
+    leat_sequence_again(&p->commit);
+    r = p->blocks.is_sealed ? put_blocks(p) : put_whole(p);
     if (r == 0 && p->blocks.lost > 0)
         leat_warning(s, "%s: %" PRIu64 " tries failed before all was written",
                      leat_azblob_shown(p->azblob), p->blocks.lost);
@@ -393,6 +423,13 @@ static void azblob_put_close(struct leat_stage *s)
 {
     struct azblob_put *p = leat_state(s);
 
+    if (leat_sequence_waits(&p->commit))
+        leat_warning(
+            s,
+            "%s: the last request was sent, and there is no answer: the server may have stored it",
+            leat_azblob_shown(p->azblob));
+    leat_sequence_free(&p->commit);
+    leat_free(s, p->list);
     leat_upload_stop(&p->blocks);
     leat_upload_done(&p->blocks);
     for (size_t i = 0; i < p->n_headers; i++)
@@ -455,7 +492,8 @@ const struct leat_stage_type leat_stage_azblob_put = {
         "kept in memory until the server has it, so --in-flight + 1 blocks are charged to --memory; with less "
         "memory there are fewer, and they grow less. The commit, Put Block List, makes the blob of them. It comes "
         "after other files have got their names, since it cannot be taken back; if it fails, those names are taken "
-        "back.\n\n"
+        "back. A signal, or --timeout, ends the wait for its answer, and then the server may have stored the blob; a warning "
+        "says so.\n\n"
         "The MD5 of each block goes with it (Content-MD5), so the server notices one that was changed on the way. "
         "Lost connections, and the answers 408, 425, 429, 500, 502, 503 (ServerBusy) and 504 are tried again, "
         "after what the server asks for (Retry-After), or a wait that is doubled each time, with a random part.\n\n"

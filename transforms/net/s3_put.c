@@ -200,17 +200,17 @@ static int put_whole(struct leat_s3_put *p)
     int r;
 
     r = leat_s3_put_perform(p, &q, &x);
-    if (r > 0)
-        r = leat_s3_fail(p->s3, x, "PUT");
-    leat_exchange_free(x);
-    return r;
+    return r == 1 ? leat_s3_fail(p->s3, x, "PUT") : r;
 }
 
+/* It is called again while there is no answer. */
 static int s3_put_commit(struct leat_stage *s)
 {
     struct leat_s3_put *p = leat_state(s);
-    int r = p->parts.is_sealed ? leat_s3_put_complete(p) : put_whole(p);
+    int r;
 
+    leat_sequence_again(&p->commit);
+    r = p->parts.is_sealed ? leat_s3_put_complete(p) : put_whole(p);
     p->is_committed = r == 0;
     if (r == 0 && p->parts.lost > 0)
         leat_warning(s, "%s: %" PRIu64 " tries failed before all was written", leat_s3_shown(p->s3),
@@ -320,6 +320,12 @@ static void s3_put_close(struct leat_stage *s)
     struct leat_s3_put *p = leat_state(s);
 
     await_create(p);
+    if (leat_sequence_waits(&p->commit))
+        leat_warning(
+            s,
+            "%s: the last request was sent, and there is no answer: the server may have stored it",
+            leat_s3_shown(p->s3));
+    leat_sequence_free(&p->commit);
     leat_upload_stop(&p->parts);
     if (*p->upload)
         leat_s3_put_end_upload(p);
@@ -329,6 +335,7 @@ static void s3_put_close(struct leat_stage *s)
     for (size_t i = 0; i < p->n_headers; i++)
         leat_free(s, (void *)(uintptr_t)p->headers[i]);
     leat_free(s, p->etags);
+    leat_free(s, p->list);
     leat_s3_close(p->s3);
 }
 
@@ -386,7 +393,8 @@ const struct leat_stage_type leat_stage_s3_put = {
         "so that 10,000 parts hold 5 TiB; with --size all parts are equal. A part is kept in memory "
         "until the server has it, so --in-flight + 1 parts are charged to --memory; with less memory "
         "there are fewer. The commit completes the upload. It comes after other files have got "
-        "their names, since it cannot be taken back; if it fails, those names are taken back.\n\n"
+        "their names, since it cannot be taken back; if it fails, those names are taken back. A signal, or --timeout, ends the "
+        "wait for its answer, and then the server may have stored the object; a warning says so.\n\n"
         "Each request is signed (AWS Signature Version 4) with the SHA-256 of its body, so the server "
         "notices a part that was changed on the way. It also gets the digest of each part, and of an object in one part, to keep "
         "(x-amz-checksum-sha256), unless it says that it cannot; the commit names those that it has confirmed. Lost connections, and the answers 408, 425, 429, "

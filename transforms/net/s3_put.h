@@ -28,17 +28,19 @@ struct leat_s3_put {
     bool is_looked; /* the object is not there, or it may be overwritten */
     bool is_committed;
     bool is_sumless; /* the server knows no checksums */
-    bool
-        is_unconditional; /* the server knows no conditions: that the object was not there must do */
+    struct leat_sequence commit;
+    char *list; /* of the parts, in the commit */
+    size_t list_n;
     char upload[LEAT_S3_UPLOAD_ID_MAX]; /* "": none has begun */
     struct leat_s3_journal journal;
 };
 
-/* leat_s3_put_perform - the request that makes the object visible: as leat_s3_perform, with the condition that nothing is
+/* leat_s3_put_perform - the request that makes the object visible: as leat_sequence_perform, with the condition that nothing is
  * there. */
 int leat_s3_put_perform(struct leat_s3_put *put, const struct leat_s3_request *request,
                         struct leat_exchange **ret);
-/* leat_s3_put_complete - all parts are there: make the object visible. Returns 0, or fails the stage. */
+/* leat_s3_put_complete - all parts are there: make the object visible. Returns 0; LEAT_WAIT: call it again; or fails the
+ * stage. */
 int leat_s3_put_complete(struct leat_s3_put *put);
 /* leat_s3_put_end_upload - in close: abort an upload that was not completed, and end its record. */
 void leat_s3_put_end_upload(struct leat_s3_put *put);

@@ -16,6 +16,13 @@
 #define ABORT_TRIES 3
 #define CLEAN_MAX 16u /* uploads of killed runs that one run aborts */
 
+static int perform(struct leat_s3_put *p, const struct leat_s3_request *request,
+                   struct leat_exchange **ret)
+{
+    return leat_sequence_perform(&p->commit, p->stage, leat_s3_tries(p->s3), request, ret);
+}
+
+/* A server that says 501 knows no checksums, or no conditions: that the object was not there must do then. */
 int leat_s3_put_perform(struct leat_s3_put *p, const struct leat_s3_request *request,
                         struct leat_exchange **ret)
 {
@@ -27,22 +34,18 @@ int leat_s3_put_perform(struct leat_s3_put *p, const struct leat_s3_request *req
     for (; request->headers && request->headers[n]; n++)
         headers[n] = request->headers[n];
     leat_assert(n < LEAT_S3_HEADERS_MAX);
-    headers[n] = p->params->force || p->is_unconditional ? NULL : "If-None-Match: *";
+    headers[n] = p->params->force ? NULL : "If-None-Match: *";
     headers[n + 1] = NULL;
     q.headers = headers;
-    r = leat_s3_perform(p->s3, &q, ret);
+    r = perform(p, &q, ret);
     if (r == 1 && q.has_sum && leat_exchange_status(*ret) == NOT_IMPLEMENTED) {
-        p->is_sumless = true;
         q.has_sum = false;
-        leat_exchange_free(*ret);
-        r = leat_s3_perform(p->s3, &q, ret);
+        r = perform(p, &q, ret);
     }
     if (r != 1 || !headers[n] || leat_exchange_status(*ret) != NOT_IMPLEMENTED)
         return r;
-    p->is_unconditional = true;
-    leat_exchange_free(*ret);
     q.headers = request->headers;
-    return leat_s3_perform(p->s3, &q, ret);
+    return perform(p, &q, ret);
 }
 
 static void upload_query(const char *upload, char *to, size_t size)
@@ -56,20 +59,22 @@ static void upload_query(const char *upload, char *to, size_t size)
 
 /* --- complete --------------------------------------------------------------------------------- */
 
-/* The list of the parts. Returns NULL, recorded as the stage's failure, if there is no memory. */
-static char *make_list(struct leat_s3_put *p, size_t *ret_n)
+/* The list of the parts, once. */
+static int make_list(struct leat_s3_put *p)
 {
     size_t size = 256;
     struct leat_fixed text;
     const char *sum;
-    char *list;
 
+    if (p->list)
+        return 0;
+    leat_upload_release(&p->parts); /* their memory is free for the list of them */
     for (unsigned i = 0; i < p->parts.number - 1; i++)
         size += PART_XML + 6 * strlen(p->etags[i]);
-    list = leat_alloc_raw(p->stage, size);
-    if (!list)
-        return NULL;
-    text = leat_fixed_in(list, size);
+    p->list = leat_alloc_raw(p->stage, size);
+    if (!p->list)
+        return LEAT_ENOMEM;
+    text = leat_fixed_in(p->list, size);
     leat_fixed_add(&text, "<CompleteMultipartUpload "
                           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (unsigned i = 0; i < p->parts.number - 1; i++) {
@@ -83,32 +88,28 @@ static char *make_list(struct leat_s3_put *p, size_t *ret_n)
     }
     leat_fixed_add(&text, "</CompleteMultipartUpload>");
     leat_assert(!text.is_full);
-    *ret_n = text.n;
-    return list;
+    p->list_n = text.n;
+    return 0;
 }
 
 /* The upload is not found: was it completed by a try whose answer was lost? libcurl repeats a request that is lost before its
- * answer on a connection that was kept open, so this need not be known. */
-static bool was_completed(struct leat_s3_put *p)
+ * answer on a connection that was kept open, so this need not be known. Returns 0: it was; 1: not; LEAT_WAIT; or fails. */
+static int look_if_complete(struct leat_s3_put *p)
 {
     const struct leat_s3_request q = {.method = "HEAD"};
     struct leat_exchange *x;
     char end[16];
     const char *etag;
     size_t n, length;
-    bool same;
+    int r = perform(p, &q, &x);
 
-    if (leat_s3_perform(p->s3, &q, &x) != 0) {
-        leat_exchange_free(x);
-        return false;
-    }
+    if (r != 0)
+        return r;
     length = (size_t)snprintf(end, sizeof end, "-%u\"", p->parts.number - 1);
     etag = leat_exchange_header(x, "ETag");
     n = strlen(etag);
-    same = n > length && strcmp(etag + n - length, end) == 0 &&
-           strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) == p->parts.pos;
-    leat_exchange_free(x);
-    return same;
+    return n <= length || strcmp(etag + n - length, end) != 0 ||
+           strtoull(leat_exchange_header(x, "Content-Length"), NULL, 10) != p->parts.pos;
 }
 
 int leat_s3_put_complete(struct leat_s3_put *p)
@@ -116,28 +117,20 @@ int leat_s3_put_complete(struct leat_s3_put *p)
     char query[3 * LEAT_S3_UPLOAD_ID_MAX + 16], code[64];
     struct leat_s3_request q = {.method = "POST", .query = query};
     struct leat_exchange *x = NULL;
-    size_t n = 0;
-    char *list;
-    int r;
+    int r = make_list(p);
 
-    leat_upload_release(&p->parts); /* their memory is free for the list of them */
-    list = make_list(p, &n);
-    if (!list)
-        return LEAT_ENOMEM;
-    q.body = list;
-    q.size = n;
+    if (r < 0)
+        return r;
+    q.body = p->list;
+    q.size = p->list_n;
     upload_query(p->upload, query, sizeof query);
     r = leat_s3_put_perform(p, &q, &x);
-    if (r > 0) {
-        (void)leat_xml_element(leat_exchange_reply(x), "Code", code, sizeof code);
-        if (strcmp(code, "NoSuchUpload") == 0 && was_completed(p))
-            r = 0;
-        else
-            r = leat_s3_fail(p->s3, x, "the end of the upload");
-    }
-    leat_exchange_free(x);
-    leat_free(p->stage, list);
-    return r;
+    if (r != 1)
+        return r;
+    (void)leat_xml_element(leat_exchange_reply(x), "Code", code, sizeof code);
+    if (strcmp(code, "NoSuchUpload") == 0)
+        r = look_if_complete(p);
+    return r == 1 ? leat_s3_fail(p->s3, x, "the end of the upload") : r;
 }
 
 /* --- abort ------------------------------------------------------------------------------------ */
