@@ -92,22 +92,16 @@ static const struct leat_stage_type *type_of(const struct batch *b, size_t piece
     return p->kind == PIECE_STAGE ? leat_registry_find(b->registry, p->words[0]) : NULL;
 }
 
-/* The canonical text, which is checked as for leat itself: one operand is text, several are words. NULL after a message. */
+/* The canonical text of one operand, which is text as for leat itself. NULL after a message. */
 static char *canonical(const struct batch *b, int *ret_status)
 {
-    const struct each_options *o = b->options;
     struct leat_error error = LEAT_INIT(leat_error);
-    struct origin origin = {.text = o->n_words == 1 ? o->words[0] : NULL};
+    struct origin origin = {.text = b->options->words[0]};
     struct leat_pipeline *pipeline = NULL;
     char *text = NULL;
-    int r;
+    int r =
+        leat_pipeline_from_text(b->registry, origin.text, &b->config->settings, &pipeline, &error);
 
-    if (o->n_words == 1)
-        r = leat_pipeline_from_text(b->registry, o->words[0], &b->config->settings, &pipeline,
-                                    &error);
-    else
-        r = leat_pipeline_from_words(b->registry, o->n_words, (const char *const *)o->words,
-                                     &b->config->settings, &pipeline, &error);
     *ret_status = leat_exit_status(r);
     if (r < 0) {
         error.code = error.code ? error.code : r;
@@ -121,17 +115,30 @@ static char *canonical(const struct batch *b, int *ret_status)
     return text;
 }
 
-static int read_words(struct batch *b)
+/* The pieces of several words, whose stages the sample checks; the name of a stage may be a place. */
+static int read_several(struct batch *b)
 {
     const struct each_options *o = b->options;
-    int status, r;
-    char *text = canonical(b, &status);
+    int r = pieces_of_words(&b->pieces, o->n_words, o->words);
 
+    if (r == LEAT_EUSAGE)
+        return message_fail(
+            b->config, r,
+            "each: a stage is missing before or after a joiner, : or |, of the pipeline");
+    return r < 0 ? message_fail(b->config, r, "out of memory") : 0;
+}
+
+static int read_words(struct batch *b)
+{
+    int status, r = 0;
+    char *text;
+
+    if (b->options->n_words > 1)
+        return read_several(b);
+    text = canonical(b, &status);
     if (!text)
         return status;
-    if (o->n_words > 1)
-        r = pieces_of_words(&b->pieces, o->n_words, o->words);
-    else if (strstr(text, ":***@") && !strstr(o->words[0], ":***@"))
+    if (strstr(text, ":***@") && !strstr(b->options->words[0], ":***@"))
         r = LEAT_EUSAGE;
     else
         r = pieces_of_text(&b->pieces, text);

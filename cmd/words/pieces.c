@@ -92,6 +92,9 @@ static int add_any(struct pieces *pieces, char *word, bool plain, bool *in_stage
         r = add_piece(pieces, *word == '[' ? PIECE_OPEN : PIECE_CLOSE);
     else if (!joiner && !*in_stage)
         r = add_piece(pieces, PIECE_STAGE);
+    else if (joiner && !*in_stage &&
+             (pieces->n == 0 || pieces->v[pieces->n - 1].kind != PIECE_CLOSE))
+        r = LEAT_EUSAGE;
     if (bracket || joiner || r < 0) {
         *in_stage = false;
         free(word);
@@ -116,7 +119,7 @@ int pieces_of_text(struct pieces *pieces, const char *text)
 
 int pieces_of_words(struct pieces *pieces, size_t n, char *const *words)
 {
-    bool in_stage = false;
+    bool in_stage = false, open = false; /* open: the last word is a joiner */
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++) {
@@ -125,8 +128,9 @@ int pieces_of_words(struct pieces *pieces, size_t n, char *const *words)
         char *word = strdup(words[i] + literal);
 
         r = word ? add_any(pieces, word, !literal, &in_stage) : LEAT_ENOMEM;
+        open = r == 0 && !literal && (strcmp(words[i], ":") == 0 || strcmp(words[i], "|") == 0);
     }
-    return r;
+    return r == 0 && open ? LEAT_EUSAGE : r;
 }
 
 void pieces_done(struct pieces *pieces)

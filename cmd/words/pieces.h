@@ -17,7 +17,8 @@ struct pieces {
 };
 
 /* pieces_of_text - from canonical text, which has quotes but no comments and one blank between words.
- * pieces_of_words - from the words of a command line. Both return 0 or LEAT_ENOMEM; call pieces_done in any case. */
+ * pieces_of_words - from the words of a command line. Both return 0, LEAT_EUSAGE (a stage is missing at a joiner) or
+ * LEAT_ENOMEM; call pieces_done in any case. */
 int pieces_of_text(struct pieces *pieces, const char *text);
 int pieces_of_words(struct pieces *pieces, size_t n, char *const *words);
 void pieces_done(struct pieces *pieces);
