@@ -41,8 +41,10 @@ struct each_options {
     unsigned retries, retry_on;
     const char *journal; /* or NULL */
     enum same same;
-    unsigned shards;          /* to deal to; 0: none */
-    const char *plan, *shard; /* files and words of the command line, or NULL */
+    unsigned shards;           /* to deal to; 0: none */
+    const char *plan, *shard;  /* files and words of the command line, or NULL */
+    const char *join, *reduce; /* the plan of --join; HOW:FILE */
+    bool resubmit;
 };
 
 /* each_options_read - from config->own and the words that are left: inputs, then the pipeline. Returns 0, or an exit
@@ -112,11 +114,20 @@ struct batch {
     int first_status;      /* of the first failed input */
 };
 
+/* --- each.c: a batch --------------------------------------------------------------------------- */
+
+/* batch_do - the batch, once its pipeline and inputs are known. Returns an exit status. batch_done - free what it has. */
+int batch_do(struct batch *batch);
+void batch_done(struct batch *batch);
+
 /* --- shard.c: a batch over several machines ------------------------------------------------------- */
 
 /* shard_open - --plan and --shard without inputs: read the plan, and the inputs of the shard. Returns 0, or an exit status
  * after a message. */
 int shard_open(struct batch *batch);
+/* shard_read_plan - the plan, and the inputs of a shard or of PLAN_ALL. Returns as shard_open. */
+int shard_read_plan(const struct config *config, const char *path, struct plan *plan,
+                    struct inputs *inputs, uint32_t shard);
 /* shard_deal - give each input its shard, and with --shard=I/N keep only those of one. Returns as shard_open. */
 int shard_deal(struct batch *batch);
 /* shard_plan - write the plan of the batch, and run nothing. Returns an exit status. */

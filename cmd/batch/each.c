@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "batch.h"
+#include "join.h"
 #include "suffix.h"
 
 static int list_inputs(struct batch *b)
@@ -96,7 +97,7 @@ static int open_journal(struct batch *b)
     return status;
 }
 
-static int run_all(struct batch *b)
+int batch_do(struct batch *b)
 {
     const struct each_options *o = b->options;
     bool done = false;
@@ -148,6 +149,23 @@ static int check_tars(const struct batch *b)
     return 0;
 }
 
+void batch_done(struct batch *b)
+{
+    ledger_free(b);
+    journal_state_done(&b->journal);
+    inputs_done(&b->inputs);
+    free(b->schedule);
+    for (size_t i = 0; i < b->n_outputs; i++)
+        buf_free(&b->outputs[i]);
+    free(b->outputs);
+    buf_free(&b->text);
+    buf_free(&b->records);
+    buf_free(&b->journal_path);
+    plan_done(&b->plan);
+    pieces_done(&b->pieces);
+    leat_registry_free(b->registry);
+}
+
 int each_main(const struct config *c, int argc, char **argv)
 {
     return each_run(c, argc, argv, false);
@@ -163,6 +181,8 @@ int each_run(const struct config *c, int argc, char **argv, bool tars)
     if (unwanted)
         return message_fail(c, LEAT_EUSAGE, "leat each has no option --%s", unwanted);
     status = each_options_read(&options, c, argc, argv);
+    if (status == 0 && options.join)
+        return join_main(c, &options);
     if (status == 0 && options.plan && options.shard)
         status = shard_open(&b);
     if (status == 0) {
@@ -175,19 +195,7 @@ int each_run(const struct config *c, int argc, char **argv, bool tars)
     if (status == 0 && tars)
         status = check_tars(&b);
     if (status == 0)
-        status = run_all(&b);
-    ledger_free(&b);
-    journal_state_done(&b.journal);
-    inputs_done(&b.inputs);
-    free(b.schedule);
-    for (size_t i = 0; i < b.n_outputs; i++)
-        buf_free(&b.outputs[i]);
-    free(b.outputs);
-    buf_free(&b.text);
-    buf_free(&b.records);
-    buf_free(&b.journal_path);
-    plan_done(&b.plan);
-    pieces_done(&b.pieces);
-    leat_registry_free(b.registry);
+        status = batch_do(&b);
+    batch_done(&b);
     return status;
 }

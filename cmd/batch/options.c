@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "batch.h"
+#include "join.h"
 
 enum {
     EACH_RECURSIVE,
@@ -33,6 +34,10 @@ enum {
     EACH_SHARDS,
     EACH_PLAN,
     EACH_SHARD,
+    EACH_JOIN,
+    EACH_RESUBMIT,
+    EACH_REDUCE,
+    EACH_VERIFY,
     EACH_N,
     /* leat convert has these besides; convert.c reads them. */
     CONVERT_TO = EACH_N,
@@ -127,6 +132,19 @@ const struct global_option each_options[] = {
          .metavar = "I|I/N|auto",
          .help = "run only shard I, from 0, of the plan, or of N shards that the inputs are dealt "
                  "to; auto: the number that a scheduler has set in the environment"},
+    [EACH_JOIN] = {.name = "join",
+                   .metavar = "FILE",
+                   .help = "are all shards of the plan in FILE done, and their outputs there?"},
+    [EACH_RESUBMIT] = {.name = "resubmit",
+                       .help = "with --join: print the commands that run the missing shards"},
+    [EACH_REDUCE] =
+        {.name = "reduce",
+         .metavar = "HOW:FILE",
+         .help = "with --join: write to FILE what all outputs hold (concat), in the order of the "
+                 "inputs, or their sorted lines (merge), their digests (sums), or a list of them "
+                 "as JSON lines (manifest)"},
+    [EACH_VERIFY] = {.name = "verify",
+                     .help = "with --join: read the outputs and compare their SHA-256 digests"},
     [CONVERT_TO] = {.name = "to",
                     .metavar = "SUFFIX",
                     .help = "the suffix of the outputs, such as zst or tar.xz"},
@@ -307,6 +325,12 @@ static int take_shards(struct each_options *o, const struct config *c, const str
     case EACH_SHARD:
         o->shard = w->value;
         return 0;
+    case EACH_JOIN:
+        o->join = w->value;
+        return 0;
+    case EACH_REDUCE:
+        o->reduce = w->value;
+        return reduce_check(c, w->value);
     default:
         return take_list(o, c, w);
     }
@@ -374,6 +398,12 @@ static void take_flag(struct each_options *o, size_t option)
     case EACH_DRY_RUN:
         o->dry_run = true;
         break;
+    case EACH_RESUBMIT:
+        o->resubmit = true;
+        break;
+    case EACH_VERIFY:
+        o->verify = true;
+        break;
     default:
         break;
     }
@@ -399,6 +429,14 @@ static int check_shards(const struct each_options *o, const struct config *c)
 {
     bool has_inputs = o->n_operands > 0 || o->files_from[0] || o->manifests[0];
 
+    if (o->join && (has_inputs || o->n_words > 0 || o->plan || o->shard || o->shards > 0))
+        return message_fail(c, LEAT_EUSAGE,
+                            "each: --join takes all from the plan; give no inputs and no pipeline");
+    if (!o->join && (o->reduce || o->resubmit || o->verify))
+        return message_fail(c, LEAT_EUSAGE, "each: --%s needs --join=FILE, the plan",
+                            o->reduce     ? "reduce"
+                            : o->resubmit ? "resubmit"
+                                          : "verify");
     if (o->plan && o->shard && (has_inputs || o->n_words > 0 || o->shards > 0))
         return message_fail(
             c, LEAT_EUSAGE,
@@ -430,7 +468,7 @@ static int check(const struct each_options *o, const struct config *c)
 {
     int status = check_shards(o, c);
 
-    if (status != 0 || (o->plan && o->shard))
+    if (status != 0 || o->join || (o->plan && o->shard))
         return status;
     if (o->n_operands == 0 && !o->files_from[0] && !o->manifests[0])
         return message_fail(c, LEAT_EUSAGE,

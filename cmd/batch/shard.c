@@ -285,26 +285,30 @@ int shard_plan(struct batch *b)
 
 /* --- a shard of the plan ---------------------------------------------------------------------- */
 
-static int read_plan(struct batch *b)
+int shard_read_plan(const struct config *c, const char *path, struct plan *plan,
+                    struct inputs *inputs, uint32_t shard)
 {
-    const char *path = b->options->plan;
     char shown[SHOWN_MAX];
     size_t line;
-    int error, r = plan_read(&b->plan, &b->inputs, path, b->shard, &line, &error);
+    int error, r = plan_read(plan, inputs, path, shard, &line, &error);
 
     (void)leat_show(path, shown, sizeof shown);
     if (r == LEAT_EIO)
-        return cannot(b, path, "cannot be read", error);
+        return message_fail(c, r, "each: %s cannot be read: %s", shown, strerror(error));
     if (r == LEAT_ENOMEM)
-        return no_memory(b);
+        return message_fail(c, r, "out of memory");
     if (r == LEAT_EUSAGE)
-        return message_fail(b->config, r, "each: the plan %s is of another version of leat", shown);
+        return message_fail(c, r, "each: the plan %s is of another version of leat", shown);
     if (r < 0 && line > 0)
-        return message_fail(b->config, r, "each: line %zu of %s is no line of a plan of leat each",
-                            line, shown);
-    return r < 0 ? message_fail(b->config, r, "each: the plan %s ends too early; write it again",
-                                shown)
+        return message_fail(c, r, "each: line %zu of %s is no line of a plan of leat each", line,
+                            shown);
+    return r < 0 ? message_fail(c, r, "each: the plan %s ends too early; write it again", shown)
                  : 0;
+}
+
+static int read_plan(struct batch *b)
+{
+    return shard_read_plan(b->config, b->options->plan, &b->plan, &b->inputs, b->shard);
 }
 
 int shard_open(struct batch *b)

@@ -141,3 +141,111 @@ all_are_right() {
     run -0 leat each --plan=RUN.json --shard=0
     all_are_right
 }
+
+@test "the join tells what is missing and why, and --resubmit prints the commands" {
+    plan 5
+    run -8 leat each --join=RUN.json
+    has '5 of 5 shards are missing: 0-4'
+    shards 0 2 4
+    run -8 leat each --join=RUN.json --resubmit --reduce=concat:all
+    has '2 of 5 shards are missing: 1, 3'
+    has 'leat each --plan=RUN.json --shard=3'
+    [ ! -e all ]
+    run -8 --separate-stderr leat each --join=RUN.json --json
+    [ "$stderr" = "$(printf '{"type":"join","shards":5,"inputs":12,"outputs":%d,"bytes_out":%d,"missing":[1,3]}' \
+        "$(ls out | wc -l)" "$(cat out/* | wc -c)")" ]
+    leat each --join=RUN.json --resubmit 2>err | sed "s|^leat |\"\$LEAT\" -q |" | bash
+    run -0 leat each --join=RUN.json
+    has 'all 5 shards are done: 12 inputs, 12 outputs'
+    rm out/f3
+    echo x >>out/f4
+    run -8 leat each --join=RUN.json
+    has 'missing: '
+    shards 0 1 2 3 4
+    run -0 leat each --join=RUN.json
+    all_are_right
+}
+
+@test "the join says which inputs failed" {
+    cp gz/f7.gz f7
+    echo bad >gz/f7.gz
+    plan 3
+    for i in 0 1 2; do leat each -q --plan=RUN.json "--shard=$i" || [ "$?" = 8 ]; done
+    run -8 leat each --join=RUN.json
+    has '1 of 3 shards are missing: '
+    has ': gz/f7.gz: not in gzip format'
+}
+
+@test "outputs are reduced in the order of the inputs, and nothing is replaced" {
+    for i in $(seq 12); do seq -w 1 7 "$((i * 1000))" | sort | gzip >"gz/f$i.gz"; done
+    plan 4
+    shards 3 2 1 0
+    leat each -q --join=RUN.json --reduce=concat:all
+    (cd out && cat $(printf '%s\n' * | LC_ALL=C sort)) | cmp - all
+    leat each -q --join=RUN.json --reduce=merge:merged
+    LC_ALL=C sort all | cmp - merged
+    leat each -q --join=RUN.json --reduce=sums:SUMS --verify
+    sha256sum -c --quiet SUMS
+    [ "$(wc -l <SUMS)" = 12 ]
+    leat each -q --join=RUN.json --reduce=manifest:M.json
+    leat each --manifest=M.json -- pass >again
+    cmp all again
+    for how in concat:all merge:merged sums:SUMS manifest:M.json; do
+        run -1 leat each -q --join=RUN.json "--reduce=$how"
+        has 'exists'
+        run -0 leat each -q --join=RUN.json "--reduce=$how" --force
+    done
+    cmp all again
+    [ -z "$(find . -name '*tmp*')" ]
+    printf x | dd of=out/f5 conv=notrunc status=none
+    run -4 leat each --join=RUN.json --verify --reduce=concat:more
+    has 'out/f5: sha256'
+    [ ! -e more ]
+    for bad in concat concat: x:y; do run -2 leat each --join=RUN.json "--reduce=$bad"; done
+    run -2 leat each gz/f1.gz --reduce=concat:x -- gunzip : null
+    has '--reduce needs --join'
+    run -2 leat each gz/f1.gz --join=RUN.json -- gunzip : null
+}
+
+@test "more outputs than one pipeline has branches are merged in rounds" {
+    mkdir in
+    for i in $(seq 150); do seq -w "$i" 150 3000 >"in/$i"; done
+    leat each -r in -q --shards=7 --plan=RUN.json -- write 'out/{base}'
+    shards 0 1 2 3 4 5 6
+    leat each -q --join=RUN.json --reduce=merge:merged
+    LC_ALL=C sort in/* | cmp - merged
+    [ "$(find . -type f | grep -vc -e RUN -e in/ -e out/ -e gz/)" = 1 ]
+}
+
+@test "a record that does not have its inputs once is refused" {
+    plan 2
+    shards 0 1
+    cp RUN.json.d/shard-0000.json whole
+    sed 2p whole >RUN.json.d/shard-0000.json # twice
+    run -3 leat each --join=RUN.json
+    has 'does not have each input of its shard once'
+    sed 2d whole >RUN.json.d/shard-0000.json # left out
+    run -3 leat each --join=RUN.json
+    sed '2s/gz/zg/' whole >RUN.json.d/shard-0000.json # foreign
+    run -3 leat each --join=RUN.json
+    sed 's/"plan":"./"plan":"x/' whole >RUN.json.d/shard-0000.json
+    run -1 leat each --join=RUN.json
+    has 'is of another plan'
+    run -1 leat each --plan=RUN.json --shard=0
+    has 'is of another plan'
+    head -n 3 whole >RUN.json.d/shard-0000.json # torn
+    run -8 leat each --join=RUN.json
+    run -0 leat each --plan=RUN.json --shard=0
+    cmp <(sed '1s/attempt.*//' whole) <(sed '1s/attempt.*//' RUN.json.d/shard-0000.json)
+    leat each -q --join=RUN.json
+}
+
+@test "two attempts of a shard at once make one record" {
+    plan 1
+    for i in 1 2; do "$LEAT" each -q --plan=RUN.json --shard=0 & done
+    wait
+    [ "$(ls RUN.json.d/*.json)" = RUN.json.d/shard-0000.json ]
+    leat each -q --join=RUN.json --verify
+    all_are_right
+    [ -z "$(find . -name '*tmp*')" ]
+}
