@@ -133,6 +133,10 @@ static int read_words(struct batch *b)
     int status, r = 0;
     char *text;
 
+    if (b->plan.pipeline) /* it was checked when it was planned */
+        return pieces_of_text(&b->pieces, b->plan.pipeline) < 0
+                   ? message_fail(b->config, LEAT_ENOMEM, "out of memory")
+                   : 0;
     if (b->options->n_words > 1)
         return read_several(b);
     text = canonical(b, &status);
