@@ -45,6 +45,7 @@ struct each_options {
     const char *plan, *shard;  /* files and words of the command line, or NULL */
     const char *join, *reduce; /* the plan of --join; HOW:FILE */
     bool resubmit;
+    bool split; /* one input into ranges of lines */
 };
 
 /* each_options_read - from config->own and the words that are left: inputs, then the pipeline. Returns 0, or an exit
@@ -137,6 +138,16 @@ int shard_plan(struct batch *batch);
 int shard_begin(struct batch *batch, bool *ret_done);
 /* shard_end - the record of the shard, or of its failures. Returns the exit status of the run. */
 int shard_end(struct batch *batch, int status);
+
+/* --- range.c: one large file over shards --------------------------------------------------------- */
+
+/* range_split - replace the input by ranges of whole lines, one for each shard. Returns 0, or an exit status after a
+ * message. */
+int range_split(struct batch *batch);
+/* range_append - append the `read` of the pipeline, for the range of the input; `fill` as in pieces_append. Returns 0 or
+ * LEAT_E*. */
+int range_append(const struct batch *batch, struct leat_builder *builder, const struct input *input,
+                 char *(*fill)(void *arg, const char *word), void *arg);
 
 /* --- check.c: the plan, before the first byte --------------------------------------------------- */
 

@@ -42,24 +42,25 @@ static int append_digest(struct leat_builder *b, const char *sha256)
 
 /* `read` of the whole pipeline of the input, or its first stage, then the check of its digest, then the rest. */
 static int append_all(const struct batch *batch, struct leat_builder *b,
-                      struct place_values *values, const char *sha256)
+                      struct place_values *values, const struct input *input)
 {
     struct pieces first = {.v = batch->pieces.v, .n = 1};
     struct pieces rest = {.v = batch->pieces.v + 1, .n = batch->pieces.n - 1};
-    int r = pieces_append(&first, b, fill, values);
+    int r = input && input->length > 0 ? range_append(batch, b, input, fill, values)
+                                       : pieces_append(&first, b, fill, values);
 
-    if (r == 0 && sha256)
-        r = append_digest(b, sha256);
+    if (r == 0 && input && input->sha256)
+        r = append_digest(b, input->sha256);
     return r == 0 ? pieces_append(&rest, b, fill, values) : r;
 }
 
-static int build(const struct batch *batch, struct place_values *values, const char *sha256,
+static int build(const struct batch *batch, struct place_values *values, const struct input *input,
                  const struct leat_settings *settings, const struct leat_end_settings *end,
                  struct leat_pull_end **ret_pull, struct leat_pipeline **ret_pipeline,
                  struct leat_error *ret_error)
 {
     struct leat_builder *b = leat_builder_new(batch->registry);
-    int r = b ? append_all(batch, b, values, sha256) : LEAT_ENOMEM;
+    int r = b ? append_all(batch, b, values, input) : LEAT_ENOMEM;
 
     if (r == 0 && end)
         r = leat_builder_pull(b, end, ret_pull);
@@ -79,8 +80,8 @@ int batch_build(const struct batch *batch, size_t input, const struct leat_setti
 {
     struct place_values values = values_of(batch, input);
 
-    return build(batch, &values, batch->inputs.v[input].sha256, settings, end, ret_pull,
-                 ret_pipeline, ret_error);
+    return build(batch, &values, &batch->inputs.v[input], settings, end, ret_pull, ret_pipeline,
+                 ret_error);
 }
 
 /* --- the words -------------------------------------------------------------------------------- */
@@ -500,7 +501,7 @@ int batch_dry_run(const struct batch *b)
         struct leat_pipeline *pipeline = NULL;
         char *canonical;
 
-        if (build(b, &values, b->inputs.v[i].sha256, &b->config->settings, NULL, NULL, &pipeline,
+        if (build(b, &values, &b->inputs.v[i], &b->config->settings, NULL, NULL, &pipeline,
                   &error) < 0) {
             message_error(b->config, &error, NULL, leat_exit_status(error.code));
             status = leat_exit_status(error.code);

@@ -34,6 +34,7 @@ enum {
     EACH_SHARDS,
     EACH_PLAN,
     EACH_SHARD,
+    EACH_SPLIT,
     EACH_JOIN,
     EACH_RESUBMIT,
     EACH_REDUCE,
@@ -132,6 +133,12 @@ const struct global_option each_options[] = {
          .metavar = "I|I/N|auto",
          .help = "run only shard I, from 0, of the plan, or of N shards that the inputs are dealt "
                  "to; auto: the number that a scheduler has set in the environment"},
+    [EACH_SPLIT] =
+        {.name = "split",
+         .metavar = "WHERE",
+         .choices = "lines",
+         .help = "with --plan: give each shard a range of whole lines of the one input, a plain "
+                 "file or zstd in the seekable format"},
     [EACH_JOIN] = {.name = "join",
                    .metavar = "FILE",
                    .help = "are all shards of the plan in FILE done, and their outputs there?"},
@@ -325,6 +332,9 @@ static int take_shards(struct each_options *o, const struct config *c, const str
     case EACH_SHARD:
         o->shard = w->value;
         return 0;
+    case EACH_SPLIT:
+        o->split = strcmp(w->value, "lines") == 0;
+        return o->split ? 0 : bad(c, w->option, w->value, "lines");
     case EACH_JOIN:
         o->join = w->value;
         return 0;
@@ -449,6 +459,8 @@ static int check_shards(const struct each_options *o, const struct config *c)
             "to run a shard of one");
     if (o->shards > 0 && !o->plan)
         return message_fail(c, LEAT_EUSAGE, "each: --shards needs --plan=FILE, the plan to write");
+    if (o->split && o->shards == 0)
+        return message_fail(c, LEAT_EUSAGE, "each: --split needs --shards=N and --plan=FILE");
     if (o->plan && (o->journal || o->resume))
         return message_fail(
             c, LEAT_EUSAGE,

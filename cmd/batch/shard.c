@@ -118,6 +118,8 @@ int shard_deal(struct batch *b)
 
     if (b->planned || (!b->options->shard && shards == 0))
         return 0;
+    if (b->options->split)
+        return range_split(b);
     if (b->options->shard) {
         status = read_shard(b, &shards);
         if (status == 0 && shards == 0)

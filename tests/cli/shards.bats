@@ -249,3 +249,66 @@ all_are_right() {
     all_are_right
     [ -z "$(find . -name '*tmp*')" ]
 }
+
+ranges() { # ranges FILE N STAGE… - the pipeline over N ranges of FILE, joined to `all`
+    rm -rf out RUN.json* all
+    mkdir out
+    leat each "$1" -q --split=lines "--shards=$2" --plan=RUN.json -- read '{}' : "${@:3}" : write 'out/{shard:04}'
+    for ((i = 0; i < $2; i++)); do leat each -q --plan=RUN.json "--shard=$i"; done
+    leat each -q --join=RUN.json --reduce=concat:all
+}
+
+@test "the lines of one file are dealt to shards, each to that of its first byte" {
+    log_lines 3000 >big
+    leat read big : zstd --seekable=16K : write big.zst
+    for n in 1 3 8; do
+        ranges big "$n" grep -v DEBUG
+        grep -v DEBUG big | cmp - all
+        [ "$(ls out | wc -l)" = "$n" ]
+        ranges big.zst "$n" unzstd : grep -v DEBUG
+        grep -v DEBUG big | cmp - all
+    done
+    # each output has whole lines
+    for f in out/*; do [ "$(tail -c 1 "$f" | od -An -c)" = '  \n' ]; done
+    # lines longer than a range, empty lines, and no newline at the end
+    { printf '\n\n'; head -c 5000 /dev/zero | tr '\0' x; printf '\nshort\n\n'; printf end; } >odd
+    for n in 2 5 40; do
+        ranges odd "$n" pass
+        cmp odd all
+    done
+    ! grep -l short out/* | grep -q 0000
+}
+
+@test "what has no ranges is refused, with what to do" {
+    log_lines 100 >big
+    gzip -k big
+    leat read big : gzip --blocks : write big.bgz
+    leat read big : xz : write big.xz
+    leat read big : zstd : write one.zst
+    leat read big : zstd --seekable : write big.zst
+    for f in big.gz:gunzip big.bgz:gunzip big.xz:unxz one.zst:unzstd; do
+        run -2 leat each "${f%:*}" --split=lines --shards=2 --plan=RUN.json -- "${f#*:}" : write 'out/{n}'
+        has "leat read ${f%:*} : ${f#*:} : zstd --seekable : write ${f%:*}.zst"
+    done
+    run -2 leat each big.zst --split=lines --shards=2 --plan=RUN.json -- write 'out/{n}'
+    has 'unzstd must be the first stage'
+    run -2 leat each big --split=lines --shards=2 --plan=RUN.json -- unzstd : write 'out/{n}'
+    run -2 leat each big --split=lines --shards=2 --plan=RUN.json -- write 'out/x'
+    has 'put {shard} or {n:04}'
+    run -2 leat each big big.gz --split=lines --shards=2 --plan=RUN.json -- write 'out/{n}'
+    has 'for one input'
+    run -2 leat each big --split=lines -- write 'out/{n}'
+    run -2 leat each big --split=bytes --shards=2 --plan=RUN.json -- write 'out/{n}'
+    head -c -3 big.zst >cut.zst
+    run -2 leat each cut.zst --split=lines --shards=2 --plan=RUN.json -- unzstd : write 'out/{n}'
+    [ ! -e RUN.json ]
+}
+
+@test "a file that changed after the plan is not read" {
+    log_lines 100 >big
+    leat each big -q --split=lines --shards=2 --plan=RUN.json -- write 'out/{n}'
+    echo more >>big
+    run -8 leat each --plan=RUN.json --shard=0
+    has 'changed'
+    run -8 leat each --join=RUN.json
+}
