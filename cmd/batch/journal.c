@@ -262,6 +262,24 @@ static int read_line(struct line *l, const char *text, size_t n)
     return l->json.bad || !begun ? LEAT_ECORRUPT : 0;
 }
 
+/* Is this the beginning of a line that a kill cut, or what a crash of the system leaves of one: NULs? A file of something
+ * else is not to be cut. */
+static bool is_torn(const char *text, size_t n, bool has_lines)
+{
+    static const char *const starts[] = {"{\"leat\":\"each\"", "{\"begin\":\"", "{\"done\":\"",
+                                         "{\"failed\":\"", "{\"removed\":\""};
+
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        size_t length = strlen(starts[i]);
+
+        if ((i == 0 || has_lines) && memcmp(text, starts[i], n < length ? n : length) == 0)
+            return true;
+    }
+    while (has_lines && n > 0 && text[n - 1] == '\0')
+        n--;
+    return n == 0;
+}
+
 int journal_load(struct journal_state *state, const char *text, size_t n, const char *pipeline,
                  enum same same, size_t *ret_whole, size_t *ret_line)
 {
@@ -272,8 +290,12 @@ int journal_load(struct journal_state *state, const char *text, size_t n, const 
     while (r == 0) {
         const char *end = memchr(text + at, '\n', n - at);
 
-        if (!end)
+        if (!end) {
+            *ret_line = number;
+            if (at < n && !is_torn(text + at, n - at, at > 0))
+                r = LEAT_ECORRUPT;
             break;
+        }
         r = read_line(&line, text + at, (size_t)(end - text) - at);
         *ret_line = number++;
         if (r == 0)

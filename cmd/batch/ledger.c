@@ -264,6 +264,8 @@ int ledger_open(struct batch *b)
 {
     struct ledger *l = calloc(1, sizeof *l);
     struct buf head = {.n = 0};
+    char shown[SHOWN_MAX];
+    struct stat info;
     int status;
 
     if (!l)
@@ -273,9 +275,12 @@ int ledger_open(struct batch *b)
     l->fd = -1;
     if (!b->options->journal)
         return 0;
-    l->fd = open(b->options->journal, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (l->fd < 0)
+    l->fd = open(b->options->journal, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+    if (l->fd < 0 || fstat(l->fd, &info) < 0)
         return cannot(b, "cannot be opened", errno);
+    if (!S_ISREG(info.st_mode)) /* to read a pipe may take for ever */
+        return message_fail(b->config, LEAT_EUSAGE, "each: the journal %s is not a regular file",
+                            leat_show(b->options->journal, shown, sizeof shown));
     if (flock(l->fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK)
             return cannot(b, "cannot be locked", errno);

@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# each_attack.bats - leat each against names, files and moments that are chosen to make it lose or damage something.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    mkdir in
+    seq 100 >in/a.txt
+}
+
+@test "a file that is no journal is never cut, and a pipe is none" {
+    printf 'my only copy, without a newline' >precious
+    cp precious want
+    run -3 leat each in/a.txt --journal=precious --resume -- write '{}.o'
+    has 'line 1 of precious is no line of a journal'
+    cmp precious want
+    printf '{"leat":"plan","version":1}' >precious
+    run -3 leat each in/a.txt --journal=precious --resume -- write '{}.o'
+    [ -s precious ]
+    mkfifo pipe
+    run -2 leat each in/a.txt --journal=pipe --resume -- write '{}.o'
+    has 'pipe is not a regular file'
+    [ ! -e in/a.txt.o ]
+    run -0 leat each in/a.txt --journal=j -- write '{}.o'
+    printf '\0\0\0\0\0' >>j # as a crash of the system may leave it
+    run -0 leat each in/a.txt --journal=j --resume -- write '{}.o'
+    has '1 skipped'
+}
+
+@test "an output is found by its own word, not by one that is the same for a simple name" {
+    gzip -k in/a.txt
+    mkdir o
+    cd o
+    for template in '{/}' '{rel}' '{n}' '{stem}' '{dir}x'; do
+        run -0 leat each ../in/a.txt --force --journal=j -- write "$template"
+        name=$(sed -n 's/.*"out":\["\(.*\)"\]}$/\1/p' j)
+        cmp ../in/a.txt "$name"
+        rm -f j "$name"
+    done
+    run -0 leat each ../in/a.txt.gz --remove-source --force -- gunzip : write '{plain}'
+    [ ! -e ../in/a.txt.gz ]
+    [ "$(wc -l <../in/a.txt)" = 100 ]
+}
