@@ -213,18 +213,25 @@ static int add_template(struct batch *b, const char *text)
     return more[b->n_outputs++].failed ? LEAT_ENOMEM : 0;
 }
 
-/* The word of the pipeline, or its value after =, that makes this path of the sample. */
-static int find_template(struct batch *b, struct place_values *values, const char *path)
+static bool makes(const char *template, struct place_values *values, const char *path)
+{
+    char *filled = template_fill(template, values);
+    bool same = filled && strcmp(filled, path) == 0;
+
+    free(filled);
+    return same;
+}
+
+/* The word of the pipeline, or its value after =, that makes these paths of the samples. */
+static int find_template(struct batch *b, struct place_values samples[2], const char *path,
+                         const char *other)
 {
     for (size_t i = 0; i < b->pieces.n; i++) {
         for (char **w = b->pieces.v[i].words; w && *w; w++) {
             const char *value = **w == '-' ? strchr(*w, '=') : NULL;
             const char *text = value ? value + 1 : *w;
-            char *filled = template_fill(text, values);
-            bool found = filled && strcmp(filled, path) == 0;
 
-            free(filled);
-            if (found)
+            if (makes(text, &samples[0], path) && makes(text, &samples[1], other))
                 return add_template(b, text);
         }
     }
@@ -236,28 +243,46 @@ static bool is_output(enum leat_access kind)
     return kind == LEAT_ACCESS_OUTPUT || kind == LEAT_ACCESS_NEW_TREE || kind == LEAT_ACCESS_TREE;
 }
 
-/* Build the pipeline for a sample: is it valid, and which of its words are outputs? */
-static int look_at_sample(struct batch *b)
+/* The pipeline of a sample; NULL after a message. */
+static struct leat_pipeline *build_sample(const struct batch *b, struct place_values *values,
+                                          int *ret_status)
 {
-    struct place_values values = {.path = SAMPLE, .rel = SAMPLE, .n = 1};
-    struct leat_settings settings = b->config->settings;
+    const struct origin origin = {.name = NULL};
     struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *pipeline = NULL;
-    enum leat_access kind;
-    const char *path;
-    int r = build(b, &values, NULL, &settings, NULL, NULL, &pipeline, &error);
+    int r = build(b, values, NULL, &b->config->settings, NULL, NULL, &pipeline, &error);
 
-    if (r < 0) {
-        const struct origin origin = {.name = NULL};
+    *ret_status = leat_exit_status(r);
+    if (r < 0)
+        message_error(b->config, &error, &origin, *ret_status);
+    return pipeline;
+}
 
-        message_error(b->config, &error, &origin, leat_exit_status(r));
-        return leat_exit_status(r);
+/* Build the pipeline for samples: is it valid, and which of its words are outputs? No two places are the same for both
+ * samples. */
+static int look_at_samples(struct batch *b)
+{
+    struct place_values values[2] = {
+        {.path = "sample/dir/an.input.tar.gz", .rel = "dir/an.input.tar.gz", .n = 7, .shard = 5},
+        {.path = "sample/dir/an.input.leat", .rel = "dir/an.input.leat", .n = 7, .shard = 5}};
+    struct leat_pipeline *pipeline, *other = NULL;
+    const char *path, *path_of_other;
+    enum leat_access kind, same;
+    int status, r = 0;
+
+    pipeline = build_sample(b, &values[0], &status);
+    if (pipeline)
+        other = build_sample(b, &values[1], &status);
+    for (size_t i = 0; other && r == 0 && leat_pipeline_access(pipeline, i, &kind, &path) > 0; i++) {
+        if (!is_output(kind) || strcmp(path, "-") == 0 || strcmp(path, "/dev/null") == 0)
+            continue;
+        if (leat_pipeline_access(other, i, &same, &path_of_other) <= 0 || same != kind)
+            path_of_other = path; /* no stage has other accesses by the name of the input */
+        r = find_template(b, values, path, path_of_other);
     }
-    for (size_t i = 0; r == 0 && leat_pipeline_access(pipeline, i, &kind, &path) > 0; i++)
-        if (is_output(kind) && strcmp(path, "-") != 0 && strcmp(path, "/dev/null") != 0)
-            r = find_template(b, &values, path);
     leat_pipeline_unref(pipeline);
-    return r < 0 ? message_fail(b->config, LEAT_ENOMEM, "out of memory") : 0;
+    leat_pipeline_unref(other);
+    return r < 0 ? message_fail(b->config, LEAT_ENOMEM, "out of memory") : status;
 }
 
 static bool has_word(const struct batch *b, const char *word)
@@ -290,7 +315,7 @@ int batch_prepare(struct batch *b)
             "each: no word of the pipeline has {}, so it would do the same for each input; "
             "as in: read {} : gunzip : write {.}");
     if (status == 0)
-        status = look_at_sample(b);
+        status = look_at_samples(b);
     type = type_of(b, b->pieces.n - 1);
     b->to_stdout = !type || type->kind != LEAT_SINK;
     pieces_text(&b->text, &b->pieces);
@@ -527,5 +552,5 @@ struct leat_pipeline *batch_sample(const struct batch *b)
     struct leat_pipeline *pipeline = NULL;
 
     (void)build(b, &values, NULL, &b->config->settings, NULL, NULL, &pipeline, &error);
-    return pipeline; /* look_at_sample has built it before */
+    return pipeline; /* look_at_samples has built it before */
 }
