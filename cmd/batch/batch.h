@@ -156,6 +156,9 @@ int range_append(const struct batch *batch, struct leat_builder *builder, const 
 int batch_prepare(struct batch *batch);
 /* batch_check - refuse two inputs with one output, and an output that is an input. Returns as batch_prepare. */
 int batch_check(struct batch *batch);
+/* batch_refuse - say that the output of an input is the other input, or also an output of that. Returns an exit status. */
+int batch_refuse(const struct batch *batch, size_t input, size_t other, const char *output,
+                 bool is_input);
 /* batch_outputs - the names of the outputs of an input: batch->n_outputs names, to be freed with batch_outputs_free. NULL:
  * out of memory. */
 char **batch_outputs(const struct batch *batch, size_t input);
@@ -169,6 +172,12 @@ int batch_build(const struct batch *batch, size_t input, const struct leat_setti
 struct leat_pipeline *batch_sample(const struct batch *batch);
 /* batch_dry_run - print the pipeline of each input. Returns an exit status. */
 int batch_dry_run(const struct batch *batch);
+
+/* --- alias.c: two names of one file -------------------------------------------------------------- */
+
+/* batch_check_aliases - where outputs replace what is there, refuse two that are one file, and one that is an input, by
+ * whatever names. After their directories were made. Returns as batch_prepare. */
+int batch_check_aliases(const struct batch *batch);
 
 /* --- confine.c -------------------------------------------------------------------------------- */
 

@@ -449,8 +449,8 @@ static size_t set_find(struct name_set *set, const struct batch *b, const char *
     return SIZE_MAX;
 }
 
-static int refuse(const struct batch *b, size_t input, size_t other, const char *output,
-                  bool is_input)
+int batch_refuse(const struct batch *b, size_t input, size_t other, const char *output,
+                 bool is_input)
 {
     char shown[3][SHOWN_MAX];
     const char *what = leat_show(output, shown[0], SHOWN_MAX);
@@ -479,10 +479,10 @@ static int check_input(struct batch *b, size_t i, struct name_set *inputs, struc
         tidy(names[k]);
         other = set_find(inputs, b, names[k], true, SIZE_MAX);
         if (other != SIZE_MAX)
-            status = refuse(b, i, other, names[k], true);
+            status = batch_refuse(b, i, other, names[k], true);
         other = status == 0 ? set_find(outputs, b, names[k], false, i) : SIZE_MAX;
         if (other != SIZE_MAX)
-            status = refuse(b, i, other, names[k], false);
+            status = batch_refuse(b, i, other, names[k], false);
     }
     batch_outputs_free(b, names);
     return status;

@@ -117,6 +117,8 @@ int batch_do(struct batch *b)
         return 0;
     if (status == 0)
         status = batch_make_directories(b);
+    if (status == 0)
+        status = batch_check_aliases(b);
     if (status == 0 && !b->ledger && (b->options->journal || b->options->remove_source))
         status = ledger_open(b);
     if (status == 0)

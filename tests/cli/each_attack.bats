@@ -42,3 +42,32 @@ setup() {
     [ ! -e ../in/a.txt.gz ]
     [ "$(wc -l <../in/a.txt)" = 100 ]
 }
+
+@test "outputs that replace files, and meet through a symbolic link, are refused" {
+    mkdir x y outy
+    ln -s outy outx
+    echo 1 >x/f
+    echo 2 >y/f
+    run -2 leat each -r x y --force --remove-source -- write 'out{dir}/{/}'
+    has 'x/f and y/f have the same output, outy/f'
+    [ "$(cat x/f y/f)" = $'1\n2' ]
+    run -8 leat each -r x y -- write 'out{dir}/{/}' # nothing is replaced: the second fails
+    has 'exists'
+    run -2 leat each -r x y --force -- write 'out{dir}/{/}' # and now the file is there
+    ln -s x again
+    run -2 leat each -r again x --force -- write '{}.o'
+    has 'have the same output'
+}
+
+@test "an output that is an input through a symbolic link is refused, and a hard link is replaced alone" {
+    ln -s in/a.txt link
+    ln -s in dir
+    run -2 leat each in/a.txt --force -- head -n 3 : write link
+    run -2 leat each in/a.txt --force -- head -n 3 : write 'dir/{/}'
+    has 'the output dir/a.txt of in/a.txt is itself an input'
+    ln in/a.txt in/second
+    run -2 leat each in/a.txt --force -- head -n 3 : write 'dir/{/}'
+    run -0 leat each in/a.txt --force -- head -n 3 : write '{dir}/second'
+    [ "$(wc -l <in/a.txt)" = 100 ]
+    [ "$(wc -l <in/second)" = 3 ]
+}
