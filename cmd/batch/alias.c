@@ -96,9 +96,8 @@ static bool is_input(const char *output, const struct stat *info, const char *in
     struct stat link;
     bool same = info->st_nlink == 1 || (lstat(output, &link) == 0 && S_ISLNK(link.st_mode));
 
-    same = same ||
-           (place_of(&a, output, &x) && place_of(&b, input, &y) && x.dev == y.dev &&
-            x.ino == y.ino && strcmp(x.base, y.base) == 0);
+    same = same || (place_of(&a, output, &x) && place_of(&b, input, &y) && x.dev == y.dev &&
+                    x.ino == y.ino && strcmp(x.base, y.base) == 0);
     buf_free(&a.path);
     buf_free(&b.path);
     return same;

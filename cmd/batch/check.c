@@ -273,7 +273,8 @@ static int look_at_samples(struct batch *b)
     pipeline = build_sample(b, &values[0], &status);
     if (pipeline)
         other = build_sample(b, &values[1], &status);
-    for (size_t i = 0; other && r == 0 && leat_pipeline_access(pipeline, i, &kind, &path) > 0; i++) {
+    for (size_t i = 0; other && r == 0 && leat_pipeline_access(pipeline, i, &kind, &path) > 0;
+         i++) {
         if (!is_output(kind) || strcmp(path, "-") == 0 || strcmp(path, "/dev/null") == 0)
             continue;
         if (leat_pipeline_access(other, i, &same, &path_of_other) <= 0 || same != kind)
