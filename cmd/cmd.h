@@ -447,6 +447,9 @@ void report_charts(struct buf *buf, const struct report *report, size_t stage);
 /* report_bar - the use of time of a stage as one bar. */
 void report_bar(struct buf *buf, const struct report *report, size_t stage);
 
+/* The style element of a report. */
+extern const char report_style[];
+
 /* The first bytes of every report; they identify an older report that may be replaced. */
 #define REPORT_MARK "<!doctype html><!-- leat report -->\n"
 

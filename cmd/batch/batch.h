@@ -64,6 +64,7 @@ int each_run(const struct config *config, int argc, char **argv, bool tars);
 
 struct ledger;
 struct outlet;
+struct page;
 struct work;
 
 struct batch {
@@ -112,6 +113,7 @@ struct batch {
     bool pipe_closed;      /* standard output has no reader */
     int fatal;             /* exit status of an error that is not of one input; 0: none */
     struct outlet *outlet; /* of standard output, or NULL */
+    struct page *page;     /* of --report, or NULL */
     int first_status;      /* of the first failed input */
 };
 
@@ -218,14 +220,15 @@ struct work {
     struct leat_pull_end *pull; /* NULL: none, or read to its end */
     struct work *out_next;      /* in the order of standard output */
     bool wrote;                 /* some of its output is on standard output */
-    bool finished;    /* the pipeline has ended, and its pull end is not read to the end yet */
-    bool failed;      /* the pipeline, and after it the work */
-    bool changed;     /* the input did not stay the same */
-    bool replace;     /* what is there of its outputs is its own */
-    bool removes;     /* its source goes in the end */
-    bool skips;       /* an earlier run has done it */
-    bool waits;       /* for memory that other pipelines use */
-    uint64_t share;   /* bytes of memory */
+    bool finished;  /* the pipeline has ended, and its pull end is not read to the end yet */
+    bool failed;    /* the pipeline, and after it the work */
+    bool changed;   /* the input did not stay the same */
+    bool replace;   /* what is there of its outputs is its own */
+    bool removes;   /* its source goes in the end */
+    bool skips;     /* an earlier run has done it */
+    bool waits;     /* for memory that other pipelines use */
+    uint64_t share; /* bytes of memory */
+    uint64_t begun_ns, bytes_out;
     uv_timer_t timer; /* of PHASE_RETRY */
     bool has_timer;
     struct buf line;    /* what the pull end gave: the line of a digest */

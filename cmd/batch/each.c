@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "join.h"
+#include "page.h"
 #include "suffix.h"
 
 static int list_inputs(struct batch *b)
@@ -102,6 +103,7 @@ int batch_do(struct batch *b)
     const struct each_options *o = b->options;
     bool done = false;
     int status = o->journal && !o->plan && !o->dry_run ? open_journal(b) : 0;
+    int page;
 
     if (status == 0)
         status = shard_deal(b);
@@ -124,12 +126,18 @@ int batch_do(struct batch *b)
     if (status == 0)
         status = make_schedule(b);
     if (status == 0)
+        status = page_begin(b);
+    if (status == 0)
         status = batch_run(b);
     if (status != 0)
         return status;
-    if (b->pipe_closed)
+    if (b->pipe_closed) {
+        (void)page_end(b); /* the signal is the outcome */
         die_by(SIGPIPE);
+    }
     status = tell_summary(b);
+    page = page_end(b);
+    status = status ? status : page;
     if (b->signal > 0 && b->cancelled)
         die_by(b->signal);
     status = status ? status : exit_status(b);
@@ -153,6 +161,7 @@ static int check_tars(const struct batch *b)
 
 void batch_done(struct batch *b)
 {
+    page_free(b);
     ledger_free(b);
     journal_state_done(&b->journal);
     inputs_done(&b->inputs);
@@ -175,7 +184,8 @@ int each_main(const struct config *c, int argc, char **argv)
 
 int each_run(const struct config *c, int argc, char **argv, bool tars)
 {
-    const char *unwanted = run_only_option(c);
+    struct config others = *c;
+    const char *unwanted = (others.report = NULL, run_only_option(&others));
     struct each_options options;
     struct batch b = {.config = c, .options = &options};
     int status;

@@ -176,7 +176,8 @@ const char each_manual[] =
     "it was the only input.\n\n"
     "With --journal, a batch that was killed goes on with --resume: what is done is skipped, whatever the order or the number of "
     "inputs now. Two runs with one journal at once are refused. --remove-source needs one output an input. It decodes input and output, compares their "
-    "SHA-256 digests, and removes the input after its output and the journal are on the disk, and if it is still the same file.";
+    "SHA-256 digests, and removes the input after its output and the journal are on the disk, and if it is still the same file.\n\n"
+    "--report=FILE writes an HTML page with a summary and a table of the inputs, which can be searched and sorted.";
 
 /* --- values ----------------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "page.h"
 
 #define RETRY_FIRST_MS 500u
 #define RETRY_MAX_MS 60000u
@@ -356,8 +357,9 @@ static void record_done(struct work *w)
         struct stat info;
 
         if (stat(outputs[i], &info) == 0)
-            w->batch->bytes_out += (uint64_t)info.st_size;
+            w->bytes_out += (uint64_t)info.st_size;
     }
+    w->batch->bytes_out += w->bytes_out;
     if (w->batch->ledger)
         journal_done(&line, input, outputs, w->batch->n_outputs, digests, w->removes);
     batch_outputs_free(w->batch, outputs);
@@ -536,6 +538,7 @@ int work_begin(struct batch *b, size_t i)
     if (!w)
         return LEAT_ENOMEM;
     *w = (struct work){.batch = b, .input = i, .before = &b->works, .next = b->works};
+    w->begun_ns = uv_hrtime();
     w->share = share_of(b, &b->inputs.v[i]);
     w->error = (struct leat_error)LEAT_INIT(leat_error);
     b->inputs.v[i].attempts = 1;
@@ -592,6 +595,10 @@ static void end(struct work *w, enum outcome outcome)
         batch_failed(b);
     }
     tell_outcome(b, input, &w->error);
+    page_add(b, input, &w->error,
+             &(struct page_row){.bytes_out = w->bytes_out,
+                                .ns = uv_hrtime() - w->begun_ns,
+                                .has_out = b->n_outputs > 0 && outcome == OUTCOME_DONE});
     if (w->has_timer)
         uv_close((uv_handle_t *)&w->timer, on_closed);
     else

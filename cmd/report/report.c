@@ -20,7 +20,7 @@ static const char head[] =
                 "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
                 "<meta name=\"color-scheme\" content=\"light dark\">\n";
 
-static const char style[] =
+const char report_style[] =
     "<style>\n"
     ":root{--page:#f6f7f9;--card:#fff;--text:#1b2430;--dim:#5a6675;--line:#d9dee5;--busy:#2563a8;"
     "--in:#e0a21b;--out:#b9c2ce;--flow:#9db4cf;--fill:#0f8a6d;--warn:#a8480a;--warn-bg:#fdf1e3;"
@@ -177,7 +177,7 @@ static void add_top(struct buf *b, const struct report *r)
     if (!text)
         b->failed = true;
     buf_add(b, "%s<title>leat: %s</title>\n%s</head>\n<body><main>\n", head,
-            r->error ? "failed" : "succeeded", style);
+            r->error ? "failed" : "succeeded", report_style);
     buf_add(b, "<header><h1>leat report<span class=\"badge %s\">%s</span></h1></header>\n",
             r->error ? "ill" : "good", r->error ? "failed" : "succeeded");
     buf_add(b, "<section class=\"card\" aria-label=\"The pipeline\"><pre>");
