@@ -11,6 +11,7 @@
 
 #include "../cmd.h"
 #include "../words/pieces.h"
+#include "engine.h"
 #include "inputs.h"
 #include "journal.h"
 #include "plan.h"
@@ -46,6 +47,7 @@ struct each_options {
     const char *join, *reduce; /* the plan of --join; HOW:FILE */
     bool resubmit;
     bool split; /* one input into ranges of lines */
+    struct engine_options engine;
 };
 
 /* each_options_read - from config->own and the words that are left: inputs, then the pipeline. Returns 0, or an exit
@@ -150,6 +152,13 @@ int range_split(struct batch *batch);
  * LEAT_E*. */
 int range_append(const struct batch *batch, struct leat_builder *builder, const struct input *input,
                  char *(*fill)(void *arg, const char *word), void *arg);
+
+/* --- submit.c: the shards by an engine ------------------------------------------------------------- */
+
+/* submit_shards - run these shards of the plan at `path` to their end: n of them, ascending; NULL: all. With --dry-run,
+ * print the script. Returns an exit status, the highest of the shards. *ret_submitted: false: they were not run. */
+int submit_shards(const struct config *config, const struct each_options *options, const char *path,
+                  const struct plan *plan, const uint32_t *shards, size_t n, bool *ret_submitted);
 
 /* --- check.c: the plan, before the first byte --------------------------------------------------- */
 

@@ -109,10 +109,14 @@ int batch_do(struct batch *b)
         status = shard_deal(b);
     if (status == 0)
         status = batch_check(b);
-    if (status == 0 && b->options->dry_run)
+    if (status == 0 && o->dry_run && o->engine.kind == ENGINE_NONE)
         return batch_dry_run(b);
-    if (status == 0 && b->options->plan && !b->planned)
-        return shard_plan(b);
+    if (status == 0 && o->plan && !b->planned) {
+        status = shard_plan(b);
+        return status == 0 && o->engine.kind != ENGINE_NONE
+                   ? join_submit(b->config, b->options, &b->plan)
+                   : status;
+    }
     if (status == 0 && b->planned)
         status = shard_begin(b, &done);
     if (status == 0 && done)
@@ -193,6 +197,10 @@ int each_run(const struct config *c, int argc, char **argv, bool tars)
     if (unwanted)
         return message_fail(c, LEAT_EUSAGE, "leat each has no option --%s", unwanted);
     status = each_options_read(&options, c, argc, argv);
+    if (status == 0 && options.engine.kind != ENGINE_NONE && options.shards == 0 && !options.join) {
+        options.join = options.plan; /* the plan is there: run what is missing */
+        options.resubmit = true;
+    }
     if (status == 0 && options.join)
         return join_main(c, &options);
     if (status == 0 && options.plan && options.shard)

@@ -243,6 +243,28 @@ static int verify(const struct config *c, const struct joined *j)
     return status;
 }
 
+/* Run shards by an engine: these, or all; then join. */
+static int submit(const struct config *c, const struct each_options *o, const char *path,
+                  const struct plan *plan, const uint32_t *shards, size_t n)
+{
+    struct each_options after = *o;
+    bool submitted;
+    int status = submit_shards(c, o, path, plan, shards, n, &submitted), join;
+
+    if (!submitted)
+        return status;
+    after.engine.kind = ENGINE_NONE;
+    after.resubmit = false;
+    after.join = path;
+    join = join_main(c, &after);
+    return join != leat_exit_status(LEAT_EBATCH) || status == 0 ? join : status;
+}
+
+int join_submit(const struct config *c, const struct each_options *o, const struct plan *plan)
+{
+    return submit(c, o, o->plan, plan, NULL, 0);
+}
+
 int join_main(const struct config *c, struct each_options *o)
 {
     struct joined joined = {.n_missing = 0};
@@ -257,6 +279,10 @@ int join_main(const struct config *c, struct each_options *o)
         status = read_records(c, &joined, &plan, buf_text(&directory));
     if (status == 0) {
         tell(c, &joined, &plan, o, buf_text(&directory));
+        if (joined.n_missing > 0 && o->resubmit && o->engine.kind != ENGINE_NONE) {
+            status = submit(c, o, o->join, &plan, joined.missing, joined.n_missing);
+            goto done; /* the second join has done the rest */
+        }
         if (joined.n_missing > 0 && o->resubmit)
             status = print_commands(c, &joined, o->join);
         if (joined.n_missing > 0 && status == 0)
@@ -266,6 +292,7 @@ int join_main(const struct config *c, struct each_options *o)
         status = verify(c, &joined);
     if (status == 0 && o->reduce)
         status = reduce(c, &joined, o->reduce);
+done:
     joined_done(&joined);
     plan_done(&plan);
     buf_free(&directory);

@@ -39,6 +39,12 @@ enum {
     EACH_RESUBMIT,
     EACH_REDUCE,
     EACH_VERIFY,
+    EACH_ENGINE,
+    EACH_ENGINE_OPTIONS,
+    EACH_ENGINE_IMAGE,
+    EACH_ENGINE_VOLUME,
+    EACH_ENGINE_HOSTS,
+    EACH_THROTTLE,
     EACH_N,
     /* leat convert has these besides; convert.c reads them. */
     CONVERT_TO = EACH_N,
@@ -143,7 +149,9 @@ const struct global_option each_options[] = {
                    .metavar = "FILE",
                    .help = "are all shards of the plan in FILE done, and their outputs there?"},
     [EACH_RESUBMIT] = {.name = "resubmit",
-                       .help = "with --join: print the commands that run the missing shards"},
+                       .help =
+                           "with --join: print the commands that run the missing shards, or with "
+                           "--engine run them"},
     [EACH_REDUCE] =
         {.name = "reduce",
          .metavar = "HOW:FILE",
@@ -152,6 +160,32 @@ const struct global_option each_options[] = {
                  "as JSON lines (manifest)"},
     [EACH_VERIFY] = {.name = "verify",
                      .help = "with --join: read the outputs and compare their SHA-256 digests"},
+    [EACH_ENGINE] =
+        {.name = "engine",
+         .metavar = "ENGINE",
+         .choices = ENGINE_CHOICES,
+         .help =
+             "with --plan: run the shards that are not done: as a job array of Slurm, an Indexed "
+             "Job of Kubernetes, with GNU parallel, or one after another on this machine; wait "
+             "for the end; with --dry-run, print the script"},
+    [EACH_ENGINE_OPTIONS] =
+        {.name = "engine-options",
+         .metavar = "WORDS",
+         .help = "more options for sbatch or parallel, such as '--partition=p --time=60'"},
+    [EACH_ENGINE_IMAGE] = {.name = "engine-image",
+                           .metavar = "IMAGE",
+                           .help =
+                               "Kubernetes: the image of the containers, with leat in its PATH"},
+    [EACH_ENGINE_VOLUME] =
+        {.name = "engine-volume",
+         .metavar = "CLAIM[:PATH]",
+         .help = "Kubernetes: mount this claim at PATH; default: at the working directory"},
+    [EACH_ENGINE_HOSTS] = {.name = "engine-hosts",
+                           .metavar = "FILE",
+                           .help = "parallel: run on the hosts in FILE, one a line, over ssh"},
+    [EACH_THROTTLE] = {.name = "throttle",
+                       .metavar = "N",
+                       .help = "shards at once; parallel: on each host, default: 1"},
     [CONVERT_TO] = {.name = "to",
                     .metavar = "SUFFIX",
                     .help = "the suffix of the outputs, such as zst or tar.xz"},
@@ -177,7 +211,10 @@ const char each_manual[] =
     "With --journal, a batch that was killed goes on with --resume: what is done is skipped, whatever the order or the number of "
     "inputs now. Two runs with one journal at once are refused. --remove-source needs one output an input. It decodes input and output, compares their "
     "SHA-256 digests, and removes the input after its output and the journal are on the disk, and if it is still the same file.\n\n"
-    "--report=FILE writes an HTML page with a summary and a table of the inputs, which can be searched and sorted.";
+    "--report=FILE writes an HTML page with a summary and a table of the inputs, which can be searched and sorted.\n\n"
+    "With --plan and --engine, the shards of a plan run as a job array of Slurm, as an Indexed Job of Kubernetes, with GNU "
+    "parallel over ssh, or one after another; each waits for them, and the status is the highest of theirs if some are not "
+    "done. The same command without inputs and pipeline runs those that are not done.";
 
 /* --- values ----------------------------------------------------------------------------------- */
 
@@ -320,6 +357,35 @@ static int take_list(struct each_options *o, const struct config *c, const struc
     }
 }
 
+static int take_engine(struct each_options *o, const struct config *c, const struct own_word *w)
+{
+    int choice, status;
+
+    switch (w->option) {
+    case EACH_ENGINE:
+        status = choose(c, w->option, w->value, &choice);
+        if (status == 0)
+            o->engine.kind = (enum engine)(ENGINE_SLURM + choice);
+        return status;
+    case EACH_ENGINE_OPTIONS:
+        o->engine.options = w->value;
+        return 0;
+    case EACH_ENGINE_IMAGE:
+        o->engine.image = w->value;
+        return 0;
+    case EACH_ENGINE_VOLUME:
+        o->engine.volume = w->value;
+        return 0;
+    case EACH_ENGINE_HOSTS:
+        o->engine.hosts = w->value;
+        return 0;
+    case EACH_THROTTLE:
+        return number(c, w->option, w->value, SHARDS_MAX, &o->engine.throttle);
+    default:
+        return take_list(o, c, w);
+    }
+}
+
 static int take_shards(struct each_options *o, const struct config *c, const struct own_word *w)
 {
     switch (w->option) {
@@ -343,7 +409,7 @@ static int take_shards(struct each_options *o, const struct config *c, const str
         o->reduce = w->value;
         return reduce_check(c, w->value);
     default:
-        return take_list(o, c, w);
+        return take_engine(o, c, w);
     }
 }
 
@@ -453,7 +519,7 @@ static int check_shards(const struct each_options *o, const struct config *c)
             c, LEAT_EUSAGE,
             "each: a shard of a plan takes its inputs and its pipeline from the plan; "
             "give only --plan and --shard");
-    if (o->plan && !o->shard && o->shards == 0)
+    if (o->plan && !o->shard && o->shards == 0 && o->engine.kind == ENGINE_NONE)
         return message_fail(
             c, LEAT_EUSAGE,
             "each: --plan needs --shards=N and inputs, to write a plan, or --shard=I, "
@@ -477,11 +543,35 @@ static int check_shards(const struct each_options *o, const struct config *c)
     return 0;
 }
 
+static int check_engine(const struct each_options *o, const struct config *c)
+{
+    bool has_inputs = o->n_operands > 0 || o->files_from[0] || o->manifests[0];
+    int status = engine_check(c, &o->engine);
+
+    if (status != 0 || o->engine.kind == ENGINE_NONE)
+        return status;
+    if (o->join && !o->resubmit)
+        return message_fail(c, LEAT_EUSAGE, "each: --engine with --join needs --resubmit");
+    if (!o->plan && !o->join)
+        return message_fail(c, LEAT_EUSAGE,
+                            "each: --engine needs --plan=FILE, where all machines can read it");
+    if (o->shard)
+        return message_fail(c, LEAT_EUSAGE, "each: --shard does not go with --engine");
+    if (o->plan && o->shards == 0 && (has_inputs || o->n_words > 0))
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "each: --shards=N is missing; or leave out inputs and pipeline, if the plan "
+            "is there");
+    return 0;
+}
+
 static int check(const struct each_options *o, const struct config *c)
 {
     int status = check_shards(o, c);
 
-    if (status != 0 || o->join || (o->plan && o->shard))
+    if (status == 0)
+        status = check_engine(o, c);
+    if (status != 0 || o->join || (o->plan && (o->shard || o->shards == 0)))
         return status;
     if (o->n_operands == 0 && !o->files_from[0] && !o->manifests[0])
         return message_fail(c, LEAT_EUSAGE,

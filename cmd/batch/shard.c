@@ -270,6 +270,8 @@ int shard_plan(struct batch *b)
         error = 0;
     if (error == 0)
         status = check_outputs(b);
+    if (error == 0 && status == 0 && b->options->dry_run)
+        return 0;
     if (error == 0 && status == 0)
         status = clear_records(b);
     if (error == 0 && status == 0)
@@ -280,7 +282,7 @@ int shard_plan(struct batch *b)
                             leat_show(path, shown, sizeof shown));
     if (error)
         return cannot(b, path, "cannot be written", error);
-    if (status == 0)
+    if (status == 0 && b->options->engine.kind == ENGINE_NONE)
         note_plan(b);
     return status;
 }
@@ -555,11 +557,13 @@ int shard_end(struct batch *b, int status)
 {
     size_t left =
         b->counts[OUTCOME_FAILED] + b->counts[OUTCOME_CHANGED] + b->counts[OUTCOME_DROPPED];
+    int error;
 
     if (b->fatal)
         return status;
     if (left == 0)
         return status ? status : write_record(b);
-    status = write_failures(b);
-    return status ? status : leat_exit_status(LEAT_EBATCH);
+    error = write_failures(b);
+    return error ? error
+                 : status; /* that of the input if there is only one: a scheduler knows it */
 }

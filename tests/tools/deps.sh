@@ -7,8 +7,9 @@ set -euo pipefail
 
 group() {
     case $1 in
-    @check) # the last line is of tools that must read what we write, and we what they do
-        echo bats time jq procps python3 g++ openssl socat netcat-openbsd nginx \
+    @check) # the last line is of tools that must read what we write, and we what they do; the first of engines of each
+        echo parallel openssh-server munge slurmctld slurmd slurm-client \
+            bats time jq procps python3 g++ openssl socat netcat-openbsd nginx \
             zstd gzip pigz isal tabix xz-utils lzip bzip2 lbzip2 lz4 brotli ncompress \
             libarchive-tools cpio unzip p7zip-full attr acl systemtap-sdt-dev
         ;;
