@@ -233,6 +233,7 @@ struct work {
     bool failed;    /* the pipeline, and after it the work */
     bool changed;   /* the input did not stay the same */
     bool replace;   /* what is there of its outputs is its own */
+    bool owns;      /* none of its outputs existed when it began */
     bool removes;   /* its source goes in the end */
     bool skips;     /* an earlier run has done it */
     bool waits;     /* for memory that other pipelines use */
@@ -261,10 +262,12 @@ void work_cancel(struct work *work);
 
 /* --- outlet.c: standard output in the order of inputs ------------------------------------------ */
 
-/* outlet_open - Returns 0 or LEAT_E*. outlet_add - the next work, in the order of inputs. outlet_move - write what the first one
- * has. outlet_end - there are no more works: when all is written, batch_more is called. outlet_over - is it? */
+/* outlet_open - Returns 0 or LEAT_E*. outlet_add - the next work, in the order of inputs. outlet_remove - it ends.
+ * outlet_is_blocked - do all others wait for this one? outlet_move - write what the first one has. outlet_end - there are no more works: when all is written, batch_more is called. outlet_over - is it? */
 int outlet_open(struct batch *batch);
 void outlet_add(struct batch *batch, struct work *work);
+void outlet_remove(struct batch *batch, struct work *work);
+bool outlet_is_blocked(const struct batch *batch, const struct work *work);
 void outlet_move(struct batch *batch);
 void outlet_end(struct batch *batch);
 bool outlet_over(const struct batch *batch);

@@ -195,7 +195,7 @@ static void read_kind(struct line *l, const char *kind)
     l->no_memory = l->no_memory || !l->record;
     if (!l->record)
         return;
-    if (which == 'b' || which == 'f') { /* a failure has taken its outputs back */
+    if (which == 'b' || which == 'f') { /* a failure takes its outputs back, or says "left" */
         l->record->begun = which == 'b';
         l->record->done = false;
     }
@@ -221,6 +221,8 @@ static void read_member(struct line *l, const char *key)
         l->counts = l->counts && strcmp(same, same_names[l->same]) == 0;
     } else if (strcmp(key, "out") == 0) {
         read_outputs(l);
+    } else if (l->record && !r && strcmp(key, "left") == 0) { /* of a failure: outputs are there */
+        l->record->begun = json_true(&l->json);
     } else if (r && strcmp(key, "size") == 0) {
         r->size = json_number(&l->json);
     } else if (r && strcmp(key, "mtime_ns") == 0) {
@@ -404,13 +406,14 @@ void journal_done(struct buf *b, const struct input *input, char *const *out, si
             (unsigned)input->attempts);
 }
 
-void journal_failed(struct buf *b, const struct input *input, int status, const char *text)
+void journal_failed(struct buf *b, const struct input *input, int status, const char *text,
+                    bool left)
 {
     buf_add(b, "{\"failed\":");
     json_name(b, input->path);
     buf_add(b, ",\"exit\":%d,\"text\":", status);
     json_name(b, text);
-    buf_add(b, "}\n");
+    buf_add(b, "%s}\n", left ? ",\"left\":true" : "");
 }
 
 void journal_removed(struct buf *b, const struct input *input)

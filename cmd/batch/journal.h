@@ -3,7 +3,7 @@
  *     {"leat":"each","version":1,"pipeline":"read '{}' | gunzip | write '{.}'","same":"size+mtime"}
  *     {"begin":"a.gz","out":["a"]}
  *     {"done":"a.gz","size":123,"mtime_ns":…,"out":[{"path":"a","size":456,"sha256":"…"}],"verified":true}
- *     {"failed":"b.gz","exit":3,"text":"…"}
+ *     {"failed":"b.gz","exit":3,"text":"…","left":true}
  *     {"removed":"a.gz"}
  *
  * The lines after a head belong to its pipeline; those of another pipeline do not count. An input is found by its name and
@@ -68,7 +68,9 @@ void journal_begin(struct buf *buf, const struct input *input, char *const *out,
 /* journal_done - `digests`: lines of leat_pipeline_digests; `out`: n names of outputs, which are looked at. */
 void journal_done(struct buf *buf, const struct input *input, char *const *out, size_t n,
                   const char *digests, bool verified);
-void journal_failed(struct buf *buf, const struct input *input, int status, const char *text);
+/* journal_failed - `left`: there are outputs of its own, which another run may replace. */
+void journal_failed(struct buf *buf, const struct input *input, int status, const char *text,
+                    bool left);
 void journal_removed(struct buf *buf, const struct input *input);
 
 #endif

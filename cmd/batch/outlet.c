@@ -1,7 +1,8 @@
 /* outlet.c - standard output of pipelines that have no sink: one after another, in the order of the inputs.
  *
  * A pipeline of its own writes to standard output. It gets the bytes of the first work in the queue; the others fill their
- * pull ends meanwhile, and then wait.
+ * pull ends meanwhile, and then wait. A work is in the queue from its beginning to its end, so that another attempt has its
+ * place.
  */
 
 #include <stdlib.h>
@@ -57,6 +58,7 @@ int outlet_open(struct batch *b)
     builder = leat_builder_new(b->registry);
     settings.context = b->context;
     settings.threads = 0;
+    settings.timeout_ms = 0; /* it is of each input */
     settings.memory = OUTLET_MEMORY;
     r = builder ? leat_builder_push(builder, &end, &o->push) : LEAT_ENOMEM;
     if (r == 0)
@@ -69,9 +71,30 @@ int outlet_open(struct batch *b)
 
 void outlet_add(struct batch *b, struct work *w)
 {
+    if (!b->outlet)
+        return;
     w->out_next = NULL;
     *b->outlet->last = w;
     b->outlet->last = &w->out_next;
+}
+
+void outlet_remove(struct batch *b, struct work *w)
+{
+    struct outlet *o = b->outlet;
+    struct work **at = o ? &o->first : NULL;
+
+    while (at && *at && *at != w)
+        at = &(*at)->out_next;
+    if (!at || !*at)
+        return;
+    *at = w->out_next;
+    if (o->last == &w->out_next)
+        o->last = at;
+}
+
+bool outlet_is_blocked(const struct batch *b, const struct work *w)
+{
+    return b->outlet && b->outlet->first == w;
 }
 
 /* Move bytes of the first work. Returns true: it has no more. */
@@ -101,14 +124,8 @@ void outlet_move(struct batch *b)
     if (o->moving)
         return;
     o->moving = true;
-    while (o->first && move_first(o, o->first)) {
-        struct work *w = o->first;
-
-        o->first = w->out_next;
-        if (!o->first)
-            o->last = &o->first;
-        work_drained(w);
-    }
+    while (o->first && o->first->pull && o->first->phase == PHASE_RUN && move_first(o, o->first))
+        work_drained(o->first); /* which may end it */
     o->moving = false;
 }
 

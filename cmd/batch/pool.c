@@ -48,15 +48,24 @@ static bool may_begin(const struct batch *b)
     return b->running < b->jobs_max && b->flying < b->threads * FLYING_BYTES;
 }
 
-/* Try again what waits for memory. Returns true: something still does. */
+static struct work *find_waiting(const struct batch *b)
+{
+    struct work *w = b->works;
+
+    while (w && !w->waits)
+        w = w->next;
+    return w;
+}
+
+/* Try again what waits for memory. Returns true: something still does, and something runs, whose end calls again. */
 static bool wake_waiting(struct batch *b)
 {
-    for (struct work *w = b->works, *next; w; w = next) {
-        next = w->next;
-        if (!w->waits)
-            continue;
-        work_again(w);
-        return true; /* the list may have changed; what ends next calls again */
+    struct work *w;
+
+    while ((w = find_waiting(b))) {
+        work_again(w); /* it may end at once, and is not there any more then */
+        if (find_waiting(b) == w)
+            return true;
     }
     return false;
 }
@@ -89,6 +98,8 @@ void batch_more(struct batch *b)
     if (b->beginning || b->closed)
         return;
     b->beginning = true;
+    if (b->outlet)
+        outlet_move(b); /* the first work may be another one now */
     while (!wake_waiting(b) && may_begin(b)) {
         if (work_begin(b, b->schedule[b->next]) < 0) {
             b->fatal = message_fail(b->config, LEAT_ENOMEM, "out of memory");
@@ -110,11 +121,15 @@ void batch_more(struct batch *b)
 
 void batch_stop(struct batch *b, bool cancel)
 {
+    bool beginning = b->beginning;
+
     b->stopping = true;
+    b->beginning = true; /* so that no other work ends, and begins, meanwhile: `next` stays */
     for (struct work *w = b->works, *next; cancel && w; w = next) {
         next = w->next;
         work_cancel(w);
     }
+    b->beginning = beginning;
 }
 
 void batch_failed(struct batch *b)

@@ -204,7 +204,7 @@ static int start(struct work *w)
 
     if (r == 0) {
         r = leat_pipeline_start(w->pipeline, NULL, on_done, w);
-        if (r == LEAT_ELIMIT && b->running > 0) {
+        if (r == LEAT_ELIMIT && b->running > 0 && !outlet_is_blocked(b, w)) {
             drop_pipeline(w);
             return LEAT_EAGAIN;
         }
@@ -220,10 +220,8 @@ static int start(struct work *w)
     b->running++;
     if (w->phase == PHASE_RUN) {
         b->flying += input_of(w)->size;
-        if (w->pull) {
-            outlet_add(b, w);
+        if (w->pull)
             outlet_move(b); /* the first try: `ready` comes after a refusal only */
-        }
     }
     return 0;
 }
@@ -297,6 +295,27 @@ static void record(struct work *w, struct buf *line, bool remove)
     work_recorded(w, 0, 0);
 }
 
+/* Is there none of its outputs now? Then those that a killed run leaves are its own. */
+static bool outputs_are_new(const struct batch *b, char *const *outputs)
+{
+    struct stat info;
+
+    for (size_t i = 0; i < b->n_outputs; i++)
+        if (lstat(outputs[i], &info) == 0 || errno != ENOENT)
+            return false;
+    return b->n_outputs > 0;
+}
+
+/* Are there outputs, which did not exist when the input was begun? */
+static bool leaves_outputs(const struct work *w)
+{
+    char **outputs = w->owns || w->replace ? batch_outputs(w->batch, w->input) : NULL;
+    bool left = outputs && !outputs_are_new(w->batch, outputs);
+
+    batch_outputs_free(w->batch, outputs);
+    return left;
+}
+
 /* The phase has failed, and w->error says why. */
 static void fail(struct work *w)
 {
@@ -307,7 +326,8 @@ static void fail(struct work *w)
         return;
     w->failed = true;
     if (w->batch->ledger)
-        journal_failed(&line, input_of(w), leat_exit_status(w->error.code), w->error.text);
+        journal_failed(&line, input_of(w), leat_exit_status(w->error.code), w->error.text,
+                       leaves_outputs(w));
     record(w, &line, false);
 }
 
@@ -442,17 +462,6 @@ static void go_on(struct work *w)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
-/* Is there none of its outputs now? Then those that a killed run leaves are its own. */
-static bool outputs_are_new(const struct batch *b, char *const *outputs)
-{
-    struct stat info;
-
-    for (size_t i = 0; i < b->n_outputs; i++)
-        if (lstat(outputs[i], &info) == 0 || errno != ENOENT)
-            return false;
-    return b->n_outputs > 0;
-}
-
 /* Run the pipeline. Returns as start. */
 static int run(struct work *w)
 {
@@ -463,6 +472,7 @@ static int run(struct work *w)
 
     w->phase = PHASE_RUN;
     if (outputs && outputs_are_new(b, outputs)) {
+        w->owns = true;
         journal_begin(&line, input_of(w), outputs, b->n_outputs);
         ledger_add(b->ledger, &line, NULL, false);
     }
@@ -546,6 +556,7 @@ int work_begin(struct batch *b, size_t i)
         b->works->before = &w->next;
     b->works = w;
     b->live++;
+    outlet_add(b, w);
     if (digests) {
         w->phase = PHASE_DIGEST;
         r = start(w);
@@ -584,6 +595,7 @@ static void end(struct work *w, enum outcome outcome)
     if (w->next)
         w->next->before = w->before;
     b->live--;
+    outlet_remove(b, w);
     input->outcome = (uint8_t)outcome;
     b->counts[outcome]++;
     if (outcome != OUTCOME_DROPPED)

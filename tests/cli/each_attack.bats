@@ -71,3 +71,38 @@ setup() {
     [ "$(wc -l <in/a.txt)" = 100 ]
     [ "$(wc -l <in/second)" = 3 ]
 }
+
+@test "standard output: --timeout is of each input, and another attempt keeps the place of its input" {
+    printf '#!/bin/sh\nread x\n[ "$x" != b ] || [ -e flag ] || { touch flag; exec cat hold; }\necho "$x"\n' >once
+    chmod +x once
+    mkfifo hold
+    exec 9<>hold
+    mkdir many
+    for f in a b c d e; do echo "$f" >"many/$f"; done
+    run -0 leat each -q -r many --timeout=500ms --retries=2 --jobs=2 -- exec ./once
+    [ "$output" = $'a\nb\nc\nd\ne' ]
+}
+
+@test "an output that is left by a failure is replaced by --resume, and a strange one is not" {
+    mkfifo held
+    bash -c 'exec "$LEAT" each in/a.txt --journal=j -- read "{}" held : write "{}.o"' 2>err &
+    exec 9>held
+    wait_for grep -q begin j
+    touch -d 2001-01-01 in/a.txt
+    exec 9>&-
+    status=0
+    wait "$!" || status=$?
+    is 1
+    grep 'changed while it was read' err
+    grep '"failed":"in/a.txt".*"left":true' j
+    rm held
+    : >held
+    run -0 leat each in/a.txt --journal=j --resume -- read '{}' held : write '{}.o'
+    cmp in/a.txt in/a.txt.o
+    echo bad | gzip | head -c 20 >in/b.gz
+    run -3 leat each in/b.gz --journal=j2 -- gunzip : write '{.}'
+    echo mine >in/b
+    seq 5 | gzip >in/b.gz
+    run -1 leat each in/b.gz --journal=j2 --resume -- gunzip : write '{.}'
+    [ "$(cat in/b)" = mine ]
+}
