@@ -86,7 +86,7 @@ int batch_make_directories(const struct batch *b)
 
             if (names && !(last.n > 0 && has_same_directory(buf_text(&last), names[k])))
                 error = make_parents(names[k], fixed < strlen(names[k]) ? fixed : 0);
-            if (error)
+            if (error && error != ENAMETOOLONG) /* a name that is too long fails by itself */
                 status = message_fail(b->config, LEAT_EIO, "each: cannot make the directory %s: %s",
                                       leat_show(names ? names[k] : "", shown, sizeof shown),
                                       strerror(error));

@@ -106,3 +106,18 @@ setup() {
     run -1 leat each in/b.gz --journal=j2 --resume -- gunzip : write '{.}'
     [ "$(cat in/b)" = mine ]
 }
+
+@test "a path that is too long fails by itself" {
+    deep=long
+    (for _ in $(seq 25); do
+        name=$(printf '%0190d' 1)
+        mkdir "$name"
+        cd "$name"
+    done; echo x >f)
+    mkdir "$deep"
+    mv 0* "$deep"
+    echo y >"$deep/g"
+    run -8 leat each -r "$deep" -- gzip : write '{}.gz'
+    has '1 done, 1 failed'
+    [ -e "$deep/g.gz" ]
+}
