@@ -109,12 +109,14 @@ static void write_group(struct ledger *l, uint64_t *synced_ns, bool *dirty)
     struct buf lines = l->lines, removed = {.n = 0};
     struct item *first = l->todo.first;
     bool sync = any_removes(first) || l->stop || now_ns() - *synced_ns >= SYNC_NS;
-    int error;
+    int error = l->error;
 
     l->lines = (struct buf){.n = 0};
     l->todo.first = NULL;
     pthread_mutex_unlock(&l->lock);
-    error = write_lines(l->fd, &lines);
+    if (error ==
+        0) /* a line after a torn one would make it one in the middle, which no run reads */
+        error = write_lines(l->fd, &lines);
     *dirty = *dirty || lines.n > 0;
     if (error == 0 && sync && *dirty && l->fd >= 0) {
         error = fdatasync(l->fd) < 0 && errno != EINVAL && errno != EROFS ? errno : 0;
