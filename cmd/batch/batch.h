@@ -279,6 +279,9 @@ void outlet_free(struct batch *batch);
 int ledger_open(struct batch *batch);
 /* ledger_start - start its thread, once the loop is there and the process is confined. Returns 0 or an exit status. */
 int ledger_start(struct batch *batch);
+/* ledger_begin - write a line, which is taken, before this returns: a kill after it finds it. An error comes with the next
+ * line. */
+void ledger_begin(struct ledger *ledger, struct buf *line);
 /* ledger_add - write a line, which is taken. `work` NULL: nobody waits for it. `remove`: sync the journal, and then remove
  * the source of the work. */
 void ledger_add(struct ledger *ledger, struct buf *line, struct work *work, bool remove);

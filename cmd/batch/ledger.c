@@ -40,7 +40,9 @@ struct ledger {
     struct buf lines;
     struct item_list todo, done;
     bool stop;
-    int error; /* errno of a write or sync; 0: none */
+    int error;               /* errno of a write or sync; 0: none */
+    pthread_mutex_t writing; /* held for a write, never for a sync */
+    int write_error;         /* under it: the first errno */
 };
 
 static void list_add(struct item_list *list, struct item *item)
@@ -94,13 +96,21 @@ static bool any_removes(const struct item *item)
     return item != NULL;
 }
 
-static int write_lines(int fd, const struct buf *lines)
+/* Returns 0 or an errno. No line comes after one that failed: a torn line is cut off only if it is the last one. */
+static int write_lines(struct ledger *l, const struct buf *lines)
 {
+    int error;
+
     if (lines->failed)
         return ENOMEM;
-    if (fd < 0)
+    if (l->fd < 0)
         return 0;
-    return fd_write_all(fd, lines->data, lines->n) < 0 ? errno : 0;
+    pthread_mutex_lock(&l->writing);
+    if (l->write_error == 0 && fd_write_all(l->fd, lines->data, lines->n) < 0)
+        l->write_error = errno;
+    error = l->write_error;
+    pthread_mutex_unlock(&l->writing);
+    return error;
 }
 
 /* One group. Called, and returns, with the lock held. */
@@ -109,14 +119,12 @@ static void write_group(struct ledger *l, uint64_t *synced_ns, bool *dirty)
     struct buf lines = l->lines, removed = {.n = 0};
     struct item *first = l->todo.first;
     bool sync = any_removes(first) || l->stop || now_ns() - *synced_ns >= SYNC_NS;
-    int error = l->error;
+    int error;
 
     l->lines = (struct buf){.n = 0};
     l->todo.first = NULL;
     pthread_mutex_unlock(&l->lock);
-    if (error ==
-        0) /* a line after a torn one would make it one in the middle, which no run reads */
-        error = write_lines(l->fd, &lines);
+    error = write_lines(l, &lines);
     *dirty = *dirty || lines.n > 0;
     if (error == 0 && sync && *dirty && l->fd >= 0) {
         error = fdatasync(l->fd) < 0 && errno != EINVAL && errno != EROFS ? errno : 0;
@@ -127,7 +135,7 @@ static void write_group(struct ledger *l, uint64_t *synced_ns, bool *dirty)
     if (error == 0)
         remove_all(l, first, &removed);
     if (error == 0 && removed.n > 0) {
-        error = write_lines(l->fd, &removed);
+        error = write_lines(l, &removed);
         *dirty = true;
     }
     buf_free(&removed);
@@ -204,6 +212,18 @@ void ledger_add(struct ledger *l, struct buf *line, struct work *work, bool remo
         work_recorded(work, ENOMEM, 0);
 }
 
+void ledger_begin(struct ledger *l, struct buf *line)
+{
+    int error = write_lines(l, line);
+
+    buf_free(line);
+    if (error == 0)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->error = l->error ? l->error : error; /* which the next record tells */
+    pthread_mutex_unlock(&l->lock);
+}
+
 /* --- opening and ending ----------------------------------------------------------------------- */
 
 static int cannot(const struct batch *b, const char *what, int error)
@@ -275,6 +295,7 @@ int ledger_open(struct batch *b)
     b->ledger = l;
     l->batch = b;
     l->fd = -1;
+    (void)pthread_mutex_init(&l->writing, NULL); /* cannot fail with default attributes */
     if (!b->options->journal)
         return 0;
     l->fd = open(b->options->journal, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
@@ -296,7 +317,7 @@ int ledger_open(struct batch *b)
     if (status != 0)
         return status;
     journal_head(&head, buf_text(&b->text), b->options->same);
-    status = write_lines(l->fd, &head);
+    status = write_lines(l, &head);
     buf_free(&head);
     return status ? cannot(b, "cannot be written", status) : 0;
 }

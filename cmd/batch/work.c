@@ -474,7 +474,7 @@ static int run(struct work *w)
     if (outputs && outputs_are_new(b, outputs)) {
         w->owns = true;
         journal_begin(&line, input_of(w), outputs, b->n_outputs);
-        ledger_add(b->ledger, &line, NULL, false);
+        ledger_begin(b->ledger, &line); /* before there is an output */
     }
     batch_outputs_free(b, outputs);
     r = start(w);
