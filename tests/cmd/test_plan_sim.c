@@ -379,10 +379,10 @@ static void simulate(uint64_t seed, uint32_t nodes, uint32_t shards, size_t file
     ASSERT_EQ(getrusage(RUSAGE_SELF, &use), 0);
     test_note(
         "seed %llu: %zu deaths, %zu second attempts, %zu of them too late, %zu refusals, %zu stragglers; "
-        "%.0f s simulated in %.1f s, %ld MiB",
+        "%.0f s simulated in %.1f s, %ld s of processor time until now, %ld MiB",
         (unsigned long long)seed, s.deaths, s.doubles, s.losers, s.refusals, s.stragglers, s.now,
         (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9,
-        use.ru_maxrss >> 10);
+        (long)(use.ru_utime.tv_sec + use.ru_stime.tv_sec), use.ru_maxrss >> 10);
     free(s.heap);
     free(s.at_nodes);
     free(s.states);
