@@ -311,7 +311,7 @@ ranges() { # ranges FILE N STAGE… - the pipeline over N ranges of FILE, joined
     log_lines 100 >big
     leat each big -q --split=lines --shards=2 --plan=RUN.json -- write 'out/{n}'
     echo more >>big
-    run -8 leat each --plan=RUN.json --shard=0
+    run -1 leat each --plan=RUN.json --shard=0 # the status of the only input
     has 'changed'
     run -8 leat each --join=RUN.json
 }
