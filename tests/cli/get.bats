@@ -481,7 +481,7 @@ serve_empty() {
     cp s/f six/f
     : >six/6
     serve six
-    url=http://[::1]:${url##*:}
+    url="http://[::1]:${url##*:}"
     get "$url/drop/a"
     got
     rm out/f

@@ -30,7 +30,7 @@ metric() {
     [ "$(metric leat_stage_out_bytes_total 'name="gzip"')" = "$(stat -c %s out.gz)" ]
     [ "$(metric leat_stage_in_bytes_total 'name="write"')" = "$(stat -c %s out.gz)" ]
     metric leat_last_success_timestamp_seconds | grep -Eqx '[0-9]{10}[.][0-9]{6}'
-    [ -z "$(grep -v '^#' m.prom | grep -v 'job_name="m"')" ]
+    [ "$(grep -v '^#' m.prom | grep -vc 'job_name="m"')" = 0 ]
     [ -z "$(grep -v '^#' m.prom | sed 's/ [^ ]*$//' | sort | uniq -d)" ]
     only log out.gz m.prom
 }

@@ -17,7 +17,8 @@ collect() {
     python3 "$BATS_TEST_DIRNAME/../net/otlp_server.py" c "$@" >c/log 2>&1 3>&- &
     collector=$!
     wait_for test -e c/port
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat c/port)/
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat c/port)/
+    export OTEL_EXPORTER_OTLP_ENDPOINT
 }
 
 teardown() {
@@ -32,7 +33,7 @@ teardown() {
     local spans='.resourceSpans[0].scopeSpans[0].spans'
     [ "$(jq -r "$spans | map(.name) | join(\" \")" c/traces)" = 'leat read gzip write' ]
     jq -e "$spans | (.[1:] | all(.parentSpanId == \"\(\$run)\")) and .[0].status.code == 1 and
-        all(.startTimeUnixNano <= .endTimeUnixNano)" --arg run "$(jq -r "$spans[0].spanId" c/traces)" c/traces
+        all(.startTimeUnixNano <= .endTimeUnixNano)" --arg run "$(jq -r "${spans}[0].spanId" c/traces)" c/traces
     jq -e '.resourceMetrics[0].scopeMetrics[0].metrics | map({(.name): .}) | add |
         .["leat.source.bytes"].sum.dataPoints[0].asInt == $size and
         (.["leat.stage.bytes_in"].sum.dataPoints | map(.asInt) | . == ["0", $size, $out])' \

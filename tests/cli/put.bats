@@ -324,7 +324,7 @@ signal.pause()' >silent 3>&- &
 
 # Its command waits until the request has come; the next part then starts a command while the connection is open.
 @test "the commands of exec do not inherit the connection" {
-    cat >command <<'C'
+    cat >inner.sh <<'C'
 cat
 wait_for grep -q '/store/a|' s/requests
 for fd in /proc/self/fd/*; do
@@ -334,7 +334,7 @@ done
 C
     export -f wait_for pause
     export WAIT_S
-    run leat read f : tee [ put "$url/store/a" ] : split -l 50000 [ exec bash command : write 'part-{n}' ]
+    run leat read f : tee [ put "$url/store/a" ] : split -l 50000 [ exec bash inner.sh : write 'part-{n}' ]
     is 0
     [ -e part-3 ] && [ ! -s inherited ]
 }
