@@ -46,7 +46,8 @@ static int confine_files(struct confine *c)
     if (abi < 0)
         return lacks(c, LEAT_CONFINED_FILES, "the kernel cannot confine files (Landlock)", abi);
     rules = leat_landlock_new(abi, leat_confinement_has(c->list, LEAT_ACCESS_NETWORK),
-                              leat_confinement_has(c->list, LEAT_ACCESS_USERS));
+                              leat_confinement_has(c->list, LEAT_ACCESS_USERS) ||
+                                  leat_confinement_has(c->list, LEAT_ACCESS_PORT));
     r = rules < 0 ? rules : leat_rules_apply(c->list, rules, abi);
     if (r == 0)
         r = leat_landlock_enter(rules);
@@ -67,6 +68,7 @@ static unsigned filter_bits(const struct leat_confinement *list)
         {LEAT_ACCESS_USERS, LEAT_FILTER_USERS},
         {LEAT_ACCESS_NETWORK, LEAT_FILTER_USERS | LEAT_FILTER_NETWORK},
         {LEAT_ACCESS_SOCKET, LEAT_FILTER_USERS}, /* the same sockets */
+        {LEAT_ACCESS_PORT, LEAT_FILTER_USERS | LEAT_FILTER_NETWORK},
         {LEAT_ACCESS_TREE, LEAT_FILTER_NAMES},
         {LEAT_ACCESS_NEW_TREE, LEAT_FILTER_NAMES},
         {LEAT_ACCESS_NODES, LEAT_FILTER_NODES},

@@ -70,9 +70,11 @@ static int add(struct leat_confinement *c, const struct leat_allowed *allowed)
 int leat_confinement_allow(struct leat_confinement *c, const char *path, enum leat_access kind)
 {
     bool with_path = leat_access_has_path(kind);
+    struct leat_port port;
 
-    if (!c || (unsigned)kind > LEAT_ACCESS_SOCKET ||
-        (with_path ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
+    if (!c || (unsigned)kind > LEAT_ACCESS_PORT ||
+        (with_path ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL) ||
+        (kind == LEAT_ACCESS_PORT && !leat_access_is_port(path, &port)))
         return LEAT_EUSAGE;
     if (kind == LEAT_ACCESS_ANYTHING && !c->unconfinable[0])
         snprintf(c->unconfinable, sizeof c->unconfinable, "the program may need anything");
@@ -148,6 +150,15 @@ static const char *const verbs[] = {
     [LEAT_ACCESS_SOCKET] = "use sockets of Unix, and make or remove one in the directory of ",
 };
 
+static void add_port(struct leat_text *t, const char *text)
+{
+    struct leat_port port = {0};
+
+    if (leat_access_is_port(text, &port))
+        leat_text_add(t, "  %s port %u of TCP\n", port.listens ? "listen at" : "connect to",
+                      (unsigned)port.number);
+}
+
 static void add_line(struct leat_text *t, const struct leat_allowed *a)
 {
     static const struct leat_spill spill = {.dir = NULL};
@@ -158,6 +169,10 @@ static void add_line(struct leat_text *t, const struct leat_allowed *a)
 
     if (strcmp(path, "-") == 0)
         return; /* it is open */
+    if (a->kind == LEAT_ACCESS_PORT) {
+        add_port(t, a->path);
+        return;
+    }
     leat_text_add(t, "  %s%s\n", a->parts ? "make files and directories below " : verbs[a->kind],
                   leat_show(path, shown, sizeof shown));
 }
@@ -165,6 +180,7 @@ static void add_line(struct leat_text *t, const struct leat_allowed *a)
 char *leat_confinement_text(const struct leat_confinement *c)
 {
     struct leat_text t = {0};
+    int abi = leat_landlock_version();
 
     if (!c)
         return NULL;
@@ -177,9 +193,14 @@ char *leat_confinement_text(const struct leat_confinement *c)
     for (size_t i = 0; i < c->n; i++)
         add_line(&t, &c->v[i]);
     leat_text_add(&t, "  but not start a program%s\n",
-                  leat_confinement_has(c, LEAT_ACCESS_NETWORK) ? "" : " or make a connection");
-    if (leat_landlock_version() < 0)
+                  leat_confinement_has(c, LEAT_ACCESS_NETWORK) ||
+                          leat_confinement_has(c, LEAT_ACCESS_PORT)
+                      ? ""
+                      : " or make a connection");
+    if (abi < 0)
         leat_text_add(&t, "  this kernel cannot confine files (Landlock)\n");
+    if (abi < LEAT_LANDLOCK_PORTS && leat_confinement_has(c, LEAT_ACCESS_PORT))
+        leat_text_add(&t, "  this kernel cannot confine ports (Landlock), so any can be used\n");
     if (!leat_filter_is_there())
         leat_text_add(&t, "  this kernel cannot filter system calls (seccomp)\n");
     return leat_text_take(&t);

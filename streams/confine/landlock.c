@@ -16,10 +16,10 @@
 #define SYS_RESTRICT_SELF 446
 #define FLAG_VERSION 1u
 #define RULE_PATH_BENEATH 1
+#define RULE_NET_PORT 2
 
 #define ABI_REFER 2
 #define ABI_TRUNCATE 3
-#define ABI_NETWORK 4
 #define ABI_IOCTL 5
 #define ABI_SCOPES 6
 
@@ -37,6 +37,10 @@ struct path_beneath {
     uint64_t rights;
     int32_t fd;
 } __attribute__((packed));
+
+struct net_port {
+    uint64_t rights, port;
+};
 
 static uint64_t rights_of(int abi)
 {
@@ -65,7 +69,7 @@ int leat_landlock_new(int abi, bool network, bool sockets)
     long r;
 
     leat_assert(abi > 0);
-    if (abi >= ABI_NETWORK && !network)
+    if (abi >= LEAT_LANDLOCK_PORTS && !network)
         attr.net = NET_BIND_TCP | NET_CONNECT_TCP;
     if (abi >= ABI_SCOPES)
         attr.scopes = SCOPE_SIGNAL | (sockets || network ? 0 : SCOPE_ABSTRACT_SOCKET);
@@ -89,6 +93,15 @@ int leat_landlock_allow(int rules, int abi, int fd, uint64_t rights)
     if (syscall(SYS_ADD_RULE, rules, RULE_PATH_BENEATH, &attr, 0u) == 0)
         return 0;
     return errno == EBADFD ? 0 : -errno; /* a pipe, or a file in memory: always allowed */
+}
+
+int leat_landlock_allow_port(int rules, int abi, bool listens, uint16_t port)
+{
+    struct net_port attr = {.rights = listens ? NET_BIND_TCP : NET_CONNECT_TCP, .port = port};
+
+    if (abi < LEAT_LANDLOCK_PORTS)
+        return 0;
+    return syscall(SYS_ADD_RULE, rules, RULE_NET_PORT, &attr, 0u) < 0 ? -errno : 0;
 }
 
 int leat_landlock_enter(int rules)

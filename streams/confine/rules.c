@@ -18,6 +18,7 @@
 #include "edge/spill.h"
 #include "io/outfile_impl.h"
 #include "landlock.h"
+#include "stage/stage_impl.h"
 #include "system_files.h"
 
 #define RIGHTS_READ (LEAT_RIGHT_READ | LEAT_RIGHT_LIST)
@@ -39,7 +40,8 @@
 
 struct rules {
     int fd, abi;
-    uint64_t tree; /* rights in a tree */
+    uint64_t tree;  /* rights in a tree */
+    bool all_ports; /* the set does not deny any */
 };
 
 /* Opening the file later would fail like this, too, so nothing has to be allowed. */
@@ -241,6 +243,18 @@ static int allow_network(const struct rules *rules)
     return r;
 }
 
+static int allow_port(const struct rules *rules, const char *text)
+{
+    struct leat_port port = {0};
+    bool good = leat_access_is_port(text, &port);
+    int r = allow_network(rules);
+
+    leat_assert(good); /* leat_confinement_allow, leat_plan_access */
+    if (r < 0 || rules->all_ports)
+        return r;
+    return leat_landlock_allow_port(rules->fd, rules->abi, port.listens, port.number);
+}
+
 static int allow_one(const struct rules *rules, const struct leat_allowed *a)
 {
     static const struct leat_spill spill = {.dir = NULL};
@@ -263,6 +277,8 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
         return allow_users(rules);
     case LEAT_ACCESS_NETWORK:
         return allow_network(rules);
+    case LEAT_ACCESS_PORT:
+        return allow_port(rules, a->path);
     default:
         return 0;
     }
@@ -271,7 +287,8 @@ static int allow_one(const struct rules *rules, const struct leat_allowed *a)
 int leat_rules_apply(const struct leat_confinement *c, int fd, int abi)
 {
     static const char *const standard[] = {"/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"};
-    struct rules rules = {.fd = fd, .abi = abi};
+    struct rules rules = {
+        .fd = fd, .abi = abi, .all_ports = leat_confinement_has(c, LEAT_ACCESS_NETWORK)};
     int r = leat_system_files_each(allow_read, &rules);
 
     leat_assert(!c->unconfinable[0]);

@@ -28,7 +28,21 @@ bool leat_access_has_path(enum leat_access kind)
 {
     return (kind >= LEAT_ACCESS_READ && kind <= LEAT_ACCESS_TEMPORARY &&
             kind != LEAT_ACCESS_NODES) ||
-           kind == LEAT_ACCESS_SOCKET;
+           kind == LEAT_ACCESS_SOCKET || kind == LEAT_ACCESS_PORT;
+}
+
+bool leat_access_is_port(const char *text, struct leat_port *ret)
+{
+    bool listens = strncmp(text, "listen:", 7) == 0;
+    const char *digits = text + (listens ? 7 : 8);
+    unsigned long n;
+    char *end;
+
+    if ((!listens && strncmp(text, "connect:", 8) != 0) || *digits < '0' || *digits > '9')
+        return false;
+    n = strtoul(digits, &end, 10);
+    *ret = (struct leat_port){.listens = listens, .number = (uint16_t)n};
+    return *end == '\0' && n <= UINT16_MAX;
 }
 
 int leat_needs_add(struct leat_stage *s, const char *path, enum leat_access kind)
@@ -38,12 +52,16 @@ int leat_needs_add(struct leat_stage *s, const char *path, enum leat_access kind
 
 int leat_plan_access(struct leat_stage *s, const char *path, enum leat_access kind)
 {
+    struct leat_port port;
+
     if (!s->planning)
         return 0;
-    if ((unsigned)kind > LEAT_ACCESS_SOCKET ||
+    if ((unsigned)kind > LEAT_ACCESS_PORT ||
         (leat_access_has_path(kind) ? !path && kind != LEAT_ACCESS_TEMPORARY : path != NULL))
         return leat_fail(s, LEAT_EINTERNAL, "leat_plan_access: kind %u %s a path", (unsigned)kind,
                          path ? "has not" : "needs");
+    if (kind == LEAT_ACCESS_PORT && !leat_access_is_port(path, &port))
+        return leat_fail(s, LEAT_EINTERNAL, "leat_plan_access: '%.40s' is no port", path);
     s->info->needs.declared = true;
     return leat_needs_add(s, path, kind);
 }

@@ -250,8 +250,16 @@ int leat_blocking_next_step(struct leat_blocking *blocking);
  * `used` bytes of input consumed for it. Fails the stage if it exceeds one. Returns how many of the
  * last bytes are too many; 0: none. */
 uint64_t leat_stage_expansion(struct leat_stage *stage, uint64_t made, uint64_t used);
-/* leat_access_has_path - does the kind name a file or a directory? TEMPORARY may. */
+/* leat_access_has_path - does the kind name a file, a directory or a port? TEMPORARY may. */
 bool leat_access_has_path(enum leat_access kind);
+
+struct leat_port {
+    bool listens; /* else it is one to connect to */
+    uint16_t number;
+};
+
+/* leat_access_is_port - read the path of LEAT_ACCESS_PORT. Returns false, and *ret need not be set, if it is none. */
+bool leat_access_is_port(const char *text, struct leat_port *ret);
 /* leat_needs_add - like leat_plan_access, for the engine. */
 int leat_needs_add(struct leat_stage *stage, const char *path, enum leat_access kind);
 /* leat_needs_done - forget what the stage needs. */

@@ -594,6 +594,15 @@ END
     done
     run leat explain connect unix:x : null
     has 'use sockets of Unix'
+    run leat explain read f : connect tcp://127.0.0.1:443
+    has '  connect to port 443 of TCP'
+    [[ $output != *'port 53'* && $output != *'make a connection'* ]]
+    run leat explain listen --cert=s.pem --key=s.key tls://localhost:9000 : connect tcp://h:80 : null
+    has '  listen at port 9000 of TCP'
+    has '  connect to port 80 of TCP'
+    has '  connect to port 53 of TCP'
+    run leat explain read f : connect tcp://h:http
+    has '  use the network'
 }
 
 @test "a signal ends a wait for a connection, and the socket goes" {

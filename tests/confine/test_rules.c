@@ -40,6 +40,8 @@ static struct {
     size_t n;
     int error;                /* of ADD_RULE; 0: none */
     uint64_t fs, net, scopes; /* of the last set of rules */
+    uint64_t ports[8][2];     /* rights, port */
+    size_t n_ports;
 } rules;
 
 static void record(int fd, uint64_t rights)
@@ -78,6 +80,12 @@ long __wrap_syscall(long number, ...)
         } __attribute__((packed)) rule;
 
         ASSERT_EQ(a[0], FAKE_RULES);
+        if (a[1] == 2) { /* a port */
+            ASSERT_LT(rules.n_ports, 8);
+            memcpy(rules.ports[rules.n_ports++], (const void *)(uintptr_t)a[2],
+                   sizeof rules.ports[0]);
+            return 0;
+        }
         memcpy(&rule, (const void *)(uintptr_t)a[2], sizeof rule);
         record(rule.fd, rule.rights);
         errno = rules.error;
@@ -92,7 +100,7 @@ static struct leat_confinement *list;
 
 static void begin(void)
 {
-    rules.n = 0;
+    rules.n = rules.n_ports = 0;
     rules.error = 0;
     list = leat_confinement_new();
     ASSERT_NOT_NULL(list);
@@ -342,6 +350,39 @@ TEST(test_users_and_the_network_need_a_few_files_of_the_system)
     ASSERT_EQ(rights_on("/etc/hosts"), LEAT_RIGHT_READ);
 }
 
+TEST(test_a_port_is_allowed_alone_unless_the_whole_network_is)
+{
+    allow("connect:443", LEAT_ACCESS_PORT);
+    ASSERT_EQ(rights_on("/etc/hosts"), LEAT_RIGHT_READ);
+    ASSERT_EQ(rules.n_ports, 1);
+    ASSERT_EQ(rules.ports[0][0], 2);
+    ASSERT_EQ(rules.ports[0][1], 443);
+    allow("listen:65535", LEAT_ACCESS_PORT);
+    ASSERT_EQ(rules.ports[0][0], 1);
+    ASSERT_EQ(rules.ports[0][1], 65535);
+    begin();
+    ASSERT_EQ(leat_confinement_allow(list, "connect:443", LEAT_ACCESS_PORT), 0);
+    ASSERT_EQ(leat_confinement_allow(list, NULL, LEAT_ACCESS_NETWORK), 0);
+    ASSERT_EQ(apply(), 0);
+    ASSERT_EQ(rules.n_ports, 0);
+    ASSERT_EQ(leat_landlock_allow_port(FAKE_RULES, 3, true, 1), 0);
+    ASSERT_EQ(rules.n_ports, 0);
+}
+
+TEST(test_what_is_no_port_is_refused)
+{
+    static const char *const wrong[] = {"443",        "connect:",      "connect:65536", "listen:-1",
+                                        "connect:4x", "connect: 443", "",              "bind:4"};
+
+    begin();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        test_context("'%s'", wrong[i]);
+        ASSERT_EQ(leat_confinement_allow(list, wrong[i], LEAT_ACCESS_PORT), LEAT_EUSAGE);
+    }
+    test_context_clear();
+    leat_confinement_free(list);
+}
+
 TEST(test_a_socket_may_be_made_and_removed_in_its_directory)
 {
     begin();
@@ -400,7 +441,8 @@ TEST(test_too_few_descriptors_are_an_error_for_every_need)
     } needs[] = {
         {"f", LEAT_ACCESS_READ},   {"d/f", LEAT_ACCESS_OUTPUT},   {"d/f{n}", LEAT_ACCESS_OUTPUT},
         {"d", LEAT_ACCESS_TREE},   {"d/t", LEAT_ACCESS_NEW_TREE}, {"d", LEAT_ACCESS_TEMPORARY},
-        {NULL, LEAT_ACCESS_USERS}, {NULL, LEAT_ACCESS_NETWORK},   {"d/s", LEAT_ACCESS_SOCKET}};
+        {NULL, LEAT_ACCESS_USERS}, {NULL, LEAT_ACCESS_NETWORK},   {"d/s", LEAT_ACCESS_SOCKET},
+        {"listen:0", LEAT_ACCESS_PORT}};
 
     begin();
     make_file("f");

@@ -2,9 +2,13 @@
 
 #include "connection.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/sockios.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -41,11 +45,29 @@ static struct leat_tls_options tls_options(const struct leat_connection_params *
     };
 }
 
+/* The port alone, if it is a number, and that of name servers if there is a name to look up. */
+static int plan_ports(struct leat_stage *s, const struct leat_address *a, bool listens)
+{
+    struct in6_addr numeric;
+    unsigned long port = strtoul(a->port, NULL, 10);
+    char text[24];
+    int r;
+
+    if (a->port[strspn(a->port, "0123456789")] || port > UINT16_MAX)
+        return leat_plan_access(s, NULL, LEAT_ACCESS_NETWORK);
+    snprintf(text, sizeof text, "%s:%lu", listens ? "listen" : "connect", port);
+    r = leat_plan_access(s, text, LEAT_ACCESS_PORT);
+    if (r == 0 && *a->host && inet_pton(AF_INET, a->host, &numeric) != 1 &&
+        inet_pton(AF_INET6, a->host, &numeric) != 1)
+        r = leat_plan_access(s, "connect:53", LEAT_ACCESS_PORT);
+    return r;
+}
+
 static int plan_access(struct leat_stage *s, const struct leat_connection_params *p,
-                       const struct leat_address *a)
+                       const struct leat_address *a, bool listens)
 {
     int r = a->kind == LEAT_ADDRESS_UNIX ? leat_plan_access(s, a->path, LEAT_ACCESS_SOCKET)
-                                         : leat_plan_access(s, NULL, LEAT_ACCESS_NETWORK);
+                                         : plan_ports(s, a, listens);
 
     if (r == 0 && p->address_file)
         r = leat_plan_access(s, p->address_file, LEAT_ACCESS_OUTPUT);
@@ -70,7 +92,7 @@ int leat_connection_plan(struct leat_stage *s, bool listens)
                       "%s: is not encrypted, so options of TLS have no effect; "
                       "write tls://HOST:PORT",
                       a.text);
-    return r < 0 ? r : plan_access(s, p, &a);
+    return r < 0 ? r : plan_access(s, p, &a, listens);
 }
 
 static int open_wire(struct leat_stage *s, struct leat_connection *st, bool listens)
