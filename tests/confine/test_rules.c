@@ -371,8 +371,9 @@ TEST(test_a_port_is_allowed_alone_unless_the_whole_network_is)
 
 TEST(test_what_is_no_port_is_refused)
 {
-    static const char *const wrong[] = {"443",        "connect:",      "connect:65536", "listen:-1",
-                                        "connect:4x", "connect: 443", "",              "bind:4"};
+    static const char *const wrong[] = {"443",       "connect:",   "connect:65536",
+                                        "listen:-1", "connect:4x", "connect: 443",
+                                        "",          "bind:4"};
 
     begin();
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -438,11 +439,11 @@ TEST(test_too_few_descriptors_are_an_error_for_every_need)
     static const struct {
         const char *path;
         enum leat_access kind;
-    } needs[] = {
-        {"f", LEAT_ACCESS_READ},   {"d/f", LEAT_ACCESS_OUTPUT},   {"d/f{n}", LEAT_ACCESS_OUTPUT},
-        {"d", LEAT_ACCESS_TREE},   {"d/t", LEAT_ACCESS_NEW_TREE}, {"d", LEAT_ACCESS_TEMPORARY},
-        {NULL, LEAT_ACCESS_USERS}, {NULL, LEAT_ACCESS_NETWORK},   {"d/s", LEAT_ACCESS_SOCKET},
-        {"listen:0", LEAT_ACCESS_PORT}};
+    } needs[] = {{"f", LEAT_ACCESS_READ},        {"d/f", LEAT_ACCESS_OUTPUT},
+                 {"d/f{n}", LEAT_ACCESS_OUTPUT}, {"d", LEAT_ACCESS_TREE},
+                 {"d/t", LEAT_ACCESS_NEW_TREE},  {"d", LEAT_ACCESS_TEMPORARY},
+                 {NULL, LEAT_ACCESS_USERS},      {NULL, LEAT_ACCESS_NETWORK},
+                 {"d/s", LEAT_ACCESS_SOCKET},    {"listen:0", LEAT_ACCESS_PORT}};
 
     begin();
     make_file("f");
