@@ -569,7 +569,7 @@ enum leat_access {
     LEAT_ACCESS_NETWORK,   /* no path: make sockets and connections, look up names of hosts */
     LEAT_ACCESS_ANYTHING, /* no path: anything, such as start a program. The process is not confined */
     LEAT_ACCESS_SOCKET, /* connect to this Unix socket, or make and remove it */
-    LEAT_ACCESS_PORT,   /* as NETWORK, but of TCP only this: `path` is "connect:N" or "listen:N", a port */
+    LEAT_ACCESS_PORT, /* as NETWORK, but of TCP only this: `path` is "connect:N" or "listen:N", a port */
 };
 
 /* leat_pipeline_access - the i-th need of the pipeline, of any stage, i from 0: its kind, and its path as the stage names
