@@ -252,8 +252,8 @@ EOF
             rm -rf "$file.$kind"
             mv "$file.dir" "$file.$kind"
         done
-        # gzip and tar store the times of the samples, a checkpoint the number of a file; the others have figures of time.
-        diff -rq -x big.log.gz -x a.log.gz -x b.log.gz -x place -x '*.tar*' -x '*.html' -x '*.json' \
+        # gzip, tar and journals store the times of the samples, a checkpoint the number of a file; the others have figures of time.
+        diff -rq -x big.log.gz -x a.log.gz -x b.log.gz -x place -x '*.tar*' -x '*.html' -x '*.json' -x '*.jsonl' -x '*.json.d' \
             "$file.off" "$file.require" || failed=1
         n=$((n + 1))
     done
@@ -272,6 +272,12 @@ EOF
     confines
     needs zstd gzip
     each_example "$ROOT/man/leat.1"
+}
+
+@test "the examples of leat-each(1), confined" {
+    confines
+    needs zstd gzip
+    each_example "$ROOT/man/leat-each.1"
 }
 
 @test "a kernel that cannot confine is used as it is, unless that is refused" {
