@@ -1,7 +1,7 @@
 /* alias.c - two names of one file: outputs that meet through a symbolic link, or an output that is an input by another name.
  *
  * check.c compares names, which is enough where nothing is replaced: the second output finds that it exists. Where outputs
- * replace what is there, one would take the place of the other, whose source may be gone by then. So files are compared too:
+ * replace what is there, one would replace the other, whose source may be gone by then. Files are therefore compared too:
  * by their device and inode, or by those of the directory and the base name if there is no file yet.
  */
 
@@ -11,7 +11,7 @@
 
 #include "batch.h"
 
-/* Of a file, or of a name in a directory. */
+/* The identity of a file, or of a name in a directory. */
 struct identity {
     uint64_t dev, ino;
     const char *base; /* NULL: of the file */

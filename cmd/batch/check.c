@@ -2,7 +2,7 @@
  * refused.
  *
  * The outputs of an input come from templates: the words of the pipeline that name an output when it is built for a sample
- * input. So a million names are checked without a million pipelines.
+ * input. A million names are thus checked without a million pipelines.
  */
 
 #include <errno.h>

@@ -67,7 +67,7 @@ int local_run(const struct engine_job *job, bool *ret_submitted);
 
 #define CHILD_LINE_MAX 65536u /* of its output; the rest of a longer line is left out */
 
-/* What a child did. */
+/* The end of a child process. */
 struct child_end {
     int error;  /* errno: it could not be started; else 0 */
     int status; /* 128 + n for a signal */

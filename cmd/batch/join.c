@@ -113,7 +113,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What the attempts of missing shards say. */
+/* The failures that attempts of missing shards have recorded. */
 static void list_failures(struct buf *b, const struct joined *j, const char *directory)
 {
     DIR *dir = opendir(directory);

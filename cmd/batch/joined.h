@@ -17,7 +17,7 @@ struct joined {
     size_t n_missing, n_outputs;
     uint64_t bytes; /* of outputs */
     struct arena arena;
-    /* Of a failure: */
+    /* These are set by a failure: */
     uint32_t shard;
     int error; /* errno */
 };

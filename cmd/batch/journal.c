@@ -160,7 +160,7 @@ static void read_output(struct line *l)
     l->record->outputs = out;
 }
 
-/* Of `done`: objects; of `begin`: names. */
+/* The outputs of `done` are objects, those of `begin` names. */
 static void read_outputs(struct line *l)
 {
     bool first = true;

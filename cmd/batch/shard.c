@@ -41,7 +41,7 @@ static void note(const struct batch *b, struct buf *text)
 
 /* --- which shard ------------------------------------------------------------------------------ */
 
-/* What schedulers call the number of a task, and the number of the first one. */
+/* The variables in which schedulers give the number of a task, and the number of the first one. */
 static const struct {
     const char *name;
     unsigned first;

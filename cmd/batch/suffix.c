@@ -69,6 +69,17 @@ bool suffix_is_tar(const char *path)
     return is;
 }
 
+const char *suffix_unsigned(const char *path)
+{
+    static const char *const names[] = {"br", "zz", "zlib", "deflate", "lzma"};
+    const struct suffix *s = suffix_of(path);
+
+    for (size_t i = 0; s && i < sizeof names / sizeof *names; i++)
+        if (strcmp(s->name, names[i]) == 0)
+            return s->decoder;
+    return NULL;
+}
+
 void suffix_list(struct buf *b)
 {
     for (size_t i = 0; i < N_SUFFIXES; i++)

@@ -17,6 +17,8 @@ const struct suffix *suffix_of(const char *path);
 void suffix_plain(struct buf *buf, const char *path);
 /* suffix_is_tar - is it a tar archive, by its name without the suffix of a codec? */
 bool suffix_is_tar(const char *path);
+/* suffix_unsigned - the decoder of a format without a signature, by the suffix of the path; NULL: it has a signature. */
+const char *suffix_unsigned(const char *path);
 /* suffix_list - ".gz .zst ...", for messages. */
 void suffix_list(struct buf *buf);
 

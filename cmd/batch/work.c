@@ -13,6 +13,7 @@
 
 #include "batch.h"
 #include "page.h"
+#include "suffix.h"
 
 #define RETRY_FIRST_MS 500u
 #define RETRY_MAX_MS 60000u
@@ -133,34 +134,17 @@ static struct leat_settings settings_of(const struct work *w)
     return s;
 }
 
-/* The decoder, by file name, of a format without a signature. NULL: none. */
-static const char *decoder_of(const char *file)
-{
-    static const char *const names[][2] = {
-        {".br", "unbrotli"},     {".zz", "unzlib"},   {".zlib", "unzlib"},
-        {".deflate", "inflate"}, {".lzma", "unlzma"},
-    };
-    size_t n = strlen(file);
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t len = strlen(names[i][0]);
-
-        if (n > len && strcmp(file + n - len, names[i][0]) == 0)
-            return names[i][1];
-    }
-    return "decode";
-}
-
 /* `read FILE : decode : sha256`, or without `decode`. */
 static int build_digest(struct work *w, const char *file, bool decodes,
                         const struct leat_settings *settings, const struct leat_end_settings *end)
 {
     const char *const read[] = {"--", file, NULL}, *const none[] = {NULL};
+    const char *decoder = suffix_unsigned(file);
     struct leat_builder *b = leat_builder_new(w->batch->registry);
     int r = b ? leat_builder_stage(b, "read", read) : LEAT_ENOMEM;
 
     if (r == 0 && decodes)
-        r = leat_builder_stage(b, decoder_of(file), none);
+        r = leat_builder_stage(b, decoder ? decoder : "decode", none);
     if (r == 0)
         r = leat_builder_stage(b, "sha256", none);
     if (r == 0)

@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "../batch/suffix.h"
 #include "../cmd.h"
 
 #define ALL_OPTION "--all"
@@ -137,31 +138,13 @@ static void on_done(struct leat_pipeline *pipeline, const struct leat_error *err
     start_more(t);
 }
 
-/* The decoder, by file name, of a format without a signature. NULL: none. */
-static const char *stage_of_name(const char *file)
-{
-    static const char *const names[][2] = {
-        {".br", "unbrotli"},     {".zz", "unzlib"},   {".zlib", "unzlib"},
-        {".deflate", "inflate"}, {".lzma", "unlzma"},
-    };
-    size_t n = strlen(file);
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t len = strlen(names[i][0]);
-
-        if (n > len && strcmp(file + n - len, names[i][0]) == 0)
-            return names[i][1];
-    }
-    return NULL;
-}
-
 static int add_stages(struct leat_builder *b, const struct tests *t, const char *file)
 {
     const char *const operand[] = {"--", file, NULL}, *const none[] = {NULL};
     const char *const strict[] = {"--strict", t->config->test_all, NULL}, *const all[] = {
                                                                               t->config->test_all,
                                                                               NULL};
-    const char *stage = stage_of_name(file);
+    const char *stage = suffix_unsigned(file);
     int r = leat_builder_stage(b, "read", strcmp(file, "-") == 0 ? operand + 1 : operand);
 
     if (r == 0)

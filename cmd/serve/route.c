@@ -61,7 +61,7 @@ static bool has_place(const struct route *r, const char *word, bool *of_form)
     return found;
 }
 
-/* What a word is filled with. */
+/* The values that a word is filled with. */
 struct filling {
     const struct route *route;
     const struct places *places;

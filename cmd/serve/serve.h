@@ -199,7 +199,7 @@ void request_discard_all(struct server *server);
 
 /* --- guard.c: --breaker and --max-per-route ---------------------------------------------------- */
 
-/* What a route that is in trouble is kept from: taking all of the server, and asking a target that does not answer. */
+/* Keeps a route that is in trouble from taking all of the server, and from asking a target that does not answer. */
 struct guard {
     struct breaker breaker;
     uint64_t n_requests; /* now */

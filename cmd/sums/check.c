@@ -337,7 +337,7 @@ static int start(struct reading *r, struct leat_error *error)
     return code;
 }
 
-/* The next line. What needs no reading is known at once. */
+/* The next line. An outcome that needs no reading is known at once. */
 static void begin(struct checks *k, struct sum_list *list, struct sum *s)
 {
     struct leat_error error = LEAT_INIT(leat_error);

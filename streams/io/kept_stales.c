@@ -10,7 +10,7 @@
 #define KEPT_NS ((uint64_t)10000000000) /* a list of a long run is made again every ten seconds */
 #define KEPT_MAX 64u                    /* directories; the one listed first goes */
 
-/* Of a context, under its lock. */
+/* The lists that a context keeps; under its lock. */
 struct kept {
     struct {
         dev_t dev;

@@ -29,7 +29,7 @@
 
 #define ATTEMPTS_MAX 64u /* of a shard; more would not end */
 
-/* What a node does next: an end of an attempt, good or not, or its return after a failure. */
+/* The next event of a node: an end of an attempt, good or not, or its return after a failure. */
 struct event {
     double at;
     uint32_t node;

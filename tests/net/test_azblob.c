@@ -8,7 +8,7 @@
 #include "run/pipeline.h"
 #include "test.h"
 
-/* Of the emulators; published. */
+/* The published account of the emulators. */
 #define EMULATOR_KEY                                                                               \
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 

@@ -65,7 +65,7 @@ static int write_at(int fd, const uint8_t *data, size_t n, uint64_t at)
     return 0;
 }
 
-/* What was read before is a hole but for the bytes that are compared. */
+/* The part that was read before is a hole, but for the bytes that are compared. */
 static int make_temporary(struct search *q)
 {
     const struct leat_follow_file *f = q->place;

@@ -84,7 +84,7 @@ bool leat_azblob_exists(struct leat_exchange *x)
     return strcmp(code, "BlobAlreadyExists") == 0 || strcmp(code, "ConditionNotMet") == 0;
 }
 
-/* What the user can do about an error of this code. */
+/* The remedy for an error of this code. */
 static const char *remedy(const char *code)
 {
     static const char key[] =

@@ -47,7 +47,7 @@ struct azblob_put {
     size_t list_n;
     bool is_hashed;
     uint8_t md5[LEAT_MD5_BYTES]; /* of a blob that is no list */
-    /* Of the request that makes the blob: the user's, the type of a blob that is no list, and the condition */
+    /* Headers of the request that makes the blob: the user's, the type of a blob that is no list, and the condition */
     const char *headers[LEAT_AZBLOB_HEADERS_MAX + 1];
     size_t n_headers;
 };
@@ -350,7 +350,7 @@ static bool is_one_of(const char *line, const char *const *names)
     return false;
 }
 
-/* What a blob is served with has names of its own in a list of blocks. */
+/* The headers that a blob is served with have names of their own in a list of blocks. */
 static bool is_of_content(const char *line)
 {
     static const char *const names[] = {"Content-Type",     "Content-Encoding",

@@ -325,7 +325,7 @@ static enum leat_verdict judge(struct leat_exchange *x)
     return leat_http_transient(status) || is_transient(code) ? LEAT_TRY_AGAIN : LEAT_TRY_FAILED;
 }
 
-/* What the user can do about an error of this code. */
+/* The remedy for an error of this code. */
 static const char *remedy(const char *code, long status)
 {
     static const struct {

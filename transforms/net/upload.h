@@ -29,7 +29,7 @@ struct leat_upload_part {
     uint8_t digest[LEAT_SHA256_BYTES];
 };
 
-/* What a service does. Each returns 0, or fails the stage. */
+/* The operations of a service. Each returns 0, or fails the stage. */
 struct leat_upload_ops {
     const struct leat_part_rule *rule;
     const char *digest;                  /* of each part: a name for leat_evp_new */
