@@ -249,9 +249,9 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 # tools, or have one codec do its work in all ways for ten seconds.
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c child.c commit.c \
              commit_others.c confine.c dial.c disk.c draft.c codec_bzip2.c codec_flush.c codec_levels.c codec_more.c \
-             codec_more_tools.c codec_parts.c codec_zstd_modes.c flow_diff.c grep_diff.c input.c named_parts.c \
+             codec_more_tools.c codec_parts.c codec_zstd_modes.c input.c named_parts.c \
              outdir.c pack.c plan.c plan_sim.c progress.c repack.c rules.c spill.c stale.c text_uutils.c transfer.c tree.c tree_end.c \
-             tree_path.c tree_small.c),$(TEST_SRC))
+             tree_path.c tree_small.c) $(wildcard tests/*/test_*_diff.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) $(KEPT) -o $@ $^ $(LIBS) $(TEST_LIBS)
 

@@ -154,34 +154,6 @@ static const struct subject table[] = {
      .text = "gunzip --max-output=1000",
      .prepare = "gzip",
      .expect = LEAT_ELIMIT},
-    /* text */
-    {.stage = "grep", .text = "grep DEBUG"},
-    {.stage = "grep", .text = "grep -v DEBUG"},
-    {.stage = "grep", .text = "grep -F -v DEBUG"},
-    {.stage = "grep", .text = "grep -c INFO"},
-    {.stage = "grep", .text = "grep -n 'id=[0-9]*7'"},
-    {.stage = "grep", .text = "grep -o '[a-z]*-[0-9]'"},
-    {.stage = "grep", .text = "grep -m 3 INFO"},
-    {.stage = "grep", .text = "grep -i -w -e debug -e warn"},
-    {.stage = "grep", .text = "grep -x ''"},
-    {.stage = "grep", .text = "grep -E 'ERROR|WARN'"},
-    {.stage = "head", .text = "head"},
-    {.stage = "head", .text = "head -n 3"},
-    {.stage = "head", .text = "head -n -3"},
-    {.stage = "head", .text = "head -c 1000"},
-    {.stage = "head", .text = "head -c -1000"},
-    {.stage = "head", .text = "head -n 0"},
-    {.stage = "tail", .text = "tail"},
-    {.stage = "tail", .text = "tail -n 3"},
-    {.stage = "tail", .text = "tail -n +3"},
-    {.stage = "tail", .text = "tail -c 1000"},
-    {.stage = "tail", .text = "tail -c +1000"},
-    {.stage = "tail", .text = "tail -n 0"},
-    {.stage = "count", .text = "count"},
-    {.stage = "count", .text = "count -l"},
-    {.stage = "count", .text = "count -w"},
-    {.stage = "count", .text = "count -c"},
-    {.stage = "count", .text = "count --to=@SIDE@"},
     /* checks */
     {.stage = "md5", .text = "md5 --to=@SIDE@"},
     {.stage = "sha1", .text = "sha1 --to=@SIDE@"},
@@ -293,6 +265,9 @@ static bool in_table(const char *stage)
     for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (strcmp(table[i].stage, stage) == 0)
             return true;
+    for (i = 0; subjects_text[i].stage; i++)
+        if (strcmp(subjects_text[i].stage, stage) == 0)
+            return true;
     return false;
 }
 
@@ -330,6 +305,14 @@ static void add_default(const struct leat_registry *registry, const struct leat_
     add(&subject);
 }
 
+static void add_known(const struct leat_registry *registry, const struct subject *subject)
+{
+    const struct leat_stage_type *type = leat_registry_find(registry, subject->stage);
+
+    if (type && !type->missing && !(subject->prepare && codec_missing(subject->prepare)))
+        add(subject);
+}
+
 static bool is_middle(const struct leat_stage_type *type)
 {
     return type->kind == LEAT_TRANSFORM || (type->kind == LEAT_BY_PLACE && type->middle_in);
@@ -342,11 +325,10 @@ static void make_subjects(void)
     size_t i;
 
     ASSERT_NOT_NULL(registry);
-    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        type = leat_registry_find(registry, table[i].stage);
-        if (type && !type->missing && !(table[i].prepare && codec_missing(table[i].prepare)))
-            add(&table[i]);
-    }
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        add_known(registry, &table[i]);
+    for (i = 0; subjects_text[i].stage; i++)
+        add_known(registry, &subjects_text[i]);
     for (i = 0; i < leat_registry_count(registry); i++) {
         type = leat_registry_at(registry, i);
         if (!type->missing && !in_table(type->name) && is_middle(type))

@@ -1,6 +1,6 @@
 /* subjects.h - what the contract tests run: every registered stage, with options and an input.
  *
- * The table in subjects.c gives the lines that matter for the stages we know. A stage that is
+ * The tables in subjects.c and subjects_text.c give the lines that matter for the stages we know. A stage that is
  * registered and not in the table gets a line by default (its name alone; the output of the stage
  * it undoes, if its name says so, as its input), so a new stage is covered without an edit.
  */
@@ -26,6 +26,9 @@ struct subject {
     bool no_seeds;       /* starts processes: a few seeds only */
     char name[96];       /* for messages */
 };
+
+/* subjects_text - the rows of text stages, with an empty one at the end. */
+extern const struct subject subjects_text[];
 
 /* subjects_count, subjects_at - the table and the defaults, made at the first call. */
 size_t subjects_count(void);

@@ -1,0 +1,33 @@
+/* subjects_text.c - the stages of transforms/text with options and inputs; see subjects.h. */
+#include "subjects.h"
+
+const struct subject subjects_text[] = {
+    {.stage = "grep", .text = "grep DEBUG"},
+    {.stage = "grep", .text = "grep -v DEBUG"},
+    {.stage = "grep", .text = "grep -F -v DEBUG"},
+    {.stage = "grep", .text = "grep -c INFO"},
+    {.stage = "grep", .text = "grep -n 'id=[0-9]*7'"},
+    {.stage = "grep", .text = "grep -o '[a-z]*-[0-9]'"},
+    {.stage = "grep", .text = "grep -m 3 INFO"},
+    {.stage = "grep", .text = "grep -i -w -e debug -e warn"},
+    {.stage = "grep", .text = "grep -x ''"},
+    {.stage = "grep", .text = "grep -E 'ERROR|WARN'"},
+    {.stage = "head", .text = "head"},
+    {.stage = "head", .text = "head -n 3"},
+    {.stage = "head", .text = "head -n -3"},
+    {.stage = "head", .text = "head -c 1000"},
+    {.stage = "head", .text = "head -c -1000"},
+    {.stage = "head", .text = "head -n 0"},
+    {.stage = "tail", .text = "tail"},
+    {.stage = "tail", .text = "tail -n 3"},
+    {.stage = "tail", .text = "tail -n +3"},
+    {.stage = "tail", .text = "tail -c 1000"},
+    {.stage = "tail", .text = "tail -c +1000"},
+    {.stage = "tail", .text = "tail -n 0"},
+    {.stage = "count", .text = "count"},
+    {.stage = "count", .text = "count -l"},
+    {.stage = "count", .text = "count -w"},
+    {.stage = "count", .text = "count -c"},
+    {.stage = "count", .text = "count --to=@SIDE@"},
+    {0},
+};
