@@ -13,8 +13,6 @@
 
 /* After this many lines that needed the second matcher, the first is no longer tried. */
 #define HARD_LINES_MAX 16u
-#define STACK_MIN ((size_t)256 << 10) /* for compiled code, after 32 KiB of our own stack */
-#define STACK_MAX ((size_t)16 << 20)
 #define WORKSPACE_MIN ((size_t)1024) /* in ints, for the matcher that does not backtrack */
 #define WORKSPACE_MAX ((size_t)4 << 20)
 /* Candidate lines after which judge_literals decides whether the fixed strings help. */
@@ -22,78 +20,17 @@
 
 const char *leat_matcher_why(const struct leat_matcher *m)
 {
-    return m->why;
+    return m->pcre.why;
 }
 
 /* --- one match -------------------------------------------------------------------------------- */
 
-static int fail(struct leat_matcher *m, int code, const char *why)
-{
-    m->why = why;
-    return code;
-}
-
-/* Grows the stack for compiled code. Returns 0, or an error. */
-static int grow_stack(struct leat_matcher *m)
-{
-    size_t size = m->stack_size ? 4 * m->stack_size : STACK_MIN;
-    int r;
-
-    if (size > STACK_MAX)
-        return fail(m, LEAT_ELIMIT, "the pattern needs too much stack on this line; simplify it");
-    pcre2_jit_stack_free(m->stack);
-    m->stack = NULL;
-    leat_uncharge(m->stage, m->stack_size);
-    m->stack_size = 0;
-    r = leat_charge(m->stage, size);
-    if (r < 0)
-        return r;
-    m->stack_size = size;
-    m->stack = pcre2_jit_stack_create(32768, size, m->general);
-    if (!m->stack)
-        return LEAT_ENOMEM;
-    pcre2_jit_stack_assign(m->context, NULL, m->stack);
-    return 0;
-}
-
-static bool is_limit(int r)
-{
-    return r == PCRE2_ERROR_MATCHLIMIT || r == PCRE2_ERROR_DEPTHLIMIT ||
-           r == PCRE2_ERROR_HEAPLIMIT || r == PCRE2_ERROR_RECURSELOOP;
-}
-
-/* Fails with an error of leat for one of PCRE2. */
-static int fail_pcre2(struct leat_matcher *m, int r)
-{
-    if (is_limit(r))
-        return fail(m, LEAT_ELIMIT,
-                    "the pattern needs too many steps on this line; simplify it, or avoid "
-                    "repetitions inside repetitions");
-    if (r == PCRE2_ERROR_NOMEMORY)
-        return LEAT_ENOMEM;
-    return fail(m, LEAT_EINTERNAL, "PCRE2 failed unexpectedly");
-}
-
-/* Returns 1, 0, a limit of PCRE2 (is_limit), or an error of leat; then *ret_failed is set. */
+/* Returns 1, 0, a limit of PCRE2, or an error of leat; then *ret_failed is set. */
 static int match_at(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                     bool *ret_failed)
 {
-    for (;;) {
-        int r = m->compiled ? pcre2_jit_match(m->code, data, len, from, 0, m->match, m->context)
-                            : pcre2_match(m->code, data, len, from, 0, m->match, m->context);
-
-        if (r >= 0)
-            return 1;
-        if (r == PCRE2_ERROR_NOMATCH)
-            return 0;
-        if (is_limit(r))
-            return r;
-        r = r == PCRE2_ERROR_JIT_STACKLIMIT ? grow_stack(m) : fail_pcre2(m, r);
-        if (r < 0) {
-            *ret_failed = true;
-            return r;
-        }
-    }
+    return leat_pcre_match(&m->pcre, m->code, m->compiled, data, len, from, 0, m->match,
+                           ret_failed);
 }
 
 /* The second matcher, which follows all possibilities at once. Returns 1, 0 or an error of leat. */
@@ -112,12 +49,13 @@ static int match_all_ways(struct leat_matcher *m, const uint8_t *data, size_t le
         if (r == PCRE2_ERROR_NOMATCH)
             return 0;
         if (r != PCRE2_ERROR_DFA_WSSIZE)
-            return fail_pcre2(m, r);
+            return leat_pcre_fail(&m->pcre, r);
         if (ints > WORKSPACE_MAX)
-            return fail(m, LEAT_ELIMIT, "the pattern is too large for this line; simplify it");
-        leat_matcher_put(m->stage, m->workspace);
+            return leat_pcre_say(&m->pcre, LEAT_ELIMIT,
+                                 "the pattern is too large for this line; simplify it");
+        leat_pcre_put(m->stage, m->workspace);
         m->workspace_ints = 0;
-        m->workspace = leat_matcher_get(m->stage, ints * sizeof *m->workspace);
+        m->workspace = leat_pcre_get(m->stage, ints * sizeof *m->workspace);
         if (!m->workspace)
             return LEAT_ENOMEM;
         m->workspace_ints = ints;
@@ -135,7 +73,7 @@ static int match_line(struct leat_matcher *m, const uint8_t *line, size_t len)
         if (r >= 0 || failed)
             return r;
         if (!m->second_way)
-            return fail_pcre2(m, r);
+            return leat_pcre_fail(&m->pcre, r);
         m->hard_lines++;
     }
     return match_all_ways(m, line, len, 0, PCRE2_DFA_SHORTEST);
@@ -279,7 +217,7 @@ static int next_by_many(const struct leat_matcher *m, const uint8_t *data, size_
 int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                       size_t *ret_start, size_t *ret_end)
 {
-    m->why = NULL;
+    m->pcre.why = NULL;
     if (m->everything) {
         line_around(m, data, len, from, from, ret_start, ret_end);
         return 1;
@@ -328,7 +266,7 @@ static int find_longest(struct leat_matcher *m, const uint8_t *line, size_t len,
         m->longest_found = false;
         r = pcre2_match(m->longest, line, len, start, PCRE2_ANCHORED, m->match, m->longest_context);
         if (r != PCRE2_ERROR_NOMATCH)
-            return fail_pcre2(m, r);
+            return leat_pcre_fail(&m->pcre, r);
         if (m->longest_found)
             *ret_end = m->longest_end;
         return 1;
@@ -355,7 +293,7 @@ int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, s
     bool failed = false;
     int r;
 
-    m->why = NULL;
+    m->pcre.why = NULL;
     if (m->literals_suffice && m->n_literals == 1) {
         const uint8_t *hit = leat_literal_find(&m->literal, line + from, len - from);
 
@@ -372,7 +310,7 @@ int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, s
         return r;
     if (r < 0) {
         if (!m->second_way)
-            return fail_pcre2(m, r);
+            return leat_pcre_fail(&m->pcre, r);
         r = match_all_ways(m, line, len, from, 0);
         if (r <= 0)
             return r;

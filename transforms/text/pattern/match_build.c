@@ -12,36 +12,10 @@
 #include "match_impl.h"
 #include "perl.h"
 
-/* Limit on the steps of a match at one place; higher for patterns that have no second matcher. */
+/* Limit on the steps of a match at one place; LEAT_PCRE_STEPS_MAX for patterns without a second matcher. */
 #define STEPS_MAX 100000u
-#define STEPS_MAX_LAST 20000000u
 #define MANY_SHARE                                                                                 \
     4u /* the automatons of all fixed strings together may use 1/4 of the memory limit */
-
-/* --- memory ----------------------------------------------------------------------------------- */
-
-void *leat_matcher_get(struct leat_stage *stage, size_t size)
-{
-    return stage ? leat_alloc(stage, size) : calloc(1, size + 1);
-}
-
-void leat_matcher_put(struct leat_stage *stage, void *memory)
-{
-    if (stage)
-        leat_free(stage, memory);
-    else
-        free(memory);
-}
-
-static void *pcre2_get(size_t size, void *stage)
-{
-    return leat_matcher_get(stage, size);
-}
-
-static void pcre2_put(void *memory, void *stage)
-{
-    leat_matcher_put(stage, memory);
-}
 
 /* --- building --------------------------------------------------------------------------------- */
 
@@ -81,61 +55,20 @@ static int add_all_patterns(struct leat_regex *re, const struct leat_strings *pa
 static int compile(struct leat_matcher *m, const char *text, size_t len, uint32_t flags,
                    pcre2_code **ret_code, char *why, size_t why_size)
 {
-    PCRE2_SIZE at;
-    int error;
-    PCRE2_UCHAR message[128];
-
-    *ret_code = pcre2_compile((PCRE2_SPTR)text, len, flags, &error, &at, m->compile);
-    if (*ret_code)
-        return 0;
-    if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
-        return LEAT_ENOMEM;
-    if (pcre2_get_error_message(error, message, sizeof message) < 0)
-        snprintf((char *)message, sizeof message, "error %d", error);
-    if (error == PCRE2_ERROR_PATTERN_TOO_LARGE)
-        snprintf(why, why_size,
-                 "too large; give fewer or shorter patterns, or for many fixed strings raise "
-                 "--memory");
-    else if (m->options.syntax == LEAT_MATCH_PERL)
-        snprintf(why, why_size, "%s at character %zu of the pattern", (char *)message, at + 1);
-    else
-        snprintf(why, why_size, "%s", (char *)message);
-    return LEAT_EUSAGE;
+    return leat_pcre_compile(&m->pcre, text, len, flags, m->options.syntax == LEAT_MATCH_PERL, 0,
+                             ret_code, why, why_size);
 }
 
-static int make_contexts(struct leat_matcher *m)
-{
-    bool nul = m->options.eol == '\0' && m->options.syntax != LEAT_MATCH_PERL;
-    uint32_t newline = nul ? PCRE2_NEWLINE_NUL : PCRE2_NEWLINE_LF;
-
-    m->general = pcre2_general_context_create(pcre2_get, pcre2_put, m->stage);
-    if (!m->general)
-        return LEAT_ENOMEM;
-    m->compile = pcre2_compile_context_create(m->general);
-    m->context = pcre2_match_context_create(m->general);
-    if (!m->compile || !m->context)
-        return LEAT_ENOMEM;
-    pcre2_set_newline(m->compile, newline);
-    pcre2_set_parens_nest_limit(m->compile, 4 * LEAT_REGEX_DEPTH_MAX);
-    return 0;
-}
-
-/* The size of compiled code is known only after compilation. */
 static int finish_code(struct leat_matcher *m)
 {
-    size_t size = 0;
-
     if (!m->code)
         return 0;
-    m->match = pcre2_match_data_create(1, m->general);
+    m->match = pcre2_match_data_create(1, m->pcre.general);
     if (!m->match)
         return LEAT_ENOMEM;
     if (!m->stage)
         return 0; /* only a check of the pattern */
-    m->compiled = pcre2_jit_compile(m->code, PCRE2_JIT_COMPLETE) == 0;
-    if (m->compiled && pcre2_pattern_info(m->code, PCRE2_INFO_JITSIZE, &size) == 0)
-        return leat_charge(m->stage, size);
-    return 0;
+    return leat_pcre_jit(&m->pcre, m->code, &m->compiled);
 }
 
 static int callout(pcre2_callout_block *block, void *arg)
@@ -161,10 +94,10 @@ static int make_longest(struct leat_matcher *m, struct leat_regex *re, uint32_t 
     free(text);
     if (r < 0)
         return r;
-    m->longest_context = pcre2_match_context_create(m->general);
+    m->longest_context = pcre2_match_context_create(m->pcre.general);
     if (!m->longest_context)
         return LEAT_ENOMEM;
-    pcre2_set_match_limit(m->longest_context, STEPS_MAX_LAST);
+    pcre2_set_match_limit(m->longest_context, LEAT_PCRE_STEPS_MAX);
     return pcre2_set_callout(m->longest_context, callout, m);
 }
 
@@ -224,7 +157,7 @@ static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
     for (size_t i = 0; i < required.n; i++)
         if (required.v[i].at + required.v[i].len > total)
             total = required.v[i].at + required.v[i].len;
-    m->required = leat_matcher_get(m->stage, total);
+    m->required = leat_pcre_get(m->stage, total);
     if (m->required) {
         memcpy(m->required, required.bytes, total);
         for (size_t i = 0; i < required.n; i++)
@@ -319,7 +252,8 @@ static int build(struct leat_matcher *m, const struct leat_strings *patterns, ch
         .eol = m->options.eol,
     };
     struct leat_regex re;
-    int r = make_contexts(m);
+    bool nul = o.eol == '\0' && m->options.syntax != LEAT_MATCH_PERL;
+    int r = leat_pcre_init(&m->pcre, m->stage, nul ? PCRE2_NEWLINE_NUL : PCRE2_NEWLINE_LF);
 
     if (r < 0)
         return r;
@@ -333,7 +267,7 @@ static int build(struct leat_matcher *m, const struct leat_strings *patterns, ch
     }
     if (r < 0)
         return r;
-    pcre2_set_match_limit(m->context, m->second_way ? STEPS_MAX : STEPS_MAX_LAST);
+    pcre2_set_match_limit(m->pcre.context, m->second_way ? STEPS_MAX : LEAT_PCRE_STEPS_MAX);
     return finish_code(m);
 }
 
@@ -341,7 +275,7 @@ int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *
                      const struct leat_strings *patterns, struct leat_matcher **ret, char *why,
                      size_t why_size)
 {
-    struct leat_matcher *m = leat_matcher_get(stage, sizeof *m);
+    struct leat_matcher *m = leat_pcre_get(stage, sizeof *m);
     int r;
 
     if (!m)
@@ -363,14 +297,11 @@ void leat_matcher_free(struct leat_matcher *m)
         return;
     pcre2_code_free(m->code);
     pcre2_code_free(m->longest);
-    pcre2_jit_stack_free(m->stack);
     pcre2_match_data_free(m->match);
-    pcre2_match_context_free(m->context);
     pcre2_match_context_free(m->longest_context);
-    pcre2_compile_context_free(m->compile);
-    pcre2_general_context_free(m->general);
+    leat_pcre_done(&m->pcre);
     free(m->many);
-    leat_matcher_put(m->stage, m->workspace);
-    leat_matcher_put(m->stage, m->required);
-    leat_matcher_put(m->stage, m);
+    leat_pcre_put(m->stage, m->workspace);
+    leat_pcre_put(m->stage, m->required);
+    leat_pcre_put(m->stage, m);
 }

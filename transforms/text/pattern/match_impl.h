@@ -5,9 +5,7 @@
 #include "literals.h"
 #include "many.h"
 #include "match.h"
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "pcre.h"
 
 struct leat_matcher {
     struct leat_stage *stage;
@@ -29,12 +27,8 @@ struct leat_matcher {
     bool literals_help;            /* searching for them first is faster */
     uint64_t candidates, candidate_bytes, searched_bytes; /* of the current sample */
 
-    pcre2_general_context *general;
-    pcre2_compile_context *compile;
-    pcre2_match_context *context;
+    struct leat_pcre pcre;
     pcre2_match_data *match;
-    pcre2_jit_stack *stack;
-    size_t stack_size;
     pcre2_code *code, *longest; /* longest: with a callout at the end, for back-references */
     pcre2_match_context *longest_context;
     size_t longest_end;
@@ -43,11 +37,6 @@ struct leat_matcher {
     int *workspace;
     size_t workspace_ints;
     unsigned hard_lines;
-    const char *why;
 };
-
-/* leat_matcher_get, _put - memory that is charged to the stage, if `stage` is not NULL. */
-void *leat_matcher_get(struct leat_stage *stage, size_t size);
-void leat_matcher_put(struct leat_stage *stage, void *memory);
 
 #endif
