@@ -228,6 +228,8 @@ $(addprefix $(BUILD)/tests/,test_tree test_tree_end test_tree_path test_tree_sma
 $(BUILD)/tests/test_repack: TEST_LDFLAGS += $(foreach w,leat_reader_next pread pwrite ftruncate,-Wl,--wrap=$w)
 # test_spill makes reads and writes of its file fail.
 $(BUILD)/tests/test_spill: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
+# test_text_spill makes the calls that use a temporary file fail.
+$(BUILD)/tests/test_text_spill: TEST_LDFLAGS += $(foreach w,open pread pwrite fallocate,-Wl,--wrap=$w)
 # test_transfer makes copies in the kernel short, and fail.
 $(BUILD)/tests/test_transfer: TEST_LDFLAGS += $(foreach w,copy_file_range splice,-Wl,--wrap=$w)
 # test_attributes refuses attributes.
@@ -250,7 +252,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c child.c commit.c \
              commit_others.c confine.c dial.c disk.c draft.c codec_bzip2.c codec_flush.c codec_levels.c codec_more.c \
              codec_more_tools.c codec_parts.c codec_zstd_modes.c input.c named_parts.c \
-             outdir.c pack.c plan.c plan_sim.c progress.c repack.c rules.c spill.c stale.c text_uutils.c transfer.c tree.c tree_end.c \
+             outdir.c pack.c plan.c plan_sim.c progress.c repack.c rules.c spill.c stale.c text_spill.c text_uutils.c transfer.c tree.c tree_end.c \
              tree_path.c tree_small.c) $(wildcard tests/*/test_*_diff.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) $(KEPT) -o $@ $^ $(LIBS) $(TEST_LIBS)
