@@ -5,7 +5,8 @@
 #include "memory/slice_queue.h"
 
 /* The message for a record that is refused; argument: unsigned long long, the limit in bytes. */
-#define LEAT_RECORD_TOO_LONG "a record (line) is longer than the limit of %llu bytes"
+#define LEAT_RECORD_TOO_LONG                                                                       \
+    "a record (line) is longer than the limit of %llu bytes; raise --record-max, and --memory to at least twice as much"
 /* The message for a record within the limit; arguments: the bytes that it needs, the limit. */
 #define LEAT_RECORD_NO_MEMORY                                                                      \
     "there are no %llu bytes of memory for a record (line) within the limit of %llu bytes; "       \

@@ -115,7 +115,7 @@ load common
     done
     echo y | cat longest - | tr -d '\n' >longer
     run -7 leat --memory=16M read longer : grep -c x
-    has 'a record (line) is longer than the limit of 4194304 bytes (byte 0)'
+    has 'a record (line) is longer than the limit of 4194304 bytes; raise --record-max, and --memory to at least twice as much (byte 0)'
     run -7 leat --memory=4M zero -n 600K : grep 1 : gzip -6 : null
     has 'bytes of memory for a record (line) within the limit of 1048576 bytes; raise --memory'
 }
