@@ -191,6 +191,9 @@ LEAT_API unsigned leat_threads(const struct leat_stage *stage);
 LEAT_API void leat_own_threads(struct leat_stage *stage, unsigned n);
 /* leat_memory_limit - the pipeline's limit in bytes, for messages and for scaling tables. */
 LEAT_API uint64_t leat_memory_limit(const struct leat_stage *stage);
+/* leat_input_is_part - is the input only some frames of a file (read --range, --frames)? Then it has no mark of its end. Not
+ * for `plan`. */
+LEAT_API bool leat_input_is_part(const struct leat_stage *stage);
 /* leat_input_name - the file whose unchanged bytes are the stage's input; "-" if it is not one
  * file. */
 LEAT_API const char *leat_input_name(const struct leat_stage *stage);
@@ -667,7 +670,7 @@ struct leat_stage_type {
     const struct leat_lanes *lanes;
 
     /* frame_holds - may be NULL: else the stage decodes independent frames and may begin with any
-     * of them, so that `read --range` before it outputs only the frames needed. The function gets
+     * of them, so that `read --range` or `--frames` before it outputs only the frames needed. The function gets
      * the first LEAT_FRAME_HEAD bytes of a frame, fewer at the end of the file, and returns how
      * many decoded bytes the frame holds; UINT64_MAX: not known. No frame is empty. Any thread. */
     uint64_t (*frame_holds)(const uint8_t *head, size_t n);

@@ -23,6 +23,7 @@ struct input {
     uint64_t size, dev, ino;
     int64_t mtime_ns;        /* since 1970 */
     uint64_t offset, length; /* a range of the file; length 0: all of it */
+    uint32_t skip, drop;     /* of BGZF: decoded bytes at its ends that are of other ranges */
     uint32_t rel;            /* where the part begins that is below the named directory */
     uint32_t shard;
     uint32_t number; /* in the whole list, from 1; 0: its place in this one */

@@ -13,6 +13,7 @@
 
 /* An input costs something without a byte in it. Small against all but the smallest files. */
 #define INPUT_BYTES 512u
+#define CONTENT_MAX 65535u /* of a BGZF member, at an end of a range */
 
 static const char *const plan_same_names[] = {[SAME_STAT] = "size+mtime", [SAME_SHA256] = "sha256"};
 
@@ -115,6 +116,10 @@ static void add_input(struct buf *b, const struct input *input)
         buf_add(b, ",\"sha256\":\"%.64s\"", input->sha256);
     if (input->length > 0)
         buf_add(b, ",\"offset\":%" PRIu64 ",\"length\":%" PRIu64, input->offset, input->length);
+    if (input->skip > 0)
+        buf_add(b, ",\"skip\":%" PRIu32, input->skip);
+    if (input->drop > 0)
+        buf_add(b, ",\"drop\":%" PRIu32, input->drop);
     buf_add(b, ",\"rel\":%" PRIu32 ",\"shard\":%" PRIu32 "}", input->rel, input->shard);
 }
 
@@ -217,6 +222,10 @@ static void read_input_member(struct reader *r, const char *key, struct input *i
         input->offset = json_number(j);
     else if (strcmp(key, "length") == 0)
         input->length = json_number(j);
+    else if (strcmp(key, "skip") == 0)
+        input->skip = (uint32_t)number_up_to(r, CONTENT_MAX);
+    else if (strcmp(key, "drop") == 0)
+        input->drop = (uint32_t)number_up_to(r, CONTENT_MAX);
     else if (strcmp(key, "rel") == 0)
         input->rel = (uint32_t)number_up_to(r, UINT32_MAX);
     else if (strcmp(key, "shard") == 0)

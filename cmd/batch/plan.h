@@ -7,7 +7,7 @@
  *     ]}
  *
  * (the head is one line). An input has "sha256" too if a manifest tells it, and "offset" and "length" if it is a range of a
- * file.
+ * file; of BGZF these are those of whole members, and "skip" and "drop" bytes of their content are not in the range.
  */
 #ifndef CMD_BATCH_PLAN_H
 #define CMD_BATCH_PLAN_H

@@ -1,8 +1,8 @@
 /* range.c - one large file over shards: ranges of it that begin and end with lines.
  *
  * A line belongs to the shard that has its first byte. The ranges are exact: the plan finds the lines, so shards need no
- * rule for their ends. A plain file is read by offsets, and zstd in the seekable format by its seek table; other
- * compressed formats can only be read from their beginning.
+ * rule for their ends. A plain file is read by offsets, zstd in the seekable format by its seek table, and BGZF by its
+ * members (range_members.c); other compressed formats can only be read from their beginning.
  */
 
 #include <errno.h>
@@ -13,20 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch.h"
+#include "range.h"
 
 #define SEEK_FOOTER 9u /* bytes at the end of a seek table: frames, flags, magic */
 #define SEEK_MAGIC 0x8F92EAB1u
 #define SEEK_FRAMES_MAX 0x8000000u
-
-struct ranged {
-    const struct batch *batch;
-    const char *path;
-    int fd;
-    uint64_t size;                /* of the content */
-    bool seekable;                /* in zstd's format */
-    struct leat_context *context; /* of the pipelines that look for lines in it */
-};
 
 static int cannot_read(const struct ranged *r, int error)
 {
@@ -69,7 +60,7 @@ static int read_seek_table(struct ranged *r, uint64_t file_size)
     bytes = frames * n + sizeof footer;
     if (frames > SEEK_FRAMES_MAX || bytes > file_size)
         return 0; /* it is none: read --range would say so */
-    r->seekable = true;
+    r->format = RANGED_ZSTD;
     r->size = 0;
     for (uint64_t i = 0; i < frames && status == 0; i++) {
         status = read_at(r, entry, n, file_size - bytes + i * n);
@@ -108,33 +99,53 @@ static bool is_stage(const struct batch *b, size_t piece, const char *name)
            strcmp(b->pieces.v[piece].words[0], name) == 0;
 }
 
+/* Compressed, and without ranges: tell how to make a file that has them. */
+static int refuse(const struct ranged *r, const char *shown, const char *decoder)
+{
+    bool is_gzip = strcmp(decoder, "gunzip") == 0;
+
+    return message_fail(
+        r->batch->config, LEAT_EUSAGE,
+        "each: %s can only be read from its beginning, so it has no ranges for shards; "
+        "make a file that has: leat read %s : %s : %s : write %s.%s",
+        shown, shown, decoder, is_gzip ? "gzip --blocks" : "zstd --seekable", shown,
+        is_gzip ? "bgz" : "zst");
+}
+
 /* The format of the file must be that which the pipeline reads, and have ranges. */
 static int look(struct ranged *r, const struct input *input)
 {
+    static const char *const decoders[] = {
+        [RANGED_PLAIN] = NULL, [RANGED_ZSTD] = "unzstd", [RANGED_BGZF] = "gunzip"};
     uint8_t head[8] = {0};
     char shown[SHOWN_MAX];
-    const char *decoder;
+    const char *decoder, *wanted;
+    bool is_bgzf = false;
     int status = read_at(r, head, input->size < sizeof head ? (size_t)input->size : sizeof head, 0);
 
     (void)leat_show(r->path, shown, sizeof shown);
     r->size = input->size;
     if (status == 0)
         status = read_seek_table(r, input->size);
-    decoder = r->seekable ? NULL : format_of(head);
-    if (status == 0 && decoder)
-        return message_fail(
-            r->batch->config, LEAT_EUSAGE,
-            "each: %s can only be read from its beginning, so it has no ranges for shards; "
-            "make a file that has: leat read %s : %s : zstd --seekable : write %s.zst",
-            shown, shown, decoder, shown);
-    if (status == 0 && r->seekable != is_stage(r->batch, 1, "unzstd"))
-        return message_fail(
-            r->batch->config, LEAT_EUSAGE,
-            r->seekable
-                ? "each: %s is compressed by zstd: unzstd must be the first stage after read"
-                : "each: %s is not compressed: leave out unzstd",
-            shown);
-    return status;
+    decoder = r->format == RANGED_PLAIN ? format_of(head) : NULL;
+    if (status == 0 && decoder && strcmp(decoder, "gunzip") == 0)
+        status = range_look_at_members(r, &is_bgzf);
+    if (is_bgzf)
+        r->format = RANGED_BGZF;
+    if (status != 0)
+        return status;
+    if (decoder && !is_bgzf)
+        return refuse(r, shown, decoder);
+    wanted = decoders[r->format];
+    if (wanted && !is_stage(r->batch, 1, wanted))
+        return message_fail(r->batch->config, LEAT_EUSAGE,
+                            "each: %s is compressed: %s must be the first stage after read", shown,
+                            wanted);
+    if (!wanted && (is_stage(r->batch, 1, "unzstd") || is_stage(r->batch, 1, "gunzip")))
+        return message_fail(r->batch->config, LEAT_EUSAGE,
+                            "each: %s is not compressed: leave out %s", shown,
+                            r->batch->pieces.v[1].words[0]);
+    return 0;
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -161,70 +172,93 @@ static int next_line_plain(const struct ranged *r, uint64_t at, uint64_t *ret)
     return 0;
 }
 
-static int next_line_seekable(const struct ranged *r, uint64_t at, uint64_t *ret)
+int range_newline(const struct ranged *r, const char *source, const char *decoder, uint64_t at,
+                  uint64_t *ret)
 {
     char *name = leat_quote(r->path);
     struct leat_error error = LEAT_INIT(leat_error);
+    struct leat_pipeline *pipeline = NULL;
     struct buf text = {.n = 0};
     FILE *file = NULL;
-    int c = EOF;
+    uint64_t n = 0;
+    int c = EOF, status = 0;
+    const struct leat_error *root;
+    bool failed;
 
-    buf_add(&text, "read --range=%" PRIu64 ": -- %s | unzstd", at, name ? name : "");
+    buf_add(&text, "%s -- %s | %s", source, name ? name : "", decoder);
     if (name && !text.failed)
-        file = leat_fopen(r->batch->registry, r->context, buf_text(&text), "r", NULL, &error);
+        file = leat_fopen(r->batch->registry, r->context, buf_text(&text), "r", &pipeline, &error);
     free(name);
     buf_free(&text);
     if (!file)
         return message_fail(r->batch->config, error.code ? error.code : LEAT_ENOMEM, "each: %s",
                             error.code ? error.text : "out of memory");
-    while ((c = getc(file)) != EOF && c != '\n')
-        at++;
-    *ret = c == EOF ? r->size : at + 1;
-    if (c == EOF && (ferror(file) || at != r->size)) {
-        (void)fclose(file); /* the failure is known */
-        return message_fail(r->batch->config, LEAT_ECORRUPT,
-                            "each: %s cannot be decoded up to its end", r->path);
-    }
-    return fclose(file) == EOF ? cannot_read(r, errno) : 0;
+    while ((c = getc_unlocked(file)) != EOF && (n++ < at || c != '\n'))
+        continue;
+    *ret = n;
+    failed = c == EOF && ferror(file);
+    failed = fclose(file) == EOF || failed;
+    root = failed ? leat_pipeline_error(pipeline) : NULL;
+    if (failed)
+        status = message_fail(r->batch->config, root ? root->code : LEAT_EIO, "each: %s: %s",
+                              r->path, root ? root->text : "cannot be decoded up to its end");
+    leat_pipeline_unref(pipeline);
+    return status;
+}
+
+static int next_line_seekable(const struct ranged *r, uint64_t at, uint64_t *ret)
+{
+    char source[64];
+    int status;
+
+    (void)snprintf(source, sizeof source, "read --range=%" PRIu64 ":", at);
+    status = range_newline(r, source, "unzstd", 0, ret);
+    *ret += at;
+    return status;
 }
 
 static int next_line_of(const struct ranged *r, uint64_t at, uint64_t *ret)
 {
-    return r->seekable ? next_line_seekable(r, at, ret) : next_line_plain(r, at, ret);
+    return r->format == RANGED_ZSTD ? next_line_seekable(r, at, ret) : next_line_plain(r, at, ret);
+}
+
+struct input *range_add(struct ranged *r, uint64_t offset, uint64_t length, uint32_t shard)
+{
+    struct inputs *inputs = &r->batch->inputs;
+    struct input *range = inputs_add(inputs, r->path, r->whole.rel, NULL);
+
+    if (!range) {
+        (void)message_fail(r->batch->config, LEAT_ENOMEM, "out of memory");
+        return NULL;
+    }
+    *range = (struct input){.path = range->path,
+                            .rel = r->whole.rel,
+                            .size = r->whole.size,
+                            .mtime_ns = r->whole.mtime_ns,
+                            .offset = offset,
+                            .length = length,
+                            .shard = shard,
+                            .number = (uint32_t)inputs->n};
+    inputs->bytes += length;
+    return range;
 }
 
 /* Replace the input by its ranges, of about the same size each. A shard whose bytes are all in a line of another has
  * none. */
-static int cut(struct batch *b, const struct ranged *r)
+static int cut(struct ranged *r)
 {
-    const struct input whole = b->inputs.v[0];
-    uint64_t begin = 0, end = 0, shards = b->options->shards;
-    uint32_t n = 0;
+    uint64_t begin = 0, end = 0;
+    unsigned shards = r->batch->options->shards;
 
-    b->inputs.n = 0;
-    b->inputs.bytes = 0;
-    for (uint64_t i = 0; i < shards; i++, begin = end) {
+    for (unsigned i = 0; i < shards; i++, begin = end) {
         uint64_t target = i + 1 == shards ? r->size : r->size / shards * (i + 1);
-        struct input *range;
         int status = target > begin && target < r->size ? next_line_of(r, target - 1, &end) : 0;
 
         if (status != 0)
             return status;
         end = target >= r->size ? r->size : end;
-        if (end == begin)
-            continue;
-        range = inputs_add(&b->inputs, r->path, whole.rel, NULL);
-        if (!range)
-            return message_fail(b->config, LEAT_ENOMEM, "out of memory");
-        *range = (struct input){.path = range->path,
-                                .rel = whole.rel,
-                                .size = whole.size,
-                                .mtime_ns = whole.mtime_ns,
-                                .offset = begin,
-                                .length = end - begin,
-                                .shard = (uint32_t)i,
-                                .number = ++n};
-        b->inputs.bytes += range->length;
+        if (end > begin && !range_add(r, begin, end - begin, i))
+            return leat_exit_status(LEAT_ENOMEM);
     }
     return 0;
 }
@@ -241,7 +275,7 @@ static int begin_context(struct ranged *r)
 
 int range_split(struct batch *b)
 {
-    struct ranged r = {.batch = b, .fd = -1};
+    struct ranged r = {.batch = b, .fd = -1, .members.index_fd = -1};
     int status;
 
     if (b->inputs.n != 1)
@@ -263,11 +297,16 @@ int range_split(struct batch *b)
     if (r.fd < 0)
         return cannot_read(&r, errno);
     status = look(&r, &b->inputs.v[0]);
-    if (status == 0 && r.seekable)
+    if (status == 0 && r.format != RANGED_PLAIN)
         status = begin_context(&r);
-    if (status == 0)
-        status = cut(b, &r);
+    if (status == 0) {
+        r.whole = b->inputs.v[0];
+        b->inputs.n = 0;
+        b->inputs.bytes = 0;
+        status = r.format == RANGED_BGZF ? range_cut_members(&r) : cut(&r);
+    }
     leat_context_unref(r.context);
+    members_done(&r.members);
     (void)close(r.fd); /* it was only read */
     return status;
 }
@@ -298,6 +337,9 @@ int range_append(const struct batch *b, struct leat_builder *builder, const stru
         return LEAT_ENOMEM;
     if (is_stage(b, 1, "unzstd")) {
         args[n++] = option("--range=%" PRIu64 ":%" PRIu64, input->offset, input->length);
+    } else if (is_stage(b, 1, "gunzip")) {
+        args[n++] = option("--frames=%" PRIu64 ":%" PRIu64 ":%" PRIu32 ":%" PRIu32, input->offset,
+                           input->length, input->skip, input->drop);
     } else {
         args[n++] = option("--offset=%" PRIu64, input->offset);
         args[n++] = option("--length=%" PRIu64, input->length);

@@ -277,8 +277,8 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     if (pl->ranged && !type->frame_holds)
         return leat_compile_fail(
             pl, pl->ranged->info->node,
-            "--range counts decoded bytes, so unzstd must come next; --offset and "
-            "--length count bytes of the file");
+            "--range and --frames select decoded bytes, so unzstd, or for --frames gunzip, must come "
+            "next; --offset and --length select bytes of the file");
     if (type->flags & LEAT_WANTS_DECODED) {
         r = add_decode(pl);
         if (r < 0)

@@ -11,6 +11,7 @@
 
 #include "direct.h"
 #include "fd.h"
+#include "frames.h"
 #include "run/pipeline.h"
 #include "seekable.h"
 #include "stage/engine_ops.h"
@@ -22,12 +23,11 @@
 struct read_params {
     uint64_t offset, length;
     int drop_cache, direct, shrink_ok;
-    const char *range;
+    const char *range, *frames;
 };
 
 struct read_state {
-    struct leat_range
-        range; /* first: the stage that cuts the range out of the frames has it, too */
+    struct leat_range range; /* first: the stage that cuts the content of the frames has it, too */
     struct leat_fd fd;
     size_t next;         /* operand to open next */
     const char *name;    /* of the current file */
@@ -112,26 +112,49 @@ static int read_plan(struct leat_stage *s)
 {
     const struct read_params *params = leat_params(s);
     const struct leat_strings *files = leat_operands(s);
+    const char *option = params->range ? "--range" : params->frames ? "--frames" : NULL;
     struct leat_range range;
 
     for (size_t i = 0; i < files->n; i++)
         if (leat_plan_access(s, files->v[i], LEAT_ACCESS_READ) < 0)
             return LEAT_ENOMEM;
-    if (!params->range)
+    if (!option)
         return 0;
-    if (leat_range_parse(params->range, &range) < 0)
+    if (params->range && leat_range_parse(params->range, &range) < 0)
         return leat_fail(s, LEAT_EUSAGE, "--range=%s: give OFFSET:LENGTH, or OFFSET: up to the end",
                          params->range);
+    if (params->frames && leat_frames_parse(params->frames, &range) < 0)
+        return leat_fail(
+            s, LEAT_EUSAGE,
+            "--frames=%s: give FROM:BYTES:SKIP:DROP, with at least a byte of frames and "
+            "at most %u bytes to drop",
+            params->frames, LEAT_FRAMES_DROP_MAX);
     if (files->n != 1 || strcmp(files->v[0], "-") == 0)
-        return leat_fail(s, LEAT_EUSAGE, "--range needs one FILE");
+        return leat_fail(s, LEAT_EUSAGE, "%s needs one FILE", option);
     if (params->offset > 0 || params->length != INT64_MAX)
         return leat_fail(s, LEAT_EUSAGE,
-                         "--range counts decoded bytes, --offset and --length count bytes of the "
-                         "file: give one or the other");
+                         "%s selects decoded bytes, --offset and --length select bytes of the "
+                         "file: give one or the other",
+                         option);
+    if (params->range && params->frames)
+        return leat_fail(s, LEAT_EUSAGE, "give only one of --range and --frames");
     return 0;
 }
 
-/* The part of the file that --range needs. */
+/* The file may have become shorter since its frames were found. */
+static int find_frames(struct leat_stage *s, uint64_t size, const char *name)
+{
+    const struct read_params *params = leat_params(s);
+    struct read_state *st = leat_state(s);
+    int r = leat_frames_parse(params->frames, &st->range);
+
+    if (r < 0 || st->range.from + st->range.bytes <= size)
+        return r;
+    return leat_fail(s, LEAT_EUSAGE, "%s: has only %" PRIu64 " bytes, and no frames up to %" PRIu64,
+                     name, size, st->range.from + st->range.bytes);
+}
+
+/* The part of the file that --range or --frames needs. */
 static int find_range(struct leat_stage *s)
 {
     const struct read_params *params = leat_params(s);
@@ -143,10 +166,12 @@ static int find_range(struct leat_stage *s)
     if (fd < 0 || fstat(fd, &info) < 0)
         r = leat_fail_errno(s, errno, "%s", name);
     else if (!S_ISREG(info.st_mode))
-        r = leat_fail(s, LEAT_EUSAGE, "%s: is not a regular file, but --range must seek", name);
+        r = leat_fail(s, LEAT_EUSAGE, "%s: is not a regular file, but --%s must seek", name,
+                      params->range ? "range" : "frames");
     else
-        r = leat_range_parse(params->range, &st->range);
-    if (r == 0)
+        r = params->frames ? find_frames(s, (uint64_t)info.st_size, name)
+                           : leat_range_parse(params->range, &st->range);
+    if (r == 0 && params->range)
         r = leat_range_find(s, &st->range, fd, (uint64_t)info.st_size, name);
     if (fd >= 0)
         (void)close(fd); /* was only read */
@@ -167,7 +192,7 @@ static int read_open(struct leat_stage *s)
     r = params->direct ? leat_direct_init(s, &st->direct) : 0;
     if (r == 0)
         r = measure(s);
-    if (r == 0 && params->range)
+    if (r == 0 && (params->range || params->frames))
         r = find_range(s);
     if (r == 0)
         leat_position(s, 0, st->total);
@@ -472,7 +497,7 @@ static const struct leat_stage_type *read_range(const struct leat_node *node)
 {
     const struct read_params *p = node->params;
 
-    return p->range ? &leat_range_cut : NULL;
+    return p->range ? &leat_range_cut : p->frames ? &leat_frames_cut : NULL;
 }
 
 static bool read_plain_fd(const struct leat_node *node)
@@ -557,6 +582,12 @@ static const struct leat_option read_options[] = {
      .offset = offsetof(struct read_params, range),
      .metavar = "OFFSET:LENGTH",
      .help = "only this part of what a seekable FILE holds; unzstd must follow"},
+    {.name = "frames",
+     .kind = LEAT_OPT_STRING,
+     .offset = offsetof(struct read_params, frames),
+     .metavar = "FROM:BYTES:SKIP:DROP",
+     .help = "only these frames of FILE, without the ends of their content; gunzip or unzstd must "
+             "follow"},
     {0},
 };
 
@@ -594,7 +625,12 @@ const struct leat_stage_type leat_stage_read = {
         "to their ends, and against the table. The table itself has no checksum: its entry for "
         "a frame before the range is compared with the header of that frame, if it differs from "
         "the entry before it. If the header of a frame does not state its size, which zstd "
-        "--seekable never writes, a wrong entry is not noticed.",
+        "--seekable never writes, a wrong entry is not noticed.\n\n"
+        "--frames=FROM:BYTES:SKIP:DROP reads BYTES bytes of FILE from the offset FROM: whole "
+        "frames of zstd or members of BGZF, which the caller has found. The output of the next "
+        "stage, unzstd or gunzip, is their content without its first SKIP and last DROP bytes. "
+        "DROP is 65535 at most. The empty member that ends a BGZF file need not be among them. "
+        "leat each --split=lines uses it.",
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,

@@ -107,6 +107,11 @@ bool leat_input_file(const struct leat_stage *s, size_t i, struct leat_input_fil
     return ret && s->info->input.files && leat_file_map_get(s->info->input.files, i, ret);
 }
 
+bool leat_input_is_part(const struct leat_stage *s)
+{
+    return s->info->range.cut;
+}
+
 const char *leat_input_name(const struct leat_stage *s)
 {
     if (s->part_name)

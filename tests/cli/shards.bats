@@ -282,6 +282,120 @@ ranges() { # ranges FILE N STAGE… - the pipeline over N ranges of FILE, joined
     ! grep -l short out/* | grep -q 0000
 }
 
+@test "a BGZF file is dealt by its members: union and ownership of lines, whatever the members hold" {
+    python3 - <<'PY'
+import random, struct, zlib
+random.seed(7)
+def member(data):
+    z = zlib.compressobj(6, zlib.DEFLATED, -15)
+    body = z.compress(data) + z.flush()
+    return (b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff\x06\0BC\x02\0" + struct.pack("<H", len(body) + 25) + body
+            + struct.pack("<II", zlib.crc32(data), len(data)))
+def make(name, pieces, end=member(b"")):
+    open(name + ".bgz", "wb").write(b"".join(map(member, pieces)) + end)
+    open(name, "wb").write(b"".join(pieces))
+def cut(text, most):
+    while text:
+        n = random.randint(0, most) # 0: an empty member
+        yield text[:n]
+        text = text[n:]
+lines = b"".join(b"%d %d\n" % (i, random.randrange(10**9)) for i in range(3000))
+make("small", list(cut(lines, 40)))            # lines that cross members, several members of a line
+make("large", list(cut(lines, 65280)))
+make("crlf", list(cut(lines.replace(b"\n", b"\r\n"), 90)))
+make("lines", [l + b"\n" for l in lines.split(b"\n")[:-1]]) # each ends with its member
+make("none", list(cut(bytes(9000), 300)))      # no newline at all
+make("open", list(cut(lines + b"end", 200)))   # none at the end
+make("long", [b"a\n", b"b" * 60000, b"b" * 60000, b"", b"\n", b"\n\nc\n"])
+make("empty", [])
+make("padded", list(cut(lines, 500)), member(b"") + bytes(5000))
+# the first lines of shards, by the rule alone: the first byte of a line is in a member at or after the shard's part
+for name in ["small", "large", "crlf", "lines", "open", "long"]:
+    data, text = open(name + ".bgz", "rb").read(), open(name, "rb").read()
+    for n in 2, 7:
+        starts, at, place = [0] * n, 0, 0
+        while at < len(data):
+            size = struct.unpack("<H", data[at + 16:at + 18])[0] + 1
+            for i in range(1, n):
+                if at < len(data) // n * i:
+                    starts[i] = place + struct.unpack("<I", data[at + size - 4:at + size])[0]
+            place += struct.unpack("<I", data[at + size - 4:at + size])[0]
+            at += size
+        bounds = []
+        for s in starts:
+            while 0 < s < len(text) and text[s - 1:s] != b"\n":
+                s += 1
+            bounds.append(s)
+        bounds.append(len(text))
+        for i in range(n):
+            open("%s.%d.%d" % (name, n, i), "wb").write(text[bounds[i]:bounds[i + 1]])
+PY
+    for f in small large crlf lines none open long empty padded; do
+        gzip -dc "$f.bgz" 2>err | cmp - "$f" # the test's own files are right
+        for n in 2 7; do
+            ranges "$f.bgz" "$n" gunzip
+            cmp "$f" all
+            [ -e "$f.$n.0" ] || continue
+            for ((i = 0; i < n; i++)); do
+                if [ -s "$f.$n.$i" ]; then cmp "$f.$n.$i" "$(printf 'out/%04d' "$i")"; else [ ! -e "$(printf 'out/%04d' "$i")" ]; fi
+            done
+        done
+    done
+}
+
+@test "ranges of what gzip --blocks and bgzip make, with an index, a stale one, and none" {
+    log_lines 30000 >big
+    leat read big : gzip --blocks : write big.bgz
+    ranges big.bgz 5 gunzip : grep -v DEBUG
+    grep -v DEBUG big | cmp - all
+    [ "$(find out -type f | wc -l)" = 5 ]
+    command -v bgzip >/dev/null || skip 'needs bgzip'
+    bgzip -c -i -I big.gz.gzi big >big.gz
+    for index in true stale odd older; do
+        case $index in
+        true) touch big.gz.gzi; cp big.gz.gzi right ;;
+        stale) python3 -c '
+import struct
+data = open("right", "rb").read()
+n = len(data) // 16
+entries = [struct.unpack("<QQ", data[8 + 16 * i:24 + 16 * i]) for i in range(n)]
+open("big.gz.gzi", "wb").write(struct.pack("<Q", n) + b"".join(struct.pack("<QQ", c + 5, u) for c, u in entries))' ;;
+        odd) head -c 1000 right >big.gz.gzi ;;
+        older) cp right big.gz.gzi; touch -d '2 days ago' big.gz.gzi ;;
+        esac
+        ranges big.gz 5 gunzip
+        cmp big all
+        [ "$(find out -type f | wc -l)" = 5 ]
+    done
+}
+
+@test "a BGZF file that is truncated or damaged has no plan, and one whose last member is lost is no whole" {
+    log_lines 3000 >big
+    leat read big : gzip --blocks : write big.bgz
+    size=$(stat -c %s big.bgz)
+    head -c -28 big.bgz >lost.bgz
+    head -c $((size / 2)) big.bgz >half.bgz
+    head -c $((size - 3)) big.bgz >three.bgz
+    { cat big.bgz; printf 'garbage'; } >after.bgz
+    { cat big.bgz; gzip -c big; } >mixed.bgz
+    for f in lost half three after mixed; do
+        run -3 leat each "$f.bgz" --split=lines --shards=2 --plan=RUN.json -- gunzip : write 'out/{n}'
+        has "$f.bgz"
+    done
+    # the end marker is needed by a whole file, also where frames are read before it
+    run -3 leat read lost.bgz : gunzip : null
+    has 'the empty member that ends a BGZF file is missing'
+    leat read "--frames=0:$((size - 28)):0:0" lost.bgz : gunzip : write whole
+    cmp whole big
+    run -3 leat read "--frames=0:$((size - 40)):0:0" lost.bgz : gunzip : null
+    run -2 leat read "--frames=0:$size:0:0" lost.bgz : gunzip : null
+    run -2 leat read --frames=0:10 big.bgz : gunzip : null
+    run -2 leat read "--frames=0:$size:0:0" big.bgz : count
+    leat read "--frames=0:$size:7:9" big.bgz : gunzip : write part
+    tail -c +8 big | head -c -9 | cmp - part
+    [ ! -e RUN.json ]
+}
+
 @test "what has no ranges is refused, with what to do" {
     log_lines 100 >big
     gzip -k big
@@ -289,7 +403,16 @@ ranges() { # ranges FILE N STAGE… - the pipeline over N ranges of FILE, joined
     leat read big : xz : write big.xz
     leat read big : zstd : write one.zst
     leat read big : zstd --seekable : write big.zst
-    for f in big.gz:gunzip big.bgz:gunzip big.xz:unxz one.zst:unzstd; do
+    cat big.gz big.gz >two.gz
+    for f in big.gz two.gz; do
+        run -2 leat each "$f" --split=lines --shards=2 --plan=RUN.json -- gunzip : write 'out/{n}'
+        has "leat read $f : gunzip : gzip --blocks : write $f.bgz"
+    done
+    run -2 leat each big.bgz --split=lines --shards=2 --plan=RUN.json -- write 'out/{n}'
+    has 'gunzip must be the first stage'
+    run -2 leat each big --split=lines --shards=2 --plan=RUN.json -- gunzip : write 'out/{n}'
+    has 'leave out gunzip'
+    for f in big.xz:unxz one.zst:unzstd; do
         run -2 leat each "${f%:*}" --split=lines --shards=2 --plan=RUN.json -- "${f#*:}" : write 'out/{n}'
         has "leat read ${f%:*} : ${f#*:} : zstd --seekable : write ${f%:*}.zst"
     done

@@ -266,7 +266,8 @@ static int lane_join(struct leat_stage *stage, void *state, enum leat_join when,
     if (!g->any)
         return leat_fail_at(stage, LEAT_ETRUNCATED, 0,
                             "unexpected end of input in the gzip header");
-    return g->unfinished ? fail_unfinished(stage, g->end) : LEAT_END;
+    /* The empty member ends a file, and no part of one. */
+    return g->unfinished && !leat_input_is_part(stage) ? fail_unfinished(stage, g->end) : LEAT_END;
 }
 
 static const struct leat_decoder_lanes lanes = {
@@ -319,6 +320,14 @@ static void stage_close(struct leat_stage *stage)
     gunzip_close(stage, leat_state(stage));
 }
 
+/* Members state no size of their content in their headers. */
+static uint64_t member_holds(const uint8_t *head, size_t n)
+{
+    (void)head;
+    (void)n;
+    return UINT64_MAX;
+}
+
 static const struct leat_lanes split = {
     .result_size = sizeof(struct gunzip_result),
     .cut = stage_cut,
@@ -343,6 +352,7 @@ const struct leat_stage_type leat_stage_gunzip = {
     .state_size = sizeof(struct gunzip),
     .options = leat_inflate_options,
     .lanes = &split,
+    .frame_holds = member_holds,
     .plan = stage_plan,
     .open = stage_open,
     .step = stage_step,
