@@ -29,5 +29,9 @@ const struct subject subjects_text[] = {
     {.stage = "count", .text = "count -w"},
     {.stage = "count", .text = "count -c"},
     {.stage = "count", .text = "count --to=@SIDE@"},
+    {.stage = "distinct", .text = "distinct"},
+    {.stage = "freq", .text = "freq"},
+    {.stage = "freq", .text = "freq -z"},
+    {.stage = "freq", .text = "freq -i --tab --top=5"},
     {0},
 };
