@@ -241,6 +241,28 @@ bench_grep() {
     done
 }
 
+# Into a pipe, as all of these are used; a copy into it is the larger part of our time.
+bench_base64() {
+    pair 'base64: GNU base64' 1.0 "$L read big.tar : base64 | cat >/dev/null" 'base64 big.tar | cat >/dev/null' \
+        "$L read big.tar : base64" 'base64 big.tar'
+    make_input big.tar.b64 'base64 big.tar'
+    cat big.tar.b64 >/dev/null
+    pair 'unbase64: GNU base64 -d' 4.0 "$L read big.tar.b64 : unbase64 | cat >/dev/null" \
+        'base64 -d big.tar.b64 | cat >/dev/null' "$L read big.tar.b64 : unbase64" 'base64 -d big.tar.b64'
+    rm -f big.tar.b64
+}
+
+bench_hex() {
+    mid_inputs
+    pair 'hex: xxd -p' 10.0 "$L read mid.tar : hex | cat >/dev/null" 'xxd -p mid.tar | cat >/dev/null' \
+        "$L read mid.tar : hex" 'xxd -p mid.tar'
+    make_input mid.tar.hex 'xxd -p mid.tar'
+    cat mid.tar.hex >/dev/null
+    pair 'unhex: xxd -r -p' 10.0 "$L read mid.tar.hex : unhex | cat >/dev/null" \
+        'xxd -r -p mid.tar.hex | cat >/dev/null' "$L read mid.tar.hex : unhex" 'xxd -r -p mid.tar.hex'
+    rm -f mid.tar.hex
+}
+
 bench_start() {
     # 100 starts each: one is too short to time.
     pair 'start to exit, 100 times: bsdtar --version' 0.83 \
@@ -408,7 +430,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep start node main pack extract get each engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep base64 hex start node main pack extract get each engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs

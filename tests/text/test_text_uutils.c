@@ -1,4 +1,4 @@
-/* test_text_uutils.c - the uutils cases of head, tail, wc and the sums, through the command leat.
+/* test_text_uutils.c - the uutils cases of head, tail, wc, the sums and base64, through the command leat.
  *
  * A file operand becomes `read FILE : STAGE`. What makes a case none of a stage's is said by
  * out_of_scope, and shown as the reason why it is skipped. LEAT names the command, else ./leat.
@@ -29,6 +29,9 @@ static const struct command commands[] = {
     {"sha256sum", "sha256", ""},
     {"sha512sum", "sha512", ""},
     {"b2sum", "blake2b", ""},
+    {"base64", "base64", " -w --wrap "},
+    {"base32", NULL, ""},
+    {"basenc", NULL, ""},
     {"cksum", NULL, " -a -l --algorithm --length "},
 };
 
@@ -114,6 +117,39 @@ static const char *plan_cksum(struct plan *p)
     return NULL;
 }
 
+/* Encoding and decoding are two stages. */
+static const char *plan_encoding(struct plan *p, const char *encode, const char *decode)
+{
+    bool decodes = has(p, "--decode") || has_letter(p, 'd');
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_options; i++)
+        if (strcmp(p->options[i], "-d") != 0 && strcmp(p->options[i], "--decode") != 0)
+            p->options[n++] = p->options[i];
+    p->n_options = n;
+    p->stage = decodes ? decode : encode;
+    return p->stage ? NULL : "hex writes lower-case digits";
+}
+
+/* basenc stands for many; the last of its encodings counts. */
+static const char *plan_basenc(struct plan *p)
+{
+    const char *encoding = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_options; i++)
+        if (strncmp(p->options[i], "--base", 6) == 0 || strcmp(p->options[i], "--z85") == 0)
+            encoding = p->options[i];
+        else
+            p->options[n++] = p->options[i];
+    p->n_options = n;
+    if (strcmp(encoding, "--base64") == 0)
+        return plan_encoding(p, "base64", "unbase64");
+    if (strcmp(encoding, "--base16") == 0)
+        return plan_encoding(p, NULL, "unhex");
+    return "there is no stage for this encoding";
+}
+
 /* Why the case is not one of a stage that turns one stream into another; NULL if it is. */
 static const char *out_of_scope(const struct uutils_case *c, struct plan *p)
 {
@@ -123,6 +159,12 @@ static const char *out_of_scope(const struct uutils_case *c, struct plan *p)
         return "a directory is not read at all, whatever is asked for";
     if (strcmp(c->util, "cksum") == 0)
         return plan_cksum(p);
+    if (strcmp(c->util, "base64") == 0)
+        return plan_encoding(p, "base64", "unbase64");
+    if (strcmp(c->util, "basenc") == 0)
+        return plan_basenc(p);
+    if (strcmp(c->util, "base32") == 0)
+        return "there is no stage for this encoding";
     if (has(p, "--files0-from"))
         return "names of files as the input are not for a stage";
     if (strcmp(c->util, "head") == 0 && (has_letter(p, 'v') || has_letter(p, 'q')))
