@@ -55,5 +55,10 @@ const struct subject subjects_text[] = {
     {.stage = "unhex", .text = "unhex", .prepare = "hex"},
     {.stage = "unhex", .text = "unhex", .prepare = "hex", .cut = 2, .expect = LEAT_ETRUNCATED},
     {.stage = "unhex", .text = "unhex", .prepare = "hex", .after = "0x", .expect = LEAT_ECORRUPT},
+    {.stage = "sort", .text = "sort"},
+    {.stage = "sort", .text = "sort -r"},
+    {.stage = "sort", .text = "sort -u"},
+    {.stage = "sort", .text = "sort --header=3"},
+    {.stage = "sort", .text = "sort --top=5"},
     {0},
 };
