@@ -60,5 +60,7 @@ const struct subject subjects_text[] = {
     {.stage = "sort", .text = "sort -u"},
     {.stage = "sort", .text = "sort --header=3"},
     {.stage = "sort", .text = "sort --top=5"},
+    {.stage = "rev", .text = "rev"},
+    {.stage = "rev", .text = "rev -z"},
     {0},
 };

@@ -58,9 +58,10 @@ static size_t reverse_characters(const uint8_t *text, size_t *left, size_t stop,
 /* Turns one block; returns false, and writes nothing, if it is not ASCII. */
 typedef bool turn_block(const uint8_t *from, uint8_t *to);
 
-static inline __attribute__((always_inline)) size_t
-reverse_blocks(const uint8_t *text, size_t *left, uint8_t *to, size_t room, size_t block,
-               turn_block *turn)
+static inline __attribute__((always_inline)) size_t reverse_blocks(const uint8_t *text,
+                                                                   size_t *left, uint8_t *to,
+                                                                   size_t room, size_t block,
+                                                                   turn_block *turn)
 {
     size_t n = 0, before;
 
