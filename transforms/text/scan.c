@@ -117,3 +117,43 @@ size_t leat_scan_skip_back(const uint8_t *data, size_t n, uint8_t byte, uint64_t
     }
     return 0;
 }
+
+/* Inlined as count_lanes is. */
+static inline __attribute__((always_inline)) size_t ascii_lanes(const uint8_t *data, size_t n)
+{
+    size_t at = 0;
+
+    for (; n - at >= 2 * LANES; at += 2 * LANES) {
+        wide_lanes a, b;
+
+        memcpy(&a, data + at, LANES);
+        memcpy(&b, data + at + LANES, LANES);
+        a = (a | b) & 0x8080808080808080;
+        if (a[0] | a[1] | a[2] | a[3])
+            break;
+    }
+    while (at < n && data[at] < 0x80)
+        at++;
+    return at;
+}
+
+static size_t ascii_plain(const uint8_t *data, size_t n)
+{
+    return ascii_lanes(data, n);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static size_t ascii_avx2(const uint8_t *data, size_t n)
+{
+    return ascii_lanes(data, n);
+}
+#endif
+
+size_t leat_scan_ascii(const uint8_t *data, size_t n)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return ascii_avx2(data, n);
+#endif
+    return ascii_plain(data, n);
+}

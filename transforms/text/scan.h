@@ -23,4 +23,7 @@ size_t leat_scan_skip(const uint8_t *data, size_t n, uint8_t byte, uint64_t *cou
  * or 0 if there are too few (then *count is the number still missing). */
 size_t leat_scan_skip_back(const uint8_t *data, size_t n, uint8_t byte, uint64_t *count);
 
+/* leat_scan_ascii - how many bytes before the first one above 0x7f; n if there is none. */
+size_t leat_scan_ascii(const uint8_t *data, size_t n);
+
 #endif

@@ -38,6 +38,18 @@ unsigned leat_byte_rank(uint8_t byte)
     return byte_rank[byte];
 }
 
+/* More bytes than this do not make a search better. */
+#define SCORE_BYTES 6u
+
+unsigned leat_literal_score(const uint8_t *bytes, size_t len)
+{
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < len && i < SCORE_BYTES; i++)
+        sum += 40 + 255 - byte_rank[bytes[i]];
+    return sum;
+}
+
 static bool is_letter(uint8_t c)
 {
     return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';

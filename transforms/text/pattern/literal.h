@@ -35,4 +35,7 @@ bool leat_literal_is_here(const struct leat_literal *literal, const uint8_t *p);
 /* leat_byte_rank - how common a byte is in text, source code and logs: 0 rare, 255 common. */
 unsigned leat_byte_rank(uint8_t byte);
 
+/* leat_literal_score - how rare a string is: each byte makes it rarer, a rare byte more than a common one. */
+unsigned leat_literal_score(const uint8_t *bytes, size_t len);
+
 #endif

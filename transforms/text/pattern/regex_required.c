@@ -9,9 +9,6 @@
 #include "regex.h"
 #include "stage.h"
 
-/* More bytes than this do not make a search better. */
-#define SCORE_BYTES 6u
-
 /* Consecutive bytes of every match are collected as a run at the end of `bytes`. The best run is
  * kept, or the best set of runs of which one must occur. */
 struct gather {
@@ -24,20 +21,10 @@ struct gather {
     bool whole; /* only bytes so far */
 };
 
-/* How rare is a string? Each byte makes it rarer, a rare byte more than a common one. */
-static unsigned score(const uint8_t *bytes, size_t len)
-{
-    unsigned sum = 0;
-
-    for (size_t i = 0; i < len && i < SCORE_BYTES; i++)
-        sum += 40 + 255 - leat_byte_rank(bytes[i]);
-    return sum;
-}
-
 static void end_run(struct gather *g)
 {
     size_t len = *g->n_bytes - g->run_at;
-    unsigned s = score(g->bytes + g->run_at, len);
+    unsigned s = leat_literal_score(g->bytes + g->run_at, len);
 
     if (s > g->best_score) {
         g->best.n = 1;
