@@ -67,5 +67,11 @@ const struct subject subjects_text[] = {
     {.stage = "sort", .text = "sort --top=5"},
     {.stage = "rev", .text = "rev"},
     {.stage = "rev", .text = "rev -z"},
+    {.stage = "url", .text = "url"},
+    {.stage = "url", .text = "url --all --form"},
+    {.stage = "unurl", .text = "unurl", .prepare = "url"},
+    {.stage = "unurl", .text = "unurl --form --keep-bad"},
+    {.stage = "unurl", .text = "unurl", .prepare = "url", .after = "%4", .expect = LEAT_ETRUNCATED},
+    {.stage = "unurl", .text = "unurl", .after = "%4g", .expect = LEAT_ECORRUPT},
     {0},
 };

@@ -1,8 +1,10 @@
-/* test_encodings.c - base64 and hex: what is wrong in an input and where, and the vector code against its twin. */
+/* test_encodings.c - base64, hex and url: what is wrong in an input and where, and the vector code against
+ * its twin. */
 #include <stdlib.h>
 
 #include "../transforms/text/base64_code.h"
 #include "../transforms/text/hex_code.h"
+#include "../transforms/text/url_code.h"
 #include "memio.h"
 #include "test.h"
 
@@ -46,6 +48,19 @@ static const struct example examples[] = {
     {"unhex", "4142g1", "AB", LEAT_ECORRUPT, 4},
     {"unhex", "0x41", "", LEAT_ECORRUPT, 1},
     {"unhex", "414", "A", LEAT_ETRUNCATED, 3},
+    {"url", "", "", 0, 0},
+    {"url", "a/b c+~\n\r\xc3\xa9", "a%2Fb%20c%2B~\n%0D%C3%A9", 0, 0},
+    {"url --form", "a b+c\n", "a+b%2Bc\n", 0, 0},
+    {"url --all", "a\nb", "a%0Ab", 0, 0},
+    {"url -z", "a\nb", "a%0Ab", 0, 0},
+    {"unurl", "a%2fb%0A+%41%42", "a/b\n+AB", 0, 0},
+    {"unurl --form", "a+b%2B", "a b+", 0, 0},
+    {"unurl", "ab%zz", "ab", LEAT_ECORRUPT, 2},
+    {"unurl", "ab%4\n", "ab", LEAT_ECORRUPT, 2},
+    {"unurl", "ab%4", "ab", LEAT_ETRUNCATED, 2},
+    {"unurl", "ab%", "ab", LEAT_ETRUNCATED, 2},
+    {"unurl --keep-bad", "%zz%%41%4%41%4g%", "%zz%A%4A%4g%", 0, 0},
+    {"unurl --keep-bad", "%4", "%4", 0, 0},
 };
 
 static void run_example(const struct example *e, uint64_t seed)
@@ -133,6 +148,49 @@ TEST(test_base64_decodes_as_its_portable_twin)
 TEST(test_hex_decodes_as_its_portable_twin)
 {
     compare_decoders("0123456789abcdefABCDEF", leat_hex_decode, leat_hex_decode_plain);
+}
+
+static size_t unurl(const uint8_t *from, size_t n, uint8_t *to, size_t room, size_t *ret_made)
+{
+    return leat_url_decode(from, n, n % 2, to, room, ret_made);
+}
+
+static size_t unurl_plain(const uint8_t *from, size_t n, uint8_t *to, size_t room, size_t *ret_made)
+{
+    return leat_url_decode_plain(from, n, n % 2, to, room, ret_made);
+}
+
+TEST(test_url_decodes_as_its_portable_twin)
+{
+    compare_decoders("abcdefghijklmnopqrstuvwxyzABCDEF0123456789+%", unurl, unurl_plain);
+    compare_decoders("%14%", unurl, unurl_plain);
+    compare_decoders("abcdefghijklmnopqrstuvwxyz+", unurl, unurl_plain);
+}
+
+TEST(test_url_encodes_as_its_portable_twin)
+{
+    struct leat_url_table table;
+    uint64_t random = 5;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        size_t n = test_random(&random) % SIZE, room = test_random(&random) % (4 * SIZE), made,
+               used;
+        uint8_t *from = malloc(n + 1), *to = malloc(room + 1), twin[4 * SIZE];
+        size_t twin_made, twin_used, rate = test_random(&random) % 300;
+
+        ASSERT_NOT_NULL(from);
+        ASSERT_NOT_NULL(to);
+        leat_url_table_init(&table, i % 3 ? '\n' : -1, i % 2);
+        for (size_t k = 0; k < n; k++)
+            from[k] =
+                rate && test_random(&random) % rate ? 'a' + k % 26 : (uint8_t)test_random(&random);
+        used = leat_url_encode(&table, from, n, to, room, &made);
+        twin_used = leat_url_encode_plain(&table, from, n, twin, room, &twin_made);
+        ASSERT_EQ(used, twin_used);
+        ASSERT_BYTES_EQ(to, made, twin, twin_made);
+        free(from);
+        free(to);
+    }
 }
 
 TEST(test_base64_and_hex_encode_as_their_portable_twins)
