@@ -73,5 +73,11 @@ const struct subject subjects_text[] = {
     {.stage = "unurl", .text = "unurl --form --keep-bad"},
     {.stage = "unurl", .text = "unurl", .prepare = "url", .after = "%4", .expect = LEAT_ETRUNCATED},
     {.stage = "unurl", .text = "unurl", .after = "%4g", .expect = LEAT_ECORRUPT},
+    {.stage = "tr", .text = "tr a-z A-Z"},
+    {.stage = "tr", .text = "tr -d 0-9"},
+    {.stage = "tr", .text = "tr -s '[:alnum:]'"},
+    {.stage = "tr", .text = "tr -cs '[:alnum:]' '\\n'"},
+    {.stage = "tr", .text = "tr -ds 0-9 a-z"},
+    {.stage = "tr", .text = "tr a a"},
     {0},
 };

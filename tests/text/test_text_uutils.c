@@ -1,4 +1,4 @@
-/* test_text_uutils.c - the uutils cases of head, tail, wc, the sums and base64, through the command leat.
+/* test_text_uutils.c - the uutils cases of text stages and sums, through the command leat.
  *
  * A file operand becomes `read FILE : STAGE`. What makes a case none of a stage's is said by
  * out_of_scope, and shown as the reason why it is skipped. LEAT names the command, else ./leat.
@@ -17,13 +17,14 @@
 
 struct command {
     const char *util, *stage;
-    const char *with_value; /* options whose value is the next word, space separated */
+    const char *with_value; /* options whose value is the next word; NULL: operands follow */
 };
 
 static const struct command commands[] = {
     {"head", "head", " -n -c --lines --bytes "},
     {"tail", "tail", " -n -c --lines --bytes -s --pid "},
     {"wc", "wc", ""},
+    {"tr", "tr", NULL},
     {"md5sum", "md5", ""},
     {"sha1sum", "sha1", ""},
     {"sha256sum", "sha256", ""},
@@ -48,7 +49,7 @@ static const struct command *command_of(const struct uutils_case *c)
 /* The case as a stage would have it. */
 struct plan {
     const char *stage;
-    const char *options[UUTILS_ARGS_MAX];
+    const char *options[UUTILS_ARGS_MAX]; /* and operands */
     size_t n_options;
     const char *file; /* NULL: standard input */
     size_t n_files;
@@ -59,7 +60,7 @@ static bool has_value(const struct command *k, const char *option)
     char padded[64];
 
     snprintf(padded, sizeof padded, " %.60s ", option);
-    return strstr(k->with_value, padded) != NULL;
+    return k->with_value && strstr(k->with_value, padded);
 }
 
 static void sort_arguments(const struct command *k, const struct uutils_case *c, struct plan *p)
@@ -68,14 +69,17 @@ static void sort_arguments(const struct command *k, const struct uutils_case *c,
     for (size_t i = 0; i < c->n_args; i++) {
         const char *arg = c->args[i];
 
-        if (arg[0] != '-' || arg[1] == '\0') {
+        if (!k->with_value && (arg[0] != '-' || arg[1] == '\0')) {
+            while (i < c->n_args)
+                p->options[p->n_options++] = c->args[i++];
+        } else if (arg[0] != '-' || arg[1] == '\0') {
             p->file = arg;
             p->n_files++;
-            continue;
+        } else {
+            p->options[p->n_options++] = arg;
+            if (has_value(k, arg) && i + 1 < c->n_args)
+                p->options[p->n_options++] = c->args[++i];
         }
-        p->options[p->n_options++] = arg;
-        if (has_value(k, arg) && i + 1 < c->n_args)
-            p->options[p->n_options++] = c->args[++i];
     }
 }
 
