@@ -143,8 +143,11 @@ int batch_check_aliases(const struct batch *b)
             (void)find(&inputs, &id, i); /* two inputs may be one file */
     }
     for (size_t i = 0; i < b->inputs.n && status == 0; i++) {
-        char **names = batch_outputs(b, i);
+        char **names;
 
+        if (b->inputs.v[i].problem)
+            continue;
+        names = batch_outputs(b, i);
         if (!names)
             status = message_fail(b->config, LEAT_ENOMEM, "out of memory");
         for (size_t k = 0; k < b->n_outputs && status == 0; k++)

@@ -294,6 +294,8 @@ void ledger_free(struct batch *batch);
 /* tell_failure - the error of an input, as it happens. tell_progress - the line of progress. tell_summary - the last lines.
  * Returns 0, or an exit status if standard output fails. */
 void tell_failure(struct batch *batch, const struct input *input, const struct leat_error *error);
+/* tell_problem - the input cannot be read. Returns the exit status of its failure. */
+int tell_problem(const struct batch *batch, const struct input *input);
 void tell_outcome(struct batch *batch, const struct input *input, const struct leat_error *error);
 void tell_progress(struct batch *batch);
 void tell_clear(struct batch *batch);

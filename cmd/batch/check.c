@@ -510,7 +510,8 @@ int batch_check(struct batch *b)
         free(path);
     }
     for (size_t i = 0; status == 0 && i < b->inputs.n; i++)
-        status = check_input(b, i, &inputs, &outputs);
+        if (!b->inputs.v[i].problem)
+            status = check_input(b, i, &inputs, &outputs);
     set_done(&inputs);
     set_done(&outputs);
     return status;
@@ -519,7 +520,7 @@ int batch_check(struct batch *b)
 int batch_dry_run(const struct batch *b)
 {
     struct buf text = {.n = 0};
-    int status = 0;
+    int status = 0, problem = 0;
 
     for (size_t i = 0; i < b->inputs.n && status == 0; i++) {
         struct place_values values = values_of(b, i);
@@ -527,6 +528,10 @@ int batch_dry_run(const struct batch *b)
         struct leat_pipeline *pipeline = NULL;
         char *canonical;
 
+        if (b->inputs.v[i].problem) {
+            problem = tell_problem(b, &b->inputs.v[i]);
+            continue;
+        }
         if (build(b, &values, &b->inputs.v[i], &b->config->settings, NULL, NULL, &pipeline,
                   &error) < 0) {
             message_error(b->config, &error, NULL, leat_exit_status(error.code));
@@ -537,13 +542,15 @@ int batch_dry_run(const struct batch *b)
         leat_pipeline_unref(pipeline);
         buf_add(&text, "%s\n", canonical ? canonical : "");
         free(canonical);
-        if (text.n > 65536 || i + 1 == b->inputs.n) {
+        if (text.n > 65536) {
             status = out_write(&text);
             text.n = 0;
         }
     }
+    if (status == 0 && text.n > 0)
+        status = out_write(&text);
     buf_free(&text);
-    return status;
+    return status ? status : problem;
 }
 
 struct leat_pipeline *batch_sample(const struct batch *b)

@@ -81,8 +81,13 @@ int batch_make_directories(const struct batch *b)
         if (!strchr(template + fixed, '/') && !strstr(template + fixed, "{"))
             continue;
         for (size_t i = 0; i < b->inputs.n && status == 0; i++) {
-            char **names = batch_outputs(b, i), shown[SHOWN_MAX];
-            int error = names ? 0 : ENOMEM;
+            char **names, shown[SHOWN_MAX];
+            int error;
+
+            if (b->inputs.v[i].problem)
+                continue;
+            names = batch_outputs(b, i);
+            error = names ? 0 : ENOMEM;
 
             if (names && !(last.n > 0 && has_same_directory(buf_text(&last), names[k])))
                 error = make_parents(names[k], fixed < strlen(names[k]) ? fixed : 0);
@@ -136,8 +141,11 @@ static int allow_all(const struct batch *b, struct leat_confinement *list)
     int r = out ? 0 : LEAT_ENOMEM;
 
     for (size_t i = 0; r == 0 && i < b->inputs.n; i++) {
-        char **names = batch_outputs(b, i);
+        char **names;
 
+        if (b->inputs.v[i].problem)
+            continue;
+        names = batch_outputs(b, i);
         r = names ? allow_directory(list, b->inputs.v[i].path, input, &in) : LEAT_ENOMEM;
         for (size_t k = 0; r == 0 && k < b->n_outputs; k++)
             r = allow_directory(list, names[k], output, &out[k]);

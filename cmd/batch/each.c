@@ -154,7 +154,7 @@ static int check_tars(const struct batch *b)
     char shown[SHOWN_MAX];
 
     for (size_t i = 0; i < b->inputs.n; i++)
-        if (!suffix_is_tar(b->inputs.v[i].path))
+        if (!b->inputs.v[i].problem && !suffix_is_tar(b->inputs.v[i].path))
             return message_fail(
                 b->config, LEAT_EUSAGE,
                 "convert: %s is not a tar archive by its name, and --to is a suffix "

@@ -81,6 +81,37 @@ struct input *inputs_add(struct inputs *inputs, const char *path, size_t rel,
     return input;
 }
 
+bool input_set_problem(struct inputs *inputs, struct input *input, int code, const char *text)
+{
+    char *copy = arena_copy(&inputs->arena, text, strlen(text) + 1);
+
+    if (!copy)
+        return false;
+    memmove(copy + 1, copy,
+            strlen(copy) +
+                1); /* the code comes first: most inputs have no problem, and no member for it */
+    copy[0] = (char)-code;
+    input->problem = copy;
+    return true;
+}
+
+int input_problem(const struct input *input, const char **ret_text)
+{
+    *ret_text = input->problem ? input->problem + 1 : "";
+    return input->problem ? -input->problem[0] : 0;
+}
+
+struct input *inputs_add_problem(struct inputs *inputs, const char *path, int code,
+                                 const char *text)
+{
+    struct input *input = inputs_add(inputs, path, 0, NULL);
+
+    if (!input || !input_set_problem(inputs, input, code, text))
+        return NULL;
+    input->missing = false;
+    return input;
+}
+
 void arena_done(struct arena *arena)
 {
     for (struct arena_block *block = arena->blocks, *next; block; block = next) {

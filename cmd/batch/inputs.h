@@ -18,8 +18,9 @@ enum outcome {
 extern const char *const outcome_names[OUTCOMES];
 
 struct input {
-    const char *path;   /* in the arena */
-    const char *sha256; /* 64 digits that the content must have, or NULL */
+    const char *path;    /* in the arena */
+    const char *sha256;  /* 64 digits that the content must have, or NULL */
+    const char *problem; /* why it cannot be read: see input_problem; or NULL */
     uint64_t size, dev, ino;
     int64_t mtime_ns;        /* since 1970 */
     uint64_t offset, length; /* a range of the file; length 0: all of it */
@@ -52,6 +53,13 @@ struct inputs {
 /* inputs_add - add a file. `info` NULL: it does not exist. Returns it, or NULL: out of memory. */
 struct input *inputs_add(struct inputs *inputs, const char *path, size_t rel,
                          const struct stat *info);
+/* inputs_add_problem - add an input that has failed before the batch begins, with this code and text. Returns as inputs_add. */
+struct input *inputs_add_problem(struct inputs *inputs, const char *path, int code,
+                                 const char *text);
+/* input_set_problem - the input has failed. Returns false: out of memory. input_problem - the code of its failure and the text, or
+ * 0. */
+bool input_set_problem(struct inputs *inputs, struct input *input, int code, const char *text);
+int input_problem(const struct input *input, const char **ret_text);
 void inputs_done(struct inputs *inputs);
 /* inputs_sort - by the bytes of their paths. Returns the first path that is there twice, or NULL. */
 const char *inputs_sort(struct inputs *inputs);

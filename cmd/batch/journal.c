@@ -8,6 +8,7 @@
 #include "json.h"
 
 #define DIGITS 64u /* of SHA-256 */
+#define VERSION 1u
 
 static const char *const same_names[] = {[SAME_STAT] = "size+mtime", [SAME_SHA256] = "sha256"};
 
@@ -111,7 +112,7 @@ struct line {
     const char *pipeline; /* whose lines count */
     enum same same;
     bool is_head, counts; /* of the head: is it that of the pipeline? */
-    bool no_memory;
+    bool no_memory, other_version;
 };
 
 static const char *keep(struct line *l, const char *text)
@@ -216,6 +217,8 @@ static void read_member(struct line *l, const char *key)
 
     if (l->is_head && strcmp(key, "pipeline") == 0) {
         l->counts = strcmp(json_text(&l->json), l->pipeline) == 0;
+    } else if (l->is_head && strcmp(key, "version") == 0) {
+        l->other_version = json_number(&l->json) != VERSION && !l->json.bad;
     } else if (l->is_head && strcmp(key, "same") == 0) {
         (void)snprintf(same, sizeof same, "%s", json_text(&l->json));
         l->counts = l->counts && strcmp(same, same_names[l->same]) == 0;
@@ -261,6 +264,8 @@ static int read_line(struct line *l, const char *text, size_t n)
     }
     if (l->no_memory)
         return LEAT_ENOMEM;
+    if (l->other_version)
+        return LEAT_EUNSUPPORTED;
     return l->json.bad || !begun ? LEAT_ECORRUPT : 0;
 }
 
@@ -348,7 +353,7 @@ enum verdict journal_decide(const struct journal_state *state, const struct inpu
 
 void journal_head(struct buf *b, const char *pipeline, enum same same)
 {
-    buf_add(b, "{\"leat\":\"each\",\"version\":1,\"pipeline\":");
+    buf_add(b, "{\"leat\":\"each\",\"version\":%u,\"pipeline\":", VERSION);
     json_name(b, pipeline);
     buf_add(b, ",\"same\":\"%s\"}\n", same_names[same]);
 }

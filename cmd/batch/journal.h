@@ -43,7 +43,8 @@ struct journal_state {
 };
 
 /* journal_load - add what the lines say of runs of this pipeline. *ret_whole: bytes up to the end of the last whole
- * line. Returns 0 or LEAT_E*: ECORRUPT: line *ret_line is no line of a journal; ENOMEM. */
+ * line. Returns 0 or LEAT_E*: ECORRUPT: line *ret_line is no line of a journal; EUNSUPPORTED: it is of
+ * another version; ENOMEM. */
 int journal_load(struct journal_state *state, const char *text, size_t n, const char *pipeline,
                  enum same same, size_t *ret_whole, size_t *ret_line);
 /* journal_is_output - is the path an output of an input, done or begun? Then it is no input itself. */

@@ -279,6 +279,12 @@ static int load(struct batch *b, int fd)
             b->config, r,
             "each: line %zu of %s is no line of a journal of leat each; nothing was done", line,
             leat_show(b->options->journal, shown, sizeof shown));
+    if (r == LEAT_EUNSUPPORTED)
+        return message_fail(
+            b->config, r,
+            "each: line %zu of the journal %s is of a newer version of leat, which must go on with it; "
+            "or give this batch a journal of its own",
+            line, leat_show(b->options->journal, shown, sizeof shown));
     return error || r ? cannot(b, "cannot be read", error ? error : ENOMEM) : 0;
 }
 

@@ -23,7 +23,7 @@ struct walk {
     size_t rel;          /* where {rel} begins in a path */
     dev_t dev;           /* of --one-file-system */
     struct buf path;
-    size_t found;
+    size_t found, problems;
     unsigned depth;
 };
 
@@ -66,6 +66,13 @@ static int fail(const struct config *c, const char *path, const char *why)
     return message_fail(c, LEAT_EIO, "%s: %s", leat_show(path, shown, sizeof shown), why);
 }
 
+/* One that cannot be read fails by itself, and the others go on, as with find. */
+static int add_problem(struct walk *w, const char *path, const char *why)
+{
+    w->problems++;
+    return inputs_add_problem(w->inputs, path, LEAT_EIO, why) ? 0 : no_memory(w->config);
+}
+
 static int add_file(struct walk *w, const char *path, const struct stat *info)
 {
     if (!passes(w->filter, path, path + w->rel, info))
@@ -96,7 +103,7 @@ static int visit(struct walk *w, int fd, const char *name, unsigned char type)
         return 0; /* most names of a large directory: not even their size is asked for */
 
     if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : fail(w->config, path, strerror(errno));
+        return errno == ENOENT ? 0 : add_problem(w, path, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
         if (matches_any(w->filter->exclude, path, path + w->rel))
             return 0;
@@ -109,6 +116,11 @@ static int visit(struct walk *w, int fd, const char *name, unsigned char type)
     if (!S_ISREG(info.st_mode) || (w->pattern && !glob_matches(w->pattern, path)))
         return 0;
     return add_file(w, path, &info);
+}
+
+static const char *shown_directory(const struct walk *w)
+{
+    return w->path.n > 0 ? buf_text(&w->path) : ".";
 }
 
 /* `fd` is closed. */
@@ -135,7 +147,7 @@ static int read_entries(struct walk *w, int fd)
         }
     }
     if (status == 0 && errno != 0)
-        status = fail(w->config, buf_text(&w->path), strerror(errno));
+        status = add_problem(w, shown_directory(w), strerror(errno));
     (void)closedir(dir);
     return status;
 }
@@ -147,10 +159,10 @@ static int walk_directory(struct walk *w, int parent, const char *name)
     int status;
 
     if (fd < 0)
-        return fail(w->config, buf_text(&w->path), strerror(errno));
+        return add_problem(w, shown_directory(w), strerror(errno));
     if (w->depth == DEPTH_MAX) {
         (void)close(fd);
-        return fail(w->config, buf_text(&w->path), "more than 256 directories in one another");
+        return add_problem(w, shown_directory(w), "more than 256 directories in one another");
     }
     w->depth++;
     status = read_entries(w, fd);
@@ -200,7 +212,7 @@ static int add_pattern(struct walk *w, const char *word)
     else
         status = (w->dev = info.st_dev, walk_directory(w, AT_FDCWD, dir));
     free(dir);
-    if (status == 0 && w->found == 0)
+    if (status == 0 && w->found == 0 && w->problems == 0)
         return fail(w->config, word, "no file matches this pattern");
     return status;
 }

@@ -144,7 +144,7 @@ const struct global_option each_options[] = {
          .metavar = "WHERE",
          .choices = "lines",
          .help = "with --plan: give each shard a range of whole lines of the one input, a plain "
-                 "file or zstd in the seekable format"},
+                 "file, zstd in the seekable format or BGZF"},
     [EACH_JOIN] = {.name = "join",
                    .metavar = "FILE",
                    .help = "are all shards of the plan in FILE done, and their outputs there?"},
@@ -573,6 +573,13 @@ static int check(const struct each_options *o, const struct config *c)
         status = check_engine(o, c);
     if (status != 0 || o->join || (o->plan && (o->shard || o->shards == 0)))
         return status;
+    if (o->n_operands == 0 && !o->files_from[0] && !o->manifests[0] && o->n_words > 0 &&
+        o->words[0][0] == '-' && o->words[0][1])
+        return message_fail(
+            c, LEAT_EUSAGE,
+            "each: %s comes after --, where the pipeline begins; options and inputs "
+            "come before it, and an input with such a name is ./%s",
+            o->words[0], o->words[0]);
     if (o->n_operands == 0 && !o->files_from[0] && !o->manifests[0])
         return message_fail(c, LEAT_EUSAGE,
                             "each: there are no inputs; usage: leat each INPUT... -- PIPELINE");

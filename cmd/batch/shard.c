@@ -191,7 +191,9 @@ static int check_outputs(const struct batch *b)
         struct stat info;
         int status = 0;
 
-        if (b->inputs.v[i].missing)
+        if (b->inputs.v[i].problem) /* a plan without it would look complete */
+            status = tell_problem(b, &b->inputs.v[i]);
+        else if (b->inputs.v[i].missing)
             status =
                 message_fail(b->config, LEAT_ENOENT, "each: %s: no such file; nothing was planned",
                              leat_show(b->inputs.v[i].path, shown, sizeof shown));

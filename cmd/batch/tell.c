@@ -64,6 +64,16 @@ void tell_failure(struct batch *b, const struct input *input, const struct leat_
     write_text(b, &text);
 }
 
+int tell_problem(const struct batch *b, const struct input *input)
+{
+    const char *text;
+    char shown[SHOWN_MAX];
+    int code = input_problem(input, &text);
+
+    return message_fail(b->config, code, "%s: %s", leat_show(input->path, shown, sizeof shown),
+                        text);
+}
+
 void tell_outcome(struct batch *b, const struct input *input, const struct leat_error *error)
 {
     struct buf text = {.n = 0};

@@ -467,6 +467,17 @@ static int run(struct work *w)
     return r == LEAT_EAGAIN ? r : 0;
 }
 
+/* It cannot be read, as is known since the list was made. */
+static void fail_problem(struct work *w)
+{
+    const char *text;
+    int code = input_problem(input_of(w), &text);
+
+    set_error(w, code, "%s", text);
+    w->phase = PHASE_RECORD;
+    fail(w);
+}
+
 /* Begin the first phase that the verdict asks for. Returns as start. */
 static int begin(struct work *w, enum verdict verdict)
 {
@@ -527,7 +538,7 @@ int work_begin(struct batch *b, size_t i)
 {
     struct work *w = calloc(1, sizeof *w);
     bool digests = b->options->same == SAME_SHA256 && b->ledger && !b->inputs.v[i].missing;
-    int r;
+    int r = 0;
 
     if (!w)
         return LEAT_ENOMEM;
@@ -541,7 +552,9 @@ int work_begin(struct batch *b, size_t i)
     b->works = w;
     b->live++;
     outlet_add(b, w);
-    if (digests) {
+    if (b->inputs.v[i].problem) {
+        fail_problem(w);
+    } else if (digests) {
         w->phase = PHASE_DIGEST;
         r = start(w);
         if (r < 0 && r != LEAT_EAGAIN)

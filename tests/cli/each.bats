@@ -99,6 +99,65 @@ gz_files() { # gz_files N - N files of lines, compressed, in gz/
     has '"type":"batch","done":5,"skipped":0,"failed":1'
 }
 
+@test "a directory that cannot be read is an input that failed, and the others go on" {
+    local plain=(bounded)
+    if [ "$(id -u)" = 0 ]; then
+        needs setpriv
+        plain+=(setpriv '--bounding-set=-dac_override,-dac_read_search')
+    fi
+    mkdir -p in/x/closed out
+    echo secret >in/x/closed/file
+    chmod 0 in/x/closed
+    run -8 "${plain[@]}" "$LEAT" each -r in --journal=j --report=r.html -- write 'out/{base}'
+    has 'leat: in/x/closed: Permission denied'
+    has '1 of 4 inputs failed:'
+    has '3 done, 1 failed'
+    cmp in/x/y/c.txt out/c.txt
+    grep -q '{"failed":"in/x/closed","exit":1' j
+    grep -q 'in/x/closed' r.html
+    # an output of its own name is no conflict, and a directory is not made for it
+    run -8 "${plain[@]}" "$LEAT" each --json 'in/**/*.txt' --journal=j --resume -- write 'out/{base}'
+    has '"path":"in/x/closed","outcome":"failed"'
+    has '"skipped":3,"failed":1'
+    echo text >in/x/closed.txt
+    run -8 "${plain[@]}" "$LEAT" each -r in -- write 'out/{rel.}/{stem}'
+    cmp in/x/closed.txt out/x/closed/closed
+    rm -r out/x in/x/closed.txt
+    run -8 "${plain[@]}" "$LEAT" each -r in -- write 'out/{rel}/{stem}'
+    [ ! -e out/x/closed ]
+    run -8 "${plain[@]}" "$LEAT" each -r in -- count
+    run -1 "${plain[@]}" "$LEAT" each -r in/x/closed -- count # the status of the only input
+    run -1 "${plain[@]}" "$LEAT" each 'in/x/closed/*' -- count
+    has 'in/x/closed/: Permission denied'
+    run -1 "${plain[@]}" "$LEAT" each --dry-run -r in -- write 'out/{base}'
+    has 'in/x/closed: Permission denied'
+    has "write out/c.txt"
+    run -1 "${plain[@]}" "$LEAT" each -r in --shards=2 --plan=RUN.json --force -- write 'out/{base}'
+    [ ! -e RUN.json ]
+    run -8 "${plain[@]}" "$LEAT" each --sandbox=auto -r in --force -- write 'out/{base}'
+    chmod 755 in/x/closed
+    run -0 leat each -r in --journal=j --resume -- write 'out/{base}'
+    cmp in/x/closed/file out/file
+}
+
+@test "an option after -- is told from a missing input" {
+    run -2 leat each -- -x
+    has '-x comes after --'
+    run -2 leat each -- --retries=3 in/a.txt -- gzip : write '{}.gz'
+    has '--retries=3 comes after --, where the pipeline begins'
+    run -2 leat each -- gzip : write '{}.gz'
+    has 'there are no inputs'
+}
+
+@test "a journal of a newer version is not read" {
+    leat each in/a.txt --journal=j -- gzip : write '{}.gz'
+    sed -i 's/"version":1/"version":2/' j
+    cp j before
+    run -2 leat each in/a.txt --journal=j --resume -- gzip : write '{}.gz'
+    has 'line 1 of the journal j is of a newer version of leat'
+    cmp j before
+}
+
 @test "--on-error: stop-new and a percentage begin no more" {
     mkdir bad
     for i in $(seq 50); do echo bad >"bad/$i"; done

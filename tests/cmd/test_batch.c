@@ -179,6 +179,31 @@ TEST(test_lines_of_another_pipeline_do_not_count)
     journal_state_done(&state);
 }
 
+TEST(test_a_journal_of_another_version_is_refused)
+{
+    struct journal_state state = {.n = 0};
+    size_t whole;
+
+    ASSERT_EQ(load(&state, HEAD DONE "{\"leat\":\"each\",\"version\":2}\n", &whole),
+              LEAT_EUNSUPPORTED);
+    ASSERT_EQ(whole, strlen(HEAD DONE));
+    journal_state_done(&state);
+}
+
+TEST(test_a_problem_has_a_code_and_a_text)
+{
+    struct inputs inputs = {.n = 0};
+    const char *text;
+    struct input *input = inputs_add_problem(&inputs, "d", LEAT_ENETWORK, "404 Not Found");
+
+    ASSERT_EQ(input_problem(input, &text), LEAT_ENETWORK);
+    ASSERT_STREQ(text, "404 Not Found");
+    ASSERT(!input->missing);
+    input->problem = NULL;
+    ASSERT_EQ(input_problem(input, &text), 0);
+    inputs_done(&inputs);
+}
+
 TEST(test_a_torn_line_is_left_out)
 {
     struct journal_state state = {.n = 0};
