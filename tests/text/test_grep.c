@@ -104,6 +104,82 @@ TEST(test_a_last_line_without_its_end_counts_with_a_limit_too)
     expect_text("-z -c -m 3 a", "a\na", "1\n");
 }
 
+TEST(test_context_comes_before_and_after)
+{
+    const char *text = "a\nb\nc\nd\nx\ne\nf\ng\nh\nx\nx\ni";
+
+    expect_text("-A 1 x", text, "x\ne\n--\nx\nx\ni\n");
+    expect_text("-B 2 x", text, "c\nd\nx\n--\ng\nh\nx\nx\n");
+    expect_text("-C 2 x", text, "c\nd\nx\ne\nf\ng\nh\nx\nx\ni\n");
+    expect_text("-1 x", text, "d\nx\ne\n--\nh\nx\nx\ni\n");
+    expect_text("-C 1 -A 0 x", text, "d\nx\n--\nh\nx\nx\n");
+    expect_text("-n -b -C 1 x", text,
+                "4-6-d\n5:8:x\n6-10-e\n--\n9-16-h\n10:18:x\n11:20:x\n12-22-i\n");
+    expect_text("-A 0 --group-separator=+ x", text, "x\n+\nx\nx\n");
+    expect_text("-A 0 --no-group-separator x", text, "x\nx\nx\n");
+    expect_text("-m 1 -A 7 x", text, "x\ne\nf\ng\nh\nx\nx\ni\n");
+    expect_text("-c -C 1 x", text, "3\n");
+    expect_text("-v -B 1 -n [a-d]", text, "4-d\n5:x\n6:e\n7:f\n8:g\n9:h\n10:x\n11:x\n12:i\n");
+    expect_text("-o -A 1 x", text, "x\n--\nx\nx\n");
+    expect("-z -B 1 x", "a\0b\0x", 5, "b\0x", 4);
+}
+
+/* The lines before a match may be long, and in other pieces of the input. */
+TEST(test_long_lines_before_a_match_are_kept)
+{
+    size_t n = 300000;
+    char *text = malloc(n + 16);
+
+    ASSERT_NOT_NULL(text);
+    for (size_t i = 0; i < n; i++)
+        text[i] = i % 100000 == 99999 ? '\n' : (char)('a' + i % 7);
+    memcpy(text + n, "x\n", 3);
+    expect("-B 2 x", text, n + 2, text + 100000, n - 100000 + 2);
+    expect("-B 9 x", text, n + 2, text, n + 2);
+    free(text);
+}
+
+TEST(test_offsets_are_those_of_the_input)
+{
+    expect_text("-b b", "ab\nc\nb\n", "0:ab\n5:b\n");
+    expect_text("-b -o b", "abb\nc\nb\n", "1:b\n2:b\n6:b\n");
+    expect_text("-b -n b", "ab\nc\nb\n", "1:0:ab\n3:5:b\n");
+}
+
+TEST(test_colours_are_those_of_gnu)
+{
+    expect_text("--color=always b", "abc\n", "a\33[01;31m\33[Kb\33[m\33[Kc\n");
+    expect_text("--colour=always -o b", "abc\n", "\33[01;31m\33[Kb\33[m\33[K\n");
+    expect_text("--color=always -n -A0 b", "b\na\nb\n",
+                "\33[32m\33[K1\33[m\33[K\33[36m\33[K:\33[m\33[K\33[01;31m\33[Kb\33[m\33[K\n"
+                "\33[36m\33[K--\33[m\33[K\n"
+                "\33[32m\33[K3\33[m\33[K\33[36m\33[K:\33[m\33[K\33[01;31m\33[Kb\33[m\33[K\n");
+    expect_text("--color=never b", "abc\n", "abc\n");
+    expect_text("--color=always -c b", "abc\n", "1\n");
+}
+
+TEST(test_patterns_come_from_files)
+{
+    char path[512], args[600];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/keys", test_tmp_dir());
+    f = fopen(path, "w");
+    ASSERT_NOT_NULL(f);
+    ASSERT_GE(fputs("b\nx.z", f), 0);
+    ASSERT_EQ(fclose(f), 0);
+    snprintf(args, sizeof args, "-f %s", path);
+    expect_text(args, "abc\nxyz\nq\n", "abc\nxyz\n");
+    snprintf(args, sizeof args, "-F -f %s -e q", path);
+    expect_text(args, "abc\nxyz\nq\n", "abc\nq\n");
+    snprintf(args, sizeof args, "-v -f %s", path);
+    expect_text(args, "abc\nxyz\nq\n", "q\n");
+    expect_text("-f /dev/null", "abc\n\n", "");
+    expect_text("-c -f /dev/null", "abc\n\n", "");
+    expect_text("-c -v -f /dev/null", "abc\n\n", "2\n");
+    expect_text("-P -v -f /dev/null", "abc\n\n", "abc\n\n");
+}
+
 TEST(test_it_gives_nothing_when_nothing_can_be_selected)
 {
     expect_text("-m 0 a", "a\n", "");
@@ -169,6 +245,11 @@ TEST(test_wrong_options_are_refused)
     expect_refused("-e a b", "'b' is one operand too many");
     expect_refused("-P -e a -e b", "must be the only one");
     expect_refused("-P 'a('", "character 3");
+    expect_refused("-f /dev/null a", "as the pattern is given with -f");
+    expect_refused("-q a", "require --min-lines=1");
+    expect_refused("-l a", "no file names");
+    expect_refused("--label a", "no file names");
+    expect_refused("-r a", "leat each");
 }
 
 TEST(test_wrong_patterns_are_refused)
@@ -308,10 +389,10 @@ TEST(test_perl_patterns_are_judged_for_whole_buffers)
                                          "[[:space:]]", "\\x0a", "a\\"};
 
     for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
-        if (!leat_perl_is_line_safe(safe[i]))
+        if (!leat_perl_is_line_safe(safe[i], strlen(safe[i])))
             FAIL("taken for unsafe: %s", safe[i]);
     for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++)
-        if (leat_perl_is_line_safe(unsafe[i]))
+        if (leat_perl_is_line_safe(unsafe[i], strlen(unsafe[i])))
             FAIL("taken for safe: %s", unsafe[i]);
 }
 

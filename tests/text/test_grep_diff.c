@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,9 +16,9 @@
 #include "memio.h"
 #include "test.h"
 
-#define PAIRS 1000u
+#define PAIRS 2000u
 #define PROCESSES 4u /* tests that share the pairs */
-#define ARGS_MAX 16
+#define ARGS_MAX 24
 #define TEXT_MAX 4096u
 
 extern char **environ;
@@ -261,7 +262,27 @@ static void add_arg(struct pair *p, const char *arg)
     p->n_args++;
 }
 
-/* Returns whether -w and -o are among them; then -x is not: GNU grep would give empty matches. */
+static void draw_context(uint64_t *random, struct pair *p, bool colors)
+{
+    static const char *const others[] = {"-b", "--no-group-separator",
+                                         "--group-separator=", "--group-separator=<>"};
+    char option[16];
+
+    for (unsigned i = 0; i < 3; i++)
+        if (draw(random, 6) == 0) {
+            snprintf(option, sizeof option, "-%c%u", "ABC"[i],
+                     draw(random, draw(random, 2) ? 4 : 20));
+            add_arg(p, option);
+        }
+    if (draw(random, 5) == 0)
+        add_arg(p, PICK(random, others));
+    if (draw(random, 8) == 0 && colors)
+        add_arg(p, "--color=always");
+}
+
+/* With -x GNU grep colours the newline of an empty line, and with -w places as it does for -o.
+ *
+ * Returns whether -w and -o are among them; then -x is not: GNU grep would give empty matches. */
 static bool draw_options(uint64_t *random, char syntax, struct pair *p, bool *ret_nul)
 {
     static const char often[] = "viwocnx";
@@ -280,10 +301,47 @@ static bool draw_options(uint64_t *random, char syntax, struct pair *p, bool *re
         snprintf(option, sizeof option, "-m%u", 1 + draw(random, 4));
         add_arg(p, option);
     }
+    draw_context(random, p, !(drawn & 68));
     *ret_nul = draw(random, 12) == 0;
     if (*ret_nul)
         add_arg(p, "-z");
     return (drawn & 12) == 12;
+}
+
+/* To select lines GNU grep reads a repetition of an assertion otherwise than to colour them. */
+static void drop_repeated_assertions(char *pattern)
+{
+    for (char *c = pattern; *c; c++) {
+        bool is_one = *c == '^' || *c == '$' || (*c == '\\' && c[1] && strchr("<>bB`'", c[1]));
+
+        c += *c == '\\' && c[1];
+        if (is_one && c[1] && strchr("*+?{\\", c[1]))
+            *c = 'a';
+    }
+}
+
+static bool has_colors(const struct pair *p)
+{
+    for (size_t i = 0; i < p->n_args; i++)
+        if (strcmp(p->args[i], "--color=always") == 0)
+            return true;
+    return false;
+}
+
+/* A file with patterns, whose last line may lack its end; or an empty one. */
+static const char *write_keys(uint64_t *random, const struct buffer *b)
+{
+    static char path[512];
+    static unsigned number;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/keys%u", test_tmp_dir(), number++ % 4);
+    f = fopen(path, "w");
+    ASSERT_NOT_NULL(f);
+    if (draw(random, 8))
+        fprintf(f, "%s%s", b->data, draw(random, 3) ? "\n" : "");
+    ASSERT_EQ(fclose(f), 0);
+    return path;
 }
 
 static void draw_pair(uint64_t seed, struct pair *p)
@@ -300,8 +358,15 @@ static void draw_pair(uint64_t seed, struct pair *p)
             draw_words(&random, syntax, &b);
         else
             draw_pattern(&random, syntax, &b);
-        add_arg(p, "-e");
-        add_arg(p, b.data);
+        if (has_colors(p))
+            drop_repeated_assertions(b.data);
+        if (draw(&random, 6) == 0) {
+            add_arg(p, "-f");
+            add_arg(p, write_keys(&random, &b));
+        } else {
+            add_arg(p, "-e");
+            add_arg(p, b.data);
+        }
         free(b.data);
     }
     draw_text(&random, nul ? '\0' : '\n', &p->text);
@@ -514,6 +579,12 @@ static const char *const searches[][10] = {
     {"-m", "7", "-n", "-E", "[aeiou]{2}[^aeiou]{3}"},
     {"-F", "-e", "http", "-e", "\\\\", "-e", "<a ", "-e", "&amp;"},
     {"-z", "-c", "a"},
+    {"-A", "2", "-B", "3", "-F", "king"},
+    {"-C1", "-n", "-b", "[aeiou][aeiou][aeiou]"},
+    {"-b", "-o", "-E", "[A-Z][a-z]+"},
+    {"-m5", "-A3", "-F", "the"},
+    {"-C2", "-v", "-E", "[a-m]"},
+    {"--color=always", "-n", "-E", "the|and"},
 };
 
 static void search_file(const char *name, struct memio *io, const char *file)

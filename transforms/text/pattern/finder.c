@@ -144,7 +144,7 @@ static int build(struct leat_finder *f, const struct leat_finder_options *o, cha
     if (!pattern)
         return LEAT_ENOMEM;
     put_pattern(pattern, o);
-    f->by_line = o->eol != '\n' || !leat_perl_is_line_safe(pattern);
+    f->by_line = o->eol != '\n' || !leat_perl_is_line_safe(pattern, strlen(pattern));
     r = leat_pcre_init(&f->pcre, f->stage, PCRE2_NEWLINE_LF);
     if (r == 0)
         r = find_required(f, o, pattern, why, why_size);

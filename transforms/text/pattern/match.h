@@ -20,21 +20,23 @@ struct leat_match_options {
     enum leat_match_syntax syntax;
     bool fold, word, line; /* -i, -w, -x */
     bool parts;            /* leat_matcher_part will be called */
+    bool strict;           /* read patterns as GNU does for -o: see leat_regex_options */
     bool utf8;             /* LEAT_MATCH_PERL only */
     uint8_t eol;
 };
 
 struct leat_matcher;
 
-/* leat_matcher_new - compile patterns; a pattern that contains newlines is several patterns.
+/* leat_matcher_new - compile patterns.
  *
+ *   keys, len  the patterns, each followed by a newline; without any, no line matches
  *   stage      the stage that memory is charged to; NULL: charge nothing, only check the patterns
  *   ret_why    on LEAT_EUSAGE: the problem as text; at most why_size bytes
  *
  * Returns 0, LEAT_EUSAGE, LEAT_ELIMIT (recorded), LEAT_ENOMEM. */
 int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *options,
-                     const struct leat_strings *patterns, struct leat_matcher **ret_matcher,
-                     char *ret_why, size_t why_size);
+                     const char *keys, size_t len, struct leat_matcher **ret_matcher, char *ret_why,
+                     size_t why_size);
 void leat_matcher_free(struct leat_matcher *matcher);
 
 /* leat_matcher_line - find the next matching line.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "match_impl.h"
 #include "perl.h"
 
@@ -19,37 +20,40 @@
 
 /* --- building --------------------------------------------------------------------------------- */
 
-static int add_patterns(struct leat_regex *re, const struct leat_strings *patterns)
+struct keys {
+    const char *bytes;
+    size_t len;
+};
+
+static int add_patterns(struct leat_regex *re, const struct keys *keys)
 {
-    for (size_t i = 0; i < patterns->n; i++) {
-        const char *p = patterns->v[i];
+    const char *at = keys->bytes, *end = at + keys->len;
 
-        for (;;) {
-            size_t len = strcspn(p, "\n");
-            int r = leat_regex_add(re, p, len);
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        int r;
 
-            if (r < 0)
-                return r;
-            if (p[len] == '\0')
-                break;
-            p += len + 1;
-        }
+        leat_assert(stop != NULL);
+        r = leat_regex_add(re, at, (size_t)(stop - at));
+        if (r < 0)
+            return r;
+        at = stop + 1;
     }
     return 0;
 }
 
 /* One back-reference makes GNU use its other matcher for all patterns: parse them again for it. */
-static int add_all_patterns(struct leat_regex *re, const struct leat_strings *patterns)
+static int add_all_patterns(struct leat_regex *re, const struct keys *keys)
 {
     struct leat_regex_options strict = re->options;
-    int r = add_patterns(re, patterns);
+    int r = add_patterns(re, keys);
 
     if (r < 0 || !re->wants_strict || strict.strict)
         return r;
     strict.strict = true;
     leat_regex_done(re);
     r = leat_regex_init(re, &strict);
-    return r < 0 ? r : add_patterns(re, patterns);
+    return r < 0 ? r : add_patterns(re, keys);
 }
 
 static int compile(struct leat_matcher *m, const char *text, size_t len, uint32_t flags,
@@ -129,6 +133,8 @@ static int make_many(struct leat_matcher *m, const struct leat_regex *re)
     if (r < 0 || n == 0)
         return r;
     m->fixed = true;
+    for (size_t i = 0; i < n; i++) /* as of `()`: it is found in every line */
+        m->everything = m->everything || (v[i].len == 0 && !m->options.line);
     r = m->stage ? build_many(m, bytes, v, n) : 0;
     free(bytes);
     free(v);
@@ -174,13 +180,13 @@ static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
     return m->required ? 0 : LEAT_ENOMEM;
 }
 
-static int make_posix(struct leat_matcher *m, struct leat_regex *re,
-                      const struct leat_strings *patterns, char *why, size_t why_size)
+static int make_posix(struct leat_matcher *m, struct leat_regex *re, const struct keys *keys,
+                      char *why, size_t why_size)
 {
     uint32_t flags = PCRE2_MULTILINE | PCRE2_NEVER_UTF | (m->options.fold ? PCRE2_CASELESS : 0);
     char *text = NULL;
     size_t len = 0;
-    int r = add_all_patterns(re, patterns);
+    int r = add_all_patterns(re, keys);
 
     if (r == 0) {
         m->everything = leat_regex_is_empty(re);
@@ -204,8 +210,7 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re,
     return r;
 }
 
-static int make_perl(struct leat_matcher *m, const struct leat_strings *patterns, char *why,
-                     size_t why_size)
+static int make_perl(struct leat_matcher *m, const struct keys *keys, char *why, size_t why_size)
 {
     const struct leat_match_options *o = &m->options;
     uint32_t flags = PCRE2_DOLLAR_ENDONLY | (o->fold ? PCRE2_CASELESS : 0);
@@ -215,40 +220,41 @@ static int make_perl(struct leat_matcher *m, const struct leat_strings *patterns
                *after = o->line   ? ")$"
                         : o->word ? ")(?!\\w)"
                                   : "",
-               *p = patterns->v[0];
-    size_t size;
+               *p = keys->len > 0 ? keys->bytes : "(?!)\n";
+    size_t size, n = keys->len > 0 ? keys->len - 1 : strlen("(?!)");
     char *text;
     int r;
 
-    if (patterns->n != 1 || strchr(p, '\n')) {
+    if (memchr(p, '\n', n)) {
         snprintf(why, why_size, "a Perl pattern must be the only one, and without a newline");
         return LEAT_EUSAGE;
     }
-    m->by_line = o->eol != '\n' || !leat_perl_is_line_safe(p);
+    m->by_line = o->eol != '\n' || !leat_perl_is_line_safe(p, n);
     if (!m->by_line)
         flags |= PCRE2_MULTILINE;
     flags |= o->utf8 ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
     m->greedy = true;
-    m->everything = !*p && !o->line && !o->word && !o->parts;
-    size = strlen(before) + strlen(p) + strlen(after) + 1;
-    text = malloc(size);
+    m->everything = n == 0 && !o->line && !o->word && !o->parts;
+    size = strlen(before) + n + strlen(after);
+    text = malloc(size + 1);
     if (!text)
         return LEAT_ENOMEM;
-    snprintf(text, size, "%s%s%s", before, p, after);
-    r = compile(m, text, size - 1, flags, &m->code, why, why_size);
+    memcpy(text, before, strlen(before));
+    memcpy(text + strlen(before), p, n);
+    memcpy(text + strlen(before) + n, after, strlen(after));
+    r = compile(m, text, size, flags, &m->code, why, why_size);
     free(text);
     return r;
 }
 
-static int build(struct leat_matcher *m, const struct leat_strings *patterns, char *why,
-                 size_t why_size)
+static int build(struct leat_matcher *m, const struct keys *keys, char *why, size_t why_size)
 {
     struct leat_regex_options o = {
         .syntax = (enum leat_regex_syntax)m->options.syntax,
         .fold = m->options.fold,
         .word = m->options.word,
         .line = m->options.line,
-        .strict = m->options.parts,
+        .strict = m->options.strict,
         .eol = m->options.eol,
     };
     struct leat_regex re;
@@ -258,11 +264,11 @@ static int build(struct leat_matcher *m, const struct leat_strings *patterns, ch
     if (r < 0)
         return r;
     if (m->options.syntax == LEAT_MATCH_PERL) {
-        r = make_perl(m, patterns, why, why_size);
+        r = make_perl(m, keys, why, why_size);
     } else {
         r = leat_regex_init(&re, &o);
         if (r == 0)
-            r = make_posix(m, &re, patterns, why, why_size);
+            r = make_posix(m, &re, keys, why, why_size);
         leat_regex_done(&re);
     }
     if (r < 0)
@@ -272,9 +278,10 @@ static int build(struct leat_matcher *m, const struct leat_strings *patterns, ch
 }
 
 int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *options,
-                     const struct leat_strings *patterns, struct leat_matcher **ret, char *why,
+                     const char *keys, size_t len, struct leat_matcher **ret, char *why,
                      size_t why_size)
 {
+    const struct keys all = {keys, len};
     struct leat_matcher *m = leat_pcre_get(stage, sizeof *m);
     int r;
 
@@ -282,7 +289,7 @@ int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *
         return LEAT_ENOMEM;
     m->stage = stage;
     m->options = *options;
-    r = build(m, patterns, why, why_size);
+    r = build(m, &all, why, why_size);
     if (r < 0) {
         leat_matcher_free(m);
         return r;

@@ -32,11 +32,14 @@ static const char *skip_set(const char *p)
     return p + 1;
 }
 
-bool leat_perl_is_line_safe(const char *p)
+bool leat_perl_is_line_safe(const char *p, size_t len)
 {
+    const char *end = p + len;
     bool after_repeat = false;
 
-    while (*p) {
+    if (memchr(p, '\0', len))
+        return false;
+    while (p < end) {
         char c = *p++;
         bool repeat = false;
 
