@@ -8,6 +8,7 @@
 #include <wctype.h>
 
 #include "base/invariant.h"
+#include "copy.h"
 #include "pattern/pcre.h"
 #include "words.h"
 
@@ -335,12 +336,43 @@ static void put_part(struct put *p, const struct leat_replacement *t,
     }
 }
 
+/* Without changes of case. */
+static size_t put_plain(const struct leat_replacement *t, const uint8_t *subject,
+                        const size_t *groups, uint8_t *to, size_t room)
+{
+    size_t len = 0;
+
+    for (const struct leat_replacement_part *p = t->parts, *end = p + t->n_parts; p < end; p++) {
+        const uint8_t *from = t->bytes + p->at;
+        size_t n = p->len;
+
+        if (p->kind == LEAT_REPLACEMENT_GROUP) {
+            size_t start = groups[2 * p->group], stop = groups[2 * p->group + 1];
+
+            n = start < stop && start != LEAT_REPLACEMENT_UNSET ? stop - start : 0;
+            from = subject + (n > 0 ? start : 0);
+        }
+        if (len <= room && n <= room - len)
+            leat_copy(to + len, from, n);
+        len += n;
+    }
+    return len;
+}
+
 size_t leat_replacement_put(const struct leat_replacement *t, const uint8_t *subject,
                             const size_t *groups, uint8_t *to, size_t room)
 {
     struct put p = {.to = to, .room = room, .locale = t->locale};
 
+    if (!t->has_case)
+        return put_plain(t, subject, groups, to, room);
     for (size_t i = 0; i < t->n_parts; i++)
         put_part(&p, t, &t->parts[i], subject, groups);
     return p.len;
+}
+
+const uint8_t *leat_replacement_constant(const struct leat_replacement *t, size_t *ret_len)
+{
+    *ret_len = t->n_bytes;
+    return t->n_parts == 0 || (t->n_parts == 1 && t->n_bytes > 0) ? t->bytes : NULL;
 }

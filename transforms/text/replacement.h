@@ -63,4 +63,7 @@ size_t leat_replacement_put(const struct leat_replacement *text, const uint8_t *
                             const size_t *groups, uint8_t *to, size_t room);
 #define LEAT_REPLACEMENT_UNSET SIZE_MAX
 
+/* leat_replacement_constant - if the text is the same for all matches, that; else NULL. */
+const uint8_t *leat_replacement_constant(const struct leat_replacement *text, size_t *ret_len);
+
 #endif

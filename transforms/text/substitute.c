@@ -10,66 +10,40 @@
 #include <string.h>
 
 #include "base/invariant.h"
+#include "copy.h"
+#include "emit.h"
 
 /* More bytes than these are passed by reference. */
 #define COPY_MAX 2048u
 
-/* The room of the writer that is not yet committed. */
-struct sink {
-    struct leat_out *out;
-    uint8_t *to;
-    size_t room, used;
-};
-
-static void sink_commit(struct sink *k)
-{
-    if (k->room > 0)
-        leat_commit(k->out, k->used);
-    k->room = k->used = 0;
-}
-
 /* Makes some room, if there is none left; false: there is none now. */
-static bool sink_more(struct sink *k)
+static bool has_room(struct leat_emit *e)
 {
-    if (k->used < k->room)
-        return true;
-    sink_commit(k);
-    k->room = leat_reserve(k->out, &k->to);
-    return k->room > 0;
-}
-
-/* Copies as many of n bytes as there is room for; returns how many. */
-static size_t sink_put(struct sink *k, const uint8_t *data, size_t n)
-{
-    size_t done = 0;
-
-    while (done < n && sink_more(k)) {
-        size_t part = n - done < k->room - k->used ? n - done : k->room - k->used;
-
-        memcpy(k->to + k->used, data + done, part);
-        k->used += part;
-        done += part;
+    if (e->at == e->room) {
+        leat_emit_end(e);
+        e->room = leat_reserve(e->out, &e->to);
     }
-    return done;
+    return e->room > 0;
 }
 
-static size_t sink_pass(struct sink *k, struct leat_in *in, size_t n)
+static size_t pass(struct leat_emit *e, struct leat_in *in, size_t n)
 {
     size_t done;
 
     if (n > COPY_MAX) {
-        sink_commit(k);
-        return leat_pass(k->out, in, n);
+        leat_emit_end(e);
+        return leat_pass(e->out, in, n);
     }
-    done = sink_put(k, in->data + in->pos, n);
+    done = leat_emit_some(e, in->data + in->pos, n);
     in->pos += done;
     return done;
 }
 
-static bool put_pending(struct leat_substitute *u, struct sink *k)
+static bool put_pending(struct leat_substitute *u, struct leat_emit *e)
 {
     if (u->pending_at < u->pending_len)
-        u->pending_at += sink_put(k, u->pending + u->pending_at, u->pending_len - u->pending_at);
+        u->pending_at +=
+            leat_emit_some(e, u->pending + u->pending_at, u->pending_len - u->pending_at);
     return u->pending_at == u->pending_len;
 }
 
@@ -93,12 +67,12 @@ static int keep_pending(struct leat_stage *s, struct leat_substitute *u, size_t 
 
 static size_t match_start(const struct leat_substitute *u)
 {
-    return (size_t)(u->origin + (ptrdiff_t)leat_finder_match(u->finder)[0]);
+    return (size_t)(u->origin + (ptrdiff_t)u->groups[0]);
 }
 
 static size_t match_end(const struct leat_substitute *u)
 {
-    return (size_t)(u->origin + (ptrdiff_t)leat_finder_match(u->finder)[1]);
+    return (size_t)(u->origin + (ptrdiff_t)u->groups[1]);
 }
 
 /* Finds the next match, from an offset from the cursor on. */
@@ -115,6 +89,7 @@ static int find(struct leat_stage *s, struct leat_substitute *u, const struct le
         return why ? leat_fail_at(s, r, in->offset + in->pos + base, "%s", why) : r;
     }
     u->have = r > 0;
+    u->groups = leat_finder_match(u->finder);
     u->origin = (ptrdiff_t)base;
     u->searched = len;
     return 0;
@@ -178,30 +153,29 @@ static void end_line(struct leat_substitute *u, struct leat_in *in, bool finishe
 /* Outputs what is before the match, and then the text for it. Returns 1; 0 if there is no room for all, and then the
  * rest is pending, or u->at tells how much is left; or an error. */
 static int put_match(struct leat_stage *s, struct leat_substitute *u, const struct leat_in *in,
-                     struct sink *k)
+                     struct leat_emit *e)
 {
     const uint8_t *line = in->data + in->pos;
-    const size_t *groups = leat_finder_match(u->finder);
     size_t start = match_start(u), n;
     int r;
 
     leat_assert(start >= u->at && match_end(u) <= u->line_end);
-    u->at += sink_put(k, line + u->at, start - u->at);
+    u->at += leat_emit_some(e, line + u->at, start - u->at);
     if (u->at < start)
         return 0;
     if (u->matches + 1 < u->first)
         return 1;
-    if (!sink_more(k))
+    if (!has_room(e))
         return 0;
-    n = leat_replacement_put(u->text, line + u->origin, groups, k->to + k->used, k->room - k->used);
-    if (n <= k->room - k->used) {
-        k->used += n;
+    n = leat_replacement_put(u->text, line + u->origin, u->groups, e->to + e->at, e->room - e->at);
+    if (n <= e->room - e->at) {
+        e->at += n;
     } else {
         r = keep_pending(s, u, n);
         if (r < 0)
             return r;
         u->pending_len =
-            leat_replacement_put(u->text, line + u->origin, groups, u->pending, u->pending_room);
+            leat_replacement_put(u->text, line + u->origin, u->groups, u->pending, u->pending_room);
         leat_assert(u->pending_len == n);
     }
     u->at = match_end(u);
@@ -210,53 +184,133 @@ static int put_match(struct leat_stage *s, struct leat_substitute *u, const stru
 
 /* Replaces matches in the line at the cursor. Returns 1 when done, 0 if there is no room, or an error. */
 static int step_line(struct leat_stage *s, struct leat_substitute *u, struct leat_in *in,
-                     struct sink *k)
+                     struct leat_emit *e)
 {
     while (u->have && match_start(u) <= u->line_end) {
         size_t start = match_start(u), end = match_end(u);
-        int r = put_match(s, u, in, k);
+        int r = put_match(s, u, in, e);
 
         if (r <= 0)
             return r;
         u->matches++;
         if (u->matches >= u->last) {
             end_line(u, in, true);
-            return put_pending(u, k);
+            return put_pending(u, e);
         }
         r = find(s, u, in, end, !u->adjacent || start == end);
         if (r < 0)
             return r;
-        if (!put_pending(u, k))
+        if (!put_pending(u, e))
             return 0;
     }
     end_line(u, in, false);
     return 1;
 }
 
-static int step(struct leat_stage *s, struct leat_substitute *u, struct leat_in *in, struct sink *k)
+/* --- with room for all ------------------------------------------------------------------------ */
+
+/* Only the first match of each line: replaces the one that was found. Returns false if there is too little room. */
+static bool replace_first(struct leat_substitute *u, struct leat_in *in, struct leat_emit *e)
+{
+    const uint8_t *data = in->data + in->pos, *eol;
+    size_t start = match_start(u), end = match_end(u), room, n;
+    uint8_t *to;
+
+    if (!has_room(e) || start > COPY_MAX || start > e->room - e->at)
+        return false;
+    to = e->to + e->at;
+    room = e->room - e->at - start;
+    n = leat_replacement_put(u->text, data + u->origin, u->groups, to + start, room);
+    if (n > room)
+        return false;
+    leat_copy(to, data, start);
+    e->at += start + n;
+    in->pos += end;
+    u->searched -= end;
+    eol = memchr(data + end, u->eol, u->searched);
+    u->gap = eol ? (size_t)(eol - data) + 1 - end : u->searched;
+    u->have = false;
+    return true;
+}
+
+/* A fixed string and a fixed text, from the cursor on, while bytes are copied and there is room. */
+static void replace_fixed(struct leat_substitute *u, struct leat_in *in, struct leat_emit *e,
+                          const struct leat_literal *literal, const uint8_t *text, size_t text_len)
+{
+    const uint8_t *at = in->data + in->pos, *end = in->data + in->len;
+    size_t used = e->at;
+
+    while (at < end) {
+        const uint8_t *hit = leat_literal_find(literal, at, (size_t)(end - at)), *eol;
+        size_t gap = (size_t)((hit ? hit : end) - at);
+
+        if (!hit || gap > COPY_MAX || gap + text_len > e->room - used) {
+            u->gap = u->searched = hit ? 0 : gap;
+            break;
+        }
+        leat_copy(e->to + used, at, gap);
+        leat_copy(e->to + used + gap, text, text_len);
+        used += gap + text_len;
+        at = hit + literal->len;
+        if (u->last > 1)
+            continue;
+        eol = memchr(at, u->eol, (size_t)(end - at));
+        u->gap = u->searched = (size_t)((eol ? eol + 1 : end) - at);
+        if (u->gap > COPY_MAX || u->gap > e->room - used)
+            break;
+        leat_copy(e->to + used, at, u->gap);
+        used += u->gap;
+        at += u->gap;
+        u->gap = 0;
+    }
+    in->pos = (size_t)(at - in->data);
+    e->at = used;
+}
+
+/* Searches from the cursor on, which is at the start of a line, or behind a match if all are replaced. */
+static int search(struct leat_stage *s, struct leat_substitute *u, struct leat_in *in,
+                  struct leat_emit *e)
+{
+    const struct leat_literal *literal = leat_finder_literal(u->finder);
+    size_t len, before = in->pos;
+    const uint8_t *text = leat_replacement_constant(u->text, &len);
+    int r;
+
+    if (literal && text && u->first == 1 && (u->last == 1 || u->last == UINT64_MAX) &&
+        has_room(e)) {
+        replace_fixed(u, in, e, literal, text, len);
+        if (in->pos > before || u->gap > 0)
+            return 1;
+    }
+    r = find(s, u, in, 0, false);
+    if (r < 0)
+        return r;
+    if (!u->have || u->last > 1 || !replace_first(u, in, e))
+        set_gap(u, in, 0);
+    return 1;
+}
+
+static int step(struct leat_stage *s, struct leat_substitute *u, struct leat_in *in,
+                struct leat_emit *e)
 {
     for (;;) {
         size_t left = in->len - in->pos, n;
         int r = 1;
 
-        if (!put_pending(u, k))
+        if (!put_pending(u, e))
             return LEAT_MORE;
         if (left == 0)
             return in->end ? LEAT_END : LEAT_MORE;
         if (u->gap > 0) {
-            n = sink_pass(k, in, u->gap < left ? u->gap : left);
+            n = pass(e, in, u->gap < left ? u->gap : left);
             consumed(u, n);
             r = u->gap == 0 || in->pos == in->len;
         } else if (u->in_line) {
-            r = step_line(s, u, in, k);
+            r = step_line(s, u, in, e);
         } else if (u->have) {
             begin_line(u, in);
         } else {
-            r = find(s, u, in, 0, false);
-            if (r == 0) {
-                set_gap(u, in, 0);
-                r = 1;
-            }
+            r = search(s, u, in, e);
         }
         if (r < 0)
             return r;
@@ -268,12 +322,12 @@ static int step(struct leat_stage *s, struct leat_substitute *u, struct leat_in 
 int leat_substitute_step(struct leat_stage *s, struct leat_substitute *u, struct leat_in *in,
                          struct leat_out *out)
 {
-    struct sink k = {.out = out};
+    struct leat_emit e = {.out = out};
     int r;
 
     leat_finder_begin(u->finder);
-    r = step(s, u, in, &k);
-    sink_commit(&k);
+    r = step(s, u, in, &e);
+    leat_emit_end(&e);
     return r;
 }
 

@@ -14,11 +14,11 @@ struct leat_substitute {
     uint8_t eol;
     bool adjacent; /* an empty match directly after another match counts, as in Perl */
 
-    size_t
-        searched; /* bytes from the cursor on that the last search has seen, at least up to the match */
-    size_t gap;       /* bytes from the cursor on that stay as they are */
-    bool have;        /* a match is known: in the line after the gap, or later */
-    ptrdiff_t origin; /* what its groups are relative to, from the cursor */
+    size_t searched;      /* bytes from the cursor on that the last search has seen */
+    size_t gap;           /* bytes from the cursor on that stay as they are */
+    bool have;            /* a match is known: in the line after the gap, or later */
+    const size_t *groups; /* of the match */
+    ptrdiff_t origin;     /* what its groups are relative to, from the cursor */
 
     /* The line at the cursor, while matches are replaced in it: */
     bool in_line;

@@ -8,7 +8,6 @@
 
 #include "../scan.h"
 #include "base/invariant.h"
-#include "literal.h"
 #include "pcre.h"
 #include "perl.h"
 #include "perl_literal.h"
@@ -208,6 +207,11 @@ unsigned leat_finder_number(const struct leat_finder *f, const char *name, size_
     text[n] = '\0';
     r = pcre2_substring_number_from_name(any_code(f), (PCRE2_SPTR)text);
     return r > 0 ? (unsigned)r : 0;
+}
+
+const struct leat_literal *leat_finder_literal(const struct leat_finder *f)
+{
+    return f->whole ? &f->literal : NULL;
 }
 
 /* --- searching -------------------------------------------------------------------------------- */

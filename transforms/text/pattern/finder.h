@@ -7,6 +7,7 @@
 #ifndef LEAT_TEXT_PATTERN_FINDER_H
 #define LEAT_TEXT_PATTERN_FINDER_H
 
+#include "literal.h"
 #include "stage.h"
 
 struct leat_finder_options {
@@ -32,6 +33,9 @@ void leat_finder_free(struct leat_finder *finder);
 /* leat_finder_groups - how many groups the pattern has, and the number of the one with a name of n bytes; 0: none. */
 unsigned leat_finder_groups(const struct leat_finder *finder);
 unsigned leat_finder_number(const struct leat_finder *finder, const char *name, size_t n);
+
+/* leat_finder_literal - if the pattern is only a fixed string, a search for that; else NULL. */
+const struct leat_literal *leat_finder_literal(const struct leat_finder *finder);
 
 /* leat_finder_begin - the buffer may have changed; call it before the first search of a step. */
 void leat_finder_begin(struct leat_finder *finder);
