@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"tail", "tail", " -n -c --lines --bytes -s --pid "},
     {"wc", "wc", ""},
     {"tr", "tr", NULL},
+    {"sort", "sort", " -k -t -S --compress-program "},
     {"md5sum", "md5", ""},
     {"sha1sum", "sha1", ""},
     {"sha256sum", "sha256", ""},
@@ -154,6 +155,29 @@ static const char *plan_basenc(struct plan *p)
     return "there is no stage for this encoding";
 }
 
+/* Options that change how much memory sort uses, not its output, are those of the command. */
+static const char *plan_sort(struct plan *p)
+{
+    size_t n = 0;
+
+    if (has(p, "--files0-from"))
+        return "names of files as the input are not for a stage";
+    if (has_letter(p, 'm'))
+        return "branches are merged by the stage merge";
+    for (size_t i = 0; i < p->n_options; i++) {
+        const char *o = p->options[i];
+
+        if (strncmp(o, "--sort=", 7) == 0 && strlen(o) < strlen("--sort=month"))
+            return "the words of options are written in full";
+        if (strcmp(o, "-S") == 0 || strcmp(o, "--compress-program") == 0)
+            i++;
+        else if (strncmp(o, "-S", 2) != 0 && strncmp(o, "--batch-size", 12) != 0)
+            p->options[n++] = o;
+    }
+    p->n_options = n;
+    return NULL;
+}
+
 /* Why the case is not one of a stage that turns one stream into another; NULL if it is. */
 static const char *out_of_scope(const struct uutils_case *c, struct plan *p)
 {
@@ -163,6 +187,8 @@ static const char *out_of_scope(const struct uutils_case *c, struct plan *p)
         return "a directory is not read at all, whatever is asked for";
     if (strcmp(c->util, "cksum") == 0)
         return plan_cksum(p);
+    if (strcmp(c->util, "sort") == 0)
+        return plan_sort(p);
     if (strcmp(c->util, "base64") == 0)
         return plan_encoding(p, "base64", "unbase64");
     if (strcmp(c->util, "basenc") == 0)

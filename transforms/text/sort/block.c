@@ -10,7 +10,6 @@
 #include "base/invariant.h"
 #include "stage.h"
 
-#define PACKET ((size_t)16 << 10)
 #define SLACK 16u /* bytes after the last record that may be read, or written while a key is made */
 #define AHEAD 12u /* records that are fetched into the cache before they are copied */
 #define LENGTHS 8u /* before a key: its length and that of the line */
@@ -236,7 +235,7 @@ static size_t fill(struct leat_sort_block *b, uint8_t *to)
         if (b->next + AHEAD < b->n)
             __builtin_prefetch(b->arena + nth(b, b->next + AHEAD)->at);
         find(b, line, &p);
-        if (n + LEAT_SORT_HEAD_MAX + p.size > PACKET)
+        if (n + LEAT_SORT_HEAD_MAX + p.size > LEAT_SORT_PACKET)
             break;
         if (b->format->unique && is_repeated(b, line))
             continue;
@@ -316,7 +315,7 @@ int leat_sort_block_emit(struct leat_sort_block *b, struct leat_out *out)
             return 0;
         if (b->next == b->n || b->left == 0)
             return end(b);
-        if (leat_reserve_least(out, PACKET, &to) == 0)
+        if (leat_reserve_least(out, LEAT_SORT_PACKET, &to) == 0)
             return 0;
         n = fill(b, to);
         leat_commit(out, n);

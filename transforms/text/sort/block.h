@@ -13,6 +13,8 @@ struct leat_stage;
 struct leat_out;
 
 #define LEAT_SORT_FIRST ((uint32_t)1 << 31)
+#define LEAT_SORT_PACKET                                                                           \
+    ((size_t)16 << 10) /* bytes of a packet at most, unless it has one large record */
 
 /* leat_sort_key_make - writes the key of a line to `to`, where there is room for `room` bytes and 8 more.
  *   line  n bytes without its end; the byte after them may be changed during the call

@@ -18,6 +18,7 @@
 #define FILE_BLOCK_PART 256u /* of the memory limit: a block of the file is at most this part */
 #define FILE_BLOCK_LEAST ((size_t)1 << 10)
 #define FANIN_LEAST 2u
+#define FREE_PART 8u /* of the memory limit: it is left for long lines, and for other stages */
 #define HUGE_PAGE ((uintptr_t)2 << 20)
 #define KEPT_PART 14u   /* one run in memory for so many powers of 2 of the limit, */
 #define KEPT_LEAST 16u  /* but at least so many, */
@@ -135,7 +136,7 @@ static int add_segment(struct leat_sort_store *t, size_t size, bool needed)
     uint8_t *segment;
     int r;
 
-    if (!needed && leat_memory_spare(t->stage) < size + size / 4)
+    if (!needed && leat_memory_spare(t->stage) < size + leat_memory_limit(t->stage) / FREE_PART)
         return 0;
     r = grow(t->stage, &t->segments, t->n_segments, &room, sizeof *t->segments);
     if (r == 0)
@@ -346,14 +347,20 @@ static int merge_group(struct leat_sort_store *t, size_t first, size_t n, size_t
     return 0;
 }
 
-/* Bytes that a merge of the runs first to first + n needs. */
+/* Bytes that a merge of the runs first to first + n to another one needs: their buffers, that of the other one, and a copy
+ * of a key. */
 static uint64_t need_of(const struct leat_sort_store *t, size_t first, size_t n)
 {
     uint64_t need = leat_sort_merge_need(n);
+    size_t largest = file_block(t->stage);
 
-    for (size_t i = 0; i < n; i++)
-        need += leat_run_need(&t->spilled[first + i]);
-    return need;
+    for (size_t i = 0; i < n; i++) {
+        size_t block = leat_run_need(&t->spilled[first + i]);
+
+        need += block;
+        largest = block > largest ? block : largest;
+    }
+    return need + 3 * (uint64_t)largest;
 }
 
 /* Merges runs of the file until the rest can be merged at once with so many bytes. */
@@ -367,9 +374,8 @@ static int reduce(struct leat_sort_store *t)
         size_t to = 0, n;
 
         for (size_t from = 0; from < t->n_spilled; from += n) {
-            /* One buffer is for writing. */
             for (n = 1; from + n < t->n_spilled; n++)
-                if (n >= FANIN_LEAST && need_of(t, from, n + 1) + file_block(t->stage) > most)
+                if (n >= FANIN_LEAST && need_of(t, from, n + 1) > most)
                     break;
             if (n > 1)
                 r = merge_group(t, from, n, to++);
