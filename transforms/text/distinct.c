@@ -1,6 +1,8 @@
 /* distinct.c - outputs each line once, in the order in which the lines first appear.
  *
- * Lanes leave out lines that they have seen before (key_lane.h), and the joiner those that are in its table.
+ * Lanes leave out lines that they have seen before (key_lane.h), and the joiner those that are in its table. Until the
+ * table is full, a new line is output at once, and its value in the table is 0. Then the table is spilled (key_spill.h),
+ * and new lines are kept with their places in the stream. At the end those that have no value 0 come out.
  */
 
 #include <stddef.h>
@@ -8,13 +10,12 @@
 #include "base/invariant.h"
 #include "key_lane.h"
 #include "key_rank.h"
+#include "key_spill.h"
 #include "stage.h"
-
-#define TABLE_PART                                                                                 \
-    5u /* the table has at most so many eighths of the memory that is free at first */
 
 struct distinct_params {
     int zero, fold;
+    const char *spill;
 };
 
 struct distinct {
@@ -24,8 +25,11 @@ struct distinct {
     /* In the joiner: */
     struct leat_keys table;
     struct leat_key_carry carry;
-    bool writes;    /* the first line of the input is new, and is being written */
-    size_t line_at; /* bytes of it that are written */
+    struct leat_key_spill spill; /* of tables that were full */
+    uint64_t place;              /* of the last line that was new in a table after the first one */
+    bool writes;                 /* the first line of the input is new, and is being written */
+    bool ended;                  /* all lines are in order */
+    size_t line_at;              /* bytes of the line that are written */
 };
 
 static uint8_t delimiter_of(const struct distinct_params *p)
@@ -35,9 +39,12 @@ static uint8_t delimiter_of(const struct distinct_params *p)
 
 static int distinct_plan(struct leat_stage *s)
 {
-    leat_plan_delimiter(s, delimiter_of(leat_params(s)));
+    const struct distinct_params *p = leat_params(s);
+
+    leat_plan_delimiter(s, delimiter_of(p));
     leat_plan_block(s, LEAT_KEY_BLOCK, 0);
-    return 0;
+    leat_plan_later(s, LEAT_KEY_LATER);
+    return leat_runs_plan(s, p->spill);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
@@ -78,21 +85,36 @@ static int distinct_step(struct leat_stage *s, struct leat_in *in, struct leat_o
 
 /* --- the joiner ------------------------------------------------------------------------------- */
 
+/* Looks a line up. Returns LEAT_KEYS_NEW: it is to be written now; _OLD: it is not; or fails. */
+static int look_up(struct leat_stage *s, struct distinct *d, const struct leat_key_line *line)
+{
+    struct leat_key *key;
+    int r = leat_keys_add(s, &d->table, line, &key);
+
+    if (r == LEAT_KEYS_FULL && d->table.n > 0) {
+        r = leat_key_spill_table(s, &d->spill, &d->table);
+        if (r == 0)
+            r = leat_keys_add(s, &d->table, line, &key);
+    }
+    if (r == LEAT_KEYS_FULL)
+        return leat_key_fail_long(s, line->len);
+    if (r != LEAT_KEYS_NEW || d->spill.n == 0)
+        return r;
+    key->value = ++d->place;
+    return LEAT_KEYS_OLD;
+}
+
 /* Returns 1; 0: there is no room; or fails. */
 static int add(struct leat_stage *s, struct distinct *d, const struct leat_key_record *record,
                struct leat_out *out)
 {
     const struct distinct_params *p = leat_params(s);
-    struct leat_key *key;
-    int r;
 
     if (!d->writes) {
-        r = leat_keys_add(s, &d->table, &record->line, &key);
+        int r = look_up(s, d, &record->line);
+
         if (r < 0)
             return r;
-        if (r == LEAT_KEYS_FULL)
-            return leat_fail(s, LEAT_ELIMIT,
-                             "too many different lines for the memory; raise --memory");
         d->writes = r == LEAT_KEYS_NEW;
     }
     if (d->writes && !leat_key_write(out, &d->line_at, NULL, 0, record->line.data, record->line.len,
@@ -102,19 +124,30 @@ static int add(struct leat_stage *s, struct distinct *d, const struct leat_key_r
     return 1;
 }
 
+static int begin(struct leat_stage *s, struct distinct *d)
+{
+    const struct distinct_params *p = leat_params(s);
+
+    if (d->table.limit > 0)
+        return 0;
+    d->table.fold = p->fold;
+    d->spill.dir = p->spill;
+    d->spill.order = LEAT_KEY_BY_PLACE;
+    d->spill.fold = p->fold;
+    return leat_key_spill_begin(s, &d->spill, &d->table.limit);
+}
+
 static int distinct_merge(struct leat_stage *s, struct leat_in *in, const void *result,
                           struct leat_out *out)
 {
-    const struct distinct_params *p = leat_params(s);
     struct leat_key_record records[LEAT_KEY_BATCH];
     struct distinct *d = leat_state(s);
     int n, r;
 
     (void)result;
-    if (d->table.limit == 0) {
-        d->table.limit = leat_memory_spare(s) / 8 * TABLE_PART;
-        d->table.fold = p->fold;
-    }
+    r = begin(s, d);
+    if (r < 0)
+        return r;
     while ((n = leat_key_records(s, &d->carry, in, records)) > 0) {
         leat_keys_prefetch_records(&d->table, records, n);
         for (int i = 0; i < n; i++) {
@@ -130,13 +163,43 @@ static int distinct_merge(struct leat_stage *s, struct leat_in *in, const void *
     return in->end ? LEAT_END : LEAT_MORE;
 }
 
+/* Puts the lines that were kept in order. */
+static int end(struct leat_stage *s, struct distinct *d)
+{
+    int r;
+
+    d->ended = true;
+    leat_key_carry_done(s, &d->carry);
+    r = d->spill.n > 0 ? leat_key_spill_table(s, &d->spill, &d->table) : 0;
+    leat_keys_done(s, &d->table);
+    return r < 0 || d->spill.n == 0 ? r : leat_key_spill_merge(s, &d->spill);
+}
+
 static int distinct_join(struct leat_stage *s, enum leat_join when, const void *result,
                          struct leat_out *out)
 {
-    (void)s;
-    (void)when;
+    const struct distinct_params *p = leat_params(s);
+    struct distinct *d = leat_state(s);
+    const uint8_t *data;
+    uint64_t place;
+    size_t n;
+    int r;
+
     (void)result;
-    (void)out;
+    if (when != LEAT_JOIN_TAIL)
+        return LEAT_END;
+    if (!d->ended) {
+        r = end(s, d);
+        if (r < 0)
+            return r;
+    }
+    while (d->spill.merged && leat_key_spill_get(&d->spill, &place, &data, &n)) {
+        if (!leat_key_write(out, &d->line_at, NULL, 0, data, n, delimiter_of(p)))
+            return LEAT_MORE;
+        r = leat_key_spill_on(s, &d->spill);
+        if (r < 0)
+            return r;
+    }
     return LEAT_END;
 }
 
@@ -147,6 +210,7 @@ static void distinct_close(struct leat_stage *s)
     leat_key_lane_done(s, &d->lane);
     leat_keys_done(s, &d->table);
     leat_key_carry_done(s, &d->carry);
+    leat_key_spill_done(s, &d->spill);
 }
 
 static const struct leat_lanes distinct_lanes = {
@@ -160,6 +224,8 @@ static const struct leat_lanes distinct_lanes = {
 static const struct leat_option distinct_options[] = {
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(fold),
      .help = "ignore case for the letters A to Z; the output has the first spelling"},
+    {"spill", 0, LEAT_OPT_STRING, AT(spill), .metavar = "DIR",
+     .help = "the directory of the temporary file; else TMPDIR, or /var/tmp"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
@@ -169,7 +235,12 @@ const struct leat_stage_type leat_stage_distinct = {
     .summary = "output each line once, in the order of first appearance",
     .manual =
         "Leaves out each line that is equal to an earlier one, as `awk '!seen[$0]++'` does. Equal "
-        "lines need not be next to each other. A line is output as soon as it is seen.\n\n"
+        "lines need not be next to each other. A line is output as soon as it is seen, as long as the different lines fit in the "
+        "memory limit.\n\n"
+        "If they do not, lines go to a temporary file, compressed, and the lines that were not "
+        "output before come at the end of the input, still in the order of first appearance. The "
+        "file has no name, so that nothing is left of it whatever happens; --spill chooses its "
+        "directory. A full disk is an error.\n\n"
         "If the last line of the input lacks its newline, the output gets one.",
     .examples = "distinct\n"
                 "distinct -i : count -l",

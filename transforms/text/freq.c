@@ -12,14 +12,13 @@
 #include "base/invariant.h"
 #include "key_lane.h"
 #include "key_rank.h"
+#include "key_spill.h"
 #include "stage.h"
-
-#define TABLE_PART                                                                                 \
-    5u /* the table has at most so many eighths of the memory that is free at first */
 
 struct freq_params {
     int zero, fold, tab;
     int64_t top;
+    const char *spill;
 };
 
 struct freq {
@@ -29,11 +28,12 @@ struct freq {
     /* In the joiner: */
     struct leat_keys table;
     struct leat_key_carry carry;
-    struct leat_key_items items;
-    bool ranked;
-    size_t item;      /* the one that is being written */
-    size_t item_at;   /* bytes of it that are written */
-    uint8_t text[24]; /* its count */
+    struct leat_key_spill spill; /* of tables that were full */
+    struct leat_key_items items; /* of the table, if it was never full */
+    bool ended;                  /* all lines are counted, and in order */
+    size_t item;                 /* the one that is being written */
+    size_t line_at;              /* bytes of the line that are written */
+    uint8_t text[24];            /* its count */
     size_t text_len;
 };
 
@@ -44,9 +44,12 @@ static uint8_t delimiter_of(const struct freq_params *p)
 
 static int freq_plan(struct leat_stage *s)
 {
-    leat_plan_delimiter(s, delimiter_of(leat_params(s)));
+    const struct freq_params *p = leat_params(s);
+
+    leat_plan_delimiter(s, delimiter_of(p));
     leat_plan_block(s, LEAT_KEY_BLOCK, 0);
-    return 0;
+    leat_plan_later(s, LEAT_KEY_LATER);
+    return leat_runs_plan(s, p->spill);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
@@ -92,30 +95,47 @@ static int add(struct leat_stage *s, struct freq *f, const struct leat_key_recor
     struct leat_key *key;
     int r = leat_keys_add(s, &f->table, &record->line, &key);
 
+    if (r == LEAT_KEYS_FULL && f->table.n > 0) {
+        r = leat_key_spill_table(s, &f->spill, &f->table);
+        if (r == 0)
+            r = leat_keys_add(s, &f->table, &record->line, &key);
+    }
     if (r < 0)
         return r;
     if (r == LEAT_KEYS_FULL)
-        return leat_fail(s, LEAT_ELIMIT, "too many different lines for the memory; raise --memory");
+        return leat_key_fail_long(s, record->line.len);
     key->value += record->count;
     if (f->table.fold && memcmp(record->line.data, key->bytes, key->len) < 0)
         memcpy(key->bytes, record->line.data, key->len);
     return 0;
 }
 
+static int begin(struct leat_stage *s, struct freq *f)
+{
+    const struct freq_params *p = leat_params(s);
+
+    if (f->table.limit > 0)
+        return 0;
+    f->table.fold = p->fold;
+    f->spill.dir = p->spill;
+    f->spill.order = LEAT_KEY_BY_COUNT;
+    f->spill.fold = p->fold;
+    f->spill.most = (uint64_t)p->top;
+    return leat_key_spill_begin(s, &f->spill, &f->table.limit);
+}
+
 static int freq_merge(struct leat_stage *s, struct leat_in *in, const void *result,
                       struct leat_out *out)
 {
-    const struct freq_params *p = leat_params(s);
     struct leat_key_record records[LEAT_KEY_BATCH];
     struct freq *f = leat_state(s);
     int n, r;
 
     (void)result;
     (void)out;
-    if (f->table.limit == 0) {
-        f->table.limit = leat_memory_spare(s) / 8 * TABLE_PART;
-        f->table.fold = p->fold;
-    }
+    r = begin(s, f);
+    if (r < 0)
+        return r;
     while ((n = leat_key_records(s, &f->carry, in, records)) > 0) {
         leat_keys_prefetch_records(&f->table, records, n);
         for (int i = 0; i < n; i++) {
@@ -141,19 +161,58 @@ static void format_count(struct freq *f, uint64_t count, bool tab)
     f->text_len = (size_t)n;
 }
 
-static int write_ranked(struct leat_stage *s, struct leat_out *out)
+/* Puts the lines in order. */
+static int end(struct leat_stage *s, struct freq *f)
+{
+    const struct freq_params *p = leat_params(s);
+    int r = 0;
+
+    leat_key_carry_done(s, &f->carry);
+    if (f->spill.n == 0)
+        r = leat_key_rank(s, &f->table.arena, f->table.n, LEAT_KEY_BY_COUNT, (uint64_t)p->top,
+                          UINT64_MAX, &f->items);
+    f->ended = true;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = leat_key_spill_table(s, &f->spill, &f->table);
+    leat_keys_done(s, &f->table);
+    return r < 0 ? r : leat_key_spill_merge(s, &f->spill);
+}
+
+/* The next line of the output. Returns false if there are no more. */
+static bool get(const struct freq *f, uint64_t *ret_count, const uint8_t **ret_data, size_t *ret_n)
+{
+    const struct leat_key *key;
+
+    if (f->spill.merged)
+        return leat_key_spill_get(&f->spill, ret_count, ret_data, ret_n);
+    if (f->item == f->items.n)
+        return false;
+    key = leat_key_at(&f->table.arena, f->items.v[f->item].reference);
+    *ret_count = key->value;
+    *ret_data = key->bytes;
+    *ret_n = key->len;
+    return true;
+}
+
+static int write_lines(struct leat_stage *s, struct leat_out *out)
 {
     const struct freq_params *p = leat_params(s);
     struct freq *f = leat_state(s);
+    const uint8_t *data;
+    uint64_t count;
+    size_t n;
+    int r;
 
-    for (; f->item < f->items.n; f->item++) {
-        const struct leat_key *key = leat_key_at(&f->table.arena, f->items.v[f->item].reference);
-
-        if (f->item_at == 0)
-            format_count(f, key->value, p->tab);
-        if (!leat_key_write(out, &f->item_at, f->text, f->text_len, key->bytes, key->len,
-                            delimiter_of(p)))
+    while ((p->top == 0 || f->item < (uint64_t)p->top) && get(f, &count, &data, &n)) {
+        if (f->line_at == 0)
+            format_count(f, count, p->tab);
+        if (!leat_key_write(out, &f->line_at, f->text, f->text_len, data, n, delimiter_of(p)))
             return LEAT_MORE;
+        f->item++;
+        r = f->spill.merged ? leat_key_spill_on(s, &f->spill) : 0;
+        if (r < 0)
+            return r;
     }
     return LEAT_END;
 }
@@ -161,23 +220,18 @@ static int write_ranked(struct leat_stage *s, struct leat_out *out)
 static int freq_join(struct leat_stage *s, enum leat_join when, const void *result,
                      struct leat_out *out)
 {
-    const struct freq_params *p = leat_params(s);
     struct freq *f = leat_state(s);
     int r;
 
     (void)result;
     if (when != LEAT_JOIN_TAIL)
         return LEAT_END;
-    if (!f->ranked) {
-        r = leat_key_rank(s, &f->table.arena, f->table.n, LEAT_KEY_BY_COUNT, (uint64_t)p->top,
-                          UINT64_MAX, &f->items);
+    if (!f->ended) {
+        r = end(s, f);
         if (r < 0)
             return r;
-        if (r == 0)
-            return leat_fail(s, LEAT_ELIMIT, "no memory to sort the lines; raise --memory");
-        f->ranked = true;
     }
-    return write_ranked(s, out);
+    return write_lines(s, out);
 }
 
 static void freq_close(struct leat_stage *s)
@@ -188,6 +242,7 @@ static void freq_close(struct leat_stage *s)
     leat_keys_done(s, &f->table);
     leat_key_carry_done(s, &f->carry);
     leat_key_items_done(s, &f->items);
+    leat_key_spill_done(s, &f->spill);
 }
 
 static const struct leat_lanes freq_lanes = {
@@ -204,6 +259,8 @@ static const struct leat_option freq_options[] = {
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(fold),
      .help = "ignore case for the letters A to Z; the output has the smallest spelling"},
     {"tab", 0, LEAT_OPT_FLAG, AT(tab), .help = "a tab after the count, and no blanks before it"},
+    {"spill", 0, LEAT_OPT_STRING, AT(spill), .metavar = "DIR",
+     .help = "the directory of the temporary file; else TMPDIR, or /var/tmp"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
     {0},
 };
@@ -218,6 +275,9 @@ const struct leat_stage_type leat_stage_freq = {
         "of `sort -f | uniq -ci | sort -rn`.\n\n"
         "The lines are counted in a hash table and not sorted, so the time depends little on "
         "their number. Several threads count at once.\n\n"
+        "If the different lines do not fit in the memory limit, they go to a temporary file, "
+        "compressed, and are brought together at the end. The file has no name, so that nothing is "
+        "left of it whatever happens; --spill chooses its directory. A full disk is an error.\n\n"
         "A last line without a newline counts as a line.",
     .examples = "freq\n"
                 "freq --top=10\n"

@@ -13,7 +13,7 @@
 
 bool leat_key_spare(const struct leat_stage *s, uint64_t bytes)
 {
-    uint64_t limit = leat_memory_limit(s), slack = limit / 32 < SLACK ? limit / 32 : SLACK;
+    uint64_t limit = leat_memory_limit(s), slack = limit / 256 < SLACK ? limit / 256 : SLACK;
 
     return leat_memory_spare(s) >= bytes + slack;
 }
@@ -97,6 +97,16 @@ uint32_t leat_key_arena_add(struct leat_stage *s, struct leat_key_arena *a, uint
         memcpy(key->bytes, data, n);
     p->used += need;
     return reference;
+}
+
+void leat_key_arena_drop(struct leat_key_arena *a, const struct leat_key *key)
+{
+    struct leat_key_piece *p = &a->pieces[a->at];
+    size_t size = leat_key_size(key->len);
+
+    leat_assert(a->at < a->n && p->used >= size);
+    leat_assert((const uint8_t *)key == p->data + p->used - size);
+    p->used -= size;
 }
 
 void leat_key_arena_clear(struct leat_stage *s, struct leat_key_arena *a)

@@ -60,6 +60,8 @@ static inline struct leat_key *leat_key_at(const struct leat_key_arena *arena, u
  * Returns a reference; 0: it does not fit in the limit or in the memory that is left, or arena->failed. */
 uint32_t leat_key_arena_add(struct leat_stage *stage, struct leat_key_arena *arena, uint64_t limit,
                             const uint8_t *data, size_t n);
+/* leat_key_arena_drop - remove the key that was added last. */
+void leat_key_arena_drop(struct leat_key_arena *arena, const struct leat_key *key);
 /* leat_key_arena_clear - forget the keys, and keep the pieces for others, except those for long lines. */
 void leat_key_arena_clear(struct leat_stage *stage, struct leat_key_arena *arena);
 void leat_key_arena_done(struct leat_stage *stage, struct leat_key_arena *arena);

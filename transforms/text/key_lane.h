@@ -13,7 +13,8 @@
 
 #include "keys.h"
 
-#define LEAT_KEY_BLOCK ((size_t)256 << 10) /* bytes of a block */
+#define LEAT_KEY_BLOCK ((size_t)256 << 10)  /* bytes of a block */
+#define LEAT_KEY_LATER ((uint64_t)16 << 20) /* memory that a table of many lines will take */
 
 struct leat_key_lane {
     struct leat_key_hasher hasher;
