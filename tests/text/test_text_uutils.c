@@ -21,6 +21,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"fold", "fold", " -w "},
+    {"nl", "nl", " -b -d -f -h -i -l -n -s -v -w "},
     {"head", "head", " -n -c --lines --bytes "},
     {"tail", "tail", " -n -c --lines --bytes -s --pid "},
     {"wc", "wc", ""},
@@ -275,6 +277,17 @@ static int run(const struct uutils_case *c, char *const *argv, int in, int out)
     return WEXITSTATUS(status);
 }
 
+/* The word as it is written in a pipeline: those that join stages are literal after a backslash. */
+static const char *literal(const char *word)
+{
+    static const char *const joiners[] = {"\\:", "\\|", "\\[", "\\]"};
+
+    for (size_t i = 0; i < sizeof joiners / sizeof *joiners; i++)
+        if (strcmp(word, joiners[i] + 1) == 0)
+            return joiners[i];
+    return word;
+}
+
 /* The words are not changed, though exec takes them as if they could be. */
 static void make_argv(const struct plan *p, char **argv)
 {
@@ -288,7 +301,7 @@ static void make_argv(const struct plan *p, char **argv)
     }
     words[n++] = p->stage;
     for (size_t i = 0; i < p->n_options; i++)
-        words[n++] = p->options[i];
+        words[n++] = literal(p->options[i]);
     memcpy(argv, words, sizeof words);
 }
 

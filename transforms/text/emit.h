@@ -35,21 +35,26 @@ static inline void leat_emit_end(struct leat_emit *e)
     e->room = e->at = 0;
 }
 
+/* leat_emit_room - bytes that can be written at once; 0: no room now. */
+static inline size_t leat_emit_room(struct leat_emit *e)
+{
+    if (e->at == e->room) {
+        leat_emit_end(e);
+        e->room = leat_reserve(e->out, &e->to);
+    }
+    return e->room - e->at;
+}
+
 /* leat_emit_some - write as many of n bytes as fit now; returns how many. */
 static inline size_t leat_emit_some(struct leat_emit *e, const void *data, size_t n)
 {
     size_t done = 0;
 
     while (done < n) {
-        size_t fits = e->room - e->at;
+        size_t fits = leat_emit_room(e);
 
-        if (fits == 0) {
-            leat_emit_end(e);
-            e->room = leat_reserve(e->out, &e->to);
-            if (e->room == 0)
-                break;
-            continue;
-        }
+        if (fits == 0)
+            break;
         if (fits > n - done)
             fits = n - done;
         memcpy(e->to + e->at, (const uint8_t *)data + done, fits);
