@@ -155,8 +155,7 @@ LEAT_API int leat_fail_errno(struct leat_stage *stage, int err, const char *form
     LEAT_PRINTF(3, 4);
 
 /* leat_fail_within - a step that ran inside this stage's step failed: append to its text, for
- * example the place. The offset becomes that of the input cursor. Returns the code of the failure.
- * */
+ * example the place. The offset becomes that of the input cursor. Returns its code. */
 LEAT_API int leat_fail_within(struct leat_stage *stage, const char *format, ...) LEAT_PRINTF(2, 3);
 
 /* leat_warning - record a warning of the stage (leat_pipeline_warning); the run goes on. The text is
@@ -279,8 +278,7 @@ LEAT_API void leat_outdir_close(struct leat_outdir *outdir);
  * stage. */
 LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const uint8_t **ret_data,
                             size_t *ret_len);
-/* leat_position - set a source's position and total in bytes (0: not known), for progress and ETA.
- * */
+/* leat_position - set a source's position and total in bytes (0: not known), for progress and ETA. */
 LEAT_API void leat_position(struct leat_stage *stage, uint64_t pos, uint64_t total);
 /* leat_source_position - the positions of all sources of the pipeline, added up; 0: none tells one. For a
  * limit on how much longer data may become on its way. Thread: any. */
@@ -793,12 +791,16 @@ LEAT_API void *leat_shared(struct leat_stage *stage);
 LEAT_API void leat_plan_nature(struct leat_stage *stage, enum leat_nature nature);
 LEAT_API void leat_plan_framing(struct leat_stage *stage, enum leat_framing framing);
 /* leat_plan_lines - the stage reads its input as text, as every stage with LEAT_LINES does: a
- * warning (leat_pipeline_warning) tells if the input is a file in a format that a stage recognises.
- * */
+ * warning (leat_pipeline_warning) tells if the input is a file in a format that a stage recognises. */
 LEAT_API void leat_plan_lines(struct leat_stage *stage);
 /* leat_plan_first - the stage may end without any input: the engine calls step once, with an empty input, as soon as all
  * stages are open, instead of only when there is input or its end. No effect on stages in lanes. */
 LEAT_API void leat_plan_first(struct leat_stage *stage);
+/* leat_plan_last - the stage's output depends only on the last `count` bytes, or on the last `count` records that end with
+ * `delimiter`, of its input, and it needs all of them in memory. A source just before that can seek may then leave out
+ * what comes before these, so offsets in the input are counted from where it begins. */
+LEAT_API void leat_plan_last(struct leat_stage *stage, bool bytes, uint64_t count,
+                             uint8_t delimiter);
 /* leat_plan_delimiter - LEAT_LINES: the byte that ends a record; '\n' if it is not called. */
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 /* leat_plan_flags - LEAT_PARTS stays as the type has it, and a stage with `run` gets no
@@ -859,8 +861,7 @@ struct leat_buffer {
     uint64_t spill_size; /* most bytes of it, at least LEAT_SPILL_MIN; the writer waits if full */
 };
 #define LEAT_SPILL_MIN (2 * LEAT_CHUNK_MAX)
-/* leat_plan_buffer - set the buffer after this stage; for a junction: before each of its branches.
- * */
+/* leat_plan_buffer - set the buffer after this stage; for a junction: before each of its branches. */
 LEAT_API void leat_plan_buffer(struct leat_stage *stage, const struct leat_buffer *buffer);
 
 /* For stages with LEAT_PARTS: the number of the first part, and how the files are written. */

@@ -30,6 +30,19 @@ static const struct leat_stage_type *by_place(const struct leat_stage_type *type
     return first ? type->first : last ? type->last : type->middle_in;
 }
 
+/* May the source just before this stage begin where the stage first needs the stream? */
+static void begin_late(const struct leat_compiler *pl, const struct leat_stage_info *info)
+{
+    struct leat_stage_info *source;
+
+    if (!info->plan.last.given || !pl->cur || pl->cur->n != 1 || pl->cur->in.ops)
+        return;
+    source = pl->cur->slots[0].info;
+    if (source->type->kind == LEAT_SOURCE && leat_engine_ops_of(source->type)->begins_late &&
+        leat_engine_ops_of(source->type)->begins_late(source->node))
+        source->last = info->plan.last;
+}
+
 /* Update the facts about the stream for the stages after this one. */
 static void carry_on(struct leat_compiler *pl, const struct leat_stage_info *info)
 {
@@ -297,6 +310,7 @@ static int add_node(struct leat_compiler *pl, const struct leat_node *node, bool
     r = leat_compile_ask(pl, info);
     if (r < 0)
         return r;
+    begin_late(pl, info);
     leat_compile_suffix(pl, info);
     if (pl->files && !pl->files->text_reader &&
         (info->plan.takes_text || info->plan.framing == LEAT_LINES))

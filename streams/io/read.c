@@ -3,219 +3,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "direct.h"
-#include "fd.h"
 #include "frames.h"
+#include "read_impl.h"
 #include "run/pipeline.h"
-#include "seekable.h"
 #include "stage/engine_ops.h"
 #include "stage/file_map.h"
 #include "url.h"
 
 #define DROP_WINDOW ((uint64_t)8 << 20) /* of --drop-cache */
 
-struct read_params {
-    uint64_t offset, length;
-    int drop_cache, direct, shrink_ok;
-    const char *range, *frames;
-};
-
-struct read_state {
-    struct leat_range range; /* first: the stage that cuts the content of the frames has it, too */
-    struct leat_fd fd;
-    size_t next;         /* operand to open next */
-    const char *name;    /* of the current file */
-    uint64_t skip;       /* bytes to skip; read and dropped if the file cannot seek */
-    uint64_t left;       /* bytes left to read, of all files */
-    uint64_t file_left;  /* bytes left to read, of the current file */
-    uint64_t pos, total; /* of all files; total 0: not known */
-    uint64_t dropped;    /* of the current file: bytes dropped from the page cache */
-    uint64_t at, size;   /* of a regular file: the next byte, and the size when it was opened */
-    bool at_begin;       /* of the current file */
-    bool wait_first;     /* a FIFO: before the first writer end of file is no EOF */
-    struct leat_direct direct;
-};
-
-_Static_assert(offsetof(struct read_state, range) == 0, "leat_range_cut takes the state for it");
-
-static const char *const stdin_name[] = {"-", NULL};
-static const struct leat_strings standard_input = {1, stdin_name};
-
-static const struct leat_strings *files_of(struct leat_stage *s)
-{
-    const struct leat_strings *files = leat_operands(s);
-
-    return files->n > 0 ? files : &standard_input;
-}
-
-static const char *shown(const char *name)
-{
-    return strcmp(name, "-") == 0 ? "standard input" : name;
-}
-
-/* The size of a block device; 0: not known. */
-static uint64_t device_size(const char *name)
-{
-    bool standard = strcmp(name, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    uint64_t size = 0;
-
-    if (fd >= 0 && ioctl(fd, BLKGETSIZE64, &size) < 0)
-        size = 0;
-    if (fd >= 0 && !standard)
-        (void)close(fd); /* was only asked */
-    return size;
-}
-
-/* Check all files before the first byte moves, so that a missing one fails at once. */
-static int measure(struct leat_stage *s)
-{
-    struct read_state *st = leat_state(s);
-    const struct leat_strings *files = files_of(s);
-    const struct read_params *params = leat_params(s);
-    bool known = true;
-
-    for (size_t i = 0; i < files->n; i++) {
-        struct stat info;
-        bool standard = strcmp(files->v[i], "-") == 0;
-        int r = standard ? fstat(STDIN_FILENO, &info) : stat(files->v[i], &info);
-        uint64_t size;
-
-        if (!*files->v[i])
-            return leat_fail(s, LEAT_EUSAGE, "the name of a file is empty");
-        if (leat_fd_is_private(files->v[i]))
-            return leat_fail_errno(s, EBADF, "%s", files->v[i]);
-        if (r < 0 || (!standard && access(files->v[i], R_OK) < 0))
-            return leat_fail_errno(s, errno, "%s", shown(files->v[i]));
-        if (S_ISDIR(info.st_mode))
-            return leat_fail_errno(s, EISDIR, "%s", shown(files->v[i]));
-        size = S_ISBLK(info.st_mode) ? device_size(files->v[i]) : (uint64_t)info.st_size;
-        known = known && (S_ISREG(info.st_mode) || (S_ISBLK(info.st_mode) && size > 0));
-        st->total += size;
-    }
-    if (params->offset > 0)
-        st->total = st->total > params->offset ? st->total - params->offset : 0;
-    if (st->total > st->left)
-        st->total = st->left;
-    if (!known)
-        st->total = 0;
-    return 0;
-}
-
-static int read_plan(struct leat_stage *s)
-{
-    const struct read_params *params = leat_params(s);
-    const struct leat_strings *files = leat_operands(s);
-    const char *option = params->range ? "--range" : params->frames ? "--frames" : NULL;
-    struct leat_range range;
-
-    for (size_t i = 0; i < files->n; i++)
-        if (leat_plan_access(s, files->v[i], LEAT_ACCESS_READ) < 0)
-            return LEAT_ENOMEM;
-    if (!option)
-        return 0;
-    if (params->range && leat_range_parse(params->range, &range) < 0)
-        return leat_fail(s, LEAT_EUSAGE, "--range=%s: give OFFSET:LENGTH, or OFFSET: up to the end",
-                         params->range);
-    if (params->frames && leat_frames_parse(params->frames, &range) < 0)
-        return leat_fail(
-            s, LEAT_EUSAGE,
-            "--frames=%s: give FROM:BYTES:SKIP:DROP, with at least a byte of frames and "
-            "at most %u bytes to drop",
-            params->frames, LEAT_FRAMES_DROP_MAX);
-    if (files->n != 1 || strcmp(files->v[0], "-") == 0)
-        return leat_fail(s, LEAT_EUSAGE, "%s needs one FILE", option);
-    if (params->offset > 0 || params->length != INT64_MAX)
-        return leat_fail(s, LEAT_EUSAGE,
-                         "%s selects decoded bytes, --offset and --length select bytes of the "
-                         "file: give one or the other",
-                         option);
-    if (params->range && params->frames)
-        return leat_fail(s, LEAT_EUSAGE, "give only one of --range and --frames");
-    return 0;
-}
-
-/* The file may have become shorter since its frames were found. */
-static int find_frames(struct leat_stage *s, uint64_t size, const char *name)
-{
-    const struct read_params *params = leat_params(s);
-    struct read_state *st = leat_state(s);
-    int r = leat_frames_parse(params->frames, &st->range);
-
-    if (r < 0 || st->range.from + st->range.bytes <= size)
-        return r;
-    return leat_fail(s, LEAT_EUSAGE, "%s: has only %" PRIu64 " bytes, and no frames up to %" PRIu64,
-                     name, size, st->range.from + st->range.bytes);
-}
-
-/* The part of the file that --range or --frames needs. */
-static int find_range(struct leat_stage *s)
-{
-    const struct read_params *params = leat_params(s);
-    struct read_state *st = leat_state(s);
-    const char *name = files_of(s)->v[0];
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
-    struct stat info = {0};
-
-    if (fd < 0 || fstat(fd, &info) < 0)
-        r = leat_fail_errno(s, errno, "%s", name);
-    else if (!S_ISREG(info.st_mode))
-        r = leat_fail(s, LEAT_EUSAGE, "%s: is not a regular file, but --%s must seek", name,
-                      params->range ? "range" : "frames");
-    else
-        r = params->frames ? find_frames(s, (uint64_t)info.st_size, name)
-                           : leat_range_parse(params->range, &st->range);
-    if (r == 0 && params->range)
-        r = leat_range_find(s, &st->range, fd, (uint64_t)info.st_size, name);
-    if (fd >= 0)
-        (void)close(fd); /* was only read */
-    st->skip = st->range.from;
-    st->left = st->total = st->range.bytes;
-    return r;
-}
-
-static int read_open(struct leat_stage *s)
-{
-    struct read_state *st = leat_state(s);
-    const struct read_params *params = leat_params(s);
-    int r;
-
-    st->fd.fd = -1;
-    st->skip = params->offset;
-    st->left = params->length;
-    r = params->direct ? leat_direct_init(s, &st->direct) : 0;
-    if (r == 0)
-        r = measure(s);
-    if (r == 0 && (params->range || params->frames))
-        r = find_range(s);
-    if (r == 0)
-        leat_position(s, 0, st->total);
-    return r;
-}
-
 /* The position after --offset may be unaligned for direct I/O. */
 static int begin_direct(struct leat_stage *s)
 {
-    const struct read_params *params = leat_params(s);
-    struct read_state *st = leat_state(s);
+    const struct leat_read_params *params = leat_params(s);
+    struct leat_read_state *st = leat_state(s);
     int r;
 
     if (!params->direct)
         return 0;
-    r = leat_direct_begin(s, &st->direct, &st->fd, shown(st->name));
+    r = leat_direct_begin(s, &st->direct, &st->fd, leat_read_shown(st->name));
     if (r < 0 || !st->direct.used)
         return r;
     r = leat_direct_seek(&st->direct, &st->fd);
-    return r < 0 ? leat_fail_errno(s, -r, "%s", shown(st->name)) : 0;
+    return r < 0 ? leat_fail_errno(s, -r, "%s", leat_read_shown(st->name)) : 0;
 }
 
-static ssize_t read_some(struct read_state *st, void *to, size_t n)
+static ssize_t read_some(struct leat_read_state *st, void *to, size_t n)
 {
     if (st->direct.used)
         return leat_direct_read(&st->direct, &st->fd, to, n);
@@ -225,7 +42,7 @@ static ssize_t read_some(struct read_state *st, void *to, size_t n)
 /* Data that the pipeline itself appends to the file is no input, or the stream would never end. */
 static int bound_file(struct leat_stage *s)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
     const char *writer;
     uint64_t size;
     struct stat info;
@@ -237,7 +54,7 @@ static int bound_file(struct leat_stage *s)
         return 0;
     at = lseek(st->fd.fd, 0, SEEK_CUR);
     if (at < 0 || fstat(st->fd.fd, &info) < 0)
-        return leat_fail_errno(s, errno, "%s", shown(st->name));
+        return leat_fail_errno(s, errno, "%s", leat_read_shown(st->name));
     st->at = (uint64_t)at;
     st->size = (uint64_t)info.st_size;
     pthread_mutex_lock(&s->pipeline->lock);
@@ -246,38 +63,18 @@ static int bound_file(struct leat_stage *s)
     pthread_mutex_unlock(&s->pipeline->lock);
     if (writer)
         return leat_fail(s, LEAT_EUSAGE, "%s: is the file of %s, too; give that another name",
-                         shown(st->name), writer);
+                         leat_read_shown(st->name), writer);
     if (size != UINT64_MAX)
         st->file_left = st->at < size ? size - st->at : 0;
     return 0;
 }
 
 /* The offset in the file of the first byte of output. */
-static uint64_t place_of(const struct read_state *st)
+static uint64_t place_of(const struct leat_read_state *st)
 {
     off_t at = lseek(st->fd.fd, 0, SEEK_CUR);
 
     return (at > 0 ? (uint64_t)at : 0) + st->skip;
-}
-
-/* Check the first bytes of a file: a stage after this one may read compressed data as text. */
-static void look_at(const struct leat_stage *s, const uint8_t *first, size_t n)
-{
-    const struct leat_registry *registry = s->pipeline->registry;
-    const struct read_state *st = s->state;
-    struct leat_file_map *map = s->info->input.opens;
-    const char *format = NULL;
-
-    if (!map->text_reader || map->coded_format)
-        return;
-    n = n < LEAT_RECOGNISE ? n : LEAT_RECOGNISE;
-    for (size_t i = 0; i < leat_registry_count(registry) && !format; i++) {
-        const struct leat_stage_type *type = leat_registry_at(registry, i);
-
-        format = type->recognise ? type->recognise(first, n) : NULL;
-    }
-    map->coded_name = st->name;
-    map->coded_format = format;
 }
 
 /* Landlock refuses a file that its mode allows. */
@@ -295,7 +92,7 @@ static int fail_open(struct leat_stage *s, const char *name, int error)
  * file? The end of a range that lies in the file is known now. */
 static void map_file(struct leat_stage *s)
 {
-    const struct read_state *st = leat_state(s);
+    const struct leat_read_state *st = leat_state(s);
     struct leat_file_map *map = s->info->input.opens;
 
     leat_file_map_add(map, st->pos, place_of(st));
@@ -305,8 +102,8 @@ static void map_file(struct leat_stage *s)
 
 static int open_next(struct leat_stage *s)
 {
-    struct read_state *st = leat_state(s);
-    const char *name = files_of(s)->v[st->next++];
+    struct leat_read_state *st = leat_state(s);
+    const char *name = leat_read_files(s)->v[st->next++];
     struct stat info;
     int fd, r;
 
@@ -321,11 +118,13 @@ static int open_next(struct leat_stage *s)
         r = leat_fd_own(&st->fd, fd);
     }
     if (r < 0)
-        return leat_fail_errno(s, -r, "%s", shown(name));
+        return leat_fail_errno(s, -r, "%s", leat_read_shown(name));
     if (st->fd.is_regular)
         (void)posix_fadvise(st->fd.fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint */
     if (st->skip > 0)
         st->skip -= leat_fd_skip(&st->fd, st->skip);
+    if (st->last.found)
+        st->skip = 0; /* if it has become shorter, that is told at the end */
     r = bound_file(s);
     st->at_begin = place_of(st) == 0;
     map_file(s);
@@ -335,8 +134,8 @@ static int open_next(struct leat_stage *s)
 /* The data read is not needed again: drop it from the page cache. */
 static void drop_cache(struct leat_stage *s, uint64_t least)
 {
-    const struct read_params *params = leat_params(s);
-    struct read_state *st = leat_state(s);
+    const struct leat_read_params *params = leat_params(s);
+    struct leat_read_state *st = leat_state(s);
     off_t at = params->drop_cache && st->fd.is_regular ? lseek(st->fd.fd, 0, SEEK_CUR) : -1;
 
     if (at < 0 || (uint64_t)at < st->dropped + least)
@@ -348,19 +147,19 @@ static void drop_cache(struct leat_stage *s, uint64_t least)
 
 static int close_current(struct leat_stage *s)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
     int r;
 
     drop_cache(s, 1);
     st->dropped = 0;
     r = leat_fd_close(&st->fd);
 
-    return r < 0 ? leat_fail_errno(s, -r, "%s", shown(st->name)) : 0;
+    return r < 0 ? leat_fail_errno(s, -r, "%s", leat_read_shown(st->name)) : 0;
 }
 
 static void read_moved(struct leat_stage *s, uint64_t n)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
 
     st->pos += n;
     st->at += n;
@@ -375,8 +174,8 @@ static void read_moved(struct leat_stage *s, uint64_t n)
  * their end. */
 static ssize_t read_or_end(struct leat_stage *s, void *to, size_t room)
 {
-    const struct read_params *params = leat_params(s);
-    struct read_state *st = leat_state(s);
+    const struct leat_read_params *params = leat_params(s);
+    struct leat_read_state *st = leat_state(s);
     ssize_t n = read_some(st, to, room);
     struct stat info;
 
@@ -390,12 +189,12 @@ static ssize_t read_or_end(struct leat_stage *s, void *to, size_t room)
     leat_fail(s, LEAT_EIO,
               "%s: became shorter while it was read: from %" PRIu64 " bytes to %" PRIu64
               ", of which %" PRIu64 " were read; read it again, or accept it with --shrink-ok",
-              shown(st->name), st->size, (uint64_t)info.st_size, st->at);
+              leat_read_shown(st->name), st->size, (uint64_t)info.st_size, st->at);
     return -EIO;
 }
 
 /* The data read may have to be skipped. */
-static size_t drop_skipped(struct read_state *st, uint8_t *to, size_t n)
+static size_t drop_skipped(struct leat_read_state *st, uint8_t *to, size_t n)
 {
     size_t drop = st->skip < n ? (size_t)st->skip : n;
 
@@ -409,7 +208,7 @@ static size_t drop_skipped(struct read_state *st, uint8_t *to, size_t n)
 /* Wait for more input; other stages run meanwhile. */
 static int wait_for_input(struct leat_stage *s)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
 
     leat_wait_fd(s, st->fd.fd, false);
     return LEAT_WAIT;
@@ -418,11 +217,11 @@ static int wait_for_input(struct leat_stage *s)
 /* Get a file to read from. Returns LEAT_MORE; LEAT_END: no file is left; LEAT_WAIT; or fails. */
 static int open_current(struct leat_stage *s)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
     int r;
 
     if (st->fd.fd < 0) {
-        if (st->next >= files_of(s)->n)
+        if (st->next >= leat_read_files(s)->n)
             return LEAT_END;
         r = open_next(s);
         if (r < 0)
@@ -434,17 +233,33 @@ static int open_current(struct leat_stage *s)
     return wait_for_input(s);
 }
 
+/* The search for the end has seen more. Each byte counts, as none before the place found was read. */
+static int fail_shorter(struct leat_stage *s)
+{
+    const struct leat_read_state *st = leat_state(s);
+
+    return leat_fail(s, LEAT_EIO,
+                     "%s: became shorter while it was read: %" PRIu64 " of the last %" PRIu64
+                     " bytes were read; read it again, or accept it with --shrink-ok",
+                     leat_read_shown(st->name), st->pos, st->last.bytes);
+}
+
 static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
     size_t room, got;
     uint8_t *to;
     ssize_t n;
     int r;
 
     (void)in;
+    r = leat_read_find_last(s, out);
+    if (r != LEAT_END)
+        return r;
     do {
         r = st->left > 0 ? open_current(s) : LEAT_END;
+        if (r == LEAT_END && st->last.found && st->pos < st->last.bytes)
+            return fail_shorter(s);
         if (r == LEAT_END)
             leat_file_map_end(s->info->input.opens, st->pos);
         if (r != LEAT_MORE)
@@ -461,7 +276,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
         if (got > st->left)
             got = (size_t)st->left;
         if (st->at_begin && got > 0)
-            look_at(s, to, got);
+            leat_read_look_at(s, st->name, to, got);
         st->at_begin = st->at_begin && got == 0;
         leat_commit(out, got);
         r = n == 0 ? close_current(s) : 0;
@@ -471,7 +286,7 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     if (n < 0 && s->failure.code)
         return s->failure.code;
     if (n < 0 && n != -EAGAIN)
-        return leat_fail_errno(s, (int)-n, "%s", shown(st->name));
+        return leat_fail_errno(s, (int)-n, "%s", leat_read_shown(st->name));
     if (got > 0)
         read_moved(s, got);
     drop_cache(s, DROP_WINDOW);
@@ -480,9 +295,10 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
 
 static void read_close(struct leat_stage *s)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
 
     (void)leat_fd_close(&st->fd); /* was only read */
+    leat_read_last_done(&st->last);
     leat_direct_done(s, &st->direct);
 }
 
@@ -490,26 +306,34 @@ static void read_close(struct leat_stage *s)
 
 static struct leat_file_map *read_files(const struct leat_node *node)
 {
-    return leat_file_map_new(node->operands.n > 0 ? &node->operands : &standard_input);
+    return leat_file_map_new(node->operands.n > 0 ? &node->operands : &leat_read_standard_input);
 }
 
 static const struct leat_stage_type *read_range(const struct leat_node *node)
 {
-    const struct read_params *p = node->params;
+    const struct leat_read_params *p = node->params;
 
     return p->range ? &leat_range_cut : p->frames ? &leat_frames_cut : NULL;
 }
 
+/* A file that may become shorter is not begun late: what was found may be gone then. */
+static bool read_begins_late(const struct leat_node *node)
+{
+    const struct leat_read_params *p = node->params;
+
+    return p->offset == 0 && p->length == INT64_MAX && !p->range && !p->frames && !p->shrink_ok;
+}
+
 static bool read_plain_fd(const struct leat_node *node)
 {
-    const struct read_params *p = node->params;
+    const struct leat_read_params *p = node->params;
 
     return !p->drop_cache && !p->direct;
 }
 
 static struct leat_fd *read_fd(struct leat_stage *s, uint64_t *ret_left)
 {
-    struct read_state *st = leat_state(s);
+    struct leat_read_state *st = leat_state(s);
 
     if (st->fd.fd < 0 || st->skip > 0 || st->wait_first || st->left == 0 || st->file_left == 0)
         return NULL;
@@ -548,6 +372,7 @@ static const struct leat_engine_ops read_ops = {
     .instead = read_instead,
     .files = read_files,
     .range = read_range,
+    .begins_late = read_begins_late,
     .plain_fd = read_plain_fd,
     .fd = read_fd,
     .moved = read_moved,
@@ -556,35 +381,35 @@ static const struct leat_engine_ops read_ops = {
 static const struct leat_option read_options[] = {
     {.name = "offset",
      .kind = LEAT_OPT_SIZE,
-     .offset = offsetof(struct read_params, offset),
+     .offset = offsetof(struct leat_read_params, offset),
      .metavar = "SIZE",
      .help = "start this many bytes into the files, taken as one stream"},
     {.name = "length",
      .kind = LEAT_OPT_SIZE,
-     .offset = offsetof(struct read_params, length),
+     .offset = offsetof(struct leat_read_params, length),
      .metavar = "SIZE",
      .initial = INT64_MAX,
      .help = "stop after this many bytes"},
     {.name = "drop-cache",
      .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct read_params, drop_cache),
+     .offset = offsetof(struct leat_read_params, drop_cache),
      .help = "do not leave what was read in the page cache"},
     {.name = "direct",
      .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct read_params, direct),
+     .offset = offsetof(struct leat_read_params, direct),
      .help = "read past the page cache (O_DIRECT)"},
     {.name = "shrink-ok",
      .kind = LEAT_OPT_FLAG,
-     .offset = offsetof(struct read_params, shrink_ok),
+     .offset = offsetof(struct leat_read_params, shrink_ok),
      .help = "a file that becomes shorter while it is read is no error"},
     {.name = "range",
      .kind = LEAT_OPT_STRING,
-     .offset = offsetof(struct read_params, range),
+     .offset = offsetof(struct leat_read_params, range),
      .metavar = "OFFSET:LENGTH",
      .help = "only this part of what a seekable FILE holds; unzstd must follow"},
     {.name = "frames",
      .kind = LEAT_OPT_STRING,
-     .offset = offsetof(struct read_params, frames),
+     .offset = offsetof(struct leat_read_params, frames),
      .metavar = "FROM:BYTES:SKIP:DROP",
      .help = "only these frames of FILE, without the ends of their content; gunzip or unzstd must "
              "follow"},
@@ -603,6 +428,9 @@ const struct leat_stage_type leat_stage_read = {
         "--offset seeks; in others that many bytes are read and dropped.\n\n"
         "Progress and the remaining time are computed from the position in the files, so they "
         "are right whatever the stages after it do.\n\n"
+        "If the next stage is tail, without a plus, only the end of the files is read: it is searched "
+        "backwards. FIFOs, files of /proc and files read with --offset, --length or --shrink-ok are "
+        "read whole, and so are all files if what tail needs does not fit in the memory limit.\n\n"
         "A file that grows is read to its new end. If a file becomes shorter while it is read, "
         "bytes are lost, and the pipeline fails with status 1; with --shrink-ok it is read to "
         "its new end. Files in /proc and /sys, which do not state their true size, are read to "
@@ -634,11 +462,11 @@ const struct leat_stage_type leat_stage_read = {
     .examples = "read big.log : head -n 3\n"
                 "read --offset=10 --length=20 big.log : count -c",
     .kind = LEAT_SOURCE,
-    .params_size = sizeof(struct read_params),
-    .state_size = sizeof(struct read_state),
+    .params_size = sizeof(struct leat_read_params),
+    .state_size = sizeof(struct leat_read_state),
     .options = read_options,
-    .plan = read_plan,
-    .open = read_open,
+    .plan = leat_read_plan,
+    .open = leat_read_open,
     .step = read_step,
     .close = read_close,
     .engine = &read_ops,

@@ -33,6 +33,8 @@ struct leat_engine_ops {
     /* range - sources: the stage that cuts the wanted range out of the output of the next stage, a
      * decoder of frames. Its leat_shared is the state of the source. NULL: no range is wanted. */
     const struct leat_stage_type *(*range)(const struct leat_node *node);
+    /* begins_late - sources: may the source begin where the next stage first needs the stream, by info->last? */
+    bool (*begins_late)(const struct leat_node *node);
     /* output - sinks: the name of the file that the stage writes; NULL: it is standard output. If
      * it is set, the next one is, too. */
     const char *(*output)(const struct leat_node *node);

@@ -554,6 +554,12 @@ void leat_plan_first(struct leat_stage *s)
         s->info->plan.steps_first = true;
 }
 
+void leat_plan_last(struct leat_stage *s, bool bytes, uint64_t count, uint8_t delimiter)
+{
+    if (s->planning)
+        s->info->plan.last = (struct leat_last){true, bytes, count, delimiter};
+}
+
 void leat_plan_delimiter(struct leat_stage *s, uint8_t delimiter)
 {
     if (s->planning)

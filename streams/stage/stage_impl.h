@@ -24,6 +24,13 @@ struct leat_side_output {
     size_t n;
 };
 
+/* The input that a stage needs: leat_plan_last. */
+struct leat_last {
+    bool given, bytes; /* bytes: not records */
+    uint64_t count;
+    uint8_t delimiter;
+};
+
 /* Settings of a stage: those of its type, as changed by its `plan`. */
 struct leat_stage_plan {
     enum leat_nature nature;
@@ -41,6 +48,7 @@ struct leat_stage_plan {
     struct leat_buffer buffer; /* between this stage and the next */
     bool takes_text;           /* leat_plan_lines */
     bool steps_first;          /* leat_plan_first */
+    struct leat_last last;     /* leat_plan_last */
 };
 
 /* Needs of the stage: leat_plan_access. */
@@ -122,6 +130,8 @@ struct leat_stage_info {
     bool hidden;  /* added by the engine, not in the tree */
     struct leat_stage_plan plan;
     struct leat_stage_input input;
+    struct leat_last
+        last; /* of a source: what the next stage needs, if the source may begin there */
     struct leat_stage_lanes lanes;
     struct leat_stage_counts count;
     struct leat_part_names part;

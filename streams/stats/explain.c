@@ -30,6 +30,9 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
             leat_text_add(t, "  -  %s, if the next stage's input is compressed", info->text);
         else
             leat_text_add(t, "  -  standard %s", kind == LEAT_SOURCE ? "input" : "output");
+        if (info->last.given)
+            leat_text_add(t, " (a file is read from the last %" PRIu64 " %s on)", info->last.count,
+                          info->last.bytes ? "bytes" : "lines");
         if (info->lanes.most > 1)
             leat_text_add(t, " (%u lanes)", info->lanes.most);
         leat_text_add(t, "\n");

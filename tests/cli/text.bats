@@ -47,6 +47,28 @@ load common
     head -n -90 log | tail -n +3 | cmp - got
 }
 
+@test "tail reads only the end of a file, and explain says so" {
+    truncate -s 20G huge 2>/dev/null || skip 'no file of that size here'
+    seq 1000 >>huge
+    seq 5 >small
+    [ "$(bounded "$LEAT" read huge : tail -n 2)" = $'999\n1000' ]
+    [ "$(bounded "$LEAT" read small huge small : tail -n 6)" = $'1000\n1\n2\n3\n4\n5' ]
+    [ "$(bounded "$LEAT" tail -c 5 <huge)" = 1000 ]
+    { read -r -n 2; bounded "$LEAT" tail -n 9; } <small >got
+    tail -n +2 small | cmp - got
+    leat explain read huge : tail -c 5 | grep -q 'read huge (a file is read from the last 5 bytes on)'
+    leat explain read huge : pass : tail -c 5 >plan
+    leat explain read --offset=1 huge : tail >>plan
+    leat explain read huge : tail -n +5 >>plan
+    run grep 'from the last' plan
+    is 1
+    mkfifo pipe
+    seq 20 >pipe &
+    [ "$(bounded "$LEAT" read small pipe small : tail -n 6)" = $'20\n1\n2\n3\n4\n5' ]
+    wait
+    leat read /proc/self/status : tail -n 1 | grep -q .
+}
+
 @test "count prints the same as wc for a pipe" {
     log_lines 1000 >log
     for options in '' -l -w -c -m -L -lw -clmwL; do

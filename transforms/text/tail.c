@@ -24,14 +24,30 @@ struct tail {
     bool ended;          /* the input has ended; the held part is being output */
 };
 
+static struct leat_count count_of(const struct tail_params *p)
+{
+    struct leat_count count = {.number = 10};
+
+    return p->bytes.given ? p->bytes : p->lines.given ? p->lines : count;
+}
+
+static uint8_t line_end(const struct tail_params *p)
+{
+    return p->zero ? '\0' : '\n';
+}
+
 static int tail_plan(struct leat_stage *s)
 {
     const struct tail_params *p = leat_params(s);
+    struct leat_count count;
 
     if (p->lines.given && p->bytes.given)
         return leat_fail(s, LEAT_EUSAGE, "only one of -n and -c can be given");
     if (!p->bytes.given)
         leat_plan_lines(s);
+    count = count_of(p);
+    if (count.sign != '+')
+        leat_plan_last(s, p->bytes.given, count.number, line_end(p));
     return 0;
 }
 
@@ -39,18 +55,14 @@ static void begin(struct leat_stage *s)
 {
     const struct tail_params *p = leat_params(s);
     struct tail *t = leat_state(s);
-    struct leat_count count = {.number = 10};
+    struct leat_count count = count_of(p);
 
-    if (p->lines.given)
-        count = p->lines;
     t->is_bytes = p->bytes.given;
-    if (t->is_bytes)
-        count = p->bytes;
     t->from_there = count.sign == '+';
     t->count = count.number;
     if (t->from_there && t->count > 0)
         t->count--;
-    t->end = p->zero ? '\0' : '\n';
+    t->end = line_end(p);
     t->begun = true;
 }
 
@@ -184,7 +196,8 @@ const struct leat_stage_type leat_stage_tail = {
     .manual =
         "Outputs the last 10 lines, or as many lines or bytes as the options say, when the input "
         "has ended. tail keeps in memory only data that may be part of the output; it is an "
-        "error if that does not fit in the memory limit. N may have a suffix: K, M, G are powers "
+        "error if that does not fit in the memory limit. Of the files of a read just before it only the "
+        "end is read. N may have a suffix: K, M, G are powers "
         "of 1024, kB, MB, GB of 1000, b is 512.\n\n"
         "With a plus before N, outputs everything from the N-th line or byte on, at once and "
         "without a copy. The first line or byte has number 1.",
