@@ -103,5 +103,11 @@ const struct subject subjects_text[] = {
     {.stage = "dos2unix", .text = "dos2unix -f"},
     {.stage = "unix2dos", .text = "unix2dos -f -m"},
     {.stage = "dos2unix", .text = "dos2unix", .expect = LEAT_ECORRUPT},
+    {.stage = "cut", .text = "cut -d ' ' -f 1,3-"},
+    {.stage = "cut", .text = "cut -s -d ' ' -f 2,4 --output-delimiter='<->'"},
+    {.stage = "cut", .text = "cut -f 1 -d i --complement"},
+    {.stage = "cut", .text = "cut -b 3-20,40-"},
+    {.stage = "cut", .text = "cut -c 1,5 --output-delimiter=:"},
+    {.stage = "cut", .text = "cut -z -d '' -f 1,3-5"},
     {0},
 };

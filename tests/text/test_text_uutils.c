@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"wc", "wc", ""},
     {"tr", "tr", NULL},
     {"sort", "sort", " -k -t -S --compress-program "},
+    {"cut", "cut", " -d -f -b -c --delimiter "},
     {"md5sum", "md5", ""},
     {"sha1sum", "sha1", ""},
     {"sha256sum", "sha256", ""},

@@ -33,4 +33,21 @@ static inline void leat_copy(uint8_t *to, const uint8_t *from, size_t n)
 #undef LEAT_COPY_TWO
 }
 
+#define LEAT_COPY_STEP ((size_t)32)
+#define LEAT_COPY_SHORT ((size_t)256)
+
+/* leat_copy_roomy - the same, where bytes after the n ones may be read and written, too.
+ *
+ *   to_room, from_room  bytes that may be, at least n */
+static inline void leat_copy_roomy(uint8_t *to, size_t to_room, const uint8_t *from,
+                                   size_t from_room, size_t n)
+{
+    if (n > LEAT_COPY_SHORT || to_room < n + LEAT_COPY_STEP || from_room < n + LEAT_COPY_STEP) {
+        memcpy(to, from, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i += LEAT_COPY_STEP)
+        memcpy(to + i, from + i, LEAT_COPY_STEP);
+}
+
 #endif
