@@ -18,9 +18,9 @@
 #include <zstd.h>
 
 #include "base/invariant.h"
+#include "nameless.h"
 #include "stage.h"
 
-#define DIR_DEFAULT "/var/tmp" /* /tmp is often in memory */
 #define EXTENT ((uint64_t)1 << 20)
 #define LEVEL 1
 /* What the contexts of zstd hold for blocks of at most so many bytes, and for any block. */
@@ -36,10 +36,9 @@ struct head {
 
 struct leat_runs {
     struct leat_stage *stage;
-    const char *dir;
+    struct leat_nameless file;
     size_t block;
-    int fd; /* -1: not made yet */
-    uint64_t end, written;
+    uint64_t end;
     ZSTD_CCtx *compressor;
     ZSTD_DCtx *decompressor;
     uint64_t charged; /* for the two */
@@ -47,18 +46,9 @@ struct leat_runs {
     size_t packed_size;
 };
 
-static const char *directory(const struct leat_runs *r)
-{
-    const char *dir = r->dir ? r->dir : getenv("TMPDIR");
-
-    return dir && *dir ? dir : DIR_DEFAULT;
-}
-
 int leat_runs_plan(struct leat_stage *s, const char *dir)
 {
-    if (dir && !*dir)
-        return leat_fail(s, LEAT_EUSAGE, "--spill needs the name of a directory");
-    return leat_plan_access(s, dir, LEAT_ACCESS_TEMPORARY);
+    return leat_nameless_plan(s, dir);
 }
 
 uint64_t leat_runs_need(size_t block)
@@ -72,8 +62,10 @@ struct leat_runs *leat_runs_new(struct leat_stage *s, const char *dir, size_t bl
     struct leat_runs *r = leat_alloc(s, sizeof *r);
 
     leat_assert(block > 0 && block <= LEAT_RUN_BLOCK_MAX);
-    if (r)
-        *r = (struct leat_runs){.stage = s, .dir = dir, .block = block, .fd = -1};
+    if (!r)
+        return NULL;
+    *r = (struct leat_runs){.stage = s, .block = block};
+    leat_nameless_init(&r->file, s, dir);
     return r;
 }
 
@@ -81,8 +73,7 @@ void leat_runs_free(struct leat_runs *r)
 {
     if (!r)
         return;
-    if (r->fd >= 0)
-        (void)close(r->fd); /* nobody will read it */
+    leat_nameless_close(&r->file);
     ZSTD_freeCCtx(r->compressor);
     ZSTD_freeDCtx(r->decompressor);
     leat_uncharge(r->stage, r->charged);
@@ -92,97 +83,7 @@ void leat_runs_free(struct leat_runs *r)
 
 uint64_t leat_runs_written(const struct leat_runs *r)
 {
-    return r->written;
-}
-
-/* --- the file --------------------------------------------------------------------------------- */
-
-/* Without O_TMPFILE in the file system: the file has a name for a moment. */
-static int open_named(const char *dir)
-{
-    char path[4096];
-    int fd;
-
-    if (snprintf(path, sizeof path, "%s/leat-spill-XXXXXX", dir) >= (int)sizeof path)
-        return -ENAMETOOLONG;
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (unlink(path) < 0) {
-        int err = errno;
-
-        (void)close(fd); /* it is empty */
-        return -err;
-    }
-    return fd;
-}
-
-static int open_file(struct leat_runs *r)
-{
-    const char *dir = directory(r);
-    int fd;
-
-    if (r->fd >= 0)
-        return 0;
-    fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-        fd = open_named(dir);
-    else if (fd < 0)
-        fd = -errno;
-    if (fd < 0)
-        return leat_fail(
-            r->stage, -fd == ENOENT ? LEAT_ENOENT : LEAT_EIO,
-            "cannot make a temporary file in %s: %s; name another directory with --spill=DIR", dir,
-            strerrordesc_np(-fd));
-    r->fd = fd;
-    return 0;
-}
-
-static int write_at(struct leat_runs *r, const void *data, size_t n, uint64_t at)
-{
-    const uint8_t *from = data;
-    size_t left = n;
-
-    while (left > 0) {
-        ssize_t done = pwrite(r->fd, from, left, (off_t)at);
-        int err = done < 0 ? errno : EIO;
-
-        if (done < 0 && err == EINTR)
-            continue;
-        if (done <= 0)
-            return leat_fail(
-                r->stage, LEAT_EIO,
-                "cannot write %zu bytes to a temporary file in %s, which has %" PRIu64
-                " bytes: %s; free space there, or name another directory with --spill=DIR",
-                n, directory(r), r->written, strerrordesc_np(err));
-        leat_assert((size_t)done <= left);
-        from += done;
-        at += (uint64_t)done;
-        left -= (size_t)done;
-        r->written += (uint64_t)done;
-    }
-    return 0;
-}
-
-static int read_at(struct leat_runs *r, void *data, size_t n, uint64_t at)
-{
-    uint8_t *to = data;
-
-    while (n > 0) {
-        ssize_t done = pread(r->fd, to, n, (off_t)at);
-        int err = done < 0 ? errno : EIO; /* the bytes were written, so EOF is an error */
-
-        if (done < 0 && err == EINTR)
-            continue;
-        if (done <= 0)
-            return leat_fail(r->stage, LEAT_EIO, "cannot read a temporary file in %s: %s",
-                             directory(r), strerrordesc_np(err));
-        leat_assert((size_t)done <= n);
-        to += done;
-        at += (uint64_t)done;
-        n -= (size_t)done;
-    }
-    return 0;
+    return r->file.written;
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -248,7 +149,7 @@ static int find_extent(struct leat_runs *r, struct leat_run *run, uint64_t n)
     if (run->left > 0 && run->limit - run->at >= need)
         return 0;
     if (run->left > 0) {
-        e = write_at(r, &head, sizeof head, run->at);
+        e = leat_nameless_write(&r->file, &head, sizeof head, run->at);
         if (e < 0)
             return e;
     } else {
@@ -270,7 +171,7 @@ static int write_block(struct leat_runs *r, struct leat_run *run)
     leat_assert(run->len > 0 && run->len <= run->size);
     e = prepare(r, run->len);
     if (e == 0)
-        e = open_file(r);
+        e = leat_nameless_open(&r->file);
     if (e < 0)
         return e;
     n = ZSTD_compress2(r->compressor, r->packed + sizeof head, r->packed_size - sizeof head,
@@ -283,7 +184,7 @@ static int write_block(struct leat_runs *r, struct leat_run *run)
     n += sizeof head;
     e = find_extent(r, run, n);
     if (e == 0)
-        e = write_at(r, r->packed, n, run->at);
+        e = leat_nameless_write(&r->file, r->packed, n, run->at);
     if (e < 0)
         return e;
     run->at += n;
@@ -343,7 +244,7 @@ static int damaged(struct leat_runs *r)
 {
     return leat_fail(r->stage, LEAT_EIO,
                      "a temporary file in %s does not have what was written to it; check the disk",
-                     directory(r));
+                     r->file.dir);
 }
 
 /* Give what was read of the extent back to the disk. A file system that cannot does without. */
@@ -352,14 +253,14 @@ static void give_back(struct leat_runs *r, const struct leat_run *run)
     uint64_t from = run->limit - EXTENT;
 
     if (run->at > from)
-        (void)fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+        (void)fallocate(r->file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
                         (off_t)(run->at - from));
 }
 
 /* Read the head of the next block, maybe in the next extent. */
 static int read_head(struct leat_runs *r, struct leat_run *run, struct head *ret)
 {
-    int e = read_at(r, ret, sizeof *ret, run->at);
+    int e = leat_nameless_read(&r->file, ret, sizeof *ret, run->at);
 
     if (e == 0 && ret->len == 0) {
         if (ret->next <= run->at || ret->next >= r->end)
@@ -367,7 +268,7 @@ static int read_head(struct leat_runs *r, struct leat_run *run, struct head *ret
         give_back(r, run);
         run->at = ret->next;
         run->limit = run->at + EXTENT;
-        e = read_at(r, ret, sizeof *ret, run->at);
+        e = leat_nameless_read(&r->file, ret, sizeof *ret, run->at);
     }
     if (e < 0)
         return e;
@@ -400,7 +301,7 @@ int leat_run_next(struct leat_runs *r, struct leat_run *run, const uint8_t **ret
     if (e == 0)
         e = prepare(r, head.len);
     if (e == 0)
-        e = read_at(r, r->packed, head.packed, run->at + sizeof head);
+        e = leat_nameless_read(&r->file, r->packed, head.packed, run->at + sizeof head);
     if (e < 0)
         return e;
     n = ZSTD_decompressDCtx(r->decompressor, run->buffer, run->size, r->packed, head.packed);
@@ -416,7 +317,7 @@ int leat_run_next(struct leat_runs *r, struct leat_run *run, const uint8_t **ret
 
 void leat_run_done(struct leat_runs *r, struct leat_run *run)
 {
-    if (run->reads && r->fd >= 0 && run->at != run->first)
+    if (run->reads && r->file.fd >= 0 && run->at != run->first)
         give_back(r, run);
     drop_buffer(r, run);
     *run = (struct leat_run){0};
