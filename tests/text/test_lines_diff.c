@@ -198,3 +198,24 @@ TEST(test_dos2unix_and_unix2dos_agree_with_perl)
     gnu_need("perl", "This is perl", GNU_PAIRS);
     gnu_pairs(GNU_PAIRS, draw_crlf);
 }
+
+static void draw_tac(uint64_t *random, struct gnu_pair *pair)
+{
+    static const char *const separators[] = {":", "a", "ab", "aa", "", "xx", " "};
+
+    gnu_tool(pair, "tac");
+    gnu_stage(pair, "tac");
+    if (gnu_draw(random, 3) == 0)
+        gnu_both(pair, "-b");
+    if (gnu_draw(random, 2))
+        gnu_both(pair, "--separator=%s", GNU_PICK(random, separators));
+    if (gnu_draw(random, 5) == 0)
+        pair->memory = (uint64_t)3 << 20;
+    gnu_draw_lines(random, pair, NULL);
+}
+
+TEST(test_tac_agrees_with_gnu)
+{
+    gnu_need("tac", "GNU coreutils", GNU_PAIRS);
+    gnu_pairs(GNU_PAIRS, draw_tac);
+}

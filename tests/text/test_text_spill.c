@@ -368,3 +368,20 @@ TEST(test_too_little_memory_is_the_error_of_the_limit)
     free(in);
     memio_free(&io);
 }
+
+TEST(test_tac_without_room_for_its_file_says_where_and_how_to_go_on)
+{
+    uint8_t *in = memio_bytes(6000000);
+    char text[512];
+
+    os.disk = 100000;
+    snprintf(text, sizeof text, "tac --spill=%s", test_tmp_dir());
+    io = (struct memio){.in = in, .in_len = 6000000};
+    io.settings.memory = (uint64_t)4 << 20;
+    ASSERT_EQ(memio_run(&io, text), LEAT_EIO);
+    ASSERT_NOT_NULL(strstr(io.error.text, "No space left on device; free space there, or name "
+                                          "another directory with --spill=DIR"));
+    ASSERT_NOT_NULL(strstr(io.error.text, test_tmp_dir()));
+    free(in);
+    memio_free(&io);
+}

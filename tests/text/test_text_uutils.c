@@ -23,6 +23,7 @@ struct command {
 static const struct command commands[] = {
     {"fold", "fold", " -w "},
     {"nl", "nl", " -b -d -f -h -i -l -n -s -v -w "},
+    {"tac", "tac", " -s "},
     {"head", "head", " -n -c --lines --bytes "},
     {"tail", "tail", " -n -c --lines --bytes -s --pid "},
     {"wc", "wc", ""},
@@ -200,6 +201,8 @@ static const char *out_of_scope(const struct uutils_case *c, struct plan *p)
         return "there is no stage for this encoding";
     if (has(p, "--files0-from"))
         return "names of files as the input are not for a stage";
+    if (strcmp(c->util, "tac") == 0 && has(p, "-r"))
+        return "separators are texts, not regular expressions";
     if (strcmp(c->util, "head") == 0 && (has_letter(p, 'v') || has_letter(p, 'q')))
         return "headings are not for a stage";
     if (strcmp(c->util, "tail") == 0 && has_letter(p, 'f'))
