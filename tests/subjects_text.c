@@ -43,6 +43,8 @@ const struct subject subjects_text[] = {
     {.stage = "count", .text = "count -c"},
     {.stage = "count", .text = "count --to=@SIDE@"},
     {.stage = "distinct", .text = "distinct"},
+    {.stage = "distinct", .text = "distinct --approx"},
+    {.stage = "freq", .text = "freq --approx=20"},
     {.stage = "freq", .text = "freq"},
     {.stage = "freq", .text = "freq -z"},
     {.stage = "freq", .text = "freq -i --tab --top=5"},

@@ -3,18 +3,23 @@
  * Lanes leave out lines that they have seen before (key_lane.h), and the joiner those that are in its table. Until the
  * table is full, a new line is output at once, and its value in the table is 0. Then the table is spilled (key_spill.h),
  * and new lines are kept with their places in the stream. At the end those that have no value 0 come out.
+ *
+ * With --approx a lane outputs its sketch (hyperloglog.h) after each block, and the joiner merges the sketches.
  */
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/invariant.h"
+#include "hyperloglog.h"
 #include "key_lane.h"
 #include "key_rank.h"
 #include "key_spill.h"
 #include "stage.h"
 
 struct distinct_params {
-    int zero, fold;
+    int zero, fold, approx;
     const char *spill;
 };
 
@@ -30,6 +35,12 @@ struct distinct {
     bool writes;                 /* the first line of the input is new, and is being written */
     bool ended;                  /* all lines are in order */
     size_t line_at;              /* bytes of the line that are written */
+
+    /* With --approx, in a lane and in the joiner: */
+    uint8_t *registers;
+    size_t register_at; /* those before it are written or merged */
+    char text[48];      /* the estimate */
+    size_t text_len, text_at;
 };
 
 static uint8_t delimiter_of(const struct distinct_params *p)
@@ -43,17 +54,31 @@ static int distinct_plan(struct leat_stage *s)
 
     leat_plan_delimiter(s, delimiter_of(p));
     leat_plan_block(s, LEAT_KEY_BLOCK, 0);
+    if (p->approx && p->spill)
+        return leat_fail(s, LEAT_EUSAGE, "--approx needs no temporary file; leave out --spill");
+    if (p->approx)
+        return 0;
     leat_plan_later(s, LEAT_KEY_LATER);
     return leat_runs_plan(s, p->spill);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 
+static int new_registers(struct leat_stage *s, struct distinct *d)
+{
+    d->registers = leat_alloc(s, LEAT_HLL_SIZE);
+    return d->registers ? 0 : LEAT_ENOMEM;
+}
+
 static int distinct_open(struct leat_stage *s)
 {
     const struct distinct_params *p = leat_params(s);
     struct distinct *d = leat_state(s);
 
+    if (p->approx) {
+        leat_key_hasher_fixed(&d->lane.hasher, p->fold);
+        return new_registers(s, d);
+    }
     return leat_key_lane_open(s, &d->lane, p->fold, delimiter_of(p), true);
 }
 
@@ -72,14 +97,45 @@ static int distinct_begin(struct leat_stage *s, const struct leat_in *in)
     struct distinct *d = leat_state(s);
 
     (void)in;
+    d->register_at = 0;
     leat_key_lane_begin(&d->lane);
     return 0;
 }
 
+/* --approx: adds the lines to the sketch, and writes it at the end of the block. */
+static int sketch_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct distinct_params *p = leat_params(s);
+    struct distinct *d = leat_state(s);
+    struct leat_key_line lines[LEAT_KEY_BATCH];
+
+    while (in->pos < in->len) {
+        unsigned n = leat_key_lines(in->data + in->pos, in->len - in->pos, delimiter_of(p), lines);
+
+        for (unsigned i = 0; i < n; i++) {
+            int r = leat_key_hash(s, &d->lane.hasher, lines[i].data, lines[i].len, &lines[i].hash);
+
+            if (r < 0)
+                return r;
+            leat_hll_add(d->registers, lines[i].hash);
+        }
+        in->pos = (size_t)(lines[n - 1].data - in->data) + lines[n - 1].len;
+        in->pos += in->pos < in->len; /* the delimiter, which the last line may lack */
+    }
+    if (!in->end)
+        return LEAT_MORE;
+    d->register_at +=
+        leat_write(out, d->registers + d->register_at, LEAT_HLL_SIZE - d->register_at);
+    return d->register_at == LEAT_HLL_SIZE ? LEAT_END : LEAT_MORE;
+}
+
 static int distinct_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
+    const struct distinct_params *p = leat_params(s);
     struct distinct *d = leat_state(s);
 
+    if (p->approx)
+        return sketch_step(s, in, out);
     return leat_key_lane_step(s, &d->lane, in, out);
 }
 
@@ -137,14 +193,47 @@ static int begin(struct leat_stage *s, struct distinct *d)
     return leat_key_spill_begin(s, &d->spill, &d->table.limit);
 }
 
+static int merge_sketch(struct leat_stage *s, struct distinct *d, struct leat_in *in)
+{
+    size_t n = in->len - in->pos;
+
+    if (!d->registers && new_registers(s, d) < 0)
+        return LEAT_ENOMEM;
+    leat_assert(n <= LEAT_HLL_SIZE - d->register_at);
+    leat_hll_merge(d->registers, d->register_at, in->data + in->pos, n);
+    in->pos = in->len;
+    d->register_at += n;
+    leat_assert(!in->end || d->register_at == LEAT_HLL_SIZE);
+    if (in->end)
+        d->register_at = 0;
+    return in->end ? LEAT_END : LEAT_MORE;
+}
+
+static int write_estimate(struct leat_stage *s, struct distinct *d, struct leat_out *out)
+{
+    const struct distinct_params *p = leat_params(s);
+
+    if (d->text_len == 0) {
+        uint64_t estimate = d->registers ? leat_hll_estimate(d->registers) : 0;
+
+        d->text_len = (size_t)snprintf(d->text, sizeof d->text, "%" PRIu64 " +-%s%c", estimate,
+                                       LEAT_HLL_ERROR, delimiter_of(p));
+    }
+    d->text_at += leat_write(out, d->text + d->text_at, d->text_len - d->text_at);
+    return d->text_at == d->text_len ? LEAT_END : LEAT_MORE;
+}
+
 static int distinct_merge(struct leat_stage *s, struct leat_in *in, const void *result,
                           struct leat_out *out)
 {
+    const struct distinct_params *p = leat_params(s);
     struct leat_key_record records[LEAT_KEY_BATCH];
     struct distinct *d = leat_state(s);
     int n, r;
 
     (void)result;
+    if (p->approx)
+        return merge_sketch(s, d, in);
     r = begin(s, d);
     if (r < 0)
         return r;
@@ -188,6 +277,8 @@ static int distinct_join(struct leat_stage *s, enum leat_join when, const void *
     (void)result;
     if (when != LEAT_JOIN_TAIL)
         return LEAT_END;
+    if (p->approx)
+        return write_estimate(s, d, out);
     if (!d->ended) {
         r = end(s, d);
         if (r < 0)
@@ -211,6 +302,7 @@ static void distinct_close(struct leat_stage *s)
     leat_keys_done(s, &d->table);
     leat_key_carry_done(s, &d->carry);
     leat_key_spill_done(s, &d->spill);
+    leat_free(s, d->registers);
 }
 
 static const struct leat_lanes distinct_lanes = {
@@ -224,6 +316,8 @@ static const struct leat_lanes distinct_lanes = {
 static const struct leat_option distinct_options[] = {
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(fold),
      .help = "ignore case for the letters A to Z; the output has the first spelling"},
+    {"approx", 0, LEAT_OPT_FLAG, AT(approx),
+     .help = "output only an estimate of the number of different lines, and its standard error"},
     {"spill", 0, LEAT_OPT_STRING, AT(spill), .metavar = "DIR",
      .help = "the directory of the temporary file; else TMPDIR, or /var/tmp"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
@@ -241,9 +335,15 @@ const struct leat_stage_type leat_stage_distinct = {
         "output before come at the end of the input, still in the order of first appearance. The "
         "file has no name, so that nothing is left of it whatever happens; --spill chooses its "
         "directory. A full disk is an error.\n\n"
+        "With --approx the only output is an estimate of the number of different lines, as in "
+        "`679123 +-0.81%`: in two cases of three it is wrong by at most 0.81 percent, and hardly "
+        "ever by more than 2.5 percent. It needs 16 KiB a thread, however many lines there are. It is "
+        "a HyperLogLog sketch (Flajolet and others, 2007) with the estimator of Ertl (2017), and "
+        "always the same for the same lines.\n\n"
         "If the last line of the input lacks its newline, the output gets one.",
     .examples = "distinct\n"
-                "distinct -i : count -l",
+                "distinct -i : count -l\n"
+                "distinct --approx",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,
     .framing = LEAT_LINES,

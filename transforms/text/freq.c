@@ -13,11 +13,12 @@
 #include "key_lane.h"
 #include "key_rank.h"
 #include "key_spill.h"
+#include "space_saving.h"
 #include "stage.h"
 
 struct freq_params {
     int zero, fold, tab;
-    int64_t top;
+    int64_t top, approx;
     const char *spill;
 };
 
@@ -29,7 +30,9 @@ struct freq {
     struct leat_keys table;
     struct leat_key_carry carry;
     struct leat_key_spill spill; /* of tables that were full */
-    struct leat_key_items items; /* of the table, if it was never full */
+    struct leat_saving *saving;  /* --approx: instead of the table */
+    const struct leat_key_arena *keys;
+    struct leat_key_items items; /* of these keys, in order */
     bool ended;                  /* all lines are counted, and in order */
     size_t item;                 /* the one that is being written */
     size_t line_at;              /* bytes of the line that are written */
@@ -47,6 +50,12 @@ static int freq_plan(struct leat_stage *s)
     const struct freq_params *p = leat_params(s);
 
     leat_plan_delimiter(s, delimiter_of(p));
+    if (p->approx && p->spill)
+        return leat_fail(s, LEAT_EUSAGE, "--approx needs no temporary file; leave out --spill");
+    if (p->approx) {
+        leat_plan_nature(s, LEAT_HEAVY); /* the result depends on the order of the lines */
+        return 0;
+    }
     leat_plan_block(s, LEAT_KEY_BLOCK, 0);
     leat_plan_later(s, LEAT_KEY_LATER);
     return leat_runs_plan(s, p->spill);
@@ -59,6 +68,11 @@ static int freq_open(struct leat_stage *s)
     const struct freq_params *p = leat_params(s);
     struct freq *f = leat_state(s);
 
+    if (p->approx) {
+        leat_key_hasher_init(&f->lane.hasher, p->fold);
+        f->saving = leat_saving_new(s, (size_t)p->approx, p->fold);
+        return f->saving ? 0 : LEAT_ENOMEM;
+    }
     return leat_key_lane_open(s, &f->lane, p->fold, delimiter_of(p), false);
 }
 
@@ -79,13 +93,6 @@ static int freq_begin(struct leat_stage *s, const struct leat_in *in)
     (void)in;
     leat_key_lane_begin(&f->lane);
     return 0;
-}
-
-static int freq_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
-{
-    struct freq *f = leat_state(s);
-
-    return leat_key_lane_step(s, &f->lane, in, out);
 }
 
 /* --- the joiner ------------------------------------------------------------------------------- */
@@ -171,6 +178,7 @@ static int end(struct leat_stage *s, struct freq *f)
     if (f->spill.n == 0)
         r = leat_key_rank(s, &f->table.arena, f->table.n, LEAT_KEY_BY_COUNT, (uint64_t)p->top,
                           UINT64_MAX, &f->items);
+    f->keys = &f->table.arena;
     f->ended = true;
     if (r != 0)
         return r < 0 ? r : 0;
@@ -188,7 +196,7 @@ static bool get(const struct freq *f, uint64_t *ret_count, const uint8_t **ret_d
         return leat_key_spill_get(&f->spill, ret_count, ret_data, ret_n);
     if (f->item == f->items.n)
         return false;
-    key = leat_key_at(&f->table.arena, f->items.v[f->item].reference);
+    key = leat_key_at(f->keys, f->items.v[f->item].reference);
     *ret_count = key->value;
     *ret_data = key->bytes;
     *ret_n = key->len;
@@ -234,10 +242,71 @@ static int freq_join(struct leat_stage *s, enum leat_join when, const void *resu
     return write_lines(s, out);
 }
 
+/* --- the stage -------------------------------------------------------------------------------- */
+
+/* --approx: puts the lines in order. */
+static int end_saving(struct leat_stage *s, struct freq *f)
+{
+    const struct freq_params *p = leat_params(s);
+    uint64_t error = leat_saving_error(f->saving);
+    size_t n;
+    int r = leat_saving_end(s, f->saving);
+
+    if (r < 0)
+        return r;
+    f->ended = true;
+    f->keys = leat_saving_keys(f->saving, &n);
+    r = leat_key_rank(s, f->keys, n, LEAT_KEY_BY_COUNT, (uint64_t)p->top, UINT64_MAX, &f->items);
+    if (r <= 0)
+        return r < 0 ? r : leat_fail(s, LEAT_ELIMIT, "no memory to sort the lines; raise --memory");
+    if (error > 0)
+        leat_warning(s,
+                     "counts may be too high by up to %" PRIu64
+                     "; lines that occur more often than that are all counted",
+                     error);
+    return 0;
+}
+
+/* --approx: one step for the whole stream. */
+static int saving_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    const struct freq_params *p = leat_params(s);
+    struct freq *f = leat_state(s);
+    struct leat_key_line lines[LEAT_KEY_BATCH];
+    int r = 0;
+
+    while (in->pos < in->len) {
+        unsigned n = leat_key_lines(in->data + in->pos, in->len - in->pos, delimiter_of(p), lines);
+
+        for (unsigned i = 0; i < n; i++) {
+            r = leat_key_hash(s, &f->lane.hasher, lines[i].data, lines[i].len, &lines[i].hash);
+            if (r == 0)
+                r = leat_saving_add(s, f->saving, &lines[i]);
+            if (r < 0)
+                return r;
+        }
+        in->pos = (size_t)(lines[n - 1].data - in->data) + lines[n - 1].len;
+        in->pos += in->pos < in->len; /* the delimiter, which the last line may lack */
+    }
+    if (!in->end)
+        return LEAT_MORE;
+    if (!f->ended)
+        r = end_saving(s, f);
+    return r < 0 ? r : write_lines(s, out);
+}
+
+static int freq_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
+{
+    struct freq *f = leat_state(s);
+
+    return f->saving ? saving_step(s, in, out) : leat_key_lane_step(s, &f->lane, in, out);
+}
+
 static void freq_close(struct leat_stage *s)
 {
     struct freq *f = leat_state(s);
 
+    leat_saving_free(s, f->saving);
     leat_key_lane_done(s, &f->lane);
     leat_keys_done(s, &f->table);
     leat_key_carry_done(s, &f->carry);
@@ -259,6 +328,8 @@ static const struct leat_option freq_options[] = {
     {"ignore-case", 'i', LEAT_OPT_FLAG, AT(fold),
      .help = "ignore case for the letters A to Z; the output has the smallest spelling"},
     {"tab", 0, LEAT_OPT_FLAG, AT(tab), .help = "a tab after the count, and no blanks before it"},
+    {"approx", 0, LEAT_OPT_INT, AT(approx), .metavar = "N", .min = 1, .max = 100000000,
+     .help = "count with only N counters: counts of frequent lines may be too high"},
     {"spill", 0, LEAT_OPT_STRING, AT(spill), .metavar = "DIR",
      .help = "the directory of the temporary file; else TMPDIR, or /var/tmp"},
     {"zero-terminated", 'z', LEAT_OPT_FLAG, AT(zero), .help = "lines end with a NUL byte"},
@@ -278,9 +349,15 @@ const struct leat_stage_type leat_stage_freq = {
         "If the different lines do not fit in the memory limit, they go to a temporary file, "
         "compressed, and are brought together at the end. The file has no name, so that nothing is "
         "left of it whatever happens; --spill chooses its directory. A full disk is an error.\n\n"
+        "With --approx=N there are N counters. A line without one takes over the counter with the "
+        "smallest count (Space-Saving: Metwally, Agrawal and El Abbadi, 2005). The output has at "
+        "most N lines. No count is too low, a warning tells by how much one may be too high, and "
+        "each line that occurs more often than that is in the output. With N counters and a stream of "
+        "L lines this is at most L / N. One thread counts then, in memory for N lines.\n\n"
         "A last line without a newline counts as a line.",
     .examples = "freq\n"
                 "freq --top=10\n"
+                "freq --approx=1000 --top=10\n"
                 "read big.log.gz : gunzip : grep -F ' 500 ' : freq --top=5",
     .kind = LEAT_TRANSFORM,
     .nature = LEAT_PARALLEL,

@@ -27,14 +27,24 @@ static uint64_t process_seed(void)
     return random ? XXH3_64bits(random, 16) : 0;
 }
 
-void leat_key_hasher_init(struct leat_key_hasher *h, bool fold)
+static void init(struct leat_key_hasher *h, bool fold, uint64_t seed)
 {
     if (h->ready)
         return;
     h->ready = true;
     h->fold = fold;
-    h->seed = process_seed();
-    XXH3_generateSecret_fromSeed(h->secret, h->seed);
+    h->seed = seed;
+    XXH3_generateSecret_fromSeed(h->secret, seed);
+}
+
+void leat_key_hasher_init(struct leat_key_hasher *h, bool fold)
+{
+    init(h, fold, process_seed());
+}
+
+void leat_key_hasher_fixed(struct leat_key_hasher *h, bool fold)
+{
+    init(h, fold, 0);
 }
 
 void leat_key_hasher_done(struct leat_stage *s, struct leat_key_hasher *h)
@@ -75,11 +85,6 @@ int leat_key_hash(struct leat_stage *s, struct leat_key_hasher *h, const uint8_t
     *ret_hash = n <= SHORT ? XXH3_64bits_withSeed(data, n, h->seed)
                            : XXH3_64bits_withSecret(data, n, h->secret, sizeof h->secret);
     return 0;
-}
-
-uint64_t leat_key_hash_plain(const uint8_t *data, size_t n)
-{
-    return XXH3_64bits(data, n);
 }
 
 bool leat_key_same(const uint8_t *a, const uint8_t *b, size_t n, bool folds)

@@ -32,14 +32,13 @@ struct leat_key_hasher {
 
 /* leat_key_hasher_init - fold: letters A to Z in both cases have the same hash. */
 void leat_key_hasher_init(struct leat_key_hasher *hasher, bool fold);
+/* leat_key_hasher_fixed - the same with a fixed secret: for estimates, which depend on the hashes. */
+void leat_key_hasher_fixed(struct leat_key_hasher *hasher, bool fold);
 void leat_key_hasher_done(struct leat_stage *stage, struct leat_key_hasher *hasher);
 
 /* leat_key_hash - the hash of n bytes. Returns 0, or fails the stage: no memory to fold a long line. */
 int leat_key_hash(struct leat_stage *stage, struct leat_key_hasher *hasher, const uint8_t *data,
                   size_t n, uint64_t *ret_hash);
-/* leat_key_hash_plain - the hash for one run and every other: with a fixed seed, of unfolded bytes. */
-uint64_t leat_key_hash_plain(const uint8_t *data, size_t n);
-
 /* leat_key_lines - the first lines of n bytes, at most LEAT_KEY_BATCH, without their hashes. The last one may lack its
  * delimiter. Returns how many. leat_key_lines_portable is the same function without vector code, for a test. */
 unsigned leat_key_lines(const uint8_t *data, size_t n, uint8_t delimiter,
