@@ -145,7 +145,7 @@ int batch_check_aliases(const struct batch *b)
     for (size_t i = 0; i < b->inputs.n && status == 0; i++) {
         char **names;
 
-        if (b->inputs.v[i].problem)
+        if (input_has_problem(&b->inputs.v[i]))
             continue;
         names = batch_outputs(b, i);
         if (!names)

@@ -42,6 +42,7 @@ struct each_options {
     unsigned retries, retry_on;
     const char *journal; /* or NULL */
     enum same same;
+    bool same_given;
     unsigned shards;           /* to deal to; 0: none */
     const char *plan, *shard;  /* files and words of the command line, or NULL */
     const char *join, *reduce; /* the plan of --join; HOW:FILE */
@@ -179,6 +180,8 @@ void batch_outputs_free(const struct batch *batch, char **outputs);
 int batch_build(const struct batch *batch, size_t input, const struct leat_settings *settings,
                 const struct leat_end_settings *end, struct leat_pull_end **ret_pull,
                 struct leat_pipeline **ret_pipeline, struct leat_error *ret_error);
+/* batch_fill - the word with the names of the input in its places; free() it. NULL: out of memory. */
+char *batch_fill(const struct batch *batch, size_t input, const char *word);
 /* batch_sample - the pipeline of a sample input; NULL: out of memory. Call leat_pipeline_unref. */
 struct leat_pipeline *batch_sample(const struct batch *batch);
 /* batch_dry_run - print the pipeline of each input. Returns an exit status. */
@@ -216,6 +219,7 @@ enum phase {
     PHASE_RUN,     /* the pipeline */
     PHASE_CONTENT, /* --remove-source: the digest of the decoded input */
     PHASE_OUTPUT,  /* and of the decoded output */
+    PHASE_SAME,    /* a URL: has its content stayed the same? */
     PHASE_RETRY,   /* waits for another attempt */
     PHASE_RECORD,  /* waits for the ledger */
 };

@@ -13,15 +13,18 @@
 #include "batch.h"
 
 #define SAMPLE "sample-of-an-input.leat"
+#define SAMPLE_HOST "https://sample.invalid/"
 
 /* --- the pipeline of an input ------------------------------------------------------------------- */
 
 static struct place_values values_of(const struct batch *b, size_t i)
 {
     const struct input *input = &b->inputs.v[i];
+    const char *file = input_is_url(input) ? input->extra->file : NULL;
 
-    return (struct place_values){.path = input->path,
-                                 .rel = input->path + input->rel,
+    return (struct place_values){.path = file ? file : input->path,
+                                 .rel = file ? file : input->path + input->rel,
+                                 .address = file ? input_address(input) : NULL,
                                  .n = input->number ? input->number : i + 1,
                                  .shard = input->shard};
 }
@@ -29,6 +32,13 @@ static struct place_values values_of(const struct batch *b, size_t i)
 static char *fill(void *arg, const char *word)
 {
     return template_fill(word, arg);
+}
+
+char *batch_fill(const struct batch *b, size_t input, const char *word)
+{
+    struct place_values values = values_of(b, input);
+
+    return template_fill(word, &values);
 }
 
 static int append_digest(struct leat_builder *b, const char *sha256)
@@ -258,13 +268,31 @@ static struct leat_pipeline *build_sample(const struct batch *b, struct place_va
     return pipeline;
 }
 
+/* The address of a sample, which is its path, or after the host a URL for a pipeline that begins with get. */
+static const char *address_of(const struct batch *b, const char *address)
+{
+    const struct piece *first = b->pieces.v;
+    bool gets =
+        b->pieces.n > 0 && first->kind == PIECE_STAGE && strcmp(first->words[0], "get") == 0;
+
+    return address + (gets ? 0 : strlen(SAMPLE_HOST));
+}
+
 /* Build the pipeline for samples: is it valid, and which of its words are outputs? No two places are the same for both
  * samples. */
 static int look_at_samples(struct batch *b)
 {
     struct place_values values[2] = {
-        {.path = "sample/dir/an.input.tar.gz", .rel = "dir/an.input.tar.gz", .n = 7, .shard = 5},
-        {.path = "sample/dir/an.input.leat", .rel = "dir/an.input.leat", .n = 7, .shard = 5}};
+        {.path = "sample/dir/an.input.tar.gz",
+         .rel = "dir/an.input.tar.gz",
+         .address = address_of(b, SAMPLE_HOST "sample/dir/an.input.tar.gz"),
+         .n = 7,
+         .shard = 5},
+        {.path = "sample/dir/an.input.leat",
+         .rel = "dir/an.input.leat",
+         .address = address_of(b, SAMPLE_HOST "sample/dir/an.input.leat"),
+         .n = 7,
+         .shard = 5}};
     struct leat_pipeline *pipeline, *other = NULL;
     const char *path, *path_of_other;
     enum leat_access kind, same;
@@ -510,7 +538,7 @@ int batch_check(struct batch *b)
         free(path);
     }
     for (size_t i = 0; status == 0 && i < b->inputs.n; i++)
-        if (!b->inputs.v[i].problem)
+        if (!input_has_problem(&b->inputs.v[i]))
             status = check_input(b, i, &inputs, &outputs);
     set_done(&inputs);
     set_done(&outputs);
@@ -528,7 +556,7 @@ int batch_dry_run(const struct batch *b)
         struct leat_pipeline *pipeline = NULL;
         char *canonical;
 
-        if (b->inputs.v[i].problem) {
+        if (input_has_problem(&b->inputs.v[i])) {
             problem = tell_problem(b, &b->inputs.v[i]);
             continue;
         }
@@ -555,7 +583,8 @@ int batch_dry_run(const struct batch *b)
 
 struct leat_pipeline *batch_sample(const struct batch *b)
 {
-    struct place_values values = {.path = SAMPLE, .rel = SAMPLE, .n = 1};
+    struct place_values values = {
+        .path = SAMPLE, .rel = SAMPLE, .address = address_of(b, SAMPLE_HOST SAMPLE), .n = 1};
     struct leat_error error = LEAT_INIT(leat_error);
     struct leat_pipeline *pipeline = NULL;
 

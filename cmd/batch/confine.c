@@ -84,7 +84,7 @@ int batch_make_directories(const struct batch *b)
             char **names, shown[SHOWN_MAX];
             int error;
 
-            if (b->inputs.v[i].problem)
+            if (input_has_problem(&b->inputs.v[i]))
                 continue;
             names = batch_outputs(b, i);
             error = names ? 0 : ENOMEM;
@@ -143,10 +143,12 @@ static int allow_all(const struct batch *b, struct leat_confinement *list)
     for (size_t i = 0; r == 0 && i < b->inputs.n; i++) {
         char **names;
 
-        if (b->inputs.v[i].problem)
+        if (input_has_problem(&b->inputs.v[i]))
             continue;
         names = batch_outputs(b, i);
-        r = names ? allow_directory(list, b->inputs.v[i].path, input, &in) : LEAT_ENOMEM;
+        r = names ? 0 : LEAT_ENOMEM;
+        if (r == 0 && !input_is_url(&b->inputs.v[i]))
+            r = allow_directory(list, b->inputs.v[i].path, input, &in);
         for (size_t k = 0; r == 0 && k < b->n_outputs; k++)
             r = allow_directory(list, names[k], output, &out[k]);
         batch_outputs_free(b, names);
@@ -174,6 +176,26 @@ static int allow_sample(const struct batch *b, struct leat_confinement *list)
     return r;
 }
 
+/* The needs of the source of a URL. */
+static int allow_url(const struct batch *b, struct leat_confinement *list)
+{
+    struct leat_error error = LEAT_INIT(leat_error);
+    struct leat_pipeline *pipeline = NULL;
+    size_t i = 0;
+    int r;
+
+    while (i < b->inputs.n &&
+           (!input_is_url(&b->inputs.v[i]) || input_has_problem(&b->inputs.v[i])))
+        i++;
+    if (i == b->inputs.n)
+        return 0;
+    r = batch_build(b, i, &b->config->settings, NULL, NULL, &pipeline, &error);
+    if (r == 0)
+        r = leat_confinement_add(list, pipeline);
+    leat_pipeline_unref(pipeline);
+    return r == LEAT_ENOMEM ? r : 0; /* a pipeline that cannot be built fails when it is to run */
+}
+
 int batch_confine(const struct batch *b)
 {
     const struct config *c = b->config;
@@ -187,6 +209,8 @@ int batch_confine(const struct batch *b)
         return 0;
     list = sandbox_list(c, NULL, 0, NULL);
     r = list ? allow_sample(b, list) : LEAT_ENOMEM;
+    if (r == 0)
+        r = allow_url(b, list);
     if (r == 0)
         r = allow_all(b, list);
     if (r == 0)

@@ -9,6 +9,7 @@
 #include "join.h"
 #include "page.h"
 #include "suffix.h"
+#include "url.h"
 
 static int list_inputs(struct batch *b)
 {
@@ -154,7 +155,7 @@ static int check_tars(const struct batch *b)
     char shown[SHOWN_MAX];
 
     for (size_t i = 0; i < b->inputs.n; i++)
-        if (!b->inputs.v[i].problem && !suffix_is_tar(b->inputs.v[i].path))
+        if (!input_has_problem(&b->inputs.v[i]) && !suffix_is_tar(b->inputs.v[i].path))
             return message_fail(
                 b->config, LEAT_EUSAGE,
                 "convert: %s is not a tar archive by its name, and --to is a suffix "
@@ -212,6 +213,10 @@ int each_run(const struct config *c, int argc, char **argv, bool tars)
     }
     if (status == 0 && !b.planned)
         status = list_inputs(&b);
+    if (status == 0 && !b.planned)
+        status = urls_check(&b);
+    if (status == 0 && !b.planned && !options.dry_run)
+        status = urls_look(&b);
     if (status == 0 && tars)
         status = check_tars(&b);
     if (status == 0)

@@ -10,7 +10,7 @@
 struct arena_block {
     struct arena_block *next;
     size_t n, room;
-    char data[];
+    _Alignas(8) char data[];
 };
 
 const char *const outcome_names[OUTCOMES] = {
@@ -18,24 +18,34 @@ const char *const outcome_names[OUTCOMES] = {
     [OUTCOME_FAILED] = "failed", [OUTCOME_CHANGED] = "changed", [OUTCOME_DROPPED] = "not done",
 };
 
-char *arena_copy(struct arena *arena, const char *text, size_t n)
+/* Room for n bytes that begin at a multiple of `align`, a power of two up to 8. */
+static char *arena_take(struct arena *arena, size_t n, size_t align)
 {
     struct arena_block *block = arena->blocks;
-    char *to;
+    size_t at = block ? (block->n + align - 1) & ~(align - 1) : 0;
 
-    if (!block || block->room - block->n <= n) {
-        size_t room = n + 1 > ARENA_BYTES ? n + 1 : ARENA_BYTES;
+    if (!block || at > block->room || block->room - at < n) {
+        size_t room = n > ARENA_BYTES ? n : ARENA_BYTES;
 
         block = malloc(sizeof *block + room);
         if (!block)
             return NULL;
         *block = (struct arena_block){.next = arena->blocks, .room = room};
         arena->blocks = block;
+        at = 0;
     }
-    to = block->data + block->n;
+    block->n = at + n;
+    return block->data + at;
+}
+
+char *arena_copy(struct arena *arena, const char *text, size_t n)
+{
+    char *to = arena_take(arena, n + 1, 1);
+
+    if (!to)
+        return NULL;
     memcpy(to, text, n);
     to[n] = '\0';
-    block->n += n + 1;
     return to;
 }
 
@@ -81,24 +91,40 @@ struct input *inputs_add(struct inputs *inputs, const char *path, size_t rel,
     return input;
 }
 
+struct input_extra *input_extra(struct inputs *inputs, struct input *input)
+{
+    void *room = input->extra ? NULL : arena_take(&inputs->arena, sizeof *input->extra, 8);
+
+    if (room)
+        input->extra = memset(room, 0, sizeof *input->extra);
+    return input->extra;
+}
+
 bool input_set_problem(struct inputs *inputs, struct input *input, int code, const char *text)
 {
-    char *copy = arena_copy(&inputs->arena, text, strlen(text) + 1);
+    struct input_extra *extra = input_extra(inputs, input);
 
-    if (!copy)
+    if (extra)
+        extra->problem = arena_copy(&inputs->arena, text, strlen(text));
+    if (!extra || !extra->problem)
         return false;
-    memmove(copy + 1, copy,
-            strlen(copy) +
-                1); /* the code comes first: most inputs have no problem, and no member for it */
-    copy[0] = (char)-code;
-    input->problem = copy;
+    extra->code = code;
     return true;
+}
+
+bool input_set_etag(struct inputs *inputs, struct input *input, const char *etag)
+{
+    struct input_extra *extra = input_extra(inputs, input);
+
+    if (extra)
+        extra->etag = arena_copy(&inputs->arena, etag, strlen(etag));
+    return extra && extra->etag;
 }
 
 int input_problem(const struct input *input, const char **ret_text)
 {
-    *ret_text = input->problem ? input->problem + 1 : "";
-    return input->problem ? -input->problem[0] : 0;
+    *ret_text = input_has_problem(input) ? input->extra->problem : "";
+    return input_has_problem(input) ? input->extra->code : 0;
 }
 
 struct input *inputs_add_problem(struct inputs *inputs, const char *path, int code,

@@ -17,10 +17,20 @@ enum outcome {
 };
 extern const char *const outcome_names[OUTCOMES];
 
+/* What few inputs have. */
+struct input_extra {
+    int code; /* not 0: it has failed before the batch began, for this reason: */
+    const char *problem;
+    const char
+        *file; /* of a URL: its path, without the first slash and the query; NULL: it is no URL */
+    const char *address; /* of a URL with a password: all of it; or NULL */
+    const char *etag;    /* of a URL: a strong one, its identity; or NULL */
+};
+
 struct input {
-    const char *path;    /* in the arena */
-    const char *sha256;  /* 64 digits that the content must have, or NULL */
-    const char *problem; /* why it cannot be read: see input_problem; or NULL */
+    const char *path;          /* in the arena */
+    const char *sha256;        /* 64 digits that the content must have, or NULL */
+    struct input_extra *extra; /* or NULL */
     uint64_t size, dev, ino;
     int64_t mtime_ns;        /* since 1970 */
     uint64_t offset, length; /* a range of the file; length 0: all of it */
@@ -56,10 +66,34 @@ struct input *inputs_add(struct inputs *inputs, const char *path, size_t rel,
 /* inputs_add_problem - add an input that has failed before the batch begins, with this code and text. Returns as inputs_add. */
 struct input *inputs_add_problem(struct inputs *inputs, const char *path, int code,
                                  const char *text);
-/* input_set_problem - the input has failed. Returns false: out of memory. input_problem - the code of its failure and the text, or
- * 0. */
+/* input_extra - what the input has, which is made if it has nothing yet; NULL: out of memory. */
+struct input_extra *input_extra(struct inputs *inputs, struct input *input);
+/* input_set_problem - the input has failed. input_set_etag - it has this identity. Both return false: out of memory.
+ * input_problem - the code of its failure and the text, or 0. */
 bool input_set_problem(struct inputs *inputs, struct input *input, int code, const char *text);
+bool input_set_etag(struct inputs *inputs, struct input *input, const char *etag);
 int input_problem(const struct input *input, const char **ret_text);
+
+static inline bool input_has_problem(const struct input *input)
+{
+    return input->extra && input->extra->code;
+}
+
+static inline bool input_is_url(const struct input *input)
+{
+    return input->extra && input->extra->file;
+}
+
+/* Its URL with the password, or its path. */
+static inline const char *input_address(const struct input *input)
+{
+    return input->extra && input->extra->address ? input->extra->address : input->path;
+}
+
+static inline const char *input_etag(const struct input *input)
+{
+    return input->extra ? input->extra->etag : NULL;
+}
 void inputs_done(struct inputs *inputs);
 /* inputs_sort - by the bytes of their paths. Returns the first path that is there twice, or NULL. */
 const char *inputs_sort(struct inputs *inputs);

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "json.h"
+#include "url.h"
 
 #define DIGITS 64u /* of SHA-256 */
 #define VERSION 1u
 
-static const char *const same_names[] = {[SAME_STAT] = "size+mtime", [SAME_SHA256] = "sha256"};
+const char *const same_names[] = {
+    [SAME_STAT] = "size+mtime", [SAME_SHA256] = "sha256", [SAME_ETAG] = "etag"};
 
 /* --- the table -------------------------------------------------------------------------------- */
 
@@ -207,7 +209,7 @@ static void read_kind(struct line *l, const char *kind)
     drop_outputs(l->record);
     l->record->done = true;
     l->record->verified = false;
-    l->record->sha256 = NULL;
+    l->record->sha256 = l->record->etag = NULL;
 }
 
 static void read_member(struct line *l, const char *key)
@@ -232,6 +234,8 @@ static void read_member(struct line *l, const char *key)
         r->mtime_ns = (int64_t)json_number(&l->json);
     } else if (r && strcmp(key, "sha256") == 0) {
         r->sha256 = keep(l, json_text(&l->json));
+    } else if (r && strcmp(key, "etag") == 0) {
+        r->etag = keep(l, json_text(&l->json));
     } else if (r && strcmp(key, "verified") == 0) {
         r->verified = json_true(&l->json);
     } else {
@@ -332,6 +336,10 @@ static bool is_the_same(const struct recorded *r, const struct input *input)
 {
     if (input->sha256 && r->sha256) /* --same=sha256: the digest was computed before */
         return strcmp(r->sha256, input->sha256) == 0;
+    if (input_etag(input) && r->etag)
+        return strcmp(r->etag, input_etag(input)) == 0;
+    if (input_is_url(input) && !url_has_identity(input))
+        return false;
     return r->size == input->size && r->mtime_ns == input->mtime_ns;
 }
 
@@ -392,6 +400,10 @@ void journal_done(struct buf *b, const struct input *input, char *const *out, si
     json_name(b, input->path);
     buf_add(b, ",\"size\":%llu,\"mtime_ns\":%lld", (unsigned long long)input->size,
             (long long)input->mtime_ns);
+    if (input_etag(input)) {
+        buf_add(b, ",\"etag\":");
+        json_name(b, input_etag(input));
+    }
     if (input->sha256)
         buf_add(b, ",\"sha256\":\"%.64s\"", input->sha256);
     buf_add(b, ",\"out\":[");

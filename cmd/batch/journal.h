@@ -3,6 +3,7 @@
  *     {"leat":"each","version":1,"pipeline":"read '{}' | gunzip | write '{.}'","same":"size+mtime"}
  *     {"begin":"a.gz","out":["a"]}
  *     {"done":"a.gz","size":123,"mtime_ns":…,"out":[{"path":"a","size":456,"sha256":"…"}],"verified":true}
+ *         (a URL has "etag", too, if its server gives a strong one; *** stands for a password in its name)
  *     {"failed":"b.gz","exit":3,"text":"…","left":true}
  *     {"removed":"a.gz"}
  *
@@ -16,7 +17,8 @@
 #include "inputs.h"
 
 /* The identity of an input: the same file if this is the same. */
-enum same { SAME_STAT, SAME_SHA256 };
+enum same { SAME_STAT, SAME_SHA256, SAME_ETAG };
+extern const char *const same_names[SAME_ETAG + 1];
 
 struct recorded_output {
     const char *path;
@@ -30,6 +32,7 @@ struct recorded {
     uint64_t size;
     int64_t mtime_ns;
     const char *sha256; /* of the input, or NULL */
+    const char *etag;   /* of a URL, or NULL */
     struct recorded_output *outputs;
     bool begun, done, verified, removed;
     bool is_output; /* of another input */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "inputs.h"
 #include "json.h"
+#include "url.h"
 
 #define LIST_BYTES_MAX ((size_t)1 << 30)
 #define DIGITS 64u /* of SHA-256 */
@@ -36,6 +36,16 @@ int list_read(const struct config *c, const char *file, struct buf *ret)
     return ret->failed ? message_fail(c, LEAT_ENOMEM, "out of memory") : 0;
 }
 
+static int add_digest(struct inputs *inputs, const struct config *c, struct input *input,
+                      const char *sha256)
+{
+    if (input && sha256)
+        input->sha256 = arena_copy(&inputs->arena, sha256, DIGITS);
+    if (!input || (sha256 && !input->sha256))
+        return message_fail(c, LEAT_ENOMEM, "out of memory");
+    return 0;
+}
+
 /* A name of the list may be missing: an earlier run may have removed it. */
 static int add_named(struct inputs *inputs, const struct config *c, const char *path,
                      const char *sha256)
@@ -44,8 +54,13 @@ static int add_named(struct inputs *inputs, const struct config *c, const char *
     struct input *input;
     struct stat info;
     char shown[SHOWN_MAX];
-    bool there = stat(path, &info) == 0;
+    bool there, bad = false;
 
+    if (url_is(path)) {
+        input = inputs_add_url(inputs, path, &bad);
+        return bad ? url_refuse(c, path) : add_digest(inputs, c, input, sha256);
+    }
+    there = stat(path, &info) == 0;
     if (!there && errno != ENOENT)
         return message_fail(c, LEAT_EIO, "%s: %s", leat_show(path, shown, sizeof shown),
                             strerror(errno));
@@ -53,11 +68,7 @@ static int add_named(struct inputs *inputs, const struct config *c, const char *
         return message_fail(c, LEAT_EIO, "%s: is not a regular file",
                             leat_show(path, shown, sizeof shown));
     input = inputs_add(inputs, path, slash ? (size_t)(slash + 1 - path) : 0, there ? &info : NULL);
-    if (input && sha256)
-        input->sha256 = arena_copy(&inputs->arena, sha256, DIGITS);
-    if (!input || (sha256 && !input->sha256))
-        return message_fail(c, LEAT_ENOMEM, "out of memory");
-    return 0;
+    return add_digest(inputs, c, input, sha256);
 }
 
 int list_names(struct inputs *inputs, const struct config *c, const struct listing_filter *filter,
@@ -160,6 +171,11 @@ static int json_line(struct inputs *inputs, const struct config *c, const char *
     if (!*ret_ok)
         return 0;
     status = add_named(inputs, c, path, *digest ? digest : NULL);
+    if (status == 0 && size != UINT64_MAX && url_is(path)) {
+        inputs->v[inputs->n - 1].size = size; /* the server is asked later */
+        inputs->bytes += size;
+        return 0;
+    }
     if (status == 0 && size != UINT64_MAX && !inputs->v[inputs->n - 1].missing &&
         inputs->v[inputs->n - 1].size != size)
         return message_fail(c, LEAT_ECHECKSUM, "%s: has %llu bytes, and the manifest says %llu",

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "glob.h"
-#include "inputs.h"
+#include "url.h"
 
 #define DEPTH_MAX 256u /* directories in one another, each with a descriptor open */
 
@@ -217,6 +217,23 @@ static int add_pattern(struct walk *w, const char *word)
     return status;
 }
 
+/* Filters look at the name. */
+static int add_url(struct inputs *inputs, const struct config *c,
+                   const struct listing_filter *filter, const char *word)
+{
+    struct input *input;
+    bool bad;
+
+    input = inputs_add_url(inputs, word, &bad);
+    if (!input)
+        return bad ? url_refuse(c, word) : no_memory(c);
+    if ((filter->include &&
+         !matches_any(filter->include, input->extra->file, input->extra->file)) ||
+        matches_any(filter->exclude, input->extra->file, input->extra->file))
+        inputs->n--;
+    return 0;
+}
+
 int listing_add(struct inputs *inputs, const struct config *c, const struct listing_filter *filter,
                 const char *word)
 {
@@ -225,6 +242,8 @@ int listing_add(struct inputs *inputs, const struct config *c, const struct list
     struct stat info;
     int status;
 
+    if (url_is(word))
+        return add_url(inputs, c, filter, word);
     w.rel = slash ? (size_t)(slash + 1 - word) : 0;
     if (stat(word, &info) < 0)
         status = glob_has_magic(word, strlen(word)) ? add_pattern(&w, word)

@@ -116,8 +116,10 @@ const struct global_option each_options[] = {
     [EACH_SAME] =
         {.name = "same",
          .metavar = "HOW",
-         .choices = "size+mtime|sha256",
-         .help = "an input is the one of the journal if these are the same; default: size+mtime"},
+         .choices = "size+mtime|sha256|etag",
+         .help =
+             "an input is the one of the journal if these are the same; default: size+mtime, and for "
+             "URLs the ETag, if it is a strong one"},
     [EACH_REMOVE] =
         {.name = "remove-source",
          .help =
@@ -208,6 +210,8 @@ const char each_manual[] =
     "made below the part of the name that is the same for all inputs.\n\n"
     "An input that fails leaves no output, and the others go on: see --on-error. The status is then 8, or that of the error if "
     "it was the only input.\n\n"
+    "INPUT may also be a URL of http, https or s3, which get reads, with the options of a first stage such as get --netrc {}. "
+    "{} is the URL, and the other names are those of its path. Each server is asked for size, ETag and time first.\n\n"
     "With --journal, a batch that was killed goes on with --resume: what is done is skipped, whatever the order or the number of "
     "inputs now. Two runs with one journal at once are refused. --remove-source needs one output an input. It decodes input and output, compares their "
     "SHA-256 digests, and removes the input after its output and the journal are on the disk, and if it is still the same file.\n\n"
@@ -429,6 +433,7 @@ static int take_value(struct each_options *o, const struct config *c, const stru
     case EACH_SAME:
         status = choose(c, w->option, w->value, &choice);
         o->same = (enum same)choice;
+        o->same_given = true;
         break;
     case EACH_ON_ERROR:
         status = on_error(o, c, w->value);

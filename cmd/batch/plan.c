@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "url.h"
+
 /* An input costs something without a byte in it. Small against all but the smallest files. */
 #define INPUT_BYTES 512u
 #define CONTENT_MAX 65535u /* of a BGZF member, at an end of a range */
-
-static const char *const plan_same_names[] = {[SAME_STAT] = "size+mtime", [SAME_SHA256] = "sha256"};
 
 /* --- dealing ---------------------------------------------------------------------------------- */
 
@@ -103,8 +103,7 @@ static void add_head(struct buf *b, const struct plan *p)
     buf_add(b,
             ",\"same\":\"%s\",\"shards\":%" PRIu32 ",\"force\":%s,\"inputs_n\":%" PRIu64
             ",\"bytes\":%" PRIu64 ",\"inputs\":[",
-            plan_same_names[p->same], p->shards, p->force ? "true" : "false", p->inputs_n,
-            p->bytes);
+            same_names[p->same], p->shards, p->force ? "true" : "false", p->inputs_n, p->bytes);
 }
 
 static void add_input(struct buf *b, const struct input *input)
@@ -114,6 +113,10 @@ static void add_input(struct buf *b, const struct input *input)
     buf_add(b, ",\"size\":%" PRIu64 ",\"mtime_ns\":%" PRId64, input->size, input->mtime_ns);
     if (input->sha256)
         buf_add(b, ",\"sha256\":\"%.64s\"", input->sha256);
+    if (input_etag(input)) {
+        buf_add(b, ",\"etag\":");
+        json_name(b, input_etag(input));
+    }
     if (input->length > 0)
         buf_add(b, ",\"offset\":%" PRIu64 ",\"length\":%" PRIu64, input->offset, input->length);
     if (input->skip > 0)
@@ -149,7 +152,7 @@ struct reader {
     struct document document;
     struct plan *plan;
     struct inputs *inputs;
-    struct buf path, sha256; /* of the line */
+    struct buf path, sha256, etag; /* of the line */
     bool no_memory, other_version;
     uint64_t n;
 };
@@ -191,8 +194,9 @@ static void read_head_member(struct reader *r, const char *key)
         r->no_memory = r->no_memory || !p->pipeline;
     } else if (strcmp(key, "same") == 0) {
         text = json_text(j);
-        p->same = strcmp(text, plan_same_names[SAME_SHA256]) == 0 ? SAME_SHA256 : SAME_STAT;
-        j->bad = j->bad || strcmp(text, plan_same_names[p->same]) != 0;
+        for (p->same = SAME_ETAG; p->same > 0 && strcmp(text, same_names[p->same]) != 0;)
+            p->same--;
+        j->bad = j->bad || strcmp(text, same_names[p->same]) != 0;
     } else if (strcmp(key, "shards") == 0) {
         p->shards = (uint32_t)number_up_to(r, SHARDS_MAX);
     } else if (strcmp(key, "force") == 0) {
@@ -214,6 +218,8 @@ static void read_input_member(struct reader *r, const char *key, struct input *i
         copy_text(r, &r->path);
     else if (strcmp(key, "sha256") == 0)
         copy_text(r, &r->sha256);
+    else if (strcmp(key, "etag") == 0)
+        copy_text(r, &r->etag);
     else if (strcmp(key, "size") == 0)
         input->size = json_number(j);
     else if (strcmp(key, "mtime_ns") == 0)
@@ -236,8 +242,15 @@ static void read_input_member(struct reader *r, const char *key, struct input *i
 
 static void keep_input(struct reader *r, const struct input *line)
 {
-    struct input *input = inputs_add(r->inputs, buf_text(&r->path), line->rel, NULL);
+    bool is_url = url_is(buf_text(&r->path));
+    struct input *input = is_url
+                              ? inputs_add_url(r->inputs, buf_text(&r->path), &r->document.json.bad)
+                              : inputs_add(r->inputs, buf_text(&r->path), line->rel, NULL);
+    struct input_extra *extra = input ? input->extra : NULL;
     const char *path, *sha256 = NULL;
+
+    if (!input && r->document.json.bad)
+        return;
 
     if (input && r->sha256.n > 0)
         sha256 = arena_copy(&r->inputs->arena, buf_text(&r->sha256), r->sha256.n);
@@ -249,6 +262,9 @@ static void keep_input(struct reader *r, const struct input *line)
     *input = *line;
     input->path = path;
     input->sha256 = sha256;
+    input->extra = extra;
+    if (is_url && r->etag.n > 0 && !input_set_etag(r->inputs, input, buf_text(&r->etag)))
+        r->no_memory = true;
     r->inputs->bytes += plan_weight(input);
 }
 
@@ -258,7 +274,7 @@ static void read_input(struct reader *r, uint32_t shard)
     struct json *j = &r->document.json;
     bool first = true;
 
-    r->path.n = r->sha256.n = 0;
+    r->path.n = r->sha256.n = r->etag.n = 0;
     for (bool more = json_open(j, '{'); more && json_more(j, '}', &first);) {
         char key[16];
 
@@ -297,6 +313,7 @@ int plan_read(struct plan *p, struct inputs *inputs, const char *path, uint32_t 
     document_close(&r.document);
     buf_free(&r.path);
     buf_free(&r.sha256);
+    buf_free(&r.etag);
     if (*ret_errno && *ret_errno != ENOMEM)
         return LEAT_EIO;
     if (r.no_memory || *ret_errno)

@@ -6,7 +6,7 @@
  *     {"path":"b.gz","size":200,"mtime_ns":6,"rel":0,"shard":1}
  *     ]}
  *
- * (the head is one line). An input has "sha256" too if a manifest tells it, and "offset" and "length" if it is a range of a
+ * (the head is one line). An input has "sha256" too if a manifest tells it, "etag" if it is a URL whose server does, and "offset" and "length" if it is a range of a
  * file; of BGZF these are those of whole members, and "skip" and "drop" bytes of their content are not in the range.
  */
 #ifndef CMD_BATCH_PLAN_H

@@ -191,7 +191,7 @@ static int check_outputs(const struct batch *b)
         struct stat info;
         int status = 0;
 
-        if (b->inputs.v[i].problem) /* a plan without it would look complete */
+        if (input_has_problem(&b->inputs.v[i])) /* a plan without it would look complete */
             status = tell_problem(b, &b->inputs.v[i]);
         else if (b->inputs.v[i].missing)
             status =

@@ -182,7 +182,7 @@ static void add_value(struct buf *b, enum place place, unsigned width, const str
 
     switch (place) {
     case PLACE_PATH:
-        buf_add(b, "%s", v->path);
+        buf_add(b, "%s", v->address ? v->address : v->path);
         break;
     case PLACE_NO_EXT:
         buf_bytes(b, v->path, dir + stem);

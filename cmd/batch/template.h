@@ -6,10 +6,11 @@
 
 /* The values of one input. */
 struct place_values {
-    const char *path; /* as listed */
-    const char *rel;  /* its part below the directory that was named */
-    uint64_t n;       /* its number in the list, from 1 */
-    uint64_t shard;   /* from 0 */
+    const char *path;    /* as listed; of a URL its path */
+    const char *rel;     /* its part below the directory that was named */
+    const char *address; /* of a URL all of it, for {}; NULL: the path */
+    uint64_t n;          /* its number in the list, from 1 */
+    uint64_t shard;      /* from 0 */
 };
 
 /* template_bad - the first thing in braces that looks like a place and is none; NULL: there is none. *ret_n: its length. */

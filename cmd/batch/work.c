@@ -14,9 +14,11 @@
 #include "batch.h"
 #include "page.h"
 #include "suffix.h"
+#include "url.h"
 
 #define RETRY_FIRST_MS 500u
 #define RETRY_MAX_MS 60000u
+#define LINE_KEPT 4096u                  /* bytes of a digest, or of the facts of a URL */
 #define SMALL_BYTES ((uint64_t)16 << 20) /* of an input, and of its memory */
 
 static void go_on(struct work *w);
@@ -105,7 +107,7 @@ static void on_ready(void *user)
         return;
     }
     while (w->pull && (n = leat_end_peek(w->pull, &data)) > 0) {
-        if (w->line.n < sizeof w->content)
+        if (w->line.n < LINE_KEPT)
             buf_bytes(&w->line, data, (size_t)n);
         (void)leat_end_take(w->pull, (size_t)n);
     }
@@ -157,6 +159,25 @@ static int build_digest(struct work *w, const char *file, bool decodes,
     return r;
 }
 
+/* `get --head URL`, with the options of the pipeline's source. */
+static int build_head(struct work *w, const struct leat_settings *settings,
+                      const struct leat_end_settings *end)
+{
+    char **words = url_head_words(w->batch, w->input);
+    struct leat_builder *b = leat_builder_new(w->batch->registry);
+    int r = b && words ? leat_builder_stage(b, "get", (const char *const *)words) : LEAT_ENOMEM;
+
+    if (r == 0)
+        r = leat_builder_pull(b, end, &w->pull);
+    if (r == 0)
+        r = leat_builder_finish(b, settings, &w->pipeline, &w->error);
+    leat_builder_free(b);
+    url_words_free(words);
+    if (r < 0 && w->error.code == 0)
+        set_error(w, r, "%s", leat_strerror(r));
+    return r;
+}
+
 static int build(struct work *w)
 {
     const struct leat_end_settings end = {.size = sizeof end, .ready = on_ready, .user = w};
@@ -170,6 +191,8 @@ static int build(struct work *w)
     if (w->phase == PHASE_RUN)
         return batch_build(w->batch, w->input, &settings, w->batch->to_stdout ? &end : NULL,
                            &w->pull, &w->pipeline, &w->error);
+    if (w->phase == PHASE_SAME)
+        return build_head(w, &settings, &end);
     if (w->phase != PHASE_OUTPUT)
         return build_digest(w, path_of(w), w->phase == PHASE_CONTENT, &settings, &end);
     outputs = batch_outputs(w->batch, w->input);
@@ -373,9 +396,23 @@ static void record_done(struct work *w)
 /* Did the input stay the same while it was read? */
 static bool is_unchanged(const struct work *w)
 {
+    struct url_facts facts;
     struct stat info;
 
+    if (input_is_url(input_of(w)))
+        return url_facts_read(buf_text(&w->line), &facts) && url_is_same(input_of(w), &facts);
     return stat(path_of(w), &info) == 0 && input_is_same(input_of(w), &info);
+}
+
+static void fail_changed(struct work *w)
+{
+    w->changed = true;
+    set_error(w, LEAT_EIO, "%s",
+              input_is_url(input_of(w))
+                  ? "the content of the URL changed before all of it was read; run it again"
+                  : "the file changed while it was read; run it again when nothing writes to it");
+    w->phase = PHASE_RECORD;
+    fail(w);
 }
 
 static void copy_digest(const struct work *w, char to[65])
@@ -390,12 +427,13 @@ static void succeed(struct work *w)
 
     switch (w->phase) {
     case PHASE_RUN:
+        if (input_is_url(input_of(w))) {
+            w->phase = PHASE_SAME;
+            start_or_fail(w);
+            return;
+        }
         if (!is_unchanged(w)) {
-            w->changed = true;
-            set_error(w, LEAT_EIO,
-                      "the file changed while it was read; run it again when nothing writes to it");
-            w->phase = PHASE_RECORD;
-            fail(w);
+            fail_changed(w);
             return;
         }
         if (!w->removes) {
@@ -419,6 +457,12 @@ static void succeed(struct work *w)
         set_error(w, LEAT_ECHECKSUM,
                   "the decoded output does not have the content of the input, which is kept");
         fail(w);
+        return;
+    case PHASE_SAME:
+        if (is_unchanged(w))
+            record_done(w);
+        else
+            fail_changed(w);
         return;
     case PHASE_DIGEST:
         copy_digest(w, digest);
@@ -552,7 +596,7 @@ int work_begin(struct batch *b, size_t i)
     b->works = w;
     b->live++;
     outlet_add(b, w);
-    if (b->inputs.v[i].problem) {
+    if (input_has_problem(&b->inputs.v[i])) {
         fail_problem(w);
     } else if (digests) {
         w->phase = PHASE_DIGEST;

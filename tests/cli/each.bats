@@ -120,11 +120,12 @@ gz_files() { # gz_files N - N files of lines, compressed, in gz/
     has '"path":"in/x/closed","outcome":"failed"'
     has '"skipped":3,"failed":1'
     echo text >in/x/closed.txt
-    run -8 "${plain[@]}" "$LEAT" each -r in -- write 'out/{rel.}/{stem}'
-    cmp in/x/closed.txt out/x/closed/closed
-    rm -r out/x in/x/closed.txt
-    run -8 "${plain[@]}" "$LEAT" each -r in -- write 'out/{rel}/{stem}'
-    [ ! -e out/x/closed ]
+    run -8 "${plain[@]}" "$LEAT" each -r in -- write 'out/{stem}'
+    cmp in/x/closed.txt out/closed
+    rm in/x/closed.txt
+    run -8 "${plain[@]}" "$LEAT" each -r in -- write 'out/{path}/{stem}'
+    [ -e out/in/x/y ]
+    [ ! -e out/in/x/closed ]
     run -8 "${plain[@]}" "$LEAT" each -r in -- count
     run -1 "${plain[@]}" "$LEAT" each -r in/x/closed -- count # the status of the only input
     run -1 "${plain[@]}" "$LEAT" each 'in/x/closed/*' -- count

@@ -12,6 +12,7 @@
 #include "../../cmd/batch/json.c"
 #include "../../cmd/batch/suffix.c"
 #include "../../cmd/batch/template.c"
+#include "../../cmd/batch/url.c"
 #include "../../cmd/run/buf.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
@@ -199,8 +200,87 @@ TEST(test_a_problem_has_a_code_and_a_text)
     ASSERT_EQ(input_problem(input, &text), LEAT_ENETWORK);
     ASSERT_STREQ(text, "404 Not Found");
     ASSERT(!input->missing);
-    input->problem = NULL;
+    input->extra = NULL;
     ASSERT_EQ(input_problem(input, &text), 0);
+    inputs_done(&inputs);
+}
+
+static bool names(const char *url, const char *path, const char *file, const char *address)
+{
+    struct inputs inputs = {.n = 0};
+    bool bad, same;
+    struct input *input = inputs_add_url(&inputs, url, &bad);
+
+    same = input && strcmp(input->path, path) == 0 && strcmp(input->extra->file, file) == 0 &&
+           strcmp(input_address(input), address) == 0;
+    if (!same)
+        printf("# %s: %s, %s\n", url, input ? input->path : "bad", input ? input->extra->file : "");
+    inputs_done(&inputs);
+    return same;
+}
+
+TEST(test_a_password_is_not_in_the_name_of_a_url)
+{
+    ASSERT(names("http://h/a/b.gz?x#y", "http://h/a/b.gz?x#y", "a/b.gz", "http://h/a/b.gz?x#y"));
+    ASSERT(names("http://h", "http://h", "", "http://h"));
+    ASSERT(names("http://h//etc/x", "http://h//etc/x", "etc/x", "http://h//etc/x"));
+    ASSERT(names("http://u:p@h/a", "http://u:***@h/a", "a", "http://u:p@h/a"));
+    ASSERT(names("http://u:p@q:r@h/a", "http://u:***@h/a", "a", "http://u:p@q:r@h/a"));
+    ASSERT(names("http://u@h/a:b@c", "http://u@h/a:b@c", "a:b@c", "http://u@h/a:b@c"));
+    ASSERT(names("http://h/?u:p@x", "http://h/?u:p@x", "", "http://h/?u:p@x"));
+    ASSERT(names("s3://b/k...", "s3://b/k...", "k...", "s3://b/k..."));
+    ASSERT(names("http://h/a/...", "http://h/a/...", "a/...", "http://h/a/..."));
+}
+
+TEST(test_a_url_whose_path_leads_out_of_a_directory_is_refused)
+{
+    static const char *const urls[] = {
+        "http:///a",    "http://h/..",  "http://h/../a", "http://h/a/..",  "http://h/a/../b",
+        "http://h/./a", "http://h/a/.", "http://h/..?x", "http://h//../a", "http://h/a//../b"};
+
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct inputs inputs = {.n = 0};
+        bool bad;
+
+        test_context("%s", urls[i]);
+        ASSERT(!inputs_add_url(&inputs, urls[i], &bad) && bad);
+        inputs_done(&inputs);
+    }
+}
+
+TEST(test_the_identity_of_a_url_is_its_etag_or_size_and_time)
+{
+    static const struct {
+        const char *line;
+        bool ok, same;
+    } rows[] = {
+        {"{\"size\":5,\"modified\":7,\"etag\":\"\\\"a\\\"\"}\n", true, true},
+        {"{\"size\":6,\"modified\":8,\"etag\":\"\\\"a\\\"\"}\n", true, true},
+        {"{\"size\":5,\"modified\":7,\"etag\":\"\\\"b\\\"\"}\n", true, false},
+        {"{\"size\":5,\"modified\":7,\"etag\":\"W/\\\"b\\\"\"}\n", true, true},
+        {"{\"size\":5,\"modified\":7}\n", true, true},
+        {"{\"size\":5,\"modified\":8}\n", true, false},
+        {"{\"size\":6,\"modified\":7}\n", true, false},
+        {"{\"size\":5}\n", true, false},
+        {"{\"size\":5,\"modified\":7}", false, false},
+        {"", false, false},
+        {"<html>\n", false, false},
+    };
+    struct inputs inputs = {.n = 0};
+    bool bad;
+    struct input *input = inputs_add_url(&inputs, "http://h/a", &bad);
+
+    input->size = 5;
+    input->mtime_ns = 7000000000;
+    ASSERT(input_set_etag(&inputs, input, "\"a\""));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct url_facts facts;
+
+        test_context("%s", rows[i].line);
+        ASSERT_EQ(url_facts_read(rows[i].line, &facts), rows[i].ok);
+        if (rows[i].ok)
+            ASSERT_EQ(url_is_same(input, &facts), rows[i].same);
+    }
     inputs_done(&inputs);
 }
 

@@ -15,6 +15,7 @@
 #include "../../cmd/batch/json.c"
 #include "../../cmd/batch/plan.c"
 #include "../../cmd/batch/record.c"
+#include "../../cmd/batch/url.c"
 #include "../../cmd/run/buf.c"
 #include "../../cmd/run/fd.c"
 /* NOLINTEND(bugprone-suspicious-include) */

@@ -18,7 +18,9 @@ extern const struct leat_stage_type leat_stage_get;
 #include <string.h>
 
 #include "../check/libcrypto.h"
+#include "azblob_place.h"
 #include "base/invariant.h"
+#include "get_head.h"
 #include "get_options.h"
 #include "get_parts.h"
 #include "get_signed.h"
@@ -59,6 +61,8 @@ struct get {
     long status;   /* of the last try, if the server asked for another one; or 0 */
     char etag[LEAT_HTTP_HEADER_MAX], strong[LEAT_HTTP_HEADER_MAX];
     char netrc[LEAT_NETRC_PATH_MAX];
+    char line[LEAT_GET_HEAD_MAX]; /* --head: of line_len bytes */
+    size_t line_len;
 };
 
 static int fail(struct get *g, int code, const char *text)
@@ -166,6 +170,15 @@ static int wrong_size(struct get *g, uint64_t length)
     return fail(g, LEAT_ENETWORK, text);
 }
 
+/* --head: there is no content. */
+static int take_facts(struct get *g, const struct leat_http_answer *a)
+{
+    if (a->status != 200 && a->status != 203 && a->status != 204)
+        return bad_status(g, a->status);
+    g->line_len = leat_get_head_line(a, g->line);
+    return 0;
+}
+
 /* Nothing was read before: what comes is the content. */
 static int begin_content(struct get *g, const struct leat_http_answer *a)
 {
@@ -258,6 +271,8 @@ static int take_head(void *arg, const struct leat_http_answer *a)
         g->retry_ms = a->retry_ms;
         return LEAT_EAGAIN;
     }
+    if (g->params->head)
+        return take_facts(g, a);
     if (g->pos == 0)
         return g->request.to > 0 ? begin_parts(g, a) : begin_content(g, a);
     if (a->status == 200 || a->status == 203)
@@ -341,6 +356,7 @@ static int begin_try(struct get *g)
     g->request =
         (struct leat_http_request){.from = g->pos > 0 && *g->strong ? g->pos : 0,
                                    .to = asks_for_part(g) ? leat_get_parts_size(g->parts) - 1 : 0,
+                                   .head = g->params->head,
                                    .if_range = g->pos > 0 ? g->strong : "",
                                    .deadline_ns = g->deadline_ns,
                                    .arg = g,
@@ -390,10 +406,14 @@ static int check_digest(struct get *g)
     return fail(g, LEAT_ECHECKSUM, text);
 }
 
-static int check_end(struct get *g)
+static int check_end(struct get *g, struct leat_out *out)
 {
+    size_t n = g->line_len > 0 ? leat_write(out, g->line, g->line_len) : 0;
     int r = 0;
 
+    leat_assert(n == g->line_len); /* there is room for a piece */
+    if (g->params->head)
+        return LEAT_END;
     if (g->params->size != NO_SIZE && g->pos != g->params->size)
         r = wrong_size(g, g->pos);
     if (r == 0 && g->sha)
@@ -457,7 +477,7 @@ static int step_in_parts(struct get *g, struct leat_out *out)
     if (r != LEAT_END)
         return r;
     g->lost += leat_get_parts_lost(g->parts);
-    return check_end(g);
+    return check_end(g, out);
 }
 
 static int get_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -490,7 +510,7 @@ static int get_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
         g->phase = BETWEEN_TRIES;
         return r == 0 ? wait_between(g) : r;
     }
-    return r == LEAT_END ? check_end(g) : r;
+    return r == LEAT_END ? check_end(g, out) : r;
 }
 
 /* The time of a slow or silent connection is looked at. */
@@ -526,6 +546,8 @@ static int get_plan(struct leat_stage *s)
     if (p->sha256 && (strlen(p->sha256) != HEX_DIGITS ||
                       strspn(p->sha256, "0123456789abcdefABCDEF") != HEX_DIGITS))
         return leat_fail(s, LEAT_EUSAGE, "--sha256 needs %zu hexadecimal digits", HEX_DIGITS);
+    if (p->head && (leat_sftp_is_url(options.url) || leat_azblob_is_url(options.url)))
+        return leat_fail(s, LEAT_EUSAGE, "--head is for http://, https:// and s3://");
     if (p->connections > 1 && p->resume == LEAT_RESUME_VERIFY)
         return leat_fail(s, LEAT_EUSAGE,
                          "--connections reads no content again; leave --resume=verify away");
@@ -595,9 +617,9 @@ static int get_open(struct leat_stage *s)
         g->deadline_ns = leat_http_now_ns() + p->max_ms * 1000000;
     if (r == 0)
         r = leat_netrc_check(s, p->net.netrc_file);
-    if (r == 0 && p->sha256)
+    if (r == 0 && p->sha256 && !p->head)
         r = leat_evp_new(s, LEAT_SHA256, &g->sha);
-    if (r == 0 && p->connections > 1)
+    if (r == 0 && p->connections > 1 && !p->head)
         r = open_parts(g, &options);
     if (r == 0 && p->resume == LEAT_RESUME_VERIFY) {
         g->prefix = leat_prefix_new(s);
@@ -646,6 +668,8 @@ const struct leat_stage_type leat_stage_get = {
         "An answer that is shorter than its length says is a lost connection. Over HTTP/1.0 an answer "
         "may have no length, and then a cut one looks complete; it is refused unless --size, --sha256 "
         "or --length-unknown is given.\n\n"
+        "--head asks for the head alone, with HEAD, and outputs what it tells of the content as a line of JSON: size, modified "
+        "and etag, those that the server sends. Options for the content have no effect then.\n\n"
         "s3://BUCKET/KEY is an object of S3. Its requests are signed; `leat help s3-put` tells where the "
         "credentials, the region and the endpoint come from. azblob://CONTAINER/BLOB is a blob of Azure; see `leat help "
         "azblob-put`. The rest of an object or a blob is asked for with If-Match.\n\n"

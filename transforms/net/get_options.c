@@ -21,6 +21,11 @@ const struct leat_option leat_get_options[] = {
      .kind = LEAT_OPT_FLAG,
      .offset = AT(length_unknown),
      .help = "accept an answer that does not tell where it ends"},
+    {.name = "head",
+     .kind = LEAT_OPT_FLAG,
+     .offset = AT(head),
+     .help = "output one line of JSON about the content instead: size, modified (seconds since "
+             "1970), etag"},
     {.name = "resume",
      .kind = LEAT_OPT_ENUM,
      .offset = AT(resume),

@@ -13,7 +13,7 @@ struct leat_get_params {
     uint64_t size, min_speed, max_ms;
     int64_t redirects, connections;
     const char *sha256, *known_hosts, *key;
-    int resume, length_unknown;
+    int resume, length_unknown, head;
 };
 
 extern const struct leat_option leat_get_options[];

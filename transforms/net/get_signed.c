@@ -56,7 +56,7 @@ static int open_s3(struct leat_stage *s, const struct leat_get_params *p,
     options->url = leat_s3_url(object->s3);
     options->ca = leat_s3_ca(object->s3);
     options->shown = leat_s3_shown(object->s3);
-    options->sign = leat_s3_sign_get;
+    options->sign = p->head ? leat_s3_sign_head : leat_s3_sign_get;
     options->sign_arg = object->s3;
     return 0;
 }

@@ -51,12 +51,14 @@ struct leat_http_answer {
     bool is_encoded;      /* it has a Content-Encoding other than identity */
     const char *etag;     /* "": there is none */
     const char *modified; /* Last-Modified; "": there is none */
+    int64_t modified_s;   /* the same in seconds since 1970; negative: not known */
     const char *strong;   /* the validator that identifies each byte: for If-Range; "": none */
 };
 
 struct leat_http_request {
     uint64_t from; /* ask for the content from this byte on */
     uint64_t to;   /* up to this byte; 0: to its end */
+    bool head;     /* ask for the head alone, with HEAD */
     const char
         *if_range; /* with `from` or `to`: the validator that the content must have; "": none */
     uint64_t deadline_ns; /* monotonic; 0: none */

@@ -101,8 +101,8 @@ void leat_http_read_head(struct leat_http *h, long status, struct leat_http_answ
     keep_field(h, "Last-Modified", h->modified);
     a->etag = h->etag;
     a->modified = h->modified;
-    a->strong =
-        leat_http_strong(h->etag, h->modified, time_of(h, "Last-Modified"), time_of(h, "Date"));
+    a->modified_s = time_of(h, "Last-Modified");
+    a->strong = leat_http_strong(h->etag, h->modified, a->modified_s, time_of(h, "Date"));
 }
 
 /* Between two tries the file may have been changed: its time has a resolution of a second, so only one that is old enough, by the
@@ -123,6 +123,7 @@ void leat_http_read_file(struct leat_http *h, struct leat_http_answer *a)
                                    .retry_ms = LEAT_HTTP_UNKNOWN,
                                    .etag = h->etag,
                                    .modified = "",
+                                   .modified_s = -1,
                                    .strong = ""};
     h->etag[0] = '\0';
     if (length >= 0)

@@ -96,7 +96,7 @@ void leat_http_try_direct(struct leat_http *h)
     long heads = 0;
     uint64_t n;
 
-    if (h->options.ssh || h->direct || !h->began || h->is_redirect || h->full ||
+    if (h->options.ssh || h->request->head || h->direct || !h->began || h->is_redirect || h->full ||
         !h->request->room || h->n_sockets != 1 || !h->sockets[0].reads || h->sockets[0].writes ||
         h->request->room(h->request->arg, &to) == 0)
         return;

@@ -258,6 +258,7 @@ static bool set_options(struct leat_http *h, bool own_host)
     } numbers[] = {
         {CURLOPT_NOSIGNAL, 1},
         {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_NOBODY, h->request->head},
         {CURLOPT_BUFFERSIZE, BUFFER_BYTES},
         {CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS},
         {CURLOPT_TCP_KEEPALIVE, 1},

@@ -263,16 +263,13 @@ int leat_s3_explain(struct leat_s3 *s3)
     return r;
 }
 
-int leat_s3_sign_get(void *arg_s3, const char *range, const char *if_match,
-                     int (*add)(void *arg, const char *line), void *arg)
+static int sign_empty(struct leat_s3 *s3, const char *method,
+                      int (*add)(void *arg, const char *line), void *arg)
 {
-    struct leat_s3 *s3 = arg_s3;
-    const struct leat_s3_request q = {.method = "GET"};
+    const struct leat_s3_request q = {.method = method};
     char hash[LEAT_SIGV4_HEX];
     int r = renew(s3);
 
-    (void)range; /* they need not be signed */
-    (void)if_match;
     if (r == 0)
         r = leat_sigv4_hash(s3->sha, "", 0, hash);
     if (r == 0)
@@ -281,6 +278,23 @@ int leat_s3_sign_get(void *arg_s3, const char *range, const char *if_match,
         if (strncmp(*line, "Host:", 5) != 0)
             r = add(arg, *line);
     return r;
+}
+
+/* The range and the condition need not be signed. */
+int leat_s3_sign_get(void *s3, const char *range, const char *if_match,
+                     int (*add)(void *arg, const char *line), void *arg)
+{
+    (void)range;
+    (void)if_match;
+    return sign_empty(s3, "GET", add, arg);
+}
+
+int leat_s3_sign_head(void *s3, const char *range, const char *if_match,
+                      int (*add)(void *arg, const char *line), void *arg)
+{
+    (void)range;
+    (void)if_match;
+    return sign_empty(s3, "HEAD", add, arg);
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */

@@ -65,5 +65,8 @@ int leat_s3_explain(struct leat_s3 *s3);
  * `add`; or fails the stage. */
 int leat_s3_sign_get(void *s3, const char *range, const char *if_match,
                      int (*add)(void *arg, const char *line), void *arg);
+/* leat_s3_sign_head - the same for HEAD. */
+int leat_s3_sign_head(void *s3, const char *range, const char *if_match,
+                      int (*add)(void *arg, const char *line), void *arg);
 
 #endif
