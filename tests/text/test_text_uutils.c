@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"tail", "tail", " -n -c --lines --bytes -s --pid "},
     {"wc", "wc", ""},
     {"tr", "tr", NULL},
+    {"uniq", "uniq", ""},
     {"sort", "sort", " -k -t -S --compress-program "},
     {"cut", "cut", " -d -f -b -c --delimiter "},
     {"md5sum", "md5", ""},
