@@ -33,6 +33,7 @@ struct nl {
     struct leat_matcher *matcher[SECTIONS];
     char *prefix, *spaces; /* for a line with a number, and for one without */
     size_t prefix_len, spaces_len;
+    int64_t in_prefix; /* the number in the prefix, if it is above 0 */
 
     /* The line at the cursor: its bytes with its end (0: not known), and what is output for it. */
     size_t line, body, done;
@@ -161,16 +162,31 @@ static void put_number(const struct nl_params *p, struct nl *n)
     n->prefix_len = (size_t)(to - n->prefix) + separator;
 }
 
-/* The line gets the current number. */
-static int take_number(struct leat_stage *s)
+/* Adds 1 to the number in the prefix. Returns false, and changes nothing that counts, if it needs another digit. */
+static bool add_one(const struct nl_params *p, struct nl *n)
 {
-    const struct nl_params *p = leat_params(s);
-    struct nl *n = leat_state(s);
+    char *digit = n->prefix + p->width;
+
+    while (digit > n->prefix && digit[-1] == '9')
+        *--digit = '0';
+    if (digit == n->prefix || digit[-1] < '0')
+        return false;
+    digit[-1]++;
+    return true;
+}
+
+/* The line gets the current number. */
+static int take_number(struct leat_stage *s, const struct nl_params *p, struct nl *n)
+{
+    bool is_next = n->in_prefix > 0 && n->number == n->in_prefix + 1 && p->format != FORMAT_LN &&
+                   n->prefix_len == n->spaces_len; /* it is not wider than asked for */
 
     if (n->overflows)
         return leat_fail(s, LEAT_ELIMIT,
                          "the line number is above 9223372036854775807; give a smaller -v or -i");
-    put_number(p, n);
+    if (!is_next || !add_one(p, n))
+        put_number(p, n);
+    n->in_prefix = n->number;
     n->head = n->prefix;
     n->head_len = n->prefix_len;
     n->overflows = __builtin_add_overflow(n->number, p->increment, &n->number);
@@ -185,10 +201,11 @@ static bool is_delimiter(const struct nl_params *p, const uint8_t *line, size_t 
 {
     const char *with = p->delimiter;
     char pair[3] = {with[0], ':', '\0'};
-    size_t n = strlen(with), times;
+    size_t n, times;
 
-    if (n == 0)
+    if (len == 0 || line[0] != (uint8_t)with[0] || !with[0])
         return false;
+    n = strlen(with);
     if (n == 1) {
         with = pair;
         n = 2;
@@ -217,11 +234,9 @@ static int matches(struct leat_stage *s, const struct leat_in *in)
 }
 
 /* Does the line of `len` bytes get a number? Returns 1, 0, or fails. */
-static int is_numbered(struct leat_stage *s, const struct leat_in *in, size_t len)
+static int is_numbered(struct leat_stage *s, const struct nl_params *p, struct nl *n,
+                       const struct leat_in *in, size_t len)
 {
-    const struct nl_params *p = leat_params(s);
-    struct nl *n = leat_state(s);
-
     switch (p->style[n->section][0]) {
     case 'a':
         if (p->join > 1 && len == 0 && ++n->empty < p->join)
@@ -238,10 +253,9 @@ static int is_numbered(struct leat_stage *s, const struct leat_in *in, size_t le
 }
 
 /* Decides what to output for the line at the cursor. */
-static int look_at_line(struct leat_stage *s, const struct leat_in *in)
+static int look_at_line(struct leat_stage *s, const struct nl_params *p, struct nl *n,
+                        const struct leat_in *in)
 {
-    const struct nl_params *p = leat_params(s);
-    struct nl *n = leat_state(s);
     const uint8_t *line = in->data + in->pos;
     const uint8_t *hit = memchr(line, line_end(p), in->len - in->pos);
     size_t len = hit ? (size_t)(hit - line) : in->len - in->pos;
@@ -257,9 +271,9 @@ static int look_at_line(struct leat_stage *s, const struct leat_in *in)
         }
         return 0;
     }
-    r = is_numbered(s, in, len);
+    r = is_numbered(s, p, n, in, len);
     if (r > 0)
-        return take_number(s);
+        return take_number(s, p, n);
     n->head = n->spaces;
     n->head_len = n->spaces_len;
     return r;
@@ -281,7 +295,7 @@ static int nl_step(struct leat_stage *s, struct leat_in *in, struct leat_out *ou
     leat_emit_begin(&e, out);
     while (in->pos < in->len) {
         if (n->line == 0)
-            r = look_at_line(s, in);
+            r = look_at_line(s, p, n, in);
         if (r < 0)
             break;
         leat_assert(n->line > 0 && n->line <= in->len - in->pos);
