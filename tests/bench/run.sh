@@ -263,6 +263,22 @@ bench_hex() {
     rm -f mid.tar.hex
 }
 
+# The line stages, output to a pipe; rev is slow, so its file is smaller.
+bench_lines() {
+    local stage
+    mid_inputs
+    COMPARE=cpu pair 'CPU of rev: rev of util-linux' 5.0 "$L read mid.log : rev | cat >/dev/null" \
+        'LC_ALL=C rev mid.log | cat >/dev/null'
+    for stage in fold 'fold -s' nl; do
+        COMPARE=cpu pair "CPU of $stage: GNU $stage" 5.0 "$L read big.log : $stage | cat >/dev/null" \
+            "LC_ALL=C $stage big.log | cat >/dev/null"
+    done
+    COMPARE=cpu pair 'CPU of tac of a file: GNU tac' 3.0 "$L read big.log : tac | cat >/dev/null" \
+        'LC_ALL=C tac big.log | cat >/dev/null'
+    COMPARE=cpu pair 'CPU of tac of a pipe: GNU tac' 3.0 "cat big.log | $L tac | cat >/dev/null" \
+        'cat big.log | LC_ALL=C tac | cat >/dev/null'
+}
+
 bench_start() {
     # 100 starts each: one is too short to time.
     pair 'start to exit, 100 times: bsdtar --version' 0.83 \
@@ -430,7 +446,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep base64 hex start node main pack extract get each engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep lines base64 hex start node main pack extract get each engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs
