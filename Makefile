@@ -218,6 +218,8 @@ $(BUILD)/tests/test_disk: TEST_LDFLAGS += -Wl,--wrap=fsync
 $(BUILD)/tests/test_dial: TEST_LDFLAGS += $(foreach w,getaddrinfo_a gai_error freeaddrinfo connect,-Wl,--wrap=$w)
 # test_input makes reads and writes of a temporary file fail.
 $(BUILD)/tests/test_input: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
+# test_read_holes counts what is read, and cuts a file.
+$(BUILD)/tests/test_read_holes: TEST_LDFLAGS += -Wl,--wrap=read -Wl,--wrap=lseek
 # test_read_last changes files between two reads.
 $(BUILD)/tests/test_read_last: TEST_LDFLAGS += -Wl,--wrap=pread
 # test_pack changes files while they are read.
@@ -254,7 +256,7 @@ $(TESTS): $(call objects,$(TEST_AID)) $(STATIC)
 QUICK_SRC := $(filter-out $(addprefix tests/%/test_,alloc.c attributes.c bottleneck.c bound.c child.c commit.c \
              commit_others.c confine.c dial.c disk.c draft.c codec_bzip2.c codec_flush.c codec_levels.c codec_more.c \
              codec_more_tools.c codec_parts.c codec_zstd_modes.c input.c named_parts.c \
-             outdir.c pack.c plan.c plan_sim.c progress.c read_last.c repack.c rules.c spill.c stale.c text_spill.c text_uutils.c transfer.c tree.c tree_end.c \
+             outdir.c pack.c plan.c plan_sim.c progress.c read_holes.c read_last.c repack.c rules.c spill.c stale.c text_spill.c text_uutils.c transfer.c tree.c tree_end.c \
              tree_path.c tree_small.c) $(wildcard tests/*/test_*_diff.c),$(TEST_SRC))
 $(BUILD)/quick: $(call objects,$(QUICK_SRC) $(TEST_AID)) $(STATIC)
 	$(call say,LD,$@)$(CC) -pie $(ALL_LDFLAGS) $(TEST_LDFLAGS) $(KEPT) -o $@ $^ $(LIBS) $(TEST_LIBS)

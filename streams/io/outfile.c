@@ -122,11 +122,64 @@ static ssize_t write_sparse(struct leat_outfile *f, const void *data, size_t n)
     return lseek(f->fd.fd, (off_t)hole, SEEK_CUR) < 0 ? -errno : (ssize_t)hole;
 }
 
+/* Make a hole of n zeros that end at the offset `end` of the file, and of the block before them if it is of zeros, too: a
+ * part of a block stays. Without holes they are zeros all the same. */
+static void punch(struct leat_outfile *f, uint64_t end, uint64_t n)
+{
+    uint64_t from = end - n;
+
+    leat_assert(n <= end);
+    if (f->zeros_end == from && from >= SPARSE_BLOCK)
+        from -= SPARSE_BLOCK;
+    f->zeros_end = end;
+    f->no_punch = fallocate(f->fd.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+                            (off_t)(end - from)) < 0;
+}
+
+/* At the end of a file that others may append to, too, only written bytes have a place: write the zeros, and make a
+ * hole of them. They are still in the page cache then. */
+static ssize_t append_sparse(struct leat_outfile *f, const uint8_t *data, size_t n)
+{
+    size_t zeros = 0;
+    ssize_t r;
+    off_t end;
+
+    while (!f->no_punch && n - zeros >= SPARSE_BLOCK && is_zero(data + zeros, SPARSE_BLOCK))
+        zeros += SPARSE_BLOCK;
+    if (zeros == 0) {
+        size_t at = SPARSE_BLOCK;
+
+        while (n >= at + SPARSE_BLOCK && (f->no_punch || !is_zero(data + at, SPARSE_BLOCK)))
+            at += SPARSE_BLOCK;
+        return leat_fd_write(&f->fd, data, n >= at + SPARSE_BLOCK ? at : n);
+    }
+    r = leat_fd_write(&f->fd, data, zeros);
+    end = r >= (ssize_t)SPARSE_BLOCK ? lseek(f->fd.fd, 0, SEEK_CUR) : -1;
+    if (end >= r)
+        punch(f, (uint64_t)end, (uint64_t)r);
+    return r;
+}
+
 static ssize_t write_some(struct leat_outfile *f, const void *data, size_t n)
 {
-    if (f->options.sparse && f->kind == LEAT_OUTFILE_REPLACE)
+    if (!f->options.sparse || f->kind == LEAT_OUTFILE_STREAM)
+        return leat_fd_write(&f->fd, data, n);
+    if (f->kind == LEAT_OUTFILE_REPLACE)
         return write_sparse(f, data, n);
-    return leat_fd_write(&f->fd, data, n);
+    return append_sparse(f, data, n);
+}
+
+ssize_t leat_outfile_hole(struct leat_stage *s, struct leat_outfile *f, size_t n)
+{
+    n -= n % SPARSE_BLOCK;
+    if (!f->options.sparse || f->kind != LEAT_OUTFILE_REPLACE || f->options.direct || n == 0 ||
+        f->written % SPARSE_BLOCK != 0)
+        return 0;
+    if (lseek(f->fd.fd, (off_t)n, SEEK_CUR) < 0)
+        return leat_fail_errno(s, errno, "%s", f->shown);
+    f->ends_in_hole = true;
+    leat_outfile_wrote(f, n);
+    return (ssize_t)n;
 }
 
 int leat_outfile_drain(struct leat_outfile *f, bool last)

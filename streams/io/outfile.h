@@ -40,6 +40,9 @@ int leat_outfile_open(struct leat_stage *stage, const char *path,
  * LEAT_WAIT; or LEAT_E*. */
 ssize_t leat_outfile_write(struct leat_stage *stage, struct leat_outfile *file, const void *data,
                            size_t n);
+/* leat_outfile_hole - the next n bytes are zeros: leave a hole for some of them without looking at them. Returns how many;
+ * 0: write them; or LEAT_E*. */
+ssize_t leat_outfile_hole(struct leat_stage *stage, struct leat_outfile *file, size_t n);
 /* leat_outfile_end - nothing more will be written: write out the buffer, and start writing the file
  * to the disk. Returns 0, or LEAT_E*. */
 int leat_outfile_end(struct leat_stage *stage, struct leat_outfile *file);

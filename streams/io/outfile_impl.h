@@ -35,6 +35,8 @@ struct leat_outfile {
     uint64_t written, flushed;
     int writeback_error; /* errno, 0: none */
     bool ends_in_hole;   /* the length must be set explicitly */
+    bool no_punch;       /* append: the file system cannot make holes */
+    uint64_t zeros_end;  /* append: the offset where the last hole ends */
     const uint8_t *late; /* side output: the bytes not written yet */
     size_t late_n;
 };

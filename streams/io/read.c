@@ -50,6 +50,7 @@ static int bound_file(struct leat_stage *s)
 
     st->file_left = UINT64_MAX;
     st->at = st->size = 0;
+    st->holes.sparse = false;
     if (!st->fd.is_regular)
         return 0;
     at = lseek(st->fd.fd, 0, SEEK_CUR);
@@ -57,6 +58,7 @@ static int bound_file(struct leat_stage *s)
         return leat_fail_errno(s, errno, "%s", leat_read_shown(st->name));
     st->at = (uint64_t)at;
     st->size = (uint64_t)info.st_size;
+    leat_holes_begin(&st->holes, &info, st->at);
     pthread_mutex_lock(&s->pipeline->lock);
     size = leat_claims_size(&s->pipeline->outputs.claims, &info);
     writer = leat_claims_writer(&s->pipeline->outputs.claims, info.st_dev, info.st_ino, "", true);
@@ -179,7 +181,7 @@ static ssize_t read_or_end(struct leat_stage *s, void *to, size_t room)
     ssize_t n = read_some(st, to, room);
     struct stat info;
 
-    if (n != 0 || !st->fd.is_regular || st->at >= st->size || params->shrink_ok)
+    if (n != 0 || !st->fd.is_regular || (st->at >= st->size && !st->holes.put) || params->shrink_ok)
         return n;
     if (fstat(st->fd.fd, &info) < 0)
         return -errno;
@@ -233,6 +235,35 @@ static int open_current(struct leat_stage *s)
     return wait_for_input(s);
 }
 
+/* Output zeros if there is a hole here. Returns LEAT_END: there is none, and *ret_data bytes of data at most may be read;
+ * LEAT_MORE: some were output, or there was no room; or fails. */
+static int put_hole(struct leat_stage *s, struct leat_out *out, uint64_t *ret_data)
+{
+    struct leat_read_state *st = leat_state(s);
+    uint64_t n;
+    size_t got;
+
+    *ret_data = UINT64_MAX;
+    if (st->skip > 0 || st->direct.used || st->file_left == 0 ||
+        !leat_holes_look(&st->holes, st->fd.fd, st->at, ret_data))
+        return LEAT_END;
+    n = *ret_data < st->left ? *ret_data : st->left;
+    got = leat_holes_put(s, &st->holes, out, n < st->file_left ? n : st->file_left);
+    if (got == SIZE_MAX) {
+        *ret_data = UINT64_MAX;
+        return LEAT_END;
+    }
+    if (got == 0)
+        return LEAT_MORE;
+    if (lseek(st->fd.fd, (off_t)(st->at + got), SEEK_SET) < 0)
+        return leat_fail_errno(s, errno, "%s", leat_read_shown(st->name));
+    if (st->at_begin)
+        leat_read_look_at(s, st->name, st->holes.zeros->data, got);
+    st->at_begin = false;
+    read_moved(s, got);
+    return LEAT_MORE;
+}
+
 /* The search for the end has seen more. Each byte counts, as none before the place found was read. */
 static int fail_shorter(struct leat_stage *s)
 {
@@ -247,6 +278,7 @@ static int fail_shorter(struct leat_stage *s)
 static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct leat_read_state *st = leat_state(s);
+    uint64_t data;
     size_t room, got;
     uint8_t *to;
     ssize_t n;
@@ -264,6 +296,9 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             leat_file_map_end(s->info->input.opens, st->pos);
         if (r != LEAT_MORE)
             return r;
+        r = put_hole(s, out, &data);
+        if (r != LEAT_END)
+            return r;
         room = leat_reserve(out, &to);
         if (room == 0)
             return LEAT_MORE;
@@ -271,6 +306,8 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
             room = (size_t)st->left;
         if (room > st->file_left)
             room = (size_t)st->file_left;
+        if (room > data)
+            room = (size_t)data;
         n = room > 0 ? read_or_end(s, to, room) : 0;
         got = n > 0 ? drop_skipped(st, to, (size_t)n) : 0;
         if (got > st->left)
@@ -299,6 +336,7 @@ static void read_close(struct leat_stage *s)
 
     (void)leat_fd_close(&st->fd); /* was only read */
     leat_read_last_done(&st->last);
+    leat_holes_done(&st->holes);
     leat_direct_done(s, &st->direct);
 }
 
@@ -431,6 +469,7 @@ const struct leat_stage_type leat_stage_read = {
         "If the next stage is tail, without a plus, only the end of the files is read: it is searched "
         "backwards. FIFOs, files of /proc and files read with --offset, --length or --shrink-ok are "
         "read whole, and so are all files if what tail needs does not fit in the memory limit.\n\n"
+        "Large holes of a sparse file are not read from the disk, but their zeros are output.\n\n"
         "A file that grows is read to its new end. If a file becomes shorter while it is read, "
         "bytes are lost, and the pipeline fails with status 1; with --shrink-ok it is read to "
         "its new end. Files in /proc and /sys, which do not state their true size, are read to "

@@ -7,6 +7,7 @@
 
 #include "direct.h"
 #include "fd.h"
+#include "read_holes.h"
 #include "read_last.h"
 #include "seekable.h"
 
@@ -30,6 +31,7 @@ struct leat_read_state {
     bool at_begin;       /* of the current file */
     bool wait_first;     /* a FIFO: before the first writer end of file is no EOF */
     struct leat_direct direct;
+    struct leat_holes holes;
     struct leat_read_last last; /* if the next stage needs only the last bytes or records */
 };
 

@@ -100,11 +100,16 @@ static struct leat_outfile *file_of(struct leat_stage *s)
 
 static int write_plan(struct leat_stage *s)
 {
-    const struct write_params *p = leat_params(s);
-
-    if (p->file.sparse && p->append)
-        return leat_fail(s, LEAT_EUSAGE, "--sparse cannot be used with --append");
     return leat_plan_access(s, path_of(s), LEAT_ACCESS_OUTPUT);
+}
+
+/* Of a hole that was read the zeros need not be looked at. */
+static ssize_t write_hole(struct leat_stage *s, const struct leat_in *in)
+{
+    const struct leat_chunk *chunk = in->engine;
+    struct write_state *st = leat_state(s);
+
+    return chunk && chunk->is_zero ? leat_outfile_hole(s, st->file, in->len - in->pos) : 0;
 }
 
 static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
@@ -115,7 +120,10 @@ static int write_step(struct leat_stage *s, struct leat_in *in, struct leat_out 
     (void)out;
     watch_reader(s);
     while (in->pos < in->len) {
-        ssize_t n = leat_outfile_write(s, st->file, in->data + in->pos, in->len - in->pos);
+        ssize_t n = write_hole(s, in);
+
+        if (n == 0)
+            n = leat_outfile_write(s, st->file, in->data + in->pos, in->len - in->pos);
 
         if (n < 0)
             return (int)n;
@@ -282,7 +290,7 @@ const struct leat_stage_type leat_stage_write = {
         "rotation of logs, there is a warning. Several outputs may append to one file. A file "
         "that is replaced, or that is standard output too, can have only one output.\n\n"
         "With --sparse whole blocks of zeros become holes, which use no disk space; readers "
-        "still see zeros. With --drop-cache the data is written to the disk early and dropped "
+        "still see zeros. With --append they are written first, so the disk needs space for some of them. With --drop-cache the data is written to the disk early and dropped "
         "from the page cache, so that a backup does not displace the data of others. Both have "
         "no effect on a pipe or a device.\n\n"
         "With --direct the data goes to the disk past the page cache, in aligned blocks. Only "

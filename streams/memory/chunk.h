@@ -30,7 +30,8 @@ struct leat_share {
 struct leat_chunk {
     atomic_uint refs;
     size_t cap;
-    bool own; /* has the pool's chunk size, is kept for reuse */
+    bool own;     /* has the pool's chunk size, is kept for reuse */
+    bool is_zero; /* all of it, and nothing is written to it; not `own` */
     struct leat_pool *pool;
     struct leat_share *share; /* the share that it counts against, or NULL */
     struct leat_chunk *next;  /* in the pool's list of free chunks */

@@ -364,6 +364,20 @@ static bool by_reference(const struct leat_out *out, const struct leat_in *in, s
     return n >= LEAT_PASS_MIN && in->engine && !out->room_max && !out->hold;
 }
 
+size_t leat_out_refer(struct leat_out *out, struct leat_chunk *chunk, size_t n)
+{
+    leat_assert(n > 0 && n <= chunk->cap);
+    if (n < LEAT_PASS_MIN || out->room_max || out->hold)
+        return leat_write(out, chunk->data, n);
+    if (!drain_large(out) || step_is_full(out)) {
+        out->full = true;
+        return 0;
+    }
+    push_ref(out, chunk, 0, n);
+    out->full = true; /* there may be more */
+    return n;
+}
+
 static size_t offset_in(const struct leat_in *in, const struct leat_chunk *chunk)
 {
     leat_assert(in->data >= chunk->data);

@@ -60,6 +60,9 @@ bool leat_out_append(struct leat_out *out, const void *data, size_t n);
 /* leat_out_commit_lent - in a step: commit n bytes at `from`, which a leat_reserve of an earlier step
  * offered, and which follow the bytes committed since. No other reserve came between. */
 void leat_out_commit_lent(struct leat_out *out, const uint8_t *from, size_t n);
+/* leat_out_refer - in a step: output the first n bytes of a chunk by reference, as leat_pass does. Returns how many were
+ * output; 0: there is no room. */
+size_t leat_out_refer(struct leat_out *out, struct leat_chunk *chunk, size_t n);
 /* leat_out_adopt - at the begin of a step: output goes to this chunk from now on, from its begin. The writer takes a
  * reference. */
 void leat_out_adopt(struct leat_out *out, struct leat_chunk *chunk);

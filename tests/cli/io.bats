@@ -453,8 +453,33 @@ blocking() {
     leat read in : split --sparse -b 3M 's{n}'
     cat s? | cmp in -
     [ "$(du -kc s? | tail -n 1 | cut -f1)" -lt 200 ]
-    run -2 leat read in : write --sparse --append out
-    has '--sparse cannot be used with --append'
+}
+
+@test "write --sparse --append leaves holes at the end of a file" {
+    { head -c 5000 /dev/urandom; head -c 3M /dev/zero; echo middle; head -c 1M /dev/zero; } >in
+    for chunk in 1000 4096 5000 262144; do
+        printf abc >out
+        leat --chunk=$chunk read in : write --sparse --append out
+        cmp out <(printf abc; cat in)
+    done
+    [ "$(du -k out | cut -f1)" -lt 40 ]
+    printf abc >two
+    leat read in : tee [ write --sparse --append two ] : write --sparse --append two
+    [ "$(stat -c %s two)" = $((3 + 2 * $(stat -c %s in))) ]
+}
+
+@test "a sparse file of 20 GiB is copied without reading or writing its holes" {
+    truncate -s 20G in 2>/dev/null || skip 'no file of that size here'
+    echo end >>in
+    bounded "$LEAT" read in : write --sparse out
+    [ "$(stat -c %s out)" = "$(stat -c %s in)" ]
+    [ "$(du -k out | cut -f1)" -lt 200 ]
+    [ "$(tail -c 4 out)" = end ]
+    [ "$(bounded "$LEAT" read in : count -c)" = "$(stat -c %s in)" ]
+    truncate -s 1G end
+    bounded "$LEAT" read end : write --sparse out2
+    [ "$(stat -c %s out2)" = 1073741824 ]
+    [ "$({ bounded "$LEAT" read --length=1073740824 : null && cat; } <end | wc -c)" = 1000 ]
 }
 
 @test "--drop-cache changes nothing but the page cache" {
