@@ -25,16 +25,17 @@ struct input_extra {
         *file; /* of a URL: its path, without the first slash and the query; NULL: it is no URL */
     const char *address; /* of a URL with a password: all of it; or NULL */
     const char *etag;    /* of a URL: a strong one, its identity; or NULL */
+    uint32_t skip,
+        drop; /* of a range of BGZF: decoded bytes at its ends that are of other ranges */
 };
 
 struct input {
     const char *path;          /* in the arena */
     const char *sha256;        /* 64 digits that the content must have, or NULL */
-    struct input_extra *extra; /* or NULL */
+    struct input_extra *extra; /* or NULL: nothing in it */
     uint64_t size, dev, ino;
     int64_t mtime_ns;        /* since 1970 */
     uint64_t offset, length; /* a range of the file; length 0: all of it */
-    uint32_t skip, drop;     /* of BGZF: decoded bytes at its ends that are of other ranges */
     uint32_t rel;            /* where the part begins that is below the named directory */
     uint32_t shard;
     uint32_t number; /* in the whole list, from 1; 0: its place in this one */

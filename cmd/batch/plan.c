@@ -119,10 +119,10 @@ static void add_input(struct buf *b, const struct input *input)
     }
     if (input->length > 0)
         buf_add(b, ",\"offset\":%" PRIu64 ",\"length\":%" PRIu64, input->offset, input->length);
-    if (input->skip > 0)
-        buf_add(b, ",\"skip\":%" PRIu32, input->skip);
-    if (input->drop > 0)
-        buf_add(b, ",\"drop\":%" PRIu32, input->drop);
+    if (input->extra && input->extra->skip > 0)
+        buf_add(b, ",\"skip\":%" PRIu32, input->extra->skip);
+    if (input->extra && input->extra->drop > 0)
+        buf_add(b, ",\"drop\":%" PRIu32, input->extra->drop);
     buf_add(b, ",\"rel\":%" PRIu32 ",\"shard\":%" PRIu32 "}", input->rel, input->shard);
 }
 
@@ -153,6 +153,7 @@ struct reader {
     struct plan *plan;
     struct inputs *inputs;
     struct buf path, sha256, etag; /* of the line */
+    uint32_t skip, drop;
     bool no_memory, other_version;
     uint64_t n;
 };
@@ -229,15 +230,26 @@ static void read_input_member(struct reader *r, const char *key, struct input *i
     else if (strcmp(key, "length") == 0)
         input->length = json_number(j);
     else if (strcmp(key, "skip") == 0)
-        input->skip = (uint32_t)number_up_to(r, CONTENT_MAX);
+        r->skip = (uint32_t)number_up_to(r, CONTENT_MAX);
     else if (strcmp(key, "drop") == 0)
-        input->drop = (uint32_t)number_up_to(r, CONTENT_MAX);
+        r->drop = (uint32_t)number_up_to(r, CONTENT_MAX);
     else if (strcmp(key, "rel") == 0)
         input->rel = (uint32_t)number_up_to(r, UINT32_MAX);
     else if (strcmp(key, "shard") == 0)
         input->shard = (uint32_t)number_up_to(r, SHARDS_MAX);
     else
         json_skip(j);
+}
+
+static void keep_ends(struct reader *r, struct input *input)
+{
+    struct input_extra *extra = input_extra(r->inputs, input);
+
+    r->no_memory = r->no_memory || !extra;
+    if (!extra)
+        return;
+    extra->skip = r->skip;
+    extra->drop = r->drop;
 }
 
 static void keep_input(struct reader *r, const struct input *line)
@@ -265,6 +277,8 @@ static void keep_input(struct reader *r, const struct input *line)
     input->extra = extra;
     if (is_url && r->etag.n > 0 && !input_set_etag(r->inputs, input, buf_text(&r->etag)))
         r->no_memory = true;
+    if (r->skip > 0 || r->drop > 0)
+        keep_ends(r, input);
     r->inputs->bytes += plan_weight(input);
 }
 
@@ -275,6 +289,7 @@ static void read_input(struct reader *r, uint32_t shard)
     bool first = true;
 
     r->path.n = r->sha256.n = r->etag.n = 0;
+    r->skip = r->drop = 0;
     for (bool more = json_open(j, '{'); more && json_more(j, '}', &first);) {
         char key[16];
 

@@ -339,7 +339,8 @@ int range_append(const struct batch *b, struct leat_builder *builder, const stru
         args[n++] = option("--range=%" PRIu64 ":%" PRIu64, input->offset, input->length);
     } else if (is_stage(b, 1, "gunzip")) {
         args[n++] = option("--frames=%" PRIu64 ":%" PRIu64 ":%" PRIu32 ":%" PRIu32, input->offset,
-                           input->length, input->skip, input->drop);
+                           input->length, input->extra ? input->extra->skip : 0,
+                           input->extra ? input->extra->drop : 0);
     } else {
         args[n++] = option("--offset=%" PRIu64, input->offset);
         args[n++] = option("--length=%" PRIu64, input->length);

@@ -142,6 +142,7 @@ static int add(struct ranged *r, const struct place *begin, const struct place *
 {
     uint64_t to = end->at;
     struct member last = {.content = 0};
+    struct input_extra *extra;
     struct input *range;
     int code = end->in > 0 ? members_read(&r->members, end->at, &last) : 0;
 
@@ -153,8 +154,11 @@ static int add(struct ranged *r, const struct place *begin, const struct place *
     range = range_add(r, begin->at, to - begin->at, shard);
     if (!range)
         return leat_exit_status(LEAT_ENOMEM);
-    range->skip = begin->in;
-    range->drop = end->in > 0 ? last.content - end->in : 0;
+    extra = input_extra(&r->batch->inputs, range);
+    if (!extra)
+        return message_fail(r->batch->config, LEAT_ENOMEM, "out of memory");
+    extra->skip = begin->in;
+    extra->drop = end->in > 0 ? last.content - end->in : 0;
     return 0;
 }
 
