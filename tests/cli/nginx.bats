@@ -79,6 +79,21 @@ stop() {
     has "$(sha256sum <www/f | cut -d' ' -f1)"
 }
 
+@test "leat each knows URLs by the ETag of the server, over TLS with the options of get" {
+    seq 1000 >www/e
+    set -- "https://localhost:$tls/e" "http://127.0.0.1:$plain/e?2" --journal=out/j
+    run -0 leat each "$@" -- get --ca=ca.pem '{}' : write 'out/e-{n}'
+    cmp www/e out/e-1
+    cmp www/e out/e-2
+    [ "$(grep -c '^{"done":.*"etag":' out/j)" = 2 ]
+    run -0 leat each "$@" --resume --json -- get --ca=ca.pem '{}' : write 'out/e-{n}'
+    has '"skipped":2'
+    seq 1001 >www/e
+    run -0 leat each "$@" --resume --force --json -- get --ca=ca.pem '{}' : write 'out/e-{n}'
+    has '"done":2,"skipped":0'
+    run -5 leat each "$1" -- get '{}' : null # the certificate of no authority that is known
+}
+
 # resumes URL-PREFIX PROTOCOL - the server ends in the middle of the content, and comes back.
 resumes() {
     mkfifo "out/pipe"
