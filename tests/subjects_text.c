@@ -21,6 +21,8 @@ const struct subject subjects_text[] = {
     {.stage = "grep", .text = "grep -C 3 WARN"},
     {.stage = "grep", .text = "grep -b --color=always DEBUG"},
     {.stage = "grep", .text = "grep -F -f @IN@"},
+    {.stage = "sed", .text = "sed 's/[0-9][0-9]*/<&>/2g'"},
+    {.stage = "sed", .text = "sed -E 's/(INFO|WARN) (.)/\\2 \\1/'"},
     {.stage = "iconv", .text = "iconv -c -t UTF-16"},
     {.stage = "iconv", .text = "iconv -f ISO-8859-1 -t UTF-32BE"},
     {.stage = "iconv", .text = "iconv -c -f UTF-16LE"},

@@ -50,3 +50,14 @@ load common
     has 'byte 2'
     [ ! -e out ]
 }
+
+@test "sed writes the same as GNU sed" {
+    log_lines 20000 >log
+    for script in 's/worker/w/' 's/[0-9][0-9]*/<&>/g' 's/^\([^ ]*\) \([^ ]*\)/\2 \1/' 's/\(INFO\|WARN\)/[\1]/' 's/o/0/2'; do
+        LC_ALL=C sed "$script" log >expected
+        leat read log : sed "$script" | cmp - expected
+    done
+    run leat read log : sed 's/a/b/;s/c/d/'
+    is 2
+    has "only one s command"
+}

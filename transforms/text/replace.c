@@ -57,7 +57,7 @@ static int make_finder(struct leat_stage *s, bool check, struct leat_finder **re
     const struct replace_params *p = leat_params(s);
     struct leat_finder_options o = {
         .pattern = leat_operands(s)->v[0],
-        .fixed = p->fixed,
+        .syntax = p->fixed ? LEAT_FINDER_FIXED : LEAT_FINDER_PERL,
         .fold = p->ignore_case,
         .word = p->word,
         .line = p->line,

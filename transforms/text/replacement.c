@@ -51,7 +51,7 @@ void leat_replacement_group(struct leat_replacement *t, unsigned group)
 
 void leat_replacement_case(struct leat_replacement *t, char letter)
 {
-    leat_assert(strchr("ULEul", letter));
+    leat_assert(strchr("ULEul-", letter));
     t->has_case = true;
     t->parts[t->n_parts++] =
         (struct leat_replacement_part){.kind = LEAT_REPLACEMENT_CASE, .letter = letter};
@@ -330,6 +330,8 @@ static void put_part(struct put *p, const struct leat_replacement *t,
     case LEAT_REPLACEMENT_CASE:
         if (part->letter == 'u' || part->letter == 'l')
             p->once = part->letter;
+        else if (part->letter == '-')
+            p->once = 0;
         else
             p->mode = part->letter == 'E' ? 0 : part->letter;
         break;

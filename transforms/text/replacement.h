@@ -17,7 +17,8 @@ enum leat_replacement_kind {
 
 struct leat_replacement_part {
     enum leat_replacement_kind kind;
-    char letter;    /* CASE: one of U L E for what follows, u l for the next character */
+    char
+        letter; /* CASE: one of U L E for what follows, u l for the next character, - for neither */
     unsigned group; /* 0: the whole match */
     size_t at, len; /* TEXT: in bytes */
 };

@@ -1,4 +1,4 @@
-/* finder.c - finds the matches of a Perl pattern, with their groups, in a buffer of lines. */
+/* finder.c - finds the matches of a pattern, with their groups, in a buffer of lines. */
 
 #include "finder.h"
 
@@ -11,6 +11,8 @@
 #include "pcre.h"
 #include "perl.h"
 #include "perl_literal.h"
+#include "posix.h"
+#include "regex.h"
 
 /* After this many candidate lines the search for the fixed string is judged. */
 #define SAMPLE_LINES 512u
@@ -34,7 +36,8 @@ struct leat_finder {
     pcre2_code *code[KINDS];
     bool compiled[KINDS];
     pcre2_match_data *match;
-    size_t found[2]; /* with `whole` */
+    size_t found[2];          /* with `whole` */
+    struct leat_posix *posix; /* in place of PCRE2, or NULL */
 
     const uint8_t *ascii_from, *ascii_to; /* bytes of the buffer that are known to be ASCII */
     const uint8_t *ascii_end;             /* where the search for others has ended */
@@ -56,7 +59,7 @@ static size_t put_pattern(char *to, const struct leat_finder_options *o)
     size_t n = 0;
 
     for (const char *p = o->pattern; *p; p++) {
-        if (o->fixed && !is_ordinary(*p) && *p != '\n')
+        if (o->syntax == LEAT_FINDER_FIXED && !is_ordinary(*p) && *p != '\n')
             to[n++] = '\\';
         to[n++] = *p;
     }
@@ -103,7 +106,8 @@ static int find_required(struct leat_finder *f, const struct leat_finder_options
     if (!f->required)
         return LEAT_ENOMEM;
     leat_perl_literal(pattern, o->fold, o->unicode, f->required, &required);
-    if ((required.newline || (o->fixed && strchr(pattern, '\n'))) && o->eol == '\n') {
+    if ((required.newline || (o->syntax == LEAT_FINDER_FIXED && strchr(pattern, '\n'))) &&
+        o->eol == '\n') {
         snprintf(why, why_size,
                  "a line does not contain a newline; with -z the lines end with NUL bytes");
         return LEAT_EUSAGE;
@@ -131,6 +135,96 @@ static int make_match(struct leat_finder *f)
             r = leat_pcre_jit(&f->pcre, f->code[i], &f->compiled[i]);
     /* Without compiled code each match checks all of its subject again. */
     f->by_line = f->by_line || (f->code[UNICODE] && !f->compiled[UNICODE]);
+    return r;
+}
+
+/* The same for a POSIX pattern. */
+static int find_required_posix(struct leat_finder *f, const struct leat_regex *re)
+{
+    struct leat_regex_required required;
+    int r = leat_regex_required(re, &required);
+
+    if (r < 0 || !required.bytes)
+        return r;
+    if (required.n == 1) {
+        f->required = leat_pcre_get(f->stage, required.v[0].len);
+        if (!f->required) {
+            free(required.bytes);
+            return LEAT_ENOMEM;
+        }
+        memcpy(f->required, required.bytes + required.v[0].at, required.v[0].len);
+        leat_literal_init(&f->literal, f->required, required.v[0].len, re->options.fold);
+        f->literal_helps = true;
+        f->whole = required.whole && re->n_groups == 0 && leat_regex_is_sequence(re);
+    }
+    free(required.bytes);
+    return 0;
+}
+
+/* Translates the pattern, if PCRE2 then finds the same matches. */
+static int translate(struct leat_finder *f, struct leat_regex *re, char *why, size_t why_size)
+{
+    uint32_t flags = PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_UTF |
+                     (re->options.fold ? PCRE2_CASELESS : 0);
+    char *text;
+    size_t len;
+    int r = leat_regex_text(re, false, &text, &len);
+
+    if (r < 0)
+        return r;
+    r = leat_pcre_compile(&f->pcre, text, len, flags, false, 0, &f->code[BYTES], why, why_size);
+    free(text);
+    if (r < 0)
+        return r;
+    leat_posix_free(f->posix);
+    f->posix = NULL;
+    f->by_line = false;
+    return make_match(f);
+}
+
+/* Can a match contain a line end? */
+static bool has_eol(const struct leat_regex *re)
+{
+    for (size_t i = 0; i < re->n_nodes; i++)
+        if (re->nodes[i].kind == LEAT_REGEX_BYTE && re->nodes[i].u.byte == re->options.eol)
+            return true;
+    return false;
+}
+
+/* The C library compiles each pattern, because it says what is an error. */
+static int build_posix(struct leat_finder *f, const struct leat_finder_options *o, char *why,
+                       size_t why_size)
+{
+    bool extended = o->syntax == LEAT_FINDER_EXTENDED;
+    const struct leat_posix_options p = {
+        .extended = extended, .fold = o->fold, .nul_ends = o->eol == '\0'};
+    const struct leat_regex_options q = {
+        .syntax = extended ? LEAT_REGEX_EXTENDED : LEAT_REGEX_BASIC,
+        .fold = o->fold,
+        .strict = true,
+        .groups = true,
+        .eol = o->eol,
+    };
+    struct leat_regex re = {.nodes = NULL};
+    int r = leat_posix_new(o->pattern, o->len, &p, &f->posix, why, why_size);
+
+    if (r == 0)
+        r = leat_pcre_init(&f->pcre, f->stage, o->eol ? PCRE2_NEWLINE_LF : PCRE2_NEWLINE_NUL);
+    if (r < 0)
+        return r;
+    f->by_line = true;
+    r = leat_regex_init(&re, &q);
+    if (r == 0)
+        r = leat_regex_add(&re, o->pattern, o->len);
+    if (r == LEAT_EUSAGE || (r == 0 && has_eol(&re))) { /* then the C library does it */
+        leat_regex_done(&re);
+        return 0;
+    }
+    if (r == 0)
+        r = find_required_posix(f, &re);
+    if (r == 0 && leat_regex_is_sequence(&re) && re.n_groups == leat_posix_groups(f->posix))
+        r = translate(f, &re, why, why_size);
+    leat_regex_done(&re);
     return r;
 }
 
@@ -163,7 +257,10 @@ int leat_finder_new(struct leat_stage *stage, const struct leat_finder_options *
         return LEAT_ENOMEM;
     f->stage = stage;
     f->eol = options->eol;
-    r = build(f, options, why, why_size);
+    if (options->syntax == LEAT_FINDER_BASIC || options->syntax == LEAT_FINDER_EXTENDED)
+        r = build_posix(f, options, why, why_size);
+    else
+        r = build(f, options, why, why_size);
     if (r < 0) {
         leat_finder_free(f);
         return r;
@@ -179,6 +276,7 @@ void leat_finder_free(struct leat_finder *f)
     for (int i = 0; i < KINDS; i++)
         pcre2_code_free(f->code[i]);
     pcre2_match_data_free(f->match);
+    leat_posix_free(f->posix);
     leat_pcre_put(f->stage, f->required);
     leat_pcre_done(&f->pcre);
     leat_pcre_put(f->stage, f);
@@ -193,6 +291,8 @@ unsigned leat_finder_groups(const struct leat_finder *f)
 {
     uint32_t n = 0;
 
+    if (f->posix)
+        return leat_posix_groups(f->posix);
     return pcre2_pattern_info(any_code(f), PCRE2_INFO_CAPTURECOUNT, &n) == 0 ? n : 0;
 }
 
@@ -345,10 +445,30 @@ static int next_whole(struct leat_finder *f, const uint8_t *data, size_t len, si
     return 1;
 }
 
+/* Finds the match in a window, from an offset in it. Returns as leat_pcre_match. */
+static int match(struct leat_finder *f, const struct window *w, const uint8_t *text, size_t from,
+                 bool not_empty, bool *ret_failed)
+{
+    size_t len = w->end - w->start;
+    const size_t *found;
+    int r;
+
+    if (!f->posix)
+        return leat_pcre_match(&f->pcre, f->code[w->kind], f->compiled[w->kind], text, len, from,
+                               not_empty ? PCRE2_NOTEMPTY_ATSTART : 0, f->match, ret_failed);
+    leat_assert(w->one_line);
+    r = leat_posix_search(f->posix, text, len, from);
+    found = leat_posix_match(f->posix);
+    /* The match is the longest one there. */
+    if (r > 0 && not_empty && found[0] == from && found[1] == from)
+        r = from < len ? leat_posix_search(f->posix, text, len, from + 1) : 0;
+    *ret_failed = r < 0;
+    return r;
+}
+
 int leat_finder_next(struct leat_finder *f, const uint8_t *data, size_t len, size_t from,
                      bool not_empty, size_t *ret_base)
 {
-    uint32_t flags = not_empty ? PCRE2_NOTEMPTY_ATSTART : 0;
     bool failed = false;
     struct window w;
 
@@ -362,8 +482,7 @@ int leat_finder_next(struct leat_finder *f, const uint8_t *data, size_t len, siz
         if (!next_window(f, data, len, &from, &w))
             return 0;
         *ret_base = w.start;
-        r = leat_pcre_match(&f->pcre, f->code[w.kind], f->compiled[w.kind], data + w.start,
-                            w.end - w.start, from - w.start, flags, f->match, &failed);
+        r = match(f, &w, data + w.start, from - w.start, not_empty, &failed);
         if (r > 0 || failed)
             return r;
         if (r < 0 && w.one_line)
@@ -373,14 +492,16 @@ int leat_finder_next(struct leat_finder *f, const uint8_t *data, size_t len, siz
             continue;
         }
         from = w.end + 1;
-        flags = 0;
+        not_empty = false;
     }
     return 0;
 }
 
 const size_t *leat_finder_match(const struct leat_finder *f)
 {
-    return f->whole ? f->found : pcre2_get_ovector_pointer(f->match);
+    if (f->whole)
+        return f->found;
+    return f->posix ? leat_posix_match(f->posix) : pcre2_get_ovector_pointer(f->match);
 }
 
 const char *leat_finder_why(const struct leat_finder *f)

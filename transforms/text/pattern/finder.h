@@ -1,8 +1,8 @@
-/* finder.h - finds the matches of a Perl pattern, with their groups, one after another in a buffer of lines.
+/* finder.h - finds the matches of a pattern, with their groups, one after another in a buffer of lines.
  *
  * A pattern that is one fixed string is searched for as that. Else PCRE2's compiled code runs over the whole buffer, if
  * the pattern is known to stay in its line (perl.h), or over single lines: those that contain a string that every match
- * needs (perl_literal.h). In Unicode, parts of the buffer that are ASCII are matched as bytes, if the result is the same.
+ * needs (perl_literal.h). A POSIX pattern is translated (regex.h), or if PCRE2 might find other matches, left to posix.h. In Unicode, parts of the buffer that are ASCII are matched as bytes, if the result is the same.
  */
 #ifndef LEAT_TEXT_PATTERN_FINDER_H
 #define LEAT_TEXT_PATTERN_FINDER_H
@@ -10,9 +10,17 @@
 #include "literal.h"
 #include "stage.h"
 
+enum leat_finder_syntax {
+    LEAT_FINDER_PERL,
+    LEAT_FINDER_FIXED,
+    LEAT_FINDER_BASIC, /* as sed: without word, line and unicode */
+    LEAT_FINDER_EXTENDED,
+};
+
 struct leat_finder_options {
     const char *pattern;
-    bool fixed;            /* it is a fixed string */
+    size_t len; /* of a basic or extended pattern, which may contain NUL; else it ends with NUL */
+    enum leat_finder_syntax syntax;
     bool fold, word, line; /* ignore case; whole words; whole lines */
     bool unicode;
     uint8_t eol;

@@ -69,6 +69,7 @@ struct leat_regex_options {
     bool word;   /* a match must not touch a word character on either side (-w) */
     bool line;   /* a match must be the whole line (-x); takes precedence over word */
     bool strict; /* read repetitions of assertions as GNU's matcher for back-references does */
+    bool groups; /* the text keeps the groups of the pattern */
     uint8_t eol; /* the byte that ends a record */
 };
 
@@ -139,5 +140,11 @@ bool leat_regex_is_empty(const struct leat_regex *regex);
 /* leat_regex_is_greedy - is the first match that a backtracking search finds at a place always the
  * longest one there? */
 bool leat_regex_is_greedy(const struct leat_regex *regex);
+
+/* leat_regex_is_sequence - is the expression one pattern of single bytes and sets, each repeated or not? Then the first
+ * match that a backtracking search finds at a place, with its groups, is the one that POSIX wants. Let it and the longest
+ * match part where one takes a byte for a repetition and the other does not: the first is then ahead, and as each
+ * step takes at most one byte, it can fall behind only where both stand at one place, from which it goes on the same way. */
+bool leat_regex_is_sequence(const struct leat_regex *regex);
 
 #endif

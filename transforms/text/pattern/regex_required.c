@@ -250,3 +250,29 @@ bool leat_regex_is_greedy(const struct leat_regex *re)
     return !re->has_backref && re->nodes[re->root].child != LEAT_REGEX_NONE &&
            choices(re, re->root) < 2;
 }
+
+static bool is_sequence(const struct leat_regex *re, uint32_t index)
+{
+    const struct leat_regex_node *n = &re->nodes[index];
+
+    if (n->kind == LEAT_REGEX_REPEAT)
+        return re->nodes[n->child].kind == LEAT_REGEX_BYTE ||
+               re->nodes[n->child].kind == LEAT_REGEX_SET;
+    if (n->kind == LEAT_REGEX_ALT || n->kind == LEAT_REGEX_BACKREF)
+        return false;
+    /* The C library misses some places of \B after a repetition. */
+    if (n->kind == LEAT_REGEX_ASSERT && n->u.assertion == LEAT_REGEX_NO_WORD_EDGE)
+        return false;
+    for (uint32_t c = n->child; c != LEAT_REGEX_NONE; c = re->nodes[c].next)
+        if (!is_sequence(re, c))
+            return false;
+    return true;
+}
+
+bool leat_regex_is_sequence(const struct leat_regex *re)
+{
+    uint32_t first = re->nodes[re->root].child;
+
+    return first != LEAT_REGEX_NONE && re->nodes[first].next == LEAT_REGEX_NONE &&
+           is_sequence(re, first);
+}

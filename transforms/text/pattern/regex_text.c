@@ -138,10 +138,11 @@ static bool is_single(const struct leat_regex_node *n)
 static void put_group(struct text *t, const struct leat_regex_node *n)
 {
     const struct leat_regex_node *child = &t->regex->nodes[n->child];
-    bool bare = !t->regex->has_backref && is_single(child) && is_item(t->regex, child);
+    bool captures = t->regex->has_backref || t->regex->options.groups,
+         bare = !captures && is_single(child) && is_item(t->regex, child);
 
     if (!bare)
-        put(t, t->regex->has_backref ? "(" : "(?:");
+        put(t, captures ? "(" : "(?:");
     put_node(t, n->child);
     if (!bare)
         put(t, ")");
