@@ -83,6 +83,7 @@ TEST(test_lines_are_those_of_the_portable_loop)
 /* Lines whose hashes are all equal are found and kept apart, if slowly. */
 static int add_colliding(struct leat_stage *s)
 {
+    struct leat_key_hasher hasher = {.fold = false};
     struct leat_keys table = {.limit = UINT64_MAX};
     struct leat_key *key;
     char text[16];
@@ -90,8 +91,12 @@ static int add_colliding(struct leat_stage *s)
     for (unsigned round = 0; round < 3; round++)
         for (unsigned i = 0; i < 500; i++) {
             size_t n = (size_t)snprintf(text, sizeof text, "%u", i);
-            struct leat_key_line line = {(const uint8_t *)text, n, 0xffffffffffffffff};
-            int r = leat_keys_add(s, &table, &line, &key);
+            struct leat_key_line line = {.data = (const uint8_t *)text, .len = n};
+            int r = leat_key_hash(s, &hasher, &line, line.data + n);
+
+            ASSERT_EQ(r, 0);
+            line.hash = UINT64_MAX;
+            r = leat_keys_add(s, &table, &line, &key);
 
             ASSERT_EQ(r, round == 0 ? LEAT_KEYS_NEW : LEAT_KEYS_OLD);
             ASSERT_EQ(key->value, round);
@@ -123,10 +128,10 @@ static size_t fill(struct leat_stage *s, struct leat_keys *table, struct leat_ke
 
     for (size_t i = 0; i < n; i++) {
         size_t len = (size_t)snprintf(text, sizeof text, "%zu-line", i);
-        struct leat_key_line line = {(const uint8_t *)text, len, 0};
+        struct leat_key_line line = {.data = (const uint8_t *)text, .len = len};
         int r;
 
-        ASSERT_EQ(leat_key_hash(s, hasher, line.data, line.len, &line.hash), 0);
+        ASSERT_EQ(leat_key_hash(s, hasher, &line, line.data + line.len), 0);
         r = leat_keys_add(s, table, &line, &key);
         if (r == LEAT_KEYS_FULL)
             return i;
@@ -249,9 +254,9 @@ static int feed(struct leat_stage *s, struct leat_keys *table, struct leat_key_s
 
     leat_key_hasher_init(&hasher, model_fold);
     for (size_t i = 0; r >= 0 && i < job.n; i++) {
-        struct leat_key_line line = {job.lines[i].bytes, job.lines[i].len, 0};
+        struct leat_key_line line = {.data = job.lines[i].bytes, .len = job.lines[i].len};
 
-        r = leat_key_hash(s, &hasher, line.data, line.len, &line.hash);
+        r = leat_key_hash(s, &hasher, &line, line.data + line.len);
         while (r >= 0 && (r = leat_keys_add(s, table, &line, &key)) == LEAT_KEYS_FULL) {
             ASSERT_GT(table->n, 0);
             r = leat_key_spill_table(s, spill, table);

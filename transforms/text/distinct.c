@@ -112,13 +112,12 @@ static int sketch_step(struct leat_stage *s, struct leat_in *in, struct leat_out
     while (in->pos < in->len) {
         unsigned n = leat_key_lines(in->data + in->pos, in->len - in->pos, delimiter_of(p), lines);
 
-        for (unsigned i = 0; i < n; i++) {
-            int r = leat_key_hash(s, &d->lane.hasher, lines[i].data, lines[i].len, &lines[i].hash);
+        int r = leat_key_hash_all(s, &d->lane.hasher, lines, n, in->data + in->len);
 
-            if (r < 0)
-                return r;
+        if (r < 0)
+            return r;
+        for (unsigned i = 0; i < n; i++)
             leat_hll_add(d->registers, lines[i].hash);
-        }
         in->pos = (size_t)(lines[n - 1].data - in->data) + lines[n - 1].len;
         in->pos += in->pos < in->len; /* the delimiter, which the last line may lack */
     }

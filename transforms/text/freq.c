@@ -16,6 +16,8 @@
 #include "space_saving.h"
 #include "stage.h"
 
+#define AHEAD 12u /* lines that are fetched before they are written */
+
 struct freq_params {
     int zero, fold, tab;
     int64_t top, approx;
@@ -36,7 +38,8 @@ struct freq {
     bool ended;                  /* all lines are counted, and in order */
     size_t item;                 /* the one that is being written */
     size_t line_at;              /* bytes of the line that are written */
-    uint8_t text[24];            /* its count */
+    uint8_t text[24];            /* a count, as it is written; many lines in a row have it */
+    uint64_t text_count;
     size_t text_len;
 };
 
@@ -166,6 +169,7 @@ static void format_count(struct freq *f, uint64_t count, bool tab)
 
     leat_assert(n > 0 && (size_t)n < sizeof f->text);
     f->text_len = (size_t)n;
+    f->text_count = count;
 }
 
 /* Puts the lines in order. */
@@ -196,6 +200,8 @@ static bool get(const struct freq *f, uint64_t *ret_count, const uint8_t **ret_d
         return leat_key_spill_get(&f->spill, ret_count, ret_data, ret_n);
     if (f->item == f->items.n)
         return false;
+    if (f->items.n - f->item > AHEAD)
+        __builtin_prefetch(leat_key_at(f->keys, f->items.v[f->item + AHEAD].reference));
     key = leat_key_at(f->keys, f->items.v[f->item].reference);
     *ret_count = key->value;
     *ret_data = key->bytes;
@@ -213,7 +219,7 @@ static int write_lines(struct leat_stage *s, struct leat_out *out)
     int r;
 
     while ((p->top == 0 || f->item < (uint64_t)p->top) && get(f, &count, &data, &n)) {
-        if (f->line_at == 0)
+        if (f->line_at == 0 && (f->text_len == 0 || count != f->text_count))
             format_count(f, count, p->tab);
         if (!leat_key_write(out, &f->line_at, f->text, f->text_len, data, n, delimiter_of(p)))
             return LEAT_MORE;
@@ -278,13 +284,11 @@ static int saving_step(struct leat_stage *s, struct leat_in *in, struct leat_out
     while (in->pos < in->len) {
         unsigned n = leat_key_lines(in->data + in->pos, in->len - in->pos, delimiter_of(p), lines);
 
-        for (unsigned i = 0; i < n; i++) {
-            r = leat_key_hash(s, &f->lane.hasher, lines[i].data, lines[i].len, &lines[i].hash);
-            if (r == 0)
-                r = leat_saving_add(s, f->saving, &lines[i]);
-            if (r < 0)
-                return r;
-        }
+        r = leat_key_hash_all(s, &f->lane.hasher, lines, n, in->data + in->len);
+        for (unsigned i = 0; r == 0 && i < n; i++)
+            r = leat_saving_add(s, f->saving, &lines[i]);
+        if (r < 0)
+            return r;
         in->pos = (size_t)(lines[n - 1].data - in->data) + lines[n - 1].len;
         in->pos += in->pos < in->len; /* the delimiter, which the last line may lack */
     }

@@ -93,8 +93,10 @@ uint32_t leat_key_arena_add(struct leat_stage *s, struct leat_key_arena *a, uint
     key->value = 0;
     key->len = (uint32_t)n;
     key->high = 0;
-    if (n > 0)
+    if (n > 0) {
+        memset(p->data + p->used + need - LEAT_KEY_UNIT, 0, LEAT_KEY_UNIT);
         memcpy(key->bytes, data, n);
+    }
     p->used += need;
     return reference;
 }

@@ -15,8 +15,8 @@
 struct leat_key {
     uint64_t value;
     uint32_t len;
-    uint32_t high; /* the upper half of its hash */
-    uint8_t bytes[];
+    uint32_t high;   /* the upper half of its hash */
+    uint8_t bytes[]; /* zeros follow, up to a multiple of LEAT_KEY_UNIT */
 };
 
 struct leat_key_piece {

@@ -8,12 +8,22 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/invariant.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-#define SHORT 240u /* for longer input XXH3 uses the secret, for shorter one the seed */
+#define SEED_MAX 240u /* for longer input XXH3 uses the secret, for shorter one the seed */
+#define MULTIPLIER 0x9e3779b97f4a7c15u
 #define FOLDED_LEAST ((size_t)4096)
+
+__extension__ typedef unsigned __int128 wide;
+
+/* The first bytes of a word. */
+static const uint64_t masks[] = {0,          0xff,         0xffff,         0xffffff,
+                                 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff,
+                                 UINT64_MAX};
 
 _Static_assert(sizeof((struct leat_key_hasher *)0)->secret == XXH3_SECRET_DEFAULT_SIZE,
                "a secret has the size that XXH3 uses");
@@ -35,6 +45,7 @@ static void init(struct leat_key_hasher *h, bool fold, uint64_t seed)
     h->fold = fold;
     h->seed = seed;
     XXH3_generateSecret_fromSeed(h->secret, seed);
+    memcpy(h->keys, h->secret + 32, sizeof h->keys);
 }
 
 void leat_key_hasher_init(struct leat_key_hasher *h, bool fold)
@@ -71,20 +82,84 @@ static int fold(struct leat_stage *s, struct leat_key_hasher *h, const uint8_t *
     return 0;
 }
 
-int leat_key_hash(struct leat_stage *s, struct leat_key_hasher *h, const uint8_t *data, size_t n,
-                  uint64_t *ret_hash)
+/* The bytes of a short line as two words. */
+static inline void load_words(struct leat_key_line *line, const uint8_t *end)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const unsigned n = (unsigned)line->len, low = n < 8 ? n : 8, high = n - low;
+
+    if ((size_t)(end - line->data) >= sizeof line->words) {
+        memcpy(line->words, line->data, sizeof line->words);
+        line->words[0] &= masks[low];
+        line->words[1] &= masks[high];
+        return;
+    }
+#endif
+    (void)end;
+    memset(line->words, 0, sizeof line->words);
+    if (line->len > 0)
+        memcpy(line->words, line->data, line->len);
+}
+
+static inline uint64_t multiply(uint64_t a, uint64_t b)
+{
+    wide product = (wide)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t hash_short(const struct leat_key_hasher *h, const struct leat_key_line *line)
+{
+    uint64_t mixed =
+        multiply(line->words[0] ^ h->keys[0], line->words[1] ^ h->keys[1]) ^ (line->len << 56);
+
+    return multiply(mixed ^ h->keys[1], MULTIPLIER);
+}
+
+static uint64_t hash_long(const struct leat_key_hasher *h, const uint8_t *data, size_t n)
+{
+    return n <= SEED_MAX ? XXH3_64bits_withSeed(data, n, h->seed)
+                         : XXH3_64bits_withSecret(data, n, h->secret, sizeof h->secret);
+}
+
+int leat_key_hash(struct leat_stage *s, struct leat_key_hasher *h, struct leat_key_line *line,
+                  const uint8_t *end)
+{
+    struct leat_key_line hashed = *line;
     int r;
 
-    if (h->fold && n > 0) {
-        r = fold(s, h, data, n);
+    leat_assert(line->data + line->len <= end);
+    if (h->fold && line->len > 0) {
+        r = fold(s, h, line->data, line->len);
         if (r < 0)
             return r;
-        data = h->folded;
+        hashed.data = h->folded;
+        end = h->folded + line->len;
     }
-    *ret_hash = n <= SHORT ? XXH3_64bits_withSeed(data, n, h->seed)
-                           : XXH3_64bits_withSecret(data, n, h->secret, sizeof h->secret);
+    if (line->len > LEAT_KEY_SHORT) {
+        line->hash = hash_long(h, hashed.data, line->len);
+        return 0;
+    }
+    load_words(&hashed, end);
+    memcpy(line->words, hashed.words, sizeof line->words);
+    line->hash = hash_short(h, &hashed);
     return 0;
+}
+
+int leat_key_hash_all(struct leat_stage *s, struct leat_key_hasher *h, struct leat_key_line *lines,
+                      unsigned n, const uint8_t *end)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        if (h->fold || lines[i].len > LEAT_KEY_SHORT) {
+            r = leat_key_hash(s, h, &lines[i], end);
+        } else {
+            load_words(&lines[i], end);
+            lines[i].hash = hash_short(h, &lines[i]);
+        }
+    }
+    return r;
 }
 
 bool leat_key_same(const uint8_t *a, const uint8_t *b, size_t n, bool folds)

@@ -1,6 +1,7 @@
 /* key_hash.h - the lines of a buffer and their hashes.
  *
- * The hash is XXH3 with a secret of this process, so no input can be made to collide. All stages of a process use the
+ * The hash is XXH3, and for lines of up to 16 bytes two multiplications without a branch. Both have a secret of this
+ * process, so no input can be made to collide. All stages of a process use the
  * same secret: a lane may hash for the table of another instance. No output depends on it.
  */
 #ifndef LEAT_TEXT_KEY_HASH_H
@@ -19,12 +20,14 @@ struct leat_key_line {
     const uint8_t *data;
     size_t len;
     uint64_t hash;
+    uint64_t words[2]; /* a line of up to LEAT_KEY_SHORT bytes, with zeros after it */
 };
+#define LEAT_KEY_SHORT 16u
 
 /* Zeroed at first; leat_key_hasher_init makes it ready, and is cheap to call again. */
 struct leat_key_hasher {
     bool ready, fold;
-    uint64_t seed;
+    uint64_t seed, keys[2];
     uint8_t secret[192];
     uint8_t *folded; /* a line in upper case */
     size_t folded_size;
@@ -36,9 +39,17 @@ void leat_key_hasher_init(struct leat_key_hasher *hasher, bool fold);
 void leat_key_hasher_fixed(struct leat_key_hasher *hasher, bool fold);
 void leat_key_hasher_done(struct leat_stage *stage, struct leat_key_hasher *hasher);
 
-/* leat_key_hash - the hash of n bytes. Returns 0, or fails the stage: no memory to fold a long line. */
-int leat_key_hash(struct leat_stage *stage, struct leat_key_hasher *hasher, const uint8_t *data,
-                  size_t n, uint64_t *ret_hash);
+/* leat_key_hash - set the hash and the words of a line.
+ *
+ *   end  of the bytes that may be read: at or after the end of the line
+ *
+ * Returns 0, or fails the stage: no memory to fold a long line. */
+int leat_key_hash(struct leat_stage *stage, struct leat_key_hasher *hasher,
+                  struct leat_key_line *line, const uint8_t *end);
+/* leat_key_hash_all - the same for n lines. */
+int leat_key_hash_all(struct leat_stage *stage, struct leat_key_hasher *hasher,
+                      struct leat_key_line *lines, unsigned n, const uint8_t *end);
+
 /* leat_key_lines - the first lines of n bytes, at most LEAT_KEY_BATCH, without their hashes. The last one may lack its
  * delimiter. Returns how many. leat_key_lines_portable is the same function without vector code, for a test. */
 unsigned leat_key_lines(const uint8_t *data, size_t n, uint8_t delimiter,

@@ -186,16 +186,12 @@ static int add_lines(struct leat_stage *s, struct leat_key_lane *l, struct leat_
 {
     struct leat_key_line lines[LEAT_KEY_BATCH];
     unsigned n = leat_key_lines(in->data + in->pos, in->len - in->pos, l->delimiter, lines);
+    int r = leat_key_hash_all(s, &l->hasher, lines, n, in->data + in->len);
 
+    if (r < 0)
+        return r;
     for (unsigned i = 0; i < n; i++) {
-        int r = leat_key_hash(s, &l->hasher, lines[i].data, lines[i].len, &lines[i].hash);
-
-        if (r < 0)
-            return r;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        int r = add_line(s, l, &lines[i], f);
-
+        r = add_line(s, l, &lines[i], f);
         if (r <= 0)
             return r;
         in->pos += lines[i].len;
@@ -281,6 +277,10 @@ static struct leat_key_record record_at(const uint8_t *data)
     record.count = numbers[0];
     record.line.len = numbers[1];
     record.line.data = data + HEAD;
+    if (numbers[1] > 0 && numbers[1] <= 8) /* zeros follow the line, up to a multiple of 8 */
+        memcpy(record.line.words, data + HEAD, 8);
+    else if (numbers[1] > 8 && numbers[1] <= LEAT_KEY_SHORT)
+        memcpy(record.line.words, data + HEAD, 16);
     return record;
 }
 

@@ -71,7 +71,7 @@ static int read_record(struct leat_stage *s, struct leat_key_merge *m, struct le
     c->at += c->line.len;
     if (!m->hasher)
         return 1;
-    r = leat_key_hash(s, m->hasher, c->line.data, c->line.len, &c->line.hash);
+    r = leat_key_hash(s, m->hasher, &c->line, c->block + c->len);
     return r < 0 ? r : 1;
 }
 

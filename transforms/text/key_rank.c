@@ -119,18 +119,6 @@ static bool line_before(const struct sorter *s, struct leat_key_item a, struct l
                          key_b->len - from) > 0;
 }
 
-static void insert_by_line(const struct sorter *s, struct leat_key_item *v, size_t n, size_t from)
-{
-    for (size_t i = 1; i < n; i++) {
-        struct leat_key_item item = v[i];
-        size_t at = i;
-
-        for (; at > 0 && line_before(s, item, v[at - 1], from); at--)
-            v[at] = v[at - 1];
-        v[at] = item;
-    }
-}
-
 static void sink(const struct sorter *s, struct leat_key_item *v, size_t n, size_t i, size_t from)
 {
     for (size_t child = 2 * i + 1; child < n; i = child, child = 2 * i + 1) {
@@ -157,10 +145,8 @@ static void heap_sort(const struct sorter *s, struct leat_key_item *v, size_t n,
 static void sort_lines(const struct sorter *s, struct leat_key_item *v, size_t n, size_t from,
                        unsigned level)
 {
-    if (n <= SMALL) {
-        insert_by_line(s, v, n, from);
+    if (n < 2)
         return;
-    }
     if (level == LEVELS) {
         heap_sort(s, v, n, from);
         return;

@@ -146,8 +146,8 @@ static bool is_before(const struct leat_keys *k, uint64_t a, uint64_t b)
         return a < b;
     key_a = leat_key_at(&k->arena, (uint32_t)a);
     key_b = leat_key_at(&k->arena, (uint32_t)b);
-    line_a = (struct leat_key_line){key_a->bytes, key_a->len, (uint64_t)key_a->high << 32};
-    line_b = (struct leat_key_line){key_b->bytes, key_b->len, (uint64_t)key_b->high << 32};
+    line_a = (struct leat_key_line){key_a->bytes, key_a->len, (uint64_t)key_a->high << 32, {0, 0}};
+    line_b = (struct leat_key_line){key_b->bytes, key_b->len, (uint64_t)key_b->high << 32, {0, 0}};
     return leat_keys_order(&line_a, &line_b, k->fold) < 0;
 }
 

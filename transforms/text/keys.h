@@ -8,6 +8,8 @@
 #ifndef LEAT_TEXT_KEYS_H
 #define LEAT_TEXT_KEYS_H
 
+#include <string.h>
+
 #include "key_arena.h"
 #include "key_hash.h"
 
@@ -64,6 +66,24 @@ static inline void leat_keys_prefetch_key(const struct leat_keys *keys, uint64_t
         __builtin_prefetch(leat_key_at(&keys->arena, (uint32_t)slot));
 }
 
+/* Is it the key of this line? */
+static inline bool leat_keys_match(const struct leat_keys *keys, const struct leat_key *key,
+                                   const struct leat_key_line *line)
+{
+    uint64_t words[2];
+
+    if (key->high != line->hash >> 32 || key->len != line->len)
+        return false;
+    if (keys->fold || line->len > LEAT_KEY_SHORT)
+        return leat_key_same(key->bytes, line->data, line->len, keys->fold);
+    if (line->len <= sizeof *words) { /* zeros follow the bytes of a key */
+        memcpy(words, line->len > 0 ? key->bytes : (const uint8_t *)line->words, sizeof *words);
+        return words[0] == line->words[0];
+    }
+    memcpy(words, key->bytes, sizeof words);
+    return words[0] == line->words[0] && words[1] == line->words[1];
+}
+
 /* leat_keys_add - find a line, or add it. *ret_key is not set if the result is FULL.
  * Returns LEAT_KEYS_OLD, _NEW or _FULL, or fails the stage. */
 static inline int leat_keys_add(struct leat_stage *stage, struct leat_keys *keys,
@@ -81,8 +101,7 @@ static inline int leat_keys_add(struct leat_stage *stage, struct leat_keys *keys
         if (keys->slots[at] >> 32 != (uint32_t)line->hash)
             continue;
         key = leat_key_at(&keys->arena, (uint32_t)keys->slots[at]);
-        if (key->high == line->hash >> 32 && key->len == line->len &&
-            leat_key_same(key->bytes, line->data, line->len, keys->fold)) {
+        if (leat_keys_match(keys, key, line)) {
             *ret_key = key;
             return LEAT_KEYS_OLD;
         }
