@@ -412,6 +412,31 @@ eight_large_files() {
     mv eight.part eight
 }
 
+# Few and many different lines. The counts of mawk are in no order, so what is checked is sorted.
+bench_freq() {
+    local count="mawk '{ c[\$0]++ } END { for (k in c) printf \"%7d %s\\n\", c[k], k }'" sorted='LC_ALL=C sort -rn'
+    local f chain="LC_ALL=C sort | uniq -c | LC_ALL=C sort -rn"
+    make_input few.txt "for i in 1 2 3 4 5 6; do cut -d' ' -f2 big.log; done"
+    make_input many.txt "seq 0 999999 | mawk '{ print \$1 * 7919 % 1000003 \"-user\" \$1 }'"
+    make_input keys.txt "cut -d' ' -f4,5 big.log"
+    for f in few many keys; do
+        COMPARE=cpu pair "CPU of freq, $f: mawk" 3.0 "$L read $f.txt : freq | cat >/dev/null" \
+            "$count $f.txt | cat >/dev/null" "$L read $f.txt : freq" "$count $f.txt | $sorted"
+    done
+    COMPARE=cpu pair 'CPU of distinct, keys: mawk' 6.0 "$L read keys.txt : distinct | cat >/dev/null" \
+        "mawk '!s[\$0]++' keys.txt | cat >/dev/null"
+    COMPARE=cpu pair 'CPU of distinct, many: mawk' 6.0 "$L read many.txt : distinct | cat >/dev/null" \
+        "mawk '!s[\$0]++' many.txt | cat >/dev/null"
+    pair 'gunzip : grep : cut : freq --top: zcat | grep | awk | sort | uniq -c | sort' 4.0 \
+        "$L read big.log.gz : gunzip : grep WARN : cut -d ' ' -f5 : freq --top=10 >/dev/null" \
+        "zcat big.log.gz | LC_ALL=C grep WARN | mawk '{ print \$5 }' | $chain | head -n 10 >/dev/null" \
+        "$L read big.log.gz : gunzip : grep WARN : cut -d ' ' -f5 : freq --top=10" \
+        "zcat big.log.gz | LC_ALL=C grep WARN | mawk '{ print \$5 }' | { $chain; } 2>/dev/null | sed -n 1,10p"
+    pair 'gunzip : grep : cut : freq --top: gunzip : null' 0.87 \
+        "$L read big.log.gz : gunzip : grep WARN : cut -d ' ' -f5 : freq --top=10 >/dev/null" \
+        "$L read big.log.gz : gunzip : null" true true
+}
+
 # One pipeline for each of many files. The peers run a process a file.
 bench_each() {
     local show='for f in $(ls out); do zstd -dcq "out/$f"; done' clean='rm -rf out; mkdir out'
@@ -446,7 +471,7 @@ machine() {
     echo "$(grep --version | head -n 1), $(rg --version | head -n 1), $(pigz --version 2>&1), $(zstd --version | grep -o 'v[0-9.]*'), node $(node --version), $(igzip --version 2>&1 | head -n 1)"
 }
 
-all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep lines base64 hex start node main pack extract get each engine)
+all=(copy progress gunzip gzip recode tee zstd zstd_levels xz bzip2 lz4 grep lines base64 hex freq start node main pack extract get each engine)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 inputs
