@@ -72,23 +72,20 @@ LEAT_API size_t leat_reserve(struct leat_out *out, uint8_t **ret_to);
  * size of a nested writer. The message states the need and the limit. */
 LEAT_API size_t leat_reserve_least(struct leat_out *out, size_t n, uint8_t **ret_to);
 #define LEAT_ROOM_MAX ((size_t)1 << 31)
-/* leat_keep_room - in open: charge the buffer for leat_reserve_least of n bytes now, so that a lane
- * without memory for it is not used. No effect if a chunk is large enough. Returns 0, or fails the
- * stage. */
+/* leat_keep_room - in open: charge the buffer for leat_reserve_least of n bytes now, so that a lane without memory for it
+ * is not used. No effect if a chunk is large enough. Returns 0, or fails the stage. */
 LEAT_API int leat_keep_room(struct leat_stage *stage, size_t n);
 /* leat_commit - make the first n bytes of the last reserved room output; n may be 0. */
 LEAT_API void leat_commit(struct leat_out *out, size_t n);
 /* leat_write - reserve, copy and commit as many of n bytes as fit now; returns how many. */
 LEAT_API size_t leat_write(struct leat_out *out, const void *data, size_t n);
-/* leat_pass - make the next n bytes of the input output, by reference where that is cheaper, and
- * advance in->pos. n <= in->len - in->pos. Returns how many bytes were passed; fewer than n: there
- * is no more room now, so return LEAT_MORE. */
+/* leat_pass - make the next n bytes of the input output, by reference where that is cheaper, and advance in->pos. n <=
+ * in->len - in->pos. Returns how many bytes were passed; fewer than n: there is no more room now, so return LEAT_MORE. */
 LEAT_API size_t leat_pass(struct leat_out *out, struct leat_in *in, size_t n);
 /* leat_pass_all - like leat_pass, to every port of a junction that still has a reader. */
 LEAT_API size_t leat_pass_all(struct leat_out *out, struct leat_in *in, size_t n);
-/* leat_part_end - stages with LEAT_PARTS: end the current part, if it has any output or a name.
- * Return LEAT_MORE after it; the output of later steps belongs to the next part. A stage with `run`
- * may call it at any time. */
+/* leat_part_end - stages with LEAT_PARTS: end the current part, if it has any output or a name. Return LEAT_MORE after it;
+ * the output of later steps belongs to the next part. A stage with `run` may call it at any time. */
 LEAT_API void leat_part_end(struct leat_stage *stage);
 /* leat_part_begin - stages with LEAT_PARTS that name their parts (leat_part_options.named): begin a
  * part, and end the one before it. Its file gets this name, which may come from untrusted data.
@@ -196,10 +193,9 @@ LEAT_API bool leat_input_is_part(const struct leat_stage *stage);
 /* leat_input_name - the file whose unchanged bytes are the stage's input; "-" if it is not one
  * file. */
 LEAT_API const char *leat_input_name(const struct leat_stage *stage);
-/* leat_input_file - the i-th of the files whose unchanged bytes, one file after another, are the
- * stage's input. Empty files count. A file is known once the stage is shown a byte of it or of a
- * later file. Returns false if the file is not known yet, if there is none, or if the input is not
- * the unchanged bytes of files. */
+/* leat_input_file - the i-th of the files whose unchanged bytes, one file after another, are the stage's input. Empty files
+ * count. A file is known once the stage is shown a byte of it or of a later file. Returns false if the file is not known
+ * yet, if there is none, or if the input is not the unchanged bytes of files. */
 struct leat_input_file {
     const char *name;    /* "-": standard input */
     uint64_t begin, end; /* in the stage's input; end UINT64_MAX: not known yet */
@@ -229,9 +225,8 @@ LEAT_API int leat_load(struct leat_stage *stage, const char *file, const char *p
  * the directory dir_dev:dir_ino? Temporary files count. For a source that walks directories; in run. */
 LEAT_API bool leat_is_output(const struct leat_stage *stage, uint64_t dev, uint64_t ino,
                              uint64_t dir_dev, uint64_t dir_ino, const char *name);
-/* leat_side - append n bytes to the stage's side output (an option of kind LEAT_OPT_SIDE), which is
- * committed with the pipeline's outputs. At most LEAT_SIDE_MAX bytes in all. Returns 0, or LEAT_E*,
- * which the callback must return. */
+/* leat_side - append n bytes to the stage's side output (an option of kind LEAT_OPT_SIDE), which is committed with the
+ * pipeline's outputs. At most LEAT_SIDE_MAX bytes in all. Returns 0, or LEAT_E*, which the callback must return. */
 LEAT_API int leat_side(struct leat_stage *stage, const void *data, size_t n);
 #define LEAT_SIDE_MAX ((size_t)1 << 16)
 /* An output directory, for a sink that writes a tree of files. It appears whole, when the pipeline
@@ -273,9 +268,8 @@ LEAT_API int leat_outdir_prepare(struct leat_stage *stage, struct leat_outdir *o
 LEAT_API int leat_outdir_commit(struct leat_stage *stage, struct leat_outdir *outdir);
 LEAT_API void leat_outdir_revert(struct leat_outdir *outdir);
 LEAT_API void leat_outdir_close(struct leat_outdir *outdir);
-/* leat_read_file - in open: the content of a small file that leat_plan_file announced. It is read
- * once for all instances of the stage, and stays until the pipeline ends. Returns 0, or fails the
- * stage. */
+/* leat_read_file - in open: the content of a small file that leat_plan_file announced. It is read once for all instances of
+ * the stage, and stays until the pipeline ends. Returns 0, or fails the stage. */
 LEAT_API int leat_read_file(struct leat_stage *stage, const char *path, const uint8_t **ret_data,
                             size_t *ret_len);
 /* leat_position - set a source's position and total in bytes (0: not known), for progress and ETA. */
@@ -479,13 +473,12 @@ enum leat_join {
     LEAT_JOIN_TAIL,  /* after the last block */
 };
 
-/* How a LEAT_PARALLEL stage runs in lanes. The cutter cuts the input into blocks. Each block goes
- * to one of several instances ("lanes") of the stage; its step sees in->end at the end of the block
- * and then returns LEAT_END. The joiner puts the outputs together in the order of the blocks. The
- * cuts never depend on the number of lanes. The first lane is opened with the other stages, any
- * other one when it gets its first block, if the memory that the first lane charged in open is
- * spare; the joiner reports a failure of that open in the order of the blocks. cut and join run in
- * instances of their own; these are not opened (their state begins zeroed), but they are closed. */
+/* How a LEAT_PARALLEL stage runs in lanes. The cutter cuts the input into blocks. Each block goes to one of several
+ * instances ("lanes") of the stage; its step sees in->end at the end of the block and then returns LEAT_END. The joiner
+ * puts the outputs together in the order of the blocks. The cuts never depend on the number of lanes. The first lane is
+ * opened with the other stages, any other one when it gets its first block, if the memory that the first lane charged in
+ * open is spare; the joiner reports a failure of that open in the order of the blocks. cut and join run in instances of
+ * their own; these are not opened (their state begins zeroed), but they are closed. */
 struct leat_lanes {
     size_t block;       /* input bytes in a block; 0: the engine's choice (for lines, any) */
     size_t history;     /* bytes before the block that a lane needs to see */
@@ -801,6 +794,12 @@ LEAT_API void leat_plan_first(struct leat_stage *stage);
  * what comes before these, so offsets in the input are counted from where it begins. */
 LEAT_API void leat_plan_last(struct leat_stage *stage, bool bytes, uint64_t count,
                              uint8_t delimiter);
+/* leat_plan_seeks - the stage can read its input at any offset. If the source just before it is one file that can seek, the
+ * stage gets no input but its end. Then leat_input_size is not UINT64_MAX but the size of the file, and leat_input_read copies
+ * n bytes at an offset, at + n <= size. It returns 0, or fails the stage. */
+LEAT_API void leat_plan_seeks(struct leat_stage *stage);
+LEAT_API uint64_t leat_input_size(const struct leat_stage *stage);
+LEAT_API int leat_input_read(struct leat_stage *stage, uint64_t at, void *to, size_t n);
 /* leat_plan_delimiter - LEAT_LINES: the byte that ends a record; '\n' if it is not called. */
 LEAT_API void leat_plan_delimiter(struct leat_stage *stage, uint8_t delimiter);
 /* leat_plan_flags - LEAT_PARTS stays as the type has it, and a stage with `run` gets no
@@ -827,10 +826,9 @@ LEAT_API void leat_plan_lanes(struct leat_stage *stage, unsigned most);
  * a sixteenth and at most a quarter of the limit. */
 LEAT_API void leat_plan_later(struct leat_stage *stage, uint64_t bytes);
 
-/* leat_plan_file - open will need the whole content of this small file ("-": standard input), at
- * most max bytes. The engine reads it before it opens any stage; a slow file, such as a FIFO, does
- * not keep the pipeline from being stopped. `path` belongs to the params or operands. Returns 0, or
- * fails the stage. */
+/* leat_plan_file - open will need the whole content of this small file ("-": standard input), at most max bytes. The engine
+ * reads it before it opens any stage; a slow file, such as a FIFO, does not keep the pipeline from being stopped. `path`
+ * belongs to the params or operands. Returns 0, or fails the stage. */
 LEAT_API int leat_plan_file(struct leat_stage *stage, const char *path, size_t max);
 
 /* leat_plan_access - the stage itself, or its library, will use this file or directory. A program may

@@ -30,17 +30,23 @@ static const struct leat_stage_type *by_place(const struct leat_stage_type *type
     return first ? type->first : last ? type->last : type->middle_in;
 }
 
-/* May the source just before this stage begin where the stage first needs the stream? */
-static void begin_late(const struct leat_compiler *pl, const struct leat_stage_info *info)
+/* May the source just before this stage begin where the stage first needs the stream, or lend it the file? */
+static void begin_late(const struct leat_compiler *pl, struct leat_stage_info *info)
 {
+    const struct leat_engine_ops *ops;
     struct leat_stage_info *source;
 
-    if (!info->plan.last.given || !pl->cur || pl->cur->n != 1 || pl->cur->in.ops)
+    if (!pl->cur || pl->cur->n != 1 || pl->cur->in.ops)
         return;
     source = pl->cur->slots[0].info;
-    if (source->type->kind == LEAT_SOURCE && leat_engine_ops_of(source->type)->begins_late &&
-        leat_engine_ops_of(source->type)->begins_late(source->node))
+    ops = leat_engine_ops_of(source->type);
+    if (source->type->kind != LEAT_SOURCE)
+        return;
+    if (info->plan.last.given && ops->begins_late && ops->begins_late(source->node))
         source->last = info->plan.last;
+    if (info->plan.seeks && info->plan.nature != LEAT_PARALLEL && ops->lends &&
+        ops->lends(source->node))
+        source->lends_to = info;
 }
 
 /* Update the facts about the stream for the stages after this one. */

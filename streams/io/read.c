@@ -275,6 +275,39 @@ static int fail_shorter(struct leat_stage *s)
                      leat_read_shown(st->name), st->pos, st->last.bytes);
 }
 
+/* Lends the only file to the next stage. Returns LEAT_END: so it is; LEAT_MORE: it cannot be, so read it; or as
+ * open_current. */
+static int lend(struct leat_stage *s)
+{
+    struct leat_read_state *st = leat_state(s);
+    struct leat_lent lent = {.given = true};
+    uint8_t first[LEAT_RECOGNISE];
+    int r = open_current(s);
+    ssize_t n;
+
+    st->lend_tried = true;
+    if (r != LEAT_MORE)
+        return r;
+    if (!st->fd.is_regular || st->file_left != UINT64_MAX || st->at >= st->size)
+        return LEAT_MORE;
+    lent.fd = fcntl(st->fd.fd, F_DUPFD_CLOEXEC, 0);
+    if (lent.fd < 0)
+        return LEAT_MORE;
+    lent.start = st->at;
+    lent.size = st->size - st->at;
+    lent.name = leat_read_shown(st->name);
+    n = pread(lent.fd, first, sizeof first, (off_t)lent.start);
+    if (st->at_begin && n > 0)
+        leat_read_look_at(s, st->name, first, (size_t)n);
+    if (lseek(st->fd.fd, (off_t)st->size, SEEK_SET) < 0) /* as if it had been read */
+        r = leat_fail_errno(s, errno, "%s", lent.name);
+    leat_lent_set(s->info->lends_to, &lent);
+    st->pos = lent.size;
+    leat_position(s, st->pos, st->pos);
+    leat_file_map_end(s->info->input.opens, st->pos);
+    return r < 0 ? r : close_current(s) < 0 ? s->failure.code : LEAT_END;
+}
+
 static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *out)
 {
     struct leat_read_state *st = leat_state(s);
@@ -287,6 +320,9 @@ static int read_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
     (void)in;
     r = leat_read_find_last(s, out);
     if (r != LEAT_END)
+        return r;
+    r = s->info->lends_to && !st->lend_tried ? lend(s) : LEAT_MORE;
+    if (r != LEAT_MORE)
         return r;
     do {
         r = st->left > 0 ? open_current(s) : LEAT_END;
@@ -362,6 +398,13 @@ static bool read_begins_late(const struct leat_node *node)
     return p->offset == 0 && p->length == INT64_MAX && !p->range && !p->frames && !p->shrink_ok;
 }
 
+static bool read_lends(const struct leat_node *node)
+{
+    const struct leat_read_params *p = node->params;
+
+    return read_begins_late(node) && node->operands.n <= 1 && !p->drop_cache && !p->direct;
+}
+
 static bool read_plain_fd(const struct leat_node *node)
 {
     const struct leat_read_params *p = node->params;
@@ -411,6 +454,7 @@ static const struct leat_engine_ops read_ops = {
     .files = read_files,
     .range = read_range,
     .begins_late = read_begins_late,
+    .lends = read_lends,
     .plain_fd = read_plain_fd,
     .fd = read_fd,
     .moved = read_moved,

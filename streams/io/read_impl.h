@@ -30,6 +30,7 @@ struct leat_read_state {
     uint64_t at, size;   /* of a regular file: the next byte, and the size when it was opened */
     bool at_begin;       /* of the current file */
     bool wait_first;     /* a FIFO: before the first writer end of file is no EOF */
+    bool lend_tried;     /* a file was looked at for info->lends_to */
     struct leat_direct direct;
     struct leat_holes holes;
     struct leat_read_last last; /* if the next stage needs only the last bytes or records */

@@ -275,6 +275,7 @@ void leat_pipeline_free(struct leat_pipeline *p)
         leat_outfile_free(p->graph.infos[i].side.file);
         free(p->graph.infos[i].side.data);
         free(p->graph.infos[i].text);
+        leat_lent_done(&p->graph.infos[i]);
         leat_kept_files_free(&p->pool, p->graph.infos[i].files);
         leat_needs_done(&p->graph.infos[i].needs);
         if (p->graph.infos[i].inner)

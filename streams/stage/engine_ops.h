@@ -35,6 +35,8 @@ struct leat_engine_ops {
     const struct leat_stage_type *(*range)(const struct leat_node *node);
     /* begins_late - sources: may the source begin where the next stage first needs the stream, by info->last? */
     bool (*begins_late)(const struct leat_node *node);
+    /* lends - sources: may the source lend a file to the next stage, info->lends_to, instead of reading it? */
+    bool (*lends)(const struct leat_node *node);
     /* output - sinks: the name of the file that the stage writes; NULL: it is standard output. If
      * it is set, the next one is, too. */
     const char *(*output)(const struct leat_node *node);

@@ -130,6 +130,7 @@ void leat_stage_close(struct leat_stage *s)
     leat_wait_clear(&s->pipeline->waits, &s->watch);
     if (s->open_called && s->type->close)
         s->type->close(s);
+    leat_lent_done(s->info);
     leat_waker_free(s->waker);
     s->waker = s->wait.waker = NULL;
     leat_room_done(s);

@@ -31,6 +31,14 @@ struct leat_last {
     uint8_t delimiter;
 };
 
+/* A file that a source has lent to the stage: leat_input_read. */
+struct leat_lent {
+    bool given;
+    int fd;
+    uint64_t start, size; /* where in the file the input begins, and its bytes */
+    const char *name;     /* as shown in messages; that of the source */
+};
+
 /* Settings of a stage: those of its type, as changed by its `plan`. */
 struct leat_stage_plan {
     enum leat_nature nature;
@@ -49,6 +57,7 @@ struct leat_stage_plan {
     bool takes_text;           /* leat_plan_lines */
     bool steps_first;          /* leat_plan_first */
     struct leat_last last;     /* leat_plan_last */
+    bool seeks;                /* leat_plan_seeks */
 };
 
 /* Needs of the stage: leat_plan_access. */
@@ -132,6 +141,9 @@ struct leat_stage_info {
     struct leat_stage_input input;
     struct leat_last
         last; /* of a source: what the next stage needs, if the source may begin there */
+    struct leat_stage_info
+        *lends_to; /* of a source: the next stage, which reads a file at any offset; or NULL */
+    struct leat_lent lent; /* of that stage */
     struct leat_stage_lanes lanes;
     struct leat_stage_counts count;
     struct leat_part_names part;
@@ -270,6 +282,11 @@ struct leat_port {
 
 /* leat_access_is_port - read the path of LEAT_ACCESS_PORT. Returns false, and *ret need not be set, if it is none. */
 bool leat_access_is_port(const char *text, struct leat_port *ret);
+/* leat_lent_set - lend a file to the stage; its descriptor becomes that of the stage. leat_lent_done - close it, if there is
+ * one. Thread: the one that runs the source, before its end, and then the one that runs the stage. */
+void leat_lent_set(struct leat_stage_info *info, const struct leat_lent *lent);
+void leat_lent_done(struct leat_stage_info *info);
+
 /* leat_needs_add - like leat_plan_access, for the engine. */
 int leat_needs_add(struct leat_stage *stage, const char *path, enum leat_access kind);
 /* leat_needs_done - forget what the stage needs. */

@@ -33,6 +33,8 @@ static void explain_stages(struct leat_text *t, const struct leat_pipeline *p)
         if (info->last.given)
             leat_text_add(t, " (a file is read from the last %" PRIu64 " %s on)", info->last.count,
                           info->last.bytes ? "bytes" : "lines");
+        if (info->lends_to)
+            leat_text_add(t, " (a file is read by the next stage, from its end)");
         if (info->lanes.most > 1)
             leat_text_add(t, " (%u lanes)", info->lanes.most);
         leat_text_add(t, "\n");

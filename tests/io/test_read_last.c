@@ -1,4 +1,4 @@
-/* test_read_last.c - tail just after read: the same output as when all is read, of files that change meanwhile, too. */
+/* test_read_last.c - tail and tac just after read: the same output as when all is read, of files that change meanwhile, too. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -207,4 +207,72 @@ TEST(test_of_a_file_that_grows_after_the_search_the_last_lines_are_the_new_ones)
     ASSERT_BYTES_EQ(io.out, io.out_len, "5\n6more\n", 8);
     memio_free(&io);
     free(changed);
+}
+
+/* --- a file that is lent ----------------------------------------------------------------------- */
+
+TEST(test_what_tac_outputs_does_not_depend_on_who_reads_the_file)
+{
+    static const char *const stages[] = {"tac", "tac -z", "tac -b -s ab", "tac : tail -n 2"};
+    uint64_t random = 2;
+
+    for (unsigned i = 0; i < ROUNDS / 2; i++) {
+        struct memio io = {.seed = i};
+        char files[1500];
+
+        draw_files(&random, files, sizeof files);
+        if (i % 3)
+            *strchr(files, ' ') = '\0'; /* a single one is lent */
+        io.settings.threads = 1 + i % 2;
+        io.settings.executor = i % 4 ? LEAT_EXECUTOR_AUTO : LEAT_EXECUTOR_SEEDED;
+        io.settings.seed = i;
+        compare(&io, files, stages[test_random(&random) % 4]);
+        memio_free(&io);
+    }
+}
+
+TEST(test_a_large_file_is_lent_and_a_file_without_a_size_is_read)
+{
+    const size_t n = 3000000;
+    struct memio io = {.seed = 1, .settings.memory = 2 << 20};
+    uint8_t *large = memio_bytes(n);
+
+    put_file("a", large, n);
+    compare(&io, test_path("a"), "tac");
+    ASSERT_EQ(io.stats.source_pos, n);
+    ASSERT_EQ(io.stats.source_total, n);
+    memio_free(&io);
+    run(&io, "", "/proc/self/limits", "tac : tail -n 1");
+    ASSERT_EQ(io.code, 0);
+    ASSERT_EQ(strncmp((const char *)io.out, "Limit ", 6), 0);
+    memio_free(&io);
+    free(large);
+}
+
+TEST(test_a_lent_file_that_becomes_shorter_is_an_error)
+{
+    struct memio io = {.seed = 1};
+
+    put_file("a", "1\n2\n3\n4\n5\n6\n", 12);
+    changed = strdup(test_path("a"));
+    after_look = make_shorter; /* after the look at the first bytes */
+    run(&io, "", changed, "tac");
+    after_look = NULL;
+    ASSERT_EQ(io.code, LEAT_EIO);
+    ASSERT_STR_HAS(io.error.text, "became shorter while it was read");
+    ASSERT_STR_HAS(io.error.text, changed);
+    ASSERT_EQ(io.out_len, 0);
+    memio_free(&io);
+    free(changed);
+}
+
+TEST(test_a_lent_file_of_compressed_data_is_a_warning)
+{
+    static const uint8_t gzip[600] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 'a', '\n'};
+    struct memio io = {.seed = 1};
+
+    put_file("a", gzip, sizeof gzip);
+    compare(&io, test_path("a"), "tac");
+    ASSERT_EQ(io.warnings, 1);
+    memio_free(&io);
 }

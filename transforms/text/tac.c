@@ -1,6 +1,7 @@
 /* tac.c - the records in the reverse order.
  *
- * The stream is kept in memory and, if it is long, in a temporary file (tape.h). At its end the separators are looked for
+ * A file is read from its end, if read comes just before. Another stream is kept in memory and, if it is long, in a
+ * temporary file (tape.h). At its end the separators are looked for
  * from the last one on, in a window. A record is output when its start is known: from the window, or, if it is longer than
  * that, from where it is kept. A record may thus be longer than the memory.
  */
@@ -42,6 +43,7 @@ static int tac_plan(struct leat_stage *s)
     if (p->separator && strlen(p->separator) > SEPARATOR_MAX)
         return leat_fail(s, LEAT_EUSAGE, "the separator is longer than %zu bytes", SEPARATOR_MAX);
     leat_plan_lines(s);
+    leat_plan_seeks(s);
     return leat_nameless_plan(s, p->spill);
 }
 
@@ -188,6 +190,8 @@ static int tac_step(struct leat_stage *s, struct leat_in *in, struct leat_out *o
         if (!in->end)
             return LEAT_MORE;
         t->ended = true;
+        if (t->tape.len == 0 && leat_input_size(s) != UINT64_MAX)
+            leat_tape_lend(&t->tape, leat_input_size(s));
         t->limit = t->rest = t->tape.len;
     }
     for (;;) {
@@ -222,7 +226,8 @@ const struct leat_stage_type leat_stage_tac = {
         "Outputs the lines from the last one to the first, as GNU tac does. If the last line has no newline, it is "
         "output without one, so that the line before it follows on the same line. Separators other than the newline are "
         "literal texts, not regular expressions.\n\n"
-        "The output begins when the input has ended. A stream that does not fit in three quarters of the memory that is left "
+        "A file that read gives to tac is read from its end, so the first lines come at once. Of another input the "
+        "output begins when it has ended. A stream that does not fit in three quarters of the memory that is left "
         "goes to a temporary file without a name, which needs as much space. A line may be of any length.",
     .examples = "tac\n"
                 "tac -s ';'\n"

@@ -31,6 +31,13 @@ void leat_tape_done(struct leat_tape *t)
         leat_nameless_close(&t->file);
 }
 
+void leat_tape_lend(struct leat_tape *t, uint64_t size)
+{
+    leat_assert(t->len == 0 && t->n_blocks == 0);
+    t->is_input = true;
+    t->len = size;
+}
+
 /* The size of the next block. */
 static size_t next_size(const struct leat_tape *t)
 {
@@ -98,6 +105,7 @@ static int next_block(struct leat_tape *t)
 
 int leat_tape_add(struct leat_tape *t, const uint8_t *data, size_t n)
 {
+    leat_assert(!t->is_input || n == 0);
     while (n > 0) {
         struct leat_tape_block *last = t->n_blocks > 0 ? &t->blocks[t->n_blocks - 1] : NULL;
         size_t fits = last ? last->size - last->len : 0;
@@ -134,6 +142,8 @@ static const struct leat_tape_block *block_at(const struct leat_tape *t, uint64_
 int leat_tape_read(struct leat_tape *t, uint64_t at, uint8_t *to, size_t n)
 {
     leat_assert(at <= t->len && n <= t->len - at);
+    if (t->is_input)
+        return leat_input_read(t->file.stage, at, to, n);
     while (n > 0) {
         size_t part = n;
 

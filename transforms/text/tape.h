@@ -2,6 +2,8 @@
 #ifndef LEAT_TEXT_TAPE_H
 #define LEAT_TEXT_TAPE_H
 
+#include <stdbool.h>
+
 #include "nameless.h"
 
 #define LEAT_TAPE_BLOCKS 256u
@@ -19,10 +21,13 @@ struct leat_tape {
     uint64_t filed;  /* the first of them, which are in the file */
     uint64_t memory; /* most bytes for blocks; 0: not decided yet */
     uint64_t taken;  /* bytes of blocks */
+    bool is_input;   /* nothing of this: the bytes are those of leat_input_read */
 };
 
 /* leat_tape_init - empty. dir as for leat_nameless_plan. */
 void leat_tape_init(struct leat_tape *tape, struct leat_stage *stage, const char *dir);
+/* leat_tape_lend - the tape is the input of the stage, of leat_input_size bytes. Nothing was added, nor may be. */
+void leat_tape_lend(struct leat_tape *tape, uint64_t size);
 /* leat_tape_done - free all. */
 void leat_tape_done(struct leat_tape *tape);
 /* leat_tape_add - append n bytes. It uses up to three quarters of the spare memory at the first call. Returns 0, or fails the
