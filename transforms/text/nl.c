@@ -178,7 +178,7 @@ static bool add_one(const struct nl_params *p, struct nl *n)
 /* The line gets the current number. */
 static int take_number(struct leat_stage *s, const struct nl_params *p, struct nl *n)
 {
-    bool is_next = n->in_prefix > 0 && n->number == n->in_prefix + 1 && p->format != FORMAT_LN &&
+    bool is_next = n->number > 1 && n->number - 1 == n->in_prefix && p->format != FORMAT_LN &&
                    n->prefix_len == n->spaces_len; /* it is not wider than asked for */
 
     if (n->overflows)
