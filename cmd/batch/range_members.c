@@ -74,7 +74,8 @@ static int walk_near(struct ranged *r, uint64_t least, uint64_t target, struct m
 
 int range_look_at_members(struct ranged *r, bool *ret)
 {
-    struct member first, member, before;
+    struct member first, member = {.size = 0}, before = {.size = 0};
+    char shown[SHOWN_MAX];
     int code;
 
     *ret = false;
@@ -93,7 +94,7 @@ int range_look_at_members(struct ranged *r, bool *ret)
         return message_fail(
             r->batch->config, LEAT_ETRUNCATED,
             "each: %s: the empty member that ends a BGZF file is missing: it was truncated",
-            r->path);
+            leat_show(r->path, shown, sizeof shown));
     return 0;
 }
 
