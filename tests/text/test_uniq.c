@@ -1,4 +1,6 @@
 /* test_uniq.c - uniq: options that exclude one another, and inputs of odd shapes. */
+#include "../transforms/text/masks.h"
+#include "../transforms/text/uniq_key.h"
 #include "memio.h"
 #include "test.h"
 
@@ -77,4 +79,33 @@ TEST(test_long_lines_are_compared_as_a_whole)
     ASSERT_EQ(io.out_len, 2 * n);
     ASSERT_BYTES_EQ(io.out + n, n, in + 2 * n, n);
     memio_free(&io);
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n';
+}
+
+TEST(test_both_forms_skip_the_fields_that_a_loop_skips)
+{
+    uint64_t random = 3;
+
+    for (unsigned i = 0; i < 5000; i++) {
+        unsigned share = 2 + (unsigned)(test_random(&random) % 20);
+        size_t n = test_random(&random) % 300, at = 0;
+        uint64_t skip = 1 + test_random(&random) % 20;
+        uint8_t line[300];
+
+        for (size_t k = 0; k < n; k++)
+            line[k] = test_random(&random) % share == 0 ? (uint8_t) " \t\n"[k % 3] : 'x';
+        for (uint64_t k = 0; k < skip; k++) {
+            while (at < n && is_blank(line[at]))
+                at++;
+            while (at < n && !is_blank(line[at]))
+                at++;
+        }
+        test_context("round %u: %zu bytes, %ju fields", i, n, (uintmax_t)skip);
+        ASSERT_EQ(leat_uniq_skip(line, line + n, skip, false) - line, at);
+        ASSERT_EQ(leat_uniq_skip(line, line + n, skip, leat_masks_fast()) - line, at);
+    }
 }

@@ -5,13 +5,13 @@
  * out of room begins with the same line again.
  */
 
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/invariant.h"
+#include "masks.h"
 #include "stage.h"
+#include "uniq_key.h"
 
 #define HELD_FIRST ((size_t)4096)
 #define COUNT_MAX ((size_t)24) /* bytes of a count, with the blank after it */
@@ -40,6 +40,7 @@ struct uniq {
     uint8_t *held; /* the bytes of `before` between steps */
     size_t held_size;
     uint8_t end;
+    bool fast;                 /* leat_masks_fast() */
     bool shows_first;          /* lines are output as they come */
     bool first, later, unique; /* which lines of a group are output; lines without repeats */
 
@@ -49,22 +50,13 @@ struct uniq {
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n';
-}
-
-static void find_key(const struct uniq_params *p, struct line *line)
+static void find_key(const struct uniq_params *p, struct line *line, bool fast)
 {
     const uint8_t *at = line->bytes, *end = at + line->len;
     size_t left;
 
-    for (int64_t i = 0; i < p->skip_fields && at < end; i++) {
-        while (at < end && is_blank(*at))
-            at++;
-        while (at < end && !is_blank(*at))
-            at++;
-    }
+    if (p->skip_fields > 0)
+        at = leat_uniq_skip(at, end, (uint64_t)p->skip_fields, fast);
     left = (size_t)(end - at);
     at += (uint64_t)p->skip_bytes < left ? (size_t)p->skip_bytes : left;
     left = (size_t)(end - at);
@@ -269,6 +261,7 @@ static int uniq_open(struct leat_stage *s)
     struct uniq *u = leat_state(s);
 
     u->end = p->zero ? '\0' : '\n';
+    u->fast = leat_masks_fast();
     u->unique = !p->repeated && !p->all_repeated;
     u->first = !p->unique;
     u->later = p->all_repeated != ALL_NO;
@@ -290,7 +283,7 @@ static bool use_line(struct uniq *u, const struct uniq_params *p, struct leat_in
     const uint8_t *from = in->data + in->pos, *end = memchr(from, u->end, in->len - in->pos);
     struct line line = {.bytes = from, .len = end ? (size_t)(end - from) : in->len - in->pos};
 
-    find_key(p, &line);
+    find_key(p, &line, u->fast);
     if (!(u->shows_first ? show_first(u, p, &line, out) : show_before(u, p, &line, out)))
         return false;
     in->pos += line.len + (end != NULL);
