@@ -90,8 +90,11 @@ TEST(test_odd_bytes_pass)
 TEST(test_bytes_of_a_line_of_any_length)
 {
     const size_t n = (size_t)40 << 20;
-    struct memio io = {.in = "0123456789", .in_len = 10, .in_repeat = n / 10};
+    static uint8_t in[10000];
+    struct memio io = {.in = in, .in_len = sizeof in, .in_repeat = n / sizeof in};
 
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = (uint8_t)('0' + i % 10);
     io.settings.memory = (uint64_t)8 << 20;
     io.settings.threads = 2;
     ASSERT_EQ(memio_run(&io, "cut -b 3-5,30000001-30000003"), 0);
