@@ -265,6 +265,11 @@ TEST(test_a_share_selects_each_line_with_the_same_probability)
     ASSERT_GT(all, 5900); /* 6250, and 74 is the deviation */
     ASSERT_LT(all, 6600);
     ASSERT(chi_square(counts, n, rounds * 0.125) < 85.4);
+    all = 0;
+    for (unsigned i = 0; i < rounds; i++)
+        all += sample("50%", n, i, counts);
+    ASSERT_GT(all, 24550); /* 25000, and 112 is the deviation */
+    ASSERT_LT(all, 25450);
     ASSERT_EQ(sample("100%", n, 1, counts), n);
 }
 
