@@ -27,6 +27,7 @@ const struct subject subjects_text[] = {
     {.stage = "iconv", .text = "iconv -f ISO-8859-1 -t UTF-32BE"},
     {.stage = "iconv", .text = "iconv -c -f UTF-16LE"},
     {.stage = "iconv", .text = "iconv -c -f UTF-8 -t ISO-8859-2"},
+    {.stage = "grep", .text = "grep -i -o '[^[:space:]]*\xc3\xa9*'"},
     {.stage = "head", .text = "head"},
     {.stage = "head", .text = "head -n 3"},
     {.stage = "head", .text = "head -n -3"},

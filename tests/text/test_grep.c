@@ -230,18 +230,17 @@ TEST(test_no_match_goes_beyond_a_line)
     expect("-z 'a.b'", "a\nb\0ab\0", 7, "a\nb", 4);
 }
 
-TEST(test_perl_patterns_know_utf8_if_asked)
+TEST(test_perl_patterns_know_utf8)
 {
-    expect_text("-P -i --utf8 \xc3\xa9", "\xc3\x89\ne\n", "\xc3\x89\n");
-    expect_text("-P --utf8 '^.$'", "\xc3\x89\n\xff\na\n", "\xc3\x89\na\n");
-    expect_text("-P '^.$'", "\xc3\x89\n\xff\na\n", "\xff\na\n");
+    expect_text("-P -i \xc3\xa9", "\xc3\x89\ne\n", "\xc3\x89\n");
+    expect_text("-P '^.$'", "\xc3\x89\n\xff\na\n", "\xc3\x89\na\n");
+    expect_text("--bytes -P '^.$'", "\xc3\x89\n\xff\na\n", "\xff\na\n");
 }
 
 TEST(test_wrong_options_are_refused)
 {
     expect_refused("", "needs a pattern");
     expect_refused("-E -F a", "only one of -G, -E, -F and -P");
-    expect_refused("--utf8 a", "needs -P");
     expect_refused("-e a b", "'b' is one operand too many");
     expect_refused("-P -e a -e b", "must be the only one");
     expect_refused("-P 'a('", "character 3");

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../transforms/text/pattern/utf8.h"
+#include "grep_words.h"
 #include "memio.h"
 #include "test.h"
 
@@ -59,127 +61,6 @@ static const char *pick(uint64_t *random, const char *const *from, size_t n)
 }
 #define PICK(random, from) pick(random, from, sizeof(from) / sizeof *(from))
 
-static const char *const plain[] = {"a", "b",  "ab",  "A",   "0", "1", "_",
-                                    "-", "ba", "a.b", "b b", "#", ","};
-static const char *const common[] = {
-    "a",
-    "b",
-    "ab",
-    "A",
-    "0",
-    "_",
-    "-",
-    " ",
-    ".",
-    ".*",
-    "a*",
-    "b*",
-    "[ab]",
-    "[^a]",
-    "[a-c]*",
-    "[[:digit:]]",
-    "[^[:space:]]",
-    "[[:upper:]]",
-    "[]a]",
-    "[^]a]",
-    "[a-]",
-    "\\w",
-    "\\W",
-    "\\s",
-    "\\S",
-    "\\<",
-    "\\>",
-    "\\b",
-    "\\B",
-    "^",
-    "$",
-    "\\.",
-    "\\*",
-    "\\\\",
-    "[\\]",
-    "[[.-.]]",
-    "[[=a=]]",
-    "\\`",
-    "\\'",
-    "*",
-    "[[:alnum:]_]*",
-    "[b-a]",
-    "[[:foo:]]",
-    "[a",
-    "[:a:]",
-    "\\/",
-    "\xff",
-    "\xc3\xa9",
-    "[\xa0-\xff]",
-    "[+--]",
-};
-static const char *const basic[] = {
-    "\\(a\\)",
-    "\\(ab\\|b\\)",
-    "\\(a\\|ab\\)*",
-    "a\\|b",
-    "\\|",
-    "a\\{2\\}",
-    "b\\{1,\\}",
-    "a\\{,2\\}",
-    "[ab]\\{1,2\\}",
-    "a\\+",
-    "b\\?",
-    "\\(",
-    "\\)",
-    "\\{",
-    "{",
-    "}",
-    "+",
-    "?",
-    "|",
-    "(",
-    ")",
-    "\\(a\\)\\1",
-    "\\([ab]\\)\\1",
-    "\\(b*\\)a\\1",
-    "\\1",
-    "\\(^a\\)",
-    "\\(b$\\)",
-    "**",
-    "^*",
-    "\\}",
-    "$a",
-    "a^",
-    "\\(*a\\)",
-    "\\(ab*\\)*",
-    "\\+",
-    "\\?",
-    "\\{1\\}",
-};
-static const char *const extended[] = {
-    "(a)",       "(ab|b)",   "(a|ab)*",    "a|b",   "|",      "a{2}", "b{1,}", "a{,2}",
-    "[ab]{1,2}", "a+",       "b?",         "(",     "}",      "a{1",  "a{x}",  "(a)\\1",
-    "([ab])\\1", "(b*)a\\1", "\\1",        "(^a)",  "(b$)",   "a**",  "^*",    "()",
-    "(|a)",      "a+?",      "b*+",        "+",     "?",      "\\(",  "\\)",   "\\{",
-    "\\|",       "\\+",      "(a|b)(c|b)", "(a*)+", "(ab?)*", "a$b",  "x^a",
-};
-static const char *const perl[] = {
-    "a",      "b",       "ab",  "[ab]",  "[^a]",        "a+",    "b*?",    "(?:a|b)",
-    "(a)\\1", "\\d",     "\\s", "\\w+",  "\\bab",       "a$",    "^b",     "(?=a)",
-    "(?!b)",  "(?<=a)b", ".",   "a{2}",  "[[:alpha:]]", "a++",   "\\W",    "b|a",
-    "\\x41",  "A",       "0",   "(?i)a", " ",           "a\\Kb", "[\\d_]", "\\S",
-};
-
-/* The pieces of a text's lines; what patterns are made of, and some others. */
-static const char *const words[] = {
-    "a", "b", "ab", "ba",   "aa",       "bb",   "A",  "AB", "0",  "1",   "10",
-    "_", "-", " ",  ".",    "*",        "c",    "x",  "\t", "\\", "(",   ")",
-    "{", "}", "+",  "?",    "|",        "^",    "$",  "[",  "]",  "a.b", "b b",
-    "#", ",", "/",  "\xff", "\xc3\xa9", "\xa0", "\r", "",   "B",  "foo", ":",
-};
-
-/* With -w and -o together GNU grep looks for shorter matches in a wrong place, so there the
- * patterns are of word characters only, for which no shorter match can be right. */
-static const char *const wordy[] = {"a", "b", "ab", "A", "0", "1", "_", "ba", "foo"};
-static const char *const wordy_sets[] = {"[ab]", "a*",    "[[:alnum:]]*", "\\w",
-                                         "\\w*", "[a-c]", "[[:digit:]]"};
-
 static void draw_words(uint64_t *random, char syntax, struct buffer *b)
 {
     for (unsigned n = 1 + draw(random, 4); n > 0; n--) {
@@ -201,12 +82,14 @@ static void drop_undefined(char *pattern)
             reference[0] = reference[1] = 'a';
 }
 
-static void draw_pattern(uint64_t *random, char syntax, struct buffer *b)
+static void draw_pattern(uint64_t *random, char syntax, bool unicode, struct buffer *b)
 {
     unsigned n = draw(random, 12) == 0 ? 0 : 1 + draw(random, draw(random, 3) ? 3 : 7);
 
     for (; n > 0; n--) {
-        if (syntax == 'F')
+        if (unicode && draw(random, 2))
+            add_text(b, PICK(random, wide_patterns));
+        else if (syntax == 'F')
             add_text(b, PICK(random, plain));
         else if (syntax == 'P')
             add_text(b, PICK(random, perl));
@@ -232,13 +115,16 @@ static void draw_pattern(uint64_t *random, char syntax, struct buffer *b)
     drop_undefined(b->data);
 }
 
-static void draw_text(uint64_t *random, char end, struct buffer *b)
+static void draw_text(uint64_t *random, char end, bool unicode, struct buffer *b)
 {
     unsigned n = draw(random, 30);
 
     for (; n > 0; n--) {
         for (unsigned k = draw(random, draw(random, 6) ? 6 : 40); k > 0; k--)
-            add_text(b, PICK(random, words));
+            if (unicode && draw(random, 3) == 0)
+                add_text(b, PICK(random, wide_words));
+            else
+                add_text(b, PICK(random, words));
         if (draw(random, 40) == 0)
             add(b, end ? "" : "\n", 1);
         if (n > 1 || draw(random, 4))
@@ -252,6 +138,7 @@ struct pair {
     char *args[ARGS_MAX]; /* without the command's name */
     size_t n_args;
     struct buffer text;
+    bool unicode; /* in C.UTF-8, else in C */
 };
 
 static void add_arg(struct pair *p, const char *arg)
@@ -344,6 +231,44 @@ static const char *write_keys(uint64_t *random, const struct buffer *b)
     return path;
 }
 
+/* Replaces bytes that are no characters, and with `all` also the characters that are not ASCII. */
+static void drop_bytes(struct buffer *text, bool all)
+{
+    for (size_t at = 0, n; at < text->len; at += n) {
+        uint32_t code;
+
+        n = leat_utf8_read((const uint8_t *)text->data + at, text->len - at, &code);
+        if (n == 0 || (all && n > 1)) {
+            text->data[at] = '?';
+            n = 1;
+        }
+    }
+}
+
+/* GNU takes a byte that is no character for the letter of that code in some patterns, and finds an empty match
+ * between two of them. */
+static bool asks_for_words(const struct pair *p)
+{
+    for (size_t i = 0; i < p->n_args; i++)
+        if (strcmp(p->args[i], "-w") == 0 || strcmp(p->args[i], "-f") == 0 ||
+            strpbrk(p->args[i], "\\"))
+            return true;
+    return false;
+}
+
+/* With -w, GNU looks for an empty match between bytes, not characters. */
+static bool looks_for_empty_words(const struct pair *p)
+{
+    bool words_option = false, empty = false;
+
+    for (size_t i = 0; i < p->n_args; i++) {
+        words_option = words_option || strcmp(p->args[i], "-w") == 0;
+        empty = empty || p->args[i][0] == '\0' || strpbrk(p->args[i], "*?{|^$\\\n") ||
+                strcmp(p->args[i], "-f") == 0;
+    }
+    return words_option && empty;
+}
+
 static void draw_pair(uint64_t seed, struct pair *p)
 {
     uint64_t random = seed * 2654435761u + 1;
@@ -351,13 +276,14 @@ static void draw_pair(uint64_t seed, struct pair *p)
     unsigned patterns = syntax != 'P' && draw(&random, 8) == 0 ? 2 : 1;
     bool nul, words_only = draw_options(&random, syntax, p, &nul);
 
+    p->unicode = syntax != 'P' && draw(&random, 2);
     for (; patterns > 0; patterns--) {
         struct buffer b = {0};
 
         if (words_only && syntax != 'P')
             draw_words(&random, syntax, &b);
         else
-            draw_pattern(&random, syntax, &b);
+            draw_pattern(&random, syntax, p->unicode, &b);
         if (has_colors(p))
             drop_repeated_assertions(b.data);
         if (draw(&random, 6) == 0) {
@@ -369,7 +295,9 @@ static void draw_pair(uint64_t seed, struct pair *p)
         }
         free(b.data);
     }
-    draw_text(&random, nul ? '\0' : '\n', &p->text);
+    draw_text(&random, nul ? '\0' : '\n', p->unicode && draw(&random, 6), &p->text);
+    if (p->unicode && asks_for_words(p))
+        drop_bytes(&p->text, looks_for_empty_words(p));
 }
 
 static void pair_free(struct pair *p)
@@ -400,7 +328,9 @@ static char *quoted(const struct pair *p)
 
 /* --- the other grep --------------------------------------------------------------------------- */
 
-static char *const grep_environment[] = {(char[]){"LC_ALL=C"},
+static char *const environment_c[] = {(char[]){"LC_ALL=C"},
+                                      (char[]){"PATH=/usr/local/bin:/usr/bin:/bin"}, NULL};
+static char *const environment_utf8[] = {(char[]){"LC_ALL=C.UTF-8"},
                                          (char[]){"PATH=/usr/local/bin:/usr/bin:/bin"}, NULL};
 
 static void read_all(int fd, struct buffer *b)
@@ -417,7 +347,8 @@ static void read_all(int fd, struct buffer *b)
 }
 
 /* Runs GNU grep on a file; returns its exit status. */
-static int gnu_grep(char *const *args, size_t n_args, const char *file, struct buffer *out)
+static int gnu_grep(char *const *args, size_t n_args, bool unicode, const char *file,
+                    struct buffer *out)
 {
     char *argv[ARGS_MAX + 4] = {(char[]){"grep"}, (char[]){"-a"}};
     posix_spawn_file_actions_t actions;
@@ -431,7 +362,9 @@ static int gnu_grep(char *const *args, size_t n_args, const char *file, struct b
     posix_spawn_file_actions_addopen(&actions, 0, file, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    ASSERT_EQ(posix_spawnp(&pid, "grep", &actions, NULL, argv, grep_environment), 0);
+    ASSERT_EQ(posix_spawnp(&pid, "grep", &actions, NULL, argv,
+                           unicode ? environment_utf8 : environment_c),
+              0);
     posix_spawn_file_actions_destroy(&actions);
     close(pipes[1]);
     read_all(pipes[0], out);
@@ -446,7 +379,7 @@ static void need_gnu_grep(unsigned n)
     char *args[] = {(char[]){"--version"}};
     struct buffer out = {0};
 
-    if (gnu_grep(args, 1, "/dev/null", &out) != 0)
+    if (gnu_grep(args, 1, false, "/dev/null", &out) != 0)
         SKIP(n, "GNU grep is not installed");
     add(&out, "", 1);
     if (!strstr(out.data, "GNU grep"))
@@ -491,11 +424,13 @@ static void compare(struct pair *p, struct memio *io, const char *file, const ch
     struct buffer gnu = {0};
     int status, r;
 
-    test_context("%s: LC_ALL=C grep -a%s %s", name, options, file);
-    status = gnu_grep(p->args, p->n_args, file, &gnu);
-    ASSERT_NE(asprintf(&text, "grep%s", options), -1);
+    test_context("%s: LC_ALL=C%s grep -a%s %s", name, p->unicode ? ".UTF-8" : "", options, file);
+    status = gnu_grep(p->args, p->n_args, p->unicode, file, &gnu);
+    ASSERT_NE(asprintf(&text, "grep%s%s", p->unicode ? "" : " --bytes", options), -1);
     r = memio_run(io, text);
-    if (status > 1) {
+    if (r == LEAT_EUSAGE && p->unicode && strstr(io->error.text, "not valid UTF-8")) {
+        ASSERT_EQ(io->out_len, 0); /* GNU looks for the bytes, where it can */
+    } else if (status > 1) {
         ASSERT_EQ(r, LEAT_EUSAGE);
     } else {
         if (r < 0)

@@ -155,6 +155,7 @@ static int grep_step(struct leat_stage *s, struct leat_in *in, struct leat_out *
 
     if (!g->opened)
         begin(s);
+    leat_matcher_begin(g->matcher);
     r = use_input(s, in, &o);
     leat_grep_out_done(&o);
     return r;
@@ -217,8 +218,7 @@ static const struct leat_option grep_options[] = {
     {"perl-regexp", 'P', LEAT_OPT_FLAG, AT(perl),
      .help = "the pattern is a Perl regular "
              "expression (PCRE2)"},
-    {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case),
-     .help = "ignore case for the letters A to Z"},
+    {"ignore-case", 'i', LEAT_OPT_FLAG, AT(ignore_case), .help = "ignore case"},
     {NULL, 'y', LEAT_OPT_FLAG, AT(ignore_case), .help = "the same as -i"},
     {"invert-match", 'v', LEAT_OPT_FLAG, AT(invert), .help = "select the lines that do not match"},
     {"word-regexp", 'w', LEAT_OPT_FLAG, AT(word), .help = "match only whole words"},
@@ -248,8 +248,9 @@ static const struct leat_option grep_options[] = {
     {"null-data", 'z', LEAT_OPT_FLAG, AT(null_data),
      .help = "records end with a NUL byte instead of a newline"},
     {"text", 'a', LEAT_OPT_FLAG, AT(text), .help = "treat binary data as text; always on"},
-    {"utf8", 0, LEAT_OPT_FLAG, AT(utf8),
-     .help = "with -P: characters are those of UTF-8, with Unicode's letters and cases"},
+    {"bytes", 0, LEAT_OPT_FLAG, AT(bytes),
+     .help = "a character is a byte, and letters are A to Z, as in the C locale"},
+    {"utf8", 0, LEAT_OPT_FLAG, AT(utf8), .help = "the default"},
     {"color", 0, LEAT_OPT_ENUM, AT(color), .metavar = "WHEN", .choices = "auto|always|never",
      .initial = LEAT_GREP_COLOR_NEVER, .value_optional = true, .value = LEAT_GREP_COLOR_AUTO,
      .help = "mark matches, numbers and separators with colours"},
@@ -282,10 +283,13 @@ const struct leat_stage_type leat_stage_grep = {
     .operands_max = 1,
     .manual =
         "Outputs the lines that match a pattern, or with -v the others. Patterns and output are "
-        "those of GNU grep in the C locale, byte for byte: basic regular expressions by default, "
-        "extended ones with -E, fixed strings with -F, Perl ones with -P. A character is a byte, "
-        "and letters are A to Z; --utf8 changes that for -P. A pattern that contains a newline "
-        "is several patterns.\n\n"
+        "those of GNU grep in the locale C.UTF-8, byte for byte: basic regular expressions by "
+        "default, extended ones with -E, fixed strings with -F, Perl ones with -P. A pattern that "
+        "contains a newline is several patterns.\n\n"
+        "Characters are those of UTF-8, with the letters and cases of Unicode. Bytes that are not "
+        "UTF-8 are no character, so no . matches them; the rest of their line matches as usual. "
+        "With --bytes a character is a byte, and letters are A to Z. Lines of ASCII are searched as "
+        "fast in either case.\n\n"
         "If the last line of the input lacks its newline, the output gets one. Binary data is "
         "not treated specially: lines are always output unchanged.\n\n"
         "It is no error if no line matches: the pipeline continues with an empty stream. To make "

@@ -18,7 +18,7 @@ enum leat_grep_color { LEAT_GREP_COLOR_AUTO, LEAT_GREP_COLOR_ALWAYS, LEAT_GREP_C
 struct leat_grep_params {
     int basic, extended, fixed, perl;
     int ignore_case, invert, word, line;
-    int count, line_number, byte_offset, only_matching, null_data, text, utf8;
+    int count, line_number, byte_offset, only_matching, null_data, text, bytes, utf8;
     int no_separator, color, refused;
     int64_t max_count, after, before, around;
     const char *separator;

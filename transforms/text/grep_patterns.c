@@ -116,7 +116,7 @@ static int new_matcher(struct leat_stage *s, bool check, struct leat_matcher **r
         .line = p->line,
         .parts = !p->count && (p->only_matching || p->color == LEAT_GREP_COLOR_ALWAYS),
         .strict = p->only_matching && !p->invert && !p->count,
-        .utf8 = p->utf8,
+        .unicode = !p->bytes,
         .eol = leat_grep_eol(p),
     };
     struct keys k;
@@ -154,8 +154,6 @@ int leat_grep_plan_patterns(struct leat_stage *s)
         return leat_fail(s, LEAT_EUSAGE, "needs a pattern");
     if (p->basic + p->extended + p->fixed + p->perl > 1)
         return leat_fail(s, LEAT_EUSAGE, "only one of -G, -E, -F and -P can be given");
-    if (p->utf8 && !p->perl)
-        return leat_fail(s, LEAT_EUSAGE, "--utf8 needs -P");
     for (size_t i = 0; i < p->files.n; i++)
         if (leat_plan_file(s, p->files.v[i], FILE_MAX) < 0)
             return LEAT_EUSAGE;

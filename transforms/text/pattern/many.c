@@ -8,6 +8,7 @@
  */
 
 #include "many.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -220,17 +221,38 @@ static bool is_word(uint8_t c)
     return (c >= '0' && c <= '9') || c == '_' || is_letter(c | 0x20u);
 }
 
+static bool is_word_before(const uint8_t *line, size_t at, enum leat_many_word word)
+{
+    uint32_t code;
+    size_t n = 1;
+
+    if (at == 0 || line[at - 1] < 0x80 || word != LEAT_MANY_UNICODE_WORD)
+        return at > 0 && is_word(line[at - 1]);
+    while (n < 4 && n < at && (line[at - n] & 0xc0) == 0x80)
+        n++;
+    return leat_utf8_read(line + at - n, n, &code) == n && leat_utf8_is_word(code);
+}
+
+static bool is_word_after(const uint8_t *line, size_t len, size_t at, enum leat_many_word word)
+{
+    uint32_t code;
+
+    if (at == len || line[at] < 0x80 || word != LEAT_MANY_UNICODE_WORD)
+        return at < len && is_word(line[at]);
+    return leat_utf8_read(line + at, len - at, &code) > 0 && leat_utf8_is_word(code);
+}
+
 /* The longest string that begins at `start`; 0: none. */
 static size_t longest_at(const struct leat_many *m, const uint8_t *line, size_t len, size_t start,
-                         bool word)
+                         enum leat_many_word word)
 {
     uint32_t state = 0;
     size_t best = 0;
 
-    if (word && start > 0 && is_word(line[start - 1]))
+    if (word && is_word_before(line, start, word))
         return 0;
     for (size_t i = start; i < len && descend(m, &state, line[i]); i++)
-        if (is_whole(m, state) && !(word && i + 1 < len && is_word(line[i + 1])))
+        if (is_whole(m, state) && !(word && is_word_after(line, len, i + 1, word)))
             best = i + 1 - start;
     return best;
 }
@@ -238,7 +260,7 @@ static size_t longest_at(const struct leat_many *m, const uint8_t *line, size_t 
 /* Where a string ends, all start places within the state are tried, because no string begins before
  * them. Each place is tried once, with all strings that begin there, also those that end later. */
 bool leat_many_part(const struct leat_many *m, const uint8_t *line, size_t len, size_t from,
-                    bool word, size_t *ret_start, size_t *ret_end)
+                    enum leat_many_word word, size_t *ret_start, size_t *ret_end)
 {
     size_t tried = from;
     uint32_t state = 0;

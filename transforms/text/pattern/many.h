@@ -13,6 +13,12 @@
 
 struct leat_many;
 
+enum leat_many_word {
+    LEAT_MANY_ANY,
+    LEAT_MANY_WORD,         /* no letter, digit or underscore directly before and after */
+    LEAT_MANY_UNICODE_WORD, /* nor such a character of UTF-8 */
+};
+
 struct leat_many_string {
     const uint8_t *bytes; /* in lower case if letters are folded */
     size_t len;           /* only leat_many_is finds an empty string */
@@ -41,10 +47,8 @@ bool leat_many_is(const struct leat_many *many, const uint8_t *text, size_t n);
 /* leat_many_part - the leftmost occurrence at or after `from`, and the longest one that begins
  * there.
  *
- *   word   only occurrences with no letter, digit or underscore directly before and after
- *
  * Returns false if there is none. */
 bool leat_many_part(const struct leat_many *many, const uint8_t *line, size_t len, size_t from,
-                    bool word, size_t *ret_start, size_t *ret_end);
+                    enum leat_many_word word, size_t *ret_start, size_t *ret_end);
 
 #endif

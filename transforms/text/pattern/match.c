@@ -7,7 +7,10 @@
  * message.
  */
 
+#include "../scan.h"
+#include "base/invariant.h"
 #include "match_impl.h"
+#include "utf8.h"
 
 #include <string.h>
 
@@ -17,10 +20,12 @@
 #define WORKSPACE_MAX ((size_t)4 << 20)
 /* Candidate lines after which judge_literals decides whether the fixed strings help. */
 #define SAMPLE_LINES 512u
+/* So many bytes of ASCII end a region of other lines. */
+#define ASCII_MIN ((size_t)512)
 
 const char *leat_matcher_why(const struct leat_matcher *m)
 {
-    return m->pcre.why;
+    return m->unicode && m->unicode->pcre.why ? m->unicode->pcre.why : m->pcre.why;
 }
 
 /* --- one match -------------------------------------------------------------------------------- */
@@ -33,16 +38,60 @@ static int match_at(struct leat_matcher *m, const uint8_t *data, size_t len, siz
                            ret_failed);
 }
 
+/* Makes a line valid UTF-8 for the second matcher, which knows no other. No pattern matches a line end, so none matches
+ * what replaces wrong bytes. */
+static int make_valid(struct leat_matcher *m, const uint8_t **line, size_t len)
+{
+    size_t n, at = 0;
+    uint32_t code;
+
+    if (m->checked != *line || m->checked_len != len) {
+        while (at < len && (n = leat_utf8_read(*line + at, len - at, &code)) > 0)
+            at += n;
+        m->checked = *line;
+        m->checked_len = len;
+        m->checked_is_valid = at == len;
+        if (at < len && len > m->valid_room) {
+            leat_pcre_put(m->stage, m->valid);
+            m->valid_room = 0;
+            m->valid = leat_pcre_get(m->stage, 2 * len);
+            if (!m->valid)
+                return LEAT_ENOMEM;
+            m->valid_room = 2 * len;
+        }
+        if (at < len)
+            memcpy(m->valid, *line, len);
+        while (at < len) {
+            n = leat_utf8_read(m->valid + at, len - at, &code);
+            if (n == 0)
+                m->valid[at] = m->options.eol;
+            at += n + (n == 0);
+        }
+    }
+    if (!m->checked_is_valid)
+        *line = m->valid;
+    return 0;
+}
+
 /* The second matcher, which follows all possibilities at once. Returns 1, 0 or an error of leat. */
 static int match_all_ways(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
                           uint32_t flags)
 {
+    const pcre2_code *code = m->all_ways ? m->all_ways : m->code;
+
+    if (m->wide) {
+        int r = make_valid(m, &data, len);
+
+        if (r < 0)
+            return r;
+        flags |= PCRE2_NO_UTF_CHECK;
+    }
     for (;;) {
         size_t ints = m->workspace_ints ? 4 * m->workspace_ints : WORKSPACE_MIN;
         int r = PCRE2_ERROR_DFA_WSSIZE;
 
         if (m->workspace)
-            r = pcre2_dfa_match(m->code, data, len, from, flags, m->match, NULL, m->workspace,
+            r = pcre2_dfa_match(code, data, len, from, flags, m->match, NULL, m->workspace,
                                 m->workspace_ints);
         if (r >= 0)
             return 1;
@@ -178,6 +227,11 @@ static int next_by_buffer(struct leat_matcher *m, const uint8_t *data, size_t le
 
 /* --- many fixed strings ----------------------------------------------------------------------- */
 
+static enum leat_many_word words(const struct leat_matcher *m)
+{
+    return !m->options.word ? LEAT_MANY_ANY : m->wide ? LEAT_MANY_UNICODE_WORD : LEAT_MANY_WORD;
+}
+
 /* Finds the next line that equals one of the strings. */
 static int next_whole_line(const struct leat_matcher *m, const uint8_t *data, size_t len,
                            size_t from, size_t *ret_start, size_t *ret_end)
@@ -206,7 +260,7 @@ static int next_by_many(const struct leat_matcher *m, const uint8_t *data, size_
         line_around(m, data, len, from, (size_t)(hit - data), ret_start, ret_end);
         if (!m->options.word ||
             leat_many_part(m->many, data + *ret_start, text_length(m, data, *ret_start, *ret_end),
-                           0, true, &start, &end))
+                           0, words(m), &start, &end))
             return 1;
     }
     return 0;
@@ -214,10 +268,9 @@ static int next_by_many(const struct leat_matcher *m, const uint8_t *data, size_
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
-                      size_t *ret_start, size_t *ret_end)
+static int next_line(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
+                     size_t *ret_start, size_t *ret_end)
 {
-    m->pcre.why = NULL;
     if (m->everything) {
         line_around(m, data, len, from, from, ret_start, ret_end);
         return 1;
@@ -231,13 +284,77 @@ int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, s
     return next_by_buffer(m, data, len, from, ret_start, ret_end);
 }
 
+/* --- lines that are ASCII, and others --------------------------------------------------------- */
+
+void leat_matcher_begin(struct leat_matcher *m)
+{
+    m->region_data = m->checked = NULL;
+    if (m->unicode)
+        m->unicode->checked = NULL;
+}
+
+/* The end of a region whose lines mostly are not ASCII; data[at] is not. */
+static size_t end_of_region(const struct leat_matcher *m, const uint8_t *data, size_t len,
+                            size_t at)
+{
+    for (;;) {
+        const uint8_t *end = memchr(data + at, m->options.eol, len - at);
+        size_t next = end ? (size_t)(end - data) + 1 : len, most = len - next, n;
+
+        if (most > ASCII_MIN)
+            most = ASCII_MIN;
+        n = leat_scan_ascii(data + next, most);
+        if (n == most)
+            return next;
+        at = next + n;
+    }
+}
+
+/* Finds the region that contains the line at `from`. */
+static void find_region(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from)
+{
+    size_t at;
+    const uint8_t *before;
+
+    if (m->region_data == data && from >= m->region_from && from < m->region_to &&
+        m->region_to <= len)
+        return;
+    at = from + leat_scan_ascii(data + from, len - from);
+    before = at < len ? memrchr(data + from, m->options.eol, at - from) : NULL;
+    m->region_data = data;
+    m->region_from = from;
+    m->region_is_ascii = at == len || before;
+    if (m->region_is_ascii)
+        m->region_to = at == len ? len : (size_t)(before - data) + 1;
+    else
+        m->region_to = end_of_region(m, data, len, at);
+    leat_assert(m->region_to > from);
+}
+
+int leat_matcher_line(struct leat_matcher *m, const uint8_t *data, size_t len, size_t from,
+                      size_t *ret_start, size_t *ret_end)
+{
+    int r = 0;
+
+    m->pcre.why = NULL;
+    if (!m->unicode)
+        return next_line(m, data, len, from, ret_start, ret_end);
+    m->unicode->pcre.why = NULL;
+    for (; r == 0 && from < len; from = m->region_to) {
+        find_region(m, data, len, from);
+        r = next_line(m->region_is_ascii ? m : m->unicode, data, m->region_to, from, ret_start,
+                      ret_end);
+    }
+    return r;
+}
+
 int leat_matcher_count(struct leat_matcher *m, const uint8_t *data, size_t len, uint64_t *ret_lines,
                        size_t *ret_at)
 {
     uint64_t lines = 0;
     size_t from = 0;
 
-    if (m->literals_suffice && m->n_literals == 1 && !m->everything) {
+    if (m->literals_suffice && m->n_literals == 1 && !m->everything && !m->unicode) {
         *ret_lines = leat_literal_count(&m->literal, data, len, m->options.eol);
         return 0;
     }
@@ -281,19 +398,18 @@ static int part_of_many(const struct leat_matcher *m, const uint8_t *line, size_
                         size_t *ret_start, size_t *ret_end)
 {
     if (!m->options.line)
-        return leat_many_part(m->many, line, len, from, m->options.word, ret_start, ret_end);
+        return leat_many_part(m->many, line, len, from, words(m), ret_start, ret_end);
     *ret_start = 0;
     *ret_end = len;
     return from == 0 && leat_many_is(m->many, line, len);
 }
 
-int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, size_t from,
-                      size_t *ret_start, size_t *ret_end)
+static int next_part(struct leat_matcher *m, const uint8_t *line, size_t len, size_t from,
+                     size_t *ret_start, size_t *ret_end)
 {
     bool failed = false;
     int r;
 
-    m->pcre.why = NULL;
     if (m->literals_suffice && m->n_literals == 1) {
         const uint8_t *hit = leat_literal_find(&m->literal, line + from, len - from);
 
@@ -320,4 +436,16 @@ int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, s
     if (*ret_end < *ret_start) /* \K in a look-ahead */
         *ret_end = *ret_start;
     return m->greedy ? 1 : find_longest(m, line, len, *ret_start, ret_end);
+}
+
+int leat_matcher_part(struct leat_matcher *m, const uint8_t *line, size_t len, size_t from,
+                      size_t *ret_start, size_t *ret_end)
+{
+    m->pcre.why = NULL;
+    if (m->unicode) {
+        m->unicode->pcre.why = NULL;
+        if (from == 0 || !m->for_part)
+            m->for_part = leat_scan_ascii(line, len) == len ? m : m->unicode;
+    }
+    return next_part(m->unicode ? m->for_part : m, line, len, from, ret_start, ret_end);
 }

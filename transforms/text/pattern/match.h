@@ -21,7 +21,7 @@ struct leat_match_options {
     bool fold, word, line; /* -i, -w, -x */
     bool parts;            /* leat_matcher_part will be called */
     bool strict;           /* read patterns as GNU does for -o: see leat_regex_options */
-    bool utf8;             /* LEAT_MATCH_PERL only */
+    bool unicode;          /* characters are those of UTF-8, not bytes */
     uint8_t eol;
 };
 
@@ -38,6 +38,9 @@ int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *
                      const char *keys, size_t len, struct leat_matcher **ret_matcher, char *ret_why,
                      size_t why_size);
 void leat_matcher_free(struct leat_matcher *matcher);
+
+/* leat_matcher_begin - the buffer may have changed; call it before the first search of a step. */
+void leat_matcher_begin(struct leat_matcher *matcher);
 
 /* leat_matcher_line - find the next matching line.
  *

@@ -12,6 +12,7 @@
 #include "base/invariant.h"
 #include "match_impl.h"
 #include "perl.h"
+#include "perl_literal.h"
 
 /* Limit on the steps of a match at one place; LEAT_PCRE_STEPS_MAX for patterns without a second matcher. */
 #define STEPS_MAX 100000u
@@ -180,20 +181,20 @@ static int make_literals(struct leat_matcher *m, const struct leat_regex *re)
     return m->required ? 0 : LEAT_ENOMEM;
 }
 
-static int make_posix(struct leat_matcher *m, struct leat_regex *re, const struct keys *keys,
-                      char *why, size_t why_size)
+static int make_posix(struct leat_matcher *m, struct leat_regex *re, char *why, size_t why_size)
 {
-    uint32_t flags = PCRE2_MULTILINE | PCRE2_NEVER_UTF | (m->options.fold ? PCRE2_CASELESS : 0);
+    const uint32_t fold = m->options.fold ? PCRE2_CASELESS : 0,
+                   utf = m->wide ? PCRE2_UTF | PCRE2_UCP : PCRE2_NEVER_UTF,
+                   flags = PCRE2_MULTILINE | fold | utf | (m->wide ? PCRE2_MATCH_INVALID_UTF : 0);
     char *text = NULL;
     size_t len = 0;
-    int r = add_all_patterns(re, keys);
+    int r;
 
-    if (r == 0) {
-        m->everything = leat_regex_is_empty(re);
-        m->greedy = leat_regex_is_greedy(re);
-        m->second_way = !re->has_backref;
-        r = make_literals(m, re);
-    }
+    re->for_ascii = !m->wide;
+    m->everything = leat_regex_is_empty(re);
+    m->greedy = leat_regex_is_greedy(re);
+    m->second_way = !re->has_backref;
+    r = make_literals(m, re);
     if (r == 0 && (m->many || (m->fixed && !m->stage) ||
                    ((m->everything || m->literals_suffice) && !m->options.parts)))
         return 0; /* PCRE2 is not needed */
@@ -204,10 +205,21 @@ static int make_posix(struct leat_matcher *m, struct leat_regex *re, const struc
         return r;
     }
     r = compile(m, text, len, flags, &m->code, why, why_size);
+    if (r == 0 && m->wide && m->second_way)
+        r = compile(m, text, len, utf | fold | PCRE2_DOLLAR_ENDONLY, &m->all_ways, why, why_size);
     free(text);
     if (r == 0 && re->has_backref && m->options.parts)
         r = make_longest(m, re, flags, why, why_size);
     return r;
+}
+
+static bool is_ascii_perl(const struct keys *keys)
+{
+    char *pattern = keys->len > 0 ? strndup(keys->bytes, keys->len - 1) : NULL;
+    bool ascii = pattern && strlen(pattern) == keys->len - 1 && leat_perl_is_ascii(pattern);
+
+    free(pattern);
+    return ascii;
 }
 
 static int make_perl(struct leat_matcher *m, const struct keys *keys, char *why, size_t why_size)
@@ -232,7 +244,7 @@ static int make_perl(struct leat_matcher *m, const struct keys *keys, char *why,
     m->by_line = o->eol != '\n' || !leat_perl_is_line_safe(p, n);
     if (!m->by_line)
         flags |= PCRE2_MULTILINE;
-    flags |= o->utf8 ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
+    flags |= m->wide ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
     m->greedy = true;
     m->everything = n == 0 && !o->line && !o->word && !o->parts;
     size = strlen(before) + n + strlen(after);
@@ -247,34 +259,94 @@ static int make_perl(struct leat_matcher *m, const struct keys *keys, char *why,
     return r;
 }
 
-static int build(struct leat_matcher *m, const struct keys *keys, char *why, size_t why_size)
+/* Reads the patterns. In Unicode they must be UTF-8, unless their bytes mean the same in any text. */
+static int parse(const struct leat_match_options *options, const struct keys *keys,
+                 struct leat_regex *re, bool *ret_is_bytes, char *why, size_t why_size)
 {
-    struct leat_regex_options o = {
-        .syntax = (enum leat_regex_syntax)m->options.syntax,
-        .fold = m->options.fold,
-        .word = m->options.word,
-        .line = m->options.line,
-        .strict = m->options.strict,
-        .eol = m->options.eol,
+    const struct leat_regex_options o = {
+        .syntax = (enum leat_regex_syntax)options->syntax,
+        .fold = options->fold,
+        .word = options->word,
+        .line = options->line,
+        .unicode = options->unicode,
+        .strict = options->strict,
+        .eol = options->eol,
     };
-    struct leat_regex re;
-    bool nul = o.eol == '\0' && m->options.syntax != LEAT_MATCH_PERL;
-    int r = leat_pcre_init(&m->pcre, m->stage, nul ? PCRE2_NEWLINE_NUL : PCRE2_NEWLINE_LF);
+    int r = leat_regex_init(re, &o);
 
-    if (r < 0)
-        return r;
-    if (m->options.syntax == LEAT_MATCH_PERL) {
-        r = make_perl(m, keys, why, why_size);
-    } else {
-        r = leat_regex_init(&re, &o);
-        if (r == 0)
-            r = make_posix(m, &re, keys, why, why_size);
-        leat_regex_done(&re);
+    if (r == 0)
+        r = add_all_patterns(re, keys);
+    *ret_is_bytes = r == 0 && (!o.unicode || leat_regex_is_bytes(re));
+    if (r == 0 && re->has_raw && !*ret_is_bytes) {
+        re->why = "it is not valid UTF-8; with --bytes a character is a byte";
+        r = LEAT_EUSAGE;
     }
     if (r < 0)
-        return r;
+        snprintf(why, why_size, "%s", re->why ? re->why : "");
+    return r;
+}
+
+static int finish(struct leat_matcher *m)
+{
+    int r;
+
     pcre2_set_match_limit(m->pcre.context, m->second_way ? STEPS_MAX : LEAT_PCRE_STEPS_MAX);
-    return finish_code(m);
+    r = finish_code(m);
+    /* Without compiled code each match checks all of its subject again. */
+    m->by_line = m->by_line || (m->wide && !m->compiled);
+    return r;
+}
+
+static int matcher_new(struct leat_stage *stage, const struct leat_match_options *options,
+                       bool wide, struct leat_matcher **ret)
+{
+    bool nul = options->eol == '\0' && options->syntax != LEAT_MATCH_PERL;
+    struct leat_matcher *m = leat_pcre_get(stage, sizeof *m);
+
+    if (!m)
+        return LEAT_ENOMEM;
+    *ret = m;
+    m->stage = stage;
+    m->options = *options;
+    m->wide = wide;
+    return leat_pcre_init(&m->pcre, stage, nul ? PCRE2_NEWLINE_NUL : PCRE2_NEWLINE_LF);
+}
+
+static int build_posix(struct leat_matcher *m, const struct keys *keys, char *why, size_t why_size)
+{
+    struct leat_regex re;
+    bool is_bytes;
+    int r = parse(&m->options, keys, &re, &is_bytes, why, why_size);
+
+    if (r == 0)
+        r = make_posix(m, &re, why, why_size);
+    if (r == 0)
+        r = finish(m);
+    if (r == 0 && !is_bytes && !m->everything)
+        r = matcher_new(m->stage, &m->options, true, &m->unicode);
+    if (r == 0 && m->unicode)
+        r = make_posix(m->unicode, &re, why, why_size);
+    if (r == 0 && m->unicode)
+        r = finish(m->unicode);
+    leat_regex_done(&re);
+    return r;
+}
+
+/* A Perl pattern is matched as bytes where the text is ASCII, if it then means the same. */
+static int build_perl(struct leat_matcher *m, const struct keys *keys, char *why, size_t why_size)
+{
+    bool twice = m->options.unicode && is_ascii_perl(keys);
+    int r;
+
+    m->wide = m->options.unicode && !twice;
+    r = make_perl(m, keys, why, why_size);
+    if (r == 0)
+        r = finish(m);
+    if (r == 0 && twice)
+        r = matcher_new(m->stage, &m->options, true, &m->unicode);
+    if (r == 0 && twice)
+        r = make_perl(m->unicode, keys, why, why_size);
+    return r == 0 && twice ? finish(m->unicode) : r;
 }
 
 int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *options,
@@ -282,14 +354,13 @@ int leat_matcher_new(struct leat_stage *stage, const struct leat_match_options *
                      size_t why_size)
 {
     const struct keys all = {keys, len};
-    struct leat_matcher *m = leat_pcre_get(stage, sizeof *m);
-    int r;
+    struct leat_matcher *m = NULL;
+    int r = matcher_new(stage, options, false, &m);
 
-    if (!m)
-        return LEAT_ENOMEM;
-    m->stage = stage;
-    m->options = *options;
-    r = build(m, &all, why, why_size);
+    if (r == 0 && options->syntax == LEAT_MATCH_PERL)
+        r = build_perl(m, &all, why, why_size);
+    else if (r == 0)
+        r = build_posix(m, &all, why, why_size);
     if (r < 0) {
         leat_matcher_free(m);
         return r;
@@ -302,6 +373,9 @@ void leat_matcher_free(struct leat_matcher *m)
 {
     if (!m)
         return;
+    leat_matcher_free(m->unicode);
+    leat_pcre_put(m->stage, m->valid);
+    pcre2_code_free(m->all_ways);
     pcre2_code_free(m->code);
     pcre2_code_free(m->longest);
     pcre2_match_data_free(m->match);

@@ -27,6 +27,7 @@ enum leat_regex_syntax {
 enum leat_regex_kind {
     LEAT_REGEX_EMPTY,
     LEAT_REGEX_BYTE,
+    LEAT_REGEX_CHAR, /* Unicode only: a character that is not ASCII */
     LEAT_REGEX_SET,
     LEAT_REGEX_ASSERT,
     LEAT_REGEX_GROUP,  /* one child */
@@ -45,8 +46,17 @@ enum leat_regex_assert {
     LEAT_REGEX_NO_WORD_EDGE,
 };
 
+/* In Unicode the bits are for ASCII only, and the rest tells of the other characters. */
 struct leat_regex_set {
     uint64_t bits[4];
+    uint32_t ranges_at, n_ranges; /* in regex->ranges; at least 0x80 */
+    uint16_t classes;             /* of regex_set.c, by number */
+    bool has_range;               /* of other characters than digits */
+    bool inverted;                /* ranges and classes are those that are not in the set */
+};
+
+struct leat_regex_range {
+    uint32_t from, to;
 };
 
 struct leat_regex_node {
@@ -54,6 +64,7 @@ struct leat_regex_node {
     uint32_t child, next; /* first child; next sibling; LEAT_REGEX_NONE: none */
     union {
         uint8_t byte;
+        uint32_t code;
         uint32_t set; /* index into sets */
         enum leat_regex_assert assertion;
         uint32_t group; /* GROUP, BACKREF: number from 1, over all patterns */
@@ -65,12 +76,13 @@ struct leat_regex_node {
 
 struct leat_regex_options {
     enum leat_regex_syntax syntax;
-    bool fold;   /* ASCII letters match in either case */
-    bool word;   /* a match must not touch a word character on either side (-w) */
-    bool line;   /* a match must be the whole line (-x); takes precedence over word */
-    bool strict; /* read repetitions of assertions as GNU's matcher for back-references does */
-    bool groups; /* the text keeps the groups of the pattern */
-    uint8_t eol; /* the byte that ends a record */
+    bool fold;    /* ASCII letters match in either case */
+    bool word;    /* a match must not touch a word character on either side (-w) */
+    bool line;    /* a match must be the whole line (-x); takes precedence over word */
+    bool unicode; /* characters are those of UTF-8, not bytes */
+    bool strict;  /* read repetitions of assertions as GNU's matcher for back-references does */
+    bool groups;  /* the text keeps the groups of the pattern */
+    uint8_t eol;  /* the byte that ends a record */
 };
 
 struct leat_regex {
@@ -79,10 +91,14 @@ struct leat_regex {
     size_t n_nodes, room_nodes;
     struct leat_regex_set *sets;
     size_t n_sets, room_sets;
+    struct leat_regex_range *ranges;
+    size_t n_ranges, room_ranges;
     uint32_t root; /* an ALT node: the patterns */
     uint32_t last; /* the last of its children */
     uint32_t n_groups;
     bool has_backref;
+    bool has_raw;      /* Unicode: contains a byte that is not part of a character */
+    bool for_ascii;    /* Unicode: text and strings are made for input that is ASCII only */
     bool wants_strict; /* contains something that makes GNU use its other matcher for all
                         * patterns */
     const char *why;   /* after a failure */
@@ -133,6 +149,9 @@ int leat_regex_required(const struct leat_regex *regex, struct leat_regex_requir
  * Returns 0 or LEAT_ENOMEM. */
 int leat_regex_fixed(const struct leat_regex *regex, uint8_t **ret_bytes,
                      struct leat_regex_string **ret_v, size_t *ret_n);
+
+/* leat_regex_is_bytes - Unicode: does the expression match the same in any input if a character is a byte? */
+bool leat_regex_is_bytes(const struct leat_regex *regex);
 
 /* leat_regex_is_empty - does the expression match every line (is one of its patterns empty)? */
 bool leat_regex_is_empty(const struct leat_regex *regex);

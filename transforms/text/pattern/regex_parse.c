@@ -11,6 +11,7 @@
 
 #include "regex_set.h"
 #include "stage.h"
+#include "utf8.h"
 
 enum token_kind {
     TOKEN_END,
@@ -79,6 +80,23 @@ static void atom_byte(struct parse *p, char c)
     p->at_start = false;
 }
 
+/* An ordinary character whose first byte was read. */
+static void atom_char(struct parse *p, char c)
+{
+    uint32_t code;
+    size_t n = 0;
+
+    if (p->regex->options.unicode && (uint8_t)c >= 0x80)
+        n = leat_utf8_read((const uint8_t *)p->at - 1, (size_t)(p->end - p->at) + 1, &code);
+    atom_byte(p, c);
+    if (n == 0) {
+        p->regex->has_raw = p->regex->has_raw || (uint8_t)c >= 0x80;
+        return;
+    }
+    p->at += n - 1;
+    p->atom = (struct leat_regex_node){.kind = LEAT_REGEX_CHAR, .u.code = code};
+}
+
 /* Anchors do not change at_start: a star after `^` is ordinary in a basic expression. */
 static void atom_assert(struct parse *p, enum leat_regex_assert assertion)
 {
@@ -92,6 +110,10 @@ static int atom_set(struct parse *p, struct leat_regex_set set)
     uint32_t index;
     int only, r;
 
+    if (!re->options.unicode) {
+        set.classes = 0;
+        set.inverted = false;
+    }
     leat_regex_set_remove(&set, re->options.eol);
     only = leat_regex_set_only(&set, re->options.fold);
     if (only >= 0) {
@@ -109,14 +131,21 @@ static int atom_set(struct parse *p, struct leat_regex_set set)
 
 static int atom_class(struct parse *p, const char *name, bool inverted)
 {
-    struct leat_regex_set set = {{0}};
+    struct leat_regex_set set = {.bits = {0}};
 
     leat_regex_set_class(&set, name, strlen(name));
     if (strcmp(name, "alnum") == 0) /* \w */
         leat_regex_set_insert(&set, '_');
     if (inverted)
         leat_regex_set_invert(&set);
+    p->regex->wants_strict |= p->regex->options.unicode;
     return atom_set(p, set);
+}
+
+/* In Unicode GNU's first matcher knows only sets that are lists of characters. */
+static bool is_wide(const struct leat_regex_set *set)
+{
+    return set->inverted || set->classes || set->has_range;
 }
 
 static int lex_bracket(struct parse *p)
@@ -125,10 +154,10 @@ static int lex_bracket(struct parse *p)
     const char *why = NULL;
     bool collates = false;
 
-    p->at = leat_regex_set_parse(&set, p->at, p->end, p->regex->options.fold, &collates, &why);
+    p->at = leat_regex_set_parse(p->regex, &set, p->at, p->end, &collates, &why);
     if (!p->at)
         return wrong(p, why);
-    p->regex->wants_strict |= collates;
+    p->regex->wants_strict |= collates || (p->regex->options.unicode && is_wide(&set));
     return atom_set(p, set);
 }
 
@@ -283,7 +312,7 @@ static int lex_escape(struct parse *p)
     default:
         if (c >= '1' && c <= '9')
             return lex_backref(p, c);
-        atom_byte(p, c);
+        atom_char(p, c);
         return 0;
     }
 }
@@ -306,7 +335,7 @@ static bool dollar_is_anchor(const struct parse *p)
 static int lex(struct parse *p)
 {
     bool line_start = p->line_start_next;
-    struct leat_regex_set any = {{0}};
+    struct leat_regex_set any = {.bits = {0}};
     char c;
 
     p->line_start_next = false;
@@ -350,7 +379,7 @@ static int lex(struct parse *p)
             break;
         return 0;
     }
-    atom_byte(p, c);
+    atom_char(p, c);
     return 0;
 }
 
@@ -536,14 +565,15 @@ static int parse_regex(struct leat_regex *re, const char *pattern, size_t len, u
 
 static int parse_fixed(struct leat_regex *re, const char *pattern, size_t len, uint32_t *ret)
 {
+    struct parse p = {.regex = re, .at = pattern, .end = pattern + len};
     uint32_t last = LEAT_REGEX_NONE, node;
     int r = node_simple(re, len > 0 ? LEAT_REGEX_CAT : LEAT_REGEX_EMPTY, LEAT_REGEX_NONE, ret);
 
-    for (size_t i = 0; r == 0 && i < len; i++) {
-        r = node_simple(re, LEAT_REGEX_BYTE, LEAT_REGEX_NONE, &node);
+    while (r == 0 && p.at < p.end) {
+        atom_char(&p, *p.at++);
+        r = node_atom(&p, &node);
         if (r < 0)
             return r;
-        re->nodes[node].u.byte = (uint8_t)pattern[i];
         if (last == LEAT_REGEX_NONE)
             re->nodes[*ret].child = node;
         else
@@ -563,6 +593,7 @@ void leat_regex_done(struct leat_regex *re)
 {
     free(re->nodes);
     free(re->sets);
+    free(re->ranges);
     *re = (struct leat_regex){.why = re->why};
 }
 

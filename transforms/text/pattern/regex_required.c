@@ -8,6 +8,9 @@
 #include "literal.h"
 #include "regex.h"
 #include "stage.h"
+#include "utf8.h"
+
+#define BYTES_PER_NODE 4u
 
 /* Consecutive bytes of every match are collected as a run at the end of `bytes`. The best run is
  * kept, or the best set of runs of which one must occur. */
@@ -34,11 +37,36 @@ static void end_run(struct gather *g)
     g->run_at = *g->n_bytes;
 }
 
+/* In Unicode these letters also are the lower or upper case of characters that are not ASCII. */
+static bool is_ambiguous(const struct leat_regex *re, uint8_t c)
+{
+    return re->options.unicode && !re->for_ascii && re->options.fold && strchr("iksIKS", c) && c;
+}
+
 static void add_byte(struct gather *g, uint8_t c)
 {
+    if (is_ambiguous(g->regex, c)) {
+        g->whole = false;
+        end_run(g);
+        return;
+    }
     if (g->regex->options.fold && c >= 'A' && c <= 'Z')
         c |= 0x20;
     g->bytes[(*g->n_bytes)++] = c;
+}
+
+static void add_char(struct gather *g, uint32_t code)
+{
+    uint8_t bytes[4];
+    size_t n = leat_utf8_write(code, bytes);
+
+    if (g->regex->options.fold && !g->regex->for_ascii) {
+        g->whole = false;
+        end_run(g);
+        return;
+    }
+    memcpy(g->bytes + *g->n_bytes, bytes, n);
+    *g->n_bytes += n;
 }
 
 static void visit(struct gather *g, uint32_t index);
@@ -57,6 +85,8 @@ static void visit_repeat(struct gather *g, const struct leat_regex_node *n)
     end_run(g);
     if (child->kind == LEAT_REGEX_BYTE)
         add_byte(g, child->u.byte);
+    else if (child->kind == LEAT_REGEX_CHAR)
+        add_char(g, child->u.code);
 }
 
 /* One of the strings of each branch must occur: together they are a set. */
@@ -109,6 +139,9 @@ static void visit(struct gather *g, uint32_t index)
     case LEAT_REGEX_BYTE:
         add_byte(g, n->u.byte);
         break;
+    case LEAT_REGEX_CHAR:
+        add_char(g, n->u.code);
+        break;
     case LEAT_REGEX_GROUP:
         visit(g, n->child);
         break;
@@ -156,7 +189,7 @@ int leat_regex_required(const struct leat_regex *re, struct leat_regex_required 
     *ret = (struct leat_regex_required){.n = 0};
     if (re->nodes[re->root].child == LEAT_REGEX_NONE)
         return 0;
-    g.bytes = calloc(2, re->n_nodes + 1);
+    g.bytes = calloc(2, BYTES_PER_NODE * re->n_nodes + 1);
     if (!g.bytes)
         return LEAT_ENOMEM;
     visit_branches(&g, top_branches(re));
@@ -199,7 +232,7 @@ int leat_regex_fixed(const struct leat_regex *re, uint8_t **ret_bytes,
     *ret_n = 0;
     for (uint32_t at = re->nodes[re->root].child; at != LEAT_REGEX_NONE; at = re->nodes[at].next)
         n++;
-    bytes = calloc(2, re->n_nodes + 1);
+    bytes = calloc(2, BYTES_PER_NODE * re->n_nodes + 1);
     v = calloc(n + 1, sizeof *v);
     if (!bytes || !v || !gather_fixed(re, bytes, v)) {
         bool no_memory = !bytes || !v;
@@ -212,6 +245,30 @@ int leat_regex_fixed(const struct leat_regex *re, uint8_t **ret_bytes,
     *ret_v = v;
     *ret_n = n;
     return 0;
+}
+
+static bool has_ambiguous(const struct leat_regex_set *set)
+{
+    return leat_regex_set_has(set, 'i') || leat_regex_set_has(set, 'k') ||
+           leat_regex_set_has(set, 's');
+}
+
+bool leat_regex_is_bytes(const struct leat_regex *re)
+{
+    if (re->options.word && !re->options.line)
+        return false;
+    for (size_t i = 0; i < re->n_nodes; i++) {
+        const struct leat_regex_node *n = &re->nodes[i];
+        const struct leat_regex_set *set = n->kind == LEAT_REGEX_SET ? &re->sets[n->u.set] : NULL;
+
+        if ((set && (set->inverted || set->classes || set->n_ranges > 0)) ||
+            (set && re->options.fold && has_ambiguous(set)) ||
+            (n->kind == LEAT_REGEX_BYTE && is_ambiguous(re, n->u.byte)) ||
+            (n->kind == LEAT_REGEX_CHAR && re->options.fold) ||
+            (n->kind == LEAT_REGEX_ASSERT && n->u.assertion >= LEAT_REGEX_WORD_START))
+            return false;
+    }
+    return true;
 }
 
 bool leat_regex_is_empty(const struct leat_regex *re)

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "regex.h"
+#include "regex_set.h"
 #include "stage.h"
+#include "utf8.h"
 
 struct text {
     const struct leat_regex *regex;
@@ -45,6 +46,11 @@ static void put_bytes(struct text *t, const char *bytes, size_t n)
 static void put(struct text *t, const char *string)
 {
     put_bytes(t, string, strlen(string));
+}
+
+static bool is_unicode(const struct text *t)
+{
+    return t->regex->options.unicode && !t->regex->for_ascii;
 }
 
 static void put_byte(struct text *t, unsigned c)
@@ -96,6 +102,70 @@ static void put_set(struct text *t, const struct leat_regex_set *set)
     put(t, "]");
 }
 
+static void put_code(struct text *t, uint32_t code)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "\\x{%x}", code);
+    put(t, text);
+}
+
+/* A character that is not ASCII. As bytes it is one item. */
+static void put_char(struct text *t, uint32_t code)
+{
+    uint8_t bytes[4];
+    size_t n = leat_utf8_write(code, bytes);
+
+    if (is_unicode(t)) {
+        put_code(t, code);
+        return;
+    }
+    put(t, "(?:");
+    for (size_t i = 0; i < n; i++)
+        put_byte(t, bytes[i]);
+    put(t, ")");
+}
+
+static void put_wide_set(struct text *t, const struct leat_regex_set *set)
+{
+    bool any = set->inverted || set->classes || set->n_ranges > 0;
+
+    put(t, set->inverted ? "[^" : "[");
+    for (unsigned c = 0; c < 0x80; c++)
+        if (leat_regex_set_has(set, c) != set->inverted) {
+            put_byte(t, c);
+            any = true;
+        }
+    for (uint32_t i = 0; i < set->n_ranges; i++) {
+        const struct leat_regex_range *r = &t->regex->ranges[set->ranges_at + i];
+
+        put_code(t, r->from);
+        put(t, r->to > r->from ? "-" : "");
+        if (r->to > r->from)
+            put_code(t, r->to);
+    }
+    for (unsigned i = 0; i < LEAT_REGEX_CLASSES; i++)
+        if (set->classes >> i & 1)
+            put(t, leat_regex_set_class_text(i, t->regex->options.fold));
+    put(t, any ? "]" : "^\\x{0}-\\x{10ffff}]");
+}
+
+#define WORD "[\\p{Alphabetic}\\p{Nd}_]"
+/* In Unicode a word is what GNU takes for one; PCRE2's \w is a little different. */
+static void put_wide_assert(struct text *t, enum leat_regex_assert assertion)
+{
+    static const char *const texts[] = {
+        [LEAT_REGEX_LINE_START] = "^",
+        [LEAT_REGEX_LINE_END] = "$",
+        [LEAT_REGEX_WORD_START] = "(?<!" WORD ")(?=" WORD ")",
+        [LEAT_REGEX_WORD_END] = "(?<=" WORD ")(?!" WORD ")",
+        [LEAT_REGEX_WORD_EDGE] = "(?:(?<!" WORD ")(?=" WORD ")|(?<=" WORD ")(?!" WORD "))",
+        [LEAT_REGEX_NO_WORD_EDGE] = "(?:(?<!" WORD ")(?!" WORD ")|(?<=" WORD ")(?=" WORD "))",
+    };
+
+    put(t, texts[assertion]);
+}
+
 static void put_assert(struct text *t, enum leat_regex_assert assertion)
 {
     static const char *const texts[] = {
@@ -125,14 +195,14 @@ static void put_children(struct text *t, uint32_t child, const char *between)
  * repeated set than with a repeated group that contains a set. */
 static bool is_item(const struct leat_regex *re, const struct leat_regex_node *n)
 {
-    return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_GROUP ||
-           n->kind == LEAT_REGEX_BACKREF ||
+    return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_CHAR ||
+           n->kind == LEAT_REGEX_GROUP || n->kind == LEAT_REGEX_BACKREF ||
            (n->kind == LEAT_REGEX_SET && count_runs(&re->sets[n->u.set], true) > 0);
 }
 
 static bool is_single(const struct leat_regex_node *n)
 {
-    return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_SET;
+    return n->kind == LEAT_REGEX_BYTE || n->kind == LEAT_REGEX_CHAR || n->kind == LEAT_REGEX_SET;
 }
 
 static void put_group(struct text *t, const struct leat_regex_node *n)
@@ -180,13 +250,25 @@ static void put_node(struct text *t, uint32_t index)
     case LEAT_REGEX_EMPTY:
         break;
     case LEAT_REGEX_BYTE:
-        put_byte(t, n->u.byte);
+        if (is_unicode(t) && t->regex->options.fold && (n->u.byte | 0x20) == 'i')
+            put(t, "[i\\x{131}]");
+        else
+            put_byte(t, n->u.byte);
+        break;
+    case LEAT_REGEX_CHAR:
+        put_char(t, n->u.code);
         break;
     case LEAT_REGEX_SET:
-        put_set(t, &t->regex->sets[n->u.set]);
+        if (is_unicode(t))
+            put_wide_set(t, &t->regex->sets[n->u.set]);
+        else
+            put_set(t, &t->regex->sets[n->u.set]);
         break;
     case LEAT_REGEX_ASSERT:
-        put_assert(t, n->u.assertion);
+        if (is_unicode(t))
+            put_wide_assert(t, n->u.assertion);
+        else
+            put_assert(t, n->u.assertion);
         break;
     case LEAT_REGEX_GROUP:
         put_group(t, n);
@@ -211,12 +293,14 @@ int leat_regex_text(struct leat_regex *re, bool callout, char **ret_text, size_t
 {
     struct text t = {.regex = re};
     bool line = re->options.line, word = re->options.word && !line;
+    const char *before = is_unicode(&t) ? "(?<!" WORD ")(?:" : "(?<!\\w)(?:",
+               *after = is_unicode(&t) ? ")(?!" WORD ")" : ")(?!\\w)";
 
-    put(&t, line ? "^(?:" : word ? "(?<!\\w)(?:" : "(?:");
+    put(&t, line ? "^(?:" : word ? before : "(?:");
     if (re->nodes[re->root].child == LEAT_REGEX_NONE)
         put(&t, "(?!)");
     put_node(&t, re->root);
-    put(&t, line ? ")$" : word ? ")(?!\\w)" : ")");
+    put(&t, line ? ")$" : word ? after : ")");
     if (callout)
         put(&t, "(?C1)");
     if (t.error) {
