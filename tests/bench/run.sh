@@ -239,6 +239,21 @@ bench_grep() {
             "$L --threads=2 read big.log : grep $options '$pattern'" \
             "rg --no-config --no-unicode -j2 $rg_options '$pattern' big.log"
     done
+    seq 0 37 36963 | awk '{ printf "trace=%05x\n", $1 * 28 }' >keys
+    pair 'grep -F -f with 1,000 strings, 2 threads: ripgrep' 1.0 \
+        "$L --threads=2 read big.log : grep -F -f keys | cat >/dev/null" \
+        'rg --no-config -j2 -F -f keys big.log | cat >/dev/null' \
+        "$L --threads=2 read big.log : grep -F -f keys" 'rg --no-config -j2 -F -f keys big.log'
+    pair 'grep -C 3, 1 thread: GNU grep' 1.5 \
+        "$L --threads=1 read big.log : grep -C 3 -F timeout | cat >/dev/null" \
+        'LC_ALL=C grep -C 3 -F timeout big.log | cat >/dev/null' \
+        "$L --threads=1 read big.log : grep -C 3 -F timeout" 'LC_ALL=C grep -C 3 -F timeout big.log'
+    make_input big.utf8 "sed s/INFO/ÍNFO/ big.log"
+    pair 'grep -i of letters that are not ASCII, 1 thread: GNU grep in C.UTF-8' 1.5 \
+        "$L --threads=1 read big.utf8 : grep -i íNFO.*7 | cat >/dev/null" \
+        'LC_ALL=C.UTF-8 grep -a -i íNFO.*7 big.utf8 | cat >/dev/null' \
+        "$L --threads=1 read big.utf8 : grep -i íNFO.*7" 'LC_ALL=C.UTF-8 grep -a -i íNFO.*7 big.utf8'
+    rm -f keys
 }
 
 # Into a pipe, as all of these are used; a copy into it is the larger part of our time.

@@ -18,8 +18,11 @@
 #define WHOLE 1u /* in a state's info: a whole string; the rest is its length in bytes */
 #define INFO(len) ((uint32_t)(len) << 1)
 
+#define HALF ((size_t)4096)
+
 struct leat_many {
     size_t size;
+    size_t longest;   /* bytes of the longest string */
     bool starts[256]; /* the first byte of some string */
     uint8_t class[256];
     uint32_t n_classes;
@@ -56,6 +59,9 @@ static void add_strings(struct leat_many *m, const struct leat_many_string *stri
 
     for (size_t i = 0; i < n; i++) {
         uint32_t state = 0, *entry = NULL;
+
+        if (strings[i].len > m->longest)
+            m->longest = strings[i].len;
 
         for (size_t k = 0; k < strings[i].len; k++) {
             entry = &m->next[state + m->class[strings[i].bytes[k]]];
@@ -167,11 +173,53 @@ size_t leat_many_size(const struct leat_many *m)
     return m->size;
 }
 
+/* A processor waits for each state before it can look up the next one. Two places are therefore searched in turns: from
+ * the start of a block, and from its middle. A string that is in both halves is found from the middle, as that search
+ * begins with the bytes before. Returns a hit, or NULL with *at where the search ended. */
+static const uint8_t *find_by_two(const struct leat_many *m, const uint8_t **at, const uint8_t *end)
+{
+    const uint32_t *next = m->next;
+    const uint8_t *class = m->class;
+
+    while ((size_t)(end - *at) >= 2 * HALF && m->longest <= HALF / 8) {
+        const uint8_t *a = *at, *middle = a + HALF, *b = middle - m->longest, *stop = middle + HALF;
+        uint32_t first = 0, second = 0;
+
+        while (a < middle) {
+            first = next[first + class[*a]];
+            second = next[second + class[*b]];
+            if ((first | second) & FOUND)
+                break;
+            a++;
+            b++;
+        }
+        while (!(first & FOUND) && a < middle) {
+            first = next[first + class[*a]];
+            a += !(first & FOUND);
+        }
+        if (first & FOUND)
+            return a;
+        if (second & FOUND)
+            return b;
+        while (b < stop) {
+            second = next[second + class[*b]];
+            if (second & FOUND)
+                return b;
+            b++;
+        }
+        *at = stop - m->longest;
+    }
+    return NULL;
+}
+
 const uint8_t *leat_many_find(const struct leat_many *m, const uint8_t *data, size_t n)
 {
     const uint8_t *p = data, *end = data + n;
+    const uint8_t *hit = find_by_two(m, &p, end);
     uint32_t state = 0;
 
+    if (hit)
+        return hit;
     while (p < end) {
         if (state == 0) {
             while (p < end && !m->starts[*p])
