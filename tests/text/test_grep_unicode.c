@@ -1,4 +1,6 @@
 /* test_grep_unicode.c - characters of UTF-8 in patterns and lines, and bytes that are none. */
+#include <stdlib.h>
+
 #include "memio.h"
 #include "test.h"
 
@@ -6,20 +8,21 @@
 static void expect(const char *args, const char *text, const char *expected)
 {
     static const size_t chunks[] = {0, 1, 7};
-    char whole[256];
+    char *whole;
 
-    snprintf(whole, sizeof whole, "grep %s", args);
+    ASSERT_NE(asprintf(&whole, "grep %s", args), -1);
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         struct memio io = {.in = text, .in_len = strlen(text), .piece = i % 2};
 
         io.settings.chunk = chunks[i];
         io.settings.threads = 1 + (unsigned)i;
-        test_context("%s, chunk %zu", whole, chunks[i]);
+        test_context("%.100s, chunk %zu", whole, chunks[i]);
         if (memio_run(&io, whole) < 0)
             FAIL("%s", io.error.text);
         ASSERT_BYTES_EQ(io.out, io.out_len, expected, strlen(expected));
         memio_free(&io);
     }
+    free(whole);
 }
 
 TEST(test_a_dot_is_a_character)
@@ -66,4 +69,20 @@ TEST(test_bytes_that_are_no_characters_hide_no_line)
     expect("-o 'b.*z'", "ab\xffz b\xc3\xa9z\n", "b\xc3\xa9z\n");
     expect("-c .", "\xff\n\xed\xa0\x80\na\n", "1\n"); /* a surrogate is no character */
     expect("--bytes -c .", "\xff\n\xed\xa0\x80\na\n", "3\n");
+}
+
+/* Thousands of alternatives would be too many for PCRE2. */
+TEST(test_many_strings_have_the_case_of_unicode)
+{
+    static char args[200000];
+    size_t at = (size_t)sprintf(args, "-i -F -e '");
+
+    for (unsigned i = 0; i < 5000; i++)
+        at += (size_t)sprintf(args + at, "Kis%us\n", i);
+    sprintf(args + at - 1, "'");
+    expect(args,
+           "kIs7S\n\xe2\x84\xaa\xc4\xb1\xc5\xbf"
+           "4999\xc5\xbf\nkis5000s\n\xc3\xa9 KIS12S\nk\xc3\xads1s\n",
+           "kIs7S\n\xe2\x84\xaa\xc4\xb1\xc5\xbf"
+           "4999\xc5\xbf\n\xc3\xa9 KIS12S\n");
 }

@@ -16,6 +16,7 @@
 
 /* Limit on the steps of a match at one place; LEAT_PCRE_STEPS_MAX for patterns without a second matcher. */
 #define STEPS_MAX 100000u
+#define OTHERS_MAX 12u /* letters of a string that have another case outside of ASCII */
 #define MANY_SHARE                                                                                 \
     4u /* the automatons of all fixed strings together may use 1/4 of the memory limit */
 
@@ -106,13 +107,87 @@ static int make_longest(struct leat_matcher *m, struct leat_regex *re, uint32_t 
     return pcre2_set_callout(m->longest_context, callout, m);
 }
 
+/* The character that is not ASCII and has this lower-case letter, or a letter of its upper case; else NULL. */
+static const char *other_case(uint8_t letter)
+{
+    return letter == 'i'   ? "\xc4\xb1"
+           : letter == 'k' ? "\xe2\x84\xaa"
+           : letter == 's' ? "\xc5\xbf"
+                           : NULL;
+}
+
+static unsigned count_other_cases(const uint8_t *bytes, size_t len)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += other_case(bytes[i]) != NULL;
+    return n;
+}
+
+/* Writes a string; bit k of `others` replaces the k-th letter that has another case. Returns the end. */
+static uint8_t *put_variant(uint8_t *to, const uint8_t *bytes, size_t len, unsigned others)
+{
+    for (size_t i = 0; i < len; i++) {
+        const char *other = other_case(bytes[i]);
+
+        if (other && others & 1)
+            to = mempcpy(to, other, strlen(other));
+        else
+            *to++ = bytes[i];
+        if (other)
+            others >>= 1;
+    }
+    return to;
+}
+
+/* In Unicode without regard to case: an automaton for all ways to write the strings. */
+static int build_variants(struct leat_matcher *m, const uint8_t *bytes,
+                          const struct leat_regex_string *v, size_t n, size_t size_max)
+{
+    size_t total = 0, room = 0, at = 0;
+    struct leat_many_string *strings;
+    uint8_t *text, *end;
+    int r = LEAT_ENOMEM;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned others = count_other_cases(bytes + v[i].at, v[i].len);
+
+        if (others > OTHERS_MAX || room > size_max)
+            return LEAT_ELIMIT;
+        total += (size_t)1 << others;
+        room += ((size_t)v[i].len + 2 * others) << others;
+    }
+    strings = calloc(total, sizeof *strings);
+    text = end = malloc(room + 1);
+    for (size_t i = 0; strings && text && i < n; i++) {
+        unsigned others = count_other_cases(bytes + v[i].at, v[i].len);
+
+        for (unsigned k = 0; k < 1u << others; k++) {
+            uint8_t *from = end;
+
+            end = put_variant(end, bytes + v[i].at, v[i].len, k);
+            strings[at++] = (struct leat_many_string){from, (size_t)(end - from)};
+        }
+    }
+    leat_assert(!text || (size_t)(end - text) <= room);
+    if (strings && text)
+        r = leat_many_new(strings, total, true, size_max, &m->many);
+    free(strings);
+    free(text);
+    return r;
+}
+
 static int build_many(struct leat_matcher *m, const uint8_t *bytes,
                       const struct leat_regex_string *v, size_t n)
 {
     uint64_t size_max = leat_memory_left(m->stage) / MANY_SHARE / leat_threads(m->stage);
-    struct leat_many_string *strings = calloc(n, sizeof *strings);
+    struct leat_many_string *strings;
     int r;
 
+    if (m->wide && m->options.fold)
+        return build_variants(m, bytes, v, n, (size_t)size_max);
+    strings = calloc(n, sizeof *strings);
     if (!strings)
         return LEAT_ENOMEM;
     for (size_t i = 0; i < n; i++)

@@ -146,6 +146,8 @@ int leat_regex_required(const struct leat_regex *regex, struct leat_regex_requir
  *
  *   ret_bytes, ret_v   the caller frees both with free(); NULL if a pattern is no fixed string
  *
+ * In Unicode without regard to case, the caller must know that i, k and s have other cases outside of ASCII.
+ *
  * Returns 0 or LEAT_ENOMEM. */
 int leat_regex_fixed(const struct leat_regex *regex, uint8_t **ret_bytes,
                      struct leat_regex_string **ret_v, size_t *ret_n);

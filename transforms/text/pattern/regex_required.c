@@ -22,6 +22,7 @@ struct gather {
     struct leat_regex_required best;
     unsigned best_score;
     bool whole; /* only bytes so far */
+    bool fixed; /* for leat_regex_fixed, which keeps letters that are ambiguous */
 };
 
 static void end_run(struct gather *g)
@@ -45,7 +46,7 @@ static bool is_ambiguous(const struct leat_regex *re, uint8_t c)
 
 static void add_byte(struct gather *g, uint8_t c)
 {
-    if (is_ambiguous(g->regex, c)) {
+    if (!g->fixed && is_ambiguous(g->regex, c)) {
         g->whole = false;
         end_run(g);
         return;
@@ -209,8 +210,12 @@ static bool gather_fixed(const struct leat_regex *re, uint8_t *bytes, struct lea
     size_t n_bytes = 0;
 
     for (uint32_t at = re->nodes[re->root].child; at != LEAT_REGEX_NONE; at = re->nodes[at].next) {
-        struct gather g = {
-            .regex = re, .bytes = bytes, .n_bytes = &n_bytes, .run_at = n_bytes, .whole = true};
+        struct gather g = {.regex = re,
+                           .bytes = bytes,
+                           .n_bytes = &n_bytes,
+                           .run_at = n_bytes,
+                           .whole = true,
+                           .fixed = true};
 
         visit(&g, at);
         if (!g.whole || (n_bytes == g.run_at && re->options.word && !re->options.line))
