@@ -24,3 +24,24 @@ TEST(test_a_string_is_found_across_the_halves_of_a_block)
         }
     free(many);
 }
+
+/* The one in the second half of a block is found before the one in the first half. */
+TEST(test_the_string_that_ends_first_is_found_of_two_in_a_block)
+{
+    static uint8_t data[8192];
+    struct leat_many_string each[] = {{(const uint8_t *)"abcdef", 6}, {(const uint8_t *)"aab", 3}};
+    struct leat_many *many;
+
+    ASSERT_EQ(leat_many_new(each, 2, false, 1u << 20, &many), 0);
+    for (size_t at = 0; at < 40; at++) {
+        const uint8_t *hit;
+
+        memset(data, '.', sizeof data);
+        memcpy(data + 20, "abcdef", 6);
+        memcpy(data + 4096 + at, "aab", 3);
+        hit = leat_many_find(many, data, sizeof data);
+        test_context("at %zu", at);
+        ASSERT_EQ(hit ? hit - data : -1, 25);
+    }
+    free(many);
+}

@@ -193,6 +193,8 @@ static const uint8_t *find_by_two(const struct leat_many *m, const uint8_t **at,
             a++;
             b++;
         }
+        if (second & FOUND && !(first & FOUND))
+            a++;
         while (!(first & FOUND) && a < middle) {
             first = next[first + class[*a]];
             a += !(first & FOUND);
