@@ -220,8 +220,8 @@ $(BUILD)/tests/test_dial: TEST_LDFLAGS += $(foreach w,getaddrinfo_a gai_error fr
 $(BUILD)/tests/test_input: TEST_LDFLAGS += $(foreach w,open pread pwrite,-Wl,--wrap=$w)
 # test_read_holes counts what is read, and cuts a file.
 $(BUILD)/tests/test_read_holes: TEST_LDFLAGS += -Wl,--wrap=read -Wl,--wrap=lseek
-# test_read_last changes files between two reads.
-$(BUILD)/tests/test_read_last: TEST_LDFLAGS += -Wl,--wrap=pread
+# test_read_last changes files between two reads, and counts how often a FIFO is opened.
+$(BUILD)/tests/test_read_last: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=open
 # test_pack changes files while they are read.
 $(BUILD)/tests/test_pack: TEST_LDFLAGS += -Wl,--wrap=pread -Wl,--wrap=openat -Wl,--wrap=__openat_2
 # test_tree, test_tree_end, test_tree_path and test_tree_small write to a file system that fails, or folds names.

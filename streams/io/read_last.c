@@ -126,6 +126,16 @@ static bool look_for_ends(struct leat_read_last *l, uint8_t delimiter, uint8_t *
     return true;
 }
 
+/* Is it a regular file? A FIFO must not be opened to find out, as its writer would go on, and what it writes would be
+ * lost when the FIFO is closed again. */
+static bool is_regular(const char *name)
+{
+    struct stat info;
+    int r = is_standard(name) ? fstat(STDIN_FILENO, &info) : stat(name, &info);
+
+    return r == 0 && S_ISREG(info.st_mode);
+}
+
 /* What is counted: for records one end more, that of the record before the first one that is needed. */
 static void begin(struct leat_stage *s, struct leat_read_last *l, const struct leat_strings *files)
 {
@@ -137,9 +147,13 @@ static void begin(struct leat_stage *s, struct leat_read_last *l, const struct l
         l->left++;
     if (last->bytes && l->left > leat_memory_limit(s))
         finish(l, false);
-    for (size_t i = 0; files->n > 1 && i < files->n; i++)
-        if (is_standard(files->v[i])) /* it may be there twice, and is read once */
+    for (size_t i = 0; i < files->n; i++) {
+        bool shared =
+            files->n > 1 && is_standard(files->v[i]); /* it may be there twice, and is read once */
+
+        if (shared || !is_regular(files->v[i]))
             finish(l, false);
+    }
 }
 
 int leat_read_last_step(struct leat_stage *s, struct leat_read_last *l,

@@ -1,5 +1,7 @@
 /* test_read_last.c - tail and tac just after read: the same output as when all is read, of files that change meanwhile, too. */
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +24,25 @@ ssize_t __wrap_pread(int fd, void *to, size_t n, off_t at)
     if (after_look)
         after_look();
     return r;
+}
+
+/* How often the file `watched` was opened to read. */
+static const char *watched;
+static _Atomic unsigned opens;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list list;
+    unsigned mode;
+
+    va_start(list, flags);
+    mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, unsigned) : 0;
+    va_end(list);
+    if (watched && strcmp(path, watched) == 0 && (flags & O_ACCMODE) == O_RDONLY)
+        opens++;
+    return __real_open(path, flags, mode);
 }
 
 static void put_file(const char *name, const void *data, size_t n)
@@ -119,6 +140,49 @@ TEST(test_only_the_end_of_the_last_files_is_read)
     ASSERT_LT(io.stats.source_pos, 2000);
     memio_free(&io);
     free(large);
+}
+
+static void *write_fifo(void *path)
+{
+    int fd = __real_open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0 && write(fd, "1\n2\n3\n", 6) == 6 && close(fd) == 0)
+        return path;
+    return NULL;
+}
+
+/* A writer that waits for a reader goes on at the first open, and its data is lost if that is not the one that reads. */
+static void read_fifo(const char *files, const char *expected)
+{
+    struct memio io = {.seed = 1};
+    pthread_t writer;
+    void *wrote;
+
+    opens = 0;
+    ASSERT_EQ(pthread_create(&writer, NULL, write_fifo, strdup(watched)), 0);
+    run(&io, "", files, "tail -n 2");
+    ASSERT_EQ(pthread_join(writer, &wrote), 0);
+    ASSERT_NOT_NULL(wrote);
+    ASSERT_EQ(io.code, 0);
+    ASSERT_BYTES_EQ(io.out, io.out_len, expected, strlen(expected));
+    ASSERT_EQ(opens, 1);
+    memio_free(&io);
+    free(wrote);
+}
+
+TEST(test_a_fifo_is_opened_once)
+{
+    char files[2100], file[1000];
+
+    put_file("a", "x\ny\nz\n", 6);
+    snprintf(file, sizeof file, "%s", test_path("a"));
+    watched = strdup(test_path("fifo"));
+    ASSERT_EQ(mkfifo(watched, 0600), 0);
+    read_fifo(watched, "2\n3\n");
+    snprintf(files, sizeof files, "%s %s", file, watched);
+    read_fifo(files, "2\n3\n");
+    snprintf(files, sizeof files, "%s %s", watched, file);
+    read_fifo(files, "y\nz\n");
 }
 
 TEST(test_a_warning_of_compressed_data_does_not_depend_on_it)
