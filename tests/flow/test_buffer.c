@@ -320,7 +320,7 @@ TEST(test_a_buffer_holds_what_it_says)
 }
 
 static const struct leat_stage_type lines_type = {
-    .name = "lines", .kind = LEAT_TRANSFORM, .framing = LEAT_LINES, .step = memio_pass};
+    .name = "whole-lines", .kind = LEAT_TRANSFORM, .framing = LEAT_LINES, .step = memio_pass};
 
 /* It is in one piece before the edge, and the file has room for less. */
 TEST(test_a_record_longer_than_a_chunk_goes_through_a_spill)
@@ -342,7 +342,7 @@ TEST(test_a_record_longer_than_a_chunk_goes_through_a_spill)
         io.piece = 0;
         io.gulp = e % 2 ? 0 : 70000;
         io.settings.memory = (uint64_t)64 << 20;
-        ASSERT_EQ(memio_run(&io, "lines : buffer --spill= --size=2M"), 0);
+        ASSERT_EQ(memio_run(&io, "whole-lines : buffer --spill= --size=2M"), 0);
         ASSERT_BYTES_EQ(io.out, io.out_len, line, len);
         memio_free(&io);
     }
