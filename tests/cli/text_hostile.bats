@@ -85,7 +85,7 @@ answers() {
     while read -r stage; do
         run bash -c "\"\$BOUND\" \"\$LEAT\" read line : $stage : null"
         if [ "$status" -eq 0 ] && [ -z "$output" ]; then continue; fi
-        is "$([[ $stage == unhex* || $stage == iconv* ]] && echo 3 || echo 7)"
+        is "$([[ $stage =~ ^(unhex|iconv|dos2unix|unix2dos) ]] && echo 3 || echo 7)"
         [ "${#lines[@]}" -eq 1 ]
         [[ $output == "leat: ${stage%% *} (#2)"* ]]
     done < <(stages)
