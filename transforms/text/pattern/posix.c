@@ -6,6 +6,7 @@
 
 #include "posix.h"
 
+#include <limits.h>
 #include <locale.h>
 #include <regex.h>
 #include <stdio.h>
@@ -18,7 +19,8 @@
 struct leat_posix {
     regex_t regex;
     bool compiled;
-    regmatch_t *found;
+    regoff_t *starts, *ends; /* lent to `found`: of the match, of each group, and one more */
+    struct re_registers found;
     size_t *match;
 };
 
@@ -86,9 +88,13 @@ static int compile(struct leat_posix *p, const char *pattern, const struct leat_
         return LEAT_EUSAGE;
     }
     p->compiled = true;
-    p->found = calloc(p->regex.re_nsub + 1, sizeof *p->found);
+    p->starts = calloc(p->regex.re_nsub + 2, sizeof *p->starts);
+    p->ends = calloc(p->regex.re_nsub + 2, sizeof *p->ends);
     p->match = calloc(2 * (p->regex.re_nsub + 1), sizeof *p->match);
-    return p->found && p->match ? 0 : LEAT_ENOMEM;
+    if (!p->starts || !p->ends || !p->match)
+        return LEAT_ENOMEM;
+    re_set_registers(&p->regex, &p->found, (__re_size_t)p->regex.re_nsub + 2, p->starts, p->ends);
+    return 0;
 }
 
 int leat_posix_new(const char *pattern, size_t len, const struct leat_posix_options *o,
@@ -123,7 +129,8 @@ void leat_posix_free(struct leat_posix *p)
         return;
     if (p->compiled)
         regfree(&p->regex);
-    free(p->found);
+    free(p->starts);
+    free(p->ends);
     free(p->match);
     free(p);
 }
@@ -133,20 +140,24 @@ unsigned leat_posix_groups(const struct leat_posix *p)
     return (unsigned)p->regex.re_nsub;
 }
 
+/* re_search takes a line without a NUL after it, like regexec with REG_STARTEND. AddressSanitizer checks the latter as if it
+ * read a string. */
 int leat_posix_search(struct leat_posix *p, const uint8_t *line, size_t len, size_t from)
 {
     size_t n = p->regex.re_nsub + 1;
-    int r;
+    regoff_t r;
 
     leat_assert(from <= len);
-    p->found[0].rm_so = (regoff_t)from;
-    p->found[0].rm_eo = (regoff_t)len;
-    r = regexec(&p->regex, (const char *)line, n, p->found, REG_STARTEND);
-    if (r != 0)
-        return r == REG_NOMATCH ? 0 : LEAT_ENOMEM;
+    if (len > INT_MAX)
+        return LEAT_ENOMEM;
+    r = re_search(&p->regex, (const char *)line, (regoff_t)len, (regoff_t)from,
+                  (regoff_t)(len - from), &p->found);
+    if (r < 0)
+        return r == -1 ? 0 : LEAT_ENOMEM;
+    leat_assert(p->found.start == p->starts && p->found.end == p->ends);
     for (size_t i = 0; i < n; i++) {
-        p->match[2 * i] = p->found[i].rm_so < 0 ? SIZE_MAX : (size_t)p->found[i].rm_so;
-        p->match[2 * i + 1] = p->found[i].rm_eo < 0 ? SIZE_MAX : (size_t)p->found[i].rm_eo;
+        p->match[2 * i] = p->starts[i] < 0 ? SIZE_MAX : (size_t)p->starts[i];
+        p->match[2 * i + 1] = p->ends[i] < 0 ? SIZE_MAX : (size_t)p->ends[i];
     }
     return 1;
 }
