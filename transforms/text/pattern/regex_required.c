@@ -237,8 +237,10 @@ int leat_regex_fixed(const struct leat_regex *re, uint8_t **ret_bytes,
     *ret_n = 0;
     for (uint32_t at = re->nodes[re->root].child; at != LEAT_REGEX_NONE; at = re->nodes[at].next)
         n++;
+    if (n == 0)
+        return 0;
     bytes = calloc(2, BYTES_PER_NODE * re->n_nodes + 1);
-    v = calloc(n + 1, sizeof *v);
+    v = calloc(n, sizeof *v);
     if (!bytes || !v || !gather_fixed(re, bytes, v)) {
         bool no_memory = !bytes || !v;
 
