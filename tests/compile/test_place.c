@@ -13,7 +13,7 @@ static const struct leat_lanes blocks = {.block = 4096};
 static const struct leat_stage_type types[] = {
     TYPE("light", .nature = LEAT_LIGHT), TYPE("heavy", .nature = LEAT_HEAVY),
     TYPE("lanes", .nature = LEAT_PARALLEL, .lanes = &blocks),
-    TYPE("lines", .nature = LEAT_LIGHT, .framing = LEAT_LINES)};
+    TYPE("by-lines", .nature = LEAT_LIGHT, .framing = LEAT_LINES)};
 
 /* "1-2": both stages are in one segment; "1=2": an edge connects them. A number after a dot is that of a
  * branch: of the port of the first stage, or of the input of the second one. */
@@ -64,7 +64,7 @@ static const struct {
     const char *text, *one, *four; /* links with one thread and with four; NULL: the same */
 } rows[] = {
     {"null", "1-2", NULL},
-    {"light : lines : null", "1-2 2-3 3-4", NULL},
+    {"light : by-lines : null", "1-2 2-3 3-4", NULL},
     {"heavy : light : null", "1-2 2-3 3-4", NULL},
     {"light : heavy : light : null", "1-2 2-3 3-4 4-5", NULL},
     {"heavy : heavy : null", "1-2 2-3 3-4", "1-2 2=3 3-4"},
