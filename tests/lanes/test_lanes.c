@@ -542,6 +542,23 @@ static const struct shared shared[] = {
     {"bzip2 -1", "decode", 400000, THREADS, 0},
     {"lz4 -B4", "decode", 8000000, THREADS, 0},
     {NULL, "grep INFO", 1000000, THREADS, 0},
+    {NULL, "replace a b", 13000000, THREADS, 0},
+    {NULL, "sed s/a/b/", 13000000, THREADS, 0},
+    {NULL, "tr a-z A-Z", 13000000, THREADS, 0},
+    {NULL, "cut -b 2-9", 13000000, THREADS, 0},
+    {NULL, "cut -d ' ' -f 2", 13000000, THREADS, 0},
+    {NULL, "fields 2", 13000000, THREADS, 0},
+    {NULL, "fold", 13000000, THREADS, 0},
+    {NULL, "rev", 13000000, THREADS, 0},
+    {NULL, "trim", 13000000, THREADS, 0},
+    {NULL, "sort", 13000000, THREADS, 0},
+    {NULL, "distinct", 13000000, THREADS, 0},
+    {NULL, "freq", 13000000, THREADS, 0},
+    {NULL, "dos2unix", 13000000, THREADS, 0},
+    {NULL, "unix2dos", 13000000, THREADS, 0},
+    {NULL, "base64", 13000000, THREADS, 0},
+    {NULL, "hex", 13000000, THREADS, 0},
+    {NULL, "url", 13000000, THREADS, 0},
 };
 
 static void check_shared(const struct shared *s, const struct codec_bytes *in, unsigned threads)
@@ -590,7 +607,7 @@ __attribute__((constructor)) static void register_shared(void)
         snprintf(name, sizeof(name), "test_lanes_share_the_work_of_%s%s%s", shared[i].stage,
                  shared[i].prepare ? "_of_" : "", shared[i].prepare ? shared[i].prepare : "");
         for (char *p = name; *p; p++)
-            if (strchr(" -=", *p))
+            if (strchr(" -=/'", *p))
                 *p = '_';
         test_register_with(__FILE__, name, test_shared, &shared[i]);
     }
