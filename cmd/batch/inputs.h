@@ -17,7 +17,7 @@ enum outcome {
 };
 extern const char *const outcome_names[OUTCOMES];
 
-/* What few inputs have. */
+/* Facts that few inputs have. */
 struct input_extra {
     int code; /* not 0: it has failed before the batch began, for this reason: */
     const char *problem;

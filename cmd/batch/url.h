@@ -16,7 +16,7 @@ struct input *inputs_add_url(struct inputs *inputs, const char *url, bool *ret_b
 /* url_refuse - say that the URL is bad. Returns an exit status. */
 int url_refuse(const struct config *config, const char *url);
 
-/* What a server tells. */
+/* Facts that a server tells. */
 struct url_facts {
     bool has_size;
     uint64_t size;

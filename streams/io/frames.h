@@ -1,6 +1,6 @@
 /* frames.h - `read --frames`: some whole frames of a file, and of their content not the ends.
  *
- * Who asks knows where frames begin: BGZF needs no table for it. `read` outputs the frames, the next stage (frame_holds)
+ * The caller knows where frames begin: BGZF needs no table for it. `read` outputs the frames, the next stage (frame_holds)
  * decodes them, and after it a stage of the engine drops the ends. Neither knows the size of the content, so as many bytes
  * as may have to be dropped at the end are held back.
  */

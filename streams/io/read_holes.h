@@ -23,7 +23,7 @@ struct leat_holes {
 /* leat_holes_begin - a regular file was opened, and is read from this offset on. */
 void leat_holes_begin(struct leat_holes *holes, const struct stat *info, uint64_t at);
 /* leat_holes_look - is there a hole at this offset, to which the position of fd is set again? *ret_n is its length, or
- * that of the data, as far as it is known; UINT64_MAX: no limit. */
+ * that of the data, if it is known; UINT64_MAX: no limit. */
 bool leat_holes_look(struct leat_holes *holes, int fd, uint64_t at, uint64_t *ret_n);
 /* leat_holes_put - output up to n zeros. Returns how many; 0: there is no room; SIZE_MAX: there is no memory for them, so
  * read the hole. */

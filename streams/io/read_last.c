@@ -136,7 +136,7 @@ static bool is_regular(const char *name)
     return r == 0 && S_ISREG(info.st_mode);
 }
 
-/* What is counted: for records one end more, that of the record before the first one that is needed. */
+/* The number of ends to count: for records one more, that of the record before the first one that is needed. */
 static void begin(struct leat_stage *s, struct leat_read_last *l, const struct leat_strings *files)
 {
     const struct leat_last *last = &s->info->last;

@@ -103,7 +103,7 @@ static int write_plan(struct leat_stage *s)
     return leat_plan_access(s, path_of(s), LEAT_ACCESS_OUTPUT);
 }
 
-/* Of a hole that was read the zeros need not be looked at. */
+/* The zeros of a hole that was read need no search. */
 static ssize_t write_hole(struct leat_stage *s, const struct leat_in *in)
 {
     const struct leat_chunk *chunk = in->engine;

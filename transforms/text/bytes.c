@@ -73,7 +73,7 @@ FAST static inline __m256i load_row(const uint8_t *row)
 
 /* --- map --- */
 
-/* What changes in the bytes of one row. A saturating addition leaves bit 7 clear only in bytes of the row, and a
+/* The changes in the bytes of one row. A saturating addition leaves bit 7 clear only in bytes of the row, and a
  * shuffle gives 0 for the others. */
 FAST static inline __m256i changes(__m256i v, uint8_t row, __m256i change)
 {

@@ -131,7 +131,7 @@ static int lead(struct leat_stage *s, const struct leat_in *in, struct leat_grep
 
 /* --- what comes next -------------------------------------------------------------------------- */
 
-/* Of a range that is not selected: decides on its first bytes. Returns 1, or fails the stage. */
+/* Decides on the first bytes of a range that is not selected. Returns 1, or fails the stage. */
 static int decide_gap(struct leat_stage *s, struct leat_in *in, size_t *range, size_t n)
 {
     const struct leat_grep_params *p = leat_params(s);
@@ -166,7 +166,7 @@ static int decide_gap(struct leat_stage *s, struct leat_in *in, size_t *range, s
     return 1;
 }
 
-/* Of a selected range. */
+/* The same for a selected range. */
 static void decide_hit(struct leat_grep *g, const struct leat_grep_params *p,
                        const struct leat_in *in, size_t n)
 {

@@ -233,7 +233,7 @@ static bool take_mark(struct iconv_state *c, struct leat_in *in)
     return true;
 }
 
-/* What to do where the conversion has stopped, before `left` bytes. Returns how many of them to leave out; 0: none; or an
+/* Decides how to go on where the conversion has stopped, before `left` bytes. Returns how many of them to leave out; 0: none; or an
  * error at the offset. */
 static int stopped(struct leat_stage *s, enum leat_recode_stop why, const uint8_t *at, size_t left,
                    uint64_t offset)
@@ -377,7 +377,7 @@ static int convert_by_library(struct leat_stage *s, const uint8_t **at, size_t *
     return leat_fail_errno(s, error, "the C library cannot convert");
 }
 
-/* So many bytes are more than one character in every encoding. */
+/* This many bytes are more than one character in every encoding. */
 static int fail_stuck(struct leat_stage *s)
 {
     return leat_fail(s, LEAT_EINTERNAL,

@@ -396,7 +396,7 @@ const struct leat_stage_type leat_stage_sort = {
         "after a position (bdfghiMnRrV) order that key alone; a key without letters has the global options. Lines whose "
         "keys are equal are compared as a whole, and -r reverses that, too.\n\n"
         "-h compares the suffix first, as in GNU sort: 7800900K comes before 100M.\n\n"
-        "All threads sort at once. Lines are held in memory as far as --memory allows, and then in a temporary file, "
+        "All threads sort at once. Lines are held in memory until --memory is used up, and then in a temporary file, "
         "compressed, which needs about a third of the size of a log. The file has no name, so nothing is left of it, "
         "whatever ends the run. With --top=N no more than N lines of each sorted part are kept. A line may be as long as "
         "a quarter of the memory limit, and at most 16 MiB.\n\n"

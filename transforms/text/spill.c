@@ -23,7 +23,7 @@
 
 #define EXTENT ((uint64_t)1 << 20)
 #define LEVEL 1
-/* What the contexts of zstd hold for blocks of at most so many bytes, and for any block. */
+/* Bytes that the contexts of zstd hold for blocks of at most so many bytes, and for any block. */
 #define BLOCK_SMALL ((size_t)65536)
 #define CONTEXTS_SMALL ((uint64_t)400 << 10)
 #define CONTEXTS_ANY ((uint64_t)680 << 10)

@@ -267,7 +267,7 @@ static void replace_fixed(struct leat_substitute *u, struct leat_in *in, struct 
     e->at = used;
 }
 
-/* Searches from the cursor on, which is at the start of a line, or behind a match if all are replaced. */
+/* Searches from the cursor on, which is at the start of a line, or after a match if all are replaced. */
 static int search(struct leat_stage *s, struct leat_substitute *u, struct leat_in *in,
                   struct leat_emit *e)
 {

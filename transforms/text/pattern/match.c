@@ -20,7 +20,7 @@
 #define WORKSPACE_MAX ((size_t)4 << 20)
 /* Candidate lines after which judge_literals decides whether the fixed strings help. */
 #define SAMPLE_LINES 512u
-/* So many bytes of ASCII end a region of other lines. */
+/* This many bytes of ASCII end a region of other lines. */
 #define ASCII_MIN ((size_t)512)
 
 const char *leat_matcher_why(const struct leat_matcher *m)

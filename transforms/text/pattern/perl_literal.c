@@ -177,7 +177,7 @@ static bool repetition(struct scan *s, int *least)
     return true;
 }
 
-/* What was found since then need not occur. */
+/* Literals found since then need not occur. */
 static void forget(struct scan *s, const struct scan *before)
 {
     s->at = before->at;
