@@ -314,8 +314,7 @@ static const struct leat_lanes sort_lanes = {
 #define AT(field) offsetof(struct sort_params, field)
 #define ORDER(field) offsetof(struct sort_params, order.field)
 static const struct leat_option sort_options[] = {
-    {"key", 'k', LEAT_OPT_LIST, ORDER(keys),
-     .metavar = "FIELD[.BYTE][LETTERS][,FIELD[.BYTE][LETTERS]]",
+    {"key", 'k', LEAT_OPT_LIST, ORDER(keys), .metavar = "KEY",
      .help =
          "compare by this part of the lines; each further -k is for lines in which all before are equal"},
     {"field-separator", 't', LEAT_OPT_STRING, ORDER(separator), .metavar = "BYTE",
@@ -390,7 +389,7 @@ const struct leat_stage_type leat_stage_sort = {
         "Outputs the lines in the order of their bytes, or of keys, as GNU sort in the C locale does, byte for byte, "
         "whatever the locale. If the last line lacks its newline, it gets one. The order of the input does not change "
         "the output, except with -s and -u.\n\n"
-        "A key is from one position to another, and to the end of the line if there is only one: -k 2,2 is the second "
+        "A KEY is FIELD[.BYTE][LETTERS], or two of them with a comma: from one position to another, and to the end of the line if there is only one: -k 2,2 is the second "
         "field, -k 2.3,4.1 from the third byte of the second field to the first byte of the fourth. A field begins with "
         "the blanks before it; the letter b skips them. With -t a field is what is between two separators. Letters "
         "after a position (bdfghiMnRrV) order that key alone; a key without letters has the global options. Lines whose "
